@@ -40,5 +40,5 @@ def call_exit_hooks(
 
 
 def _job(hook: str) -> Job:
-    """The console's calls for a task's output, used for a hook's."""
+    """Return the console's calls for a task's output, used for a hook's."""
     return Job(f"exit_hook {hook}", ROOT, 1, last=True)

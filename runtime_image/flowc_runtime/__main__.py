@@ -1,6 +1,6 @@
 """The in-pod entrypoint: `python -m flowc_runtime task STEP --path PATH --retry N` and `… finish --status PHASE`.
 
-Everything else comes by environment; `flowc_runtime.base.contract` has all variables.
+All other values come from environment variables, which `flowc_runtime.base.contract` lists.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one attempt, or record the end of the run; the exit code is one of `flowc_runtime.base.contract`."""
+    """Make one attempt, or record the end of the run; return an exit code of `flowc_runtime.base.contract`."""
     parser = argparse.ArgumentParser(prog="python -m flowc_runtime", description="flowc's in-pod entrypoint")
     commands = parser.add_subparsers(dest="command", required=True)
     task = commands.add_parser(contract.TASK, help="make one attempt of one task")
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ContainerTask(
             run, graph, graph.node(options.step), graph.inside(options.step, options.path), options.retry
         ).main()
-    except OSError as error:  # such as of a volume that is full, or not there
+    except OSError as error:  # such as a full or missing volume
         print(f"flowc: {error}", file=sys.stderr)
         return INFRASTRUCTURE
     except FlowcError as error:

@@ -413,7 +413,7 @@ def test_code_that_is_not_what_was_compiled_is_never_imported(cluster: Cluster, 
     assert done.err.startswith(
         f"flowc: the code in {root}/code is not the code that was compiled: its digest is sha256:"
     )
-    assert done.err.endswith("somebody has changed its ConfigMap: deploy the flow again\n")
+    assert done.err.endswith("its ConfigMap was changed: deploy the flow again\n")
     ended = cluster.call("finish", "--status", "Failed")
     assert ended.code == 0  # an exit handler that fails would fail the workflow
     assert "is not the code that was compiled" in cluster.run.status()["message"]

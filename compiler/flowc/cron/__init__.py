@@ -1,9 +1,9 @@
-"""Cron expressions as Argo Workflows reads them: the rules of Go's robfig/cron v3 (`ParseStandard`), with nothing else.
+"""Cron expressions as Argo Workflows reads them: exactly the rules of Go's robfig/cron v3 (`ParseStandard`).
 
-No Python library has these rules, and the differences matter: a schedule that another parser accepts may be refused by
-Argo's controller, where only its log says so, or fire on other days. Even the odd corners are kept (`*-5` is `*`; an
-empty list matches nothing; on the days when clocks change a run is skipped or doubled), because a preview that is wrong
-on those days is worse than none. `tests/cron/test_cron.py` compares with the Go library itself.
+No Python library has these rules, and the differences matter: Argo's controller may refuse a schedule that another
+parser accepts, and reports that only in its log, or fire it on other days. Corner cases are kept too (`*-5` is `*`; an
+empty list matches nothing; clock changes skip or double a run), because a preview that is wrong on those days is worse
+than none. `tests/cron/test_cron.py` compares with the Go library itself.
 
     check("0 6 * * 7").hint      'write 0 (or SUN) for Sunday'
     parse("0 6 * * MON-FRI").next(datetime.now(ZoneInfo("Europe/Paris")))

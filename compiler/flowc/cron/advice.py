@@ -1,4 +1,4 @@
-"""What a right schedule or zone does that its author may not expect."""
+"""Warnings about valid schedules and time zones whose behaviour their author may not expect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AdviceKind: TypeAlias = Literal["never", "interval", "skipped", "doubled"]
 
 
 class Advice(NamedTuple):
-    """One sentence about a schedule, without its end, and what to write instead."""
+    """A warning about a schedule: its kind, the message without a full stop, and what to write instead."""
 
     kind: AdviceKind
     message: str
@@ -29,9 +29,9 @@ class Advice(NamedTuple):
 
 
 def check_timezone(name: str) -> Refusal | None:
-    """Return what is wrong with a time zone's name, or None. Case counts, as it does in the cluster."""
+    """Return what is wrong with a time zone's name, or None. Names are case-sensitive, as in the cluster."""
     known = zoneinfo.available_timezones() - {"localtime"}
-    if name in known or not known:  # a machine without zone data cannot tell; the cluster will
+    if name in known or not known:  # without zone data only the cluster can check it
         return None
     wanted = name.lower().replace(" ", "_")
     same = sorted(zone for zone in known if wanted in (zone.lower(), zone.lower().rsplit("/")[-1]))
@@ -40,13 +40,18 @@ def check_timezone(name: str) -> Refusal | None:
 
 
 def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) -> list[Advice]:
-    """What a valid schedule does that its author may not expect, within the next five years.
+    """Return warnings about the next five years of a valid schedule.
 
-    Of clock changes the first that skips a run is told, and the first that doubles one. `timezone` is UTC if None.
+    Of all clock changes, only the first that skips a run and the first that doubles a run are reported.
+
+    Args:
+        cron: the schedule.
+        timezone: the name of its time zone; None is UTC.
+        now: the start of the five years, an aware datetime; None is the present.
 
     Raises:
         CronError: Argo would refuse the schedule.
-        ZoneInfoNotFoundError: this machine does not have the zone.
+        ZoneInfoNotFoundError: this machine does not have the time zone.
     """
     schedule = parse(cron)
     zone: tzinfo = zoneinfo.ZoneInfo(timezone) if timezone else UTC
@@ -63,7 +68,7 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
     if empty := schedule.empty():
         return [Advice("never", f"{cron!r} never fires: its field {empty} has no value", f"write * for every {empty}")]
     if schedule.is_continuous:
-        return []  # every hour that passes has its runs; clocks changing takes nothing away
+        return []  # it fires in every hour that passes, so clock changes skip nothing
     if schedule.next(now) is None:
         message = f"{cron!r} never fires: no day of the next {YEARS} years matches"
         return [Advice("never", message, "choose a day that its months have")]
@@ -78,7 +83,7 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
 
 
 class _Change(NamedTuple):
-    """A change of a clock: `at` is the first second with the offset `after`."""
+    """A clock change: `at` is the first second with the offset `after`, in seconds."""
 
     clock: Clock
     at: int
@@ -87,7 +92,7 @@ class _Change(NamedTuple):
 
     @property
     def bounds(self) -> tuple[datetime, datetime]:
-        """The local times that do not exist, or come twice: from, and up to."""
+        """The start and end of the local times that are skipped or repeated."""
         first, last = sorted(EPOCH.replace(tzinfo=None) + (self.at + by) * SECOND for by in (self.before, self.after))
         return first, last
 
@@ -96,14 +101,14 @@ class _Change(NamedTuple):
         return self.after > self.before
 
     def instants(self, local: datetime) -> list[int]:
-        """When the clock shows a local time of the days around the change: once, twice or never."""
+        """Return the instants, none to two, at which the clock shows a local time near the change."""
         as_utc = (local.replace(tzinfo=UTC) - EPOCH) // SECOND
         early, late = as_utc - self.before, as_utc - self.after
         return [*([early] if early < self.at else []), *([late] if late >= self.at else [])]
 
 
 class _Surprise(NamedTuple):
-    """A local time that a schedule has and that does not fire once; whether it `exists` at all."""
+    """A local time of a schedule that does not fire exactly once; `exists` is False if the clock skips it."""
 
     local: datetime
     exists: bool
@@ -111,7 +116,7 @@ class _Surprise(NamedTuple):
 
 
 def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Surprise]:
-    """Compare what fires on the days around a change with the times that the schedule names."""
+    """Yield the scheduled times around a clock change that do not fire exactly once."""
     first = change.bounds[0].replace(hour=0, minute=0) - timedelta(days=1)
     days = [first + timedelta(days=number) for number in range(4)]
     times = [time for day in days if schedule.matches_day(day) for time in _times(schedule, day)]
@@ -119,7 +124,7 @@ def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Sur
         return
     before, end = _before(schedule, change.clock, first, now), change.clock.at(days[-1])
     fired = set(_fires(schedule, change, before, end, times))
-    hourly = len(schedule.hours) == 24  # counts hours that pass, and no times of day: those are not missed
+    hourly = len(schedule.hours) == 24  # such a schedule means passing hours, not times of day
     for time in times:
         instants = change.instants(time)
         if time >= days[-1] or any(at <= now for at in instants or [change.at]):
@@ -138,9 +143,9 @@ def _times(schedule: CronFields, day: datetime) -> Iterator[datetime]:
 
 
 def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
-    """The instant of the last time before `day` that the schedule names, but not before `now`.
+    """Return the instant of the last scheduled time before `day`, at least `now`.
 
-    From there the search for the next begins, and where it begins can decide what it finds.
+    Argo's search for the next time starts there, and its result can depend on the start.
     """
     start = clock.local(now)
     while (day := day - timedelta(days=1)) > start:
@@ -150,7 +155,7 @@ def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
 
 
 def _fires(schedule: CronFields, change: _Change, after: int, end: int, times: list[datetime]) -> Iterator[int]:
-    """The instants after `after` and before `end` at which Argo fires.
+    """Yield the instants after `after` and before `end` at which Argo fires.
 
     Before the change and from the day after it on, that is at each of `times`: in order, all that the schedule names
     around it. Everywhere else Argo's search is followed, which takes fifty times as long: it goes back to the start of
@@ -176,7 +181,7 @@ def _fires(schedule: CronFields, change: _Change, after: int, end: int, times: l
 
 
 def _words(cron: str, schedule: CronFields, change: _Change, surprise: _Surprise) -> tuple[str, str]:
-    """The message and the hint."""
+    """Return the message and the hint of a warning."""
     local, (start, end) = surprise.local, change.bounds
     clocks = f"clocks in {change.clock.zone} go {'forward' if change.forward else 'back'}"
     if surprise.exists and not surprise.doubled:
@@ -194,7 +199,7 @@ def _words(cron: str, schedule: CronFields, change: _Change, surprise: _Surprise
 
 
 def _clock_changes(clock: Clock, now: datetime) -> Iterator[_Change]:
-    """The clock changes in the years after `now`."""
+    """Yield the clock changes in the five years after `now`."""
     first = (now - EPOCH) // SECOND
     for start in range(first, first + YEARS * 366 * _DAY, _DAY):
         low, high = start, start + _DAY

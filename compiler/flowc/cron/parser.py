@@ -1,4 +1,4 @@
-"""From text to a schedule, or to one sentence that says what is wrong and what to write instead."""
+"""The parser of schedules: it returns a schedule, or an error with a hint."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from flowc_ir.suggestion import closest, did_you_mean
 
 
 class Refusal(NamedTuple):
-    """What is wrong with a schedule or a time zone, and what to write instead where that is known."""
+    """A fault of a schedule or time zone: the message, and the hint what to write instead, if known."""
 
     message: str
     hint: str | None = None
 
     def __str__(self) -> str:
-        """Return both in one line."""
+        """Return the message and the hint in one line."""
         return self.message if self.hint is None else f"{self.message}: {self.hint}"
 
 
 class CronError(ValueError):
-    """Argo would refuse the expression; `refusal` says why."""
+    """Argo would refuse the expression; `refusal` is the reason."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.refusal = Refusal(message, hint)
@@ -34,7 +34,7 @@ class _Kind:
     name: str
     low: int
     high: int
-    names: tuple[str, ...] = ()  # the first stands for `low`
+    names: tuple[str, ...] = ()  # the first means `low`
 
 
 _MINUTE, _HOUR, _DAY = _Kind("minute", 0, 59), _Kind("hour", 0, 23), _Kind("day of month", 1, 31)
@@ -50,7 +50,7 @@ _MACROS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-# Go's idea of white space (str.split also splits at U+001C to U+001F)
+# White space as in Go (str.split also splits at U+001C to U+001F)
 _SPACE = re.compile("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _INTEGER = re.compile(r"\+?(?=[0-9])0*([0-9]*)")
 _DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^.0-9]+)")
@@ -58,7 +58,7 @@ _NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "
 _NANOSECONDS["h"] = 60 * _NANOSECONDS["m"]
 _INT64 = 2**63 - 1
 
-# What the CronWorkflow resource of Argo 4 admits, and what the library understands: a schedule must pass both.
+# The pattern in Argo 4's CronWorkflow resource. A schedule has to match it and be valid for the library.
 ARGO_4 = (
     r"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every\s+([0-9]+(ns|us|µs|ms|s|m|h))+|"
     r"([A-Za-z0-9*,/?-]+\s+){4}[A-Za-z0-9*,/?-]+)$"
@@ -78,7 +78,7 @@ def check(cron: str) -> Refusal | None:
 
 
 def parse(cron: str) -> CronSchedule:
-    """The schedule that `cron` means; raises CronError."""
+    """Parse a schedule. Raises CronError."""
     if cron.startswith(("TZ=", "CRON_TZ=")):
         raise CronError(f"{cron.split('=')[0]}= is not part of an Argo schedule", "give the time zone in `timezone`")
     if cron.startswith("@"):
@@ -90,7 +90,7 @@ def parse(cron: str) -> CronSchedule:
         raise _wrong_count(words)
     kinds = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
     (minutes, _), (hours, _), (days, any_day), (months, _), (weekdays, any_weekday) = map(_values, words, kinds)
-    # Without a star in either day field a day needs to match only one of them (0 0 1 * MON: the 1st, and Mondays).
+    # If neither day field has a star, a day has to match only one of them (0 0 1 * MON: the 1st, and Mondays).
     return CronFields(minutes, hours, days, months, weekdays, either_day=not (any_day or any_weekday))
 
 
@@ -104,7 +104,7 @@ def _wrong_count(words: list[str]) -> CronError:
 
 
 def _values(text: str, kind: _Kind) -> tuple[frozenset[int], bool]:
-    """The values a field matches, and whether one of its items is a plain star."""
+    """Return the values that a field matches, and whether one of its items is a plain star."""
     found: set[int] = set()
     star = False
     for item in filter(None, text.split(",")):
@@ -150,7 +150,7 @@ def _number(text: str, item: str, kind: _Kind, a_step: bool = False) -> int:
 
 
 def _habit(item: str, text: str, kind: _Kind) -> str:
-    """What to write for Argo instead of `item`, of which `text` is the part that is wrong."""
+    """Return what to write instead of `item`, whose part `text` Argo refuses."""
     upper = item.upper()
     if "#" in item:
         return "'#' (the n-th weekday of a month) does not exist here; choose days of the month and check in the flow"
@@ -179,7 +179,7 @@ def _out_of_range(value: int, kind: _Kind) -> CronError:
 
 
 def _name(value: int, kind: _Kind, like: str) -> str:
-    """`value` in the style (name or number) that the author used in `like`."""
+    """Return `value` as a name or a number, like the author's text `like`."""
     return kind.names[value - kind.low].upper() if kind.names and like[:1].isalpha() else str(value)
 
 
@@ -198,7 +198,10 @@ def _macro(text: str) -> CronSchedule:
 
 
 def _duration(text: str) -> int:
-    """Nanoseconds of a Go duration such as `1h30m` or `1.5h`; negative ones exist (and then count as one second)."""
+    """Return the nanoseconds of a Go duration such as `1h30m` or `1.5h`.
+
+    Go allows negative durations; a schedule treats them as one second.
+    """
     unsigned = text[1:] if text[:1] in ("+", "-") else text
     if unsigned == "0":
         return 0
@@ -208,7 +211,7 @@ def _duration(text: str) -> int:
         if not (whole or fraction) or unit not in _NANOSECONDS or len(whole.lstrip("0")) > 19:
             break
         total += int(whole.lstrip("0") or "0") * _NANOSECONDS[unit]
-        if fraction:  # in floating point, as Go does it, so that 1.99…9s rounds alike
+        if fraction:  # in floating point, like Go, so that 1.99…9s rounds equally
             total += int(float(fraction[:18]) * (_NANOSECONDS[unit] / 10.0 ** len(fraction[:18])))
         at = part.end()
     if not unsigned or at < len(unsigned) or total > _INT64:

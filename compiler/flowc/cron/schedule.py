@@ -1,4 +1,4 @@
-"""When a schedule fires: the library's search for the next time, step by step, on the clock of a zone."""
+"""The times of a schedule: the Go library's search for the next time, step by step, in a time zone."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from typing import final
 UTC = timezone.utc
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-_WIDEST = 15 * 3600  # seconds: no zone is further from UTC
-YEARS = 5  # beyond this the library stops looking, and so do we
+_WIDEST = 15 * 3600  # seconds; the offset of every zone is smaller
+YEARS = 5  # the library stops its search after these years
 
 
 class CronSchedule(ABC):
-    """When a flow runs."""
+    """The schedule of a flow."""
 
     @abstractmethod
     def next(self, after: datetime) -> datetime | None:
-        """The first time after `after`, which is aware and in the schedule's zone; None if not within five years."""
+        """Return the first time after `after`, an aware datetime in the schedule's zone; None after five years."""
 
 
 @final
 @dataclass(frozen=True)
 class Every(CronSchedule):
-    """A fixed interval in seconds. It counts from when the controller read the schedule, not from midnight."""
+    """A fixed interval in seconds, counted from the moment when the controller reads the schedule."""
 
     seconds: int
 
     def next(self, after: datetime) -> datetime | None:
+        """Return the time one interval after `after`, to the whole second."""
         clock = Clock.of(after)
         return clock.time((after - EPOCH) // SECOND + self.seconds)
 
@@ -37,6 +38,11 @@ class Every(CronSchedule):
 @final
 @dataclass(frozen=True)
 class CronFields(CronSchedule):
+    """The values that each field of a cron expression matches.
+
+    With `either_day`, a day has to match only one of `days` and `weekdays`.
+    """
+
     minutes: frozenset[int]
     hours: frozenset[int]
     days: frozenset[int]
@@ -45,7 +51,7 @@ class CronFields(CronSchedule):
     either_day: bool
 
     def matches(self, local: datetime) -> bool:
-        """Whether the clock time `local` is one of this schedule, whatever a time zone makes of it."""
+        """Return whether the schedule names the local time `local`, regardless of clock changes."""
         return (
             local.minute in self.minutes
             and local.hour in self.hours
@@ -54,21 +60,24 @@ class CronFields(CronSchedule):
         )
 
     def matches_day(self, local: datetime) -> bool:
-        """Whether the schedule names a time of this day."""
+        """Return whether the schedule names a time on this day."""
         return local.month in self.months and self._day_matches(local)
 
     @property
     def is_daily(self) -> bool:
-        """Whether it names a time of every day."""
+        """Whether the schedule names a time on every day."""
         return len(self.months) == 12 and (len(self.days) == 31 or self.either_day) and len(self.weekdays) == 7
 
     @property
     def is_continuous(self) -> bool:
-        """Whether it names a time of every hour."""
+        """Whether the schedule names a time in every hour."""
         return len(self.hours) == 24 and self.is_daily
 
     def empty(self) -> str | None:
-        """The first field that matches nothing, such as `,`; of the two for days, only where none matches."""
+        """Return the name of the first field that matches nothing, such as `,`; None if every field matches.
+
+        If a day has to match only one of the two day fields, both have to be empty.
+        """
         if not self.minutes:
             return "minute"
         if not self.hours:
@@ -84,8 +93,9 @@ class CronFields(CronSchedule):
         return day or weekday if self.either_day else day and weekday
 
     def next(self, after: datetime) -> datetime | None:
+        """Return the first time after `after` that Argo's controller finds; None if it finds none in five years."""
         if self.empty():
-            return None  # do not walk five years of minutes to find out
+            return None  # it never fires: skip the search of five years
         clock = Clock.of(after)
         at = (after - EPOCH) // SECOND + 1
         last_year = clock.local(at).year + YEARS
@@ -104,44 +114,48 @@ class Clock:
 
     @staticmethod
     def of(time: datetime) -> Clock:
+        """Return the clock of a datetime's zone. Raises ValueError if it has no zone."""
         if time.tzinfo is None:
             raise ValueError("an aware datetime is needed: a schedule fires by the clock of a zone")
         return Clock(time.tzinfo)
 
     def time(self, at: int) -> datetime:
+        """Return an instant as an aware datetime in the zone."""
         return (EPOCH + at * SECOND).astimezone(self.zone)
 
     def local(self, at: int) -> datetime:
+        """Return the local time of an instant, without a zone."""
         return self.time(at).replace(tzinfo=None)
 
     def offset(self, at: int) -> int:
+        """Return the zone's offset from UTC at an instant, in seconds."""
         return (self.time(at).utcoffset() or timedelta()) // SECOND
 
     def instants(self, local: datetime) -> list[int]:
-        """When the clock shows a local time: once, twice or never."""
+        """Return the instants, none to two, at which the clock shows a local time."""
         as_utc = (local.replace(tzinfo=UTC) - EPOCH) // SECOND
         offsets = {self.offset(as_utc - _WIDEST), self.offset(as_utc + _WIDEST)}
         return sorted(as_utc - by for by in offsets if self.offset(as_utc - by) == by)
 
     def at(self, local: datetime) -> int:
-        """The instant of a local time; where the clock shows it twice or never, the one that Go takes."""
+        """Return the instant of a local time; for a repeated or skipped time, the instant that Go chooses."""
         as_utc = (local.replace(tzinfo=UTC) - EPOCH) // SECOND
         return as_utc - self.offset(as_utc - self.offset(as_utc))
 
 
 @dataclass
 class _Walk:
-    """Moves an instant forward, coarse field first, to the next match.
+    """The search for the next match: it moves an instant forward, coarse fields first.
 
-    Each method returns False when its field wrapped around: a coarser one has changed, and the search starts over from
-    the month. Hours and minutes are added to the instant, days and months to the clock: that is what makes a run at
-    02:30 skipped or one at 01:30 doubled when clocks change, and so it must be the library's way and not a better one.
+    Each method returns False if its field wrapped around: then a coarser field has changed, and the search restarts
+    from the month. Hours and minutes are added to the instant, days and months to the local time. This skips a run at
+    02:30 or doubles one at 01:30 when clocks change, exactly as the library does.
     """
 
     fields: CronFields
     clock: Clock
     at: int
-    moved: bool = False  # from the first step on, the finer fields have been set to their start
+    moved: bool = False  # whether the finer fields were already set to their start
 
     def month(self) -> bool:
         while (now := self.clock.local(self.at)).month not in self.fields.months:
@@ -158,7 +172,7 @@ class _Walk:
             if not self.moved:
                 now = self._start(now.replace(hour=0, minute=0, second=0))
             self.at = self._later(now + timedelta(days=1))
-            # Where clocks change at midnight there may be no 00:00; the hour search goes on from what there is.
+            # If clocks change at midnight, 00:00 may not exist; the search of the hour continues from the next hour.
             hour = self.clock.local(self.at).hour
             self.at += 3600 * ((24 - hour) if hour > 12 else -hour)
             if self.clock.local(self.at).day == 1:
@@ -181,7 +195,7 @@ class _Walk:
             self.at += 60
             if self.clock.local(self.at).minute == 0:
                 return False
-        # A zone's mean time of long ago may be off by seconds; then, too, a run is at second 0.
+        # Historical offsets of a zone may include seconds; a run still starts at second 0.
         if second := self.clock.local(self.at).second:
             self.moved, self.at = True, self.at + 60 - second
             return False
@@ -192,6 +206,9 @@ class _Walk:
         return self.clock.local(self.at)
 
     def _later(self, local: datetime) -> int:
-        """The instant of `local`. Where a zone skipped a whole day (Samoa, 2011) the library loops; we go on."""
+        """Return the instant of `local`, or a day later if the zone skipped that day.
+
+        Samoa did so in 2011; the library loops there.
+        """
         at = self.clock.at(local)
         return at if at > self.at else self.at + 24 * 3600

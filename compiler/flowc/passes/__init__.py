@@ -1,5 +1,5 @@
-"""IR to IR: each pass is a module that is named after its function; `pipeline` has their order and runs them.
+"""The passes, IR to IR: each pass is a module named after its function; `pipeline` lists and runs them in order.
 
-A pass takes a flow without faults and a `Context`. A rewrite returns a new flow without faults, a check (`check_*`)
-returns diagnostics. `naming` is no pass: targets make their names with it.
+A pass takes a valid flow and a `Context`. A rewrite returns a new valid flow; a check (`check_*`) returns diagnostics.
+`naming` is not a pass: targets use it to make names.
 """

@@ -1,4 +1,4 @@
-"""What a flow's schedule does that its author may not expect.
+"""Warn about behaviour of a flow's schedule that its author may not expect.
 
 @schedule(cron="0 0 * * *", timezone="Africa/Cairo")
 
@@ -29,7 +29,7 @@ _CODES: Final[Mapping[AdviceKind, str]] = {
 
 
 def check_schedule(flow: Flow, context: Context) -> tuple[Diagnostic, ...]:
-    """Return warnings about the five years from now; none where this machine lacks the time zone."""
+    """Return warnings about the next five years of the schedule; none if this machine lacks the time zone."""
     if flow.schedule is None or not context.scheduled:
         return ()
     from zoneinfo import ZoneInfoNotFoundError

@@ -1,4 +1,4 @@
-"""What passes are told besides the flow."""
+"""The inputs of passes besides the flow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PassError(Exception):
-    """A pass has found faults; `diagnostics` are all that it found."""
+    """A pass refused the flow; `diagnostics` are all faults that it found."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -27,11 +27,15 @@ class PassError(Exception):
 @final
 @dataclass(slots=True)
 class Room:
-    """Where the content of files goes: `inline` bytes with the names of the files, `package` bytes beside the code.
+    """The space for the content of default files, and the files placed so far.
 
-    What has no room is given to `name`, which returns what stands for the file in the store, or refuses it. `packed`
-    are the files beside the code: paths in the package, and contents. `far` are those to send: the parameter, the path,
-    and what stands for it.
+    Attributes:
+        package: the bytes left beside the code.
+        name: called with the path of a file that does not fit; returns its reference in the store, or raises
+            ParameterError or FlowcError.
+        inline: the bytes left in the IR, beside the files' names.
+        packed: the files beside the code: path in the package → content.
+        far: the files to send to the store: parameter, path, and the result of `name`.
     """
 
     package: int
@@ -44,14 +48,14 @@ class Room:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What the command line and the target say.
+    """The inputs of passes from the command line and the target.
 
     Attributes:
         scheduled: whether the flow's schedule will start runs.
-        packages: whether tasks get the packages that their steps ask for; if not, where they run has them.
-        beside: the directory where a file is looked up that is not in the working directory.
-        room: where the content of files goes; None leaves the files where they are.
-        now: when the flow is compiled, an aware time; None is the time of the clock.
+        packages: whether tasks install the packages of their steps; if not, the place where they run has them.
+        beside: the directory to search for a file that is not in the working directory.
+        room: the space for the content of default files; None leaves the files where they are.
+        now: the time of compilation, an aware datetime; None is the present.
     """
 
     scheduled: bool = True

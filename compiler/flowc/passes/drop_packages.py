@@ -1,4 +1,4 @@
-"""Leave out the packages that steps ask for, where tasks run in an environment that has them.
+"""Remove the packages of steps, if tasks run in an environment that already has them.
 
 train -> end                              ->    train -> end
   packages python 3.11, pypi six 1.16.0
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def drop_packages(flow: Flow, context: Context) -> Flow:
-    """Return the flow with no packages of its own, or as it is where tasks get their packages."""
+    """Return the flow without packages; return it unchanged if tasks install their packages."""
     if context.packages or not any(node.packages and not node.packages.disabled for node in flow.nodes):
         return flow
     return replace(flow, nodes=tuple(replace(node, packages=None) for node in flow.nodes))

@@ -1,10 +1,10 @@
-"""Names that a target takes, made from the names that Python takes; no two of a kind ever become one.
+"""Names for a target, made from Python names; different names of one kind stay different.
 
-Plain names keep their look (`train_model` becomes `train-model`, `TrainModel` as well: steps and flows never share a
-namespace). Everything else becomes a readable prefix, `-x` and eight hexadecimal digits of the name's digest. A plain
-name that looks like such a result is treated as not plain, so the two ranges are disjoint.
+Plain names stay readable: `train_model` becomes `train-model`, and so does `TrainModel`, since steps and flows never
+share a namespace. Any other name becomes a readable prefix, `-x` and eight hexadecimal digits of its digest. A plain
+name that looks like such a result is hashed too, so the two ranges are disjoint.
 
-Generated names contain `--`, which no name made here does.
+Names made here never contain `--`; targets use it in their generated names.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """How one kind of names is made: of lower-case letters, digits and `-`, at most `longest` characters.
+    """The rules for one kind of names: lower-case letters, digits and `-`, at most `longest` characters.
 
-    A name that `plain` matches keeps its look, unless it is one of the `reserved` ones.
+    A name that matches `plain` stays readable, unless the result is `reserved`.
     """
 
     plain: re.Pattern[str]
@@ -37,19 +37,19 @@ class Naming:
     reserved: frozenset[str] = frozenset()
 
     def name(self, text: str) -> str:
-        """Return the name that stands for `text`."""
+        """Return the target's name for `text`."""
         kept = self.kept(text)
         return kept if kept is not None and len(kept) <= self.longest else self.hashed(text)
 
     def kept(self, text: str) -> str | None:
-        """Return a name that keeps the look of `text`, however long it is; None if `text` is not plain."""
+        """Return the readable name for `text`, of any length; None if `text` is not plain."""
         if not self.plain.fullmatch(text):
             return None
         kept = _HUMP.sub("-", text).replace("_", "-").lower()
         return None if kept in self.reserved or _HASHED.fullmatch(kept) else kept
 
     def hashed(self, text: str) -> str:
-        """Return a name of a readable prefix of `text` and its digest."""
+        """Return a name made of a readable prefix of `text` and its digest."""
         readable = _NOT_ALPHANUMERIC.sub("-", _HUMP.sub("-", text).lower()).lstrip("-0123456789")
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         prefix = readable[: self.longest - len("-x") - len(digest)].rstrip("-")
@@ -57,7 +57,7 @@ class Naming:
 
 
 def same_names(flow: Flow, naming: Naming) -> Iterator[tuple[Node, Node]]:
-    """Yield each step whose name is that of an earlier step, as (earlier, later): their digests are the same."""
+    """Yield pairs (earlier, later) of steps with equal names, which means that their digests collide."""
     seen: dict[str, Node] = {}
     for node in flow.nodes:
         other = seen.setdefault(naming.name(node.id), node)

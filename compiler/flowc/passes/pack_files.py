@@ -1,11 +1,11 @@
-"""Put the content of files that are defaults where pods can read it, since no cluster can read their paths.
+"""Put the content of default files where pods can read it, since a cluster cannot read their paths.
 
 parameter data: file = "data.csv"         ->    parameter data: file = {"file":"data.csv","content":"YSxiCg=="}
 parameter data: file = "large.csv"        ->    parameter data: file = {"file":"large.csv","packed":"ab12…"}
 parameter data: file = "huge.csv"         ->    parameter data: file = {"file":"huge.csv","sent":"cd34…","size":9}
 
-A small file goes with its name, a large one beside the code, and one that has no room there goes to the store:
-`send_files` sends it, once the flow is known to be one that can be compiled.
+A small file goes into the IR with its name, a large one beside the code. A file that fits neither goes to the store:
+`send_files` sends it after the flow has compiled without faults.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 
 def pack_files(flow: Flow, context: Context) -> Flow:
-    """Return the flow with every file that is a default, or as it is where the context has no room for files.
+    """Return the flow with every default file packed; return it unchanged if the context has no room for files.
 
     Raises:
-        PassError: a file cannot be read, is not text where it has to be, or there is nowhere to put it.
+        PassError: a file cannot be read, is not text although it has to be, or does not fit anywhere.
     """
     room, beside = context.room, context.beside
     if room is None:
@@ -48,10 +48,14 @@ def pack_files(flow: Flow, context: Context) -> Flow:
 
 
 def send_files(room: Room, send: Callable[[str], dict[str, Any]]) -> None:
-    """Send the files that go to the store.
+    """Send the files in `room.far` to the store.
+
+    Args:
+        room: the files placed by `pack_files`.
+        send: sends the file at a path; returns its reference in the store, like `room.name`.
 
     Raises:
-        PassError: one cannot be sent.
+        PassError: a file cannot be sent, or has changed since `pack_files`.
     """
     faults = Faults()
     for parameter, path, named in room.far:
@@ -71,7 +75,7 @@ def _packed(parameter: IrParameter, beside: Path | None, room: Room, faults: Fau
     found = find_file(path, None if beside is None else str(beside))
     try:
         check_file(found, parameter.encoding)
-        # The path as it is written: the manifests do not depend on the directory they were compiled in.
+        # The path as written in the flow, so that manifests do not depend on the directory of the compilation.
         return replace(parameter, default=to_text(_placed(parameter, found, room) | {"file": path}))
     except (ParameterError, FlowcError, OSError) as error:
         _fault(parameter, error, faults)

@@ -1,4 +1,4 @@
-"""The passes in their order, and what runs them. Between two passes is one place: the hook, which verifies the flow."""
+"""The passes in order, and the function that runs them. A hook after each pass verifies the flow."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from flowc_ir.diagnostic import Diagnostic
 
     Hook: TypeAlias = Callable[[str, Flow], None]
-    """Called after a pass with its name and the flow as it is then."""
+    """A function that is called after each pass with the pass's name and the flow."""
 
 
 class Pass(Protocol):
-    """A rewrite, which returns a new flow, or a check, which returns what it finds."""
+    """A pass: a rewrite returns a new flow, a check returns diagnostics."""
 
     @property
     def __name__(self) -> str: ...
 
     def __call__(self, flow: Flow, context: Context, /) -> Flow | tuple[Diagnostic, ...]:
-        """Rewrite or check a flow without faults. Raises PassError."""
+        """Rewrite or check a valid flow. Raises PassError."""
         ...
 
 
 RESOLVE_DEFAULTS = "resolve_defaults"  # what comes before the passes: the front end calls functions of the user's
 PIPELINE: tuple[Pass, ...] = (
-    check_schedule,  # warns about what the author wrote, so before anything is rewritten
+    check_schedule,  # before any rewrite, since it warns about the flow as written
     drop_packages,
-    pack_files,  # last: it fills the room that is left beside the code and the IR as they will travel
+    pack_files,  # last: it fills the space that the final code and IR leave
 )
 
 
@@ -49,28 +49,37 @@ class Passed(NamedTuple):
 
 
 def verify_after(stage: str, flow: Flow) -> None:
-    """Refuse a flow that `stage` has broken, which is a fault of flowc's own. Raises InternalError."""
+    """Verify the flow that `stage` returned. Raises InternalError: an invalid flow is a bug in flowc."""
     if missed := verify(flow):
         raise InternalError(f"{stage} made a flow with the fault {missed[0].code}: {missed[0].message}")
 
 
 def verify_json_after(stage: str, flow: Flow) -> None:
-    """Refuse a flow that `verify` refuses, or that its JSON does not bring back. Raises InternalError."""
+    """Verify the flow that `stage` returned, and that its JSON reads back as an equal flow. Raises InternalError."""
     verify_after(stage, flow)
     try:
         again = schema.loads(schema.dumps(flow))
     except schema.SchemaError as error:
         raise InternalError(f"{stage} made a flow whose JSON cannot be read: {error}") from error
     if again != flow:
-        raise InternalError(f"{stage} made a flow that its JSON does not bring back")
+        raise InternalError(f"{stage} made a flow that differs after writing and reading its JSON")
 
 
 def run_passes(flow: Flow, context: Context, hook: Hook = verify_after, passes: Sequence[Pass] = PIPELINE) -> Passed:
-    """Run the passes, each on what the one before it has made, and the hook after each.
+    """Run the passes in order, and the hook after each.
+
+    Args:
+        flow: a valid flow.
+        context: the inputs of passes besides the flow.
+        hook: called with the pass's name and the flow.
+        passes: the passes; the default is all of them.
+
+    Returns:
+        The last flow and the warnings of all checks.
 
     Raises:
-        PassError: a pass has found faults.
-        InternalError: a pass has made a flow that is not valid.
+        PassError: a pass found faults.
+        InternalError: a pass returned an invalid flow.
     """
     warnings: list[Diagnostic] = []
     for each in passes:

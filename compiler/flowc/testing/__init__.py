@@ -1,4 +1,4 @@
-"""Unit tests of steps: run one step of a flow in this process, with given artifacts, and see what it leaves.
+"""Unit tests of steps: run one step of a flow in this process, with chosen artifacts, and check its results.
 
     from flowc.testing import run_step
 
@@ -7,8 +7,8 @@
         assert done.artifacts == {"model": 3.0}
         assert done.next == ("score",)
 
-The step runs as it does in a task of a run: the same code, the same checks, artifacts that go through pickle. Nothing
-is stored, no process is started, and what the step raises comes through; @retry and @catch are left to a run.
+The step runs as in a task of a run: the same code, the same checks, and artifacts that are pickled. Nothing is stored
+on disk, no process is started, and exceptions of the step propagate; @retry and @catch have no effect.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FaultyFlowError", "StepResult", "run_step"]
 
-# What `metaflow.current` calls otherwise than the context that it answers from.
+# Names in `metaflow.current` → fields of the context, if they differ.
 _CURRENT = {
     "flow_name": "flow",
     "run_id": "run",
@@ -43,17 +43,19 @@ _CURRENT = {
 
 
 class FaultyFlowError(Exception):
-    """The flow has faults, and would not run: the text of `flowc check`."""
+    """The flow has faults and cannot run; the message is the output of `flowc check`."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """What a step has left.
+    """The results of a step.
 
-    `artifacts` are those that it set or changed, as the next step reads them. `next` are the steps that follow, none
-    after `end`; of a switch the one that is chosen. `foreach` are the items that the next step is run for, and
-    `num_parallel` how many tasks of it run at once; None if it is run once.
+    Attributes:
+        artifacts: the artifacts that the step set or changed, as the next step reads them.
+        next: the names of the next steps; empty after `end`, the chosen step after a switch.
+        foreach: the items of a foreach over the next step; None without a foreach.
+        num_parallel: the number of tasks in a gang of the next step; None without a gang.
     """
 
     artifacts: Mapping[str, Any]
@@ -62,7 +64,7 @@ class StepResult:
     num_parallel: int | None = None
 
     def __getitem__(self, name: str) -> Any:
-        """An artifact that the step set."""
+        """Return an artifact that the step set or changed."""
         return self.artifacts[name]
 
 
@@ -80,27 +82,28 @@ def run_step(
     current: Mapping[str, Any] | None = None,
     pickled: bool = True,
 ) -> StepResult:
-    """Run one step of a flow's class here and now.
+    """Run one step of a flow class in this process and return its results.
 
     Args:
-        flow: the class.
-        step: the step's name, or `Flow.step`.
-        artifacts: what the step finds on `self`.
-        parameters: values by the parameters' names; the others have their defaults. An IncludeFile is given its
+        flow: the flow class.
+        step: the step's name, or the method `Flow.step`.
+        artifacts: the artifacts that the step reads from `self`.
+        parameters: values by parameter name; other parameters have their defaults. The value of an IncludeFile is its
             content, as text or bytes, or the `Path` of a file.
-        configs: values by the configs' names, or texts as `--config-value` takes them; the others have their defaults.
-        input: in a foreach, the item of the innermost one.
-        index: that item's number, 0 if it is not given.
-        outer: in nested foreaches, (index, item) of those around the innermost, outermost first.
-        inputs: for a join, the artifacts of each input: by the name of the step before it, or in their order.
-        current: what `metaflow.current` says differently: `{"retry_count": 1, "run_id": "7", "tags": ["a"]}`.
-        pickled: let each artifact go through pickle, on the way in and out, as in a run; with False the step gets the
-            very objects, which may then be mocks, and only what it assigns to `self` is reported, not what it changes.
+        configs: values by config name, or texts as for `--config-value`; other configs have their defaults.
+        input: the item of the innermost foreach.
+        index: the item's index; the default is 0.
+        outer: pairs (index, item) of the foreaches around the innermost one, outermost first.
+        inputs: for a join, the artifacts of each input, by the name of its step or in order.
+        current: values that replace those of `metaflow.current`: `{"retry_count": 1, "run_id": "7", "tags": ["a"]}`.
+        pickled: whether artifacts are pickled and unpickled, as in a run. If False, the step gets the objects
+            themselves, which may be mocks, and the result has only artifacts that the step assigned, not objects that
+            it changed.
 
     Raises:
         FaultyFlowError: the flow has faults.
         TypeError: the arguments do not fit the flow.
-        ArtifactError: the step left something that cannot be pickled.
+        ArtifactError: an artifact of the step cannot be pickled.
     """
     name = step if isinstance(step, str) else step.__name__
     lowered, program = _lower(flow, configs or {})
@@ -143,7 +146,7 @@ def _lower(cls: type, configs: Mapping[str, Any]) -> tuple[Flow, Program]:
 
 @contextmanager
 def _restored() -> Iterator[None]:
-    """Leave the environment, `current` and all that a task changes in its process as they were."""
+    """Restore the environment, `current` and all other state of the process that a task changes."""
     environment, task, extra = dict(os.environ), context.task, dict(context.extra)
     metadata, finder, watched = list(context.metadata), codecs.finder, reads.watched
     try:

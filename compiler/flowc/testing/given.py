@@ -1,4 +1,4 @@
-"""What a unit test gives a flow's parameters, as a run's command line would."""
+"""The parameters' values in a unit test, checked like those of a command line."""
 
 from __future__ import annotations
 
@@ -20,18 +20,30 @@ if TYPE_CHECKING:
 
 
 def check_names(flow: str, what: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Raises TypeError for a name that is none of the flow's."""
+    """Check that a flow declares these names. Raises TypeError, with the known names.
+
+    Args:
+        flow: the flow's name, for the message.
+        what: the kind of names, for the message: `parameter` or `config`.
+        given: the names to check.
+        known: the names that the flow declares.
+    """
     there = sorted(known)
     if unknown := sorted(set(given) - set(there)):
         raise TypeError(f"flow '{flow}' has no {what} '{unknown[0]}'; it has {', '.join(there) or 'none'}")
 
 
 def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A value for each parameter, files packed with their content.
+    """Return a value for each parameter; a file's value has its content.
+
+    Args:
+        flow: the flow.
+        cls: the flow class, whose file's directory is searched for default files.
+        given: values of the test, by parameter name.
 
     Raises:
-        TypeError: there is no such parameter, or it has not the kind of content that it is given.
-        ParameterError: a value is not of its parameter's type.
+        TypeError: a parameter does not exist, or the content of a file has the wrong type.
+        ParameterError: a value does not have its parameter's type.
     """
     from flowc.frontends.metaflow.defaults import given as given_value
     from flowc.frontends.metaflow.parameters import declared_parameters
@@ -54,7 +66,7 @@ def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[st
 
 
 def _packed(parameter: Parameter, given: Any) -> dict[str, str]:
-    """A file given by its path or as its content."""
+    """Return the packed form of a file, from its path or its content."""
     encoding, file = parameter.encoding, "given"
     if isinstance(given, Path):
         file = str(given)

@@ -1,4 +1,4 @@
-"""The tasks before a step under test, as records of a store in memory: the step then runs as in any run."""
+"""The parent tasks of a step under test, as records in a store in memory, so that the step runs as in any run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _find_held(number: int) -> Any:
 
 
 class _Held:
-    """Pickles as a reference to an object of this process: reading it gives that very object."""
+    """A wrapper that pickles as a reference to an object of this process; unpickling returns the object itself."""
 
     def __init__(self, value: Any) -> None:
         self._number = next(_numbers)
@@ -48,12 +48,12 @@ class _Held:
 
 @final
 class Surroundings:
-    """What a task of one step finds around it."""
+    """The run around a task of one step: its parents, splits and inputs, in a store in memory."""
 
     def __init__(
         self, program: Program, flow: Flow, step: str, parameters: Mapping[str, Any], *, pickled: bool
     ) -> None:
-        _held.clear()  # of the step that ran before
+        _held.clear()  # objects of the step that ran before
         self._graph = Graph(flow)
         if step not in self._graph.nodes:
             raise TypeError(f"flow '{flow.name}' has no step '{step}'; it has {', '.join(self._graph.nodes)}")
@@ -66,7 +66,7 @@ class Surroundings:
         self._path = ROOT
 
     def place(self, item: Any, index: int | None, outer: Sequence[tuple[int, Any]]) -> None:
-        """Say which item of each foreach around it the task is about, outermost first; loops are in iteration 0."""
+        """Place the task at an item of each foreach around it, outermost first; loops are in iteration 0."""
         scopes = self._graph.scopes(self.node.id)
         count = sum(isinstance(scope, ItemScope) for scope in scopes)
         given = [*outer]
@@ -84,7 +84,7 @@ class Surroundings:
             self._path = item_path(self._path, number)
 
     def precede(self, artifacts: Mapping[str, Any]) -> None:
-        """Let a task with these artifacts come before; of the start step, let them be there."""
+        """Record a parent task with these artifacts; the start step has no parent and inherits them directly."""
         self.inherited = self._store(artifacts)
         before = [node for node in self._graph.predecessors[self.node.id] if not self._repeats(node)]
         if before and not isinstance(before[0].next, (Foreach, Gang)):  # else `place` has recorded it
@@ -92,7 +92,7 @@ class Surroundings:
             self._end(before[0], ROOT + "".join(parts(self._path)[:shared]), {})
 
     def join(self, inputs: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]) -> None:
-        """Let the tasks that the join waits for have these artifacts."""
+        """Record the parent tasks of a join, with these artifacts."""
         assert self.node.joins is not None
         split = self._graph.node(self.node.joins)
         ends = self._graph.ends(self.node)
@@ -110,7 +110,7 @@ class Surroundings:
     def _of_arms(
         self, ends: Sequence[Sequence[Node]], inputs: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
     ) -> Iterator[tuple[Node, Mapping[str, Any]]]:
-        """The step that ends each arm, and what it left. Where a switch chooses it, the name of the input says it."""
+        """Yield the last step of each arm and its artifacts; after a switch, the names in `inputs` choose the step."""
         wanted = ", ".join("/".join(node.id for node in arm) for arm in ends)
         if not isinstance(inputs, Mapping):
             if len(inputs) != len(ends):
@@ -123,7 +123,7 @@ class Surroundings:
         yield from ((arm[0], inputs[arm[0].id]) for arm in chosen)
 
     def attempt(self) -> Attempt:
-        """The attempt, to be entered."""
+        """Return the attempt, not entered yet."""
         place = (self.node.id, self._path, 1)
         return Attempt(
             Assignment(
@@ -141,7 +141,7 @@ class Surroundings:
         )
 
     def left(self, attempt: Attempt) -> dict[str, Any]:
-        """What the step set or changed."""
+        """Return the artifacts that the step set or changed."""
         state = attempt.state
         if not self._pickled:
             merged = [name for name in state.inherited if name not in self.inherited]
@@ -157,7 +157,7 @@ class Surroundings:
         return self._graph.repeats(node.id, self.node.id)
 
     def _end(self, node: Node, path: str, artifacts: dict[str, ArtifactRef]) -> None:
-        """Record a task that leads to the step: `path` is what their paths share, more loops may end between."""
+        """Record a parent task; `path` is the shared part of both paths, and loops may end between the two."""
         for scope in self._graph.scopes(node.id)[len(parts(path)) :]:
             assert isinstance(scope, LoopScope)
             path = iteration_path(path, 0)

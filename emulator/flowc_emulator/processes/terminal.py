@@ -58,7 +58,7 @@ class Terminal:
             return None
 
     def descriptors(self) -> list[int]:
-        """The descriptors that the guardian must not hold."""
+        """Return the descriptors that the guardian must not hold."""
         return [self._tty, self.requests, self._request, self._answers, self._answer, self._lock.fileno()]
 
     def asked(self) -> list[tuple[bytes, int, float]]:

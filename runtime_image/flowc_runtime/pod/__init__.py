@@ -1,1 +1,1 @@
-"""The in-pod entry point: the first and the last container of a workflow, and a container per task."""
+"""The in-pod entry point: the first and last container of a workflow, and one container per task."""

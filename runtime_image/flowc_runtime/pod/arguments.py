@@ -1,9 +1,9 @@
-"""Values of flow parameters as the text of Argo parameters, and back.
+"""Conversion between the values of flow parameters and the text of Argo parameters.
 
-Argo damages text in two ways: `{{` starts a template tag (even in a value that was itself substituted), and a character
-that Go's `strconv.Quote` does not take as printable makes the Workflow invalid. So a default is encoded in a form that
-has neither. A string that is safe stands for itself, so that `argo submit -p name=Bob` does what it says. The pod gets
-all values together, in base64: what people type at submission is encoded by nobody, and is to arrive as well.
+Argo damages text in two ways: `{{` starts a template tag (even in a substituted value), and a character that Go's
+`strconv.Quote` considers unprintable makes the Workflow invalid. So the encoding of a default contains neither. A safe
+string is encoded as itself, so that `argo submit -p name=Bob` works. The pod gets all values together in base64,
+because text that people type at submission is not encoded and has to arrive unchanged.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ _TAG = re.compile(r"\{(?=\{)")
 
 
 def encode(kind: Kind, value: object) -> str:
-    """The text of a value, None included; it has no `{{` and only printable characters."""
+    """Return the text of a value (or of None), without `{{` and with printable characters only."""
     if isinstance(value, str) and kind == "str" and _is_safe(value):
         return value
     if kind == "float" and isinstance(value, float) and not math.isfinite(value):
-        return repr(value)  # as a person types it
+        return repr(value)  # inf and nan, as people type them
     text = _json(value)
     marked = not json_text.is_plain(text) if kind == "json" else kind == "str" or value is None
     return f"{MARKER if marked else ''}{text}"
 
 
 def decode(kind: Kind, text: str) -> Any:
-    """The value of a text: of `encode`, or typed by a person after `argo submit -p name=`.
+    """Return the value of a text that `encode` wrote or that a person typed after `argo submit -p name=`.
 
     Raises:
-        ValueError: the text is no value of this kind.
+        ValueError: the text is not a value of this type.
     """
     if text.startswith(MARKER):
         return _of_kind(kind, json_text.loads(text[len(MARKER) :]))
@@ -54,7 +54,7 @@ def decode(kind: Kind, text: str) -> Any:
 
 
 def encode_parameter(parameter: Parameter, value: Any) -> str:
-    """The text of a parameter's value; of a file it is the name and content, as `values.files.packed` has it."""
+    """Return the text of a parameter's value; the text of a file is its name and content, as `pack` makes it."""
     if value is not None and parameter.separator is not None and all(_is_safe(part) for part in value):
         text = parameter.separator.join(value)
         if text.split(parameter.separator) == value and _is_safe(text):
@@ -65,16 +65,16 @@ def encode_parameter(parameter: Parameter, value: Any) -> str:
 
 
 def decode_parameter(parameter: Parameter, text: str) -> Any:
-    """The value of a text: of `encode_parameter`, or typed by a person. A person types a file's content.
+    """Return the value of a text that `encode_parameter` wrote or a person typed, for a file its content.
 
     Raises:
-        ValueError: the text is no value of the parameter.
+        ValueError: the text is not a value of the parameter.
     """
     if parameter.type == "file":
         return decode("json", text) if text.startswith(MARKER) else _typed(text)
     if parameter.default is not None and text == encode_parameter(parameter, from_text(parameter.default)):
-        return from_text(parameter.default)  # also where it is a number for a text
-    # A type of the author's own takes what JSON has; as it is typed, it is text.
+        return from_text(parameter.default)  # even if its type differs from the parameter's
+    # A user-defined type receives the JSON value of encoded text, and typed text as it is.
     kind: Kind = "json" if parameter.converted and text.startswith(MARKER) else parameter.type
     if not parameter.multiple and parameter.separator is None:
         value = decode(kind, text)
@@ -94,9 +94,9 @@ def _typed(text: str) -> dict[str, str]:
 
 
 def argument_name(name: str) -> str:
-    """The Argo parameter's name: the flow parameter's own, or `x-` and its UTF-8 bytes where Argo would not take it.
+    """Return the Argo parameter's name: the flow parameter's name, or if Argo refuses that, `x-` and its UTF-8 in hex.
 
-    `json` is one: its tag `{{workflow.parameters.json}}` is that of all parameters together.
+    Argo reserves `json`: the tag `{{workflow.parameters.json}}` means all parameters together.
     """
     if _NAME.fullmatch(name) and name != "json" and not name.startswith("x-"):
         return name
@@ -104,9 +104,12 @@ def argument_name(name: str) -> str:
 
 
 def variable_size(parameters: Sequence[Mapping[str, str]]) -> int:
-    """The bytes of the environment variable that passes Argo's parameters to the first pod, as JSON in base64."""
+    """Return the size in bytes of the environment variable that passes all parameters to the first pod.
+
+    The variable's value is JSON in base64; the size includes the variable's name.
+    """
     text = json_text.dumps(list(parameters), ensure_ascii=False, separators=(",", ":"))
-    escaped = sum(map(text.count, "<>&"))  # Go writes `\\u003c` for what has a meaning in HTML
+    escaped = sum(map(text.count, "<>&"))  # Go escapes HTML characters, such as `\\u003c`
     size = len(text.encode()) + 5 * escaped
     return len(f"{PARAMETERS}=\0") + (size + 2) // 3 * 4
 
@@ -114,13 +117,13 @@ def variable_size(parameters: Sequence[Mapping[str, str]]) -> int:
 @final
 @dataclass(frozen=True, slots=True)
 class ArgumentText:
-    """The text of one of Argo's arguments. `place` names it for errors."""
+    """The text of one of Argo's arguments. `place` describes the argument in errors."""
 
     text: str
     place: str
 
     def value(self, parameter: Parameter) -> Any:
-        """Return what the text stands for. Raises ParameterError."""
+        """Return the value of the text. Raises ParameterError."""
         try:
             return decode_parameter(parameter, self.text)
         except ParameterError:
@@ -135,13 +138,17 @@ def read(
     given: Collection[str] | None = None,
     before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The values of a flow's parameters from Argo's `workflow.parameters.json`, as it is or in base64.
+    """Return the values of a flow's parameters from Argo's `workflow.parameters.json`.
 
-    Parameters of the workflow that are not the flow's are left out. A run that resumes another has the values of that
-    one, `before`, except of the parameters that it was `given`; the arguments of the others are as good as defaults.
+    Args:
+        text: the JSON, plain or in base64. Parameters of the workflow that the flow does not declare are ignored.
+        parameters: the flow's parameters.
+        given: the names of the parameters set at submission; None: all.
+        before: the values of the origin run, if the run resumes one. They count for parameters not in `given`, whose
+            arguments are only defaults.
 
     Raises:
-        ValueError: a parameter is missing, or its text is no value of its kind.
+        ValueError: a parameter is missing, or its text is not a value of its type.
     """
     passed = text if text.startswith("[") else base64.b64decode(text)
     texts = {entry["name"]: entry.get("value", "") for entry in json.loads(passed)}
@@ -177,8 +184,9 @@ def _is_safe(text: str) -> bool:
 
 def _json(value: object) -> str:
     text = json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    # In compact JSON these can only stand inside strings, where every character has an escape. Beyond the BMP all are
-    # escaped: whether Go prints one depends on its Unicode version, and only there it would write invalid JSON.
+    # In compact JSON these characters only occur inside strings, where every character has an escape. All characters
+    # beyond the BMP are escaped: whether Go considers one printable depends on its Unicode version, and the escape that
+    # Go would write is invalid JSON.
     return "".join(
         char if char.isprintable() and char <= "\uffff" else _escape(char) for char in _TAG.sub(r"\\u007b", text)
     )

@@ -1,4 +1,4 @@
-"""The code package of a run on a cluster, kept in the store: the client gives it back."""
+"""The code package of a cluster run, kept in the store; the client can return it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def pack(directory: str) -> bytes:
-    """The files of a directory as a tar.gz. The same files give the same bytes."""
+    """Return the files of a directory as a tar.gz; equal files give equal bytes."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for path in sorted(paths_in(directory)):
@@ -26,7 +26,7 @@ def pack(directory: str) -> bytes:
 
 
 def store_package(objects: Objects, directory: str) -> PackageRecord:
-    """Store the files of a directory, once for all runs that have them, and name them."""
+    """Store the files of a directory as one blob, shared by runs with equal files; return its digest and size."""
     data = pack(directory)
     return {"digest": objects.create_blob([data]), "size": len(data)}
 
@@ -35,7 +35,7 @@ def paths_in(directory: str) -> list[str]:
     """Return the files of a code package, relative to its directory, without compiled byte code."""
     found = []
     for here, directories, names in os.walk(directory, followlinks=True):
-        # A volume's files are links into `..data`, which is how Kubernetes exchanges all of them at once.
+        # The files of a Kubernetes volume are links into `..data`, so that it can replace all of them at once.
         directories[:] = [name for name in directories if name != "__pycache__" and not name.startswith("..")]
         found += [os.path.relpath(f"{here}/{name}", directory) for name in names]
     return found

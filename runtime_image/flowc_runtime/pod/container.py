@@ -1,8 +1,7 @@
-"""One attempt in a pod's container, by two processes.
+"""One attempt in a pod's container, made by two processes.
 
-The one that the container starts only watches: it forks a child for the user's code, so that also a child that is
-killed leaves its logs and a record that says why. The child imports the user's code while the parent claims the
-attempt's number.
+The container's main process only watches. It forks a child for the user's code, so that a killed child still leaves
+logs and a record with the reason. The child imports the user's code while the parent claims the attempt's number.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class ContainerTask:
-    """One attempt in a pod: the parent's side, and `_child`, which is the child's."""
+    """One attempt in a pod: the parent's side, and in `_child` the child's side."""
 
     def __init__(self, run: RunStore, graph: Graph, node: Node, path: str, retry: int) -> None:
         self.run, self.graph, self.node, self.path, self.retry = run, graph, node, path, retry
@@ -54,7 +53,7 @@ class ContainerTask:
         self.disk = Disk.of(run.objects, self.durability)
 
     def main(self) -> int:
-        """Make the attempt; the exit code is one of `flowc_runtime.base.contract`. Raises FlowcError."""
+        """Make the attempt; return an exit code of `flowc_runtime.base.contract`. Raises FlowcError."""
         check_runnable(self.graph.flow)
         adopt_orphans(prctl := load_prctl())
         numbers, number_in = os.pipe()
@@ -71,10 +70,10 @@ class ContainerTask:
                 if self.node.id == self.graph.flow.start:
                     begin_run(self.run, self.graph, self.order)
                 if self.order is not None and (reused := self._reuse(self.order)) is not None:
-                    kill_child(child.pid, signal.SIGKILL)  # it has imported the flow, if at all
+                    kill_child(child.pid, signal.SIGKILL)  # it has only imported the flow
                     return self._kept(self._outputs(reused))
                 attempt = self._claim(began)
-                with contextlib.suppress(BrokenPipeError):  # the child is dead already: what follows says why
+                with contextlib.suppress(BrokenPipeError):  # the child is already dead: `_watch` gets the reason
                     os.write(number_in, str(attempt).encode())
                 os.close(number_in)
                 ended = self._watch(watcher, child, attempt)
@@ -82,11 +81,12 @@ class ContainerTask:
                 kill_child(child.pid, signal.SIGKILL)
                 raise
             code = self._kept(self._conclude(ended, attempt, began))
-            leftovers.end_adopted(hurry=watcher.wakeup)  # at last: what Argo reads is there, if the pod is ended now
+            # Last, so that Argo's outputs exist even if the pod is killed now.
+            leftovers.end_adopted(hurry=watcher.wakeup)
         return code
 
     def _claim(self, began: float) -> int:
-        """The attempt's number: the first that the store has not seen. It survives `argo retry`, which counts anew."""
+        """Claim and return the first unused number of an attempt; Argo's own count restarts with `argo retry`."""
         attempt = 1
         record = begin_record(began)
         while not self.run.begin(self.node.id, self.path, attempt, record):
@@ -94,7 +94,7 @@ class ContainerTask:
         return attempt
 
     def _watch(self, watcher: Watcher, child: Child, attempt: int) -> Ended:
-        """Pass the child's output on, to the pod's own log and to the store, until it ends."""
+        """Copy the child's output to the pod's log and to the store until the child ends."""
         key = self.run.log_key(self.node.id, self.path, attempt)
         while True:
             for event in watcher.poll(self.run.objects.flush()):
@@ -108,7 +108,7 @@ class ContainerTask:
                         kill_child(child.pid, signal.SIGTERM)
 
     def _conclude(self, ended: Ended, attempt: int, began: float) -> int:
-        """Leave the record that the child could not, the outputs for Argo, and the exit code."""
+        """Write the record if the child could not, and Argo's outputs; return the exit code."""
         result = read_report(ended.report)
         if result is None:
             error = record_death(self.run, self.graph, (self.node.id, self.path, attempt), began, ended)
@@ -124,22 +124,22 @@ class ContainerTask:
             follows = self.retry < contract.attempts_limit(self.node) and ended.code not in (NO_RETRY, DISALLOW_RETRY)
             if not follows:
                 self._fail_run(failures.typed(result.error))
-            if ended.code == DISALLOW_RETRY:  # by os._exit
+            if ended.code == DISALLOW_RETRY:  # the step called os._exit
                 return NO_RETRY
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
         return self._outputs(result)
 
     def _kept(self, code: int) -> int:
-        """Wait until the disk has what this pod has written: no other pod's waiting reaches it. Raises StoreError."""
+        """Flush this pod's writes to the disk, since no other pod can; return `code`. Raises StoreError."""
         if self.disk is not None:
             self.disk.flush(say_in_pod)
         return code
 
     def _outputs(self, result: Result) -> int:
-        """What Argo reads of a task that is done."""
+        """Write the outputs of a finished task for Argo; return the exit code."""
         if problem := coordination.too_far(self.graph, self.node, self.path, result.choice):
             print(f"flowc: {problem}", file=sys.stderr)
-            self._fail_run(problem)  # the task is done, and what it leads to cannot be
+            self._fail_run(problem)  # the task succeeded, but the next one cannot run
             return NO_RETRY
         if isinstance(self.node.next, Foreach | Gang):
             _write_output(contract.COUNT, str(result.count))
@@ -153,7 +153,7 @@ class ContainerTask:
         end_run_here(self.run, status, say_in_pod, self.disk)
 
     def _reuse(self, order: Order) -> Result | None:
-        """Give the task the record that it has in the run that is resumed; None: it has to run."""
+        """Reuse the task's record of the resumed run; return None if the task has to run."""
         store = Store(self.run.objects)
         reuse = Reuse(store.run(self.run.flow, order.origin), self.graph, self.run.record()["parameters"], order.step)
         record = reuse.find(self.node.id, self.path)
@@ -174,11 +174,11 @@ class ContainerTask:
         failure: ErrorRecord | None = None
         try:
             program = open_program(self.graph.flow, root)
-        except BaseException as error:  # the user's code fails on import: recorded like any failure of the user's code
+        except BaseException as error:  # a failed import is recorded like any failure of the user's code
             failure = failures.describe(error, root)
         attempt = int(os.read(numbers, 32) or b"0")
         if not attempt:
-            return INFRASTRUCTURE  # the parent could not claim a number, and says why
+            return INFRASTRUCTURE  # the parent could not claim a number, and reports the reason
         try:
             if program is not None:
                 try:
@@ -195,9 +195,9 @@ class ContainerTask:
         return perform_and_report(assignment, control)
 
     def _assignment(self, program: Program, attempt: int) -> Assignment:
-        """What the child performs. Raises FlowcError where the run's record cannot be read."""
+        """Return the child's assignment. Raises FlowcError if the run's record cannot be read."""
         cards = begin_cards(program, self.run, self.graph, (self.node.id, self.path, attempt))
-        record = self.run.record()  # the parent made it before it claimed the number
+        record = self.run.record()  # written by the parent before it claimed the number
         return Assignment(
             run=self.run,
             graph=self.graph,
@@ -220,8 +220,8 @@ class ContainerTask:
 
 
 def _pass_on(descriptor: int, data: bytes) -> None:
-    """Write to the pod's own log. Where that cannot be, because a disk is full, the log in the store has to do."""
-    left = memoryview(data)  # nothing of it in a buffer, which Python would write when it exits
+    """Write to the pod's log. If that fails, for example on a full disk, only the store has the output."""
+    left = memoryview(data)  # unbuffered: Python would write a buffer again at exit
     with contextlib.suppress(OSError):
         while left:
             left = left[os.write(descriptor, left) :]

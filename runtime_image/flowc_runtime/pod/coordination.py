@@ -1,7 +1,7 @@
-"""What only a pod's task has to ask: where the others of its gang are, and whether its loop may go on.
+"""Two questions of a pod's task: the address of its gang's first task, and whether its loop may continue.
 
-The tasks of a gang are pods that start when the cluster has room for each. The first one's address is in the record of
-its attempt's beginning, and the others wait until it is there.
+The tasks of a gang are pods, and each starts when the cluster has room for it. The beginning record of the first task
+has its pod's address; the other tasks wait for that record.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _PAUSE_SECONDS = 0.5
 
 
 class GangError(FlowcError):
-    """The first task of a gang was not found in time, or has failed."""
+    """The first task of a gang did not start in time, or failed."""
 
 
 def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
-    """For a task of a gang: put the address of the gang's first task into the environment. Raises GangError."""
+    """Put the address of the gang's first task into the environment of a gang's task. Raises GangError."""
     split = graph.foreach_of(node)
     own = os.environ.get(POD_IP)
     if own is None or MAIN_IP in os.environ or split is None or not isinstance(split.next, Gang):
@@ -48,14 +48,14 @@ def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
         if time.monotonic() > deadline:
             raise GangError(
                 f"{node.id}/{control}, the first task of the gang, has not started within {patience} s: perhaps the "
-                "cluster has no room for it; @kubernetes(hostname_resolution_timeout=…) says how long to wait"
+                "cluster has no room for it; set @kubernetes(hostname_resolution_timeout=…) to wait longer"
             )
         time.sleep(_PAUSE_SECONDS)
     os.environ[MAIN_IP] = address
 
 
 def _address(run: RunStore, step: str, path: str) -> str | None:
-    """Where a task runs now, or ran when it succeeded."""
+    """Return the address of a task's last attempt; None if it has not begun or has failed."""
     attempt, found = 1, None
     while (begun := run.beginning(step, path, attempt)) is not None:
         found = begun["process"].get("ip")
@@ -65,7 +65,7 @@ def _address(run: RunStore, step: str, path: str) -> str | None:
 
 
 def too_far(graph: Graph, node: Node, path: str, choice: str) -> str | None:
-    """Why the task may not begin the iteration that it is about to: Argo's templates call each other just so deep."""
+    """Return why the loop cannot continue, or None: Argo limits how deep its templates call each other."""
     budget = os.environ.get(LOOPS)
     following = [choice] if choice else targets(node.next)
     again = [target for target in following if graph.repeats(node.id, target)]
@@ -83,6 +83,6 @@ def too_far(graph: Graph, node: Node, path: str, choice: str) -> str | None:
         return None
     number = int(parts(target)[-1][1:])
     return (
-        f"the loop of step '{again[0]}' is to go on to iteration {number}, but Argo's templates call each other 100 "
-        "deep at most: do more in each iteration, or run the flow on one machine"
+        f"the loop of step '{again[0]}' cannot begin iteration {number}: Argo's templates call each other at most 100 "
+        "deep; do more in each iteration, or run the flow on one machine"
     )

@@ -1,4 +1,4 @@
-"""Exit hooks: functions of the flow's file that are called when a run has ended, each in a process of its own."""
+"""Exit hooks: functions of the flow's file that are called after a run has ended, each in its own process."""
 
 from __future__ import annotations
 
@@ -36,11 +36,20 @@ def run_hooks(
     successful: bool,
     start: Callable[[int, Sequence[int]], tuple[Child, Reaper | None]] | None = None,
 ) -> None:
-    """Call the hooks of a run that has ended so, one after the other; this process must not have used a remote store.
+    """Call the exit hooks of a run that has ended, one after the other.
 
-    `load` gives the flow's program, in the hook's process; `output` is given what a hook writes, with its
-    name, and `failed` how it failed, which changes nothing. `start` starts the process of the hook of this number
-    where it is not to be a fork of this one; that process must not hold the descriptors that `start` is given.
+    Hazard: each hook is a fork of this process, unless `start` is given. So this process must not have used a remote
+    store before: a fork does not copy the client's threads.
+
+    Args:
+        flow: the flow.
+        run: the run that has ended.
+        load: returns the flow's program; called in the hook's process.
+        output: called with the hook's name and each piece of its output.
+        failed: called with the hook's name and the reason if a hook fails; the run keeps its state.
+        successful: whether the run succeeded.
+        start: starts the process of the hook with this number, instead of a fork. The process must not hold the
+            descriptors in the second argument: they belong to this process, which waits for their end of file.
     """
     adopt_orphans(load_prctl())
     wanted = "success" if successful else "error"
@@ -62,7 +71,7 @@ def _run(
     output: Callable[[str, Stream, bytes], None],
     start: Callable[[Sequence[int]], tuple[Child, Reaper | None]],
 ) -> str | None:
-    """Start a hook's process and wait for it; how it failed, if it did."""
+    """Start a hook's process and wait for its end; return why it failed, or None."""
     others = set(leftovers.children())
     with Watcher() as watcher:
         watcher.add(*start(watcher.descriptors()))
@@ -83,8 +92,8 @@ def _problem(event: Ended) -> str | None:
 
 
 def call_hook(hook: ExitHook, run: RunStore, load: Callable[[], Program]) -> int:
-    """Call a hook in this process, which is its own; the exit code."""
-    os.environ[STORE] = run.objects.url  # where the client, and what the hook starts, look for other runs
+    """Call a hook in this process, which runs nothing else; return the exit code."""
+    os.environ[STORE] = run.objects.url  # the store of the client, and of flows that the hook starts
     try:
         program = load()
         function, given = program.function(hook.function), {}

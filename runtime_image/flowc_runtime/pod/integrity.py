@@ -1,4 +1,4 @@
-"""Whether the code and the IR in a pod are those that were compiled: looked at before anything of them is imported."""
+"""The check that a pod's code and IR are the compiled ones, made before any of them is imported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
-    """The digest, `sha256:…`, of files by their paths, in whatever order they come."""
+    """Return the digest, `sha256:…`, of files (path, content); the order does not matter."""
     digest = sha256()
     for name, content in sorted(files):
         encoded = os.fsencode(name)
@@ -24,13 +24,13 @@ def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
 
 
 def check_code() -> None:
-    """Compare the pod's code and IR with the digest that its manifest names; none is no fault.
+    """Compare the pod's code and IR with the digest in its manifest, if the manifest has one.
 
     Raises:
-        ProtocolError: they are not what was compiled, or cannot be read.
+        ProtocolError: the code or IR differs from the compiled one, or cannot be read.
     """
     expected = os.environ.get(contract.CODE_DIGEST)
-    if not expected:  # an older flowc compiled it
+    if not expected:  # manifests of older releases have no digest
         return
     from flowc_runtime.pod.code import paths_in
 
@@ -43,7 +43,7 @@ def check_code() -> None:
     if (found := digest_of(files)) != expected:
         raise ProtocolError(
             f"the code in {code} is not the code that was compiled: its digest is {found[:19]}…, not {expected[:19]}…; "
-            "somebody has changed its ConfigMap: deploy the flow again"
+            "its ConfigMap was changed: deploy the flow again"
         )
 
 

@@ -1,4 +1,4 @@
-"""The run that a workflow makes: its record, which its first pod leaves, and its end."""
+"""The run of a workflow: its record, which the first pod writes, and its end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def environment(name: str) -> str:
-    """A variable that the pod must have. Raises ProtocolError."""
+    """Return the value of an environment variable that the pod needs. Raises ProtocolError if it is not set."""
     value = os.environ.get(name)
     if not value:
         raise ProtocolError(f"the environment variable {name} is not set")
@@ -41,7 +41,7 @@ def environment(name: str) -> str:
 
 
 def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
-    """Make the run's record, unless an earlier attempt of the start step did. Raises ProtocolError."""
+    """Write the run's record, unless an earlier attempt of the start step wrote it. Raises ProtocolError."""
     from flowc_runtime.pod.arguments import read
 
     parameters = graph.flow.parameters
@@ -56,7 +56,7 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
         if order is not None:
             run.hold(order.origin)
     except ValueError as error:
-        _create(run, graph, {})  # there was such a run, and this is how it ended
+        _create(run, graph, {})  # so that the failed run is visible
         _end(run, {"state": "failed", "changed": time.time(), "message": str(error)})
         raise ProtocolError(str(error)) from error
 
@@ -93,7 +93,7 @@ def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
 
 
 def finish(run: RunStore, graph: Graph, phase: str) -> None:
-    """Record that the workflow ended as `phase`, and call the flow's exit hooks, if they are what was compiled."""
+    """Record that the workflow ended in `phase` and, if the code is unchanged, call the flow's exit hooks."""
     problem = None
     try:
         check_code()
@@ -106,7 +106,11 @@ def finish(run: RunStore, graph: Graph, phase: str) -> None:
 
 
 def _apart(record: Callable[[], None]) -> None:
-    """Do it in a child: this process forks the exit hooks afterwards, so it must not use the store itself."""
+    """Call `record` in a child process.
+
+    Hazard: this process forks the exit hooks afterwards, so it must not use the store: a fork does not copy the
+    threads of the store's client. The child ends by `os._exit` and never returns into the caller.
+    """
     pid = os.fork()
     if pid:
         os.waitpid(pid, 0)
@@ -122,16 +126,16 @@ def _apart(record: Callable[[], None]) -> None:
 
 
 def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) -> None:
-    """Record the end of the run. It is told when that fails, but an exit handler that fails would fail the workflow.
+    """Record the end of the run. A failure is only printed, since a failing exit handler would fail the workflow.
 
-    `problem` is what is wrong with the code, and why a run failed that has no other reason.
+    `problem` is the fault of the code package; it is the message of a failed run without another reason.
     """
     try:
-        if not run.exists():  # its first pod never got as far: an image that cannot be pulled, a node that was lost
+        if not run.exists():  # the first pod never ran: no image, or a lost node
             _create(run, graph, {})
         now = time.time()
         status: StatusRecord = {"state": "running", "changed": now}
-        with suppress(RecordError):  # it is about to be replaced
+        with suppress(RecordError):  # the status is replaced below
             status = run.status()
         if phase == "Succeeded":
             _end(run, {"state": "succeeded", "changed": now, "ended": now})
@@ -146,17 +150,17 @@ def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) ->
 
 
 def _end(run: RunStore, status: StatusRecord) -> None:
-    """Record the end of the run when the disk has all that this pod has written of it. Raises StoreError."""
+    """Record the end of the run after the disk has all of this pod's writes. Raises StoreError."""
     end_run_here(run, status, say_in_pod, Disk.of(run.objects, durability.mode()))
 
 
 def say_in_pod(text: str) -> None:
-    """Tell the pod's log what is waited for."""
+    """Print a message to the pod's log, for example what is waited for."""
     print(f"flowc: {text}", file=sys.stderr, flush=True)
 
 
 def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
-    """Call the flow's exit hooks; one that fails is told in the pod's log, and changes nothing."""
+    """Call the flow's exit hooks; a failing hook is reported in the pod's log, and the run keeps its state."""
     from flowc_runtime.pod.hooks import run_hooks
 
     def load() -> Program:

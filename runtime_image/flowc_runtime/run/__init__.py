@@ -1,1 +1,1 @@
-"""What the tasks of one run need of each other: parents, fan-outs, routes, results that are reused."""
+"""The tasks of one run and how they depend on each other: parents, fan-outs, transitions, reused results."""

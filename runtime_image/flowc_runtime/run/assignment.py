@@ -1,4 +1,4 @@
-"""What a process is given to do: one attempt of one task."""
+"""The assignment of a process: one attempt of one task."""
 
 from __future__ import annotations
 
@@ -19,16 +19,30 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """One attempt to make.
+    """One attempt of one task, with all that the process needs to make it.
 
-    `last` says that no retry follows, `only_catch` that the user's code is not run any more, `claimed` that the
-    attempt's number was already claimed in the store; `tags` are the user's when the run began. A foreach or gang of
-    more than `max_splits` tasks fails. `origin` is the id of the run that this one resumes. `cards` are those that
-    `begin_cards` has begun before. Without `cache`, steps with @cache run as others do. A `durable` task is on the disk
-    before it is said to have ended.
-
-    For a task that is tried by itself, `inputs` is the run that has the tasks before it, and `overrides` are artifacts
-    that it, and each input of a join, has instead of theirs; `bare` leaves out the decorators around the step's code.
+    Attributes:
+        run: the run in the store.
+        graph: the graph of the flow's IR.
+        step: the name of the step.
+        path: the task's index path.
+        attempt: the number of the attempt, from 1.
+        program: the user's code, prepared and begun.
+        parameters: the values of the run's parameters, by name.
+        user: the user that started the run.
+        last: whether no retry follows this attempt.
+        only_catch: whether the attempt only applies @catch, without running the step's code.
+        claimed: whether the attempt's number is already claimed in the store.
+        tags: the user's tags at the start of the run.
+        namespace: the namespace of the run, such as `user:ada`.
+        max_splits: the largest number of tasks that a foreach or gang may open; a larger one fails. None: no limit.
+        cards: the attempt's cards, if `begin_cards` has already started them.
+        origin: the id of the run that this run resumes.
+        cache: whether steps with @cache use the cache.
+        durable: whether the task's record and artifacts are flushed to disk before the task is reported as ended.
+        inputs: for `spin`, the id of the run that has the parent tasks; None: this run.
+        overrides: for `spin`, artifacts that replace those of the parents and of each input of a join.
+        bare: whether the step's code runs without its decorators.
     """
 
     run: RunStore
@@ -55,10 +69,10 @@ class Assignment:
 
     @property
     def before(self) -> RunStore:
-        """The run whose tasks come before this one."""
+        """The run that has the parent tasks."""
         return self.run if self.inputs is None else RunStore(self.run.objects, self.run.flow, self.inputs)
 
     @property
     def node(self) -> Node:
-        """The node that the task is of."""
+        """The IR node of the task's step."""
         return self.graph.node(self.step)

@@ -1,12 +1,13 @@
-"""Steps with @cache: a task whose code and whose inputs are those of an earlier one takes over what that has left.
+"""The cache of steps with @cache: a task reuses the results of an earlier task with the same code and inputs.
 
-Which inputs count is what the earlier task has looked at: artifacts, parameters, its item, what the inputs of a join
-have. They count by their digests. Under `cache/STEP` there are, for a step and its code, the sets of what its tasks
-have looked at, `reads/SET`, and what tasks have left by the values of that, `VALUES`: a look-up is a few small objects.
-With what a task has left go the modules that it had from outside of the code package, which have to be the same.
+Only the inputs that the earlier task read are compared: artifacts, parameters, the foreach item, artifacts of a join's
+inputs. They are compared by digest. The directory `cache/STEP` belongs to one step and its code. In it, each
+`reads/SET` object lists the names that a task read. Each other object, `cache/STEP/VALUES`, is an entry: the results of
+a task, under the digest of the values that it read. A lookup reads a few small objects. An entry also lists the modules
+that the task imported from outside the code package; they have to be unchanged.
 
-STEP is a digest of JSON in which fields at their default are left out: a field that is added to the IR leaves it as it
-is. It does not have the version of the entries either, so that what an older flowc has left goes on counting.
+STEP is a digest of JSON that omits fields with default values, so a field added to the IR does not change it. It does
+not contain the format version of the entries, so entries of older releases stay valid.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ if TYPE_CHECKING:
     from flowc_runtime.run.state import Inputs, TaskState
     from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord, Fanout
 
-EVERY = "*"  # among the names of artifacts: all of them
-MOST_SETS = 8  # of what tasks of one step look at; then all of these count for a task
+EVERY = "*"  # among the names of artifacts: all artifacts
+MOST_SETS = 8  # of names read, per step; with more, a task is compared by the union of all sets
 _KINDS = ("artifacts", "inputs", "parameters", "place")
 
 
 class CachedTask(TypedDict):
-    """The task that has left an entry."""
+    """The task that wrote a cache entry."""
 
     run: str
     step: str
@@ -62,21 +63,21 @@ class _CacheEntry(TypedDict):
 
 
 class CacheEntry(_CacheEntry, total=False):
-    """What a task has left: the artifacts it `assigned` and those it `deleted`, and all `blobs` that they need."""
+    """The results of a task: artifacts that it `assigned`, names that it `deleted`, digests of all `blobs` they use."""
 
     fanout: Fanout
     choice: str
 
 
 class ReadsEntry(ReadsRecord, total=False):
-    """`reads/SET`: what a task has looked at."""
+    """The object `reads/SET`: the names that a task read."""
 
     version: int
 
 
 @final
 class Situation:
-    """What the code of a task can look at, by digest, before it runs."""
+    """All inputs that a task's code can read, by digest, before the code runs."""
 
     def __init__(self, job: Assignment, state: TaskState, parameters: Mapping[str, Any], inputs: Inputs[Any] | None):
         self._job = job
@@ -88,16 +89,16 @@ class Situation:
             [frame.index, frame.num_splits, digest_of(codecs.Encoded(frame.item).parts)] for frame in state.frames
         ]
         self._prefix = f"cache/{_digest(self._identity())}"
-        self.refused: FormatError | None = None  # what a newer flowc has left; the task runs, and leaves it as it is
-        self.unreadable: list[RecordError] = []  # what is damaged; the task runs, and leaves it anew
+        self.refused: FormatError | None = None  # an entry of a newer flowc: the task runs and writes no entry
+        self.unreadable: list[RecordError] = []  # damaged entries: the task runs and replaces them
 
     def _identity(self) -> list[Any]:
-        """What has to be the same besides what is looked at."""
+        """Return the parts of the flow that have to be equal for reuse, besides the values that the task read."""
         node, flow = self._job.node, self._job.graph.flow
         configs = [[config.name, config.text] for config in flow.configs]
-        # A field at its default is left out of each part, so that the keys outlive fields that are added.
+        # Each part omits fields with default values, so that new fields do not change existing keys.
         about: list[Json] = [
-            dict(node.environment) or [],  # the keys of every release have [] for no environment
+            dict(node.environment) or [],  # every release writes [] for an empty environment
             writer.write_packages(node.packages) if node.packages else None,
             writer.write_transition(node.next),
             writer.write_catch(node.catch) if node.catch else None,
@@ -107,7 +108,10 @@ class Situation:
         return [flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
 
     def recall(self) -> tuple[CacheEntry, ReadsRecord] | None:
-        """What a task in the same situation has left, here or where the first release left it; what that looked at."""
+        """Return the entry of an earlier task with equal inputs, and the names that it read; None if there is none.
+
+        Keys of the first release are tried second.
+        """
         first = f"cache/{_digest(first_cache.identity(self._job.graph.flow, self._job.node))}"
         try:
             return self._recall(self._prefix) or self._recall(first)
@@ -127,7 +131,7 @@ class Situation:
                 continue
             if not outside_modules.unchanged(entry["modules"]):
                 continue
-            # They may be about to be collected: from here on they are not.
+            # Garbage collection may be about to delete these blobs; refreshing them protects them.
             sizes = {ref["digest"]: ref["size"] for _, ref in refs(entry)}
             refreshed = (self._objects.refresh(blob_key(digest), sizes.get(digest)) for digest in entry["blobs"])
             if all(refreshed) and self._objects.refresh(key):
@@ -136,12 +140,12 @@ class Situation:
         return None
 
     def keep(self, record: AttemptRecord, assigned: Mapping[str, ArtifactRef]) -> None:
-        """Leave what a task has done for those in the same situation. Its code has `assigned` these artifacts."""
+        """Write a cache entry with the results of a task whose code `assigned` these artifacts."""
         if self.refused is not None:
             return
         try:
             reads, known = record["reads"], self._sets(self._prefix)
-        except FormatError:  # a newer flowc has left something while this task ran
+        except FormatError:  # a newer flowc wrote an entry while this task ran
             return
         if reads not in known:
             if len(known) >= MOST_SETS:
@@ -158,7 +162,7 @@ class Situation:
         self._objects.put(f"{self._prefix}/{self._values(reads)}", dump(left))
 
     def artifacts(self, entry: CacheEntry) -> dict[str, ArtifactRef]:
-        """All artifacts of a task that takes over an entry: what it did not look at is handed on as it is now."""
+        """Return all artifacts of a task that reuses an entry; artifacts not read keep their present values."""
         kept = {name: ref for name, ref in self._inherited.items() if name not in entry["deleted"]}
         found: dict[str, ArtifactRef] = kept | entry["assigned"]
         return {name: found[name] for name in sorted(found)}
@@ -168,7 +172,7 @@ class Situation:
         for name in self._objects.names(f"{prefix}/reads"):
             try:
                 reads = self._load("reads", f"{prefix}/reads/{name}")
-            except NotFound:  # collected since
+            except NotFound:  # deleted by garbage collection since
                 continue
             except RecordError as error:
                 self._note(error)
@@ -178,7 +182,7 @@ class Situation:
         return found
 
     def _note(self, error: RecordError) -> None:
-        """Go on without what is damaged. Raises FormatError for what a newer flowc has left."""
+        """Remember a damaged object and continue without it. Raises FormatError if a newer flowc wrote it."""
         if isinstance(error, FormatError):
             raise error
         self.unreadable.append(error)
@@ -188,7 +192,7 @@ class Situation:
         return parse(CACHE, kind, self._objects.get(key), key=key, url=self._objects.url, subject=subject)
 
     def _values(self, reads: ReadsRecord) -> str:
-        """The digest of the values of what was looked at."""
+        """Return the digest of the values behind the names that a task read."""
         place = reads.get("place", [])
         facts: list[Any] = [[name, self._parameters.get(name)] for name in reads.get("parameters", [])]
         facts.append(_values_of(self._inherited, reads.get("artifacts", [])))
@@ -202,7 +206,10 @@ class Situation:
         return _digest([reads, facts])
 
     def _of_inputs(self, names: Sequence[str]) -> list[Any]:
-        """Of each input; which step it comes from can be seen without looking at an artifact."""
+        """Return, for each input of the join, its step and the digests of these artifacts.
+
+        Without names, the number of inputs is enough, unless the code can see the steps without reading an artifact.
+        """
         assert self._inputs is not None
         if not names and not self._inputs._flowc_differ():
             return [len(self._inputs)]
@@ -211,7 +218,7 @@ class Situation:
 
 
 def _values_of(refs: Mapping[str, ArtifactRef], names: Sequence[str]) -> list[Any]:
-    """The digests of these artifacts; None where there is none of the name."""
+    """Return pairs of name and digest for these artifacts; the digest is None for a missing artifact."""
     wanted = sorted(refs) if EVERY in names else names
     return [[name, refs[name]["digest"] if name in refs else None] for name in wanted]
 

@@ -1,4 +1,4 @@
-"""Which task this process is running: what `metaflow.current` answers from. There is at most one in a process."""
+"""The task that this process runs, at most one: the source of `metaflow.current`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCALHOST = "127.0.0.1"
 
 
 class Parallel(NamedTuple):
-    """A task's place in its gang, as `current.parallel`: `node_index` counts from 0, node 0 is the control task."""
+    """A task's place in its gang, as `current.parallel`; `node_index` counts from 0, and node 0 is the control task."""
 
     main_ip: str
     num_nodes: int
@@ -26,10 +26,17 @@ class Parallel(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
-    """One attempt of a task. `attempt` counts from 1.
+    """The facts about one attempt of a task that `metaflow.current` shows.
 
-    `tags` are those that the user gave the run when it began. `origin_run` is the run that this one resumes. `project`
-    is what @project says, by the names of `current`'s properties. `card` collects what the step shows on its cards.
+    Attributes:
+        attempt: the number of the attempt, from 1.
+        origin_run: the id of the run that this run resumes.
+        tags: the user's tags at the start of the run.
+        project: the values of @project, by the names of `current`'s properties.
+        card: the object behind `current.card`, which collects components for the step's cards.
+        store: the URL of the store.
+        parallel: the place in the gang; None outside of flows with gangs.
+        ir: the flow.
     """
 
     flow: str
@@ -53,7 +60,7 @@ task: TaskContext | None = None
 
 
 class Starting(NamedTuple):
-    """A flow that is about to be run or deployed. `project` has the meaning that it has in `TaskContext`."""
+    """A flow that is about to run or be deployed; see `TaskContext` for `project`."""
 
     flow: str
     project: Mapping[str, Any]
@@ -62,16 +69,16 @@ class Starting(NamedTuple):
 starting: Starting | None = None
 """The flow whose functions of defaults are being called: no task runs yet."""
 
-# What decorators have put there for `current` besides (`current._update_env`).
+# Values that decorators add to `current` (`current._update_env`).
 extra: dict[str, Any] = {}
 
-# What decorators have said of the task, for its record: `name`, `value` and `type` of each.
+# Metadata that decorators attach to the task's record: `name`, `value` and `type` of each.
 metadata: list[dict[str, str]] = []
 
 
 @contextmanager
 def starts(flow: Flow) -> Iterator[None]:
-    """Name the flow for functions that are called before a run begins."""
+    """Set `starting` while functions of the flow are called before a run begins."""
     from flowc_runtime.store.records import projects
 
     global starting
@@ -89,6 +96,6 @@ def project_value(name: str) -> Any:
 
 
 def enter(context: TaskContext) -> None:
-    """Say which task the process runs from now on."""
+    """Set the task that this process runs."""
     global task
     task = context

@@ -1,9 +1,9 @@
 """The control tasks of unbounded foreach.
 
-In Metaflow such a foreach has one task more than items: it has the artifacts that the split has left, and starts the
-others. Here the split has them started. For programs that read runs, a task with the split's path stands in its place,
-`each-0` beside `each-0.0` and `each-0.1`. It has no process, log or record of its own: this makes the record, of those
-of the split and of the items.
+In Metaflow such a foreach has one task more than it has items: the control task, which inherits the split's artifacts
+and starts the tasks of the items. In flowc the scheduler starts them. For programs that read runs, flowc still shows a
+control task with the split's path: `each-0` beside `each-0.0` and `each-0.1`. It has no process, log or record; this
+module makes its record from the records of the split and of the items.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _OF_THE_SPLIT = ("cached", "choice", "constants", "fanout", "note", "origin", "r
 
 
 class ControlTasks:
-    """Those of a run. `read` gives the record of a task (step, path) that is done. Raises NotFound."""
+    """The control tasks of one run. `read` returns the record of a finished task (step, path) or raises NotFound."""
 
     def __init__(self, run: RunStore, graph: Graph, read: Callable[[str, str], AttemptRecord] | None = None) -> None:
         self._run, self._graph = run, graph
         self._read = read or run.task
 
     def paths(self, step: str, begun: Iterable[str]) -> list[str]:
-        """The paths of a step's control tasks whose items include these tasks, in their order.
+        """Return the paths of the control tasks of the foreach that these tasks of a step belong to, in order.
 
-        Where the first foreach is bounded, the others are.
+        If the first foreach is bounded, all foreach of the step are.
         """
         split = self._split_of(step)
         if split is None:
@@ -54,7 +54,7 @@ class ControlTasks:
         return found
 
     def opened(self, step: str, path: str) -> AttemptRecord | None:
-        """The record of the split with which a task began; None if it is no control task. Raises NotFound."""
+        """Return the record of the split that opened a control task; None for any other task. Raises NotFound."""
         split = self._split_of(step)
         if split is None or len(parts(path)) != len(self._graph.scopes(split)):
             return None
@@ -62,15 +62,18 @@ class ControlTasks:
         return record if record.get("fanout", {}).get("unbounded") else None
 
     def is_done(self, step: str, path: str, done: Collection[str]) -> bool:
-        """Whether all items of a control task are among the tasks of its step that are done. Raises NotFound."""
+        """Return whether the tasks of all items of a control task are in `done`. Raises NotFound."""
         split = self.opened(step, path)
         return split is not None and all(item_path(path, number) in done for number in range(split["fanout"]["count"]))
 
     def record(self, step: str, path: str) -> AttemptRecord | None:
-        """The record of one; None while a task of its foreach is not done. Raises NotFound if there is no such task."""
+        """Return the record of a control task, or None while a task of its foreach is unfinished.
+
+        Raises NotFound if the task is not a control task.
+        """
         split = self.opened(step, path)
         if split is None:
-            raise NotFound(f"{step}/{path} is no control task")
+            raise NotFound(f"{step}/{path} is not a control task")
         try:
             items = [self._read(step, item_path(path, number)) for number in range(split["fanout"]["count"])]
         except (NotFound, RecordError):
@@ -90,6 +93,6 @@ class ControlTasks:
         return cast("AttemptRecord", made)
 
     def _split_of(self, step: str) -> str | None:
-        """The step whose foreach a step is the first of."""
+        """Return the step that opens a foreach with this step as its first; None if there is none."""
         before = self._graph.predecessors.get(step, ())
         return next((node.id for node in before if isinstance(node.next, Foreach)), None)

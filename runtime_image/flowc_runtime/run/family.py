@@ -1,4 +1,4 @@
-"""What a task has from the tasks around it: artifacts of its parents, items of its foreach, its place in a gang."""
+"""The values that a task gets from other tasks: parents' artifacts, foreach items, its place in a gang."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 @final
 class Family:
-    """The tasks around the one of an assignment."""
+    """The tasks around the task of an assignment: its parents, splits and inputs."""
 
     def __init__(self, job: Assignment) -> None:
         self.job = job
-        self.seen: set[str] = set()  # artifacts of the inputs of a join that were looked for, in any of them
-        self.place: set[str] = set()  # what was asked of their places
+        self.seen: set[str] = set()  # artifacts that the code read from inputs of a join
+        self.place: set[str] = set()  # parts of the inputs' foreach frames that the code read
 
     def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[Any, ...]]:
-        """Give the task what its parents left; their records, and the arguments that its method is called with."""
+        """Give the task its parents' artifacts; return the parents and the arguments of the step's method."""
         job = self.job
         parents = Parents(job.before, job.graph, job.step, job.path)
         if job.node.joins is not None:
@@ -46,7 +46,10 @@ class Family:
         return [], ()
 
     def _join(self, split: str, parents: Parents) -> tuple[list[ParentsRecord], Inputs[Any]]:
-        """The tasks behind a foreach are looked for when the step asks for them: there may be very many."""
+        """Return the parents and the inputs of a join.
+
+        The records of a foreach's tasks are read when the step first uses them, since a foreach may have many tasks.
+        """
         job = self.job
         ends = job.graph.ends(job.node)
         steps: list[str] = []
@@ -81,7 +84,7 @@ class Family:
     def state(
         self, node: Node, path: str, inherited: Mapping[str, ArtifactRef], *, read_only: bool = False
     ) -> TaskState:
-        """The state of a task of `node`: its items are found through the records of the foreach that it is in."""
+        """Return the state of a task of `node`; its foreach items are read lazily from the records of the splits."""
         graph, run = self.job.graph, self.job.before
         numbers = parts(path)
         frames = []
@@ -105,7 +108,10 @@ class Family:
 
 
 def parallel_of(job: Assignment, state: TaskState) -> context.Parallel | None:
-    """What a task of a gang knows of the others; one that stands alone is a gang of one, in flows with gangs."""
+    """Return the task's place in its gang, and set the environment variables that describe it.
+
+    In a flow with gangs, a task outside of them is a gang of one; in any other flow the result is None.
+    """
     frame = state.frames[-1] if state.frames else None
     split = job.graph.foreach_of(job.node)
     if frame is None or split is None or not isinstance(split.next, Gang):
@@ -113,7 +119,7 @@ def parallel_of(job: Assignment, state: TaskState) -> context.Parallel | None:
     number, count = frame.index, frame.fanout["count"]
     first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
     control = task_id(job.step, first)
-    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, context.LOCALHOST)  # on a cluster, who starts it knows
+    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, context.LOCALHOST)  # on a cluster, `pod.coordination` set it
     os.environ[contract.PARALLEL_NUM_NODES] = str(count)
     os.environ[contract.PARALLEL_NODE_INDEX] = str(number)
     os.environ[contract.PARALLEL_CONTROL_TASK_ID] = control

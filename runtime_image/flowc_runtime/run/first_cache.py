@@ -1,6 +1,6 @@
-"""The keys of the cache as the first release made them: digests of the text of parts of the IR, as that was then.
+"""The cache keys of the first release: digests of the text of parts of the IR in that release.
 
-What it left is found by them for as long as its entries are read. Nothing here follows the IR: the text is of that day.
+They find the cache entries of that release. Do not change this text when the IR changes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _VERSION = 2
 
 
 def identity(flow: Flow, node: Node) -> list[Any]:
-    """Return what had to be the same for a task to take over what another had left, besides what it looked at."""
+    """Return the parts of the flow that had to be equal for reuse, besides the values that the task read."""
     configs = [[config.name, config.text] for config in flow.configs]
     about = [
         repr(node.environment),

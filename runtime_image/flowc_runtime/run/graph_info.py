@@ -1,4 +1,4 @@
-"""The graph as Metaflow's programs know it: `current.graph`, and what `output-raw --json` prints."""
+"""The graph in Metaflow's format: `current.graph` and the output of `output-raw --json`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow, Node
 
-# By the name of the transition's class: Metaflow's name for a step that ends with it.
+# Class name of the transition → Metaflow's type of a step that ends with it.
 _TYPES = {
     "Branch": "split-static",
     "End": "end",
@@ -22,12 +22,12 @@ _TYPES = {
     "Goto": "linear",
     "Switch": "split-switch",
 }
-# What a node can have of decorators, in the order in which they are told.
+# Fields of a node that come from built-in decorators, in the order in which they are listed.
 POLICIES = ("timeout", "retry", "catch", "resources", "environment", "kubernetes", "secrets", "cards", "packages")
 
 
 def graph_info(flow: Flow) -> dict[str, Any]:
-    """The graph of a flow as Metaflow's dictionary."""
+    """Return the graph of a flow as the dictionary that Metaflow's `current.graph` has."""
     graph = Graph(flow)
     return {
         "file": flow.code.file,
@@ -44,7 +44,7 @@ def graph_info(flow: Flow) -> dict[str, Any]:
 
 
 def step_info(graph: Graph, node: Node) -> dict[str, Any]:
-    """One step of it."""
+    """Return the entry of one step in `graph_info`."""
     info: dict[str, Any] = {
         "name": node.id,
         "type": step_type(graph, node),
@@ -71,7 +71,10 @@ def step_info(graph: Graph, node: Node) -> dict[str, Any]:
 
 
 def step_type(graph: Graph, node: Node) -> str:
-    """`start`, `linear`, `split-static`, `split-foreach`, `split-switch`, `join` or `end`."""
+    """Return Metaflow's type of a step.
+
+    It is one of start, linear, split-static, split-foreach, split-parallel, split-switch, join and end.
+    """
     kind = _TYPES[type(node.next).__name__]
     if node.joins is not None and kind in ("linear", "end"):
         return "join"
@@ -79,7 +82,7 @@ def step_type(graph: Graph, node: Node) -> str:
 
 
 def decorators(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The built-in decorators of a node and their attributes, by Metaflow's names."""
+    """Yield the name and attributes of each built-in decorator of a node, in Metaflow's terms."""
     for name in POLICIES:
         policy = getattr(node, name, None)
         match name, policy:
@@ -103,7 +106,7 @@ def _fields(policy: Any) -> dict[str, Any]:
 
 
 def in_order(graph: Graph) -> Iterator[Node]:
-    """The nodes, each after one that leads to it, branch by branch."""
+    """Yield the nodes breadth first from the start step, each once."""
     seen: set[str] = set()
     waiting = [graph.flow.start]
     while waiting:
@@ -115,7 +118,7 @@ def in_order(graph: Graph) -> Iterator[Node]:
 
 
 def _structure(graph: Graph, here: str | None, stop: str | None, seen: set[str]) -> list[Any]:
-    """A row of steps; after a split, its branches as a list of such rows."""
+    """Return steps from `here` to `stop` as a list; the branches of a split are a nested list of such lists."""
     row: list[Any] = []
     while here is not None and here != stop and here not in seen:
         seen.add(here)
@@ -131,7 +134,7 @@ def _structure(graph: Graph, here: str | None, stop: str | None, seen: set[str])
 
 
 def _meeting(graph: Graph, arms: tuple[str, ...]) -> str | None:
-    """The first step that all arms of a switch come to."""
+    """Return the first step that all arms of a switch reach; None if there is none."""
     ways = [_reached(graph, arm) for arm in arms]
     return next((name for name in ways[0] if all(name in way for way in ways[1:])), None)
 

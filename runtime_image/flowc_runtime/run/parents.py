@@ -1,7 +1,8 @@
-"""Which tasks a task follows: worked out from its path, and asked of the store where a switch or a loop decided it.
+"""The parents of a task: computed from its path, and looked up in the store after a switch or a loop.
 
-What a task leads to is known only when it has ended, so whoever comes behind a switch looks which of the ways that lead
-to it has a record. Behind a loop the last iteration is searched by doubling: a loop of a million takes forty look-ups.
+The choice of a switch is known only after its task has ended, so a task after a switch looks for the candidate parent
+that has a record. After a loop, the last iteration is found by doubling and bisection: a loop of a million iterations
+takes forty lookups.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ if TYPE_CHECKING:
 
 
 class Parents:
-    """The tasks before one task (step and path) of a run."""
+    """The parents of one task (step and path) of a run."""
 
     def __init__(self, run: RunStore, graph: Graph, step: str, path: str) -> None:
         self._run, self._graph = run, graph
         self._step, self._path = step, path
 
     def one(self) -> tuple[Node, str, AttemptRecord] | None:
-        """The one parent of a task that is no join, with its record; None at the start. Raises ProtocolError."""
+        """Return the parent (node, path, record) of a non-join task; None at the start. Raises ProtocolError."""
         before = self._graph.predecessors[self._step]
         return self._of(before, self._path) if before else None
 
     def ended(self, ends: Sequence[Node], item: int | None) -> tuple[Node, str, AttemptRecord]:
-        """The last task of one arm, or of one item of a foreach, that a join closes. Raises ProtocolError."""
+        """Return the last task (node, path, record) of one arm or foreach item before a join. Raises ProtocolError."""
         return self._of(ends, self._path if item is None else f"{self._path}.{item}")
 
     def _of(self, candidates: Sequence[Node], path: str) -> tuple[Node, str, AttemptRecord]:
@@ -55,13 +56,13 @@ class Parents:
         raise ProtocolError(f"{self._step}/{self._path} needs {' or '.join(missing)}, but that task is not done")
 
     def _path_of(self, node: Node, path: str) -> str | None:
-        """The path that a parent of the step `node` has, None if it is none.
+        """Return the index path of the parent in step `node`; None if that step has no parent task.
 
-        `path` is the task's own, or for a join that of the item that the parent is of.
+        `path` is the task's own path; for a join, it is the path of the foreach item to look up.
         """
         graph, known = self._graph, parts(path)
         around = graph.scopes(self._step)
-        begins = bool(around) and around[-1] == LoopScope(self._step)  # the step is where a loop begins
+        begins = bool(around) and around[-1] == LoopScope(self._step)  # the step begins a loop
         if graph.repeats(node.id, self._step):
             number = int(known[-1][1:])
             if number == 0:
@@ -73,7 +74,7 @@ class Parents:
             at = path
         else:
             at = ROOT + "".join(known[: graph.shared(node.id, self._step)])
-        # What is left are the loops that end between the two.
+        # The remaining scopes are loops that end between the two steps.
         for scope in graph.scopes(node.id)[len(parts(at)) :]:
             assert isinstance(scope, LoopScope)
             last = self._last_iteration(scope.header, at)
@@ -83,7 +84,7 @@ class Parents:
         return at
 
     def _last_iteration(self, header: str, path: str) -> int | None:
-        """The number of the last iteration of a loop; None if it never began."""
+        """Return the number of the last iteration of a loop; None if it never began."""
 
         def is_done(number: int) -> bool:
             return self._run.is_done(header, iteration_path(path, number))

@@ -1,7 +1,7 @@
-"""What the runtime needs of whatever a flow's tasks run: `Program`. A flow class is one kind of program.
+"""The interface between the runtime and the user's code: `Program`. A flow class is one kind of program.
 
-The runtime knows no front end: an object that can be run gives its program by the method `OPENS`, which the front end
-that defines the object implements (`metaflow.FlowSpec` does).
+The runtime imports no front end. An object in the user's file that can run has a method named `OPENS`, which returns
+its program; the front end implements it (`metaflow.FlowSpec` does).
 """
 
 from __future__ import annotations
@@ -26,37 +26,40 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore
 
 OPENS = "_flowc_program"
-"""The name of the method, without arguments, by which an object of the user's file gives its program."""
+"""The name of the method without arguments that returns the program of an object in the user's file."""
 
 
 class Cards(Protocol):
-    """The cards of one attempt. `current` is what the step's code knows them by."""
+    """The cards of one attempt. `current` is the object behind `current.card` in the step's code."""
 
     current: Any
 
     def start(self) -> None:
-        """Fork the processes that make the cards: before this process has used the store or started a thread."""
+        """Fork the processes that make the cards.
+
+        Hazard: call it before this process uses the store or starts a thread, since a fork copies neither safely.
+        """
         ...
 
     def finish(self) -> None:
-        """Make all cards for good, of an attempt whose record is written."""
+        """Make the final version of all cards; the attempt's record is already written."""
         ...
 
     def leave_to(self, task: OriginRecord) -> bool:
-        """Make no cards, because they are those of this task; False if that task has none."""
+        """Use the cards of another task instead of making any; return False if that task has none."""
         ...
 
 
 class Program(Protocol):
     """The user's code that the tasks of one flow run.
 
-    It is prepared, then begun, once in each process that imports the code. `task` below is the object that `bind` makes
-    for one task: the step's code gets it, and its attributes are the task's artifacts.
+    Each process that imports the code calls `prepare` and then `begin`, once. `task` in the methods below is the object
+    that `bind` makes for one task: the step's code receives it, and its attributes are the task's artifacts.
     """
 
     @property
     def directory(self) -> str:
-        """The directory of the user's code: files below it are the user's in tracebacks. Empty if there is none."""
+        """The directory of the user's code; tracebacks show files below it as the user's. Empty if there is none."""
         ...
 
     # -- once in a process
@@ -64,14 +67,14 @@ class Program(Protocol):
     def prepare(
         self, configs: Mapping[str, Any], with_decorators: Sequence[tuple[str, Mapping[str, Any]]] = ()
     ) -> None:
-        """Bring the code to its final form: give its configs their values by name (None: no value).
+        """Bring the code to its final form: set the values of its configs, by name (None: no value).
 
-        `with_decorators` are decorators of the user's own that the command line adds: names and arguments.
+        `with_decorators` are the user-defined decorators that the command line adds: names and arguments.
         """
         ...
 
     def begin(self, flow: Flow, root: str) -> object:
-        """Make the decorators that act before a run, and let them begin. `root` is where the code package is."""
+        """Make the decorators that act before a run, and start them. `root` is the directory of the code package."""
         ...
 
     # -- once in a run, in the process that starts it
@@ -87,22 +90,22 @@ class Program(Protocol):
     # -- for a task
 
     def bind(self, state: TaskState, parameters: Mapping[str, Any]) -> Any:
-        """Make the object of a task that has this state, or of one of the inputs of a join."""
+        """Make the object of a task with this state, or of an input of a join."""
         ...
 
     def start(self, task: Any) -> None:
-        """Do what the code does when a task begins, before its step's code: a flow class has its own `__init__`.
+        """Run the code that precedes a step's code, such as the `__init__` of a flow class.
 
-        Also of each input of a join. What it raises is the user's.
+        It also runs for each input of a join. Its exceptions are failures of the user's code.
         """
         ...
 
     def call_step(self, task: Any, node: Node, arguments: tuple[Any, ...]) -> None:
-        """Run the node's code. In a debugger, frames that are called by a function of this name are the user's."""
+        """Run the node's code. Debuggers show the frames that a function of this name calls as the user's."""
         ...
 
     def imply(self, task: Any, transition: Transition, given: Mapping[str, Any]) -> None:
-        """Let a task whose code was not run go where the flow says; `given` are arguments that a decorator gives."""
+        """Set the transition of a task whose code did not run; `given` are the decorator's arguments of self.next."""
         ...
 
     def finished(self, task: Any, node: Node, *, ok: bool) -> None:
@@ -110,28 +113,27 @@ class Program(Protocol):
         ...
 
     def lost(self, task: Any, node: Node, arguments: tuple[Any, ...]) -> None:
-        """Tell the decorators, in an attempt that only catches, that the attempts before it were lost."""
+        """Tell the decorators that the earlier attempts were lost, in an attempt that only applies @catch."""
         ...
 
     def timeout_error(self) -> type[StepTimeout]:
-        """Return what is raised in a step whose time is up."""
+        """Return the exception class that is raised in a step that exceeds its timeout."""
         ...
 
     def inline_secrets(self, node: Node) -> list[Mapping[str, Any]]:
-        """Return the options of the node's inline secrets, whose values are in the code only."""
+        """Return the options of the node's inline secrets, whose values are only in the code."""
         ...
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> Cards:
         """Return the cards of an attempt (step, path, number) of a node that has cards."""
         ...
 
-    # -- what the code holds
+    # -- contents of the code
 
     def constants(self, flow: Flow, parameters: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-        """Return the constants that readers of a run see as if each task had them, by name.
+        """Return the names and values of constants, which readers of a run see as artifacts of every task.
 
-        What the code makes of the values of the run's `parameters` are such, where the flow says that they are
-        `converted`.
+        They include the values that the code makes of `parameters`, if the flow marks a parameter as `converted`.
         """
         ...
 
@@ -140,15 +142,15 @@ class Program(Protocol):
         ...
 
     def client_run(self, run: RunStore) -> Any:
-        """Return the run as the user's code knows runs, for an exit hook."""
+        """Return the client's object of the run, for an exit hook."""
         ...
 
     def code_of(self, node: Node) -> CodeType | None:
-        """Return the compiled code of the node, None where it is not Python's."""
+        """Return the compiled code of the node; None if it is not Python."""
         ...
 
     def undecorate(self, node: Node) -> None:
-        """Let the node's code run without the decorators around it, in this process."""
+        """Remove the decorators around the node's code, in this process."""
         ...
 
 
@@ -156,9 +158,11 @@ CALL = Program.call_step.__name__
 
 
 def open_program(flow: Flow, root: str) -> Program:
-    """Import the user's code below `root`, prepare and begin it.
+    """Import the user's code below `root`, prepare it and begin it; return the program.
 
-    Whatever the user's code raises comes through. Raises ProtocolError as `check_runnable` does.
+    Raises:
+        ProtocolError: see `load_program`.
+        BaseException: any exception of the user's code.
     """
     program = load_program(flow, root)
     program.prepare(config_values(flow.configs), own_decorators(flow))
@@ -167,7 +171,12 @@ def open_program(flow: Flow, root: str) -> Program:
 
 
 def load_program(flow: Flow, root: str) -> Program:
-    """Import the user's code below `root`, and no more; as `open_program`."""
+    """Import the user's code below `root` and return the program, neither prepared nor begun.
+
+    Raises:
+        ProtocolError: a step does not run a method, or the file does not define the flow.
+        BaseException: any exception of the user's code.
+    """
     check_runnable(flow)
     module = load_module(Path(root), flow.code.file)
     opens: Callable[[], Program] | None = getattr(getattr(module, flow.code.name, None), OPENS, None)
@@ -179,7 +188,7 @@ def load_program(flow: Flow, root: str) -> Program:
 
 
 def check_runnable(flow: Flow) -> None:
-    """Check that every node runs what this flowc can run. Raises ProtocolError, which names the first that does not."""
+    """Check that this flowc can run every node. Raises ProtocolError, which names the first node it cannot run."""
     for node in flow.nodes:
         if what := _unsupported(node.run):
             raise ProtocolError(

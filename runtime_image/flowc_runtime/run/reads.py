@@ -1,4 +1,4 @@
-"""What a task has looked at: a resumed run with other parameters, and a step with @cache, depend on no more."""
+"""The names that a task read; only these count for a resumed run with changed parameters and for @cache."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 @final
 class Reads(dict[str, Any]):
-    """The values of a task's parameters, which note the names that were asked for in `seen`."""
+    """The values of a task's parameters; `seen` collects the names that the code reads."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         super().__init__(values)
         self.seen: set[str] = set()
-        self.others: Callable[[], None] | None = None  # notes that all else is read as well
+        self.others: Callable[[], None] | None = None  # marks all artifacts and inputs as read
 
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
@@ -28,13 +28,13 @@ class Reads(dict[str, Any]):
         return dict, (dict(self),)
 
     def see_all(self) -> None:
-        """What is read out of sight may be any of them."""
+        """Mark every value as read, because the code can read values unseen."""
         self.seen.update(self)
         if self.others is not None:
             self.others()
 
     def watch_forks(self) -> None:
-        """A process that the step forks reads where this one does not see it: from then on all count as read."""
+        """Make every fork mark all values as read, since this process cannot see the reads of a forked process."""
         global watched, _registered
         if not _registered:
             os.register_at_fork(before=_forking)
@@ -43,7 +43,7 @@ class Reads(dict[str, Any]):
 
 
 watched: Reads | None = None
-"""Those of the task that this process runs."""
+"""The parameters of the task that this process runs."""
 _registered = False  # whether `_forking` is called before a fork
 
 

@@ -1,7 +1,7 @@
-"""Resuming: which tasks of a run need not run, because the run that it resumes has done them.
+"""The tasks that a resumed run reuses from its origin run.
 
-A task is reused if it is done there, fits the flow as it is now, and all tasks before it are reused. Nothing is
-copied: it gets a record that points at the same artifacts and says where it comes from. The log stays where it is.
+A task is reused if the origin run finished it, it still matches the flow, and all its parents are reused. No artifact
+is copied: the new record refers to the same artifacts and names the original task. The log stays in the origin run.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore
 
 _AT_ONCE = 1024  # records that are written together
-_LONGEST = 100  # characters of a value that are told
+_LONGEST = 100  # characters of a value in a reason
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the pods of a run are told: the run to resume, the step to begin with, the parameters given anew."""
+    """The resume order for the pods of a run: the origin run, the first step to run, the replaced parameters."""
 
     origin: str
     step: str | None
@@ -43,13 +43,13 @@ class Order:
 
     @property
     def text(self) -> str:
-        """The order in an environment variable, in which neither Argo nor the kubelet finds anything to replace."""
+        """The order as text for an environment variable; it holds no template of Argo and no `$(…)` of the kubelet."""
         text = json_text.dumps({"origin": self.origin, "step": self.step, "given": self.given})
         return text.replace("{{", "{\\u007b").replace("$", "\\u0024")
 
     @classmethod
     def of(cls, text: str | None) -> Order | None:
-        """The order that a text stands for; None if there is none."""
+        """Parse the text of an order; return None for no text."""
         if not text:
             return None
         told: dict[str, Any] = json_text.mapping(text)
@@ -58,9 +58,10 @@ class Order:
 
 @final
 class Reuse:
-    """The tasks of `origin` for a run of `graph` with these parameters. `resumed_from`: a step that runs in any case.
+    """The tasks of the run `origin` that a new run of `graph` with these parameters can reuse.
 
-    `reasons` says, of each step that runs again although `origin` has done tasks of it, why.
+    The step `resumed_from` always runs. `reasons` maps each step that runs again, although `origin` has finished tasks
+    of it, to the reason.
     """
 
     def __init__(
@@ -72,14 +73,14 @@ class Reuse:
         if resumed_from is not None:
             self._unfit[resumed_from] = "it was asked for"
         self._lost = _lost_blobs(origin.objects)
-        self._read = set[str]() if verify_always() else None  # the digests of what was read and is whole
+        self._read = set[str]() if verify_always() else None  # digests of blobs that were verified
         self._gangs: dict[tuple[str, str], bool] = {}
         self._ahead: dict[str, dict[str, bytes] | None] = {}
         self._taken: list[AttemptRecord] = []
         self.reasons: dict[str, str] = {}
 
     def find(self, step: str, path: str) -> AttemptRecord | None:
-        """The record to reuse for a task, all of whose parents are reused; None: it has to run."""
+        """Return the record to reuse for a task whose parents are all reused; None if the task has to run."""
         record = self._find(step, path)
         if record is not None and (split := self._gang_of(step)) is not None:
             gang = step, outer_path(path, len(self._graph.scopes(split)))
@@ -89,7 +90,7 @@ class Reuse:
         return record
 
     def take(self, run: RunStore, record: AttemptRecord) -> Result:
-        """Give the task its record in the run, at the latest with the next `flush`."""
+        """Make the record of a reused task in `run`; it is written by the next `flush` at the latest."""
         task = {"run": record["run"], "step": record["step"], "path": record["path"], "attempt": record["attempt"]}
         reused: Any = {**record, "run": run.id, "attempt": 1, "origin": record.get("origin") or task}
         self._taken.append(reused)
@@ -99,12 +100,12 @@ class Reuse:
         return Result(outcome=record["outcome"], count=count, choice=record.get("choice", ""))
 
     def flush(self, run: RunStore) -> None:
-        """Write the records that were taken."""
+        """Write the records of `take` that are not written yet."""
         run.reuse_all(self._taken)
         self._taken.clear()
 
     def following(self) -> list[str]:
-        """The other steps that `origin` has begun and that run again because they follow those of `reasons`."""
+        """Return the other steps that `origin` began and that run again because they follow a step in `reasons`."""
         found, waiting = set[str](), list(self.reasons)
         while waiting:
             following = set(targets(self._graph.nodes[waiting.pop()].next)) - found
@@ -114,7 +115,10 @@ class Reuse:
         return [node.id for node in self._graph.flow.nodes if node.id in (found & known) - self.reasons.keys()]
 
     def follows(self, run: RunStore, step: str, path: str) -> bool:
-        """Whether all parents of a task, which are done, are reused: by their records, where no scheduler knows it."""
+        """Return whether all parents of a task are reused, by their records; the parents have to be finished.
+
+        Pods need it: no scheduler of flowc knows their parents.
+        """
         node, graph = self._graph.nodes[step], self._graph
         parents = Parents(run, graph, step, path)
         if node.joins is None:
@@ -125,7 +129,7 @@ class Reuse:
             return all("origin" in parents.ended(arm, None)[2] for arm in ends)
         if "origin" not in run.task(node.joins, path):
             return False
-        # There may be very many: one listing says which of them were run.
+        # A foreach may have many tasks: one listing shows which tasks ran here.
         return not any(at.startswith(f"{path}.") for end in ends[0] for at in run.tasks_run(end.id))
 
     def _find(self, step: str, path: str) -> AttemptRecord | None:
@@ -139,7 +143,8 @@ class Reuse:
             self.reasons.setdefault(step, f"{what} of {step}/{path} is lost")
             return None
         if (why := self._unfit.get(step)) is None:
-            read = record.get("reads", {}).get("parameters", self._changed)  # an old record does not say: all of them
+            # A record of an old release lists no reads: all parameters count.
+            read = record.get("reads", {}).get("parameters", self._changed)
             changed = [self._changed[name] for name in read if name in self._changed]
             if not changed:
                 return record
@@ -148,7 +153,7 @@ class Reuse:
         return None
 
     def _damage(self, record: AttemptRecord) -> list[str]:
-        """What a task has left that was found damaged; all of it is read if the setting `verify` asks for that."""
+        """Return the damaged parts of a task's results, as reasons; the setting `verify` makes it read all of them."""
         if not self._lost and self._read is None:
             return []
         blobs = ((name, ref) for name, ref in refs(record) if "data" not in ref)
@@ -161,7 +166,7 @@ class Reuse:
                 self.origin.objects.map_blob(digest, size)
             except Damaged:
                 self._lost.add(digest)
-            except NotFound:  # which is told as lost
+            except NotFound:  # `lost_artifact` reports it
                 return False
             else:
                 self._read.add(digest)
@@ -177,17 +182,17 @@ class Reuse:
             return self.origin.task(step, path)
         except NotFound:
             return None
-        except RecordError as error:  # such as that of a run that was cut off by the loss of power
+        except RecordError as error:  # such as a record that a power failure cut off
             self.reasons.setdefault(step, f"the record of {step}/{path} is lost: {error}")
             return None
 
     def _gang_of(self, step: str) -> str | None:
-        """The split of the gang that a step's tasks are members of."""
+        """Return the split that opens the gang of a step's tasks; None if the step has no gang."""
         before = self._graph.predecessors[step]
         return before[0].id if before and isinstance(before[0].next, Gang) else None
 
     def _has_gang(self, split: str, step: str, path: str) -> bool:
-        """Whether all members of a gang can be reused: they run together or not at all."""
+        """Return whether all tasks of a gang can be reused; a gang is reused as a whole or not at all."""
         opened = self._done(split, path)
         count = opened["fanout"]["count"] if opened is not None and "fanout" in opened else -1
         complete = count >= 0 and all(self._find(step, item_path(path, number)) is not None for number in range(count))
@@ -197,15 +202,15 @@ class Reuse:
 
 
 def _lost_blobs(objects: Objects) -> set[str]:
-    """The digests of what was found damaged, and has not been stored anew since."""
-    # A key that was moved aside more than once has a number behind it.
+    """Return the digests of damaged blobs that were not stored again."""
+    # The name of a blob that was moved aside more than once ends with a number.
     names = objects.names_below(f"{DIRECTORY}/blobs")
     digests = {name.rpartition("/")[2].partition(".")[0] for name in names}
     return {digest for digest in digests if not objects.exists(blob_key(digest))}
 
 
 def _unfit(old: Graph, new: Graph) -> dict[str, str]:
-    """Of the steps that both flows have, those whose tasks of then are not those of now, and why."""
+    """Return the steps of both flows whose old tasks do not match the new flow, with the reason."""
     found = {}
     for step, node in new.nodes.items():
         before = old.nodes.get(step)
@@ -227,7 +232,7 @@ def _unfit(old: Graph, new: Graph) -> dict[str, str]:
 
 
 def _changed(before: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, str]:
-    """The parameters that have another value than before, and what of it is told. A file is what is in it."""
+    """Return the parameters whose value changed, with the reason; files are compared by content."""
     found = {}
     for name in before.keys() & parameters.keys():
         was, now = before[name], parameters[name]
@@ -237,7 +242,7 @@ def _changed(before: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[s
 
 
 def _digest(value: Any) -> str | None:
-    """The digest of a file given as a parameter, None for any other value."""
+    """Return the digest of a file given as a parameter, None for any other value."""
     return value["digest"] if isinstance(value, dict) and value.keys() == FileRecord.__annotations__.keys() else None
 
 

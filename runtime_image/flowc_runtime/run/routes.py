@@ -1,4 +1,4 @@
-"""Where a task leads: what its code said by self.next, which the IR decides about, and the tasks of its foreach."""
+"""The transition of a task: its self.next call, checked against the IR, and the tasks of its foreach or gang."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def check_transition(job: Assignment, flow: Any, state: TaskState) -> None:
-    """The IR decides where the flow goes; code that says something else is an error, not a surprise."""
+    """Check that the step called self.next as the IR says. Raises ProtocolError if it did not."""
     said, node = state.transition, job.node
     if isinstance(node.next, End):
         return
     if said is None and state.implied is not None:
         _imply(job.program, flow, node, state.implied)
         return
-    if said is None and _in_gang(job):  # whose tasks have but one way to go: to their join
+    if said is None and _in_gang(job):  # a task of a gang can only go to the join
         return
     if said is None:
         raise ProtocolError(f"step '{node.id}' returned before its self.next(…)")
@@ -42,7 +42,7 @@ def _in_gang(job: Assignment) -> bool:
 
 
 def _imply(program: Program, flow: Any, node: Node, given: Mapping[str, Any]) -> None:
-    """A decorator ran in place of the code: the step goes where the IR says, with what the decorator gives."""
+    """Apply the IR's transition to a step whose decorator replaced the code, with the decorator's arguments."""
     known = {"foreach"} if isinstance(node.next, Foreach) else set()
     if unknown := sorted(set(given) - known):
         raise ProtocolError(
@@ -52,7 +52,7 @@ def _imply(program: Program, flow: Any, node: Node, given: Mapping[str, Any]) ->
 
 
 def _agree(said: Said, expected: Transition) -> bool:
-    """Whether what a step called self.next with is what the IR says."""
+    """Return whether a step's call of self.next matches the IR."""
     return (
         said.steps == targets(expected)
         and said.foreach == (expected.over if isinstance(expected, Foreach) else None)
@@ -62,9 +62,9 @@ def _agree(said: Said, expected: Transition) -> bool:
 
 
 def fan_out(job: Assignment, flow: Any, state: TaskState, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
-    """The tasks that a foreach or gang makes, its items stored; None where the step opens neither.
+    """Store the items of a foreach and return the tasks that the foreach or gang opens; None for another step.
 
-    Raises ValueError where they are too many.
+    Raises ValueError for too many tasks.
     """
     said = state.transition
     match job.node.next:

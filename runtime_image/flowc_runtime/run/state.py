@@ -1,4 +1,4 @@
-"""The artifacts of a task while its code runs: named by the parents' records, read on first use, stored at the end."""
+"""The artifacts of a task while its code runs: listed in the parents' records, read on first use, stored at the end."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PARAMETERS = "_flowc_parameters"
 OURS = "_flowc_"
 GRAPH = "_flowc_graph"  # in a flow's object, or in its class while its decorators of extensions begin: its graph
 NO_ARTIFACTS: set[str] = set()
-"""Names that are no artifacts in this process: decorators of extensions add those that they use for themselves."""
+"""Attribute names that are not stored as artifacts in this process; decorators of extensions add their own."""
 
 T = TypeVar("T")
 
 
 class Said(NamedTuple):
-    """What a step called self.next with. `choice` is the step that a switch chose, `gang` the size of one."""
+    """A step's call of self.next. `choice` is the step that a switch chose; `gang` is the number of tasks of a gang."""
 
     steps: tuple[str, ...]
     foreach: str | None = None
@@ -38,7 +38,7 @@ class Said(NamedTuple):
 
 
 class TaskState:
-    """What a flow object knows of the store. `inherited` are the artifacts it starts with, not yet read."""
+    """The stored state behind a flow object. `inherited` are its initial artifacts that were not replaced."""
 
     def __init__(
         self,
@@ -58,12 +58,12 @@ class TaskState:
         self.path = path
         self.parents: Sequence[ParentsRecord] = ()
         self._frames = tuple(frames)
-        self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were looked for; "*": all
-        self.place: set[str] = set()  # what was asked of the frames: "index", "item" or "stack"
-        self.assigned: dict[str, ArtifactRef] = {}  # what `store` found to be the step's own
+        self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were read; "*": all
+        self.place: set[str] = set()  # parts of the frames that were read: "index", "item" or "stack"
+        self.assigned: dict[str, ArtifactRef] = {}  # artifacts that the step itself set, known after `store`
         self.read_only = read_only
         self.transition: Said | None = None
-        self.implied: Mapping[str, Any] | None = None  # a decorator ran in place of the code: what it says of self.next
+        self.implied: Mapping[str, Any] | None = None  # set by a decorator that replaced the code
         self._origins: dict[str, ValueOrigin] = {}
 
     @property
@@ -73,7 +73,7 @@ class TaskState:
         return self._frames
 
     def see_all(self) -> None:
-        """Whatever there is may be read."""
+        """Mark all artifacts and frames as read."""
         self.seen.add("*")
         self.place.add("stack")
 
@@ -89,44 +89,44 @@ class TaskState:
             why = f"was deleted from the store ({error}): resume from the step that makes it"
             raise NotFound(f"artifact '{name}' {why}") from error
         except Damaged as error:
-            raise type(error)(f"artifact '{name}': {error}") from None  # which says all of it
+            raise type(error)(f"artifact '{name}': {error}") from None  # its message is complete
         except FlowcError as error:
             raise type(error)(f"artifact '{name}': {error}") from error
-        # Of threads that read it for the first time at once, one is first, and all have its value. No lock is held
-        # while the value is restored, which runs code of the user's that may wait for another thread.
+        # If several threads read it first at the same time, all get the value of the fastest. No lock is held while
+        # the value is unpickled: that runs the user's code, which may wait for another thread.
         if flow.__dict__.setdefault(name, origin.value) is origin.value:
             self._origins[name] = origin
         return True
 
     def assign(self, name: str, value: Any) -> None:
-        """The name gets a value: what it was before no longer counts, unless it is that."""
+        """Note that the code assigns a value: forget the inherited artifact, unless it is the same object."""
         origin = self._origins.get(name)
         if origin is None or origin.value is not value:
             self.forget(name)
 
     def forget(self, name: str) -> None:
-        """The name was assigned or deleted: what it was before no longer counts."""
+        """Forget the inherited artifact of a name that was assigned or deleted."""
         self._origins.pop(name, None)
         self.inherited.pop(name, None)
 
     @property
     def index(self) -> int | None:
-        """The number of the item in the innermost foreach, None outside of any."""
+        """The index of the item in the innermost foreach; None outside of a foreach."""
         self.place.add("index")
         return self._frames[-1].index if self._frames else None
 
     def input(self) -> Any:
-        """The item of the innermost foreach that this task is about, None outside of any."""
+        """Return the task's item in the innermost foreach; None outside of a foreach."""
         self.place.add("item")
         return self._frames[-1].item if self._frames else None
 
     def store(self, flow: object, *, whatever: bool = False) -> dict[str, ArtifactRef]:
-        """Store what the step assigned or changed and name everything that the next task inherits.
+        """Store the artifacts that the step assigned or changed; return all artifacts that the next task inherits.
 
-        `whatever`: leave out what cannot be pickled.
+        With `whatever`, values that cannot be pickled are left out.
 
         Raises:
-            ArtifactError: a value cannot be pickled; its two arguments are the artifact's name and why.
+            ArtifactError: a value cannot be pickled; its two arguments are the artifact's name and the reason.
         """
         refs = dict(self.inherited)
         origins = self._values_read()
@@ -157,29 +157,33 @@ class TaskState:
         return {name: refs[name] for name in sorted(refs)}
 
     def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: ValueOrigin) -> None:
-        """The name has what was read, perhaps under another name."""
+        """Keep the stored artifact for a value that was read, perhaps under another name."""
         refs[name] = origin.ref
         if name not in self._origins:
             self.assigned[name] = origin.ref
 
     def _values_read(self) -> dict[int, ValueOrigin]:
-        """Every value that was read, here and from the inputs of a join, by its id: one may get another name."""
+        """Return the origin of each value read here or from a join's inputs, by `id`: a value may get another name."""
         states = [self, *(self.inputs._flowc_states_made() if self.inputs is not None else ())]
         return {id(origin.value): origin for state in states for origin in state._origins.values()}
 
 
 class Inputs(Sequence[T]):
-    """What a join gets: the tasks before it, in order, as a sequence that cannot be changed; a slice is a list.
+    """The inputs of a join: its parent tasks in order, as an immutable sequence; a slice of it is a list.
 
-    Each is a read-only flow object, made when it is first asked for: a join of thousands may look at one. `inputs.step`
-    is the input that comes from that step, the last one of several.
+    Each input is a read-only flow object, made on first use, since a join of thousands may read only one. `inputs.step`
+    is the input from that step; if there are several, the last of them.
     """
 
-    # Names of steps are attributes, whatever they are: nothing here has a name that a step could have but those of
-    # sequences, which yield to it.
+    # Any step name is an attribute. So no attribute here has a name that a step could have, except the methods of
+    # sequences, and a step with such a name replaces them.
 
     def __init__(self, length: int, make: Callable[[int], T], steps: Sequence[str], last: Sequence[str] = ()) -> None:
-        """`steps` are the last steps of the branches that ran; `last`, after a foreach, where an item may end."""
+        """Set the inputs: `make` returns an input by its index.
+
+        `steps` are the last steps of the branches that ran; `last` are, after a foreach, the possible last steps of an
+        item.
+        """
         self._flowc_made: list[T | None] = [None] * length
         self._flowc_make = make
         self._flowc_steps = tuple(steps)
@@ -209,7 +213,7 @@ class Inputs(Sequence[T]):
         return super().__getattribute__(name)
 
     def __getattr__(self, name: str) -> T:
-        if name.startswith(("__", OURS)):  # an object that is being copied has none of ours yet
+        if name.startswith(("__", OURS)):  # `copy` asks before the attributes are set
             raise AttributeError(f"{type(self).__name__} has no attribute '{name}'")
         if (found := self._flowc_named(name)) is not None:
             return found
@@ -227,17 +231,17 @@ class Inputs(Sequence[T]):
     # -- for the runtime
 
     def _flowc_state(self, number: int) -> TaskState:
-        """What an input knows of the store."""
+        """Return the state of an input."""
         state = self[number].__dict__[STATE]
         assert isinstance(state, TaskState)
         return state
 
     def _flowc_states_made(self) -> list[TaskState]:
-        """The same of those that somebody has asked for."""
+        """Return the states of the inputs that were used."""
         return [self._flowc_state(number) for number, made in enumerate(self._flowc_made) if made is not None]
 
     def _flowc_differ(self) -> bool:
-        """Whether it can be seen which steps the inputs come from, without a look at an artifact."""
+        """Return whether code can see the steps of the inputs without reading an artifact."""
         return bool(self._flowc_steps) or len(self._flowc_last) > 1
 
 

@@ -1,4 +1,4 @@
-"""What is said of an attempt besides running it: records where `perform` wrote none, and the report to its parent."""
+"""Records of attempts for which `perform` wrote none, and the child's report to its parent process."""
 
 from __future__ import annotations
 
@@ -26,10 +26,15 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What the orchestrator is told: how it ended, the items of a foreach, the step a switch chose, why it failed.
+    """The result of an attempt, as the orchestrator receives it.
 
-    `cached` is the task that this one took everything over from, RUN/STEP/TASK. `final`: no retry is to follow a
-    failure; the parent learns that by the exit code.
+    Attributes:
+        outcome: how the attempt ended.
+        count: the number of tasks that a foreach or gang opens; 0 for other steps.
+        choice: the step that a switch chose; empty for other steps.
+        cached: the task whose results @cache reused, as RUN/STEP/TASK; empty if there is none.
+        error: why the attempt failed.
+        final: whether no retry may follow a failure; the parent learns it from the exit code.
     """
 
     outcome: Outcome
@@ -41,21 +46,21 @@ class Result:
 
 
 def refuse(error: FlowcError, control: int) -> int:
-    """Report an attempt that could not be made or recorded; the exit code says whether another may go better."""
+    """Report an attempt that could not be made or recorded; return the exit code, which says if a retry may help."""
     say(f"{error}\n")
     report(control, Result(outcome="failed", error=failures.describe_refusal(error)))
     return exit_code(error)
 
 
 def exit_code(error: FlowcError) -> int:
-    """Return the exit code of an attempt that this error has ended."""
+    """Return the exit code of an attempt that ended with this error."""
     return INFRASTRUCTURE if error.passing else NO_RETRY
 
 
 def report(control: int, result: Result) -> None:
-    """Tell the parent, through the control pipe, how the attempt went."""
+    """Report the result to the parent process through the control pipe."""
     error = dict(result.error or {})
-    error.pop("traceback", None)  # in the record and in the log; a pipe holds only so much
+    error.pop("traceback", None)  # the record and the log have it; a pipe's buffer is small
     message = {"outcome": result.outcome, "count": result.count, "choice": result.choice, "error": error or None}
     if result.cached:
         message["cached"] = result.cached
@@ -68,12 +73,12 @@ _ENDING = b"\n"
 
 
 def begin_ending(control: int) -> None:
-    """Tell the parent that the code has ended, and that exit handlers run now; the report, which is JSON, follows."""
+    """Tell the parent that the code has ended and exit handlers run; the report, which is JSON, follows."""
     os.write(control, _ENDING)
 
 
 def read_report(report: bytes) -> Result | None:
-    """What a child reported; None if it died before it could."""
+    """Parse the report of a child; return None if it died before it reported."""
     try:
         message: dict[str, Any] = json_text.mapping(report)
     except ValueError:
@@ -82,14 +87,14 @@ def read_report(report: bytes) -> Result | None:
 
 
 def begin_record(began: float) -> BeginRecord:
-    """The record of an attempt that this process begins."""
+    """Return the beginning record of an attempt that this process begins."""
     return {"version": RECORD_VERSION, "began": began, "process": this_process()}
 
 
 def new_record(
     run: RunStore, graph: Graph, attempt: tuple[str, str, int], outcome: Outcome, began: float, exit_: Exit
 ) -> AttemptRecord:
-    """The record of an attempt (step, path, number) that ends now, so far without parents and artifacts."""
+    """Return the record of an attempt (step, path, number) that ends now, without parents and artifacts."""
     step, path, number = attempt
     return AttemptRecord(
         version=RECORD_VERSION,
@@ -112,7 +117,7 @@ def new_record(
 def record_failure(
     run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, exit_: Exit
 ) -> None:
-    """Record an attempt that failed before or outside of `perform`."""
+    """Write the record of an attempt that failed outside of `perform`."""
     record = new_record(run, graph, attempt, "failed", began, exit_)
     record["error"] = error
     run.finish(record)
@@ -121,7 +126,7 @@ def record_failure(
 def report_failure(
     run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, control: int
 ) -> int:
-    """Record and report an attempt whose code could not even be imported; gives the exit code."""
+    """Record and report an attempt whose code cannot be imported; return the exit code."""
     say(error["traceback"])
     begin_ending(control)
     ending.end()
@@ -140,10 +145,10 @@ def record_death(
     *,
     ended_by_run: bool = False,
 ) -> ErrorRecord:
-    """Record, as its parent, an attempt whose process ended without a report of its own.
+    """Record an attempt whose process ended without a report; the parent process calls it. Return the error.
 
-    `message` replaces what the kernel says, where the parent knows better why it ended. `ended_by_run`: as in the
-    record.
+    `message` replaces the message about the signal or exit code, if the parent knows the reason. `ended_by_run` is the
+    field of the record's error.
     """
     exit_: Exit = {"peak_rss": ended.peak_rss}
     if ended.signal is not None:
@@ -157,8 +162,8 @@ def record_death(
 
 
 def say(text: str, *, out: bool = False) -> None:
-    """Write to the task's stderr, or `out` to its stdout, if it still has one."""
+    """Write to the task's stderr, or with `out` to its stdout, if it still has one."""
     try:
         (sys.stdout if out else sys.stderr).write(text)
-    except (AttributeError, ValueError, OSError):  # the step closed it or took it away; the record has the text
+    except (AttributeError, ValueError, OSError):  # the step closed or replaced it; the record has the text
         return

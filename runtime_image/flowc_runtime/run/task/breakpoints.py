@@ -1,7 +1,7 @@
-"""`breakpoint()` and pdb inside a task: with a terminal to talk to, or a clear refusal.
+"""`breakpoint()` and pdb inside a task: they use a terminal, or raise a clear error without one.
 
-A task's stdin is /dev/null and its output goes to its log. Whoever runs the task may have a terminal to lend: the
-debugger then holds it from a prompt's first line to its last, so that what the step prints still goes to the log.
+A task's stdin is /dev/null and its output goes to its log. The process that runs the task may lend it a terminal. The
+debugger holds the terminal only while it prompts, so that the output of the step still goes to the log.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ NO_TERMINAL = (
 
 
 class NoTerminalError(RuntimeError):
-    """A debugger was asked for where nobody can type."""
+    """A debugger was started without a terminal."""
 
     def __init__(self) -> None:
         super().__init__(NO_TERMINAL)
 
 
 class Lease(Protocol):
-    """A terminal that a task can borrow; nothing else is asked of it."""
+    """A terminal that a task can borrow."""
 
     def held(self) -> AbstractContextManager[None]:
-        """Have the terminal as descriptors 0, 1 and 2 and as `sys.stdin`, … Raises NoTerminalError."""
+        """Hold the terminal as descriptors 0, 1 and 2 and as `sys.stdin`, … Raises NoTerminalError."""
         ...
 
     def is_held(self) -> bool:
-        """Whether this process has it now."""
+        """Return whether this process holds the terminal."""
         ...
 
     def keep(self) -> None:
-        """Have the terminal until the process ends. Raises NoTerminalError."""
+        """Hold the terminal until the process ends. Raises NoTerminalError."""
         ...
 
     def quit(self) -> None:
-        """The user has quit the debugger: end the run."""
+        """End the run, because the user quit the debugger."""
         ...
 
 
 def install(lease: Lease | None) -> None:
-    """In a task's process: make `breakpoint()` stop at the terminal of `lease`, or fail where there is none."""
+    """Make `breakpoint()` in a task's process use the terminal of `lease`, or raise NoTerminalError without one."""
     if lease is not None:
         _lend_to_pdb(lease)
     if sys.breakpointhook is not sys.__breakpointhook__:
@@ -65,7 +65,7 @@ def install(lease: Lease | None) -> None:
         if wanted == "pdb.set_trace":
             return _break(lease, frame, **arguments)
         if lease is not None:
-            lease.keep()  # nobody but pdb says when it has ended
+            lease.keep()  # only pdb reports when its prompt ends
         return _break_elsewhere(wanted, frame, args, arguments)
 
     sys.breakpointhook = hook
@@ -81,7 +81,7 @@ def _break(lease: Lease | None, frame: Any, header: str | None = None) -> None:
 
 
 def _break_elsewhere(wanted: str, frame: Any, args: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
-    """Call the debugger that PYTHONBREAKPOINT names, at the caller's frame where it takes one (ipdb, IPython do)."""
+    """Call the debugger named by PYTHONBREAKPOINT, with the caller's frame if it accepts one (ipdb and IPython do)."""
     from importlib import import_module
     from inspect import signature
 
@@ -89,13 +89,13 @@ def _break_elsewhere(wanted: str, frame: Any, args: tuple[Any, ...], arguments: 
     debugger = getattr(import_module(module or "builtins"), name)
     try:
         takes_frame = "frame" in signature(debugger).parameters
-    except (TypeError, ValueError):  # a builtin that does not say
+    except (TypeError, ValueError):  # a builtin without a signature
         takes_frame = False
     return debugger(*args, **({"frame": frame} if takes_frame else {}) | arguments)
 
 
 def _lend_to_pdb(lease: Lease) -> None:
-    """Give every Pdb the terminal while it talks: `pdb.set_trace()`, `pdb.post_mortem()`, `python -m pdb` as well."""
+    """Give every Pdb the terminal while it prompts: also `pdb.set_trace()`, `pdb.post_mortem()`, `python -m pdb`."""
     import pdb
 
     original, say = pdb.Pdb.interaction, pdb.Pdb.message
@@ -103,12 +103,12 @@ def _lend_to_pdb(lease: Lease) -> None:
 
     def message(self: Any, text: str) -> None:
         if self.use_rawinput and not lease.is_held():
-            waiting.append(text)  # such as `--Return--`, just before a prompt
+            waiting.append(text)  # such as `--Return--`, printed before a prompt
         else:
             say(self, text)
 
     def interaction(self: Any, *args: Any) -> None:
-        if not self.use_rawinput:  # it has streams of its own: a remote debugger
+        if not self.use_rawinput:  # it has its own streams, like a remote debugger
             original(self, *args)
             return
         with lease.held():
@@ -127,7 +127,7 @@ def _lend_to_pdb(lease: Lease) -> None:
 
 
 def make_pdb() -> pdb.Pdb:
-    """A debugger that steps through the user's code and what that calls, but not through flowc's."""
+    """Return a debugger that steps through the user's code and its callees, but not through flowc's code."""
     from pdb import Pdb
 
     class StepDebugger(Pdb):
@@ -138,20 +138,20 @@ def make_pdb() -> pdb.Pdb:
 
 
 def is_ours(frame: FrameType) -> bool:
-    """Whether a frame is flowc's own."""
+    """Return whether a frame belongs to flowc."""
     return str(frame.f_globals.get("__name__")).partition(".")[0] in ("flowc", "flowc_ir", "flowc_runtime", "metaflow")
 
 
 def _is_users(frame: FrameType) -> bool:
-    """Whether code runs that the user wrote or called: not flowc's, nor what that calls to read `self.x`."""
+    """Return whether a frame belongs to the user's code or its callees, not to flowc or flowc's callees."""
     if is_ours(frame):
         return False
     inner, here = frame, frame.f_back
     while here is not None:
         if is_ours(here):
-            if here.f_code.co_name == CALL:  # which calls the step
+            if here.f_code.co_name == CALL:  # it calls the step
                 return True
-            if here.f_code.co_name == "run_code":  # which calls that, and what goes around it
+            if here.f_code.co_name == "run_code":  # it calls CALL and the wrappers around it
                 return False
         elif is_ours(inner):
             return False

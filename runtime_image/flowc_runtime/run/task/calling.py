@@ -1,4 +1,4 @@
-"""The call of a step's code: with its secrets, until its time is up, and in this one process alone."""
+"""The call of a step's code: with its secrets, under its timeout, and only in this process."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from flowc_runtime.run.program import Program
 
 stands_still = False
-"""Whether a debugger has this process's terminal for good, and therefore no timeout is to come."""
+"""Whether a debugger holds the terminal until this process ends; timeouts do not apply then."""
 
 
 def call_code(program: Program, task: Any, node: Node, arguments: tuple[Any, ...], note: Callable[[str], None]) -> None:
-    """Run the step's code under its timeout, with its secrets in the environment; `note` is told of an overrun."""
+    """Run the step's code under its timeout, with its secrets in the environment.
+
+    `note` is called with a message if the code runs longer than its timeout and is not stopped.
+    """
     secrets.inject(node.secrets, lambda: program.inline_secrets(node))
     process = os.getpid()
     try:
@@ -38,9 +41,10 @@ def call_code(program: Program, task: Any, node: Node, arguments: tuple[Any, ...
 
 @contextmanager
 def _timeout(node: Node, error: Callable[[], type[StepTimeout]], note: Callable[[str], None]) -> Iterator[None]:
-    """Raise the authoring API's kind of StepTimeout inside the step when its time is up.
+    """Raise the authoring API's subclass of StepTimeout inside the step when its time is up.
 
-    There is one timer and one signal in a process. A step that goes on all the same is not ended, but `note` is told.
+    Hazard: a process has only one ITIMER_REAL and one handler of SIGALRM, and the step's code may use them too. A step
+    that continues after its timeout is not ended; `note` is called instead.
     """
     if node.timeout is None:
         yield
@@ -49,8 +53,8 @@ def _timeout(node: Node, error: Callable[[], type[StepTimeout]], note: Callable[
     raised: list[StepTimeout] = []
 
     def expire(signum: int, frame: object) -> None:
-        if (left := began + seconds - time.monotonic()) > 0:  # an alarm of the step's own, which has taken the timer
-            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))  # 0 would end it
+        if (left := began + seconds - time.monotonic()) > 0:  # the step's own alarm used the timer
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))  # 0 would stop the timer
             return
         raised.append(kind(f"step '{node.id}' took longer than its timeout of {seconds} s"))
         raise raised[-1]
@@ -65,7 +69,7 @@ def _timeout(node: Node, error: Callable[[], type[StepTimeout]], note: Callable[
         replaced = signal.getsignal(signal.SIGALRM) is not expire
         signal.signal(signal.SIGALRM, previous)
         took = time.monotonic() - began
-        here = os.getpid() == process  # not in a copy that the step forked, which has no timer
+        here = os.getpid() == process  # a process that the step forked has no timer
         if here and raised:
             if sys.exc_info()[1] is not raised[-1]:
                 note(f"{_overrun(node, took)}: its code caught the timeout's exception; let it pass, or end the step")
@@ -84,7 +88,10 @@ def _overrun(node: Node, took: float) -> str:
 
 
 def _end_copy() -> NoReturn:
-    """A process that the step forked has come back from the step: the task is its parent's to end."""
+    """End a process that the step forked and that returned from the step's code: only its parent ends the task.
+
+    Hazard: `os._exit` keeps the copy from running the parent's exit handlers and writing the parent's record.
+    """
     try:
         if (error := sys.exc_info()[1]) is not None and not isinstance(error, SystemExit):
             say("".join(traceback.format_exception(error)))

@@ -1,4 +1,4 @@
-"""Why an attempt failed, as records, messages and `@catch` have it."""
+"""The errors of failed attempts, for records, messages and `@catch`."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ FAILED_OUTSIDE = "metaflow.plugins.catch_decorator.FailureHandledByCatch"
 
 
 class Caught(Exception):
-    """The failure of a step as `@catch(var=…)` stores it: what it was, in words that outlive its own class.
+    """The failure of a step as `@catch(var=…)` stores it: text only, so that it loads without the exception's class.
 
     Attributes:
-        type: the dotted name of the exception's type, such as `builtins.ValueError`. What ended the step without an
-            exception of its code (a signal, an exit) is `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
+        type: the dotted name of the exception's type, such as `builtins.ValueError`. A step that ended without an
+            exception (a signal, an exit) has `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
         exception: the exception's text, as `str` gives it.
         stacktrace: the whole traceback, which is also this object's own text.
     """
@@ -58,16 +58,16 @@ class Caught(Exception):
 
 
 def _restore(cls: type[Caught], state: dict[str, Any]) -> Caught:
-    """A stored failure again."""
+    """Restore a stored failure from its attributes."""
     caught = cls.__new__(cls)
     caught.__dict__.update(state)
     return caught
 
 
 def describe(error: BaseException, root: str, code: CodeType | None = None) -> ErrorRecord:
-    """An exception of the user's code, which is below `root`. The traceback leaves our own frames out.
+    """Return the error record of an exception of the user's code below `root`, without flowc's own frames.
 
-    Of an artifact that cannot be stored, the place is the line of the step's `code` that assigned it.
+    For an artifact that cannot be stored, the place is the line of the step's `code` that assigned it.
     """
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)
@@ -86,9 +86,9 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
 
 
 def _clean(told: traceback.TracebackException, root: str) -> list[traceback.FrameSummary]:
-    """Drop the frames of flowc and name the user's files relative to `root`; gives the user's own frames.
+    """Remove the frames of flowc and make the user's file names relative to `root`; return the user's frames.
 
-    A record says the same on every machine, and so does what @catch stores.
+    So the record, and the failure that @catch stores, are the same on every machine.
     """
     sdk = getattr(sys.modules.get("metaflow"), "__file__", None) or _OURS
     ours = (_OURS, f"{sdk.rpartition('/')[0]}/")
@@ -124,7 +124,7 @@ def _message(error: BaseException) -> str:
 
 
 def _safely(convert: Any, error: BaseException) -> str:
-    """A user's exception may itself fail to print."""
+    """Convert an exception to text; the user's `__str__` or `__repr__` may raise."""
     try:
         return str(convert(error))
     except Exception as second:
@@ -132,7 +132,7 @@ def _safely(convert: Any, error: BaseException) -> str:
 
 
 def _describe_artifact(name: str, message: str, root: str, code: CodeType | None) -> ErrorRecord:
-    """An artifact that cannot be stored: point at the line that assigned it."""
+    """Return the error record of an artifact that cannot be stored, at the line that assigned it."""
     frame = _assignment(name, root, code) if code is not None else None
     text = f"cannot store artifact '{name}': {message}"
     where = (
@@ -150,10 +150,9 @@ def _describe_artifact(name: str, message: str, root: str, code: CodeType | None
 
 
 def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
-    """The last line of the step that assigns `self.<name>`.
+    """Return the last line of the step's code that assigns `self.<name>`; None if there is none.
 
-    The step's function starts in the source where its code starts, decorators included: other functions
-    of its name start elsewhere.
+    The step's function is found by its first line, decorators included, since other functions may have its name.
     """
     import ast
 
@@ -185,19 +184,23 @@ def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
 
 
 def describe_refusal(error: FlowcError) -> ErrorRecord:
-    """An attempt that could not be made, or not recorded: our own error, without frames."""
+    """Return the error record of an attempt that could not be made or recorded: flowc's error, without frames."""
     return {"type": type_name(type(error)), "message": str(error), "repr": repr(error), "frames": []}
 
 
-# -- processes that did not come back ----------------------------------------------------------------------------------
+# -- processes without a record --------------------------------------------------------------------------------------
 
 
 def describe_death(
     exit_: Exit, why: str | None = None, *, ending: bool = False, ended_by_run: bool = False
 ) -> ErrorRecord:
-    """A process that ended without a record of its own: by a signal, or by an exit code.
+    """Return the error record of a process that ended without a record, by a signal or an exit code.
 
-    `ending`: its code had ended, and threads were waited for or exit handlers called. `ended_by_run`: as in the record.
+    Args:
+        exit_: how the process ended.
+        why: the reason, if the parent process knows it.
+        ending: whether the step's code had ended and exit handlers ran or threads were waited for.
+        ended_by_run: whether the end of the run ended the process.
     """
     last = "while exit handlers ran or threads were waited for, after the step's code" if ending else ""
     if why is not None:
@@ -219,30 +222,30 @@ def describe_death(
     }
     if ended_by_run:
         error["ended_by_run"] = True
-    if why is None:  # else what it used is not why it ended
+    if why is None:  # a known reason has nothing to do with memory
         error["note"] = f"its peak memory was {mebibytes(exit_.get('peak_rss', 0))}"
     return error
 
 
 def short_type(error: ErrorRecord) -> str:
-    """`ValueError: ` before a message; nothing where the message says it all."""
+    """Return the prefix of a message, such as `ValueError: `; empty if the message needs none."""
     kind = error["type"]
     ours = kind == PROCESS_DIED or kind.startswith(("flowc_runtime.", "metaflow.plugins.timeout_decorator."))
     return "" if ours else f"{kind}: "
 
 
 def typed(error: ErrorRecord) -> str:
-    """The type and the message, as lists of runs show them."""
+    """Return the type and the message of an error, as lists of runs show them."""
     return f"{short_type(error)}{error['message']}".removesuffix(": ")
 
 
 def told(error: ErrorRecord) -> str:
-    """The message and the note, for people."""
+    """Return the message and the note of an error, for display."""
     return "; ".join(part for part in (error["message"], error.get("note")) if part)
 
 
 def signal_name(number: int) -> str:
-    """`SIGKILL` for 9."""
+    """Return the name of a signal: `SIGKILL` for 9."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -250,12 +253,12 @@ def signal_name(number: int) -> str:
 
 
 def mebibytes(size: int) -> str:
-    """A size for people: `123 MiB`."""
+    """Return a size in bytes as text: `123 MiB`."""
     return f"{size / (1 << 20):,.0f} MiB"
 
 
 def lost_attempts(run: RunStore, step: str, path: str, attempt: int) -> ErrorRecord:
-    """Why the attempts before this one failed: what the last one recorded, or that it vanished."""
+    """Return why the attempts before this one failed: the last recorded error, or a process that vanished."""
     for number in range(attempt - 1, 0, -1):
         record = run.attempt(step, path, number)
         if record is not None and "error" in record:

@@ -1,4 +1,4 @@
-"""One attempt of a task in a process that has not imported the flow yet."""
+"""One attempt of a task in a process that has not yet imported the flow."""
 
 from __future__ import annotations
 
@@ -28,10 +28,18 @@ def perform_fresh(
     control: int,
     imported: Callable[[], None] = lambda: None,
 ) -> int:
-    """Import the flow from the directory `root` and make the attempt; the exit code is one of `base.errors`.
+    """Import the flow from the directory `root` and make the attempt; return an exit code of `base.contract`.
 
-    `asked` are the fields of the `Assignment` besides those that are given here. `imported` is called between the
-    import and the step. A flow that cannot be imported is a failure of the user's code, and recorded as one.
+    A flow that cannot be imported is recorded as a failure of the user's code.
+
+    Args:
+        run: the run in the store.
+        graph: the graph of the run's flow.
+        root: the directory of the user's code.
+        parameters: the values of the run's parameters.
+        asked: the other fields of the `Assignment`.
+        control: the descriptor of the pipe for the report.
+        imported: called between the import and the step.
     """
     began = time.time()
     try:

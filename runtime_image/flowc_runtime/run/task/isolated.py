@@ -1,7 +1,7 @@
-"""One attempt of a task in an interpreter that is not its parent's: with the packages that its step asks for.
+"""One attempt of a task in another interpreter than its parent's: one with the packages of its step.
 
-The emulator's forked child has replaced itself by this interpreter. It reports by the same pipe, as any child, and
-reads the rest from the store, as a pod does.
+The emulator's forked child replaces itself (`exec`) with this interpreter. It reports through the inherited pipe, like
+any child, and reads the run from the store, like a pod.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flowc_runtime.store.records.store import Store
 
 
 def main() -> int:
-    """Make the attempt that the only argument describes; the exit code is one of `flowc_runtime.base.contract`."""
+    """Make the attempt that the only argument describes; return an exit code of `flowc_runtime.base.contract`."""
     order: dict[str, Any] = json.loads(sys.argv.pop(1))
     control, asked = order["control"], order["assignment"]
     open_streams()

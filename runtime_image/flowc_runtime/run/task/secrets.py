@@ -1,7 +1,7 @@
-"""Secrets become environment variables of one task, right before its code runs; their values are kept nowhere.
+"""Secrets as environment variables of one task, set right before its code runs; their values are never stored.
 
-A provider gives variables for the id of a secret. Besides those here, a user's own is a class with a method
-`get_secret_as_dict(secret_id, options={}, role=None)`, named by its dotted path.
+A provider returns variables for the id of a secret. Besides the built-in providers, a provider is a class of the user
+with a method `get_secret_as_dict(secret_id, options={}, role=None)`, named by its dotted path.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ _RESERVED = re.compile(r"(?:METAFLOW|FLOWC)_")
 
 
 class SecretError(Exception):
-    """A secret cannot be had, or cannot be set; the message never has a value in it."""
+    """A secret cannot be read or set; the message never contains a secret value."""
 
 
 def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
-    """Set the variables of a step's sources.
+    """Set the environment variables of a step's secrets.
 
-    `inline` gives what the code itself says of its inline sources, in their order.
+    Args:
+        sources: the secrets, in their order.
+        inline: returns the options of the inline secrets, in their order; it reads the user's code.
 
     Raises:
-        SecretError: one cannot be had, two sources or the environment have the same variable.
+        SecretError: a secret cannot be read, or its variable is already set by another secret or the environment.
     """
     given = iter(inline() if any(source.type == "inline" for source in sources) else ())
     set_by: dict[str, str] = {}
@@ -48,7 +50,7 @@ def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str,
                 raise SecretError(f"secrets {set_by[name]} and {told} both set the variable {name}")
             set_by[name] = told
             if source.type == "env" and os.environ.get(name) == value:
-                continue  # it is where it should be
+                continue  # the variable already has the value
             if name in os.environ and not source.allow_override:
                 raise SecretError(
                     f"secret {told} sets the variable {name}, which is set already; "
@@ -64,7 +66,7 @@ def _values(source: Secret, options: Mapping[str, Any], told: str) -> Mapping[st
         values = provider(source.id, options)
     except SecretError as error:
         raise SecretError(f"secret {told}: {error}") from None
-    except Exception as error:  # a user's own provider: whatever it says may be the secret
+    except Exception as error:  # hazard: the message of a user's provider may contain the secret, so it is not shown
         raise SecretError(f"secret {told}: its provider fails with {type(error).__name__}{_place(error)}") from None
     if not isinstance(values, dict):
         raise SecretError(f"secret {told}: its provider gives no dict, but a {type(values).__name__}")
@@ -72,7 +74,7 @@ def _values(source: Secret, options: Mapping[str, Any], told: str) -> Mapping[st
 
 
 def _place(error: Exception) -> str:
-    """Where it was raised."""
+    """Return the file and line where an exception was raised."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -94,7 +96,7 @@ def _check(name: object, value: object, told: str) -> None:
 
 
 def _load(path: str, role: str | None) -> Callable[[str, Mapping[str, Any]], Mapping[str, str]]:
-    """A user's own provider."""
+    """Load a user-defined provider."""
     module, _, name = path.rpartition(".")
     try:
         provider = getattr(import_module(module), name)()
@@ -105,7 +107,7 @@ def _load(path: str, role: str | None) -> Callable[[str, Mapping[str, Any]], Map
 
 
 def _env(name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
-    """A variable of the environment in which the run was started; `as` gives it another name."""
+    """Return a variable of the environment in which the run was started; the option `as` renames it."""
     _known(options, "as")
     if name not in os.environ:
         raise SecretError(f"the variable {name} is not set; set it before you start the run")
@@ -113,13 +115,13 @@ def _env(name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _dotenv(file: str, options: Mapping[str, Any]) -> Mapping[str, str]:
-    """A file of lines NAME=value."""
+    """Return the variables of a file with lines NAME=value."""
     _known(options, "names")
     return _chosen(parse_dotenv(_read(Path(file))), options)
 
 
 def _files(directory: str, options: Mapping[str, Any]) -> Mapping[str, str]:
-    """A directory of files, as secrets are mounted in a pod: the variable has the file's name."""
+    """Return the files of a directory, as a pod mounts secrets: the variable has the file's name."""
     _known(options, "names")
     try:
         paths = [path for path in sorted(Path(directory).iterdir()) if path.is_file() and path.name[0] != "."]
@@ -129,14 +131,14 @@ def _files(directory: str, options: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _inline(_name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
-    """Values written in the code: for tests only."""
+    """Return values written in the code; for tests only."""
     _known(options, "env_vars")
     values: Mapping[str, str] = options.get("env_vars", {})
     return values
 
 
 def _kubernetes(_name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
-    """A Secret of the cluster: its pods have it in their environment from the start."""
+    """Return nothing: a pod already has the variables of a cluster's Secret. Raises SecretError outside of a pod."""
     _known(options)
     if not os.environ.get(POD):
         raise SecretError("it is a Secret of a cluster; on this machine use env, dotenv or files")
@@ -149,7 +151,7 @@ def _known(options: Mapping[str, Any], *names: str) -> None:
 
 
 def _chosen(values: Mapping[str, str], options: Mapping[str, Any]) -> Mapping[str, str]:
-    """All, or those that the option `names` has."""
+    """Return the values that the option `names` lists; all of them without it."""
     names = options.get("names")
     if names is None:
         return values
@@ -180,12 +182,12 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def parse_dotenv(text: str) -> dict[str, str]:
-    """The variables of a `.env` file: `NAME=value`, `export`, comments, and quotes as in a shell.
+    """Return the variables of a `.env` file: `NAME=value`, `export`, comments, and quotes as in a shell.
 
-    Nothing is expanded; a value in quotes may go over several lines, and in double quotes has escapes such as `\\n`.
+    Variables are not expanded. A quoted value may span lines; double quotes allow escapes such as `\\n`.
 
     Raises:
-        SecretError: naming the line that is none.
+        SecretError: a line is not NAME=value; the message has its number.
     """
     found: dict[str, str] = {}
     at = 0
@@ -216,4 +218,4 @@ PROVIDERS: Mapping[str, Callable[[str, Mapping[str, Any]], Mapping[str, str]]] =
     "inline": _inline,
     "kubernetes": _kubernetes,
 }
-"""The types of sources that need no class of the user's."""
+"""The built-in providers, by the type of the secret."""

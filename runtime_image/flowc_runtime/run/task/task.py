@@ -1,8 +1,8 @@
 """The task protocol: one attempt of one task, in this process.
 
-Input is the store, the IR, the user's program and (run, step, index path). The parents' records give the artifacts; the
-step's code runs; artifacts are stored and the record is written, last. The same function runs in a pod and in the
-emulator's forked child.
+Inputs are the store, the IR, the user's program and (run, step, index path). The parents' records list the artifacts.
+The step's code runs, then the artifacts are stored, and last the record is written. A pod and the emulator's forked
+child call the same function.
 """
 
 from __future__ import annotations
@@ -58,9 +58,17 @@ if TYPE_CHECKING:
 
 
 def perform(job: Assignment, end: Callable[[], None]) -> Result:
-    """Make one attempt and leave its record; `end` ends what the user's code has begun, before the record is written.
+    """Make one attempt and write its record.
 
-    A failure of the user's code is a Result. Raises FlowcError where the attempt could not be made or recorded.
+    Args:
+        job: the attempt.
+        end: ends the user's part of the process (threads, exit handlers); called before the record is written.
+
+    Returns:
+        The result; a failure of the user's code is one.
+
+    Raises:
+        FlowcError: the attempt could not be made or recorded.
     """
     attempt = Attempt(job, end)
     attempt.enter()
@@ -75,12 +83,12 @@ def perform(job: Assignment, end: Callable[[], None]) -> Result:
         if isinstance(error, ArtifactError):
             return attempt.failed(error)
         raise
-    except BaseException as error:  # SystemExit and KeyboardInterrupt end a step as well: it did not finish
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: the step did not finish
         return attempt.failed(error)
 
 
 def perform_and_report(job: Assignment, control: int) -> int:
-    """Perform in a forked child: report the result to the parent by its pipe and give the exit code."""
+    """Make an attempt in a forked child: report the result to the parent through its pipe, return the exit code."""
     try:
         result = perform(job, lambda: end_process(control))
     except FlowcError as error:
@@ -94,7 +102,7 @@ def _exit_code(outcome: Outcome, *, final: bool) -> int:
 
 
 def end_process(control: int) -> None:
-    """End the user's part of this process, and report that it has come to that: what it runs may end the process."""
+    """Report that the code has ended, then end the user's part of this process; exit handlers may end the process."""
     begin_ending(control)
     ending.end()
 
@@ -102,10 +110,10 @@ def end_process(control: int) -> None:
 def begin_cards(
     program: Program, run: RunStore, graph: Graph, attempt: tuple[str, str, int], *, made: bool = True
 ) -> Cards | None:
-    """The cards of an attempt (step, path, number), None if the step has none.
+    """Return the cards of an attempt (step, path, number); None if the step has none.
 
-    This forks, so it has to come before this process uses the store for the first time. Where they are not to be
-    `made`, it does not: the step finds them all the same.
+    Hazard: this forks, so call it before this process first uses the store or starts a thread. If the cards are not
+    `made`, it does not fork, but the step can still use `current.card`.
     """
     if not graph.node(attempt[0]).cards:
         return None
@@ -116,7 +124,7 @@ def begin_cards(
 
 
 class Attempt:
-    """The parts of `perform`, for those who make an attempt of their own: enter, run the code, look at what it left."""
+    """The stages of `perform`: enter, run the code, store the results. Unit tests of steps call them separately."""
 
     def __init__(self, job: Assignment, end: Callable[[], None] = lambda: None) -> None:
         self._end = end
@@ -131,12 +139,12 @@ class Attempt:
         self.arguments: tuple[Any, ...] = ()
         self.situation: Situation | None = None  # of a step with @cache
         self.reads.others = self._see_all
-        self.constants: dict[str, ArtifactRef] = {}  # in the run's first task
-        self._starting = False  # whether the program's own start has not come to its end: @catch is of the step's code
+        self.constants: dict[str, ArtifactRef] = {}  # stored by the run's first task
+        self._starting = False  # whether `program.start` is running: @catch applies only to the step's code
         self.final = False  # whether the code asks for no retry
-        self.hopeless = False  # whether the store has lost what is read: no retry finds it, and @catch goes on
-        self.note = ""  # what is told of the attempt beside its outcome
-        self._hooked = False  # whether decorators of extensions are still to be told how the attempt ended
+        self.hopeless = False  # whether the store lost data that is read: no retry helps, and @catch applies now
+        self.note = ""  # a remark for the record, besides the outcome
+        self._hooked = False  # whether decorators of extensions still have to be called with the outcome
         self.cards = job.cards
 
     def enter(self) -> None:
@@ -152,7 +160,7 @@ class Attempt:
         self.state.parents = self.parents
         self.state.inherited.update(job.overrides)
         if job.step == job.graph.flow.start and job.path == ROOT:
-            # Now, since code may change what they hold.
+            # Now, because the step's code may change the values.
             values = job.program.constants(job.graph.flow, self._given)
             self.constants = store_constants(self.state.objects, values)
         parallel = parallel_of(job, self.state)
@@ -177,7 +185,7 @@ class Attempt:
         )
 
     def recall(self) -> Result | None:
-        """Take over what an earlier task in the same situation has left; None if the code has to run."""
+        """Reuse the cached results of an earlier task with equal inputs; return None if the code has to run."""
         job = self.job
         if job.node.cache is None or not job.cache or job.inputs is not None:
             return None
@@ -214,7 +222,7 @@ class Attempt:
     def run_code(self) -> None:
         """Run the step's code under its timeout, with its secrets in the environment."""
         for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
-            seen.clear()  # what was looked at until here, the code has not
+            seen.clear()  # reads before this point are not by the step's code
         self.reads.watch_forks()
         self._starting = True
         self.job.program.start(self.flow)
@@ -226,7 +234,7 @@ class Attempt:
     def done(self) -> Result:
         """Store the artifacts and the record of a step that has finished."""
         if (catch := self.job.node.catch) and catch.var:
-            self.flow.__dict__[catch.var] = None  # whatever it was: no failure
+            self.flow.__dict__[catch.var] = None  # the step did not fail
             self.state.forget(catch.var)
         artifacts = self.state.store(self.flow)
         fanout = fan_out(self.job, self.flow, self.state, artifacts)
@@ -246,7 +254,7 @@ class Attempt:
 
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it."""
-        # There is no time to store anything after an interrupt, and no memory to do it with after a MemoryError.
+        # After an interrupt there is no time to store artifacts, and after a MemoryError there is no memory.
         self.final = isinstance(error, SystemExit) and error.code == DISALLOW_RETRY
         self.hopeless = isinstance(error, Damaged) and not isinstance(error, DamagedOnTheWay)
         return self._end_failed(self._describe(error), keeps=not isinstance(error, KeyboardInterrupt | MemoryError))
@@ -262,7 +270,7 @@ class Attempt:
         return self._end_failed(lost, keeps=False)
 
     def _tell(self, note: str) -> None:
-        """Tell the task's log, and its record, what nobody would see by the outcome."""
+        """Write a remark to the task's log and its record, if the outcome does not show it."""
         say(f"{note}\n")
         self.note = note
 
@@ -289,26 +297,26 @@ class Attempt:
         return Result(outcome="failed", error=described, final=self.final)
 
     def _left(self) -> Mapping[str, ArtifactRef]:
-        """What a step that has failed had come to have: no other task sees it, only who asks why it failed."""
+        """Store and return the artifacts of a failed step; no other task reads them, they help to find the cause."""
         try:
             return self.state.store(self.flow, whatever=True)
-        except Exception as later:  # the store's, or that of a value which another thread still changes
+        except Exception as later:  # of the store, or of a value that another thread is changing
             say(f"the artifacts of the failed attempt are not kept: {later}\n")
             return {}
 
     def caught(self, error: ErrorRecord) -> Result:
-        """Go on after the failure: what the step had set is kept where that can be, and `var` holds the failure."""
+        """Catch the failure: keep the step's artifacts if they can be stored, and store the failure as `var`."""
         catch = self.job.node.catch
         assert catch is not None
         if catch.print_exception:
-            say(error.get("traceback", error["message"] + "\n"), out=True)  # no error any more: what the task printed
+            say(error.get("traceback", error["message"] + "\n"), out=True)  # a caught failure is output, not an error
         failure = failures.Caught(error) if catch.var else None
         if catch.var:
             self.flow.__dict__[catch.var] = failure
             self.state.forget(catch.var)
         try:
             artifacts = self.state.store(self.flow)
-        except ArtifactError:  # the failure may be that very value: fall back to what the step started with
+        except ArtifactError:  # perhaps the cause of the failure: fall back to the step's inherited artifacts
             artifacts = dict(self.state.inherited)
             if catch.var:
                 artifacts[catch.var] = codecs.store_value(self.state.objects, failure)
@@ -319,7 +327,7 @@ class Attempt:
         return Result(outcome="caught", error=error)
 
     def _tell_finished(self, *, ok: bool) -> None:
-        """Tell decorators of extensions, once, how an attempt ends of which they were told that it began."""
+        """Call the decorators of extensions with the outcome, once, if the attempt's start was reported to them."""
         if self._hooked:
             self._hooked = False
             self.job.program.finished(self.flow, self.job.node, ok=ok)
@@ -347,7 +355,7 @@ class Attempt:
         return looked
 
     def _finish(self, record: AttemptRecord) -> None:
-        """Write the record; the cards, which show what it says, come after it, and before anyone is told of the end."""
+        """Write the record, then the cards, which show it; both come before the end is reported."""
         self._flush()
         if self.constants:
             record["constants"] = self.constants
@@ -360,7 +368,7 @@ class Attempt:
             self._flush()
 
     def _finish_durably(self, record: AttemptRecord) -> None:
-        """Write the record when the disk has all that it names. Raises StoreError."""
+        """Write the record after the disk has all blobs that it names. Raises StoreError."""
         from flowc_runtime.store.backends.durability import Disk
 
         disk = Disk.of(self.job.run.objects, "task")
@@ -369,9 +377,9 @@ class Attempt:
         self.job.run.finish(record, disk)
 
     def _flush(self) -> None:
-        """What the step printed goes out before the record says that it has ended."""
+        """Flush the step's output, so that it arrives before the record of its end."""
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
-            except (AttributeError, ValueError, OSError):  # the step closed it or took it away, which is its right
+            except (AttributeError, ValueError, OSError):  # the step may close or replace its streams
                 continue

@@ -1,1 +1,1 @@
-"""The read model of runs: what commands, the client, cards and pages show of them, of the records in the store."""
+"""The read model of runs: views of the records in the store for commands, the client, cards and pages."""

@@ -1,7 +1,7 @@
-"""The records of a run for the programs that read it, with the tasks that have no process, and so none of their own.
+"""The records of a run for programs that read it, including records of tasks that have no process.
 
-The latter are the only task of the step `_parameters`, whose artifacts all tasks have, and the control tasks of
-unbounded foreach (`flowc_runtime.run.control_tasks`).
+Tasks without a process have no stored record. They are the only task of the step `_parameters`, whose artifacts all
+tasks have, and the control tasks of unbounded foreach (`flowc_runtime.run.control_tasks`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PARAMETERS = "_parameters"
 
 
 class RunRecords:
-    """The records of one run; those that cannot change any more are read once."""
+    """The records of one run; records that cannot change any more are read only once."""
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
@@ -43,17 +43,17 @@ class RunRecords:
 
     @property
     def known(self) -> RunRecord | None:
-        """The run's record, if it has been read."""
+        """The run's record if it was already read, else None."""
         return self._record
 
     @cached_property
     def flow(self) -> Flow:
-        """What the run executes."""
+        """The flow that the run executes. Raises NotFound, RecordError."""
         return self.store.executes()
 
     @cached_property
     def graph(self) -> Graph:
-        """Its graph."""
+        """The graph of the flow."""
         return Graph(self.flow)
 
     # -- steps
@@ -61,7 +61,7 @@ class RunRecords:
     def steps(self) -> list[str]:
         """Return the steps that have begun, in the order of the flow.
 
-        If the flow's graph cannot be read, which is told, they are sorted by name.
+        If the flow's graph cannot be read, which is reported, they are sorted by name.
         """
         order: list[str] = []
         with unreadable.going_on():
@@ -72,27 +72,27 @@ class RunRecords:
     # -- tasks
 
     def has_step(self, step: str) -> bool:
-        """Whether a step has begun; that of the parameters has, with the run."""
+        """Return whether a step has begun; the step of the parameters always has."""
         return step in self.store.steps() or self.is_beside(step)
 
     def is_beside(self, step: str) -> bool:
-        """Whether a step is that of the parameters, which is in no graph."""
+        """Return whether a step is the step of the parameters, which is not in the graph."""
         return step == PARAMETERS and step not in self.graph.nodes
 
     @cached_property
     def controls(self) -> ControlTasks:
-        """The control tasks of its unbounded foreach."""
+        """The control tasks of the run's unbounded foreach."""
         return ControlTasks(self.store, self.graph, self._read)
 
     def is_control(self, step: str, path: str) -> bool:
-        """Whether a task is the control task of an unbounded foreach."""
+        """Return whether a task is the control task of an unbounded foreach."""
         try:
             return self.controls.opened(step, path) is not None
         except (NotFound, RecordError):
             return False
 
     def done(self, step: str, path: str) -> AttemptRecord | None:
-        """The record of a task that is done."""
+        """Return the record of a finished task; None if the task is not finished. Raises RecordError."""
         if self.is_beside(step):
             return self._of_parameters() if path == ROOT else None
         try:
@@ -101,7 +101,7 @@ class RunRecords:
             return self._of_control(step, path)
 
     def _of_control(self, step: str, path: str) -> AttemptRecord | None:
-        """The record of a control task that is done."""
+        """Return the record of a finished control task, or None."""
         try:
             record = self.controls.record(step, path)
         except (NotFound, RecordError):
@@ -135,15 +135,15 @@ class RunRecords:
         }
 
     def attempt(self, step: str, path: str, number: int) -> AttemptRecord | None:
-        """The record of an attempt that has ended. The first attempt is number 1."""
-        with suppress(RecordError):  # that of the attempt may be another one
+        """Return the record of an attempt that has ended, else None; numbers start at 1. Raises RecordError."""
+        with suppress(RecordError):  # the attempt may have another record, read below
             done = self.done(step, path)
             if done is not None and done["attempt"] == number:
                 return done
         return self.store.attempt(step, path, number)
 
     def began(self, step: str, path: str, number: int) -> BeginRecord | None:
-        """The record of an attempt's beginning."""
+        """Return the record of an attempt's beginning, or None. Raises RecordError."""
         begun = self.store.beginning(step, path, number)
         if begun is None and number == ATTEMPT and self.is_control(step, path):
             split = self.controls.opened(step, path)
@@ -152,9 +152,9 @@ class RunRecords:
         return begun
 
     def last(self, step: str, task: str) -> int:
-        """The number of the attempt that is the task's: that which is done, else the latest; 0 if there is none.
+        """Return the number of a task's last attempt: the successful one, else the latest; 0 if there is none.
 
-        The task is named by its id or its index path.
+        `task` is the task's id or its index path.
         """
         try:
             path = path_of(step, task)
@@ -168,7 +168,7 @@ class RunRecords:
         return ATTEMPT if not number and self.is_control(step, path) else number
 
     def attempts(self, step: str) -> dict[str, list[int]]:
-        """The attempts begun of each task of a step, as `RunStore.attempts`."""
+        """Return the numbers of the attempts of each task of a step, by index path, like `RunStore.attempts`."""
         if self.is_beside(step):
             return {ROOT: [ATTEMPT]}
         begun = self.store.attempts(step)
@@ -178,20 +178,20 @@ class RunRecords:
         return {path: every[path] for path in sorted(every, key=path_order)}
 
     def done_paths(self, step: str) -> set[str]:
-        """The paths of the tasks of a step that are done, as `RunStore.done`; records of the items are not read."""
+        """Return the index paths of a step's finished tasks, like `RunStore.done`, without reading their records."""
         if self.is_beside(step):
             return {ROOT}
         done = self.store.done(step)
         return done | {path for path in self._control_paths(step, done) if self.controls.is_done(step, path, done)}
 
     def _control_paths(self, step: str, begun: Iterable[str]) -> list[str]:
-        """As `ControlTasks.paths`; none where the graph cannot be read, which is told."""
+        """Return the paths of `ControlTasks.paths`; none if the graph cannot be read, which is reported."""
         with unreadable.going_on():
             return self.controls.paths(step, begun)
         return []
 
     def paths(self, step: str) -> list[str]:
-        """The index paths of the tasks of a step that have begun, in their order."""
+        """Return the index paths of a step's tasks that have begun, in their order."""
         if self.is_beside(step):
             return [ROOT]
         begun = self.store.paths(step)

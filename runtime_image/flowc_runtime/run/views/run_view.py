@@ -1,4 +1,4 @@
-"""One run as commands, the client and pages show it."""
+"""The view of one run for commands, the client and pages."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, eq=False)
 class RunView:
-    """A run as it is at one moment. Each record is read when it is first needed, once; make another view to look again.
+    """A snapshot of a run. Each record is read once, on first use; make another view to see changes.
 
-    Where the run's record cannot be read, `error` says why, and what would be in it is None or empty.
+    If the run's record cannot be read, `error` is the reason, and the values from the record are None or empty.
     """
 
     records: RunRecords
@@ -35,7 +35,7 @@ class RunView:
 
     @property
     def pathspec(self) -> str:
-        """FLOW/RUN."""
+        """The run's pathspec, FLOW/RUN."""
         return f"{self.records.store.flow}/{self.records.store.id}"
 
     # -- its record
@@ -49,16 +49,16 @@ class RunView:
 
     @property
     def record(self) -> RunRecord | None:
-        """The run's record; None where there is none or it cannot be read."""
+        """The run's record; None if it is missing or cannot be read."""
         return None if isinstance(self._begun, Exception) else self._begun
 
     @property
     def error(self) -> NotFound | RecordError | None:
-        """Why the run's record is not known: it cannot be read, or the run has not got as far as to write it."""
+        """The reason why the run's record is unknown: it cannot be read, or is not written yet. None if it is known."""
         return self._begun if isinstance(self._begun, Exception) else None
 
     def begun(self) -> RunView:
-        """Return the view itself. Raises NotFound if the run has no record; one that cannot be read is no error."""
+        """Return the view itself. Raises NotFound if the run has no record, but not for an unreadable record."""
         if isinstance(self.error, NotFound):
             raise self.error
         return self
@@ -70,17 +70,17 @@ class RunView:
 
     @property
     def user(self) -> str | None:
-        """Who started it."""
+        """The user that started the run."""
         return self.record["user"] if self.record is not None else None
 
     @property
     def target(self) -> str | None:
-        """What runs it: `local`, or `argo`."""
+        """Where the run executes: `local`, or the name of a target such as `argo`."""
         return self.record["target"] if self.record is not None else None
 
     @property
     def process(self) -> Process | None:
-        """The process that began it."""
+        """The process that began the run."""
         return self.record["process"] if self.record is not None else None
 
     @property
@@ -90,38 +90,38 @@ class RunView:
 
     @property
     def revision(self) -> RevisionRecord | None:
-        """The revision of its code, where that is in a git repository."""
+        """The git revision of the run's code; None outside of a repository."""
         return self.record.get("revision") if self.record is not None else None
 
     @property
     def parameters(self) -> dict[str, Any] | None:
-        """The values of its parameters by their names."""
+        """The values of the run's parameters, by name."""
         return self.record["parameters"] if self.record is not None else None
 
     # -- its tags
 
     @property
     def system_tags(self) -> list[str]:
-        """The tags that it was made with, sorted."""
+        """The system tags, which were set when the run was created, sorted."""
         return sorted(self.record.get("system_tags", ())) if self.record is not None else []
 
     @cached_property
     def tags(self) -> list[str]:
-        """The tags that people have given it, sorted; those that cannot be read are told."""
+        """The user's tags, sorted; tags that cannot be read are reported."""
         return sorted(self.records.store.user_tags())
 
-    # -- how it goes
+    # -- its status
 
     @cached_property
     def status(self) -> StatusView:
-        """How it is doing. It is not looked for where the run's record is not known."""
+        """The run's status. It is not read if the run's record is unknown."""
         if isinstance(self.error, NotFound):
             return StatusView(state=BEGINNING, error=self.error)
         return self.own_status if self.error is None else unreadable_status(self.error)
 
     @cached_property
     def own_status(self) -> StatusView:
-        """How it is doing by its status alone, also where the run's record is damaged."""
+        """The run's status, read even if the run's record is damaged."""
         try:
             return read_status(self.records.store, self.records.known)
         except NotFound as error:
@@ -131,17 +131,17 @@ class RunView:
 
     @property
     def ended(self) -> float | None:
-        """When it ended, in seconds since the epoch; None if it has not, or if that is not known."""
+        """When the run ended, in seconds since the epoch; None if it has not ended, or if that is unknown."""
         return self.status.ended
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None if it has not ended, or if that is not known."""
+        """The run's duration in seconds; None if it has not ended, or if that is unknown."""
         if self.ended is None or self.created is None:
             return None
         return self.ended - self.created
 
-    # -- what it has begun
+    # -- its steps and tasks
 
     @cached_property
     def steps(self) -> tuple[StepView, ...]:
@@ -149,17 +149,17 @@ class RunView:
         return tuple(map(self.step, self.records.steps()))
 
     def step(self, name: str) -> StepView:
-        """Return a step of it, begun or not."""
+        """Return the view of a step, begun or not."""
         return StepView(self.records, name)
 
     def task(self, step: str, path: str) -> TaskView:
-        """Return a task of it, by the index path."""
+        """Return the view of a task, by its index path."""
         return TaskView(self.records, step, path)
 
     def attempt(self, step: str, path: str, number: int) -> AttemptView:
-        """Return an attempt of a task; the first is number 1."""
+        """Return the view of an attempt; numbers start at 1."""
         return AttemptView(self.records, step, path, number)
 
     def attempt_state(self, attempt: AttemptView) -> str:
-        """Return an attempt's state; if it has none, `running`, or `vanished` where the run has ended without it."""
+        """Return an attempt's state: without a record it is `running`, or `vanished` if the run has ended."""
         return attempt.state or ("running" if self.own_status.is_running else "vanished")

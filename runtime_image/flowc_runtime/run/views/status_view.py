@@ -1,4 +1,4 @@
-"""The state of a run: what its status says, and what is known where that cannot be read."""
+"""The state of a run, from its status record."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ UNREADABLE = "unreadable"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
-    """How a run is doing.
+    """The status of a run.
 
     Attributes:
         state: running, succeeded, failed, interrupted or killed; BEGINNING, or UNREADABLE.
-        changed: when that began, in seconds since the epoch; None where it is not known.
+        changed: when this state began, in seconds since the epoch; None if that is unknown.
         failed: the task that failed, as STEP/PATH.
         message: why the run is in this state.
-        tasks_ended: whether no task of it is left; a run on a cluster fails before that.
-        error: why the status is not known.
+        tasks_ended: whether all its tasks have ended; a run on a cluster fails earlier.
+        error: why the status is unknown.
     """
 
     state: str
@@ -41,12 +41,12 @@ class StatusView:
 
     @property
     def is_running(self) -> bool:
-        """Whether the run has not ended, as far as is known."""
+        """Whether the run's state is `running`."""
         return self.state == "running"
 
     @property
     def ended(self) -> float | None:
-        """When the run ended; None if it has not, or if that is not known."""
+        """When the run ended, in seconds since the epoch; None if it has not ended, or if that is unknown."""
         return None if self.is_running else self.changed
 
     @property
@@ -55,19 +55,19 @@ class StatusView:
         return (self.message or "").partition("\n")[0]
 
     def readable(self) -> StatusView:
-        """Return the view itself. Raises NotFound, RecordError where the status is not known."""
+        """Return the view itself. Raises NotFound, RecordError if the status is unknown."""
         if self.error is not None:
             raise self.error
         return self
 
 
 def read_status(run: RunStore, record: RunRecord | None = None) -> StatusView:
-    """Return how a run is doing now; `record` is its record, if it has been read. Raises NotFound, RecordError."""
+    """Read the status of a run; `record` is the run's record, if it was read. Raises NotFound, RecordError."""
     return status_view(status_of(run, record))
 
 
 def status_view(status: StatusRecord) -> StatusView:
-    """Return the view of a status."""
+    """Return the view of a status record."""
     return StatusView(
         state=status["state"],
         changed=status["changed"],

@@ -1,4 +1,4 @@
-"""One step of a run: how many tasks it has, and how far they are."""
+"""The view of one step of a run: its tasks and their progress."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from flowc_runtime.run.views.run_records import RunRecords
 
 CHECKED = 1000
-"""The tasks of a step whose records are read to count those that can be; of a step with more, none is."""
+"""The largest number of finished tasks in a step whose records are all read, to find unreadable records."""
 SPLITS_READ = 100
-"""The records of splits that are read to know how wide a foreach is."""
+"""The largest number of split records that are read to know the number of tasks in a foreach."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class StepView:
-    """A step of a run, as it is at one moment. Each listing is made when it is first needed, once."""
+    """A snapshot of a step of a run. Each listing is read once, on first use."""
 
     records: RunRecords
     name: str
 
     @cached_property
     def attempts(self) -> Mapping[str, list[int]]:
-        """The numbers of the attempts that have begun of each task, by index path."""
+        """The numbers of each task's attempts that have begun, by index path."""
         return self.records.attempts(self.name)
 
     @property
@@ -45,44 +45,44 @@ class StepView:
         return tuple(self.task(path) for path in self.attempts)
 
     def task(self, path: str) -> TaskView:
-        """Return a task of it; its attempts are those of the step's listing."""
+        """Return the view of a task, with the attempts of the step's listing."""
         return TaskView(self.records, self.name, path, tuple(self.attempts[path]))
 
-    # -- how many there are
+    # -- counts
 
     @property
     def begun(self) -> int:
-        """How many tasks have begun."""
+        """The number of tasks that have begun."""
         return len(self.attempts)
 
     @property
     def attempts_begun(self) -> int:
-        """How many attempts have begun, of all tasks."""
+        """The number of attempts that have begun, of all tasks."""
         return sum(map(len, self.attempts.values()))
 
     @property
     def total(self) -> int:
-        """How many tasks there will be, as far as is known."""
+        """The expected number of tasks, as far as it is known."""
         return max(self.begun, self._width[0])
 
     @cached_property
     def done(self) -> frozenset[str]:
-        """The index paths of the tasks that are done and whose records can be read."""
+        """The index paths of the finished tasks whose records can be read."""
         return frozenset(self.records.done_paths(self.name) - {path for path, _ in self._checked if path is not None})
 
     @property
     def errors(self) -> tuple[RecordError, ...]:
-        """Why records of its tasks cannot be read: those that are damaged, and those that were moved aside."""
+        """The errors of unreadable task records: damaged records, and records that were moved aside."""
         width = [self._width[1]] if self._width[1] is not None else []
         return (*(error for _, error in self._checked), *width)
 
     @cached_property
     def _checked(self) -> tuple[tuple[str | None, RecordError], ...]:
-        """What `_check` finds."""
+        """The result of `_check`."""
         return tuple(self._check())
 
     def _check(self) -> Iterator[tuple[str | None, RecordError]]:
-        """Yield the tasks that are done and whose records cannot be read, with the reason; None for one moved aside."""
+        """Yield the path and error of each finished task with an unreadable record; path None if it was moved aside."""
         run, step = self.records.store, self.name
         paths = run.done(step)
         for path in run.paths(step):
@@ -105,7 +105,7 @@ class StepView:
 
     @cached_property
     def _width(self) -> tuple[int, RecordError | None]:
-        """The number of tasks that the foreach or gang of the step opens; 0 where that would take many reads."""
+        """The number of tasks that the step's foreach or gang opens, or 0 if that takes many reads; and an error."""
         try:
             return self._opened(), None
         except RecordError as error:

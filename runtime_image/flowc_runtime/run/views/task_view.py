@@ -1,4 +1,4 @@
-"""One task of a run, and one attempt of it: when it ran, how it ended, what it left."""
+"""The views of a task of a run and of its attempts: times, outcome, results."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, eq=False)
 class AttemptView:
-    """An attempt of a task. Its record is read when it is first needed, once.
+    """A snapshot of an attempt of a task. Its record is read once, on first use.
 
-    What its record says is None while it has none, and where that cannot be read; `readable` tells the two apart.
+    Values from the record are None if there is no record yet or it cannot be read; `readable` distinguishes the two.
     """
 
     records: RunRecords
@@ -41,7 +41,7 @@ class AttemptView:
 
     @classmethod
     def stored(cls, records: RunRecords, step: str, path: str, number: int) -> AttemptView:
-        """Return the view of an attempt that is no control task's, which takes fewer reads."""
+        """Return the view of an attempt of an ordinary task (no control task), which takes fewer reads."""
         view = cls(records, step, path, number)
         try:
             vars(view)["_end"] = records.store.attempt(step, path, number)
@@ -65,47 +65,47 @@ class AttemptView:
 
     @property
     def record(self) -> AttemptRecord | None:
-        """The record of an attempt that has ended."""
+        """The attempt's record; None while it runs."""
         return None if isinstance(self._end, RecordError) else self._end
 
     @property
     def end_error(self) -> RecordError | None:
-        """Why the record of its end cannot be read."""
+        """Why the attempt's record cannot be read."""
         return self._end if isinstance(self._end, RecordError) else None
 
     @property
     def error(self) -> RecordError | None:
-        """Why it is not known how it is: its record cannot be read, or that of its beginning while it has no other."""
+        """Why the attempt's state is unknown: its record, or without one its beginning record, cannot be read."""
         if self._end is not None:
             return self.end_error
         return self._beginning if isinstance(self._beginning, RecordError) else None
 
     def readable(self) -> AttemptView:
-        """Return the view itself. Raises RecordError if the record of its end cannot be read."""
+        """Return the view itself. Raises RecordError if the attempt's record cannot be read."""
         if self.end_error is not None:
             raise self.end_error
         return self
 
-    # -- how it went
+    # -- its outcome
 
     @property
     def outcome(self) -> Outcome | None:
-        """`ok`, `caught` or `failed`; None if it has no record."""
+        """The outcome: `ok`, `caught` or `failed`; None without a record."""
         return self.record["outcome"] if self.record is not None else None
 
     @property
     def state(self) -> str | None:
-        """Its outcome, or UNREADABLE; None if it has neither, since it runs or has vanished."""
+        """The outcome, or UNREADABLE; None if the attempt is running or vanished."""
         return UNREADABLE if self.error is not None else self.outcome
 
     @property
     def is_done(self) -> bool:
-        """Whether the run goes on after it."""
+        """Whether the task succeeded or its failure was caught, so that the run continues."""
         return self.outcome in ("ok", "caught")
 
     @property
     def began(self) -> float | None:
-        """When it began, in seconds since the epoch; the record of its beginning is read if it has no other."""
+        """When the attempt began, in seconds since the epoch, from its record or its beginning record."""
         if self.record is not None:
             return self.record["began"]
         begun = self._beginning if self._end is None else None
@@ -113,56 +113,56 @@ class AttemptView:
 
     @property
     def finished(self) -> float | None:
-        """When it ended, in seconds since the epoch."""
+        """When the attempt ended, in seconds since the epoch."""
         return self.record["ended"] if self.record is not None else None
 
     @property
     def seconds(self) -> float | None:
-        """How long it took."""
+        """The attempt's duration in seconds."""
         return self.record["ended"] - self.record["began"] if self.record is not None else None
 
     # -- why it failed
 
     @property
     def failure(self) -> ErrorRecord | None:
-        """Its error, which may have been caught."""
+        """The attempt's error, caught or not."""
         return self.record.get("error") if self.record is not None else None
 
     @property
     def failure_type(self) -> str | None:
-        """The name of its error's class."""
+        """The name of the error's class."""
         return self.failure["type"] if self.failure is not None else None
 
     @property
     def message(self) -> str | None:
-        """The message of its error, with what differs from machine to machine."""
+        """The error's message and its note, which differs between machines."""
         return failures.told(self.failure) if self.failure is not None else None
 
     @property
     def ended_by_run(self) -> bool:
-        """Whether it did not fail of its own: the run was interrupted, or another task of its gang failed."""
+        """Whether the run ended the attempt: it was interrupted, or another task of the gang failed."""
         return self.failure is not None and self.failure.get("ended_by_run", False)
 
-    # -- more
+    # -- other values
 
     @property
     def note(self) -> str | None:
-        """What the outcome does not tell."""
+        """A remark in the record, besides the outcome."""
         return self.record.get("note") if self.record is not None else None
 
     @property
     def origin(self) -> OriginRecord | None:
-        """The attempt in another run that its record was taken over from."""
+        """The attempt of another run whose results this attempt reuses."""
         return self.record.get("origin") if self.record is not None else None
 
     @property
     def peak_rss(self) -> int | None:
-        """The most memory that its process had, in bytes."""
+        """The peak memory of the process, in bytes."""
         return self.record["exit"].get("peak_rss") if self.record is not None else None
 
     @property
     def machine(self) -> str | None:
-        """The pod or the host that it ran on."""
+        """The pod or the host that the attempt ran on."""
         if self.record is None:
             return None
         return self.record["process"].get("pod") or self.record["process"].get("host", "")
@@ -171,9 +171,9 @@ class AttemptView:
 @final
 @dataclass(frozen=True, eq=False)
 class TaskView:
-    """A task of a run: its attempts, and what the latest of them has left.
+    """A task of a run: its attempts, and the results of the latest one.
 
-    `numbers` are those of the attempts that have begun; without them, `attempts` is empty.
+    `numbers` are the numbers of the attempts that have begun; without them, `attempts` is empty.
     """
 
     records: RunRecords
@@ -183,56 +183,56 @@ class TaskView:
 
     @property
     def id(self) -> str:
-        """The task's id, unique in the run: `train-0.3`."""
+        """The task's id, such as `train-0.3`, unique in the run."""
         return task_id(self.step, self.path)
 
     @property
     def pathspec(self) -> str:
-        """FLOW/RUN/STEP/TASK."""
+        """The task's pathspec, FLOW/RUN/STEP/TASK."""
         run = self.records.store
         return task_pathspec(run.flow, run.id, self.step, path=self.path)
 
     @cached_property
     def attempts(self) -> tuple[AttemptView, ...]:
-        """Its attempts, the first first."""
+        """The attempts in their order."""
         return tuple(AttemptView(self.records, self.step, self.path, number) for number in self.numbers)
 
     @cached_property
     def latest(self) -> AttemptView | None:
-        """The latest attempt that has ended, or whose record cannot be read; None if there is none."""
+        """The latest attempt that has ended or whose record cannot be read, or None."""
         ended = (attempt for attempt in reversed(self.attempts) if attempt.record or attempt.end_error)
         return next(ended, None)
 
     @property
     def error(self) -> RecordError | None:
-        """Why the record of the latest attempt cannot be read."""
+        """Why the latest attempt's record cannot be read."""
         return self.latest.end_error if self.latest is not None else None
 
     @property
     def record(self) -> AttemptRecord | None:
-        """The record of the latest attempt that has ended; None if there is none, or if it cannot be read."""
+        """The record of the latest attempt that has ended; None if it is missing or cannot be read."""
         return self.latest.record if self.latest is not None else None
 
     @property
     def origin(self) -> OriginRecord | None:
-        """The attempt in another run that it was taken over from."""
+        """The attempt of another run whose results this task reuses."""
         return self.latest.origin if self.latest is not None else None
 
     @property
     def parents(self) -> Sequence[ParentsRecord]:
-        """The tasks that it follows."""
+        """The parents of the task."""
         return self.record["parents"] if self.record is not None else ()
 
     @property
     def artifacts(self) -> Mapping[str, ArtifactRef]:
-        """The artifacts that it has left, by name."""
+        """The artifacts of the task, by name."""
         return self.record["artifacts"] if self.record is not None else {}
 
     def created(self, shown: Callable[[], AttemptView]) -> float:
-        """Return when its first attempt began; of a task that another run has done, when the attempt `shown` began.
+        """Return when the first attempt began, in seconds since the epoch; for a reused task, when `shown()` began.
 
         Raises:
-            RecordError: neither can be read.
+            RecordError: neither record can be read.
         """
         try:
             first = self.records.began(self.step, self.path, 1)
