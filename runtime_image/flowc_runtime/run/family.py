@@ -119,7 +119,7 @@ def parallel_of(job: Assignment, state: TaskState) -> context.Parallel | None:
     number, count = frame.index, frame.fanout["count"]
     first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
     control = task_id(job.step, first)
-    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, context.LOCALHOST)  # on a cluster, `pod.coordination` set it
+    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, context.LOCALHOST)  # pods: set by `coordination`
     os.environ[contract.PARALLEL_NUM_NODES] = str(count)
     os.environ[contract.PARALLEL_NODE_INDEX] = str(number)
     os.environ[contract.PARALLEL_CONTROL_TASK_ID] = control
