@@ -10,6 +10,8 @@ import os
 import runpy
 from typing import TYPE_CHECKING, NoReturn
 
+from metaflow._extensions.discover import ORDER
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,7 +21,6 @@ _PACKAGE = "metaflow_extensions"
 def extension_files() -> dict[str, bytes]:
     """Relative path → content of all files of all extensions that are loaded; none where there is no extension."""
     from metaflow import _extensions
-    from metaflow._extensions.discover import ORDER
 
     files: dict[str, bytes] = {}
     for root in _extensions.roots():

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.process.loader import is_taken
 
 if TYPE_CHECKING:
@@ -55,8 +59,6 @@ def find_module(name: str) -> tuple[str, str]:
 def _entries(top: str) -> Iterator[str]:
     """The directories to look in; where an installed package says so by other means, that one too."""
     yield from dict.fromkeys([os.getcwd(), *(os.path.abspath(entry) for entry in sys.path)])
-    from importlib.util import find_spec
-
     try:
         spec = find_spec(top)
     except (ImportError, ValueError):
@@ -105,8 +107,6 @@ def _in_package(entry: str, name: str) -> str:
 
 
 def _missing(directory: str, package: str, module: str) -> ModuleError:
-    from flowc_ir.suggestion import closest, did_you_mean
-
     known = _modules_in(directory)
     if any(os.path.isfile(f"{directory}/{module}{end}") for end in _compiled()):
         message = f"the module '{package}.{module}' is compiled: it has no Python source"
@@ -132,15 +132,11 @@ def _modules_in(directory: str) -> list[str]:
 
 
 def _compiled() -> list[str]:
-    from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
-
     return [*EXTENSION_SUFFIXES, *BYTECODE_SUFFIXES]
 
 
 def _check_own(top: str, entry: str, *, package: bool) -> None:
     """Refuse modules of Python's own, and packages of the user's that are called like one that others import."""
-    import sysconfig
-
     if os.path.realpath(entry) in {os.path.realpath(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib")}:
         raise ModuleError(f"the module '{top}' is Python's own and has no flow", "name the module of your flow")
     if package and is_taken(top):

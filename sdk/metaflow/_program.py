@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any, final
 from flowc_runtime.process.loader import code_root
 from flowc_runtime.run.program import method_name
 from flowc_runtime.run.state import PARAMETERS, STATE
+from metaflow._conversions import ConversionError
 from metaflow._hidden import bring_forward
-from metaflow.decorators import COMMAND_LINE, USER_ATTRIBUTE, Applied
+from metaflow.decorators import COMMAND_LINE, USER_ATTRIBUTE, Applied, inline_secrets
+from metaflow.flowspec import FlowSpec
+from metaflow.transitions import imply
+from metaflow.user_configs.binding import bind_configs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +27,6 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore
     from metaflow._legacy.hooks import FlowHooks, Parse
     from metaflow.client import Run
-    from metaflow.flowspec import FlowSpec
     from metaflow.plugins.cards._task import TaskCards
 
 
@@ -63,8 +66,6 @@ class FlowProgram:
 
             restore(self.cls)  # before configs are bound: they are bound to what was written
         if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # else nothing stands for a config
-            from metaflow.user_configs.binding import bind_configs
-
             bind_configs(self.cls, configs)
         if mutates:
             from metaflow.user_decorators._mutate import mutate
@@ -138,8 +139,6 @@ class FlowProgram:
 
     def imply(self, task: FlowSpec, transition: Transition, given: Mapping[str, Any]) -> None:
         """Say what follows a step whose code was not run: what its source says, with what a decorator gives."""
-        from metaflow.transitions import imply
-
         _state(task).transition = imply(task, transition, given)
 
     def finished(self, task: FlowSpec, node: Node, *, ok: bool) -> None:
@@ -165,8 +164,6 @@ class FlowProgram:
 
     def inline_secrets(self, node: Node) -> list[Mapping[str, Any]]:
         """The options of a step's inline secrets: the only place where their values are."""
-        from metaflow.decorators import inline_secrets
-
         return inline_secrets(self.cls, method_name(node))
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> TaskCards:
@@ -181,8 +178,6 @@ class FlowProgram:
         """The values that the bodies of the class and its bases set, and what the class makes of parameters."""
         for parameter in flow.parameters:
             if parameter.converted:
-                from metaflow._conversions import ConversionError
-
                 attribute = parameter.attribute or parameter.name
                 try:
                     yield (
@@ -224,8 +219,6 @@ class FlowProgram:
 
 def has_own_init(cls: Any) -> bool:
     """Whether a flow class, or a base of it, has an `__init__` of the user's own."""
-    from metaflow.flowspec import FlowSpec
-
     return bool(cls.__init__ is not FlowSpec.__init__)
 
 

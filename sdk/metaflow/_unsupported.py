@@ -5,7 +5,10 @@ A name that flowc has (in `metaflow.__all__`, or a module beside this file) is n
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn, final
+
+from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,8 +83,6 @@ class Unsupported:
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        from metaflow.exception import MetaflowException
-
         raise MetaflowException(refusal(self.__name__, UNSUPPORTED[self.__name__]))
 
 
@@ -153,7 +154,5 @@ def hint_for_module(module: str) -> str | None:
 
 def hint_for_absent(name: str) -> str | None:
     """What to do instead of a module just below `metaflow` that flowc has not; None for one that it has."""
-    from importlib.util import find_spec
-
     hint = UNSUPPORTED_MODULES.get(name)
     return hint if hint and find_spec(f"metaflow.{name}") is None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from flowc_runtime.run import context
+from metaflow.exception import MetaflowNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,8 +147,6 @@ class Current:
     @property
     def trigger(self) -> Any:
         """The events that started the run; None where none did."""
-        from metaflow.exception import MetaflowNotFound
-
         self._task("trigger")
         if "trigger" in context.extra:
             return context.extra["trigger"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime.run.context import project_value
@@ -127,7 +128,5 @@ def _when(event: MetaflowEvent) -> float:
 
 def _run_of(event: MetaflowEvent) -> Any:
     """The client's object of the run whose end an event is."""
-    from importlib import import_module
-
     # An event's id may name a task of the run; somebody else's run may have been the trigger.
     return import_module("metaflow").Run("/".join(event.id.split("/")[:2]), _namespace_check=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime.process import origin
 from flowc_runtime.process.loader import refuse_call
+from flowc_runtime.run import context
 from flowc_runtime.run.state import GRAPH, NO_ARTIFACTS, OURS, PARAMETERS, STATE, Inputs, Said, TaskState
 from metaflow import _seam, _uncalled
 from metaflow._hidden import is_hideable, step_names
@@ -141,7 +142,6 @@ class FlowSpec:
     @property
     def _graph(self) -> FlowGraph:
         """The flow's graph; outside of a run, read from its source, which needs no value of a config."""
-        from flowc_runtime.run import context
         from metaflow.graph import FlowGraph
 
         for place in (self.__dict__, vars(type(self))):

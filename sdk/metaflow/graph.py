@@ -10,6 +10,7 @@ from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.graphs.scopes import ItemScope
 from flowc_ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never, targets
 from metaflow import _seam
+from metaflow._legacy.stand_ins import decorators_of
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
@@ -73,8 +74,6 @@ class FlowGraph:
         self.nodes = {name: made[name] for name in sorted(made)}
         self.sorted_nodes = list(where)
         if cls is not None:
-            from metaflow._legacy.stand_ins import decorators_of
-
             for node in flow.nodes:
                 made[node.id].decorators.extend(decorators_of(cls, node))
 

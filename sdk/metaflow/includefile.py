@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, final, overload
 
 from flowc_runtime.run.state import STATE
+from flowc_runtime.store.values.files import read_file
 from metaflow.parameters import Parameter, ParameterContext
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ class IncludedFile:
 
     def decode(self, name: str = "", var_type: str = "Artifact") -> str | bytes:
         """The content: text, or bytes for one that was included with `is_text=False`."""
-        from flowc_runtime.store.values.files import read_file
-
         return read_file(self._objects, self.descriptor, self.encoding)
 
     def __repr__(self) -> str:

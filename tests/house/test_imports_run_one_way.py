@@ -77,3 +77,13 @@ def test_no_circle_has_more_than_two_modules() -> None:
     graph = edges(modules())
     told = [f"{len(circle)} modules: {way_around(graph, circle)}" for circle in circles(graph) if len(circle) > 2]
     assert told == []
+
+
+MOST_INNER = 323  # import statements in functions; the number only goes down
+
+
+def test_few_imports_stand_in_functions() -> None:
+    """What is late for start-up's sake goes through a table of names, a module's `__getattr__` or a `LateModule`."""
+    inner = {(name, each.line) for name, path in modules().items() for each in imports(name, path) if each.inner}
+    assert len(inner) <= MOST_INNER, f"{len(inner)} imports stand in functions; at most {MOST_INNER} do"
+    assert len(inner) > MOST_INNER - 10, f"only {len(inner)} are left: set MOST_INNER to it"

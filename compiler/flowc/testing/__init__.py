@@ -16,12 +16,18 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from flowc.diagnostics import render
+from flowc.frontends.metaflow.configs import ConfigSources
+from flowc.frontends.metaflow.decorators.project import ProjectBranch
+from flowc.frontends.metaflow.flowspec import load_class
 from flowc.testing.given import check_names, parameter_values
 from flowc.testing.surroundings import Surroundings
 from flowc_runtime.run import context, reads
 from flowc_runtime.store.values import codecs
+from metaflow.user_configs.config_parameters import configs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -128,14 +134,6 @@ def run_step(
 
 
 def _lower(cls: type, configs: Mapping[str, Any]) -> tuple[Flow, Program]:
-    from pathlib import Path
-
-    from flowc.diagnostics import render
-    from flowc.frontends.metaflow.configs import ConfigSources
-    from flowc.frontends.metaflow.decorators.project import ProjectBranch
-    from flowc.frontends.metaflow.flowspec import load_class
-    from metaflow.user_configs.config_parameters import configs_of
-
     check_names(cls.__name__, "config", configs, [str(config._flowc.name) for config in configs_of(cls).values()])
     given = ConfigSources(values=configs, user_name="test")
     loaded = load_class(cls, alone=True, configs=given, deployment=ProjectBranch(user="test"))

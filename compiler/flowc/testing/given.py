@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowc.frontends.metaflow.defaults import given as given_value
+from flowc.frontends.metaflow.parameters import declared_parameters
+from flowc.frontends.metaflow.resolve_defaults import resolve_defaults
 from flowc_runtime.base.given_files import lasting
 from flowc_runtime.store.values.files import check_file, find_file
 from flowc_runtime.store.values.parameters import ParameterError, default_of
@@ -45,10 +48,6 @@ def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[st
         TypeError: a parameter does not exist, or the content of a file has the wrong type.
         ParameterError: a value does not have its parameter's type.
     """
-    from flowc.frontends.metaflow.defaults import given as given_value
-    from flowc.frontends.metaflow.parameters import declared_parameters
-    from flowc.frontends.metaflow.resolve_defaults import resolve_defaults
-
     check_names(flow.name, "parameter", given, (parameter.name for parameter in flow.parameters))
     home = os.path.dirname(str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
     declared, values = declared_parameters(cls), dict[str, Any]()

@@ -22,6 +22,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from metaflow.decorators import apply
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -261,8 +263,6 @@ def make_decorator(name: str) -> Any:
                 f"the decorator '{name}' of an extension, {path}, cannot be used: flowc takes classes that derive from "
                 "UserStepDecorator, StepMutator or FlowMutator; or from StepDecorator, FlowDecorator"
             )
-    from metaflow.decorators import apply
-
     return apply(name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flowc_ir import json_text
 from metaflow.exception import InvalidDecoratorAttribute
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ class Decorator:
 
     def make_decorator_spec(self) -> str:
         """Return the form of `--with`: `name:attribute=value`, without attributes that are None."""
-        from flowc_ir import json_text
-
         given = {name: value for name, value in self.attributes.items() if value is not None}
         written = [
             f"{name}={value if isinstance(value, str) else json_text.typed(value)}" for name, value in given.items()

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flowc_runtime.base.config.settings import datastore_of
+from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.run import context
 from flowc_runtime.run.program import method_name
 from flowc_runtime.run.state import STATE
@@ -60,8 +61,6 @@ class FlowDatastore(_StandIn):
     @property
     def datastore_root(self) -> str:
         """The directory or URL."""
-        from flowc_runtime.base.config.whereabouts import default_url
-
         url = (context.task.store if context.task is not None else None) or default_url()
         return url.removeprefix("file://")
 

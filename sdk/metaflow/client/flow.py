@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.store.records import unreadable
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.place import current_url, get_namespace, metadata_url, open_store
@@ -160,7 +161,6 @@ class Flow(MetaflowObject):
         >>> [(version["type"], version["repr"]) for version in Flow("Letters").artifact_versions("letters")]
         [('str', "'ABC'")]
         """
-        from flowc_runtime.base.index import task_pathspec
         from flowc_runtime.store.records.artifact_versions import versions
 
         return [

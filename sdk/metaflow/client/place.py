@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.config.whereabouts import LOCAL_NAME, default_url
 from flowc_runtime.run import context
+from flowc_runtime.store.backends import remote
 from flowc_runtime.store.backends.layered import SPIN_NAME
 from flowc_runtime.store.records.store import Store
 
@@ -131,8 +132,6 @@ def open_store(url: str) -> Store:
 
     A forked process has its own, and one that is yet to fork tasks asks another process for all of it.
     """
-    from flowc_runtime.store.backends import remote
-
     known = os.getpid(), url
     if known not in _stores:
         in_bucket = "://" in url.removeprefix("file://")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, final, get_args
@@ -169,8 +170,6 @@ def conditions(texts: Iterable[str]) -> dict[str, Callable[[Any], bool]]:
 
 def _like(value: Any, text: str) -> Any:
     """The text as a value of the kind of `value`; as it is, if it cannot be one."""
-    import json
-
     if isinstance(value, str):
         return text
     try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowc_runtime.base.errors import TagError
+from flowc_runtime.base.index import with_task_id
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.records.tags import check_tags
 from metaflow.client.base import MetaflowObject, when
 from metaflow.client.step import Step
 from metaflow.exception import MetaflowTaggingError
@@ -114,7 +116,6 @@ class Run(MetaflowObject):
         events = self._reader.record.get("trigger")
         if not events:
             return None
-        from flowc_runtime.base.index import with_task_id
         from metaflow.events import Trigger
 
         # Older records name the task whose end was the event by its index path.
@@ -186,8 +187,6 @@ class Run(MetaflowObject):
             MetaflowTaggingError: a system tag is to be removed, something is no tag, or nothing is to be changed at
                 all. Nothing is changed then.
         """
-        from flowc_runtime.store.records.tags import check_tags
-
         remove, add = _several("tags_to_remove", tags_to_remove), _several("tags_to_add", tags_to_add)
         try:
             add, remove = check_tags(add), check_tags(remove)

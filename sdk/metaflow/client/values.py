@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, final
 
+from flowc_runtime.base.index import ROOT
 from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.values.codecs import short_repr, type_name
 from flowc_runtime.store.values.exact import exact_type, from_exact
@@ -48,8 +49,6 @@ def constants(reader: RunReader) -> Mapping[str, Constant]:
 
 def class_constants(reader: RunReader) -> Mapping[str, ArtifactRef]:
     """Those of the flow's class, which the run's first task has left; none before it has finished."""
-    from flowc_runtime.base.index import ROOT
-
     first = None
     with unreadable.going_on():  # its constants are missing then, nothing else is
         first = reader.done(reader.flow.start, ROOT) or reader.attempt(reader.flow.start, ROOT, 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, final
 
 import click
@@ -16,7 +17,9 @@ from click.shell_completion import CompletionItem
 from flowc.cli.commands.flow_completion import behind_flow, classes_behind, classes_of_file, names_flow, runs_of_flow
 from flowc.cli.commands.shells import SHELLS
 from flowc.cli.commands.stored_names import pathspecs, run_of
+from flowc.cli.options.common import open_store
 from flowc_runtime.base.config.config_keys import BY_KEY
+from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,8 +59,6 @@ def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
 
 def _others_of_flow(ctx: click.Context, incomplete: str) -> Iterator[str]:
     """RUN or FLOW/RUN, to compare with a run that is named before; `.` are the files here."""
-    from flowc.cli.options.common import open_store
-
     store = open_store(ctx.params.get("store_url"))
     if "/" in incomplete:
         yield from (path for path in pathspecs(store, incomplete) if path.count("/") == 1)
@@ -115,10 +116,6 @@ class _Completed(_ParamType):
         self._found = found
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from itertools import islice
-
-        from flowc_runtime.base.errors import FlowcError
-
         try:
             found = dict.fromkeys(name for name in self._found(ctx, incomplete) if name.startswith(incomplete))
         except (FlowcError, OSError, SystemExit):  # a store that cannot be read has nothing to offer
@@ -157,8 +154,6 @@ def prepare(command: click.Command) -> None:
 
 def _stored(found: Callable[[Store, str], Iterable[str]]) -> Callable[[click.Context, str], Iterable[str]]:
     def ask(ctx: click.Context, incomplete: str) -> Iterable[str]:
-        from flowc.cli.options.common import open_store
-
         return found(open_store(ctx.params.get("store_url")), incomplete)
 
     return ask

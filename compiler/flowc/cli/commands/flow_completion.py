@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import click
 
 from flowc.cli.commands.stored_names import pathspecs
+from flowc.cli.options.common import open_store
 from flowc.frontends.syntax import FlowSyntax, ParameterSyntax, read_flows
+from flowc.modules import ModuleError, find_module
+from flowc.opening import OpeningError, parse
+from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -53,9 +57,6 @@ class Typed(NamedTuple):
 
 def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed | None:
     """Read what a FLOW on a command line names; None where there is no such file."""
-    from flowc.modules import ModuleError, find_module
-    from flowc.opening import OpeningError, parse
-
     try:
         parsed = parse(words)
         path = Path(parsed.name)
@@ -72,8 +73,6 @@ def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed
 
 def _newest(store: Store, flow: str) -> Flow | None:
     """The flow of its newest run, as the store has it."""
-    from flowc_runtime.base.errors import FlowcError
-
     try:
         runs = store.runs(flow)
         return store.run(flow, runs[-1]).executes() if runs else None
@@ -140,8 +139,6 @@ def know_flow(command: OfFlow, ctx: click.Context, read: Callable[[], CommandWor
 
 
 def _store(ctx: click.Context) -> Store | None:
-    from flowc.cli.options.common import open_store
-
     try:
         return open_store(ctx.params.get("store_url"))
     except SystemExit:  # it cannot be opened, which is told elsewhere

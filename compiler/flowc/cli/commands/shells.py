@@ -9,7 +9,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, final
 
-from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete, split_arg_string
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ZshComplete,
+    add_completion_class,
+    split_arg_string,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -159,7 +166,5 @@ SHELLS: dict[str, Any] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
 
 def register() -> None:
     """Make these the shells that click answers."""
-    from click.shell_completion import add_completion_class
-
     for name, shell in SHELLS.items():
         add_completion_class(shell, name)

@@ -22,6 +22,7 @@ from flowc.cli.commands.store.dump import (
 from flowc.cli.flow_file.common import tell
 from flowc.cli.options.common import open_store
 from flowc.cli.words.pathspecs import find_task, flow_name, inner_path
+from flowc_runtime.base.errors import ArtifactError
 from flowc_runtime.base.index import task_id
 from flowc_runtime.run.views.run_records import RunRecords
 
@@ -81,8 +82,6 @@ def _find(ctx: click.Context, path: str) -> tuple[str, list[Dumped]]:
 
 
 def _shown(value: DumpedValue, limit: int) -> str:
-    from flowc_runtime.base.errors import ArtifactError
-
     if value.size >= limit:
         return "< artifact too large >"
     try:

@@ -16,6 +16,7 @@ from flowc.cli.flow_file.common import tell
 from flowc.cli.rendering.log_printer import LONGEST, Form, Printer, chosen_streams, clock
 from flowc.cli.words.pathspecs import find_task
 from flowc_runtime.base.index import task_id
+from flowc_runtime.process.logs import chunks, lines
 from flowc_runtime.run.views.run_records import RunRecords
 
 if TYPE_CHECKING:
@@ -70,8 +71,6 @@ def show_command(
 
 
 def _print_json(printer: Printer, run: RunStore, attempt: Task) -> None:
-    from flowc_runtime.process.logs import chunks
-
     step, path, number = attempt
     told = (step, path, number - 1)
     printer.show((told, chunk) for chunk in chunks(pieces(run, attempt)))
@@ -79,8 +78,6 @@ def _print_json(printer: Printer, run: RunStore, attempt: Task) -> None:
 
 
 def _print(run: RunStore, attempt: Task, streams: Sequence[Stream], timestamps: bool) -> None:
-    from flowc_runtime.process.logs import chunks, lines
-
     out = sys.stdout.buffer
     for stream in streams:
         if len(streams) > 1:

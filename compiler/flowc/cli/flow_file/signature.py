@@ -8,9 +8,13 @@ from pathlib import Path
 
 import click
 
+from flowc.cli.commands.flows.resume import KIND
+from flowc.cli.commands.flows.run import words_of
 from flowc.cli.options.configs import EARLIER
 from flowc.cli.options.loading import load_flow
+from flowc.cli.words.split import NO_NAMES
 from flowc_ir import json_text
+from metaflow.runner._signature import FlowParameter
 
 
 @click.command("signature", hidden=True, help="Write the flow's name and parameters to FILE, as JSON.")
@@ -23,11 +27,6 @@ def signature_command(
     ctx: click.Context, file: str, resume: bool, origin_run_id: str | None, store_url: str | None
 ) -> None:
     """Check the flow, and write what it takes."""
-    from flowc.cli.commands.flows.resume import KIND
-    from flowc.cli.commands.flows.run import words_of
-    from flowc.cli.words.split import NO_NAMES
-    from metaflow.runner._signature import FlowParameter
-
     if resume:
         assert KIND.configs is not None
         before = words_of(ctx, [], KIND).early(NO_NAMES).more

@@ -14,14 +14,18 @@ from flowc.cli.options.common import CODE, FAULTY, ROOT, TOP, USAGE, FlowOptions
 from flowc.cli.options.configs import config_sources
 from flowc.cli.options.definitions import top_of_environment
 from flowc.cli.words.run_names import find_named
+from flowc.frontends.metaflow.asked import Asked
+from flowc.opening import CodeOf, OpeningError, open_flow
+from flowc_ir.codes import CONFIG_VALUE
+from flowc_runtime.base.errors import ProtocolError
+from flowc_runtime.run.program import check_runnable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from flowc.cli.options.common import Top
-    from flowc.frontends.metaflow.asked import Asked, ChooseClass
+    from flowc.frontends.metaflow.asked import ChooseClass
     from flowc.frontends.metaflow.flowspec import Loaded
-    from flowc.opening import CodeOf
     from flowc.package import Package
     from flowc_ir import Code, Flow
     from flowc_ir.diagnostic import Diagnostic
@@ -95,15 +99,12 @@ def load_flow(
 
 def code_of(ctx: click.Context, options: FlowOptions) -> CodeOf:
     """Return where the code of an IR is, as the command line says before the IR is read."""
-    from flowc.opening import CodeOf
-
     known: CodeOf | None = ctx.meta.get(CODE)
     return known if known is not None else CodeOf(options.code_place, options.suffixes())
 
 
 def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
     """What the command line and the environment say of the flow."""
-    from flowc.frontends.metaflow.asked import Asked
     from flowc.frontends.metaflow.decorators.with_decorators import parse_with
 
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
@@ -127,8 +128,6 @@ def opened(
     code: CodeOf | None = None,
 ) -> Checked:
     """The flow that the words name (`flowc.opening`), if it has no fault; else the program ends."""
-    from flowc.opening import CodeOf, OpeningError, open_flow
-
     code = code or CodeOf()
     try:
         return checked(open_flow(words, asked, class_name=class_name, otherwise=otherwise, root=root, code=code))
@@ -140,8 +139,6 @@ def opened(
 def checked(loaded: Loaded) -> Checked:
     """The flow, if it has no fault."""
     if loaded.flow is None or loaded.program is None:
-        from flowc_ir.codes import CONFIG_VALUE
-
         report(loaded.diagnostics, loaded.package.root)
         given_wrongly = all(diagnostic.code == CONFIG_VALUE for diagnostic in loaded.diagnostics)
         raise SystemExit(USAGE if given_wrongly else FAULTY)
@@ -150,9 +147,6 @@ def checked(loaded: Loaded) -> Checked:
 
 def require_runnable(flow: Flow) -> None:
     """End the program if the flow has a step of a kind that no task can run yet."""
-    from flowc_runtime.base.errors import ProtocolError
-    from flowc_runtime.run.program import check_runnable
-
     try:
         check_runnable(flow)
     except ProtocolError as error:

@@ -13,13 +13,24 @@ import click
 from flowc.cli.options.common import FAULTY, report
 from flowc.cli.options.params_files import check_converted, read_params_files
 from flowc.cli.words.variables import variable, warn_of_unread
+from flowc_ir import json_text
+from flowc_runtime.store.values.files import check_file, find_file
+from flowc_runtime.store.values.parameter_sources import (
+    EarlierValue,
+    GivenTexts,
+    MissingValue,
+    ParameterSources,
+    VariableText,
+    naming,
+    resolve,
+)
+from flowc_runtime.store.values.parameters import ParameterError, from_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from flowc.cli.options.loading import Checked
     from flowc_ir.model import Flow, Parameter
-    from flowc_runtime.store.values.parameter_sources import ParameterSources
     from metaflow.parameters import Parameter as Declared
 
 
@@ -50,9 +61,6 @@ def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[
 
 def _shown_default(parameter: Parameter) -> str | None:
     """A default as it would be given on the command line."""
-    from flowc_ir import json_text
-    from flowc_runtime.store.values.parameters import from_text
-
     if parameter.computed:
         return "computed when the run starts"
     if parameter.default is None:
@@ -114,8 +122,6 @@ def _sources(
     found: Checked, given: Mapping[str, Sequence[str]], params_files: Sequence[str], before: Mapping[str, Any]
 ) -> ParameterSources:
     """All that is given for a run on this machine."""
-    from flowc_runtime.store.values.parameter_sources import EarlierValue, GivenTexts, ParameterSources, VariableText
-
     variables = {parameter.name: variable(parameter.name) for parameter in found.flow.parameters}
     return ParameterSources(
         given={name: GivenTexts(texts) for name, texts in given.items()},
@@ -129,10 +135,6 @@ def _run_value(
     parameter: Parameter, sources: ParameterSources, declared: Mapping[str, Declared[Any]], home: str
 ) -> Any:
     """The value of one parameter, checked; a default file may be in `home`. What is wrong ends the program."""
-    from flowc_runtime.store.values.files import check_file, find_file
-    from flowc_runtime.store.values.parameter_sources import MissingValue, naming, resolve
-    from flowc_runtime.store.values.parameters import ParameterError
-
     try:
         resolved = resolve(parameter, sources)
         value = resolved.value

@@ -12,13 +12,17 @@ import click
 
 from flowc.cli.options.yaml_params import Entry, YamlError
 from flowc.cli.options.yaml_params import read as read_yaml
+from flowc.frontends.metaflow.defaults import given as given_value
+from flowc_ir.suggestion import suggest
 from flowc_runtime.base import given_files
+from flowc_runtime.store.values.parameter_sources import FileValue
+from flowc_runtime.store.values.parameters import ParameterError
+from metaflow._conversions import ConversionError, seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from flowc_ir.model import Flow, Parameter
-    from flowc_runtime.store.values.parameter_sources import FileValue
     from metaflow.parameters import Parameter as Declared
 
 params_file_option = click.option(
@@ -59,10 +63,6 @@ def _declared(cls: type) -> dict[str, Declared[Any]]:
 
 def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, file: str) -> FileValue:
     """A value of a file, if it is one of the parameter, as records keep it."""
-    from flowc.frontends.metaflow.defaults import given as given_value
-    from flowc_runtime.store.values.parameter_sources import FileValue
-    from flowc_runtime.store.values.parameters import ParameterError
-
     entry = given if isinstance(given, Entry) else None
     value = entry.value if entry is not None else given
     place = f"{file}, line {entry.line}" if entry is not None else file
@@ -82,9 +82,6 @@ def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, fil
 
 def check_converted(declared: Declared[Any], value: Any) -> None:
     """Let the type of a parameter make of a recorded value what steps will see. Raises ParameterError."""
-    from flowc_runtime.store.values.parameters import ParameterError
-    from metaflow._conversions import ConversionError, seen
-
     try:
         seen(declared, value)
     except ConversionError as error:
@@ -92,8 +89,6 @@ def check_converted(declared: Declared[Any], value: Any) -> None:
 
 
 def _suggest(name: object, known: Mapping[str, Parameter]) -> str:
-    from flowc_ir.suggestion import suggest
-
     hint = suggest(str(name), known, f"it has {', '.join(known)}")
     return f"; {hint}" if known else ""
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     ParamType = click.ParamType[str]
 else:
     ParamType = click.ParamType  # which is generic in newer versions of click only
@@ -31,8 +30,6 @@ class PassName(ParamType):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the names that begin so."""
-        from click.shell_completion import CompletionItem
-
         return [CompletionItem(name) for name in _names() if name.startswith(incomplete)]
 
 

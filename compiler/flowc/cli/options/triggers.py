@@ -9,6 +9,8 @@ import click
 from flowc.cli.options.common import fail, top
 from flowc.cli.words.pathspecs import find_run
 from flowc_ir import End
+from flowc_runtime.base.errors import NotFound
+from flowc_runtime.base.index import ROOT, task_pathspec
 
 if TYPE_CHECKING:
     from flowc_ir import Flow
@@ -25,9 +27,6 @@ def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:
 
 
 def _end_of(store: Store, name: str) -> TriggerRecord:
-    from flowc_runtime.base.errors import NotFound
-    from flowc_runtime.base.index import ROOT, task_pathspec
-
     run, step, _ = find_run(store, name)
     if step is not None:
         raise click.UsageError(f"--trigger takes a run, FLOW/RUN, not {name!r}")

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
+from flowc.cli.options.common import fail
 from flowc_ir import json_text
 from flowc_runtime.base.errors import FlowcError, NotFound
 from flowc_runtime.base.index import task_id
@@ -19,6 +20,8 @@ from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.run.views.status_view import UNREADABLE, read_status
 from flowc_runtime.run.views.task_view import AttemptView
 from flowc_runtime.store.records import unreadable
+from metaflow.plugins.cards._page import SANDBOX, asset
+from metaflow.plugins.cards._store import find, read, read_data, steps_with_cards
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +61,6 @@ class ServedCards(NamedTuple):
 
     def cards(self) -> dict[str, Any]:
         """The run, its status and its cards: those of running tasks first, then of the latest steps."""
-        from metaflow.plugins.cards._store import steps_with_cards
-
         run = self.run()
         if run is None or not run.exists():
             return {"run": None, "state": "no run yet", "cards": [], "more": False}
@@ -95,8 +96,6 @@ _STATES = {None: "running", "ok": "", "caught": "failure caught", "failed": "fai
 
 
 def _of_task(attempt: AttemptView) -> list[dict[str, Any]]:
-    from metaflow.plugins.cards._store import find, read_data
-
     run, step, path = attempt.records.store, attempt.step, attempt.path
     state = UNREADABLE
     with unreadable.going_on():
@@ -126,7 +125,6 @@ def serve(shown: ServedCards, port: int, tell: Callable[[str], None]) -> None:
 
 def make_server(shown: ServedCards, port: int) -> ThreadingHTTPServer:
     """The server, listening. A port that is taken ends the program."""
-    from flowc.cli.options.common import fail
 
     class Handler(_Handler):
         served = shown
@@ -172,8 +170,6 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def _card(self, what: str, key: str) -> None:
-        from metaflow.plugins.cards._store import read, read_data
-
         objects = self.served.store.objects
         if not self.served.has(key):
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such card")
@@ -183,8 +179,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, "text/html", read(objects, key) + _LISTENER, sandbox=True)
 
     def _answer(self, status: HTTPStatus, kind: str, text: str, *, sandbox: bool = False) -> None:
-        from metaflow.plugins.cards._page import SANDBOX
-
         data = text.encode("utf-8", "replace")
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
@@ -202,8 +196,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _page(shown: ServedCards) -> str:
-    from metaflow.plugins.cards._page import SANDBOX, asset
-
     return (
         asset("server.html")
         .replace("{{title}}", escape(f"Cards of {shown.flow}"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.store.values.classes import Classes
+
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore
     from flowc_runtime.store.values.codecs import Finder
@@ -13,7 +15,6 @@ def class_finder(run: RunStore) -> Finder:
     """What `codecs.unpickle` asks for them: the flow's file that this command is, then the code that the run left."""
 
     def find(module: str, name: str) -> Any:
-        from flowc_runtime.store.values.classes import Classes
         from metaflow.client.loaded import module_of
 
         return Classes(run, module_of).find(module, name)

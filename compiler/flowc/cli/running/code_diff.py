@@ -9,7 +9,11 @@ import click
 
 from flowc.cli.options.common import fail
 from flowc.cli.options.loading import root_of
+from flowc.cli.running.ignoring import kept_files
 from flowc.cli.words.pathspecs import find_run
+from flowc.package import UnreadableFileError, collect
+from flowc_runtime.base.errors import NotFound
+from flowc_runtime.store.values.sources import read_sources, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,9 +60,6 @@ def _marked(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _files(run: RunStore) -> dict[str, str]:
-    from flowc_runtime.base.errors import NotFound
-    from flowc_runtime.store.values.sources import read_sources
-
     try:
         files = read_sources(run.objects, run.record())
     except NotFound:
@@ -71,10 +72,6 @@ def _files(run: RunStore) -> dict[str, str]:
 
 def _files_here(store: Store, run: RunStore) -> dict[str, str]:
     """The files that a run from here would leave."""
-    from flowc.cli.running.ignoring import kept_files
-    from flowc.package import UnreadableFileError, collect
-    from flowc_runtime.store.values.sources import text_of
-
     code = run.executes().code
     root = root_of(store, code, "call it in the directory of the flow")
     try:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.options.common import TOP, fail, top
+from flowc.cli.options.definitions import top_of_environment
 from flowc.cli.rendering.working import working
+from flowc_ir.policies import ELSEWHERE
 from flowc_runtime.base.config import configuration, settings
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ environment_option = click.option(
 
 def chosen(ctx: click.Context, given: str | None = None) -> str | None:
     """The choice: after the command, before it, by the environment or a configuration file, or none."""
-    from flowc.cli.options.definitions import top_of_environment
-
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     return given or before.environment or configuration.text("environment")
 
@@ -67,8 +67,6 @@ def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | 
 
 def note_elsewhere(flow: Flow) -> None:
     """Say which decorators are for back ends that flowc has not: they have no effect on this machine."""
-    from flowc_ir.policies import ELSEWHERE
-
     asking = {name: [node.id for node in flow.nodes if name in node.elsewhere] for name in ELSEWHERE}
     for name, (service, hint) in ELSEWHERE.items():
         if asking[name] or name in flow.elsewhere:

@@ -12,6 +12,7 @@ import click
 from flowc.cli.options.common import fail, open_store, tell_error, top
 from flowc.cli.options.loading import Checked
 from flowc.cli.options.parameters import run_values
+from flowc.cli.rendering.failure import pathspec_of, render_failure
 from flowc.cli.rendering.what_next import logs_line, resume_line
 from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
@@ -20,8 +21,16 @@ from flowc.cli.running.environment import isolate
 from flowc.cli.running.starting import begin_starts, state_before
 from flowc.diagnostics import describe
 from flowc.revision import Look
+from flowc_emulator.scheduling.worker_slots import default_places
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config.settings import datastore_of, user_name
+from flowc_runtime.base.errors import Damaged, FlowcError, StoreError
+from flowc_runtime.base.index import Graph
+from flowc_runtime.store.backends.durability import Disk
+from flowc_runtime.store.backends.marks import verify_always
+from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.values.files import store_again, store_files
+from metaflow.user_decorators._errors import PreparationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,9 +40,7 @@ if TYPE_CHECKING:
     from flowc_emulator.processes.agent import Agent
     from flowc_emulator.supervisor import Plan, RunResult
     from flowc_ir import Flow
-    from flowc_runtime.base.index import Graph
     from flowc_runtime.run.reuse import Reuse
-    from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.store import RunStore, Store
     from flowc_runtime.store.values.files import FileRecord
 
@@ -43,11 +50,7 @@ if TYPE_CHECKING:
 def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any], kind: RunKind) -> int:
     """Run the flow, or what is left of it; the exit code. Raises FlowcError."""
     from flowc_emulator.console.text_console import make_console
-    from flowc_emulator.scheduling.worker_slots import default_places
     from flowc_emulator.supervisor import Plan
-    from flowc_runtime.base.index import Graph
-    from flowc_runtime.store.backends.durability import Disk
-    from flowc_runtime.store.backends.objects import LocalObjects
     from flowc_runtime.store.records.store import Store
 
     tags, user, graph = new_run.tags_given(), user_name(), Graph(found.flow)
@@ -104,7 +107,6 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
 def _supervise(plan: Plan, console: Console, found: Checked, options: Mapping[str, Any]) -> RunResult:
     """Run the plan between the hooks around a run. Return how the run ended. Raises FlowcError."""
     from flowc_emulator.supervisor import Supervisor
-    from flowc_runtime.base.errors import FlowcError
 
     run, began = plan.run, time.monotonic()
     _call_hooks(plan.records, lambda: found.program.run_begins(run.id), plan.disk)
@@ -144,7 +146,6 @@ def _begin(
 ) -> tuple[RunStore, dict[str, Any], Reuse | None]:
     """The run with its record, its parameters, and what it reuses. Raises FlowcError."""
     from flowc_runtime.run.reuse import Reuse
-    from flowc_runtime.store.values.files import store_files
 
     resumption = kind.find(store, found, options) if kind.find else None
     before = resumption.parameters if resumption else {}
@@ -163,9 +164,6 @@ def _check_files(store: Store, flow: Flow, values: Mapping[str, Any]) -> None:
     """A resumed run takes files from the one before, which may be lost or damaged: then they are stored anew, where
     they are here still. Raises StoreError.
     """
-    from flowc_runtime.base.errors import StoreError
-    from flowc_runtime.store.values.files import store_again
-
     for parameter in flow.parameters:
         value = values.get(parameter.name)
         if parameter.type != "file" or value is None:
@@ -176,8 +174,6 @@ def _check_files(store: Store, flow: Flow, values: Mapping[str, Any]) -> None:
 
 
 def _fault_of_file(store: Store, value: FileRecord) -> str:
-    from flowc_runtime.base.errors import Damaged
-    from flowc_runtime.store.backends.marks import verify_always
     from flowc_runtime.store.upkeep.power_loss import is_lost
 
     if is_lost(store.objects, value):
@@ -192,8 +188,6 @@ def _fault_of_file(store: Store, value: FileRecord) -> str:
 
 def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | None = None) -> None:
     """Call what decorators of extensions do around a run; it has failed if it cannot begin."""
-    from metaflow.user_decorators._errors import PreparationError
-
     try:
         call()
     except PreparationError as error:
@@ -209,8 +203,6 @@ def _tell_failures(result: RunResult, run: RunStore, found: Checked, options: Ma
     if result.unsaved is not None:
         tell_error(result.unsaved, "when the disk works again, `flowc resume` runs what is not whole")
     if result.failures:
-        from flowc.cli.rendering.failure import pathspec_of, render_failure
-
         click.echo(render_failure(result.failures, found.flow, found.package.root), err=True, nl=False)
         click.echo(f"log: {logs_line(run, pathspec_of(result.failures[0], run), options)}", err=True)
     elif top().quiet or options["log_format"] == "json":

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.options.common import fail
+from flowc.frontends.travel import stays, without_ignored
+from flowc.ignored import NoGitError, UnknownError
 from flowc_runtime.base.config import configuration
 
 if TYPE_CHECKING:
@@ -22,9 +24,6 @@ def travelling(found: Checked) -> Checked:
 
     Where git does not say what it ignores, the program ends.
     """
-    from flowc.frontends.travel import stays, without_ignored
-    from flowc.ignored import NoGitError, UnknownError
-
     try:
         package, gone = without_ignored(found.package, found.flow.code.file, _patterns())
     except NoGitError as error:
@@ -44,9 +43,6 @@ def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tup
 
     `own` is the flow's file. A file in which the word `secrets` stands may hold some; with `secrets` it counts too.
     """
-    from flowc.frontends.travel import without_ignored
-    from flowc.ignored import NoGitError, UnknownError
-
     try:
         package, _ = without_ignored(package, own, _patterns(), seconds=_SECONDS)
     except NoGitError:
@@ -58,9 +54,6 @@ def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tup
 
 def is_code(found: Checked, digest: str) -> bool:
     """Whether a digest is that of the flow's code, as a whole or as it travels."""
-    from flowc.frontends.travel import without_ignored
-    from flowc.ignored import UnknownError
-
     if digest == found.package.digest:
         return True
     try:

@@ -12,6 +12,12 @@ import click
 from flowc.cli.options.common import FAULTY, fail, report
 from flowc.cli.options.loading import require_runnable
 from flowc.cli.running.environment import chosen, note_packages
+from flowc.cli.running.ignoring import travelling
+from flowc.cli.running.sending import sender
+from flowc.frontends.metaflow.outside_decorators import foreign_decorators, packing_decorators
+from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
+from flowc.passes.context import Context, PassError, Room
+from flowc.passes.pack_files import send_files
 from flowc.targets import BackendError, fail_if
 from flowc.targets.deployment import TargetError
 from flowc.targets.target import Product, Settings
@@ -19,13 +25,13 @@ from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.analysis import Analysis
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of
+from flowc_runtime.store.values.files import MAX_PACKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from flowc.cli.options.loading import Checked
     from flowc.package import Package
-    from flowc.passes.context import Room
     from flowc.passes.pipeline import Hook, Passed
     from flowc.targets.target import Target, Travel
     from flowc_ir import Flow
@@ -84,9 +90,6 @@ def pass_flow(target: Target[Settings, Product], found: Checked, hook: Hook) -> 
 @contextmanager
 def _reporting(found: Checked) -> Iterator[None]:
     """End the program with every fault that is found."""
-    from flowc.frontends.metaflow.resolve_defaults import DefaultError
-    from flowc.passes.context import PassError
-
     try:
         yield
     except (DefaultError, PassError, BackendError) as error:
@@ -111,8 +114,6 @@ def _settings(target: Target[Settings, Product], given: Mapping[str, object]) ->
 
 def _travelling(found: Checked) -> Checked:
     """The flow with the files that travel; one that cannot travel ends the program."""
-    from flowc.cli.running.ignoring import travelling
-    from flowc.frontends.metaflow.outside_decorators import foreign_decorators, packing_decorators
     from flowc.frontends.travel import check_package, left_behind
 
     require_runnable(found.flow)
@@ -138,9 +139,6 @@ def _prepare(
     hook: Hook | None = None,
 ) -> _Prepared:
     """Resolve the defaults and run the passes; `named` is whether the runs' store is named."""
-    from flowc.frontends.metaflow.resolve_defaults import resolve_defaults
-    from flowc.passes.context import Context
-    from flowc.passes.pack_files import send_files
     from flowc.passes.pipeline import RESOLVE_DEFAULTS, run_passes, verify_after
 
     hook = hook or verify_after
@@ -174,10 +172,7 @@ def _lower(target: Target[Settings, Product], flow: Flow, package: Package, sett
 
 def _room(package: Package, flow: Flow, travel: Travel, *, named: bool) -> tuple[Room, Callable[[str], dict[str, Any]]]:
     """Return where files that are defaults go, beside code and IR or to a store that is named, and what sends them."""
-    from flowc.cli.running.sending import sender
-    from flowc.passes.context import Room
     from flowc_ir.schema import dumps
-    from flowc_runtime.store.values.files import MAX_PACKED
 
     code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())
     left = travel.capacity - code - 2 * MAX_PACKED  # which small files take in the IR, encoded

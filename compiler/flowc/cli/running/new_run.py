@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import click
 
 from flowc.cli.options.common import fail, top, writing
+from flowc.cli.options.triggers import trigger_events
 from flowc.cli.rendering.working import working
 from flowc.cli.running.beginning import record_made
+from flowc.cli.running.ignoring import kept_files
 from flowc_ir import json_text
+from flowc_ir.schema import dumps
 from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.errors import FlowcError, TagError
+from flowc_runtime.store.records.runs import end_run_here, new_run_record
 from flowc_runtime.store.records.tags import check_tags
+from flowc_runtime.store.values.sources import store_sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,10 +67,6 @@ def begin_run(
 
     Raises FlowcError.
     """
-    from flowc.cli.options.triggers import trigger_events
-    from flowc_ir.schema import dumps
-    from flowc_runtime.store.records.runs import new_run_record
-
     tags, definition = tags_given(), dumps(found.flow)
     more = {**more, **_sources(store, found)}
     more = {**more, "trigger": events} if (events := trigger_events(store, found.flow)) else more
@@ -96,9 +97,6 @@ def begin_run(
 
 def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
     """The Python files, which the run leaves in the store, without those that may hold secrets or that git ignores."""
-    from flowc.cli.running.ignoring import kept_files
-    from flowc_runtime.store.values.sources import store_sources
-
     if any(node.secrets for node in found.flow.nodes) or configuration.text("keep-sources") == "no":
         return {}
     if (files := kept_files(found.package, found.flow.code.file)) is None:
@@ -109,8 +107,6 @@ def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
 
 def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
     """A run that has its record, and will have no tasks: say why there and here. Raises StoreError."""
-    from flowc_runtime.store.records.runs import end_run_here
-
     status: StatusRecord = {"state": "failed", "changed": time.time(), "message": message}
     end_run_here(run, status, lambda text: click.echo(f"note: {text}", err=True), disk)
     fail(message)

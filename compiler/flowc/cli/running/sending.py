@@ -9,6 +9,9 @@ import click
 
 from flowc.cli.rendering.working import working
 from flowc_runtime.base.config import configuration
+from flowc_runtime.store.backends.by_address import open_objects
+from flowc_runtime.store.values.files import send_file, size_of
+from flowc_runtime.store.values.parameters import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,10 +31,6 @@ def sender(
     """
 
     def send(path: str) -> dict[str, Any]:
-        from flowc_runtime.store.backends.by_address import open_objects
-        from flowc_runtime.store.values.files import send_file, size_of
-        from flowc_runtime.store.values.parameters import ParameterError
-
         size = size_of(path)
         large = f"file '{path}' has {size:,} bytes, and there is room for {max(limit, 0):,}"
         if url is None:

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowc.cli.options.definitions import RUN_OPTIONS
+from flowc.opening import OpeningError, names_code, parse
+from flowc_ir.suggestion import closest
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -38,8 +42,6 @@ def before_own_command(
     ctx: click.Context, args: Sequence[str], error: click.NoSuchOption, commands: Mapping[str, object]
 ) -> click.UsageError:
     """The error for an option before a command of a flow's own file: it may be a parameter of the flow, or of `run`."""
-    from flowc.cli.options.definitions import RUN_OPTIONS
-
     option, parameters = error.option_name, _parameters(ctx)
     flags = {f"--{name}": flag for name, flag in parameters.items()}
     behind = {**flags, **{name: bool(each.is_flag) for each in RUN_OPTIONS for name in each.opts}}
@@ -83,8 +85,6 @@ def _command_at(args: Sequence[str], commands: Mapping[str, object]) -> int | No
 def _no_option(
     ctx: click.Context, option: str, known: Collection[str], behind: Collection[str] = ()
 ) -> click.UsageError:
-    from flowc_ir.suggestion import closest
-
     if option == "-h":
         return click.UsageError("No such option '-h'. Did you mean '--help'?", ctx)
     names = {name.lstrip("-"): name for name in (*behind, *known) if name.startswith("--")}
@@ -105,8 +105,6 @@ def _options(params: Iterable[click.Parameter]) -> list[str]:
 
 def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str, object]) -> click.UsageError | None:
     """The error where the first word is a flow instead of a command of `flowc`; None if it is not."""
-    from flowc.opening import OpeningError, names_code, parse
-
     try:
         name = parse(args[0]).name
         is_flow = names_code(args[0]) or os.path.isfile(name) or os.path.isfile(f"{name}.py")

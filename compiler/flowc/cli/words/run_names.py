@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
+from flowc.cli.options.common import fail, open_store
 from flowc_ir.suggestion import closest, did_you_mean
+from flowc_runtime.base.config.whereabouts import command_on
+from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.index import split_id
 
 if TYPE_CHECKING:
@@ -54,9 +57,6 @@ def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
 
     `pathspec` is what begins with the name, if it begins something.
     """
-    from flowc.cli.options.common import fail
-    from flowc_runtime.base.config.whereabouts import command_on
-
     flow, slash, rest = name.partition("/")
     hint = hint_for(name, flows := store.flows(), "flows") or (None if pathspec else "flows: none")
     if name == "latest" and flows:
@@ -75,9 +75,6 @@ def hint_for(name: str, known: Sequence[str], what: str, also: Sequence[str] = (
 
 def find_named(words: str) -> NamedInstead | None:
     """Return what the words name in the default store; None if that is nothing, or the store cannot be read."""
-    from flowc.cli.options.common import open_store
-    from flowc_runtime.base.errors import FlowcError
-
     flow, _, rest = words.strip("/").partition("/")
     if not flow.isidentifier():
         return None

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowc.cli.options.definitions import RUN_OPTIONS, TOP_OPTIONS
+from flowc_ir.suggestion import closest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -32,9 +35,6 @@ def _unread(flow: Flow) -> Iterator[tuple[str, str]]:
     given = [name for name in os.environ if name.startswith(_PREFIX)]
     if not given:
         return
-    from flowc.cli.options.definitions import RUN_OPTIONS, TOP_OPTIONS
-    from flowc_ir.suggestion import closest
-
     meant = {_normal(name): parameter.name for parameter in flow.parameters
              for name in (parameter.name, parameter.attribute) if name}  # fmt: skip
     known = {variable(parameter.name) for parameter in flow.parameters}

@@ -25,6 +25,8 @@ from flowc_runtime.base.errors import ArtifactError
 from flowc_runtime.store.values.exact import is_json, readable, to_exact, without_subclasses
 from flowc_runtime.store.values.files import find_file
 from flowc_runtime.store.values.parameters import from_text, to_text
+from metaflow.includefile import find_parser
+from metaflow.parameters import ParameterContext
 from metaflow.user_configs.config_parameters import configs_of
 
 if TYPE_CHECKING:
@@ -224,8 +226,6 @@ class _Reader:
     def _called(self, config: Declared, value: Any) -> Any:
         if not callable(value):
             return value
-        from metaflow.parameters import ParameterContext
-
         context = ParameterContext(self.cls.__name__, self.given.user_name or user_name(), config.name)
         try:
             return value(context)
@@ -272,8 +272,6 @@ class _Reader:
             except ValueError as error:
                 message = f"configuration value for '{config.name}' is not valid JSON: {error}"
                 raise _FailedError(message, "for other formats, give Config a parser=") from None
-        from metaflow.includefile import find_parser
-
         try:
             parser = find_parser(config.parser)
         except Exception as error:

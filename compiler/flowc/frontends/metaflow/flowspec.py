@@ -44,6 +44,12 @@ from flowc_runtime.process.loader import load_module
 from flowc_runtime.store.values.parameters import config_values
 from metaflow._program import FlowProgram, required_by_init
 from metaflow.decorators import ADDED
+from metaflow.exception import ConfigError
+from metaflow.user_decorators._errors import (
+    DecoratorImportError,
+    PreparationError,
+    UnknownStepDecoratorException,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -354,13 +360,6 @@ def _prepare(
     program: FlowProgram, values: dict[str, Any], added: Sequence[Applied], sources: Sources, faults: Faults
 ) -> None:
     """Bring the class to its final form; a config's expression or a mutator that fails is a fault."""
-    from metaflow.exception import ConfigError
-    from metaflow.user_decorators._errors import (
-        DecoratorImportError,
-        PreparationError,
-        UnknownStepDecoratorException,
-    )
-
     try:
         program.prepare(values, [(applied.name, applied.kwargs) for applied in added])
     except ConfigError as error:

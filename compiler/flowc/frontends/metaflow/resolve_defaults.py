@@ -7,6 +7,8 @@ seed = Parameter("seed", type=int, default=lambda: 42)
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import Parameter as Argument
+from inspect import signature
 from typing import TYPE_CHECKING, Any, final
 
 from flowc.diagnostics import describe, raised_at
@@ -18,6 +20,7 @@ from flowc_runtime.base.config import settings
 from flowc_runtime.run.context import starts
 from flowc_runtime.store.values.parameters import ParameterError, config_values, to_text
 from metaflow.parameters import ParameterContext, log
+from metaflow.user_configs.config_value import ConfigValue
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -67,8 +70,6 @@ def _configs(flow: Flow) -> Any:
     """What `context.configs` is: every config's value by its name, as attributes too."""
     if not flow.configs:
         return None
-    from metaflow.user_configs.config_value import ConfigValue
-
     return ConfigValue(config_values(flow.configs))
 
 
@@ -101,9 +102,6 @@ def _resolve(
 
 
 def _takes_context(function: Any) -> bool:
-    from inspect import Parameter as Argument
-    from inspect import signature
-
     try:
         arguments = signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin that does not say

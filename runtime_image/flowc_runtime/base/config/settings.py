@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowc_ir import json_text
 from flowc_runtime.base import given_files
+from flowc_runtime.base.config.config_keys import SETTINGS
 from flowc_runtime.base.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -197,6 +198,4 @@ def unused() -> list[str]:
 def _is_read(name: str) -> bool:
     if name in CHOICES or name in READ or name.startswith(tuple(READ_PREFIXES)):
         return True
-    from flowc_runtime.base.config.config_keys import SETTINGS
-
     return any(PREFIX + name in setting.metaflow for setting in SETTINGS)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowc_runtime.run.program import CALL
@@ -82,9 +84,6 @@ def _break(lease: Lease | None, frame: Any, header: str | None = None) -> None:
 
 def _break_elsewhere(wanted: str, frame: Any, args: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
     """Call the debugger named by PYTHONBREAKPOINT, with the caller's frame if it accepts one (ipdb and IPython do)."""
-    from importlib import import_module
-    from inspect import signature
-
     module, _, name = wanted.rpartition(".")
     debugger = getattr(import_module(module or "builtins"), name)
     try:

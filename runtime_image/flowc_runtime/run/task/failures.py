@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import signal
 import sys
@@ -154,8 +155,6 @@ def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
 
     The step's function is found by its first line, decorators included, since other functions may have its name.
     """
-    import ast
-
     from flowc_runtime.process.own_names import own_names
 
     try:

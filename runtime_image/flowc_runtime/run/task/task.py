@@ -34,6 +34,7 @@ from flowc_runtime.run.routes import check_splits, check_transition, fan_out
 from flowc_runtime.run.task import failures
 from flowc_runtime.run.task.attempts import Result, begin_ending, begin_record, new_record, refuse, report, say
 from flowc_runtime.run.task.calling import call_code
+from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.records import projects
 from flowc_runtime.store.values import classes, codecs
 from flowc_runtime.store.values.constants import store_constants
@@ -369,8 +370,6 @@ class Attempt:
 
     def _finish_durably(self, record: AttemptRecord) -> None:
         """Write the record after the disk has all blobs that it names. Raises StoreError."""
-        from flowc_runtime.store.backends.durability import Disk
-
         disk = Disk.of(self.job.run.objects, "task")
         if disk is not None:
             disk.flush(lambda told: say(f"flowc: {told}\n"))

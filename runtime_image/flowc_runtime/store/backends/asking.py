@@ -17,13 +17,18 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import FlowcError, StoreError
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.backends.remote_client import connect
 from flowc_runtime.store.backends.remote_errors import explain, is_silence, is_transient, place, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import obstore
+
     Connect = Callable[[str, float | None, float | None], Any]
+else:
+    obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
 
 T = TypeVar("T")
 
@@ -146,8 +151,6 @@ class Asker:
 
 def _head(client: Any) -> None:
     """Any answer will do, a refusal too."""
-    import obstore
-
     try:
         obstore.head(client, "is-anybody-there")
     except Exception as error:

@@ -18,6 +18,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, final
 
+from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.base.signals import ENDING
 from flowc_runtime.process.process import PR_SET_PDEATHSIG, load_prctl
@@ -40,8 +41,6 @@ _FULL_SYNC: Final = cast("int | None", getattr(fcntl, "F_FULLFSYNC", None))  # m
 
 def mode() -> Mode:
     """Return the mode that is set. Raises ConfigurationError, SettingsError."""
-    from flowc_runtime.base.config import configuration
-
     return cast("Mode", configuration.text("durability"))
 
 

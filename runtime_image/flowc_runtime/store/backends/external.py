@@ -10,6 +10,7 @@ import mmap
 import os
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, final
 
 from flowc_ir import json_text
@@ -20,8 +21,6 @@ from flowc_runtime.base.user_cache import cache_home
 from flowc_runtime.store.backends.marks import verify_always
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from flowc_runtime.store.records.record_types import ExternalRecord
 
 _CHUNK = 1 << 22
@@ -176,6 +175,4 @@ def _changed(path: str, how: str) -> ArtifactError:
 
 
 def _notes() -> Path:
-    from pathlib import Path
-
     return Path(cache_home(), "digests")

@@ -17,6 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowc_runtime.base.errors import NotFound, StoreError
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.asking import Asker
 from flowc_runtime.store.backends.blobs import checked
@@ -26,9 +27,13 @@ from flowc_runtime.store.backends.remote_errors import Lost, is_conflict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    import obstore
+
     from flowc_runtime.store.backends.objects import Objects
 
     T = TypeVar("T")
+else:
+    obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
 LARGE = 1 << 17  # bytes: from here on sending takes long enough to be watched
@@ -54,16 +59,12 @@ class RemoteObjects:
 
     def get(self, key: str) -> bytes:
         def request(client: Any) -> bytes:
-            import obstore
-
             return bytes(obstore.get(client, key).bytes())
 
         return self._asker.ask(request, key)
 
     def put(self, key: str, data: bytes) -> None:
         def request(client: Any) -> None:
-            import obstore
-
             obstore.put(client, key, data, use_multipart=False)
 
         self._write(request, key, len(data))
@@ -90,8 +91,6 @@ class RemoteObjects:
 
         def request(client: Any) -> bool:
             nonlocal unknown
-            import obstore
-
             if unknown and (there := _fetch(client, key)) is not None:
                 return there == data
             unknown = True  # what becomes of this request, if it gets no answer
@@ -146,8 +145,6 @@ class RemoteObjects:
 
     def _send_large(self, key: str, pieces: Callable[[Any], Iterable[bytes]], size: int) -> None:
         def request(client: Any) -> None:
-            import obstore
-
             try:
                 obstore.put(client, key, pieces(client), chunk_size=PART, max_concurrency=4)
             except FileNotFoundError as error:
@@ -168,8 +165,6 @@ class RemoteObjects:
         def request(client: Any) -> tuple[memoryview, str]:
             import tempfile
 
-            import obstore
-
             digest = hashlib.sha256()
             answer = obstore.get(client, key)
             if not answer.meta["size"]:
@@ -188,8 +183,6 @@ class RemoteObjects:
         """The object's bytes, in pieces; a small one takes one request. Raises NotFound."""
 
         def request(client: Any) -> tuple[int, bytes | None]:
-            import obstore
-
             answer = obstore.get(client, key)
             size = answer.meta["size"]
             return size, bytes(answer.bytes()) if size <= PART else None
@@ -209,8 +202,6 @@ class RemoteObjects:
         """What the store knows of an object; None if there is none."""
 
         def request(client: Any) -> Any:
-            import obstore
-
             try:
                 return obstore.head(client, key)
             except FileNotFoundError:
@@ -253,8 +244,6 @@ class RemoteObjects:
 
     def _copy(self, source: str, target: str) -> None:
         def request(client: Any) -> None:
-            import obstore
-
             obstore.copy(client, source, target)
 
         self._asker.send(request, source, COPY)  # the store may take long over it
@@ -271,8 +260,6 @@ class RemoteObjects:
         found: list[Any] = []
 
         def request(client: Any) -> None:
-            import obstore
-
             for page in obstore.list(client, f"{prefix}/", offset=found[-1]["path"] if found else None):
                 found.extend(page)
 
@@ -306,8 +293,6 @@ class RemoteObjects:
         """What is directly under a prefix."""
 
         def request(client: Any) -> Any:
-            import obstore
-
             return obstore.list_with_delimiter(client, f"{prefix}/" if prefix else None)
 
         return self._asker.ask(request, prefix)
@@ -324,8 +309,6 @@ class RemoteObjects:
 
     def _delete(self, paths: str | list[str], key: str) -> None:
         def request(client: Any) -> None:
-            import obstore
-
             obstore.delete(client, paths)
 
         self._asker.ask(request, key)
@@ -350,8 +333,6 @@ class RemoteObjects:
 
     def _part(self, key: str, start: int, end: int) -> bytes:
         def request(client: Any) -> bytes:
-            import obstore
-
             return bytes(obstore.get_range(client, key, start=start, end=end))
 
         return self._asker.ask(request, key)
@@ -379,8 +360,6 @@ def _pieces(parts: Sequence[Buffer]) -> Iterator[bytes]:
 
 def _fetch(client: Any, key: str) -> bytes | None:
     """The bytes of an object; None if there is none."""
-    import obstore
-
     try:
         return bytes(obstore.get(client, key).bytes())
     except FileNotFoundError:
@@ -388,8 +367,6 @@ def _fetch(client: Any, key: str) -> bytes | None:
 
 
 def _is_whole(client: Any, key: str, size: int) -> bool:
-    import obstore
-
     try:
         return bool(obstore.head(client, key)["size"] == size)
     except FileNotFoundError:
@@ -397,6 +374,4 @@ def _is_whole(client: Any, key: str, size: int) -> bool:
 
 
 def _fetched(client: Any, key: str) -> Iterator[bytes]:
-    import obstore
-
     return (bytes(chunk) for chunk in obstore.get(client, key).stream(min_chunk_size=PART))

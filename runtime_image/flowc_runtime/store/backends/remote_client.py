@@ -6,6 +6,7 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.base.config import settings
 from flowc_runtime.base.contract import POD
 from flowc_runtime.base.errors import AddressError
 from flowc_runtime.store.backends.remote_errors import reason
@@ -70,7 +71,5 @@ def endpoint() -> str | None:
 
 def _take_endpoint() -> None:
     """METAFLOW_S3_ENDPOINT_URL is the endpoint where the AWS variables name none."""
-    from flowc_runtime.base.config import settings
-
     if (named := settings.get("S3_ENDPOINT_URL")) and not endpoint():
         os.environ["AWS_ENDPOINT_URL"] = named

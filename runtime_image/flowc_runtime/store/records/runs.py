@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow
     from flowc_runtime.store.backends.durability import Disk
-    from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.records.store import RunStore
 
 _RUNTIMES = {"local": "dev", "argo": "argo-workflows"}  # as Metaflow tags them

@@ -10,6 +10,7 @@ import base64
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc_ir import json_text
+from flowc_runtime.store.values.codecs import Encoded, short_repr, type_name, unpickle
 
 if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import Finder
@@ -59,8 +60,6 @@ def without_subclasses(value: Any) -> Any:
 
 def readable(value: Any) -> Any:
     """The nearest that JSON can say, for people: tuples and sets as lists, objects as a short text."""
-    from flowc_runtime.store.values.codecs import short_repr
-
     if isinstance(value, dict):
         return {str(key): readable(inner) for key, inner in value.items()}
     if isinstance(value, set | frozenset):
@@ -85,8 +84,6 @@ def _tagged(value: Any) -> Any:
     if cls in _GROUPS:
         inner = [_tagged(one) for one in value]
         return {_GROUPS[cls]: inner if cls is tuple else sorted(inner, key=json_text.dumps)}
-    from flowc_runtime.store.values.codecs import Encoded, type_name
-
     # No buffers: they are for large arrays in blobs.
     data = base64.b64encode(Encoded(value, in_band=True).stream).decode("ascii")
     return {"$pickle": [type_name(cls), data]}
@@ -110,8 +107,6 @@ def _untagged(value: Any, find: Finder | None) -> Any:
         case "$bytes":
             return base64.b64decode(inner)
         case "$pickle":
-            from flowc_runtime.store.values.codecs import unpickle
-
             return unpickle(base64.b64decode(inner[1]), find=find)
         case _:
             return _MAKE[tag](_untagged(inner, find))

@@ -12,6 +12,12 @@ from flowc.cli.options.errors import takes_error_format
 from flowc.cli.options.loading import load_flow, warn
 from flowc.cli.options.passes import PassName
 from flowc.cli.running.environment import note_elsewhere
+from flowc.cli.running.lowering import pass_flow
+from flowc.passes.check_schedule import check_schedule
+from flowc.passes.context import Context
+from flowc.targets import table
+from flowc_ir.counting import count
+from flowc_ir.text import print_flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -34,10 +40,6 @@ class_option = click.option(
 @click.pass_context
 def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: Any) -> None:
     """Check a flow."""
-    from flowc.passes.check_schedule import check_schedule
-    from flowc.passes.context import Context
-    from flowc_ir.counting import count
-
     for_people = error_format().name == "text"
     found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=not for_people)
     note_elsewhere(found.flow)
@@ -83,7 +85,6 @@ def ir_command(
 ) -> None:
     """Print the IR."""
     from flowc_ir.schema import dumps, json_schema
-    from flowc_ir.text import print_flow
 
     if schema:
         if file is not None or text or print_after or verify_each:
@@ -103,9 +104,7 @@ def ir_command(
 
 def _run_passes(found: Checked, show: Callable[[Flow], None], wanted: Collection[str], *, verify_each: bool) -> None:
     """Run the passes for the default target; verify the flow between them, and show it after those that are wanted."""
-    from flowc.cli.running.lowering import pass_flow
     from flowc.passes.pipeline import verify_after, verify_json_after
-    from flowc.targets import table
 
     def hook(stage: str, flow: Flow) -> None:
         if verify_each:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from bdb import BdbQuit
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,24 @@ from flowc.cli.options.common import fail, open_store, store_option
 from flowc.cli.options.loading import opened, root_of
 from flowc.cli.running.ignoring import is_code
 from flowc.cli.words.pathspecs import find_run
-from flowc_runtime.base.index import task_pathspec
+from flowc.frontends.metaflow.asked import Asked
+from flowc.frontends.metaflow.configs import ConfigSources
+from flowc_runtime.base.errors import ArtifactError, FlowcError
+from flowc_runtime.base.index import Graph, task_pathspec
+from flowc_runtime.run.assignment import Assignment
+from flowc_runtime.run.task.breakpoints import is_ours, make_pdb
+from flowc_runtime.run.task.failures import describe
+from flowc_runtime.run.task.task import Attempt, begin_cards
+from flowc_runtime.store.backends.memory import MemoryObjects
+from flowc_runtime.store.records.store import RunStore
+from flowc_runtime.store.values.parameters import own_decorators
+from metaflow.decorators import COMMAND_LINE, Applied
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
 
     from flowc.cli.options.loading import Checked
-    from flowc_runtime.run.task.task import Attempt
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.store import Store
 
 
 @click.command(
@@ -39,8 +50,6 @@ def debug_command(
     pathspec: str, post_mortem: bool, inspect: bool, flow_file: str | None, store_url: str | None
 ) -> None:
     """Debug a task."""
-    from flowc_runtime.base.errors import FlowcError
-
     if post_mortem and inspect:
         raise click.UsageError("--post-mortem runs the step and --inspect does not: give one of them")
     store = open_store(store_url)
@@ -83,11 +92,6 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
 
     It is imported in the environment of the step, as in a run.
     """
-    from flowc.frontends.metaflow.asked import Asked
-    from flowc.frontends.metaflow.configs import ConfigSources
-    from flowc_runtime.store.values.parameters import own_decorators
-    from metaflow.decorators import COMMAND_LINE, Applied
-
     then = run.executes()
     code, values = then.code, {config.name: config for config in then.configs}
     os.environ.update(node.environment if (node := then.by_id().get(step)) else ())
@@ -110,12 +114,6 @@ def _root_in(given: str, file: str) -> Path | None:
 
 
 def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
-    from flowc_runtime.base.index import Graph
-    from flowc_runtime.run.assignment import Assignment
-    from flowc_runtime.run.task.task import Attempt, begin_cards
-    from flowc_runtime.store.backends.memory import MemoryObjects
-    from flowc_runtime.store.records.store import RunStore
-
     record = run.record()
     number = run.attempts(step)[path][-1]
     patient = replace(found.flow, nodes=tuple(replace(node, timeout=None) for node in found.flow.nodes))
@@ -155,8 +153,6 @@ def _inspect(attempt: Attempt) -> None:
 
 
 def _debug(attempt: Attempt, *, stop: bool) -> int:
-    from bdb import BdbQuit
-
     before = dict(attempt.state.inherited)
     click.echo(f"{_title(attempt)}: nothing is stored", err=True)
     if stop:
@@ -177,7 +173,6 @@ def _debug(attempt: Attempt, *, stop: bool) -> int:
 
 def _stopper(code: CodeType | None) -> Any:
     """A trace function that hands over to pdb where the step begins, inside whatever wraps it."""
-    from flowc_runtime.run.task.breakpoints import make_pdb
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         if frame.f_code is not code:
@@ -190,9 +185,6 @@ def _stopper(code: CodeType | None) -> Any:
 
 
 def _post_mortem(error: BaseException, root: str) -> None:
-    from flowc_runtime.run.task.breakpoints import is_ours, make_pdb
-    from flowc_runtime.run.task.failures import describe
-
     click.echo(describe(error, root).get("traceback", ""), err=True, nl=False)
     debugger = make_pdb()
     debugger.reset()
@@ -212,8 +204,6 @@ def _links(error: BaseException) -> list[TracebackType]:
 
 def _tell(attempt: Attempt, before: Any) -> None:
     """What the task would have left."""
-    from flowc_runtime.base.errors import ArtifactError
-
     try:
         refs = attempt.state.store(attempt.flow)
     except ArtifactError as error:

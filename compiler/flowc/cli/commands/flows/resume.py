@@ -23,8 +23,12 @@ from flowc.targets import table
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import StoreError
+from flowc_runtime.process.process import is_alive
 from flowc_runtime.run.views.status_view import read_status
+from flowc_runtime.store.backends.objects import LocalObjects
 from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.values.exact import from_exact, to_exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.loading import Checked
     from flowc_ir import Code, Config
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.store import RunStore
 
     Newest: TypeAlias = Callable[[Store, str], RunStore]
 
@@ -87,8 +91,6 @@ def newest(store: Store, flow: str) -> RunStore:
 
 
 def _check_ended(run: RunStore, *, force: bool) -> None:
-    from flowc_runtime.process.process import is_alive
-
     if not read_status(run).is_running:
         return
     pathspec = f"{run.flow}/{run.id}"
@@ -126,8 +128,6 @@ def _as_named_now(config: Config, run: RunStore) -> Config:
     """A config whose objects are of the classes that the flow has now: its file may have been renamed since."""
     if "$pickle" not in config.exact:
         return config
-    from flowc_runtime.store.values.exact import from_exact, to_exact
-
     try:
         return replace(config, exact=to_exact(from_exact(config.exact, class_finder(run))))
     except Exception as error:  # of the user's classes
@@ -137,9 +137,6 @@ def _as_named_now(config: Config, run: RunStore) -> Config:
 @contextmanager
 def reading(url: str | None) -> Iterator[Store]:
     """The store, for a program that is going to fork: what is remote is read by another process."""
-    from flowc_runtime.store.backends.objects import LocalObjects
-    from flowc_runtime.store.records.store import Store
-
     store = open_store(url)
     if isinstance(store.objects, LocalObjects):
         yield store

@@ -35,6 +35,10 @@ from flowc.cli.words.run_help import GroupedCommand
 from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
 from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.opening import CodeOf, is_ir
+from flowc_emulator.processes.process_state import State
+from flowc_emulator.scheduling.seeds import Seeds
+from flowc_runtime.process.origin import ProcessOrigin
+from flowc_runtime.store.backends import remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,8 +71,6 @@ class RunCommand(click.Command):
 
     def known_params(self, *, own: bool = True) -> list[click.Parameter]:
         """Return the parameters of the command for every flow, in a flow's `own` file or of `flowc`."""
-        from flowc_emulator.scheduling.seeds import Seeds
-
         words = CommandWords(click.Context(self), [], _options(self.kind, own=own), own=own, command=self.kind.name)
         return _command(None, Seeds(), self.kind, words, own=own).params
 
@@ -129,10 +131,6 @@ def _options(kind: RunKind, *, own: bool) -> list[click.Option]:
 
 def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
     """Find the flow among the words, then parse them again with the options that its parameters add."""
-    from flowc_emulator.processes.process_state import State
-    from flowc_emulator.scheduling.seeds import Seeds
-    from flowc_runtime.process.origin import ProcessOrigin
-
     own = ctx.find_object(type) is not None
     given = words_of(ctx, words, kind)
     file = given.line.file
@@ -250,7 +248,6 @@ def _file_of(ctx: click.Context, file: str | None) -> Path | None:
 
 def _keep_from_obstore() -> None:
     """Let the flow's own code, which may ask the client at once, use a bucket through a process made for it."""
-    from flowc_runtime.store.backends import remote
 
     def ask(url: str) -> Objects:
         from flowc_emulator.processes.agent import Agent

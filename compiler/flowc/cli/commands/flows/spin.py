@@ -29,21 +29,24 @@ from flowc.cli.running.starting import begin_starts, state_before
 from flowc.cli.words.pathspecs import find_path
 from flowc.cli.words.run_names import hint_for
 from flowc.revision import Look
+from flowc_emulator.console.text_console import make_console
+from flowc_emulator.supervisor import Only, Plan, Supervisor
 from flowc_ir.graphs.scopes import LoopScope
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import FlowcError, StoreError
-from flowc_runtime.base.index import ROOT, split_id, task_id, task_pathspec
+from flowc_runtime.base.index import ROOT, Graph, split_id, task_id, task_pathspec
 from flowc_runtime.run.task.attempts import begin_record
 from flowc_runtime.store.backends.layered import SPIN_NAME, put_on
+from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.upkeep.spun import need
+from flowc_runtime.store.values.files import store_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.base.index import Graph
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.store import RunStore
 
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["pathspec"], metavar="[RUN/]STEP[/TASK]"),
@@ -67,9 +70,6 @@ class SpinInputs(NamedTuple):
 
 
 def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any], kind: RunKind) -> int:
-    from flowc_runtime.base.index import Graph
-    from flowc_runtime.store.records.store import Store
-
     kept = SPIN_NAME if options["persist"] else options["scratch"]
     root = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="flowc-spin-")
     try:
@@ -149,11 +149,6 @@ def _plain(found: Checked, step: str) -> Checked:
 def _perform(
     found: Checked, seeds: Any, inputs: SpinInputs, store: Store, given: dict[str, list[str]], options: dict[str, Any]
 ) -> int:
-    from flowc_emulator.console.text_console import make_console
-    from flowc_emulator.supervisor import Only, Plan, Supervisor
-    from flowc_runtime.base.index import Graph
-    from flowc_runtime.store.values.files import store_files
-
     tags, user = new_run.tags_given(), user_name()
     instead, values = overrides(found, store.objects, options["artifacts_module"])
     parameters = run_values(found, given, options["params_files"], before={**inputs.parameters, **values})

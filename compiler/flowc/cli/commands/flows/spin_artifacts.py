@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from flowc.cli.options.common import fail
 from flowc.diagnostics import describe
+from flowc.frontends.metaflow.defaults import given
+from flowc.frontends.metaflow.parameters import declared_parameters
+from flowc_runtime.base.errors import ArtifactError
+from flowc_runtime.store.values.codecs import store_value
+from flowc_runtime.store.values.parameters import ParameterError
 
 if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
@@ -18,12 +23,6 @@ if TYPE_CHECKING:
 
 def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, Any]]:
     """What ARTIFACTS of the file has: artifacts, stored, and values of parameters. What is wrong ends the program."""
-    from flowc.frontends.metaflow.defaults import given
-    from flowc.frontends.metaflow.parameters import declared_parameters
-    from flowc_runtime.base.errors import ArtifactError
-    from flowc_runtime.store.values.codecs import store_value
-    from flowc_runtime.store.values.parameters import ParameterError
-
     flow, declared = found.flow, declared_parameters(found.cls)
     parameters = {parameter.attribute or parameter.name: parameter for parameter in flow.parameters}
     configs = {config.attribute or config.name: config.name for config in flow.configs}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 import time
 from itertools import islice
 from pathlib import Path
@@ -19,6 +21,9 @@ from flowc.cli.words.run_names import no_flow
 from flowc_ir import json_text
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.index import task_id, task_pathspec
+from flowc_runtime.store.backends.external import ExternalFile
+from flowc_runtime.store.records.artifact_versions import versions
+from flowc_runtime.store.values.codecs import Encoded, load_value
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.artifact_versions import ArtifactVersion
@@ -76,8 +81,6 @@ def artifact_command(
 def _find(
     store: Store, flow: str, name: str, digest: str, run: str | None, step: str | None, limit: int
 ) -> list[ArtifactVersion]:
-    from flowc_runtime.store.records.artifact_versions import versions
-
     runs = store.runs(flow)
     if not runs:
         no_flow(store, flow)
@@ -126,8 +129,6 @@ def _row(flow: str, version: ArtifactVersion) -> dict[str, Any]:
 
 
 def _write(run: RunStore, version: ArtifactVersion, file: Path) -> None:
-    import sys
-
     sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
     with writing(file), working(f"writing {file}"):
         what = _write_value(run, version.ref, file)
@@ -136,11 +137,6 @@ def _write(run: RunStore, version: ArtifactVersion, file: Path) -> None:
 
 
 def _write_value(run: RunStore, ref: ArtifactRef, file: Path) -> str:
-    import shutil
-
-    from flowc_runtime.store.backends.external import ExternalFile
-    from flowc_runtime.store.values.codecs import Encoded, load_value
-
     value = load_value(run.objects, ref, class_finder(run))
     if isinstance(value, ExternalFile):
         with value.open() as source, file.open("wb") as target:

@@ -16,16 +16,16 @@ from flowc.cli.running.classes import class_finder
 from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
 from flowc_runtime.base.config.whereabouts import command_on
-from flowc_runtime.base.errors import RecordError
+from flowc_runtime.base.errors import ArtifactError, Damaged, RecordError
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec
 from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.values.codecs import Encoded, load_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flowc.cli.words.pathspecs import Pathspec
-    from flowc_runtime.base.errors import ArtifactError
     from flowc_runtime.store.records.store import RunStore
 
     Command = TypeVar("Command", bound=Callable[..., Any])
@@ -155,16 +155,12 @@ def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
 
 
 def _parameter(value: Any) -> DumpedValue:
-    from flowc_runtime.store.values.codecs import Encoded
-
     size, kind, text = Encoded(value, in_band=True).size, type(value).__qualname__, repr(value)
     return DumpedValue(size, kind, lambda: value, text, {"type": kind, "size": size, "repr": text})
 
 
 def stored(run: RunStore, ref: Any) -> DumpedValue:
     """What a record says of an artifact."""
-    from flowc_runtime.store.values.codecs import load_value
-
     return DumpedValue(
         ref["size"], ref["type"], lambda: load_value(run.objects, ref, class_finder(run)), ref["repr"], ref
     )
@@ -175,8 +171,6 @@ _DAMAGED = "flowc.damaged"  # in a context's `meta`: some artifact was
 
 def note_damage(error: ArtifactError) -> str:
     """Tell an artifact that is damaged on stderr; the others are printed all the same. What stands in place of it."""
-    from flowc_runtime.base.errors import Damaged
-
     if not isinstance(error, Damaged):
         return str(error)
     tell_error(str(error))
@@ -207,8 +201,6 @@ def print_json(tasks: Iterable[Dumped], choice: ArtifactFilter, limit: int) -> N
 
 
 def _row(value: DumpedValue, limit: int) -> dict[str, Any]:
-    from flowc_runtime.base.errors import ArtifactError
-
     if value.size < limit:
         try:
             loaded = value.load()
@@ -233,8 +225,6 @@ def _is_plain(value: object) -> bool:
 
 def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: ArtifactFilter) -> None:
     """Write the values to a file."""
-    from flowc_runtime.base.errors import ArtifactError
-
     values: dict[str, dict[str, Any]] = {}
     name = ""
     try:
@@ -299,8 +289,6 @@ def dump_command(
 
 
 def _text(value: DumpedValue, limit: int) -> str:
-    from flowc_runtime.base.errors import ArtifactError
-
     try:
         text = repr(value.load())
     except ArtifactError as error:

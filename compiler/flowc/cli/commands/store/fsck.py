@@ -11,6 +11,9 @@ from flowc.cli.options.common import FAULTY, fail, open_store, store_option
 from flowc.cli.rendering.working import working
 from flowc_ir import json_text
 from flowc_ir.counting import count
+from flowc_runtime.store.records.key_places import ASIDE
+from flowc_runtime.store.upkeep import fsck
+from flowc_runtime.store.upkeep.fsck import counts, runs_without_record
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
@@ -45,8 +48,6 @@ _KINDS = {
 @store_option
 def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
     """Check a store. It is safe beside flows that run; no data is deleted."""
-    from flowc_runtime.store.upkeep import fsck
-
     store = open_store(store_url)
     if not any(store.objects.names("")):
         fail(f"there is no store in {store.objects.url}", "--store says where it is")
@@ -64,9 +65,6 @@ def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
 
 
 def _as_json(store: Store, found: FsckReport) -> dict[str, Any]:
-    from flowc_runtime.store.records.key_places import ASIDE
-    from flowc_runtime.store.upkeep.fsck import counts
-
     return {
         "store": store.objects.url,
         "objects": found.objects,
@@ -91,8 +89,6 @@ def _as_json(store: Store, found: FsckReport) -> dict[str, Any]:
 
 
 def _say(store: Store, found: FsckReport, *, repaired: bool) -> None:
-    from flowc_runtime.store.upkeep.fsck import counts, runs_without_record
-
     for fault in found.faults:
         click.echo(f"{_KINDS[fault.kind][0]} {fault.key}{_size(fault)}: {fault.why}{_done(fault)}")
         for pathspec in fault.touched[:SHOWN]:

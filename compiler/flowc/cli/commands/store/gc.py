@@ -16,10 +16,11 @@ from flowc_ir.counting import count
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.records.lost_records import one_per_run
+from flowc_runtime.store.upkeep.collect import Selection, choose, find_garbage, sweep
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
-    from flowc_runtime.store.upkeep.collect import Chosen, Garbage, Selection
+    from flowc_runtime.store.upkeep.collect import Chosen, Garbage
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -60,8 +61,6 @@ def gc_command(
     store_url: str | None,
 ) -> None:
     """Collect garbage. Safe beside flows that run, and beside another one of itself."""
-    from flowc_runtime.store.upkeep.collect import Selection, choose, find_garbage, sweep
-
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():
         no_flow(store, flow)

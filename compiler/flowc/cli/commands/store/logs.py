@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import click
 
+from flowc.cli.commands.store.follow import follow_run
 from flowc.cli.commands.store.read import attempts_of
 from flowc.cli.commands.store.scrub import scrub_command
 from flowc.cli.options.common import fail, open_store, store_option, table
@@ -82,8 +83,6 @@ def show_command(
     stream: Any = None if only == "both" else only
     form = Form(stream, timestamps=timestamps, as_json=as_json)
     if follow:
-        from flowc.cli.commands.store.follow import follow_run
-
         raise SystemExit(follow_run(open_store(store_url), pathspec, form, attempt))
     found = find_run(open_store(store_url), pathspec, to_read=True)
     records = RunRecords(found.run)

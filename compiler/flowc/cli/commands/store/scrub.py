@@ -11,6 +11,7 @@ from flowc.cli.rendering.log_printer import chosen_streams
 from flowc.cli.words.pathspecs import find_run, find_task
 from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.run.views.run_records import RunRecords
+from flowc_runtime.store.upkeep.scrub import scrub_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -66,8 +67,6 @@ def flow_scrub_command(ctx: click.Context, /, path: str, attempt: int | None, **
 
 
 def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: dict[str, Any], *, first: int) -> None:
-    from flowc_runtime.store.upkeep.scrub import scrub_log
-
     assert found.step is not None
     streams: Sequence[Stream] = chosen_streams(ctx, options["stdout"], options["stderr"], options["both"])
     done = 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import sys
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import cleandoc
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
@@ -81,8 +83,6 @@ class StepMethod:
 
 def clean_doc(doc: str | None) -> str:
     """A docstring without its indentation."""
-    from inspect import cleandoc
-
     return cleandoc(doc) if doc else ""
 
 
@@ -172,8 +172,6 @@ def _place_of_code(function: FunctionType, sources: Sources) -> Span | None:
 
 
 def _module_of(cls: type) -> object:
-    import sys
-
     return sys.modules.get(cls.__module__)
 
 

@@ -19,6 +19,8 @@ from flowc.targets.argo.cluster.resource_kinds import (
 from flowc.targets.argo.cluster.submission import flow_of
 from flowc.targets.argo.cluster.targets import Deployed, Run
 from flowc.targets.argo.cluster.workflows import is_active, store_of, view
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,9 +96,6 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
 
     The exit handler knows only that the run failed, and does not run at all if it is ended `now`.
     """
-    from flowc_runtime.base.errors import FlowcError
-    from flowc_runtime.store.records.store import Store
-
     flow, url = flow_of(cluster, workflow), store_of(workflow)
     if flow is None or url is None:
         return "its code is not on the cluster, so its name in the store is not known"

@@ -17,7 +17,9 @@ from flowc.targets.argo.cluster.resource_kinds import (
     name_of,
 )
 from flowc.targets.argo.cluster.workflows import code_of
+from flowc_ir.schema import loads
 from flowc_ir.suggestion import suggest
+from flowc_ir.versions import NewerError, SchemaError
 from flowc_runtime.base.contract import IR_KEY
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.pod.arguments import argument_name, encode_parameter, variable_size
@@ -62,9 +64,6 @@ def flow_of(cluster: Cluster, item: Object) -> Flow | None:
     Raises:
         ClusterError: a newer flowc wrote the IR.
     """
-    from flowc_ir.schema import loads
-    from flowc_ir.versions import NewerError, SchemaError
-
     name = code_of(item)
     code = cluster.find(CONFIG_MAP, name) if name else None
     try:

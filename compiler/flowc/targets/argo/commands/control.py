@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from flowc.cli.options.common import fail
+from flowc.targets.argo.cluster.control import active_runs, belongings, end, record_end, suspend, wait
+from flowc.targets.argo.cluster.targets import find_run, find_target
 from flowc.targets.argo.commands.place import cluster_options, connected
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.contract import END_PATIENCE as PATIENCE
@@ -27,9 +29,6 @@ def unsuspend_command(name: str, context: str | None, kubeconfig: str | None, na
 
 
 def _suspend(name: str, context: str | None, kubeconfig: str | None, namespace: str | None, *, on: bool) -> None:
-    from flowc.targets.argo.cluster.control import suspend
-    from flowc.targets.argo.cluster.targets import find_target
-
     with connected(context, kubeconfig, namespace) as cluster:
         click.echo(suspend(cluster, find_target(cluster, name), on=on))
 
@@ -46,9 +45,6 @@ def terminate_command(
     run: str, now: bool, no_wait: bool, context: str | None, kubeconfig: str | None, namespace: str | None
 ) -> None:
     """End a run, and see to it that its record says so."""
-    from flowc.targets.argo.cluster.control import end, record_end, wait
-    from flowc.targets.argo.cluster.targets import find_run
-
     with connected(context, kubeconfig, namespace) as cluster:
         found = find_run(cluster, run)
         end(cluster, found, now=now)
@@ -80,9 +76,6 @@ def delete_command(
     name: str, yes: bool, force: bool, context: str | None, kubeconfig: str | None, namespace: str | None
 ) -> None:
     """Delete after a look at what is active, and a question."""
-    from flowc.targets.argo.cluster.control import active_runs, belongings
-    from flowc.targets.argo.cluster.targets import find_target
-
     with connected(context, kubeconfig, namespace) as cluster:
         target = find_target(cluster, name)
         doomed = belongings(cluster, target)

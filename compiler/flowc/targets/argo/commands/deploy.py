@@ -13,6 +13,11 @@ from flowc.cli.options.adding import with_options
 from flowc.cli.options.common import FAULTY, FlowOptions
 from flowc.cli.options.loading import load_flow, warn
 from flowc.cli.running.lowering import lower_for
+from flowc.revision import Look
+from flowc.targets.argo.cluster.deployment import carry_out, leftovers, plan, show
+from flowc.targets.argo.cluster.resource_kinds import CRON, TEMPLATE, name_of
+from flowc.targets.argo.cluster.revisions import with_revision
+from flowc.targets.argo.cluster.workflows import store_of
 from flowc.targets.argo.commands.place import CONTEXT, KUBECONFIG, connected
 from flowc.targets.argo.target import TARGET, options
 from flowc_ir import json_text
@@ -66,10 +71,6 @@ def deploy_command(
     **given: Any,
 ) -> None:
     """Deploy a flow: a rehearsal of all manifests first, so that one that is refused leaves the others alone."""
-    from flowc.targets.argo.cluster.deployment import carry_out, leftovers, plan
-    from flowc.targets.argo.cluster.resource_kinds import name_of
-    from flowc.targets.argo.cluster.workflows import store_of
-
     found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
     lowered = lower_for(TARGET, found, given)
     manifests = lowered.product.manifests
@@ -94,16 +95,12 @@ def deploy_command(
 
 def _remark(change: Change) -> str:
     """A schedule stays suspended: its manifest does not speak of that."""
-    from flowc.targets.argo.cluster.resource_kinds import CRON
-
     suspended = change.kind is CRON and (change.after.get("spec") or {}).get("suspend")
     return f" (suspended; flowc unsuspend {change.name})" if suspended else ""
 
 
 def _leftovers(cluster: Cluster, found: Sequence[Leftover], *, prune: bool) -> None:
     """Delete what may go, or say that it is there."""
-    from flowc.targets.argo.cluster.resource_kinds import CRON
-
     free = [leftover for leftover in found if leftover.used_by is None]
     if prune:
         for leftover in free:
@@ -142,8 +139,6 @@ def diff_command(
     **given: Any,
 ) -> None:
     """Print a unified diff of the objects' YAML, without what the server itself writes into them."""
-    from flowc.targets.argo.cluster.deployment import plan, show
-
     try:
         found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
         manifests = lower_for(TARGET, found, given, sends=False).product.manifests
@@ -160,10 +155,6 @@ def diff_command(
 
 def _with_revision(cluster: Cluster, manifests: Sequence[Object], found: Checked) -> tuple[Object, ...]:
     """The manifests, with the template's runs told which revision of the code they execute. Raises ClusterError."""
-    from flowc.revision import Look
-    from flowc.targets.argo.cluster.resource_kinds import TEMPLATE, name_of
-    from flowc.targets.argo.cluster.revisions import with_revision
-
     code, template, *others = manifests
     with closing(Look(str(found.package.root))) as look:
         deployed = cluster.find(TEMPLATE, name_of(template))

@@ -10,6 +10,7 @@ import click
 from flowc.cli.options.adding import with_options
 from flowc.cli.options.common import fail
 from flowc.cli.options.configured import ConfiguredOption
+from flowc.targets.argo.cluster.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +40,6 @@ def connected(
 ) -> Iterator[Cluster]:
     """The cluster. What goes wrong with it inside is told, and ends the program."""
     from flowc.targets.argo.cluster.api import connect
-    from flowc.targets.argo.cluster.errors import ClusterError
 
     try:
         yield connect(kubeconfig=kubeconfig, context=context, namespace=namespace or None)

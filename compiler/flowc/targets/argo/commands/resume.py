@@ -17,15 +17,24 @@ from flowc.cli.options.parameters import run_values
 from flowc.cli.options.params_files import read_params_files
 from flowc.cli.running.lowering import lower_for
 from flowc.cli.running.new_run import new_run_id
+from flowc.cli.running.sending import sender
 from flowc.revision import Look
 from flowc.targets.argo import Bundle
+from flowc.targets.argo.cluster.deployment import carry_out
+from flowc.targets.argo.cluster.resource_kinds import WORKFLOW
 from flowc.targets.argo.cluster.revisions import with_revision
+from flowc.targets.argo.cluster.submission import run_name
 from flowc.targets.argo.commands.place import connected
+from flowc.targets.argo.names import flow_name
 from flowc.targets.argo.target import TARGET
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.base.contract import RESUME
+from flowc_runtime.pod.arguments import argument_name, encode_parameter
 from flowc_runtime.run.reuse import Order
+from flowc_runtime.store.records.store import Store
+from flowc_runtime.store.values.files import MAX_PACKED, pack, size_of
+from flowc_runtime.store.values.parameters import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +42,6 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc.cli.running.run_kinds import Resumption
     from flowc.targets.argo.cluster.resource_kinds import Object
-    from flowc_runtime.store.records.store import Store
 
     Find = Callable[[Store, Checked, Mapping[str, Any]], Resumption]
 
@@ -52,8 +60,6 @@ def resume_on_cluster(
             raise click.UsageError(f"{option} is for runs on this machine")
     if options["output"] and options["run_id_file"]:
         raise click.UsageError("--run-id-file has the id of a run that is submitted; with --output, none is yet")
-    from flowc_runtime.store.records.store import Store
-
     url = _store_of_pods(options["store_url"])
     resumption = find(Store.open(url), found, options)
     given_names = {*given, *read_params_files(found.flow, options["params_files"], found.cls)}
@@ -93,11 +99,6 @@ def _store_of_pods(given: str | None) -> str:
 
 def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
     """Start the Workflow, under a name that is told with its namespace."""
-    from flowc.targets.argo.cluster.deployment import carry_out
-    from flowc.targets.argo.cluster.resource_kinds import WORKFLOW
-    from flowc.targets.argo.cluster.submission import run_name
-    from flowc.targets.argo.names import flow_name
-
     with connected(configuration.text("context"), None, configuration.text("namespace")) as cluster:
         carry_out(cluster, [code])
         name = run_name(flow_name(found.flow.name), new_run_id(time.time()))
@@ -109,11 +110,6 @@ def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
 
 def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str], store: str) -> dict[str, str]:
     """The texts of Argo's arguments. What the run that is resumed has comes from there, in the first pod."""
-    from flowc.cli.running.sending import sender
-    from flowc_runtime.pod.arguments import argument_name, encode_parameter
-    from flowc_runtime.store.values.files import MAX_PACKED, pack, size_of
-    from flowc_runtime.store.values.parameters import ParameterError
-
     send = sender(store, MAX_PACKED)
     texts = {}
     for parameter in found.flow.parameters:

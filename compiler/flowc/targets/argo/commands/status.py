@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc.cli.options.common import fail, table
+from flowc.targets.argo.cluster.resource_kinds import CRON, FLOW_LABEL, TEMPLATE, WORKFLOW, labels_of, name_of
+from flowc.targets.argo.cluster.submission import flow_of
+from flowc.targets.argo.cluster.targets import Deployed, Run, find_target, flow_label, flow_names, runs_of
+from flowc.targets.argo.cluster.workflows import store_of, view
 from flowc.targets.argo.commands.place import cluster_options, connected
 from flowc_ir import json_text
+from flowc_runtime.base.index import task_pathspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.targets import Deployed, Run
     from flowc.targets.argo.cluster.workflows import NodeView, WorkflowView
 
 SHOWN = 10  # tasks of a kind; --json has all
@@ -34,8 +38,6 @@ def status_command(
     name: str | None, as_json: bool, context: str | None, kubeconfig: str | None, namespace: str | None
 ) -> None:
     """Report on a run, a flow or all flows."""
-    from flowc.targets.argo.cluster.targets import Run, find_target
-
     with connected(context, kubeconfig, namespace) as cluster:
         if name is None:
             _all(cluster, as_json)
@@ -51,9 +53,6 @@ def status_command(
 
 
 def _run(cluster: Cluster, run: Run, as_json: bool) -> None:
-    from flowc.targets.argo.cluster.submission import flow_of
-    from flowc.targets.argo.cluster.workflows import store_of, view
-
     seen, store, flow = view(run.workflow), store_of(run.workflow), flow_of(cluster, run.workflow)
     pathspec = f"{flow.name}/{run.name}" if flow else None
     if as_json:
@@ -81,8 +80,6 @@ def _run(cluster: Cluster, run: Run, as_json: bool) -> None:
 
 def _part(failed: Sequence[NodeView]) -> str:
     """The failed task's part of a pathspec, if it is the only one."""
-    from flowc_runtime.base.index import task_pathspec
-
     step, slash, path = failed[0].task.partition("/") if len(failed) == 1 else ("", "", "")
     return f"/{task_pathspec(step, path=path)}" if slash else ""
 
@@ -98,8 +95,6 @@ def _tasks(title: str, nodes: Sequence[NodeView]) -> None:
 
 
 def _deployed(cluster: Cluster, flow: Deployed, as_json: bool) -> None:
-    from flowc.targets.argo.cluster.targets import flow_label, runs_of
-
     row = _flow_row(flow)
     label = flow_label(flow)
     runs = views(cluster, runs_of(cluster, label)[:5]) if label else []
@@ -143,9 +138,6 @@ def _schedule(row: dict[str, Any]) -> str:
 
 def _all(cluster: Cluster, as_json: bool) -> None:
     """Each deployed flow with its newest run."""
-    from flowc.targets.argo.cluster.resource_kinds import CRON, FLOW_LABEL, TEMPLATE, labels_of, name_of
-    from flowc.targets.argo.cluster.targets import Deployed, runs_of
-
     templates = {name_of(item): item for item in cluster.search(TEMPLATE, FLOW_LABEL)}
     crons = {name_of(item): cluster.find(CRON, name_of(item)) for item in cluster.search(CRON, FLOW_LABEL)}
     newest: dict[str, Any] = {}
@@ -169,12 +161,8 @@ def _all(cluster: Cluster, as_json: bool) -> None:
 
 def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> None:
     """The newest runs of a flow (its template's name or its class), or of all flows."""
-    from flowc.targets.argo.cluster.targets import flow_names, runs_of
-
     items = runs_of(cluster, None)
     if flow is not None:
-        from flowc.targets.argo.cluster.resource_kinds import FLOW_LABEL, labels_of
-
         names = flow_names(flow)
         known = sorted({labels_of(item)[FLOW_LABEL] for item in items})
         items = [item for item in items if labels_of(item)[FLOW_LABEL] in names]
@@ -192,9 +180,6 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
 
 def views(cluster: Cluster, items: Sequence[dict[str, Any]]) -> list[WorkflowView]:
     """The runs whose metadata are given; one that has just been deleted is left out."""
-    from flowc.targets.argo.cluster.resource_kinds import WORKFLOW, name_of
-    from flowc.targets.argo.cluster.workflows import view
-
     found = (cluster.find(WORKFLOW, name_of(item)) for item in items)
     return [view(workflow) for workflow in found if workflow is not None]
 

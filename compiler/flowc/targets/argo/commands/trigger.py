@@ -12,8 +12,14 @@ from flowc.cli.options.common import fail, writing
 from flowc.cli.options.loading import load_flow
 from flowc.cli.options.params_files import params_file_option, read_params_files
 from flowc.cli.running.new_run import new_run_id
+from flowc.cli.running.sending import sender
 from flowc.opening import names_code
+from flowc.targets.argo.cluster.resource_kinds import TEMPLATE
+from flowc.targets.argo.cluster.submission import BadParameter, accepted, arguments_of, check_size, flow_of, submit
+from flowc.targets.argo.cluster.targets import find_deployed, missing
+from flowc.targets.argo.cluster.workflows import store_of
 from flowc.targets.argo.commands.place import cluster_options, connected
+from flowc_runtime.store.values.files import MAX_PACKED
 
 if TYPE_CHECKING:
     from flowc.targets.argo.cluster.api import Cluster
@@ -51,11 +57,6 @@ def trigger_command(
     namespace: str | None,
 ) -> None:
     """Check the parameters against what the deployed flow declares, then submit."""
-    from flowc.cli.running.sending import sender
-    from flowc.targets.argo.cluster.submission import BadParameter, accepted, arguments_of, check_size, flow_of, submit
-    from flowc.targets.argo.cluster.workflows import store_of
-    from flowc_runtime.store.values.files import MAX_PACKED
-
     local = load_flow(ctx, flow, None).flow if names_code(flow) else None
     with connected(context, kubeconfig, namespace) as cluster:
         template = _template(cluster, local.name if local else flow)
@@ -76,9 +77,6 @@ def trigger_command(
 
 
 def _template(cluster: Cluster, text: str) -> Object:
-    from flowc.targets.argo.cluster.resource_kinds import TEMPLATE
-    from flowc.targets.argo.cluster.targets import find_deployed, missing
-
     deployed = find_deployed(cluster, text)
     if deployed is None or deployed.template is None:
         message, hint = missing(cluster, "deployed flow", text, [TEMPLATE])

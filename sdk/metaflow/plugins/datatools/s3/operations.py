@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flowc_ir import json_text
 from flowc_runtime.base.errors import NotFound, StoreError
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.backends.remote_errors import Lost, is_conflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
+    import obstore
+
     from flowc_runtime.store.backends.asking import Asker
 
     Operation: TypeAlias = Callable[[Asker, str, dict[str, Any]], dict[str, Any]]
+else:
+    obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
 
 METADATA: Final = "metaflow-user-attributes"  # as Metaflow stores it: JSON, so that names keep their case
 _CHUNK: Final = 8 << 20
@@ -54,8 +59,6 @@ def _get(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
 
 def _fetch(client: Any, key: str, item: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
     """Return the facts, the MD5 of what came, and the one that the ETag of an object that was sent whole promises."""
-    import obstore
-
     offset, length = item.get("offset") or 0, item.get("length")
     options: Any = {}
     if length is not None:
@@ -77,8 +80,6 @@ def _fetch(client: Any, key: str, item: dict[str, Any]) -> tuple[dict[str, Any],
 
 
 def _info(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
-    import obstore
-
     return asker.ask(lambda client: _facts(obstore.get(client, key, options={"head": True})), key)
 
 
@@ -116,8 +117,6 @@ def _put(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
 
 def _send(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, str]) -> None:
     def request(client: Any) -> None:
-        import obstore
-
         try:
             part = max(_PART, -(-size // _PARTS))
             obstore.put(client, key, source, attributes=attributes or None, chunk_size=part)
@@ -140,8 +139,6 @@ def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str
 
     def request(client: Any) -> bool | None:
         nonlocal unknown
-        import obstore
-
         if unknown and (same := _has(client, key, source)) is not None:
             return same
         unknown = True  # what becomes of this request, if it gets no answer
@@ -163,8 +160,6 @@ def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str
 
 def _has(client: Any, key: str, source: Any) -> bool | None:
     """Whether an object has this content; None if there is none."""
-    import obstore
-
     try:
         answer = obstore.get(client, key)
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as mine:
@@ -174,8 +169,6 @@ def _has(client: Any, key: str, source: Any) -> bool | None:
 
 
 def _exists(asker: Asker, key: str) -> bool:
-    import obstore
-
     try:
         asker.ask(lambda client: obstore.head(client, key), key)
     except NotFound:
@@ -185,8 +178,6 @@ def _exists(asker: Asker, key: str) -> bool:
 
 def _list(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
     """The next level under a prefix that is a directory: its objects, then its further prefixes."""
-    import obstore
-
     found = asker.ask(lambda client: obstore.list_with_delimiter(client, key.rstrip("/") or None), key)
     return {
         "objects": [(entry["path"], entry["size"]) for entry in found["objects"]],
@@ -202,8 +193,6 @@ def _list_recursive(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, A
 
 
 def _entries(client: Any, directory: str, start: str) -> list[tuple[str, int]]:
-    import obstore
-
     objects: list[tuple[str, int]] = []
     for batch in obstore.list(client, directory.rstrip("/") or None, chunk_size=1000):
         objects += [(entry["path"], entry["size"]) for entry in batch if entry["path"].startswith(start)]
