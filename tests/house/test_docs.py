@@ -217,6 +217,20 @@ def options(command: click.Command) -> Iterator[str]:
             yield from options(below)
 
 
+def test_commands_side_by_side_exist() -> None:
+    """Of each row of the table for people who come from Metaflow: flowc's commands, and those that are "the same"."""
+    text = (ROOT / "docs" / "migrating.md").read_text()
+    (table,) = re.findall(r"^\| Metaflow \| flowc \|\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
+    rows = [row.strip("| ").split(" | ") for row in table.splitlines()[1:]]
+    assert len(rows) > 10
+    for theirs, ours in rows:
+        for command in re.findall(r"`flowc (\w+)", ours):
+            assert command in COMMANDS, ours
+        if ours.startswith("the same"):
+            words = re.sub(r"--with \w+", "", theirs.strip("`")).split()
+            assert words[2] in FLOW_COMMANDS, theirs
+
+
 def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
     """An option that a document names belongs to a command, or to a program of others or a flow of the document."""
     known = {*options(LazyGroup(COMMANDS, name="flowc")), *options(LazyGroup(FLOW_COMMANDS, name="flow.py")), "--help"}
