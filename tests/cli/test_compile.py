@@ -8,24 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from small_flows import two_steps
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from project import Project
 
-FLOW = """
-    from metaflow import FlowSpec, step, schedule
-
-    @schedule(cron="0 6 * * MON-FRI", timezone="Europe/Berlin")
-    class Made(FlowSpec):
-        @step
-        def start(self):
-            self.next(self.end)
-
-        @step
-        def end(self):
-            pass
-    """
+FLOW = two_steps(
+    "Made",
+    imports="FlowSpec, step, schedule",
+    decorators='@schedule(cron="0 6 * * MON-FRI", timezone="Europe/Berlin")',
+    guard=False,
+)
 
 
 @pytest.fixture

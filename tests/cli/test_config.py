@@ -13,27 +13,14 @@ import pytest
 
 from flowc_runtime.base.config.config_keys import BY_KEY, SETTINGS, YES_NO
 from project import ROOT
+from small_flows import two_steps
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from project import Finished, Project
 
-FLOW = """
-    from metaflow import FlowSpec, step
-
-    class Small(FlowSpec):
-        @step
-        def start(self):
-            self.next(self.end)
-
-        @step
-        def end(self):
-            pass
-
-    if __name__ == "__main__":
-        Small()
-    """
+FLOW = two_steps("Small")
 
 
 @pytest.fixture

@@ -9,25 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from repository import commit, git, repository
+from small_flows import two_steps
 
 if TYPE_CHECKING:
     from project import Project
 
-FLOW = """
-    from metaflow import FlowSpec, step
-
-    class Code(FlowSpec):
-        @step
-        def start(self):
-            self.next(self.end)
-
-        @step
-        def end(self):
-            print("one")
-
-    if __name__ == "__main__":
-        Code()
-    """
+FLOW = two_steps("Code", end='print("one")')
 
 
 @pytest.fixture

@@ -11,28 +11,14 @@ import pytest
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.config.config_keys import SETTINGS
 from flowc_runtime.base.errors import SettingsError
+from small_flows import two_steps
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from project import Project
 
-FLOW = """
-    from metaflow import FlowSpec, step, current
-
-    class Small(FlowSpec):
-        @step
-        def start(self):
-            self.who = current.username
-            self.next(self.end)
-
-        @step
-        def end(self):
-            pass
-
-    if __name__ == "__main__":
-        Small()
-    """
+FLOW = two_steps("Small", imports="FlowSpec, step, current", start="self.who = current.username")
 
 
 @pytest.fixture

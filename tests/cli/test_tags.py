@@ -8,26 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc import __version__
+from small_flows import two_steps
 
 if TYPE_CHECKING:
     from project import Project
 
-FLOW = """
-    from metaflow import FlowSpec, step, current
-
-    class Tagged(FlowSpec):
-        @step
-        def start(self):
-            self.tags = sorted(current.tags)
-            self.next(self.end)
-
-        @step
-        def end(self):
-            pass
-
-    if __name__ == "__main__":
-        Tagged()
-    """
+FLOW = two_steps("Tagged", imports="FlowSpec, step, current", start="self.tags = sorted(current.tags)")
 
 
 @pytest.fixture

@@ -15,23 +15,12 @@ import pytest
 from flowc.cli import COMMANDS
 from flowc.targets.table import BUILTIN, default_deployment, default_target
 from project import ROOT
+from small_flows import two_steps
 
 if TYPE_CHECKING:
     from project import Project
 
-FLOW = """
-    from metaflow import FlowSpec, schedule, step
-
-    @schedule(cron="0 0 31 2 *")
-    class Made(FlowSpec):
-        @step
-        def start(self):
-            self.next(self.end)
-
-        @step
-        def end(self):
-            pass
-    """
+FLOW = two_steps("Made", imports="FlowSpec, schedule, step", decorators='@schedule(cron="0 0 31 2 *")', guard=False)
 STEPS = """
     import click
 

@@ -17,6 +17,7 @@ from metaflow.exception import (
     MetaflowInvalidPathspec,
     MetaflowNotFound,
 )
+from small_flows import two_steps
 
 if TYPE_CHECKING:
     from project import Project
@@ -329,19 +330,7 @@ def test_a_value_is_restored_when_it_is_asked_for_and_not_before(letters: Projec
 def test_a_blob_that_is_gone(letters: Project) -> None:
     letters.write(
         "large.py",
-        """
-        from metaflow import FlowSpec, step
-
-        class Large(FlowSpec):
-            @step
-            def start(self):
-                self.text = "x" * 10_000
-                self.next(self.end)
-
-            @step
-            def end(self):
-                pass
-        """,
+        two_steps("Large", start='self.text = "x" * 10_000', guard=False),
     )
     letters.flowc("run", "--local", "large.py")
     task = Flow("Large").latest_run["end"].task

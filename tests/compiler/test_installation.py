@@ -17,6 +17,7 @@ from flowc import __version__, distributions
 from flowc_ir.schema import json_schema
 from metaflow import __version__ as api_version
 from project import ROOT
+from small_flows import two_steps
 from tools.wheels import copy_distributions, flowc_wheel, make_environment, write_wheel
 
 if TYPE_CHECKING:
@@ -24,21 +25,7 @@ if TYPE_CHECKING:
 
     from project import Finished, Project
 
-FLOW = """
-    from metaflow import FlowSpec, step
-
-    class Hello(FlowSpec):
-        @step
-        def start(self):
-            self.next(self.end)
-
-        @step
-        def end(self):
-            print("hello")
-
-    if __name__ == "__main__":
-        Hello()
-    """
+FLOW = two_steps("Hello", end='print("hello")')
 SHADE = f"metaflow-{api_version}+flowc"
 
 

@@ -13,24 +13,14 @@ from flowc_emulator.processes import agent as agents
 from flowc_emulator.processes.agent import Agent
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.base.signals import Wakeup
+from small_flows import two_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from project import Project
 
-FLOW = """
-    from metaflow import FlowSpec, step
-
-    class F(FlowSpec):
-        @step
-        def start(self):
-            self.next(self.end)
-
-        @step
-        def end(self):
-            pass
-    """
+FLOW = two_steps("F", guard=False)
 
 
 def test_more_than_it_takes_is_waited_for_no_longer_than_may_be() -> None:

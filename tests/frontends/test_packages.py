@@ -12,6 +12,7 @@ from flowc_ir import Packages, schema
 from flowc_ir.text import print_flow
 from metaflow import conda_environment_yml_parser, pyproject_toml_parser, requirements_txt_parser
 from metaflow.plugins.pypi.parsers import ParserValueError
+from small_flows import two_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,18 +71,7 @@ def test_a_step_adds_to_what_its_flow_says(project: Project) -> None:
 def test_a_flow_without_packages_says_nothing_of_them(project: Project) -> None:
     path = project.write(
         "flow.py",
-        """
-        from metaflow import FlowSpec, step
-
-        class Plain(FlowSpec):
-            @step
-            def start(self):
-                self.next(self.end)
-
-            @step
-            def end(self):
-                pass
-        """,
+        two_steps("Plain", guard=False),
     )
     flow = load(path).flow
     assert flow is not None

@@ -14,6 +14,7 @@ import pytest
 from flowc_runtime.store.backends.objects import LocalObjects
 from metaflow import Flow, Metaflow, default_metadata, default_namespace, metadata, namespace
 from reliable import FLOW, VALUES, check_store, read_all
+from small_flows import two_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,18 +89,7 @@ def test_tags_changed_by_many_at_once(store: Project) -> None:
     """Eight processes add tags of their own and one that all add, and remove what was there: nothing is lost."""
     store.write(
         "flow.py",
-        """
-        from metaflow import FlowSpec, step
-
-        class Tagged(FlowSpec):
-            @step
-            def start(self):
-                self.next(self.end)
-
-            @step
-            def end(self):
-                pass
-        """,
+        two_steps("Tagged", guard=False),
     )
     run = store.run("flow.py", *(word for n in range(40) for word in ("--tag", f"old{n}")), "--tag", "stays")
     program = (

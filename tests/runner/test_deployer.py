@@ -13,25 +13,12 @@ from flowc_ir.model import Parameter, Span
 from kubeconfig import KUBECONFIG
 from metaflow.runner._signature import FlowParameter
 from metaflow.runner.argo_flow import looks, pairs
+from small_flows import two_steps
 
 if TYPE_CHECKING:
     from project import Project
 
-FLOW = """
-    from metaflow import FlowSpec, step
-
-    class Tiny(FlowSpec):
-        @step
-        def start(self):
-            self.next(self.end)
-
-        @step
-        def end(self):
-            pass
-
-    if __name__ == "__main__":
-        Tiny()
-    """
+FLOW = two_steps("Tiny")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from flowc_runtime.base.addresses import fault, shown
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.store.backends.remote_errors import place
 from flowc_runtime.store.records.store import Store
+from small_flows import two_steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,21 +80,7 @@ def test_an_address_that_lacks_a_slash_is_no_directory(
     assert (tmp_path / url / "x").exists()
 
 
-FLOW = """
-    from metaflow import FlowSpec, step
-
-    class Small(FlowSpec):
-        @step
-        def start(self):
-            self.next(self.end)
-
-        @step
-        def end(self):
-            pass
-
-    if __name__ == "__main__":
-        Small()
-    """
+FLOW = two_steps("Small")
 
 
 def test_every_way_of_naming_a_store_refuses_them(project: Project) -> None:
