@@ -10,7 +10,7 @@ import shutil
 import tarfile
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -22,6 +22,8 @@ from flowc.frontends.metaflow.type_warnings import check_types
 from flowc.frontends.travel import check_package
 from flowc.passes.check_schedule import check_schedule
 from flowc.passes.context import Context
+from flowc.targets import BackendError
+from flowc.targets.argo import Settings, compile_flow
 from flowc_ir import codes, schema
 from flowc_ir.diagnostic import Faults
 from flowc_ir.verify import verify
@@ -58,6 +60,11 @@ def check(case: Path) -> Sequence[Diagnostic]:
     loaded = load(case)
     if loaded.flow is None or loaded.cls is None:
         return loaded.diagnostics
+    if code_of(case) in OF_ARGO:
+        kind: Literal["cron", "template"] = "cron" if code_of(case) == codes.NO_SCHEDULE else "template"
+        with pytest.raises(BackendError) as refused:
+            compile_flow(loaded.flow, loaded.package, Settings(kind=kind))
+        return refused.value.diagnostics
     faults = Faults()
     check_package(loaded.package, loaded.flow, faults)
     if faults:
@@ -88,14 +95,24 @@ def test_rendered(case: Path, tmp_path: Path, golden: Callable[[Path, str], None
     if code_of(case) == codes.UNSAFE_ARCHIVE:
         with tarfile.open(tmp_path / "code.tgz", "w:gz") as archive:
             archive.add(alone, "../flow.py")
+    if code_of(case) == codes.ARGO_CODE_TOO_LARGE:
+        (tmp_path / "table.py").write_text(f"ROWS = {'x' * 1_200_000!r}\n")
+    if code_of(case) == codes.ARGO_CODE_FILE_NAME:
+        (tmp_path / "of_{{day}}.py").touch()
     found = check(alone)
     assert code_of(case) in {diagnostic.code for diagnostic in found}
     golden(case.with_suffix(".txt"), diagnostics.render(found, tmp_path))
+
+
+def test_codes_are_constants_of_one_file() -> None:
+    """Every constant of `flowc_ir.codes` is a code of its own."""
+    values = [value for name, value in vars(codes).items() if name.isupper() and isinstance(value, str)]
+    assert len(values) == len(set(values)) == len(codes.CODES)
 
 
 def test_codes_cases_and_documentation_are_equal() -> None:
     headings = re.findall(r"^## ([a-z-]+)$", (HERE.parent / "docs" / "errors.md").read_text(), re.MULTILINE)
     assert headings == sorted(headings)
     assert set(headings) == codes.CODES
-    assert {code_of(case) for case in CASES} == codes.CODES - OF_ARGO
+    assert {code_of(case) for case in CASES} == codes.CODES
     assert {path.with_suffix("").name for path in (HERE / "errors").glob("*.txt")} == {case.stem for case in CASES}

@@ -140,7 +140,7 @@ def _check_parameters(flow: Flow, faults: Faults) -> None:
 def _check_step_names(flow: Flow, faults: Faults) -> None:
     for earlier, node in same_names(flow, names.STEPS):
         message = f"steps '{earlier.id}' and '{node.id}' get the same name in Argo"
-        also = [(earlier.where, f"'{earlier.id}' is defined here")]
+        also = [(earlier.where, "the other step")]
         faults.add(codes.ARGO_NAME_CLASH, node.where, message, hint="rename one of them", also=also)
 
 
