@@ -18,6 +18,7 @@ from flowc_ir.model import (
     Method,
     Notebook,
     Shell,
+    Span,
     Stub,
     Switch,
     assert_never,
@@ -48,7 +49,7 @@ def verify(flow: Flow, analysis: Analysis | None = None) -> list[Diagnostic]:
 
 
 def _duplicates(flow: Flow, faults: Faults) -> None:
-    seen: set[str] = set()
+    seen: dict[str, Span] = {}
     for node in flow.nodes:
         if node.id in seen:
             faults.add(
@@ -56,9 +57,10 @@ def _duplicates(flow: Flow, faults: Faults) -> None:
                 node.where,
                 f"step '{node.id}' is defined twice",
                 hint="give one of them another name",
+                also=[(seen[node.id], "first defined here")],
             )
-        seen.add(node.id)
-    names: set[str] = set()
+        seen[node.id] = node.where
+    names: dict[str, Span] = {}
     for parameter in flow.parameters:
         if parameter.name in names:
             faults.add(
@@ -66,8 +68,9 @@ def _duplicates(flow: Flow, faults: Faults) -> None:
                 parameter.where,
                 f"parameter '{parameter.name}' is defined twice",
                 hint="give one of them another name",
+                also=[(names[parameter.name], "first defined here")],
             )
-        names.add(parameter.name)
+        names[parameter.name] = parameter.where
 
 
 def _edges(flow: Flow, analysis: Analysis, faults: Faults) -> None:

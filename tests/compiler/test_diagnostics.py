@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
+
+import pytest
 
 from flowc.diagnostics import InternalError, render, split_lines
 from flowc_ir import Span, codes
@@ -114,3 +117,55 @@ def test_places_can_be_named_from_the_working_directory(tmp_path: Path) -> None:
 
 def test_an_internal_error_says_whose_it_is() -> None:
     assert str(InternalError("no such node")) == "a bug in flowc: no such node"
+
+
+def test_further_places_stand_below_with_their_labels(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text("\tfirst = 1\n名 = 2\n")
+    also = ((Span("flow.py", 1, 2, 5), "first defined here"), (Span("gone.py", 7, 3), "and here"))
+    shown = render(
+        [Diagnostic(code="cycle", message="m", span=Span("flow.py", 2, 1, 1), hint="h", also=also)], tmp_path
+    )
+    assert shown == (
+        "error[cycle]: m\n"
+        "  --> flow.py:2:1\n"
+        "2 | 名 = 2\n"
+        "  | ^^\n"
+        "  ::: flow.py:1:2\n"
+        "1 |     first = 1\n"
+        "  |     ----- first defined here\n"
+        "  ::: gone.py:7:3 and here\n"
+        "hint: h\n"
+        "\n"
+        "1 error\n"
+    )
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 200, None])
+@pytest.mark.parametrize(
+    "line", ["x" * 300 + "FAULT" + "y" * 300, "FAULT" + "値" * 300, "\t" * 3 + "e\u0301" * 90 + "FAULT"]
+)
+def test_no_line_is_wider_than_the_terminal(tmp_path: Path, line: str, columns: int | None) -> None:
+    (tmp_path / "flow.py").write_text(line)
+    span = Span("flow.py", 1, line.index("FAULT") + 1, 5)
+    text, carets = render([fault(span)], tmp_path, columns=columns).split("\n")[2:4]
+    wide = [columns_of(each) for each in (text, carets)]
+    assert max(wide) <= (4 + 160 if columns is None else max(min(columns, 164), 24))
+    before = columns_of(carets[: carets.index("^")])
+    assert columns_of(text[: text.index("FAULT"[: carets.count("^")])]) == before
+
+
+def columns_of(text: str) -> int:
+    """The columns of a text, counted as terminals do: two for wide characters, none for combining ones."""
+    return sum(0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
+
+
+def test_a_wide_line_is_cut_by_columns_and_marked_to_its_end(tmp_path: Path) -> None:
+    line, carets = excerpt(tmp_path, "値" * 200, 1, 200)
+    assert columns_of(line) <= 4 + 160
+    assert columns_of(line) == columns_of(carets)
+
+
+def test_marks_without_a_width_of_their_own(tmp_path: Path) -> None:
+    """A variation selector and a vowel sign are no accents to Unicode, and take no column either."""
+    assert excerpt(tmp_path, "a = '\u2764\ufe0e' + b", 12, 1)[1].index("^") == len("1 | a = '\u2764' + ")
+    assert excerpt(tmp_path, "क\u0941 = x", 6, 1)[1].index("^") == len("1 | क = ")

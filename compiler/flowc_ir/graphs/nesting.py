@@ -27,7 +27,9 @@ def _splits(stack: Stack) -> tuple[NodeId, ...]:
 
 
 class Report(Protocol):
-    def __call__(self, code: str, message: str, at: NodeId, hint: str | None) -> None: ...
+    def __call__(
+        self, code: str, message: str, at: NodeId, hint: str | None, also: Sequence[tuple[NodeId, str]] = ()
+    ) -> None: ...
 
 
 def match_joins(
@@ -108,7 +110,7 @@ class _Walk:
             arms = {entry[-1] for entry in self.entries[at] if _splits(entry) == _splits(stack)}
             if len(arms) < 2:  # one way, or ways of which a switch chooses one
                 return stack
-            self._join_without_inputs(at, "branches")
+            self._join_without_inputs(at, split, "branches")
             if len(arms) < len(targets(self.by_id[split].next or End())):  # the other arms end in another join
                 return None
         self.closes[at] = split
@@ -155,6 +157,7 @@ class _Walk:
                     f"the branches of step '{split}' end in different joins: {names}",
                     joins[-1],
                     "lead every branch of one split to the same join",
+                    [(split, "the split"), *((join, "also a join of it") for join in joins[:-1])],
                 )
 
     # -- faults --------------------------------------------------------------------------------------------------------
@@ -165,21 +168,23 @@ class _Walk:
         # The likeliest slip is a join that forgot its inputs: point at the step that is named like one.
         for at, stack in self.inside.items():
             if "join" in at and split in _splits(stack) and not self.by_id[at].takes_inputs:
-                self._join_without_inputs(at, what)
+                self._join_without_inputs(at, split, what)
                 return
         self._fault(
             codes.SPLIT_WITHOUT_JOIN,
             f"step '{split}' opens {what} that no step joins",
             split,
             f"add a step `def join(self, inputs):` between '{split}' and '{end}'",
+            [(end, f"{what.removeprefix('a ')} still open here")] if end != split else (),
         )
 
-    def _join_without_inputs(self, at: NodeId, what: str) -> None:
+    def _join_without_inputs(self, at: NodeId, split: NodeId, what: str) -> None:
         self._fault(
             codes.JOIN_WITHOUT_INPUTS,
             f"step '{at}' closes {what} but takes no inputs",
             at,
             f"write `def {at}(self, inputs):`",
+            [(split, f"opens {what}")],
         )
 
     def _empty_branch(self, split: NodeId, join: NodeId) -> None:
@@ -188,6 +193,7 @@ class _Walk:
             f"step '{split}' leads straight into the join '{join}', with no step between",
             split,
             f"put at least one step between '{split}' and '{join}', or write `def {join}(self):` if it joins nothing",
+            [(join, "the join")],
         )
 
     def _entered_past(self, split: NodeId, at: NodeId) -> None:
@@ -198,6 +204,7 @@ class _Walk:
             f"step '{at}' joins what step '{split}' opens, but a switch also leads to it past '{split}'",
             at,
             "end the branches in a join of their own, and meet in a plain step behind it",
+            [(split, "opens the branches")],
         )
 
     def _foreign(self, at: NodeId) -> None:

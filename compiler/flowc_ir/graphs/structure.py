@@ -72,11 +72,14 @@ class _Analysis:
         self._report_unreachable(set(order))
         return FlowStructure(closes=closes, faults=tuple(self.faults))
 
-    def _fault(self, code: str, message: str, at: NodeId, hint: str | None) -> None:
+    def _fault(
+        self, code: str, message: str, at: NodeId, hint: str | None, also: Sequence[tuple[NodeId, str]] = ()
+    ) -> None:
         if (code, message) in self.said:  # such as a split that several ends leave open
             return
         self.said.add((code, message))
-        self.faults.add(code, self.by_id[at].where, message, hint=hint)
+        places = [(self.by_id[other].where, label) for other, label in also]
+        self.faults.add(code, self.by_id[at].where, message, hint=hint, also=places)
 
     def _in_order(self) -> list[NodeId]:
         """What is reached from the start, each before what it leads to, but for the edges that close a cycle."""
@@ -104,7 +107,7 @@ class _Analysis:
                 continue
             else:
                 message = f"step '{at}' leads back to '{target}', so the flow would never end"
-            self._fault(codes.CYCLE, message, at, hint)
+            self._fault(codes.CYCLE, message, at, hint, [(target, "leads back to here")] if target != at else ())
 
     def _has_exit(self, loop: frozenset[NodeId]) -> bool:
         """Whether a switch leads out: of a branch, one way out would leave the other in the loop."""

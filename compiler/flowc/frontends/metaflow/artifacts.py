@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from flowc.frontends.metaflow.assignments import call_of, span_of
 from flowc.frontends.metaflow.decorators.policies import Reader
 from flowc.frontends.reserved_names import FLOW_API
 from flowc_ir import codes
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flowc.frontends.metaflow.structure.steps import Members, StepMethod
+    from flowc.frontends.source import Sources
     from flowc_ir import Span
     from metaflow.decorators import Applied
 
@@ -25,13 +27,17 @@ _RENAME = "give the artifact another name"
 
 
 def check_artifacts(
-    steps: Mapping[str, StepMethod], members: Members, faults: Faults, added: Sequence[Applied] = ()
+    steps: Mapping[str, StepMethod],
+    members: Members,
+    sources: Sources,
+    faults: Faults,
+    added: Sequence[Applied] = (),
 ) -> None:
     """Every artifact named in a step, or in a decorator that the command line adds, with the name of something else."""
     for method in steps.values():
         of_added = [(applied.kwargs.get("var"), method.where) for applied in added if applied.name == "catch"]
         for name, span in [*_named(method), *((var, where) for var, where in of_added if var is not None)]:
-            _check(name, span, steps, members, faults)
+            _check(name, span, steps, members, sources, faults)
 
 
 def _named(method: StepMethod) -> Iterator[tuple[str, Span]]:
@@ -71,12 +77,22 @@ def _names_the_error(item: ast.AST) -> bool:
     return "AttributeError" in names
 
 
-def _check(name: str, span: Span, steps: Mapping[str, StepMethod], members: Members, faults: Faults) -> None:
-    value, _ = members.get(name, (None, object))
+def _declared(value: Config | Parameter[Any], owner: type, sources: Sources) -> Span:
+    """Where a parameter or a config is made."""
+    made = value._flowc if isinstance(value, Config) else value
+    source = sources.of(made.file)
+    return span_of(source, call_of(source, made.line, owner), made.line, ())
+
+
+def _check(
+    name: str, span: Span, steps: Mapping[str, StepMethod], members: Members, sources: Sources, faults: Faults
+) -> None:
+    value, owner = members.get(name, (None, object))
     if isinstance(value, (Config, Parameter)):
         what = "config" if isinstance(value, Config) else "parameter"
         message = f"'{name}' is a {what}: a step cannot assign to it"
-        faults.add(codes.ASSIGNED_PARAMETER, span, message, hint="keep the changed value under another name")
+        also = [(_declared(value, owner, sources), "declared here")]
+        faults.add(codes.ASSIGNED_PARAMETER, span, message, hint="keep the changed value under another name", also=also)
         return
     if name in FLOW_API - _ALSO_ARTIFACTS:
         reason = "flows use that name"

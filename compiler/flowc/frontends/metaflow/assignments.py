@@ -49,21 +49,26 @@ def span_of(
 
 def check_shadowed(tree: ast.ClassDef, source: Source, faults: Faults) -> None:
     """A class body that gives one name to a parameter and to something else: Python keeps the last, silently."""
-    bound: dict[str, int] = {}
+    bound: dict[str, ast.stmt] = {}
     parameters = _assigned_parameters(tree)
     for statement in tree.body:
         for name in _bound(statement):
             if name in bound and name in parameters:
                 faults.add(
                     codes.PARAMETER_CLASH,
-                    source.header(statement)
-                    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-                    else source.span(statement),
+                    _span(statement, source),
                     f"'{name}' is the name of a parameter and of something else in the class",
                     hint="give one of them another name",
-                    note=f"the other one is in line {bound[name]}",
+                    also=[(_span(bound[name], source), "first defined here")],
                 )
-            bound.setdefault(name, statement.lineno)
+            bound.setdefault(name, statement)
+
+
+def _span(statement: ast.stmt, source: Source) -> Span:
+    """A definition's first line, or the whole of another statement."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return source.header(statement)
+    return source.span(statement)
 
 
 def _assigned_parameters(tree: ast.ClassDef) -> set[str]:

@@ -89,7 +89,7 @@ class _Reader:
         self.sources = sources
         self.given = given
         self.faults = faults
-        self.seen: set[object] = set()
+        self.seen: dict[object, Span] = {}
         self.earlier = given.earlier(cls.__name__) if given.earlier is not None else {}
         self.from_environment = {name: self._variable(name) for name in (FILES, VALUES)}
 
@@ -159,8 +159,9 @@ class _Reader:
                 self.span(config),
                 f"config '{config.name}' is defined twice",
                 hint="give one of them another name",
+                also=[(self.seen[config.name], "first defined here")],
             )
-        self.seen.add(config.name)
+        self.seen.setdefault(config.name, self.span(config))
         if attribute in FLOW_API or is_private(attribute):
             self.faults.add(
                 codes.RESERVED_NAME,

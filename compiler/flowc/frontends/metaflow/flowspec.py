@@ -308,7 +308,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     check_gangs(graph, faults)
     check_duplicates(methods, faults)
     parameters = read_parameters(members, sources, faults)
-    check_artifacts(graph.steps, members, faults, added)
+    check_artifacts(graph.steps, members, sources, faults, added)
     _check_init(cls, where, faults)
     if tree is not None:
         check_shadowed(tree, home, faults)

@@ -51,7 +51,7 @@ def declared_parameters(cls: type) -> dict[str, Parameter[Any]]:
 def read_parameters(members: Members, sources: Sources, faults: Faults) -> tuple[IrParameter, ...]:
     """The parameters among the class's attributes; faults of each, and clashes between them."""
     read: list[IrParameter] = []
-    seen: dict[str, str] = {}
+    seen: dict[str, tuple[str, Span]] = {}
     for attribute, (value, owner) in members.items():
         if not isinstance(value, Parameter):
             continue
@@ -205,16 +205,18 @@ class _Reader:
 
         return hint_for(self.parameter.type)
 
-    def check_clash(self, seen: dict[str, str]) -> None:
+    def check_clash(self, seen: dict[str, tuple[str, Span]]) -> None:
         """Names are compared as options are: without regard to case, and `-` is `_`."""
         name = self.parameter.name
-        other = seen.get(_option(name))
-        seen[_option(name)] = name
-        if other is not None:
+        before = seen.get(_option(name))
+        seen.setdefault(_option(name), (name, self.where))
+        if before is not None:
+            other, first = before
             message = f"parameters '{other}' and '{name}' are the same option of the command line"
             if other == name:
                 message = f"parameter '{name}' is defined twice"
-            self.faults.add(codes.PARAMETER_CLASH, self.span(), message, hint="give one of them another name")
+            hint, also = "give one of them another name", [(first, "the first one")]
+            self.faults.add(codes.PARAMETER_CLASH, self.where, message, hint=hint, also=also)
 
 
 def _option(name: str) -> str:

@@ -77,6 +77,7 @@ def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> 
                     reader.span(applied),
                     f"flow '{cls.__name__}' has @{applied.name} twice",
                     hint="write one with all its packages",
+                    also=[(reader.span(own[kind]), "the first one")],
                 )
             else:
                 own[kind] = applied
@@ -97,6 +98,7 @@ def step_packages(method: StepMethod, base: Packages | None, faults: Faults) -> 
                 reader.span(applied),
                 f"step '{method.name}' has @{applied.name} twice",
                 hint="write one with all its packages",
+                also=[(reader.span(found[applied.name]), "the first one")],
             )
         found.setdefault(applied.name, applied)
     own = _read(found, reader)

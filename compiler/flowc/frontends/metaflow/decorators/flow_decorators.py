@@ -102,7 +102,7 @@ def read_flow(
 def _of_class(cls: type, reader: Reader) -> list[_Found]:
     """What decorates one class, from the top; faults where it does not decorate flows, or twice."""
     found: list[_Found] = []
-    seen: set[str] = set()
+    seen: dict[str, Applied] = {}
     for applied in reversed(applied_to(cls)):
         name = applied.name
         of_flow = name in FLOW_DECORATORS or plugin_class(name, "flow") is not None
@@ -120,8 +120,9 @@ def _of_class(cls: type, reader: Reader) -> list[_Found]:
                 reader.span(applied),
                 f"flow '{cls.__name__}' has @{name} twice",
                 hint=hint or "keep one of them",
+                also=[(reader.span(seen[name]), "the first one")],
             )
         elif of_flow:
-            seen.add(name)
+            seen[name] = applied
             found.append(_Found(applied, reader))
     return found

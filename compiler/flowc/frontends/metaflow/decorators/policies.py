@@ -131,7 +131,7 @@ def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> It
     own = {applied.name for applied in method.applied} - SEVERAL
     written = [applied for applied in reversed(method.applied) if applied.file != COMMAND_LINE]
     attached = [applied for applied in method.applied if applied.file == COMMAND_LINE]
-    seen: set[str] = set()
+    seen: dict[str, Applied] = {}
     for applied in (*written, *attached, *(extra for extra in added if extra.name not in own)):
         name = applied.name
         if name in ENVIRONMENTS:
@@ -150,9 +150,10 @@ def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> It
                 reader.span(applied),
                 f"step '{method.name}' has @{name} twice",
                 hint="keep one of them",
+                also=[(reader.span(seen[name]), "the first one")],
             )
         else:
-            seen.add(name)
+            seen[name] = applied
             yield applied
 
 

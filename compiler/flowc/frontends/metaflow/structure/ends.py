@@ -36,5 +36,6 @@ def _one(which: str, steps: list[StepMethod], faults: Faults) -> str:
             first.where,
             f"steps '{first.name}' and '{other.name}' are both the flow's {which}",
             hint=f"keep @step({which}=True) on one step, and call no other one '{which}'",
+            also=[(other.where, f"the other {which}")],
         )
     return first.name

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir import Span, Transition
+    from flowc_ir.diagnostic import Related
 
 
 @final
@@ -31,15 +32,25 @@ def step_named(method: StepMethod, node: ast.expr) -> tuple[str, Span] | None:
 
 
 def fault_of(
-    method: StepMethod, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None
+    method: StepMethod,
+    code: str,
+    message: str,
+    at: ast.expr | ast.keyword | None,
+    hint: str | None,
+    also: tuple[Related, ...] = (),
 ) -> Leaving:
     """What is known of a step whose self.next has a fault: the fault."""
-    return Leaving(None, fault=diagnostic_of(method, code, message, at, hint))
+    return Leaving(None, fault=diagnostic_of(method, code, message, at, hint, also))
 
 
 def diagnostic_of(
-    method: StepMethod, code: str, message: str, at: ast.expr | ast.keyword | None, hint: str | None
+    method: StepMethod,
+    code: str,
+    message: str,
+    at: ast.expr | ast.keyword | None,
+    hint: str | None,
+    also: tuple[Related, ...] = (),
 ) -> Diagnostic:
     """A fault at an expression of a step, or at the step itself."""
     span = method.where if at is None else method.source.span(at)
-    return Diagnostic(code=code, message=message, span=span, hint=hint)
+    return Diagnostic(code=code, message=message, span=span, hint=hint, also=also)

@@ -228,7 +228,7 @@ def check_duplicates(methods: Mapping[str, StepMethod], faults: Faults) -> None:
     """A class body that defines a step twice: Python keeps the last, silently."""
     for owner, source in {(m.owner, m.source) for m in methods.values() if m.is_step}:
         body = source.class_of(owner)
-        seen: dict[str, int] = {}
+        seen: dict[str, Function] = {}
         for statement in body.body if body else ():
             if not isinstance(statement, Function):
                 continue
@@ -241,6 +241,6 @@ def check_duplicates(methods: Mapping[str, StepMethod], faults: Faults) -> None:
                     source.header(statement),
                     f"step '{name}' is defined twice",
                     hint="give one of them another name",
-                    note=f"the other one is in line {seen[name]}",
+                    also=[(source.header(seen[name]), "first defined here")],
                 )
-            seen[name] = statement.lineno
+            seen[name] = statement

@@ -31,9 +31,8 @@ def leaving(method: StepMethod, members: Members, *, is_end: bool) -> Leaving:
             if len(calls) > 1:
                 extra = next(found for found in calls if found is not call)
                 message = f"step '{method.name}' calls self.next more than once"
-                return fault_of(
-                    method, codes.SEVERAL_NEXTS, message, extra, "call it once, as the step's last statement"
-                )
+                hint, also = "call it once, as the step's last statement", ((method.source.span(call), "the last one"),)
+                return fault_of(method, codes.SEVERAL_NEXTS, message, extra, hint, also)
             return _read(method, members, call)
     if calls:
         return _not_last(method, calls)
@@ -165,7 +164,8 @@ def _read_steps(method: StepMethod, call: ast.Call, mentions: tuple[tuple[str, S
         if name in names[:index]:
             message = f"step '{method.name}' names the branch {listed([name])} twice"
             hint = "name each branch once; to run a step several times, use a foreach"
-            fault = Diagnostic(code=codes.DUPLICATE_BRANCH, message=message, span=span, hint=hint)
+            also = ((mentions[names.index(name)][1], "named here already"),)
+            fault = Diagnostic(code=codes.DUPLICATE_BRANCH, message=message, span=span, hint=hint, also=also)
             return Leaving(None, mentions, fault)
     if len(names) == 1:
         return Leaving(Goto(target=names[0]), mentions)
