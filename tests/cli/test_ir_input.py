@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import threading
 import zipfile
-from typing import TYPE_CHECKING, Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from flowc.frontends.ir.archives import ArchiveError, UnsafeArchiveError, read_archive
 from flowc.frontends.ir.json_places import span_of, steps_of
+from kubeconfig import KUBECONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +123,48 @@ def test_manifests_and_records_are_those_of_the_flow(demo: Project) -> None:
     assert told(ran(demo, "flow.py", "--n", "4")) == told(ran(demo, "ir.json", "--n", "4"))
 
 
+class Recorder(BaseHTTPRequestHandler):
+    """A Kubernetes API without objects, which returns what is applied."""
+
+    applied: ClassVar[list[Any]] = []
+
+    def do_GET(self) -> None:
+        named = not self.path.partition("?")[0].endswith("s")
+        missing = {"kind": "Status", "reason": "NotFound", "details": {}}
+        self._answer(404, missing) if named else self._answer(200, {"items": [], "metadata": {}})
+
+    def do_PATCH(self) -> None:
+        manifest = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if "dryRun" not in self.path:
+            self.applied.append(manifest)
+        self._answer(200, manifest)
+
+    def _answer(self, status: int, answer: Any) -> None:
+        content = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Print nothing."""
+
+
+def test_deploying_applies_the_manifests_of_the_flow(demo: Project) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        demo.write("kubeconfig", dedent(KUBECONFIG).replace("127.0.0.1:1", f"127.0.0.1:{server.server_port}"))
+        applied = []
+        for file in ("flow.py", "ir.json"):
+            Recorder.applied = []
+            done = demo.flowc("deploy", file, *PLACE, "--kubeconfig", "kubeconfig")
+            assert done.code == 0, done.err
+            applied.append(Recorder.applied)
+        server.shutdown()
+    assert [manifest["kind"] for manifest in applied[0]] == ["ConfigMap", "WorkflowTemplate", "CronWorkflow"]
+    assert applied[1] == applied[0]
+
+
 def test_a_module_of_a_package(project: Project) -> None:
     project.write("pkg/__init__.py", "")
     project.write("pkg/flows.py", FLOW.replace("import helper", "from pkg import helper"))
@@ -185,11 +231,12 @@ def test_the_ir_that_a_run_has_left(apart: Project) -> None:
 def test_the_line_that_resumes_names_the_code(apart: Project) -> None:
     source = (apart.root / "src/flow.py").read_text().replace('print("total"', 'raise ValueError("total"')
     (apart.root / "src/flow.py").write_text(source)
-    write_ir(apart, "src/flow.py")
-    done = apart.flowc("run", "--code", "src", "ir.json")
+    apart.write("src/query.sql", "select 1\n")
+    write_ir(apart, "src/flow.py", "ir.json", "--package-suffixes", ".sql")
+    done = apart.flowc("run", "--code", "src", "--package-suffixes", ".sql", "ir.json")
     assert done.code == 1
     line = next(line for line in done.err.splitlines() if line.startswith("resume: "))
-    assert line.startswith("resume: flowc resume --code src ir.json --origin-run-id ")
+    assert line.startswith("resume: flowc resume --package-suffixes .sql --code src ir.json --origin-run-id ")
     again = apart.flowc(*line.removeprefix("resume: flowc ").split())
     assert "reused" in again.err or "1 task" in again.err, again.err
 
@@ -234,16 +281,28 @@ def test_what_the_verifier_finds_is_shown_in_the_ir(demo: Project) -> None:
         (["compile", "ir.json", "--branch", "b"], "which --branch and --production cannot change"),
         (["compile", "ir.json", "--code", "nowhere"], "--code: 'nowhere' does not exist"),
         (["compile", "flow.py", "--code", "."], "'flow.py' is no IR, so --code has no meaning"),
-        (
-            ["run", "--code", ".", "flow.py"],
-            "--code is where the code of an IR is, and FLOW is no IR: leave --code out",
-        ),
+        (["run", "--code", ".", "flow.py"], "'flow.py' is no IR, so --code has no meaning"),
         (["check", "ir.json:Other"], "'ir.json' is the IR of Demo, not of Other"),
         (["check", "nothing.json"], "'nothing.json' does not exist"),
     ],
 )
 def test_what_an_ir_cannot_be_given(demo: Project, words: list[str], message: str) -> None:
-    fails(demo.flowc(*words), 2, message, "hint: " if words[:2] != ["run", "--code"] else "Usage: ")
+    fails(demo.flowc(*words), 2, message, "hint: ")
+
+
+def test_code_of_a_python_file_is_refused_before_the_file_is_imported(project: Project) -> None:
+    project.write("flow.py", "open('imported', 'w').close()\n" + dedent(FLOW).replace('"code"', '"other"'))
+    project.write("helper.py", "")
+    fails(project.flowc("run", "--code", ".", "flow.py"), 2, "'flow.py' is no IR, so --code has no meaning")
+    assert not (project.root / "imported").exists()
+    # Behind FLOW it may be a parameter, which is known only when the file has been imported.
+    fails(project.flowc("run", "flow.py", "--code", "."), 2, "--code is where the code of an IR is", "Usage: ")
+
+
+def test_a_flows_own_file_has_no_code_option(demo: Project) -> None:
+    assert "--code" not in demo.python("flow.py", "check", "--help").out
+    assert "--code" in demo.flowc("check", "--help").out
+    fails(demo.python("flow.py", "check", "--code", "."), 2, "No such option", "--code")
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_python_m(packaged: Project) -> None:
         ("book.py", "'book.py' is a notebook, not a Python file", "NBRunner"),
         ("BOOK.IPYNB", "'BOOK.IPYNB' is a notebook", "NBRunner"),
         ("book", "'book' is a notebook, not a Python file", "NBRunner"),
-        ("ir.py", "'ir.py' is a JSON file", "name the flow's Python file"),
+        ("ir.py", "'ir.py' is a JSON file", "an IR is read from a file named *.json"),
         ("manifest.py", "'manifest.py' is a YAML file", "kubectl"),
         ("result.pkl", "'result.pkl' is a pickle", "flowc artifact"),
         ("result.py", "'result.py' is a pickle", "flowc artifact"),

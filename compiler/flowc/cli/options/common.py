@@ -17,6 +17,8 @@ from flowc_runtime.base.contract import STORE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from click.parser import _OptionParser
+
     from flowc.frontends.metaflow.decorators.project import ProjectBranch
     from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.store.records.store import Store
@@ -25,6 +27,19 @@ if TYPE_CHECKING:
 
 FAULTY = 1  # exit code: the flow has a fault, the run failed, what was asked for does not exist
 USAGE = 2  # exit code: the command line is wrong, a config that it gives too
+
+
+class CodeOption(click.Option):
+    """The option `--code`, which only `flowc` has: a flow's own file names no IR."""
+
+    def add_to_parser(self, parser: _OptionParser, ctx: click.Context) -> None:
+        """Let the parser know the option, except in the command line of a flow's own file."""
+        if ctx.find_object(type) is None:
+            super().add_to_parser(parser, ctx)
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option's row of the help; None in a flow's own file."""
+        return super().get_help_record(ctx) if ctx.find_object(type) is None else None
 
 
 CODE_HELP = "Where the code of an IR is; without, beside the IR."
@@ -36,7 +51,7 @@ flow_options: tuple[Any, ...] = (
                  help="Use the production branch of a flow with @project [$METAFLOW_PRODUCTION]."),
     click.option("--package-suffixes", metavar="LIST",
                  help="Package files with these endings besides Python's, as in .sql,.csv [$FLOWC_PACKAGE_SUFFIXES]."),
-    click.option("--code", "code_place", metavar="DIR|ARCHIVE", help=CODE_HELP),
+    click.option("--code", "code_place", cls=CodeOption, metavar="DIR|ARCHIVE", help=CODE_HELP),
 )  # fmt: skip
 """What the command line says of a flow, whatever is done with it: `FlowOptions`."""
 

@@ -42,7 +42,7 @@ def logs_line(run: RunStore, pathspec: str, options: Mapping[str, Any]) -> str:
 
 
 def _given() -> list[str]:
-    """What changes how steps run, or which branch of a project it is. Configs stay those of the run."""
+    """Return the options that a resumption has to repeat; configs are those of the run that it resumes."""
     given = top()
     words = [] if given.environment is None else ["--environment", given.environment]
     for decorator in given.with_decorators:
@@ -51,6 +51,8 @@ def _given() -> list[str]:
         words += ["--branch", given.branch]
     if given.production:
         words.append("--production")
+    if given.package_suffixes is not None:
+        words += ["--package-suffixes", given.package_suffixes]
     if given.cache is not None:
         words.append("--cache" if given.cache else "--no-cache")
     return words

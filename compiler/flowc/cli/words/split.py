@@ -160,6 +160,11 @@ class CommandWords:
         name: str | None = self._one("class_name", self._of(self.line.before, "class_name", NO_NAMES))
         return name
 
+    def code_before(self) -> str | None:
+        """Return what `--code` before FLOW names; behind FLOW a parameter of the flow may be called so."""
+        place: str | None = self._one("code_place", self._of(self.line.before, "code_place", NO_NAMES))
+        return place
+
     def class_behind(self, names: Names) -> str | None:
         """Return the class that `--flow` names behind FLOW, if it is flowc's there."""
         name: str | None = self._one("class_name", self._of(self.line.behind, "class_name", names))

@@ -175,6 +175,8 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
 
     if given.line.file is not None and is_ir(given.line.file):
         ctx.meta[CODE] = _code_of_ir(given, kind)
+    elif given.line.file is not None and (place := given.code_before()) is not None:
+        ctx.meta[CODE] = CodeOf(place)  # refused before the flow is imported
     known: dict[str, Names] = {}  # by the classes' names, of those that have been loaded
     tried: list[frozenset[str]] = []
     loading: tuple[type, frozenset[str]] | None = None  # the class, and flowc's options behind FLOW
