@@ -1,11 +1,11 @@
-"""The client: what runs have left behind, in a program or a notebook (docs/client.md).
+"""The client: reads the results of runs in a program or a notebook (docs/client.md).
 
     >>> from metaflow import Flow
     >>> run = Flow("Letters").latest_successful_run
     >>> run.data.letters
     'ABC'
 
-It reads the store that runs on this machine and on clusters write, and needs no server. It only reads, but for tags.
+It reads the store of local runs and cluster runs, and needs no server. It is read-only, except for tags.
 """
 
 from metaflow.client.data import DataArtifact

@@ -1,4 +1,4 @@
-"""What flows, runs, steps, tasks and artifacts have in common."""
+"""The base of flows, runs, steps, tasks and artifacts."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _KINDS: dict[str, type[MetaflowObject]] = {}
 
 
 class MetaflowObject:
-    """A flow, run, step, task or artifact, found by its pathspec in the store and namespace of the moment.
+    """A flow, run, step, task or artifact, found by its pathspec in the current store and namespace.
 
-    It holds its children: iterate over it, take one by its id, ask whether it is there. Two objects are equal if they
-    stand for the same thing. An object goes on to see what it saw when it was made, whatever namespace and store are
-    chosen later; a pickled object too, wherever its store can be reached.
+    It is a container of its children: iterate over it, index it by an id, test with `in`. Two objects are equal if they
+    have the same pathspec. An object keeps the namespace and store in which it was created; so does a pickled object,
+    if its store can be reached.
 
     >>> task = Flow("Letters").latest_successful_run["each"]["each-0.1"]
     >>> task.pathspec == "/".join(task.path_components), task.id, task.parent.id
@@ -41,7 +41,7 @@ class MetaflowObject:
     """
 
     _PARTS: ClassVar[str] = ""
-    """What a pathspec of this kind is made of."""
+    """The parts of a pathspec of this kind."""
     _DEPTH: ClassVar[int] = 0
     _PARENT: ClassVar[str] = ""
 
@@ -61,8 +61,8 @@ class MetaflowObject:
 
         Raises:
             MetaflowInvalidPathspec: the text is not a pathspec of this kind.
-            MetaflowNotFound: there is no such object.
-            MetaflowNamespaceMismatch: there is, in another namespace.
+            MetaflowNotFound: the object does not exist.
+            MetaflowNamespaceMismatch: the object is in another namespace.
         """
         parts = pathspec.split("/") if isinstance(pathspec, str) else []
         if len(parts) != self._DEPTH or not all(parts):
@@ -87,20 +87,20 @@ class MetaflowObject:
     def _make(
         cls: type[Self], near: MetaflowObject, parts: tuple[str, ...], reader: RunReader | None, **more: Any
     ) -> Self:
-        """An object that is known to exist, in the store of another one."""
+        """Create an object that is known to exist, in the store of another one."""
         made = cls.__new__(cls)
         made._url, made._parts, made._known = near._url, parts, reader
         made._attempt = more.get("attempt")
         made._namespace_check, made._namespace = near._namespace_check, near._namespace
         return made
 
-    # -- for the kinds of objects
+    # -- for derived classes
 
     def _exists(self) -> bool:
         raise NotImplementedError
 
     def _child(self, id: str) -> MetaflowObject:
-        """The child of this id. Raises KeyError."""
+        """Return the child with this id. Raises KeyError."""
         raise KeyError(id)
 
     def _children(self) -> Iterator[MetaflowObject]:
@@ -112,7 +112,7 @@ class MetaflowObject:
 
     @property
     def _reader(self) -> RunReader:
-        """The run that this is of."""
+        """The run of this object."""
         if self._known is None:
             self._known = RunReader(self._store.run(*self._parts[:2]))
         return self._known
@@ -120,7 +120,7 @@ class MetaflowObject:
     def _is_in(self, namespace: str | None) -> bool:
         return namespace is None or self._reader.has_tag(namespace)
 
-    # -- what all have
+    # -- attributes of all objects
 
     @property
     def id(self) -> str:
@@ -139,7 +139,7 @@ class MetaflowObject:
 
     @property
     def parent(self) -> Any:
-        """The object that this one is a child of; None for a flow."""
+        """The parent; None for a flow."""
         if not self._PARENT:
             return None
         kind = _KINDS[self._PARENT]
@@ -148,38 +148,38 @@ class MetaflowObject:
 
     @property
     def tags(self) -> frozenset[str]:
-        """All tags of the run that this is of."""
+        """All tags of the run of this object."""
         return self.user_tags | self.system_tags
 
     @property
     def user_tags(self) -> frozenset[str]:
-        """The tags that the run has been given, as of now."""
+        """The current user tags of the run."""
         return self._reader.user_tags
 
     @property
     def system_tags(self) -> frozenset[str]:
-        """The tags that the run was made with and keeps."""
+        """The system tags of the run, which never change."""
         return self._reader.system_tags
 
     @property
     def created_at(self) -> datetime:
-        """When it began: local time, without a time zone."""
+        """The start, in local time without a time zone."""
         raise NotImplementedError
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of what this was taken over from, by a resumed run; None if it is no copy."""
+        """The pathspec of the original, if a resumed run reused this object; else None."""
         return None
 
     def is_in_namespace(self) -> bool:
-        """Whether it is to be found in the namespace of the moment."""
+        """Return whether the object is in the current namespace."""
         return self._is_in(get_namespace())
 
     def __iter__(self) -> Iterator[Any]:
         return self._children()
 
     def __getitem__(self, id: str) -> Any:
-        """The child of this id. Raises KeyError."""
+        """Return the child with this id. Raises KeyError."""
         return self._child(str(id))
 
     def __contains__(self, id: object) -> bool:
@@ -187,12 +187,12 @@ class MetaflowObject:
             self._child(str(id))
         except KeyError:
             return False
-        except MetaflowNamespaceMismatch:  # it is there, and only there, for who looks in another namespace
+        except MetaflowNamespaceMismatch:  # in another namespace the object can only be found through its parent
             return True
         return True
 
     def _ipython_key_completions_(self) -> list[str]:
-        """What a notebook offers after `[`."""
+        """Return the completions of a notebook after `[`."""
         return [child.id for child in self]
 
     def __eq__(self, other: object) -> bool:
@@ -227,12 +227,12 @@ class MetaflowObject:
 
 
 def when(seconds: float) -> datetime:
-    """A record's time as Metaflow gives times: local, without a time zone."""
+    """Return a record's time in Metaflow's form: local, without a time zone."""
     return datetime.fromtimestamp(seconds)
 
 
 def check_attempt(attempt: Any) -> int | None:
-    """An attempt's number as it is given to a task or an artifact. Raises MetaflowNotFound."""
+    """Check the number of an attempt for a task or an artifact. Raises MetaflowNotFound."""
     if attempt is None:
         return None
     if not isinstance(attempt, int) or isinstance(attempt, bool):

@@ -17,7 +17,7 @@ __all__ = ["MetaflowCode", "code_of", "environment_of"]
 
 @final
 class MetaflowCode:
-    """The code package of a run on a cluster: the user's files as the run's pods had them.
+    """The code package of a run on a cluster: the user's files in the run's pods.
 
     >>> code = Run("Far/far-1").code
     >>> code.script_name, code.info["class"], code.flowspec.count("@step")
@@ -37,7 +37,7 @@ class MetaflowCode:
 
     @property
     def path(self) -> str:
-        """Where the package is."""
+        """The address of the package."""
         return f"{self._reader.store.objects.url}/{blob_key(self._digest)}"
 
     @property
@@ -47,7 +47,7 @@ class MetaflowCode:
 
     @property
     def info(self) -> dict[str, str]:
-        """What is known of the package."""
+        """Facts about the package."""
         return {
             "script": self.script_name,
             "class": self._reader.flow.code.name,
@@ -66,13 +66,13 @@ class MetaflowCode:
 
     @property
     def tarball(self) -> tarfile.TarFile:
-        """The package, as Python's own class for archives."""
+        """The package as a `tarfile.TarFile`."""
         if self._data is None:
             self._data = self._reader.store.objects.read_blob(self._digest)
         return tarfile.open(fileobj=io.BytesIO(self._data))
 
     def extract(self) -> TemporaryDirectory[str]:
-        """The files in a temporary directory, which is removed at the end of a `with`, or by its `cleanup`."""
+        """Extract the files to a temporary directory, which the end of a `with` block, or `cleanup`, removes."""
         directory = TemporaryDirectory(prefix="flowc-code-")
         with self.tarball as archive:
             archive.extractall(directory.name, filter="data")
@@ -83,13 +83,13 @@ class MetaflowCode:
 
 
 def code_of(reader: RunReader) -> MetaflowCode | None:
-    """The code of a run, if the store keeps it."""
+    """Return the code of a run; None if the store does not have it."""
     package = reader.record.get("package")
     return MetaflowCode(reader, package["digest"]) if package else None
 
 
 def environment_of(reader: RunReader, step: str) -> dict[str, Any] | None:
-    """The packages of the environment of a step's own."""
+    """Return the packages of a step's environment."""
     packages: Any = getattr(reader.graph.nodes.get(step), "packages", None)
     if packages is None or packages.disabled:
         return None

@@ -1,4 +1,4 @@
-"""The client by the name that programs know it by: what `metaflow.client` has, and the classes behind it."""
+"""The client under Metaflow's module name: the names of `metaflow.client` and the classes behind them."""
 
 from metaflow.client import (
     DataArtifact,

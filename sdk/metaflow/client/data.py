@@ -1,4 +1,4 @@
-"""Artifacts, one by one and all of a task."""
+"""Single artifacts, and all artifacts of a task."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["DataArtifact", "MetaflowData"]
 
 
 def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Constant]:
-    """The artifacts of a task's attempt by name; if it has not said any, since it was killed, those it began with."""
+    """Return the artifacts of an attempt by name; an attempt that was killed has those that it started with."""
     found: dict[str, ArtifactRef | Constant] = {**class_constants(reader), **constants(reader)}
     record = task._record
     if record is not None and (record["artifacts"] or record["outcome"] != "failed"):
@@ -39,7 +39,7 @@ def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Co
 
 
 class DataArtifact(MetaflowObject):
-    """One artifact of a task. Only `data` restores it, which runs code of its class; the rest is in the task's record.
+    """One artifact of a task. Only `data` loads the value, which runs code of its class; other facts are in the record.
 
     >>> artifact = Flow("Letters").latest_successful_run["end"].task["letters"]
     >>> artifact.data, artifact.size, artifact.sha[:7]
@@ -62,8 +62,8 @@ class DataArtifact(MetaflowObject):
         """The value.
 
         Raises:
-            MetaflowDataMissing: its blob is not in the store any more.
-            ArtifactError: it cannot be restored here, for instance since a module is missing.
+            MetaflowDataMissing: its blob has been deleted from the store.
+            ArtifactError: it cannot be loaded, for example because a module is missing.
         """
         ref = self._ref
         try:
@@ -75,31 +75,31 @@ class DataArtifact(MetaflowObject):
 
     @property
     def size(self) -> int:
-        """The bytes of it in the store."""
+        """The size in the store, in bytes."""
         ref = self._ref
         return ref.size if isinstance(ref, Constant) else ref["size"]
 
     @property
     def sha(self) -> str:
-        """The sha256 of its bytes: the same value has the same, in whatever task."""
+        """The sha256 of its bytes: equal values have the same digest in all tasks."""
         ref = self._ref
         return ref.sha if isinstance(ref, Constant) else ref["digest"]
 
     @property
     def type(self) -> str:
-        """The name of its class."""
+        """The name of the value's class."""
         ref = self._ref
         return ref.type if isinstance(ref, Constant) else ref["type"]
 
     @property
     def _short(self) -> str:
-        """At most a line about it, from the record."""
+        """A description of at most one line, from the record."""
         ref = self._ref
         return ref.repr if isinstance(ref, Constant) else ref["repr"]
 
     @property
     def created_at(self) -> datetime:
-        """When it was stored."""
+        """The time at which it was stored."""
         task = self.parent
         return task.finished_at or task.created_at
 
@@ -110,7 +110,7 @@ class DataArtifact(MetaflowObject):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The artifact that this one is a copy of, in the run that was resumed."""
+        """The original artifact in the resumed run."""
         origin = self.parent.origin_pathspec
         return f"{origin}/{self.id}" if origin else None
 
@@ -130,13 +130,13 @@ class DataArtifact(MetaflowObject):
 
 
 def as_artifacts(artifacts: Iterable[DataArtifact]) -> Any:
-    """All artifacts of a task as a named tuple: `artifacts.accuracy` is a DataArtifact."""
-    found = [artifact for artifact in artifacts if not iskeyword(artifact.id)]  # task["class"] has those
+    """Return all artifacts of a task as a named tuple: `artifacts.accuracy` is a DataArtifact."""
+    found = [artifact for artifact in artifacts if not iskeyword(artifact.id)]  # task["class"] returns these
     return namedtuple("MetaflowArtifacts", [one.id for one in found])(*found)
 
 
 class MetaflowData:
-    """The values of a task's artifacts. Each is read when it is first asked for.
+    """The values of a task's artifacts. Each is read on first access.
 
     >>> data = Flow("Letters").latest_successful_run.data
     >>> data
@@ -149,7 +149,7 @@ class MetaflowData:
         self._artifacts = {artifact.id: artifact for artifact in artifacts}
 
     def __getattr__(self, name: str) -> Any:
-        artifacts = self.__dict__.get("_artifacts", {})  # not there yet while it is being unpickled
+        artifacts = self.__dict__.get("_artifacts", {})  # not set yet during unpickling
         if name not in artifacts:
             raise AttributeError(name)
         value = self.__dict__[name] = artifacts[name].data

@@ -1,4 +1,4 @@
-"""What is known of a task's attempts, by Metaflow's names and some of flowc's own."""
+"""Facts about a task's attempts, by Metaflow's names and some additional ones."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class OfAttempt(Protocol):
 
     @property
     def _place(self) -> tuple[str, str]:
-        """Its step and its index path."""
+        """The step and the index path."""
 
 
 class Metadata(NamedTuple):
-    """One thing that is known. `created_at` is in milliseconds since 1970."""
+    """One fact. `created_at` is in milliseconds since 1970."""
 
     name: str
     value: Any
@@ -51,7 +51,7 @@ class Metadata(NamedTuple):
 
 
 def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
-    """Of all attempts, or of the one that the task is about, the oldest first."""
+    """Return the facts about all attempts, or about the attempt of the task, the oldest first."""
     step, path = task._place
     last = task.current_attempt
     found: list[Metadata] = []
@@ -72,7 +72,7 @@ def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
 def _items(
     task: OfAttempt, reader: RunReader, attempt: int, record: AttemptRecord | None, begun: BeginRecord | None
 ) -> Iterator[tuple[str, Any, bool]]:
-    """Yield name, value, and whether it is known at the end only, of the attempt with these records."""
+    """Yield (name, value, whether it is known only at the end) of the attempt with these records."""
     from metaflow.client.lineage import execution_path, is_gang
 
     step, path = task._place
@@ -100,7 +100,7 @@ def _items(
         return
     if origin := record.get("origin"):
         yield "origin-task-id", task_id(origin["step"], origin["path"]), False
-    yield "attempt_ok", str(record["outcome"] != "failed"), True  # also where @catch caught the failure, as there
+    yield "attempt_ok", str(record["outcome"] != "failed"), True  # also if @catch caught the failure, as in Metaflow
     yield "attempt-done", str(attempt), True
     for name in ("code", "signal", "peak_rss"):
         if name in known["exit"]:
@@ -108,7 +108,7 @@ def _items(
 
 
 def _git_info(revision: RevisionRecord) -> str:
-    """Return a revision as the JSON that Metaflow writes, without the address of a remote, which is not recorded."""
+    """Return a revision in Metaflow's JSON form, without the address of a remote, which is not recorded."""
     commit = revision.get("commit")
     info: dict[str, Any] = {}
     if commit is not None:

@@ -22,7 +22,7 @@ __all__ = ["Flow", "Metaflow"]
 
 
 class Metaflow:
-    """All flows that have a run in the namespace of the moment.
+    """All flows that have a run in the current namespace.
 
     >>> Metaflow().flows
     [Flow('Letters')]
@@ -47,14 +47,14 @@ class Metaflow:
                 continue
 
     def __getitem__(self, name: str) -> Flow:
-        """The flow of this name. Raises MetaflowNotFound, MetaflowNamespaceMismatch."""
+        """Return the flow with this name. Raises MetaflowNotFound, MetaflowNamespaceMismatch."""
         return Flow(name, _current_metadata=self._url, _current_namespace=self._namespace)
 
     def __contains__(self, name: object) -> bool:
         return any(flow.id == name for flow in self)
 
     def _ipython_key_completions_(self) -> list[str]:
-        """What a notebook offers after `[`."""
+        """Return the completions of a notebook after `[`."""
         return [flow.id for flow in self]
 
     def __repr__(self) -> str:
@@ -62,7 +62,7 @@ class Metaflow:
 
 
 class Flow(MetaflowObject):
-    """All runs of the flows of one name, newest first.
+    """All runs of a flow, newest first.
 
     >>> flow = Flow("Letters")
     >>> flow.latest_successful_run.data.letters
@@ -86,7 +86,7 @@ class Flow(MetaflowObject):
         _current_namespace: str | None = None,
         _current_metadata: str | None = None,
     ) -> None:
-        """Find the flow. Raises as `MetaflowObject` does."""
+        """Find the flow. Raises the errors of `MetaflowObject`."""
         super().__init__(
             pathspec,
             _namespace_check=_namespace_check,
@@ -96,12 +96,12 @@ class Flow(MetaflowObject):
 
     @property
     def latest_run(self) -> Run | None:
-        """The newest run, however it does; None if there is none in the namespace."""
+        """The newest run with any status; None if the namespace has no run."""
         return next(iter(self), None)
 
     @property
     def latest_successful_run(self) -> Run | None:
-        """The newest run that has succeeded; None if there is none in the namespace."""
+        """The newest successful run; None if the namespace has none."""
         return next((run for run in self if _is_successful(run)), None)
 
     def runs(
@@ -113,17 +113,20 @@ class Flow(MetaflowObject):
         tags: str | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> Iterator[Run]:
-        """The runs, newest first: those that have all tags that are given, and further
+        """Return the runs that have all given tags and match all filters, newest first.
 
-        - whose `status` is the one, or one of those, named: running, succeeded, failed, interrupted, killed;
-        - that began `since` (at that moment or later) or `until` (before it): a date, a datetime, text such as
-          `2026-11-20` or `2026-11-20 14:30`, or how long ago: `90m`, `12h`, `7d`, `2w`;
-        - whose tags are as an expression says: `"good and not (old or user:a*)"`, the words in small letters or in
-          capitals; tags with spaces stand in quotes;
-        - that have these values of parameters; a function is asked about the value: `{"n": lambda n: n > 5}`;
-          `learning_rate` is `learning-rate`, too.
+        Args:
+            status: one or several of running, succeeded, failed, interrupted and killed.
+            since: the run started at this time or later: a date, a datetime, a text such as `2026-11-20` or
+                `2026-11-20 14:30`, or an age: `90m`, `12h`, `7d`, `2w`.
+            until: the run started before this time.
+            tags: an expression that the tags match: `"good and not (old or user:a*)"`, the words in either case; quote
+                tags with spaces.
+            parameters: values of parameters, or functions of the value that return whether it matches:
+                `{"n": lambda n: n > 5}`. `learning_rate` also means `learning-rate`.
 
-        Raises ValueError for what is none of these.
+        Raises:
+            ValueError: an argument has another form.
         """
         from metaflow.client.query import Query
 
@@ -132,13 +135,12 @@ class Flow(MetaflowObject):
     def metrics(
         self, *all_of: str, artifacts: str | Iterable[str] | None = None, frame: bool = False, **filters: Any
     ) -> Any:
-        """The runs as a table, newest first: a list of dicts, or with `frame` a pandas DataFrame.
+        """Return the runs as a table, newest first: a list of dicts, or with `frame` a pandas DataFrame.
 
         Each row has `run`, `status`, `created_at`, `finished_at`, `seconds`, `user` and `tags`, the parameters, and the
-        artifacts of the end step that are single numbers or short texts; or those that are named, None where a run has
-        none, and of whatever type: `artifacts=["model"]`. An
-        artifact or parameter with the name of one of these columns is called `artifact.status` or `parameter.status`.
-        The filters are those of `runs`.
+        artifacts of the end step that are single numbers or short texts. `artifacts=["model"]` selects other artifacts
+        of any type; a run without one has None. An artifact or parameter with the name of one of these columns becomes
+        `artifact.status` or `parameter.status`. The filters are those of `runs`.
 
         >>> [(row["n"], row["letters"]) for row in Flow("Letters").metrics(status="succeeded")]
         [(3, 'ABC')]
@@ -153,10 +155,10 @@ class Flow(MetaflowObject):
         return as_frame(rows) if frame else rows
 
     def artifact_versions(self, name: str, *, step: str | None = None) -> list[dict[str, Any]]:
-        """Every value that an artifact has had, newest run first, by the task that was the first in its run to have it.
+        """Return all values of an artifact, newest run first, each with the first task of its run that had it.
 
-        Each is a dict of `pathspec` (of which `DataArtifact` has the value), `digest`, `size`, `type`, `repr` and
-        `created_at`. `step`: only in tasks of this step.
+        Each is a dict with `pathspec` (for `DataArtifact`), `digest`, `size`, `type`, `repr` and `created_at`. `step`
+        restricts the search to tasks of this step.
 
         >>> [(version["type"], version["repr"]) for version in Flow("Letters").artifact_versions("letters")]
         [('str', "'ABC'")]
@@ -193,7 +195,7 @@ class Flow(MetaflowObject):
         return bool(self._store.has_runs(self.id))
 
     def _is_in(self, namespace: str | None) -> bool:
-        """Whether one of its runs is."""
+        """Return whether one of its runs is in the current namespace."""
         if namespace is None:
             return True
         listed = UserTags(self._store, self.id)
@@ -213,23 +215,23 @@ class Flow(MetaflowObject):
 
     @property
     def created_at(self) -> datetime:
-        """When the first of its runs began."""
+        """The start of its first run."""
         *_, first = readers(self._store, self.id)
         return when(first.record["created"])
 
     @property
     def user_tags(self) -> frozenset[str]:
-        """None: runs have tags, flows have not."""
+        """None: only runs have tags."""
         return frozenset()
 
     @property
     def system_tags(self) -> frozenset[str]:
-        """None: runs have tags, flows have not."""
+        """None: only runs have tags."""
         return frozenset()
 
 
 def _is_successful(run: Run) -> bool:
-    """Whether it has succeeded, as far as its records can be read."""
+    """Return whether a run has succeeded, as far as its records are readable."""
     with unreadable.going_on():
         return run.successful
     return False

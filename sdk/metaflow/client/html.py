@@ -1,4 +1,4 @@
-"""How objects of the client look in a notebook. Nothing is restored for it: values are shown as the records say."""
+"""The display of the client's objects in notebooks. It uses descriptions from the records and loads no value."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _COLORS = {"succeeded": "#2a7", "failed": "#c33", "interrupted": "#c33", "killed
 
 
 def show(shown: MetaflowObject) -> str:
-    """The object as HTML."""
+    """Return the object as HTML."""
     return f"<b>{escape(repr(shown))}</b>{_BODIES[type(shown).__name__](shown)}"
 
 
 def artifact_table(artifacts: Iterable[DataArtifact]) -> str:
-    """Artifacts with type, size and a line of each."""
+    """Return artifacts as HTML, each with type, size and a one-line description."""
     rows = [[artifact.id, artifact.type, f"{artifact.size:,}", artifact._short] for artifact in artifacts]
     return _table(("artifact", "type", "bytes", "value"), rows)
 
@@ -94,7 +94,7 @@ def _outcome_and_attempt(task: Task) -> tuple[str, str]:
 
 
 class _State(str):
-    """A status, which has a color."""
+    """Return a status as HTML, with its color."""
 
     __slots__ = ()
 

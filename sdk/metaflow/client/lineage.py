@@ -1,4 +1,4 @@
-"""What comes before and after what: steps by the graph, tasks by their records and index paths."""
+"""Parents and children: of steps by the graph, of tasks by their records and index paths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def in_order(flow: Flow) -> list[str]:
-    """The steps, each after all that lead to it but for the way back in a loop."""
+    """Return the steps in topological order, ignoring the edges that close loops."""
     nodes, seen, order = flow.by_id(), {flow.start}, []
     waiting = [(flow.start, iter(targets(nodes[flow.start].next)[::-1]))]
     while waiting:
@@ -35,13 +35,13 @@ def in_order(flow: Flow) -> list[str]:
 
 
 def steps_before(reader: RunReader, step: str) -> list[str]:
-    """The steps that lead to one, of those that have begun."""
+    """Return the started steps that lead to a step."""
     begun = set(reader.store.steps())
     return [node.id for node in reader.graph.predecessors.get(step, ()) if node.id in begun]
 
 
 def steps_after(reader: RunReader, step: str) -> list[str]:
-    """The steps that one leads to, of those that have begun."""
+    """Return the started steps that follow a step."""
     if reader.is_beside(step):
         return []
     begun = set(reader.store.steps())
@@ -49,7 +49,7 @@ def steps_after(reader: RunReader, step: str) -> list[str]:
 
 
 def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
-    """The tasks (step, path) that a task follows, in the order in which a join sees them."""
+    """Yield the tasks (step, path) that a task follows, in the order in which a join sees them."""
     if reader.is_beside(step):
         return
     number = reader.last(step, path)
@@ -61,12 +61,12 @@ def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str,
     several = [parent for parent in told if parent["count"] is not None]
     if several:
         yield from _items(reader, step, path, several)
-    elif not told:  # it still runs, or its process died before it could say
+    elif not told:  # it is active, or its process died before recording it
         yield from _by_graph(reader, step, path)
 
 
 def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -> Iterator[tuple[str, str]]:
-    """The last tasks of the items of a foreach. Where a switch or a loop is in it, the store says which they are."""
+    """Yield the last tasks of the items of a foreach. With a switch or a loop inside, the store decides which they are."""
     graph, count = reader.graph, ends[0]["count"] or 0
     plain = len(ends) == 1 and len(graph.scopes(ends[0]["step"])) == len(parts(path)) + 1
     asked = Parents(reader.store, graph, step, path)
@@ -76,7 +76,7 @@ def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -
             continue
         node, at, _ = asked.ended([graph.node(end["step"]) for end in ends], number)
         yield node.id, at
-    for end in ends:  # of a body of several steps, the control task has nothing after it
+    for end in ends:  # in a body of several steps, the control task has no children
         if reader.is_control(end["step"], path):
             yield end["step"], path
 
@@ -97,12 +97,12 @@ def _by_graph(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, st
             count = split["fanout"]["count"] if split else 0
             yield from _items(reader, step, path, [{"step": end.id, "path": path, "count": count}
                                                    for end in graph.ends(node)[0]])  # fmt: skip
-    except ProtocolError:  # what should be before it is not: it died of just that
+    except ProtocolError:  # a parent is missing, which is why the task failed
         return
 
 
 def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
-    """The tasks (step, path) that a task has led to and that have begun."""
+    """Yield the tasks (step, path) that a task has led to and that have begun."""
     graph, record = reader.graph, reader.done(step, path)
     if record is None or reader.is_beside(step):
         return
@@ -123,12 +123,12 @@ def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, 
 
 
 def execution_path(reader: RunReader, step: str, path: str) -> str:
-    """Which item of which foreach a task is about, as Metaflow writes it: `outer:0,inner:3`."""
+    """Return a task's items of foreaches in Metaflow's form: `outer:0,inner:3`."""
     graph, numbers = reader.graph, parts(path)
     found: list[str] = []
     if reader.is_beside(step):
         return ""
-    for part, scope in zip(numbers, graph.scopes(step), strict=False):  # a control task is outside of its items
+    for part, scope in zip(numbers, graph.scopes(step), strict=False):  # a control task is outside its items
         if isinstance(scope, ItemScope):
             (body,) = targets(graph.nodes[scope.split].next)
             found.append(f"{body}:{part[1:]}")
@@ -136,5 +136,5 @@ def execution_path(reader: RunReader, step: str, path: str) -> str:
 
 
 def is_gang(reader: RunReader, step: str) -> bool:
-    """Whether the tasks of a step are the members of a gang."""
+    """Return whether the tasks of a step are the members of a gang."""
     return any(isinstance(node.next, Gang) for node in reader.graph.predecessors.get(step, ()))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def module_of(flow: Flow) -> ModuleType | None:
-    """The module with the flow's class, whatever it is called; `__main__` in the notebook that defines it."""
+    """Return the module with the flow's class, under any name; `__main__` in the notebook that defines it."""
     found, ahead = None, list(FlowSpec.__subclasses__())
     for cls in ahead:  # which grows
         ahead += cls.__subclasses__()

@@ -19,7 +19,7 @@ _NUMPY = ("numpy.int", "numpy.uint", "numpy.float", "numpy.bool")
 
 
 def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
-    """A run's row: the columns, its parameters, and the artifacts of its end step that are scalars or are named."""
+    """Return a run's row: the columns, its parameters, and the scalar or selected artifacts of its end step."""
     reader = run._reader
     finished = run.finished_at
     cells: dict[str, Any] = {
@@ -33,10 +33,10 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
     }
     for name, value in reader.record["parameters"].items():
         cells[_column("parameter", name)] = value
-    same = {**class_constants(reader), **constants(reader)}  # in every task; parameters by what steps call them
+    same = {**class_constants(reader), **constants(reader)}  # in every task; parameters by their attributes' names
     for name in artifacts or ():
         if name not in same:
-            cells[_column("artifact", name)] = None  # where the run has none
+            cells[_column("artifact", name)] = None  # if the run has none
     end = run.end_task
     for artifact in end if end is not None else ():
         wanted = artifact.id in artifacts if artifacts is not None else _is_scalar(artifact)
@@ -46,7 +46,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
 
 
 def as_frame(rows: list[dict[str, Any]]) -> Any:
-    """A DataFrame of the rows. Raises ImportError."""
+    """Return a DataFrame of the rows. Raises ImportError."""
     try:
         from pandas import DataFrame  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError as error:
@@ -59,11 +59,11 @@ def _column(kind: str, name: str) -> str:
 
 
 def _is_scalar(artifact: DataArtifact) -> bool:
-    """As the record says: nothing is restored to find out."""
+    """Return whether the record describes a scalar, without loading the value."""
     small = artifact.size <= INLINE_LIMIT
     return small and (artifact.type in _SCALARS or artifact.type.startswith(_NUMPY))
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy's as Python's."""
+    """Return a number of NumPy as a number of Python."""
     return value.item() if type(value).__module__ == "numpy" and getattr(value, "shape", None) == () else value

@@ -1,4 +1,4 @@
-"""Where the client looks: which store (`metadata`), and which runs of it (`namespace`). Both are the process's own."""
+"""The client's store (`metadata`) and namespace (`namespace`). Both belong to the process."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ __all__ = [
     "open_store",
 ]
 
-_chosen_namespace: str | Literal[False] | None = False  # False: nobody has chosen
+_chosen_namespace: str | Literal[False] | None = False  # False: not set
 _chosen_url: str | None = None
 _stores: dict[tuple[int, str], Store] = {}
 
 
 def namespace(ns: str | None) -> str | None:
-    """From now on only what has the tag `ns` is to be found; None: everything. Gives the namespace.
+    """Restrict the client to objects with the tag `ns`; None: no restriction. Return the namespace.
 
     >>> namespace("user:ann")
     'user:ann'
@@ -43,20 +43,20 @@ def namespace(ns: str | None) -> str | None:
 
 
 def get_namespace() -> str | None:
-    """The namespace that the client looks in; None where it looks everywhere.
+    """Return the client's namespace; None if it is not restricted.
 
     >>> get_namespace()
     'user:ann'
     """
     if _chosen_namespace is not False:
         return _chosen_namespace
-    if context.task is not None:  # a step looks where its run was told to
+    if context.task is not None:  # a step uses the namespace of its run
         return context.task.namespace
     return f"user:{settings.user_name()}"
 
 
 def default_namespace() -> str | None:
-    """Forget what `namespace` chose: `user:NAME` again, or in a step the namespace of its run.
+    """Reset the namespace to the default: `user:NAME`, or in a step the namespace of its run.
 
     >>> namespace("user:bob")
     'user:bob'
@@ -69,10 +69,10 @@ def default_namespace() -> str | None:
 
 
 def metadata(ms: str) -> str:
-    """From now on look in another store: a directory, `local@DIR`, or `s3://…`, `gs://…`, `az://…`.
+    """Select another store: a directory, `local@DIR`, or `s3://…`, `gs://…`, `az://…`.
 
-    DIR is a store or a directory that has one, `.flowc`. Gives what `get_metadata` gives. Raises ValueError where
-    there is no store.
+    DIR is a store or a directory that contains a store `.flowc`. Return the result of `get_metadata`. Raises ValueError
+    if there is no store.
 
     >>> metadata("s3://bucket/team")
     's3://bucket/team'
@@ -83,24 +83,24 @@ def metadata(ms: str) -> str:
 
 
 def inspect_spin(datastore_root: str = ".") -> str:
-    """From now on look at what `spin --persist` has kept in a directory; `default_metadata` goes back to the runs.
+    """Select the results of `spin --persist` in a directory; `default_metadata` selects the runs again.
 
-    Gives what `get_metadata` gives. Raises ValueError where nothing was kept.
+    Return the result of `get_metadata`. Raises ValueError if the directory has no results.
 
     >>> inspect_spin("nowhere")
     Traceback (most recent call last):
-    ValueError: nothing was kept in nowhere: spin keeps its task with --persist
+    ValueError: no result of spin in nowhere: run spin with --persist to keep its task
     """
     global _chosen_url
     kept = os.path.join(os.path.abspath(datastore_root), SPIN_NAME)
     if not os.path.isdir(kept):
-        raise ValueError(f"nothing was kept in {datastore_root}: spin keeps its task with --persist")
+        raise ValueError(f"no result of spin in {datastore_root}: run spin with --persist to keep its task")
     _chosen_url = kept
     return get_metadata()
 
 
 def get_metadata() -> str:
-    """Where the client looks, as `metadata` takes it: `local@DIR`, or the address of a bucket.
+    """Return the client's store in the form of `metadata`: `local@DIR`, or the address of a bucket.
 
     >>> get_metadata() == metadata(get_metadata())
     True
@@ -109,7 +109,7 @@ def get_metadata() -> str:
 
 
 def default_metadata() -> str:
-    """Forget what `metadata` chose: the store of the settings again, or `.flowc` found upward.
+    """Reset the store to the default: the store of the settings, or the nearest `.flowc` at or above the directory.
 
     >>> default_metadata() == get_metadata()
     True
@@ -120,29 +120,29 @@ def default_metadata() -> str:
 
 
 def current_url() -> str:
-    """The address of the store that the client looks in."""
-    here = context.task.store if context.task is not None else None  # a step looks where its run is
+    """Return the address of the client's store."""
+    here = context.task.store if context.task is not None else None  # a step uses the store of its run
     url = _chosen_url or here or default_url()
     url = url.removeprefix("file://")
     return url if "://" in url else os.path.abspath(url)
 
 
 def open_store(url: str) -> Store:
-    """The store of an address: of a bucket always the same object, since its client keeps connections.
+    """Return the store of an address. For a bucket it is always the same object, because its client keeps connections.
 
-    A forked process has its own, and one that is yet to fork tasks asks another process for all of it.
+    A forked process has its own store. A process that is going to fork tasks accesses it through another process.
     """
     known = os.getpid(), url
     if known not in _stores:
         in_bucket = "://" in url.removeprefix("file://")
         ask = remote.asked_of if in_bucket and context.task is None else None
-        opened = Store.open(url)  # which refuses what is no address; nothing is asked for yet
+        opened = Store.open(url)  # it refuses an invalid address, without a request
         _stores[known] = Store(ask(url)) if ask is not None else opened
     return _stores[known]
 
 
 def describe(url: str) -> str:
-    """An address as `metadata` takes it."""
+    """Return an address in the form of `metadata`."""
     path = url.removeprefix("file://")
     if "://" in path:
         return path
@@ -150,14 +150,14 @@ def describe(url: str) -> str:
 
 
 def shown_store(url: str) -> str:
-    """A store for a message, by its address; of a directory that is not there it says so."""
+    """Return the description of a store for a message: its address, and whether its directory is missing."""
     path = url.removeprefix("file://")
     gone = "://" not in path and not os.path.isdir(path)
     return f"the store {path}{', a directory that does not exist' if gone else ''}"
 
 
 def metadata_url(ms: str, *, must_exist: bool = True) -> str:
-    """The address of the store that `metadata` is told of. Raises ValueError, if it must exist and does not."""
+    """Return the address of the store in `metadata`'s argument. Raises ValueError if it must exist but does not."""
     kind, at, place = ms.partition("@")
     if not at or "://" in kind:
         kind, place = "local", ms

@@ -16,18 +16,18 @@ _STREAMS: dict[str, Stream] = {"stdout": "stdout", "stderr": "stderr"}
 
 
 def text(log: Iterable[bytes], stream: Stream) -> str:
-    """All of a stream; what is not UTF-8 is replaced."""
+    """Return a stream as text; bytes that are not UTF-8 are replaced."""
     found = b"".join(chunk.data for chunk in logs.chunks(log) if chunk.stream == stream)
     return found.decode("utf-8", "replace")
 
 
 def size(log: Iterable[bytes], stream: Stream) -> int:
-    """The bytes of a stream."""
+    """Return the size of a stream in bytes."""
     return sum(len(chunk.data) for chunk in logs.chunks(log) if chunk.stream == stream)
 
 
 def lines(log: Iterable[bytes], stream: str) -> Iterator[tuple[datetime, bytes]]:
-    """Its lines without their ends, and when each began (UTC). Raises ValueError for another stream."""
+    """Yield (time in UTC, line without its end). Raises ValueError for another stream."""
     if stream not in _STREAMS:
         raise ValueError(f"a task has 'stdout' and 'stderr', not {stream!r}")
     for when, _, line in logs.lines(log, _STREAMS[stream]):

@@ -1,4 +1,4 @@
-"""Which runs are asked for: by tags, status, time and values of parameters."""
+"""Filters of runs: by tags, status, time and values of parameters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metaflow.client.reader import RunReader
 
 Moment: TypeAlias = "datetime | date | timedelta | str"
-"""A time, or how long ago."""
+"""A time or an age."""
 
 STATES: tuple[str, ...] = get_args(RunState)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -29,7 +29,7 @@ _CONDITION = re.compile(r"(?P<name>[^=!<>]+?)\s*(?P<sign>==|!=|<=|>=|=|<|>)\s*(?
 
 @final
 class Query:
-    """What runs have to be like. What costs nothing to look at is looked at first."""
+    """The conditions of a query for runs. Cheap conditions are checked first."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Query:
         tags: str | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
-        """As `Flow.runs` says. Raises ValueError."""
+        """Create it from the arguments of `Flow.runs`. Raises ValueError."""
         self._all_of = frozenset(all_of)
         self._states = None if status is None else frozenset([status] if isinstance(status, str) else status)
         if unknown := sorted((self._states or frozenset()) - set(STATES)):
@@ -52,21 +52,21 @@ class Query:
         self._parameters = dict(parameters or {})
 
     def candidates(self, newest_first: Iterable[RunReader]) -> Iterator[RunReader]:
-        """Those that began in time; what is older than that is not looked at."""
+        """Yield those that began in time; what is older than that is not looked at."""
         for reader in newest_first:
-            created = round(reader.record["created"], 6)  # as a datetime has it
+            created = round(reader.record["created"], 6)  # in the form of a datetime
             if self._until is not None and created >= self._until:
                 continue
-            # A minute of grace, since ids are in the order in which runs were asked for, on several machines' clocks.
+            # A minute of tolerance: ids have the order of the start commands, by the clocks of several machines.
             if self._since is not None and created < self._since - 60:
                 return
             if self._since is None or created >= self._since:
                 yield reader
 
     def matches(self, reader: RunReader, user_tags: Callable[[RunReader], Collection[str]]) -> bool:
-        """Whether the run, which began in time, is asked for; `user_tags` gives the tags that it has been given.
+        """Return whether a run of the time range matches; `user_tags` returns its user tags.
 
-        One is not whose records cannot be read, which is told.
+        A run with unreadable records does not match and is reported.
         """
         try:
             return self._matches(reader, user_tags)
@@ -85,7 +85,7 @@ class Query:
 
     def _fits(self, values: Mapping[str, Any]) -> bool:
         for name, wanted in self._parameters.items():
-            known = name if name in values else name.replace("_", "-")  # as the command line calls it
+            known = name if name in values else name.replace("_", "-")  # the name of its option
             if known not in values or not _is(values[known], wanted):
                 return False
         return True
@@ -99,11 +99,11 @@ def _is(value: Any, wanted: Any) -> bool:
             return False
     return bool(value == wanted) and isinstance(value, bool) == isinstance(
         wanted, bool
-    )  # True == 1, but is not asked for
+    )  # True == 1, but does not match
 
 
 def moment(given: Moment) -> float:
-    """The seconds since 1970 of a time, in local time where it names no time zone. Raises ValueError."""
+    """Return the seconds since 1970 of a time, which is local without a time zone. Raises ValueError."""
     now = datetime.now()
     if isinstance(given, str):
         given = _read(given.strip())
@@ -122,15 +122,13 @@ def _read(text: str) -> datetime | timedelta:
     try:
         return datetime.fromisoformat(text.replace("Z", "+00:00") if text.endswith("Z") else text)
     except ValueError:
-        raise ValueError(
-            f"not a time: {text!r}; write '2026-11-20', '2026-11-20 14:30', or how long ago: '7d'"
-        ) from None
+        raise ValueError(f"not a time: {text!r}; write '2026-11-20', '2026-11-20 14:30', or an age: '7d'") from None
 
 
 def condition(text: str) -> tuple[str, Callable[[Any], bool]]:
-    """A condition on a parameter, such as `n=5`, `rate<0.1` or `name!=x`: its name, and the test of its value.
+    """Return the name and the test of a condition on a parameter, such as `n=5`, `rate<0.1` or `name!=x`.
 
-    The text is read as a value of the same kind as the run's. Raises ValueError for what is no condition.
+    The text is read as a value of the type of the run's value. Raises ValueError for other texts.
     """
     found = _CONDITION.fullmatch(text)
     if found is None:
@@ -157,7 +155,7 @@ def condition(text: str) -> tuple[str, Callable[[Any], bool]]:
 
 
 def conditions(texts: Iterable[str]) -> dict[str, Callable[[Any], bool]]:
-    """Conditions on parameters by the parameters' names; several on one have to hold together. Raises ValueError."""
+    """Return conditions by the parameters' names; all conditions on a parameter must hold. Raises ValueError."""
     found: dict[str, list[Callable[[Any], bool]]] = {}
     for name, test in map(condition, texts):
         found.setdefault(name, []).append(test)
@@ -169,7 +167,7 @@ def conditions(texts: Iterable[str]) -> dict[str, Callable[[Any], bool]]:
 
 
 def _like(value: Any, text: str) -> Any:
-    """The text as a value of the kind of `value`; as it is, if it cannot be one."""
+    """Return the text as a value of the type of `value`; unchanged if that is impossible."""
     if isinstance(value, str):
         return text
     try:

@@ -1,4 +1,4 @@
-"""One run: how it went, its steps, its tags."""
+"""One run: its status, steps and tags."""
 
 from __future__ import annotations
 
@@ -49,55 +49,55 @@ class Run(MetaflowObject):
     _PARTS: ClassVar[str] = "FlowName/RunID"
     _DEPTH: ClassVar[int] = 2
     _PARENT: ClassVar[str] = "Flow"
-    _left: frozenset[str] | None = None  # the tags that the last change made here has left
+    _left: frozenset[str] | None = None  # the tags after the last change by this object
 
-    # -- how it went
+    # -- its status
 
     @property
     def successful(self) -> bool:
-        """Whether its end step has succeeded."""
+        """Whether the end step has succeeded."""
         end = self.end_task
         return end is not None and end.successful
 
     @property
     def finished(self) -> bool:
-        """Whether its end step is done. A run that has failed is not finished; `status` tells the two apart."""
+        """Whether the end step is done. A failed run is not finished; `status` distinguishes it from an active run."""
         end = self.end_task
         return end is not None and end.finished
 
     @property
     def finished_at(self) -> datetime | None:
-        """When its end step ended; None if it has not."""
+        """The end of the end step; None if it has not ended."""
         end = self.end_task
         return end.finished_at if end is not None else None
 
     @property
     def status(self) -> str:
-        """running, succeeded, failed, interrupted, or killed: its process is gone and has not said why."""
+        """running, succeeded, failed, interrupted, or killed: the process has ended without recording an end."""
         return RunView(self._reader).own_status.readable().state
 
     @property
     def created_at(self) -> datetime:
-        """When it began: local time, without a time zone."""
+        """The start, in local time without a time zone."""
         return when(self._reader.record["created"])
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The run that this one resumes."""
+        """The run that this run resumes."""
         origin = self._reader.record.get("origin")
         return f"{self._parts[0]}/{origin}" if origin else None
 
-    # -- what it has left
+    # -- its results
 
     @property
     def data(self) -> MetaflowData | None:
-        """The artifacts of the end step: `run.data.accuracy`. None if it has not begun."""
+        """The artifacts of the end step: `run.data.accuracy`. None if it has not started."""
         end = self.end_task
         return end.data if end is not None else None
 
     @property
     def end_task(self) -> Task | None:
-        """The task of the end step; None if it has not begun."""
+        """The task of the end step; None if it has not started."""
         try:
             return self._child(self._reader.end).task
         except KeyError:
@@ -105,20 +105,20 @@ class Run(MetaflowObject):
 
     @property
     def code(self) -> MetaflowCode | None:
-        """The code that it ran, where the store keeps it: that of runs on a cluster."""
+        """The code, if the store has it, which is true of runs on a cluster."""
         from metaflow.client.code import code_of
 
         return code_of(self._reader)
 
     @property
     def trigger(self) -> Trigger | None:
-        """The events that started it; None if none did."""
+        """The events that started the run, or None."""
         events = self._reader.record.get("trigger")
         if not events:
             return None
         from metaflow.events import Trigger
 
-        # Older records name the task whose end was the event by its index path.
+        # Older records name the triggering task by its index path.
         return Trigger([
             {**event, "id": "/".join(with_task_id(event["id"].split("/")))} if event["type"] == "run" else event
             for event in events
@@ -130,21 +130,21 @@ class Run(MetaflowObject):
         return self._reader.flow.start, self._reader.end
 
     def steps(self, *tags: str) -> Iterator[Step]:
-        """Its steps; none if it lacks one of the tags."""
+        """Return its steps; none if it lacks one of the tags."""
         return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
 
     # -- its tags
 
     @property
     def user_tags(self) -> frozenset[str]:
-        """The tags that the run has been given: as of now, or as this object's last change of them left them.
+        """The user tags of the run: the current ones, or those after this object's last change.
 
-        Other objects of the run show what others have changed since.
+        New objects of the run show later changes by others.
         """
         return super().user_tags if self._left is None else self._left
 
     def add_tag(self, tag: str | Iterable[str]) -> None:
-        """Tag it. What it has as a system tag already is left at that.
+        """Add a tag. A text that is already a system tag is not added.
 
         >>> run = Flow("Letters").latest_run
         >>> run.add_tag("reviewed")
@@ -154,25 +154,25 @@ class Run(MetaflowObject):
         self.add_tags(tag)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Tag it with several, or with one. Raises MetaflowTaggingError for what is no tag, and for none at all."""
+        """Add one or several tags. Raises MetaflowTaggingError for an invalid tag or an empty list."""
         self.replace_tags((), _one_or_several(tags))
 
     def remove_tag(self, tag: str | Iterable[str]) -> None:
-        """Take a tag off it; one that it does not have is no error."""
+        """Remove a tag; a missing tag is not an error."""
         self.remove_tags(_one_or_several(tag))
 
     def remove_tags(self, tags: Iterable[str]) -> None:
-        """Take several tags off it. Raises MetaflowTaggingError for system tags: they stay."""
+        """Remove several tags. Raises MetaflowTaggingError for system tags, which cannot be removed."""
         self.replace_tags(tags, ())
 
     def replace_tag(self, tag_to_remove: str | Iterable[str], tag_to_add: str | Iterable[str]) -> None:
-        """Take a tag off it and add another one."""
+        """Remove a tag and add another one."""
         self.replace_tags(_one_or_several(tag_to_remove), _one_or_several(tag_to_add))
 
     def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
-        """Take tags off it and add others; one that is in both is there afterwards.
+        """Remove tags and add others; a tag that is in both lists is there afterwards.
 
-        What is added is added first, so no reader sees the run without either.
+        The new tags are added first, so that no reader sees the run without both.
 
         >>> run = Flow("Letters").latest_run
         >>> run.add_tags(["new", "red"])
@@ -184,8 +184,8 @@ class Run(MetaflowObject):
         []
 
         Raises:
-            MetaflowTaggingError: a system tag is to be removed, something is no tag, or nothing is to be changed at
-                all. Nothing is changed then.
+            MetaflowTaggingError: a system tag would be removed, a tag is invalid, or both lists are empty. Then
+                no tag is changed.
         """
         remove, add = _several("tags_to_remove", tags_to_remove), _several("tags_to_add", tags_to_add)
         try:
@@ -197,7 +197,7 @@ class Run(MetaflowObject):
             self._reader.store.add_tags(add)
             gone = set(remove) - set(add)
             self._reader.store.remove_tags(gone)
-            # Somebody else may have changed the same tags since: this object shows its own change.
+            # Others may have changed the same tags since: this object shows its own change.
             self._left = super().user_tags.difference(gone).union(set(add) - self.system_tags)
         except TagError as error:
             raise MetaflowTaggingError(str(error)) from None
@@ -211,7 +211,7 @@ class Run(MetaflowObject):
         from metaflow.client.lineage import in_order
 
         begun = self._reader.store.steps()
-        order = begun  # by name, where the graph cannot be read
+        order = begun  # by name, if the graph cannot be read
         with unreadable.going_on():
             order = in_order(self._reader.flow)
         return (self._step(name) for name in reversed(order) if name in begun)

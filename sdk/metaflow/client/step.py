@@ -18,7 +18,7 @@ __all__ = ["Step"]
 
 
 class Step(MetaflowObject):
-    """A step of a run. Its children are its tasks that have begun, newest first: those of a foreach from the last item.
+    """A step of a run. Its children are its started tasks, newest first: those of a foreach from the last item.
 
     >>> step = Flow("Letters").latest_successful_run["each"]
     >>> [task.id for task in step]
@@ -43,22 +43,22 @@ class Step(MetaflowObject):
 
     @property
     def task(self) -> Task | None:
-        """A task of it: the only one, or of several the newest."""
+        """The only task, or the newest of several."""
         return next(self._children(), None)
 
     def tasks(self, *tags: str) -> Iterator[Task]:
-        """Its tasks; none if the run lacks one of the tags."""
+        """Return its tasks; none if the run lacks one of the tags."""
         return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
 
     @property
     def control_task(self) -> Task | None:
-        """The first member of a gang, which the others can reach; of an unbounded foreach, a task without code that
-        stands for the others. None in other steps.
+        """The first member of a gang, which the others can reach; for an unbounded foreach, a task without code that
+        represents the others. None for other steps.
         """
         return next(self.control_tasks(), None)
 
     def control_tasks(self, *tags: str) -> Iterator[Task]:
-        """Those of all its gangs and unbounded foreach; none if the run lacks one of the tags."""
+        """Return those of all its gangs and unbounded foreach; none if the run lacks one of the tags."""
         from metaflow.client.lineage import is_gang
 
         reader, gang = self._reader, is_gang(self._reader, self.id)
@@ -67,38 +67,38 @@ class Step(MetaflowObject):
 
     @property
     def parent_steps(self) -> Iterator[Step]:
-        """The steps that lead to it."""
+        """Yield the steps that lead to it."""
         from metaflow.client.lineage import steps_before
 
         return (self._beside(name) for name in steps_before(self._reader, self.id))
 
     @property
     def child_steps(self) -> Iterator[Step]:
-        """The steps that it has led to."""
+        """Yield the steps that it has led to."""
         from metaflow.client.lineage import steps_after
 
         return (self._beside(name) for name in steps_after(self._reader, self.id))
 
     @property
     def created_at(self) -> datetime:
-        """When the first of its tasks began."""
+        """The start of its first task."""
         return min(task.created_at for task in self._children())
 
     @property
     def finished_at(self) -> datetime | None:
-        """When the last of its tasks ended; None if one has not."""
+        """The end of its last task; None if a task has not ended."""
         times = [task.finished_at for task in self._children()]
         return None if None in times else max(time for time in times if time is not None)
 
     @property
     def environment_info(self) -> dict[str, Any] | None:
-        """What its tasks' environment of their own is made of; None without @pypi and @conda."""
+        """The packages of its tasks' environment; None without @pypi and @conda."""
         task = self.task
         return task.environment_info if task is not None else None
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The step of the run that was resumed, if a task of it was taken over."""
+        """The step of the resumed run, if one of its tasks was reused."""
         task = self.task
         origin = task.origin_pathspec if task is not None else None
         return origin.rpartition("/")[0] if origin else None

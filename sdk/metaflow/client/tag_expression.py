@@ -3,9 +3,8 @@
     expression = term { "or" term }          term = factor { "and" factor }
     factor = "not" factor | "(" expression ")" | tag
 
-The three words may be written in capitals: `good AND NOT old`. A tag is a word without spaces, parentheses and quotes,
-in which `*` stands for any text, or anything in single or double quotes, which is taken as it is. Nothing is evaluated
-but this.
+The three words can be written in capitals: `good AND NOT old`. A tag is a word without spaces, parentheses and quotes,
+in which `*` matches any text; or any text in single or double quotes, which is matched literally. No code is evaluated.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ _DEEPEST = 100
 
 
 class TagExpressionError(ValueError):
-    """Not a tag expression; the message shows where."""
+    """The text is not a tag expression; the message shows the place."""
 
 
 def parse(text: str) -> Test:
-    """A function that says whether a collection of tags is as the expression asks. Raises TagExpressionError."""
+    """Return a function that returns whether a collection of tags matches the expression. Raises TagExpressionError."""
     return _Parser(text).whole()
 
 
@@ -87,7 +86,7 @@ class _Parser:
         return lambda tags: name in tags
 
     def _takes(self, what: str) -> bool:
-        """Whether this is the next token; it is then behind us."""
+        """Return whether this is the next token, and skip it."""
         token = _TOKEN.match(self._text, self._at)
         if token is None or (token["sign"] != what and token["word"] not in (what, what.upper())):
             return False

@@ -1,4 +1,4 @@
-"""One task: how its attempts went, what they left and printed, what comes before and after it."""
+"""One task: its attempts, their artifacts and output, its parents and children."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["Task"]
 
 
 class Task(MetaflowObject):
-    """A task of a step. Its id is unique in the run, `STEP-PATH`: `train-0` outside of any foreach, `train-0.3` for
-    item 3; the index path alone, `0.3`, finds it too. Its children are its artifacts.
+    """A task of a step. Its id `STEP-PATH` is unique in the run: `train-0` outside any foreach, `train-0.3` for item 3.
+    The index path alone, `0.3`, finds it, too. Its children are its artifacts.
 
-    Everything is about the attempt that was successful, or else the latest; with `attempt=` about that one, from 0.
+    It shows the successful attempt, or the latest if none succeeded; `attempt=` selects another one, from 0.
 
     >>> task = Flow("Letters").latest_successful_run["each"]["each-0.1"]
     >>> task.data.letter, task.index, task.current_attempt
@@ -60,126 +60,126 @@ class Task(MetaflowObject):
 
     @property
     def current_attempt(self) -> int:
-        """The number of the attempt that all of this is about; the first is 0."""
+        """The number of the shown attempt; the first is 0."""
         return self._attempt if self._attempt is not None else self._reader.last(*self._place) - 1
 
     @property
     def _place(self) -> tuple[str, str]:
-        """Its step and its index path."""
+        """The step and the index path."""
         return self._parts[2], path_of(*self._parts[2:4])
 
     @property
     def _view(self) -> AttemptView:
-        """The attempt, as of now. Raises RecordError if its record cannot be read."""
+        """Return the current state of the attempt. Raises RecordError if its record cannot be read."""
         return AttemptView(self._reader, *self._place, self.current_attempt + 1).readable()
 
     @property
     def _record(self) -> AttemptRecord | None:
-        """The record of the attempt, if it has ended."""
+        """Return the record of the attempt if it has ended."""
         return self._view.record
 
     @property
     def successful(self) -> bool:
-        """Whether its code has run to its end. A failure that @catch caught is not a success."""
+        """Whether its code has run to its end. A failure caught by @catch is not a success."""
         return self._view.outcome == "ok"
 
     @property
     def finished(self) -> bool:
-        """Whether it is done, so that the run goes on; that is not so of one that has failed."""
+        """Whether it is done, so that the run continues; false for a failed task."""
         return self._view.is_done
 
     @property
     def finished_at(self) -> datetime | None:
-        """When it ended, successfully or not; None while it runs."""
+        """The end, successful or not; None while it is active."""
         ended = self._view.finished
         return when(ended) if ended is not None else None
 
     @property
     def created_at(self) -> datetime:
-        """When its first attempt began: local time, without a time zone."""
+        """The start of its first attempt, in local time without a time zone."""
         return when(TaskView(self._reader, *self._place).created(lambda: self._view))
 
     @property
     def exception(self) -> MetaflowExceptionWrapper | None:
-        """Why it failed; None if it has not, or its failure was caught. `str()` of it is the traceback."""
+        """The exception of a failed task; None without a failure, or if it was caught. Its `str()` is the traceback."""
         view = self._view
         return _wrapped(view.failure or {}) if view.outcome == "failed" else None
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The task that this one is a copy of, in the run that was resumed, where it may be a copy as well."""
+        """The original task in the resumed run, which may itself be a copy."""
         if self._view.origin is None:
             return None
         return f"{self._parts[0]}/{self._reader.record['origin']}/{'/'.join(self._parts[2:])}"
 
-    # -- what it has left
+    # -- its results
 
     @property
     def data(self) -> MetaflowData:
-        """Its artifacts' values: `task.data.accuracy`. Each is read when it is asked for."""
+        """The values of its artifacts: `task.data.accuracy`. Each is read on first access."""
         return MetaflowData(self._children())
 
     @property
     def artifacts(self) -> Any:
-        """Its artifacts, a named tuple: `task.artifacts.accuracy.size`."""
+        """Its artifacts as a named tuple: `task.artifacts.accuracy.size`."""
         return as_artifacts(self._children())
 
     @property
     def metadata(self) -> list[Metadata]:
-        """What is known of its attempts: a list of `(name, value, created_at, type, task)`, the oldest first."""
+        """The facts about its attempts: a list of `(name, value, created_at, type, task)`, the oldest first."""
         from metaflow.client.facts import metadata_of
 
         return metadata_of(self, self._reader)
 
     @property
     def metadata_dict(self) -> dict[str, Any]:
-        """The same by name, of the latest attempt that says it."""
+        """The facts by name, from the latest attempt that has them."""
         return {item.name: item.value for item in self.metadata}
 
     @property
     def index(self) -> int | None:
-        """Which item of the innermost foreach it is about; None outside of any."""
+        """The index of its item in the innermost foreach; None outside any foreach."""
         return item_index(self._place[1])
 
     @property
     def code(self) -> MetaflowCode | None:
-        """The code that it ran, where the store keeps it: that of runs on a cluster."""
+        """The code, if the store has it, which is true of runs on a cluster."""
         from metaflow.client.code import code_of
 
         return code_of(self._reader)
 
     @property
     def environment_info(self) -> dict[str, Any] | None:
-        """What its environment of its own is made of; None without @pypi and @conda."""
+        """The packages of its environment; None without @pypi and @conda."""
         from metaflow.client.code import environment_of
 
         return environment_of(self._reader, self._parts[2])
 
     @property
     def runtime_name(self) -> str | None:
-        """What ran it: `dev` on this machine, `argo-workflows` on a cluster."""
+        """The runtime: `dev` for local runs, `argo-workflows` on a cluster."""
         return self._reader.tagged("runtime:")
 
-    # -- what it printed
+    # -- its output
 
     @property
     def stdout(self) -> str:
-        """What it printed."""
+        """The text on stdout."""
         return printed.text(self._log(), "stdout")
 
     @property
     def stderr(self) -> str:
-        """What it printed on stderr."""
+        """The text on stderr."""
         return printed.text(self._log(), "stderr")
 
     @property
     def stdout_size(self) -> int:
-        """How many bytes it printed."""
+        """The size of stdout in bytes."""
         return printed.size(self._log(), "stdout")
 
     @property
     def stderr_size(self) -> int:
-        """How many bytes it printed on stderr."""
+        """The size of stderr in bytes."""
         return printed.size(self._log(), "stderr")
 
     @overload
@@ -187,7 +187,7 @@ class Task(MetaflowObject):
     @overload
     def loglines(self, stream: str, as_unicode: Literal[False]) -> Iterator[tuple[datetime, bytes]]: ...
     def loglines(self, stream: str, as_unicode: bool = True) -> Iterator[tuple[datetime, str | bytes]]:
-        """The lines of `stdout` or `stderr` with their times, which are UTC without a time zone."""
+        """Yield the lines of `stdout` or `stderr` with their times, which are UTC without a time zone."""
         for time, line in printed.lines(self._log(), stream):
             yield time, line.decode("utf-8", "replace") if as_unicode else line
 
@@ -195,28 +195,28 @@ class Task(MetaflowObject):
         """Return the frames of its log, in pieces that are read when they are asked for."""
         return self._reader.store.log(*self._place, self.current_attempt + 1)
 
-    # -- what comes before and after it
+    # -- parents and children
 
     @property
     def parent_task_pathspecs(self) -> Iterator[str]:
-        """The pathspecs of the tasks that it follows."""
+        """Yield the pathspecs of its parents."""
         return (task.pathspec for task in self.parent_tasks)
 
     @property
     def child_task_pathspecs(self) -> Iterator[str]:
-        """The pathspecs of the tasks that it has led to."""
+        """Yield the pathspecs of its children."""
         return (task.pathspec for task in self.child_tasks)
 
     @property
     def parent_tasks(self) -> Iterator[Task]:
-        """The tasks that it follows; those of a join in the order of its `inputs`."""
+        """Yield its parents; those of a join in the order of its `inputs`."""
         from metaflow.client.lineage import tasks_before
 
         return (self._beside(*place) for place in tasks_before(self._reader, *self._place))
 
     @property
     def child_tasks(self) -> Iterator[Task]:
-        """The tasks that it has led to."""
+        """Yield its children."""
         from metaflow.client.lineage import tasks_after
 
         return (self._beside(*place) for place in tasks_after(self._reader, *self._place))
@@ -224,7 +224,7 @@ class Task(MetaflowObject):
     def _beside(self, step: str, path: str) -> Task:
         return Task._make(self, (*self._parts[:2], step, task_id(step, path)), self._reader)
 
-    # -- finding it and its artifacts
+    # -- lookup of the task and its artifacts
 
     def _check_attempt(self, attempt: Any) -> int | None:
         return check_attempt(attempt)

@@ -1,4 +1,4 @@
-"""What every task of a run has: its parameters and configs, constants of its class, the flow's name, and the graph."""
+"""The values of every task of a run: parameters, configs, constants of the class, the flow's name, and the graph."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value that is not an artifact of the store but looks like one."""
+    """A value that is not in the store but has the form of an artifact."""
 
     load: Callable[[], Any]
     type: str
@@ -34,7 +34,7 @@ class Constant:
 
 
 def constants(reader: RunReader) -> Mapping[str, Constant]:
-    """By what steps call them; `_graph_info` is the graph."""
+    """Return the values by the names of attributes; `_graph_info` is the graph."""
     if reader.constants is None:
         found = {"name": value_of(reader.flow.name), "_graph_info": _graph(reader)}
         for config in reader.flow.configs:
@@ -48,20 +48,20 @@ def constants(reader: RunReader) -> Mapping[str, Constant]:
 
 
 def class_constants(reader: RunReader) -> Mapping[str, ArtifactRef]:
-    """Those of the flow's class, which the run's first task has left; none before it has finished."""
+    """Return the constants of the flow's class, which the first task has stored; none before it has finished."""
     first = None
-    with unreadable.going_on():  # its constants are missing then, nothing else is
+    with unreadable.going_on():  # only the constants are missing then
         first = reader.done(reader.flow.start, ROOT) or reader.attempt(reader.flow.start, ROOT, 1)
     return first.get("constants", {}) if first is not None else {}
 
 
 def _is_converted(reader: RunReader, parameter: Parameter) -> bool:
-    """Whether the first task has left what the class made of the value: then that is the artifact."""
+    """Return whether the first task has stored the result of the class's conversion, which is the artifact."""
     return parameter.converted and (parameter.attribute or parameter.name) in class_constants(reader)
 
 
 def value_of(value: Any) -> Constant:
-    """The value as it would be in the store."""
+    """Return the value in the form of the store."""
     data = pickle.dumps(value, protocol=5)
     digest = sha256(data).hexdigest()
     return Constant(lambda: pickle.loads(data), type_name(type(value)), short_repr(value), len(data), digest)
@@ -81,7 +81,7 @@ def _parameter(reader: RunReader, parameter: Parameter, value: Any) -> Constant:
 
 
 def _config(reader: RunReader, config: Config) -> Constant:
-    """Objects in it need the modules of their classes, so they are made when somebody asks for them."""
+    """Return the value, which is created on first access because it needs the modules of its classes."""
     if not config.exact:
         return value_of(None if config.value is None else from_text(config.value))
     data, kind = config.exact.encode(), exact_type(config.exact)
