@@ -237,7 +237,7 @@ def test_what_is_kept_is_there_for_the_client(project: Project) -> None:
     done = project.python("look.py")
     assert done.out == (
         "each-0.2 20 10 item c 2 scale 10 rate 7\n1 True\n"
-        "nothing was kept in elsewhere: spin keeps its task with --persist\n"
+        "no result of spin in elsewhere: run spin with --persist to keep its task\n"
     ), done.err
 
 

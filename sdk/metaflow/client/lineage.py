@@ -66,7 +66,7 @@ def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str,
 
 
 def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -> Iterator[tuple[str, str]]:
-    """Yield the last tasks of the items of a foreach. With a switch or a loop inside, the store decides which they are."""
+    """Yield the last tasks of the items of a foreach. With a switch or loop inside, the store has to be read."""
     graph, count = reader.graph, ends[0]["count"] or 0
     plain = len(ends) == 1 and len(graph.scopes(ends[0]["step"])) == len(parts(path)) + 1
     asked = Parents(reader.store, graph, step, path)
