@@ -21,8 +21,9 @@ from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.asking import Asker
 from flowc_runtime.store.backends.blobs import checked
+from flowc_runtime.store.backends.creating import creation
 from flowc_runtime.store.backends.objects import PIECE, Buffer, Listed, blob_key, sha256, size_of
-from flowc_runtime.store.backends.remote_errors import Lost, is_conflict
+from flowc_runtime.store.backends.remote_errors import Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -87,22 +88,15 @@ class RemoteObjects:
 
     def _create(self, key: str, data: bytes) -> bool:
         """Create; False if an object was there, or another is being made."""
-        unknown = False
 
-        def request(client: Any) -> bool:
-            nonlocal unknown
-            if unknown and (there := _fetch(client, key)) is not None:
-                return there == data
-            unknown = True  # what becomes of this request, if it gets no answer
-            try:
-                obstore.put(client, key, data, mode="create", use_multipart=False)
-            except Exception as error:
-                if is_conflict(error):
-                    return False
-                raise
-            return True
+        def put(client: Any) -> None:
+            obstore.put(client, key, data, mode="create", use_multipart=False)
 
-        return self._write(request, key, len(data))
+        def same(client: Any) -> bool | None:
+            there = _fetch(client, key)
+            return None if there is None else there == data
+
+        return self._write(creation(put, same, lambda _: False), key, len(data))
 
     def _write(self, request: Callable[[Any], T], key: str, size: int) -> T:
         return self._asker.ask(request, key) if size <= LARGE else self._asker.send(request, key, size)

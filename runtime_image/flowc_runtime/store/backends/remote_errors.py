@@ -21,6 +21,7 @@ _DENIED = (
     "403 Forbidden",
     "401 Unauthorized",
 )
+_DENIED_BY_CLIENT = ("permission", "not authenticated")
 _CODE = re.compile(r"<Code>(\w+)</Code>(?:.*?<Message>(.*?)</Message>)?", re.DOTALL)
 _STATUS = re.compile(r"status code: (\d{3})")
 _BUSY = frozenset({"InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted"})
@@ -70,15 +71,22 @@ def is_conflict(error: Exception) -> bool:
     return type(error).__name__ in ("AlreadyExistsError", "PreconditionError")
 
 
+def is_denied(error: Exception) -> bool:
+    """Whether the store refuses the credentials: by the class of obstore's error, or by the words of the answer."""
+    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return True
+    words = (*_DENIED, *_DENIED_BY_CLIENT) if type(error).__module__.startswith("obstore") else _DENIED
+    return any(word in str(error) for word in words)
+
+
 def explain(error: Exception, url: str, key: str) -> FlowcError:
     """Say in one line what the store refused, and what to look at."""
-    from obstore import exceptions
-
     text = str(error)
     if any(place in text for place in _CREDENTIALS):
         return StoreError(f"there are no credentials for {url}: {_ADVICE}")
-    denied = isinstance(error, exceptions.UnauthenticatedError | exceptions.PermissionDeniedError)
-    if denied or any(word in text for word in _DENIED):
+    if is_denied(error):
         return StoreError(f"{url} refuses these credentials ({reason(text)}); {_ADVICE}")
     if "NoSuchBucket" in text:
         return StoreError(f"the bucket of {url} does not exist: create it or name another")

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import errno
-from typing import Any, Final
+from typing import Any
 
 from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.store.backends.remote_errors import is_transient, reason
-
-_DENIED: Final = ("InvalidAccessKeyId", "XAdminUserNotFound", "SignatureDoesNotMatch", "AccessDenied", "403 Forbidden",
-                  "401 Unauthorized", "permission", "not authenticated")  # fmt: skip
+from flowc_runtime.store.backends.remote_errors import is_denied, is_transient, reason
 
 
 def explain(error: Exception, url: str) -> dict[str, Any]:
     """Return {"error": kind, "message": text} for an error of obstore, or of flowc with that as cause."""
-    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
-
     cause = error.__cause__
     told = reason(str(cause or error))
     if isinstance(cause, Exception) and is_transient(cause):
@@ -25,7 +20,7 @@ def explain(error: Exception, url: str) -> dict[str, Any]:
     else:
         line = told
     text = str(error)
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(word in text for word in _DENIED):
+    if is_denied(error):
         return {"error": "denied", "message": f"{url}: access denied ({told}); look at AWS_ACCESS_KEY_ID, "
                 "AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL or METAFLOW_S3_ENDPOINT_URL"}  # fmt: skip
     if isinstance(error, FileNotFoundError) or "NoSuchBucket" in text:

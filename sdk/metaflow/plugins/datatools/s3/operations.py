@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from flowc_ir import json_text
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.base.late import LateModule
-from flowc_runtime.store.backends.remote_errors import Lost, is_conflict
+from flowc_runtime.store.backends.creating import creation
+from flowc_runtime.store.backends.remote_errors import Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,21 +136,14 @@ def _send(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, 
 
 def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, str]) -> bool:
     """Store what must not be there yet; False if it is another's. Where an answer was lost, what is there decides."""
-    unknown = False
 
-    def request(client: Any) -> bool | None:
-        nonlocal unknown
-        if unknown and (same := _has(client, key, source)) is not None:
-            return same
-        unknown = True  # what becomes of this request, if it gets no answer
-        try:
-            obstore.put(client, key, source, attributes=attributes or None, mode="create", use_multipart=False)
-        except Exception as error:
-            if not is_conflict(error):
-                raise
-            return _has(client, key, source)
-        return True
+    def put(client: Any) -> None:
+        obstore.put(client, key, source, attributes=attributes or None, mode="create", use_multipart=False)
 
+    def same(client: Any) -> bool | None:
+        return _has(client, key, source)
+
+    request = creation(put, same, same)
     for pause in _PAUSES:
         found = asker.ask(request, key) if size <= _LARGE else asker.send(request, key, size, limit=_WHOLE)
         if found is not None:
