@@ -8,7 +8,7 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_emulator.console.tally import Tally
 from flowc_emulator.processes import hangs
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.program import Program
     from flowc_runtime.run.reuse import Reuse
     from flowc_runtime.run.task.attempts import Result
-    from flowc_runtime.store.records.record_types import ArtifactRef, ErrorRecord
+    from flowc_runtime.store.records.record_types import ArtifactRef, ErrorRecord, RunState
     from flowc_runtime.store.records.store import RunStore
 
 _KILLED = "the supervisor was killed"
@@ -83,7 +83,7 @@ class Plan:
     records: RunStore
     graph: Graph
     program: Program
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, object]
     user: str
     max_workers: int
     seeds: Seeds
@@ -411,8 +411,8 @@ class Supervisor:
             self._console.note(f"how the run ended is not recorded: {error}")
 
     def _record_end(self) -> None:
-        state = "succeeded" if self._scheduler.finished else "failed"
-        status: Any = {"state": state, "changed": time.time(), "tasks": self._scheduler.done}
+        state: RunState = "succeeded" if self._scheduler.finished else "failed"
+        status: StatusRecord = {"state": state, "changed": time.time(), "tasks": self._scheduler.done}
         if self._engine.signal is not None:
             status |= {"state": "interrupted", "message": f"by {failures.signal_name(self._engine.signal)}"}
         elif self._broken is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_ir.schema import SchemaError, loads
 from flowc_ir.versions import NewerError
@@ -23,6 +23,8 @@ from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from flowc_ir import Flow
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_code(error)
 
 
-def _read_ir(path: str) -> Any:
+def _read_ir(path: str) -> Flow:
     try:
         with open(path, "rb") as file:
             return loads(file.read())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_runtime.store.values.files import MAX_PACKED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -39,10 +39,10 @@ class Room:
     """
 
     package: int
-    name: Callable[[str], dict[str, Any]]
+    name: Callable[[str], Mapping[str, object]]
     inline: int = MAX_PACKED
     packed: dict[str, bytes] = field(default_factory=dict)
-    far: list[tuple[Parameter, str, dict[str, Any]]] = field(default_factory=list)
+    far: list[tuple[Parameter, str, Mapping[str, object]]] = field(default_factory=list)
 
 
 @final

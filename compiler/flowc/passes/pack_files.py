@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.passes.context import PassError
 from flowc_ir import codes
@@ -23,7 +23,7 @@ from flowc_runtime.store.values.files import PACKED_DIRECTORY, check_file, find_
 from flowc_runtime.store.values.parameters import ParameterError, from_text, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from flowc.passes.context import Context, Room
@@ -47,7 +47,7 @@ def pack_files(flow: Flow, context: Context) -> Flow:
     return replace(flow, parameters=tuple(packed))
 
 
-def send_files(room: Room, send: Callable[[str], dict[str, Any]]) -> None:
+def send_files(room: Room, send: Callable[[str], Mapping[str, object]]) -> None:
     """Send the files in `room.far` to the store.
 
     Args:
@@ -76,7 +76,7 @@ def _packed(parameter: IrParameter, beside: Path | None, room: Room, faults: Fau
     try:
         check_file(found, parameter.encoding)
         # The path as written in the flow, so that manifests do not depend on the directory of the compilation.
-        return replace(parameter, default=to_text(_placed(parameter, found, room) | {"file": path}))
+        return replace(parameter, default=to_text({**_placed(parameter, found, room), "file": path}))
     except (ParameterError, FlowcError, OSError) as error:
         _fault(parameter, error, faults)
         return parameter
@@ -88,7 +88,7 @@ def _fault(parameter: IrParameter, error: Exception, faults: Faults) -> None:
     faults.add(codes.BAD_DEFAULT, parameter.where, message, hint=hint)
 
 
-def _placed(parameter: IrParameter, path: str, room: Room) -> dict[str, Any]:
+def _placed(parameter: IrParameter, path: str, room: Room) -> Mapping[str, object]:
     size = size_of(path)
     if size <= room.inline:
         room.inline -= size

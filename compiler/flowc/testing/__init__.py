@@ -76,16 +76,16 @@ class StepResult:
 
 def run_step(
     flow: type,
-    step: str | Callable[..., Any],
+    step: str | Callable[..., object],
     *,
-    artifacts: Mapping[str, Any] | None = None,
-    parameters: Mapping[str, Any] | None = None,
-    configs: Mapping[str, Any] | None = None,
-    input: Any = None,
+    artifacts: Mapping[str, object] | None = None,
+    parameters: Mapping[str, object] | None = None,
+    configs: Mapping[str, object] | None = None,
+    input: object = None,
     index: int | None = None,
-    outer: Sequence[tuple[int, Any]] = (),
-    inputs: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] | None = None,
-    current: Mapping[str, Any] | None = None,
+    outer: Sequence[tuple[int, object]] = (),
+    inputs: Sequence[Mapping[str, object]] | Mapping[str, Mapping[str, object]] | None = None,
+    current: Mapping[str, object] | None = None,
     pickled: bool = True,
 ) -> StepResult:
     """Run one step of a flow class in this process and return its results.
@@ -133,7 +133,7 @@ def run_step(
         return _result(attempt, around)
 
 
-def _lower(cls: type, configs: Mapping[str, Any]) -> tuple[Flow, Program]:
+def _lower(cls: type, configs: Mapping[str, object]) -> tuple[Flow, Program]:
     check_names(cls.__name__, "config", configs, [str(config._flowc.name) for config in configs_of(cls).values()])
     given = ConfigSources(values=configs, user_name="test")
     loaded = load_class(cls, alone=True, configs=given, deployment=ProjectBranch(user="test"))

@@ -6,7 +6,7 @@ import base64
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.frontends.metaflow.defaults import given as given_value
 from flowc.frontends.metaflow.parameters import declared_parameters
@@ -36,7 +36,7 @@ def check_names(flow: str, what: str, given: Iterable[str], known: Iterable[str]
         raise TypeError(f"flow '{flow}' has no {what} '{unknown[0]}'; it has {', '.join(there) or 'none'}")
 
 
-def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+def parameter_values(flow: Flow, cls: type, given: Mapping[str, object]) -> dict[str, object]:
     """Return a value for each parameter; a file's value has its content.
 
     Args:
@@ -50,7 +50,7 @@ def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[st
     """
     check_names(flow.name, "parameter", given, (parameter.name for parameter in flow.parameters))
     home = os.path.dirname(str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
-    declared, values = declared_parameters(cls), dict[str, Any]()
+    declared, values = declared_parameters(cls), dict[str, object]()
     for parameter in resolve_defaults(flow, cls, given=given, user_name="test").parameters:
         name = parameter.name
         default = default_of(parameter)
@@ -64,7 +64,7 @@ def parameter_values(flow: Flow, cls: type, given: Mapping[str, Any]) -> dict[st
     return values
 
 
-def _packed(parameter: Parameter, given: Any) -> dict[str, str]:
+def _packed(parameter: Parameter, given: object) -> dict[str, str]:
     """Return the packed form of a file, from its path or its content."""
     encoding, file = parameter.encoding, "given"
     if isinstance(given, Path):

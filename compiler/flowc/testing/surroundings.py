@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_ir import Branch, Foreach, Gang, Switch
 from flowc_ir.graphs.scopes import ItemScope, LoopScope
@@ -20,29 +20,29 @@ from flowc_runtime.store.values import codecs
 from flowc_runtime.store.values.files import store_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from flowc_ir import Flow, Node
     from flowc_runtime.run.program import Program
     from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
 
 RUN = "test"
-_held: dict[int, Any] = {}
+_held: dict[int, object] = {}
 _numbers = itertools.count()
 
 
-def _find_held(number: int) -> Any:
+def _find_held(number: int) -> object:
     return _held[number]
 
 
 class _Held:
     """A wrapper that pickles as a reference to an object of this process; unpickling returns the object itself."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self._number = next(_numbers)
         _held[self._number] = value
 
-    def __reduce__(self) -> tuple[Any, tuple[int]]:
+    def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
         return _find_held, (self._number,)
 
 
@@ -51,7 +51,7 @@ class Surroundings:
     """The run around a task of one step: its parents, splits and inputs, in a store in memory."""
 
     def __init__(
-        self, program: Program, flow: Flow, step: str, parameters: Mapping[str, Any], *, pickled: bool
+        self, program: Program, flow: Flow, step: str, parameters: Mapping[str, object], *, pickled: bool
     ) -> None:
         _held.clear()  # objects of the step that ran before
         self._graph = Graph(flow)
@@ -65,7 +65,7 @@ class Surroundings:
         self._run = Store(self._objects).run(flow.name, RUN)
         self._path = ROOT
 
-    def place(self, item: Any, index: int | None, outer: Sequence[tuple[int, Any]]) -> None:
+    def place(self, item: object, index: int | None, outer: Sequence[tuple[int, object]]) -> None:
         """Place the task at an item of each foreach around it, outermost first; loops are in iteration 0."""
         scopes = self._graph.scopes(self.node.id)
         count = sum(isinstance(scope, ItemScope) for scope in scopes)
@@ -83,7 +83,7 @@ class Surroundings:
             self._split(self._graph.node(scope.split), self._path, [None] * number + [value])
             self._path = item_path(self._path, number)
 
-    def precede(self, artifacts: Mapping[str, Any]) -> None:
+    def precede(self, artifacts: Mapping[str, object]) -> None:
         """Record a parent task with these artifacts; the start step has no parent and inherits them directly."""
         self.inherited = self._store(artifacts)
         before = [node for node in self._graph.predecessors[self.node.id] if not self._repeats(node)]
@@ -91,7 +91,7 @@ class Surroundings:
             shared = self._graph.shared(before[0].id, self.node.id)
             self._end(before[0], ROOT + "".join(parts(self._path)[:shared]), {})
 
-    def join(self, inputs: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]) -> None:
+    def join(self, inputs: Sequence[Mapping[str, object]] | Mapping[str, Mapping[str, object]]) -> None:
         """Record the parent tasks of a join, with these artifacts."""
         assert self.node.joins is not None
         split = self._graph.node(self.node.joins)
@@ -108,8 +108,10 @@ class Surroundings:
             self._end(node, self._path, self._store(artifacts))
 
     def _of_arms(
-        self, ends: Sequence[Sequence[Node]], inputs: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
-    ) -> Iterator[tuple[Node, Mapping[str, Any]]]:
+        self,
+        ends: Sequence[Sequence[Node]],
+        inputs: Sequence[Mapping[str, object]] | Mapping[str, Mapping[str, object]],
+    ) -> Iterator[tuple[Node, Mapping[str, object]]]:
         """Yield the last step of each arm and its artifacts; after a switch, the names in `inputs` choose the step."""
         wanted = ", ".join("/".join(node.id for node in arm) for arm in ends)
         if not isinstance(inputs, Mapping):
@@ -140,7 +142,7 @@ class Surroundings:
             )
         )
 
-    def left(self, attempt: Attempt) -> dict[str, Any]:
+    def left(self, attempt: Attempt) -> dict[str, object]:
         """Return the artifacts that the step set or changed."""
         state = attempt.state
         if not self._pickled:
@@ -165,7 +167,7 @@ class Surroundings:
                 self._record(self._graph.node(scope.header), path, {})
         self._record(node, path, artifacts)
 
-    def _split(self, split: Node, path: str, items: list[Any]) -> None:
+    def _split(self, split: Node, path: str, items: list[object]) -> None:
         fanout: Fanout = {"count": len(items)}
         if isinstance(split.next, Foreach):
             fanout = {"over": "", "count": len(items), "items": self._ref(items)}
@@ -180,8 +182,8 @@ class Surroundings:
             record["choice"] = self.node.id
         self._run.finish(record)
 
-    def _store(self, artifacts: Mapping[str, Any]) -> dict[str, ArtifactRef]:
+    def _store(self, artifacts: Mapping[str, object]) -> dict[str, ArtifactRef]:
         return {name: self._ref(value) for name, value in artifacts.items()}
 
-    def _ref(self, value: Any) -> ArtifactRef:
+    def _ref(self, value: object) -> ArtifactRef:
         return codecs.store_value(self._objects, value if self._pickled else _Held(value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from flowc_emulator.console.lines import LineCutter
 from flowc_emulator.console.sink import NOT_SHOWN, Sink
@@ -85,8 +85,8 @@ class JsonConsole:
     def _line(self, job: Job, stream: Stream, line: bytes) -> None:
         self._event("output", job, stream=stream, text=line.decode("utf-8", "surrogateescape"))
 
-    def _event(self, event: str, job: Job | None = None, **fields: Any) -> None:
-        task: dict[str, Any] = {}
+    def _event(self, event: str, job: Job | None = None, /, **fields: object) -> None:
+        task: dict[str, object] = {}
         if job is not None:
             task = {"step": job.step, "task": task_id(job.step, job.path), "path": job.path, "attempt": job.attempt}
         self._out.write(

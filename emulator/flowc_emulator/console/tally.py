@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_ir.counting import count
 
@@ -31,7 +31,7 @@ class Tally:
         """Return the least number of tasks that were not started."""
         return max(0, self.total - self.done - self.failed - self.ended)
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, int | None]:
         """Return the numbers for a program; `tasks` are the completed tasks, `total` is None if it is unknown."""
         numbers = asdict(self)
         exact = numbers.pop("exact")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,14 +48,13 @@ class Isolation:
     def enter(self, job: Assignment, control: int, tasks: int) -> NoReturn:
         """Continue in the step's interpreter, in the forked child of one attempt, of `tasks` parallel ones."""
         python = self.interpreters[job.step]
-        own = ("run", "graph", "program", "parameters", "cards")  # the interpreter reads these from the store
         order = {
             "store": job.run.objects.url,
             "flow": job.run.flow,
             "run": job.run.id,
             "root": str(self.root),
             "control": control,
-            "assignment": {field.name: getattr(job, field.name) for field in fields(job) if field.name not in own},
+            "assignment": job.portable,
         }
         os.set_inheritable(control, True)
         directory = os.path.dirname(python)

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from dataclasses import fields
 from typing import TYPE_CHECKING, final
 
 from flowc_emulator.forkserver.wire import (
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from flowc_runtime.process.watch import Reaper
     from flowc_runtime.run.assignment import Assignment
 
-# The fields that the server reads from the run's store, or creates itself.
-_OWN = ("run", "graph", "program", "parameters", "cards")
 _KILLED = 9  # the wait status of a process that died with its server
 
 
@@ -195,9 +192,7 @@ class TaskLauncher:
 
     def __init__(self, branch: ServerBranch, assignment: Assignment, tasks: int) -> None:
         self._branch = branch
-        self._assignment = {
-            field.name: getattr(assignment, field.name) for field in fields(assignment) if field.name not in _OWN
-        }
+        self._assignment = assignment.portable
         self._tasks = tasks
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:

@@ -12,9 +12,11 @@ import select
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from flowc_emulator.forkserver.preload import preload
 from flowc_emulator.forkserver.wire import (
@@ -49,7 +51,7 @@ from flowc_runtime.store.records.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flowc_emulator.forkserver.wire import Reply
+    from flowc_emulator.forkserver.wire import Reply, Request
     from flowc_runtime.store.records.store import RunStore
 
 
@@ -74,7 +76,9 @@ def main() -> NoReturn:
     found = receive(link)
     if found is None:
         os._exit(0)
-    setup: Setup = found[0]
+    setup = found[0]
+    if not isinstance(setup, Setup):
+        raise AssertionError(f"not the first request: {setup!r}")
     sys.path[:] = setup.path
     sys.argv[:] = setup.argv
     run = _Run(Store.open(setup.store).run(setup.flow, setup.run), Graph(loads(setup.ir)), setup)
@@ -113,7 +117,7 @@ class _Server:
                     os._exit(0)
                 self._do(*found)
 
-    def _do(self, request: Any, descriptors: list[int]) -> None:
+    def _do(self, request: Request, descriptors: list[int]) -> None:
         match request:
             case NewBranch():
                 self._fork_branch(request, *descriptors)
@@ -166,13 +170,11 @@ class _Server:
         """Set the environment, import the shared modules, and compile the flow's file once for all tasks."""
         os.environ.update(request.environment)
         if any(name == "TZ" for name, _ in request.environment):
-            import time
-
             time.tzset()
         if self._run.setup.coverage is not None:
-            import coverage  # noqa: F401  # otherwise each task would import it
+            import_module("coverage")  # otherwise each task would import it
         if request.debugger:
-            import pdb  # noqa: F401  # otherwise each debugged task would import it
+            import_module("pdb")  # otherwise each debugged task would import it
         unsafe = preload(request.modules)
         if unsafe is not None:
             self._reply(UnsafeImport(unsafe.package, unsafe.why, unsafe.seconds))

@@ -7,10 +7,12 @@ import pickle
 import socket
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from flowc_runtime.run.assignment import AssignmentFields
 
 _LENGTH = struct.Struct("!Q")
 _MOST_DESCRIPTORS = 16
@@ -30,10 +32,10 @@ class Setup:
     run: str
     ir: str
     root: str
-    parameters: dict[str, Any]
+    parameters: dict[str, object]
     path: tuple[str, ...]
     argv: tuple[str, ...]
-    coverage: dict[str, Any] | None
+    coverage: dict[str, object] | None
 
 
 @final
@@ -55,7 +57,7 @@ class StartTask:
     and with four descriptors of the terminal if it is `lent`.
     """
 
-    assignment: dict[str, Any]
+    assignment: AssignmentFields
     tasks: int
     guarded: bool
     lent: bool
@@ -125,7 +127,7 @@ def send(link: socket.socket, request: Request, descriptors: Sequence[int] = ())
     link.sendall(message[sent:])
 
 
-def receive(link: socket.socket) -> tuple[Any, list[int]] | None:
+def receive(link: socket.socket) -> tuple[Request, list[int]] | None:
     """Return the next request and its descriptors; None at the end."""
     header, descriptors, _, _ = socket.recv_fds(link, _LENGTH.size, _MOST_DESCRIPTORS)
     while header and len(header) < _LENGTH.size:
@@ -138,7 +140,8 @@ def receive(link: socket.socket) -> tuple[Any, list[int]] | None:
         data += _take(link, length - len(data))
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
-    return pickle.loads(data), descriptors
+    request: Request = pickle.loads(data)
+    return request, descriptors
 
 
 def _take(link: socket.socket, most: int) -> bytes:

@@ -160,7 +160,7 @@ class Agent:
     def map(self, key: str) -> memoryview:
         return memoryview(bytearray(self.get(key)))
 
-    def _tell(self, operation: str, *arguments: Any) -> None:
+    def _tell(self, operation: str, *arguments: object) -> None:
         self._number += 1
         self._unsent += _packed((self._number, operation, arguments))
         deadline = self._limited()
@@ -174,7 +174,7 @@ class Agent:
             except OSError as error:
                 raise StoreError(f"the process that talks to {self.url} has died") from error
 
-    def _ask(self, operation: str, *arguments: Any) -> Any:
+    def _ask(self, operation: str, *arguments: object) -> Any:
         self._tell(operation, *arguments)
         deadline = self._limited()
         while True:

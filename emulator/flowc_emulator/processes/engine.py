@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, final
 
 from flowc_emulator.processes.guardian import Guardian
@@ -331,7 +332,7 @@ class Engine(Generic[J]):
         """Accept requests of jobs for the terminal."""
         if self._terminal is None:
             return
-        import pdb  # noqa: F401  # so that every job finds it patched
+        import_module("pdb")  # so that every job finds it patched
 
         self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
         self._watcher.listen(self._terminal.requests)

@@ -13,9 +13,13 @@ import sys
 import threading
 import weakref
 from collections import Counter
-from typing import Any, NamedTuple
+from types import FunctionType
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from flowc_emulator.processes.packages import HARMLESS_FINALIZERS, HARMLESS_HANDLERS, HARMLESS_THREADS, POOLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Exit handlers that modules of the standard library register on import. They concern only objects that a fork copies
 # completely; objects with a finalizer are checked separately.
@@ -68,7 +72,7 @@ class State(NamedTuple):
         return faults
 
 
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
     shown = list(dict.fromkeys(names))
     return ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "")
 
@@ -154,8 +158,15 @@ def _children() -> frozenset[int]:
         return frozenset()
 
 
+class _Finalizer(Protocol):
+    """An entry of `weakref.finalize._registry`."""
+
+    func: object
+    atexit: bool
+
+
 def _finalizers() -> tuple[str, ...]:
-    registry: dict[Any, Any] = weakref.finalize._registry  # type: ignore[attr-defined]
+    registry: dict[object, _Finalizer] = weakref.finalize._registry  # type: ignore[attr-defined]
     made = [info.func for info in list(registry.values()) if info.atexit]
     return tuple(getattr(func, "__qualname__", "a function") for func in made if _name(func) not in HARMLESS_FINALIZERS)
 
@@ -164,7 +175,7 @@ class _Spy:
     """Equal to no object; records the objects with which it was compared."""
 
     def __init__(self) -> None:
-        self.seen: list[Any] = []
+        self.seen: list[object] = []
 
     def __eq__(self, other: object) -> bool:
         self.seen.append(other)
@@ -183,15 +194,15 @@ def _handlers() -> tuple[str, ...]:
     return tuple(name for name in names if name not in _OWN_HANDLERS and name not in HARMLESS_HANDLERS)
 
 
-def _called_by(handler: Any) -> Any:
+def _called_by(handler: object) -> object:
     """Return the function inside a handler of `threading`: it is in a partial, since Python 3.13 in a closure."""
-    if (closure := getattr(handler, "__closure__", None)) is not None:
+    if isinstance(handler, FunctionType) and (closure := handler.__closure__) is not None:
         names = zip(handler.__code__.co_freevars, closure, strict=True)
         return next((cell.cell_contents for name, cell in names if name == "func"), handler)
     return getattr(handler, "func", handler)
 
 
-def _name(function: Any) -> str:
+def _name(function: object) -> str:
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", type(function).__name__)
     return f"{module}.{name}" if module else str(name)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_emulator.forkserver.client import ForkServer, TaskLauncher
 from flowc_emulator.forkserver.wire import Setup, StartHook
@@ -79,7 +79,7 @@ class Starts:
         if rule.all:
             self._server(())  # it imports what it needs while the run is prepared
 
-    def begin(self, run: RunStore, ir: str, parameters: Mapping[str, Any]) -> None:
+    def begin(self, run: RunStore, ir: str, parameters: Mapping[str, object]) -> None:
         """Set the run, before any task is started: its IR as JSON, and its parameters. Raises FlowcError."""
         self._setup = setup = Setup(
             store=run.objects.url,

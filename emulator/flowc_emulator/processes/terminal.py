@@ -17,13 +17,18 @@ import tempfile
 import termios
 import threading
 import time
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_runtime.run.task import calling
 from flowc_runtime.run.task.breakpoints import NoTerminalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
+    from typing import TypeAlias
+
+    SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
+    """A handler as `signal.signal` returns it."""
 
 _WAIT, _ASK, _GIVE_BACK, _QUIT = b"w", b"+", b"-", b"q"
 
@@ -34,12 +39,12 @@ class Terminal:
 
     def __init__(self, tty: int) -> None:
         self._tty = tty
-        self._modes: Any = termios.tcgetattr(tty)
+        self._modes = termios.tcgetattr(tty)
         self._lock = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the run
         self.requests, self._request = os.pipe()
         self._answers, self._answer = os.pipe()
         self._rest = b""
-        self._suspend: Any = None
+        self._suspend: SignalHandler = None  # the handler of SIGTSTP to restore
         self.holder: int | None = None  # the task's process
         self._typist = 0  # the process at the prompt: the task's, or one that the task forked
 

@@ -10,7 +10,7 @@ import sys
 import time
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
-from typing import Any
+from typing import TypedDict
 
 from flowc_emulator.processes.packages import UNSAFE
 from flowc_emulator.processes.process_state import State
@@ -35,7 +35,21 @@ def main() -> int:
     return 0
 
 
-def _try(name: str) -> dict[str, Any]:
+class ImportReport(TypedDict):
+    """The result of importing a module, printed as a line of JSON.
+
+    `faults` are the reasons why forks must not share the module; `error` is why the import failed; `version` is that of
+    the module's distribution; `seconds` is the duration of the import.
+    """
+
+    module: str
+    version: str | None
+    faults: list[str]
+    error: str | None
+    seconds: float
+
+
+def _try(name: str) -> ImportReport:
     """Return the problems of importing a module, its error if it failed, its package's version, and the duration."""
     before, began = State.now(), time.monotonic()
     package = name.partition(".")[0]
@@ -58,7 +72,7 @@ def _try(name: str) -> dict[str, Any]:
     return found
 
 
-def _found(name: str) -> dict[str, Any]:
+def _found(name: str) -> ImportReport:
     version = _version(name.partition(".")[0])
     return {"module": name, "version": version, "faults": [], "error": None, "seconds": 0.0}
 

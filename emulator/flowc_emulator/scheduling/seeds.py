@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,9 @@ class Seeds:
         """Record whether `random.seed` is called."""
         original = random.seed
 
-        def seed(*args: Any, **kwargs: Any) -> None:
+        def seed(a: int | float | str | bytes | bytearray | None = None, version: int = 2) -> None:
             self.python = True
-            original(*args, **kwargs)
+            original(a, version)
 
         random.seed = seed
         try:

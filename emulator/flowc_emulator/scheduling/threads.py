@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -17,7 +20,7 @@ class Threads:
     """The pools of the libraries that the flow has loaded; none if threadpoolctl is not installed."""
 
     def __init__(self) -> None:
-        self._controller: Any = None
+        self._controller: ThreadpoolController | None = None
         if "numpy" in sys.modules and not any(name in os.environ for name in CHOSEN):
             try:
                 from threadpoolctl import ThreadpoolController

@@ -13,7 +13,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_ir import json_text
 from flowc_runtime.base.contract import PARAMETERS
@@ -42,7 +42,7 @@ def encode(kind: Kind, value: object) -> str:
     return f"{MARKER if marked else ''}{text}"
 
 
-def decode(kind: Kind, text: str) -> Any:
+def decode(kind: Kind, text: str) -> object:
     """Return the value of a text that `encode` wrote or that a person typed after `argo submit -p name=`.
 
     Raises:
@@ -53,9 +53,9 @@ def decode(kind: Kind, text: str) -> Any:
     return parse_value(kind, text)
 
 
-def encode_parameter(parameter: Parameter, value: Any) -> str:
+def encode_parameter(parameter: Parameter, value: object) -> str:
     """Return the text of a parameter's value; the text of a file is its name and content, as `pack` makes it."""
-    if value is not None and parameter.separator is not None and all(_is_safe(part) for part in value):
+    if isinstance(value, list) and parameter.separator is not None and all(_is_safe(part) for part in value):
         text = parameter.separator.join(value)
         if text.split(parameter.separator) == value and _is_safe(text):
             return text
@@ -64,7 +64,7 @@ def encode_parameter(parameter: Parameter, value: Any) -> str:
     return encode(parameter.type, value)
 
 
-def decode_parameter(parameter: Parameter, text: str) -> Any:
+def decode_parameter(parameter: Parameter, text: str) -> object:
     """Return the value of a text that `encode_parameter` wrote or a person typed, for a file its content.
 
     Raises:
@@ -122,7 +122,7 @@ class ArgumentText:
     text: str
     place: str
 
-    def value(self, parameter: Parameter) -> Any:
+    def value(self, parameter: Parameter) -> object:
         """Return the value of the text. Raises ParameterError."""
         try:
             return decode_parameter(parameter, self.text)
@@ -136,8 +136,8 @@ def read(
     text: str,
     parameters: Sequence[Parameter],
     given: Collection[str] | None = None,
-    before: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    before: Mapping[str, object] | None = None,
+) -> dict[str, object]:
     """Return the values of a flow's parameters from Argo's `workflow.parameters.json`.
 
     Args:
@@ -166,7 +166,7 @@ def read(
     return {parameter.name: _resolved(parameter, sources) for parameter in parameters}
 
 
-def _resolved(parameter: Parameter, sources: ParameterSources) -> Any:
+def _resolved(parameter: Parameter, sources: ParameterSources) -> object:
     try:
         return resolve(parameter, sources).value
     except ParameterError as error:
@@ -196,7 +196,7 @@ def _escape(char: str) -> str:
     return f"\\u{ord(char):04x}" if char <= "\uffff" else json_text.dumps(char)[1:-1]  # a pair of surrogates
 
 
-def _of_kind(kind: Kind, value: Any) -> Any:
+def _of_kind(kind: Kind, value: object) -> object:
     match kind, value:
         case (_, None) | ("json", _) | ("str", str()) | ("bool", bool()) | ("float", float()):
             return value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import ProtocolError
+from flowc_runtime.pod.code import paths_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,8 +33,6 @@ def check_code() -> None:
     expected = os.environ.get(contract.CODE_DIGEST)
     if not expected:  # manifests of older releases have no digest
         return
-    from flowc_runtime.pod.code import paths_in
-
     code, ir = os.environ.get(contract.CODE, ""), os.environ.get(contract.IR, "")
     try:
         files = [(contract.IR_FILE, _read(ir))]

@@ -8,11 +8,15 @@ import sys
 import time
 import traceback
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import FlowcError, ProtocolError, RecordError
+from flowc_runtime.pod import arguments
+from flowc_runtime.pod.code import store_package
+from flowc_runtime.pod.hooks import run_hooks
 from flowc_runtime.pod.integrity import check_code
+from flowc_runtime.run.program import load_program
 from flowc_runtime.run.reuse import Order
 from flowc_runtime.store.backends import durability
 from flowc_runtime.store.backends.durability import Disk
@@ -42,16 +46,14 @@ def environment(name: str) -> str:
 
 def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
     """Write the run's record, unless an earlier attempt of the start step wrote it. Raises ProtocolError."""
-    from flowc_runtime.pod.arguments import read
-
     parameters = graph.flow.parameters
     try:
         text = os.environ.get(contract.PARAMETERS) or "[]"
         if order is None:
-            values = read(text, parameters)
+            values = arguments.read(text, parameters)
         else:
             before = Store(run.objects).run(run.flow, order.origin).record()["parameters"]
-            values = read(text, parameters, order.given, before)
+            values = arguments.read(text, parameters, order.given, before)
         _create(run, graph, store_files(run.objects, parameters, values, os.environ.get(contract.CODE)))
         if order is not None:
             run.hold(order.origin)
@@ -61,7 +63,7 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
         raise ProtocolError(str(error)) from error
 
 
-def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
+def _create(run: RunStore, graph: Graph, parameters: dict[str, object]) -> None:
     created, user = time.time(), contract.CLUSTER_USER
     tags = check_tags(json.loads(os.environ.get(contract.TAGS) or "[]"))
     record = new_run_record(
@@ -83,8 +85,6 @@ def _create(run: RunStore, graph: Graph, parameters: dict[str, Any]) -> None:
     if (code_revision := revision.of_pod()) is not None:
         record["revision"] = code_revision
     if code := os.environ.get(contract.CODE):
-        from flowc_runtime.pod.code import store_package
-
         record["package"] = store_package(run.objects, code)
     with open(environment(contract.IR), encoding="utf-8") as file:
         made = run.create(record, file.read())
@@ -161,11 +161,8 @@ def say_in_pod(text: str) -> None:
 
 def _call_exit_hooks(run: RunStore, graph: Graph, *, successful: bool) -> None:
     """Call the flow's exit hooks; a failing hook is reported in the pod's log, and the run keeps its state."""
-    from flowc_runtime.pod.hooks import run_hooks
 
     def load() -> Program:
-        from flowc_runtime.run.program import load_program
-
         return load_program(graph.flow, environment(contract.CODE))
 
     def output(_hook: str, stream: logs.Stream, data: bytes) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, final
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, TypedDict, cast, final
 
 from flowc_runtime.store.records.store import RunStore
 
@@ -14,6 +14,30 @@ if TYPE_CHECKING:
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.program import Cards, Program
     from flowc_runtime.store.records.record_types import ArtifactRef
+
+
+_OWN = ("run", "graph", "program", "parameters", "cards")  # each process makes these itself
+
+
+class AssignmentFields(TypedDict):
+    """The fields of an assignment that a process without the parent's memory receives; it makes the others itself."""
+
+    step: str
+    path: str
+    attempt: int
+    user: str
+    last: bool
+    only_catch: bool
+    claimed: bool
+    tags: tuple[str, ...]
+    namespace: str | None
+    max_splits: int | None
+    origin: str | None
+    cache: bool
+    durable: bool
+    inputs: str | None
+    overrides: Mapping[str, ArtifactRef]
+    bare: bool
 
 
 @final
@@ -51,7 +75,7 @@ class Assignment:
     path: str
     attempt: int
     program: Program
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, object]
     user: str
     last: bool = True
     only_catch: bool = False
@@ -76,3 +100,10 @@ class Assignment:
     def node(self) -> Node:
         """The IR node of the task's step."""
         return self.graph.node(self.step)
+
+    @property
+    def portable(self) -> AssignmentFields:
+        """The fields for another process, which reads the run from the store and makes the program and the cards."""
+        names = [field.name for field in fields(self) if field.name not in _OWN]
+        # A test compares the names with those of AssignmentFields.
+        return cast("AssignmentFields", {name: getattr(self, name) for name in names})

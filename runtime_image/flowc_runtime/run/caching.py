@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypedDict, cast, final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict, cast, final
 
 from flowc_ir import json_text
 from flowc_ir.generated import policy_writer, writer
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 EVERY = "*"  # among the names of artifacts: all artifacts
 MOST_SETS = 8  # of names read, per step; with more, a task is compared by the union of all sets
-_KINDS = ("artifacts", "inputs", "parameters", "place")
+_ReadKind: TypeAlias = Literal["artifacts", "inputs", "parameters", "place"]
+_KINDS: Final[tuple[_ReadKind, ...]] = ("artifacts", "inputs", "parameters", "place")
 
 
 class CachedTask(TypedDict):
@@ -79,7 +80,9 @@ class ReadsEntry(ReadsRecord, total=False):
 class Situation:
     """All inputs that a task's code can read, by digest, before the code runs."""
 
-    def __init__(self, job: Assignment, state: TaskState, parameters: Mapping[str, Any], inputs: Inputs[Any] | None):
+    def __init__(
+        self, job: Assignment, state: TaskState, parameters: Mapping[str, object], inputs: Inputs[object] | None
+    ):
         self._job = job
         self._objects = job.run.objects
         self._parameters = dict(parameters)
@@ -92,7 +95,7 @@ class Situation:
         self.refused: FormatError | None = None  # an entry of a newer flowc: the task runs and writes no entry
         self.unreadable: list[RecordError] = []  # damaged entries: the task runs and replaces them
 
-    def _identity(self) -> list[Any]:
+    def _identity(self) -> list[object]:
         """Return the parts of the flow that have to be equal for reuse, besides the values that the task read."""
         node, flow = self._job.node, self._job.graph.flow
         configs = [[config.name, config.text] for config in flow.configs]
@@ -152,7 +155,7 @@ class Situation:
                 reads = _union([reads, *known])
             entry = ReadsEntry(version=CACHE.current, **reads)
             self._objects.put(f"{self._prefix}/reads/{_digest(reads)}", dump(entry))
-        left: dict[str, Any] = {"assigned": dict(assigned)}
+        left: dict[str, object] = {"assigned": dict(assigned)}
         left["deleted"] = sorted(self._inherited.keys() - record["artifacts"].keys())
         left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
@@ -171,14 +174,13 @@ class Situation:
         found: list[ReadsRecord] = []
         for name in self._objects.names(f"{prefix}/reads"):
             try:
-                reads = self._load("reads", f"{prefix}/reads/{name}")
+                reads = cast("ReadsEntry", self._load("reads", f"{prefix}/reads/{name}"))  # `parse` checked the shape
             except NotFound:  # deleted by garbage collection since
                 continue
             except RecordError as error:
                 self._note(error)
                 continue
-            del reads[CACHE.key]
-            found.append(reads)
+            found.append(cast("ReadsRecord", {kind: names for kind, names in reads.items() if kind != CACHE.key}))
         return found
 
     def _note(self, error: RecordError) -> None:
@@ -187,14 +189,14 @@ class Situation:
             raise error
         self.unreadable.append(error)
 
-    def _load(self, kind: str, key: str) -> Any:
+    def _load(self, kind: str, key: str) -> object:
         subject = f"what a task of step '{self._job.step}' left in the cache"
         return parse(CACHE, kind, self._objects.get(key), key=key, url=self._objects.url, subject=subject)
 
     def _values(self, reads: ReadsRecord) -> str:
         """Return the digest of the values behind the names that a task read."""
         place = reads.get("place", [])
-        facts: list[Any] = [[name, self._parameters.get(name)] for name in reads.get("parameters", [])]
+        facts: list[object] = [[name, self._parameters.get(name)] for name in reads.get("parameters", [])]
         facts.append(_values_of(self._inherited, reads.get("artifacts", [])))
         if "stack" in place:
             facts.append(self._frames)
@@ -205,7 +207,7 @@ class Situation:
             facts += self._of_inputs(reads.get("inputs", []))
         return _digest([reads, facts])
 
-    def _of_inputs(self, names: Sequence[str]) -> list[Any]:
+    def _of_inputs(self, names: Sequence[str]) -> list[object]:
         """Return, for each input of the join, its step and the digests of these artifacts.
 
         Without names, the number of inputs is enough, unless the code can see the steps without reading an artifact.
@@ -217,17 +219,16 @@ class Situation:
         return [[state.step, _values_of(state.inherited, names)] for state in states]
 
 
-def _values_of(refs: Mapping[str, ArtifactRef], names: Sequence[str]) -> list[Any]:
+def _values_of(refs: Mapping[str, ArtifactRef], names: Sequence[str]) -> list[object]:
     """Return pairs of name and digest for these artifacts; the digest is None for a missing artifact."""
     wanted = sorted(refs) if EVERY in names else names
     return [[name, refs[name]["digest"] if name in refs else None] for name in wanted]
 
 
 def _union(several: Sequence[ReadsRecord]) -> ReadsRecord:
-    each: list[dict[str, Any]] = [dict(reads) for reads in several]
-    every: Any = {kind: sorted({name for reads in each for name in reads.get(kind, ())}) for kind in _KINDS}
-    return every  # type: ignore[no-any-return]
+    every = {kind: sorted({name for reads in several for name in reads.get(kind, ())}) for kind in _KINDS}
+    return cast("ReadsRecord", every)  # _KINDS are its keys
 
 
-def _digest(value: Any) -> str:
+def _digest(value: object) -> str:
     return sha256(json_text.dumps(value, sort_keys=True).encode()).hexdigest()

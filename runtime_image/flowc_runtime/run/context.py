@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
+
+from flowc_runtime.store.records import projects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,8 +51,8 @@ class TaskContext:
     namespace: str | None = None
     origin_run: str | None = None
     tags: frozenset[str] = frozenset()
-    project: Mapping[str, Any] = field(default_factory=dict)
-    card: Any = None
+    project: Mapping[str, object] = field(default_factory=dict)
+    card: object = None
     store: str | None = None
     parallel: Parallel | None = None
     ir: Flow | None = None
@@ -63,14 +65,14 @@ class Starting(NamedTuple):
     """A flow that is about to run or be deployed; see `TaskContext` for `project`."""
 
     flow: str
-    project: Mapping[str, Any]
+    project: Mapping[str, object]
 
 
 starting: Starting | None = None
 """The flow whose functions of defaults are being called: no task runs yet."""
 
 # Values that decorators add to `current` (`current._update_env`).
-extra: dict[str, Any] = {}
+extra: dict[str, object] = {}
 
 # Metadata that decorators attach to the task's record: `name`, `value` and `type` of each.
 metadata: list[dict[str, str]] = []
@@ -79,8 +81,6 @@ metadata: list[dict[str, str]] = []
 @contextmanager
 def starts(flow: Flow) -> Iterator[None]:
     """Set `starting` while functions of the flow are called before a run begins."""
-    from flowc_runtime.store.records import projects
-
     global starting
     before, starting = starting, Starting(flow.name, projects.values(flow))
     try:
@@ -89,10 +89,14 @@ def starts(flow: Flow) -> Iterator[None]:
         starting = before
 
 
-def project_value(name: str) -> Any:
-    """Return what @project says by this name of the task, or of the flow that is about to start; None for nothing."""
-    of = task if task is not None else starting
-    return (of.project if of is not None else {}).get(name, extra.get(name))
+def project_value(name: str) -> str | None:
+    """Return a name of the project of the task, or of the flow that is about to start; None without a project.
+
+    `name` is a property of `current` whose value is text: `project_name`, `branch_name` or `project_flow_name`.
+    """
+    subject = task if task is not None else starting
+    value = (subject.project if subject is not None else {}).get(name, extra.get(name))
+    return value if isinstance(value, str) else None
 
 
 def enter(context: TaskContext) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_ir import Branch, Gang, targets
 from flowc_ir.graphs.scopes import ItemScope
@@ -32,7 +32,7 @@ class Family:
         self.seen: set[str] = set()  # artifacts that the code read from inputs of a join
         self.place: set[str] = set()  # parts of the inputs' foreach frames that the code read
 
-    def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[Any, ...]]:
+    def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[object, ...]]:
         """Give the task its parents' artifacts; return the parents and the arguments of the step's method."""
         job = self.job
         parents = Parents(job.before, job.graph, job.step, job.path)
@@ -45,7 +45,7 @@ class Family:
             return [{"step": parent.id, "path": path, "count": None}], ()
         return [], ()
 
-    def _join(self, split: str, parents: Parents) -> tuple[list[ParentsRecord], Inputs[Any]]:
+    def _join(self, split: str, parents: Parents) -> tuple[list[ParentsRecord], Inputs[object]]:
         """Return the parents and the inputs of a join.
 
         The records of a foreach's tasks are read when the step first uses them, since a foreach may have many tasks.
@@ -71,7 +71,7 @@ class Family:
             def find(number: int) -> tuple[Node, str, AttemptRecord]:
                 return parents.ended(ends[0], number)
 
-        def make(number: int) -> Any:
+        def make(number: int) -> object:
             node, path, record = find(number)
             state = self.state(node, path, {**record["artifacts"], **job.overrides}, read_only=True)
             state.seen, state.place = self.seen, self.place

@@ -6,7 +6,7 @@ They find the cache entries of that release. Do not change this text when the IR
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _VERSION = 2
 
 
-def identity(flow: Flow, node: Node) -> list[Any]:
+def identity(flow: Flow, node: Node) -> list[object]:
     """Return the parts of the flow that had to be equal for reuse, besides the values that the task read."""
     configs = [[config.name, config.text] for config in flow.configs]
     about = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from flowc_ir import targets
 from flowc_runtime.base.index import Graph
@@ -26,7 +26,36 @@ _TYPES = {
 POLICIES = ("timeout", "retry", "catch", "resources", "environment", "kubernetes", "secrets", "cards", "packages")
 
 
-def graph_info(flow: Flow) -> dict[str, Any]:
+class DecoratorInfo(TypedDict):
+    """A built-in decorator of a step in `current.graph`."""
+
+    name: str
+    attributes: dict[str, object]
+    statically_defined: bool
+    inserted_by: None
+
+
+class _StepInfo(TypedDict):
+    name: str
+    type: str
+    line: int
+    source_file: str
+    doc: str
+    decorators: list[DecoratorInfo]
+    next: list[str]
+    node_info: object
+
+
+class StepInfo(_StepInfo, total=False):
+    """A step in `current.graph`: the keys of Metaflow's dictionary, optional ones for splits, switches and joins."""
+
+    foreach_artifact: str
+    condition: str
+    switch_cases: dict[str, str]
+    matching_join: str
+
+
+def graph_info(flow: Flow) -> dict[str, object]:
     """Return the graph of a flow as the dictionary that Metaflow's `current.graph` has."""
     graph = Graph(flow)
     return {
@@ -43,9 +72,9 @@ def graph_info(flow: Flow) -> dict[str, Any]:
     }
 
 
-def step_info(graph: Graph, node: Node) -> dict[str, Any]:
+def step_info(graph: Graph, node: Node) -> StepInfo:
     """Return the entry of one step in `graph_info`."""
-    info: dict[str, Any] = {
+    info: StepInfo = {
         "name": node.id,
         "type": step_type(graph, node),
         "line": node.where.line,
@@ -81,7 +110,7 @@ def step_type(graph: Graph, node: Node) -> str:
     return "start" if kind == "linear" and node.id == graph.flow.start else kind
 
 
-def decorators(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
+def decorators(node: Node) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield the name and attributes of each built-in decorator of a node, in Metaflow's terms."""
     for name in POLICIES:
         policy = getattr(node, name, None)
@@ -100,7 +129,7 @@ def decorators(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield name, _fields(policy)
 
 
-def _fields(policy: Any) -> dict[str, Any]:
+def _fields(policy: object) -> dict[str, object]:
     names = getattr(policy, "__dataclass_fields__", ())
     return {name: value for name in names if (value := getattr(policy, name)) is not None}
 
@@ -117,9 +146,9 @@ def in_order(graph: Graph) -> Iterator[Node]:
             waiting += targets(graph.nodes[name].next)
 
 
-def _structure(graph: Graph, here: str | None, stop: str | None, seen: set[str]) -> list[Any]:
+def _structure(graph: Graph, here: str | None, stop: str | None, seen: set[str]) -> list[object]:
     """Return steps from `here` to `stop` as a list; the branches of a split are a nested list of such lists."""
-    row: list[Any] = []
+    row: list[object] = []
     while here is not None and here != stop and here not in seen:
         seen.add(here)
         row.append(here)

@@ -7,7 +7,7 @@ its program; the front end implements it (`metaflow.FlowSpec` does).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from flowc_ir.model import Function, Method, Notebook, Shell, Stub, assert_never
 from flowc_runtime.base.errors import ProtocolError
@@ -29,10 +29,17 @@ OPENS = "_flowc_program"
 """The name of the method without arguments that returns the program of an object in the user's file."""
 
 
+BoundTask: TypeAlias = Any
+"""The object that `Program.bind` makes for a task. Its type is the program's own, and the runtime does not know it."""
+
+
 class Cards(Protocol):
     """The cards of one attempt. `current` is the object behind `current.card` in the step's code."""
 
-    current: Any
+    @property
+    def current(self) -> object:
+        """The object behind `current.card`."""
+        ...
 
     def start(self) -> None:
         """Fork the processes that make the cards.
@@ -65,7 +72,7 @@ class Program(Protocol):
     # -- once in a process
 
     def prepare(
-        self, configs: Mapping[str, Any], with_decorators: Sequence[tuple[str, Mapping[str, Any]]] = ()
+        self, configs: Mapping[str, object], with_decorators: Sequence[tuple[str, Mapping[str, object]]] = ()
     ) -> None:
         """Bring the code to its final form: set the values of its configs, by name (None: no value).
 
@@ -89,30 +96,30 @@ class Program(Protocol):
 
     # -- for a task
 
-    def bind(self, state: TaskState, parameters: Mapping[str, Any]) -> Any:
+    def bind(self, state: TaskState, parameters: Mapping[str, object]) -> BoundTask:
         """Make the object of a task with this state, or of an input of a join."""
         ...
 
-    def start(self, task: Any) -> None:
+    def start(self, task: BoundTask) -> None:
         """Run the code that precedes a step's code, such as the `__init__` of a flow class.
 
         It also runs for each input of a join. Its exceptions are failures of the user's code.
         """
         ...
 
-    def call_step(self, task: Any, node: Node, arguments: tuple[Any, ...]) -> None:
+    def call_step(self, task: BoundTask, node: Node, arguments: tuple[object, ...]) -> None:
         """Run the node's code. Debuggers show the frames that a function of this name calls as the user's."""
         ...
 
-    def imply(self, task: Any, transition: Transition, given: Mapping[str, Any]) -> None:
+    def imply(self, task: BoundTask, transition: Transition, given: Mapping[str, object]) -> None:
         """Set the transition of a task whose code did not run; `given` are the decorator's arguments of self.next."""
         ...
 
-    def finished(self, task: Any, node: Node, *, ok: bool) -> None:
+    def finished(self, task: BoundTask, node: Node, *, ok: bool) -> None:
         """Tell the decorators that the attempt is over."""
         ...
 
-    def lost(self, task: Any, node: Node, arguments: tuple[Any, ...]) -> None:
+    def lost(self, task: BoundTask, node: Node, arguments: tuple[object, ...]) -> None:
         """Tell the decorators that the earlier attempts were lost, in an attempt that only applies @catch."""
         ...
 
@@ -120,7 +127,7 @@ class Program(Protocol):
         """Return the exception class that is raised in a step that exceeds its timeout."""
         ...
 
-    def inline_secrets(self, node: Node) -> list[Mapping[str, Any]]:
+    def inline_secrets(self, node: Node) -> list[Mapping[str, object]]:
         """Return the options of the node's inline secrets, whose values are only in the code."""
         ...
 
@@ -130,18 +137,18 @@ class Program(Protocol):
 
     # -- contents of the code
 
-    def constants(self, flow: Flow, parameters: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterable[tuple[str, object]]:
         """Return the names and values of constants, which readers of a run see as artifacts of every task.
 
         They include the values that the code makes of `parameters`, if the flow marks a parameter as `converted`.
         """
         ...
 
-    def function(self, name: str) -> Callable[..., Any]:
+    def function(self, name: str) -> Callable[..., object]:
         """Return a function of the flow's file, such as an exit hook."""
         ...
 
-    def client_run(self, run: RunStore) -> Any:
+    def client_run(self, run: RunStore) -> object:
         """Return the client's object of the run, for an exit hook."""
         ...
 

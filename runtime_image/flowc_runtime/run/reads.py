@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
 @final
-class Reads(dict[str, Any]):
+class Reads(dict[str, object]):
     """The values of a task's parameters; `seen` collects the names that the code reads."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, object]) -> None:
         super().__init__(values)
         self.seen: set[str] = set()
         self.others: Callable[[], None] | None = None  # marks all artifacts and inputs as read
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> object:
         value = super().__getitem__(name)
         self.seen.add(name)
         return value
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         self.see_all()
         return dict, (dict(self),)
 

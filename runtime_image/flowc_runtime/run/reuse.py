@@ -7,7 +7,7 @@ is copied: the new record refers to the same artifacts and names the original ta
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, TypedDict, TypeGuard, cast, final
 
 from flowc_ir import Branch, Foreach, Gang, Switch, json_text, targets
 from flowc_runtime.base.errors import Damaged, NotFound, RecordError
@@ -25,11 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc_runtime.store.backends.objects import Objects
-    from flowc_runtime.store.records.record_types import AttemptRecord
+    from flowc_runtime.store.records.record_types import AttemptRecord, OriginRecord
     from flowc_runtime.store.records.store import RunStore
 
 _AT_ONCE = 1024  # records that are written together
 _LONGEST = 100  # characters of a value in a reason
+
+
+class _OrderFields(TypedDict):
+    origin: str
+    step: str | None
+    given: list[str]
 
 
 @final
@@ -52,8 +58,8 @@ class Order:
         """Parse the text of an order; return None for no text."""
         if not text:
             return None
-        told: dict[str, Any] = json_text.mapping(text)
-        return cls(told["origin"], told["step"], tuple(told["given"]))
+        order = cast("_OrderFields", json_text.mapping(text))  # `text` wrote it
+        return cls(order["origin"], order["step"], tuple(order["given"]))
 
 
 @final
@@ -65,7 +71,7 @@ class Reuse:
     """
 
     def __init__(
-        self, origin: RunStore, graph: Graph, parameters: Mapping[str, Any], resumed_from: str | None = None
+        self, origin: RunStore, graph: Graph, parameters: Mapping[str, object], resumed_from: str | None = None
     ) -> None:
         self.origin, self._graph = origin, graph
         self._changed = _changed(origin.record()["parameters"], parameters)
@@ -91,8 +97,13 @@ class Reuse:
 
     def take(self, run: RunStore, record: AttemptRecord) -> Result:
         """Make the record of a reused task in `run`; it is written by the next `flush` at the latest."""
-        task = {"run": record["run"], "step": record["step"], "path": record["path"], "attempt": record["attempt"]}
-        reused: Any = {**record, "run": run.id, "attempt": 1, "origin": record.get("origin") or task}
+        task: OriginRecord = {
+            "run": record["run"],
+            "step": record["step"],
+            "path": record["path"],
+            "attempt": record["attempt"],
+        }
+        reused: AttemptRecord = {**record, "run": run.id, "attempt": 1, "origin": record.get("origin") or task}
         self._taken.append(reused)
         if len(self._taken) >= _AT_ONCE:
             self.flush(run)
@@ -231,7 +242,7 @@ def _unfit(old: Graph, new: Graph) -> dict[str, str]:
     return found
 
 
-def _changed(before: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, str]:
+def _changed(before: Mapping[str, object], parameters: Mapping[str, object]) -> dict[str, str]:
     """Return the parameters whose value changed, with the reason; files are compared by content."""
     found = {}
     for name in before.keys() & parameters.keys():
@@ -241,17 +252,22 @@ def _changed(before: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[s
     return found
 
 
-def _digest(value: Any) -> str | None:
-    """Return the digest of a file given as a parameter, None for any other value."""
-    return value["digest"] if isinstance(value, dict) and value.keys() == FileRecord.__annotations__.keys() else None
+def _is_file(value: object) -> TypeGuard[FileRecord]:
+    """Return whether a parameter's value is a file."""
+    return isinstance(value, dict) and value.keys() == FileRecord.__annotations__.keys()
 
 
-def _told(value: Any) -> str:
-    if (digest := _digest(value)) is not None:
-        return f"{value['file']} ({value['size']:,} bytes, {digest[:8]}…)"
+def _digest(value: object) -> str | None:
+    """Return the digest of a file that is a parameter's value; None for any other value."""
+    return value["digest"] if _is_file(value) else None
+
+
+def _told(value: object) -> str:
+    if _is_file(value):
+        return f"{value['file']} ({value['size']:,} bytes, {value['digest'][:8]}…)"
     text = _text(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return json_text.dumps(value, sort_keys=True, ensure_ascii=False)

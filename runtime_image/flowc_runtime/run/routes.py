@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_ir import Branch, End, Foreach, Gang, Goto, Switch, targets
 from flowc_ir.model import assert_never
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
 
 
-def check_transition(job: Assignment, flow: Any, state: TaskState) -> None:
+def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
     """Check that the step called self.next as the IR says. Raises ProtocolError if it did not."""
     said, node = state.transition, job.node
     if isinstance(node.next, End):
@@ -41,7 +41,7 @@ def _in_gang(job: Assignment) -> bool:
     return split is not None and isinstance(split.next, Gang)
 
 
-def _imply(program: Program, flow: Any, node: Node, given: Mapping[str, Any]) -> None:
+def _imply(program: Program, flow: object, node: Node, given: Mapping[str, object]) -> None:
     """Apply the IR's transition to a step whose decorator replaced the code, with the decorator's arguments."""
     known = {"foreach"} if isinstance(node.next, Foreach) else set()
     if unknown := sorted(set(given) - known):
@@ -61,7 +61,7 @@ def _agree(said: Said, expected: Transition) -> bool:
     )
 
 
-def fan_out(job: Assignment, flow: Any, state: TaskState, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
+def fan_out(job: Assignment, flow: object, state: TaskState, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
     """Store the items of a foreach and return the tasks that the foreach or gang opens; None for another step.
 
     Raises ValueError for too many tasks.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
 
 from flowc_runtime.base.errors import ArtifactError, Damaged, FlowcError, NotFound
 from flowc_runtime.store.values import codecs
@@ -53,7 +53,7 @@ class TaskState:
     ) -> None:
         self.objects = objects
         self.inherited = dict(inherited)
-        self.inputs: Inputs[Any] | None = None
+        self.inputs: Inputs[object] | None = None
         self.step = step
         self.path = path
         self.parents: Sequence[ParentsRecord] = ()
@@ -63,7 +63,7 @@ class TaskState:
         self.assigned: dict[str, ArtifactRef] = {}  # artifacts that the step itself set, known after `store`
         self.read_only = read_only
         self.transition: Said | None = None
-        self.implied: Mapping[str, Any] | None = None  # set by a decorator that replaced the code
+        self.implied: Mapping[str, object] | None = None  # set by a decorator that replaced the code
         self._origins: dict[str, ValueOrigin] = {}
 
     @property
@@ -98,7 +98,7 @@ class TaskState:
             self._origins[name] = origin
         return True
 
-    def assign(self, name: str, value: Any) -> None:
+    def assign(self, name: str, value: object) -> None:
         """Note that the code assigns a value: forget the inherited artifact, unless it is the same object."""
         origin = self._origins.get(name)
         if origin is None or origin.value is not value:
@@ -115,7 +115,7 @@ class TaskState:
         self.place.add("index")
         return self._frames[-1].index if self._frames else None
 
-    def input(self) -> Any:
+    def input(self) -> object:
         """Return the task's item in the innermost foreach; None outside of a foreach."""
         self.place.add("item")
         return self._frames[-1].item if self._frames else None
@@ -131,7 +131,7 @@ class TaskState:
         refs = dict(self.inherited)
         origins = self._values_read()
         mappings = Mappings()
-        undecided: list[tuple[str, Any, ValueOrigin, codecs.Encoded]] = []
+        undecided: list[tuple[str, object, ValueOrigin, codecs.Encoded]] = []
         for name, value in list(flow.__dict__.items()):  # a thread of the step may still assign
             if name.startswith(OURS) or name in NO_ARTIFACTS:
                 continue
@@ -207,7 +207,7 @@ class Inputs(Sequence[T]):
     def __iter__(self) -> Iterator[T]:
         return (self[number] for number in range(len(self)))
 
-    def __getattribute__(self, name: str) -> Any:
+    def __getattribute__(self, name: str) -> object:
         if name in _SEQUENCES and (found := self._flowc_named(name)) is not None:
             return found
         return super().__getattribute__(name)

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, TypedDict, cast, final
 
 from flowc_ir import json_text
 from flowc_runtime.base.contract import INFRASTRUCTURE, NO_RETRY, USER_FAILED
@@ -69,6 +69,17 @@ def report(control: int, result: Result) -> None:
         data = data[os.write(control, data) :]
 
 
+class _Report(TypedDict):
+    outcome: Outcome
+    count: int
+    choice: str
+    error: ErrorRecord | None
+
+
+class _ChildReport(_Report, total=False):
+    cached: str
+
+
 _ENDING = b"\n"
 
 
@@ -80,7 +91,7 @@ def begin_ending(control: int) -> None:
 def read_report(report: bytes) -> Result | None:
     """Parse the report of a child; return None if it died before it reported."""
     try:
-        message: dict[str, Any] = json_text.mapping(report)
+        message = cast("_ChildReport", json_text.mapping(report))  # `report` wrote it
     except ValueError:
         return None
     return Result(**message)

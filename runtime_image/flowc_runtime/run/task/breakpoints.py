@@ -10,7 +10,7 @@ import os
 import sys
 from importlib import import_module
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from flowc_runtime.run.program import CALL
 
@@ -59,13 +59,14 @@ def install(lease: Lease | None) -> None:
     if sys.breakpointhook is not sys.__breakpointhook__:
         return  # the flow has put its own debugger there
 
-    def hook(*args: Any, **arguments: Any) -> Any:
+    def hook(*args: object, **arguments: object) -> object:
         wanted = os.environ.get("PYTHONBREAKPOINT") or "pdb.set_trace"
         if wanted == "0":
             return None
         frame = sys._getframe(1)
         if wanted == "pdb.set_trace":
-            return _break(lease, frame, **arguments)
+            _break(lease, frame, **arguments)
+            return None
         if lease is not None:
             lease.keep()  # only pdb reports when its prompt ends
         return _break_elsewhere(wanted, frame, args, arguments)
@@ -73,7 +74,7 @@ def install(lease: Lease | None) -> None:
     sys.breakpointhook = hook
 
 
-def _break(lease: Lease | None, frame: Any, header: str | None = None) -> None:
+def _break(lease: Lease | None, frame: FrameType, header: object = None) -> None:
     if lease is None:
         raise NoTerminalError
     if header is not None:
@@ -82,7 +83,7 @@ def _break(lease: Lease | None, frame: Any, header: str | None = None) -> None:
     make_pdb().set_trace(frame)
 
 
-def _break_elsewhere(wanted: str, frame: Any, args: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
+def _break_elsewhere(wanted: str, frame: FrameType, args: tuple[object, ...], arguments: dict[str, object]) -> object:
     """Call the debugger named by PYTHONBREAKPOINT, with the caller's frame if it accepts one (ipdb and IPython do)."""
     module, _, name = wanted.rpartition(".")
     debugger = getattr(import_module(module or "builtins"), name)
@@ -93,20 +94,25 @@ def _break_elsewhere(wanted: str, frame: Any, args: tuple[Any, ...], arguments: 
     return debugger(*args, **({"frame": frame} if takes_frame else {}) | arguments)
 
 
+class _Interaction(Protocol):
+    def __call__(self, debugger: pdb.Pdb, *args: object) -> None: ...
+
+
 def _lend_to_pdb(lease: Lease) -> None:
     """Give every Pdb the terminal while it prompts: also `pdb.set_trace()`, `pdb.post_mortem()`, `python -m pdb`."""
     import pdb
 
-    original, say = pdb.Pdb.interaction, pdb.Pdb.message
+    original = cast("_Interaction", pdb.Pdb.interaction)  # its parameters differ between versions of Python
+    say = pdb.Pdb.message
     waiting: list[str] = []
 
-    def message(self: Any, text: str) -> None:
+    def message(self: pdb.Pdb, text: str) -> None:
         if self.use_rawinput and not lease.is_held():
             waiting.append(text)  # such as `--Return--`, printed before a prompt
         else:
             say(self, text)
 
-    def interaction(self: Any, *args: Any) -> None:
+    def interaction(self: pdb.Pdb, *args: object) -> None:
         if not self.use_rawinput:  # it has its own streams, like a remote debugger
             original(self, *args)
             return

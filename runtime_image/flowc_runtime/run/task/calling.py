@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from flowc_runtime.run.task import secrets
 from flowc_runtime.run.task.attempts import say
@@ -24,7 +24,9 @@ stands_still = False
 """Whether a debugger holds the terminal until this process ends; timeouts do not apply then."""
 
 
-def call_code(program: Program, task: Any, node: Node, arguments: tuple[Any, ...], note: Callable[[str], None]) -> None:
+def call_code(
+    program: Program, task: object, node: Node, arguments: tuple[object, ...], note: Callable[[str], None]
+) -> None:
     """Run the step's code under its timeout, with its secrets in the environment.
 
     `note` is called with a message if the code runs longer than its timeout and is not stopped.

@@ -7,16 +7,21 @@ import linecache
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_runtime.base.errors import ArtifactError, FlowcError
+from flowc_runtime.process.own_names import own_names
 from flowc_runtime.store.values.codecs import type_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType
+    from typing import TypeAlias
 
     from flowc_runtime.store.records.record_types import ErrorRecord, Exit, Frame
     from flowc_runtime.store.records.store import RunStore
+
+    _Restore: TypeAlias = "Callable[[type[Caught], dict[str, object]], Caught]"
 
 _OURS = __file__.rpartition("/")[0] + "/"
 PROCESS_DIED = "flowc.ProcessDied"
@@ -48,7 +53,7 @@ class Caught(Exception):
         self.stacktrace = error.get("traceback") or f"{self.type}: {self.exception}\n"
         super().__init__()
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[_Restore, tuple[type[Caught], dict[str, object]]]:
         return _restore, (type(self), self.__dict__)
 
     def __repr__(self) -> str:
@@ -58,7 +63,7 @@ class Caught(Exception):
         return self.stacktrace
 
 
-def _restore(cls: type[Caught], state: dict[str, Any]) -> Caught:
+def _restore(cls: type[Caught], state: dict[str, object]) -> Caught:
     """Restore a stored failure from its attributes."""
     caught = cls.__new__(cls)
     caught.__dict__.update(state)
@@ -124,7 +129,7 @@ def _message(error: BaseException) -> str:
     return _safely(str, error)
 
 
-def _safely(convert: Any, error: BaseException) -> str:
+def _safely(convert: Callable[[BaseException], str], error: BaseException) -> str:
     """Convert an exception to text; the user's `__str__` or `__repr__` may raise."""
     try:
         return str(convert(error))
@@ -155,8 +160,6 @@ def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
 
     The step's function is found by its first line, decorators included, since other functions may have its name.
     """
-    from flowc_runtime.process.own_names import own_names
-
     try:
         tree = ast.parse("".join(linecache.getlines(code.co_filename)))
     except SyntaxError:

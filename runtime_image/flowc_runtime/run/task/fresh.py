@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.run.assignment import Assignment
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.assignment import AssignmentFields
     from flowc_runtime.store.records.store import RunStore
 
 
@@ -23,8 +24,8 @@ def perform_fresh(
     run: RunStore,
     graph: Graph,
     root: str,
-    parameters: Mapping[str, Any],
-    asked: Mapping[str, Any],
+    parameters: Mapping[str, object],
+    asked: AssignmentFields,
     control: int,
     imported: Callable[[], None] = lambda: None,
 ) -> int:

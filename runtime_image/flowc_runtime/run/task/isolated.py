@@ -8,19 +8,31 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TypedDict
 
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.index import Graph
 from flowc_runtime.process.process import open_streams
+from flowc_runtime.run.assignment import AssignmentFields
 from flowc_runtime.run.task.attempts import refuse
 from flowc_runtime.run.task.fresh import perform_fresh
 from flowc_runtime.store.records.store import Store
 
 
+class IsolatedOrder(TypedDict):
+    """The argument of this interpreter, as JSON: the run, the directory of the code, the pipe and the attempt."""
+
+    store: str
+    flow: str
+    run: str
+    root: str
+    control: int
+    assignment: AssignmentFields
+
+
 def main() -> int:
     """Make the attempt that the only argument describes; return an exit code of `flowc_runtime.base.contract`."""
-    order: dict[str, Any] = json.loads(sys.argv.pop(1))
+    order: IsolatedOrder = json.loads(sys.argv.pop(1))
     control, asked = order["control"], order["assignment"]
     open_streams()
     try:

@@ -10,7 +10,7 @@ import os
 import re
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, cast
 
 from flowc_ir import json_text
 from flowc_runtime.base.contract import POD
@@ -28,7 +28,7 @@ class SecretError(Exception):
     """A secret cannot be read or set; the message never contains a secret value."""
 
 
-def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str, object]]]) -> None:
     """Set the environment variables of a step's secrets.
 
     Args:
@@ -60,7 +60,7 @@ def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str,
     os.environ.update(found)
 
 
-def _values(source: Secret, options: Mapping[str, Any], told: str) -> Mapping[str, str]:
+def _values(source: Secret, options: Mapping[str, object], told: str) -> Mapping[str, str]:
     provider = PROVIDERS.get(source.type) or _load(source.type, source.role)
     try:
         values = provider(source.id, options)
@@ -95,32 +95,36 @@ def _check(name: object, value: object, told: str) -> None:
 # -- providers ---------------------------------------------------------------------------------------------------------
 
 
-def _load(path: str, role: str | None) -> Callable[[str, Mapping[str, Any]], Mapping[str, str]]:
+class _GetSecret(Protocol):
+    def __call__(self, secret_id: str, /, *, options: Mapping[str, object], role: str | None) -> Mapping[str, str]: ...
+
+
+def _load(path: str, role: str | None) -> Callable[[str, Mapping[str, object]], Mapping[str, str]]:
     """Load a user-defined provider."""
     module, _, name = path.rpartition(".")
     try:
         provider = getattr(import_module(module), name)()
-        get: Callable[..., Mapping[str, str]] = provider.get_secret_as_dict
+        get: _GetSecret = provider.get_secret_as_dict
     except (ImportError, AttributeError) as error:
         raise SecretError(f"the provider of secrets '{path}' cannot be loaded: {error}") from error
     return lambda secret, options: get(secret, options=options, role=role)
 
 
-def _env(name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
+def _env(name: str, options: Mapping[str, object]) -> Mapping[str, str]:
     """Return a variable of the environment in which the run was started; the option `as` renames it."""
     _known(options, "as")
     if name not in os.environ:
         raise SecretError(f"the variable {name} is not set; set it before you start the run")
-    return {options.get("as") or name: os.environ[name]}
+    return {str(options.get("as") or name): os.environ[name]}
 
 
-def _dotenv(file: str, options: Mapping[str, Any]) -> Mapping[str, str]:
+def _dotenv(file: str, options: Mapping[str, object]) -> Mapping[str, str]:
     """Return the variables of a file with lines NAME=value."""
     _known(options, "names")
     return _chosen(parse_dotenv(_read(Path(file))), options)
 
 
-def _files(directory: str, options: Mapping[str, Any]) -> Mapping[str, str]:
+def _files(directory: str, options: Mapping[str, object]) -> Mapping[str, str]:
     """Return the files of a directory, as a pod mounts secrets: the variable has the file's name."""
     _known(options, "names")
     try:
@@ -130,14 +134,13 @@ def _files(directory: str, options: Mapping[str, Any]) -> Mapping[str, str]:
     return _chosen({path.name: _read(path).removesuffix("\n") for path in paths}, options)
 
 
-def _inline(_name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
+def _inline(_name: str, options: Mapping[str, object]) -> Mapping[str, str]:
     """Return values written in the code; for tests only."""
     _known(options, "env_vars")
-    values: Mapping[str, str] = options.get("env_vars", {})
-    return values
+    return cast("Mapping[str, str]", options.get("env_vars", {}))  # `inject` checks the names and values
 
 
-def _kubernetes(_name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
+def _kubernetes(_name: str, options: Mapping[str, object]) -> Mapping[str, str]:
     """Return nothing: a pod already has the variables of a cluster's Secret. Raises SecretError outside of a pod."""
     _known(options)
     if not os.environ.get(POD):
@@ -145,14 +148,14 @@ def _kubernetes(_name: str, options: Mapping[str, Any]) -> Mapping[str, str]:
     return {}
 
 
-def _known(options: Mapping[str, Any], *names: str) -> None:
+def _known(options: Mapping[str, object], *names: str) -> None:
     if unknown := [name for name in options if name not in names]:
         raise SecretError(f"there is no option '{unknown[0]}'{'; there is ' + names[0] if names else ''}")
 
 
-def _chosen(values: Mapping[str, str], options: Mapping[str, Any]) -> Mapping[str, str]:
+def _chosen(values: Mapping[str, str], options: Mapping[str, object]) -> Mapping[str, str]:
     """Return the values that the option `names` lists; all of them without it."""
-    names = options.get("names")
+    names = cast("Sequence[str] | None", options.get("names"))  # `@secrets` checked the option
     if names is None:
         return values
     if missing := [name for name in names if name not in values]:
@@ -211,7 +214,7 @@ def _unquoted(match: re.Match[str]) -> str:
     return (match["plain"] or "").strip()
 
 
-PROVIDERS: Mapping[str, Callable[[str, Mapping[str, Any]], Mapping[str, str]]] = {
+PROVIDERS: Mapping[str, Callable[[str, Mapping[str, object]], Mapping[str, str]]] = {
     "env": _env,
     "dotenv": _dotenv,
     "files": _files,

@@ -12,7 +12,7 @@ import resource
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_ir import Switch
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, OK, USER_FAILED
@@ -136,8 +136,8 @@ class Attempt:
         self.parents: list[ParentsRecord] = []
         self.family = Family(job)
         self.state = self.family.state(job.node, job.path, {})
-        self.flow: Any = job.program.bind(self.state, job.parameters)
-        self.arguments: tuple[Any, ...] = ()
+        self.flow: object = job.program.bind(self.state, job.parameters)
+        self.arguments: tuple[object, ...] = ()
         self.situation: Situation | None = None  # of a step with @cache
         self.reads.others = self._see_all
         self.constants: dict[str, ArtifactRef] = {}  # stored by the run's first task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.run.views.run_records import RunRecords
@@ -94,7 +94,7 @@ class RunView:
         return self.record.get("revision") if self.record is not None else None
 
     @property
-    def parameters(self) -> dict[str, Any] | None:
+    def parameters(self) -> dict[str, object] | None:
         """The values of the run's parameters, by name."""
         return self.record["parameters"] if self.record is not None else None
 
