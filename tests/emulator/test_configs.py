@@ -117,6 +117,14 @@ def test_a_wrong_value_is_refused(project: Project, words: list[str], message: s
     assert message in refused(project, *words, "run")
 
 
+def test_a_file_and_a_value_for_one_config_show_its_declaration(project: Project) -> None:
+    project.write("flow.py", FLOW.format(arguments=""))
+    message = refused(project, "--config-value", "config", "{}", "--config", "config", "flow.py", "run")
+    shown = message.partition("::: flow.py:")[2].splitlines()
+    assert 'Config("config"' in shown[1]
+    assert shown[2].endswith(" declared here")
+
+
 def test_a_wrong_variable_is_refused(project: Project) -> None:
     project.write("flow.py", FLOW.format(arguments=""))
     assert "METAFLOW_FLOW_CONFIG cannot be read" in refused(project, "run", METAFLOW_FLOW_CONFIG="{bad")

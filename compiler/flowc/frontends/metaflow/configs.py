@@ -30,7 +30,7 @@ from metaflow.parameters import ParameterContext
 from metaflow.user_configs.config_parameters import configs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from flowc.frontends.source import Sources
     from flowc_ir import Span
@@ -65,7 +65,7 @@ def read_configs(
     if not declared:
         given = replace(given, earlier=None)  # it is asked for nothing
     reader = _Reader(cls, where, sources, given, faults)
-    reader.check_given([config.name for config in declared.values()])
+    reader.check_given([*declared.values()])
     found: dict[str, IrConfig] = {}
     for attribute, config in declared.items():
         if reader.check(attribute, config):
@@ -119,9 +119,10 @@ class _Reader:
         call = call_of(source, config.line, config.owner)
         return span_of(source, call, config.line, _KNOWN, argument)
 
-    def check_given(self, known: list[Any]) -> None:
-        """Every name that is given is a config's, and has a file or a value."""
-        names = [str(name) for name in known]
+    def check_given(self, known: Sequence[Declared]) -> None:
+        """Report the given names that are no config's, and configs that are given both a file and a value."""
+        declared = {str(config.name): config for config in known}
+        names = [*declared]
         environment = self.from_environment
         for source in (self.given.files, self.given.values, environment[FILES], environment[VALUES]):
             for name in source:
@@ -138,6 +139,7 @@ class _Reader:
                         self.where,
                         f"config '{name}' is given both a file and a value",
                         hint="give it one of them",
+                        also=[(self.span(declared[name]), "declared here")] if name in declared else (),
                     )
 
     def check(self, attribute: str, config: Declared) -> bool:

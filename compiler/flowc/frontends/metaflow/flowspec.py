@@ -238,12 +238,13 @@ def _choose(
         hint = "write a class that derives from FlowSpec"
         faults.add(codes.NO_FLOW, top, f"{source.file} defines no flow", hint=hint)
         return None
-    second = source.class_of(defined[leaves[1]])
+    first, second = (source.class_of(defined[name]) for name in leaves[:2])
     faults.add(
         codes.MANY_FLOWS,
         source.header(second) if second else top,
         f"{source.file} defines several flows: {listed(leaves)}",
         hint=f"name one: {' or '.join(f'{called}:{name}' for name in leaves[:_NAMED])}",
+        also=[(source.header(first), "the first flow")] if first else (),
     )
     return None
 

@@ -10,7 +10,7 @@ from flowc_ir import Gang, Goto, codes, targets
 if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.graph import DeclaredGraph
     from flowc.frontends.metaflow.structure.steps import StepMethod
-    from flowc_ir.diagnostic import Faults
+    from flowc_ir.diagnostic import Faults, Related
 
 
 def check_gangs(graph: DeclaredGraph, faults: Faults) -> None:
@@ -28,6 +28,7 @@ def check_gangs(graph: DeclaredGraph, faults: Faults) -> None:
                     f"step '{target}' has @parallel, but step '{name}' does not lead to it with num_parallel",
                     graph.steps[target],
                     f"write `self.next(self.{target}, num_parallel=…)` in '{name}', or remove @parallel",
+                    graph.mention(name, target, f"step '{name}' leads to it here"),
                 )
     for name, method in graph.steps.items():
         if name not in reached and is_parallel(method):
@@ -42,9 +43,8 @@ def check_gangs(graph: DeclaredGraph, faults: Faults) -> None:
 def _check_body(split: str, body: StepMethod, graph: DeclaredGraph, faults: Faults) -> None:
     if not is_parallel(body):
         hint = f"write @parallel above '{body.name}'; for tasks that do not run all at once, use a foreach"
-        _fault(
-            faults, f"step '{split}' leads to '{body.name}' with num_parallel, but that has no @parallel", body, hint
-        )
+        message = f"step '{split}' leads to '{body.name}' with num_parallel, but that has no @parallel"
+        _fault(faults, message, body, hint, graph.mention(split, body.name, f"step '{split}' leads to it here"))
     following = graph.next_of[body.name]
     if following is None or (isinstance(following, Goto) and graph.closes.get(following.target, split) == split):
         join = graph.steps.get(following.target) if isinstance(following, Goto) else None
@@ -55,6 +55,7 @@ def _check_body(split: str, body: StepMethod, graph: DeclaredGraph, faults: Faul
         f"the tasks of step '{body.name}' run all at once, but it does not lead straight to their join",
         body,
         "do all that they do together in that one step, and lead it to a step `def join(self, inputs):`",
+        graph.mention(body.name, following.target, "it leads here") if isinstance(following, Goto) else (),
     )
 
 
@@ -64,5 +65,5 @@ def is_parallel(method: StepMethod) -> bool:
     return "parallel" in names or any(getattr(plugin_class(name, "step"), "IS_PARALLEL", False) for name in names)
 
 
-def _fault(faults: Faults, message: str, at: StepMethod, hint: str) -> None:
-    faults.add(codes.PARALLEL_STEP, at.where, message, hint=hint)
+def _fault(faults: Faults, message: str, at: StepMethod, hint: str, also: tuple[Related, ...] = ()) -> None:
+    faults.add(codes.PARALLEL_STEP, at.where, message, hint=hint, also=also)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from flowc.frontends.metaflow.structure.ends import find_ends
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.steps import Members, StepMethod
     from flowc.frontends.source import Sources
     from flowc_ir import Span, Transition
+    from flowc_ir.diagnostic import Related
 
 
 @final
@@ -31,6 +32,12 @@ class DeclaredGraph:
     steps: Mapping[str, StepMethod]
     next_of: Mapping[str, Transition | None]
     closes: Mapping[str, str]
+    mentions: Mapping[str, Mapping[str, Span]]
+
+    def mention(self, name: str, target: str, words: str) -> tuple[Related, ...]:
+        """Return the place where the step `name` names `target` in its `self.next`, with `words` to show at it."""
+        span = self.mentions[name].get(target)
+        return ((span, words),) if span is not None else ()
 
 
 @final
@@ -50,7 +57,7 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults)
     steps.read()
     start = steps.start
     _check_ends(flow_name, where, steps, faults)
-    faults.extend(left.fault for left in steps.left.values() if left.fault is not None)
+    faults.extend(fault for left in steps.left.values() for fault in left.faults)
     next_of = {name: left.next for name, left in steps.left.items()}
     closes: Mapping[str, str] = {}
     if start in steps.found and not steps.ambiguous:
@@ -64,7 +71,8 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults)
             fault for fault in shape.faults if fault.code != codes.UNREACHABLE_STEP or fault.span not in known
         )
     order = [name for name in candidates.members if name in steps.found]
-    return DeclaredGraph(start, {name: steps.found[name] for name in order}, next_of, closes)
+    mentions = {name: dict(left.mentions) for name, left in steps.left.items()}
+    return DeclaredGraph(start, {name: steps.found[name] for name in order}, next_of, closes, mentions)
 
 
 class _Steps:
@@ -106,7 +114,7 @@ class _Steps:
             hint="write @step above it",
         )
         # One cause, one fault: whoever adds @step will hear what else is missing.
-        self._add(method, Leaving(None) if left.fault and left.fault.code == codes.MISSING_NEXT else left)
+        self._add(method, Leaving(None) if left.is_missing else left)
 
     def _take_unmarked(self, name: str) -> bool:
         """Whether there is, or now is, a step of that name."""
@@ -130,7 +138,7 @@ class _Steps:
             if target != self.end and target not in lost:
                 self._unknown(target, span)
         if unknown:
-            self.left[name] = Leaving(None, (), left.fault)
+            self.left[name] = replace(left, next=None, mentions=())
 
     def _unknown(self, target: str, span: Span) -> None:
         if target in self.candidates.members:
@@ -152,7 +160,7 @@ def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: Faults) -> N
         )
     if steps.end in there:
         return
-    last = [name for name, left in steps.left.items() if left.fault and left.fault.code == codes.MISSING_NEXT]
+    last = [name for name, left in steps.left.items() if left.is_missing]
     hint = "add a step `def end(self):`, where every run ends"
     if len(last) == 1:  # one cause, one fault: the step that leads nowhere was to be the last
         hint = f"add a step `def end(self):` and lead '{last[0]}' to it with `self.next(self.end)`"

@@ -1,11 +1,12 @@
-"""What is known of how a step is left, or the fault that hides it."""
+"""The result of reading how a step is left: its transition, or the fault that hides it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
-from flowc_ir.diagnostic import Diagnostic
+from flowc_ir.codes import MISSING_NEXT
+from flowc_ir.diagnostic import Faults
 
 if TYPE_CHECKING:
     import ast
@@ -18,15 +19,23 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """`next` is None when nothing is known of it and a fault says why; `mentions` are the steps named, with places."""
+    """The transition of one step, as its `self.next` declares it.
+
+    `next` is None if a fault hides the transition; `mentions` are the steps that the call names, with their places.
+    """
 
     next: Transition | None
     mentions: tuple[tuple[str, Span], ...] = ()
-    fault: Diagnostic | None = None
+    faults: Faults = field(default_factory=Faults)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the step has no `self.next` at all."""
+        return any(fault.code == MISSING_NEXT for fault in self.faults)
 
 
 def step_named(method: StepMethod, node: ast.expr) -> tuple[str, Span] | None:
-    """The step that an expression `self.step` names, and its place."""
+    """Return the step that an expression `self.step` names, and its place; None for any other expression."""
     name = method.attribute(node)
     return (name, method.source.span(node)) if name is not None else None
 
@@ -38,19 +47,17 @@ def fault_of(
     at: ast.expr | ast.keyword | None,
     hint: str | None,
     also: tuple[Related, ...] = (),
+    *,
+    next_: Transition | None = None,
+    mentions: tuple[tuple[str, Span], ...] = (),
 ) -> Leaving:
-    """What is known of a step whose self.next has a fault: the fault."""
-    return Leaving(None, fault=diagnostic_of(method, code, message, at, hint, also))
+    """Return the `Leaving` of a step whose `self.next` has a fault.
 
-
-def diagnostic_of(
-    method: StepMethod,
-    code: str,
-    message: str,
-    at: ast.expr | ast.keyword | None,
-    hint: str | None,
-    also: tuple[Related, ...] = (),
-) -> Diagnostic:
-    """A fault at an expression of a step, or at the step itself."""
+    Args:
+        at: the expression that the fault points at; None for the step itself.
+        next_: the transition, if the fault does not hide it.
+    """
+    left = Leaving(next_, mentions)
     span = method.where if at is None else method.source.span(at)
-    return Diagnostic(code=code, message=message, span=span, hint=hint, also=also)
+    left.faults.add(code, span, message, hint=hint, also=also)
+    return left

@@ -40,8 +40,11 @@ def read_switch(method: StepMethod, call: ast.Call, cases: ast.Dict, condition: 
                 'write the values that the condition may have, as in `{"x": self.a, "y": self.b}`, or a config\'s',
             )
         if choice in dict(arms):
-            return fault_of(method, codes.SWITCH_ARMS, f"step '{method.name}' has the choice {choice!r} twice", key,
-                            "give each choice one step; to Python, 1, 1.0 and True are the same")  # fmt: skip
+            first = cases.keys[[value for value, _ in arms].index(choice)]
+            message = f"step '{method.name}' has the choice {choice!r} twice"
+            hint = "give each choice one step; to Python, 1, 1.0 and True are the same"
+            also = ((method.source.span(first), "the same choice"),) if first is not None else ()
+            return fault_of(method, codes.SWITCH_ARMS, message, key, hint, also)
         step = step_named(method, value)
         if step is None:
             return fault_of(method, codes.SWITCH_ARMS, f"the choice {choice!r} leads to something that is not a step",

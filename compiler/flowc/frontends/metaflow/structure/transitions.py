@@ -6,11 +6,10 @@ import ast
 from typing import TYPE_CHECKING
 
 from flowc.frontends.metaflow.structure.constants import text_of
-from flowc.frontends.metaflow.structure.leaving import Leaving, diagnostic_of, fault_of, step_named
+from flowc.frontends.metaflow.structure.leaving import Leaving, fault_of, step_named
 from flowc.frontends.metaflow.structure.switches import read_switch
 from flowc.frontends.reserved_names import listed
 from flowc_ir import Branch, End, Foreach, Gang, Goto, codes
-from flowc_ir.diagnostic import Diagnostic
 from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
@@ -50,8 +49,8 @@ def _leaving_end(method: StepMethod, calls: list[ast.Call]) -> Leaving:
     if not calls:
         return Leaving(End())
     message = f"step '{method.name}' leads on, but it is where the flow ends"
-    fault = diagnostic_of(method, codes.END_WITH_NEXT, message, calls[0], "remove this call, or rename the step")
-    return Leaving(End(), fault=fault)
+    hint = "remove this call, or rename the step"
+    return fault_of(method, codes.END_WITH_NEXT, message, calls[0], hint, next_=End())
 
 
 def _next_calls(method: StepMethod) -> list[ast.Call]:
@@ -160,13 +159,13 @@ def _read_fan_out(
 
 def _read_steps(method: StepMethod, call: ast.Call, mentions: tuple[tuple[str, Span], ...]) -> Leaving:
     names = [name for name, _ in mentions]
-    for index, (name, span) in enumerate(mentions):
+    for index, name in enumerate(names):
         if name in names[:index]:
             message = f"step '{method.name}' names the branch {listed([name])} twice"
             hint = "name each branch once; to run a step several times, use a foreach"
             also = ((mentions[names.index(name)][1], "named here already"),)
-            fault = Diagnostic(code=codes.DUPLICATE_BRANCH, message=message, span=span, hint=hint, also=also)
-            return Leaving(None, mentions, fault)
+            again = call.args[index]
+            return fault_of(method, codes.DUPLICATE_BRANCH, message, again, hint, also, mentions=mentions)
     if len(names) == 1:
         return Leaving(Goto(target=names[0]), mentions)
     return Leaving(Branch(targets=tuple(names)), mentions)

@@ -9,17 +9,17 @@ from flowc.passes.naming import same_names
 from flowc.targets.argo import names
 from flowc.targets.argo.checking import limits
 from flowc.targets.argo.checking.option_checks import check_options
-from flowc_ir import codes, json_text
+from flowc_ir import Switch, codes, json_text, targets
 from flowc_runtime.pod import arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Set
 
     from flowc.targets.argo.pod.shared_templates import StepTemplate
     from flowc.targets.argo.settings import Settings
     from flowc_ir.diagnostic import Faults
     from flowc_ir.graphs.analysis import Analysis
-    from flowc_ir.model import Flow, Node, NodeId
+    from flowc_ir.model import Flow, Node, NodeId, Span
 
 # flowc's own, and Argo's own: a second variable of a name would win or lose by its place in a list.
 _RESERVED_VARIABLE = re.compile(r"(?:FLOWC|ARGO)_")
@@ -62,16 +62,32 @@ def check_templates(
 
 
 def check_tasks(flow: Flow, templates: Mapping[str, Any], faults: Faults) -> None:
-    """Argo 4 takes 200 tasks a DAG; `fitting.fit` sees to it, but what leads back in a loop cannot be moved."""
+    """Report each DAG with more than the 200 tasks that Argo 4 allows.
+
+    `fitting.fit` splits long series into several DAGs. It cannot split the arms of one switch, or the body of a loop
+    that continues from many places.
+    """
     for name, template in templates.items():
-        count = len(template.dag.tasks) if template.dag else 0
-        if count > limits.MAX_TASKS:
+        tasks = {task.name for task in template.dag.tasks} if template.dag else set()
+        if len(tasks) > limits.MAX_TASKS:
             faults.add(
                 codes.ARGO_TOO_MANY_TASKS,
-                flow.where,
-                f"flow '{flow.name}' needs {count} tasks in the DAG '{name}', but Argo takes {limits.MAX_TASKS}",
+                _widest_switch(flow, tasks),
+                f"flow '{flow.name}' needs {len(tasks)} tasks in the DAG '{name}', but Argo takes {limits.MAX_TASKS}",
                 hint="let the loop go on from fewer places, or give the switch fewer arms",
             )
+
+
+def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
+    """Return the place of the switch that leads to most of these tasks; the flow's place if no switch leads to any."""
+    where, most = flow.where, 0
+    for node in flow.nodes:
+        width = (
+            len({names.step_name(arm) for arm in targets(node.next)} & tasks) if isinstance(node.next, Switch) else 0
+        )
+        if width > most:
+            where, most = node.where, width
+    return where
 
 
 def check_size(flow: Flow, manifest: Mapping[str, Any], faults: Faults) -> None:
