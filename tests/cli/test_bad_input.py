@@ -38,7 +38,7 @@ FLOW = """
 LONG = "n" * 300
 DEEP = "[" * 100_000
 USAGE, FAULTY = 2, 1
-DEVICE = "it is a device, which is no file and has no end"
+DEVICE = "it is a device, not a file: its content has no end"
 CONTENTS = {
     "deep.json": DEEP.encode(), "deep.yaml": DEEP.encode(), "deep.toml": f"a = {DEEP}".encode(),
     "object.json": b'{"runs": 3}', "list.json": b"[1, 2]", "number.json": b"3", "list.yaml": b"- 1\n", "text.yaml": b"text",
@@ -81,7 +81,7 @@ def told(done: Finished, code: int, names: str) -> None:
         ("list.yaml", "list.yaml: values by"), ("text.yaml", "text.yaml: values by"),
         ("bytes.json", "bytes.json: byte 0xff in line 2 is not UTF-8"), ("bytes.yaml", "bytes.yaml: byte 0xff in line 2"),
         ("bytes.toml", "bytes.toml: byte 0xfe in line 1"), ("cut.json", "cut.json: "), ("cut.toml", "cut.toml: "),
-        ("empty.json", "empty.json: it is empty"), ("nul.json", "no file name has a NUL byte"), ("nested.json", "(nested.json)"),
+        ("empty.json", "empty.json: it is empty"), ("nul.json", "a file name cannot contain a NUL byte"), ("nested.json", "(nested.json)"),
         ("number-wide.json", "number-wide.json: "), ("long.json", "File name too long"),
         ("directory.json", "'directory.json' is a directory"), (f"{LONG}.json", "File name too long"),
         ("missing.json", "missing.json: No such file"), ("flow.py", "flow.py: a file of parameters ends with"),

@@ -326,10 +326,10 @@ def test_yes_and_no_have_their_other_names(project: Project, key: str) -> None:
         ("keep-sources = 'maybe'\n", 'keep-sources must be one of yes, no, not "maybe"', 'write keep-sources = "yes"'),
         ("keep-sources = 0\n", "keep-sources must be one of yes, no, not 0", 'write keep-sources = "yes"'),
         ("start = true\n", "start must be one of auto, fork, fresh, not true", 'write start = "auto"'),
-        ("image = x\n", "flowc.toml:1: not valid TOML: Invalid value", "texts in quotes"),
-        ("\nimage = 'x\n", "flowc.toml:2: not valid TOML", "texts in quotes"),
-        ("image = 'x'\nimage = 'y'\n", "flowc.toml:2: not valid TOML: Cannot overwrite a value", "one setting a line"),
-        ("image = ", "flowc.toml:1: not valid TOML", "one setting a line"),
+        ("image = x\n", "flowc.toml:1: not valid TOML: Invalid value", "quotes around texts"),
+        ("\nimage = 'x\n", "flowc.toml:2: not valid TOML", "quotes around texts"),
+        ("image = 'x'\nimage = 'y'\n", "flowc.toml:2: not valid TOML: Cannot overwrite a value", "one setting per line"),
+        ("image = ", "flowc.toml:1: not valid TOML", "one setting per line"),
         ("a = " + "[" * 5000, "flowc.toml", ""),
     ],
 )  # fmt: skip
@@ -367,9 +367,9 @@ def test_faults_are_told_all_at_once_by_every_command(small: Project) -> None:
 
 def test_a_section_that_is_no_table(project: Project) -> None:
     project.write("pyproject.toml", "[tool]\nflowc = 3\n")
-    assert "pyproject.toml: [tool.flowc] is no table" in project.flowc("runs").err
+    assert "pyproject.toml: [tool.flowc] is not a table" in project.flowc("runs").err
     project.write("pyproject.toml", "[[tool.flowc]]\nstart = 'auto'\n")
-    assert "pyproject.toml: [tool.flowc] is no table" in project.flowc("runs").err
+    assert "pyproject.toml: [tool.flowc] is not a table" in project.flowc("runs").err
 
 
 @pytest.mark.parametrize("name", ["flowc.toml", "pyproject.toml"])

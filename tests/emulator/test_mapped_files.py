@@ -122,10 +122,10 @@ def test_a_given_file_that_shrinks_while_it_is_stored_is_told(
         return plain(parts)  # type: ignore[arg-type]
 
     monkeypatch.setattr(files, "sha256", truncate)
-    with pytest.raises(StoreError, match=r"could not read file '.*data\.bin': it became shorter while it was read"):
+    with pytest.raises(StoreError, match=r"could not read file '.*data\.bin': it became shorter while flowc read it"):
         files.store_file(LocalObjects(tmp_path / "store"), str(given))
     given.write_bytes(b"x" * size)
-    with pytest.raises(StoreError, match="it became shorter while it was read"):
+    with pytest.raises(StoreError, match="it became shorter while flowc read it"):
         files.send_file(LocalObjects(tmp_path / "store"), str(given))
 
 

@@ -46,7 +46,7 @@ def test_they_are_refused_wherever_a_store_is_named(url: str, masked: str) -> No
     for error in (opened.value, compiled.value):
         assert SECRET not in str(error)
         assert masked in str(error)
-        assert "give credentials by the environment (AWS_ACCESS_KEY_ID, …), and to pods by a Secret" in str(error)
+        assert "pass credentials in environment variables (AWS_ACCESS_KEY_ID, …), and to pods in a Secret" in str(error)
 
 
 @pytest.mark.parametrize(

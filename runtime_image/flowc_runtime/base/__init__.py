@@ -1,1 +1,1 @@
-"""What every other room may use: errors, the contract between compiler and pod, addresses, signals."""
+"""The ground floor, which the runtime's other packages import: errors, the contract of a pod, addresses, signals."""

@@ -1,33 +1,36 @@
-"""Addresses of stores: they stand in records, manifests and messages, so no credentials may stand in them."""
+"""Addresses of stores. Records, manifests and messages contain them, so an address must not contain credentials."""
 
 from __future__ import annotations
 
-HINT = "give credentials by the environment (AWS_ACCESS_KEY_ID, …), and to pods by a Secret (--store-secret)"
+HINT = "pass credentials in environment variables (AWS_ACCESS_KEY_ID, …), and to pods in a Secret (--store-secret)"
 
 
 def fault(url: str) -> str | None:
-    """What is wrong with the address of a bucket, without repeating what is secret in it; None for a good one.
+    """Return what is wrong with the address of a bucket, without quoting secrets; None for a valid address.
 
-    A directory's name may hold anything.
+    The name of a directory may contain any character.
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme == "file":
         return None
     if _userinfo_end(rest):
-        return "it has a key or a password before the bucket, and it is written into records and manifests"
+        return "it has a key or a password before the bucket, and addresses are written into records and manifests"
     if "?" in rest or "#" in rest:
-        return "it has a query or a fragment, where credentials stand, and it is written into records and manifests"
+        return (
+            "it has a query or a fragment, which may contain credentials, "
+            "and addresses are written into records and manifests"
+        )
     return None
 
 
 def meant(url: str) -> str | None:
-    """The address that is meant where a slash is missing, as in `s3:/bucket`; None for a directory."""
+    """Return the intended address if a slash is missing, as in `s3:/bucket`; None for a directory."""
     scheme, colon, rest = url.partition(":")
     return f"{scheme}://{rest.lstrip('/')}" if colon and scheme in ("s3", "gs", "az") else None
 
 
 def shown(url: str) -> str:
-    """The address without what may be secret: `s3://…@bucket/prefix?…`."""
+    """Return the address with possible secrets removed: `s3://…@bucket/prefix?…`."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme == "file":
         return url
@@ -38,6 +41,9 @@ def shown(url: str) -> str:
 
 
 def _userinfo_end(rest: str) -> int:
-    """Where the host or bucket begins, behind a key and a password; 0 where there are none. A password may hold a /."""
+    """Return the index of the host or bucket, which follows the key and password; 0 without them.
+
+    A password may contain a slash.
+    """
     place = rest.partition("/")[0]
     return (rest if ":" in place else place).rfind("@") + 1

@@ -1,4 +1,4 @@
-"""Errors of the runtime. `contract` has the exit codes by which an orchestrator tells them apart."""
+"""Errors of the runtime. `contract` has the exit codes that tell an orchestrator about them."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ if TYPE_CHECKING:
 
 
 class FlowcError(Exception):
-    """Base of the errors that are told to a user in one line, without a traceback of ours.
+    """Base of the errors that are printed in one line, without a traceback.
 
-    `passing` says whether the same may go well at another attempt.
+    `passing` is true if another attempt may succeed.
     """
 
     passing: ClassVar[bool] = False
 
 
 class NotFound(FlowcError):
-    """There is no such object, run, task or artifact in the store."""
+    """The store has no such object, run, task or artifact."""
 
 
 class StoreError(FlowcError):
-    """The store could not be read or written, or holds something damaged."""
+    """The store could not be read or written, or contains a damaged object."""
 
     passing = True
 
 
 class AddressError(StoreError):
-    """An address at which this installation can open no store."""
+    """The address of a store that this installation cannot open."""
 
     passing = False
 
 
 class RecordError(StoreError):
-    """One object of the store cannot be read; what else there is may be whole, so lists go on without it.
+    """One object of the store cannot be read. Lists skip it, since the other objects may be whole.
 
-    `key` is the object's key. `subject` names what the object belongs to, such as `run Flow/1`, or is empty if unknown.
+    `key` is the object's key. `subject` names the owner of the object, such as `run Flow/1`; it is empty if unknown.
     """
 
     def __init__(self, message: str, key: str = "", subject: str = "") -> None:
@@ -51,7 +51,7 @@ class FormatError(RecordError):
 
 
 class DamagedRecord(RecordError):
-    """An object of the store has another content than its kind has: `why` says what is wrong with it."""
+    """The content of an object of the store does not fit its kind: `why` describes the fault."""
 
     passing = False
 
@@ -61,46 +61,46 @@ class DamagedRecord(RecordError):
 
 
 class LostRecord(RecordError):
-    """An object of the store is gone that has been there: it was moved aside, or what needs it is there."""
+    """An object of the store is missing although it existed: it was moved aside, or another object refers to it."""
 
     passing = False
 
 
 class MovedAside(LostRecord):
-    """An object of the store was moved aside by `flowc fsck --repair`, and may be restored."""
+    """An object of the store was moved aside by `flowc fsck --repair`; it can be restored."""
 
 
 class ArtifactError(FlowcError):
-    """An artifact cannot be stored or restored; the message names it, its type and the line that assigned it."""
+    """An artifact cannot be stored or restored. The message names it, its type and the line that assigned it."""
 
 
 class Damaged(ArtifactError):
-    """The store has other bytes than a digest names; the message says where, what was expected, and what to do."""
+    """Bytes in the store do not match their digest. The message names the place, the expected bytes and the remedy."""
 
 
 class DamagedOnTheWay(Damaged):
-    """The bytes came wrong, and those in the store may be whole: another attempt may read them."""
+    """The received bytes are damaged but those in the store may be whole: another attempt may succeed."""
 
     passing = True
 
 
 class ProtocolError(FlowcError):
-    """A task was given what does not fit its flow: an unknown step, a path without a parent, a bad parameter."""
+    """The arguments of a task do not fit its flow: an unknown step, a path without a parent, an invalid parameter."""
 
 
 class SettingsError(FlowcError):
-    """A METAFLOW_* variable or a configuration file asks for what there is not, or cannot be read."""
+    """A METAFLOW_* variable or Metaflow's configuration file has an unsupported value, or the file cannot be read."""
 
 
 class ConfigurationFault(NamedTuple):
-    """One fault of a configuration: what is wrong and where, and what to do."""
+    """One fault of a configuration: `message` says what is wrong and where, `hint` what to do."""
 
     message: str
     hint: str
 
 
 class ConfigurationError(FlowcError):
-    """A configuration file, or a `FLOWC_*` variable, cannot be read or has `faults`."""
+    """A configuration file or a `FLOWC_*` variable cannot be read, or has `faults`."""
 
     def __init__(self, faults: Sequence[ConfigurationFault]) -> None:
         super().__init__("; ".join(f"{fault.message} ({fault.hint})" for fault in faults))
@@ -108,8 +108,8 @@ class ConfigurationError(FlowcError):
 
 
 class TagError(FlowcError):
-    """Not a tag, or one that cannot be changed."""
+    """An invalid tag, or a tag that cannot be changed."""
 
 
 class StepTimeout(Exception):
-    """The step ran longer than its @timeout allows; raised inside the step, so that its own code and @catch see it."""
+    """The step exceeded its @timeout. It is raised inside the step, so that the step's own code and @catch see it."""

@@ -1,7 +1,7 @@
-"""A file of the user's as the parts of what is going to be stored, which are read and not mapped.
+"""A user's file as a sequence of parts that are read, not mapped, before they are stored.
 
-Another program may truncate it meanwhile, or its disk may fail: of a mapping the kernel answers that with SIGBUS, which
-ends the process, of a read with an error.
+Another program may truncate the file meanwhile, or its disk may fail. A read then returns an error, whereas touching a
+mapping raises SIGBUS, which kills the process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PART = 1 << 20  # bytes
 
 @final
 class FileParts(Sequence[bytes]):
-    """An open file of `nbytes` in parts, each read whenever it is asked for, by several threads at once."""
+    """The parts of an open file of `nbytes` bytes. Each access reads its part; threads may read at the same time."""
 
     def __init__(self, descriptor: int, path: str) -> None:
         self.nbytes = os.fstat(descriptor).st_size
@@ -28,7 +28,7 @@ class FileParts(Sequence[bytes]):
         return -(-self.nbytes // PART)
 
     def __getitem__(self, index: Any) -> Any:
-        """Return a part. Raises StoreError: it cannot be read any more."""
+        """Return a part of at most PART bytes. Raises StoreError if the file cannot be read or has become shorter."""
         offset = index * PART
         if not 0 <= offset < self.nbytes:
             raise IndexError(index)
@@ -38,5 +38,5 @@ class FileParts(Sequence[bytes]):
         except OSError as error:
             raise StoreError(f"could not read file '{self._path}': {error.strerror}") from None
         if len(part) < size:
-            raise StoreError(f"could not read file '{self._path}': it became shorter while it was read; try again")
+            raise StoreError(f"could not read file '{self._path}': it became shorter while flowc read it; try again")
         return part

@@ -1,7 +1,7 @@
-"""Files that people name, which may be pipes: `/dev/stdin`, a FIFO, `<(command)`.
+"""Files named by users, which may be pipes: `/dev/stdin`, a FIFO, `<(command)`.
 
-What comes from a pipe comes once, and a run looks at its files several times: to check them, to store them, for another
-parameter of the same name. So it is kept, for as long as this process lives. Nothing waits without a word.
+A pipe can be read only once, but a run reads its files several times: to check them, to store them, and for another
+parameter with the same file. So the content of a pipe is kept until this process ends. A long wait prints a line.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PATIENCE = 2.0  # seconds of waiting for a pipe, until that is said
+PATIENCE = 2.0  # seconds of waiting for a pipe before a line is printed
 _CHUNK = 1 << 16
-_contents: dict[str, bytes] = {}  # by path: what came once
-_files: dict[str, str] = {}  # by path: where on disk what came once is
+_contents: dict[str, bytes] = {}  # the content of pipes by path
+_files: dict[str, str] = {}  # files with the content of pipes, by the pipe's path
 
 
 def content(path: str) -> bytes:
-    """Return what a file holds; of a pipe what came from it, however often this is called. Raises OSError."""
+    """Return the content of a file or pipe; repeated calls return the same content of a pipe. Raises OSError."""
     if path in _contents:
         return _contents[path]
     if path in _files:
@@ -38,7 +38,7 @@ def content(path: str) -> bytes:
 
 
 def lasting(path: str) -> str:
-    """Return the path of a regular file with the content of this one: itself, if that is what it is. Raises OSError."""
+    """Return `path` if it is a regular file, otherwise the path of a regular copy. Raises OSError."""
     if path in _files:
         return _files[path]
     if path in _contents:
@@ -48,7 +48,7 @@ def lasting(path: str) -> str:
 
 
 def comes_once(path: str) -> bool:
-    """Return whether a path is that of a pipe, or of something like one."""
+    """Return whether a path is a pipe or a similar file that can be read only once."""
     try:
         return not (os.path.isfile(path) or os.path.isdir(path)) and os.path.exists(path)
     except ValueError:  # a NUL byte
@@ -56,31 +56,31 @@ def comes_once(path: str) -> bool:
 
 
 class _Opened:
-    """A file that is open for reading. Use as a context manager."""
+    """A file that is open for reading, as a context manager."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._told = False
-        # A FIFO without a writer opens at once, and is waited for by `poll`.
+        # O_NONBLOCK opens a FIFO without a writer at once; `_wait` then polls it.
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except ValueError:
-            raise OSError(errno.EINVAL, "no file name has a NUL byte", path) from None
+            raise OSError(errno.EINVAL, "a file name cannot contain a NUL byte", path) from None
         except OSError as error:
             number = re.fullmatch(r"/dev/(?:fd/)?(\d+|stdin)", path)
             if error.errno != errno.ENXIO or number is None:
                 raise
-            self._descriptor = os.dup(int(number[1].replace("stdin", "0")))  # a socket cannot be opened
+            self._descriptor = os.dup(int(number[1].replace("stdin", "0")))  # open() refuses a socket
         status = os.fstat(self._descriptor)
         self.lasts, self.size = stat.S_ISREG(status.st_mode), status.st_size
-        """Whether it can be read again; and its size, 0 for the kernel's own files, which do hold something."""
+        """Whether it can be read again, and its size in bytes. Files of the kernel, such as /proc/stat, report 0."""
         if stat.S_ISDIR(status.st_mode):
             os.close(self._descriptor)
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         is_null = status.st_rdev == os.stat(os.devnull).st_rdev
         if stat.S_ISBLK(status.st_mode) or (stat.S_ISCHR(status.st_mode) and not is_null and not self._is_terminal()):
             os.close(self._descriptor)
-            raise OSError(errno.EINVAL, "it is a device, which is no file and has no end", path)
+            raise OSError(errno.EINVAL, "it is a device, not a file: its content has no end", path)
 
     def __enter__(self) -> _Opened:
         return self
@@ -92,7 +92,7 @@ class _Opened:
         return os.isatty(self._descriptor)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the content. Raises OSError, which names the file."""
+        """Yield the content in pieces. Raises OSError with the path of the file."""
         try:
             while True:
                 self._wait()
@@ -107,21 +107,21 @@ class _Opened:
             raise OSError(error.errno, error.strerror, self._path) from None
 
     def _wait(self) -> None:
-        """Wait until there is something to read, or nothing will come; say so if that takes long."""
+        """Wait until the file has data or has ended; print a line if that takes long."""
         if self.lasts:
             return
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
         if not self._told and not poll.poll(PATIENCE * 1000):
             self._told = True
-            what = "Ctrl-D ends it" if self._is_terminal() else "nothing has been written to it yet"
+            what = "Ctrl-D ends the input" if self._is_terminal() else "nothing has been written to it yet"
             with suppress(OSError):
                 os.write(2, f"waiting for {self._path}: {what}\n".encode(errors="backslashreplace"))
         poll.poll()
 
 
 def _keep(path: str, pieces: Iterator[bytes]) -> str:
-    """Keep on disk, until this process ends, what comes from a path."""
+    """Write the content of a pipe to a temporary file that exists until this process ends; return its path."""
     import tempfile  # late: settings are read by every process, and few have a pipe
 
     descriptor, kept = tempfile.mkstemp(prefix="flowc-")
@@ -132,7 +132,7 @@ def _keep(path: str, pieces: Iterator[bytes]) -> str:
                 file.write(piece)
                 file.flush()
             except OSError as error:
-                why = f"what comes from it cannot be kept in {tempfile.gettempdir()}: {error.strerror}"
+                why = f"its content cannot be kept in {tempfile.gettempdir()}: {error.strerror}"
                 raise OSError(error.errno, why, path) from None
     _files[path] = kept
     return kept

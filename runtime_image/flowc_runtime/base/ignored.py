@@ -1,4 +1,4 @@
-"""Directories that flowc makes beside a user's code: git is told to leave them alone."""
+"""Directories that flowc creates beside a user's code: their `.gitignore` hides them from git."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _TEXT = "*\n"
 
 
 def make_root(root: str) -> None:
-    """Make the directory of a store if there is none yet; one with a name of flowc's own gets a `.gitignore`.
+    """Create the directory of a store if it is missing; write a `.gitignore` into it if it has one of flowc's names.
 
-    It is written when the directory is made and never again: whoever wants a store in git changes or removes it.
+    The `.gitignore` is written only when the directory is created, so users can change or remove it.
     """
     parent = os.path.dirname(root)
     if parent:
@@ -22,7 +22,7 @@ def make_root(root: str) -> None:
     except FileExistsError:
         return
     if os.path.basename(root) in NAMES:
-        with contextlib.suppress(OSError):  # a store is one without it, too
+        with contextlib.suppress(OSError):  # the store also works without it
             descriptor = os.open(f"{root}/.gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             with open(descriptor, "w", encoding="utf-8") as file:
                 file.write(_TEXT)

@@ -1,8 +1,8 @@
-"""Index paths and task ids: which tasks a node has and which tasks they follow, from the IR and the paths alone.
+"""Index paths and task ids: the tasks of a node and their parents, computed from the IR and the paths alone.
 
-The path of a task is `0` at the root, `.i` more inside each foreach and gang, `~n` more inside each loop: `0.3.1` is
-item 1 of item 3, `0.3~1` is iteration 1 of a loop in item 3. Tasks of different steps share paths, so the id of a task
-is `STEP-PATH`, such as `train-0.3`: unique in the run, and known wherever step and path are (docs/adr/0014).
+The path of a task is `0` at the root. Each foreach and gang appends `.i`, each loop `~n`: `0.3.1` is item 1 of item 3,
+`0.3~1` is iteration 1 of a loop in item 3. Tasks of different steps share paths, so the id of a task is `STEP-PATH`,
+such as `train-0.3`. It is unique in the run and follows from step and path (docs/adr/0014).
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ _PART = re.compile(r"[.~][0-9]+", re.ASCII)
 
 
 def parts(path: str) -> list[str]:
-    """The components of a path behind the root: `.3` and `~1` of `0.3~1`."""
+    """Return the components of a path after the root: `.3` and `~1` of `0.3~1`."""
     return _PART.findall(path)
 
 
 def item_path(path: str, index: int) -> str:
-    """The path of one item of a foreach whose split ran at `path`."""
+    """Return the path of one item of a foreach whose split ran at `path`."""
     return f"{path}.{index}"
 
 
 def iteration_path(path: str, number: int) -> str:
-    """The path of one iteration of a loop that begins at `path`."""
+    """Return the path of one iteration of a loop that begins at `path`."""
     return f"{path}~{number}"
 
 
 def item_index(path: str) -> int | None:
-    """The item's number in the innermost foreach, None outside of any."""
+    """Return the item's number in the innermost foreach; None outside of every foreach."""
     items = [part for part in parts(path) if part[0] == "."]
     return int(items[-1][1:]) if items else None
 
 
 def path_order(path: str) -> tuple[int, ...]:
-    """A key that sorts paths as their tasks follow each other."""
+    """Return the key by which paths sort in the order of their tasks."""
     return tuple(int(part[1:]) for part in parts(path))
 
 
 def check_path(path: str) -> str:
-    """The path, if it is one. Raises ProtocolError."""
+    """Return the path unchanged. Raises ProtocolError if it is malformed."""
     if not _PATH.fullmatch(path):
-        raise ProtocolError(f"not an index path: {path!r}; such as '0', '0.3.1' or '0~2'")
+        raise ProtocolError(f"not an index path: {path!r}; write one such as '0', '0.3.1' or '0~2'")
     return path
 
 
@@ -74,7 +74,7 @@ def path_of(step: str, task: str) -> str:
 
 
 def split_id(task: str) -> tuple[str, ...]:
-    """Return the step and the id of a task that is named by its id alone; what is no id is one part."""
+    """Return the step and the id of a task that is named by its id alone; any other text is returned as one part."""
     step, hyphen, path = task.partition("-")  # no step's name has a hyphen
     return (step, task) if hyphen and _PATH.fullmatch(path) else (task,)
 
@@ -87,7 +87,7 @@ def task_pathspec(*names: str, path: str) -> str:
 def with_task_id(parts: Sequence[str]) -> tuple[str, ...]:
     """Return the parts of a pathspec FLOW/RUN/STEP/TASK/… with the task's id in place of a bare index path.
 
-    What names no task stays as it is.
+    Other pathspecs are returned unchanged.
     """
     if len(parts) < 4:
         return tuple(parts)
@@ -99,7 +99,7 @@ def with_task_id(parts: Sequence[str]) -> tuple[str, ...]:
 
 
 class Graph:
-    """What a flow's tasks ask of its graph, worked out once: nodes, what leads to them, what they are inside of."""
+    """The graph of a flow as its tasks need it, computed once: nodes, their predecessors and their scopes."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
@@ -112,25 +112,25 @@ class Graph:
         self.join_of = analysis.join_of
 
     def node(self, name: str) -> Node:
-        """The node of this name. Raises ProtocolError."""
+        """Return the node of this name. Raises ProtocolError if the flow has none."""
         try:
             return self.nodes[name]
         except KeyError:
             raise ProtocolError(f"flow '{self.flow.name}' has no step '{name}'") from None
 
     def scopes(self, node: str) -> tuple[Scope, ...]:
-        """The foreach, gangs and loops around a node: one for each component of its tasks' paths."""
+        """Return the foreach, gangs and loops around a node: one for each component of its tasks' paths."""
         return self.places[node].scopes
 
     def foreach_of(self, node: Node) -> Node | None:
-        """The split whose items the node's tasks are about, None outside of any foreach and gang."""
+        """Return the split of the innermost foreach or gang around the node; None outside of both."""
         splits = [scope.split for scope in self.scopes(node.id) if isinstance(scope, ItemScope)]
         return self.nodes[splits[-1]] if splits else None
 
     def ends(self, join: Node) -> list[list[Node]]:
-        """The nodes that may lead to a join, by the arm of the split that they end, in the order of the split.
+        """Return the nodes that may lead to a join: a list for each arm of the split, in the split's order.
 
-        More than one ends an arm where a switch chooses between them.
+        An arm has several such nodes if a switch chooses between them.
         """
         assert join.joins is not None
         arms: dict[str, list[Node]] = {target: [] for target in targets(self.nodes[join.joins].next)}
@@ -140,7 +140,7 @@ class Graph:
         return list(arms.values())
 
     def inside(self, node: str, path: str) -> str:
-        """The path. Raises ProtocolError if tasks of the node have none of that form."""
+        """Return the path unchanged. Raises ProtocolError if no task of the node has a path of that form."""
         scopes = self.scopes(node)
         marks = "".join(part[0] for part in parts(check_path(path)))
         if marks != "".join("~" if isinstance(scope, LoopScope) else "." for scope in scopes):
@@ -149,7 +149,7 @@ class Graph:
         return path
 
     def shared(self, one: str, other: str) -> int:
-        """How many scopes two nodes have in common."""
+        """Return the number of scopes that two nodes have in common."""
         count = 0
         for mine, its in zip(self.scopes(one), self.scopes(other), strict=False):
             if mine != its:
@@ -158,12 +158,12 @@ class Graph:
         return count
 
     def repeats(self, node: str, target: str) -> bool:
-        """Whether the edge between them is the one that begins the next iteration of a loop."""
+        """Return whether the edge from `node` to `target` begins the next iteration of a loop."""
         around = self.scopes(target)
         return bool(around) and around[-1] == LoopScope(target) and LoopScope(target) in self.scopes(node)
 
     def following(self, node: str, path: str, target: str, item: int = 0) -> str:
-        """The path of the task of `target` that a task of `node` leads to; `item` counts where that is a foreach."""
+        """Return the path of the task of `target` after a task of `node`; for a new foreach, that of item `item`."""
         around, known = self.scopes(target), parts(path)
         if self.repeats(node, target):
             last = len(around) - 1
@@ -174,5 +174,5 @@ class Graph:
 
 
 def outer_path(path: str, depth: int) -> str:
-    """The first `depth` components of a path."""
+    """Return the path shortened to its first `depth` components."""
     return ROOT + "".join(parts(path)[:depth])

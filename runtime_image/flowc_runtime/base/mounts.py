@@ -1,4 +1,4 @@
-"""Whether a path in a pod is on a volume that outlives the pod, by what Linux says of its mounts."""
+"""Check whether a path in a pod is on a volume that outlives the pod, by the table of mounts of Linux."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ _MOUNTS = "/proc/self/mountinfo"
 
 
 def volume_fault(path: str, mounts: str | None = None) -> str | None:
-    """Why what is at `path` (absolute, without links) ends with the pod; None if it is on a volume."""
+    """Return why a file at `path` (absolute, without links) does not outlive the pod; None if it is on a volume.
+
+    `mounts` is the content of /proc/self/mountinfo, which is read if it is None.
+    """
     if mounts is None:
         with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
             mounts = file.read()
@@ -21,7 +24,7 @@ def volume_fault(path: str, mounts: str | None = None) -> str | None:
             continue
         point = _unescaped(fields[4])
         inside = path == point or path.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):  # of two at one place, the later one covers the other
+        if inside and len(point) >= len(best):  # a later mount covers an earlier one at the same place
             best, root, kind = point, fields[3], after.split(" ")[0]
     if best in ("", "/"):
         return "is in the container's own file system"

@@ -1,4 +1,4 @@
-"""The packages of this distribution: modules of them are no code of a user's."""
+"""The packages of this distribution: their modules are not user code."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 listener: Listener | None = None
-"""Is told what is being done, how many of it are done and of how many, as far as that is known."""
+"""It is called with a description of the work, the number of finished items and their total, if known."""
 
 
 def over(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Give the items, telling before each how many were done."""
+    """Yield the items; before each, report the number of finished items to the listener."""
     for number, item in enumerate(items):
         if listener is not None:
             listener(what, number, total)
@@ -24,6 +24,6 @@ def over(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]
 
 
 def doing(what: str, done: int | None = None, total: int | None = None) -> None:
-    """Tell what is being done now, and how far it is if that is known."""
+    """Report the current work, and its progress if known, to the listener."""
     if listener is not None:
         listener(what, done, total)

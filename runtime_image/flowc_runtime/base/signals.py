@@ -1,4 +1,4 @@
-"""The signals that end a program: how whoever waits learns of them, and the exception by which one ends other work."""
+"""The signals that end a program: a pipe that reports them to waiting code, and an exception that ends other code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal, `number`, has come that ends the program. It passes code that catches `Exception`."""
+    """The signal `number` ends the program. Code that catches `Exception` does not catch it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -21,25 +21,26 @@ class Interrupted(KeyboardInterrupt):
 def heeded() -> list[signal.Signals]:
     """Return the signals that end this process.
 
-    What the caller ignores stays ignored: `nohup` means SIGHUP by it, and a shell SIGINT for a command behind `&`.
+    A signal that the caller ignores stays ignored: `nohup` ignores SIGHUP, and a shell ignores SIGINT for a command
+    that ends with `&`.
     """
     return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 @final
 class Wakeup:
-    """A pipe into which the interpreter writes the number of each signal that has a handler of Python's.
+    """A pipe into which the interpreter writes the number of each signal that has a Python handler.
 
-    Any signal makes it readable, also one that a user's code handles. Several may wait on it: who looks whether one of
-    ENDING has come leaves it, and all others, for who takes them.
+    Every such signal makes it readable, including signals that user code handles. Several places may wait on the pipe:
+    `has_ending` checks for signals of ENDING and keeps all numbers until `take` returns them.
     """
 
     def __init__(self) -> None:
         self._read, self._write = -1, -1
-        self._numbers = bytearray()  # read, and not taken yet
+        self._numbers = bytearray()  # read from the pipe, not yet taken
 
     def open(self) -> int:
-        """Make the pipe; return its end for `signal.set_wakeup_fd`."""
+        """Create the pipe; return its writing end, for `signal.set_wakeup_fd`."""
         self._read, self._write = os.pipe()
         for descriptor in self.descriptors():
             os.set_blocking(descriptor, False)
@@ -52,20 +53,20 @@ class Wakeup:
         self._read, self._write = -1, -1
 
     def descriptors(self) -> tuple[int, int]:
-        """Return both ends, which a forked child should close."""
+        """Return both descriptors of the pipe, which a forked child must close."""
         return self._read, self._write
 
     def fileno(self) -> int:
-        """Return the descriptor that can be read when a signal has come since somebody looked."""
+        """Return the descriptor that becomes readable when a signal arrives."""
         return self._read
 
     def has_ending(self) -> bool:
-        """Return whether a signal of ENDING has come that nobody has taken. Afterwards the pipe is empty."""
+        """Return whether a signal of ENDING has arrived that was not yet taken. Afterwards the pipe is empty."""
         self._fill()
         return any(number in ENDING for number in self._numbers)
 
     def take(self) -> bytes:
-        """Return the numbers of the signals that have come, each once."""
+        """Return the numbers of the signals that arrived since the last call."""
         self._fill()
         numbers = bytes(self._numbers)
         self._numbers.clear()
@@ -73,7 +74,7 @@ class Wakeup:
 
     @property
     def seen(self) -> bool:
-        """Whether there are signals that were looked at and not taken: the descriptor does not show them."""
+        """Whether signals were read from the pipe but not yet taken: the descriptor does not show them."""
         return bool(self._numbers)
 
     def _fill(self) -> None:

@@ -1,4 +1,4 @@
-"""flowc's part of the user's cache directory: what can be made again."""
+"""flowc's part of the user's cache directory. Its content can be deleted and is created again when needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def cache_home() -> str:
-    """The directory, which need not be there yet. Raises RuntimeError if the user has no home directory."""
+    """Return the directory, which may not exist yet. Raises RuntimeError if the user has no home directory."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):
         base = os.path.expanduser("~/.cache")

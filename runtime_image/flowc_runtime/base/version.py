@@ -1,8 +1,8 @@
-"""Which version of Metaflow's API this is, and of flowc."""
+"""The implemented version of Metaflow's API, and the version of flowc."""
 
 from flowc import __version__
 
 API_VERSION = "2.19.39"
-"""The version of Metaflow whose API this is: programs compare `metaflow.__version__` to know what they can use."""
+"""The version of Metaflow whose API flowc implements. Programs check `metaflow.__version__` for features."""
 
 FULL_VERSION = f"{API_VERSION}+flowc.{__version__}"

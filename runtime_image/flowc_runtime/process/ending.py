@@ -1,8 +1,8 @@
-"""The end of a task's process: what a Python interpreter does at its exit, in the same order, before the record.
+"""The end of a task's process: the exit steps of a Python interpreter, in the same order, before the record is written.
 
-A forked child calls `begin` before any code of the user's, which sets apart what the forking process had registered for
-its own exit. `end` then runs what the child itself registered: threads and child processes are joined, exit handlers
-called, files flushed. What fails there goes to the task's log and changes nothing, as in Python.
+A forked child calls `begin` before any user code; `begin` sets apart what the forking process registered for its own
+exit. `end` then runs what the child registered: it joins threads and child processes, calls exit handlers and flushes
+files. A failure there is written to the task's log and has no other effect, as in Python.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from flowc_runtime.process import writers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_inherited: list[Any] = []  # what the forking process holds; kept, since letting go of it could call its finalizers
-_settled: list[weakref.ref[Any]] = []  # writers of the forking process, which have nothing of its own to write any more
-_coverage: Any = None  # the measurement that the forking process began
+_inherited: list[Any] = []  # objects of the forking process, kept because dropping them could call their finalizers
+_settled: list[weakref.ref[Any]] = []  # writers of the forking process with empty buffers
+_coverage: Any = None  # the running measurement of the forking process
 _ended = False
 
 
 class _Mark:
-    """Something that is younger than all that was inherited."""
+    """An object that is younger than all inherited objects."""
 
 
 _mark: _Mark | None = None
@@ -40,9 +40,9 @@ _mark: _Mark | None = None
 
 
 def settle() -> None:
-    """Write out what the forking process has buffered, once, before its first fork: children would write it again.
+    """Flush the buffers of the forking process, once, before its first fork; children would write them again.
 
-    Its files and logging handlers can then be flushed in every child, where only a task's own lines are in them.
+    Each child can then flush these files and logging handlers, since they only contain the child's own lines.
     """
     logging: Any = sys.modules.get("logging")
     for each in list(getattr(logging, "_handlerList", ())):
@@ -50,20 +50,20 @@ def settle() -> None:
             _guard(handler.flush, handler)
     found = writers.find(gc.get_objects())
     for stream in (*found.texts, *found.buffers):
-        # One that fails still holds lines that are not a task's.
+        # A stream that fails still contains lines of the forking process: children must not flush it.
         if not writers.is_standard(stream) and _guard(stream.flush, stream):
             _settled.append(weakref.ref(stream))
 
 
 def flush() -> None:
-    """Flush, before each fork, what the child would write a second time."""
+    """Flush all writers before a fork; the child would write their buffers a second time."""
     for standard in (sys.stdout, sys.stderr):
         try:
             standard.flush()
         except OSError as error:
             if error.errno not in (errno.EIO, errno.EPIPE):
                 raise
-            # Its terminal or its reader is gone: what is left of it goes nowhere, and the run goes on.
+            # Its terminal or its reader is gone: discard the rest of its output, and continue the run.
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, standard.fileno())
             os.close(null)
@@ -77,14 +77,17 @@ def flush() -> None:
 
 
 def begin() -> None:
-    """Set apart, in a forked child, all that the forking process had registered for its own exit."""
+    """Set apart, in a forked child, everything that the forking process registered for its own exit.
+
+    Without this, the child would run the exit handlers and finalizers of the forking process.
+    """
     global _coverage, _ended, _mark
     _ended = False
     finalize: Any = weakref.finalize
     if finalize._registered_with_atexit:
         for info in finalize._registry.values():
             info.atexit = False
-        # An exit handler may hold the last reference to an object; what would be finalized is the other process's.
+        # `_clear` may drop the last reference to an object with a finalizer, which belongs to the forking process.
         finalize._shutdown = True
         atexit._clear()
         finalize._shutdown = finalize._registered_with_atexit = False
@@ -93,46 +96,49 @@ def begin() -> None:
     if threading._threading_atexits:  # type: ignore[attr-defined]
         _forget_threads()
     modules: dict[str, Any] = sys.modules
-    # The handlers of modules that are not imported a second time. The last to be registered is the first to be called.
+    # Modules register their handlers at import, which does not happen again. The last registered is called first.
     if shutdown := getattr(modules.get("logging"), "shutdown", None):
         atexit.register(shutdown)
     if process := modules.get("multiprocessing.process"):
-        _inherited.append(process._children)  # else those would be ended and joined here
+        _inherited.append(process._children)  # otherwise this child would end and join them
         process._children = set()
     if util := modules.get("multiprocessing.util"):
         atexit.register(util._exit_function)
     if coverage := modules.get("coverage"):
         _coverage = coverage.Coverage.current()
-    gc.freeze()  # what `gc.get_objects` gives from now on is the child's own
+    gc.freeze()  # `gc.get_objects` later returns only the child's own objects
     _mark = _Mark()
 
 
 def measured() -> dict[str, Any] | None:
-    """Return what `measure` needs to go on, in a process that is no fork of this one, with this one's coverage."""
+    """Return the settings with which `measure` continues this process's coverage in a process that is not its fork.
+
+    None if coverage is not being measured.
+    """
     coverage = sys.modules.get("coverage")
     if coverage is None or (current := coverage.Coverage.current()) is None:
         return None
     config = current.config
-    names = {"include": "run_include", "omit": "run_omit"}  # where the argument and the attribute differ
+    names = {"include": "run_include", "omit": "run_omit"}  # arguments whose attribute has another name
     names |= {name: name for name in ("branch", "concurrency", "config_file", "data_file", "source", "source_pkgs")}
     settings = {name: getattr(config, attribute) for name, attribute in names.items()}
     return {**settings, "data_file": os.path.abspath(settings["data_file"]), "directory": os.getcwd()}
 
 
 def measure(settings: dict[str, Any]) -> None:
-    """Measure this process's coverage from now on; `end` saves it, in a file of the process's own."""
+    """Start to measure this process's coverage; `end` saves it in a separate file."""
     global _coverage
     from coverage import Coverage
 
     given = {**settings}
     if given.pop("directory") != os.getcwd():
-        given["config_file"] = False  # its paths are relative
+        given["config_file"] = False  # its relative paths would be wrong here
     _coverage = Coverage(data_suffix=True, **{name: value for name, value in given.items() if value is not None})
     _coverage.start()
 
 
 def _forget_threads() -> None:
-    """Let `threading` call none of the forking process's hooks, nor wake its executors, whose threads are not here."""
+    """Remove the forking process's hooks and executors from `threading`: their threads do not exist in this child."""
     hooks: Any = threading._threading_atexits  # type: ignore[attr-defined]
     _inherited.append(list(hooks))
     hooks.clear()
@@ -144,7 +150,7 @@ def _forget_threads() -> None:
 
 
 def end() -> None:
-    """End the user's part of this process, once: threads, exit handlers, files, and what measures its coverage."""
+    """End the user's part of this process, once: threads, exit handlers, files, coverage."""
     global _ended
     if _ended:
         return
@@ -152,16 +158,17 @@ def end() -> None:
     process = os.getpid()
     _guard(threading._shutdown, threading)  # type: ignore[attr-defined]
     _guard(atexit._run_exitfuncs, atexit)
-    if os.getpid() != process:  # a handler forked, and its child has come back: the task is not the child's to record
+    if os.getpid() != process:  # the child of a handler that forked has returned here: it must not record the task
         os._exit(0)
     _finish_files()
     _save_coverage()
 
 
 def _finish_files() -> None:
-    """Complete the files that the task has left open, and those of the forking process that it may have written to."""
+    """Complete the files that the task left open, and the forking process's files that the task may have written to."""
     objects = gc.get_objects()
-    # The step may have called gc.freeze(): all that there is may then be flushed, but what was inherited not be closed.
+    # The step may have called gc.freeze(), which hides its objects. All files may then be flushed, but none closed:
+    # inherited files must stay open.
     frozen = _mark is not None and id(_mark) not in map(id, objects)
     if frozen:
         gc.unfreeze()
@@ -179,28 +186,28 @@ def _finish_files() -> None:
 
 
 def _still_open() -> list[Any]:
-    """Return the files that the forking process had open; a text has its buffer among them."""
+    """Return the forking process's files that are still open; the buffer of a text file is listed too."""
     return [stream for each in _settled if (stream := each()) is not None and writers.is_open(stream)]
 
 
 def _save_coverage() -> None:
-    """Save what this child has covered, where the forking process measures it, in a file of the child's own."""
+    """Save this child's coverage in a separate file, if the forking process measures coverage."""
     if _coverage is not None:
         if (data := getattr(_coverage, "_data", None)) is not None:
-            data._suffix = True  # as under `coverage run --parallel-mode`: several must not write to one file
+            data._suffix = True  # like `coverage run --parallel-mode`: processes must not share a file
         _guard(_coverage.stop, _coverage)
         _guard(_coverage.save, _coverage)
 
 
 def _guard(call: Callable[[], object], what: object) -> bool:
-    """Return whether a call raised nothing; what it raised is told as Python tells it at its exit."""
+    """Call `call` and return whether it raised nothing; report an exception like Python does at its exit."""
     try:
         call()
     except BaseException as error:
         told = "".join(traceback.format_exception(error))
         try:
             sys.stderr.write(f"Exception ignored in: {what!r}\n{told}")
-        except Exception:  # the task has closed its stderr, or what failed cannot be shown
+        except Exception:  # the task has closed its stderr, or the object's repr fails
             return False
         return False
     return True

@@ -1,6 +1,6 @@
-"""Programs that a task or an exit hook has left running: they get SIGTERM, and SIGKILL if that does not end them.
+"""Programs that a task or an exit hook left running: they get SIGTERM, then SIGKILL if they do not end.
 
-Their parent is gone, so they are children of the process that has called `adopt_orphans`, or of the container's first.
+Their parent has ended, so they are children of the process that called `adopt_orphans`, or of the container's init.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
 def children() -> list[int]:
-    """Return this process's children, those that it has adopted too; none where the system does not list them."""
+    """Return the pids of this process's children, including adopted ones; empty if the system does not list them."""
     try:
         with open(f"/proc/self/task/{threading.get_native_id()}/children", encoding="ascii") as file:
             return [int(pid) for pid in file.read().split()]
@@ -33,9 +33,9 @@ def children() -> list[int]:
 
 
 def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeup | None = None) -> None:
-    """End and reap every child of this process but those in `keep`, and what these leave in turn.
+    """End and reap every child of this process except `keep`, and the children that they leave behind.
 
-    When a signal of `hurry` ends this program, the time between SIGTERM and SIGKILL is over.
+    `grace` is the time between SIGTERM and SIGKILL in seconds. A signal of `hurry` that ends this program cuts it short.
     """
     deadline = time.monotonic() + grace
     asked: set[int] = set()
@@ -47,12 +47,12 @@ def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeu
         asked.update(found)
         if not wait_for_one(found, deadline + GRACE if late else deadline, None if late else hurry):
             if late:
-                return  # it is another user's, or waits for a disk that is gone: whoever is first in line has it now
+                return  # it belongs to another user, or waits for a lost disk: init reaps it later
             deadline = time.monotonic()
 
 
 def _reap(pids: Iterable[int]) -> list[int]:
-    """Reap those that have ended; return the others."""
+    """Reap the processes that have ended; return the others."""
     running = []
     for pid in pids:
         with contextlib.suppress(ChildProcessError):
@@ -62,9 +62,9 @@ def _reap(pids: Iterable[int]) -> list[int]:
 
 
 def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = None) -> bool:
-    """Wait until one of the processes has ended.
+    """Wait until one of the processes has ended; return True then.
 
-    Return False if the deadline (monotonic), or a signal of `hurry` that ends the program, comes first.
+    Return False if the deadline (monotonic seconds), or a signal of `hurry` that ends the program, comes first.
     """
     if not HAS_PIDFD:
         return _pause(deadline)
@@ -73,9 +73,9 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
         for pid in pids:
             try:
                 descriptor = os.pidfd_open(pid)
-            except ProcessLookupError:  # of another's child, which is reaped
+            except ProcessLookupError:  # the child of another process, which has reaped it
                 return True
-            except OSError:  # too many descriptors are open, which may be why the processes are to be ended
+            except OSError:  # too many open descriptors, perhaps the reason why the processes are ended
                 return _pause(deadline)
             opened.callback(os.close, descriptor)
             poll.register(descriptor, select.POLLIN)
@@ -89,7 +89,7 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
 
 
 def _pause(deadline: float) -> bool:
-    """Wait a moment where nothing tells of the end of a process; return whether time is left."""
+    """Wait a moment, if no event reports the end of a process; return whether time is left."""
     left = max(0.0, deadline - time.monotonic())
     time.sleep(min(0.02, left))
     return left > 0

@@ -1,8 +1,8 @@
-"""Loading a flow's file as a module, under the same name wherever it runs.
+"""Load a flow's file as a module, under the same name wherever it runs.
 
-Pickle names a class by its module. `python flow.py run`, `flowc run flow.py` and a pod must therefore agree on what the
-flow's module is called: its stem, or `flow_<stem>` where that name is taken by something else. A file in a directory
-below the root of the code, `pkg/module.py`, is the module `pkg.module` of its package, as for `python -m pkg.module`.
+Pickle names a class by its module. `python flow.py run`, `flowc run flow.py` and a pod must therefore give the flow's
+module the same name: the file's stem, or `flow_<stem>` if that name is taken. A file in a directory below the root of
+the code, `pkg/module.py`, is the module `pkg.module` of its package, as with `python -m pkg.module`.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from flowc_runtime.base.own_packages import OWN_PACKAGES
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Names that the packages around a flow may import themselves, today or lazily tomorrow. A fixed list, not a look at
-# what happens to be loaded or installed: the laptop and the pod have to come to the same name.
+# Names that the packages around a flow may import, now or later. The list is fixed, independent of the loaded or
+# installed modules, because the laptop and the pod must choose the same name.
 _TAKEN = frozenset({
     *OWN_PACKAGES, "click", "cloudpickle", "rich", "hera", "pydantic", "yaml", "obstore", "numpy", "pandas", "torch",
     "sklearn", "scipy", "conftest", "pytest", "test",
 })  # fmt: skip
 
 _compiled: dict[str, tuple[bytes, CodeType]] = {}
-"""By a file's path: its source and its code, compiled by a process that forks others which run it."""
+"""The source and the code of files by path. A process that forks compiles them; its children run them."""
 
 executing: str | None = None
-"""The file whose top level is being run by `load_module`, if any: a flow made then lacks its `__main__` guard."""
+"""The file whose top level `load_module` is running, if any: a flow called then lacks its `__main__` guard."""
 
 
 class UnguardedFlow(SystemExit):
     """A file calls its flow while it is loaded, outside of `if __name__ == "__main__":`.
 
-    Run by itself, the file ends there too: the call is its whole command line.
+    As a program, the file ends there too: the call is its whole command line.
     """
 
     def __init__(self, flow: str, file: str) -> None:
@@ -46,9 +46,9 @@ class UnguardedFlow(SystemExit):
 
 
 class _SourceOnly(SourceFileLoader):
-    """Never reads or writes a .pyc, whose check by time and size misses a quick edit of the same length."""
+    """A loader without .pyc files: their check by time and size misses a quick edit of the same length."""
 
-    source = b""  # what was run
+    source = b""  # the executed source
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -60,7 +60,7 @@ class _SourceOnly(SourceFileLoader):
         return code
 
     def is_current(self) -> bool:
-        """Whether the file still holds what was run; one that is gone has not changed."""
+        """Return whether the file still has the executed source; a deleted file counts as unchanged."""
         try:
             return bytes(self.get_data(self.path)) == self.source
         except OSError:
@@ -68,7 +68,7 @@ class _SourceOnly(SourceFileLoader):
 
 
 def module_name(file: str | Path) -> str:
-    """Return the stable name of the module of a flow's file, which depends on the file's path below the root alone."""
+    """Return the stable name of the module of a flow's file; it depends only on the file's path below the root."""
     *parents, name = (part for part in os.fspath(file).split("/") if part not in ("", "."))
     stem = os.path.splitext(name)[0]
     if parents:
@@ -84,9 +84,9 @@ def is_taken(name: str) -> bool:
 
 
 def package_place(name: str, path: str) -> tuple[str, str] | None:
-    """Return the root and the file relative to it of the module `name` of a package; None for a file outside packages.
+    """Return the root of a packaged module and its file relative to the root; None for a file outside packages.
 
-    `/x/pkg/module.py`, which is `pkg.module`: `/x` and `pkg/module.py`.
+    For `pkg.module` in `/x/pkg/module.py`, it returns `/x` and `pkg/module.py`.
     """
     stem, _ = os.path.splitext(path)
     parts = name.split(".")
@@ -110,8 +110,8 @@ def refuse_call(cls: type) -> None:
     """Stop the loading of a file that calls its flow, if one is being loaded.
 
     Raises:
-        UnguardedFlow: it is the file that is loaded itself.
-        RuntimeError: it is another one, which that imports.
+        UnguardedFlow: the loaded file itself calls its flow.
+        RuntimeError: a file that it imports calls its flow.
     """
     if executing is None:
         return
@@ -124,14 +124,14 @@ def refuse_call(cls: type) -> None:
 
 
 def load_module(root: Path, file: str, *, guarded: bool = False) -> ModuleType:
-    """Run `root/file` once as a module; asked again for the same file, return the same module, unless it was edited.
+    """Run `root/file` once as a module; a second call returns the same module, unless the file was edited.
 
-    `root` is put first on `sys.path`, as `python flow.py` does. Packages around the file are imported first. Whatever
-    the file raises comes through, and the module is then not registered. A file that calls its flow is done with the
-    call, as when it is run by itself; if it has to be `guarded`, that raises UnguardedFlow.
+    `root` becomes the first entry of `sys.path`, as with `python flow.py`. Packages around the file are imported first.
+    An exception of the file is raised unchanged, and the module is then not registered. Loading ends at a call of the
+    flow at the file's top level, as when the file is run as a program; with `guarded`, the call raises UnguardedFlow.
     """
     global executing
-    path = os.path.abspath(root / file)  # links stay: a pod's code is a volume of links
+    path = os.path.abspath(root / file)  # symbolic links are kept: a pod's code volume consists of them
     outer, executing = executing, path
     try:
         return _load(os.path.abspath(root), file, path, guarded=guarded)
@@ -159,7 +159,7 @@ def _load(root: str, file: str, path: str, *, guarded: bool) -> ModuleType:
 
 
 def _check_parent(package: ModuleType, directory: str) -> None:
-    """Raise ImportError where another package of this name was found or loaded first."""
+    """Raise ImportError if another package of this name was found or loaded first."""
     places = [os.path.realpath(place) for place in getattr(package, "__path__", ())]
     if os.path.realpath(directory) not in places:
         found = ", ".join(places) or getattr(package, "__file__", None) or "nowhere"
@@ -187,7 +187,7 @@ def _execute(name: str, path: str, *, guarded: bool) -> ModuleType:
 
 
 def precompile(root: Path, file: str) -> None:
-    """Compile `root/file` without running it, so that processes forked from this one need not. They meet its faults."""
+    """Compile `root/file` without running it, for processes that are forked later. Errors are left to them."""
     path = os.path.abspath(root / file)
     loader = _SourceOnly("", path)
     try:
@@ -198,9 +198,9 @@ def precompile(root: Path, file: str) -> None:
 
 
 def _free_name(file: str, path: str) -> str:
-    """Return `module_name`, but never the name of a foreign module that is already loaded; flows of ours are replaced.
+    """Return `module_name`, or another name if a module that is not a flow is loaded under it; flows are replaced.
 
-    Raises ImportError where the file is in a package: its modules know each other by their names.
+    Raises ImportError if the file is in a package: its modules import each other by their names.
     """
     name = module_name(file)
     other = sys.modules.get(name)
@@ -220,9 +220,9 @@ def put_first_on_path(directory: str) -> None:
 
 
 def find_main() -> dict[str, Any]:
-    """Return the names of the program that calls this, and make it `__main__` where another program runs it.
+    """Return the globals of the calling program; make it `__main__` if another program runs it.
 
-    `python -m cProfile flow.py` runs the file's code with names of its own, and stays `__main__` itself.
+    `python -m cProfile flow.py` runs the file's code with separate globals and remains `__main__`.
     """
     names = program_names()
     if "__file__" in names and names is not vars(sys.modules["__main__"]):
@@ -233,7 +233,7 @@ def find_main() -> dict[str, Any]:
 
 
 def program_names() -> dict[str, Any]:
-    """Return the names of the innermost program that is running: of `__main__`, or of what a profiler runs as that."""
+    """Return the globals of the innermost running program: `__main__`, or a program that a profiler runs."""
     frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_globals.get("__name__") != "__main__":
         frame = frame.f_back
@@ -241,15 +241,15 @@ def program_names() -> dict[str, Any]:
 
 
 def adopt_main(name: str | None = None) -> ModuleType:
-    """Make `__main__`, the flow's file under `python flow.py`, importable under its stable name as well.
+    """Make `__main__`, the flow's file under `python flow.py`, also importable under its stable name.
 
-    Its classes, nested ones too, and its functions take that name as their `__module__`, so that a pickle made now is
-    the same as one made in a pod. Call it when the file has run to its `if __name__ == "__main__":`.
+    Its classes, including nested ones, and its functions get that name as their `__module__`, so that their pickles
+    equal those of a pod. Call it when the file has reached its `if __name__ == "__main__":`.
     """
     main = sys.modules["__main__"]
     if name is None:
         file = getattr(main, "__file__", None)
-        if file is None:  # an interactive session has no file to be loaded again from
+        if file is None:  # an interactive session has no file that could be loaded again
             return main
         path = os.path.abspath(file)
         spec = getattr(main, "__spec__", None)  # of `python -m pkg.module`

@@ -1,7 +1,7 @@
 """Log frames: both streams of an attempt in one object, in order, every byte as written.
 
-A frame is `<seconds since the epoch> <o|e> <length in bytes>\\n` and the bytes. Appending needs no lock and a reader
-of a log that is being written sees whole frames and perhaps one that is cut: it stops there.
+A frame is `<seconds since the epoch> <o|e> <length in bytes>\\n` and the bytes. Appending needs no lock. A reader of a
+growing log sees whole frames, and perhaps an incomplete last frame, at which it stops.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 Stream: TypeAlias = Literal["stdout", "stderr"]
 _LETTER = {"stdout": b"o", "stderr": b"e"}
 _STREAM: dict[bytes, Stream] = {b"o": "stdout", b"e": "stderr"}
-_HEAD = 64  # bytes: more than the first line of any frame has
+_HEAD = 64  # bytes: longer than the first line of any frame
 
 
 class Chunk(NamedTuple):
-    """What one read of a stream brought: any bytes, not necessarily a line."""
+    """The bytes of one read of a stream, not necessarily a line; `when` is its time in seconds since the epoch."""
 
     when: float
     stream: Stream
@@ -26,25 +26,25 @@ class Chunk(NamedTuple):
 
 
 def frame(when: float, stream: Stream, data: bytes) -> bytes:
-    """A chunk as it stands in a log."""
+    """Return a chunk as a frame of a log."""
     return b"%.6f %s %d\n%s" % (when, _LETTER[stream], len(data), data)
 
 
 def chunks(log: bytes | Iterable[bytes]) -> Iterator[Chunk]:
-    """The chunks of a log, whole or in pieces of any size; a frame that is cut gives the bytes that are there."""
+    """Yield the chunks of a log, given as bytes or in pieces of any size; of an incomplete frame, the existing bytes."""
     rest = b""
     for piece in (log,) if isinstance(log, bytes) else log:
         rest += piece
         found, end = whole(rest)
         yield from found
         rest = rest[end:]
-        if len(rest) >= _HEAD and not _is_frame(rest):  # damaged: nothing behind it can be told
+        if len(rest) >= _HEAD and not _is_frame(rest):  # damaged: the following bytes cannot be read
             return
     yield from (chunk for chunk, _ in _frames(rest))
 
 
 def whole(log: bytes) -> tuple[list[Chunk], int]:
-    """The chunks of the frames that are not cut, and where these end: from there to read on, as the log grows."""
+    """Return the chunks of the complete frames and the offset of their end, from which to continue as the log grows."""
     found: list[Chunk] = []
     last = 0
     for chunk, end in _frames(log):
@@ -55,7 +55,7 @@ def whole(log: bytes) -> tuple[list[Chunk], int]:
 
 
 def _frames(log: bytes) -> Iterator[tuple[Chunk, int]]:
-    """Each frame, and where it ends: past the log's own end, if it is cut."""
+    """Yield each frame and the offset of its end, which is beyond the log's end for an incomplete frame."""
     at = 0
     while (end := log.find(b"\n", at, at + _HEAD)) >= 0:
         head = log[at:end].split(b" ")
@@ -75,17 +75,17 @@ Of = TypeVar("Of", bound="Hashable")
 
 
 class Lines(Generic[Of]):
-    """Puts the chunks of several streams together to lines, each with the time of its first byte.
+    """Joins the chunks of several streams into lines, each with the time of its first byte.
 
-    `limit`: a line of more bytes is given in parts of about so many, which do not end with a line end.
+    A line of more than `limit` bytes is returned in parts of about that size, which do not end with a line end.
     """
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
-        self._begun: dict[Of, tuple[float, int, list[bytes]]] = {}  # pieces: a long line is put together once
+        self._begun: dict[Of, tuple[float, int, list[bytes]]] = {}  # lists, so that a line is joined only once
 
     def add(self, of: Of, chunk: Chunk) -> Iterator[Chunk]:
-        """The lines, with their line ends, that the chunk completes."""
+        """Yield the lines, with their line ends, that the chunk completes."""
         *ended, last = chunk.data.split(b"\n")
         for line in ended:
             when, _, pieces = self._begun.pop(of, (chunk.when, 0, []))
@@ -99,16 +99,16 @@ class Lines(Generic[Of]):
                 self._begun[of] = when, size + len(last), pieces
 
     def end(self, of: Of) -> tuple[float, bytes] | None:
-        """What is left of a line, and when it was begun."""
+        """Return the time and the bytes of an incomplete last line, if any, and forget it."""
         if (begun := self._begun.pop(of, None)) is None:
             return None
         return begun[0], b"".join(begun[2])
 
 
 def lines(log: bytes | Iterable[bytes], stream: Stream | None = None, limit: int | None = None) -> Iterator[Chunk]:
-    """The log as whole lines (with their line ends), each with the time and stream of its first byte.
+    """Yield the log as lines (with their line ends), each with the time and stream of its first byte.
 
-    `limit`: see `Lines`.
+    `limit` is the largest size of a line, as in `Lines`.
     """
     made: Lines[Stream] = Lines(limit)
     for chunk in chunks(log):

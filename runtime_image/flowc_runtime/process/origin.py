@@ -1,7 +1,6 @@
-"""What the process was like before it ran the user's code: its environment variables and its working directory.
+"""The state of the process before it ran user code: its environment variables and its working directory.
 
-A task must begin as this process did. What an import has done to its process, such as setting a variable, it will do
-again in the task.
+A task must begin with the same state. The effects of an import, such as setting a variable, happen in the task again.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from flowc_runtime.process.loader import program_names
 
 
 class ProcessOrigin(NamedTuple):
-    """The environment variables and the working directory of a process, None if that is gone."""
+    """The environment variables and the working directory of a process; the directory is None if it was deleted."""
 
     environment: dict[str, str]
     directory: str | None
 
     @classmethod
     def now(cls) -> ProcessOrigin:
-        """Return those of this process, as they are."""
+        """Return the current state of this process."""
         try:
             directory = os.getcwd()
         except FileNotFoundError:
@@ -29,7 +28,7 @@ class ProcessOrigin(NamedTuple):
         return cls(dict(os.environ), directory)
 
     def follow(self, before: ProcessOrigin, after: ProcessOrigin) -> ProcessOrigin:
-        """Return this one with what has changed between two others, in which only that counts."""
+        """Return this state with the differences between two other states applied."""
         names = {*before.environment, *after.environment}
         changed = {name for name in names if before.environment.get(name) != after.environment.get(name)}
         environment = {name: value for name, value in self.environment.items() if name not in changed}
@@ -47,16 +46,17 @@ _defined: ProcessOrigin | None = None
 
 
 def defined() -> None:
-    """Note that a flow is defined: what its file does to the process later, it does only when it is the program."""
+    """Note that a flow is defined: its file changes the process later only if it is run as the program."""
     global _defined
     _defined = ProcessOrigin.now()
 
 
 def of_program() -> ProcessOrigin:
-    """Return what tasks of the program `python flow.py` begin with.
+    """Return the state with which tasks of the program `python flow.py` begin.
 
-    That is what the program began with, and what it did after the flow was defined, below `if __name__ == "__main__"`.
+    It is the initial state of the program with the changes made after the flow was defined, that is, below
+    `if __name__ == "__main__"`.
     """
-    if _defined is None or _program is None or _program != _main():  # the flow's file is run by another program
+    if _defined is None or _program is None or _program != _main():  # another program runs the flow's file
         return ProcessOrigin.now()
     return _began.follow(_defined, ProcessOrigin.now())

@@ -1,6 +1,6 @@
-"""Modules that are imported from elsewhere: neither beside the flow, nor installed, nor Python's or flowc's own.
+"""Modules from outside: neither beside the flow, nor installed, nor part of Python or flowc.
 
-What a step with @cache leaves depends on them too, and they are in no code package.
+The results of a step with @cache depend on them too, but code packages do not contain them.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Modules: TypeAlias = dict[str, list[str]]
-"""The file and the digest of its content by the module's name."""
+"""By the module's name: its file and the digest of the content."""
 
-# The program that began, such as `flowc`, is no code of the step's; extensions of the API are in the code package.
+# The started program, such as `flowc`, is not code of the step; code packages contain extensions of the API.
 _OWN = ("__main__", "__mp_main__", *OWN_PACKAGES, EXTENSIONS_PACKAGE)
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
 def imported(directory: str) -> Modules:
-    """Those that this process has imported, for a flow in `directory`."""
+    """Return the outside modules that this process has imported, for a flow in `directory`."""
     roots = tuple(f"{os.path.realpath(root)}/" for root in (directory, *_standard()))
     found: Modules = {}
     for name in sorted(sys.modules):
@@ -38,7 +38,7 @@ def imported(directory: str) -> Modules:
 
 
 def unchanged(modules: Mapping[str, list[str]]) -> bool:
-    """Whether they are now what they were. One that is found by no path, before a step says where, is where it was."""
+    """Return whether the modules' files are unchanged. A module that is not on `sys.path` is looked up at its old file."""
     return all(_digest(_file(name) or _find(name) or file) == digest for name, (file, digest) in modules.items())
 
 
@@ -57,7 +57,7 @@ def _file(name: str) -> str | None:
 
 
 def _find(name: str) -> str | None:
-    """The file that would be imported."""
+    """Return the file that an import of the module would load."""
     parts, path, spec = name.split("."), None, None
     for depth in range(1, len(parts) + 1):
         spec = PathFinder.find_spec(".".join(parts[:depth]), path)
@@ -68,7 +68,7 @@ def _find(name: str) -> str | None:
 
 
 def _digest(file: str) -> str:
-    """Of the content; empty where there is no file."""
+    """Return the sha256 of the file's content; empty if the file cannot be read."""
     try:
         with open(file, "rb") as content:
             return sha256(content.read()).hexdigest()

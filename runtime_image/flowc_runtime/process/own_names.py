@@ -1,7 +1,7 @@
-"""Which names in a method's source are the object that the method is called on, by Python's rules of scopes.
+"""Find the names in a method's source that refer to the method's object, by Python's rules of scopes.
 
-`self` is a name like any other: functions, lambdas, comprehensions and methods of classes inside a method may have
-one of their own. Whoever reads `self.x` in a source asks here.
+`self` is an ordinary name: functions, lambdas, comprehensions and classes inside a method may define another `self`.
+All code that looks for `self.x` in a source uses this module.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def own_names(method: FunctionDef) -> frozenset[ast.Name]:
-    """Return the names that mean the method's first argument; none where its code gives that name to something else.
+    """Return the names that refer to the method's first argument; empty if the method assigns another value to it.
 
-    In a method that lacks the argument it is `self`, by custom: the lack is a fault of its own.
+    In a method without arguments the name is `self`; the missing argument is reported elsewhere.
     """
     name = first_argument(method)
     if name in _arguments(method) - _positional(method) or _is_bound(method.body, name):
@@ -37,12 +37,12 @@ def own_names(method: FunctionDef) -> frozenset[ast.Name]:
 
 
 def first_argument(method: FunctionDef) -> str:
-    """Return what a method calls its object."""
+    """Return the name of a method's first argument; `self` if it has none."""
     return next((argument.arg for argument in (*method.args.posonlyargs, *method.args.args)), "self")
 
 
 def _seeing(node: ast.AST, name: str) -> Iterator[ast.AST]:
-    """The children of a node in which a name means what it means around the node."""
+    """Yield the children of a node in which a name has the same meaning as around the node."""
     yield from _same_scope(node)
     if isinstance(node, _FUNCTIONS):
         body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
@@ -59,7 +59,7 @@ def _seeing(node: ast.AST, name: str) -> Iterator[ast.AST]:
 
 
 def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
-    """The children of a node that are in the scope that it stands in itself."""
+    """Yield the children of a node that are evaluated in the node's surrounding scope."""
     if isinstance(node, _FUNCTIONS):
         yield from (default for default in (*node.args.defaults, *node.args.kw_defaults) if default is not None)
         if not isinstance(node, ast.Lambda):
@@ -74,7 +74,7 @@ def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _inside(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Iterator[ast.AST]:
-    """What a comprehension evaluates in its own scope, besides the targets."""
+    """Yield the parts of a comprehension that are evaluated in its own scope, except the targets."""
     yield from (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)
     for number, loop in enumerate(node.generators):
         yield from loop.ifs
@@ -100,14 +100,14 @@ def _all_arguments(arguments: ast.arguments) -> Iterator[ast.arg]:
 
 
 def _is_bound(scope: Iterable[ast.AST], name: str) -> bool:
-    """Whether the code of a scope gives the name a value, or takes it from a scope further out."""
+    """Return whether the code of a scope binds the name, or declares it global or nonlocal."""
     waiting = [*scope]
     while waiting:
         node = waiting.pop()
         if name in _bound_by(node):
             return True
         waiting += _same_scope(node)
-        if isinstance(node, _COMPREHENSIONS):  # `:=` inside of it binds outside of it
+        if isinstance(node, _COMPREHENSIONS):  # `:=` inside a comprehension binds in the surrounding scope
             waiting += _inside(node)
         elif isinstance(node, _FUNCTIONS) and not isinstance(node, ast.Lambda):
             waiting += (inner for inner in ast.walk(node) if isinstance(inner, ast.Nonlocal))

@@ -1,4 +1,4 @@
-"""Forking a process that cannot outlive its parent, and saying which process something runs in."""
+"""Fork processes that cannot outlive their parent, and identify processes in records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
-# Makes a task's process print its stack: a real-time signal, so that SIGUSR1 and SIGUSR2 are left to the step.
+# A task's process prints its stack at this real-time signal, which leaves SIGUSR1 and SIGUSR2 to the step.
 STACK_SIGNAL: int | None = signal.SIGRTMAX - 5 if hasattr(signal, "SIGRTMAX") else None
 PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -28,11 +28,11 @@ _PR_GET_CHILD_SUBREAPER = 37
 
 
 class Process(TypedDict, total=False):
-    """Where something runs: enough to tell whether it still does, and where to look if it does not."""
+    """The identity of a process, with which to check whether it still runs, and on which machine or pod to look."""
 
     host: str
     pid: int
-    started: str  # the process's start in clock ticks since boot (Linux): with the pid it names one process
+    started: str  # start in clock ticks since boot (Linux); with the pid it identifies the process
     pod: str
     pod_uid: str
     node: str
@@ -42,7 +42,7 @@ class Process(TypedDict, total=False):
 @final
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A forked process and the parent's ends of its pipes. `control` is how the child reports to its parent."""
+    """A forked process and the parent's ends of its pipes. The child reports to its parent through `control`."""
 
     pid: int
     stdout: int
@@ -51,7 +51,10 @@ class Child:
 
 
 def load_prctl() -> Callable[[int, int], None] | None:
-    """prctl(2), or None where there is none (macOS). Loaded before the fork: the child should only call it."""
+    """Return prctl(2), or None if the system has none (macOS).
+
+    Load it before a fork: loading a library in a forked child could deadlock, calling the loaded function cannot.
+    """
     if not sys.platform.startswith("linux"):
         return None
     import ctypes
@@ -67,19 +70,19 @@ def load_prctl() -> Callable[[int, int], None] | None:
 
 
 def adopt_orphans(prctl: Callable[[int, int], None] | None) -> None:
-    """Become the parent of what descendants leave behind, so that it can be found and ended (Linux only)."""
+    """Become the parent of processes that descendants leave behind, in order to find and end them (Linux only)."""
     if prctl is not None:
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def leave_orphans(prctl: Callable[[int, int], None] | None) -> None:
-    """Undo `adopt_orphans`: a program that goes on would never wait for what becomes its child."""
+    """Undo `adopt_orphans`: a program that continues would never wait for its adopted children."""
     if prctl is not None:
         prctl(_PR_SET_CHILD_SUBREAPER, 0)
 
 
 def adopts_orphans() -> bool:
-    """Whether this process becomes the parent of what descendants leave behind."""
+    """Return whether this process becomes the parent of processes that descendants leave behind."""
     if not sys.platform.startswith("linux"):
         return False
     import ctypes
@@ -92,14 +95,14 @@ def adopts_orphans() -> bool:
 @final
 @dataclass(frozen=True, slots=True)
 class PipeEnds:
-    """The writing ends of a child's pipes; whoever forks the child closes them afterwards."""
+    """The writing ends of a child's pipes; the forking process closes them after the fork."""
 
     stdout: int
     stderr: int
     control: int
 
     def close(self) -> None:
-        """Close them in the process that does not write."""
+        """Close the ends in the process that does not write to them."""
         for descriptor in (self.stdout, self.stderr, self.control):
             os.close(descriptor)
 
@@ -107,26 +110,26 @@ class PipeEnds:
 @final
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """The reading ends of the pipes of a child that is still to be forked."""
+    """The reading ends of the pipes of a child that is not yet forked."""
 
     stdout: int
     stderr: int
     control: int
 
     def of(self, pid: int) -> Child:
-        """The child that writes to them."""
+        """Return the child of this pid with these ends, which become non-blocking."""
         for descriptor in (self.stdout, self.stderr, self.control):
             os.set_blocking(descriptor, False)
         return Child(pid, self.stdout, self.stderr, self.control)
 
     def close(self) -> None:
-        """Close them where no child could be forked."""
+        """Close the ends if no child could be forked."""
         for descriptor in (self.stdout, self.stderr, self.control):
             os.close(descriptor)
 
 
 def open_pipes() -> tuple[Readers, PipeEnds]:
-    """Make the three pipes of a child."""
+    """Create the three pipes of a child. Raises OSError."""
     out, err, control = os.pipe(), os.pipe(), os.pipe()
     return Readers(out[0], err[0], control[0]), PipeEnds(out[1], err[1], control[1])
 
@@ -137,10 +140,17 @@ def spawn(
     prctl: Callable[[int, int], None] | None,
     close: Iterable[int] = (),
 ) -> Child:
-    """Fork a child in a session of its own; it runs `body(control)` and exits with what that returns.
+    """Fork a child in a new session; it runs `body(control)` and exits with the returned code.
 
-    Its stdin is /dev/null, its stdout and stderr are pipes. It is killed when its parent dies, where prctl is there.
-    `close` are the parent's descriptors that the child must not hold.
+    Its stdin is /dev/null, its stdout and stderr are pipes. With `prctl`, the kernel kills it when its parent dies.
+
+    Args:
+        body: the child's work; its argument is the descriptor of the control pipe, its result the exit code.
+        prctl: the result of `load_prctl`.
+        close: the parent's descriptors that the child must not keep open.
+
+    Raises:
+        OSError: no pipe or process can be created.
     """
     readers, writers = open_pipes()
     try:
@@ -160,10 +170,10 @@ def fork(
     prctl: Callable[[int, int], None] | None,
     close: Iterable[int] = (),
 ) -> int:
-    """Fork a child as `spawn` does, which writes to these pipes; the child's pid. The caller closes the pipes."""
+    """Fork a child like `spawn`, with these pipes; return its pid. The caller closes the pipes. Raises OSError."""
     ending.flush()
     parent = os.getpid()
-    # Until the child has its own handlers: the parent's would swallow a signal that is meant for the child.
+    # Signals are blocked until the child has its own handlers: the inherited ones would swallow the child's signals.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         pid = os.fork()
@@ -171,16 +181,16 @@ def fork(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         raise
     if pid == 0:
-        code = contract.NOT_STARTED  # only if what follows could not even start
+        code = contract.NOT_STARTED  # the exit code if the lines below fail
         try:
-            # Before a signal can be meant for the child alone: the parent's handler would tell the parent of it.
+            # First of all: the inherited wakeup descriptor would report the child's signals to the parent.
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
             ending.begin()
             if prctl is not None:
                 prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-                if os.getppid() != parent:  # it died before the line above: nothing will signal us any more
+                if os.getppid() != parent:  # it died before the line above, so the kernel sends no signal
                     os._exit(code)
             for descriptor in close:
                 os.close(descriptor)
@@ -204,13 +214,13 @@ def _redirect(out: int, err: int) -> None:
 
 
 def open_streams() -> None:
-    """Make `sys.stdin`, `sys.stdout` and `sys.stderr` those of a task, on descriptors 0, 1 and 2."""
-    # The parent's objects may be a terminal's or a test runner's; a task's are plain files on 0, 1 and 2. A line goes
-    # out when it ends: logs are read while the task runs, and the last lines before a kill are the ones that matter.
+    """Replace `sys.stdin`, `sys.stdout` and `sys.stderr` by plain files on descriptors 0, 1 and 2."""
+    # The parent's objects may belong to a terminal or a test runner. Lines are written when they end: logs are read
+    # while the task runs, and the last lines before a kill are the important ones.
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _text(1, "surrogateescape")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
-    faulthandler.enable(2)  # a crash in native code says in the task's log which line called it
+    faulthandler.enable(2)  # after a crash in native code, the task's log names the line that called it
     if STACK_SIGNAL is not None:
         faulthandler.register(STACK_SIGNAL, 2)
 
@@ -220,12 +230,12 @@ def _text(descriptor: int, errors: str) -> TextIOWrapper:
 
 
 def _reset_signals() -> None:
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is what `nohup` asks for
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # set by `nohup`, for example
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python starts: a closed pipe is an OSError, not a death
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # whatever the caller of this program has blocked
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # Python's default: a closed pipe raises OSError
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # also signals that the caller of this program blocked
 
 
 def leave(code: int) -> NoReturn:
@@ -238,7 +248,7 @@ def leave(code: int) -> NoReturn:
             if stream is not None:
                 stream.flush()
     except (OSError, ValueError):
-        code = code or 1  # a stream that cannot be flushed has lost output
+        code = code or 1  # output was lost
     finally:
         os._exit(code)
 
@@ -247,7 +257,7 @@ def leave(code: int) -> NoReturn:
 
 
 def this_process() -> Process:
-    """This process as records name it; in a pod also the pod, its uid and its node."""
+    """Return the identity of this process for records; in a pod, with the pod, its uid and its node."""
     pid = os.getpid()
     process: Process = {"host": os.uname().nodename, "pid": pid, "started": start_time(pid) or ""}
     if pod := os.environ.get(contract.POD):
@@ -260,27 +270,27 @@ def this_process() -> Process:
 
 
 def peak_rss(usage: struct_rusage) -> int:
-    """The largest resident set of what the usage is of, in bytes (ru_maxrss is in KiB on Linux, in bytes on macOS)."""
+    """Return the largest resident set in bytes (ru_maxrss is in KiB on Linux, in bytes on macOS)."""
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def start_time(pid: int) -> str | None:
-    """When a process started, in clock ticks since boot: with the pid it names one process. None: there is none.
+    """Return when a process started, in clock ticks since boot; None if it does not run. With the pid, it is unique.
 
-    A process that has ended counts as none before its parent has waited for it, too: an init that waits seldom, as in
-    many containers, keeps the entry of such a process for minutes.
+    A process that has ended but was not reaped counts as not running: the init of many containers reaps seldom, so its
+    entry may remain for minutes.
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             stat = file.read()
     except OSError:
         return None
-    fields = stat.rpartition(b")")[2].split()  # from field 3 on; the name before it may hold anything
+    fields = stat.rpartition(b")")[2].split()  # fields 3 and later; the name before them may contain any character
     return None if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 
 def is_alive(process: Process) -> bool | None:
-    """Whether a recorded process still runs; None if that cannot be told from this machine."""
+    """Return whether a recorded process still runs; None if this machine cannot know it."""
     if process.get("host") != os.uname().nodename or "pod" in process:
         return None
     pid = process.get("pid", 0)

@@ -1,6 +1,6 @@
-"""Waiting for children without polling: their output, their death, and signals, as events of one selector.
+"""Wait for children without polling: their output, their end, and signals are events of one selector.
 
-Single-threaded: whoever holds a Watcher may fork at any time. Deaths come by pidfd, and by SIGCHLD where there is none.
+A Watcher starts no threads, so its owner may fork at any time. Ends are reported by pidfd, or by SIGCHLD without pidfd.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ READ = 1 << 16  # bytes: the capacity of a pipe
 @final
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Bytes that a child wrote."""
+    """An event: a child wrote bytes."""
 
     child: Child
     stream: Stream
@@ -38,7 +38,7 @@ class Output:
 @final
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A child is gone and all its output was given before. `report` is what it wrote to its control pipe."""
+    """An event: a child has ended, after all its output was reported. `report` is the content of its control pipe."""
 
     child: Child
     code: int | None  # exit code, None if a signal killed it
@@ -50,7 +50,7 @@ class Ended:
 @final
 @dataclass(frozen=True, slots=True)
 class Signalled:
-    """This process got a signal."""
+    """An event: this process received a signal."""
 
     number: int
 
@@ -58,34 +58,34 @@ class Signalled:
 @final
 @dataclass(frozen=True, slots=True)
 class Called:
-    """A descriptor that was `listen`ed to has something to read; what children wrote before comes before it."""
+    """An event: the descriptor of `listen` is readable; earlier output of children is reported before it."""
 
 
 Event: TypeAlias = "Output | Ended | Signalled | Called"
 
 
 class Reaper(Protocol):
-    """Another process that forks children and waits for them: only a parent can, so it reports how they end."""
+    """Another process that forks children and waits for them. Only a parent can wait, so it reports how they end."""
 
     def fileno(self) -> int:
-        """The descriptor that can be read when there is something to report."""
+        """Return the descriptor that is readable when a report has arrived."""
         ...
 
     def ended(self) -> Iterable[tuple[int, int, int]]:
-        """The pid, the wait status and the peak RSS in bytes of each child whose end was reported meanwhile.
+        """Return the pid, the wait status and the peak RSS in bytes of each child whose end was reported since.
 
-        If the reaper itself is gone, its remaining children are: they were killed with it.
+        If the reaper itself has ended, its remaining children are reported: they were killed with it.
         """
         ...
 
     @property
     def queued(self) -> bool:
-        """Whether there is a report that was read already, so that the descriptor does not show it."""
+        """Whether a report was already read, so that the descriptor does not show it."""
         ...
 
     @property
     def gone(self) -> bool:
-        """Whether there will be no further report."""
+        """Whether no further report will arrive."""
         ...
 
 
@@ -93,13 +93,13 @@ class Reaper(Protocol):
 class _Watched:
     child: Child
     pidfd: int | None
-    own: bool  # this process's own child, for which it waits itself
+    own: bool  # a child of this process, which reaps it
     report: bytearray = field(default_factory=bytearray)
     open: set[int] = field(default_factory=set)
 
 
 class Watcher:
-    """Watches children and signals. Use as a context manager: it restores the signal handlers it replaced."""
+    """A watcher of children and signals. As a context manager, it restores the signal handlers that it replaced."""
 
     def __init__(self, signals: Iterable[int] = (), *, use_pidfd: bool = HAS_PIDFD) -> None:
         self._use_pidfd = use_pidfd
@@ -109,8 +109,8 @@ class Watcher:
         self._listened: int | None = None
         self._waking: int | None = None
         self._reapers: dict[int, Reaper] = {}
-        self._early: list[Event] = []  # events that were seen outside of poll()
-        self._left: dict[int, float] = {}  # groups of processes that a child has left behind -> when they are killed
+        self._early: list[Event] = []  # events that occurred outside of poll()
+        self._left: dict[int, float] = {}  # process groups that children left behind -> the time to kill them
         self._undo = ExitStack()
         self._wakeup = Wakeup()
 
@@ -120,16 +120,16 @@ class Watcher:
         previous = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         self._undo.callback(signal.set_wakeup_fd, previous)
         for number in self._signals:
-            # A handler of Python's must be set for the wakeup descriptor to be written; the work is done in poll().
+            # The wakeup descriptor is written only for signals with a Python handler. poll() does the work.
             self._undo.callback(signal.signal, number, signal.signal(number, lambda number, frame: None))
-        if self._use_pidfd:  # where SIGCHLD is ignored, or another handler waits for children, their ends are lost
+        if self._use_pidfd:  # if SIGCHLD is ignored, or another handler reaps children, their ends are lost
             self._undo.callback(signal.signal, signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)  # whoever blocked them until now may have missed none
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)  # delivers signals that were blocked
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._undo.close()
-        for group in self._left:  # whoever adopts what is left behind has ended it before
+        for group in self._left:  # usually empty: an adopting process has already ended them
             kill_group(group, signal.SIGKILL)
         for watched in list(self._children.values()):
             self._forget(watched)
@@ -139,27 +139,27 @@ class Watcher:
 
     @property
     def wakeup(self) -> Wakeup:
-        """What knows of the signals that have come and that no event has told of yet."""
+        """The pipe of signals, with the signals that no event has reported yet."""
         return self._wakeup
 
     def descriptors(self) -> list[int]:
-        """What a forked child should close."""
+        """Return the descriptors that a forked child must close."""
         held = [fd for watched in self._children.values() for fd in (*watched.open, watched.pidfd) if fd is not None]
         selector = getattr(self._selector, "fileno", None)
         more = [self._waking] if self._waking is not None else []
         return [*held, *more, *self._wakeup.descriptors(), *([selector()] if selector else []), *self._reapers]
 
     def add(self, child: Child, reaper: Reaper | None = None) -> None:
-        """Watch a child from now on. A death before this call is not missed.
+        """Start to watch a child. Its end is reported even if it happened before this call.
 
-        A child that is not this process's own has a `reaper`, which reports its end.
+        `reaper` reports the end of a child that this process did not fork.
         """
         if reaper is not None and reaper not in self._reapers.values():
             self.attach(reaper)
-        if child.pid in self._children:  # its number was that of a child whose end was reported before this one began
+        if child.pid in self._children:  # the pid was reused: the end of the earlier child is already reported
             for other in self._reapers.values():
                 self._take_report(other, self._early)
-        self._left.pop(child.pid, None)  # a number that is used again
+        self._left.pop(child.pid, None)  # a reused number
         own = reaper is None
         watched = _Watched(child, os.pidfd_open(child.pid) if self._use_pidfd and own else None, own)
         self._children[child.pid] = watched
@@ -170,24 +170,24 @@ class Watcher:
             self._selector.register(watched.pidfd, selectors.EVENT_READ, watched)
 
     def attach(self, reaper: Reaper) -> None:
-        """Take the reports of a process that forks children, until it is gone."""
+        """Read the reports of a process that forks children, until it ends."""
         self._reapers[reaper.fileno()] = reaper
         self._selector.register(reaper.fileno(), selectors.EVENT_READ, reaper)
 
     def detach(self, reaper: Reaper) -> None:
-        """Take no more reports of it."""
+        """Stop reading the reports of a reaper."""
         if self._reapers.pop(reaper.fileno(), None) is not None:
             self._selector.unregister(reaper.fileno())
 
     def listen(self, descriptor: int) -> None:
-        """Give `Called` when there is something to read there, which the caller does."""
+        """Report `Called` when the descriptor is readable; the caller reads it."""
         self._listened = descriptor
         self._selector.register(descriptor, selectors.EVENT_READ)
 
     def wake(self, pid: int) -> None:
-        """Let `poll` return when this child ends, which the caller looks at; it replaces the one before."""
+        """Make `poll` return when this child ends, without an event; it replaces the child of an earlier call."""
         self._forget_waking()
-        if self._use_pidfd:  # else SIGCHLD wakes it
+        if self._use_pidfd:  # without pidfd, SIGCHLD ends the wait
             self._waking = os.pidfd_open(pid)
             self._selector.register(self._waking, selectors.EVENT_READ)
 
@@ -198,7 +198,7 @@ class Watcher:
             self._waking = None
 
     def drain(self, pid: int) -> list[Event]:
-        """What a child's output holds now, without waiting."""
+        """Read a child's pending output without waiting; return it as events."""
         events: list[Event] = []
         if watched := self._children.get(pid):
             for descriptor in list(watched.open):
@@ -207,7 +207,7 @@ class Watcher:
         return events
 
     def poll(self, timeout: float | None = None) -> list[Event]:
-        """Wait for something to happen, at most `timeout` seconds; the events in the order they were seen."""
+        """Wait for events, at most `timeout` seconds; return them in the order of their occurrence."""
         events, self._early = self._early, []
         dead: list[_Watched] = []
         reports = [reaper for reaper in self._reapers.values() if reaper.queued]
@@ -215,7 +215,7 @@ class Watcher:
         timeout = self._kill_left(timeout)
         signalled = self._wakeup.seen
         for key, _ in self._selector.select(0 if events or reports or signalled else timeout):
-            source: _Watched | Reaper | Wakeup = key.data  # but for those two
+            source: _Watched | Reaper | Wakeup = key.data  # None for the two descriptors below
             if key.fd == self._listened:
                 called = True
             elif key.fd == self._waking:
@@ -254,10 +254,10 @@ class Watcher:
                 self._end(watched, status, peak, events)
 
     def _kill_left(self, timeout: float | None) -> float | None:
-        """Kill what is still there after SIGTERM and its grace; return how long to wait, given how long at most."""
+        """Kill leftover process groups whose grace after SIGTERM is over; return the timeout until the next one."""
         now = time.monotonic()
         for group, when in list(self._left.items()):
-            with suppress(ChildProcessError):  # there are none, or the system does not give them to this process
+            with suppress(ChildProcessError):  # the group is empty, or this process is not the parent
                 while os.waitpid(-group, os.WNOHANG)[0]:
                     continue
             if when <= now:
@@ -269,7 +269,7 @@ class Watcher:
         return left if timeout is None else min(left, timeout)
 
     def _read(self, watched: _Watched, descriptor: int, events: list[Event]) -> bool:
-        """Take what a pipe has; False when there is nothing more for now."""
+        """Read once from a pipe; return False if it has no more data for now."""
         try:
             data = os.read(descriptor, READ)
         except BlockingIOError:
@@ -287,12 +287,12 @@ class Watcher:
 
     def _reap(self, watched: _Watched, events: list[Event]) -> None:
         pid, status, usage = os.wait4(watched.child.pid, os.WNOHANG)
-        if pid == 0:  # SIGCHLD was about another one
+        if pid == 0:  # SIGCHLD reported another child
             return
         self._end(watched, status, peak_rss(usage), events)
 
     def _end(self, watched: _Watched, status: int, peak: int, events: list[Event]) -> None:
-        # What the task started goes with it, as a container's processes go with the container. Nobody waits for it.
+        # Processes that the task started end with it, like those of a container. They are not waited for.
         if kill_group(watched.child.pid, signal.SIGTERM):
             self._left[watched.child.pid] = time.monotonic() + leftovers.GRACE
         for descriptor in list(watched.open):
@@ -318,16 +318,16 @@ class Watcher:
 
 
 def kill_child(pid: int, number: int) -> None:
-    """Signal the process group of a child that was not waited for, or the child alone: it may not lead one yet."""
+    """Signal the process group of a child that is not yet reaped, or the child alone if it leads no group yet."""
     if not kill_group(pid, number):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
 
 
 def kill_group(pid: int, number: int) -> bool:
-    """Signal the process group of a child that leads its own session; return whether there was anything in it."""
+    """Signal the process group of a child that leads its own session; return whether the group has a process."""
     try:
         os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):  # PermissionError: macOS says so of zombies
+    except (ProcessLookupError, PermissionError):  # PermissionError: macOS raises it for zombies
         return False
     return True

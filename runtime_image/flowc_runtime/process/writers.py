@@ -1,6 +1,6 @@
-"""Open files among a process's objects, and what completes each: a flush, or a close.
+"""Find the open files among a process's objects, and complete each by a flush or a close.
 
-An interpreter writes out the files that are still open when it ends, since it finalizes the modules that hold them.
+An interpreter completes the files that are still open at its end, since it finalizes the modules that refer to them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BUFFERS: tuple[type, ...] = (_io.BufferedWriter, _io.BufferedRandom, _io.BufferedRWPair)
-# Not files, but complete only when they are closed: an archive's directory, a shelf's cache, a file that is temporary.
+# Not files, but incomplete until they are closed: an archive's directory, a shelf's cache, a temporary file.
 _COMPLETED = (
     ("zipfile", "ZipFile"),
     ("shelve", "Shelf"),
@@ -30,19 +30,19 @@ _Kind: TypeAlias = Literal["text", "closed", "buffer", "raw"]
 class OpenWriters(NamedTuple):
     """Open files, in the order in which they must be completed.
 
-    A text may be written into a compressed file or an archive, that into a buffer, and the buffer into a raw stream.
+    A text file may write into a compressed file or an archive, that into a buffer, and the buffer into a raw stream.
     """
 
     texts: list[Any]
-    closed: list[Any]  # they write their last bytes when they are closed
+    closed: list[Any]  # files that write their last bytes when they are closed
     buffers: list[Any]
-    raw: list[Any]  # of classes of their own; to be closed as well
+    raw: list[Any]  # user-defined raw streams, to be closed as well
 
 
 def find(objects: list[Any]) -> OpenWriters:
-    """Find the open files among objects. Only a file's `closed` is asked for: a proxy would do what it stands for."""
+    """Find the open files among objects. Only the attribute `closed` is read: a proxy may act on other accesses."""
     found: dict[_Kind, list[Any]] = {"text": [], "closed": [], "buffer": [], "raw": []}
-    kinds: dict[int, _Kind | None] = {}  # by id: a class may be such that it cannot be hashed
+    kinds: dict[int, _Kind | None] = {}  # by id, since a class may be unhashable
     for each in objects:
         key = id(type(each))
         if key not in kinds:
@@ -53,7 +53,7 @@ def find(objects: list[Any]) -> OpenWriters:
 
 
 def _outermost_first(files: list[Any]) -> list[Any]:
-    """Order files so that one that writes into another comes before it; the collector's order says nothing of that."""
+    """Order files so that a file comes before the file it writes into; the collector's order is arbitrary."""
     ordered: list[Any] = []
     while files:
         inner = {id(each) for file in files for each in _held(file) if each is not file}
@@ -64,17 +64,17 @@ def _outermost_first(files: list[Any]) -> list[Any]:
 
 
 def _held(file: Any) -> list[Any]:
-    """Return what an object refers to, its attributes too."""
+    """Return the objects that a file refers to, directly or by its attributes."""
     direct = gc.get_referents(file)
     return direct + gc.get_referents(*[each for each in direct if type(each) is dict])
 
 
 def _kind(kind: type) -> _Kind | None:
     bases = kind.__mro__
-    if any(base is _io._IOBase for base in bases):  # by identity: a class may say of itself what it equals
+    if any(base is _io._IOBase for base in bases):  # by identity, since a metaclass may define equality
         if kind.__module__ == "_io":
             return "text" if kind is _io.TextIOWrapper else "buffer" if kind in _BUFFERS else None
-        # Python closes what it finalizes of a class that is derived from io's.
+        # Python closes instances of io's subclasses when it finalizes them.
         return "raw" if any(base is _io._RawIOBase for base in bases) else "closed"
     if any((base.__module__, base.__qualname__) in _COMPLETED for base in bases):
         return "closed"
@@ -82,21 +82,21 @@ def _kind(kind: type) -> _Kind | None:
 
 
 def is_open(stream: Any) -> bool:
-    """Whether a file is neither closed nor without the buffer that it wrote to."""
+    """Return whether a file is open: neither closed nor detached from its buffer."""
     try:
         return not getattr(stream, "closed", False)
-    except ValueError:  # io's word for a file whose buffer was detached
+    except ValueError:  # io raises it for a file whose buffer was detached
         return False
 
 
 def is_standard(stream: Any) -> bool:
-    """Whether it is a standard stream, to which what comes after the task's end still writes, or its buffer."""
+    """Return whether this is a standard stream or its buffer; code after the task's end still writes to those."""
     standard = (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
     return any(stream is each or stream is getattr(each, "buffer", None) for each in standard if each is not None)
 
 
 def complete(stream: Any) -> None:
-    """Do what Python does with a file that is finalized while it is open."""
+    """Complete an open file like Python does when it finalizes the file."""
     if isinstance(stream, _io._IOBase):
         stream.close()
     else:
@@ -104,7 +104,7 @@ def complete(stream: Any) -> None:
 
 
 def flush_native() -> None:
-    """Write out what compiled code has printed by C's own streams, which Python's flush does not reach."""
+    """Flush C's own streams, to which compiled code prints; Python's flush does not reach them."""
     global _fflush
     if _fflush is None:
         import ctypes

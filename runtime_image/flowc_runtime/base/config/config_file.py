@@ -1,4 +1,4 @@
-"""The configuration file: finding it upward, reading it, and every fault of it with its line."""
+"""The configuration file: find it in the parent directories, read it, and report all of its faults with their lines."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 OWN: Final = "flowc.toml"
 PROJECT: Final = "pyproject.toml"
 _SECTION: Final = "tool.flowc"
-# Whether a pyproject.toml can have a section of ours: almost none has, and reading TOML takes longer than this.
+# Matches a pyproject.toml that may have a [tool.flowc] section. Most have none, and parsing TOML takes longer.
 _MENTIONED: Final = rb"""^(?:\xef\xbb\xbf)?\s*(\[+\s*["']?tool["']?\s*(\]|\.\s*["']?flowc\b)|["']?tool["']?\s*[.=])"""
 
 
 class ConfigFile(NamedTuple):
-    """A configuration file: its path, what it says, and the line of each key where that is known."""
+    """A configuration file: its path, its values by key, and the line of each key if it is known."""
 
     path: str
     values: Mapping[str, str | int]
     lines: Mapping[str, int]
 
     def place(self, key: str) -> str:
-        """Return the file, and the line of a key, as seen from the working directory."""
+        """Return the file, relative to the working directory, and the line of a key: `flowc.toml:3`."""
         return _place(self.path, self.lines.get(key))
 
     def value(self, setting: Setting) -> str | int:
-        """Return the value of a setting; a relative directory is relative to the file."""
+        """Return the value of a setting; a relative directory is resolved against the file's directory."""
         value = self.values[setting.key]
         if setting.type != "place" or not isinstance(value, str) or "://" in value or addresses.meant(value):
             return value
@@ -45,14 +45,17 @@ class ConfigFile(NamedTuple):
 
 
 def find_file(start: str | None = None) -> ConfigFile | None:
-    """Return the nearest configuration file upward from `start` (the working directory), checked.
+    """Find the nearest configuration file in `start` (the working directory) and its parents; read and check it.
+
+    Returns:
+        The file; None if there is none.
 
     Raises:
-        ConfigurationError: it cannot be read, has a fault, or there are two in one directory.
+        ConfigurationError: the file cannot be read or has faults, or one directory has two of them.
     """
     try:
         here = start or os.getcwd()
-    except FileNotFoundError:  # the working directory is deleted
+    except FileNotFoundError:  # the working directory was deleted
         return None
     for directory in upward(here):
         own, project = f"{directory}/{OWN}", f"{directory}/{PROJECT}"
@@ -70,7 +73,7 @@ def find_file(start: str | None = None) -> ConfigFile | None:
 
 
 def upward(directory: str) -> Iterator[str]:
-    """Yield a directory and those above it, without a slash at the end."""
+    """Yield a directory and its parents, without a slash at the end."""
     while True:
         yield directory.rstrip("/")
         parent = os.path.dirname(directory)
@@ -85,7 +88,7 @@ def _mentions_us(path: str, *stamp: int) -> bool:
 
 
 def _stamp(path: str) -> tuple[int, int, int]:
-    """What changes when a file is written: programs that live long, as notebooks do, read it again then."""
+    """Return values that change when the file is written, so that long-lived programs (notebooks) read it again."""
     try:
         status = os.stat(path)
     except OSError:
@@ -95,7 +98,7 @@ def _stamp(path: str) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=8)
 def _read(path: str, *stamp: int) -> ConfigFile | None:
-    """What a file says; None for a pyproject.toml without a section of ours. Raises ConfigurationError."""
+    """Read and check a file; return None for a pyproject.toml without [tool.flowc]. Raises ConfigurationError."""
     text = _decoded(path, _content(path))
     table: Any = _parsed(path, text)
     section = ""
@@ -105,9 +108,9 @@ def _read(path: str, *stamp: int) -> ConfigFile | None:
             return None
         table = tools["flowc"]
         if not isinstance(table, dict):
-            message = f"{_place(path)}: [{_SECTION}] is no table"
+            message = f"{_place(path)}: [{_SECTION}] is not a table"
             raise ConfigurationError(
-                [ConfigurationFault(message, f"write [{_SECTION}], and under it a line for each setting")]
+                [ConfigurationFault(message, f"write [{_SECTION}], then a line for each setting below it")]
             )
     lines = dict(_lines(text, section))
     if faults := [*_faults(path, table, lines)]:
@@ -137,8 +140,8 @@ def _decoded(path: str, content: bytes) -> str:
 def _parsed(path: str, text: str) -> dict[str, Any]:
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     try:
-        toml = import_module(name)  # only where there is a file: every command would pay for it
-    except ModuleNotFoundError:  # in an interpreter of a step's own, under Python 3.10
+        toml = import_module(name)  # only if there is a file: the import would slow every command down
+    except ModuleNotFoundError:  # in the interpreter of a step's environment, under Python 3.10
         message = f"reading {_place(path)} needs {name}, which is not installed"
         raise ConfigurationError(
             [ConfigurationFault(message, f"pip install {name}, or set FLOWC_* variables instead")]
@@ -150,7 +153,7 @@ def _parsed(path: str, text: str) -> dict[str, Any]:
         line = re.match(r"line (\d+)", place)
         last = text.rstrip("\n").count("\n") + 1  # "at end of document"
         where = _place(path, int(line[1]) if line else last)
-        hint = 'write one setting a line, texts in quotes: image = "registry/flows:1"'
+        hint = 'write one setting per line, with quotes around texts: image = "registry/flows:1"'
         raise ConfigurationError([ConfigurationFault(f"{where}: not valid TOML: {message or error}", hint)]) from None
     except RecursionError:
         raise ConfigurationError(
@@ -163,7 +166,7 @@ _KEY: Final = r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*[.=]"""
 
 
 def _lines(text: str, section: str) -> Iterator[tuple[str, int]]:
-    """The line of each key of a section, for messages; what is written in another way has none."""
+    """Yield the keys of a section and their lines, for messages; keys in unusual notations are missing."""
     current = ""
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[+([^\]]+)\]", line):
@@ -185,7 +188,7 @@ def _faults(path: str, table: Mapping[str, Any], lines: Mapping[str, int]) -> It
 
 
 def meant(key: str) -> str:
-    """Return the hint for a setting that does not exist."""
+    """Return the hint for the key of a setting that does not exist."""
     from flowc_ir.suggestion import suggest
 
     return suggest(key.lower().replace("_", "-"), BY_KEY, f"the settings are {', '.join(BY_KEY)}")
@@ -195,7 +198,7 @@ _SAME: Final = {"yes": "yes", "true": "yes", "on": "yes", "1": "yes", "no": "no"
 
 
 def normal(setting: Setting, value: Any) -> Any:
-    """Return the value of a setting as it is known by: of one that is yes or no, also for what else means that."""
+    """Return the canonical value of a setting: `yes` or `no` for true, on, 1, false, off, 0; other values unchanged."""
     if setting.choices != YES_NO:
         return value
     if isinstance(value, bool):
@@ -204,7 +207,7 @@ def normal(setting: Setting, value: Any) -> Any:
 
 
 def wrong(setting: Setting, value: object) -> str | None:
-    """Return what is wrong with the value of a setting; None for a value that it can have."""
+    """Return what is wrong with the value of a setting; None if it is valid."""
     value = normal(setting, value)
     if setting.type == "number":
         right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
@@ -215,7 +218,7 @@ def wrong(setting: Setting, value: object) -> str | None:
 
 
 def describe(setting: Setting) -> str:
-    """Return what a setting can be, in words."""
+    """Return a description of a setting's valid values."""
     if setting.type == "number":
         return "a whole number of at least 1"
     if setting.choices:
@@ -224,7 +227,7 @@ def describe(setting: Setting) -> str:
 
 
 def example(setting: Setting) -> str:
-    """Return a value of a setting as it is written in TOML."""
+    """Return an example value of a setting in TOML."""
     if setting.type == "number":
         return "4"
     return f'"{setting.choices[0] if setting.choices else "…"}"'

@@ -1,7 +1,7 @@
-"""The table of settings: what can be set in `flowc.toml`, by a `FLOWC_*` variable and by an option.
+"""The table of settings, which `flowc.toml`, `FLOWC_*` variables and options can set.
 
-A new setting is a new row. docs/reference/settings.md shows all of them; tests keep it and the defaults of options
-equal to this table. The variables of the protocol between compiler and pods are no settings.
+A new setting is a new row. docs/reference/settings.md lists all of them. Tests compare that page and the defaults of
+options with this table. The variables of the contract between compiler and pods (`contract`) are not settings.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ class Setting(NamedTuple):
     """One setting.
 
     Attributes:
-        key: its name in `flowc.toml`.
-        type: of its value: a text, a whole number of at least 1, or a place, which is a URL or a directory.
-        variable: the environment variable that gives it.
-        option: the option that gives it, and of which commands.
-        help: what it does.
-        default: its value where nothing gives one; None for what no value stands for.
-        without: what that means, in words.
-        choices: the only texts it can be.
-        metaflow: METAFLOW_* variables that give it too, after its own variable and before a file.
+        key: the name in `flowc.toml`.
+        type: the type of the value: a text, a whole number of at least 1, or a place, which is a URL or a directory.
+        variable: the environment variable that sets it.
+        option: the option that sets it, and the commands that have the option.
+        help: the description.
+        default: the value if nothing sets it; None if `without` describes the default behaviour.
+        without: a description of the default behaviour.
+        choices: the allowed texts; empty if every text is allowed.
+        metaflow: METAFLOW_* variables that also set it, after its own variable and before a file.
     """
 
     key: str

@@ -1,8 +1,8 @@
-"""The value of each setting and where it comes from: options, `FLOWC_*` variables, a file, defaults, in this order.
+"""The value of each setting and its source: options, `FLOWC_*` variables, a file, defaults, in this order.
 
-The file is the nearest upward from the working directory: `flowc.toml`, or a `pyproject.toml` with `[tool.flowc]`.
-Options belong to the command line; all else is found here. METAFLOW_* variables come after `FLOWC_*` variables and
-before the file; Metaflow's own configuration file comes after it. In a pod there is no file.
+The file is the nearest one in the working directory and its parents: `flowc.toml`, or a `pyproject.toml` with
+`[tool.flowc]`. The command line reads options; this module reads all other sources. METAFLOW_* variables come after
+`FLOWC_*` variables and before the file; Metaflow's own configuration file comes after it. Pods ignore the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
 
-_DIGITS = 19  # more than any machine has of anything
+_DIGITS = 19  # longer numbers are refused instead of parsed
 
 SettingSource: TypeAlias = Literal["variable", "metaflow", "file", "default"]
 
@@ -33,19 +33,19 @@ class SettingValue(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        """The value of a setting that is a text."""
+        """The value of a text setting; None if nothing sets it."""
         return None if self.value is None else str(self.value)
 
     @property
     def number(self) -> int | None:
-        """The value of a setting that is a number."""
+        """The value of a number setting; None if nothing sets it."""
         assert self.value is None or isinstance(self.value, int)
         return self.value
 
 
 def lookup(key: str) -> SettingValue:
-    """Return a setting, whatever gives it. Raises ConfigurationError, SettingsError."""
-    if key == "store":  # which METAFLOW_* variables give together
+    """Return the value of a setting from the first source that has it. Raises ConfigurationError, SettingsError."""
+    if key == "store":  # several METAFLOW_* variables set it together
         from flowc_runtime.base.config.whereabouts import locate
 
         return locate()
@@ -54,12 +54,12 @@ def lookup(key: str) -> SettingValue:
 
 
 def text(key: str) -> str | None:
-    """Return the value of a setting that is a text. Raises ConfigurationError, SettingsError."""
+    """Return the value of a text setting. Raises ConfigurationError, SettingsError."""
     return lookup(key).text
 
 
 def from_variable(key: str) -> SettingValue | None:
-    """Return a setting, if its `FLOWC_*` variable gives it; one that is empty does not. Raises ConfigurationError."""
+    """Return the value of a setting's `FLOWC_*` variable; None if it is unset or empty. Raises ConfigurationError."""
     setting = BY_KEY[key]
     written = os.environ.get(setting.variable)
     if not written:
@@ -72,7 +72,7 @@ def from_variable(key: str) -> SettingValue | None:
 
 
 def from_file(key: str) -> SettingValue | None:
-    """Return a setting, if the configuration file gives it. Raises ConfigurationError."""
+    """Return the value of a setting in the configuration file, if any. Raises ConfigurationError."""
     file = current_file()
     if file is None or key not in file.values:
         return None
@@ -80,18 +80,18 @@ def from_file(key: str) -> SettingValue | None:
 
 
 def current_file() -> ConfigFile | None:
-    """Return the configuration file that counts here, checked; None in a pod. Raises ConfigurationError."""
+    """Return the checked configuration file of the working directory; None in a pod. Raises ConfigurationError."""
     return None if POD in os.environ else find_file()
 
 
 def _read(setting: Setting, written: str) -> str | int:
-    """The value of a variable; a text that is no number is left for `wrong` to refuse."""
+    """Return the value of a variable; a text that is not a number is returned as it is, and `wrong` refuses it."""
     is_number = setting.type == "number" and written.isdecimal() and len(written) < _DIGITS
     return int(written) if is_number else str(normal(setting, written))
 
 
 def _from_metaflow(key: str) -> SettingValue | None:
-    """What METAFLOW_* variables give."""
+    """Return the value that METAFLOW_* variables set, if any."""
     setting = BY_KEY[key]
     for variable in setting.metaflow:
         if written := os.environ.get(variable):

@@ -1,8 +1,8 @@
-"""What users set by `METAFLOW_*` variables and in Metaflow's configuration files.
+"""Metaflow's settings: `METAFLOW_*` variables and Metaflow's configuration file.
 
-A value is that of the variable, else that in the configuration file, else the default. The file is `config.json`, or
-`config_<METAFLOW_PROFILE>.json`, in METAFLOW_HOME or `~/.metaflowconfig`: a JSON object by the variables' names.
-What would change how flows behave and cannot is refused by `check`; what means nothing here is told by `unused`.
+A variable takes precedence over the file, the file over the default. The file is `config.json`, or
+`config_<METAFLOW_PROFILE>.json`, in METAFLOW_HOME or `~/.metaflowconfig`: a JSON object whose keys are the variables.
+`check` refuses unsupported values that would change how flows behave; `unused` lists settings that nothing reads.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
 
 PREFIX = "METAFLOW_"
 
-# Setting: (the values that work, what to say of others).
+# Setting: (supported values, hint for other values).
 CHOICES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "DEFAULT_DATASTORE": (("local", "s3", "gs", "azure"), "use local, s3, gs or azure"),
     "DEFAULT_ENVIRONMENT": (
         ("local", "pypi", "conda"),
         "use local, pypi or conda; the environment of a uv project is entered by `uv run flowc run …`",
     ),
-    "DEFAULT_EVENT_LOGGER": (("nullSidecarLogger",), "flowc has no event loggers: read its records and logs instead"),
-    "DEFAULT_METADATA": (("local",), "flowc needs no metadata service: runs are recorded in the store"),
-    "DEFAULT_MONITOR": (("nullSidecarMonitor",), "flowc has no monitors: read its records and logs instead"),
+    "DEFAULT_EVENT_LOGGER": (("nullSidecarLogger",), "flowc has no event loggers; use its records and logs instead"),
+    "DEFAULT_METADATA": (("local",), "flowc needs no metadata service, since it records runs in the store"),
+    "DEFAULT_MONITOR": (("nullSidecarMonitor",), "flowc has no monitors; use its records and logs instead"),
 }
 
-# The other settings that something here reads.
+# The other settings that flowc reads.
 READ: Mapping[str, str] = {
     "DATASTORE_SYSROOT_AZURE": "Store in Azure, with `METAFLOW_DEFAULT_DATASTORE=azure`.",
     "DATASTORE_SYSROOT_GS": "Store in Google's cloud, with `METAFLOW_DEFAULT_DATASTORE=gs`.",
-    "DATASTORE_SYSROOT_LOCAL": "Directory that `.flowc` is in, with `METAFLOW_DEFAULT_DATASTORE=local`.",
+    "DATASTORE_SYSROOT_LOCAL": "Directory that contains `.flowc`, with `METAFLOW_DEFAULT_DATASTORE=local`.",
     "DATASTORE_SYSROOT_S3": "Store in S3, with `METAFLOW_DEFAULT_DATASTORE=s3`.",
     "DEFAULT_DECOSPECS": "Decorators for all steps that lack them, separated by blanks.",
     "HOME": "Directory of Metaflow's configuration file; `~/.metaflowconfig` if it is not set.",
     "PROFILE": "Name of the configuration file: `config_<name>.json`.",
     "S3_ENDPOINT_URL": "Address of the S3 service.",
     "TEMPDIR": "Directory for temporary files: `current.tempdir`.",
-    "USER": "Name of the user who runs.",
+    "USER": "Name of the user of new runs.",
 }
 
-# Beginnings of settings that are read where they belong: options of commands, extensions, what helps developers.
+# Prefixes of settings that other modules read: options of commands, extensions, debugging output.
 READ_PREFIXES: Mapping[str, str] = {
     "BRANCH": "Option `--branch`.",
     "CARD_": "Options of `card` of a flow's file.",
@@ -79,23 +79,23 @@ READ_PREFIXES: Mapping[str, str] = {
 
 
 def get(name: str, default: str | None = None) -> str | None:
-    """The setting `METAFLOW_<name>`; what is set to nothing counts as not set. Raises SettingsError."""
+    """Return the setting `METAFLOW_<name>`; an empty value counts as unset. Raises SettingsError."""
     if value := os.environ.get(PREFIX + name):
         return value
-    if name in ("HOME", "PROFILE"):  # they say which file it is
+    if name in ("HOME", "PROFILE"):  # they select the file
         return default
     return config_file().get(PREFIX + name) or default
 
 
 def config_path() -> str:
-    """Where the configuration file is, or would be."""
+    """Return the path of the configuration file, which may not exist."""
     home = os.environ.get("METAFLOW_HOME") or "~/.metaflowconfig"
     profile = os.environ.get("METAFLOW_PROFILE")
     return f"{os.path.expanduser(home)}/{f'config_{profile}.json' if profile else 'config.json'}"
 
 
 def config_file() -> Mapping[str, str]:
-    """What the configuration file says; nothing, if there is none. Raises SettingsError."""
+    """Return the settings of the configuration file; empty if there is none. Raises SettingsError."""
     return _read(config_path(), bool(os.environ.get("METAFLOW_PROFILE")))
 
 
@@ -115,11 +115,11 @@ def _read(path: str, needed: bool) -> Mapping[str, str]:
             if value is not None}  # fmt: skip
 
 
-# -- what they mean ----------------------------------------------------------------------------------------------------
+# -- the user and the store --------------------------------------------------------------------------------------------
 
 
 def user_name() -> str:
-    """Who runs: METAFLOW_USER; the first of SUDO_USER, USERNAME and USER that is not root; the login; the user id."""
+    """Return the user: METAFLOW_USER, else SUDO_USER, USERNAME or USER if not root, else the login or user id."""
     if name := get("USER"):
         return name
     for variable in ("SUDO_USER", "USERNAME", "USER"):
@@ -137,17 +137,17 @@ _SCHEMES = {"s3": "s3", "gs": "gs", "azure": "az"}
 
 
 def store_url(datastore: str | None = None, root: str | None = None) -> str | None:
-    """The store that Metaflow's settings name, if they do. Raises SettingsError.
+    """Return the address of the store that Metaflow's settings name; None if they name none. Raises SettingsError.
 
-    `datastore` and `root` are the options `--datastore` and `--datastore-root`, which come before the settings. A root
-    that is given is the store; METAFLOW_DATASTORE_SYSROOT_LOCAL is the directory in which `.flowc` is.
+    `datastore` and `root` are the options `--datastore` and `--datastore-root`, which take precedence. The option names
+    the store itself, whereas METAFLOW_DATASTORE_SYSROOT_LOCAL names the directory that contains `.flowc`.
     """
     kind = datastore or get("DEFAULT_DATASTORE", "local")
     assert kind is not None
     if kind == "local":
         if root:
             if "://" in root:
-                raise SettingsError(f"--datastore-root {root} is no directory; say --datastore s3, gs or azure as well")
+                raise SettingsError(f"--datastore-root {root} is not a directory; add --datastore s3, gs or azure")
             return os.path.expanduser(root)
         parent = get("DATASTORE_SYSROOT_LOCAL")
         return f"{os.path.expanduser(parent)}/.flowc" if parent else None
@@ -156,32 +156,32 @@ def store_url(datastore: str | None = None, root: str | None = None) -> str | No
     variable, scheme = f"DATASTORE_SYSROOT_{kind.upper()}", f"{_SCHEMES[kind]}://"
     place = root or get(variable)
     if not place:
-        raise SettingsError(f"the datastore {kind} has no place: set {PREFIX}{variable} to {scheme}BUCKET/PREFIX")
+        raise SettingsError(f"the datastore {kind} has no address: set {PREFIX}{variable} to {scheme}BUCKET/PREFIX")
     if kind == "azure" and "://" not in place:  # Metaflow writes CONTAINER/PREFIX
         place = scheme + place
     if not place.startswith(scheme):
-        raise SettingsError(f"the datastore {kind} is at {scheme}BUCKET/PREFIX, not at {place}")
+        raise SettingsError(f"the datastore {kind} cannot be at {place}: write {scheme}BUCKET/PREFIX")
     return place.rstrip("/")
 
 
 def store_variable() -> str | None:
-    """Return the variable in the environment that names a store or its kind, if one does. Raises SettingsError."""
+    """Return the environment variable that names a store or its kind, if any. Raises SettingsError."""
     kind = get("DEFAULT_DATASTORE", "local") or ""
     names = (f"{PREFIX}DATASTORE_SYSROOT_{kind.upper()}", f"{PREFIX}DEFAULT_DATASTORE")
     return next((name for name in names if os.environ.get(name)), None)
 
 
 def datastore_of(url: str) -> str:
-    """The other way round: the datastore's name, such as `local`, for the address of a store."""
+    """Return Metaflow's name of the datastore, such as `local`, for the address of a store."""
     scheme = url.partition("://")[0]
     return next((name for name, other in _SCHEMES.items() if other == scheme), "local")
 
 
-# -- what they cannot mean ---------------------------------------------------------------------------------------------
+# -- unsupported and unused settings -----------------------------------------------------------------------------------
 
 
 def check() -> None:
-    """Refuse settings that ask for what there is not. Raises SettingsError."""
+    """Refuse settings with unsupported values. Raises SettingsError."""
     for name, (allowed, hint) in CHOICES.items():
         value = get(name)
         if value is not None and value not in allowed:
@@ -190,7 +190,7 @@ def check() -> None:
 
 
 def unused() -> list[str]:
-    """The settings that are set, and that nothing reads."""
+    """Return the names of the METAFLOW_* settings that are set but that nothing reads."""
     names = {*os.environ, *config_file()}
     return sorted(name for name in names if name.startswith(PREFIX) and not _is_read(name[len(PREFIX) :]))
 

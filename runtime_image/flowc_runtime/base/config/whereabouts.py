@@ -1,4 +1,4 @@
-"""Where the store is, if nobody says it."""
+"""The default address of the store, and how commands name it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def default_url(start: str | None = None, *, datastore: str | None = None, root:
 
 
 def store_words(url: str, typed: str | None = None) -> list[str]:
-    """Return the option that names a store, as it was typed if it was; nothing where commands take it anyway."""
+    """Return the `--store` option for a store, with the address as typed; empty if the store is the default."""
     try:
         default = default_url()
-    except FlowcError:  # the settings are wrong, which is told elsewhere
+    except FlowcError:  # the settings are invalid, which other code reports
         default = ""
     if url in (default, f"file://{os.path.abspath(default)}") or "://" not in url:
         return []
@@ -30,16 +30,20 @@ def store_words(url: str, typed: str | None = None) -> list[str]:
 
 
 def command_on(url: str, *words: str) -> str:
-    """Return a command to paste in a shell that is about the store at `url`."""
+    """Return a command for the store at `url`, quoted for a shell."""
     return shlex.join([*words, *store_words(url)])
 
 
 def locate(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> SettingValue:
-    """Return the store's address and what gives it, the first of these that does.
+    """Return the store's address and its source, from the first source that has one.
 
-    `FLOWC_STORE`; METAFLOW_* variables that name a store; the configuration file; Metaflow's; and `.flowc` found upward
-    from `start` (the working directory). Where there is none, it is the one to be made there. `datastore` and `root`
-    are Metaflow's options for it: they come before all. Raises SettingsError, ConfigurationError.
+    The sources are `FLOWC_STORE`; METAFLOW_* variables; the configuration file; Metaflow's configuration file; a
+    `.flowc` in `start` (the working directory) or its parents. If there is none, the result is `.flowc` in `start`,
+    which does not exist yet. `datastore` and `root` are Metaflow's options, which take precedence over all sources.
+
+    Raises:
+        SettingsError: Metaflow's settings name an unsupported or incomplete store.
+        ConfigurationError: `FLOWC_STORE` or the configuration file is invalid.
     """
     by_option = datastore is not None or root is not None
     if not by_option and (found := from_variable("store")):
