@@ -550,7 +550,7 @@ def test_a_value_that_fits_no_more_has_to_be_given(project: Project) -> None:
     assert flow(project, "run").code == 0
     write(project, KINDS.replace('default="a"', "default=1"))
     done = flow(project, "resume", "end")
-    message = "Invalid value for '--text': that of the earlier run does not fit any more: 'a' is not an int. Give it"
+    message = "Invalid value for '--text': the value of the earlier run no longer fits: 'a' is not an int. Pass a"
     assert (done.code, message in done.err) == (2, True), done.err
     assert resumed(project, "end", "--text", "2") == ["end_2_"]
 

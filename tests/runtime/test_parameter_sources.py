@@ -102,7 +102,7 @@ def test_nothing_is_given() -> None:
         ),
         (
             ParameterSources(resumed={"n": EarlierValue("x")}),
-            "that of the earlier run does not fit any more: 'x' is not an int. Give it a value",
+            "the value of the earlier run no longer fits: 'x' is not an int. Pass a new value",
         ),
     ],
 )

@@ -35,7 +35,8 @@ def children() -> list[int]:
 def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeup | None = None) -> None:
     """End and reap every child of this process except `keep`, and the children that they leave behind.
 
-    `grace` is the time between SIGTERM and SIGKILL in seconds. A signal of `hurry` that ends this program cuts it short.
+    `grace` is the number of seconds between SIGTERM and SIGKILL. SIGKILL comes early if a signal of `hurry` ends this
+    program.
     """
     deadline = time.monotonic() + grace
     asked: set[int] = set()

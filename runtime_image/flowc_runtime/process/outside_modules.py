@@ -38,7 +38,7 @@ def imported(directory: str) -> Modules:
 
 
 def unchanged(modules: Mapping[str, list[str]]) -> bool:
-    """Return whether the modules' files are unchanged. A module that is not on `sys.path` is looked up at its old file."""
+    """Return whether the modules' files are unchanged. A module outside `sys.path` is looked up at its old file."""
     return all(_digest(_file(name) or _find(name) or file) == digest for name, (file, digest) in modules.items())
 
 

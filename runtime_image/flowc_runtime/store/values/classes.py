@@ -1,7 +1,7 @@
-"""Finds the classes of a run's values which cannot be imported: the flow's file has another name now, or is gone.
+"""Find the classes of a run's values that cannot be imported: the flow's file was renamed or deleted.
 
-A pickle names a class by its module. That of the flow's file is looked for where the flow is now, every other one in
-the code that the run, those that it has resumed and those that its cached tasks are from left in the store.
+A pickle names a class by its module. A class of the flow's file is looked up in the flow's current module. Any other
+class is looked up in the stored code of this run, of the runs that it resumed, and of the runs of its cached tasks.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 _MISSING = object()
 _known: dict[str, StoredModules] = {}
-"""The modules of code in the store, by its digest."""
+"""The modules of stored code, by the code's digest."""
 
 
 @final
 class Classes:
-    """Where the classes of one run's values are."""
+    """A finder of the classes of one run's values."""
 
     def __init__(self, run: RunStore, here: Callable[[Flow], ModuleType | None]) -> None:
-        """`here` gives the module that a flow is in now."""
+        """Look up classes for `run`; `here` returns the current module of a flow, or None."""
         self._run = run
         self._here = here
 
     def find(self, module: str, name: str) -> Any:
-        """What a pickle means by `module` and `name`. Raises ArtifactError, which says where it was looked for."""
+        """Return the class or function that a pickle names. Raises ArtifactError with the errors of the search."""
         from flowc_runtime.store.values.stored_modules import names_of
 
         failures: list[str] = []
@@ -48,15 +48,15 @@ class Classes:
             try:
                 modules = _modules(run, record)
                 stored = modules.load(names[0] if module == "__main__" else module) if modules else None
-            except (Exception, SystemExit) as error:  # whatever the user's code raises
-                failures.append(f"the code that run {run.flow}/{run.id} left raises {type(error).__name__}: {error}")
+            except (Exception, SystemExit) as error:  # user code may raise anything
+                failures.append(f"the stored code of run {run.flow}/{run.id} raises {type(error).__name__}: {error}")
                 continue
             if (found := _in(stored, name)) is not _MISSING:
                 return found
-        raise ArtifactError("; ".join(failures) or "nor is it in the code that its run left")
+        raise ArtifactError("; ".join(failures) or "and the stored code of its run does not have it")
 
     def _runs(self) -> Iterator[tuple[RunStore, RunRecord, Flow]]:
-        """This run, and those whose values it has taken over, as far as they are still there."""
+        """Yield this run and the existing runs whose values it reuses, each with its record and flow."""
         seen: set[str] = set()
         for run_id in chain([self._run.id], _cached_from(self._run)):
             before = run_id
@@ -72,12 +72,12 @@ class Classes:
 
 
 def in_task(run: RunStore) -> Classes:
-    """The classes of the values that a task of the run reads: also those that a cached task of another run has left."""
+    """Return the finder for values that a task of the run reads, including values of other runs' cached tasks."""
 
     def here(_: Flow) -> ModuleType | None:
         from flowc_runtime.store.values.stored_modules import names_of
 
-        code = run.executes().code  # whatever it was called in the runs before it
+        code = run.executes().code  # even if the earlier runs' flows had other names
         return next(
             (sys.modules[name] for name in names_of(code.file) if hasattr(sys.modules.get(name), code.name)), None
         )
@@ -86,12 +86,12 @@ def in_task(run: RunStore) -> Classes:
 
 
 def _cached_from(run: RunStore) -> Iterator[str]:
-    """The ids of the runs that did what cached tasks of this run have taken over."""
+    """Yield the ids of the runs whose results cached tasks of this run reuse."""
     for step in run.steps():
         for path in run.paths(step):
             try:
                 cached = run.task(step, path).get("cached")
-            except FlowcError:  # it is not done
+            except FlowcError:  # the task is not done
                 continue
             if cached is not None:
                 yield cached["run"]
@@ -105,7 +105,7 @@ def _in(module: ModuleType | None, name: str) -> Any:
 
 
 def _modules(run: RunStore, record: RunRecord) -> StoredModules | None:
-    """The modules of what the run left: the same ones for all runs that left the same."""
+    """Return the modules of the run's stored code, shared by runs with the same code; None without stored code."""
     code = record.get("sources") or record.get("package")
     if code is None:
         return None

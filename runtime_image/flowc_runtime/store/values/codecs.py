@@ -1,8 +1,8 @@
-"""Values to bytes and back: pickle protocol 5 with large buffers out of band, cloudpickle where pickle cannot.
+"""Encode values as bytes and decode them: pickle protocol 5, large buffers out of band; cloudpickle if pickle fails.
 
 The layout with buffers is: each buffer, padded to a page; the pickle; a table of (offset, length) of the buffers and
-then of the pickle, as little-endian u64; their count as u64; a magic number. Aligned to pages so that a reader can
-map the blob and hand out arrays that lie in it.
+then of the pickle, as little-endian u64; their count as u64; a magic number. Buffers are aligned to pages so that a
+reader can map the blob and return arrays that lie in it.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ if TYPE_CHECKING:
 
 PLAIN: Codec = "pickle5"
 BUFFERS: Codec = "pickle5+buffers"
-CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS)  # all that any flowc has written; a name never gets another meaning
-INLINE_LIMIT = 512  # bytes; a smaller artifact stands in the record itself
-_PIECE = 1 << 20  # bytes that are compared at once
+CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS)  # all codecs ever written; a name never changes its meaning
+INLINE_LIMIT = 512  # bytes; smaller artifacts are part of the record
+_PIECE = 1 << 20  # bytes per comparison
 PAGE = 4096
 MAGIC = b"flowcbuf"
-EXTERNAL = "flowc_runtime.external.ExternalFile"  # as records name it, wherever the class stands
+EXTERNAL = "flowc_runtime.external.ExternalFile"  # the name in records, independent of the class's module
 _EXTERNAL_CLASS = "flowc_runtime.store.backends.external.ExternalFile"
 
 
 class Encoded:
-    """A value as the parts of its blob, not copied: `parts` are views of the value's own buffers and the pickle."""
+    """An encoded value. `parts` are the parts of its blob: the pickle, and views of the value's buffers (no copies)."""
 
     __slots__ = ("_digest", "_least", "_pickler", "buffers", "codec", "parts", "pickled")
 
     def __init__(self, value: Any, *, in_band: bool = False) -> None:
-        """Pickle the value; `in_band`: without buffers.
+        """Pickle the value; with `in_band`, the pickle contains its buffers.
 
         Raises:
-            ArtifactError: neither pickle nor cloudpickle can; the message says which type inside it is to blame.
+            ArtifactError: neither pickle nor cloudpickle can encode it; the message names the type at fault.
         """
         self.buffers: list[memoryview] = []
         self._digest = ""
-        self._least = sys.maxsize if in_band else OUT_OF_BAND  # bytes of a buffer that goes out of band
+        self._least = sys.maxsize if in_band else OUT_OF_BAND  # the smallest buffer that is out of band, in bytes
         self.pickled, self._pickler = self._pickle(value)
         self.codec: Codec = BUFFERS if self.buffers else PLAIN
         self.parts: Sequence[bytes | memoryview] = self._layout() if self.buffers else self.pickled
@@ -74,7 +74,7 @@ class Encoded:
         except StepTimeout:
             raise
         except Exception as plain:
-            # A lambda, a local class: what pickle cannot name, cloudpickle stores by value.
+            # Pickle cannot name a lambda or a local class; cloudpickle stores it by value.
             file = _Chunks()
             self.buffers.clear()
             try:
@@ -91,7 +91,7 @@ class Encoded:
     def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
         if raw.nbytes < self._least:
-            return True  # true means: in band
+            return True  # true means in band
         self.buffers.append(raw)
         return False
 
@@ -113,7 +113,7 @@ class Encoded:
 
     @property
     def stream(self) -> bytes:
-        """The pickle, in one piece."""
+        """The pickle as one bytes object."""
         return self.pickled[0] if len(self.pickled) == 1 else b"".join(self.pickled)
 
     @property
@@ -129,22 +129,26 @@ class Encoded:
         return self._digest
 
     def encodes(self, value: Any) -> bool:
-        """Whether `value` has this very encoding: found without keeping another one, until the first difference."""
+        """Return whether `value` has the same encoding; it is compared while it is made, up to the first difference."""
         expected = _Expected(self.pickled, self.buffers)
         try:
             self._pickler(expected, expected.buffer).dump(value)
         except StepTimeout:
             raise
-        except Exception:  # a difference, or a value that cannot be pickled in this way
+        except Exception:  # a difference, or a value that this pickler cannot encode
             return False
         return expected.complete
 
 
 def store_value(objects: Objects, value: Any, encoded: Encoded | None = None) -> ArtifactRef:
-    """Store a value and name it; the same bytes are stored once. `encoded`: it is encoded already.
+    """Store a value and return its reference; equal bytes are stored once.
+
+    Args:
+        encoded: the encoding of the value, if it exists already.
 
     Raises:
-        ArtifactError: it cannot be pickled.
+        ArtifactError: the value cannot be pickled.
+        StoreError: the store cannot be written.
     """
     encoded = encoded or Encoded(value)
     ref: ArtifactRef = {
@@ -165,7 +169,7 @@ def store_value(objects: Objects, value: Any, encoded: Encoded | None = None) ->
 
 
 class Decoded(NamedTuple):
-    """A value that was read: with large buffers, `views` are those, in the mapped blob, and `stream` is the pickle."""
+    """A decoded value. With large buffers, `views` are the buffers in the mapped blob, and `stream` is the pickle."""
 
     value: Any
     stream: memoryview
@@ -173,16 +177,19 @@ class Decoded(NamedTuple):
 
 
 finder: Finder | None = None
-"""In a task: what finds classes that cannot be imported (`classes.Classes.find`)."""
+"""In a task, the function that finds classes which cannot be imported (`classes.Classes.find`)."""
 
 
 def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> Decoded:
-    """Read an artifact. `find` gives classes that cannot be imported, by their module and name, or `finder` does.
+    """Read an artifact.
+
+    Args:
+        find: returns a class that cannot be imported, by its module and name; `finder` if None.
 
     Raises:
-        ArtifactError: it cannot be restored.
-        Damaged: its bytes are not those that were stored.
-        NotFound: its blob is gone.
+        ArtifactError: the value cannot be restored.
+        Damaged: the stored bytes do not match the digest.
+        NotFound: the blob is missing.
     """
     views: list[memoryview] = []
     if ref["codec"] not in CODECS:
@@ -206,11 +213,11 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
 
 
 def _inline(text: str, ref: ArtifactRef) -> bytes:
-    """The bytes of an artifact that stands in a record."""
+    """Return the bytes of an artifact that its record contains. Raises Damaged."""
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError:
-        data, found = b"", "what is not base64"
+        found = "text that is not base64"
     else:
         if (digest := sha256([data])) == ref["digest"]:
             return data
@@ -222,12 +229,12 @@ def _inline(text: str, ref: ArtifactRef) -> bytes:
 
 
 def load_value(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> Any:
-    """The value of an artifact; otherwise as `decode`."""
+    """Return the value of an artifact; arguments and errors are those of `decode`."""
     return decode(objects, ref, find).value
 
 
 def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find: Finder | None = None) -> Any:
-    """The value of a pickle. Raises whatever its classes raise, ArtifactError if one of them is nowhere."""
+    """Return the value of a pickle. Raises any error of the value's classes; ArtifactError if one is missing."""
     try:
         return pickle.loads(stream, buffers=views)
     except (ImportError, AttributeError) as error:
@@ -238,7 +245,7 @@ def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Finds classes of flowc that have been moved or renamed, and asks `find` for what else cannot be imported."""
+    """An unpickler that finds moved or renamed classes of flowc, and asks `find` for other missing classes."""
 
     def __init__(self, file: io.BytesIO, views: Sequence[memoryview], find: Finder | None) -> None:
         super().__init__(file, buffers=views)
@@ -256,18 +263,18 @@ class _Unpickler(pickle.Unpickler):
 
 
 class _Chunks(list[bytes]):
-    """What a pickler writes to: a large bytes or text object comes as it is, and is not copied."""
+    """The output of a pickler as a list of chunks; a large bytes or text object is one chunk and is not copied."""
 
     write = list.append
 
 
 class _Expected:
-    """What a pickler writes to: it raises at the first chunk or buffer that is not the one expected."""
+    """An output for a pickler that raises at the first chunk or buffer that differs from the expected one."""
 
     __slots__ = ("_buffers", "_chunks")
 
     def __init__(self, chunks: Sequence[bytes], buffers: Sequence[memoryview]) -> None:
-        self._chunks = iter(chunks)  # of the same pickler, so they are cut in the same places
+        self._chunks = iter(chunks)  # of the same pickler, which splits equal values equally
         self._buffers = iter(buffers)
 
     def write(self, chunk: bytes) -> None:
@@ -288,7 +295,10 @@ class _Expected:
 
 
 def _same_bytes(one: memoryview, other: memoryview) -> bool:
-    """In pieces: memoryviews compare item by item, and a copy of a whole would be large."""
+    """Return whether two views have equal bytes.
+
+    They are compared in pieces: memoryviews compare item by item, and a copy of a whole view would be large.
+    """
     if one.nbytes != other.nbytes:
         return False
     return all(bytes(one[at : at + _PIECE]) == bytes(other[at : at + _PIECE]) for at in range(0, one.nbytes, _PIECE))
@@ -310,10 +320,10 @@ def _cloud_pickler(file: Any, buffer_callback: _Callback) -> pickle.Pickler:
 def _cloud_class() -> Any:
     import cloudpickle
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # which is not typed
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
         def __init__(self, file: Any, buffer_callback: _Callback) -> None:
             table = {**cloudpickle.Pickler.dispatch_table, **_REFUSED}
-            self.dispatch_table = with_reducers(table) or table  # a pickler reads it when it is made, and never again
+            self.dispatch_table = with_reducers(table) or table  # read once, by the base's initializer
             super().__init__(file, protocol=5, buffer_callback=buffer_callback)
 
     return Pickler
@@ -326,10 +336,10 @@ def _refuse(what: str) -> Callable[[Any], NoReturn]:
     return reduce
 
 
-# What cloudpickle would restore as something else: a file as a StringIO with all that is in it, a memoryview as bytes.
+# Types that cloudpickle restores as other types: an open file as a StringIO with its content, a memoryview as bytes.
 _REFUSED: Mapping[type, Callable[[Any], NoReturn]] = {
-    io.TextIOWrapper: _refuse("an open file cannot be stored: store its path, or what is in it"),
-    memoryview: _refuse("a memoryview cannot be stored: store bytes(…) of it"),
+    io.TextIOWrapper: _refuse("an open file cannot be stored: store its path or its content"),
+    memoryview: _refuse("a memoryview cannot be stored: store bytes(…) of it instead"),
 }
 
 
@@ -345,18 +355,18 @@ def _split(blob: memoryview, ref: ArtifactRef) -> tuple[memoryview, list[memoryv
     return parts[-1], parts[:-1]
 
 
-# -- how a value is described ------------------------------------------------------------------------------------------
+# -- descriptions of values --------------------------------------------------------------------------------------------
 
 
 class _Short(reprlib.Repr):
-    """Without the whole text of a huge value first."""
+    """A repr that never builds the full text of a huge value."""
 
     def repr_bytes(self, x: bytes, level: int) -> str:
         ends = x if len(x) <= 2 * self.maxother else x[: self.maxother] + x[-self.maxother :]
         return self.repr_instance(ends, level)
 
     def repr_int(self, x: int, level: int) -> str:
-        if x.bit_length() > 10_000:  # Python refuses to write out more than 4,300 digits
+        if x.bit_length() > 10_000:  # Python refuses to print more than 4,300 digits
             return f"<int of {x.bit_length():,} bits>"
         return super().repr_int(x, level)
 
@@ -366,12 +376,12 @@ _SHORT.maxstring = _SHORT.maxother = 80
 _SHORT.maxlong = 40
 IMMUTABLE = frozenset({int, float, bool, str, bytes, complex, type(None)})
 _BUILTIN = IMMUTABLE | {list, tuple, dict, set, frozenset}
-# Their attributes are known to be cheap and without side effects.
+# Packages whose attributes `shape` and `dtype` are cheap and have no side effects.
 _SHAPED = frozenset({"numpy", "pandas", "polars", "pyarrow", "scipy", "torch", "jaxlib", "xarray"})
 
 
 def type_name(cls: type) -> str:
-    """The dotted name of a type, builtins bare."""
+    """Return the dotted name of a type; the bare name of a builtin."""
     if cls.__module__ == "builtins":
         return cls.__qualname__
     name = f"{cls.__module__}.{cls.__qualname__}"
@@ -379,7 +389,10 @@ def type_name(cls: type) -> str:
 
 
 def short_repr(value: Any) -> str:
-    """At most a line. Only builtin types' own repr is called: a user's may be slow, fail or hold a secret."""
+    """Return a description of a value in at most one line.
+
+    Only the repr of builtin types is called: that of a user's class may be slow, fail or contain a secret.
+    """
     cls = type(value)
     if cls in _BUILTIN:
         return _SHORT.repr(value) if _all_builtin(value, _SHORT.maxlevel) else f"<{type_name(cls)} of {len(value)}>"
@@ -390,7 +403,7 @@ def short_repr(value: Any) -> str:
 
 
 def _all_builtin(value: Any, levels: int) -> bool:
-    """Whether repr of a container stays among builtin types, as deep and wide as the short repr goes."""
+    """Return whether a short repr of the value only reaches builtin types, `levels` deep."""
     if type(value) not in _BUILTIN:
         return False
     if type(value) in IMMUTABLE or not levels:

@@ -1,4 +1,4 @@
-"""Constants of a flow: values that its class's body sets, kept for those who read the run without its code."""
+"""Constants of a flow: values that its class body sets. They are stored for readers of the run without its code."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def store_constants(objects: Objects, constants: Iterable[tuple[str, Any]]) -> dict[str, ArtifactRef]:
-    """Store constants by name; not those that cannot be pickled."""
+    """Store constants; return their references by name. Constants that cannot be pickled are skipped."""
     refs: dict[str, ArtifactRef] = {}
     for name, value in constants:
         try:
             refs[name] = codecs.store_value(objects, value)
-        except ArtifactError:  # the code, which no reader of the run has, is free to have what it likes
+        except ArtifactError:  # allowed: steps take constants from the code, not from the store
             continue
     return refs

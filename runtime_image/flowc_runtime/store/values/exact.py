@@ -1,7 +1,7 @@
-"""Values that JSON does not keep as they are, as JSON with tags: what a config's parser gave, exactly.
+"""Values that JSON cannot represent, such as results of a config's parser, as JSON with tags.
 
-`{"$tuple": [1, 2]}`, `{"$set": …}`, `{"$frozenset": …}`, `{"$bytes": base64}`; `{"$dict": [[key, value], …]}` where a
-key is no text or looks like a tag; `{"$pickle": [type, base64]}` for every other object. Sets are sorted.
+`{"$tuple": [1, 2]}`, `{"$set": …}`, `{"$frozenset": …}`, `{"$bytes": base64}`; `{"$dict": [[key, value], …]}` if a key
+is not a text or looks like a tag; `{"$pickle": [type, base64]}` for every other object. Sets are sorted.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ _MAKE: Final[dict[str, type]] = {tag: cls for cls, tag in _GROUPS.items()}
 
 
 def is_json(value: Any) -> bool:
-    """Whether JSON keeps the value as it is: of plain dicts with texts for keys, lists, and what stands in them."""
+    """Return whether JSON preserves the value: only dicts with text keys, lists, texts, numbers, bools, None."""
     if type(value) is dict:
         return all(type(key) is str and is_json(inner) for key, inner in value.items())
     return all(map(is_json, value)) if type(value) is list else type(value) in _ATOMS
 
 
 def to_exact(value: Any) -> str:
-    """The value as JSON with tags. Raises ArtifactError where it holds what cannot be pickled, RecursionError."""
+    """Return the value as JSON with tags. Raises ArtifactError for an object that cannot be pickled, RecursionError."""
     return json_text.dumps(_tagged(value), ensure_ascii=False)
 
 
 def from_exact(text: str, find: Finder | None = None) -> Any:
-    """What `to_exact` was given. Raises what `codecs.unpickle` raises of an object in it."""
+    """Return the argument of `to_exact`. Raises the errors of `codecs.unpickle`."""
     return _untagged(json_text.loads(text), find)
 
 
 def exact_type(text: str) -> str:
-    """The name of the type of what `to_exact` was given."""
+    """Return the name of the type of `to_exact`'s argument."""
     value = json_text.loads(text)
     if not isinstance(value, dict) or not _looks_tagged(value):
         return type(value).__name__
@@ -47,7 +47,7 @@ def exact_type(text: str) -> str:
 
 
 def without_subclasses(value: Any) -> Any:
-    """Dicts, lists, texts and numbers of subclasses as plain ones: packages that read files have those of their own."""
+    """Convert instances of subclasses of dict, list, str and numbers, which some parsers return, to the plain types."""
     if isinstance(value, dict):
         return {without_subclasses(key): without_subclasses(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -59,7 +59,7 @@ def without_subclasses(value: Any) -> Any:
 
 
 def readable(value: Any) -> Any:
-    """The nearest that JSON can say, for people: tuples and sets as lists, objects as a short text."""
+    """Return an approximation of the value in JSON, for people: tuples and sets as lists, objects as a short text."""
     if isinstance(value, dict):
         return {str(key): readable(inner) for key, inner in value.items()}
     if isinstance(value, set | frozenset):
@@ -84,7 +84,7 @@ def _tagged(value: Any) -> Any:
     if cls in _GROUPS:
         inner = [_tagged(one) for one in value]
         return {_GROUPS[cls]: inner if cls is tuple else sorted(inner, key=json_text.dumps)}
-    # No buffers: they are for large arrays in blobs.
+    # In band: buffers out of band are for large arrays in blobs.
     data = base64.b64encode(Encoded(value, in_band=True).stream).decode("ascii")
     return {"$pickle": [type_name(cls), data]}
 

@@ -1,4 +1,4 @@
-"""The items of a foreach: how a split stores them, and how each of its tasks reads its own."""
+"""The items of a foreach: a split stores them, and each task reads its item."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
 
-# bytes of pickle: more is cut into chunks, since each of the tasks would read all of it
+# bytes of pickle; larger lists are split into chunks, since each task would read the whole list
 CHUNK = 1 << 18
-MOST_CHUNKS = 256  # the split's record names them all
+MOST_CHUNKS = 256  # the split's record names all of them
 
 
 def items_of(value: Iterable[Any]) -> list[Any] | tuple[Any, ...]:
-    """What a foreach goes over: what iterating gives; of a mapping from 0, 1, … the values. Raises TypeError."""
+    """Return the items of a foreach: the iterated items, or the values of a mapping from 0, 1, … Raises TypeError."""
     if isinstance(value, list | tuple):
         return value
     if isinstance(value, Mapping) and list(value) == list(range(len(value))):
@@ -29,7 +29,12 @@ def items_of(value: Iterable[Any]) -> list[Any] | tuple[Any, ...]:
 
 
 def store_items(objects: Objects, over: str, items: list[Any] | tuple[Any, ...], whole: ArtifactRef) -> Fanout:
-    """The record of a fan-out. `whole` is the artifact that it goes over, which is used if it is these very items."""
+    """Store the items of a fan-out; return its record.
+
+    Args:
+        over: the name of the artifact with the items.
+        whole: the reference of that artifact, which is used instead of a copy if it is a small list or tuple.
+    """
     fanout: Fanout = {"over": over, "count": len(items)}
     if whole["size"] <= CHUNK and whole["type"] in ("list", "tuple"):
         fanout["items"] = whole
@@ -45,7 +50,7 @@ def store_items(objects: Objects, over: str, items: list[Any] | tuple[Any, ...],
 
 
 def item_of(objects: Objects, fanout: Fanout, index: int) -> Any:
-    """One item; of a gang, the number of its member. Raises ArtifactError, NotFound."""
+    """Return one item; for a gang, the number of its member. Raises ArtifactError, NotFound."""
     if "chunks" in fanout:
         return codecs.load_value(objects, fanout["chunks"][index // fanout["chunk"]])[index % fanout["chunk"]]
     return codecs.load_value(objects, fanout["items"])[index] if "items" in fanout else index
@@ -54,7 +59,7 @@ def item_of(objects: Objects, fanout: Fanout, index: int) -> Any:
 @final
 @dataclass(slots=True)
 class ForeachFrame:
-    """One foreach or gang that a task is in: item `index` of the fan-out that `step` is the body of."""
+    """One foreach or gang around a task: item `index` of the fan-out whose body is `step`."""
 
     step: str
     index: int
@@ -65,20 +70,20 @@ class ForeachFrame:
 
     @property
     def fanout(self) -> Fanout:
-        """The split's record of it, read when it is first asked for."""
+        """The record of the fan-out, read on first access."""
         if self._fanout is None:
             self._fanout = self.find()
         return self._fanout
 
     @property
     def num_splits(self) -> int | None:
-        """How many items there are; None of a gang and of an unbounded foreach, as in Metaflow."""
+        """The number of items; None for a gang and an unbounded foreach, as in Metaflow."""
         bounded = "over" in self.fanout and not self.fanout.get("unbounded")
         return self.fanout["count"] if bounded else None
 
     @property
     def item(self) -> Any:
-        """The item, read when it is first asked for."""
+        """The item, read on first access."""
         if self._item is None:
             self._item = (item_of(self.objects, self.fanout, self.index),)
         return self._item[0]

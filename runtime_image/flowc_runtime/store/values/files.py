@@ -1,11 +1,11 @@
-"""Files given to a run as parameters: kept by their content in the store, once, and read by the steps that look.
+"""Files that are parameters of a run. The store keeps each content once; steps read it when they access the parameter.
 
-A run's record has, for such a parameter, the file's name, its digest and its size; the content is a blob as it is,
-however large: it is read in parts.
+For such a parameter, a run's record has the file's name, digest and size. The content is stored as a blob without any
+encoding. It is read in parts, so its size is not limited.
 
-To a cluster the content goes with the name (`content`, in base64), in the code package (`packed`, the digest) or ahead
-to the store (`sent`, the digest), as `files/DIGEST`: no run has it yet, so it is no blob that may be collected
-(`beside` says when it goes).
+The content reaches a cluster in one of three ways: beside the name (`content`, in base64), in the code package
+(`packed`, the digest), or in the store ahead of the run (`sent`, the digest), as `files/DIGEST`. It is not a blob
+there, since no run refers to it yet and a collection would delete it (`beside` says when it is deleted).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Buffer, Objects
     from flowc_runtime.store.values.codecs import Finder
 
-MAX_PACKED = 1 << 16  # bytes: encoded twice on its way, it is as much as one variable of a pod may hold
-PACKED_DIRECTORY = ".flowc-files"  # in the code package; hidden, so that no package of the user's has it
-GIVE_AGAIN = "give the file again, to a new run or to `resume`, which stores it anew; `flowc fsck` reads the rest"
+MAX_PACKED = 1 << 16  # bytes: after two encodings, the most that one variable of a pod can contain
+PACKED_DIRECTORY = ".flowc-files"  # in the code package; hidden, so that no user package has the name
+GIVE_AGAIN = "pass the file again to a new run or to `resume`, which stores it again; check the rest with `flowc fsck`"
 _CHUNK = 1 << 20
 
 
 class FileRecord(TypedDict):
-    """A file as a run's record names it: `file` as it was given, and the blob of its content."""
+    """A file in a run's record: `file` is the path as the user wrote it, `digest` and `size` name the blob."""
 
     file: str
     digest: str
@@ -47,7 +47,7 @@ class FileRecord(TypedDict):
 
 
 def find_file(path: str, beside: str | None = None) -> str:
-    """The path of a file, `~` expanded; a default that is not in the working directory may be beside the flow."""
+    """Return the path of a file with `~` expanded; a missing relative path is also looked up in `beside`."""
     expanded = os.path.expanduser(path)
     if beside is not None and not os.path.isabs(expanded) and not os.path.exists(expanded):
         other = os.path.join(beside, expanded)
@@ -57,10 +57,10 @@ def find_file(path: str, beside: str | None = None) -> str:
 
 
 def check_file(path: str, encoding: str | None) -> None:
-    """Read a file through, as text if it has an encoding.
+    """Check that a file can be read; with an encoding, read all of it as text.
 
     Raises:
-        ParameterError: it cannot be opened, or holds what is no text in that encoding.
+        ParameterError: it cannot be opened, or is not text in that encoding.
     """
     try:
         with open(lasting(path), "rb") as file:
@@ -74,17 +74,17 @@ def check_file(path: str, encoding: str | None) -> None:
     except OSError as error:
         raise ParameterError(f"could not open file '{path}' for reading: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        message = f"file '{path}' is not text in {encoding}: {error.reason}; name its encoding=, or say is_text=False"
+        message = f"file '{path}' is not text in {encoding}: {error.reason}; pass its encoding=, or is_text=False"
         raise ParameterError(message) from None
 
 
 def size_of(path: str) -> int:
-    """Return how many bytes a file that people name has. Raises OSError."""
+    """Return the size in bytes of a file or of a pipe's content. Raises OSError."""
     return os.stat(lasting(path)).st_size
 
 
 def store_file(objects: Objects, path: str) -> FileRecord:
-    """Store a file's content once. Raises StoreError, OSError."""
+    """Store a file's content once; return its record. Raises StoreError, OSError."""
     if asked := getattr(objects, "store_file", None):  # what asks another process to store
         record: FileRecord = asked(lasting(path))
         return {**record, "file": path}
@@ -94,7 +94,7 @@ def store_file(objects: Objects, path: str) -> FileRecord:
 
 
 def store_again(objects: Objects, record: FileRecord) -> bool:
-    """Store a run's file anew if it still has the content that it had then; else False. Raises StoreError."""
+    """Store a run's file again if it still has the recorded content; return whether it has. Raises StoreError."""
     try:
         with open(lasting(record["file"]), "rb") as file:
             if os.fstat(file.fileno()).st_size != record["size"] or _digest(file) != record["digest"]:
@@ -112,7 +112,10 @@ def _digest(file: BinaryIO) -> str:
 
 
 def _store_whole(objects: Objects, content: Sequence[Buffer], size: int) -> str:
-    """Store content as a blob. No step makes it anew, so what has its name already is read, and replaced if damaged."""
+    """Store content as a blob; return its digest. An existing blob is checked, and replaced if damaged.
+
+    No step can compute the content of a file again, so a damaged blob must not remain.
+    """
     digest = sha256(content)
     _set_damaged_aside(objects, blob_key(digest), digest, size)
     return objects.create_blob(content)
@@ -120,22 +123,18 @@ def _store_whole(objects: Objects, content: Sequence[Buffer], size: int) -> str:
 
 def _set_damaged_aside(objects: Objects, key: str, digest: str, size: int) -> None:
     if objects.exists(key, size):
-        with suppress(Damaged, NotFound):  # it was collected since
+        with suppress(Damaged, NotFound):  # collected meanwhile
             objects.map_blob(digest, size, key=key)
 
 
 def pack(path: str) -> dict[str, str]:
-    """A file as it is passed to a cluster, among the arguments of a run: its name and content.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Return a file as an argument of a run on a cluster: its name, and its content in base64. Raises OSError."""
     with open(lasting(path), "rb") as file:
         return {"file": path, "content": base64.b64encode(file.read()).decode("ascii")}
 
 
 def send_file(objects: Objects | None, path: str) -> dict[str, Any]:
-    """Send a file ahead to the store of a cluster's runs, once; without a store only say how it would be named.
+    """Store a file, once, ahead of a cluster's runs; return the argument that names it. Without a store, only name it.
 
     Raises StoreError, OSError.
     """
@@ -146,12 +145,12 @@ def send_file(objects: Objects | None, path: str) -> dict[str, Any]:
 
 def _send(objects: Objects | None, content: FileParts) -> str:
     digest = sha256(content)
-    # A collection looks at the age of what is there, and may delete it between two looks.
+    # A collection deletes old objects, perhaps between two of these calls.
     key, size = _sent_key(digest), content.nbytes
     if objects is not None:
         _set_damaged_aside(objects, key, digest, size)
     while objects is not None and not objects.refresh(key, size):
-        if not objects.create(key, content) and objects.exists(key) and not objects.exists(key, size):  # it was cut
+        if not objects.create(key, content) and objects.exists(key) and not objects.exists(key, size):  # incomplete
             objects.put(key, b"".join(content))
     return digest
 
@@ -163,9 +162,16 @@ def _sent_key(digest: str) -> str:
 def store_files(
     objects: Objects, parameters: Sequence[Parameter], values: Mapping[str, Any], code: str | None = None
 ) -> dict[str, Any]:
-    """A run's values with every file, given by its path or as it was sent, stored and named by its record.
+    """Store all files among a run's values; return the values with a FileRecord in place of each file.
 
-    `code` is the directory of the code package, where there is one. Raises StoreError, OSError.
+    Args:
+        values: by the parameter's name; a file is a path, or a dictionary of `pack` or `send_file`.
+        code: the directory of the code package, if there is one.
+
+    Raises:
+        Damaged: a file in the code package or in the store does not match its digest.
+        StoreError: the store cannot be read or written.
+        OSError: a file cannot be read.
     """
     stored = dict(values)
     for parameter in parameters:
@@ -180,7 +186,7 @@ def store_files(
                 what = f"expected sha256 {value['packed'][:12]}…, found sha256 {record['digest'][:12]}…"
                 raise Damaged(f"file '{value['file']}' is damaged in the code package: {what}; deploy the flow again")
             stored[parameter.name] = {**record, "file": value["file"]}
-        elif "digest" not in value:  # else it is stored already, by the run that is resumed
+        elif "digest" not in value:  # otherwise the resumed run has stored it
             content = _content(objects, value)
             digest = _store_whole(objects, [content], len(content))
             stored[parameter.name] = FileRecord(file=value["file"], digest=digest, size=len(content))
@@ -191,7 +197,7 @@ def _content(objects: Objects, value: Mapping[str, Any]) -> bytes | memoryview:
     if "sent" not in value:
         return base64.b64decode(value["content"])
     try:
-        objects.refresh(_sent_key(value["sent"]))  # `gc` deletes what has not been used for long
+        objects.refresh(_sent_key(value["sent"]))  # `gc` deletes files that were not used for long
         return objects.map_blob(value["sent"], value.get("size"), key=_sent_key(value["sent"]))
     except NotFound as error:
         message = (
@@ -203,9 +209,11 @@ def _content(objects: Objects, value: Mapping[str, Any]) -> bytes | memoryview:
 def seen_values(
     objects: Objects, flow: Flow, recorded: Mapping[str, Any], find: Finder | None = None
 ) -> dict[str, Any]:
-    """A run's parameters and configs by what its steps call them, from its IR and record; without parsers of files.
+    """Return a run's parameters and configs by their attribute names, from its IR and record, without running parsers.
 
-    `find` as in `codecs.unpickle`.
+    Args:
+        recorded: the values in the run's record, by the parameters' names.
+        find: finds classes, as in `codecs.unpickle`.
     """
     found: dict[str, Any] = {}
     for parameter in flow.parameters:
@@ -220,7 +228,7 @@ def seen_values(
 
 
 def read_file(objects: Objects, record: FileRecord, encoding: str | None) -> str | bytes:
-    """The content: bytes, or text with each line's end as `\\n`, as Python reads text.
+    """Return the content of a recorded file: bytes, or text with each line's end as `\\n`.
 
     Raises UnicodeDecodeError, Damaged, NotFound.
     """

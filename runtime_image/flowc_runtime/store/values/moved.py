@@ -1,10 +1,10 @@
-"""Modules and classes of flowc that pickles name and that have another name now: what was stored stays readable."""
+"""Old names of flowc's modules and classes in pickles, and their current names: stored pickles remain readable."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# Until version 0.1.0 all modules of the runtime stood in one directory: `flowc_runtime.external`.
+# Until version 0.1.0, all modules of the runtime were in one directory: `flowc_runtime.external`.
 _ROOMS: Final = {
     "base": (
         "addresses contract errors file_parts given_files ignored index mounts progress signals user_cache version"
@@ -44,7 +44,7 @@ _RENAMED: Final = {
 }
 _FLAT: Final = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
-# Classes that had the name of another one, by the module that has them now.
+# Renamed classes: old name and new name, by the current module.
 _CLASSES: Final = {
     "flowc_runtime.base.config.configuration": {"Found": "SettingValue"},
     "flowc_runtime.base.errors": {"Fault": "ConfigurationFault"},
@@ -64,7 +64,7 @@ _CLASSES: Final = {
 
 
 def new_place(module: str, name: str) -> tuple[str, str] | None:
-    """Return the module and the name that a class of an earlier flowc has now, or None if they are no others."""
+    """Return the current module and name of a class of an earlier flowc; None if they are unchanged."""
     package, _, rest = module.partition(".")
     if package == "flowc_runtime" and rest in _FLAT:
         there = f"{package}.{_FLAT[rest]}.{_RENAMED.get(rest, rest)}"

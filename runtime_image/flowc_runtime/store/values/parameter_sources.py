@@ -1,12 +1,12 @@
-"""Which value of a parameter counts: one decision, for runs on this machine, for triggers on a cluster and for pods.
+"""The choice among the values of a parameter, for runs on this machine, triggers on a cluster, and pods.
 
 | | given | files | resumed | environment | defaults |
 |---|---|---|---|---|---|
-| run, resume, spin | options | `--params-file` | the run that is resumed | METAFLOW_RUN_NAME | the flow's |
+| run, resume, spin | options | `--params-file` | the resumed run | METAFLOW_RUN_NAME | the flow's |
 | trigger | `--param` | `--params-file` | | | the template's |
-| first pod of a run | arguments that were given | | the run that is resumed | | all arguments |
+| first pod of a run | passed arguments | | the resumed run | | all arguments |
 
-The first that has a value counts, from left to right.
+The first source with a value counts, from left to right.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ PRECEDENCE: tuple[OriginOfValue, ...] = ("given", "files", "resumed", "environme
 
 
 class GivenValue(Protocol):
-    """What one source has for one parameter."""
+    """The value of one parameter in one source."""
 
     @property
     def place(self) -> str:
-        """Where it was given, for errors, such as `METAFLOW_RUN_N`; empty where errors name that anyway."""
+        """The place of the value for errors, such as `METAFLOW_RUN_N`; empty if errors name it already."""
 
     def value(self, parameter: Parameter) -> Value:
         """Return the parameter's value. Raises ParameterError."""
@@ -40,20 +40,20 @@ class GivenValue(Protocol):
 @final
 @dataclass(frozen=True, slots=True)
 class GivenTexts:
-    """What the command line has: the text of each option of the parameter. Errors name the option."""
+    """The texts of a parameter's options on the command line, whose errors name the option."""
 
     texts: Sequence[str]
     place: str = ""
 
     def value(self, parameter: Parameter) -> Value:
-        """Return what the texts stand for."""
+        """Parse the texts. Raises ParameterError."""
         return parse_texts(parameter, self.texts)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class FileValue:
-    """What a file of parameters has, read as a value of the parameter already. `place` is the file, and the line."""
+    """A parsed value in a file of parameters. `place` is the file and the line."""
 
     content: Value
     place: str
@@ -66,30 +66,30 @@ class FileValue:
 @final
 @dataclass(frozen=True, slots=True)
 class EarlierValue:
-    """What the run that is resumed has recorded, where the flow may have changed since. Errors name that run."""
+    """The recorded value of the resumed run, whose flow may differ from the current one. Errors name that run."""
 
     content: Value
     place: str = ""
 
     def value(self, parameter: Parameter) -> Value:
-        """Return the value, if it is one of the parameter as it is now."""
+        """Return the value if the current parameter accepts it. Raises ParameterError."""
         if self.content is None:
             return None
         try:
             if parameter.type == "file":
                 if not (isinstance(self.content, dict) and "digest" in self.content):
-                    raise ParameterError(f"{self.content!r:.80} is no file")
+                    raise ParameterError(f"{self.content!r:.80} is not a file")
             elif parameter.type != "json" and not _is_number(parameter, self.content):
                 check_parameter(parameter, self.content)
         except ParameterError as error:
-            raise ParameterError(f"that of the earlier run does not fit any more: {error}. Give it a value") from None
+            raise ParameterError(f"the value of the earlier run no longer fits: {error}. Pass a new value") from None
         return self.content
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class RecordedValue:
-    """What the run that is resumed has recorded, where the flow is that run's own."""
+    """The recorded value of the resumed run, with the same flow."""
 
     content: Value
     place: str = ""
@@ -102,20 +102,20 @@ class RecordedValue:
 @final
 @dataclass(frozen=True, slots=True)
 class VariableText:
-    """What an environment variable has; spaces are between several values. `place` is the variable's name."""
+    """The text of an environment variable; spaces separate several values. `place` is the variable's name."""
 
     text: str
     place: str
 
     def value(self, parameter: Parameter) -> Value:
-        """Return what the text stands for."""
+        """Parse the text. Raises ParameterError."""
         return parse_texts(parameter, self.text.split() if parameter.multiple else [self.text])
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterSources:
-    """All that is given, by the parameters' names: a field for each of PRECEDENCE."""
+    """All values by parameter name: one field for each source in PRECEDENCE."""
 
     given: Mapping[str, GivenValue] = field(default_factory=dict)
     files: Mapping[str, GivenValue] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class ParameterSources:
     defaults: Mapping[str, GivenValue] = field(default_factory=dict)
 
     def by_origin(self) -> Iterator[tuple[OriginOfValue, Mapping[str, GivenValue]]]:
-        """Yield the sources, the one that counts most first."""
+        """Yield the sources in the order of precedence."""
         yield from zip(PRECEDENCE, (self.given, self.files, self.resumed, self.environment, self.defaults), strict=True)
 
     def names(self) -> set[str]:
@@ -135,7 +135,7 @@ class ParameterSources:
 @final
 @dataclass(frozen=True, slots=True)
 class ResolvedParameter:
-    """The value of a parameter, and where it came from."""
+    """The value of a parameter, its source, and its place for errors."""
 
     value: Value
     origin: OriginOfValue
@@ -143,22 +143,20 @@ class ResolvedParameter:
 
 
 class MissingValue(ParameterError):
-    """A parameter that is required has no value in any source."""
+    """A required parameter has no value in any source."""
 
 
 def choose(name: str, sources: ParameterSources) -> tuple[OriginOfValue, GivenValue] | None:
-    """Return what counts for the parameter of this name; None if no source has a value for it."""
+    """Return the value of the first source that has one for this name, and the source's name; None without one."""
     return next(((origin, values[name]) for origin, values in sources.by_origin() if name in values), None)
 
 
 def resolve(parameter: Parameter, sources: ParameterSources) -> ResolvedParameter:
-    """Return the value of a parameter.
-
-    Without a value in any source it is the default that the flow declares.
+    """Return the value of a parameter from its sources, or the flow's default if none has a value.
 
     Raises:
-        MissingValue: it has none, and is required.
-        ParameterError: what counts is no value of the parameter; the message names where it was given.
+        MissingValue: a required parameter has no value.
+        ParameterError: the value does not fit the parameter; the message names its place.
     """
     chosen = choose(parameter.name, sources)
     if chosen is None:
@@ -172,7 +170,7 @@ def resolve(parameter: Parameter, sources: ParameterSources) -> ResolvedParamete
 
 @contextmanager
 def naming(place: str) -> Iterator[None]:
-    """Add to a ParameterError where the value was given."""
+    """Add the place of the value to a ParameterError raised in the block."""
     try:
         yield
     except ParameterError as error:
@@ -182,6 +180,6 @@ def naming(place: str) -> Iterator[None]:
 
 
 def _is_number(parameter: Parameter, value: Value) -> bool:
-    """Whether it is a number for a text, which defaults may be."""
+    """Return whether the value is a number and the parameter a text, whose default may be a number."""
     items = value if parameter.multiple and isinstance(value, list) else [value]
     return parameter.type == "str" and all(isinstance(item, (int, float)) for item in items)

@@ -1,4 +1,4 @@
-"""Values of parameters: from the command line's text, and back to the canonical JSON that the IR and records keep."""
+"""Values of parameters: parse texts of the command line, convert values to the canonical JSON of the IR and records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import Finder
 
 Value: TypeAlias = Any
-"""A str, int, float or bool, for `json` what `json.loads` returns, for `file` a path; a list of these for several."""
+"""A str, int, float or bool; a result of `json.loads` for `json`, a path for `file`; a list of them for `multiple`."""
 
 # The words that click takes, so that a flow's command line means the same as Metaflow's.
 _BOOLS = {"true": True, "1": True, "yes": True, "y": True, "on": True, "t": True,
@@ -25,14 +25,14 @@ _NOUNS = {"str": "a text", "int": "an int", "float": "a float", "bool": "a bool"
 
 
 class ParameterError(ValueError):
-    """A value that is not of its parameter's type; the message says both: `'abc' is not an int`."""
+    """A value does not have its parameter's type. The message names both: `'abc' is not an int`."""
 
 
 def parse_texts(parameter: Parameter, texts: Sequence[str]) -> Value:
-    """What a parameter's texts stand for: one of each option, the last counts unless the parameter is `multiple`.
+    """Parse a parameter's texts, one for each option. Only the last counts, unless the parameter is `multiple`.
 
     Raises:
-        ParameterError: a text does not read as a value of the parameter.
+        ParameterError: a text is not a value of the parameter.
     """
     if parameter.multiple:
         return [among(parameter, parse_value(parameter.type, text)) for text in texts]
@@ -43,12 +43,15 @@ def parse_texts(parameter: Parameter, texts: Sequence[str]) -> Value:
 
 
 def check_parameter(parameter: Parameter, value: object, *, texts: bool = False) -> Value:
-    """A Python value, such as a default, as a value of the parameter; `texts`: text may stand for what it reads as.
+    """Return a Python value, such as a default, as a value of the parameter.
 
-    A type of the author's own may take any value of JSON: what it makes of it, only the flow's class knows.
+    For a type that the flow's author defined, any JSON value is accepted: only the flow's class can check it.
+
+    Args:
+        texts: also accept texts, which are parsed.
 
     Raises:
-        ParameterError: it is none.
+        ParameterError: it is not a value of the parameter.
     """
 
     def one(item: object) -> Value:
@@ -59,7 +62,7 @@ def check_parameter(parameter: Parameter, value: object, *, texts: bool = False)
         return among(parameter, check_value(parameter.type, item))
 
     if parameter.type == "str" and isinstance(value, (int, float, list)) and parameter.default == to_text(value):
-        return value  # a number for a text: only as the default that the author wrote
+        return value  # a text parameter may have a number as its default, but no other number
     if parameter.separator is not None and isinstance(value, str):
         return parse_texts(parameter, [value])
     if parameter.multiple or parameter.separator is not None:
@@ -70,38 +73,38 @@ def check_parameter(parameter: Parameter, value: object, *, texts: bool = False)
 
 
 def default_of(parameter: Parameter) -> Value:
-    """The value of a parameter that nobody gives one."""
+    """Return the value of a parameter that no source sets."""
     if parameter.default is not None:
         return from_text(parameter.default)
     return [] if parameter.multiple else None
 
 
 def config_values(configs: Sequence[Config], find: Finder | None = None) -> dict[str, Any]:
-    """The values of a flow's configs by name, as `Program.prepare` takes them; the flow has been imported."""
+    """Return the values of a flow's configs by name, for `Program.prepare`. Call it after the flow was imported."""
     return {config.name: config_value(config, find) for config in configs}
 
 
 def config_value(config: Config, find: Finder | None = None) -> Any:
-    """The value of a config; None: it has none. `find` as in `codecs.unpickle`."""
+    """Return the value of a config; None if it has none. `find` finds classes, as in `codecs.unpickle`."""
     if config.exact:
         return from_exact(config.exact, find)
     return None if config.value is None else from_text(config.value)
 
 
 def attribute_names(flow: Flow) -> tuple[str, ...]:
-    """What steps call the flow's parameters and configs, sorted; without those whose names begin with `_`."""
+    """Return the attribute names of the flow's parameters and configs, sorted, except names that begin with `_`."""
     names = [parameter.attribute or parameter.name for parameter in flow.parameters]
     names += [config.attribute or config.name for config in flow.configs]
     return tuple(sorted(name for name in names if not name.startswith("_")))
 
 
 def own_decorators(flow: Flow) -> list[tuple[str, Any]]:
-    """The decorators of the user's own that the command line added, with their arguments."""
+    """Return the user-defined decorators that the command line added, with their arguments."""
     return [(name, json_text.loads(arguments)) for name, arguments in flow.with_decorators]
 
 
 def among(parameter: Parameter, value: Value) -> Value:
-    """The value, if it is one of the choices and in the range that the parameter has."""
+    """Return the value unchanged. Raises ParameterError if it is not among the choices or not in the range."""
     if parameter.choices and value not in parameter.choices:
         raise ParameterError(f"{shortened(value)} is not one of {', '.join(parameter.choices)}")
     if parameter.minimum is not None and not value >= from_text(parameter.minimum):
@@ -112,10 +115,10 @@ def among(parameter: Parameter, value: Value) -> Value:
 
 
 def parse_value(kind: ParameterType, text: str) -> Value:
-    """The value that a text from the command line stands for.
+    """Parse a text of the command line.
 
     Raises:
-        ParameterError: the text does not read as a value of that kind.
+        ParameterError: the text is not a value of that kind.
     """
     _check_unicode(text)
     try:
@@ -136,10 +139,10 @@ def parse_value(kind: ParameterType, text: str) -> Value:
 
 
 def check_value(kind: ParameterType, value: object) -> Value:
-    """A Python value, such as a default, as its parameter's kind: an int may stand for a float, text for any JSON.
+    """Return a Python value, such as a default, converted to its parameter's kind: an int to a float, text from JSON.
 
     Raises:
-        ParameterError: the value is of another type, or would not survive being written as JSON.
+        ParameterError: the value has another type, or JSON cannot represent it.
     """
     match kind, value:
         case "json", str():
@@ -161,12 +164,12 @@ def check_value(kind: ParameterType, value: object) -> Value:
 
 
 def to_text(value: Value) -> str:
-    """A checked value as canonical JSON: no spaces, keys in their own order, `NaN` as `json_text` has it."""
+    """Return a checked value as canonical JSON: no spaces, keys in their order, `NaN` as in `json_text`."""
     return json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def from_text(text: str) -> Value:
-    """The value of a canonical JSON text."""
+    """Return the value of a canonical JSON text."""
     return json_text.loads(text)
 
 
@@ -177,7 +180,7 @@ def _check_json(value: object) -> Value:
         unchanged = same(back, value)
     except (TypeError, ValueError, RecursionError) as error:
         raise ParameterError(f"{shortened(value)} is not JSON: {error}") from None
-    # Python writes a tuple as a list and the key 1 as "1": the step would see another value than the author wrote.
+    # Python writes a tuple as a list and the key 1 as "1": the step would see a different value than the author wrote.
     if not unchanged:
         raise ParameterError(f"{shortened(value)} is not JSON: it would be read back as {shortened(back)}")
     _check_unicode(text)
@@ -185,7 +188,7 @@ def _check_json(value: object) -> Value:
 
 
 def same(one: object, other: object) -> bool:
-    """Whether two values are equal, where NaN is equal to NaN."""
+    """Return whether two values are equal; NaN equals NaN."""
     match one, other:
         case dict(), dict():
             return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
@@ -202,7 +205,7 @@ def _check_unicode(text: str) -> None:
 
 
 def shortened(value: object) -> str:
-    """A value for a message, in at most 80 characters; its own repr may fail."""
+    """Return a repr of a value for a message, at most 80 characters long; the value's own repr may fail."""
     try:
         shown = repr(value)
     except Exception:

@@ -1,6 +1,6 @@
-"""How objects of some libraries are pickled, so that what was only read is pickled to the same bytes again.
+"""Reducers for objects of some libraries. With them, an object that was only read is pickled to the same bytes again.
 
-Their classes are looked up in modules that are loaded already: where one is not, no value has such objects.
+Their classes are looked up in loaded modules: if a module is not loaded, no value contains its objects.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     _Reducer: TypeAlias = Callable[[Any], Any]
 
-OUT_OF_BAND = 1 << 16  # bytes; below, a page of its own costs more than a copy
+OUT_OF_BAND = 1 << 16  # bytes; for smaller buffers, a separate page costs more than a copy
 _NUMERIC = ("BooleanArray", "FloatingArray", "IntegerArray")
 _TIMES = ("DatetimeArray", "PeriodArray", "TimedeltaArray")
 _SPARSE = ("bsr_array", "bsr_matrix", "csc_array", "csc_matrix", "csr_array", "csr_matrix")
-# Of classes of a module, the attributes in which objects keep what they have computed from the rest, and pickle it too.
+# A module, its classes, and their attributes that cache computed values, which are pickled too.
 _COMPUTED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("pandas.arrays", (*_NUMERIC, *_TIMES), ("_cache",)),
     ("scipy.sparse", _SPARSE, ("_has_canonical_format", "_has_sorted_indices")),
@@ -25,7 +25,7 @@ _COMPUTED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 
 def with_reducers(table: Mapping[type, _Reducer]) -> dict[type, _Reducer] | None:
-    """A pickler's dispatch table and entries for these classes, where it has none; None if no module has them."""
+    """Return a pickler's dispatch table with entries added for these classes; None if no such module is loaded."""
     own: dict[type, _Reducer] = {}
     if array := getattr(sys.modules.get("numpy"), "ndarray", None):
         own[array] = _reduce_array
@@ -37,9 +37,9 @@ def with_reducers(table: Mapping[type, _Reducer]) -> dict[type, _Reducer] | None
 
 
 def _reduce_array(array: Any) -> Any:
-    """A large view such as `m[::2]` goes out of band, which numpy does only with arrays that are contiguous.
+    """Reduce an array so that a large view such as `m[::2]` is out of band; numpy only does so for contiguous arrays.
 
-    Numpy copies a view into the pickle. What is read from there is contiguous, so it never has that encoding again.
+    Numpy copies a view into the pickle. The array read from it is contiguous, so its encoding would differ.
     """
     flags = array.flags
     if array.nbytes >= OUT_OF_BAND and not array.dtype.hasobject and not (flags.c_contiguous or flags.f_contiguous):
@@ -48,7 +48,7 @@ def _reduce_array(array: Any) -> Any:
 
 
 def _without(attributes: tuple[str, ...]) -> _Reducer:
-    """An object without what it computes anew when it is asked for."""
+    """Return a reducer that omits the given attributes, which the object recomputes on access."""
 
     def reduce(value: Any) -> Any:
         for name in attributes:

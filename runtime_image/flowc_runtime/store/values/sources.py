@@ -1,4 +1,4 @@
-"""The Python files of a run, kept in the store for classes that cannot be imported: see `classes`."""
+"""The Python files of a run, stored for classes that cannot be imported later: see `classes`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
-    """The Python files of a run, by their paths; None if the store has none. Raises NotFound if they are gone."""
+    """Return the texts of a run's Python files by path; None if it stored none. Raises NotFound if they are gone."""
     if sources := record.get("sources"):
         blob = objects.read_blob(sources["digest"], sources["size"])
         return dict(cast("list[tuple[str, str]]", json_text.loads(blob)))
@@ -30,21 +30,21 @@ def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
 
 
 def store_sources(objects: Objects, files: Iterable[tuple[str, bytes]]) -> PackageRecord:
-    """Store the files as `read_sources` reads them, once for all runs that have the same."""
+    """Store files (path, content) for `read_sources`, once for all runs with the same files; return their record."""
     text = json_text.dumps([[path, text_of(content)] for path, content in files], ensure_ascii=False)
-    data = text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes JSON's own escape of it
+    data = text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes a JSON escape
     digest = sha256([data])
-    if not objects.refresh(blob_key(digest), len(data)):  # most runs have the files of the run before
+    if not objects.refresh(blob_key(digest), len(data)):  # most runs have the same files as the previous run
         objects.create_blob([data])
     return {"digest": digest, "size": len(data)}
 
 
 def text_of(content: bytes) -> str:
-    """The text of a Python file."""
+    """Return the text of a Python file, in the encoding that its first lines declare."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        from importlib.util import decode_source  # by what its first lines say
+        from importlib.util import decode_source
 
         try:
             return decode_source(content)

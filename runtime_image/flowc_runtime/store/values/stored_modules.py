@@ -1,6 +1,6 @@
-"""The modules that the files of a run are, for classes that cannot be imported.
+"""Modules made from the stored files of a run, for classes that cannot be imported.
 
-A module that is imported from here is in no `sys.modules` afterwards: two runs may have two versions of it.
+These modules do not remain in `sys.modules`, since two runs may have different versions of a module.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from flowc_runtime.store.values.sources import text_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_lock = threading.RLock()  # while `sys.modules` has other modules than it should
+_lock = threading.RLock()  # held while `sys.modules` contains a run's modules
 
 
 def names_of(file: str) -> tuple[str, str]:
-    """The names that the module of a flow's file may have: `loader.module_name`, and the one where that is taken."""
+    """Return the possible module names of a flow's file: `loader.module_name`, and the alternative if that is taken."""
     name = loader.module_name(file)
     return name, f"flow_{name}"
 
 
 @final
 class StoredModules:
-    """The modules of the files of a run, each imported when it is asked for."""
+    """The modules of the files of a run, each imported on first use."""
 
     def __init__(self, files: Mapping[str, str], label: str) -> None:
-        """`label` names the run in tracebacks."""
+        """Map the texts `files`, by path, to module names; `label` names the run in tracebacks."""
         self._label = label
-        self._files: dict[str, tuple[str, str]] = {}  # by the module's name: path and text
+        self._files: dict[str, tuple[str, str]] = {}  # path and text by module name
         for path, text in files.items():
             for name in names_of(path)[:: 1 if "/" not in path else 2]:
                 self._files.setdefault(name, (path, text))
         self._loaded: dict[str, ModuleType] = {}
 
     def load(self, name: str) -> ModuleType | None:
-        """The module; None if the run has no file for it. Raises whatever the import raises."""
+        """Return a module; None if the run has no file for it. Raises any error of the import."""
         if name not in self._files:
             return None
         with _lock:
@@ -54,7 +54,7 @@ class StoredModules:
 
     def _import(self, name: str) -> None:
         finder = _Finder(self._files, self._label)
-        ours = sorted(one for one in sys.modules if finder.has(one))  # a package before what is in it
+        ours = sorted(one for one in sys.modules if finder.has(one))  # packages before their modules
         kept: dict[str, ModuleType] = {}
         for one in ours:
             if self._is_same(one, kept):
@@ -80,13 +80,13 @@ class StoredModules:
                     vars(package).update(value)
 
     def _agrees(self, package: ModuleType, child: str) -> bool:
-        """Whether a module of the run may stay an attribute of a package: it has no file here with another text."""
+        """Return whether a module of the run may remain an attribute of a package: no file here has another text."""
         _, text = self._files.get(f"{package.__name__}.{child}", ("", ""))
         files = [f"{place}/{child}{end}" for place in package.__path__ for end in (".py", "/__init__.py")]
         return all(_has_text(file, text) for file in files if os.path.exists(file))
 
     def _bind(self, finder: _Finder, kept: Mapping[str, ModuleType]) -> list[tuple[ModuleType, str, dict[str, Any]]]:
-        """Packages that serve for both get the modules of this run as attributes; what they had before."""
+        """Set this run's modules as attributes of shared packages; return the attributes' previous values."""
         bound: list[tuple[ModuleType, str, dict[str, Any]]] = []
         for name in finder.names:
             parent, _, child = name.rpartition(".")
@@ -100,13 +100,13 @@ class StoredModules:
         return bound
 
     def _is_same(self, name: str, kept: Mapping[str, ModuleType]) -> bool:
-        """Whether a module that is loaded already was made from the same text, and so were the packages it is in."""
+        """Return whether a loaded module and its packages have the same texts as the run's files."""
         parent = name.rpartition(".")[0]
         if parent and parent not in kept:
             return False
         file, known = getattr(sys.modules[name], "__file__", None), self._files.get(name)
         if known is None or file is None:
-            return known is None and file is None  # a package without a file, here and there
+            return known is None and file is None  # both are packages without a file
         return _has_text(file, known[1])
 
 

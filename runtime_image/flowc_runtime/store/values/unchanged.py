@@ -1,9 +1,9 @@
-"""Tells whether a step has changed a value that it has read: what it has only read keeps its digest.
+"""Check whether a step changed a value that it read; an unchanged value keeps its digest.
 
-The same value need not be pickled to the same bytes as before: a set has another order in another process, a view has
-become an array of its own, equal texts that were one object have become two. What can be compared are two encodings of
-*one process*: that of the value as the step has left it, and that of the artifact as it is read anew. If these are the
-same bytes, then reading the artifact gives what the step has left.
+The same value may be pickled to other bytes than before: a set has another order in another process, a view has become
+a separate array, two references to one text have become two texts. Two encodings of *one process* can be compared: that
+of the value after the step, and that of the artifact when it is read again. If they are equal, reading the artifact
+returns the value after the step.
 
 docs/adr/0016-unchanged.md has the costs.
 """
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef
 
 
-LARGE = 1 << 24  # bytes of a pickle, without its large buffers: it takes ten times that to restore it once more
+LARGE = 1 << 24  # bytes of a pickle without its large buffers; restoring it again takes ten times as much memory
 
 
 class Left(NamedTuple):
-    """The encoding of a value as the step has left it; `certain` if it is another value than was read, or too large."""
+    """The encoding of a value after a step. `certain`: the value has changed, or is too large to compare."""
 
     encoded: Encoded
     certain: bool
@@ -35,7 +35,7 @@ class Left(NamedTuple):
 
 @final
 class ValueOrigin:
-    """Where a value in a task came from: `ref`, and the `value` that was read."""
+    """The origin of a value in a task: its reference `ref` and the `value` that was read."""
 
     __slots__ = ("_objects", "_stream", "_views", "ref", "value")
 
@@ -43,18 +43,18 @@ class ValueOrigin:
         """Read an artifact.
 
         Raises:
-            ArtifactError: it cannot be restored.
-            NotFound: its blob is gone.
+            ArtifactError: the value cannot be restored.
+            NotFound: the blob is missing.
         """
         self._objects = objects
         self.ref = ref
         self.value, self._stream, self._views = decode(objects, ref)
 
     def left(self, value: Any, mappings: Mappings) -> Left | None:
-        """Encode `value`; None if it is certainly what was read.
+        """Encode `value` after the step; return None if it is certainly unchanged.
 
         Raises:
-            ArtifactError: it cannot be pickled.
+            ArtifactError: the value cannot be pickled.
         """
         if value is not self.value:
             return Left(Encoded(value), certain=True)
@@ -72,10 +72,10 @@ class ValueOrigin:
         return Left(encoded, certain=max(stored, sum(map(len, encoded.pickled))) > LARGE)
 
     def _is_mapped(self, encoded: Encoded) -> bool:
-        """Whether the large buffers still are those of the blob and the rest is the same.
+        """Return whether the large buffers are still those of the blob and the pickle is the same.
 
-        They were mapped privately: a page that the step wrote to is anonymous memory now, and the kernel counts those,
-        so a gigabyte that was only read is neither read nor hashed again.
+        The blob was mapped privately: a page that the step wrote to is anonymous memory, and the kernel counts such
+        pages. So a gigabyte that was only read is neither read nor hashed again.
         """
         return (
             encoded.stream == self._stream
@@ -84,34 +84,32 @@ class ValueOrigin:
         )
 
     def reads_as(self, encoded: Encoded) -> bool:
-        """Whether what is read from the artifact has this encoding.
+        """Return whether the artifact, read again, has this encoding.
 
-        It reads the artifact anew, and that may change objects that a process has only one of: ask it once every value
-        is encoded.
+        Reading it again may change objects that a process has only once, so call it after all values are encoded.
         """
         try:
             again = decode(self._objects, self.ref).value
-        except FlowcError:  # its blob has gone since
+        except FlowcError:  # the blob was deleted meanwhile
             return False
         return encoded.encodes(again)
 
 
-# -- has a mapped page been written to? --------------------------------------------------------------------------------
+# -- pages of mappings that were written to ----------------------------------------------------------------------------
 
 
 @final
 class Mappings:
-    """Which mappings of this process's memory were written to, as Linux tells it: /proc/self/smaps, read once."""
+    """The private mappings of this process that were written to, from /proc/self/smaps, which is read once."""
 
     def __init__(self) -> None:
         self._starts: list[int] = []
-        self._ends: list[tuple[int, bool]] | None = None  # with whether there are pages of the process's own
+        self._ends: list[tuple[int, bool]] | None = None  # end, and whether a page was written to
 
     def written(self, views: Sequence[memoryview]) -> bool | None:
-        """Return whether a page of the private mapping that the views lie in was written to.
+        """Return whether a page of the private mapping that contains the views was written to; None if it is unknown.
 
-        One file may be mapped in several parts, since a part may have got other rights or advice. None: the system
-        does not tell.
+        One file may have several mappings, since mprotect or madvise on a part splits a mapping.
         """
         if self._ends is None:
             self._ends = []
@@ -129,7 +127,7 @@ class Mappings:
             with open("/proc/self/smaps", encoding="ascii", errors="replace") as smaps:
                 for line in smaps:
                     first = line.split(" ", 1)[0]
-                    if not first.endswith(":"):  # the head of a mapping: `start-end perms …`
+                    if not first.endswith(":"):  # the first line of a mapping: `start-end perms …`
                         start, _, end = first.partition("-")
                         self._starts.append(int(start, 16))
                         ends.append((int(end, 16), False))
