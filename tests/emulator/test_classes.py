@@ -187,7 +187,7 @@ def test_code_that_cannot_be_imported_here_is_said_to_be_the_reason(project: Pro
     assert project.python("flow.py", "run", NEEDED="1").code == 0
     (project.root / "flow.py").unlink()
     read = project.python(str(project.write("read.py", READ)))
-    assert "ModuleNotFoundError: No module named 'flow'; the code that run Keeps/" in read.err
+    assert "ModuleNotFoundError: No module named 'flow'; the stored code of run Keeps/" in read.err
     assert "raises KeyError: 'NEEDED'" in read.err
 
 
@@ -198,7 +198,7 @@ def test_a_file_whose_flow_starts_when_it_is_imported_does_not_start(project: Pr
     (project.root / "flow.py").unlink()
     read = project.python(str(project.write("read.py", READ)))
     assert read.code == 1
-    assert "No module named 'flow'; the code that run" in read.err
+    assert "No module named 'flow'; the stored code of run" in read.err
 
 
 def test_files_in_other_encodings(project: Project) -> None:

@@ -119,7 +119,7 @@ def test_what_cannot_be_pickled_is_refused_by_type(local: LocalObjects, value: A
 
 @pytest.mark.parametrize("wrap", [lambda value: value, lambda value: {"inner": [value]}])
 def test_what_would_come_back_as_something_else_is_refused(local: LocalObjects, wrap: Any) -> None:
-    with open(__file__, encoding="utf-8") as file, pytest.raises(ArtifactError, match="store its path, or what is in"):
+    with open(__file__, encoding="utf-8") as file, pytest.raises(ArtifactError, match="store its path or its content"):
         store_value(local, wrap(file))
     with pytest.raises(ArtifactError, match=r"a memoryview cannot be stored: store bytes"):
         store_value(local, wrap(memoryview(b"abc")))

@@ -177,12 +177,12 @@ import json, sys
 from pathlib import Path
 from flowc_runtime.store.values.codecs import store_value
 from flowc_runtime.store.backends.objects import LocalObjects
-from flowc_runtime.store.values.unchanged import LARGE, Mappings, Origin
+from flowc_runtime.store.values.unchanged import LARGE, Mappings, ValueOrigin
 objects = LocalObjects(Path(sys.argv[1]))
 if len(sys.argv) < 3:
     print(json.dumps(store_value(objects, {f"s{i}" for i in range(50)})))
 else:
-    origin = Origin(objects, json.loads(sys.argv[2]))
+    origin = ValueOrigin(objects, json.loads(sys.argv[2]))
     left = origin.left(origin.value, Mappings())
     unchanged = origin.reads_as(left.encoded)
     origin.value.add("more")

@@ -61,7 +61,7 @@ def finish_arguments(status: str) -> list[str]:
 STORE: Final = "FLOWC_STORE"
 """The store's address. Written by the compiler (and by users, for commands on their machine); read by every process."""
 RUN: Final = "FLOWC_RUN"
-"""The run's id; in a pod, the workflow's name. Written by the compiler, and by the emulator, to find lost processes."""
+"""The run's id; in a pod, the workflow's name. Written by the compiler and the emulator, read by the runtime."""
 CODE: Final = "FLOWC_CODE"
 """The directory of the code package. Written by the compiler, read by the runtime."""
 CODE_DIGEST: Final = "FLOWC_CODE_DIGEST"
