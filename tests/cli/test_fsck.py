@@ -361,7 +361,7 @@ def test_what_people_are_told(store: Store) -> None:
         f"damaged blob {key}, 0 bytes: it is empty; moved to damaged/{key}",
         "  F/1/end/end-0/model",
         "  F/1/start/start-0/model",
-        "leftover tmp/1-a, 4 bytes: a writer has left it 50 hours ago; removed",
+        "leftover tmp/1-a, 4 bytes: a writer left it 50 hours ago; removed",
         "runs that this is about: F/1",
     ]
     assert lines[5].endswith(": 1 damaged blob, 1 leftover")
@@ -451,7 +451,7 @@ def test_what_was_moved_aside_is_lost_and_named(place: tuple[Store, Path], name:
     fsck(store, "--repair")
     code, found, _ = fsck(store)
     assert (code, faults(found)) == (1, {key: "lost-record"})
-    assert found["faults"][0]["why"] == f"it was moved aside before, to damaged/{key}"
+    assert found["faults"][0]["why"] == f"it was moved before, to damaged/{key}"
     assert found["moved_before"] == [f"damaged/{key}"]
 
 
@@ -462,7 +462,7 @@ def test_a_blob_that_a_reader_has_moved_aside(store: Store) -> None:
     with pytest.raises(Damaged):
         load_value(store.objects, store.run("F", "1").task("start", "0")["artifacts"]["model"])
     (fault,) = fsck(store)[1]["faults"]
-    assert (fault["key"], fault["why"]) == (key, f"it was moved aside before, to damaged/{key}")
+    assert (fault["key"], fault["why"]) == (key, f"it was moved before, to damaged/{key}")
 
 
 def test_a_directory_in_place_of_a_record(store: Store) -> None:

@@ -376,10 +376,10 @@ def test_records_of_a_run_that_were_moved_aside_are_one_warning(kept: Kept) -> N
     for words in ((), ("--delete",), ("--older-than", "1s"), ("--json",)):
         warnings = [line for line in kept.flowc("gc", *words).stderr.splitlines() if line.startswith("warning: ")]
         (together,) = [line for line in warnings if kept.run.id in line]
-        where = f"file://{kept.root} were moved aside, to damaged/{kept.run.prefix}; restore them"
+        where = f"file://{kept.root} were moved to damaged/{kept.run.prefix}; restore them"
         assert together.startswith(f"warning: 4 records of run Kept/{kept.run.id} in {where}")
         assert len(warnings) == 4
-        (alone,) = [line for line in warnings if "was moved aside" in line]
+        (alone,) = [line for line in warnings if "was moved to damaged/" in line]
         assert f"{other.prefix}/tasks/end/0.json" in alone and f"(task Kept/{other.id}/end/end-0)" in alone
 
 

@@ -218,7 +218,7 @@ def test_every_hint_names_a_store_that_is_not_the_usual_one(mixed: Project) -> N
     (record,) = (mixed.root / "my runs").glob("flows/Mixed/runs/*/tasks/start/0.json")
     record.write_bytes(b"")
     fsck = f"flowc fsck {named}"
-    assert f"or see what is lost: {fsck}\n" in mixed.flowc("show", "Mixed/latest", "--store", "my runs").err
+    assert f"or list what is lost: {fsck}\n" in mixed.flowc("show", "Mixed/latest", "--store", "my runs").err
     assert (
         f"hint: restore what {fsck} names; or move it to damaged/ with {fsck} --repair"
         in mixed.flowc("gc", "--store", "my runs").err

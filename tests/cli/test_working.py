@@ -92,7 +92,7 @@ def test_a_collection_says_what_it_looks_at(project: Project) -> None:
     os.mkfifo(record)  # whoever opens it waits
     os.link(record, project.root / "pipe")
     with Terminal(project, "-m", "flowc", "gc", TERM="xterm", NO_COLOR="1") as terminal:
-        terminal.until("looking at the runs of Tiny: 0 of 1 … ")
+        terminal.until("reading the runs of Tiny: 0 of 1 … ")
         (project.root / "kept").rename(record)
         (project.root / "pipe").write_bytes(text)
         assert terminal.end() == 0

@@ -185,7 +185,7 @@ def test_supervisor_and_guardian_killed_together_read_as_killed(
     assert project.latest().status()["state"] == "running"  # nobody was left to say otherwise
     row = project.flowc("runs").out
     assert "killed" in row
-    assert "its process is gone" in row
+    assert "its process has died" in row
     os.kill(pids[NAMES.index("child")], signal.SIGKILL)
 
 

@@ -518,7 +518,7 @@ def test_a_record_without_a_version_is_damaged(kept: Kept, version: Any) -> None
     for command in ("show", "runs"):
         assert kept.project.flowc(*words(kept, command)).err == (
             f"warning: {place} (run {kept.name}) is damaged: 'version' {wrong} the version of its format, such as "
-            f"{RECORDS.current}; restore it from a copy, or see what is lost: flowc fsck\n"
+            f"{RECORDS.current}; restore it from a copy, or list what is lost: flowc fsck\n"
         )
 
 

@@ -94,7 +94,7 @@ def test_a_record_that_was_moved_aside_is_no_matter_of_another_attempt(cluster: 
     aside.parent.mkdir(parents=True)
     cluster.path("tasks/start/0.json").rename(aside)
     done = cluster.call("work", "0.0")
-    assert (done.code, " was moved aside, to damaged/" in done.err) == (NO_RETRY, True), done.err
+    assert (done.code, " was moved to damaged/" in done.err) == (NO_RETRY, True), done.err
 
 
 def test_a_damaged_record_of_the_run_is_told_in_a_line(cluster: Pods) -> None:

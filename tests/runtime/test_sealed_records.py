@@ -56,7 +56,7 @@ def test_no_bit_of_a_record_changes_unnoticed(run: RunStore, name: str, tmp_path
 def test_what_changed_is_named_with_the_way_out(run: RunStore, tmp_path: Path) -> None:
     file = tmp_path / "store/flows/F/runs/1/tasks/start/0.json"
     file.write_bytes(file.read_bytes().replace(b"1000.0", b"1008.0"))
-    with pytest.raises(RecordError, match=r"tasks/start/0\.json in .* is damaged: its text is not that of its digest"):
+    with pytest.raises(RecordError, match=r"tasks/start/0\.json in .* is damaged: its text does not match its digest"):
         run.task("start", "0")
 
 
@@ -85,4 +85,4 @@ def test_fsck_finds_a_record_of_another_content(project: Project) -> None:
     file.write_text(text.replace(f'"began":{began}', f'"began":{began + 1}'))
     done = project.flowc("fsck")
     assert done.code == 1
-    assert "its text is not that of its digest" in done.out
+    assert "its text does not match its digest" in done.out

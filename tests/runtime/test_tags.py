@@ -72,7 +72,7 @@ def test_system_tags_stay(store: Store) -> None:
     run = begun(store)
     run.add_tags(["user:ann", "mine"])
     assert run.user_tags() == {"mine"}
-    with pytest.raises(TagError, match="system tags stay: user:ann"):
+    with pytest.raises(TagError, match="system tags cannot be removed: user:ann"):
         run.remove_tags(["mine", "user:ann"])
     assert run.user_tags() == {"mine"}
     assert run.system_tags() == set(SYSTEM)

@@ -1,4 +1,4 @@
-"""The versions of an artifact: every value that it has had, in which run it was made, and by which task."""
+"""The versions of an artifact: each value with the run and the task that made it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ArtifactVersion(NamedTuple):
-    """One value of an artifact in one run: the task that was the first to have it, and when that had ended."""
+    """One value of an artifact in one run, with the first task that had it and that task's end."""
 
     run: str
     step: str
@@ -25,13 +25,13 @@ class ArtifactVersion(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """The sha256 of the value's bytes; of an external file, of the file's."""
+        """The sha256 of the value's bytes, or of the external file's bytes."""
         external = self.ref.get("external")
         return external["digest"] if external else self.ref["digest"]
 
     @property
     def size(self) -> int:
-        """The value's bytes, or the external file's."""
+        """The size of the value or the external file, in bytes."""
         external = self.ref.get("external")
         return external["size"] if external else self.ref["size"]
 
@@ -39,9 +39,9 @@ class ArtifactVersion(NamedTuple):
 def versions(
     store: Store, flow: str, name: str, *, run: str | None = None, step: str | None = None
 ) -> Iterator[ArtifactVersion]:
-    """The versions of artifact `name` of a flow, newest run first, or those of one run; `step`: in tasks of this step.
+    """Yield the versions of an artifact of a flow, newest run first, or of one run; `step`: only in its tasks.
 
-    A value that tasks pass on is one version. A run that has the value of an earlier one has a version all the same.
+    A value that tasks pass on is one version. A run with the value of an earlier run has its own version.
     """
     runs = [run] if run is not None else list(reversed(store.runs(flow)))
     for id in runs:
@@ -66,7 +66,7 @@ def _records(run: RunStore, step: str | None) -> Iterator[AttemptRecord]:
         for path in run.attempts(name):
             try:
                 record = run.task(name, path)
-            except NotFound:  # it has begun and is not done
+            except NotFound:  # it has started and is not done
                 continue
             except RecordError as error:
                 unreadable.tell(error)

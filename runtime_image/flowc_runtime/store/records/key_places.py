@@ -1,4 +1,4 @@
-"""What an object of the store is, by its key: the layout of docs/adr/0003-store.md, read backwards."""
+"""Find the meaning of a key of the store: the inverse of the layout in docs/adr/0003-store.md."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from flowc_runtime.store.records.stored import damaged, parse, parse_flow, parse
 if TYPE_CHECKING:
     from typing import Any
 
-ASIDE = blobs.DIRECTORY  # before the key of an object that was damaged and is moved aside
-# The name of a record of a task: its path, the attempt, whether it is of the attempt's beginning.
+ASIDE = blobs.DIRECTORY  # prefix of the keys of damaged objects that were moved
+# The name of a task's record: index path, attempt, and whether it is the record of the attempt's start.
 RECORD_NAME = re.compile(r"(0(?:[.~][0-9]+)*)(?:-([0-9]+)(\.begin)?)?\.json", re.ASCII)
 _ATTEMPT = re.compile(r"(0(?:[.~][0-9]+)*)-[0-9]+", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class KeyPlace(NamedTuple):
-    """What is under a key; `kind` is "unknown" for what no flowc writes there, "other" where anything may be."""
+    """The meaning of a key; `kind` is "unknown" if flowc writes no such key, "other" where any object may be."""
 
     kind: str
     flow: str = ""
@@ -34,14 +34,14 @@ class KeyPlace(NamedTuple):
 
     @property
     def pathspec(self) -> str:
-        """The run or task that it is of; empty where it is of none."""
+        """The pathspec of its run or task; empty if it belongs to none."""
         if self.path:
             return task_pathspec(self.flow, self.run, self.step, path=self.path)
         return "/".join(part for part in (self.flow, self.run) if part)
 
     @property
     def subject(self) -> str:
-        """What people call it."""
+        """Its description for messages."""
         return f"{'task' if self.path else 'run'} {self.pathspec}" if self.pathspec else _SUBJECTS.get(self.kind, "")
 
 
@@ -50,7 +50,7 @@ _OF_A_RUN = {"run.json": "run", "ir.json": "ir", "status.json": "status", "reuse
 
 
 def place_of(key: str) -> KeyPlace:
-    """Return what the object under a key is."""
+    """Return the meaning of a key."""
     match key.split("/"):
         case ["blobs", top, name]:
             return KeyPlace("blob" if _HEX.fullmatch(name) and name.startswith(top) and len(top) == 2 else "unknown")
@@ -92,10 +92,10 @@ def _in_run(flow: str, run: str, rest: list[str]) -> KeyPlace:
 
 
 def check(key: str, data: bytes, url: str) -> Any:
-    """Return what a record's bytes say: the record, the flow, the tag; None where nothing is known of its content.
+    """Return the content of an object: the record, the flow or the tag; None if its content has no known form.
 
     Raises:
-        RecordError: it is damaged, or a newer flowc wrote it.
+        RecordError: it is damaged, or was written by a newer flowc.
     """
     place = place_of(key)
     if place.kind == "ir":
@@ -120,7 +120,7 @@ def may_name(key: str) -> bool:
 
 
 def check_names(key: str, data: bytes, url: str) -> None:
-    """As `check`, of a record that `may_name` something, at the least cost. Raises RecordError."""
+    """Return the content like `check`, at the least cost, of a record that `may_name` objects. Raises RecordError."""
     place = place_of(key)
     if place.kind != "ir":
         check(key, data, url)
@@ -128,7 +128,7 @@ def check_names(key: str, data: bytes, url: str) -> None:
     try:  # not each of its nodes
         flow = json_text.plain(data)
         if not isinstance(flow, dict) or not isinstance(flow.get("nodes"), list):
-            raise damaged("it is no flow", key, url, place.subject)
+            raise damaged("it is not a flow", key, url, place.subject)
         IR.check("ir", flow.get(IR.key))
     except NewerError as error:
         raise FormatError(f"{place.subject} was {error}", key, place.subject) from error

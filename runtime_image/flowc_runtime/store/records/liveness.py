@@ -1,4 +1,4 @@
-"""How a run is doing, also where what ran it can no longer say so."""
+"""The status of a run, including a run whose process has died without recording it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def status_of(run: RunStore, record: RunRecord | None = None) -> StatusRecord:
-    """The run's status; a run whose process is gone without a word was killed together with its guardian.
+    """Return the run's status; a run whose process has died without recording its end counts as killed.
 
-    `record` is the run's record, if it has been read already.
+    `record` is the run's record, if it has been read before.
     """
     status = run.written_status()
     if status is None:
-        record = run.record()  # raises NotFound, if the run has been deleted
+        record = run.record()  # raises NotFound if the run has been deleted
         status = first_status(record)
     if status["state"] != "running" or is_alive((record or run.record())["process"]) is not False:
         return status
-    status = run.status()  # it may have ended, and said so, since
+    status = run.status()  # it may have recorded its end in the meantime
     if status["state"] == "running":
-        return {"state": "killed", "changed": status["changed"], "message": "its process is gone"}
+        return {"state": "killed", "changed": status["changed"], "message": "its process has died"}
     return status

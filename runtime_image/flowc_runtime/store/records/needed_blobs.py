@@ -1,4 +1,4 @@
-"""What the records of a store name: blobs, other records, other runs."""
+"""Find the objects that records reference: blobs, other records, other runs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class References(NamedTuple):
-    """The digests of blobs and the keys of records, each with the pathspec of what needs it; and runs (flow, run).
+    """The digests of blobs and the keys of records, each with the pathspec that needs it; and runs (flow, run).
 
-    `faults` are artifacts that stand in the record itself and are not what their digests say.
+    `faults` are artifacts inside the record whose bytes do not match their digests.
     """
 
     blobs: list[tuple[str, str]]
@@ -28,7 +28,7 @@ class References(NamedTuple):
 
 
 def named(place: KeyPlace, record: Any) -> References:
-    """Return what a whole record names."""
+    """Return the references of a whole record."""
     found = References([], [], [], [])
     if place.kind == "run":
         _of_run(place, record, found)
@@ -54,21 +54,21 @@ def _of_attempt(place: KeyPlace, record: Mapping[str, Any], found: References) -
         if "data" not in ref:
             found.blobs.append((ref["digest"], who))
         elif not _is_whole(ref):
-            found.faults.append((who, f"the bytes of '{name or 'its items'}', which stand in it, have another digest"))
+            found.faults.append((who, f"the bytes of '{name or 'its items'}' inside it do not match their digest"))
     parents = record["parents"]
-    if len(parents) == 1:  # of several, some may not have run
+    if len(parents) == 1:  # some of several may not have run
         run, (parent,) = RunStore(_NOWHERE, place.flow, place.run), parents
         paths = [parent["path"]] if (count := parent["count"]) is None else items(parent["path"], count)
         found.records.extend(run.task_key(parent["step"], path) for path in paths)
 
 
 def items(path: str, count: int) -> list[str]:
-    """The paths of the items of a foreach whose split ran at `path`; of a count that is nonsense, the first million."""
+    """Yield the paths of a foreach's items for a split at `path`; at most a million, in case the count is wrong."""
     return [item_path(path, number) for number in range(min(count, 1_000_000))]
 
 
 def refs(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The artifacts that a record of a task or a cache entry names, with their names; items of a foreach have none."""
+    """Yield the artifacts of a task's record or a cache entry with their names; items of a foreach have no name."""
     for part in ("artifacts", "assigned", "constants"):
         yield from record.get(part, {}).items()
     fanout = record.get("fanout", {})

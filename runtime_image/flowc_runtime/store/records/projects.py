@@ -1,4 +1,4 @@
-"""What `@project` says of a flow: to its steps, and as tags of its runs."""
+"""The project of a flow: for its steps, and as tags of its runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def values(flow: Flow) -> dict[str, Any]:
-    """By the names of `current`'s properties; empty where the flow has no project."""
+    """Return the project by the names of `current`'s properties; empty if the flow has none."""
     project = flow.project
     if project is None:
         return {}
@@ -23,5 +23,5 @@ def values(flow: Flow) -> dict[str, Any]:
 
 
 def tags(project: Project | None) -> list[str]:
-    """The system tags of a run."""
+    """Return the system tags of a run."""
     return [f"project:{project.name}", f"project_branch:{project.branch}"] if project else []

@@ -1,6 +1,6 @@
-"""The JSON records of the store. They are what other programs read: a field is added, never given another meaning.
+"""The JSON records of the store. Other programs read them: fields may be added, but keep their meaning.
 
-A field that is added makes a new version of the records: `flowc_ir.versions` lists it.
+An added field needs a new version of the records, which `flowc_ir.versions` lists.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Codec: TypeAlias = Literal["pickle5", "pickle5+buffers"]
 
 
 class ExternalRecord(TypedDict):
-    """A file as an artifact's reference names it. `mtime_ns` is only a hint that it has not changed."""
+    """The file of an artifact's reference. `mtime_ns` is only a hint that it has not changed."""
 
     path: str
     size: int
@@ -33,9 +33,9 @@ class _Artifact(TypedDict):
 
 
 class ArtifactRef(_Artifact, total=False):
-    """An artifact as a record names it. `data` is the bytes themselves, base64, of an artifact too small for a blob.
+    """A reference to an artifact. `data` is the base64 text of the bytes of a small artifact, which has no blob.
 
-    `external` is the file that it stands for. A reference has no version: it is part of a record or a cache entry.
+    `external` is the external file. A reference has no version: it is part of a record or a cache entry.
     """
 
     data: str
@@ -55,16 +55,16 @@ class _Run(TypedDict):
 
 
 class PackageRecord(TypedDict):
-    """Files in the store: the digest of a blob, and its bytes."""
+    """Files in the store: the digest of the blob and its size in bytes."""
 
     digest: str
     size: int
 
 
 class RevisionRecord(TypedDict, total=False):
-    """Which revision of a git repository the code is. A detached head has no `branch`, a new repository no `commit`.
+    """The git revision of the code. A detached head has no `branch`, a new repository no `commit`.
 
-    `dirty` says what differs from the commit: `staged`, `unstaged` and `untracked`, or `unknown` alone.
+    `dirty` lists the changes since the commit: `staged`, `unstaged` and `untracked`, or only `unknown`.
     """
 
     commit: str
@@ -73,7 +73,7 @@ class RevisionRecord(TypedDict, total=False):
 
 
 class TriggerRecord(TypedDict):
-    """An event that has started a run: `type` is `run` where another's end is the event, and `id` its last task."""
+    """An event that has started a run. For the end of another run, `type` is `run` and `id` its last task."""
 
     type: Literal["event", "run"]
     name: str
@@ -82,14 +82,13 @@ class TriggerRecord(TypedDict):
 
 
 class RunRecord(_Run, total=False):
-    """`run.json`, written once when the run begins. Times are seconds since the epoch.
+    """`run.json`, written once when the run starts. Times are seconds since the epoch.
 
-    `project` is what @project says, by the names of `current`'s properties; empty where the flow has no project.
-    `tags` are the user's at that time: which the run has now, their objects say. `namespace` is what `current` says.
-    `package` is the code, a tar.gz, for runs on a cluster, `sources` the Python files of others (`sources.py`).
-    `origin` is the id of the run that this one resumes, `resumed_from` the step that it was asked to begin with.
-    `spun_from` is the task, RUN/STEP/PATH, whose inputs a run of `spin` has. `trigger` are the events that have started
-    it. `revision` is that of the code, where it is in a git repository.
+    `project` is the project by the names of `current`'s properties; empty if the flow has none. `tags` are the user
+    tags at the start; the current ones are separate objects. `namespace` is that of `current`. `package` is the code of
+    a cluster run, a tar.gz; `sources` are the Python files of other runs (`sources.py`). `origin` is the id of the
+    resumed run, `resumed_from` the step from which to run again. `spun_from` is the task, RUN/STEP/PATH, whose inputs a
+    run of `spin` uses. `trigger` lists the events that have started the run. `revision` is the code's git revision.
     """
 
     project: dict[str, Any]
@@ -106,9 +105,9 @@ class RunRecord(_Run, total=False):
 
 
 class StatusRecord(TypedDict, total=False):
-    """`status.json`, replaced as the run goes on. `failed` names the task, `message` has its error's type and text.
+    """`status.json`, replaced while the run continues. `failed` names the task, `message` its error's type and text.
 
-    A run on a cluster has failed as soon as a task has; other tasks may go on until `ended`, when none is left.
+    A cluster run is `failed` as soon as a task has failed; other tasks may continue until `ended`.
     """
 
     version: int
@@ -121,7 +120,7 @@ class StatusRecord(TypedDict, total=False):
 
 
 class BeginRecord(TypedDict):
-    """`PATH-N.begin.json`: attempt N has begun."""
+    """`PATH-N.begin.json`: attempt N has started."""
 
     version: int
     began: float
@@ -138,10 +137,10 @@ class Frame(TypedDict):
 
 
 class ErrorRecord(TypedDict, total=False):
-    """Why an attempt failed. `frames` are the user's own, outermost first; a killed process has none.
+    """The failure of an attempt. `frames` are those of user code, outermost first; a killed process has none.
 
-    `note` is what differs from machine to machine, such as the peak memory. `ended_by_run`: the attempt did not fail of
-    its own, since the run was interrupted or another task of its gang failed.
+    `note` has details that depend on the machine, such as the peak memory. `ended_by_run`: the run ended the attempt,
+    because the run was interrupted or another task of its gang failed.
     """
 
     type: str
@@ -154,7 +153,7 @@ class ErrorRecord(TypedDict, total=False):
 
 
 class Exit(TypedDict, total=False):
-    """How the process ended, as far as is known to the writer; `peak_rss` is in bytes."""
+    """The end of the process, as far as the writer knows it; `peak_rss` is in bytes."""
 
     code: int
     signal: str
@@ -166,10 +165,10 @@ class _Count(TypedDict):
 
 
 class Fanout(_Count, total=False):
-    """What a foreach fans out over: the artifact's name, the number of items and the items themselves.
+    """The items of a foreach: the artifact's name, the number of items and the items themselves.
 
     Many or large items are stored as `chunks` of `chunk` items each, so that a task reads only what it needs. A gang
-    has its `count` only. `unbounded`: what it goes over says so of itself.
+    has only its `count`. `unbounded`: the items come from an unbounded foreach.
     """
 
     over: str
@@ -180,10 +179,10 @@ class Fanout(_Count, total=False):
 
 
 class ParentsRecord(TypedDict):
-    """The tasks before this one at one node: `path`, or with a `count` those of the items `path.0` to `path.count-1`.
+    """The parent tasks at one node: `path`, or with a `count` those of the items `path.0` to `path.count-1`.
 
-    Where a switch or a loop ends an item, this names each node that may have; which one has, and in which iteration,
-    their records say.
+    If an item can end at several nodes, with a switch or a loop, this lists all of them; the records of the tasks show
+    which node ended the item, and in which iteration.
     """
 
     step: str
@@ -209,7 +208,7 @@ class _Attempt(TypedDict):
 
 
 class OriginRecord(TypedDict):
-    """The attempt, of another run of the flow, that a record was taken over from."""
+    """The attempt of another run from which a record was reused."""
 
     run: str
     step: str
@@ -218,9 +217,9 @@ class OriginRecord(TypedDict):
 
 
 class ReadsRecord(TypedDict, total=False):
-    """What a task has looked at: `parameters`, `artifacts` that it began with, and those of the `inputs` of a join.
+    """The values that a task has read: `parameters`, initial `artifacts`, and those of the `inputs` of a join.
 
-    They are names; `*` is all artifacts. `place` has what it asked of its place in foreach: `index`, `item`, `stack`.
+    They are names; `*` means all artifacts. `place` lists the read properties of its foreach: `index`, `item`, `stack`.
     """
 
     parameters: list[str]
@@ -230,14 +229,13 @@ class ReadsRecord(TypedDict, total=False):
 
 
 class AttemptRecord(_Attempt, total=False):
-    """One attempt of a task, written when it has ended. `superseded`: another attempt had finished before it.
+    """One attempt of a task, written when it has ended. `superseded`: another attempt finished before it.
 
-    `fanout` is there if it opens a foreach or gang; `choice`, the step that a switch leads to, if it is left by one.
-    `origin` says that the task was not run, but reused: its times and its process are those of then, its log is there.
-    `cached` is the task whose artifacts it has because it would have done the same (`@cache`).
-    `constants` are those of the flow's class, in the record of the run's first task.
-    `note` tells people what the outcome does not: that the step went on after its timeout.
-    `metadata` is what decorators have said of the task: `name`, `value` and `type` of each.
+    `fanout` exists if the task opens a foreach or gang; `choice` is the next step of a switch. `origin`: the task was
+    reused; its times and process are the original ones, and its log is in the original run. `cached` is the task whose
+    artifacts it uses (`@cache`). `constants` are those of the flow's class, in the record of the run's first task.
+    `note` is a remark for users, such as that the step continued after its timeout. `metadata` are the facts that
+    decorators have recorded: `name`, `value` and `type` of each.
     """
 
     error: ErrorRecord
@@ -253,7 +251,7 @@ class AttemptRecord(_Attempt, total=False):
 
 
 class SpinRecord(TypedDict):
-    """`spun/….json` of a run: `spin` has kept a task that needs the run in the directory `path` of `host`."""
+    """`spun/….json` of a run: `spin` has kept a task that needs the run, in the directory `path` on `host`."""
 
     version: int
     host: str
@@ -262,7 +260,7 @@ class SpinRecord(TypedDict):
 
 
 class LeaseRecord(TypedDict):
-    """`gc/sweeps/…`: what `process` collects may be deleted until then, in seconds since the epoch."""
+    """`gc/sweeps/…`: `process` may delete the collected objects until this time, in seconds since the epoch."""
 
     version: int
     until: float
@@ -270,7 +268,7 @@ class LeaseRecord(TypedDict):
 
 
 class CardRecord(TypedDict):
-    """`….data.json` beside a card: what its page was told at the latest refresh, and whether it is to reload."""
+    """`….data.json` beside a card: the data of the latest refresh, and whether the page must reload."""
 
     version: int
     reload_token: str

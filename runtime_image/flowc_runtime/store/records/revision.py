@@ -1,4 +1,4 @@
-"""The revision of the code that a run executes: how it is passed to pods, and how it is told."""
+"""The revision of a run's code: how it is passed to pods, and how it is printed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DIRTY: Final = {
 
 
 def of_pod() -> RevisionRecord | None:
-    """The revision that was deployed; None where the deployment does not say."""
+    """Return the deployed revision; None if the deployment has none."""
     try:
         found = json.loads(os.environ.get(contract.REVISION) or "null")
     except ValueError:
@@ -29,7 +29,7 @@ def of_pod() -> RevisionRecord | None:
 
 
 def shown(revision: RevisionRecord) -> str:
-    """In a line: `3f2c1ab9d0e4 on main, with unstaged changes, untracked files`."""
+    """Return the revision as a line: `3f2c1ab9d0e4 on main, with unstaged changes, untracked files`."""
     commit = revision.get("commit", "no commit")[:12]
     branch = f" on {revision['branch']}" if "branch" in revision else ""
     changes = ", ".join(DIRTY.get(kind, kind) for kind in revision.get("dirty", ()))

@@ -1,4 +1,4 @@
-"""How a run is recorded to begin and to end, on this machine and on a cluster alike."""
+"""Record the start and the end of a run, locally and on a cluster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.store import RunStore
 
-_RUNTIMES = {"local": "dev", "argo": "argo-workflows"}  # as Metaflow tags them
+_RUNTIMES = {"local": "dev", "argo": "argo-workflows"}  # Metaflow's values of the tag
 
 
 def new_run_record(
@@ -32,7 +32,7 @@ def new_run_record(
     tags: list[str],
     namespace: str | None,
 ) -> RunRecord:
-    """The record of a run that this process begins, so far without an origin. `created` is seconds since the epoch."""
+    """Return the record of a new run of this process, without an origin. `created` is seconds since the epoch."""
     return RunRecord(
         version=RECORD_VERSION,
         flow=run.flow,
@@ -51,7 +51,7 @@ def new_run_record(
 
 
 def first_status(record: RunRecord) -> StatusRecord:
-    """Return the status of a run that has only begun, by its record."""
+    """Return the status of a run that has only started, from its record."""
     return {"version": RECORD_VERSION, "state": "running", "changed": record["created"]}
 
 
@@ -61,9 +61,9 @@ def end_run(
     disk: Disk | None,
     wait: Callable[[Disk, Callable[[], None]], None],
 ) -> None:
-    """Record the end of a run when the disk has all of it; `wait` waits for the disk, then calls its argument.
+    """Record the end of a run after the disk has all of it; `wait` waits for the disk, then calls its argument.
 
-    Raises StoreError: then the run is not recorded as succeeded.
+    Raises StoreError; then the run is not recorded as succeeded.
     """
     if disk is None:
         run.set_status(status)
@@ -79,7 +79,7 @@ def end_run(
 
 
 def end_run_here(run: RunStore, status: StatusRecord, slow: Callable[[str], None], disk: Disk | None) -> None:
-    """`end_run`, waiting in this process. Raises StoreError."""
+    """Call `end_run` and wait in this process. Raises StoreError."""
 
     def wait(disk: Disk, then: Callable[[], None]) -> None:
         disk.flush(slow)

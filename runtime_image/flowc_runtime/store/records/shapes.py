@@ -1,6 +1,6 @@
-"""The shapes of the store's JSON objects, by their kinds: whoever reads a record may rely on the types of its fields.
+"""The shapes of the store's JSON objects by their kinds. Readers of a record can rely on the types of its fields.
 
-Fields that are not listed are those of a later release of the same version, or a user's own; nothing is asked of them.
+Unlisted fields come from a later release of the same version, or from a user; they are not checked.
 `tests/runtime/test_shapes.py` compares the lists with the types in `records`.
 """
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class ObjectOf(NamedTuple):
-    """An object with these fields, and perhaps those of `optional`."""
+    """An object with these fields and optional ones."""
 
     required: Mapping[str, Shape]
     optional: Mapping[str, Shape] = {}
 
 
 class EachOf(NamedTuple):
-    """A list, or for `dict` an object, all of whose values have a shape."""
+    """A list, or for `dict` an object, whose values all have a shape."""
 
     container: type
     shape: Shape
@@ -34,7 +34,7 @@ class OneOf(NamedTuple):
 
 
 class Between(NamedTuple):
-    """A number of these types, not smaller than `least` and smaller than `most`."""
+    """A number of these types, at least `least` and below `most`."""
 
     types: tuple[type, ...]
     least: float
@@ -42,20 +42,20 @@ class Between(NamedTuple):
 
 
 class Matching(NamedTuple):
-    """A text that a pattern matches from end to end."""
+    """A text that a pattern matches completely."""
 
     pattern: re.Pattern[str]
     name: str
 
 
 Shape: TypeAlias = "tuple[type, ...] | ObjectOf | EachOf | OneOf | Between | Matching | None"
-"""A plain tuple are types, exactly: a bool is no int. None is anything."""
+"""A plain tuple lists the exact types: a bool is not an int. None allows any value."""
 
 _TEXT: Final = (str,)
 _OBJECT: Final = (dict,)
-_TIME: Final = Between((int, float), 0, 2.5e11)  # seconds since the epoch, in years that the calendar has
+_TIME: Final = Between((int, float), 0, 2.5e11)  # seconds since the epoch, up to the calendar's last year
 _COUNT: Final = Between((int,), 0, 2**63)
-_NUMBER: Final = Between((int,), 1, 2**63)  # of an attempt
+_NUMBER: Final = Between((int,), 1, 2**63)  # the number of an attempt
 DIGEST: Final = Matching(re.compile(r"[0-9a-f]{64}", re.ASCII), "a sha256 in hex")
 _PATH: Final = Matching(re.compile(r"0(?:[.~][0-9]+)*", re.ASCII), "an index path")
 _NO: Final = type(None)
@@ -171,11 +171,11 @@ SHAPES: Mapping[str, ObjectOf] = {
 
 
 def find_fault(kind: str, record: Mapping[str, Any], identity: Mapping[str, object]) -> str | None:
-    """Return what is wrong with a record of a kind; None: nothing. `identity` are fields that have to be these."""
+    """Return the fault of a record of a kind, or None. `identity` are fields with required values."""
     shape = SHAPES[kind]
     if fault := _fault(shape, record, ""):
         return fault
-    if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):  # more than its version
+    if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):  # not only the version
         return f"it has none of the fields {', '.join(shape.optional)}"
     for name, expected in identity.items():
         if record[name] != expected:
@@ -190,7 +190,7 @@ def _fault(shape: Shape, value: Any, place: str) -> str | None:
             return _fault_of_fields(shape, value, place)
         case Matching():
             return None if kind is str and shape.pattern.fullmatch(value) else _not(value, place, shape.name)
-        case Between():  # a NaN is not between
+        case Between():  # a NaN is never in the range
             if kind in shape.types and shape.least <= value < shape.most:
                 return None
             return _not(value, place, "a number that fits")
@@ -219,7 +219,7 @@ def _fault_of_fields(shape: ObjectOf, value: Any, place: str) -> str | None:
         if name not in value:
             return f"'{_below(place, name)}' is missing"
         item = value[name]
-        # There are thousands of records, with a hundred plain fields each: those are not asked by a call.
+        # There are thousands of records with a hundred plain fields each: check those without a call.
         if not (type(inner) is tuple and type(item) in inner) and (fault := _fault(inner, item, _below(place, name))):
             return fault
     for name in value.keys() & shape.optional.keys():

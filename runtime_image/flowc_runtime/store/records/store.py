@@ -1,4 +1,4 @@
-"""The store: runs, attempts, artifacts and logs as objects under keys (docs/adr/0003-store.md)."""
+"""The store: runs, attempts, artifacts and logs as objects with keys (docs/adr/0003-store.md)."""
 
 from __future__ import annotations
 
@@ -29,49 +29,49 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord, StatusRecord
 
 
-_TIME = re.compile(r"\d{8}-\d{6}(?:-\d{3})?")  # as in the ids that flowc gives
+_TIME = re.compile(r"\d{8}-\d{6}(?:-\d{3})?")  # the form of flowc's ids
 
 
 class Store:
-    """All that flows have left behind, under one root."""
+    """All data of runs under one root."""
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
 
     @classmethod
     def open(cls, url: str) -> Store:
-        """The store at an address: a directory or `file://…`. Nothing is read or made yet. Raises StoreError."""
+        """Return the store at a directory or `file://…`. It reads and creates nothing. Raises StoreError."""
         return cls(open_objects(url))
 
     def flows(self) -> list[str]:
-        """The names of the flows that have run."""
+        """Return the names of the flows that have run."""
         return _inside(self.objects, "flows")
 
     def runs(self, flow: str) -> list[str]:
-        """The run ids of a flow, oldest first."""
+        """Return the run ids of a flow, oldest first."""
         return sorted(self.run_ids(flow), key=lambda run: (self._began(flow, run), run))
 
     def run_ids(self, flow: str) -> list[str]:
-        """The run ids of a flow, in no order: one listing, where `runs` may read records."""
+        """Return the run ids of a flow, unordered, by one listing; `runs` may read records."""
         return _inside(self.objects, f"flows/{_quote(flow)}/runs")
 
     def has_runs(self, flow: str) -> bool:
-        """Whether the flow has run."""
+        """Return whether the flow has run."""
         return bool(self.run_ids(flow))
 
     def _began(self, flow: str, run: str) -> str:
-        """When a run began, as text that sorts: ids of ours say it, what `argo submit` made up is looked up."""
+        """Return a run's start as a sortable text: from flowc's ids, or from the record for ids of `argo submit`."""
         if said := _TIME.search(run):
             return said[0]
         try:
             return time.strftime("%Y%m%d-%H%M%S", time.gmtime(self.run(flow, run).record()["created"]))
-        except NotFound:  # its first task has not got that far
+        except NotFound:  # its first task has not written the record yet
             return "9"
-        except RecordError:  # so that it is not taken for the newest
+        except RecordError:  # so that it does not count as the newest
             return ""
 
     def tagged(self, flow: str) -> dict[str, set[str]]:
-        """The user tags of the runs of a flow that have any: run id -> tags. One listing, however many runs."""
+        """Return the user tags of a flow's tagged runs: run id -> tags. It needs one listing for any number of runs."""
         prefix = f"flows/{_quote(flow)}/tags"
         found: dict[str, set[str]] = {}
         for key in self.objects.names_below(prefix):
@@ -83,7 +83,7 @@ class Store:
         return found
 
     def run(self, flow: str, run: str) -> RunStore:
-        """One run, whether or not it exists."""
+        """Return an object for a run, which need not exist."""
         return RunStore(self.objects, flow, run)
 
 
@@ -100,23 +100,23 @@ class RunStore:
 
     @property
     def prefix(self) -> str:
-        """The key that all of the run is under, but its tags."""
+        """The prefix of all keys of the run, except for its tags."""
         return self._prefix
 
     @property
     def tags_prefix(self) -> str:
-        """The key that its tags are under."""
+        """The prefix of the keys of its tags."""
         return self._tags
 
     # -- the run itself
 
     def create(self, record: RunRecord, ir: str) -> bool:
-        """Begin the run; False if a run of this id exists. The IR goes first: a run that exists has one."""
+        """Create the run; return False if its id exists. The IR is written first, so that every run has one."""
         self.objects.create(f"{self._prefix}/ir.json", [ir.encode()])
         return self.objects.create(f"{self._prefix}/run.json", [dump(record)])
 
     def hold(self, origin: str) -> None:
-        """Make sure of the run that this one resumes: from now on no collection deletes it. Raises NotFound."""
+        """Protect the run that this one resumes from deletion by a collection. Raises NotFound."""
         sweeps.wait(self.objects)
         if not RunStore(self.objects, self.flow, origin).exists():
             message = f"run {self.flow}/{origin}, which was to be resumed, has been deleted"
@@ -124,15 +124,15 @@ class RunStore:
             raise NotFound(message)
 
     def exists(self) -> bool:
-        """Whether the run has begun, also if its record is lost."""
+        """Return whether the run has started, even if its record is lost."""
         return self.objects.exists(f"{self._prefix}/run.json") or self.find_loss("run.json") is not None
 
     def record(self) -> RunRecord:
-        """The run's record. Raises NotFound, RecordError."""
+        """Return the run's record. Raises NotFound, RecordError."""
         return cast("RunRecord", self._load("run", "run.json"))
 
     def ir(self) -> str:
-        """The IR that the run executes, as JSON text. Raises NotFound."""
+        """Return the IR that the run executes, as JSON text. Raises NotFound."""
         return self.objects.get(f"{self._prefix}/ir.json").decode()
 
     def executes(self) -> Flow:
@@ -141,34 +141,34 @@ class RunStore:
         return parse_flow(self._get("ir.json"), key=key, url=self.objects.url, subject=self._subject())
 
     def status(self) -> StatusRecord:
-        """How the run is doing; a run that has only begun is running."""
+        """Return the run's status; a run that has only started is running."""
         return self.written_status() or first_status(self.record())
 
     def written_status(self) -> StatusRecord | None:
-        """Return the status that was written; None if the run has only begun. Raises RecordError."""
+        """Return the recorded status; None if the run has only started. Raises RecordError."""
         try:
             return cast("StatusRecord", self._load("status", "status.json"))
         except NotFound:
             return None
 
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
-        """Replace the run's status; with a `disk` it is there when this returns."""
+        """Replace the run's status; with a `disk` it is on the disk when this returns."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
 
     def delete(self) -> None:
-        """Delete the run; one that is interrupted can be done again. Blobs are deleted by `collect`."""
+        """Delete the run; an interrupted deletion can be repeated. Blobs are deleted by `collect`."""
         objects: Any = self.objects
         objects.delete_below(self._tags)
         objects.delete_below(self._prefix, last=("status.json", "ir.json", "run.json"))
 
-    # -- tags: an object for each, so that who changes one never undoes what another has changed
+    # -- tags: one object each, so that concurrent changes never undo each other
 
     def system_tags(self) -> set[str]:
-        """The tags that the run was made with and keeps for good. Raises NotFound."""
+        """Return the system tags of the run, which never change. Raises NotFound."""
         return set(self.record().get("system_tags", ()))
 
     def user_tags(self) -> set[str]:
-        """The tags that people have given the run."""
+        """Return the user tags of the run."""
         found: set[str] = set()
         for name in self.objects.names(self._tags):
             with unreadable.going_on():
@@ -177,11 +177,11 @@ class RunStore:
         return found
 
     def tag_names(self) -> list[str]:
-        """The names of the objects of those tags (`tags.name_of`), whatever is in them."""
+        """Return the names of the objects of the user tags (`tags.name_of`), without reading them."""
         return self.objects.names(self._tags)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Tag the run; what is a system tag of it already is left at that. Raises TagError."""
+        """Add tags to the run, except for texts that are system tags of it. Raises TagError."""
         wanted = check_tags(tags)
         system = self.system_tags() if wanted else set()
         for tag in wanted:
@@ -190,23 +190,23 @@ class RunStore:
                 self.objects.create(f"{self._tags}/{name}", [content])
 
     def remove_tags(self, tags: Iterable[str]) -> None:
-        """Take tags off the run; one that it does not have is no error. Raises TagError for system tags."""
+        """Remove tags of the run; a missing tag is not an error. Raises TagError for system tags."""
         wanted = check_tags(tags)
         if fixed := sorted(set(wanted) & self.system_tags()):
-            raise TagError(f"system tags stay: {', '.join(fixed)}")
+            raise TagError(f"system tags cannot be removed: {', '.join(fixed)}")
         for tag in wanted:
             self.objects.delete(f"{self._tags}/{name_of(tag)[0]}")
 
     # -- tasks
 
     def begin(self, step: str, path: str, attempt: int, record: BeginRecord) -> bool:
-        """Claim an attempt's number; False if it is taken."""
+        """Claim an attempt's number; return False if it is taken."""
         return self.objects.create(self._task(step, f"{path}-{attempt}.begin.json"), [dump(record)])
 
     def finish(self, record: AttemptRecord, disk: Disk | None = None) -> bool:
-        """Write the record of an attempt that has ended, last of all it names; a `disk` has it when this returns.
+        """Write the record of an ended attempt, after all objects that it names; a `disk` has it when this returns.
 
-        The first that is done becomes the task's record; one that is done after it is kept as superseded (False).
+        The first completed attempt becomes the task's record. A later one is kept as superseded; return False then.
         """
         step, path = record["step"], record["path"]
         to = disk or self.objects
@@ -218,11 +218,11 @@ class RunStore:
         return record["outcome"] == "failed"
 
     def reuse(self, record: AttemptRecord) -> None:
-        """Write the record, with its `origin`, of a task that is not run; it has this one attempt and no beginning."""
+        """Write the record, with its `origin`, of a reused task; it has this one attempt and no record of a start."""
         self.objects.create(self._task(record["step"], f"{record['path']}.json"), [dump(record)])
 
     def reuse_all(self, records: Sequence[AttemptRecord]) -> None:
-        """The same for several: at once, where each is a request."""
+        """Call `reuse` for several records; in parallel if each is a request."""
         many = getattr(self.objects, "create_many", None)
         if many is None:
             for record in records:
@@ -231,9 +231,9 @@ class RunStore:
             many([(self._task(record["step"], f"{record['path']}.json"), dump(record)) for record in records])
 
     def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
-        """The records of all tasks of a step that are done, by path; None where it is no faster than `task`.
+        """Return the records of all completed tasks of a step, by path; None if that is not faster than `task`.
 
-        They are JSON, for `parse_task`: there may be very many.
+        They are JSON for `parse_task`, because their number may be large.
         """
         many = getattr(self.objects, "get_many", None)
         if many is None:
@@ -249,31 +249,31 @@ class RunStore:
         return cast("AttemptRecord", self._parse("attempt", f"tasks/{_quote(step)}/{path}.json", data, step, path))
 
     def set_reused(self, tasks: int) -> None:
-        """Say that all that is reused has its record; before that, none of the run's own tasks has begun."""
+        """Record that all reused tasks have their records; before that, no task of the run has started."""
         self.objects.create(f"{self._prefix}/reused.json", [dump({"tasks": tasks})])
 
     def has_reused(self) -> bool:
-        """Whether all that is reused has its record."""
+        """Return whether all reused tasks have their records."""
         return self.objects.exists(f"{self._prefix}/reused.json")
 
     def task_key(self, step: str, path: str) -> str:
-        """Where the record of a task that is done is."""
+        """Return the key of the record of a completed task."""
         return self._task(step, f"{path}.json")
 
     def task(self, step: str, path: str) -> AttemptRecord:
-        """The record of a task that is done. Raises NotFound."""
+        """Return the record of a completed task. Raises NotFound."""
         return cast("AttemptRecord", self._load("attempt", f"tasks/{_quote(step)}/{path}.json", step, path))
 
     def is_done(self, step: str, path: str) -> bool:
-        """Whether a task is done, without reading its record."""
+        """Return whether a task is done, without reading its record."""
         return self.objects.exists(self._task(step, f"{path}.json"))
 
     def done(self, step: str) -> set[str]:
-        """The index paths of the tasks of a step that are done: one listing, however many."""
+        """Return the index paths of a step's completed tasks, with one listing."""
         return {path for path, attempt, _ in self._names(step) if attempt is None}
 
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
-        """The record of one attempt; None if it has not begun, still runs, or its process vanished."""
+        """Return the record of one attempt; None if it has not started, is active, or its process vanished."""
         for name in (f"{path}-{attempt}.json", f"{path}.json"):
             try:
                 record = cast("AttemptRecord", self._load("attempt", f"tasks/{_quote(step)}/{name}", step, path))
@@ -284,7 +284,7 @@ class RunStore:
         return None
 
     def beginning(self, step: str, path: str, attempt: int) -> BeginRecord | None:
-        """The record of an attempt's beginning; None if it has not begun."""
+        """Return the record of an attempt's start; None if it has not started."""
         try:
             name = f"tasks/{_quote(step)}/{path}-{attempt}.begin.json"
             return cast("BeginRecord", self._load("begin", name, step, path))
@@ -292,37 +292,37 @@ class RunStore:
             return None
 
     def has_begun(self, step: str, path: str, attempt: int) -> bool:
-        """Whether an attempt has begun, without reading its record."""
+        """Return whether an attempt has started, without reading its record."""
         return self.objects.exists(self._task(step, f"{path}-{attempt}.begin.json"))
 
     def steps(self) -> list[str]:
-        """The steps of which a task has begun."""
+        """Return the steps that have started tasks."""
         return _inside(self.objects, f"{self._prefix}/tasks")
 
     def attempts(self, step: str) -> dict[str, list[int]]:
-        """The attempts begun of each task of a step: index path -> attempt numbers, in the order of the paths.
+        """Return the started attempts of a step's tasks: index path -> attempt numbers, in the order of the paths.
 
-        A task that is reused has one attempt.
+        A reused task has one attempt.
         """
         found: dict[str, set[int]] = {}
         for path, attempt, _ in self._names(step):
-            numbers = found.setdefault(path, set())  # of a task that has begun, the beginning is there as well
+            numbers = found.setdefault(path, set())  # a started task also has the record of its start
             if attempt is not None:
                 numbers.add(attempt)
         return {path: sorted(found[path]) or [1] for path in sorted(found, key=path_order)}
 
     def tasks_run(self, step: str) -> set[str]:
-        """The paths of the tasks of a step that were run in this run, not reused."""
+        """Return the paths of a step's tasks that ran in this run, without reused tasks."""
         return {path for path, _, begins in self._names(step) if begins}
 
     def paths(self, step: str) -> list[str]:
-        """The index paths of a step's tasks that have begun or were taken from another run, in their order."""
+        """Return the index paths of a step's started and reused tasks, in order."""
         return sorted({path for path, _, _ in self._names(step)}, key=path_order)
 
     def _names(self, step: str) -> Iterator[tuple[str, int | None, bool]]:
-        """The records of a step's tasks by their names: path, number of the attempt, whether it is of its beginning.
+        """Return a step's records by their names: path, number of the attempt, whether it is the record of a start.
 
-        What else is there, such as an editor's copy, is none of ours.
+        Other files, such as an editor's backup copy, are ignored.
         """
         for name in self.objects.names(f"{self._prefix}/tasks/{_quote(step)}"):
             if parts := RECORD_NAME.fullmatch(name):
@@ -332,19 +332,19 @@ class RunStore:
     # -- cards and logs
 
     def cards_key(self, step: str, path: str, attempt: int) -> str:
-        """Where the cards of an attempt are: keys under this one."""
+        """Return the prefix of the keys of an attempt's cards."""
         return f"{self._prefix}/cards/{_quote(step)}/{path}-{attempt}"
 
     def has_cards(self, step: str) -> bool:
-        """Whether a task of the step has a card."""
+        """Return whether a task of the step has a card."""
         return bool(self.objects.names(f"{self._prefix}/cards/{_quote(step)}"))
 
     def log_key(self, step: str, path: str, attempt: int) -> str:
-        """Where the log frames of an attempt are appended."""
+        """Return the key to which the log frames of an attempt are appended."""
         return f"{self._prefix}/logs/{_quote(step)}/{path}-{attempt}.log"
 
     def log(self, step: str, path: str, attempt: int, size: int = PIECE) -> Iterator[bytes]:
-        """The log frames of an attempt, in pieces; of a task that is reused, of when it ran. Nothing if it is empty."""
+        """Yield the log frames of an attempt in pieces; for a reused task, those of the original."""
         key, empty = self.log_key(step, path, attempt), True
         for piece in self._pieces(key, size):
             empty = False
@@ -353,10 +353,10 @@ class RunStore:
             yield from self._pieces(source, size)
 
     def log_source(self, step: str, path: str, attempt: int) -> str:
-        """Where the log frames of an attempt are read: of a task that is reused, in the run that ran it."""
+        """Return the key from which an attempt's log is read; for a reused task, in the original run."""
         try:
             record = self.task(step, path)
-            origin = record.get("cached") or record.get("origin")  # what is reused may have been cached there
+            origin = record.get("cached") or record.get("origin")  # the original task may have been cached
         except NotFound:
             origin = None
         except RecordError as error:
@@ -381,7 +381,7 @@ class RunStore:
         return self._parse(kind, name, self._get(name, *task), *task)
 
     def _get(self, name: str, *task: str) -> bytes:
-        """The bytes of an object of the run. Raises NotFound, LostRecord."""
+        """Return the bytes of an object of the run. Raises NotFound, LostRecord."""
         try:
             return self.objects.get(f"{self._prefix}/{name}")
         except NotFound:
@@ -390,13 +390,13 @@ class RunStore:
             raise
 
     def find_loss(self, name: str, *task: str) -> LostRecord | None:
-        """Return the error of an object of the run that is not there; None if it need not be there."""
-        if self._aside is None:  # one listing: there may be many tasks that are not done
+        """Return the error of a missing object of the run; None if the run does not need it."""
+        if self._aside is None:  # one listing, because many tasks may be unfinished
             self._aside = frozenset(map(lost_records.key_before, self.objects.names_below(f"{ASIDE}/{self._prefix}")))
         what = f"{self._prefix}/{name}", self.objects.url, self._subject(*task)
         if name in self._aside:
             return lost_records.moved_aside(*what)
-        # Whole keys, since a directory may be there before the first object in it.
+        # Complete keys, because a directory may exist before its first object.
         if name in lost_records.NEEDED and self.objects.names_below(f"{self._prefix}/tasks"):
             return lost_records.lost(*what)
         return None
@@ -416,17 +416,17 @@ class RunStore:
 
 
 def _inside(objects: Objects, prefix: str) -> list[str]:
-    """The names under a prefix that hold further ones, unquoted; a file there is none of ours."""
+    """Return the unquoted names under a prefix that contain further keys; files there are ignored."""
     return [unquote(name[:-1]) for name in objects.names(prefix) if name.endswith("/")]
 
 
 def _quote(name: str) -> str:
-    """A name as one part of a key."""
+    """Return a name quoted as one part of a key."""
     return "%2E" * len(name) if name in (".", "..") else quote(name, safe="")
 
 
 def _tag_at(objects: Objects, key: str, name: str, subject: str) -> str | None:
-    """The tag that an object stands for; None if it has just been removed, or is none. Raises RecordError."""
+    """Return the tag of an object; None if it was just removed or is not a tag. Raises RecordError."""
     if not name or "/" in name:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Reading the JSON objects of the store: whatever their kind, the same checks of their version and their shape."""
+"""Read the JSON objects of the store, with the same checks of version and shape for all kinds."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def parse(
     subject: str,
     identity: Mapping[str, object] = _NOBODY,
 ) -> Any:
-    """Return an object of the store as the current version of its format has it.
+    """Return an object of the store in the current version of its format.
 
-    `key` and `url` say where it is, `subject` what people call it, such as `run Flow/1`. `identity` are the fields by
-    which it belongs there: one that says something else was put there by somebody else.
+    `key` and `url` are its place, `subject` its description, such as `run Flow/1`. `identity` are the fields that must
+    match its place: an object with other values was put there by another program.
 
     Raises:
-        FormatError: a newer flowc wrote it.
+        FormatError: it was written by a newer flowc.
         DamagedRecord: it is damaged.
     """
     if not data:
@@ -59,10 +59,10 @@ def parse(
 
 def damaged(why: str, key: str, url: str, subject: str) -> DamagedRecord:
     """Return the error of an object that is damaged."""
-    from flowc_runtime.base.config.whereabouts import command_on  # which only errors need
+    from flowc_runtime.base.config.whereabouts import command_on  # imported only for an error
 
     fsck = command_on(url, "flowc", "fsck")
-    message = f"{key} in {url} ({subject}) is damaged: {why}; restore it from a copy, or see what is lost: {fsck}"
+    message = f"{key} in {url} ({subject}) is damaged: {why}; restore it from a copy, or list what is lost: {fsck}"
     return DamagedRecord(message, key, subject, why)
 
 
@@ -82,17 +82,17 @@ def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
 
 
 def _lost_steps(flow: Flow) -> set[str]:
-    """The steps that a flow's graph leads to and does not have."""
+    """Return the missing steps to which a flow's graph leads."""
     named = {flow.start, *(target for node in flow.nodes for target in targets(node.next))}
     return (named | {node.joins for node in flow.nodes if node.joins is not None}) - {node.id for node in flow.nodes}
 
 
 def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subject: str) -> str:
-    """Return the tag that an object of this name stands for; `read` gives its bytes. Raises DamagedRecord."""
+    """Return the tag of the object with this name; `read` returns its bytes. Raises DamagedRecord."""
     try:
         tag = tag_of(name, read)
     except UnicodeDecodeError as error:
-        raise damaged(f"its tag is no text: {error}", key, url, subject) from error
+        raise damaged(f"its tag is not text: {error}", key, url, subject) from error
     if name_of(tag)[0] != name:
-        raise damaged("its name is not that of its tag", key, url, subject)
+        raise damaged("its name does not match its tag", key, url, subject)
     return tag

@@ -1,4 +1,4 @@
-"""Tags of runs (docs/adr/0007-tags.md): which there can be, and the objects' names that stand for them."""
+"""Tags of runs (docs/adr/0007-tags.md): valid tags, and the names of their objects."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 MAX_LENGTH = 500  # characters
-_MAX_NAME = 200  # bytes of a name: file systems allow 255
+_MAX_NAME = 200  # the most bytes of a name: file systems allow 255
 
 
 def check_tags(tags: Iterable[object]) -> list[str]:
-    """The tags, each once, in order. Raises TagError for what is none."""
+    """Return the tags, each once, in order. Raises TagError for an invalid one."""
     return list(dict.fromkeys(map(check_tag, tags)))
 
 
 def check_tag(tag: object) -> str:
-    """The tag, if it is one. Raises TagError."""
+    """Return the tag if it is valid. Raises TagError."""
     if not isinstance(tag, str):
         raise TagError(f"a tag is text, not of type {type(tag).__name__}")
     if not tag:
@@ -39,7 +39,7 @@ def check_tag(tag: object) -> str:
 
 
 def system_tags(user: str, runtime: str, created: float) -> list[str]:
-    """What every run is tagged with, for good: by whom, when, and with what it was made."""
+    """Return the system tags of a run: the user, the date, and the versions."""
     return sorted([
         f"date:{time.strftime('%Y-%m-%d', time.gmtime(created))}",
         f"metaflow_version:{FULL_VERSION}",
@@ -50,7 +50,7 @@ def system_tags(user: str, runtime: str, created: float) -> list[str]:
 
 
 def name_of(tag: str) -> tuple[str, bytes]:
-    """The last part of the tag's key, and the object's content: the tag itself where it does not fit into a name."""
+    """Return the last part of the tag's key and the object's content: the tag itself if it does not fit into a name."""
     name = "%2E" * len(tag) if tag in (".", "..") else quote(tag, safe="")
     if len(name) <= _MAX_NAME:
         return name, b""
@@ -59,5 +59,5 @@ def name_of(tag: str) -> tuple[str, bytes]:
 
 
 def tag_of(name: str, read: Callable[[], bytes]) -> str:
-    """The tag of a name; `read` gives the object's content."""
+    """Return the tag of a name; `read` returns the object's content."""
     return read().decode() if name.startswith("=") else unquote(name)

@@ -1,4 +1,4 @@
-"""Lists go on without the records that cannot be read, and name each of these once."""
+"""Lists leave out unreadable records and report each of them once."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class RecordWarning(UserWarning):
-    """An object of the store cannot be read, and what it is about is left out."""
+    """A warning: an object of the store cannot be read, and its run or task is left out."""
 
 
-# A command line's own way to tell it, in place of a warning of Python's.
+# How a command line reports it, instead of a Python warning.
 told_by: Callable[[str], None] | None = None
 
 
 def tell(error: RecordError) -> None:
-    """Name a record that cannot be read."""
+    """Report a record that cannot be read."""
     if told_by is not None:
         told_by(str(error))
     else:
@@ -30,7 +30,7 @@ def tell(error: RecordError) -> None:
 
 @contextmanager
 def going_on() -> Iterator[None]:
-    """Leave out what needs a record that cannot be read: `with going_on(): rows.append(row(run))`."""
+    """Skip a block that needs an unreadable record: `with going_on(): rows.append(row(run))`."""
     try:
         yield
     except RecordError as error:
@@ -39,7 +39,7 @@ def going_on() -> Iterator[None]:
 
 @contextmanager
 def told_through(tell_line: Callable[[str], None]) -> Iterator[None]:
-    """In here each record that cannot be read is told to `tell_line`, once."""
+    """Report each unreadable record inside the block once, by `tell_line`."""
     global told_by
     before, known = told_by, set[str]()
 

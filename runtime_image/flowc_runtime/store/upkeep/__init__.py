@@ -1,1 +1,1 @@
-"""Checking a store, and deleting from it what no run refers to."""
+"""Check a store, and delete unreferenced objects from it."""

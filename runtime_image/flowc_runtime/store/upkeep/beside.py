@@ -1,9 +1,9 @@
-"""What stands beside runs in a store, and goes when nothing needs it any more: a part of `collect`.
+"""Find unreferenced objects outside the runs of a store: a part of `collect`.
 
-- `files/DIGEST`: files that were sent ahead of runs on a cluster. A run that has taken one over names its digest. What
-  a deployed flow names, the store does not know: so a file goes that was neither sent nor used for long.
-- `extensions/FLOW/RUN/…`: what decorators of extensions keep. It goes after its run, unless a run that stays names
-  that one, in its records (`cached`) or in an artifact: artifacts refer to what is kept there by its path.
+- `files/DIGEST`: files that were uploaded for runs on a cluster. A run that uses one has its digest in its record. The
+  store does not know the files of deployed flows, so a file is deleted if it was neither uploaded nor used for long.
+- `extensions/FLOW/RUN/…`: files of extensions' decorators. They are deleted after their run, unless a remaining run
+  names that run in its records (`cached`) or in an artifact, because artifacts refer to these files by path.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
 SENT = "files"
 EXTENSIONS = "extensions"
-SENT_SECONDS = 400 * 24 * 3600.0  # what a flow was deployed with is there a year later, when its schedule is yearly
-SMALL = 1 << 20  # bytes: the names of runs are not looked for in larger artifacts
+SENT_SECONDS = 400 * 24 * 3600.0  # a flow with a yearly schedule still finds the file that it was deployed with
+SMALL = 1 << 20  # bytes: larger artifacts are not searched for names of runs
 
 
 @final
 @dataclass(slots=True)
 class Beside:
-    """What may go: digests of files that were sent, and `FLOW/RUN` of what extensions have kept, with their bytes."""
+    """The deletable objects: digests of uploaded files, and `FLOW/RUN` of extensions' files, with sizes in bytes."""
 
     sent: dict[str, int] = field(default_factory=dict)
     extended: dict[str, int] = field(default_factory=dict)
-    _small: set[str] = field(default_factory=set)  # blobs that are looked into
+    _small: set[str] = field(default_factory=set)  # blobs that were searched
 
     def note_blob(self, digest: str, size: int) -> None:
-        """There is such a blob, perhaps of a run that stays."""
+        """Record a blob, which a remaining run may need."""
         if self.extended and size <= SMALL:
             self._small.add(digest)
 
     def spare(self, objects: Collectable, content: bytes, digests: Collection[str]) -> None:
-        """A run that stays has written this, which names these digests."""
+        """Record an object of a remaining run, which names these digests."""
         for digest in digests:
             self.sent.pop(digest, None)
         if not self.extended:
@@ -54,7 +54,7 @@ class Beside:
                 self._spare_named(objects.read_blob(digest))
             except NotFound:
                 continue
-            except Damaged:  # its references are unknown, so nothing may be deleted
+            except Damaged:  # its references are unknown, so no object may be deleted
                 self.extended.clear()
                 return
 
@@ -64,12 +64,12 @@ class Beside:
 
     @property
     def size(self) -> int:
-        """The bytes of all of it."""
+        """The size of all of them in bytes."""
         return sum(self.sent.values()) + sum(self.extended.values())
 
 
 def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str, str]]) -> Beside:
-    """What is old enough to go, and of runs that are gone or `doomed`. Whoever calls it spares what runs need."""
+    """Find the objects that are old enough and belong to deleted or `doomed` runs. The caller keeps needed ones."""
     beside = Beside(_old_sent(objects))
     for key, size in _old_extended(objects).items():
         flow, _, run = key.partition("/")
@@ -79,7 +79,7 @@ def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str
 
 
 def delete_beside(store: Store, objects: Collectable, beside: Beside, renew: Callable[[], None]) -> int:
-    """Delete what is still old, and of runs that are gone; the bytes. `renew` is called before each few deletions."""
+    """Delete the objects that are still old and of deleted runs; return their size. It calls `renew` regularly."""
     freed = 0
     sent = _old_sent(objects) if beside.sent else {}
     for digest in beside.sent.keys() & sent.keys():

@@ -1,6 +1,6 @@
-"""Deleting runs and the blobs that nothing needs any more, beside flows that run (docs/adr/0009-gc.md).
+"""Delete runs and unreferenced blobs while flows are running (docs/adr/0009-gc.md).
 
-`choose` says which runs go, `find_garbage` which blobs go with them; neither changes anything. `sweep` deletes them.
+`choose` selects the runs, `find_garbage` the blobs that are deleted with them; both only read. `sweep` deletes them.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore, Store
 
 CACHE = "cache"
-CACHE_SECONDS = 30 * 24 * 3600.0  # what a cached step left is forgotten when it was not asked for so long
+CACHE_SECONDS = 30 * 24 * 3600.0  # seconds after which an unused cache entry is deleted
 _DIGEST = re.compile(rb"\b[0-9a-f]{64}\b")
-_BATCH = 500  # objects deleted between two looks at the lease
+_BATCH = 500  # objects deleted between two checks of the lease
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which runs go: those that all of this is true of, and none if it says nothing.
+    """The options that select runs: a run must match all of them. Without options no run is selected.
 
-    `older_than`: they ended so many seconds ago. `keep_last`: they are not among the newest so many of their flow.
-    `tags`: they have all of these. `keep_tags`: they have none of these. `flow`: of this flow only.
+    `older_than`: at least this many seconds since the end. `keep_last`: not among the newest N runs of the flow.
+    `tags`: the run has all of these. `keep_tags`: the run has none of these. `flow`: only runs of this flow.
     """
 
     flow: str | None = None
@@ -54,12 +54,12 @@ class Selection:
 
     @property
     def says_something(self) -> bool:
-        """Whether runs are selected at all, or only garbage is."""
+        """Whether an option selects runs."""
         return self.older_than is not None or self.keep_last is not None or bool(self.tags)
 
 
 class Doomed(NamedTuple):
-    """A run that goes: its tasks that are done, and the bytes of its records, logs and cards."""
+    """A run to delete: the number of its completed tasks, and the size of its records, logs and cards in bytes."""
 
     run: RunStore
     tasks: int
@@ -69,11 +69,11 @@ class Doomed(NamedTuple):
 @final
 @dataclass(slots=True)
 class Chosen:
-    """What `choose` found: the runs that go, and those that stay since they may be going on or others need them.
+    """The result of `choose`: the runs to delete, and those that stay because they may be active or others need them.
 
-    `needed` says which run has resumed it, `spun` in which directory `spin` has kept a task that was tried on it.
-    `unreadable` are the runs that stay since a record of theirs cannot be read. One of those of `blind`, by flow, may
-    have resumed any run of the flow.
+    `needed` maps a run to the run that has resumed it, `spun` to the directory in which `spin` has kept its task.
+    `unreadable` are the runs that stay because of an unreadable record. The runs of `blind`, by flow, may have resumed
+    any run of their flow.
     """
 
     doomed: dict[tuple[str, str], Doomed] = field(default_factory=dict)
@@ -88,10 +88,10 @@ class Chosen:
 @final
 @dataclass(slots=True)
 class Garbage:
-    """The blobs that no run which stays names: digest -> bytes. `young` is what is too young to go yet.
+    """The blobs that no remaining run references: digest -> bytes. `young` are those that are still too young.
 
-    `beside` is what stands beside the runs that stay, and none of them needs. `unreadable` are the records that may
-    need anything, by their keys: while there are any, no blob goes, and `held` are those that else would.
+    `beside` are unreferenced objects outside the runs. `unreadable` are the keys of unreadable records, which may need
+    any blob: while there are such records, no blob is deleted, and `held` are the blobs that would be deleted.
     """
 
     blobs: dict[str, int] = field(default_factory=dict)
@@ -102,23 +102,23 @@ class Garbage:
     held: dict[str, int] = field(default_factory=dict)
 
     def hold(self) -> None:
-        """Leave all there is: somebody may need it of whom nothing is known."""
+        """Keep all blobs, because an unreadable record may need them."""
         self.held |= self.blobs
         self.blobs.clear()
         self.beside = Beside()
 
 
 def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
-    """Which runs go. A run that others which stay have resumed stays with them, since their logs are there."""
+    """Return the runs to delete. A run stays if a remaining run has resumed it, because it contains that run's logs."""
     chosen, now = Chosen(), time.time() if now is None else now
-    origins: dict[tuple[str, str], str] = {}  # run -> the run that it resumes
+    origins: dict[tuple[str, str], str] = {}  # run -> the run that it has resumed
     aside = _set_aside(store)
     aside_of = {(place.flow, place.run): key for key in aside for place in (place_of(key),)}
     for flow in store.flows():
         runs = store.runs(flow)
         newest = _newest(store, flow, runs, selection.keep_last or 0)
         tagged = store.tagged(flow) if selection.tags or selection.keep_tags else {}
-        for id in over(runs, f"looking at the runs of {flow}:", len(runs)):
+        for id in over(runs, f"reading the runs of {flow}:", len(runs)):
             run = store.run(flow, id)
             origin: str | None = None
             try:
@@ -128,7 +128,7 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
                 if (key := aside_of.get((flow, id))) is not None:
                     raise moved_aside(key, store.objects.url, place_of(key).subject)
                 _choose(chosen, run, selection, kept=id in newest or not _is_selected(run, tags, selection, now))
-            except NotFound:  # it is only beginning, or another collection has just taken it
+            except NotFound:  # it is just starting, or another collection has just deleted it
                 pass
             except RecordError as error:
                 chosen.kept += 1
@@ -175,18 +175,18 @@ def _choose(chosen: Chosen, run: RunStore, selection: Selection, *, kept: bool) 
 
 
 def _tags_by_name(run: RunStore, tags: Collection[str]) -> set[str]:
-    """Those of these tags that the run has an object for, whatever is in it."""
+    """Return the tags for which the run has an object, without reading it."""
     names = set(run.tag_names()) if tags else set[str]()
     return {tag for tag in tags if name_of(tag)[0] in names}
 
 
 def _set_aside(store: Store) -> list[str]:
-    """The keys of the records of runs, and of their tags, that `fsck` has moved aside."""
+    """Return the keys of the records of runs, and of their tags, that `fsck` has moved."""
     return sorted({key for entry in _collectable(store).listing(ASIDE) if place_of(key := key_before(entry.name)).run})
 
 
 def _spare_blindly(chosen: Chosen) -> None:
-    """Whatever a run whose record cannot be read may have resumed."""
+    """Return the runs that a run with an unreadable record may have resumed."""
     for flow, id in list(chosen.doomed):
         if flow in chosen.blind:
             del chosen.doomed[flow, id]
@@ -205,7 +205,7 @@ def _is_selected(run: RunStore, tags: set[str], selection: Selection, now: float
 
 
 def may_go_on(run: RunStore) -> bool:
-    """Whether a task of the run may still be running, as far as its records tell."""
+    """Return whether a task of the run may be active, according to its records."""
     status, record = run.status(), run.record()
     if record["target"] == "argo":
         return "ended" not in status
@@ -220,7 +220,7 @@ def _measure(run: RunStore) -> Doomed:
 
 
 def _spare_origins(chosen: Chosen, origins: dict[tuple[str, str], str]) -> None:
-    """The runs that a run which stays has resumed, and what those have resumed."""
+    """Return the runs that a remaining run has resumed, directly or indirectly."""
     for (flow, id), _ in list(origins.items()):
         if (flow, id) in chosen.doomed:
             continue
@@ -233,13 +233,13 @@ def _spare_origins(chosen: Chosen, origins: dict[tuple[str, str], str]) -> None:
 
 
 def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
-    """The blobs that only doomed runs name, or none.
+    """Return the blobs that only runs to delete, or no runs, reference.
 
-    The blobs are listed first and the records are read then: what a run names from now on is young (see `sweeps`).
+    The blobs are listed before the records are read: blobs that runs reference later are young (see `sweeps`).
     """
     objects, now = _collectable(store), time.time()
     garbage = Garbage(beside=find_beside(store, objects, doomed))
-    doing("listing what is stored")
+    doing("listing the store's objects")
     for key, size, changed in objects.listing("blobs"):
         name = key.rpartition("/")[2]
         (garbage.blobs if now - changed > GRACE else garbage.young)[name] = size
@@ -252,15 +252,15 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
 
 
 def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -> None:
-    """Take from the garbage what the runs name that are not doomed, and were not looked at before."""
+    """Remove from the garbage the blobs of the remaining runs that were not read before."""
     for flow in store.flows():
         runs = store.run_ids(flow)
-        for id in over(runs, f"reading what the runs of {flow} need:", len(runs)):
+        for id in over(runs, f"reading the references of {flow}'s runs:", len(runs)):
             if (flow, id) in doomed or (flow, id) in garbage.marked:
                 continue
             garbage.marked.add((flow, id))
             for content in _written(store.run(flow, id), garbage):
-                # Whatever looks like a digest: rather too many than one too few.
+                # Everything that looks like a digest: too many are better than one too few.
                 digests = {digest.decode() for digest in _DIGEST.findall(content)}
                 for digest in digests:
                     garbage.blobs.pop(digest, None)
@@ -271,10 +271,10 @@ def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -
 
 
 def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
-    """All that the run has written of itself; what cannot be read of it goes into the garbage's `unreadable`."""
+    """Yield all records of the run; unreadable ones are added to the garbage's `unreadable`."""
     names = run.objects.names_below(run.prefix)
     key = f"{run.prefix}/run.json"
-    # A graph that is lost keeps nothing: whoever has deleted it where it was moved to has given it up.
+    # A lost graph keeps no blob: a user who has deleted it in `damaged/` has given it up.
     lacks = bool(names) and "run.json" not in names and f"{ASIDE}/{key}" not in garbage.unreadable
     if lacks and (loss := run.find_loss("run.json")) is not None:
         garbage.unreadable[key] = loss
@@ -287,14 +287,14 @@ def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
 
 
 def _read(objects: Objects, keys: Sequence[str]) -> Iterator[tuple[str, bytes | RecordError]]:
-    """The objects that are there, each with its key; many at once where each is a request."""
+    """Return the existing objects with their keys; in parallel if each is a request."""
 
     def read(key: str) -> bytes | RecordError | None:
         try:
             content = objects.get(key)
             if may_name(key):
                 check_names(key, content, objects.url)
-        except NotFound:  # another collection took the run
+        except NotFound:  # another collection has deleted the run
             return None
         except RecordError as error:
             return error
@@ -305,7 +305,7 @@ def _read(objects: Objects, keys: Sequence[str]) -> Iterator[tuple[str, bytes | 
 
 
 class Swept(NamedTuple):
-    """What a sweep deleted."""
+    """The objects that a sweep has deleted."""
 
     runs: int
     blobs: int
@@ -313,7 +313,7 @@ class Swept(NamedTuple):
 
 
 def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
-    """Delete the runs and the blobs, but for those that a run has come to need since they were found."""
+    """Delete the runs and the blobs, except for those that a run has referenced in the meantime."""
     objects, blobs, freed = _collectable(store), 0, 0
     with Sweep(objects) as lease:
         _spare_late(store, chosen, garbage)
@@ -333,7 +333,7 @@ def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
 
 
 def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
-    """What runs need that have begun since, or spun tasks: they wait now (`sweeps.wait`), or were there before."""
+    """Return the references of runs and spun tasks that have started since; later ones wait (`sweeps.wait`)."""
     late = [
         (flow, id)
         for flow in store.flows()
@@ -365,7 +365,7 @@ def _is_needed(run: RunStore) -> bool:
 
 
 def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
-    """The blobs to delete, looked at once more: one that a task has found and made young stays."""
+    """Yield the blobs to delete after a second check: a blob that a task has used meanwhile is young and stays."""
     digests = sorted(garbage.blobs)
     for at in over(range(0, len(digests), _BATCH), "deleting blobs: part", -(-len(digests) // _BATCH)):
         batch, now = digests[at : at + _BATCH], time.time()
@@ -377,7 +377,7 @@ def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
 
 
 def _forget_cached(objects: Collectable, lease: Sweep) -> None:
-    """What cached steps left and nobody has asked for in a long time, or whose blobs are gone."""
+    """Yield the cache entries that were not used for long, or whose blobs are missing."""
     now = time.time()
     old = [(name, changed) for name, _, changed in objects.listing(CACHE) if now - changed > GRACE]
     blobs = {name.rpartition("/")[2] for name, _, _ in objects.listing("blobs")} if old else set[str]()
@@ -388,12 +388,12 @@ def _forget_cached(objects: Collectable, lease: Sweep) -> None:
 
 
 def _is_broken(objects: Collectable, name: str, blobs: Collection[str]) -> bool:
-    """Whether what a cached step left cannot be read, or needs a blob that is not there."""
+    """Return whether a cache entry is unreadable or needs a missing blob."""
     kind = "reads" if "/reads/" in name else "entry"
     key = f"{CACHE}/{name}"
     try:
         entry = parse(versions.CACHE, kind, objects.get(key), key=key, url=objects.url, subject="a cached step")
-    except (NotFound, FormatError):  # what a newer flowc has left goes by its age only
+    except (NotFound, FormatError):  # an entry of a newer flowc is deleted only by its age
         return False
     except StoreError:
         return True
@@ -401,7 +401,7 @@ def _is_broken(objects: Collectable, name: str, blobs: Collection[str]) -> bool:
 
 
 def _clean_temporaries(objects: Collectable, lease: Sweep) -> None:
-    """What writers that were killed have left."""
+    """Yield the leftovers of killed writers."""
     lease.renew()
     objects.delete_many([f"tmp/{entry.name}" for entry in left_over(objects)])
 

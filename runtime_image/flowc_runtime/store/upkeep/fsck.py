@@ -1,8 +1,8 @@
-"""Checking a store: every digest, every record, every reference, and what killed writers have left.
+"""Check a store: every digest, record and reference, and the leftovers of killed writers.
 
-`check_store` reads all and changes nothing. Records are read first and blobs are listed then, so that a blob which a
-record names was there before: flows may run beside it. `repair` moves what is damaged aside, below `damaged/`,
-and runs that have lost their record.
+`check_store` reads everything and changes nothing. It reads the records before it lists the blobs, so that the blobs of
+all read records exist even if flows are running. `repair` moves damaged objects, and runs that have lost their record,
+to `damaged/`.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.key_places import KeyPlace
     from flowc_runtime.store.records.store import Store
 
-_FEW = 100  # objects of a bucket that are asked for one by one: of more a listing tells sooner
+_FEW = 100  # the most objects of a bucket that are requested one by one: for more a listing is faster
 
-# What is wrong: the kinds of faults, in the order in which they are told.
+# The kinds of faults, in the order of the report.
 DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD = "damaged-blob", "damaged-record", "newer-record"
 LOST_BLOB, LOST_RECORD, LOST_RUN = "lost-blob", "lost-record", "lost-run"
 UNREADABLE, UNKNOWN_FILE, LEFTOVER = "unreadable-file", "unknown-file", "leftover"
 KINDS = (
     DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD, LOST_BLOB, LOST_RECORD, LOST_RUN, UNREADABLE, UNKNOWN_FILE, LEFTOVER
 )  # fmt: skip
-# What a disk says of a place that it cannot read any more. Other errors, such as of rights, say nothing of the content.
+# Errors of a disk for unreadable sectors. Other errors, such as missing rights, do not concern the content.
 _BAD_PLACES = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG})
 
 
 @final
 @dataclass(slots=True, kw_only=True)
 class StoreFault:
-    """One thing that is wrong. `touched` are the runs, tasks and artifacts that it is about, by their pathspecs.
+    """One fault. `touched` are the pathspecs of the affected runs, tasks and artifacts.
 
-    `moved` is the key that it is moved to, `removed` whether it has been deleted, after `repair`.
+    After `repair`, `moved` is the object's new key, and `removed` whether it was deleted.
     """
 
     kind: str
@@ -67,7 +67,7 @@ class StoreFault:
 @final
 @dataclass(slots=True)
 class FsckReport:
-    """What a check has found. `aside` are the keys of the objects that were moved aside before, below `damaged/`."""
+    """The result of a check. `aside` are the keys of the objects that were moved to `damaged/` before."""
 
     faults: list[StoreFault] = field(default_factory=list)
     objects: int = 0
@@ -76,7 +76,7 @@ class FsckReport:
 
     @property
     def runs(self) -> list[str]:
-        """The runs that faults are about."""
+        """The runs with faults."""
         return sorted({"/".join(name.split("/")[:2]) for fault in self.faults for name in fault.touched})
 
 
@@ -96,12 +96,12 @@ class _Check:
         self._faults: dict[tuple[str, str], StoreFault] = {}
         self._moved = sorted(entry.name for entry in self._objects.listing(ASIDE))
         self._aside = {key_before(name) for name in self._moved}
-        self._named: dict[str, list[str]] = {}  # digest -> the pathspecs of what names it
-        self._records: set[str] = set()  # the keys of those that are there, whole or not
-        self._kept: dict[str, needed_blobs.References] = {}  # key -> what the record names that is to be looked for
+        self._named: dict[str, list[str]] = {}  # digest -> the pathspecs that reference it
+        self._records: set[str] = set()  # the keys of existing objects, whole or not
+        self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
         self._complete = Completeness(store)
-        self._runs_there: dict[tuple[str, str], bool] = {}  # since the last look for what is missing
-        self._spun: set[tuple[str, str]] = set()  # runs of `spin`: what comes before their task is in another one
+        self._runs_there: dict[tuple[str, str], bool] = {}  # since the last check for missing objects
+        self._spun: set[tuple[str, str]] = set()  # runs of `spin`: the parents of their task are in another run
 
     def run(self) -> FsckReport:
         for top in ("flows", "cache", "gc"):
@@ -123,7 +123,7 @@ class _Check:
         return listed
 
     def _each(self, read: Callable[[Listed], tuple[int, Callable[[], None]]], listed: list[Listed]) -> None:
-        """Read the objects, many at once where each is a request; what is found out is noted one after the other."""
+        """Read the objects, in parallel if each is a request, and record the results one after the other."""
         threads = min(4, os.cpu_count() or 1) if isinstance(self._objects, LocalObjects) else REQUESTS
         for size, note in read_many(read, listed, threads):
             note()
@@ -132,18 +132,18 @@ class _Check:
             doing(f"reading the store, {self._found.size >> 20:,} MiB:", self._found.objects, self._known)
 
     def _fault(self, kind: str, key: str, why: str, touched: Iterable[str] = (), size: int | None = None) -> None:
-        """Note a fault; several of one kind and object are one."""
+        """Record a fault; several faults of one kind and object become one."""
         if (fault := self._faults.get((kind, key))) is None:
             fault = self._faults[kind, key] = StoreFault(kind=kind, key=key, why=why, size=size)
             self._found.faults.append(fault)
         fault.touched = sorted({*fault.touched, *touched} - {""})
 
     def _lost(self, kind: str, key: str, why: str, touched: list[str]) -> None:
-        """Note that something is not there, unless nothing that is there is touched by it."""
+        """Record a missing object if it affects an existing one."""
         if not touched:
             return
         if key in self._aside:
-            why = f"it was moved aside before, to {ASIDE}/{key}"
+            why = f"it was moved before, to {ASIDE}/{key}"
         self._fault(kind, key, why, touched)
 
     # -- records
@@ -151,9 +151,9 @@ class _Check:
     def _read_record(self, entry: Listed) -> tuple[int, Callable[[], None]]:
         place = place_of(entry.name)
         if place.kind == "unknown":
-            hidden = entry.name.rpartition("/")[2].startswith(".")  # such as a file manager's
+            hidden = entry.name.rpartition("/")[2].startswith(".")  # such as files of a file manager
             return 0, _nothing if hidden else lambda: self._fault(
-                UNKNOWN_FILE, entry.name, "no flowc writes this here", [place.pathspec], entry.size
+                UNKNOWN_FILE, entry.name, "flowc does not write this file here", [place.pathspec], entry.size
             )
         if place.kind == "other":
             return 0, _nothing
@@ -164,7 +164,7 @@ class _Check:
         except RecordError as error:
             kind, why = NEWER_RECORD if isinstance(error, FormatError) else DAMAGED_RECORD, str(error)
             if isinstance(error, DamagedRecord):
-                why = error.why  # without the place and the advice around it
+                why = error.why  # without the place and the advice
             if _is_refused(error):
                 kind = UNREADABLE
             return entry.size, lambda: self._fault(kind, entry.name, why, [place.pathspec], entry.size)
@@ -175,7 +175,7 @@ class _Check:
             return check(key, self._objects.get(key), self._objects.url)
         except FormatError:
             raise
-        except RecordError:  # it may have come wrong, or have been replaced since
+        except RecordError:  # the transfer may have failed, or the object was replaced
             return check(key, self._objects.get(key), self._objects.url)
 
     def _note_record(self, key: str, record: Any) -> None:
@@ -191,8 +191,8 @@ class _Check:
         self._complete.note(key, record)
 
     def _check_records(self) -> None:
-        """Look for the records and runs that others name."""
-        records, runs = dict[str, list[str]](), dict[str, list[str]]()  # what is missing -> what names it
+        """Check the records and runs that others reference."""
+        records, runs = dict[str, list[str]](), dict[str, list[str]]()  # missing key -> the keys that reference it
         for key, named in self._kept.items():
             place = place_of(key)
             needed = named.records if (place.flow, place.run) not in self._spun else []
@@ -210,23 +210,23 @@ class _Check:
         of_succeeded = {key: why for key, why in self._complete.needed(self._spun) if self._missing([key])}
         for key in self._absent(of_succeeded):
             self._lost(LOST_RECORD, key, of_succeeded[key], self._of_runs_there([place_of(key).pathspec]))
-        # Of a run that was moved aside as a whole nothing is lost here.
+        # A run that was moved as a whole has lost nothing here.
         for key in self._absent(key for key in self._aside - self._records if place_of(key).run):
             self._lost(LOST_RECORD, key, "", self._of_runs_there([place_of(key).pathspec]))
         self._check_runs()
 
     def _missing(self, keys: Iterable[str]) -> list[str]:
-        """Those of the keys that were not found; of a step in a loop, any of its iterations will do."""
+        """Return the keys that were not found; for a step in a loop, any iteration suffices."""
         return [key for key in keys if key not in self._records and key not in self._complete.iterated]
 
     def _check_runs(self) -> None:
-        """Look for what every run has that has begun."""
+        """Check the objects that every started run has."""
         rest = Counter(prefix for key in self._records if (prefix := run_prefix(key)))
         begun = {run_prefix(key) for key in self._records if not key.endswith(("/ir.json", "/run.json"))} - {""}
         for prefix in sorted(begun):
             run, graph = f"{prefix}/run.json", f"{prefix}/ir.json"
             pathspec = place_of(run).pathspec
-            # Asked in this order: a run that is being deleted loses its records last.
+            # In this order, because a run that is being deleted loses its records last.
             lost = [key for key in (run, graph) if key not in self._records and not self._objects.exists(key)]
             left = {name.rstrip("/") for name in self._objects.names(prefix)} if lost else set[str]()
             if run in lost and left - {"run.json", "ir.json"}:
@@ -241,11 +241,11 @@ class _Check:
         key, name = entry.name, entry.name.rpartition("/")[2]
         if place_of(key).kind == "unknown":
             return 0, _nothing if name.startswith(".") else lambda: self._fault(
-                UNKNOWN_FILE, key, "no flowc writes this here", (), entry.size
+                UNKNOWN_FILE, key, "flowc does not write this file here", (), entry.size
             )
         kind = DAMAGED_BLOB
         try:
-            # What was read wrong once may only have come wrong.
+            # One wrong read may be a failed transfer.
             right = digest_of(self._objects, key) == name or digest_of(self._objects, key) == name
             why = "its content has another digest" if entry.size else "it is empty"
         except NotFound:  # deleted since
@@ -263,10 +263,10 @@ class _Check:
         for key in self._absent(missing):
             self._lost(LOST_BLOB, key, "it is not in the store", self._of_runs_there(missing[key]))
 
-    # -- what has changed since
+    # -- changes since the listing
 
     def _absent(self, keys: Iterable[str]) -> list[str]:
-        """Those of the keys that are not there now either, for all of which it is then asked whether their runs are."""
+        """Return the keys that are still missing and whose runs still exist."""
         self._runs_there.clear()
         asked = list(keys)
         if len(asked) <= _FEW or isinstance(self._objects, LocalObjects):
@@ -276,7 +276,7 @@ class _Check:
         return [key for key in asked if key not in there]
 
     def _of_runs_there(self, pathspecs: Iterable[str]) -> list[str]:
-        """Those of runs that are there: with its run all may just have been deleted, and is not lost."""
+        """Return the keys of existing runs: objects that were deleted together with their run are not lost."""
         return [pathspec for pathspec in pathspecs if self._is_there(*pathspec.split("/")[:2])]
 
     def _is_there(self, flow: str, run: str) -> bool:
@@ -290,21 +290,21 @@ class _Check:
         now = time.time()
         for name, size, changed in left_over(self._objects):
             hours = (now - changed) / 3600
-            self._fault(LEFTOVER, f"tmp/{name}", f"a writer has left it {hours:,.0f} hours ago", (), size)
+            self._fault(LEFTOVER, f"tmp/{name}", f"a writer left it {hours:,.0f} hours ago", (), size)
 
 
 def repair(store: Store, found: FsckReport) -> None:
-    """Move damaged blobs and records aside, below `damaged/`, and remove leftovers. What a newer flowc wrote stays.
+    """Move damaged blobs and records to `damaged/`, and remove leftovers. Objects of a newer flowc stay.
 
-    A run that has lost its record, which is not in `damaged/` either, goes there as a whole.
+    A run whose record is missing, also in `damaged/`, is moved there as a whole.
     """
     objects: Any = store.objects
     for fault in found.faults:
         if fault.kind in (DAMAGED_BLOB, DAMAGED_RECORD):
-            if not _is_whole(objects, fault.key):  # a task may have written it anew since
+            if not _is_whole(objects, fault.key):  # a task may have written it again in the meantime
                 try:
                     fault.moved = move(objects, fault.key, f"{ASIDE}/{fault.key}")
-                except StoreError as error:  # the others may go all the same
+                except StoreError as error:  # the other objects are moved nevertheless
                     fault.why += f"; it stays: {error}"
         elif fault.kind == LOST_RECORD and place_of(fault.key).kind == "run":
             if not objects.exists(fault.key) and not objects.exists(f"{ASIDE}/{fault.key}"):
@@ -315,7 +315,7 @@ def repair(store: Store, found: FsckReport) -> None:
 
 
 def _move_run(objects: Any, place: KeyPlace) -> str:
-    """Move what is left of a run aside, and its tags; return where it is now."""
+    """Move the remaining objects of a run and its tags; return their new place."""
     run = RunStore(objects, place.flow, place.run)
     for prefix in (run.tags_prefix, run.prefix):
         move_below(objects, prefix, f"{ASIDE}/{prefix}")
@@ -323,7 +323,7 @@ def _move_run(objects: Any, place: KeyPlace) -> str:
 
 
 def _is_whole(objects: Any, key: str) -> bool:
-    """Whether an object is what it should be now, or is gone."""
+    """Return whether an object is correct now, or no longer exists."""
     try:
         place = place_of(key)
         if place.kind in ("blob", "sent"):
@@ -337,7 +337,7 @@ def _is_whole(objects: Any, key: str) -> bool:
 
 
 def digest_of(objects: Any, key: str) -> str:
-    """The sha256 of an object's bytes, hex, which are read as they come."""
+    """Return the sha256 of an object's bytes in hex; the object is read in pieces."""
     digest = hashlib.sha256()
     for piece in stream(objects, key):
         digest.update(piece)
@@ -345,20 +345,20 @@ def digest_of(objects: Any, key: str) -> str:
 
 
 def runs_without_record(found: FsckReport) -> list[str]:
-    """The runs whose record is lost, and not in `damaged/` either: `repair` moves the rest of them there."""
+    """Return the runs whose record is missing, also in `damaged/`: `repair` moves their other objects there."""
     aside = {key_before(name) for name in found.aside}
     lost = [fault.key for fault in found.faults if fault.kind == LOST_RECORD and fault.key not in aside]
     return [place.pathspec for key in lost if (place := place_of(key)).kind == "run"]
 
 
 def counts(found: FsckReport) -> dict[str, int]:
-    """How many faults of each kind there are."""
+    """Return the number of faults of each kind."""
     known = Counter(fault.kind for fault in found.faults)
     return {kind: known[kind] for kind in KINDS if known[kind]}
 
 
 def _is_refused(error: RecordError) -> bool:
-    """Whether an object could not be read for a reason that says nothing of its content."""
+    """Return whether an object could not be read for a reason that does not concern its content."""
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno not in _BAD_PLACES
 

@@ -1,7 +1,7 @@
-"""What the loss of power has taken from a directory's store: a file can be there, and be empty or cut off.
+"""Find the losses of a power failure in a directory: a file can exist and be empty or truncated.
 
-A run that was said to have ended has all of it (`durability`). One that was cut off may have any part. Whoever takes
-over what such a run has done looks first at the sizes of what it needs, which costs no reading.
+A run that was reported as ended is complete (`durability`). A run that was cut off may lack any part. Code that reuses
+results of such a run first checks the sizes of the objects that it needs, without reading them.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 def lost_artifact(objects: Objects, record: AttemptRecord) -> str | None:
-    """What a task has left that is not there, or not whole, in words; None if all of it is."""
+    """Return a description of a task's missing or truncated objects; None if all are complete."""
     return next((described(name) for name, ref in refs(record) if is_lost(objects, ref)), None)
 
 
 def described(name: str) -> str:
-    """An artifact by its name, which the items of a foreach have not."""
+    """Return the description of an artifact; items of a foreach have no name."""
     return f"artifact '{name}'" if name else "list of items"
 
 
 def is_lost(objects: Objects, ref: Mapping[str, Any]) -> bool:
-    """Whether the blob of an artifact or a file is not there, or has another size than it should have."""
-    if "data" in ref or not isinstance(objects, LocalObjects):  # a bucket has whole objects only
+    """Return whether the blob of an artifact or a file is missing or has a wrong size."""
+    if "data" in ref or not isinstance(objects, LocalObjects):  # objects of a bucket are always whole
         return False
     key = blob_key(ref["digest"])
     try:
         return bool(os.stat(f"{objects.root}/{key}").st_size != ref["size"])
     except FileNotFoundError:
-        return not objects.exists(key)  # it may be in a store below this one
+        return not objects.exists(key)  # it may be in a lower store

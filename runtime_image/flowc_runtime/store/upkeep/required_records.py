@@ -1,4 +1,4 @@
-"""Which records a run has to have, as far as its other records tell: for `fsck`."""
+"""Find the records that a run must have according to its other records, for `fsck`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Split(NamedTuple):
 
 @final
 class Completeness:
-    """What the records that are read one after the other say of others.
+    """The requirements of the records that were read so far.
 
     `iterated` are the keys of tasks in loops, without the numbers of their iterations.
     """
@@ -43,7 +43,7 @@ class Completeness:
         self.iterated: set[str] = set()
 
     def note(self, key: str, record: Any) -> None:
-        """Note what a whole record says."""
+        """Record the requirements of a whole record."""
         place = place_of(key)
         run = place.flow, place.run
         if place.kind == "status" and record["state"] == "succeeded":
@@ -62,7 +62,7 @@ class Completeness:
         self._bodies[run] = {node.id: node.next.body for node in flow.nodes if isinstance(node.next, Foreach | Gang)}
 
     def needed(self, spun: Collection[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-        """The keys of the records that a run which has succeeded has, but one of `spun`, and why."""
+        """Yield the keys of the records of a successful run, with reasons; not for a run of `spin`."""
         for run in sorted(self._succeeded - set(spun)):
             store = self._store.run(*run)
             if end := self._ends.get(run):
@@ -75,7 +75,7 @@ class Completeness:
 
 
 def run_prefix(key: str) -> str:
-    """The key that all of an object's run is under; empty if it is of none."""
+    """Return the prefix of the keys of an object's run; empty if it belongs to no run."""
     match key.split("/"):
         case ["flows", flow, "runs", run, _, *_]:
             return f"flows/{flow}/runs/{run}"

@@ -1,4 +1,4 @@
-"""Taking what tasks wrote out of the store again: a password that was printed, for example."""
+"""Remove the output of tasks from the store, for example a printed password."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from flowc_runtime.process.logs import Stream
     from flowc_runtime.store.backends.objects import Objects
 
-WHEN = 32503680000.0  # the year 3000: when a line was written that replaces what had been
+WHEN = 32503680000.0  # the year 3000: the time of a line that replaces removed output
 _MARK = "[REDACTED runtime {}]"
 
 
 def scrub_log(objects: Objects, key: str, streams: Collection[Stream]) -> None:
-    """Replace what was written to the streams by a line that says so. Done twice, it changes nothing more.
+    """Replace the output on the streams by a line that says so. A second call changes nothing.
 
-    A local log is exchanged at once; of one in a bucket, each chunk is. Killed in between, it is to be done again.
+    A local log is replaced at once, a log in a bucket chunk by chunk. If it is killed in between, call it again.
     """
     if isinstance(objects, LocalObjects):
         objects.replace(key, _scrubbed(_pieces(objects, key), streams, mark=True))
@@ -37,12 +37,12 @@ def scrub_log(objects: Objects, key: str, streams: Collection[Stream]) -> None:
 def _pieces(objects: Objects, key: str) -> Iterator[bytes]:
     try:
         yield from objects.pieces(key)
-    except NotFound:  # it has written nothing
+    except NotFound:  # it has no output
         return
 
 
 def _scrubbed(log: Iterable[bytes], streams: Collection[Stream], *, mark: bool) -> Iterator[bytes]:
-    """The frames of the other streams; before them, if asked for, what stands for these."""
+    """Yield the frames of the other streams, preceded on request by the replacements of these."""
     if mark:
         for stream in sorted(streams, reverse=True):
             yield frame(WHEN, stream, _MARK.format(stream).encode())

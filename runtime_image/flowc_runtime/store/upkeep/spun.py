@@ -1,6 +1,6 @@
-"""Runs on which `spin` has tried steps: a collection of garbage spares them as long as what was tried is kept.
+"""Runs on which `spin` has tried steps: garbage collection keeps them while the results of `spin` are kept.
 
-Such a run has an object that names the directory of the store on top of it (`layered`).
+Such a run has an object with the directory of the store that is layered on top of it (`layered`).
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore
 
 _NEEDED = "spun"
-_ELSEWHERE = 30 * 24 * 3600.0  # seconds that a directory of another machine counts: it cannot be checked from here
+_ELSEWHERE = 30 * 24 * 3600.0  # seconds for which a directory on another machine counts as existing
 
 
 def need(run: RunStore, root: str) -> None:
-    """Say in a run that the store in the directory `root` is on top of it. Raises NotFound if it has been deleted."""
+    """Record in a run that the store in `root` is layered on top of it. Raises NotFound if the run was deleted."""
     needs: SpinRecord = {
         "version": RECORDS.current,
         "host": os.uname().nodename,
         "path": root,
         "when": time.time(),
     }
-    name = sha256([f"{needs['host']}:{root}".encode()])[:16]  # once, however often something is spun there
+    name = sha256([f"{needs['host']}:{root}".encode()])[:16]  # once for any number of spun steps
     key = f"{run.prefix}/{_NEEDED}/{name}.json"
     if run.exists():
         run.objects.put(key, dump(needs))
@@ -44,13 +44,13 @@ def need(run: RunStore, root: str) -> None:
 
 
 def needed_by(run: RunStore) -> str | None:
-    """The directory in which `spin` has kept a task that was tried on this run, as long as it is there."""
+    """Return the directory in which `spin` has kept a task of this run, while it exists."""
     here = os.uname().nodename
     for name in run.objects.names(f"{run.prefix}/{_NEEDED}"):
         try:
             key = f"{run.prefix}/{_NEEDED}/{name}"
             data = run.objects.get(key)
-        except NotFound:  # a collection has just taken it
+        except NotFound:  # a collection has just deleted it
             continue
         subject = f"{key.removeprefix(f'{run.prefix}/')} of run {run.flow}/{run.id}"
         needs: SpinRecord = parse(RECORDS, "spin", data, key=key, url=run.objects.url, subject=subject)

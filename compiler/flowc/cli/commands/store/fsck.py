@@ -102,7 +102,7 @@ def _say(store: Store, found: FsckReport, *, repaired: bool) -> None:
         f"read {found.objects:,} objects, {found.size:,} bytes, of {store.objects.url}: {total or 'all is well'}"
     )
     if found.aside:
-        click.echo(f"{count(len(found.aside), 'object was', 'objects were')} moved aside before:")
+        click.echo(f"{count(len(found.aside), 'object was', 'objects were')} moved to damaged/ before:")
         for name in found.aside[:SHOWN]:
             click.echo(f"  damaged/{name}")
         if len(found.aside) > SHOWN:
