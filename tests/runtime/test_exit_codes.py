@@ -77,7 +77,7 @@ def cluster(project: Project) -> Pods:
 
 def damaged(cluster: Pods, name: str, subject: str, why: str = "it is empty") -> str:
     key = f"{cluster.run.prefix}/{name}"
-    return (f"flowc: {key} in file://{cluster.root} ({subject}) is damaged: {why}; restore it from a copy, or see what "
+    return (f"flowc: {key} in file://{cluster.root} ({subject}) is damaged: {why}; restore it from a copy, or list what "
             "is lost: flowc fsck\n")  # fmt: skip
 
 
