@@ -44,11 +44,7 @@ REFUSED = {
 }
 PATTERN = re.compile(rf"\b({'|'.join(REFUSED)})\b", re.IGNORECASE)
 SEARCHED = ("sdk", "compiler", "emulator", "runtime_image", "docs", "helm", "bench", "examples")
-<<<<<<< HEAD
-MOST =   # lines that still hold one; it only goes down
-=======
-MOST =   # lines that still hold one; it only goes down
->>>>>>> f7f45a0b (Fewer refused constructions)
+MOST = 111  # lines that still hold one; it only goes down
 
 
 def odd(line: str) -> str:
