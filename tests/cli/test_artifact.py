@@ -187,8 +187,8 @@ def test_a_file_is_recorded_and_not_copied(project: Project) -> None:
     [
         ("os.unlink('data.bin')", "is not there: No such file"),
         ("open('data.bin', 'ab').write(b'+')", "has changed since it was recorded: it had 6 bytes and has 7"),
-        ("open('data.bin', 'wb').write(b'abcxyZ')", "has changed since it was recorded: its content is another"),
-        ("os.rename('data.bin', 'x'); os.mkdir('data.bin')", "is no file"),
+        ("open('data.bin', 'wb').write(b'abcxyZ')", "has changed since it was recorded: its content differs"),
+        ("os.rename('data.bin', 'x'); os.mkdir('data.bin')", "is not a file"),
     ],
 )
 def test_a_changed_file_is_refused(project: Project, between: str, told: str) -> None:
@@ -258,7 +258,7 @@ def test_in_a_pod_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("flowc_runtime.base.mounts._MOUNTS", str(tmp_path / "mounts"))
     (tmp_path / "mounts").write_text("1 0 0:1 / / rw - overlay overlay rw\n")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ArtifactError, match="own file system, so that no other task would find it; put it on a volume"):
+    with pytest.raises(ArtifactError, match="own file system, so other tasks could not find it; put it on a volume"):
         external_file(tmp_path / "file")
 
 

@@ -278,7 +278,7 @@ def test_long_names_in_a_flow(project: Project, what: str) -> None:
     flow = FLOW.replace("Reads", names["class"]).replace("self.next(self.end)", f"self.next(self.{names['step']})")
     middle = f"@step\n        def {names['step']}(self):\n            self.next(self.end)\n\n        "
     project.write("flow.py", flow.replace("@step\n        def end", f"{middle}@step\n        def end"))
-    refused(project, "flow.py", "run", code=FAULTY, names="255 is the most")
+    refused(project, "flow.py", "run", code=FAULTY, names="the limit is 255")
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_a_library_that_cannot_be_loaded_is_told_with_the_reason(far: Project, c
     path = f"{far.root}/broken{os.pathsep}{far.environment['PYTHONPATH']}"
     done = far.python(*COMMANDS[command], PYTHONPATH=path)
     assert "Traceback" not in done.err
-    assert "cannot be loaded (libssl.so.3: cannot open shared object file): install it anew, pip install" in done.err
+    assert "cannot be loaded (libssl.so.3: cannot open shared object file): install it again, pip install" in done.err
     assert done.code == 1
 
 

@@ -116,7 +116,7 @@ def test_every_reader_tells_damage_and_moves_it_aside(local: LocalObjects, reade
     assert "flowc fsck" in str(told.value)
     assert "\n" not in str(told.value)
     assert aside_of(local, digest).read_bytes() == DAMAGES[kind](good)
-    with pytest.raises(Damaged, match=f"was damaged, and has been moved to damaged/{blob_key(digest)}"):
+    with pytest.raises(Damaged, match=f"was damaged and was moved to damaged/{blob_key(digest)}"):
         read()
     assert local.create_blob([good]) == digest  # the next writer stores it anew
     assert read() == whole
@@ -201,7 +201,7 @@ def test_the_content_of_an_external_file_is_checked_if_that_is_asked_for(
     damage(file, "flipped")
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # as a disk flips a bit: nobody has written
     monkeypatch.setenv("FLOWC_VERIFY", "always")
-    with pytest.raises(ArtifactError, match="its content is another"):
+    with pytest.raises(ArtifactError, match="its content differs"):
         external.read_bytes()
 
 
@@ -290,7 +290,7 @@ def test_what_was_stored_anew_meanwhile_stays(tmp_path: Path) -> None:
         LocalObjects(late.root).create_blob([DATA])
 
     late.before = anew
-    with pytest.raises(Damaged, match="what the store has now is whole"):
+    with pytest.raises(Damaged, match="the object in the store is whole now"):
         late.read_blob(digest)
     assert late.read_blob(digest) == DATA
     assert not aside_of(late, digest).exists()
@@ -364,7 +364,7 @@ def test_damage_in_a_bucket_is_told_and_moved_aside(
         read(digest, len(DATA))
     assert not remote.exists(blob_key(digest))
     assert remote.get(f"damaged/{blob_key(digest)}") == DAMAGES[kind](DATA)
-    with pytest.raises(Damaged, match="was damaged, and has been moved"):
+    with pytest.raises(Damaged, match="was damaged and was moved"):
         read(digest)
     assert remote.create_blob([DATA]) == digest
     assert bytes(read(digest)) == DATA
@@ -400,9 +400,9 @@ def test_bytes_that_come_wrong_from_a_bucket_are_asked_for_again(remote: RemoteO
     digest = remote.create_blob([DATA])
     wrong.wrong = [5]
     assert wrong.read_blob(digest) == DATA
-    for places, told in (([5, 6], "each time differently"), ([5, 5], "what the store has now is whole")):
+    for places, told in (([5, 6], "each time with different bytes"), ([5, 5], "the object in the store is whole now")):
         wrong.wrong = places
-        with pytest.raises(Damaged, match=rf"{told}.*look at the network"):
+        with pytest.raises(Damaged, match=rf"{told}.*check the network"):
             wrong.read_blob(digest)
         assert remote.read_blob(digest) == DATA  # the fault was not the store's
         assert not remote.exists(f"damaged/{blob_key(digest)}")

@@ -1,1 +1,1 @@
-"""Where objects are kept: a directory, a bucket, memory; and what reads, checks and moves them."""
+"""Backends of the store: a directory, a bucket, memory; and code that reads, checks and moves their objects."""

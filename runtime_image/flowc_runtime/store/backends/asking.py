@@ -1,8 +1,8 @@
-"""Asking a bucket that may not answer: again after a pause, not for ever, and never deaf to signals.
+"""Requests to a bucket that may not answer: repeated after a pause, for a limited time, and open to signals.
 
-A store that has not answered yet is given up soon: its address may be wrong, and somebody waits at a prompt. One that
-has answered, or that a task uses, is waited for. A pod outlasts a store that is busy for minutes, as it is while two
-hundred pods start.
+A store that has never answered is given up soon: its address may be wrong, and a user may wait at a prompt. A store
+that has answered, or that a task uses, is waited for longer. A pod waits for minutes, because a store can be busy for
+that long while two hundred pods start.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ T = TypeVar("T")
 
 
 class Patience(NamedTuple):
-    """How long a store is waited for.
+    """The limits on waiting for a store.
 
     Attributes:
-        seconds: after which it is given up, from the first request on that failed.
-        quiet: seconds without a byte after which a request counts as lost; the next is given more, up to the last.
-        pause: seconds before the second attempt, which grow from one to the next, up to `longest`.
+        seconds: the time after the first failed request at which the store is given up.
+        quiet: the seconds without a byte after which a request counts as lost, for the first and each later attempt.
+        pause: the seconds before the second attempt; they grow with each attempt, up to `longest`.
     """
 
     seconds: float
@@ -51,18 +51,18 @@ class Patience(NamedTuple):
 AT_FIRST = Patience(14.5, (4.0, 10.0))
 LATER = Patience(60.0, (4.0, 10.0, 25.0))
 IN_PODS = Patience(240.0, (30.0, 60.0), 1.0, 15.0)
-GIVEN_UP = Patience(0.0, (4.0,))  # it has not answered for so long: one attempt, until it answers again
-TOLD = 4.0  # seconds without an answer after which that is told, where it is waited for
-LOOK = 3.0  # seconds between looks at a store that a large object is sent to
-SLOW = 15.0  # seconds after which it is told that one is still being sent
+GIVEN_UP = Patience(0.0, (4.0,))  # after giving up: one attempt per request, until the store answers
+TOLD = 4.0  # seconds without an answer before a line about it is printed
+LOOK = 3.0  # seconds between small requests to a store that receives a large object
+SLOW = 15.0  # seconds of sending before a line about it is printed
 SMALL = 1 << 20  # bytes
-UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # seconds that sending a request may take: of at most SMALL bytes, of more
+UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # seconds that sending at most SMALL bytes, or more, may take
 
 
 class Asker:
-    """Asks one store; `connect` makes a client, as `remote_client.connect` does.
+    """The sender of requests to one store. `connect` creates a client, like `remote_client.connect`.
 
-    A request is made again at most `retries` times, where that many are named.
+    A request is repeated at most `retries` times; without `retries`, until the patience ends.
     """
 
     def __init__(self, url: str, connect: Connect = connect, *, retries: int | None = None) -> None:
@@ -74,13 +74,15 @@ class Asker:
         self._given_up = False
 
     def ask(self, request: Callable[[Any], T], key: str) -> T:
-        """Return what `request` gives for a client; it is repeated where that may help. Raises StoreError, NotFound."""
+        """Call `request` with a client; repeat it after transient failures. Raises StoreError, NotFound."""
         return self._repeat(lambda quiet: _listen(lambda: request(self._client(quiet))), key)
 
     def send(self, request: Callable[[Any], T], key: str, size: int, *, limit: float | None = None) -> T:
-        """The same for an object of many bytes, which takes long to send; looks tell whether the store is there.
+        """Like `ask`, for a request that sends a large object. Small requests meanwhile check that the store answers.
 
-        `limit` is how many seconds one request may take, where that is another number than a part of the object needs.
+        Args:
+            size: the size of the object in bytes.
+            limit: the seconds that one request may take; by default UPLOAD or UPLOAD_SMALL.
         """
         upload = limit or (UPLOAD if size > SMALL else UPLOAD_SMALL)
 
@@ -150,7 +152,7 @@ class Asker:
 
 
 def _head(client: Any) -> None:
-    """Any answer will do, a refusal too."""
+    """Check that the store answers; a refusal counts as an answer."""
     try:
         obstore.head(client, "is-anybody-there")
     except Exception as error:
@@ -159,14 +161,14 @@ def _head(client: Any) -> None:
 
 
 def _listen(request: Callable[[], T]) -> T:
-    """Make a request so that signals are handled meanwhile: obstore is deaf to them in the thread that handles them."""
+    """Make a request in another thread if this is the main thread, which must handle signals: obstore blocks them."""
     if threading.current_thread() is not threading.main_thread():
         return request()
     return _Request(request).wait()
 
 
 class _Request(Generic[T]):
-    """A request in a thread of its own. Who waits for it may be interrupted, and leaves it to itself."""
+    """A request in a separate thread. An interrupted waiter abandons the request."""
 
     def __init__(self, request: Callable[[], T]) -> None:
         self._request = request
@@ -178,12 +180,12 @@ class _Request(Generic[T]):
     def _make(self) -> None:
         try:
             self._answer.append(self._request())
-        except BaseException as error:  # told in the thread that waits
+        except BaseException as error:  # raised in the waiting thread
             self._error = error
         self._done.set()
 
     def wait(self, look: Callable[[], None] | None = None) -> T:
-        """Return the answer, or raise the error; `look` is called now and then meanwhile."""
+        """Return the answer, or raise the error; call `look` every LOOK seconds meanwhile."""
         while not self._done.wait(LOOK if look is not None else None):
             if look is not None:
                 look()

@@ -1,8 +1,8 @@
-"""Checks of what is named by its sha256: a reader gets the bytes that the digest promises, or `Damaged`.
+"""Checks of objects with a sha256: a reader gets the bytes of the digest, or `Damaged`.
 
-A store's `read_blob` and `map_blob` are the only readers of such bytes, and both go through `checked`. What is damaged
-is moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them anew.
-Records have their own (`sealed`); logs and cards have none.
+A store's `read_blob` and `map_blob` are the only readers of such objects, and both call `checked`. A damaged object is
+moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them again.
+Records have a check in `sealed`; logs and cards have none.
 """
 
 from __future__ import annotations
@@ -19,30 +19,41 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 DIRECTORY = "damaged"
-REMEDY = "run the step again that makes it, which stores it anew (a new run, or `resume`); `flowc fsck` reads the rest"
+REMEDY = "run its step again, which stores it again (a new run, or `resume`); check the rest with `flowc fsck`"
 
 
 class Movable(Protocol):
-    """What the check needs of a store, or of its own part of one that is on top of another."""
+    """The operations of a store that the check needs; a layered store passes its upper layer."""
 
     @property
-    def url(self) -> str: ...
+    def url(self) -> str:
+        """The address of the store."""
+        ...
 
-    def map(self, key: str) -> memoryview: ...
-    def exists(self, key: str, size: int | None = None) -> bool: ...
-    def move(self, key: str, to: str) -> None: ...
+    def map(self, key: str) -> memoryview:
+        """Return the object's bytes as memory. Raises NotFound."""
+        ...
+
+    def exists(self, key: str, size: int | None = None) -> bool:
+        """Return whether the object exists, and has this size in bytes if one is given."""
+        ...
+
+    def move(self, key: str, to: str) -> None:
+        """Move an object to another key. Raises NotFound, StoreError."""
+        ...
 
 
 def aside_key(key: str) -> str:
-    """Where the damaged bytes are that had this key."""
+    """Return the key to which a damaged object of this key is moved."""
     return f"{DIRECTORY}/{key}"
 
 
 def checked(objects: Movable, key: str, digest: str, size: int | None, fetch: Callable[[], tuple[T, str, int]]) -> T:
-    """Return what `fetch` gives, which says its digest and size as well; a second time if it came wrong at first.
+    """Return the value of `fetch`, which also returns the digest and size of the bytes; fetch again if they are wrong.
 
     Raises:
-        Damaged: it came wrong twice, or is gone because it was found damaged before.
+        Damaged: the bytes were wrong twice, or were moved aside as damaged earlier.
+        DamagedOnTheWay: the bytes were wrong twice, but those in the store may be whole.
         NotFound: there is no such object.
     """
     try:
@@ -52,7 +63,7 @@ def checked(objects: Movable, key: str, digest: str, size: int | None, fetch: Ca
         value, found, length = fetch()
     except NotFound:
         if objects.exists(aside_key(key)):
-            what = f"{key} in {objects.url} was damaged, and has been moved to {aside_key(key)}"
+            what = f"{key} in {objects.url} was damaged and was moved to {aside_key(key)}"
             raise Damaged(f"{what}: {REMEDY}") from None
         raise
     if found == digest:
@@ -60,28 +71,28 @@ def checked(objects: Movable, key: str, digest: str, size: int | None, fetch: Ca
     expected = f"{size:,} bytes with " if size is not None else ""
     what = f"expected {expected}sha256 {digest[:12]}…, found {length:,} bytes with sha256 {found[:12]}…"
     if first != found:
-        twice = f"{key} came damaged from {objects.url} twice, each time differently"
+        twice = f"{key} arrived damaged from {objects.url} twice, each time with different bytes"
         raise DamagedOnTheWay(f"{twice} ({what}): {_ON_THE_WAY}")
     moved, remedy = set_aside(objects, key, digest)
     kind = DamagedOnTheWay if remedy == _ON_THE_WAY else Damaged
     raise kind(f"{key} in {objects.url} is damaged: {what}; {moved}: {remedy}")
 
 
-_ON_THE_WAY = "look at the network, the disk and the memory of this machine, then try again"
+_ON_THE_WAY = "check the network, the disk and the memory of this machine, then try again"
 
 
 def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
-    """Move a damaged object aside; what has come of it and what to do, in words.
+    """Move a damaged object aside; return the outcome and the remedy as texts.
 
-    Another reader may have moved it, and a writer stored it anew, since it was read: what turns out to be whole is
-    moved back.
+    Since it was read, another reader may have moved it and a writer may have stored it again: an object that turns out
+    to be whole is moved back.
     """
     aside = aside_key(key)
     try:
         objects.move(key, aside)
     except NotFound:
         return "another reader has moved it aside", REMEDY
-    except StoreError as error:  # a store that is only read
+    except StoreError as error:  # a read-only store
         return f"it could not be moved aside ({error})", f"move or delete it, then {REMEDY}"
     try:
         whole = hashlib.sha256(objects.map(aside)).hexdigest() == digest
@@ -89,5 +100,5 @@ def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
         return f"it has been moved to {aside}", REMEDY
     if whole:
         objects.move(aside, key)
-        return "what the store has now is whole", _ON_THE_WAY
+        return "the object in the store is whole now", _ON_THE_WAY
     return f"it has been moved to {aside}", REMEDY

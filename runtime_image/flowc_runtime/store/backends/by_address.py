@@ -1,4 +1,4 @@
-"""The backend of a store, by the store's address."""
+"""Open the backend of a store by the store's address."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 def open_objects(url: str) -> Objects:
-    """The backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…` or `az://…`.
+    """Return the backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…` or `az://…`.
 
     Raises:
-        AddressError: the scheme is not supported, or credentials may stand in it.
+        AddressError: the scheme is not supported, or the address may contain credentials.
+        StoreError: a slash is missing in the address, or the directory cannot be read.
     """
     if problem := addresses.fault(url):
         raise AddressError(f"cannot open the store {addresses.shown(url)}: {problem}; {addresses.HINT}")
@@ -32,12 +33,12 @@ def open_objects(url: str) -> Objects:
     if scheme in SCHEMES and rest:
         return RemoteObjects(url)
     raise AddressError(
-        f"cannot open the store {addresses.shown(url)!r}: a directory, file://, s3://, gs:// or az:// and a bucket"
+        f"cannot open the store {addresses.shown(url)!r}: name a directory, or a bucket with s3://, gs:// or az://"
     )
 
 
 def open_directory(root: str) -> LocalObjects:
-    """The store in a directory, with the one below it if there is one."""
+    """Open the store in a directory, with the store below it if it has one. Raises StoreError."""
     try:
         with open(f"{root}/{BELOW}", encoding="utf-8") as file:
             return LayeredObjects(root, file.read(), open_objects)

@@ -1,8 +1,8 @@
-"""The loss of power: before a run is said to have ended, the disk has all of it (docs/adr/0020-power.md).
+"""Protection from power loss: the disk has all of a run before the run is reported as ended (docs/adr/0020-power.md).
 
-Writing a file only gives it to the kernel, which writes it out within half a minute. `syncfs` waits for all that a file
-system has still to write, in one call, however many files there are; only then are records written that say "ended".
-A bucket has what it has acknowledged: there is nothing to do.
+Writing a file only passes it to the kernel, which writes it to the disk within half a minute. `syncfs` waits in one
+call for all pending writes of a file system, for any number of files. The record of the end is written after that.
+An object that a bucket has acknowledged is durable, so nothing is done there.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Buffer, Objects
 
 Mode: TypeAlias = Literal["run", "task", "none"]
-"""Of what the disk is waited for: each run, each task too, or nothing."""
+"""When to wait for the disk: at the end of each run, also at the end of each task, or never."""
 
-PATIENCE: Final = 2.0  # seconds of waiting for the disk after which it is told
-_HURRY: Final = 0.5  # seconds that whoever is told to end waits for the disk, where that was not told yet
-_WRITTEN_BACK: Final = 3600.0  # seconds after which every kernel has written out what it was given
-_FULL_SYNC: Final = cast("int | None", getattr(fcntl, "F_FULLFSYNC", None))  # macOS: its fsync leaves the drive's cache
+PATIENCE: Final = 2.0  # seconds of waiting for the disk before a line about it is printed
+_HURRY: Final = 0.5  # seconds that an interrupted wait continues, if no line was printed yet
+_WRITTEN_BACK: Final = 3600.0  # seconds after which every kernel has written pending data
+_FULL_SYNC: Final = cast("int | None", getattr(fcntl, "F_FULLFSYNC", None))  # macOS: fsync leaves the drive's cache
 
 
 def mode() -> Mode:
-    """Return the mode that is set. Raises ConfigurationError, SettingsError."""
+    """Return the setting `durability`. Raises ConfigurationError, SettingsError."""
     return cast("Mode", configuration.text("durability"))
 
 
 @final
 class Disk:
-    """The file system that a store's directory is on. Its errors since it was opened are told: open it early.
+    """The file system of a store's directory. It reports write errors since it was opened, so open it early.
 
-    It writes single objects as a store does, and waits until the disk has them.
+    It can also write single objects, like a store, and wait until the disk has them.
     """
 
     def __init__(self, objects: LocalObjects) -> None:
@@ -60,22 +60,22 @@ class Disk:
 
     @classmethod
     def of(cls, objects: Objects, mode: Mode) -> Disk | None:
-        """The disk that has to be waited for; None: nothing has to. Raises StoreError."""
+        """Return the disk to wait for; None if no wait is needed. Raises StoreError."""
         return cls(objects) if mode != "none" and isinstance(objects, LocalObjects) else None
 
     def descriptor(self) -> int:
-        """What a forked child should close, so that it does not keep the file system from being unmounted."""
+        """Return the descriptor that a forked child must close, since it prevents unmounting the file system."""
         return self._descriptor
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Close the descriptor of the directory."""
         os.close(self._descriptor)
 
     def flush(self, slow: Callable[[str], None]) -> None:
-        """Wait until the disk has all that was written; `slow` is told if that takes long. Raises StoreError."""
+        """Wait until the disk has all writes; call `slow` with a message if that takes long. Raises StoreError."""
         timer = threading.Timer(PATIENCE, slow, [self.waiting])
         timer.daemon = True
-        with suppress(RuntimeError):  # no thread more: then it is waited for without a word
+        with suppress(RuntimeError):  # no thread can start: wait without a message
             timer.start()
         try:
             self._flush()
@@ -84,10 +84,10 @@ class Disk:
 
     @property
     def waiting(self) -> str:
-        """What is told of a wait that takes long."""
+        """The message about a long wait."""
         return (
             f"waiting until the disk has all of {self._root}: "
-            "what other programs have written to the same file system has to be written out too"
+            "the disk must also write the data of other programs on the same file system"
         )
 
     def put(self, key: str, data: bytes) -> None:
@@ -98,7 +98,7 @@ class Disk:
             self._sync_parent(key)
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
-        """Create an object as `put` does; False, and nothing written, if it is there. Raises StoreError."""
+        """Create an object like `put`; return False, without writing, if it exists. Raises StoreError."""
         with self._told():
             temporary = self._write(parts)
             try:
@@ -139,18 +139,22 @@ class Disk:
         except OSError as error:
             raise StoreError(f"cannot write all of the store {self._url} to the disk: {error.strerror}") from error
 
-    # -- in a process of its own
+    # -- in a separate process
 
     def wait_apart(self, then: Callable[[], None], slow: Callable[[str], None], wakeup: Wakeup) -> int | None:
-        """`flush`, then do what comes after it, in a process that can be left alone: a disk may not answer for minutes.
+        """Flush, then call `then`, in a separate process that can be abandoned: a disk may not answer for minutes.
 
-        Returns the signal of `wakeup` that ended the wait; then nothing more is done, and neither is it certain that
-        the disk has everything. Raises StoreError, also what `then` raised.
+        Returns:
+            None after `then`; otherwise the signal of `wakeup` that ended the wait. In that case, `then` may not have
+            run, and the disk may not have all data.
+
+        Raises:
+            StoreError: writing failed, or `then` raised it.
         """
-        _load_syncfs()  # before the fork: the child should only call it
+        _load_syncfs()  # before the fork: a forked child can safely call it, but not load it
         prctl = load_prctl()
         forked = _fork()
-        if forked is None:  # neither a process nor an open file more: then it is waited for here
+        if forked is None:  # no process or descriptor is available: wait in this process
             self.flush(slow)
             then()
             return None
@@ -159,8 +163,8 @@ class Disk:
             try:
                 signal.set_wakeup_fd(-1)
                 for number in ENDING:
-                    signal.signal(number, signal.SIG_IGN)  # its parent decides
-                _let_go_of_streams()  # a disk that hangs keeps it: whoever reads the program's output is not to wait
+                    signal.signal(number, signal.SIG_IGN)  # the parent decides when it ends
+                _let_go_of_streams()  # if the disk hangs, readers of the program's output must still see its end
                 if prctl is not None:
                     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 os.close(read)
@@ -171,14 +175,14 @@ class Disk:
         try:
             cut = _first(read, wakeup, lambda: slow(self.waiting))
             if cut is not None:
-                os.kill(pid, signal.SIGKILL)  # it ends when the kernel lets it, and does nothing more
+                os.kill(pid, signal.SIGKILL)  # it ends as soon as the kernel allows, without any further action
                 return cut
             problem = _read(read)
         finally:
             os.close(read)
         os.waitpid(pid, 0)
         if problem != _DONE:
-            raise StoreError(problem.decode() or f"the process that waited for the disk of {self._url} has died")
+            raise StoreError(problem.decode() or f"the process that waited for the disk of {self._url} was killed")
         return None
 
 
@@ -186,7 +190,7 @@ _DONE: Final = b"done"
 
 
 def _fork() -> tuple[int, int, int] | None:
-    """Fork; the child's pid (0 in the child), and the two ends of a pipe that both have."""
+    """Fork; return the child's pid (0 in the child) and both ends of a shared pipe; None if that fails."""
     try:
         read, write = os.pipe()
     except OSError:
@@ -200,14 +204,14 @@ def _fork() -> tuple[int, int, int] | None:
 
 
 def _let_go_of_streams() -> None:
-    with suppress(OSError):  # no open file more
+    with suppress(OSError):  # no descriptor is available
         null = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(null, stream)
 
 
 def _serve(work: Iterable[Callable[[], None]], write: int) -> None:
-    """In the process that waits: do it and say how it went."""
+    """Call the parts of the work in the waiting process, and report the result through the pipe."""
     try:
         for part in work:
             part()
@@ -219,10 +223,10 @@ def _serve(work: Iterable[Callable[[], None]], write: int) -> None:
 
 
 def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
-    """Wait until there is an answer; the signal, if one ends the wait before."""
+    """Wait until the pipe is readable; return None then, or the signal that ended the wait early."""
     until: float | None = time.monotonic() + PATIENCE
     cut: int | None = None
-    poll = select.poll()  # which, unlike a selector, needs no open file of its own
+    poll = select.poll()  # a selector would need another descriptor
     poll.register(read, select.POLLIN)
     poll.register(wakeup, select.POLLIN)
     while True:
@@ -231,13 +235,13 @@ def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
         if read in ready:
             return None
         if wakeup.seen or wakeup.fileno() in ready:
-            cut = next((number for number in wakeup.take() if number in ENDING), None)  # a user's handler has others
+            cut = next((number for number in wakeup.take() if number in ENDING), None)  # users handle other signals
             if cut is None:
                 continue
             if until is None:
                 return cut
             poll.unregister(wakeup)
-            until = min(until, time.monotonic() + _HURRY)  # most disks are done in a moment
+            until = min(until, time.monotonic() + _HURRY)  # most disks finish within moments
         elif until is not None and time.monotonic() >= until:
             if cut is not None:
                 return cut
@@ -256,7 +260,7 @@ def _read(descriptor: int) -> bytes:
 
 
 def _load_syncfs() -> Any:
-    """syncfs(2), None where there is none."""
+    """Return syncfs(2); None if the system has none."""
     if not sys.platform.startswith("linux"):
         return None
     import ctypes
@@ -265,7 +269,7 @@ def _load_syncfs() -> Any:
 
 
 def _syncfs(descriptor: int) -> bool:
-    """Wait for all of a file system; False where that cannot be asked for. Raises OSError."""
+    """Wait for all writes of a file system; return False if the system does not support it. Raises OSError."""
     call = _load_syncfs()
     if call is None:
         return False
@@ -281,12 +285,12 @@ def _syncfs(descriptor: int) -> bool:
 
 
 def _sync_each(root: str, since: float) -> None:
-    """Wait for each file and directory that has changed since then, the directories after what is in them."""
+    """Wait for each file and directory below `root` that changed after `since`; directories after their files."""
     for directory, _, files in os.walk(root, topdown=False):
-        if directory == f"{root}/tmp":  # what has no name yet is no part of a run
+        if directory == f"{root}/tmp":  # temporary files are not part of a run
             continue
         for name in files:
-            with suppress(FileNotFoundError):  # deleted since
+            with suppress(FileNotFoundError):  # deleted meanwhile
                 if os.lstat(f"{directory}/{name}").st_ctime >= since:
                     _sync_path(f"{directory}/{name}", last=False)
         with suppress(FileNotFoundError):
@@ -303,12 +307,12 @@ def _sync_path(path: str, *, last: bool = True) -> None:
 
 
 def _sync(descriptor: int, *, last: bool = True) -> None:
-    """Wait for one file or directory; the drive's own cache is emptied once, with the last of several."""
+    """Wait for one file or directory; flush the drive's cache only with the last of several."""
     if _FULL_SYNC is not None and last:
         try:
             fcntl.fcntl(descriptor, _FULL_SYNC)
             return
-        except OSError as error:  # a file system that has none
+        except OSError as error:  # the file system does not support it
             if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
                 raise
     os.fsync(descriptor)

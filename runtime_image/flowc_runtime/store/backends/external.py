@@ -1,6 +1,6 @@
-"""Files that stay where they are: an artifact that names a file by its path, size and digest, and holds none of it.
+"""External files: an artifact names a file by its path, size and digest, and does not contain its content.
 
-What reads it later gets that very content or an error: a file that has changed or gone is never read unnoticed.
+A later reader gets the recorded content or an error: a changed or missing file is always noticed.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ExternalRecord
 
 _CHUNK = 1 << 22
-_SETTLED = 2.0  # seconds: a file written to later than that may be written to again with the same time of change
+_SETTLED = 2.0  # seconds: a file modified more recently may be modified again without a change of its time
 
 
 @final
 class ExternalFile:
-    """A file that an artifact names and does not hold: read only, and the same as when it was recorded."""
+    """A file that an artifact names. It is read-only, and has the same content as when it was recorded."""
 
     __slots__ = ("_checked", "digest", "mtime_ns", "path", "size")
 
@@ -41,37 +41,37 @@ class ExternalFile:
         self._checked = False
 
     def open(self) -> IO[bytes]:
-        """The file, open for reading bytes.
+        """Open the file for reading bytes.
 
         Raises:
-            ArtifactError: it is gone, or is not what it was.
+            ArtifactError: the file is missing or has changed.
         """
         self.check()
         return open(self.path, "rb")
 
     def read_bytes(self) -> bytes:
-        """All of its content. Raises ArtifactError."""
+        """Return the content. Raises ArtifactError."""
         with self.open() as file:
             return file.read()
 
     def read_text(self, encoding: str = "utf-8") -> str:
-        """All of its content as text. Raises ArtifactError, UnicodeDecodeError."""
+        """Return the content as text. Raises ArtifactError, UnicodeDecodeError."""
         return self.read_bytes().decode(encoding)
 
     def mmap(self) -> memoryview:
-        """Its content as memory that is read when it is touched, and cannot be written. Raises ArtifactError."""
+        """Map the content as read-only memory, which is read on access. Raises ArtifactError."""
         with self.open() as file:
-            if not self.size:  # which mmap refuses
+            if not self.size:  # mmap refuses empty files
                 return memoryview(b"")
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
     def check(self) -> None:
-        """Make sure, once in a process, that the file is what it was: by size and time, by its content if they differ.
+        """Check, once per process, that the file has not changed: by size and time, or by digest if the time differs.
 
-        With the setting `verify` at `always` by its content in any case.
+        With the setting `verify` = `always`, the digest is always checked.
 
         Raises:
-            ArtifactError: it is gone, or is not what it was.
+            ArtifactError: the file is missing or has changed.
         """
         if self._checked:
             return
@@ -83,11 +83,11 @@ class ExternalFile:
         else:
             same = status.st_mtime_ns == self.mtime_ns or digest_of(self.path) == self.digest
         if not same:
-            raise _changed(self.path, "its content is another")
+            raise _changed(self.path, "its content differs")
         self._checked = True
 
     def record(self) -> ExternalRecord:
-        """What the store says of it."""
+        """Return the description of the file for records."""
         return {"path": self.path, "size": self.size, "mtime_ns": self.mtime_ns, "digest": self.digest}
 
     def __fspath__(self) -> str:
@@ -108,26 +108,26 @@ class ExternalFile:
 
 
 def external_file(path: str | os.PathLike[str]) -> ExternalFile:
-    """Record a large file where it is: `self.data = external_file("/data/huge.parquet")` stores its name and digest.
+    """Record a large file in place: `self.data = external_file("/data/huge.parquet")` stores its path and digest.
 
-    Later steps open it at the same path, and fail if it has changed. Its content is read once to compute the digest;
-    as long as neither its size nor its time of change differ, never again.
+    Later steps open it at the same path, and fail if it has changed. Its content is read once to compute the digest; it
+    is read again only if its size or time changes.
 
     Raises:
-        ArtifactError: there is no such file, or, in a pod, it is on no volume that other pods can see.
+        ArtifactError: the file does not exist, or, in a pod, it is not on a volume that other pods can mount.
     """
     absolute = os.path.realpath(path)
     status = _status(absolute)
     if POD in os.environ and (fault := volume_fault(absolute)):
         raise ArtifactError(
-            f"{absolute} {fault}, so that no other task would find it; put it on a volume that all steps mount "
+            f"{absolute} {fault}, so other tasks could not find it; put it on a volume that all steps mount "
             "(@kubernetes(persistent_volume_claims=…)), or assign the content itself"
         )
     return ExternalFile(absolute, status.st_size, status.st_mtime_ns, digest_of(absolute))
 
 
 def digest_of(path: str) -> str:
-    """The sha256 of a file's content, remembered by its path, size, times and inode. Raises ArtifactError."""
+    """Return the sha256 of a file's content, cached by its path, size, times and inode. Raises ArtifactError."""
     status = _status(path)
     identity = [path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
     note = _notes() / hashlib.sha256(json_text.dumps(identity).encode()).hexdigest()
@@ -138,7 +138,7 @@ def digest_of(path: str) -> str:
     if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
         raise _changed(path, "it is being written to")
     if time.time() - status.st_mtime > _SETTLED:
-        with suppress(OSError):  # without the note, it is read again the next time
+        with suppress(OSError):  # without the note, the next call reads the file again
             note.parent.mkdir(parents=True, exist_ok=True)
             temporary = note.with_name(f"{note.name}.{os.getpid()}")
             temporary.write_text(digest)
@@ -161,16 +161,16 @@ def _status(path: str) -> os.stat_result:
     try:
         status = os.stat(path)
     except OSError as error:
-        raise ArtifactError(f"the external file {path} is not there: {error.strerror}") from None
+        raise ArtifactError(f"the external file {path} cannot be found: {error.strerror}") from None
     if not os.path.isfile(path):
-        raise ArtifactError(f"{path} is no file: an external file is a single file")
+        raise ArtifactError(f"{path} is not a file: an external file must be a single file")
     return status
 
 
 def _changed(path: str, how: str) -> ArtifactError:
     return ArtifactError(
         f"the external file {path} has changed since it was recorded: {how}; "
-        "restore it, or run the step again that records it"
+        "restore it, or run its step again, which records it"
     )
 
 

@@ -1,8 +1,9 @@
-"""A store on top of another one, which is only read: where `spin` keeps its tasks, beside the runs they are tried on.
+"""A store on top of another store, which is only read: `spin` keeps its tasks in one, on top of the original runs.
 
-The directory has a file that says where the other store is. Whoever opens the directory gets both: an object that is
-not here is looked up there. Listings are of what is here alone, so the other store's runs are not among its runs.
-The run that a task was tried on has an object that says where (`flowc_runtime.store.upkeep.spun`).
+The directory has a file with the address of the lower store. Opening the directory opens both: an object that is
+missing here is looked up below. Listings only show the objects of this directory, not
+the runs of the lower store.
+The original run of a task has an object with the directory's address (`flowc_runtime.store.upkeep.spun`).
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 
 BELOW = "below.url"
 SPIN_NAME = ".flowc_spin"
-"""The directory that `spin --persist` keeps tasks in, where it is run."""
+"""The directory in which `spin --persist` keeps tasks, in the working directory."""
 
 
 @final
 class LayeredObjects(LocalObjects):
-    """A directory on top of the store at `below`, which is opened by `opener` when something is not here."""
+    """A directory on top of the store at `below`, which `opener` opens when an object is missing here."""
 
     def __init__(self, root: str, below: str, opener: Callable[[str], Objects]) -> None:
         super().__init__(root)
@@ -40,41 +41,47 @@ class LayeredObjects(LocalObjects):
         return self._open(self._below_url)
 
     def get(self, key: str) -> bytes:
+        """Return the object's bytes from this directory, else from the store below. Raises NotFound."""
         try:
             return super().get(key)
         except NotFound:
             return self._below.get(key)
 
     def map(self, key: str) -> memoryview:
+        """Map the object's bytes as private, writable memory. Raises NotFound, StoreError."""
         try:
             return super().map(key)
         except NotFound:
             return self._below.map(key)
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
+        """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
         try:
             return self._own.read_blob(digest, size, key=key, once=once)
         except NotFound:
             return self._below.read_blob(digest, size, key=key, once=once)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound."""
         try:
             return self._own.map_blob(digest, size, key=key)
         except NotFound:
             return self._below.map_blob(digest, size, key=key)
 
     def appended(self, key: str, start: int = 0) -> bytes:
+        """Return the appended data from byte `start`."""
         try:
             return super().appended(key, start)
         except NotFound:
             return self._below.appended(key, start)
 
     def exists(self, key: str, size: int | None = None) -> bool:
+        """Return whether the object exists, and has this size in bytes if one is given."""
         return super().exists(key, size) or self._below.exists(key, size)
 
 
 def put_on(root: str, below: str) -> None:
-    """Make the directory `root` a store on top of the one at `below`."""
+    """Make the directory `root` a store on top of the store at `below`."""
     make_root(root)
     temporary = f"{root}/{BELOW}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8") as file:

@@ -1,11 +1,11 @@
-"""The digest of a file that is going to be mapped: computed once on this machine, however many processes map it.
+"""The digest of a file that will be mapped, computed once per machine for any number of processes that map it.
 
-Whoever has hashed a file and found what was expected leaves a mark in a table in the user's cache directory. A mark is
-a hash, keyed by the machine's boot, of the file's device, inode, size, times of modification and change, and of its
-digest: whatever writes to the file changes one of these, and what was read before the power went off counts no more.
+A process that hashes a file and gets the expected digest leaves a mark in a table in the user's cache directory. A mark
+is a hash, keyed by the machine's boot id, of the file's device, inode, size, times of modification and change, and
+digest. Every write to the file changes one of these, and marks from before a loss of power no longer match.
 
-The table has a fixed size and no structure: a mark has its place by its own hash, and of two in one place the later
-stays. A mark that is not there, or damaged, means that the file is hashed again; so does a table that cannot be used.
+The table has a fixed size and no structure: a mark's place follows from its hash, and a later mark replaces an earlier
+one in the same place. If a mark is missing or damaged, or the table is unusable, the file is hashed again.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from flowc_runtime.base.user_cache import cache_home
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAME = "checked"  # of the table, in flowc's part of the user's cache directory
+NAME = "checked"  # the table's file in flowc's part of the user's cache directory
 SLOTS, SLOT = 1 << 15, 32  # 1 MiB
-SMALL = 1 << 18  # bytes: less is hashed faster than a mark is looked for
+SMALL = 1 << 18  # bytes: smaller files are hashed faster than a mark is looked up
 ALWAYS = "always"
 VARIABLE = "FLOWC_VERIFY"
-_PIECE = 1 << 18  # bytes: what is hashed while the cache of the processor still has it
-_TICK = 0.02  # seconds: two changes of a file within one tick of the kernel's clock have the same time
-_SLOWEST = 50 << 20  # bytes a second: a process that hashes a file more slowly is not waited for
+_PIECE = 1 << 18  # bytes: a piece that fits into the processor's cache
+_TICK = 0.02  # seconds: changes of a file within one tick of the kernel's clock have the same time
+_SLOWEST = 50 << 20  # bytes per second: others do not wait for a process that hashes more slowly
 
 
 class _Place(NamedTuple):
@@ -41,10 +41,10 @@ class _Place(NamedTuple):
 
 
 def digest_of(descriptor: int, expected: str) -> str:
-    """Return the sha256 (hex) of an open file: `expected`, if that was found on this machine before.
+    """Return the sha256 (hex) of an open file; return `expected` without hashing if a mark confirms it.
 
     Raises:
-        ConfigurationError: the setting `verify` has no value that it can have.
+        ConfigurationError: the setting `verify` is invalid.
         OSError: the file cannot be read.
     """
     status = os.fstat(descriptor)
@@ -72,7 +72,7 @@ def digest_of(descriptor: int, expected: str) -> str:
 
 
 def verify_always() -> bool:
-    """Return whether marks count for nothing: the setting `verify`. Raises ConfigurationError."""
+    """Return whether marks are ignored, by the setting `verify`. Raises ConfigurationError."""
     if value := os.environ.get(VARIABLE):
         if value == "once":
             return False
@@ -84,7 +84,7 @@ def verify_always() -> bool:
 
 
 def _hash(descriptor: int) -> str:
-    """By reads, not through the mapping: its pages would count as memory of this process."""
+    """Return the sha256 of a file by reads, not through a mapping, whose pages would count as this process's memory."""
     digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
     with open(descriptor, "rb", buffering=0, closefd=False) as file:
         file.seek(0)
@@ -94,7 +94,7 @@ def _hash(descriptor: int) -> str:
 
 
 def _place(status: os.stat_result, digest: str) -> _Place | None:
-    """The mark of a file with this digest, and its place; None where the machine does not name its boot."""
+    """Return the mark of a file with this digest, and its place; None if the machine has no boot id."""
     if (boot := _boot()) is None:
         return None
     facts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -127,11 +127,11 @@ def _has(table: int, place: _Place) -> bool:
 
 @contextmanager
 def _turn(table: int, offset: int, size: int) -> Iterator[None]:
-    """One process hashes a file, the others wait for its mark; not for one that was stopped, or is very slow."""
+    """Let one process hash a file while the others wait for its mark, for a limited time: it may be stopped or slow."""
     deadline = time.monotonic() + 1 + size / _SLOWEST
     while not _lock(table, offset) and time.monotonic() < deadline:
         time.sleep(0.005)
-    yield  # closing the table lets go of it
+    yield  # closing the table releases the lock
 
 
 def _lock(table: int, offset: int) -> bool:
@@ -139,6 +139,6 @@ def _lock(table: int, offset: int) -> bool:
         fcntl.lockf(table, fcntl.LOCK_EX | fcntl.LOCK_NB, SLOT, offset)
     except BlockingIOError:
         return False
-    except OSError as error:  # EACCES is POSIX's other word for it; a table that cannot be locked does without
+    except OSError as error:  # EACCES also means locked, by POSIX; a table that cannot be locked is used without
         return error.errno != errno.EACCES
     return True

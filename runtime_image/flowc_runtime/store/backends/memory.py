@@ -1,4 +1,4 @@
-"""A store in memory: for tasks that leave nothing behind, on top of another store that is then only read."""
+"""A store in memory, for tasks that leave nothing behind; optionally on top of another store, which is only read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class MemoryObjects:
-    """`Objects` whose writes are kept in memory. What is not there is looked up `below`, if there is such a store."""
+    """`Objects` that keep writes in memory. Missing objects are looked up in the store `below`, if there is one."""
 
     def __init__(self, below: Objects | None = None) -> None:
         self.url = below.url if below else "memory:"
@@ -22,6 +22,7 @@ class MemoryObjects:
         self._objects: dict[str, bytes] = {}
 
     def get(self, key: str) -> bytes:
+        """Return the object's bytes. Raises NotFound, StoreError."""
         if key in self._objects:
             return self._objects[key]
         if self._below is None:
@@ -29,70 +30,85 @@ class MemoryObjects:
         return self._below.get(key)
 
     def put(self, key: str, data: bytes) -> None:
+        """Create or replace an object in memory."""
         self._objects[key] = data
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
+        """Create an object; return False, without writing, if the key exists here or below."""
         if self.exists(key):
             return False
         self._objects[key] = b"".join(parts)
         return True
 
     def map(self, key: str) -> memoryview:
+        """Map the object's bytes as private, writable memory. Raises NotFound, StoreError."""
         if key not in self._objects and self._below is not None:
             return self._below.map(key)
         return memoryview(bytearray(self.get(key)))  # private and writable
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
+        """Store the joined parts as a blob, once; return its sha256 (hex). Raises StoreError."""
         digest, size = sha256(parts), size_of(parts)
         if not self.exists(blob_key(digest), size):
             self._objects[blob_key(digest)] = b"".join(parts)
         return digest
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
+        """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
         if (key or blob_key(digest)) in self._objects or self._below is None:
             return self.get(key or blob_key(digest))
         return self._below.read_blob(digest, size, key=key, once=once)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound."""
         if (key or blob_key(digest)) in self._objects or self._below is None:
             return self.map(key or blob_key(digest))
         return self._below.map_blob(digest, size, key=key)
 
     def exists(self, key: str, size: int | None = None) -> bool:
+        """Return whether the object exists, and has this size in bytes if one is given."""
         if key in self._objects:
             return size in (None, len(self._objects[key]))
         return self._below is not None and self._below.exists(key, size)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
+        """Return like `exists`: memory has no garbage collection."""
         return self.exists(key, size)
 
     def append(self, key: str, data: bytes) -> None:
+        """Append to an object. Raises StoreError."""
         self._objects[key] = self.appended(key) + data if self.exists(key) else data
 
     def appended(self, key: str, start: int = 0) -> bytes:
+        """Return the appended data from byte `start`."""
         if key not in self._objects and self._below is not None:
             return self._below.appended(key, start)
         return self.get(key)[start:]
 
     def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
+        """Yield the appended data from byte `start`, in pieces of at most `size` bytes."""
         data = self.appended(key, start)
         return (data[at : at + size] for at in range(0, len(data), size))
 
     def flush(self, *, now: bool = False) -> float | None:
+        """Return None: data is never pending."""
         return None
 
     def names(self, prefix: str) -> list[str]:
+        """Return the names directly under a prefix, sorted; the name of a deeper prefix ends with a slash."""
         inside = f"{prefix.rstrip('/')}/"
         rests = (key[len(inside) :].partition("/") for key in self._objects if key.startswith(inside))
         mine = {name + slash for name, slash, _ in rests}
         return sorted(mine.union(self._below.names(prefix) if self._below else ()))
 
     def names_below(self, prefix: str) -> list[str]:
+        """Return all keys under a prefix, at any depth, without the prefix, sorted."""
         inside = f"{prefix.rstrip('/')}/"
         mine = {key[len(inside) :] for key in self._objects if key.startswith(inside)}
         return sorted(mine.union(self._below.names_below(prefix) if self._below else ()))
 
     def delete(self, key: str) -> None:
+        """Delete the object if it exists. Raises StoreError if the store below has it."""
         if key not in self._objects and self._below and self._below.exists(key):
-            raise StoreError(f"{key} is in a store that is only read")
+            raise StoreError(f"cannot delete {key}: it is in a store that is only read")
         self._objects.pop(key, None)

@@ -1,4 +1,4 @@
-"""Reading objects as they come, many at once, and moving one to another key, in a directory and in a bucket."""
+"""Read objects in pieces, read many objects at once, and move objects to other keys, in a directory and in a bucket."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 T = TypeVar("T")
 
-REQUESTS = 16  # objects of a bucket that are read at once
+REQUESTS = 16  # objects of a bucket that are read at the same time
 _AT_ONCE = 256  # objects that wait for a thread
 
 
 def read_many(read: Callable[[S], T], items: Sequence[S], threads: int) -> Iterator[T]:
-    """Give what `read` gives for each of the items, in their order; so many threads read at once."""
+    """Yield the result of `read` for each item, in order; `threads` threads call it at the same time."""
     if threads == 1:
         yield from map(read, items)
         return
@@ -31,7 +31,7 @@ def read_many(read: Callable[[S], T], items: Sequence[S], threads: int) -> Itera
 
 
 def stream(objects: Any, key: str) -> Iterator[bytes | memoryview]:
-    """The object's bytes, in pieces that last until the next one is asked for. Raises NotFound, RecordError."""
+    """Yield the object's bytes in pieces; a piece is valid until the next one. Raises NotFound, RecordError."""
     if not isinstance(objects, LocalObjects):
         yield from objects.stream(key)
         return
@@ -48,19 +48,19 @@ def stream(objects: Any, key: str) -> Iterator[bytes | memoryview]:
 
 
 def move_below(objects: Any, prefix: str, to: str) -> None:
-    """Move all objects below a prefix, each to its name below another. Raises StoreError."""
+    """Move all objects below a prefix to the same names below another prefix. Raises StoreError."""
     for name in objects.names_below(prefix):
         move(objects, f"{prefix}/{name}", f"{to}/{name}")
-    if isinstance(objects, LocalObjects):  # an empty directory counts as a run
+    if isinstance(objects, LocalObjects):  # remove empty directories: one would count as a run
         for directory, *_ in os.walk(f"{objects.root}/{prefix}", topdown=False):
-            with suppress(OSError):  # somebody has written there since
+            with suppress(OSError):  # another process has written there meanwhile
                 os.rmdir(directory)
 
 
 def move(objects: Any, key: str, to: str) -> str:
-    """Move an object, to a key with a number behind it where something else is there already; return the key.
+    """Move an object, and return its new key: `to`, with a number appended if that key is taken.
 
-    Raises StoreError. An object that is gone counts as moved by another process.
+    A missing object counts as moved by another process. Raises StoreError.
     """
     number, target = 1, to
     while objects.exists(target):

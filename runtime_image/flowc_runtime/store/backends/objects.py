@@ -1,6 +1,6 @@
-"""Bytes under keys: the few operations that a store needs of a directory or an object store.
+"""Objects, which are bytes under keys: the operations that a store needs from a directory or an object store.
 
-Keys are relative, with forward slashes. Whatever is killed when, a reader sees an object whole or not at all.
+Keys are relative, with forward slashes. A reader sees an object whole or not at all, even if a writer is killed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 Buffer = bytes | bytearray | memoryview
-PIECE = 1 << 20  # bytes that are read at once of what may be of any size
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # there is no such object
-OVERLAP = 1 << 22  # bytes: from here on a blob is hashed by a second thread while it is written
+PIECE = 1 << 20  # bytes per read of an object of any size
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the errors of a missing object
+OVERLAP = 1 << 22  # bytes: a second thread hashes larger blobs while they are written
 
 
 class Listed(NamedTuple):
-    """One object of a listing: its key below the prefix, its bytes, and when it was written or refreshed."""
+    """One object of a listing: its key below the prefix, its size in bytes, the time of its last write or refresh."""
 
     name: str
     size: int
@@ -40,107 +40,110 @@ class Listed(NamedTuple):
 
 
 class Objects(Protocol):
-    """What a backend offers."""
+    """The operations of every backend."""
 
     url: str
 
     def get(self, key: str) -> bytes:
-        """The object's bytes. Raises NotFound."""
+        """Return the object's bytes. Raises NotFound, StoreError."""
         ...
 
     def put(self, key: str, data: bytes) -> None:
-        """Create or replace, atomically."""
+        """Create or replace an object, atomically. Raises StoreError."""
         ...
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
-        """Create, atomically, from the parts one after the other; False, and nothing written, if the key exists."""
+        """Create an object, atomically, from the joined parts; return False, without writing, if the key exists."""
         ...
 
     def map(self, key: str) -> memoryview:
-        """The object's bytes as private, writable memory that costs nothing until it is touched. Raises NotFound."""
+        """Map the object's bytes as private, writable memory, which is loaded on access. Raises NotFound."""
         ...
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the parts one after the other under the sha256 (hex) of them all, once; gives the digest.
+        """Store the joined parts as a blob, once; return its sha256 (hex).
 
-        A blob that is there counts if it has the right size: an empty one that a crash left is stored anew.
+        An existing blob of the right size is kept. One of another size, as a crash may leave it, is replaced.
         """
         ...
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
-        """The bytes whose sha256 (hex) is `digest`, of the blob or of another object at `key`; `size` only for errors.
+        """Return the checked bytes of the blob `digest` (sha256, hex).
 
-        `once`: of a directory, hashed once on a machine (`flowc_runtime.store.backends.marks`).
+        Args:
+            size: the expected size, only for error messages.
+            key: another object that has this digest, instead of the blob.
+            once: in a directory, hash the object only once per machine (`flowc_runtime.store.backends.marks`).
 
         Raises:
-            Damaged: the store has other bytes there, which are moved aside (`flowc_runtime.store.backends.blobs`).
+            Damaged: the store has other bytes, which are moved aside (`flowc_runtime.store.backends.blobs`).
             NotFound: there is no such object.
         """
         ...
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
-        """As `read_blob` with `once`, mapped as by `map`."""
+        """Map the checked bytes of a blob like `map`; arguments and errors are those of `read_blob` with `once`."""
         ...
 
     def exists(self, key: str, size: int | None = None) -> bool:
-        """Whether there is such an object, of this size if one is given."""
+        """Return whether the object exists, and has this size in bytes if one is given."""
         ...
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Like `exists`, and make the object too young to be collected."""
+        """Return like `exists`, and make an old object young, so that no collection deletes it."""
         ...
 
     def append(self, key: str, data: bytes) -> None:
-        """Add to the end, now or with the next flush; a reader sees a prefix of all that was appended."""
+        """Append to an object, now or at the next flush; a reader sees a prefix of the appended data."""
         ...
 
     def appended(self, key: str, start: int = 0) -> bytes:
-        """All that was appended so far, from byte `start` on. Raises NotFound, or gives nothing, where nothing was."""
+        """Return the appended data from byte `start`. Without such data, raise NotFound or return nothing."""
         ...
 
     def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
-        """What `appended` gives, in pieces of at most `size` bytes, each read when it is asked for."""
+        """Yield the result of `appended` in pieces of at most `size` bytes, each read on demand."""
         ...
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Send what was appended and has waited long enough, or all; the seconds until the next is due, if any."""
+        """Write appended data that is due, or all with `now`; return the seconds until the next is due, if any."""
         ...
 
     def names(self, prefix: str) -> list[str]:
-        """What is directly under a prefix, sorted; a name that holds further ones ends with a slash."""
+        """Return the names directly under a prefix, sorted; the name of a deeper prefix ends with a slash."""
         ...
 
     def names_below(self, prefix: str) -> list[str]:
-        """The keys under a prefix, however deep, without the prefix, sorted."""
+        """Return all keys under a prefix, at any depth, without the prefix, sorted."""
         ...
 
     def delete(self, key: str) -> None:
-        """Remove the object, if it is there."""
+        """Delete the object if it exists."""
         ...
 
 
 class Collectable(Objects, Protocol):
-    """What a collection of garbage needs besides, and whoever moves damaged objects aside."""
+    """The further operations that garbage collection and the repair of damaged objects need."""
 
     def listing(self, prefix: str) -> list[Listed]:
-        """All objects under a prefix, however deep."""
+        """Return all objects under a prefix, at any depth."""
         ...
 
     def move(self, key: str, to: str) -> None:
-        """Give an object another key, in place of what has it. Raises NotFound, StoreError."""
+        """Move an object to another key; replace an object of that key. Raises NotFound, StoreError."""
         ...
 
     def delete_many(self, keys: Sequence[str]) -> None:
-        """Remove the objects that are there; at most a thousand."""
+        """Delete the objects that exist; at most a thousand keys."""
         ...
 
     def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
-        """Remove all objects under a prefix; whoever is interrupted has left those named in `last`."""
+        """Delete all objects under a prefix; those in `last` after the others, so that an interruption leaves them."""
         ...
 
 
 class LocalObjects:
-    """A directory. Temporary names live in `tmp/` beside the objects, so that a rename never crosses file systems."""
+    """A store in a directory. Temporary files are in its `tmp/`, so that a rename never crosses file systems."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.path.abspath(root)
@@ -148,10 +151,12 @@ class LocalObjects:
         self._made: set[str] = set()
 
     def get(self, key: str) -> bytes:
+        """Return the object's bytes. Raises NotFound, StoreError."""
         with self._reading(key), open(self._path(key), "rb") as file:
             return file.read()
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
+        """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
         key = key or blob_key(digest)
 
         def fetch() -> tuple[bytes, str, int]:
@@ -164,12 +169,13 @@ class LocalObjects:
         return checked(self, key, digest, size, fetch)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound."""
         key = key or blob_key(digest)
         return checked(self, key, digest, size, lambda: self._map(key, digest))
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[None]:
-        """What is not there is NotFound; a directory that is not ours is told in a line."""
+        """Raise NotFound for a missing object, and RecordError for any other OSError in the block."""
         try:
             yield
         except OSError as error:
@@ -178,15 +184,18 @@ class LocalObjects:
             raise RecordError(f"cannot read {key} in {self.url}: {error.strerror}", key) from error
 
     def put(self, key: str, data: bytes) -> None:
+        """Create or replace an object. Raises StoreError."""
         self.replace(key, [data])
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
-        if os.path.exists(self._path(key)):  # spares writing what is there; the link below decides
+        """Create an object; return False, without writing, if the key exists. Raises StoreError."""
+        if os.path.exists(self._path(key)):  # avoids writing an existing object; the link below decides
             return False
         with self._writing():
             return self._link(self._write(parts), key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
+        """Store the joined parts as a blob, once; return its sha256 (hex). Raises StoreError."""
         size = size_of(parts)
         if size < OVERLAP:
             digest = sha256(parts)
@@ -195,18 +204,18 @@ class LocalObjects:
             digest, created = self._create_large(parts)
         key = blob_key(digest)
         while not created and not self.refresh(key, size):
-            if self._size(key) not in (None, size):  # cut by a crash, as the loss of power leaves it
+            if self._size(key) not in (None, size):  # truncated by a crash, for example a loss of power
                 self.replace(key, parts)
                 break
-            created = self.create(key, parts)  # it was collected since
+            created = self.create(key, parts)  # collected meanwhile
         return digest
 
     def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
-        # Hashing and writing both let go of the interpreter: together they take as long as the slower one.
+        # Hashing and writing both release the interpreter's lock: together they take as long as the slower one.
         digests: list[str] = []
 
         def hash_parts() -> None:
-            with contextlib.suppress(StoreError):  # parts that cannot be read: told below
+            with contextlib.suppress(StoreError):  # unreadable parts: the second `sha256` below raises the error
                 digests.append(sha256(parts))
 
         hashing = threading.Thread(target=hash_parts)
@@ -223,6 +232,7 @@ class LocalObjects:
             return digests[0], self._link(temporary, blob_key(digests[0]))
 
     def refresh(self, key: str, size: int | None = None) -> bool:
+        """Return like `exists`, and make an old object young."""
         path = self._path(key)
         try:
             with self._reading(key):
@@ -242,15 +252,15 @@ class LocalObjects:
             os.utime(path)
         except FileNotFoundError:
             raise
-        except PermissionError:  # another user's, in a store that several share: the directory lets us replace it
+        except PermissionError:  # another user's file in a shared store: the directory allows replacing it
             with self._writing():
                 os.replace(self._write([self._map(key)[0]]), path)
-        except OSError as error:  # a store that can only be read
+        except OSError as error:  # a read-only store
             raise self._cannot_write(error) from error
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """A full disk or a directory that is not ours is told in a line."""
+        """Raise StoreError for an OSError in the block, such as a full disk."""
         try:
             yield
         except OSError as error:
@@ -269,19 +279,21 @@ class LocalObjects:
         return True
 
     def map(self, key: str) -> memoryview:
+        """Map the object's bytes as private, writable memory. Raises NotFound, StoreError."""
         return self._map(key)[0]
 
     def _map(self, key: str, expected: str | None = None) -> tuple[memoryview, str, int]:
-        """The object's bytes, their digest if one is expected, and how many there are."""
+        """Return the mapped bytes, their digest (empty if none is expected), and their number."""
         with self._reading(key), open(self._path(key), "rb", buffering=0) as file:
             found, size = "", os.fstat(file.fileno()).st_size
             if expected is not None:
                 found = marks.digest_of(file.fileno(), expected)
-            if not size:  # which mmap refuses
+            if not size:  # mmap refuses empty files
                 return memoryview(bytearray()), found, 0
             return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)), found, size
 
     def move(self, key: str, to: str) -> None:
+        """Move an object to another key. Raises NotFound, StoreError."""
         with self._writing():
             target = self._parent(to)
         try:
@@ -292,16 +304,18 @@ class LocalObjects:
             raise StoreError(f"cannot move {key} in {self.url}: {error.strerror}") from error
 
     def exists(self, key: str, size: int | None = None) -> bool:
+        """Return whether the object exists, and has this size in bytes if one is given."""
         return os.path.isfile(self._path(key)) if size is None else self._size(key) == size
 
     def _size(self, key: str) -> int | None:
-        """The bytes of an object that is here."""
+        """Return the size of an object in bytes; None if it is missing."""
         try:
             return os.stat(self._path(key)).st_size
         except OSError:
             return None
 
     def append(self, key: str, data: bytes) -> None:
+        """Append to an object. Raises StoreError."""
         with self._writing():
             descriptor = os.open(self._parent(key), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
@@ -309,12 +323,13 @@ class LocalObjects:
                 try:
                     _write_all(descriptor, [data])
                 except OSError:
-                    os.ftruncate(descriptor, before)  # a key has one writer: nothing else stands after it
+                    os.ftruncate(descriptor, before)  # a key has one writer, so only its own bytes are cut off
                     raise
             finally:
                 os.close(descriptor)
 
     def appended(self, key: str, start: int = 0) -> bytes:
+        """Return the appended data from byte `start`."""
         if not start:
             return self.get(key)
         with self._reading(key), open(self._path(key), "rb") as file:
@@ -322,7 +337,8 @@ class LocalObjects:
             return file.read()
 
     def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
-        while True:  # opened for each piece: whoever merges thousands of logs holds none of them open
+        """Yield the appended data from byte `start`, in pieces of at most `size` bytes."""
+        while True:  # opened for each piece: merging thousands of logs keeps none of them open
             with self._reading(key), open(self._path(key), "rb") as file:
                 file.seek(start)
                 piece = file.read(size)
@@ -332,14 +348,16 @@ class LocalObjects:
             yield piece
 
     def replace(self, key: str, parts: Iterable[Buffer]) -> None:
-        """As `put`, from parts that are made one after the other."""
+        """Create or replace an object from parts, which may be computed one by one. Raises StoreError."""
         with self._writing():
             os.replace(self._write(parts), self._parent(key))
 
     def flush(self, *, now: bool = False) -> float | None:
+        """Return None: data is never pending."""
         return None
 
     def names(self, prefix: str) -> list[str]:
+        """Return the names directly under a prefix, sorted; the name of a deeper prefix ends with a slash."""
         try:
             with self._reading(prefix), os.scandir(self._path(prefix)) as entries:
                 return sorted(entry.name + "/" if entry.is_dir() else entry.name for entry in entries)
@@ -347,47 +365,52 @@ class LocalObjects:
             return []
 
     def names_below(self, prefix: str) -> list[str]:
+        """Return all keys under a prefix, at any depth, without the prefix, sorted."""
         at = len(self._path(prefix)) + 1
         return sorted(f"{directory}/{name}"[at:] for directory, files in self._walk(prefix) for name in files)
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, list[str]]]:
-        """Each directory under a prefix, and the files in it. Raises StoreError: a collection must not overlook any."""
+        """Yield each directory under a prefix and its files. Raises StoreError: collections must miss none."""
 
         def failed(error: OSError) -> None:
-            if not isinstance(error, FileNotFoundError | NotADirectoryError):  # none yet, or deleted since
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):  # none yet, or deleted meanwhile
                 raise StoreError(f"cannot read {prefix} in {self.url}: {error.strerror}") from error
 
         for directory, _, files in os.walk(self._path(prefix), onerror=failed):
             yield directory, files
 
     def delete(self, key: str) -> None:
+        """Delete the object if it exists. Raises StoreError."""
         with self._deleting(key), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(self._path(key))
 
     @contextmanager
     def _deleting(self, key: str) -> Iterator[None]:
-        """A store that can only be read is told in a line."""
+        """Raise StoreError for an OSError in the block, such as that of a read-only store."""
         try:
             yield
         except OSError as error:
             raise StoreError(f"cannot delete {key} in {self.url}: {error.strerror}") from error
 
     def listing(self, prefix: str) -> list[Listed]:
+        """Return all objects under a prefix, at any depth. Raises StoreError."""
         top = self._path(prefix)
         found = []
         for directory, files in self._walk(prefix):
             for name in files:
                 path = f"{directory}/{name}"
-                with contextlib.suppress(NotFound), self._reading(path[len(self.root) + 1 :]):  # deleted since
+                with contextlib.suppress(NotFound), self._reading(path[len(self.root) + 1 :]):  # deleted meanwhile
                     status = os.stat(path)
                     found.append(Listed(path[len(top) + 1 :], status.st_size, status.st_mtime))
         return found
 
     def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete the objects that exist; at most a thousand keys. Raises StoreError."""
         for key in keys:
             self.delete(key)
 
     def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
+        """Delete all objects under a prefix, those in `last` after the others. Raises StoreError."""
         aside = f"{self.root}/tmp/{os.getpid()}-{os.urandom(6).hex()}"
         with self._deleting(prefix):
             self._make(f"{self.root}/tmp")
@@ -396,7 +419,7 @@ class LocalObjects:
             except FileNotFoundError:
                 return
             while os.path.isdir(aside):
-                with contextlib.suppress(FileNotFoundError):  # a collection beside this one takes it for left behind
+                with contextlib.suppress(FileNotFoundError):  # another collection may delete it as a leftover
                     shutil.rmtree(aside)
 
     def _path(self, key: str) -> str:
@@ -405,7 +428,7 @@ class LocalObjects:
         return f"{self.root}/{key}"
 
     def _parent(self, key: str) -> str:
-        """The path of a key whose directory exists: made at most once each."""
+        """Return the path of a key; create its directory on first use."""
         path = self._path(key)
         self._make(path.rpartition("/")[0])
         return path
@@ -432,14 +455,14 @@ class LocalObjects:
 
 
 def _why(error: OSError) -> str:
-    """Why something cannot be written; which name, where one is too long for a file system."""
+    """Return why a write failed; with the name that is too long for the file system, if that is the reason."""
     why = error.strerror or str(error)
     if error.filename2 is not None and error.errno in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
-        return f"{why}: its file system has no hard links, by which the store makes each object once"
+        return f"{why}: its file system has no hard links, which the store needs to create each object once"
     if error.errno != errno.ENAMETOOLONG or not isinstance(error.filename, str):
         return why
     name = max(os.fsencode(error.filename2 or error.filename).split(b"/"), key=len)
-    return f"{why}: '{name[:60].decode(errors='replace')}…' has {len(name)} bytes, 255 is the most"
+    return f"{why}: '{name[:60].decode(errors='replace')}…' has {len(name)} bytes, the limit is 255"
 
 
 def _write_all(descriptor: int, parts: Iterable[Buffer]) -> None:
@@ -450,12 +473,12 @@ def _write_all(descriptor: int, parts: Iterable[Buffer]) -> None:
 
 
 def blob_key(digest: str) -> str:
-    """Where the blob of a digest (hex) is."""
+    """Return the key of the blob of a digest (hex)."""
     return f"blobs/{digest[:2]}/{digest}"
 
 
 def sha256(parts: Iterable[Buffer]) -> str:
-    """The digest of the parts one after the other, hex."""
+    """Return the sha256 (hex) of the joined parts."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
@@ -463,5 +486,5 @@ def sha256(parts: Iterable[Buffer]) -> str:
 
 
 def size_of(parts: Sequence[Buffer]) -> int:
-    """The bytes of all parts; a file is not read for that."""
+    """Return the number of bytes of all parts, without reading the parts of a file."""
     return parts.nbytes if isinstance(parts, FileParts) else sum(memoryview(part).nbytes for part in parts)

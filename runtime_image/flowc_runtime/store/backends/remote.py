@@ -1,11 +1,11 @@
 """Objects in an object store (S3, Google Cloud Storage, Azure Blob) through obstore.
 
-Credentials and endpoint come from the environment, by the names that the providers' own tools read (AWS_ACCESS_KEY_ID,
-AWS_ENDPOINT_URL, …). What failed on the way (5xx, dropped connections, timeouts) is asked for again: `asking`.
+Credentials and endpoint come from the environment variables of the providers' own tools (AWS_ACCESS_KEY_ID,
+AWS_ENDPOINT_URL, …). `asking` repeats requests after transient failures (5xx, dropped connections, timeouts).
 
-A process that has used obstore must not fork: the child would hang. So nothing here touches obstore before the first
-request, and a process that forks tasks makes none: it lets an `agent` do it (flowc_emulator), or forks first (the
-in-pod entrypoint).
+A process that has used obstore must not fork: the child would hang. So this module does not import obstore before the
+first request, and a process that forks tasks makes no request: an `agent` process makes them (flowc_emulator), or the
+process forks first (the in-pod entrypoint).
 """
 
 from __future__ import annotations
@@ -37,44 +37,48 @@ else:
     obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
-LARGE = 1 << 17  # bytes: from here on sending takes long enough to be watched
-PART = 16 << 20  # bytes of one part of a large blob: at most 10,000 of them, so 160 GB
-COPY = 5 << 30  # bytes: what S3 copies in one request
-FLUSH_BYTES = 1 << 20  # appended bytes that are sent at once
-FLUSH_SECONDS = 1.0  # how long appended bytes may wait for more
-_CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts to create what is there and is not
+LARGE = 1 << 17  # bytes: sending larger objects takes long enough to watch it
+PART = 16 << 20  # bytes per part of a large blob; at most 10,000 parts, so 160 GB
+COPY = 5 << 30  # bytes: the largest object that S3 copies in one request
+FLUSH_BYTES = 1 << 20  # appended bytes that are sent without waiting
+FLUSH_SECONDS = 1.0  # how long appended bytes wait for more
+_CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts after contradictory answers
 
 
-# In a process that will fork tasks: how the users' own code in it, which may ask the client, gets at a bucket.
+# In a process that will fork tasks, this opens a bucket for user code in the process, such as Metaflow's client.
 asked_of: Callable[[str], Objects] | None = None
 
 
 class RemoteObjects:
-    """A prefix of a bucket."""
+    """A store in a bucket, below a prefix."""
 
     def __init__(self, url: str, asker: Asker | None = None) -> None:
         self.url = url.rstrip("/")
         self._asker = asker or Asker(self.url)
-        self._pending: dict[str, tuple[float, bytearray]] = {}  # appended, not sent: (since when, bytes)
-        self._sent: dict[str, int] = {}  # how many chunks of a key are in the store
+        self._pending: dict[str, tuple[float, bytearray]] = {}  # unsent data and the time of its first byte
+        self._sent: dict[str, int] = {}  # number of stored chunks by key
 
     def get(self, key: str) -> bytes:
+        """Return the object's bytes. Raises NotFound, StoreError."""
+
         def request(client: Any) -> bytes:
             return bytes(obstore.get(client, key).bytes())
 
         return self._asker.ask(request, key)
 
     def put(self, key: str, data: bytes) -> None:
+        """Create or replace an object. Raises StoreError."""
+
         def request(client: Any) -> None:
             obstore.put(client, key, data, use_multipart=False)
 
         self._write(request, key, len(data))
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
-        """Create. False if there is an object with other bytes: one with these was written by this very call.
+        """Create an object; return False if an object with other bytes exists.
 
-        An answer may be lost, and a repeated request then meets its own object. Each record has in it who wrote it and
-        when, so no other writer's has the same bytes.
+        An object with the same bytes was written by this call: if an answer is lost, the repeated request finds its own
+        object. Records contain their writer and time, so no other writer's object has the same bytes.
         """
         data = b"".join(parts)
         for pause in _CONFLICTS:
@@ -82,12 +86,12 @@ class RemoteObjects:
                 return True
             try:
                 return self.get(key) == data
-            except NotFound:  # it was deleted since, or another writer was at it and did not end well
+            except NotFound:  # deleted meanwhile, or another writer's request failed
                 time.sleep(pause)
-        raise StoreError(f"cannot create {key} in {self.url}: the store says that it is there, and that it is not")
+        raise StoreError(f"cannot create {key} in {self.url}: the store reports that it exists, and that it does not")
 
     def _create(self, key: str, data: bytes) -> bool:
-        """Create; False if an object was there, or another is being made."""
+        """Create an object; return False if one exists or another writer is creating it."""
 
         def put(client: Any) -> None:
             obstore.put(client, key, data, mode="create", use_multipart=False)
@@ -102,23 +106,25 @@ class RemoteObjects:
         return self._asker.ask(request, key) if size <= LARGE else self._asker.send(request, key, size)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
+        """Store the joined parts as a blob, once; return its sha256 (hex). Raises StoreError."""
         digest = sha256(parts)
         key = blob_key(digest)
         size = size_of(parts)
         if size > PART:
-            if not self.refresh(key, size):  # of two that send it at once both send the same bytes
+            if not self.refresh(key, size):  # two concurrent senders send the same bytes
                 self._send_large(key, lambda _: _pieces(parts), size)
             return digest
         data = b"".join(parts)
         while not self._create(key, data) and not self.refresh(key, size):
-            if self.exists(key):  # with another size: damaged
+            if self.exists(key):  # it has another size: damaged
                 self.put(key, data)
                 break
             time.sleep(_CONFLICTS[0])
-        return digest  # else it was there, and was collected since
+        return digest  # otherwise it existed, and was collected meanwhile
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
-        if once:  # of any size: in parts
+        """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
+        if once:  # may be of any size: read it in parts
             return bytes(self.map_blob(digest, size, key=key))
         key = key or blob_key(digest)
 
@@ -129,6 +135,7 @@ class RemoteObjects:
         return checked(self, key, digest, size, fetch)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound."""
         key = key or blob_key(digest)
 
         def fetch() -> tuple[memoryview, str, int]:
@@ -144,17 +151,18 @@ class RemoteObjects:
             except FileNotFoundError as error:
                 if "NoSuchUpload" not in str(error):
                     raise
-                # The answer to the request that completes it was lost, and obstore made that request once more.
+                # The answer to the completing request was lost, and obstore repeated the request.
                 if not _is_whole(client, key, size):
                     raise Lost("the upload was lost") from error
 
         self._asker.send(request, key, size)
 
     def map(self, key: str) -> memoryview:
+        """Map the object's bytes as private, writable memory. Raises NotFound, StoreError."""
         return self._fetch(key)[0]
 
     def _fetch(self, key: str) -> tuple[memoryview, str]:
-        """Fetch into an unnamed file first: the memory is the page cache's, as it is for a local store. Its digest."""
+        """Map an object through an unnamed file, so that its memory is page cache; return its digest too."""
 
         def request(client: Any) -> tuple[memoryview, str]:
             import tempfile
@@ -174,7 +182,7 @@ class RemoteObjects:
         return self._asker.ask(request, key)
 
     def stream(self, key: str) -> Iterator[bytes]:
-        """The object's bytes, in pieces; a small one takes one request. Raises NotFound."""
+        """Yield the object's bytes in pieces; a small object takes one request. Raises NotFound, StoreError."""
 
         def request(client: Any) -> tuple[int, bytes | None]:
             answer = obstore.get(client, key)
@@ -189,11 +197,12 @@ class RemoteObjects:
             yield self._part(key, at, min(at + PART, size))
 
     def exists(self, key: str, size: int | None = None) -> bool:
+        """Return whether the object exists, and has this size in bytes if one is given."""
         found = self._head(key)
         return found is not None and size in (None, found["size"])
 
     def _head(self, key: str) -> Any:
-        """What the store knows of an object; None if there is none."""
+        """Return the metadata of an object; None if it is missing."""
 
         def request(client: Any) -> Any:
             try:
@@ -204,6 +213,7 @@ class RemoteObjects:
         return self._asker.ask(request, key)
 
     def move(self, key: str, to: str) -> None:
+        """Move an object to another key. Raises NotFound, StoreError."""
         found = self._head(key)
         if found is None:
             raise NotFound(f"no {key} in {self.url}")
@@ -214,6 +224,7 @@ class RemoteObjects:
         self.delete(key)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
+        """Return like `exists`, and make an old object young."""
         found = self._head(key)
         if found is None or size not in (None, found["size"]):
             return False
@@ -227,7 +238,7 @@ class RemoteObjects:
         return self.exists(key)
 
     def _write_again(self, key: str, size: int) -> None:
-        """Nothing but a new write makes an object young, and none may be copied onto itself."""
+        """Write an object again, which makes it young: copy it twice, as S3 refuses to copy an object onto itself."""
         if size > COPY:
             self._send_large(key, lambda client: _fetched(client, key), size)
             return
@@ -240,9 +251,10 @@ class RemoteObjects:
         def request(client: Any) -> None:
             obstore.copy(client, source, target)
 
-        self._asker.send(request, source, COPY)  # the store may take long over it
+        self._asker.send(request, source, COPY)  # a copy inside the store may take long
 
     def listing(self, prefix: str) -> list[Listed]:
+        """Return all objects under a prefix, at any depth. Raises StoreError."""
         at = len(prefix) + 1
         return [
             Listed(entry["path"][at:], entry["size"], entry["last_modified"].timestamp())
@@ -250,7 +262,7 @@ class RemoteObjects:
         ]
 
     def _entries(self, prefix: str) -> list[Any]:
-        """All objects under a prefix, in the order of their names. What was listed before a fault is kept."""
+        """Return all objects under a prefix in the order of their names. After a failure, the listing continues."""
         found: list[Any] = []
 
         def request(client: Any) -> None:
@@ -261,15 +273,17 @@ class RemoteObjects:
         return found
 
     def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete the objects that exist; at most a thousand keys. Raises StoreError."""
         if not keys:
             return
         try:
             self._delete(list(keys), keys[0])
-        except NotFound:  # Azure and a directory say so, where S3 does not: one by one
+        except NotFound:  # Azure and a directory report missing objects, S3 does not: delete one by one
             for key in keys:
                 self.delete(key)
 
     def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
+        """Delete all objects under a prefix, those in `last` after the others. Raises StoreError."""
         names = [name for name in self.names_below(prefix) if name not in last]
         keys = [f"{prefix}/{name}" for name in names]
         for at in range(0, len(keys), 1000):
@@ -278,13 +292,14 @@ class RemoteObjects:
             self.delete(f"{prefix}/{name}")
 
     def names(self, prefix: str) -> list[str]:
+        """Return the names directly under a prefix, sorted; the name of a deeper prefix ends with a slash."""
         found = self._below(prefix)
         at = len(prefix) + 1 if prefix else 0
         deeper = [f"{name[at:].rstrip('/')}/" for name in found["common_prefixes"]]
         return sorted([*deeper, *(entry["path"][at:] for entry in found["objects"])])
 
     def _below(self, prefix: str) -> Any:
-        """What is directly under a prefix."""
+        """Return the objects and prefixes directly under a prefix."""
 
         def request(client: Any) -> Any:
             return obstore.list_with_delimiter(client, f"{prefix}/" if prefix else None)
@@ -292,10 +307,12 @@ class RemoteObjects:
         return self._asker.ask(request, prefix)
 
     def names_below(self, prefix: str) -> list[str]:
+        """Return all keys under a prefix, at any depth, without the prefix, sorted."""
         at = len(prefix) + 1
         return sorted(entry["path"][at:] for entry in self._entries(prefix))
 
     def delete(self, key: str) -> None:
+        """Delete the object if it exists. Raises StoreError."""
         try:
             self._delete(key, key)
         except NotFound:
@@ -307,19 +324,22 @@ class RemoteObjects:
 
         self._asker.ask(request, key)
 
-    # -- an object that grows is a row of chunks
+    # -- a growing object is a sequence of chunks
 
     def append(self, key: str, data: bytes) -> None:
+        """Append to an object. Raises StoreError."""
         _, waiting = self._pending.setdefault(key, (time.monotonic(), bytearray()))
         waiting += data
         if len(waiting) >= FLUSH_BYTES:
             self._send(key)
 
     def appended(self, key: str, start: int = 0) -> bytes:
+        """Return the appended data from byte `start`."""
         return b"".join(self.pieces(key, start))
 
     def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
-        end = 0  # what has been appended stays as it is, so chunks before `start` need not be fetched
+        """Yield the appended data from byte `start`, in pieces of at most `size` bytes."""
+        end = 0  # appended data never changes, so chunks before `start` are skipped
         for chunk in sorted(self._below(key)["objects"], key=lambda entry: entry["path"]):
             begin, end = end, end + chunk["size"]
             for at in range(max(start, begin), end, size):
@@ -332,6 +352,7 @@ class RemoteObjects:
         return self._asker.ask(request, key)
 
     def flush(self, *, now: bool = False) -> float | None:
+        """Write appended data that is due; return the seconds until the next is due, if any."""
         for key, (since, _) in list(self._pending.items()):
             if now or time.monotonic() - since >= FLUSH_SECONDS:
                 self._send(key)
@@ -353,7 +374,7 @@ def _pieces(parts: Sequence[Buffer]) -> Iterator[bytes]:
 
 
 def _fetch(client: Any, key: str) -> bytes | None:
-    """The bytes of an object; None if there is none."""
+    """Return the bytes of an object; None if it is missing."""
     try:
         return bytes(obstore.get(client, key).bytes())
     except FileNotFoundError:

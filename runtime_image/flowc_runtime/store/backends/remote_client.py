@@ -1,4 +1,4 @@
-"""The client library of buckets, obstore: loading it, and connecting to a bucket with it."""
+"""Load the client library of buckets, obstore, and connect to a bucket."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'flowc[s3]'"
 _CONNECT = timedelta(seconds=4)
-_WHOLE = 3600.0  # seconds: a large download may take long while bytes keep arriving
-# obstore itself repeats what failed quickly, so that a listing of many requests survives a few faults. What lasts
-# longer is up to `asking`. Two hundred pods that start at once come back at different moments.
+_WHOLE = 3600.0  # seconds: a large download may take long, as long as bytes arrive
+# obstore itself repeats requests that fail quickly, so that a listing of many requests survives a few faults. `asking`
+# handles longer failures. The random backoff spreads the repetitions of two hundred pods that start at once.
 _RETRY = {"max_retries": 3, "retry_timeout": timedelta(seconds=3)}
 _POD_BACKOFF = {"init_backoff": timedelta(seconds=1), "base": 3, "max_backoff": timedelta(seconds=15)}
 
 
 def library(url: str) -> ModuleType:
-    """Import obstore for the store at `url`. Raises AddressError where it is missing or cannot be loaded."""
+    """Import obstore for the store at `url`. Raises AddressError if it is missing or cannot be loaded."""
     try:
         import obstore
         import obstore.store
@@ -33,16 +33,20 @@ def library(url: str) -> ModuleType:
             raise AddressError(f"the store {url} needs obstore, which is not installed: {INSTALL}") from error
         text = (str(error).splitlines() or ["no reason given"])[0]
         raise AddressError(
-            f"the store {url} needs obstore, which cannot be loaded ({text}): install it anew, {INSTALL}"
+            f"the store {url} needs obstore, which cannot be loaded ({text}): install it again, {INSTALL}"
         ) from error
     return obstore
 
 
 def connect(url: str, quiet: float | None, upload: float | None) -> Any:
-    """Make a client of the bucket at `url`; nothing is requested yet. Raises AddressError.
+    """Create a client of the bucket at `url`, without a request yet.
 
-    `quiet` is how many seconds may pass without a byte of an answer, in which obstore counts the sending too; `upload`,
-    of a client that sends what is large, how many a request may take.
+    Args:
+        quiet: the seconds without a byte of an answer, including the time of sending, after which a request fails.
+        upload: the seconds that one request may take, for a client that sends large objects.
+
+    Raises:
+        AddressError: obstore is missing, or refuses the address or the settings in the environment.
     """
     library(url)
     from obstore.store import from_url
@@ -60,16 +64,16 @@ def connect(url: str, quiet: float | None, upload: float | None) -> Any:
 
 
 def _says_http() -> bool:
-    """Whether the endpoint that the environment names is plain http: whoever writes that means it."""
+    """Return whether the environment allows plain http, by its endpoint or by AWS_ALLOW_HTTP."""
     return (endpoint() or "").startswith("http://") or os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
 
 
 def endpoint() -> str | None:
-    """Return where S3 is, if the environment names a place of its own."""
+    """Return the address of the S3 service in the environment, if it is set."""
     return os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT")
 
 
 def _take_endpoint() -> None:
-    """METAFLOW_S3_ENDPOINT_URL is the endpoint where the AWS variables name none."""
+    """Use METAFLOW_S3_ENDPOINT_URL as the endpoint if the AWS variables name none."""
     if (named := settings.get("S3_ENDPOINT_URL")) and not endpoint():
         os.environ["AWS_ENDPOINT_URL"] = named

@@ -1,7 +1,6 @@
-"""What an error of obstore means: whether to ask again, and how to tell a person in one line.
+"""Interpret errors of obstore: whether to repeat the request, and a one-line message for people.
 
-obstore has one class for most errors. Their texts tell them apart: a line for people, then the debug form of every
-layer.
+obstore has one class for most errors. Only their texts differ: a line for people, then the debug form of every layer.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ _CODE = re.compile(r"<Code>(\w+)</Code>(?:.*?<Message>(.*?)</Message>)?", re.DOT
 _STATUS = re.compile(r"status code: (\d{3})")
 _BUSY = frozenset({"InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted"})
 _PLACE = re.compile(r"Error performing \w+ (https?://[^/\s]+)")
-# Where machines and pods of cloud providers ask for credentials, if the environment has none.
+# Metadata services of cloud providers, which are asked for credentials if the environment has none.
 _CREDENTIALS = ("//169.254.169.254", "//169.254.170.", "//metadata.google.internal")
-_ADVICE = "look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL, or what your provider's tools read"
-# Parts of the debug form, and what they say to a person.
+_ADVICE = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL, or your provider's variables"
+# Parts of the debug form, and their meaning in words.
 _KINDS = (
     ("kind: Timeout", "no answer"),
     ("ConnectionRefused", "connection refused"),
@@ -43,17 +42,17 @@ _KINDS = (
 
 
 class Lost(Exception):
-    """The object was not stored: the request has to be sent again."""
+    """The object was not stored: the request must be sent again."""
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same request may go well a little later: dropped connections, timeouts, answers of 5xx."""
+    """Return whether the same request may succeed later: after dropped connections, timeouts, 5xx answers."""
     if isinstance(error, Lost):
         return True
     if not type(error).__module__.startswith("obstore") or type(error).__name__ != "GenericError":
         return False
     text = str(error)
-    if any(place in text for place in _CREDENTIALS) and POD not in os.environ:  # this machine has no such place
+    if any(place in text for place in _CREDENTIALS) and POD not in os.environ:  # this machine has no metadata service
         return False
     if status := _STATUS.search(text):
         return int(status[1]) >= 500 or int(status[1]) in (408, 429)
@@ -62,17 +61,17 @@ def is_transient(error: Exception) -> bool:
 
 
 def is_silence(error: Exception) -> bool:
-    """Whether the store took the request and said nothing."""
+    """Return whether the store accepted the request but did not answer."""
     return "kind: Timeout" in str(error)
 
 
 def is_conflict(error: Exception) -> bool:
-    """Whether an object was there that was to be created, or another writer was at it (409)."""
+    """Return whether the object to create existed, or another writer was creating it (409)."""
     return type(error).__name__ in ("AlreadyExistsError", "PreconditionError")
 
 
 def is_denied(error: Exception) -> bool:
-    """Whether the store refuses the credentials: by the class of obstore's error, or by the words of the answer."""
+    """Return whether the store refuses the credentials, by the class of obstore's error or the text of the answer."""
     from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
     if isinstance(error, PermissionDeniedError | UnauthenticatedError):
@@ -82,7 +81,7 @@ def is_denied(error: Exception) -> bool:
 
 
 def explain(error: Exception, url: str, key: str) -> FlowcError:
-    """Say in one line what the store refused, and what to look at."""
+    """Return an error that names in one line the refusal of the store and what to check."""
     text = str(error)
     if any(place in text for place in _CREDENTIALS):
         return StoreError(f"there are no credentials for {url}: {_ADVICE}")
@@ -92,13 +91,13 @@ def explain(error: Exception, url: str, key: str) -> FlowcError:
         return StoreError(f"the bucket of {url} does not exist: create it or name another")
     if isinstance(error, FileNotFoundError):  # obstore's own NotFoundError is not raised for a missing object
         return NotFound(f"no {key} in {url}")
-    if isinstance(error, OSError) and error.strerror:  # an error of this machine: downloads go through a local file
-        return StoreError(f"cannot keep {key} of {url} here: {error.strerror}")
+    if isinstance(error, OSError) and error.strerror:  # a local error: downloads are written to a local file
+        return StoreError(f"cannot write {key} of {url} to a local file: {error.strerror}")
     return StoreError(f"cannot reach {place(text, url)}: {reason(text)}")
 
 
 def place(text: str, url: str) -> str:
-    """The store's address, and that of the machine that was asked."""
+    """Return the store's address, and the address of the machine that received the request, if known."""
     from flowc_runtime.store.backends.remote_client import endpoint
 
     found = _PLACE.search(text)

@@ -1,8 +1,8 @@
-"""How writers and a collection of garbage keep out of each other's way (docs/adr/0009-gc.md).
+"""The protocol between writers and garbage collections (docs/adr/0009-gc.md).
 
-A collection deletes blobs that no record names and that are older than GRACE. A writer that finds its blob there
-already makes an old one young again, and then looks for a sweep: a lease in the store, there while something is being
-deleted. Either the collection sees the young blob, or the writer sees the lease, waits for its end, and looks again.
+A collection deletes blobs that no record refers to and that are older than GRACE. A writer whose blob already exists
+makes an old blob young again, and then checks for a sweep: a lease in the store that exists during deletions. Either
+the collection sees the young blob, or the writer sees the lease, waits for its end, and checks the blob again.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Listed, Objects
     from flowc_runtime.store.records.record_types import LeaseRecord
 
-GRACE = 24 * 3600.0  # seconds: what is younger is never deleted, named or not, nor taken for left over
-REFRESH = 6 * 3600.0  # seconds: what is older is made young when it is used again; a record follows in time
-LEASE = 300.0  # seconds: what a sweep deletes after one look at its lease is gone by then
+GRACE = 24 * 3600.0  # seconds: younger objects are never deleted, even if no record refers to them
+REFRESH = 6 * 3600.0  # seconds: older objects are made young when they are used again, long before GRACE ends
+LEASE = 300.0  # seconds: a sweep finishes the deletions of one renewal in this time
 _SKEW = 60.0  # seconds by which the clocks of two machines may differ
 _POLL = 0.1
 _SWEEPS = "gc/sweeps"
 
 
 def wait(objects: Objects, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Wait until nothing is being deleted that was old when this was called."""
+    """Wait until the running sweeps, which may delete objects that were old at the time of the call, have ended."""
     for name in objects.names(_SWEEPS):
         key = f"{_SWEEPS}/{name}"
         while _is_on(objects, key):
@@ -45,28 +45,28 @@ def _is_on(objects: Objects, key: str) -> bool:
         data = objects.get(key)
     except NotFound:
         return False
-    if not data:  # the power was lost, and with it the collection
+    if not data:  # a loss of power truncated the lease and ended the collection
         return False
-    # Late: the authoring API imports this module, and needs neither the IR's classes nor the shapes of records.
+    # Late: the authoring API imports this module, but needs neither the IR's classes nor the shapes of records.
     from flowc_runtime.store.records.stored import parse
 
     try:
         lease: LeaseRecord = parse(RECORDS, "lease", data, key=key, url=objects.url, subject="a collection of garbage")
-    except RecordError:  # its end is unknown; a live collection renews its lease, so the age of the object decides
+    except RecordError:  # unreadable: a live collection renews its lease, so the age of the object decides
         return time.time() < _written(objects, key) + LEASE + _SKEW
     return time.time() < lease["until"] + _SKEW and is_alive(lease["process"]) is not False
 
 
 def _written(objects: Any, key: str) -> float:
-    """When an object was written; 0 if it is gone."""
+    """Return the time of an object's last write; 0 if it is missing."""
     top, _, name = key.rpartition("/")
     return max((entry.changed for entry in objects.listing(top) if entry.name == name), default=0.0)
 
 
 def left_over(objects: Any) -> list[Listed]:
-    """Return what writers that were killed have left in `tmp/`: what is older than GRACE.
+    """Return the files in `tmp/` that killed writers left: those older than GRACE.
 
-    A huge object may be written for hours, and its file counts from its last bytes.
+    A huge object may be written for hours; the age of its file counts from the last write.
     """
     now = time.time()
     return [entry for entry in objects.listing("tmp") if now - entry.changed > GRACE]
@@ -89,7 +89,7 @@ class Sweep:
         self._objects.delete(self._key)
 
     def renew(self) -> None:
-        """Hold the lease for LEASE seconds more."""
+        """Extend the lease to LEASE seconds from now."""
         lease: LeaseRecord = {
             "version": RECORDS.current,
             "until": time.time() + LEASE,
@@ -98,7 +98,7 @@ class Sweep:
         self._objects.put(self._key, dump(lease))
 
     def _forget_others(self) -> None:
-        """A collection that was killed has left its lease."""
+        """Delete the leases of killed collections."""
         for name in self._objects.names(_SWEEPS):
             if not _is_on(self._objects, f"{_SWEEPS}/{name}"):
                 self._objects.delete(f"{_SWEEPS}/{name}")
