@@ -185,7 +185,7 @@ def test_a_file_is_recorded_and_not_copied(project: Project) -> None:
 @pytest.mark.parametrize(
     ("between", "told"),
     [
-        ("os.unlink('data.bin')", "is not there: No such file"),
+        ("os.unlink('data.bin')", "cannot be found: No such file"),
         ("open('data.bin', 'ab').write(b'+')", "has changed since it was recorded: it had 6 bytes and has 7"),
         ("open('data.bin', 'wb').write(b'abcxyZ')", "has changed since it was recorded: its content differs"),
         ("os.rename('data.bin', 'x'); os.mkdir('data.bin')", "is not a file"),

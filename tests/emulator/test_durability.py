@@ -256,7 +256,7 @@ def test_a_slow_disk_is_told(kept: Project, disk: Disk) -> None:
     done = run(kept)
     assert done.code == 0, done.err
     (line,) = [line for line in done.err.splitlines() if line.startswith("note: ")]
-    assert line.startswith(f"note: waiting until the disk has all of {kept.root}/.flowc: what other programs")
+    assert line.startswith(f"note: waiting until the disk has all of {kept.root}/.flowc: the disk must also write")
     disk.slow("syncfs", 0.1)
     assert "note: " not in run(kept).err
 
