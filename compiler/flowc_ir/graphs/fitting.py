@@ -37,37 +37,56 @@ def fit(blocks: Series, limit: int) -> Series:
 
     Only a loop that is large and goes on from many places, and a switch of very many arms, still have more.
     """
-    fitted: Series = tuple(_fit_block(block, limit) for block in blocks)
-    # Forks take at most half a DAG each, so every round at least halves what is packed.
-    while tasks(fitted) > limit:
-        packed = tuple(_part(chunk) for chunk in _pack(fitted, limit))
-        if packed == fitted:
-            break
-        fitted = packed
-    return fitted
+    return _Fitting(limit).fit(blocks)
 
 
-def _fit_block(block: Block, limit: int) -> Block:
-    match block:
-        case FanOut(split=split, body=body, together=together):
-            return FanOut(split, fit(body, limit), together)
-        case ParallelArms(arms=arms):
-            return _fit_fork(tuple(fit(arm, limit) for arm in arms), limit)
-        case SwitchArms(switch=switch, arms=chosen):
-            room = max(limit // 2 // len(chosen), 1)
-            return SwitchArms(switch, tuple((target, _fit_arm(arm, room, limit)) for target, arm in chosen))
-        case Iterations(header=header, body=body):
-            return Iterations(header, fit(body, limit))
-        case Call() | Part() | Again():
-            return block
-        case _:
-            assert_never(block)
+class _Fitting:
+    """Cuts series for one limit; a series that several arms share is cut once and stays shared."""
 
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._fitted: dict[int, tuple[Series, Series]] = {}  # by the series' id, with the series, which keeps its id
+        self._parts: dict[int, tuple[Series, Block]] = {}  # likewise
 
-def _fit_arm(arm: Series, room: int, limit: int) -> Series:
-    """An arm of a choice: one task, where there is no room for more."""
-    fitted = fit(arm, limit)
-    return (_part(fitted),) if tasks(fitted) > room and not leads(fitted) else fitted
+    def fit(self, blocks: Series) -> Series:
+        if id(blocks) not in self._fitted:
+            self._fitted[id(blocks)] = blocks, self._fit(blocks)
+        return self._fitted[id(blocks)][1]
+
+    def _fit(self, blocks: Series) -> Series:
+        fitted: Series = tuple(self._fit_block(block) for block in blocks)
+        # Forks take at most half a DAG each, so every round at least halves what is packed.
+        while tasks(fitted) > self._limit:
+            packed = tuple(_part(chunk) for chunk in _pack(fitted, self._limit))
+            if packed == fitted:
+                break
+            fitted = packed
+        return fitted
+
+    def _fit_block(self, block: Block) -> Block:
+        match block:
+            case FanOut(split=split, body=body, together=together):
+                return FanOut(split, self.fit(body), together)
+            case ParallelArms(arms=arms):
+                return _fit_fork(tuple(self.fit(arm) for arm in arms), self._limit)
+            case SwitchArms(switch=switch, arms=chosen):
+                room = max(self._limit // 2 // len(chosen), 1)
+                return SwitchArms(switch, tuple((target, self._fit_arm(arm, room)) for target, arm in chosen))
+            case Iterations(header=header, body=body):
+                return Iterations(header, self.fit(body))
+            case Call() | Part() | Again():
+                return block
+            case _:
+                assert_never(block)
+
+    def _fit_arm(self, arm: Series, room: int) -> Series:
+        """Return an arm of a choice: one task if there is no room for more."""
+        fitted = self.fit(arm)
+        if tasks(fitted) <= room or leads(fitted):
+            return fitted
+        if id(fitted) not in self._parts:
+            self._parts[id(fitted)] = fitted, _part(fitted)
+        return (self._parts[id(fitted)][1],)
 
 
 def _fit_fork(arms: Sequence[Series], limit: int) -> Block:

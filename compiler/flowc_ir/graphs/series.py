@@ -9,14 +9,44 @@ then, when it returns. So that goes into the inner loop's body, where it follows
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, final
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, final
 
 from flowc_ir.graphs.regions import Again, BranchArms, Choose, Each, Item, Region, Repeat, Task
 from flowc_ir.model import NodeId, assert_never
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+class Size(NamedTuple):
+    """The measures of a block, computed once from the sizes of the blocks inside it.
+
+    Several series may share a block. A function that visited the blocks inside a block would take time exponential in
+    the number of switches that share arms.
+
+    Attributes:
+        tasks: the number of tasks that the block takes in its DAG.
+        levels: how deep DAGs call each other in the block, pods included, in the first iteration of its loops.
+        leads: the headers of the loops around the block that it may lead to, with the number of places that do.
+        digest: the block's hash.
+    """
+
+    tasks: int
+    levels: int
+    leads: Mapping[NodeId, int]
+    digest: int
+
+
+class _Compound:
+    """A block with other blocks inside it. Its hash is computed once, when the block is made."""
+
+    __slots__ = ()
+    size: Size
+
+    def _measure(self, size: Size) -> None:
+        object.__setattr__(self, "size", size)  # the class is frozen
 
 
 @final
@@ -29,46 +59,116 @@ class Call:
 
 @final
 @dataclass(frozen=True, slots=True)
-class FanOut:
+class FanOut(_Compound):
     """A task of the step `split` and, for each item it counts, the body."""
 
     split: NodeId
     body: Series
     together: bool = False  # a gang: all of them run at once
+    size: Size = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._measure(
+            Size(
+                tasks=2,
+                levels=1 + (1 if is_call(self.body) else 1 + levels(self.body)),
+                leads={},
+                digest=hash(("FanOut", self.split, self.body, self.together)),
+            )
+        )
+
+    def __hash__(self) -> int:
+        return self.size.digest
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class ParallelArms:
+class ParallelArms(_Compound):
     """Arms that run side by side."""
 
     arms: tuple[Series, ...]
+    size: Size = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._measure(
+            Size(
+                tasks=sum(map(tasks, self.arms)),
+                levels=max(map(levels, self.arms)),
+                leads={},
+                digest=hash(("ParallelArms", self.arms)),
+            )
+        )
+
+    def __hash__(self) -> int:
+        return self.size.digest
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Part:
+class Part(_Compound):
     """A series in a DAG of its own, called as one task."""
 
     series: Series
+    size: Size = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._measure(
+            Size(
+                tasks=1,
+                levels=1 + levels(self.series),
+                leads={},
+                digest=hash(("Part", self.series)),
+            )
+        )
+
+    def __hash__(self) -> int:
+        return self.size.digest
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class SwitchArms:
+class SwitchArms(_Compound):
     """A task of the step `switch`, and one of the arms, which are given by the step that the switch leads to."""
 
     switch: NodeId
     arms: tuple[tuple[NodeId, Series], ...]
+    size: Size = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._measure(
+            Size(
+                tasks=1 + sum(tasks(arm) for _, arm in self.arms),
+                levels=max(1, *(levels(arm) for _, arm in self.arms)),
+                leads=_sum(leads(arm) for _, arm in self.arms),
+                digest=hash(("SwitchArms", self.switch, self.arms)),
+            )
+        )
+
+    def __hash__(self) -> int:
+        return self.size.digest
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Iterations:
+class Iterations(_Compound):
     """Iterations of the body, which begins with the header; `Again` ends one that is followed by another."""
 
     header: NodeId
     body: Series
+    size: Size = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._measure(
+            Size(
+                tasks=1,
+                levels=1 + levels(self.body),
+                leads={header: count for header, count in leads(self.body).items() if header != self.header},
+                digest=hash(("Iterations", self.header, self.body)),
+            )
+        )
+
+    def __hash__(self) -> int:
+        return self.size.digest
 
 
 Block: TypeAlias = "Call | FanOut | ParallelArms | Part | SwitchArms | Iterations | Again"
@@ -76,88 +176,95 @@ Series: TypeAlias = "tuple[Block, ...]"
 
 
 def series(region: Region) -> Series:
-    """The region's items; each starts when all tasks of the one before it have ended."""
-    return _series(region.items)
+    """Return the region's items as a series; each starts when all tasks of the one before it have ended.
+
+    Series share what regions share: arms of two switches that lead to the same steps.
+    """
+    return _Builder().series(region)
 
 
-def _series(items: tuple[Item, ...]) -> Series:
-    blocks: list[Block] = []
-    for at, item in enumerate(items):
-        last = at + 1 == len(items)
-        match item:
-            case Task(node=node):
-                blocks.append(Call(node))
-            case BranchArms(arms=arms):
-                blocks.append(ParallelArms(tuple(series(arm) for arm in arms)))
-            case Each(split=split, body=body, together=together):
-                blocks[-1] = FanOut(split, series(body), together)
-            case Choose(switch=switch, arms=chosen):
-                blocks[-1] = choice = SwitchArms(switch, tuple((arm.target, series(arm.region)) for arm in chosen))
-                if not last and _leaves_inner_loop((choice,)):
-                    longer = ((arm.target, _series(arm.region.items + items[at + 1 :])) for arm in chosen)
-                    blocks[-1] = SwitchArms(switch, tuple(longer))
+class _Builder:
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[Region, Series]] = {}  # by the region's id, with the region, which keeps its id
+
+    def series(self, region: Region) -> Series:
+        if id(region) not in self._made:
+            self._made[id(region)] = region, self._series(region.items)
+        return self._made[id(region)][1]
+
+    def _series(self, items: tuple[Item, ...]) -> Series:
+        blocks: list[Block] = []
+        for at, item in enumerate(items):
+            last = at + 1 == len(items)
+            match item:
+                case Task(node=node):
+                    blocks.append(Call(node))
+                case BranchArms(arms=arms):
+                    blocks.append(ParallelArms(tuple(self.series(arm) for arm in arms)))
+                case Each(split=split, body=body, together=together):
+                    blocks[-1] = FanOut(split, self.series(body), together)
+                case Choose(switch=switch, arms=chosen):
+                    blocks[-1] = choice = SwitchArms(
+                        switch, tuple((arm.target, self.series(arm.region)) for arm in chosen)
+                    )
+                    if not last and _leaves_inner_loop((choice,), {}):
+                        longer = ((arm.target, self._series(arm.region.items + items[at + 1 :])) for arm in chosen)
+                        blocks[-1] = SwitchArms(switch, tuple(longer))
+                        break
+                case Repeat(header=header, body=body):
+                    loop = Iterations(header, self.series(body))
+                    if not last and leads((loop,)):
+                        blocks.append(Iterations(header, self._series(body.items + items[at + 1 :])))
+                        break
+                    blocks.append(loop)
+                case Again():
+                    blocks.append(item)
                     break
-            case Repeat(header=header, body=body):
-                loop = Iterations(header, series(body))
-                if not last and leads((loop,)):
-                    blocks.append(Iterations(header, _series(body.items + items[at + 1 :])))
-                    break
-                blocks.append(loop)
-            case Again():
-                blocks.append(item)
-                break
-            case _:
-                assert_never(item)
-    return tuple(blocks)
+                case _:
+                    assert_never(item)
+        return tuple(blocks)
 
 
-def leads(blocks: Series) -> list[NodeId]:
-    """The headers of the loops around the series that it may lead to, once for each place where it does."""
-    found: list[NodeId] = []
-    for block in blocks:
-        match block:
-            case Again(header=header):
-                found.append(header)
-            case SwitchArms(arms=arms):
-                found += [header for _, arm in arms for header in leads(arm)]
-            case Iterations(header=own, body=body):
-                found += [header for header in leads(body) if header != own]
-            case (
-                Call() | FanOut() | ParallelArms() | Part()
-            ):  # a loop lies in one arm and one item: nothing leads out of them
-                continue
-            case _:
-                assert_never(block)
-    return found
+def leads(blocks: Series) -> Mapping[NodeId, int]:
+    """Return the headers of the loops around the series that it may lead to, with the number of places that do."""
+    return _sum(_block_leads(block) for block in blocks)
 
 
-def _leaves_inner_loop(blocks: Series) -> bool:
+def _block_leads(block: Block) -> Mapping[NodeId, int]:
+    match block:
+        case Again(header=header):
+            return {header: 1}
+        case Call():
+            return {}
+        case _:
+            return block.size.leads
+
+
+def _sum(counts: Iterable[Mapping[NodeId, int]]) -> Mapping[NodeId, int]:
+    total: Counter[NodeId] = Counter()
+    for each in counts:
+        total.update(each)
+    return total
+
+
+def _leaves_inner_loop(blocks: Series, known: dict[int, bool]) -> bool:
+    """Return whether an arm leads out of a loop in it; `known` has the answers for switches, by their ids."""
     return any(
         (isinstance(block, Iterations) and bool(leads((block,))))
-        or (isinstance(block, SwitchArms) and any(_leaves_inner_loop(arm) for _, arm in block.arms))
+        or (isinstance(block, SwitchArms) and _switch_leaves(block, known))
         for block in blocks
     )
 
 
+def _switch_leaves(switch: SwitchArms, known: dict[int, bool]) -> bool:
+    if id(switch) not in known:
+        known[id(switch)] = any(_leaves_inner_loop(arm, known) for _, arm in switch.arms)
+    return known[id(switch)]
+
+
 def levels(blocks: Series) -> int:
-    """How deep DAGs call each other in the series, pods included, in the first iteration of its loops."""
-    deepest = 0
-    for block in blocks:
-        match block:
-            case Call() | Again():
-                level = 1
-            case FanOut(body=body):
-                level = 1 + (1 if is_call(body) else 1 + levels(body))
-            case ParallelArms(arms=arms):
-                level = max(levels(arm) for arm in arms)
-            case SwitchArms(arms=chosen):
-                level = max(1, *(levels(arm) for _, arm in chosen))
-            case Part(series=inner) | Iterations(body=inner):
-                level = 1 + levels(inner)
-            case _:
-                assert_never(block)
-        deepest = max(deepest, level)
-    return deepest
+    """Return how deep DAGs call each other in the series, pods included, in the first iteration of its loops."""
+    return max((1 if isinstance(block, Call | Again) else block.size.levels for block in blocks), default=0)
 
 
 def is_call(blocks: Series) -> bool:
@@ -166,22 +273,28 @@ def is_call(blocks: Series) -> bool:
 
 
 def loops(blocks: Series) -> Iterator[Iterations]:
-    """All loops in the series."""
+    """Yield the loops in the series, each once."""
+    return _loops(blocks, set())
+
+
+def _loops(blocks: Series, seen: set[int]) -> Iterator[Iterations]:
+    """`seen` has the ids of the blocks that were visited; all are in the series, so no id is used again."""
     for block in blocks:
+        if isinstance(block, Call | Again) or id(block) in seen:
+            continue
+        seen.add(id(block))
         match block:
             case Iterations(body=body):
                 yield block
-                yield from loops(body)
+                yield from _loops(body, seen)
             case FanOut(body=inner) | Part(series=inner):
-                yield from loops(inner)
+                yield from _loops(inner, seen)
             case ParallelArms(arms=arms):
                 for arm in arms:
-                    yield from loops(arm)
+                    yield from _loops(arm, seen)
             case SwitchArms(arms=chosen):
                 for _, arm in chosen:
-                    yield from loops(arm)
-            case Call() | Again():
-                continue
+                    yield from _loops(arm, seen)
             case _:
                 assert_never(block)
 
@@ -192,18 +305,8 @@ def tasks(blocks: Series) -> int:
 
 
 def block_tasks(block: Block) -> int:
-    """How many tasks a block takes in its DAG."""
-    match block:
-        case Call() | Part() | Iterations() | Again():
-            return 1
-        case FanOut():
-            return 2
-        case ParallelArms(arms=arms):
-            return sum(tasks(arm) for arm in arms)
-        case SwitchArms(arms=chosen):
-            return 1 + sum(tasks(arm) for _, arm in chosen)
-        case _:
-            assert_never(block)
+    """Return how many tasks a block takes in its DAG."""
+    return 1 if isinstance(block, Call | Again) else block.size.tasks
 
 
 def first(blocks: Series) -> NodeId:

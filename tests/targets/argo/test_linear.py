@@ -12,7 +12,7 @@ import pytest
 from flowc.targets import BackendError
 from flowc.targets.argo import Settings, compile_flow
 from flowc_emulator.scheduling.scheduler import Scheduler
-from flowc_ir import Flow, Foreach, Gang, Kubernetes
+from flowc_ir import Flow, Foreach, Gang, Goto, Kubernetes, Method, Node, Switch
 from flowc_ir.verify import verify
 from flowc_runtime.base.index import Graph
 from metaflow.graph import FlowGraph
@@ -52,6 +52,23 @@ def gangs(count: int) -> Flow:
     made = repeated(("each", "join#", ["body#"]))(count)
     ganged = {node.id: Gang(body=node.next.body) for node in made.nodes if isinstance(node.next, Foreach)}
     return replace(made, nodes=tuple(replace(node, next=ganged.get(node.id, node.next)) for node in made.nodes))
+
+
+def ladder(layers: int) -> Flow:
+    """Make a flow whose layers have two steps each; each of these is a switch, which chooses between the next two."""
+    line = flows.chain(3)
+    start, one, end = line.nodes
+
+    def step(name: str, following: Goto | Switch) -> Node:
+        return replace(one, id=name, run=Method(name=name), next=following)
+
+    def cross(layer: int) -> Goto | Switch:
+        if layer == layers:
+            return Goto(target="meet")
+        return Switch(condition="way", arms=(("left", f"a{layer}"), ("right", f"b{layer}")))
+
+    rungs = [step(f"{side}{layer}", cross(layer + 1)) for layer in range(layers) for side in "ab"]
+    return replace(line, nodes=(replace(start, next=cross(0)), *rungs, step("meet", Goto(target=end.id)), end))
 
 
 SHAPES: dict[str, Callable[[int], Flow]] = {
@@ -94,6 +111,19 @@ def test_verifying(shape: str) -> None:
 def test_beginning_a_run(shape: str) -> None:
     small, large = work(shape, lambda flow: (Scheduler(Graph(flow)), FlowGraph(flow)))
     assert large <= MOST * small
+
+
+@pytest.mark.parametrize("act", [
+    lambda flow: compile_flow(flow, flows.CODE, Settings()).to_yaml(),
+    verify,
+    lambda flow: (Scheduler(Graph(flow)), FlowGraph(flow)),
+], ids=["compile", "verify", "begin a run"])  # fmt: skip
+def test_switches_that_cross(act: Callable[[Flow], object]) -> None:
+    """Each layer of switches doubles the ways through the flow, but not the work."""
+    small, large = ladder(10), ladder(14)
+    assert verify(large) == []
+    act(small)
+    assert executed(lambda: act(large)) <= 2 * executed(lambda: act(small))
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -23,7 +23,7 @@ def iterations(loop: SeriesLoop) -> int:
 
     One that goes on from several places has one: each place would need copies of its own.
     """
-    once = leads(loop.body).count(loop.header) == 1
+    once = leads(loop.body).get(loop.header) == 1
     return max(1, min(MAX_ITERATIONS, limits.MAX_TASKS // 2 // tasks(loop.body))) if once else 1
 
 
