@@ -86,11 +86,14 @@ def test_sources(project: Project, sources: str, names: list[str]) -> None:
         ('["kubernetes.db"]', "it is a Secret of a cluster; on this machine use env, dotenv or files"),
         ('[{"type": "vault.Nope", "id": "db"}]', "the provider of secrets 'vault.Nope' cannot be loaded"),
         ('[{"type": "vault.Fails", "id": "db"}]', "its provider fails with KeyError in vault.py, line 3"),
-        ('[{"type": "vault.Number", "id": "db"}]', "the value of DB_N is no text, but of type int"),
+        ('[{"type": "vault.Number", "id": "db"}]', "the value of DB_N is of type int, not text"),
         ('["dotenv.one.env", "dotenv.two.env"]', "secrets 'one.env' (dotenv) and 'two.env' (dotenv) both set the"),
-        ('["dotenv.path.env"]', "sets the variable PATH, which is set already"),
-        ('["dotenv.ours.env"]', "sets the variable FLOWC_STORE, and names like that belong to flowc"),
-        ('[{"type": "env", "id": "PATH", "options": {"to": "X"}}]', "there is no option 'to'; there is as"),
+        ('["dotenv.path.env"]', "sets the variable PATH, which is already set"),
+        (
+            '["dotenv.ours.env"]',
+            "sets the variable FLOWC_STORE, but names that begin with METAFLOW_ or FLOWC_ are reserved",
+        ),
+        ('[{"type": "env", "id": "PATH", "options": {"to": "X"}}]', "unknown option 'to'; the only option is 'as'"),
     ],
 )
 def test_what_fails_says_so_without_the_value(project: Project, sources: str, message: str) -> None:

@@ -182,12 +182,12 @@ def _override(given: Mapping[str, Any]) -> None:
 
 
 def _result(attempt: Attempt, around: Surroundings) -> StepResult:
-    said = attempt.state.transition
-    if said is None:
+    call = attempt.state.transition
+    if call is None:
         return StepResult(artifacts=around.left(attempt), next=())
     return StepResult(
         artifacts=around.left(attempt),
-        next=(said.choice,) if said.condition is not None else said.steps,
-        foreach=None if said.foreach is None else tuple(getattr(attempt.flow, said.foreach)),
-        num_parallel=said.gang,
+        next=(call.choice,) if call.condition is not None else call.steps,
+        foreach=None if call.foreach is None else tuple(getattr(attempt.flow, call.foreach)),
+        num_parallel=call.gang,
     )

@@ -103,8 +103,8 @@ def call_hook(hook: ExitHook, run: RunStore, load: Callable[[], Program]) -> int
     except SystemExit as error:
         return 0 if error.code in (None, 0) else 1
     except BaseException as error:
-        told = traceback.TracebackException.from_exception(error)
-        told.stack = traceback.StackSummary.from_list([entry for entry in told.stack if entry.filename != __file__])
-        sys.stderr.write("".join(told.format()))
+        trace = traceback.TracebackException.from_exception(error)
+        trace.stack = traceback.StackSummary.from_list([entry for entry in trace.stack if entry.filename != __file__])
+        sys.stderr.write("".join(trace.format()))
         return 1
     return 0

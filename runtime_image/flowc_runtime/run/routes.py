@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
     """Check that the step called self.next as the IR says. Raises ProtocolError if it did not."""
-    said, node = state.transition, job.node
+    call, node = state.transition, job.node
     if isinstance(node.next, End):
         return
-    if said is None and state.implied is not None:
+    if call is None and state.implied is not None:
         _imply(job.program, flow, node, state.implied)
         return
-    if said is None and _in_gang(job):  # a task of a gang can only go to the join
+    if call is None and _in_gang(job):  # a task of a gang can only go to the join
         return
-    if said is None:
+    if call is None:
         raise ProtocolError(f"step '{node.id}' returned before its self.next(…)")
-    if not _agree(said, node.next):
+    if not _agree(call, node.next):
         raise ProtocolError(f"step '{node.id}' called self.next with other targets than its source shows")
 
 
@@ -51,13 +51,13 @@ def _imply(program: Program, flow: object, node: Node, given: Mapping[str, objec
     program.imply(flow, node.next, given)
 
 
-def _agree(said: Said, expected: Transition) -> bool:
+def _agree(call: Said, expected: Transition) -> bool:
     """Return whether a step's call of self.next matches the IR."""
     return (
-        said.steps == targets(expected)
-        and said.foreach == (expected.over if isinstance(expected, Foreach) else None)
-        and said.condition == (expected.condition if isinstance(expected, Switch) else None)
-        and (said.gang is None) == (not isinstance(expected, Gang))
+        call.steps == targets(expected)
+        and call.foreach == (expected.over if isinstance(expected, Foreach) else None)
+        and call.condition == (expected.condition if isinstance(expected, Switch) else None)
+        and (call.gang is None) == (not isinstance(expected, Gang))
     )
 
 
@@ -66,10 +66,10 @@ def fan_out(job: Assignment, flow: object, state: TaskState, artifacts: Mapping[
 
     Raises ValueError for too many tasks.
     """
-    said = state.transition
+    call = state.transition
     match job.node.next:
         case Foreach(over=over):
-            over = said.foreach if said is not None and said.foreach is not None else over
+            over = call.foreach if call is not None and call.foreach is not None else over
             value = getattr(flow, over)
             items = items_of(value)
             check_splits(job, len(items), f"the foreach over self.{over}")
@@ -79,10 +79,10 @@ def fan_out(job: Assignment, flow: object, state: TaskState, artifacts: Mapping[
                 fanout["unbounded"] = True
             return fanout
         case Gang():
-            assert said is not None
-            assert said.gang is not None
-            check_splits(job, said.gang, "num_parallel")
-            return {"count": said.gang}
+            assert call is not None
+            assert call.gang is not None
+            check_splits(job, call.gang, "num_parallel")
+            return {"count": call.gang}
         case End() | Goto() | Branch() | Switch():
             return None
         case _:

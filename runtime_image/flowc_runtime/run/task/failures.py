@@ -77,9 +77,9 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
     """
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)
-    told = traceback.TracebackException.from_exception(error)
-    own = _clean(told, root)
-    text = "".join(told.format())
+    trace = traceback.TracebackException.from_exception(error)
+    own = _clean(trace, root)
+    text = "".join(trace.format())
     if isinstance(error, SystemExit):  # its own text is the exit code at most
         text += f"{_message(error)}\n"
     return {
@@ -87,11 +87,11 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
         "message": _message(error)[:_LIMIT],
         "repr": _safely(repr, error)[:_LIMIT],
         "traceback": text[-_LIMIT:],
-        "frames": [_frame(entry) for entry in own or told.stack],
+        "frames": [_frame(entry) for entry in own or trace.stack],
     }
 
 
-def _clean(told: traceback.TracebackException, root: str) -> list[traceback.FrameSummary]:
+def _clean(trace: traceback.TracebackException, root: str) -> list[traceback.FrameSummary]:
     """Remove the frames of flowc and make the user's file names relative to `root`; return the user's frames.
 
     So the record, and the failure that @catch stores, are the same on every machine.
@@ -99,7 +99,7 @@ def _clean(told: traceback.TracebackException, root: str) -> list[traceback.Fram
     sdk = getattr(sys.modules.get("metaflow"), "__file__", None) or _OURS
     ours = (_OURS, f"{sdk.rpartition('/')[0]}/")
     own: list[traceback.FrameSummary] = []
-    here: traceback.TracebackException | None = told
+    here: traceback.TracebackException | None = trace
     while here is not None:
         entries = []
         for entry in here.stack:
@@ -108,7 +108,7 @@ def _clean(told: traceback.TracebackException, root: str) -> list[traceback.Fram
             if _is_below(entry.filename, root):
                 file = entry.filename[len(root) + 1 :]
                 entry = traceback.FrameSummary(file, entry.lineno, entry.name, lookup_line=False, line=entry.line)
-                own += [entry] if here is told else []
+                own += [entry] if here is trace else []
             entries.append(entry)
         here.stack = traceback.StackSummary.from_list(entries)
         here = here.__cause__ or here.__context__

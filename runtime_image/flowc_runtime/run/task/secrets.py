@@ -42,34 +42,34 @@ def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str,
     set_by: dict[str, str] = {}
     found: dict[str, str] = {}
     for source in sources:
-        told = f"'{source.id}' ({source.type})"
+        label = f"'{source.id}' ({source.type})"
         options = next(given, {}) if source.type == "inline" else json_text.mapping(source.options)
-        for name, value in _values(source, options, told).items():
-            _check(name, value, told)
+        for name, value in _values(source, options, label).items():
+            _check(name, value, label)
             if name in set_by:
-                raise SecretError(f"secrets {set_by[name]} and {told} both set the variable {name}")
-            set_by[name] = told
+                raise SecretError(f"secrets {set_by[name]} and {label} both set the variable {name}")
+            set_by[name] = label
             if source.type == "env" and os.environ.get(name) == value:
                 continue  # the variable already has the value
             if name in os.environ and not source.allow_override:
                 raise SecretError(
-                    f"secret {told} sets the variable {name}, which is set already; "
-                    "allow that with @secrets(…, allow_override=True)"
+                    f"secret {label} sets the variable {name}, which is already set; "
+                    "to replace it, write @secrets(…, allow_override=True)"
                 )
             found[name] = value
     os.environ.update(found)
 
 
-def _values(source: Secret, options: Mapping[str, object], told: str) -> Mapping[str, str]:
+def _values(source: Secret, options: Mapping[str, object], label: str) -> Mapping[str, str]:
     provider = PROVIDERS.get(source.type) or _load(source.type, source.role)
     try:
         values = provider(source.id, options)
     except SecretError as error:
-        raise SecretError(f"secret {told}: {error}") from None
+        raise SecretError(f"secret {label}: {error}") from None
     except Exception as error:  # hazard: the message of a user's provider may contain the secret, so it is not shown
-        raise SecretError(f"secret {told}: its provider fails with {type(error).__name__}{_place(error)}") from None
+        raise SecretError(f"secret {label}: its provider fails with {type(error).__name__}{_place(error)}") from None
     if not isinstance(values, dict):
-        raise SecretError(f"secret {told}: its provider gives no dict, but a {type(values).__name__}")
+        raise SecretError(f"secret {label}: its provider returned a {type(values).__name__}, not a dict")
     return values
 
 
@@ -81,15 +81,19 @@ def _place(error: Exception) -> str:
     return f" in {os.path.basename(trace.tb_frame.f_code.co_filename)}, line {trace.tb_lineno}" if trace else ""
 
 
-def _check(name: object, value: object, told: str) -> None:
+def _check(name: object, value: object, label: str) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise SecretError(f"secret {told}: {name!r} is no name of a variable")
+        raise SecretError(f"secret {label}: {name!r} is not a valid variable name")
     if _RESERVED.match(name):
-        raise SecretError(f"secret {told} sets the variable {name}, and names like that belong to flowc")
+        raise SecretError(
+            f"secret {label} sets the variable {name}, but names that begin with METAFLOW_ or FLOWC_ are reserved"
+        )
     if not isinstance(value, str):
-        raise SecretError(f"secret {told}: the value of {name} is no text, but of type {type(value).__name__}")
+        raise SecretError(f"secret {label}: the value of {name} is of type {type(value).__name__}, not text")
     if "\0" in value:
-        raise SecretError(f"secret {told}: the value of {name} has a NUL character, which no variable can have")
+        raise SecretError(
+            f"secret {label}: the value of {name} contains a NUL character, which environment variables cannot hold"
+        )
 
 
 # -- providers ---------------------------------------------------------------------------------------------------------
@@ -150,7 +154,7 @@ def _kubernetes(_name: str, options: Mapping[str, object]) -> Mapping[str, str]:
 
 def _known(options: Mapping[str, object], *names: str) -> None:
     if unknown := [name for name in options if name not in names]:
-        raise SecretError(f"there is no option '{unknown[0]}'{'; there is ' + names[0] if names else ''}")
+        raise SecretError(f"unknown option '{unknown[0]}'" + (f"; the only option is '{names[0]}'" if names else ""))
 
 
 def _chosen(values: Mapping[str, str], options: Mapping[str, object]) -> Mapping[str, str]:
@@ -159,7 +163,7 @@ def _chosen(values: Mapping[str, str], options: Mapping[str, object]) -> Mapping
     if names is None:
         return values
     if missing := [name for name in names if name not in values]:
-        raise SecretError(f"it has no {missing[0]}")
+        raise SecretError(f"it does not contain {missing[0]}")
     return {name: values[name] for name in names}
 
 
@@ -169,7 +173,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise SecretError(f"cannot read {path}: {error.strerror}") from None
     except ValueError:
-        raise SecretError(f"{path} is no text in UTF-8") from None
+        raise SecretError(f"{path} is not UTF-8 text") from None
 
 
 _LINE = re.compile(

@@ -372,7 +372,7 @@ class Attempt:
         """Write the record after the disk has all blobs that it names. Raises StoreError."""
         disk = Disk.of(self.job.run.objects, "task")
         if disk is not None:
-            disk.flush(lambda told: say(f"flowc: {told}\n"))
+            disk.flush(lambda message: say(f"flowc: {message}\n"))
         self.job.run.finish(record, disk)
 
     def _flush(self) -> None:
