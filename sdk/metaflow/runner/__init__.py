@@ -1,1 +1,1 @@
-"""Running flows from a program."""
+"""Running and deploying flows from a program."""

@@ -1,4 +1,4 @@
-"""What the `Deployer` asks of a cluster: the deployed flows of one namespace, and their runs."""
+"""The interface to a cluster that the `Deployer` uses: deployed flows of one namespace, and their runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Deployment(NamedTuple):
     """A deployed flow.
 
     Attributes:
-        name: the template's.
-        flow: the flow's own name.
+        name: the name of the WorkflowTemplate.
+        flow: the name of the flow's class.
         store: the address of the store of its runs.
-        namespace: the cluster's.
+        namespace: the namespace in the cluster.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Deployment(NamedTuple):
 
 
 class RunStatus(NamedTuple):
-    """A run as the cluster knows it: Argo's phase, whether it is held, and whether it has yet to end."""
+    """A run in the cluster: Argo's phase, whether it is suspended, and whether it has not ended yet."""
 
     phase: str
     suspended: bool
@@ -40,7 +40,7 @@ class Deployments(Protocol):
     """The deployed flows of one namespace of a cluster. Each method raises MetaflowException."""
 
     def find(self, name: str) -> Deployment:
-        """Return the flow that is deployed under this name, its class's or its template's."""
+        """Return the deployed flow whose class or template has this name."""
 
     def find_all(self) -> Iterator[Deployment]:
         """Return all deployed flows."""
@@ -52,22 +52,21 @@ class Deployments(Protocol):
         """Start a run and return its id.
 
         Args:
-            name: The template's.
-            words: Returns names and texts of parameters, as `flowc trigger --param` takes them. It is given those that
-                the flow declares.
+            name: The name of the WorkflowTemplate.
+            words: Gets the parameters that the flow declares; returns names and texts, as in `flowc trigger --param`.
 
         Raises:
             ValueError: a name or a value is wrong.
         """
 
     def delete(self, name: str, *, force: bool) -> bool:
-        """Delete a deployed flow; return whether it was there. Without `force` it must have no active run."""
+        """Delete a deployed flow; return False if it did not exist. Without `force`, it must have no active run."""
 
     def status(self, run: str) -> RunStatus:
         """Return the status of a run."""
 
     def suspend(self, run: str, *, on: bool) -> None:
-        """Hold a run, or let it go on."""
+        """Suspend a run, or resume it."""
 
     def terminate(self, run: str) -> bool:
-        """End a run and record its end; return whether its pods have ended in time."""
+        """End a run and record its end; return whether its pods ended in time."""

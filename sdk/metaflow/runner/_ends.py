@@ -1,4 +1,4 @@
-"""When a child ends, and children that end with this process."""
+"""The end of child processes: how it is awaited, and children that end with this process."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
 
 @contextmanager
 def ended(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
-    """A file descriptor that can be read as soon as the process has ended; None where the system has none such.
+    """Provide a file descriptor that becomes readable when the process ends; None if the system has no pidfds.
 
-    It is the caller's own: several may wait for one process.
+    The caller owns the descriptor: several callers may wait for one process.
     """
     end = _open(process)
     try:
@@ -36,10 +36,10 @@ def _open(process: subprocess.Popen[bytes]) -> int | None:
     if process.poll() is None:
         if not HAS_PIDFD:
             return None
-        with suppress(ProcessLookupError):  # it has ended, and another thread has just waited for it
+        with suppress(ProcessLookupError):  # the process has ended, and another thread has reaped it
             return os.pidfd_open(process.pid)
     reader, writer = os.pipe()
-    os.close(writer)  # what nobody can write to any more is at its end
+    os.close(writer)  # a pipe without a writer is at its end
     return reader
 
 
@@ -47,7 +47,7 @@ _started: weakref.WeakSet[CommandManager] = weakref.WeakSet()
 
 
 def end_with_me(manager: CommandManager) -> None:
-    """End the command too if an interrupt ends this process: its terminal may have told this process alone."""
+    """End the command if an interrupt ends this process: the terminal may have signalled this process alone."""
     _started.add(manager)
 
 

@@ -1,4 +1,4 @@
-"""What a Runner has started: processes, and the runs and tasks that they are."""
+"""The objects that a Runner returns: a started process, with its run or task."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Self = TypeVar("Self", bound="ExecutingProcess")
 
 
 class ExecutingProcess:
-    """What a Runner has started: a process that runs, or has run.
+    """A process that a Runner started.
 
-    As a context manager it cleans up its Runner at the end.
+    As a context manager, it cleans up its Runner at the end.
 
     Attributes:
-        runner: the Runner that has started it.
+        runner: the Runner that started it.
         command_obj: the process: its `command`, `log_files`, `process`, and `kill()`.
     """
 
@@ -36,12 +36,12 @@ class ExecutingProcess:
 
     @property
     def returncode(self) -> int | None:
-        """The exit code, -N if signal N has ended it; None while it runs."""
+        """The exit code, -N if signal N ended the process; None while it runs."""
         return self.command_obj.started.poll()
 
     @property
     def status(self) -> str:
-        """`running`, `successful`, `failed`, or `timeout` where `wait` has ended it."""
+        """The status: `running`, `successful`, `failed`, or `timeout` if `wait` ended the process."""
         if self.command_obj.timeout:
             return "timeout"
         code = self.returncode
@@ -49,35 +49,35 @@ class ExecutingProcess:
 
     @property
     def stdout(self) -> str:
-        """What it has printed until now: what the flow prints and says."""
+        """The process's stdout so far: the output of the flow's code and of its command line."""
         return self.command_obj.read_log("stdout")
 
     @property
     def stderr(self) -> str:
-        """What it has printed to stderr until now: progress and errors."""
+        """The process's stderr so far: progress and errors."""
         return self.command_obj.read_log("stderr")
 
     async def wait(self: Self, timeout: float | None = None, stream: str | None = None) -> Self:
-        """Wait for the end.
+        """Wait for the process to end.
 
         Args:
-            timeout: After so many seconds the process is ended, and `status` is `timeout`.
-            stream: `stdout` or `stderr`: print it meanwhile.
+            timeout: Seconds after which the process is ended and `status` becomes `timeout`.
+            stream: `stdout` or `stderr`: print this stream meanwhile.
         """
         await self.command_obj.wait(timeout, stream)
         return self
 
     async def stream_log(self, stream: str, position: int | None = None) -> AsyncIterator[tuple[int, str]]:
-        """The lines of `stdout` or `stderr` as they come, each with the position to go on from later."""
+        """Yield each new line of `stdout` or `stderr` with the offset behind it; pass that offset to continue later."""
         async for found in self.command_obj.stream_log(stream, position):
             yield found
 
 
 class ExecutingRun(ExecutingProcess):
-    """A run that a Runner has started.
+    """A run that a Runner started.
 
     Attributes:
-        run: the run in the client, whatever the namespace is.
+        run: the client's object of the run; any namespace is accepted.
     """
 
     def __init__(self, runner: Runner, command_obj: CommandManager, run_obj: Run) -> None:
@@ -86,10 +86,10 @@ class ExecutingRun(ExecutingProcess):
 
 
 class ExecutingTask(ExecutingProcess):
-    """A task that `Runner.spin` has started.
+    """A task that `Runner.spin` started.
 
     Attributes:
-        task: the task in the client.
+        task: the client's object of the task.
     """
 
     def __init__(self, runner: Runner, command_obj: CommandManager, task_obj: Task) -> None:

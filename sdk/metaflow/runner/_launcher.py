@@ -1,4 +1,4 @@
-"""What starts processes of a flow's file knows the same things, whatever they do."""
+"""The base of the classes that start processes of a flow's file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Launcher:
-    """A flow's file, and the environment and directory that its processes get.
+    """A flow's file, with the environment and the directory of its processes.
 
     Attributes:
-        flow_file: its path, absolute.
+        flow_file: its absolute path.
         env_vars: the whole environment of its processes.
         top_level_kwargs: options before the command.
     """
@@ -45,11 +45,11 @@ class Launcher:
 
 
 def _check_python(file: str) -> None:
-    """Refuse what is no Python: a notebook's JSON would be run as a program."""
+    """Refuse a file that is not Python: the JSON of a notebook would be run as a program."""
     try:
         with open(file, "rb") as opened:
             fault = _seam.refuse_other(file, opened.read())
-    except OSError:  # told by the process that is to run it
+    except OSError:  # the process that is to run the file reports the fault
         return
     if fault is not None:
         raise MetaflowException(fault)

@@ -1,4 +1,4 @@
-"""Flows of notebooks as files: the cell that defines a flow's class is written to a file that can be run."""
+"""Flows of notebooks as files: the cell that defines a flow's class is written to a Python file that can be run."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _LAUNCHERS = ("NBRunner", "NBDeployer")
 
 
 def in_notebook() -> bool:
-    """Whether this is an interactive Python: Jupyter, IPython."""
+    """Return whether this Python is interactive: Jupyter or IPython."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and ipython.get_ipython() is not None
 
 
 def open_flow(flow: Any, base_dir: str | None, refusal: Exception) -> tuple[str, str]:
-    """The directory to work in, and the flow's file in there, which is the caller's to remove.
+    """Return the working directory and the flow's file in it. The caller must remove the file.
 
     Raises:
-        Exception: `refusal`, where there is no notebook.
-        ValueError: it is not a flow, or its source is not known.
+        Exception: `refusal`, if this is not a notebook.
+        ValueError: the object is not a flow, or its source is unknown.
     """
     if not in_notebook():
         raise refusal
@@ -39,16 +39,16 @@ def open_flow(flow: Any, base_dir: str | None, refusal: Exception) -> tuple[str,
 
 
 def remove_flow(file: str) -> None:
-    """Remove the flow's file, if that has not been done."""
+    """Remove the flow's file, unless it is removed already."""
     with suppress(FileNotFoundError):
         os.unlink(file)
 
 
 def write_flow(flow: Any, directory: str) -> str:
-    """Write the flow into a file of its own in the directory, where its imports find what lies there; its path.
+    """Write the flow to a new file in the directory, so that its imports find the directory's modules; return the path.
 
     Raises:
-        ValueError: it is not a flow, or its source is not known.
+        ValueError: the object is not a flow, or its source is unknown.
     """
     from metaflow.flowspec import FlowSpec
 
@@ -62,7 +62,7 @@ def write_flow(flow: Any, directory: str) -> str:
 
 
 def flow_text(flow: type) -> str:
-    """The cells that define the flow and its bases, without what starts it, and the line that makes it a program."""
+    """Return the cells that define the flow and its bases, without the calls that start it, as a program."""
     cells: dict[str, set[str]] = {}
     for cls in reversed(flow.__mro__):
         if cls.__module__ == flow.__module__:
@@ -72,7 +72,7 @@ def flow_text(flow: type) -> str:
 
 
 def _cell(cls: type) -> str:
-    """The name under which the source of a class's cell is known. Raises ValueError."""
+    """Return the name under which Python keeps the source of a class's cell. Raises ValueError."""
     for code in _codes(cls):
         if linecache.getlines(code.co_filename):
             return code.co_filename
@@ -87,8 +87,8 @@ def _codes(cls: type) -> Iterator[types.CodeType]:
 
 
 def _definitions(cell: str, names: set[str]) -> str:
-    """A cell without magics, and without what follows the classes and only uses them, such as `NBRunner(Flow)`."""
-    transformers = import_module("IPython.core.inputtransformer2")  # whoever is in a notebook has it
+    """Return a cell without magics, and without statements after the classes that only use them: `NBRunner(Flow)`."""
+    transformers = import_module("IPython.core.inputtransformer2")  # IPython is installed wherever a notebook runs
     text = transformers.TransformerManager().transform_cell(cell)  # magics become calls, which are left out below
     lines = text.splitlines(keepends=True)
     kept: list[str] = []
@@ -103,7 +103,7 @@ def _definitions(cell: str, names: set[str]) -> str:
         if not starts and (defines or not behind):
             kept += lines[before : node.end_lineno]
         else:
-            kept += lines[before : first - 1]  # comments; they are nobody's
+            kept += lines[before : first - 1]  # comments belong to no statement
         before = node.end_lineno or before
         behind = behind or (isinstance(node, ast.ClassDef) and node.name in names)
     return "".join(kept)

@@ -1,7 +1,7 @@
-"""What a flow takes: asked of the flow's own file in a process of its own.
+"""The parameters of a flow, which a process of the flow's own file reports.
 
-The file is never imported here: it may be one of many of the same name, it may have changed since, and it is to see
-the environment and the directory that its run will see.
+The file is never imported here: several files may have its name, the file may have changed since, and it must see the
+environment and the directory of its run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowParameter:
-    """A parameter of a flow. `default` is JSON; None where there is none or it is computed."""
+    """A parameter of a flow. `default` is JSON; it is None if the parameter has none or computes it."""
 
     name: str
     type: str
@@ -40,35 +40,35 @@ class FlowParameter:
 
     @classmethod
     def of(cls, parameter: Parameter) -> FlowParameter:
-        """The same of a flow's intermediate representation."""
+        """Return the parameter that the flow's intermediate representation describes."""
         return cls(
             **{part.name: getattr(parameter, part.name) for part in fields(cls) if hasattr(parameter, part.name)}
         )
 
     @property
     def keyword(self) -> str:
-        """Its name as an argument in Python."""
+        """The parameter's name as an argument in Python."""
         return self.name.replace("-", "_")
 
 
 @final
 @dataclass(slots=True)
 class Signatures:
-    """Where the signatures of one flow file come from; a file that has not changed is asked once."""
+    """The signatures of one flow file. An unchanged file is asked only once."""
 
     flow_file: str
     env: Mapping[str, str] | None = None
     cwd: str | None = None
     _known: dict[tuple[Any, ...], tuple[FlowParameter, ...]] = field(default_factory=dict)
-    _lock: Any = field(default_factory=threading.Lock)  # several runs may be started at once, from threads
+    _lock: Any = field(default_factory=threading.Lock)  # threads may start several runs at once
 
     def parameters(self, top: Sequence[str], more: Sequence[str] = ()) -> tuple[FlowParameter, ...]:
-        """The parameters that the flow has with these words before the command, which may change them.
+        """Return the parameters of the flow with these words before the command, which may change them.
 
-        `more` are options of the command `signature`, such as those that say which run is resumed.
+        `more` are options of the command `signature`, such as those that name the run to resume.
 
         Raises:
-            MetaflowException: the file has no flow, or the flow has faults, which it tells.
+            MetaflowException: the file defines no flow, or the flow has faults, which the message lists.
         """
         status = os.stat(os.path.join(self.cwd or "", self.flow_file))
         key = (status.st_mtime_ns, status.st_size, tuple(top), tuple(more))
@@ -99,9 +99,9 @@ class Signatures:
 
 
 def no_flow(flow_file: str, said: str) -> MetaflowException:
-    """Return the error of a flow's file that ran nothing: it says on stderr if it never calls its flow."""
+    """Return the error of a flow's file that ran nothing: stderr says so if the file never calls its flow."""
     lines = said.strip().splitlines()
     for number, line in enumerate(lines):
-        if line.endswith(NEVER_CALLED):  # and a hint follows
+        if line.endswith(NEVER_CALLED):  # a hint follows
             return MetaflowException("\n".join([line.removeprefix("warning: "), *lines[number + 1 :]]))
     return MetaflowException(f"No FlowSpec class found in {flow_file}")

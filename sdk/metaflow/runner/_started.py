@@ -1,4 +1,4 @@
-"""How a Runner learns what the command that it has started runs."""
+"""The channel on which a command reports the run or task that it starts to its Runner."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from metaflow.runner.click_api import MetaflowAPI
     from metaflow.runner.subprocess_manager import SubprocessManager
 
-USAGE = 2  # exit code: the command line is wrong
+USAGE = 2  # the exit code of a wrong command line
 
 
 class Line(NamedTuple):
-    """A command line, and what it was made of."""
+    """A command line, with the arguments that it was built from."""
 
     words: list[str]
     api: MetaflowAPI | None
@@ -29,7 +29,7 @@ class Line(NamedTuple):
 
 
 class Starts(Protocol):
-    """What starts the commands of a flow's file: a Runner."""
+    """The Runner that starts the commands of a flow's file."""
 
     flow_file: str
     env_vars: dict[str, str]
@@ -39,9 +39,9 @@ class Starts(Protocol):
 
 
 class Started:
-    """A command that has been started, and the pipe on which it says what it runs.
+    """A started command, and the pipe on which it reports its run or task.
 
-    Its end is seen there too: only the child can write to it.
+    The pipe also shows the end of the command: the child is its only writer.
     """
 
     def __init__(self, runner: Starts, line: Line, *, show_output: bool) -> None:
@@ -67,7 +67,7 @@ class Started:
         os.close(self.reader)
 
     async def readable(self, timeout: float) -> bool:
-        """Wait until the child has said something, or has ended; False if it takes longer."""
+        """Wait until the child has reported or has ended; return False if that takes longer than the limit."""
         loop, said = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self.reader, said.set)
         try:
@@ -79,18 +79,18 @@ class Started:
         return True
 
     def attributes(self, readable: bool) -> dict[str, Any]:
-        """What the child runs.
+        """Return the child's report.
 
         Raises:
-            TimeoutError: it has said nothing for too long.
+            TimeoutError: the child reported nothing in time.
             ValueError: a parameter of the flow is missing.
-            RuntimeError: it has ended without saying so, for another reason; with what it wrote to stderr.
+            RuntimeError: the child ended without a report, for another reason; the message has its stderr.
         """
         ended = not readable and self.command.started.poll() is not None
         if not readable and not ended:
             raise TimeoutError(f"'{self.command}' has begun nothing within {self.runner.file_read_timeout} seconds")
         os.set_blocking(self.reader, False)
-        if text := os.read(self.reader, 65536):  # written at once, and small enough for a pipe to take it as one
+        if text := os.read(self.reader, 65536):  # one write, and small enough for a pipe to take it whole
             found = json.loads(text)
             assert isinstance(found, dict)
             return found

@@ -1,4 +1,4 @@
-"""Flows put on Argo Workflows by a program."""
+"""Deployment of flows to Argo Workflows from a program."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ArgoWorkflowsDeployer"]
 
-_TOKENS = "flowc has no production tokens: leave it out; the cluster's own roles say who may deploy"
+_TOKENS = "flowc has no production tokens: leave it out; the roles of the cluster decide which accounts may deploy"
 _NOTIFY = "decorate the flow with @exit_hook"
 _REFUSED: Mapping[str, str] = {
     "authorize": _TOKENS,
     "auto_emit_argo_events": "publish events with Argo Events' own webhook",
     "deployer_attribute_file": "the Deployer itself sets it",
-    "enable_error_msg_capture": "errors are always kept: leave it out",
+    "enable_error_msg_capture": "errors are always recorded: leave it out",
     "enable_heartbeat_daemon": "Argo itself watches the pods: leave it out",
     "generate_new_token": _TOKENS,
     "given_token": _TOKENS,
@@ -39,23 +39,23 @@ _REFUSED: Mapping[str, str] = {
     "notify_slack_webhook_url": _NOTIFY,
     "only_json": "`flowc compile` prints the manifests",
     "user_namespace": "runs of deployed flows are in no user's namespace: call metaflow.namespace(None) to see them",
-    "workflow_description": "the flow's docstring says what it is",
+    "workflow_description": "describe the flow in its docstring",
     "workflow_priority": "set it in the cluster, with a Kyverno or Argo policy",
     "workflow_title": "name the deployment: argo_workflows(name=…)",
 }
-"""Arguments of Metaflow's `create` that flowc has not: what to do instead."""
-_STORE = "say where pods keep records: create(store=…)"
+"""Arguments of Metaflow's `create` that flowc does not have: what to do instead."""
+_STORE = "name the store of the pods' records: create(store=…)"
 _REFUSED_TOP: Mapping[str, str] = {
     "datastore": _STORE,
     "datastore_root": _STORE,
-    "namespace": "create(namespace=…) is the cluster's",
+    "namespace": "create(namespace=…) names the cluster's namespace",
     "tags": "create(tags=…) tags the runs",
 }
-"""Options before the command that mean nothing for a deployment."""
+"""Options before the command that have no effect on a deployment."""
 
 
 class ArgoWorkflowsDeployer:
-    """Deploys one flow to Argo Workflows; `Deployer.argo_workflows` makes one."""
+    """Deploys one flow to Argo Workflows; `Deployer.argo_workflows` returns it."""
 
     TYPE: ClassVar[str] = "argo-workflows"
 
@@ -79,7 +79,7 @@ class ArgoWorkflowsDeployer:
     def create(self, **kwargs: Any) -> ArgoWorkflowsDeployedFlow:
         """Compile the flow and apply it to the cluster.
 
-        The flow's file is compiled in a process of its own, like the runs of a Runner, and is never imported here.
+        A process of its own compiles the flow's file, as for the runs of a Runner; the file is never imported here.
 
         Args:
             **kwargs: The options of `flowc deploy`, such as `image`, `store`, `namespace`, `service_account`,
@@ -87,8 +87,8 @@ class ArgoWorkflowsDeployer:
                 `prune`.
 
         Raises:
-            ValueError: there is no such option.
-            RuntimeError: it was not deployed; with what was said.
+            ValueError: an option is unknown.
+            RuntimeError: the deployment failed; the message has the command's output.
         """
         from metaflow.cli import start
 

@@ -1,4 +1,4 @@
-"""Flows on Argo Workflows, found again, started and removed by a program; and their runs, held and ended."""
+"""Deployed flows on Argo Workflows: find, trigger and delete them, and suspend, resume and end their runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ArgoWorkflowsDeployedFlow", "ArgoWorkflowsTriggeredRun", "DeployedFl
 
 
 class DeployedFlow:
-    """A flow on a cluster; `from_deployment` finds one. See `ArgoWorkflowsDeployedFlow`."""
+    """A deployed flow; `from_deployment` finds one. See `ArgoWorkflowsDeployedFlow`."""
 
     TYPE: str | None = None
     name: str
@@ -29,72 +29,72 @@ class DeployedFlow:
     def from_deployment(
         cls, identifier: str, metadata: str | None = None, impl: str = "argo_workflows"
     ) -> ArgoWorkflowsDeployedFlow:
-        """The deployed flow of this name.
+        """Return the deployed flow of this name.
 
         Args:
-            identifier: The template's name, or the flow's class.
-            metadata: The store of its runs, where it is not the one that the deployed flow itself names.
-            impl: Where it is deployed: `argo_workflows`.
+            identifier: The name of the WorkflowTemplate, or of the flow's class.
+            metadata: The store of its runs. None is the store that the deployed flow names.
+            impl: The deployer's type: `argo_workflows`.
         """
         return _argo(impl).find(identifier, metadata)
 
     @classmethod
     def from_argo_workflows(cls, identifier: str, metadata: str | None = None) -> ArgoWorkflowsDeployedFlow:
-        """The flow of this name on Argo Workflows."""
+        """Return the flow of this name on Argo Workflows."""
         return _argo("argo_workflows").find(identifier, metadata)
 
     @classmethod
     def list_deployed_flows(
         cls, flow_name: str | None = None, impl: str = "argo_workflows"
     ) -> Iterator[ArgoWorkflowsDeployedFlow]:
-        """All deployed flows, or all deployments of one flow."""
+        """Yield all deployed flows, or all deployments of one flow."""
         return _argo(impl).list(flow_name)
 
     @classmethod
     def list_argo_workflows(cls, flow_name: str | None = None) -> Iterator[ArgoWorkflowsDeployedFlow]:
-        """All flows on Argo Workflows, or all deployments of one flow."""
+        """Yield all flows on Argo Workflows, or all deployments of one flow."""
         return _argo("argo_workflows").list(flow_name)
 
     @classmethod
     def get_triggered_run(
         cls, identifier: str, run_id: str, metadata: str | None = None, impl: str = "argo_workflows"
     ) -> ArgoWorkflowsTriggeredRun:
-        """A run of a deployed flow, by its id."""
+        """Return the run of a deployed flow with this id."""
         return _argo(impl).find(identifier, metadata).triggered(run_id)
 
     @classmethod
     def get_triggered_argo_workflows_run(
         cls, identifier: str, run_id: str, metadata: str | None = None
     ) -> ArgoWorkflowsTriggeredRun:
-        """A run of a flow on Argo Workflows, by its id."""
+        """Return the run of a flow on Argo Workflows with this id."""
         return _argo("argo_workflows").find(identifier, metadata).triggered(run_id)
 
     @classmethod
     def from_step_functions(cls, identifier: str, metadata: str | None = None) -> NoReturn:
-        """Refused: there is no AWS Step Functions here."""
+        """Raise an error: flowc does not support AWS Step Functions."""
         _argo("step_functions")
         raise AssertionError
 
     @classmethod
     def list_step_functions(cls, flow_name: str | None = None) -> NoReturn:
-        """Refused: there is no AWS Step Functions here."""
+        """Raise an error: flowc does not support AWS Step Functions."""
         _argo("step_functions")
         raise AssertionError
 
     @classmethod
     def get_triggered_step_functions_run(cls, identifier: str, run_id: str, metadata: str | None = None) -> NoReturn:
-        """Refused: there is no AWS Step Functions here."""
+        """Raise an error: flowc does not support AWS Step Functions."""
         _argo("step_functions")
         raise AssertionError
 
 
 class ArgoWorkflowsDeployedFlow(DeployedFlow):
-    """A flow on Argo Workflows.
+    """A deployed flow on Argo Workflows.
 
     Attributes:
-        name: the WorkflowTemplate's.
-        flow_name: the flow's own.
-        metadata: the store of its runs, as `metaflow.metadata` takes it.
+        name: the name of the WorkflowTemplate.
+        flow_name: the name of the flow's class.
+        metadata: the address of the store of its runs, as `metaflow.metadata` takes it.
     """
 
     TYPE = "argo-workflows"
@@ -108,35 +108,35 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
 
     @property
     def id(self) -> str:
-        """What finds it again: `DeployedFlow.from_deployment(id)`."""
+        """The id for `DeployedFlow.from_deployment(id)`."""
         return self.name
 
     @property
     def namespace(self) -> str | None:
-        """The namespace that it is in; None is that of the kubeconfig."""
+        """The flow's namespace in the cluster; None is the namespace of the kubeconfig."""
         return self._place.namespace
 
     @property
     def production_token(self) -> None:
-        """None: flowc has no production tokens. Who may deploy, the cluster's own roles say."""
+        """Always None: flowc has no production tokens. The roles of the cluster decide which accounts may deploy."""
         return
 
     @property
     def workflow_template(self) -> dict[str, Any]:
-        """The WorkflowTemplate, as the cluster has it."""
+        """The WorkflowTemplate as the cluster stores it."""
         with self._place.cluster() as cluster:
             return cluster.template(self.name)
 
     @classmethod
     def find(cls, identifier: str, metadata: str | None) -> ArgoWorkflowsDeployedFlow:
-        """What `DeployedFlow.from_deployment` gives. Raises MetaflowException."""
+        """Return the deployed flow; `DeployedFlow.from_deployment` calls this. Raises MetaflowException."""
         place = Place()
         with place.cluster() as cluster:
             return cls._of(cluster.find(identifier), metadata)
 
     @classmethod
     def list(cls, flow_name: str | None) -> Iterator[ArgoWorkflowsDeployedFlow]:
-        """What `DeployedFlow.list_deployed_flows` gives."""
+        """Yield deployed flows; `DeployedFlow.list_deployed_flows` calls this."""
         with Place().cluster() as cluster:
             for found in cluster.find_all():
                 if flow_name in (None, found.flow):
@@ -153,8 +153,8 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
             **kwargs: The flow's parameters by their names.
 
         Raises:
-            ValueError: there is no such parameter, one is missing, or its value does not fit.
-            TypeError: a value is of another type.
+            ValueError: a parameter is unknown or missing, or a value is invalid.
+            TypeError: a value has the wrong type.
         """
         with self._place.cluster() as cluster:
             run = cluster.start(
@@ -163,14 +163,14 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         return self.triggered(run)
 
     def triggered(self, run_id: str) -> ArgoWorkflowsTriggeredRun:
-        """The run of this id."""
+        """Return the run with this id."""
         return ArgoWorkflowsTriggeredRun(self, run_id.rpartition("/")[2])
 
     def delete(self, *, force: bool = False) -> bool:
-        """Delete the flow from the cluster; what its runs have left in the store stays. False if it was not there.
+        """Delete the flow from the cluster; the records of its runs remain. Return False if it did not exist.
 
         Raises:
-            MetaflowException: runs of it are active, which would lose what they need; `force` deletes all the same.
+            MetaflowException: active runs of it would lose objects that they need; `force` deletes the flow anyway.
         """
         with self._place.cluster() as cluster:
             return cluster.delete(self.name, force=force)
@@ -211,18 +211,18 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
 
     @property
     def status(self) -> str:
-        """As Argo says it: Pending, Running, Succeeded, Failed or Error; Suspended while it is held."""
+        """Argo's phase: Pending, Running, Succeeded, Failed or Error; Suspended while the run is suspended."""
         seen = self._status()
         return "Suspended" if seen.suspended else seen.phase
 
     @property
     def is_running(self) -> bool:
-        """Whether it has yet to end."""
+        """Whether the run has not ended yet."""
         return self._status().active
 
     @property
     def run(self) -> Run | None:
-        """The run in the client, whatever the namespace is; None until its first task has begun."""
+        """The client's object of the run; any namespace is accepted. It is None until the run's first task begins."""
         from metaflow.client import Run
         from metaflow.exception import MetaflowNotFound
 
@@ -232,14 +232,14 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
             return None
 
     def wait_for_run(self, check_interval: float = 5, timeout: float | None = None) -> None:
-        """Wait until there is a `run`.
+        """Wait until `run` exists.
 
         Raises:
-            TimeoutError: there is none after `timeout` seconds.
-            RuntimeError: the run has ended and left none, as where no pod could start.
+            TimeoutError: it does not exist after `timeout` seconds.
+            RuntimeError: the run ended without a record, for example because no pod could start.
         """
         for late in looks(check_interval, timeout):
-            running = self.is_running  # before the look at the store, so that what it has left is seen
+            running = self.is_running  # before the store is read, so that a record written meanwhile is seen
             if self.run is not None:
                 return
             if not running:
@@ -248,7 +248,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
                 raise TimeoutError(f"run {self.name} has not begun within {timeout} seconds")
 
     def wait_for_completion(self, check_interval: float = 5, timeout: float | None = None) -> None:
-        """Wait until it has ended. Raises TimeoutError if it has not after `timeout` seconds."""
+        """Wait until the run has ended. Raises TimeoutError if it has not ended after `timeout` seconds."""
         for late in looks(check_interval, timeout):
             if not self.is_running:
                 return
@@ -256,11 +256,11 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
                 raise TimeoutError(f"run {self.name} has not ended within {timeout} seconds")
 
     def suspend(self) -> bool:
-        """Hold the run: what it has started goes on, nothing new starts."""
+        """Suspend the run: its running tasks continue, and no new task starts."""
         return self._suspend(on=True)
 
     def unsuspend(self) -> bool:
-        """Let the run go on."""
+        """Resume the suspended run."""
         return self._suspend(on=False)
 
     def _suspend(self, *, on: bool) -> bool:
@@ -269,10 +269,10 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
         return True
 
     def terminate(self) -> bool:
-        """End the run, and see to it that its record says so. False if it has pods left after two minutes.
+        """End the run and ensure that its record says so. Return False if pods are left after two minutes.
 
         Raises:
-            MetaflowException: it has ended already.
+            MetaflowException: the run has already ended.
         """
         with self.deployed_flow._place.cluster() as cluster:
             return cluster.terminate(self.name)
@@ -285,7 +285,7 @@ def _argo(impl: str) -> type[ArgoWorkflowsDeployedFlow]:
 
 
 def looks(interval: float, timeout: float | None) -> Iterator[bool]:
-    """Look now and at intervals; True: this is the last time."""
+    """Yield at once and then at intervals; the value is True on the last time before the timeout."""
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         left = None if deadline is None else deadline - time.monotonic()
@@ -294,8 +294,8 @@ def looks(interval: float, timeout: float | None) -> Iterator[bool]:
 
 
 def pairs(parameters: list[FlowParameter], given: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is given as names and texts, as `flowc trigger --param` takes them."""
-    from metaflow.runner.click_api import parameter_words  # late: `from metaflow import *` in a pod comes by here
+    """Return the arguments as names and texts, the form of `flowc trigger --param`."""
+    from metaflow.runner.click_api import parameter_words  # late: `from metaflow import *` in a pod imports this module
 
     known = {parameter.keyword: parameter for parameter in parameters}
     pairs: list[tuple[str, str]] = []

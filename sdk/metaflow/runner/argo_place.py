@@ -1,4 +1,4 @@
-"""Where on which cluster a program deploys flows."""
+"""The cluster and the namespace that a program deploys flows to."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which namespace of which cluster, as the command lines know it: None is what kubectl would take."""
+    """A namespace of a cluster, in the terms of the command line: None means kubectl's default."""
 
     kubeconfig: str | None = None
     context: str | None = None
     namespace: str | None = None
 
     def cluster(self) -> AbstractContextManager[Deployments]:
-        """Connect to the cluster. What goes wrong with it inside is a MetaflowException."""
+        """Connect to the cluster. Its methods raise MetaflowException for every failure of the cluster."""
         namespace = self.namespace or configuration.text("namespace")
         context = self.context or configuration.text("context")
         return _seam.open_cluster(self.kubeconfig, context, namespace)

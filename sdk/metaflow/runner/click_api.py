@@ -1,4 +1,4 @@
-"""Command lines of flows made from Python arguments: a click command becomes a function that gives `argv`.
+"""Command lines of flows from Python arguments: a click command becomes a function that returns `argv`.
 
 api = MetaflowAPI.from_cli("flow.py", start)
 api(quiet=True).run(alpha=0.5, tags=["a", "b"])
@@ -43,7 +43,7 @@ click_to_python_types: dict[type[Any], Any] = {
     click.Choice: str,
     click.File: str,
 }
-"""The Python type of what an option of a click type is given."""
+"""Return the Python type of the values of a click type."""
 
 
 def extract_all_params(
@@ -55,14 +55,15 @@ def extract_all_params(
     OrderedDict[str, Any],
     OrderedDict[str, Any],
 ]:
-    """What a command takes, each by its name: as parameters of a function; its arguments; its options; their types;
-    their defaults. Options without a value, such as `--help`, are left out."""
+    """The options and arguments of a command, by name: as parameters of a function; its arguments; its options; their
+    types; their defaults. Options without a value, such as `--help`, are left out.
+    """
     parameters: OrderedDict[str, inspect.Parameter] = OrderedDict()
     arguments: OrderedDict[str, click.Argument] = OrderedDict()
     options: OrderedDict[str, click.Option] = OrderedDict()
     annotations: OrderedDict[str, Any] = OrderedDict()
     defaults: OrderedDict[str, Any] = OrderedDict()
-    # The command `run` reads its options itself, since a flow's parameters are among them.
+    # The command `run` reads its options itself: a flow's parameters are among them.
     known = getattr(cmd_obj, "known_params", None)
     for param in known() if known is not None else cmd_obj.params:
         if param.name is None or not param.expose_value:
@@ -75,7 +76,7 @@ def extract_all_params(
             options[param.name] = param
         annotations[param.name] = annotation = _annotation(param)
         default = param.get_default(click.Context(cmd_obj))
-        if type(default).__name__ == "Sentinel":  # how later versions of click say that there is none
+        if type(default).__name__ == "Sentinel":  # later versions of click mark a missing default with it
             default = None
         defaults[param.name] = default
         given = inspect.Parameter.empty if param.required else default
@@ -91,7 +92,7 @@ def _annotation(param: click.Parameter) -> Any:
 
 
 class MetaflowAPI:
-    """The command line of one flow; `from_cli` makes one. Each command is a method that gives its `argv`."""
+    """The command line of one flow; `from_cli` builds it. Each command is a method that returns its `argv`."""
 
     def __init__(
         self, flow_file: str, cli: click.Group, given: dict[str, Any], signatures: Signatures | None = None
@@ -106,12 +107,12 @@ class MetaflowAPI:
     def from_cli(
         flow_file: str, cli_collection: click.Group, *, signatures: Signatures | None = None
     ) -> Callable[..., MetaflowAPI]:
-        """A function that takes the options before the command, and gives an object with a method for each command.
+        """Return a function that takes the options before the command; its result has a method for each command.
 
         Args:
-            flow_file: The flow's file; it is asked for its parameters where arguments are given that may be some.
+            flow_file: The flow's file. It is asked for its parameters if an argument may be one.
             cli_collection: The commands, such as `metaflow.cli.start`.
-            signatures: How the file is asked; by default in this environment and directory.
+            signatures: Reads the file's parameters; by default in this environment and directory.
         """
 
         def start(**options: Any) -> MetaflowAPI:
@@ -120,7 +121,7 @@ class MetaflowAPI:
         return start
 
     def missing(self, given: Mapping[str, Any]) -> str | None:
-        """The first parameter of the flow that has to be given and is not; None also where the flow cannot say."""
+        """Return the first required parameter of the flow that is missing; None also if the flow cannot report them."""
         try:
             needed = [p.keyword for p in self._signatures.parameters(self._top) if p.required]
         except MetaflowException:
@@ -147,7 +148,7 @@ class MetaflowAPI:
                 raise TypeError(f"{name} takes at most {len(known[1])} positional arguments, not {len(arguments)}")
             given = dict(zip(known[1], arguments, strict=False)) | options
             parameters: Sequence[FlowParameter] = ()
-            # A parameter of the flow may be called as an option is; only what Metaflow has too is the option for sure.
+            # A parameter may have the name of an option; only the options that Metaflow also has are surely options.
             reserved = {*getattr(command, "reserved", ()), *known[1], "runner_attribute_file"}
             if name in _WITH_PARAMETERS and not reserved.issuperset(given):
                 resumed = resumption(given) if name == "resume" else ()
@@ -169,19 +170,19 @@ ALIASES: Mapping[str, str] = {
     "user_namespace": "namespace",
     "workflow_timeout": "deadline_seconds",
 }
-"""Arguments that Metaflow names otherwise than the option: what they are called here."""
+"""The arguments whose name in Metaflow differs from the option: Metaflow's name and the option's."""
 
 _WITH_PARAMETERS = frozenset({"run", "resume", "spin"})
 
 
 def resumption(given: Mapping[str, Any]) -> list[str]:
-    """What `signature` has to know of a run that is resumed: it has the configs of the one before it."""
+    """Return the options of `signature` that name the run to resume: the new run inherits its configs."""
     named = {"--origin-run-id": given.get("origin_run_id"), "--store": given.get("store_url")}
     return ["--resume", *(f"{option}={value}" for option, value in named.items() if value is not None)]
 
 
 def _words(command: click.Command, given: Mapping[str, Any], parameters: Sequence[FlowParameter] = ()) -> list[str]:
-    """The options, then the arguments, of a command as words of a command line."""
+    """Return the options and then the arguments of a command as words of a command line."""
     _, arguments, options, annotations, defaults = extract_all_params(command)
     own = {parameter.keyword: parameter for parameter in parameters}
     words: list[str] = []
@@ -228,7 +229,7 @@ def _option(option: click.Option, value: Any, annotation: Any, default: Any) -> 
 
 
 def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
-    """A parameter's value, or each of them, as the flow's own command line takes it. Raises TypeError."""
+    """Return a parameter's value, or each of several, as a word of the flow's command line. Raises TypeError."""
     kind: Any = str if parameter.separator is not None else Any if parameter.converted else _KINDS[parameter.type]
     default = None if parameter.default is None else json_text.loads(parameter.default)
     several = parameter.multiple and parameter.separator is None and parameter.type != "json"
@@ -267,7 +268,7 @@ def _invalid(name: str | None, value: Any, annotation: Any, default: Any) -> str
 
 
 def _text(value: Any) -> str:
-    """A value as a word: JSON where it is more than a word."""
+    """Return a value as one word; a value that is not plain text becomes JSON."""
     if isinstance(value, (dict, list, tuple)):
         return json_text.typed(value)
     if isinstance(value, Enum):

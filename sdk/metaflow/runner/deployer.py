@@ -1,4 +1,4 @@
-"""`Deployer`: flows put on a cluster, and runs of them started and ended, by a program."""
+"""`Deployer`: deploy flows to a cluster from a program, and start and end runs of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ELSEWHERE = "flowc deploys to Argo Workflows: use argo_workflows()"
 
 
 class Deployer(Launcher):
-    """Puts a flow on a cluster.
+    """Deploys a flow to a cluster.
 
     >>> deployed = Deployer("train.py").argo_workflows().create(image="registry/train:1")
     >>> run = deployed.trigger(alpha=0.5)
@@ -27,24 +27,24 @@ class Deployer(Launcher):
 
     Args:
         flow_file: The flow's file.
-        show_output: Print what is done.
+        show_output: Print the output of the commands.
         profile: The Metaflow profile to use, `METAFLOW_PROFILE`.
-        env: Environment variables to set, besides those of this process, such as FLOWC_IMAGE and KUBECONFIG.
-        cwd: The directory to work in; by default the current one. `flow_file` does not depend on it.
-        file_read_timeout: How many seconds it may take to compile and apply the flow.
+        env: Environment variables to add to those of this process, such as FLOWC_IMAGE and KUBECONFIG.
+        cwd: The working directory; default: the current one. `flow_file` is not resolved against it.
+        file_read_timeout: Seconds that compiling and applying the flow may take.
         **kwargs: Options before the command, such as `decospecs`, `branch`, `production`, `config_value`.
     """
 
     def argo_workflows(self, **deployer_kwargs: Any) -> ArgoWorkflowsDeployer:
-        """Deploying to Argo Workflows, under the `name` that is given or one made from the flow's."""
+        """Return the deployer to Argo Workflows. Default of `name`: a name derived from the flow's."""
         from metaflow.runner.argo import ArgoWorkflowsDeployer
 
         return ArgoWorkflowsDeployer(self, **deployer_kwargs)
 
     def step_functions(self, **_: Any) -> NoReturn:
-        """Refused: there is no AWS Step Functions here."""
+        """Raise an error: flowc does not support AWS Step Functions."""
         raise MetaflowException(f"flowc does not deploy to AWS Step Functions; {_ELSEWHERE}")
 
     def airflow(self, **_: Any) -> NoReturn:
-        """Refused: there is no Airflow here."""
+        """Raise an error: flowc does not support Airflow."""
         raise MetaflowException(f"flowc does not deploy to Airflow; {_ELSEWHERE}")

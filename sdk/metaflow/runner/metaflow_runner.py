@@ -1,4 +1,4 @@
-"""`Runner`: runs of a flow, started by a program. Each is a process of its own, as if started in a shell."""
+"""`Runner`: run flows from a program. Each run is a process of its own, as if a shell had started it."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class Runner(Launcher):
     >>> with Runner("train.py", show_output=False).run(alpha=0.5, tags=["try"]) as running:
     ...     print(running.status, running.run.data.score)
 
-    `run`, `resume` and `spin` wait for the end; `async_run` and `async_resume` come back once the run has begun, so
-    that many can run at once. A flow that fails raises nothing: look at `status`; a step that fails in `spin` raises
-    RuntimeError. What cannot begin raises: RuntimeError with what the flow's command line said, ValueError and
-    TypeError for arguments that the flow does not have. From then on the client looks in the store of the run.
+    `run`, `resume` and `spin` wait for the end; `async_run` and `async_resume` return once the run has begun, so
+    that many can run at once. A failed flow raises no error: check `status`; a failed step in `spin` raises
+    RuntimeError. A run that cannot begin raises RuntimeError with the errors of the flow's command line, or ValueError
+    or TypeError for arguments that the flow does not have. After the start, the client reads the store of the run.
 
     Args:
         flow_file: The flow's file.
-        show_output: Print what a run says, where the run is waited for.
+        show_output: Print the output of a run while waiting for it.
         profile: The Metaflow profile to use, `METAFLOW_PROFILE`.
-        env: Environment variables to set, besides those of this process.
-        cwd: The directory to run in; by default the current one. `flow_file` does not depend on it.
-        file_read_timeout: How many seconds a run may take to begin.
+        env: Environment variables to add to those of this process.
+        cwd: The working directory; default: the current one. `flow_file` is not resolved against it.
+        file_read_timeout: Seconds that a run may take to begin.
         **kwargs: Options before the command, such as `decospecs=["retry"]`, `config_value=[("name", {…})]`.
     """
 
@@ -65,7 +65,7 @@ class Runner(Launcher):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # An interrupt, a cancelled task, an exit: nobody is left who waits for what still runs.
+        # An interrupt, a cancelled task or an exit: no caller is left to wait for the processes that still run.
         if kind is not None and not issubclass(kind, Exception):
             self.spm.kill()
         self.cleanup()
@@ -74,7 +74,7 @@ class Runner(Launcher):
         self.__exit__(kind, *rest)
 
     def cleanup(self) -> None:
-        """Remove the temporary files. What still runs goes on."""
+        """Remove the temporary files. Running processes continue."""
         self.spm.cleanup()
         while self._directories:
             shutil.rmtree(self._directories.pop(), ignore_errors=True)
@@ -90,22 +90,22 @@ class Runner(Launcher):
         return self._run(self._begin("run", (), kwargs))
 
     def resume(self, **kwargs: Any) -> ExecutingRun:
-        """Resume a run to its end; `step_to_rerun`, `origin_run_id` and the other options of `resume` say which."""
+        """Resume a run to its end. The arguments are options of `resume`, such as `step_to_rerun`."""
         return self._run(self._begin("resume", (), kwargs))
 
     def spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
-        """Run one step on the inputs of an earlier run: `pathspec` is a step's name, or that of a task.
+        """Run one step on the inputs of an earlier run; `pathspec` names a step or a task.
 
-        Without `persist=True` the task is there until `cleanup`.
+        Without `persist=True`, the task is deleted by `cleanup`.
 
         Raises:
-            RuntimeError: the step has failed; with what it printed.
+            RuntimeError: the step failed; the message has its output.
         """
         command, attributes = self._to_end(self._begin("spin", (pathspec,), kwargs))
         return _succeeded(ExecutingTask(self, command, _task(attributes)))
 
     def _scratch(self) -> list[str]:
-        """The words that keep the task of a spin, which is kept nowhere else, in a directory of ours."""
+        """Return the words that store the task of a spin in a temporary directory of this Runner."""
         directory = tempfile.mkdtemp(prefix="flowc-spin-")
         self._directories.append(directory)
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
@@ -126,20 +126,20 @@ class Runner(Launcher):
             started.close()
         return started.command, attributes
 
-    # -- those that do not wait
+    # -- the methods that do not wait
 
     async def async_run(self, **kwargs: Any) -> ExecutingRun:
-        """As `run`; comes back once the run has begun."""
+        """Start a run like `run`; return once it has begun."""
         command, attributes = await self._begun("run", (), kwargs)
         return ExecutingRun(self, command, _run(attributes))
 
     async def async_resume(self, **kwargs: Any) -> ExecutingRun:
-        """As `resume`; comes back once the run has begun."""
+        """Start a run like `resume`; return once it has begun."""
         command, attributes = await self._begun("resume", (), kwargs)
         return ExecutingRun(self, command, _run(attributes))
 
     async def async_spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
-        """As `spin`; comes back once the task has ended, while others go on."""
+        """Start a task like `spin`; return once it has ended, while other coroutines continue."""
         command, attributes = await self._begun("spin", (pathspec,), kwargs)
         spun = ExecutingTask(self, command, _task(attributes))
         try:
@@ -152,7 +152,7 @@ class Runner(Launcher):
     async def _begun(
         self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[CommandManager, dict[str, Any]]:
-        line = await asyncio.to_thread(self._line, name, arguments, kwargs)  # it may ask the flow's file
+        line = await asyncio.to_thread(self._line, name, arguments, kwargs)  # it may start a process of the flow's file
         started = Started(self, line, show_output=False)
         try:
             return started.command, started.attributes(await started.readable(self.file_read_timeout))
@@ -171,8 +171,10 @@ class Runner(Launcher):
         from metaflow.cli import start
 
         if "runner_attribute_file" in kwargs:
-            raise ValueError("the Runner itself sets runner_attribute_file; its objects have what is in there")
-        # Late: `from metaflow import *` in a pod comes by here, and its image has no click.
+            raise ValueError(
+                "the Runner itself sets runner_attribute_file: leave it out, and read the Runner's objects"
+            )
+        # Late: `from metaflow import *` in a pod imports this module, and the pod's image has no click.
         from metaflow.runner.click_api import MetaflowAPI
 
         api = MetaflowAPI.from_cli(self.flow_file, start, signatures=self._signatures)(**self.top_level_kwargs)
@@ -190,7 +192,7 @@ def _succeeded(spun: ExecutingTask) -> ExecutingTask:
 
 
 def _run(attributes: Mapping[str, Any]) -> Run:
-    """The run that has begun. The client now looks in its store, wherever the Runner's directory is."""
+    """Return the run that has begun. The client afterwards reads its store, whatever the Runner's directory is."""
     from metaflow.client import Run, metadata
 
     metadata(attributes["metadata"])

@@ -1,4 +1,4 @@
-"""`NBDeployer`: a flow that is defined in a notebook, put on a cluster."""
+"""`NBDeployer`: deploy a flow that is defined in a notebook to a cluster."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["NBDeployer", "NBDeployerInitializationError"]
 
 
 class NBDeployerInitializationError(Exception):
-    """An NBDeployer outside of a notebook."""
+    """NBDeployer was used outside of a notebook."""
 
 
 class NBDeployer(Deployer):
-    """As `Deployer`, for a flow that is defined in a cell of a notebook, which needs to import all that the flow uses.
+    """A `Deployer` for a flow that a cell of a notebook defines. The cell must import everything that the flow uses.
 
     >>> deployer = NBDeployer(TrainFlow)
     >>> deployed = deployer.argo_workflows().create()
@@ -26,7 +26,7 @@ class NBDeployer(Deployer):
 
     Args:
         flow: The flow's class.
-        base_dir: The directory to work in; by default the current one. The Python in it travels with the flow.
+        base_dir: The working directory; default: the current one. Its Python files are packaged with the flow.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`NBRunner`: runs of a flow that is defined in a notebook."""
+"""`NBRunner`: run a flow that is defined in a notebook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["NBRunner", "NBRunnerInitializationError"]
 
 
 class NBRunnerInitializationError(Exception):
-    """An NBRunner outside of a notebook."""
+    """NBRunner was used outside of a notebook."""
 
 
 class NBRunner:
@@ -25,15 +25,15 @@ class NBRunner:
     >>> run = NBRunner(TrainFlow).nbrun(alpha=0.5)
     >>> run.data.score
 
-    The cell needs to import all that the flow uses. Its text becomes a file in `base_dir`, until `cleanup`.
+    The cell must import everything that the flow uses. Its text is written to a file in `base_dir`, until `cleanup`.
 
     Args:
         flow: The flow's class.
-        show_output: Print what a run says.
+        show_output: Print the run's output.
         profile: The Metaflow profile to use, `METAFLOW_PROFILE`.
-        env: Environment variables to set, besides those of this process.
-        base_dir: The directory to run in; by default the current one.
-        file_read_timeout: How many seconds a run may take to begin.
+        env: Environment variables to add to those of this process.
+        base_dir: The working directory; default: the current one.
+        file_read_timeout: Seconds that a run may take to begin.
         **kwargs: Options before the command, such as `decospecs=["retry"]`.
     """
 
@@ -56,21 +56,21 @@ class NBRunner:
         )
 
     def nbrun(self, **kwargs: Any) -> Run:
-        """Run the flow to its end, clean up, and give the run. Arguments are those of `Runner.run`."""
+        """Run the flow to its end, clean up, and return the run. The arguments are those of `Runner.run`."""
         try:
             return self.runner.run(**kwargs).run
         finally:
             self.cleanup()
 
     def nbresume(self, **kwargs: Any) -> Run:
-        """Resume a run to its end, clean up, and give the run. Arguments are those of `Runner.resume`."""
+        """Resume a run to its end, clean up, and return the new run. The arguments are those of `Runner.resume`."""
         try:
             return self.runner.resume(**kwargs).run
         finally:
             self.cleanup()
 
     def run(self, **kwargs: Any) -> ExecutingRun:
-        """As `Runner.run`; `cleanup` is to be called afterwards."""
+        """Run the flow like `Runner.run`; the caller must call `cleanup` afterwards."""
         return self.runner.run(**kwargs)
 
     def resume(self, **kwargs: Any) -> ExecutingRun:

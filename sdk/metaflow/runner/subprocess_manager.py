@@ -1,7 +1,7 @@
-"""Processes that run in the background, with logs that can be read while they are written.
+"""Child processes in the background, whose logs can be read while they are written.
 
-Nothing here forks in Python or starts threads: a child is started by `Popen`, and one process may start many. Output
-goes to files; where it is to be seen at once too, to pipes that are read by whoever waits.
+This module neither forks in Python nor starts threads: `Popen` starts a child, and one process may start many.
+Output goes to files. Output that is also shown at once goes to pipes, which the waiting caller reads.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["CommandManager", "LogReadTimeoutError", "SubprocessManager"]
 
 STREAMS = ("stdout", "stderr")
-PATIENCE = 10.0  # seconds that a child has to end by itself: a run gives its own tasks 5 of them
-DELAY = 0.05  # seconds between two looks at a log that grows
+PATIENCE = 10.0  # seconds that a child has to end after SIGTERM: a run gives its own tasks 5 of them
+DELAY = 0.05  # seconds between two reads of a log that grows
 
 
 class LogReadTimeoutError(Exception):
-    """A stream had no new line for as long as one was willing to wait."""
+    """A stream had no new line within the time limit."""
 
 
 class CommandManager:
@@ -42,9 +42,9 @@ class CommandManager:
 
     Attributes:
         command: its words.
-        process: the child, once it is started.
-        log_files: the files that its `stdout` and `stderr` are written to; they go with `cleanup`.
-        timeout: whether `wait` has ended it, because it took too long.
+        process: the child, once it has started.
+        log_files: the files with its `stdout` and `stderr`; `cleanup` removes them.
+        timeout: whether `wait` ended the child because it took too long.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class CommandManager:
     # -- starting
 
     def run(self, show_output: bool = False) -> int:
-        """Start the command; its process id. With `show_output`, `sync_wait` prints what it says."""
+        """Start the command and return its process id. With `show_output`, `sync_wait` prints its output."""
         if self.process is not None:
             raise RuntimeError(f"'{self}' has been started already: make another CommandManager")
         self.temp_dir = tempfile.mkdtemp(prefix="flowc-runner-")
@@ -93,7 +93,7 @@ class CommandManager:
         return self.process.pid
 
     async def async_run(self) -> int:
-        """Start the command; its process id."""
+        """Start the command and return its process id."""
         return self.run()
 
     def __str__(self) -> str:
@@ -101,7 +101,7 @@ class CommandManager:
 
     @property
     def started(self) -> subprocess.Popen[bytes]:
-        """The child. Raises RuntimeError before it is started."""
+        """The child. Raises RuntimeError before it has started."""
         if self.process is None:
             raise RuntimeError(f"'{self}' has not been started: call run()")
         return self.process
@@ -109,12 +109,12 @@ class CommandManager:
     # -- waiting
 
     def sync_wait(self) -> None:
-        """Wait for the end, printing what it says if that was asked for."""
+        """Wait for the child to end; print its output if the command was started with `show_output`."""
         self.forward(None)
         self.started.wait()
 
     def forward(self, also: int | None, timeout: float | None = None) -> bool:
-        """Print what the child says until `also` can be read (True), until it has ended, or time is up (False)."""
+        """Print the child's output until `also` is readable (return True), the child ends, or time is up (False)."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
             logs = {stream: stack.enter_context(open(self.log_files[stream], "ab")) for stream in self._pipes}
@@ -136,13 +136,13 @@ class CommandManager:
                             selector.unregister(ready[stream])
                     if None in ready:
                         return True
-                    if "end" in ready:  # what it has left running keeps the pipes open
+                    if "end" in ready:  # processes that the child left running keep the pipes open
                         self._drain(logs)
                         return False
         return False
 
     def wait_until(self, timeout: float) -> bool:
-        """Wait for the end, but not longer than so many seconds; whether it has come."""
+        """Wait at most this many seconds for the child to end; return whether it has ended."""
         try:
             self.started.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -156,7 +156,7 @@ class CommandManager:
             self._close(stream)
 
     def _copy(self, stream: str, log: IO[bytes]) -> bool:
-        """Pass on what a pipe holds; False if there is nothing, or nothing more."""
+        """Print the data in a pipe; return False if the pipe is empty or at its end."""
         pipe = self._pipes.get(stream)
         data = pipe.read(65536) if pipe else b""
         if data:
@@ -177,7 +177,7 @@ class CommandManager:
             pipe.close()
 
     async def wait(self, timeout: float | None = None, stream: str | None = None) -> None:
-        """Wait for the end, printing a stream if one is named; what takes longer than `timeout` seconds is ended."""
+        """Wait for the child to end and print a stream if one is named; end the child after `timeout` seconds."""
         try:
             await asyncio.wait_for(_ended(self.started) if stream is None else self.emit_logs(stream), timeout)
         except asyncio.TimeoutError:
@@ -191,14 +191,14 @@ class CommandManager:
     # -- logs
 
     def open_log(self, stream: str) -> IO[bytes]:
-        """The file with what it has printed. Raises FileNotFoundError: it was cleaned up."""
+        """Return the path of a stream's log file. Raises FileNotFoundError after `cleanup`."""
         try:
             return open(self.log_files[stream], "rb")
         except FileNotFoundError:
             raise FileNotFoundError(f"its {stream} has been cleaned up: read it before, or inside of `with`") from None
 
     def read_log(self, stream: str) -> str:
-        """Return what the command has printed to `stdout` or `stderr` until now."""
+        """Return the output of the command on `stdout` or `stderr` so far."""
         with io.TextIOWrapper(self.open_log(stream), encoding="utf-8", errors="replace") as file:
             return file.read()
 
@@ -209,11 +209,11 @@ class CommandManager:
         timeout_per_line: float | None = None,
         log_write_delay: float = DELAY,
     ) -> AsyncIterator[tuple[int, str]]:
-        """The lines of a stream as they are written, each with the position behind it, where one may go on later.
+        """Yield a stream's lines as they are written, each with the offset behind it, where a later call continues.
 
         Raises:
-            ValueError: there is no such stream.
-            LogReadTimeoutError: no line has come for `timeout_per_line` seconds.
+            ValueError: the stream does not exist.
+            LogReadTimeoutError: no line was written for `timeout_per_line` seconds.
         """
         if stream not in self.log_files:
             raise ValueError(f"No log file found for '{stream}', valid values are: {', '.join(STREAMS)}")
@@ -221,7 +221,7 @@ class CommandManager:
         with self.open_log(stream) as file:
             at = position or 0
             while True:
-                over = self.started.poll() is not None  # before the look at the file, so that nothing is missed
+                over = self.started.poll() is not None  # before the file is read, so that no line is missed
                 file.seek(at)
                 line = file.readline()
                 if line.endswith(b"\n") or (line and over):
@@ -235,21 +235,21 @@ class CommandManager:
                     await asyncio.sleep(log_write_delay)
 
     async def emit_logs(self, stream: str = "stdout", custom_logger: Callable[..., None] = print) -> None:
-        """Print a stream as it is written, to its end."""
+        """Print a stream to its end, as it is written."""
         async for _, line in self.stream_log(stream):
             custom_logger(line)
 
     # -- ending
 
     def kill(self, termination_timeout: float = PATIENCE) -> None:
-        """End the child and all that it runs: by SIGTERM, and by SIGKILL where that takes longer."""
+        """End the child and its descendants: by SIGTERM, and by SIGKILL if that takes too long."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(termination_timeout)
         except subprocess.TimeoutExpired:
-            self.process.kill()  # its tasks go with it: a run's guardian sees to that
+            self.process.kill()  # the child's tasks end too: the guardian of a run ensures that
             self.process.wait()
 
     async def _kill_async(self) -> None:
@@ -262,7 +262,7 @@ class CommandManager:
             await _ended(process)
 
     def cleanup(self) -> None:
-        """Remove the log files. A child that still runs goes on."""
+        """Remove the log files. A running child continues."""
         for stream in STREAMS:
             self._close(stream)
         if self.temp_dir is not None:
@@ -270,7 +270,7 @@ class CommandManager:
 
 
 async def _ended(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end of a process without holding up the event loop."""
+    """Wait for a process to end without blocking the event loop."""
     with ended(process) as end:
         while process.poll() is None:
             if end is None:
@@ -285,7 +285,7 @@ async def _ended(process: subprocess.Popen[bytes]) -> None:
 
 
 class SubprocessManager:
-    """Several commands, by their process ids."""
+    """Commands by their process ids."""
 
     def __init__(self) -> None:
         self.commands: dict[int, CommandManager] = {}
@@ -298,7 +298,7 @@ class SubprocessManager:
         show_output: bool = False,
         **more: Any,
     ) -> int:
-        """Start a command; its process id."""
+        """Start a command and return its process id."""
         manager = CommandManager(command, env, cwd, **more)
         pid = manager.run(show_output=show_output)
         self.commands[pid] = manager
@@ -307,11 +307,11 @@ class SubprocessManager:
     async def async_run_command(
         self, command: Sequence[str], env: Mapping[str, str] | None = None, cwd: str | None = None, **more: Any
     ) -> int:
-        """Start a command; its process id."""
+        """Start a command and return its process id."""
         return self.run_command(command, env, cwd, **more)
 
     def get(self, pid: int) -> CommandManager | None:
-        """The command of a process id."""
+        """Return the command with this process id."""
         return self.commands.get(pid)
 
     def kill(self) -> None:
