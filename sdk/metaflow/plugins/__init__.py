@@ -1,4 +1,4 @@
-"""What Metaflow calls plugins: modules that programs import by name, and that extensions add to or replace."""
+"""Metaflow's plugins: modules that programs import by name, and that extensions add to or replace."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["DATASTORES", "InternalTestUnboundedForeachInput"]
 
 
-if not TYPE_CHECKING:  # imported when it is asked for
+if not TYPE_CHECKING:  # imported on first access
 
     def __getattr__(name: str) -> Any:
-        if name == "DATASTORES":  # where extensions keep files: in a directory
+        if name == "DATASTORES":  # the storage of extensions' files: a directory
             from metaflow.plugins.datastores.local_storage import LocalStorage
 
             return [LocalStorage]

@@ -1,4 +1,4 @@
-"""What `@catch` records where the step's code raised nothing: a process that was killed, or that left."""
+"""The exception that `@catch` records when the step's code raised none: its process was killed, or exited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["FailureHandledByCatch"]
 
 
 class FailureHandledByCatch(MetaflowException):
-    """The attempts ended without an exception of the code's. Stored failures have its dotted name as their `type`."""
+    """The attempts ended without an exception of the code. Stored failures have its dotted name as their `type`."""
 
     headline = "Task execution failed but @catch handled it"
 

@@ -1,4 +1,4 @@
-"""`@parallel` as a base: decorators of extensions that set up a framework in the tasks of a gang derive from it."""
+"""`ParallelDecorator`: the base of decorators of extensions that set up a framework in the tasks of a gang."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["CONTROL_TASK_TAG", "UBF_CONTROL", "Parallel", "ParallelDecorator"]
 
 
 class ParallelDecorator(StepDecorator):
-    """Marks the step of a gang, as `@parallel` does. Subclasses have their own `setup_distributed_env`."""
+    """Marks the step of a gang, as `@parallel` does. Subclasses override `setup_distributed_env`."""
 
     name = "parallel"
     IS_PARALLEL: ClassVar[bool] = True
@@ -31,11 +31,11 @@ class ParallelDecorator(StepDecorator):
         flow_datastore: Any,
         logger: Callable[..., None],
     ) -> None:
-        """Keep the environment, which subclasses ask for."""
+        """Keep the environment for subclasses."""
         self.environment = environment
 
     def setup_distributed_env(self, flow: Any) -> None:
-        """Called in each task of the gang, before the step's code."""
+        """Set up the framework. Each task of the gang calls this before the step's code."""
 
     def task_decorate(
         self,
@@ -59,5 +59,5 @@ class ParallelDecorator(StepDecorator):
 def _local_multinode_control_task_step_func(
     flow: Any, env_to_use: Any, step_func: Callable[..., Any], retry_count: int, input_paths: Any = None
 ) -> None:
-    """Run the code of the gang's first task. The others are tasks that flowc has started itself."""
+    """Run the code of the gang's first task. flowc itself has started the other tasks."""
     step_func()

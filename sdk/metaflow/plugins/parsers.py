@@ -10,11 +10,11 @@ __all__ = ["yaml_parser"]
 
 
 def yaml_parser(content: str) -> Any:
-    """A YAML file's content, as `yaml.safe_load` reads it.
+    """Return the content of a YAML file, as `yaml.safe_load` reads it.
 
     Raises:
         MetaflowException: PyYAML is not installed.
-        yaml.YAMLError: the content is no YAML.
+        yaml.YAMLError: the content is not YAML.
     """
     try:
         import yaml

@@ -1,4 +1,4 @@
-"""Many requests of an extension at once."""
+"""Concurrent requests of an extension."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["StorageExecutor", "as_completed", "handle_executor_exceptions"]
 
 
 class StorageExecutor(ThreadPoolExecutor):
-    """Threads for requests, `use_processes` or not: requests wait, and do not compute."""
+    """Threads for requests. It ignores `use_processes`: requests wait and do not compute."""
 
     def __init__(self, use_processes: bool = False) -> None:
         super().__init__(max_workers=64)
@@ -24,5 +24,5 @@ class StorageExecutor(ThreadPoolExecutor):
 
 
 def handle_executor_exceptions(function: _F) -> _F:
-    """Decorate what is called in a thread: what it raises is raised where its result is asked for."""
+    """Decorate a function that runs in a thread: its exception is raised when the result is read."""
     return function

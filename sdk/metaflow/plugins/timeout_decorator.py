@@ -1,4 +1,4 @@
-"""What `@timeout` raises inside a step whose time is up."""
+"""The exception that `@timeout` raises inside a step when its time is up."""
 
 from __future__ import annotations
 

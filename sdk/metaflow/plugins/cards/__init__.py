@@ -1,1 +1,1 @@
-"""Cards: reports that tasks make of themselves. `metaflow.cards` is what flows import."""
+"""Cards: reports that tasks produce. Flows import `metaflow.cards`."""

@@ -1,4 +1,4 @@
-"""`current.card`: what a step puts on its cards. Wrong use is told once and never ends the step."""
+"""`current.card`: the object through which steps append to their cards. Wrong use only causes a warning."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CardComponents:
         self._sent = float("-inf")
 
     def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
-        """Put a component at the end; `id` is its name in `components`."""
+        """Append a component; `id` is its name in `components`."""
         if not isinstance(component, MetaflowCardComponent):
             warn(f"{component!r:.80} is not a component of metaflow.cards (a MetaflowCardComponent): it is not shown")
             return
@@ -47,20 +47,20 @@ class CardComponents:
         self._changed = time.time()
 
     def extend(self, components: Iterable[MetaflowCardComponent]) -> None:
-        """Put several at the end."""
+        """Append components."""
         for component in components:
             self.append(component)
 
     def clear(self) -> None:
-        """Take all off."""
+        """Remove all components."""
         self._components.clear()
         self._changed = time.time()
 
     def refresh(self, data: Any = None, force: bool = False) -> None:
-        """Show the card as it is now, while the step runs; `data` is for cards of one's own.
+        """Show the current state of the card while the step runs; `data` is for custom cards.
 
-        It is shown if the latest refresh is `refresh_interval` ago and done, or when it is with `force`; the final
-        page has everything in any case.
+        The card is rendered if the latest refresh is done and older than `refresh_interval`; with `force`, its age does
+        not matter. The final page always has everything.
         """
         if data is not None:
             self._data = data
@@ -78,7 +78,7 @@ class CardComponents:
         return self._components
 
     def message(self) -> str:
-        """All that the card is made of, as JSON."""
+        """Return the components and the data of the card as JSON."""
         self._refreshes += 1
         rendered = [f"{json_text.dumps(name)}: {_rendered(component)}" for name, component in self._components.items()]
         more = {
@@ -100,7 +100,7 @@ class CardComponents:
 
 
 class CurrentCards:
-    """`current.card`: all cards of the step. Without an id it means the one card there is, or the one to customize."""
+    """All cards of the step: `current.card`. Without an id, it is the only card, or the card with `customize`."""
 
     def __init__(self, renderers: Iterable[Renderer]) -> None:
         self._all = [(renderer, CardComponents(renderer)) for renderer in renderers]
@@ -118,7 +118,7 @@ class CurrentCards:
         self._default, self._why = self._choose()
 
     def _choose(self) -> tuple[CardComponents | None, str]:
-        """The card that is meant without an id, or why there is none."""
+        """Return the card that `current.card` without an id refers to, or the reason why there is none."""
         editable = [(renderer.card, components) for renderer, components in self._all if renderer.editable]
         chosen = [components for card, components in editable if card.customize]
         chosen = chosen or [components for card, components in editable if len(editable) == 1 or card.id is None]
@@ -138,25 +138,25 @@ class CurrentCards:
             warn(f"current.card.{what} has no effect: {self._why}")
         return self._default
 
-    # -- the card that is meant without an id
+    # -- the card without an id
 
     def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
-        """Put a component at the end of the card."""
+        """Append a component to the card."""
         if (card := self._one("append")) is not None:
             card.append(component, id)
 
     def extend(self, components: Iterable[MetaflowCardComponent]) -> None:
-        """Put several at the end of the card."""
+        """Append components to the card."""
         if (card := self._one("extend")) is not None:
             card.extend(components)
 
     def clear(self) -> None:
-        """Take all components off the card."""
+        """Remove all components from the card."""
         if (card := self._one("clear")) is not None:
             card.clear()
 
     def refresh(self, data: Any = None, force: bool = False) -> None:
-        """Show the card as it is now, while the step runs."""
+        """Show the current state of the card while the step runs."""
         if (card := self._one("refresh")) is not None:
             card.refresh(data, force)
 
@@ -183,16 +183,16 @@ class CurrentCards:
         return id in self._by_id
 
     def get(self, type: str | None = None) -> list[CardComponents]:
-        """The cards of a type, or all."""
+        """Return the cards of a type, or all cards."""
         return [components for renderer, components in self._all if type in (None, renderer.card.type)]
 
 
 def _rendered(component: MetaflowCardComponent) -> str:
-    """What the component gives, as JSON; if that is nothing for a card, a failure, which is told in the log as well."""
+    """Return the rendered component as JSON; if it is invalid for a card, return a failure, which the log also has."""
     try:
         value = component.render()
         text = json_text.dumps(value)
-    except StepTimeout:  # it comes at any time, and is the step's
+    except StepTimeout:  # the step's timeout may raise at any time; it is not a failure of the component
         raise
     except (Exception, SystemExit) as error:
         value = failure(component, error)

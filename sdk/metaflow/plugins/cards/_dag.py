@@ -1,4 +1,4 @@
-"""The steps of a flow as a picture: SVG, from left to right."""
+"""A picture of a flow's steps: SVG, from left to right."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Edge = tuple[str, str]
 
 
 def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
-    """The graph `{name: {"next": […], "type": …, "doc": …}}` with the step `here` marked."""
+    """Return the picture of the graph `{name: {"next": […], "type": …, "doc": …}}`, with the step `here` marked."""
     following = {name: [target for target in step["next"] if target in steps] for name, step in steps.items()}
     back = _back_edges(following)
     columns, chains = _columns(following, back)
@@ -30,7 +30,7 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
         '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path d="M0 0 8 4 0 8z"/></marker></defs>'
     )
-    least = min(width, max(600, round(width * 0.7)))  # narrower, it would not be readable: the page scrolls
+    least = min(width, max(600, round(width * 0.7)))  # a narrower picture would be unreadable: the page scrolls instead
     return (
         f'<svg class="dag" role="img" aria-label="{label}" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" style="min-width: {least}px">{arrow}{edges}{loops}{nodes}</svg>'
@@ -38,7 +38,7 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
 
 
 def _many(steps: Mapping[str, Mapping[str, Any]], following: Mapping[str, list[str]]) -> set[str]:
-    """The steps that have several tasks: from a foreach to its join."""
+    """Return the steps that have several tasks: those between a foreach and its join."""
     found: set[str] = set()
     for name, step in steps.items():
         if str(step.get("type")) not in ("split-foreach", "foreach", "split-parallel"):
@@ -53,9 +53,9 @@ def _many(steps: Mapping[str, Mapping[str, Any]], following: Mapping[str, list[s
 
 
 def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
-    """The edges that close a loop, as a walk in depth meets them."""
+    """Return the edges that close a loop, by a depth-first search."""
     found: set[_Edge] = set()
-    state: dict[str, int] = {}  # 1: on the way here, 2: done
+    state: dict[str, int] = {}  # 1: on the current path, 2: finished
     for root in following:
         if root in state:
             continue
@@ -76,12 +76,12 @@ def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
 
 
 def _columns(following: Mapping[str, list[str]], back: set[_Edge]) -> tuple[list[list[str]], list[list[str]]]:
-    """Columns of names, and each edge as the names it passes: a long one has a place in every column between."""
+    """Return the columns of names, and each edge as the names that it passes: a long edge has one in every column."""
     edges = [(name, target) for name, targets in following.items() for target in targets if (name, target) not in back]
     rank = dict.fromkeys(following, 0)
     waiting = {name: sum(target == name for _, target in edges) for name in following}
     ready = [name for name, count in waiting.items() if not count]
-    for name in ready:  # grows as it goes
+    for name in ready:  # grows during the loop
         for target in (end for start, end in edges if start == name):
             rank[target] = max(rank[target], rank[name] + 1)
             waiting[target] -= 1
@@ -100,14 +100,14 @@ def _columns(following: Mapping[str, list[str]], back: set[_Edge]) -> tuple[list
     for chain in chains:
         for left, right in pairwise(chain):
             before.setdefault(right, []).append(left)
-    for at, column in enumerate(columns[1:], 1):  # each near the middle of what leads to it
+    for at, column in enumerate(columns[1:], 1):  # each near the middle of its predecessors
         rows = {name: row for row, name in enumerate(columns[at - 1])}
         column.sort(key=lambda name: sum(rows[left] for left in before[name]) / len(before[name]))
     return columns, chains
 
 
 def _places(columns: list[list[str]]) -> dict[str, tuple[float, float]]:
-    """The left middle of each name's box."""
+    """Return the left middle of each name's box."""
     tallest = max(len(column) for column in columns)
     return {
         name: (

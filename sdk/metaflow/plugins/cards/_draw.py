@@ -1,4 +1,4 @@
-"""Components, as dicts, drawn as HTML. Everything in them is text of others and escaped, but for `html`."""
+"""Drawing components, given as dicts, as HTML. All text in them is escaped, except in `html`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw_all(components: Iterable[Any]) -> str:
-    """Components one below the other; value boxes beside each other."""
+    """Return components one below the other; value boxes are beside each other."""
     parts, boxes = [], ""
     for component in components:
         drawn = draw(component)
@@ -30,7 +30,7 @@ def draw_all(components: Iterable[Any]) -> str:
 
 
 def draw(component: Any) -> str:
-    """One component; text is HTML already, which is what a user's own components give."""
+    """Return one component as HTML; text is HTML already, the result of a user's own component."""
     if isinstance(component, str):
         return f'<div class="html">{component}</div>'
     kind = component.get("type") if isinstance(component, dict) else None
@@ -43,12 +43,12 @@ def draw(component: Any) -> str:
 
 
 def needs_vega(html: str) -> bool:
-    """Whether there is a chart in what was drawn."""
+    """Return whether the HTML contains a chart."""
     return '<div class="component vegaChart"' in html
 
 
 def script_data(value: Any) -> str:
-    """JSON that can stand inside of <script>."""
+    """Return JSON that is safe inside of <script>."""
     return json_text.page(value, default=str).replace("<", "\\u003c").replace("\u2028", "\\u2028")
 
 
@@ -121,7 +121,7 @@ def _table(component: Mapping[str, Any]) -> str:
 
 
 def _side(rows: list[Any], at: int) -> str:
-    """A column of numbers is on the right, its heading and what is missing in it too."""
+    """Return the style of a column: numbers, their heading and missing values are aligned to the right."""
     values = [row[at] for row in rows if at < len(row) and row[at] is not None]
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     return ' class="number"' if values and numbers else ""
@@ -138,7 +138,7 @@ def _cell(value: Any, side: str) -> str:
 
 
 def _number(value: float) -> str:
-    """A number; one of many digits has six that count. Where it is shortened, a tooltip has all of it."""
+    """Return a number; long numbers are shortened to six digits, and a tooltip has all digits."""
     text = repr(value)
     if isinstance(value, int) or len(text) <= 10 or not math.isfinite(value):
         return text

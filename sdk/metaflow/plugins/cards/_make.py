@@ -1,4 +1,4 @@
-"""One card made: found, given the task and the components, stored. It runs in the card's own process."""
+"""Making one card, in the card's own process: find its class, give it the task and the components, store its HTML."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FINAL = "final"
 
 
 class Maker:
-    """Makes one card of an attempt (step, path, number), under `key`."""
+    """Makes one card of an attempt (step, path, number) and stores it under `key`."""
 
     def __init__(
         self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], card: Card, key: str, cls: type
@@ -34,14 +34,14 @@ class Maker:
         self._token: str | None = None
 
     def enter(self) -> None:
-        """Be a process of the task's: its environment, and a client that looks where the run is."""
+        """Set up the process: the task's environment, and a client that reads the run's store."""
         os.environ.update(next(node for node in self.flow.nodes if node.id == self.attempt[0]).environment)
         remote.asked_of = None  # this process forks no tasks
         client.metadata(self.run.objects.url)
         client.namespace(self.run.record().get("namespace"))
 
     def make(self, message: str, *, final: bool) -> None:
-        """Make and store the page, and what it is told at a refresh."""
+        """Render and store the page and the data of a refresh."""
         data: dict[str, Any] = json_text.mapping(message) | {"mode": "final" if final else "runtime"}
         made = self._card(data)
         task = self._task()
@@ -103,7 +103,7 @@ class Maker:
 
 
 def _taken(cls: type, given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that the class takes: cards from before `flow` was one have no such."""
+    """Return the arguments that the class takes: older card classes have no argument `flow`."""
     parameters = inspect.signature(cls).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return given

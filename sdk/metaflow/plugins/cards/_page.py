@@ -1,4 +1,4 @@
-"""A whole page: self-contained, and told by its own policy to load nothing from anywhere."""
+"""A whole page: self-contained, with a policy that forbids every request."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from html import escape
 
 _ASSETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "assets")
-# What a frame lets a card do: a link opens a page of its own, which is none of the card's.
+# The permissions of a card's frame: a link opens a page of its own, outside the card's frame.
 SANDBOX = "allow-scripts allow-downloads allow-popups allow-popups-to-escape-sandbox"
 TOKEN = "[METAFLOW_RELOAD_TOKEN]"
 
 
 def page(title: str, body: str, *, vega: bool = False) -> str:
-    """The HTML of a card; `vega` adds what draws charts (0.8 MB), which makes functions of expressions."""
+    """Return the HTML of a card. `vega` adds the library that draws charts (0.8 MB), which compiles expressions."""
     scripts = f"{asset('vega.min.js')}</script>\n<script>{asset('vega-lite.min.js')}</script>\n<script>" if vega else ""
     evaluate = " 'unsafe-eval'" if vega else ""
     policy = (
@@ -44,6 +44,6 @@ def page(title: str, body: str, *, vega: bool = False) -> str:
 
 
 def asset(name: str) -> str:
-    """The text of a file that comes with the package."""
+    """Return the text of a file of this package."""
     with open(os.path.join(_ASSETS, name), encoding="utf-8") as file:
         return file.read()

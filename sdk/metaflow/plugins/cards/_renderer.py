@@ -1,7 +1,7 @@
-"""Making a card in a process of its own, so that nothing that happens there can harm the step.
+"""Making a card in a separate process, so that a failure there cannot harm the step.
 
 The process is forked before the step's code runs: later, the task may have threads and connections to a bucket, and
-what has such must not fork. It sleeps until it is told what the card is made of, by JSON on a socket.
+a process that has these must not fork. The child sleeps until it gets the components, as JSON on a socket.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Renderer:
-    """One card of an attempt: the process that makes it, and this end of the socket."""
+    """One card of an attempt: the process that renders it, and this end of the socket."""
 
     def __init__(self, card: Card, maker: Maker, *, editable: bool, updatable: bool) -> None:
         self.card, self.maker = card, maker
         self.editable, self.updatable = editable, updatable
         self.socket: socket.socket | None = None
         self._pid = 0
-        self._busy = False  # it has not answered yet
-        self._torn = False  # an exception of the step's, such as its timeout, came in the middle of a message
+        self._busy = False  # the last request has no answer yet
+        self._torn = False  # an exception of the step, such as its timeout, interrupted a message
 
     def start(self, prctl: Callable[[int, int], None] | None, others: Iterable[Renderer]) -> None:
-        """Fork the process. It ends with this one, or when it has made the card."""
+        """Fork the process. It ends with this process, or when it has made the card."""
         ours, theirs = socket.socketpair()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -65,8 +65,8 @@ class Renderer:
         self.socket = ours
 
     def refresh(self, message: Callable[[], str], *, wait: bool) -> bool:
-        """Make the page of this moment; False if the process is at the one before (and may not be waited for)."""
-        if self.socket is None:  # nobody makes it: the step is tried by itself
+        """Render the current page; return False if the last one is not ready yet and the call must not wait."""
+        if self.socket is None:  # no renderer runs, for example when a test runs one step
             message()
             return True
         try:
@@ -77,12 +77,12 @@ class Renderer:
                 if answer != _DONE:
                     warn(f"a refresh of the card '{self.card.type}' failed: {Failure.unpacked(answer).short}")
             self._send(_REFRESH, message())
-        except (OSError, EOFError):  # it has died: the end of the attempt says so
+        except (OSError, EOFError):  # the process has died: the end of the attempt reports that
             return False
         return True
 
     def begin_final(self, message: str, deadline: float) -> Failure | None:
-        """Start to make the page for good; why that cannot be, or None."""
+        """Start to render the final page; return the reason if that is impossible, otherwise None."""
         try:
             if self._torn:
                 raise EOFError
@@ -94,7 +94,7 @@ class Renderer:
         return None
 
     def finish(self, deadline: float) -> Failure | None:
-        """Wait until the page is made, or until `deadline` (monotonic); why it could not be made, or None."""
+        """Wait until the page is made, or until `deadline` (monotonic); return the reason for a failure, or None."""
         try:
             answer = self._answer(deadline)
         except (OSError, EOFError):
@@ -105,7 +105,7 @@ class Renderer:
         return None if answer == _DONE else Failure.unpacked(answer)
 
     def leave(self) -> None:
-        """End the process, of which no card is wanted."""
+        """End the process without a final card."""
         if self.socket is not None:
             self._end()
 
@@ -114,21 +114,21 @@ class Renderer:
         return Failure.told(f"it took longer than its timeout of {self.card.timeout} s")
 
     def _end(self) -> str:
-        """End the process, which has done what it can; how it ended."""
+        """End the process after its last answer; return how it ended."""
         assert self.socket is not None
         self.socket.close()
         try:
             if not self._gone():
                 os.kill(self._pid, signal.SIGKILL)
             _, status = os.waitpid(self._pid, 0)
-        except ChildProcessError:  # the step's code has waited for it
+        except ChildProcessError:  # the step's code has reaped it
             return "its process has ended"
         code = os.waitstatus_to_exitcode(status)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return f"its process {how}"
 
     def _gone(self) -> bool:
-        """Whether it ends by itself, as it does when the socket is closed and it is not in the middle of a card."""
+        """Wait briefly for the process to end by itself: it does when the socket closes, unless it is rendering."""
         deadline = time.monotonic() + 0.2
         while time.monotonic() < deadline:
             if os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
@@ -145,7 +145,7 @@ class Renderer:
         self._torn = False
 
     def _answer(self, deadline: float) -> bytes | None:
-        """What the process answers; None if it has not by then. Raises EOFError."""
+        """Return the answer of the process; None if it does not answer by the deadline. Raises EOFError."""
         assert self.socket is not None
         if not select.select([self.socket], [], [], max(0.0, deadline - time.monotonic()))[0]:
             return None
@@ -167,7 +167,7 @@ def _receive(source: socket.socket, size: int) -> bytes:
 
 
 def _serve(maker: Maker, source: socket.socket) -> None:
-    """In the process: make pages as told, until the last one or until the task is gone."""
+    """Run in the child: render pages on request, until the final page is made or the task has ended."""
     kind, entered = _REFRESH, False
     while kind != _FINAL:
         try:
@@ -183,7 +183,7 @@ def _serve(maker: Maker, source: socket.socket) -> None:
             maker.make(message.decode("utf-8", "surrogatepass"), final=kind == _FINAL)
         except CardClassFoundException as error:
             answer = Failure.told(str(error)).packed()
-        except BaseException as error:  # whatever a card does, sys.exit too: it has failed, and this says how
+        except BaseException as error:  # a card fails whatever it raises, even SystemExit; the answer has the reason
             answer = Failure.of(error).packed()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()

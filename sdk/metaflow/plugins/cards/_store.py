@@ -1,7 +1,7 @@
-"""Where cards are: objects beside the run's records, `…/cards/STEP/PATH-N/TYPE[-ID]-HASH.html` for attempt N.
+"""The cards in the store: objects beside the run's records, `…/cards/STEP/PATH-N/TYPE[-ID]-HASH.html` for attempt N.
 
-All cards of an attempt are one listing, and so are those of a step. A card keeps its name while it is made anew; beside
-it, `….data.json` has what its page is told at a refresh.
+One listing finds all cards of an attempt, and one all cards of a step. A card keeps its key when it is rendered again.
+The object `….data.json` beside it has the data of the latest refresh.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAGE, DATA = ".html", ".data.json"
 
 
 class CardFile(NamedTuple):
-    """One card in the store. `name` is the file's name, `key` the object's."""
+    """One card in the store. `name` is the name of the file, `key` the key of the object."""
 
     key: str
     name: str
@@ -36,7 +36,7 @@ class CardFile(NamedTuple):
 
 
 def card_key(run: RunStore, attempt: tuple[str, str, int], number: int, type: str, id: str | None) -> str:
-    """The key of the page of @card number `number` of an attempt (step, path, number)."""
+    """Return the key of the page of @card number `number` of an attempt (step, path, number)."""
     step, path, count = attempt
     digest = hashlib.sha256(f"{run.flow}/{run.id}/{step}/{path}/{count}/{number}".encode()).hexdigest()[:32]
     name = "-".join([_part(type), *([_part(id)] if id else []), digest])
@@ -44,13 +44,13 @@ def card_key(run: RunStore, attempt: tuple[str, str, int], number: int, type: st
 
 
 def cards_of(run: RunStore, step: str, path: str, attempt: int) -> list[CardFile]:
-    """The cards of an attempt, by type and id."""
+    """Return the cards of an attempt, sorted by type and id."""
     prefix = run.cards_key(step, path, attempt)
     return [_file(f"{prefix}/{name}") for name in run.objects.names(prefix) if name.endswith(PAGE)]
 
 
 class Found(NamedTuple):
-    """The cards of a task, and the task whose they are, if that is another one: this one was not run."""
+    """The cards of a task; `origin` is the pathspec of the reused task that they belong to, None for its own cards."""
 
     run: RunStore
     files: list[CardFile]
@@ -58,7 +58,7 @@ class Found(NamedTuple):
 
 
 def find(run: RunStore, step: str, path: str, attempt: int, record: AttemptRecord | None, *, follow: bool) -> Found:
-    """The cards of an attempt with this record. With `follow`, of a task that was reused or cached, those of then."""
+    """Return the cards of the attempt with this record. With `follow`, a reused task has the cards of its origin."""
     files = cards_of(run, step, path, attempt)
     if files or record is None or not follow:
         return Found(run, files, None)
@@ -72,7 +72,7 @@ def find(run: RunStore, step: str, path: str, attempt: int, record: AttemptRecor
 
 
 def steps_with_cards(run: RunStore) -> list[str]:
-    """The steps whose tasks make cards and have begun, the first of the flow first."""
+    """Return the steps with cards that have begun, in the order of the flow."""
     begun = run.steps()
     try:
         graph = Graph(run.executes())
@@ -85,7 +85,7 @@ def steps_with_cards(run: RunStore) -> list[str]:
 
 
 def read(objects: Objects, key: str) -> str:
-    """The HTML of a card. Raises NotFound, RecordError."""
+    """Return the HTML of a card. Raises NotFound, RecordError."""
     try:
         return objects.get(key).decode()
     except UnicodeDecodeError as error:
@@ -93,7 +93,7 @@ def read(objects: Objects, key: str) -> str:
 
 
 def read_data(objects: Objects, key: str) -> Any:
-    """What the page was told at the latest refresh; None if there was none, or if it cannot be read, which is told."""
+    """Return the data of the latest refresh; None if the card had none, or after a warning if it cannot be read."""
     try:
         data = objects.get(place := key.removesuffix(PAGE) + DATA)
     except NotFound:

@@ -1,4 +1,4 @@
-"""The cards of one attempt, from its beginning to its end: what the runtime calls."""
+"""The cards of one attempt, from its start to its end; the runtime calls this module."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class TaskCards:
-    """The cards of an attempt (step, path, number) of a step that has some. `current` is what steps know them by."""
+    """The cards of an attempt (step, path, number) of a step with @card. `current` is the step's `current.card`."""
 
     def __init__(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], cls: type) -> None:
         self._run = run
@@ -36,14 +36,14 @@ class TaskCards:
             try:
                 found = find_card(card.type, warn)
             except CardClassFoundException:
-                editable = updatable = False  # told when it is to be made
+                editable = updatable = False  # set when the card is made
             else:
                 editable, updatable = found.ALLOW_USER_COMPONENTS, found.RUNTIME_UPDATABLE
             self._renderers.append(Renderer(card, maker, editable=editable, updatable=updatable))
         self.current = CurrentCards(self._renderers)
 
     def start(self) -> None:
-        """Fork the processes that make the cards: before this one has used the store or started a thread."""
+        """Fork the processes that render the cards, before this process has used the store or started a thread."""
         from flowc_runtime.process.process import load_prctl
 
         prctl = load_prctl()
@@ -51,7 +51,7 @@ class TaskCards:
             renderer.start(prctl, self._renderers)
 
     def finish(self) -> None:
-        """Make all cards for good, of an attempt whose record is written. A card that fails is told, no more."""
+        """Render the final page of each card, after the attempt's record is written. A failed card causes a warning."""
         began = time.monotonic()
         messages = [components.message() for components in self.current.get()]
         failures = [
@@ -64,7 +64,7 @@ class TaskCards:
                 self._failed(renderer, why)
 
     def leave_to(self, task: OriginRecord) -> bool:
-        """Make no cards, because this task's are those of another one, in any run of the flow; False if it has none."""
+        """Render no cards: this task reuses another task of a run of the flow. Return False if that task has none."""
         run = RunStore(self._run.objects, self._run.flow, task["run"])
         if not cards_of(run, task["step"], task["path"], task["attempt"]):
             return False
@@ -83,5 +83,5 @@ class TaskCards:
             page = ErrorCard(options={"title": f"The card {name} could not be made"}).render(self._where, why.whole)
             try:
                 self._run.objects.put(renderer.maker.key, page.encode("utf-8", "replace"))
-            except StoreError as error:  # the task's record says that it is done
+            except StoreError as error:  # the task's record already says that the task has ended
                 print(f"[@card WARNING] neither could a card that says so be kept: {error}", file=sys.stderr)

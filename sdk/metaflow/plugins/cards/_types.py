@@ -1,4 +1,4 @@
-"""Which cards there are: built in, of extensions, and in the flow's own files."""
+"""The types of cards: built in, of extensions, and of the flow's own files."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ PACKAGES: Mapping[str, str] = {
     "traincard": "metaflow-traincard",
     "uplot": "metaflow-card-uplot",
 }
-"""Types of cards that packages on PyPI have: type → the package."""
+"""Types of cards that packages on PyPI bring: type → the package."""
 
 
 def known_cards(warn: Callable[[str], None]) -> dict[str, type[MetaflowCard]]:
-    """The classes by their types. A broken extension is told and passed over."""
+    """Return the card classes by type. A broken extension is skipped with a warning."""
     found: dict[str, type[MetaflowCard]] = {}
     for given in (*_extended(warn), *_own()):
         if given.type is not None:
@@ -44,7 +44,7 @@ def known_cards(warn: Callable[[str], None]) -> dict[str, type[MetaflowCard]]:
 
 
 def find_card(wanted: str, warn: Callable[[str], None]) -> type[MetaflowCard]:
-    """The class of a type of cards. Raises CardClassFoundException; a broken extension is told and passed over."""
+    """Return the class of a type. Raises CardClassFoundException; a broken extension is skipped with a warning."""
     if wanted in _BUILT_IN:  # and no extension has to be imported
         for given in (given for given in _own() if given.type == wanted):
             warn(f"{given.__name__} has the type '{wanted}' of a card that is built in, and does not replace it")
@@ -57,21 +57,21 @@ def find_card(wanted: str, warn: Callable[[str], None]) -> type[MetaflowCard]:
 
 
 def told(known: Mapping[str, type[MetaflowCard]]) -> str:
-    """The types for people to choose from: without those of tests, and of what is shown where a card has failed."""
+    """Return the types to list in messages: without those for tests and those that replace a failed card."""
     return ", ".join(sorted(name for name in known if name in ("blank", "default") or name not in _BUILT_IN))
 
 
 def _own() -> Iterator[type[MetaflowCard]]:
-    """Those that the flow's own files have defined, which are imported by now."""
+    """Return the classes that the flow's own files have defined; these files are imported by then."""
     waiting = list(MetaflowCard.__subclasses__())
-    for given in waiting:  # grows as it goes
+    for given in waiting:  # grows during the loop
         waiting += given.__subclasses__()
         if not given.__module__.startswith((_OURS, f"{_EXTENSION}.")) and given.type is not None:
             yield given
 
 
 def _extended(warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:
-    """Those of extensions: `CARDS` of their package, of its `plugins`, of `plugins.cards`, and of what is in that."""
+    """Yield the classes of extensions: `CARDS` of their package, `plugins`, `plugins.cards` and the modules in it."""
     for root in _extensions.roots():
         for name in sorted(os.listdir(root)):
             if name.isidentifier() and os.path.isdir(os.path.join(root, name)):
@@ -96,7 +96,7 @@ def _modules(directory: str) -> list[str]:
 
 
 def _load(module: str, warn: Callable[[str], None]) -> bool:
-    """Import a module; False if it is not there, or broken, which is told."""
+    """Import a module; return False if it does not exist, or after a warning if it is broken."""
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:

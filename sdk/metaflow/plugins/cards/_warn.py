@@ -1,4 +1,4 @@
-"""Saying that something about a card is not as it was meant."""
+"""Warnings and failures about cards."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ told: set[str] = set()
 
 
 def warn(text: str) -> None:
-    """Say something about a card on the task's stderr, once."""
+    """Print a warning about a card on the task's stderr, each text once."""
     if text not in told:
         told.add(text)
         print(f"[@card WARNING] {text}", file=sys.stderr)
 
 
 class Failure(NamedTuple):
-    """Why something could not be made: in short, and with the place where it was raised."""
+    """The reason for a failure: a short text, and the long text with the traceback."""
 
     short: str
     whole: str
 
     @classmethod
     def told(cls, text: str) -> Failure:
-        """Of a text that says all."""
+        """Return a failure with one text."""
         return cls(text, text)
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
-        """Of what was raised; its message may have several lines, and notes."""
+        """Return the failure of an exception; the message may have several lines, and notes."""
         short = "".join(traceback.format_exception_only(type(error), error)).strip()
         return cls(short, "".join(traceback.format_exception(type(error), error, error.__traceback__)))
 
     def packed(self) -> bytes:
-        """As bytes, to cross a socket."""
+        """Return the failure as bytes for the socket."""
         return json_text.dumps(self).encode()
 
     @classmethod
     def unpacked(cls, data: bytes) -> Failure:
-        """Of its bytes."""
+        """Return the failure from its bytes."""
         return cls(*json.loads(data))

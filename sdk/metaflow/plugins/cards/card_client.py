@@ -1,4 +1,4 @@
-"""The cards of tasks, found and read."""
+"""The client's access to the cards of tasks."""
 
 from __future__ import annotations
 
@@ -36,40 +36,40 @@ class Card:
 
     @property
     def type(self) -> str:
-        """Its type: `@card(type=…)`."""
+        """The type: `@card(type=…)`."""
         return self._file.type
 
     @property
     def id(self) -> str | None:
-        """Its id: `@card(id=…)`."""
+        """The id: `@card(id=…)`."""
         return self._file.id
 
     @property
     def hash(self) -> str:
-        """What no other card has."""
+        """A hash that only this card has."""
         return self._file.hash
 
     @property
     def path(self) -> str:
-        """Where it is in the store."""
+        """The card's address in the store."""
         return self._file.key
 
     @property
     def from_resumed(self) -> bool:
-        """Whether the task was taken over from another run, with its cards."""
+        """Whether the task and its cards come from the run that was resumed."""
         return self.origin_pathspec is not None
 
     def get(self) -> str:
-        """Its HTML, of this moment: that of a running task changes."""
+        """The card's current HTML; that of a running task changes."""
         return _store.read(self._run.objects, self._file.key)
 
     def get_data(self) -> dict[str, Any] | None:
-        """What its page was told at the latest refresh: `{"reload_token": …, "data": …, "created_on": …}`."""
+        """The data of the latest refresh: `{"reload_token": …, "data": …, "created_on": …}`."""
         data: dict[str, Any] | None = _store.read_data(self._run.objects, self._file.key)
         return data
 
     def view(self) -> bool:
-        """Open it in the browser. Where there is none, say which file it is in, and return False."""
+        """Open the card in the browser. Without a browser, print the path of its file and return False."""
         if self._temporary is None:
             with tempfile.NamedTemporaryFile("wb", prefix="card-", suffix=".html", delete=False) as file:
                 self._temporary = file.name
@@ -92,7 +92,7 @@ class Card:
 
 
 class CardContainer(Sequence[Card]):
-    """The cards of a task; in a notebook, their pages."""
+    """The cards of a task; a notebook shows their pages."""
 
     def __init__(self, cards: Sequence[Card], origin_pathspec: str | None = None) -> None:
         self._cards = list(cards)
@@ -100,7 +100,7 @@ class CardContainer(Sequence[Card]):
 
     @property
     def from_resumed(self) -> bool:
-        """Whether the task was taken over from another run."""
+        """Whether the task and its cards come from the run that was resumed."""
         return self.origin_pathspec is not None
 
     def __len__(self) -> int:
@@ -127,14 +127,14 @@ class CardContainer(Sequence[Card]):
 def get_cards(
     task: str | Task, id: str | None = None, type: str | None = None, follow_resumed: bool = True
 ) -> CardContainer:
-    """The cards of a task: of its latest attempt, of this `id` and this `type` if they are given.
+    """Return the cards of a task's latest attempt, filtered by `id` and `type` if they are given.
 
-    `task` is a Task or `FLOW/RUN/STEP/TASK`. With `follow_resumed`, a task that was not run, because a resumed run has
-    taken it over or because of `@cache`, has the cards of the task that was.
+    `task` is a Task or `FLOW/RUN/STEP/TASK`. With `follow_resumed`, a task that did not run, because a resumed run or
+    `@cache` reused another task, has the cards of that task.
 
     Raises:
-        CardNotPresentException: there is no such card.
-        MetaflowNotFound: there is no such task.
+        CardNotPresentException: the card does not exist.
+        MetaflowNotFound: the task does not exist.
     """
     if isinstance(task, str):
         if task.count("/") != 3:

@@ -1,4 +1,4 @@
-"""`@card` as hooks of other decorators see it, and as they make one to put beside their own."""
+"""`@card` as an object: the hooks of other decorators see it, and may add another one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["CardDecorator"]
 
 
 class CardDecorator(StepDecorator):
-    """A card of a step. It has no hooks: flowc makes the card that its attributes ask for."""
+    """A card of a step. It has no hooks: flowc makes the card from its attributes."""
 
     name = "card"
     defaults: ClassVar[Mapping[str, Any]] = {

@@ -1,4 +1,4 @@
-"""What can be wrong with a card. None of it ends a step; the client and the command line raise the first."""
+"""The exceptions about cards. None of them ends a step; the client and the command line raise the first."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ __all__ = ["CardClassFoundException", "CardNotPresentException", "CardTimeoutExc
 
 
 class CardNotPresentException(MetaflowException):
-    """A task has no such card."""
+    """The task does not have this card."""
 
     headline = "Card not found in datastore"
 
 
 class CardClassFoundException(MetaflowException):
-    """There is no card of the type that @card asks for."""
+    """The type that @card names does not exist."""
 
     headline = "MetaflowCard not found"
 
 
 class CardUnrenderableException(MetaflowException):
-    """A card's code failed."""
+    """The card's code failed."""
 
     headline = "Unable to render @card"
 
 
 class CardTimeoutException(MetaflowException):
-    """A card took longer than its timeout."""
+    """The card took longer than its timeout."""
 
     headline = "Timed out @card"

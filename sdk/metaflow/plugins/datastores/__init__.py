@@ -1,1 +1,1 @@
-"""Storages of files, for extensions: `metaflow.datastore.datastore_storage` has what they have in common."""
+"""Storages of files, for extensions; `metaflow.datastore.datastore_storage` has their base class."""

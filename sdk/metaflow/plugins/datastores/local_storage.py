@@ -1,4 +1,4 @@
-"""Files of extensions in a store that is a directory."""
+"""The storage of extensions' files in a store that is a directory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _META = "_meta"
 
 
 def _write(path: str, stream: BinaryIO) -> None:
-    """A reader sees the file whole or not at all. Its rights are those that the umask gives."""
+    """Write a file atomically: a reader sees the whole file or none. The umask decides its permissions."""
     part = f"{path}.{os.getpid()}-{os.urandom(6).hex()}"
     try:
         with open(part, "xb") as file:
@@ -35,14 +35,14 @@ def _write(path: str, stream: BinaryIO) -> None:
 
 
 class LocalStorage(DataStoreStorage):
-    """A directory. What is kept with a file is JSON beside it."""
+    """A directory. The metadata of a file is JSON beside it."""
 
     TYPE = "local"
     METADATA_DIR = _META
 
     @classmethod
     def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
-        """Return the store, if it is a directory."""
+        """Return the root of the store, if it is a directory."""
         from flowc_runtime.base.config.whereabouts import default_url
         from flowc_runtime.run import context
 
@@ -54,11 +54,11 @@ class LocalStorage(DataStoreStorage):
         os.makedirs(path, exist_ok=True)
 
     def is_file(self, paths: Iterable[str]) -> list[bool]:
-        """Whether each is there."""
+        """Return whether each file exists."""
         return [os.path.isfile(self.full_uri(path)) for path in paths]
 
     def info_file(self, path: str) -> tuple[bool, Any]:
-        """Whether it is there, and what was kept with it."""
+        """Return whether the file exists, and its metadata."""
         if not os.path.isfile(self.full_uri(path)):
             return False, None
         try:
@@ -68,20 +68,20 @@ class LocalStorage(DataStoreStorage):
             return True, None
 
     def size_file(self, path: str) -> int | None:
-        """Return its bytes, None if it is not there."""
+        """Return the file's size in bytes; None if it does not exist."""
         try:
             return os.path.getsize(self.full_uri(path))
         except OSError:
             return None
 
     def list_content(self, paths: Iterable[str]) -> list[ListContentResult]:
-        """Return what is directly below these directories."""
+        """Return the entries directly below these directories."""
         return [entry for path in paths for entry in sorted_entries(str(self.datastore_root), path)]
 
     def save_bytes(
         self, path_and_bytes_iter: Iterable[tuple[str, Content]], overwrite: bool = False, len_hint: int = 0
     ) -> None:
-        """Keep contents, each a file or a file with a dict to keep with it; what is there stays without `overwrite`."""
+        """Store contents: each a file, or a file and its metadata. Existing files stay, unless `overwrite` is true."""
         for path, content in path_and_bytes_iter:
             whole = self.full_uri(path)
             if os.path.exists(whole) and not overwrite:
@@ -93,7 +93,7 @@ class LocalStorage(DataStoreStorage):
             _write(whole, stream)
 
     def load_bytes(self, keys: Iterable[str]) -> CloseAfterUse:
-        """In a `with` statement: (path, local file, what was kept with it) of each; None twice of what is not there."""
+        """Return a context manager over (path, local file, metadata); file and metadata are None for a missing path."""
         found = []
         for path in keys:
             there, meta = self.info_file(path)

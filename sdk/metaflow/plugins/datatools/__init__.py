@@ -1,4 +1,4 @@
-"""Data in and out of object stores."""
+"""Data transfer to and from object stores."""
 
 from metaflow.plugins.datatools.s3 import S3, MetaflowS3Exception
 

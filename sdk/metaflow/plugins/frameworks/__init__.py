@@ -1,1 +1,1 @@
-"""Frameworks for training over several machines."""
+"""Frameworks for training on several machines."""

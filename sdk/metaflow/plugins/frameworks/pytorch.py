@@ -1,4 +1,4 @@
-"""PyTorch's distributed training in a `@parallel` step. This module needs no torch; the step's own code does."""
+"""PyTorch's distributed training in a `@parallel` step. This module does not import torch; the step's own code does."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class PytorchParallelDecorator(ParallelDecorator):
 
 
 def setup_torch_distributed(master_port: int | str | None = None) -> None:
-    """Set the variables from which `torch.distributed.init_process_group` reads who takes part.
+    """Set the variables from which `torch.distributed.init_process_group` reads the members of the process group.
 
-    They are MASTER_ADDR, MASTER_PORT, NODE_RANK, NUM_NODES and WORLD_SIZE, and Lightning's backend. The port is the
-    same in all tasks of a run, and another in other runs, unless it is given.
+    They are MASTER_ADDR, MASTER_PORT, NODE_RANK, NUM_NODES and WORLD_SIZE, and the backend of Lightning. By default,
+    the port is the same in all tasks of a run and differs between runs.
 
     Raises:
-        MetaflowException: not in a task of a step with `num_parallel`.
+        MetaflowException: the code is not in a task of a step with `num_parallel`.
     """
     parallel = current.get("parallel")
     if parallel is None:

@@ -1,1 +1,1 @@
-"""Packages that flows need, as the files of packaging tools name them."""
+"""Parsers of the files in which packaging tools list packages."""

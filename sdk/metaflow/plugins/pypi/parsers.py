@@ -1,4 +1,4 @@
-"""Parsers for `Config`: the packages that a file asks for, as `@pypi` and `@conda` take them.
+"""Parsers for `Config`: the packages that a file asks for, in the form that `@pypi` and `@conda` take.
 
 config = Config("deps", default="requirements.txt", parser=requirements_txt_parser)
 @pypi_base(packages=config.packages, python=config.python)
@@ -24,35 +24,35 @@ _VERSIONS = rf"{_VERSION}(?:\s*,\s*{_VERSION})*(?:\s*,)?"
 _REQUIREMENT = re.compile(
     rf"(?P<name>{_NAME})\s*(?P<extras>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\])?\s*(?:@\s*(?P<url>\S+)|\(?(?P<versions>{_VERSIONS})?\)?)\s*"
 )
-_ITSELF = re.compile(r"-e\s+file:\.")  # as a tool writes it that exports a project's requirements
+_ITSELF = re.compile(r"-e\s+file:\.")  # the form in which tools export the requirement of the project itself
 _CONDA = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?P<versions>[=<>!~]+\s*[^\s=<>!~].*)?")
 
 
 class ParserValueError(MetaflowException):
-    """The file asks for something that is not a package with a version."""
+    """The file contains a line that is not a package with a version."""
 
     headline = "Value error"
 
 
 def requirements_txt_parser(content: str) -> dict[str, Any]:
-    """The packages of a requirements.txt: `{"packages": {name: version}, "python": version or None}`.
+    """Return the packages of a requirements.txt: `{"packages": {name: version}, "python": version or None}`.
 
     `==` is left out of versions: `pandas==2.0` is `{"pandas": "2.0"}`. A requirement of `python` is the Python version.
     `-e file:.`, the project itself, is left out: its code travels with the flow.
 
     Raises:
-        ParserValueError: a line is an option, such as `-r`, is no requirement, or has an environment marker.
+        ParserValueError: a line is an option such as `-r`, is not a requirement, or has an environment marker.
     """
     lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in content.splitlines())
     return _collect(line for line in lines if line and not _ITSELF.fullmatch(line))
 
 
 def pyproject_toml_parser(content: str) -> dict[str, Any]:
-    """The `dependencies` and `requires-python` of the section `[project]`, in the form of `requirements_txt_parser`.
+    """Return `dependencies` and `requires-python` of the section `[project]`, in the form of `requirements_txt_parser`.
 
     Raises:
-        ParserValueError: a dependency is no requirement, or has an environment marker.
-        tomllib.TOMLDecodeError: the content is no TOML.
+        ParserValueError: a dependency is not a requirement, or has an environment marker.
+        tomllib.TOMLDecodeError: the content is not TOML.
     """
     try:
         toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
@@ -68,10 +68,12 @@ def pyproject_toml_parser(content: str) -> dict[str, Any]:
 
 
 def conda_environment_yml_parser(content: str) -> dict[str, Any]:
-    """The `dependencies` of an environment.yml, one `- name=version` a line, in the form of `requirements_txt_parser`.
+    """Return the `dependencies` of an environment.yml, in the form of `requirements_txt_parser`.
+
+    Each line is `- name=version`.
 
     Raises:
-        ParserValueError: a line is none, or is of a section such as `pip:`.
+        ParserValueError: a line has another form, or is in a section such as `pip:`.
     """
     packages: dict[str, str] = {}
     python: str | None = None

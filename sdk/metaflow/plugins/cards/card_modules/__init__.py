@@ -1,4 +1,4 @@
-"""Cards and their components, built in; extensions bring others."""
+"""The built-in cards and components; extensions bring others."""
 
 from metaflow.plugins.cards.card_modules.card import MetaflowCard, MetaflowCardComponent
 

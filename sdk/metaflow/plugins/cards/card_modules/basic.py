@@ -1,4 +1,4 @@
-"""The cards that are built in: everything about a task, an empty page, an error."""
+"""The built-in cards: everything about a task, an empty page, an error."""
 
 from __future__ import annotations
 
@@ -82,19 +82,19 @@ class BlankCard(MetaflowCard):
         self._components, self._graph = list(components), graph
 
     def render(self, task: Task) -> str:
-        """The page of a task that has ended."""
+        """Return the page of a task that has ended."""
         return self._page(task, self._ended(task))
 
     def render_runtime(self, task: Task, data: Any) -> str:
-        """The page of a task that runs."""
+        """Return the page of a running task."""
         return self._page(task, "")
 
     def refresh(self, task: Task, data: Any) -> Any:
-        """The components by their ids."""
+        """Return the components by their ids."""
         return data["components"]
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """Every change makes another page."""
+        """Return a text that differs at each call: every change makes a new page."""
         return f"{data['render_seq']}"
 
     def _ended(self, task: Task) -> str:
@@ -107,7 +107,7 @@ class BlankCard(MetaflowCard):
 
 
 class DefaultCard(BlankCard):
-    """What the step puts on it, and then all that is known of the task: artifacts, parameters, steps, its failure."""
+    """The default card: the step's components, then the task's artifacts, parameters, steps and failure."""
 
     type: ClassVar[str | None] = "default"
 
@@ -127,7 +127,7 @@ class DefaultCard(BlankCard):
 
 
 class ErrorCard(MetaflowCard):
-    """Why there is no other card."""
+    """The reason why another card is missing."""
 
     type = "error"
     RELOAD_POLICY = MetaflowCard.RELOAD_POLICY_ONCHANGE
@@ -142,7 +142,7 @@ class ErrorCard(MetaflowCard):
         self._title = options.get("title", "This card could not be made")
 
     def render(self, task: Any, stack_trace: str | None = None) -> str:
-        """The page; `task` is a task or its pathspec."""
+        """Return the page; `task` is a task or its pathspec."""
         where = task if isinstance(task, str) else task.pathspec
         log = draw({"type": "log", "title": self._title, "data": stack_trace or "No error was recorded", "error": True})
         return page(where, f'<header><p class="way">{_way(where)}</p></header>{_section(None, log)}')
@@ -154,7 +154,7 @@ class TaskSpecCard(MetaflowCard):
     type = "taskspec_card"
 
     def render(self, task: Task) -> str:
-        """The pathspec."""
+        """Return the pathspec."""
         return f"{task.pathspec}"
 
 
@@ -183,7 +183,7 @@ def _header(task: Task, graph: Mapping[str, Any], title: Any) -> str:
 
 def _state(task: Task) -> tuple[str, str]:
     outcome = task._view.outcome
-    if outcome is None:  # as the page was made: a task that is killed makes no other
+    if outcome is None:  # at the time of rendering: a killed task renders no later page
         return "", f"running at {time.strftime('%H:%M:%S')}"
     return {"ok": ("good", "succeeded"), "caught": ("careful", "failure caught"), "failed": ("bad", "failed")}[outcome]
 
@@ -229,7 +229,7 @@ def _size(count: int) -> str:
 
 
 def _values(rows: Iterable[tuple[str, str, tuple[str, ...]]]) -> str:
-    """Names, short texts and more of values, from the task's record: nothing is restored to be shown."""
+    """Return a table of names, short texts and further columns, from the task's record: no value is loaded."""
     lines = "".join(
         f'<tr><td class="name">{escape(name)}</td><td class="value">{escape(text)}</td>'
         + "".join(f'<td class="type">{escape(each)}</td>' for each in more)

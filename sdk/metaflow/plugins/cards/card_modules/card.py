@@ -1,4 +1,4 @@
-"""The classes that cards and their components derive from."""
+"""The base classes of cards and of components."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ __all__ = ["MetaflowCard", "MetaflowCardComponent"]
 class MetaflowCard:
     """A kind of card. `render` makes the HTML of one task.
 
-    It is made in a process of its own, after the step's code: `options` are those of @card, `components` what the step
-    has put on the card (as `render` of each gives it), `graph` the steps of the flow, by name.
+    A process of its own creates it after the step's code: `options` are those of @card, `components` the rendered
+    components that the step has appended, `graph` the steps of the flow, by name.
     """
 
     type: ClassVar[str | None] = None
-    """What `@card(type=…)` asks for."""
+    """The type that `@card(type=…)` names."""
     ALLOW_USER_COMPONENTS: ClassVar[bool] = False
-    """Whether steps may put components on it, with `current.card.append`."""
+    """Whether steps may append components to it, with `current.card.append`."""
     RUNTIME_UPDATABLE: ClassVar[bool] = False
-    """Whether `current.card.refresh` makes it anew while the step runs, with `render_runtime` and `refresh`."""
+    """Whether `current.card.refresh` renders it again while the step runs, with `render_runtime` and `refresh`."""
     scope: ClassVar[str] = "task"
 
     RELOAD_POLICY_NEVER: ClassVar[str] = "never"
     RELOAD_POLICY_ALWAYS: ClassVar[str] = "always"
     RELOAD_POLICY_ONCHANGE: ClassVar[str] = "onchange"
     RELOAD_POLICY: ClassVar[str] = "never"
-    """When a refresh calls `render_runtime` again: never, always, or if `reload_content_token` gives another text."""
+    """When a refresh calls `render_runtime` again: never, always, or if `reload_content_token` has changed."""
     RELOAD_POLICY_TOKEN: ClassVar[str] = "[METAFLOW_RELOAD_TOKEN]"
-    """Where the page wants to know which version it is."""
+    """The placeholder in the page for the token of its version."""
 
     runtime_data: Mapping[str, Any] | None = None
-    """The same as `data` of `refresh`, also while `render` is called."""
+    """The same as `data` of `refresh`, also during `render`."""
 
     def __init__(
         self,
@@ -47,40 +47,40 @@ class MetaflowCard:
         graph: Mapping[str, Any] | None = None,
         flow: Any = None,
     ) -> None:
-        """Keep what the card may want to know."""
+        """Keep the arguments that the card may need."""
 
     def _get_mustache(self) -> ModuleType:
-        """The engine of templates: `render(template, {"name": …})` of the language Mustache."""
+        """Return the template engine: `render(template, {"name": …})` of the language Mustache."""
         from importlib import import_module
 
         return import_module("chevron")
 
     def render(self, task: Task) -> str:
-        """The HTML of the card of a task that has ended."""
+        """Return the HTML of the card of a task that has ended."""
         raise NotImplementedError
 
     def render_runtime(self, task: Task, data: Any) -> str:
-        """The HTML while the task runs; `data` is `{"user": …, "components": {id: …}, …}`."""
+        """Return the HTML while the task runs; `data` is `{"user": …, "components": {id: …}, …}`."""
         raise NotImplementedError
 
     def refresh(self, task: Task, data: Any) -> Any:
-        """What the page is told at a refresh (`window.metaflow_card_update(…)`): a value that JSON can hold."""
+        """Return the data of a refresh for the page (`window.metaflow_card_update(…)`): a value that JSON can hold."""
         return None
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """With RELOAD_POLICY_ONCHANGE, a text that changes when the HTML has to be made anew."""
+        """Return a text that changes when the HTML must be rendered again, for RELOAD_POLICY_ONCHANGE."""
         return "content-token"
 
 
 class MetaflowCardComponent:
-    """Something to see on a card."""
+    """A visible part of a card."""
 
     REALTIME_UPDATABLE: ClassVar[bool] = False
     _id: str | None = None
 
     @property
     def component_id(self) -> str:
-        """Its name on the card: `current.card.components[…]`."""
+        """The component's name on the card: `current.card.components[…]`."""
         if self._id is None:
             self._id = f"{type(self).__name__.lower()}_{uuid4().hex[:6]}"
         return self._id
@@ -90,9 +90,9 @@ class MetaflowCardComponent:
         self._id = value
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Change what is to be seen; `current.card.refresh()` shows it."""
+        """Change the component; `current.card.refresh()` shows the change."""
         raise NotImplementedError
 
     def render(self) -> Any:
-        """What the card is given: text (of HTML), or a dict like those of the built-in components."""
+        """Return HTML as text, or a dict of the form of the built-in components."""
         raise NotImplementedError

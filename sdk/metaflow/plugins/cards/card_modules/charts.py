@@ -14,7 +14,7 @@ __all__ = ["VegaChart"]
 
 
 class VegaChart(UserComponent):
-    """A chart, described in Vega-Lite or Vega. Its data is in the description: a card loads nothing by itself.
+    """A chart, described in Vega-Lite or Vega. The description must include the data: a card loads nothing.
 
     >>> current.card.append(VegaChart({"data": {"values": points}, "mark": "line"}))
     """
@@ -27,7 +27,7 @@ class VegaChart(UserComponent):
 
     @classmethod
     def from_altair_chart(cls, altair_chart: Any) -> VegaChart:
-        """A chart of Altair's.
+        """Return a chart of Altair.
 
         >>> current.card.append(VegaChart.from_altair_chart(chart))
         """
@@ -36,13 +36,13 @@ class VegaChart(UserComponent):
         return chart
 
     def update(self, spec: Mapping[str, Any] | None = None) -> None:
-        """Draw another chart; without one, draw the same again, whose description may have changed in place."""
+        """Draw another chart; without one, draw the same description again, which may have changed in place."""
         if spec is not None:
             self._spec, self._wrong = spec, None
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         if self._wrong is None and not isinstance(self._spec, Mapping):
             raise NotShownError(f"a VegaChart is described by a dict, not by {type(self._spec).__name__}")
         spec = dict(self._spec or {})
@@ -62,7 +62,7 @@ def _of_altair(chart: Any) -> Any:
 
 
 def _loaded(spec: Any) -> str | None:
-    """What a chart would load from elsewhere."""
+    """Yield the addresses that a chart would load data from."""
     if isinstance(spec, Mapping):
         data = spec.get("data")
         for source in data if isinstance(data, list) else [data]:

@@ -1,4 +1,4 @@
-"""The engine of templates, where Metaflow has its own copy of it."""
+"""The template engine, under the name of Metaflow's own copy of it."""
 
 from chevron import render
 

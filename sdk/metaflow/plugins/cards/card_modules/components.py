@@ -1,4 +1,4 @@
-"""The components: each becomes a dict, which the page draws (`metaflow.plugins.cards._draw`)."""
+"""The components that steps append to cards. Each becomes a dict, which `metaflow.plugins.cards._draw` draws."""
 
 from metaflow.plugins.cards.card_modules.charts import VegaChart
 from metaflow.plugins.cards.card_modules.gauges import ProgressBar, ValueBox

@@ -1,4 +1,4 @@
-"""Components of numbers: how far something has come, and one large number."""
+"""Components for numbers: progress, and one large number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ProgressBar", "ValueBox"]
 
 
 class ProgressBar(UserComponent):
-    """How far something has come.
+    """A progress bar.
 
     >>> bar = ProgressBar(max=10, label="Epochs")
     >>> current.card.append(bar)
@@ -33,14 +33,14 @@ class ProgressBar(UserComponent):
         self._max, self._label, self._value, self._unit, self._metadata = max, label, value, unit, metadata
 
     def update(self, new_value: int, metadata: str | None = None) -> None:
-        """Say how far it is now."""
+        """Change the progress."""
         self._value = new_value
         if metadata is not None:
             self._metadata = metadata
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         most, value = plain(self._max), plain(self._value)
         for given in (most, value):
             if not isinstance(given, int | float):
@@ -51,7 +51,7 @@ class ProgressBar(UserComponent):
 
 
 class ValueBox(UserComponent):
-    """One number, large, with what it means.
+    """One large number with its label.
 
     >>> current.card.append(ValueBox("Accuracy", "94.2 %", theme="success", change_indicator="+1.2"))
     """
@@ -81,7 +81,7 @@ class ValueBox(UserComponent):
         theme: str | None = None,
         change_indicator: str | None = None,
     ) -> None:
-        """Change what is given."""
+        """Change the arguments that are given."""
         if theme is not None and theme not in self.VALID_THEMES:
             warn(f"a ValueBox has no theme {theme!r}; there are {', '.join(sorted(self.VALID_THEMES))}")
             theme = None
@@ -91,5 +91,5 @@ class ValueBox(UserComponent):
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         return self._base("valueBox", value=plain(self._value), **self._values)

@@ -1,6 +1,6 @@
-"""Components that cards of packages put together: pages, sections, headings, plain texts and what stands in them.
+"""Components that the cards of packages are built from: pages, sections, headings, texts and their contents.
 
-Each becomes a dict of Metaflow's form, which the cards here draw, and so does the script of a card that brings its own.
+Each becomes a dict of Metaflow's form. The cards here draw it, and so does the script of a card that has its own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class DefaultComponent(MetaflowCardComponent):
-    """A component with a heading; subclasses name its `type`."""
+    """A component with a heading; subclasses set its `type`."""
 
     type: ClassVar[str | None] = None
 
@@ -40,20 +40,20 @@ class DefaultComponent(MetaflowCardComponent):
         self._title, self._subtitle = title, subtitle
 
     def render(self) -> dict[str, Any]:
-        """As a dict, without the headings and the id that it has not."""
+        """Return the component as a dict, without headings and an id if they are missing."""
         head = {"title": self._title, "subtitle": self._subtitle, "id": self._id}
         return {"type": self.type, **{name: text for name, text in head.items() if text is not None}}
 
 
 class _Holder(DefaultComponent):
-    """Holds others: components, their dicts, or HTML."""
+    """A component that holds others: components, their dicts, or HTML."""
 
     def __init__(self, title: str | None = None, subtitle: str | None = None, *, contents: Sequence[Any] = ()) -> None:
         super().__init__(title, subtitle)
         self._contents = contents
 
     def render(self) -> dict[str, Any]:
-        """As a dict with those of what it holds."""
+        """Return the component as a dict with the dicts of its contents."""
         return super().render() | {"contents": self.render_subcomponents(self._contents)}
 
     @staticmethod
@@ -62,7 +62,7 @@ class _Holder(DefaultComponent):
         additional_allowed_types: Sequence[type] = (str, dict),
         allow_unknowns: bool = False,
     ) -> list[Any]:
-        """Return the components' dicts, and what else is of an allowed type; others are left out, or named."""
+        """Return the components' dicts and the values of an allowed type; others become `<object>`, or are left out."""
         found = []
         for each in component_array:
             if isinstance(each, MetaflowCardComponent):
@@ -84,7 +84,7 @@ class PageComponent(_Holder):
 
 
 class SectionComponent(_Holder):
-    """A section of a page; its contents stand in `columns` columns."""
+    """A section of a page; its contents are laid out in `columns` columns."""
 
     type = "section"
 
@@ -99,7 +99,7 @@ class SectionComponent(_Holder):
         self._columns = columns
 
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         return super().render() | ({} if self._columns is None else {"columns": self._columns})
 
 
@@ -121,17 +121,17 @@ class TableComponent(DefaultComponent):
 
     @classmethod
     def validate(cls, headers: Any, data: Any) -> tuple[bool, bool]:
-        """Whether the headers are a list, and whether the data are rows."""
+        """Return whether the headers are a list, and whether the data are rows."""
         return isinstance(headers, list), bool(data) and all(isinstance(row, list) for row in data)
 
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         data = [list(row) for row in self._data]
         return super().render() | {"columns": list(self._headers), "data": data, "vertical": self._vertical}
 
 
 class ImageComponent(DefaultComponent):
-    """A picture by its `data:` URI."""
+    """A picture, given by its `data:` URI."""
 
     type = "image"
 
@@ -146,12 +146,12 @@ class ImageComponent(DefaultComponent):
         self._src, self._label = src, label
 
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         return super().render() | {"src": self._src, "label": self._label}
 
 
 class _Data(DefaultComponent):
-    """Has data in the form that its type is drawn from."""
+    """A component with data in the form that its type is drawn from."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class _Data(DefaultComponent):
         self._data: Any = {} if data is None else data
 
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         return super().render() | {"data": self._data}
 
 
@@ -174,7 +174,7 @@ class ArtifactsComponent(_Data):
 
 
 class DagComponent(_Data):
-    """The steps of a flow, as `graph` of a card has them."""
+    """The steps of a flow, in the form of `graph` of a card."""
 
     type = "dag"
 
@@ -187,12 +187,12 @@ class _Text(MetaflowCardComponent):
         self._text = text
 
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         return {"type": self.type, self._key: self._text}
 
 
 class TextComponent(_Text):
-    """Text as it is."""
+    """Plain text."""
 
 
 class TitleComponent(_Text):
@@ -202,7 +202,7 @@ class TitleComponent(_Text):
 
 
 class SubTitleComponent(_Text):
-    """A lesser heading."""
+    """A smaller heading."""
 
     type = "subtitle"
 
@@ -221,7 +221,7 @@ class _Source(_Text):
 
 
 class HTMLComponent(_Source):
-    """HTML as it is."""
+    """HTML that is used unchanged."""
 
     type = "html"
 
@@ -232,7 +232,7 @@ class LogComponent(_Source):
     type = "log"
 
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         return super().render() | {"id": self.component_id}
 
 
@@ -243,7 +243,7 @@ class PythonCodeComponent(_Source):
 
 
 class ErrorComponent(LogComponent):
-    """What went wrong, and how."""
+    """An error, with its kind and its message."""
 
     def __init__(self, headline: str, error_message: str | None) -> None:
         super().__init__(f"{headline}\n\n{error_message}")

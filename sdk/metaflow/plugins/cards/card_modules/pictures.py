@@ -11,7 +11,7 @@ from metaflow.plugins.cards.card_modules.renderer_tools import NotShownError, re
 from metaflow.plugins.cards.card_modules.user_component import UserComponent
 
 __all__ = ["Image"]
-_DENSITY = 2  # pixels of a figure for one of the page: it is sharp on every screen
+_DENSITY = 2  # pixels of the figure per pixel of the page: the picture is sharp on every screen
 
 
 class Image(UserComponent):
@@ -28,7 +28,7 @@ class Image(UserComponent):
 
     @classmethod
     def from_matplotlib(cls, plot: Any, label: str | None = None, disable_updates: bool = False) -> Image:
-        """A figure of matplotlib's, or what is on one, as PNG.
+        """Return a figure of matplotlib, or the figure of an axes or line, as a PNG picture.
 
         >>> current.card.append(Image.from_matplotlib(figure, label="Loss"))
         """
@@ -38,13 +38,13 @@ class Image(UserComponent):
 
     @classmethod
     def from_pil_image(cls, pilimage: Any, label: str | None = None, disable_updates: bool = False) -> Image:
-        """An image of Pillow's, as PNG."""
+        """Return an image of Pillow as a PNG picture."""
         image = cls(None, label, disable_updates)
         image._encode(pilimage)
         return image
 
     def update(self, image: Any, label: str | None = None) -> None:
-        """Show another picture: bytes, a figure or an image of Pillow's. A picture of plain bytes stays as it is."""
+        """Show another picture: bytes, a figure or an image of Pillow. A picture created from bytes never changes."""
         if self._fixed:
             return
         self._label = self._label if label is None else label
@@ -64,7 +64,7 @@ class Image(UserComponent):
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         source = self._src
         if isinstance(source, bytes | bytearray | memoryview):
             source = f"data:{_image_type(bytes(source[:16]))};base64,{base64.b64encode(source).decode()}"
@@ -91,7 +91,7 @@ def _width(png: bytes) -> int:
 
 
 def _drawn(plot: Any) -> bytes:
-    """The PNG of a figure; of what is on a figure, such as axes or a line, that of the figure."""
+    """Return the PNG of a figure, or of the figure of an axes or line."""
     if not hasattr(plot, "savefig") and not hasattr(plot, "get_figure"):
         raise NotShownError(f"from_matplotlib takes a figure of matplotlib's, not {type(plot).__name__}")
     figure = plot if hasattr(plot, "savefig") else plot.get_figure()
@@ -106,7 +106,7 @@ def _encoded(image: Any) -> bytes:
     out = io.BytesIO()
     try:
         image.save(out, format="PNG")
-    except OSError:  # PNG has no such colours: CMYK, for one
+    except OSError:  # PNG lacks the colour mode, for example CMYK
         out = io.BytesIO()
         image.convert("RGB").save(out, format="PNG")
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""A component that fails shows why, in its place; the others are shown."""
+"""Failures of components: the failed component shows the reason, and the others are still shown."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["TaskToDict", "render_safely", "with_default_component_id"]
 
 
 class NotShownError(Exception):
-    """A component was given what it cannot show; the text tells its author, who needs no traceback of ours."""
+    """A component cannot show its input. The message is for the step's author, without a traceback of flowc."""
 
 
 def render_safely(render: _Render) -> _Render:
-    """Decorate `render` of a component: what it raises becomes an error on the card."""
+    """Decorate `render` of a component: an exception becomes an error on the card."""
 
     @functools.wraps(render)
     def safe(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return render(self, *args, **kwargs)
-        except StepTimeout:  # it comes at any time, and is the step's
+        except StepTimeout:  # the step's timeout may raise at any time; it is not a failure of the component
             raise
         except Exception as error:
             return failure(self, error)
@@ -37,12 +37,12 @@ def render_safely(render: _Render) -> _Render:
 
 
 def with_default_component_id(render: _Render) -> _Render:
-    """Decorate `render` of a component that is to have an id: here each has one."""
+    """Return `render` unchanged: Metaflow's decorator adds an id, and here each component has one."""
     return render
 
 
 class TaskToDict:
-    """Values as an ArtifactsComponent has them; `only_repr` or not, they are printed."""
+    """Return values in the form of ArtifactsComponent; they are printed whatever `only_repr` says."""
 
     def __init__(
         self, only_repr: bool = False, runtime: bool = False, max_artifact_size: int | None = None
@@ -55,7 +55,7 @@ class TaskToDict:
 
 
 def render_part(component: Any) -> Any:
-    """A component inside of another one, as a dict."""
+    """Return a component inside another one as a dict."""
     rendered = _render(component)
     return {"type": "html", "html": rendered} if isinstance(rendered, str) else rendered
 
@@ -66,7 +66,7 @@ def _render(component: Any) -> Any:
 
 
 def failure(component: Any, error: BaseException) -> dict[str, Any]:
-    """What is shown in the place of a component that has failed; `failed` is why, in short."""
+    """Return the error that replaces a failed component; `failed` is the short reason."""
     why = Failure.told(str(error)) if isinstance(error, NotShownError) else Failure.of(error)
     title = f"{type(component).__name__} could not be shown"
     return {"type": "log", "title": title, "data": why.whole, "error": True, "failed": why.short}

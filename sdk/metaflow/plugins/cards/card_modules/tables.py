@@ -1,4 +1,4 @@
-"""Rows and columns."""
+"""Tables of values and components."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["Table"]
-_ROWS, _COLUMNS = 100, 30  # of a data frame that is cut
+_ROWS, _COLUMNS = 100, 30  # limits of a data frame that is shortened
 
 
 class Table(UserComponent):
@@ -35,9 +35,9 @@ class Table(UserComponent):
 
     @classmethod
     def from_dataframe(cls, dataframe: Any = None, truncate: bool = True) -> Table:
-        """The rows and columns of a data frame of pandas or Polars.
+        """Return a table of a data frame of pandas or Polars.
 
-        They are at most 100 rows and 30 columns, unless `truncate` is false; the card says how many there are.
+        It has at most 100 rows and 30 columns unless `truncate` is false; the card shows the data frame's full size.
 
         >>> current.card.append(Table.from_dataframe(houses))
         """
@@ -46,7 +46,7 @@ class Table(UserComponent):
         return table
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Show other rows: the arguments are those of `Table`, or those of `from_dataframe`."""
+        """Show other rows: the arguments are those of `Table`, or of `from_dataframe`."""
         if self._fixed:
             return
         frame = args[0] if args else kwargs.get("dataframe")
@@ -62,7 +62,7 @@ class Table(UserComponent):
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         try:
             rows = [[_cell(value) for value in row] for row in self._data]
             columns = [str(header) for header in self._headers]
@@ -76,7 +76,7 @@ def _cell(value: Any) -> Any:
 
 
 def _of_frame(frame: Any, truncate: bool) -> tuple[list[list[Any]], list[str], str | None]:
-    """The rows and the headers of a data frame, and what to say of its size."""
+    """Return the rows and the headers of a data frame, and a note about its size if it is shortened."""
     if hasattr(frame, "to_frame"):  # one column
         frame = frame.to_frame()
     if not hasattr(frame, "columns") or not hasattr(frame, "shape"):
@@ -96,14 +96,17 @@ def _of_frame(frame: Any, truncate: bool) -> tuple[list[list[Any]], list[str], s
 
 
 def _header(column: Any) -> str:
-    """The name of a column; of several levels, all of them."""
+    """Return the name of a column, which includes all of its levels."""
     return ", ".join(map(str, column)) if isinstance(column, tuple) else str(column)
 
 
 def _known(value: Any) -> Any:
-    """A value of a data frame: what is missing there (NaN, NaT, NA) is nothing."""
+    """Return a value of a data frame; a missing value (NaN, NaT, NA) becomes None."""
     try:
         missing = bool(value != value)
-    except (TypeError, ValueError):  # NA is not equal to anything, nor unequal; nor is a list of several numbers
+    except (
+        TypeError,
+        ValueError,
+    ):  # NA and lists of several numbers have no truth value when compared
         missing = type(value).__name__ == "NAType"
     return None if missing else value

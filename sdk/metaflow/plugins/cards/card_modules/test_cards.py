@@ -20,7 +20,7 @@ _SEPARATOR = "$&#!!@*"
 
 
 class TestStringComponent(MetaflowCardComponent):
-    """A text as it is."""
+    """Text that is rendered unchanged."""
 
     __test__ = False
 
@@ -28,12 +28,12 @@ class TestStringComponent(MetaflowCardComponent):
         self._text = text
 
     def render(self) -> str:
-        """The text."""
+        """Return the text."""
         return str(self._text)
 
 
 class TestJSONComponent(MetaflowCardComponent):
-    """A value as it is."""
+    """A value that is rendered as JSON."""
 
     __test__ = False
     REALTIME_UPDATABLE = True
@@ -42,28 +42,28 @@ class TestJSONComponent(MetaflowCardComponent):
         self._data = data
 
     def update(self, data: Any) -> None:
-        """Another value."""
+        """Change the value."""
         self._data = data
 
     @render_safely
     def render(self, *args: Any, **kwargs: Any) -> Any:
-        """The value."""
+        """Return the value."""
         return self._data
 
 
 class TestPathSpecCard(MetaflowCard):
-    """The pathspec and a few characters that no other card has."""
+    """A card with the pathspec and a few characters that no other card has."""
 
     __test__ = False
     type = "test_pathspec_card"
 
     def render(self, task: Task) -> str:
-        """As text."""
+        """Return text."""
         return f"{task.pathspec} {''.join(random.choices(string.ascii_uppercase + string.digits, k=6))}"
 
 
 class TestEditableCard(MetaflowCard):
-    """The components, joined."""
+    """A card with the components, joined."""
 
     __test__ = False
     type: ClassVar[str | None] = "test_editable_card"
@@ -73,25 +73,25 @@ class TestEditableCard(MetaflowCard):
         self._components = components
 
     def render(self, task: Task) -> str:
-        """As text."""
+        """Return text."""
         return _SEPARATOR.join(map(str, self._components))
 
 
 class TestEditableCard2(TestEditableCard):
-    """The same under another name."""
+    """The same card under another name."""
 
     type = "test_editable_card_2"
 
 
 class TestNonEditableCard(TestEditableCard):
-    """The same for cards that take no components."""
+    """The same card, but it takes no components."""
 
     type = "test_non_editable_card"
     ALLOW_USER_COMPONENTS = False
 
 
 class TestMockCard(MetaflowCard):
-    """An artifact, which the option `key` names."""
+    """A card with the artifact that the option `key` names."""
 
     __test__ = False
     type = "test_mock_card"
@@ -100,7 +100,7 @@ class TestMockCard(MetaflowCard):
         self._key = options["key"]
 
     def render(self, task: Task) -> str:
-        """As text."""
+        """Return text."""
         return str(task[self._key].data)
 
 
@@ -111,12 +111,12 @@ class TestErrorCard(MetaflowCard):
     type = "test_error_card"
 
     def render(self, task: Task) -> str:
-        """Raises."""
+        """Raise an error."""
         raise Exception("Unknown Things Happened")
 
 
 class TestTimeoutCard(MetaflowCard):
-    """A card that takes as long as the option `timeout` says."""
+    """A card that takes `timeout` seconds."""
 
     __test__ = False
     type = "test_timeout_card"
@@ -125,7 +125,7 @@ class TestTimeoutCard(MetaflowCard):
         self._timeout = options.get("timeout", 50)
 
     def render(self, task: Task) -> str:
-        """As text, after a while."""
+        """Return the text after a pause."""
         time.sleep(self._timeout)
         return task.pathspec
 
@@ -137,13 +137,13 @@ class TestImageCard(MetaflowCard):
     type = "test_image_card"
 
     def render(self, task: Task) -> str:
-        """As HTML."""
+        """Return HTML."""
         pixel = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
         return f"<html><img src='data:image/gif;base64,{pixel}' alt='one pixel'></html>"
 
 
 class TestRefreshCard(MetaflowCard):
-    """What the step gave the latest refresh."""
+    """A card with the data of the latest refresh."""
 
     __test__ = False
     type = "test_refresh_card"
@@ -152,21 +152,21 @@ class TestRefreshCard(MetaflowCard):
     RELOAD_POLICY: ClassVar[str] = MetaflowCard.RELOAD_POLICY_ALWAYS
 
     def render(self, task: Task) -> str:
-        """As HTML."""
+        """Return HTML."""
         assert self.runtime_data is not None
         return _page(task, self.runtime_data["user"])
 
     def render_runtime(self, task: Task, data: Any) -> str:
-        """As HTML."""
+        """Return HTML."""
         return _page(task, data["user"])
 
     def refresh(self, task: Task, data: Any) -> Any:
-        """All of the data."""
+        """Return all of the data."""
         return data
 
 
 class TestRefreshComponentCard(MetaflowCard):
-    """The components, as of the latest refresh."""
+    """A card with the components of the latest refresh."""
 
     __test__ = False
     type = "test_component_refresh_card"
@@ -178,19 +178,19 @@ class TestRefreshComponentCard(MetaflowCard):
         self._components = components
 
     def render(self, task: Task) -> str:
-        """As HTML."""
+        """Return HTML."""
         return _page(task, self._components)
 
     def render_runtime(self, task: Task, data: Any) -> str:
-        """As HTML."""
+        """Return HTML."""
         return _page(task, self._components)
 
     def refresh(self, task: Task, data: Any) -> Any:
-        """The components by their ids."""
+        """Return the components by their ids."""
         return data["components"]
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """Another one when components came or went."""
+        """Return a text that changes when components were added or removed."""
         return "final" if task.finished else f"runtime-{data['component_update_ts']}"
 
 

@@ -1,4 +1,4 @@
-"""Components of text: Markdown, HTML, values, errors, code."""
+"""Components for text: Markdown, HTML, values, errors, code."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["Artifact", "Error", "Html", "Markdown", "PythonCode"]
 
 
 class Markdown(UserComponent):
-    """Text in Markdown (CommonMark and tables). HTML in it is shown as it is written.
+    """Text in Markdown (CommonMark and tables). HTML in it is escaped.
 
-    What all its lines are indented by does not count: it may stand in the code as the code does.
+    The common indentation of its lines is removed, so that it may be indented like the code around it.
 
     >>> current.card.append(Markdown("# It works"))
     """
@@ -35,14 +35,14 @@ class Markdown(UserComponent):
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         return self._base("markdown", source="" if self._text is None else textwrap.dedent(str(self._text)))
 
 
 class Html(UserComponent):
-    """HTML as it is: whoever puts text into it that others wrote has to escape it.
+    """HTML that is used unchanged: a step that inserts text of others must escape it.
 
-    Cards load nothing from the network: images are to be `data:` URIs, scripts and styles inline.
+    Cards load nothing from the network: images must be `data:` URIs, scripts and styles inline.
 
     >>> current.card.append(Html("<b>bold</b>"))
     """
@@ -56,12 +56,12 @@ class Html(UserComponent):
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         return self._base("html", html=str(self._html))
 
 
 class Artifact(UserComponent):
-    """A value, printed neatly and shortened if it is large.
+    """A pretty-printed value, shortened if it is large.
 
     >>> current.card.append(Artifact({"depth": 3}, name="settings"))
     """
@@ -75,7 +75,7 @@ class Artifact(UserComponent):
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         text, large = brief(self._artifact, short=self._compressed)
         kind = type(self._artifact).__name__
         name = None if self._name is None else str(self._name)
@@ -84,7 +84,7 @@ class Artifact(UserComponent):
 
 
 class Error(MetaflowCardComponent):
-    """An exception, with its traceback if it has one.
+    """An exception and its traceback.
 
     >>> current.card.append(Error(error, "The download failed"))
     """
@@ -94,7 +94,7 @@ class Error(MetaflowCardComponent):
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         error = self._exception
         if isinstance(error, BaseException):
             text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
@@ -105,7 +105,7 @@ class Error(MetaflowCardComponent):
 
 
 class PythonCode(UserComponent):
-    """Code: of a function, or as text.
+    """The source code of a function, or code as text.
 
     >>> current.card.append(PythonCode(code_string="x = 1"))
     """
@@ -117,7 +117,7 @@ class PythonCode(UserComponent):
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         text = self._text
         if self._function is not None:
             try:

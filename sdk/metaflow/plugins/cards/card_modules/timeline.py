@@ -1,4 +1,4 @@
-"""What happened, one event after the other."""
+"""A component for events in the order of time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class EventsTimeline(UserComponent):
         payloads: Mapping[str, MetaflowCardComponent] | None = None,
         finished: bool | None = None,
     ) -> None:
-        """Add an event; `finished` says that no other follows. A payload is a component, or a value to be printed."""
+        """Add an event; `finished` marks it as the last one. A payload is a component, or a value to print."""
         self._finished = self._finished if finished is None else finished
         now = time.time()
         self._began = self._began or now
@@ -62,7 +62,7 @@ class EventsTimeline(UserComponent):
         del self._events[self._limit :]
 
     def get_stats(self) -> dict[str, Any]:
-        """How many events there were, and when."""
+        """Return the number of events and their times."""
         last = self._events[0]["received_at"] if self._events else None
         return {
             "total_events": self._total,
@@ -75,7 +75,7 @@ class EventsTimeline(UserComponent):
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         events = [
             event | {"payloads": {name: render_part(payload) for name, payload in event["payloads"].items()}}
             for event in self._events

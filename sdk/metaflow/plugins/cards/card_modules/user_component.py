@@ -1,4 +1,4 @@
-"""What all built-in components derive from."""
+"""The base class of all built-in components."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ __all__ = ["UserComponent"]
 class UserComponent(MetaflowCardComponent):
     """A component that can change while the step runs.
 
-    To make one and to update it does the step no harm, whatever it is given: the card shows what is wrong with that.
+    Creating and updating it never raises an error in the step: the card shows invalid input as an error instead.
     """
 
     REALTIME_UPDATABLE: ClassVar[bool] = True
     _wrong: Exception | None = None
 
     def _try(self, make: Callable[..., Any], *given: Any) -> Any:
-        """What `make` gives; None if it fails, which is shown in the component's place."""
+        """Return the result of `make`; None if it fails. The card then shows the error in the component's place."""
         self._wrong = None
         try:
             return make(*given)
-        except StepTimeout:  # it comes at any time, and is the step's
+        except StepTimeout:  # the step's timeout may raise at any time; it is not a failure of the component
             raise
         except Exception as error:
             self._wrong = error
             return None
 
     def _base(self, type: str, **more: Any) -> dict[str, Any]:
-        """Its dict, without what is None. Raises what went wrong."""
+        """Return the component's dict without the fields that are None. Raise the failure of its input."""
         if self._wrong is not None:
             raise self._wrong
         values = {"type": type, "id": self.component_id, **more}

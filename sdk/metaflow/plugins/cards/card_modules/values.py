@@ -1,4 +1,4 @@
-"""Values of users as text and as JSON."""
+"""Conversion of users' values to text and to JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _short.maxlevel = 8
 
 
 def brief(value: Any, *, short: bool = True) -> tuple[str, bool]:
-    """A value printed, and whether that is not all of it. What cannot be printed says so."""
+    """Return a value printed, and whether the text was shortened. If printing fails, the text has the error."""
     try:
         if short and isinstance(value, dict | list | tuple | set | frozenset) and len(value) > 200:
             return _short.repr(value), True
@@ -28,7 +28,7 @@ def brief(value: Any, *, short: bool = True) -> tuple[str, bool]:
 
 
 def plain(value: Any, *, deep: bool = False) -> Any:
-    """A value that JSON has: numbers of NumPy's become numbers, NaN is nothing, the rest is printed."""
+    """Return a value as JSON: NumPy's numbers become numbers, NaN becomes text (`deep`: None), the rest is printed."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""Nested data, as JSON and as YAML."""
+"""Components for nested data, as JSON and as YAML."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Viewer(UserComponent):
 
     @render_safely
     def render(self) -> dict[str, Any]:
-        """As a dict."""
+        """Return the component as a dict."""
         return self._base(
             self.type, **{self._KEY: self._text()}, collapsible=self._collapsible, max_height=self._height,
             show_copy_button=self._copy, title=self._title,
@@ -46,7 +46,7 @@ class _Viewer(UserComponent):
 
 
 class JSONViewer(_Viewer):
-    """Data as JSON; text is taken as JSON that is to be laid out.
+    """Data as JSON; text is parsed as JSON and indented.
 
     >>> current.card.append(JSONViewer({"a": [1, 2]}, title="Answer"))
     """
@@ -60,7 +60,7 @@ class JSONViewer(_Viewer):
 
 
 class YAMLViewer(_Viewer):
-    """Data as YAML; text is taken as YAML as it is.
+    """Data as YAML; text is YAML and stays unchanged.
 
     >>> current.card.append(YAMLViewer({"a": [1, 2]}))
     """
@@ -85,7 +85,7 @@ def _parsed(data: Any) -> Any:
 
 
 def _yaml(value: Any, indent: str = "") -> list[str]:
-    """Block style, as PyYAML's, which is not needed for that: strings that could be something else are quoted."""
+    """Return data in YAML's block style, without PyYAML; strings that YAML would read as other types are quoted."""
     if isinstance(value, dict) and value:
         lines = []
         for key, item in value.items():

@@ -1,4 +1,4 @@
-"""`S3`: objects of a bucket as files and values, many at a time; needs obstore (`pip install 'flowc[s3]'`)."""
+"""`S3`: read and write objects of a bucket, many at a time. It needs obstore (`pip install 'flowc[s3]'`)."""
 
 from metaflow.plugins.datatools.s3.errors import (
     MetaflowS3AccessDenied,

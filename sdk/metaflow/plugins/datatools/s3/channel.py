@@ -1,7 +1,7 @@
-"""A process that talks to the store, started on first use, for all clients of this process.
+"""The channel to the worker, a process that talks to the store. All clients of a process share one worker.
 
 A process that has used obstore must not fork: its children would hang. But flows fork, and so do steps
-(multiprocessing, data loaders). So nothing here uses obstore; what is forked starts a process of its own.
+(multiprocessing, data loaders). So this module never imports obstore, and each forked child starts its own worker.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BOOT: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); "
     "from metaflow.plugins.datatools.s3.worker import main; main()"
 )
-_SETTINGS: Final = ("AWS_", "METAFLOW_S3_")  # read at each request: a program may set them as it goes
+_SETTINGS: Final = ("AWS_", "METAFLOW_S3_")  # read at each request: a program may set them at any time
 
 _lock = threading.Lock()
 _process: tuple[int, subprocess.Popen[bytes]] | None = None  # of the process with this pid
@@ -31,7 +31,7 @@ _parents: list[subprocess.Popen[bytes]] = []
 
 
 def ask(operation: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Have an operation done for each of the items, several at once; their answers in the same order."""
+    """Send one operation for each item to the worker, concurrently; return the answers in the items' order."""
     settings = {name: value for name, value in os.environ.items() if name.startswith(_SETTINGS)}
     with _lock:
         process = _running()
@@ -41,7 +41,7 @@ def ask(operation: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
             answers = receive(process.stdout)
         except OSError:
             answers = None
-        except BaseException:  # such as a timeout of the step: what is answered later must not meet another question
+        except BaseException:  # e.g. the step's timeout: a late answer must not be read as the next request's
             _stop()
             raise
         if answers is None:
@@ -73,7 +73,7 @@ def receive(stream: IO[bytes]) -> Any:
 def _running() -> subprocess.Popen[bytes]:
     global _process
     if _process is not None and _process[0] != os.getpid():
-        _process[1].returncode = 0  # it is our parent's, who waits for it
+        _process[1].returncode = 0  # it belongs to the parent process, which waits for it
         _parents.append(_process[1])
         _process = None
     if _process is not None and _process[1].poll() is not None:
@@ -93,7 +93,7 @@ def _stop() -> None:
         if stream is not None:
             try:
                 stream.close()
-            except OSError:  # it has died with a request unread
+            except OSError:  # the worker died with an unread request
                 continue
     process.kill()
     process.wait()
@@ -101,7 +101,7 @@ def _stop() -> None:
 
 def _renew_lock() -> None:
     global _lock
-    _lock = threading.Lock()  # another thread of the parent may have held it
+    _lock = threading.Lock()  # another thread of the parent may have held it at the fork
 
 
 os.register_at_fork(after_in_child=_renew_lock)

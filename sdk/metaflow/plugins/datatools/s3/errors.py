@@ -1,4 +1,4 @@
-"""What the S3 client raises."""
+"""The exceptions of the S3 client."""
 
 from __future__ import annotations
 
@@ -6,48 +6,48 @@ from metaflow.exception import MetaflowException
 
 
 class MetaflowS3Exception(MetaflowException):
-    """The store could not be used."""
+    """The store cannot be used."""
 
     headline = "S3 access failed"
 
 
 class MetaflowS3AccessDenied(MetaflowException):
-    """The store refuses these credentials."""
+    """The store refuses the credentials."""
 
     headline = "S3 access denied"
 
 
 class MetaflowS3NotFound(MetaflowException):
-    """There is no such object, bucket or local file."""
+    """The object, bucket or local file does not exist."""
 
     headline = "S3 object not found"
 
 
 class MetaflowS3URLException(MetaflowException):
-    """An address does not fit how the client was made."""
+    """The address does not fit the arguments of the client."""
 
     headline = "Invalid address"
 
 
 class MetaflowS3InvalidObject(MetaflowException):
-    """A value to store is neither text nor bytes."""
+    """The value to store is neither text nor bytes."""
 
     headline = "Not a string-like object"
 
 
 class MetaflowS3InvalidRange(MetaflowException):
-    """A range that the object does not have."""
+    """The object does not have this range."""
 
     headline = "S3 invalid range"
 
 
 class MetaflowS3InsufficientDiskSpace(MetaflowException):
-    """What was fetched does not fit on the local disk."""
+    """The fetched objects do not fit on the local disk."""
 
     headline = "Insufficient disk space"
 
 
-# What the process that talks to the store says -> what the caller's process raises.
+# The kinds of errors in the worker's answers -> the exceptions of the caller's process.
 BY_KIND: dict[str, type[MetaflowException]] = {
     "missing": MetaflowS3NotFound,
     "denied": MetaflowS3AccessDenied,
@@ -59,4 +59,4 @@ BY_KIND: dict[str, type[MetaflowException]] = {
 }
 
 for _error in (*BY_KIND.values(), MetaflowS3InvalidObject):
-    _error.__module__ = "metaflow.plugins.datatools.s3.s3"  # as they are called in Metaflow's records and pickles
+    _error.__module__ = "metaflow.plugins.datatools.s3.s3"  # the names in Metaflow's records and pickles

@@ -1,4 +1,4 @@
-"""Why a request failed, as the process that talks to the store tells it: the kind of an error, and a line."""
+"""Errors of requests in the worker's terms: a kind and one line of text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flowc_runtime.store.backends.remote_errors import is_denied, is_transient, 
 
 
 def explain(error: Exception, url: str) -> dict[str, Any]:
-    """Return {"error": kind, "message": text} for an error of obstore, or of flowc with that as cause."""
+    """Return {"error": kind, "message": text} for an error of obstore, or of flowc that an obstore error caused."""
     cause = error.__cause__
     told = reason(str(cause or error))
     if isinstance(cause, Exception) and is_transient(cause):

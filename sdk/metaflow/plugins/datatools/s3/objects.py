@@ -1,4 +1,4 @@
-"""What the S3 client takes and gives."""
+"""The arguments and results of the S3 client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PutValue: TypeAlias = "io.RawIOBase | io.BufferedIOBase | str | bytes"
 
 
 class S3GetObject(NamedTuple):
-    """A part of an object: `length` bytes from `offset` on, None for all that follow."""
+    """A range of an object: `length` bytes from `offset`; None means up to the object's end."""
 
     key: str
     offset: int | None = None
@@ -28,7 +28,7 @@ class S3PutObject(NamedTuple):
 
 
 class RangeInfo(NamedTuple):
-    """What was fetched of an object: all sizes in bytes."""
+    """The facts about a fetched object; all sizes are in bytes."""
 
     total_size: int
     request_offset: int = 0
@@ -36,7 +36,7 @@ class RangeInfo(NamedTuple):
 
 
 class S3Object:
-    """A path or an object in the store, perhaps with a local copy; made by the client's methods."""
+    """A path or an object in the store, perhaps with a local copy. Methods of the client return it."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class S3Object:
 
     @property
     def exists(self) -> bool:
-        """Whether there is an object, not only a prefix of others."""
+        """Whether an object exists at this address; false also for a mere prefix of other objects."""
         return self._size is not None
 
     @property
     def downloaded(self) -> bool:
-        """Whether `path`, `blob` and `text` have its contents."""
+        """Whether the object was fetched; `path`, `blob` and `text` then have its content."""
         return self._path is not None
 
     @property
@@ -78,22 +78,22 @@ class S3Object:
 
     @property
     def prefix(self) -> str | None:
-        """The prefix that was asked for and matches this object."""
+        """The requested prefix that matches this object."""
         return self._prefix
 
     @property
     def key(self) -> str:
-        """The key that was asked for: relative to the prefix, or the full address."""
+        """The requested key: relative to the prefix, or the full address."""
         return self._key
 
     @property
     def path(self) -> str | None:
-        """The local copy, which goes when the client is closed; None if it was not fetched."""
+        """The local copy; closing the client deletes it. None if the object was not fetched."""
         return self._path
 
     @property
     def blob(self) -> bytes | None:
-        """The contents; None if they were not fetched."""
+        """The content; None if it was not fetched."""
         if self._path is None:
             return None
         with open(self._path, "rb") as file:
@@ -101,23 +101,23 @@ class S3Object:
 
     @property
     def text(self) -> str | None:
-        """The contents as UTF-8 text; None if they were not fetched."""
+        """The content as UTF-8 text; None if it was not fetched."""
         blob = self.blob
         return None if blob is None else blob.decode("utf-8")
 
     @property
     def size(self) -> int | None:
-        """Bytes of the object, or of the part of it that was fetched; None for what does not exist."""
+        """The size in bytes of the object, or of the fetched range; None if the object does not exist."""
         return self._size
 
     @property
     def has_info(self) -> bool:
-        """Whether the properties below were asked for."""
+        """Whether the metadata was requested: the properties below have values only then."""
         return self._content_type is not None or self._metadata is not None or self._range_info is not None
 
     @property
     def metadata(self) -> dict[str, str] | None:
-        """The user's own metadata, if there is any."""
+        """The user's own metadata; None without metadata."""
         return self._metadata
 
     @property
@@ -127,17 +127,17 @@ class S3Object:
 
     @property
     def encryption(self) -> str | None:
-        """The encryption that the client asked for; what a bucket applies by itself is not known."""
+        """The encryption that the client requested. An encryption that the bucket applies itself is unknown."""
         return self._encryption
 
     @property
     def range_info(self) -> RangeInfo | None:
-        """Which part of the object was fetched."""
+        """The range of the object that was fetched."""
         return self._range_info
 
     @property
     def last_modified(self) -> float | None:
-        """When the object was stored: seconds since the epoch."""
+        """The time of the last change, in seconds since the epoch."""
         return self._last_modified
 
     def __str__(self) -> str:

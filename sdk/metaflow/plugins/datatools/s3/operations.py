@@ -1,4 +1,4 @@
-"""The requests of the process that talks to the store; what got lost on the way is asked for again."""
+"""The worker's operations on the store; lost requests and damaged content are requested again."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ else:
 
 METADATA: Final = "metaflow-user-attributes"  # as Metaflow stores it: JSON, so that names keep their case
 _CHUNK: Final = 8 << 20
-_LARGE: Final = 1 << 17  # bytes: from here on sending takes long enough to be watched
-_PART: Final = 5 << 20  # bytes of a part of a large object, at least
+_LARGE: Final = 1 << 17  # bytes: larger objects take long enough to send that progress is watched
+_PART: Final = 5 << 20  # minimal size of a part of a large object, in bytes
 _PARTS: Final = 9000
-_WHOLE: Final = 3600.0  # seconds that sending an object in one request may take, as long as the store answers
+_WHOLE: Final = 3600.0  # seconds that sending an object in one request may take while the store answers
 _PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.2, 0)  # seconds between attempts to create an object
 _MD5: Final = re.compile(r'"?([0-9a-f]{32})"?')
 _RESERVED: Final = frozenset({"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language",
                               "Cache-Control", "Storage-Class", METADATA})  # fmt: skip
-_other_tags: set[str] = set()  # buckets whose ETags are not the MD5 of the content: those that encrypt with keys
+_other_tags: set[str] = set()  # buckets that encrypt with keys: their ETags are not the MD5 of the content
 
 
 def _get(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
-    """Fetch an object, or a part of it, into the file `path`; once more if its bytes are not those of its ETag."""
+    """Fetch an object, or a range of it, into the file `path`; fetch it once more if its MD5 differs from its ETag."""
     whole = item.get("length") is None and not item.get("offset")
 
     def fetch() -> tuple[dict[str, Any], str, str]:
@@ -59,7 +59,7 @@ def _get(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fetch(client: Any, key: str, item: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
-    """Return the facts, the MD5 of what came, and the one that the ETag of an object that was sent whole promises."""
+    """Return the facts, the MD5 of the received bytes, and the MD5 in the ETag of an object stored in one request."""
     offset, length = item.get("offset") or 0, item.get("length")
     options: Any = {}
     if length is not None:
@@ -98,7 +98,7 @@ def _facts(answer: Any) -> dict[str, Any]:
 
 
 def _put(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
-    """Store `data` or the file `path`; `stored` says whether it was, or was there before."""
+    """Store `data` or the file `path`; `stored` in the answer is False if the object existed and was left alone."""
     from pathlib import Path
 
     attributes: dict[str, str] = {}
@@ -106,7 +106,7 @@ def _put(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
         attributes["Content-Type"] = item["content_type"]
     if item.get("metadata"):
         attributes[METADATA] = json_text.dumps(item["metadata"])
-    if not item["overwrite"] and _exists(asker, key):  # spares sending what is there; the condition below decides
+    if not item["overwrite"] and _exists(asker, key):  # saves a transfer; the request's condition decides
         return {"stored": False}
     source = item["data"] if item.get("path") is None else Path(item["path"])
     size = len(source) if isinstance(source, bytes) else os.path.getsize(source)
@@ -124,7 +124,7 @@ def _send(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, 
         except FileNotFoundError as error:
             if "NoSuchUpload" not in str(error):
                 raise
-            # The answer to the request that completes it was lost, and obstore made that request once more.
+            # The answer to the completing request was lost, and obstore repeated the request.
             if not _has(client, key, source):
                 raise Lost("the upload was lost") from error
 
@@ -135,7 +135,7 @@ def _send(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, 
 
 
 def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, str]) -> bool:
-    """Store what must not be there yet; False if it is another's. Where an answer was lost, what is there decides."""
+    """Create an object; False if another object has the key. After a lost answer, the stored content decides."""
 
     def put(client: Any) -> None:
         obstore.put(client, key, source, attributes=attributes or None, mode="create", use_multipart=False)
@@ -149,11 +149,11 @@ def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str
         if found is not None:
             return found
         time.sleep(pause)
-    return False  # another one is always at it
+    return False  # another writer is creating it at each attempt
 
 
 def _has(client: Any, key: str, source: Any) -> bool | None:
-    """Whether an object has this content; None if there is none."""
+    """Return whether the stored object has this content; None if the key is free."""
     try:
         answer = obstore.get(client, key)
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as mine:
@@ -171,7 +171,7 @@ def _exists(asker: Asker, key: str) -> bool:
 
 
 def _list(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
-    """The next level under a prefix that is a directory: its objects, then its further prefixes."""
+    """Yield the next level under a directory: its objects, then its sub-directories."""
     found = asker.ask(lambda client: obstore.list_with_delimiter(client, key.rstrip("/") or None), key)
     return {
         "objects": [(entry["path"], entry["size"]) for entry in found["objects"]],
@@ -180,7 +180,7 @@ def _list(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list_recursive(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
-    """Every object under a directory; if `raw`, every object whose key begins with these letters."""
+    """Yield every object under a directory; if `raw`, every object whose key begins with this text."""
     directory = key.rpartition("/")[0] if item["raw"] else key
     start = key if item["raw"] else ""
     return {"objects": asker.ask(lambda client: _entries(client, directory, start), key)}
@@ -190,7 +190,7 @@ def _entries(client: Any, directory: str, start: str) -> list[tuple[str, int]]:
     objects: list[tuple[str, int]] = []
     for batch in obstore.list(client, directory.rstrip("/") or None, chunk_size=1000):
         objects += [(entry["path"], entry["size"]) for entry in batch if entry["path"].startswith(start)]
-        if start and batch and batch[-1]["path"] > f"{start}\U0010ffff":  # keys come in order: nothing follows
+        if start and batch and batch[-1]["path"] > f"{start}\U0010ffff":  # keys are in order: no match follows
             break
     return objects
 

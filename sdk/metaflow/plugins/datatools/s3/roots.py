@@ -1,4 +1,4 @@
-"""Where a client's keys are: the prefix that it is made with, and full addresses."""
+"""The address of a client's keys: the client's prefix, or full addresses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from metaflow.plugins.datatools.s3.errors import MetaflowS3URLException
 
 
 def find_root(bucket: str | None, prefix: str | None, run: Any, s3root: str | None) -> str | None:
-    """The prefix of a client, `s3://…` without a slash at its end; None if it takes full addresses."""
+    """Return the prefix of a client, `s3://…` without a slash at its end; None if the client takes full addresses."""
     if run is not None:
         return f"{_data_root(bucket, prefix)}/{_run_path(run)}"
     if s3root is not None:
@@ -38,7 +38,7 @@ def _data_root(bucket: str | None, prefix: str | None) -> str:
 
 
 def _run_path(run: Any) -> str:
-    """`FLOW/RUN` of a flow object inside a step, or of a past run."""
+    """Return `FLOW/RUN` of a flow object inside a step, or of a past run."""
     from metaflow.current import current
     from metaflow.flowspec import FlowSpec
 
@@ -53,7 +53,7 @@ def _run_path(run: Any) -> str:
 
 
 def join_key(root: str | None, key: str | None) -> str:
-    """The full address of a key."""
+    """Return the full address of a key."""
     if root is None:
         if key is None or not key.startswith("s3://") or "/" not in key.removeprefix("s3://").rstrip("/"):
             raise MetaflowS3URLException(

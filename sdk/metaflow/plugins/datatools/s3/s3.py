@@ -42,11 +42,11 @@ __all__ = [
 
 
 class S3:
-    """Objects of S3, or of a store that speaks its protocol, as files and values.
+    """A client for objects of S3, or of a store that speaks its protocol.
 
-    `with S3(run=self) as s3` keeps data of a run under `METAFLOW_DATATOOLS_S3ROOT` (`bucket` and `prefix` replace its
-    parts), `S3(s3root="s3://bucket/prefix")` under a prefix, and `S3()` takes full addresses. What is fetched lies in
-    a directory below `tmproot` until the client is closed.
+    `with S3(run=self) as s3` keeps a run's data under `METAFLOW_DATATOOLS_S3ROOT` (`bucket` and `prefix` replace its
+    parts), `S3(s3root="s3://bucket/prefix")` keeps it under a prefix, and `S3()` takes full addresses. Fetched objects
+    are files in a directory below `tmproot` until the client is closed.
     """
 
     TYPE = "s3"
@@ -76,8 +76,8 @@ class S3:
         self.close()
 
     def close(self) -> None:
-        """Delete what was fetched."""
-        if os.getpid() == self._owner:  # not by a forked child, while its parent reads on
+        """Delete the local copies of fetched objects."""
+        if os.getpid() == self._owner:  # not in a forked child, whose parent still reads them
             shutil.rmtree(self._directory, ignore_errors=True)
 
     # -- fetching
@@ -85,24 +85,24 @@ class S3:
     def get(
         self, key: str | S3GetObject | None = None, return_missing: bool = False, return_info: bool = True
     ) -> S3Object:
-        """Fetch one object, or a part of one; without a key, that of the prefix itself.
+        """Fetch one object or a range of it; without a key, the object at the prefix itself.
 
         Raises:
-            MetaflowS3NotFound: there is none, unless `return_missing`: then its `exists` is false.
+            MetaflowS3NotFound: the object does not exist. With `return_missing`, its `exists` is false instead.
         """
         return self._get([key], return_missing, return_info)[0]
 
     def get_many(
         self, keys: Iterable[str | S3GetObject], return_missing: bool = False, return_info: bool = True
     ) -> list[S3Object]:
-        """Fetch objects, several at once, in the order of the keys. Raises as `get`."""
+        """Fetch objects concurrently; the result is in the order of the keys. Raises the errors of `get`."""
         return self._get(_several(keys, "get_many"), return_missing, return_info)
 
     def get_recursive(self, keys: Iterable[str], return_info: bool = False) -> list[S3Object]:
-        """Fetch every object whose key begins with one of the prefixes; end one with a slash to mean a directory."""
+        """Fetch every object whose key begins with one of the prefixes; a directory's prefix ends with a slash."""
         found = self._list_recursive(self._prefixes(keys, "get_recursive"), raw=True)
         items = [{"url": each.url, "path": self._path()} for each in found]
-        # As in Metaflow: with the info, keys are relative to the client's own prefix.
+        # As in Metaflow: with `return_info`, keys are relative to the client's own prefix.
         prefixes = [self._root if return_info else each.prefix for each in found]
         return self._fetch(items, prefixes, return_missing=False, return_info=return_info)
 
@@ -115,11 +115,11 @@ class S3:
         return self._fetch(items, [self._root] * len(items), return_missing=False, return_info=return_info)
 
     def info(self, key: str | None = None, return_missing: bool = False) -> S3Object:
-        """What is known of an object, without fetching it. Raises as `get`."""
+        """Return the facts about an object without fetching it. Raises the errors of `get`."""
         return self._info([key], return_missing)[0]
 
     def info_many(self, keys: Iterable[str], return_missing: bool = False) -> list[S3Object]:
-        """What is known of objects, without fetching them. Raises as `get`."""
+        """Return the facts about objects without fetching them. Raises the errors of `get`."""
         return self._info(_several(keys, "info_many"), return_missing)
 
     def _get(self, keys: Sequence[Any], return_missing: bool, return_info: bool) -> list[S3Object]:
@@ -150,7 +150,7 @@ class S3:
     # -- listing
 
     def list_paths(self, keys: Iterable[str] | None = None) -> list[S3Object]:
-        """The next level under each of the keys, as in a directory; `exists` is false for what holds further ones."""
+        """Return the next level under each key, as in a directory; `exists` is false for a sub-directory."""
         urls = [f"{url.rstrip('/')}/" for url in self._prefixes(keys, "list_paths")]
         found: list[S3Object] = []
         for url, answer in zip(urls, _checked("list", [{"url": url} for url in urls]), strict=True):
@@ -160,7 +160,7 @@ class S3:
         return found
 
     def list_recursive(self, keys: Iterable[str] | None = None) -> list[S3Object]:
-        """Every object under each of the keys, as under a directory, at any depth."""
+        """Return every object under each key, as under a directory, at any depth."""
         return self._list_recursive(self._prefixes(keys, "list_recursive"))
 
     def _list_recursive(self, urls: list[str], *, raw: bool = False) -> list[S3Object]:
@@ -184,7 +184,7 @@ class S3:
         content_type: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> str:
-        """Store one object; gives its address. Without `overwrite`, an object that is there stays as it is."""
+        """Store one object and return its address. Without `overwrite`, an existing object stays unchanged."""
         if isinstance(key, S3PutObject):
             given = key._replace(
                 value=obj, content_type=content_type or key.content_type, metadata=metadata or key.metadata
@@ -199,7 +199,7 @@ class S3:
     def put_many(
         self, key_objs: Iterable[tuple[str, PutValue] | S3PutObject], overwrite: bool = True
     ) -> list[tuple[str, str]]:
-        """Store values, several at once; gives the (key, address) of those that were stored."""
+        """Store values concurrently; return (key, address) of each value that was stored."""
         pairs = [each if isinstance(each, S3PutObject) else S3PutObject(*each) for each in key_objs]
         items = [self._item(each, overwrite) | {"data": _as_bytes(each.key, each.value)} for each in pairs]
         return _stored(pairs, items)
@@ -207,7 +207,7 @@ class S3:
     def put_files(
         self, key_paths: Iterable[tuple[str, str] | S3PutObject], overwrite: bool = True
     ) -> list[tuple[str, str]]:
-        """Store local files, several at once; gives the (key, address) of those that were stored."""
+        """Store local files concurrently; return (key, address) of each file that was stored."""
         pairs = [
             each if isinstance(each, S3PutObject) else S3PutObject(each[0], path=os.fspath(each[1]))
             for each in key_paths
@@ -234,7 +234,7 @@ class S3:
         return join_key(self._root, key)
 
     def _path(self) -> str:
-        # With the pid: what a step forks goes on counting from the same number, in the same directory.
+        # With the pid: the children of a fork continue from the same number, in the same directory.
         return os.path.abspath(os.path.join(self._directory, f"{os.getpid()}-{next(self._numbers)}"))
 
 
@@ -245,7 +245,7 @@ def _several(keys: Iterable[Any], asked: str) -> list[Any]:
 
 
 def _checked(operation: str, items: list[dict[str, Any]], return_missing: bool = False) -> list[dict[str, Any]]:
-    """The answers, of which none is an error, but perhaps for what is missing."""
+    """Return the answers. Raise the error of the first failed one; `return_missing` allows missing objects."""
     answers = ask(operation, items) if items else []
     for answer in answers:
         kind = answer.get("error")

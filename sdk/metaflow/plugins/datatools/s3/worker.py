@@ -1,6 +1,6 @@
-"""The process that talks to the store: requests on stdin, answers on stdout, until stdin ends.
+"""The worker: a process that sends requests to the store. It reads stdin and answers on stdout until stdin ends.
 
-An answer is an object's facts, or {"error": kind, "message": text} with a kind of `errors.BY_KIND`.
+An answer holds facts about an object, or {"error": kind, "message": text} with a kind of `errors.BY_KIND`.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from metaflow.plugins.datatools.s3.operations import OPERATIONS
 if TYPE_CHECKING:
     from datetime import timedelta
 
-_WHOLE: Final = 3600.0  # seconds that a request may take as long as it goes on
+_WHOLE: Final = 3600.0  # seconds that a request may take while data still flows
 
 
 def main() -> None:
-    """Serve until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who asks
+    """Serve requests until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller's process
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints here must not break an answer
+    os.dup2(2, 1)  # a print of any library must not break an answer
     threading.Thread(target=_leave, args=(requests.fileno(),), daemon=True).start()
     try:
         import obstore  # noqa: F401  # only to say at once that it is missing
     except ModuleNotFoundError:
         problem: str | None = "metaflow.S3 needs obstore: pip install 'flowc[s3]'; in @pypi, add it to the packages"
-    except ImportError as error:  # such as a shared library that is not there
+    except ImportError as error:  # for example because a shared library is missing
         problem = f"metaflow.S3 needs obstore, which cannot be loaded ({error}): pip install 'flowc[s3]'"
     else:
         problem = None
@@ -45,9 +45,9 @@ def main() -> None:
 
 
 def _leave(requests: int) -> None:
-    """End this process when who asks has ended, also while a store is waited for."""
+    """End this process when the caller's process has ended, even during a request to the store."""
     ended = select.poll()
-    ended.register(requests, 0)  # that it is closed is told in any case
+    ended.register(requests, 0)  # POLLHUP is reported although it is not requested
     ended.poll()
     os._exit(0)
 
@@ -67,7 +67,7 @@ def _serve(operation: str, items: list[dict[str, Any]], settings: dict[str, str]
     function = OPERATIONS[operation]
     unreachable: list[
         dict[str, Any]
-    ] = []  # the first error of a store that does not answer: no other item waits for it
+    ] = []  # the first error of a store that does not answer: the other items do not wait for it
 
     def one(item: dict[str, Any]) -> dict[str, Any]:
         if unreachable:
