@@ -1,18 +1,18 @@
 """Extensions of the API: packages `metaflow_extensions.<org>` add to it, as they do to Metaflow.
 
-| point | what its module gives |
+| point | content of its module |
 |---|---|
-| `toplevel` | names two modules: `toplevel`, whose names `metaflow` gets; `module_overrides`, imported first |
+| `toplevel` | the names of two modules: `toplevel`, whose names `metaflow` gets; `module_overrides`, imported first |
 | `config` | settings of `metaflow.metaflow_config` |
 | `exceptions` | exceptions of `metaflow.exception` |
 | `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; see `without_effect` |
 
-`__mf_promote_submodules__` of `plugins` and of the `toplevel` module lists modules that `metaflow` then has too, in the
-place of its own where it has one of that name. Without an extension, all this costs one look at `sys.path`.
+`__mf_promote_submodules__` of `plugins` and of the `toplevel` module lists modules that become modules of `metaflow`
+and replace modules of the same name. Without an extension, all this costs one search of `sys.path`.
 
-A module that cannot be imported, and a list that is none, are left out with a warning: flows that use nothing of it
-run. Whatever a module raises counts, also SystemExit and what test tools derive from BaseException, but not
-KeyboardInterrupt, which is a user's.
+A module that cannot be imported, and an invalid list, are left out with a warning: flows that do not use them run.
+Every exception of a module counts as a failure, also SystemExit and other subclasses of BaseException, but not
+KeyboardInterrupt, which comes from the user.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _PACKAGE = "metaflow_extensions"
 _KINDS = {"STEP_DECORATORS_DESC": "step", "FLOW_DECORATORS_DESC": "flow"}
 
 _found: list[Extension] = []
-_known: tuple[str, ...] = ()  # the directories of the namespace that `_found` comes from
+_known: tuple[str, ...] = ()  # the directories of the namespace that the extensions in `_found` come from
 _finder: AliasFinder | None = None
 _told: set[str] = set()
 left_out: dict[str, dict[str, str]] = {}
-"""By organization, the modules of extensions that cannot be imported, each with its error."""
+"""By organization: the modules of extensions that cannot be imported, each with its error."""
 decorators: dict[str, dict[str, str]] = {}
-"""The decorators of extensions: name → the class's dotted path for a `step`, for a `flow`, or for both."""
+"""The decorators of extensions: name → the dotted path of the class for a `step`, for a `flow`, or for both."""
 
 
 def begin() -> None:
-    """Find the extensions and import what they want imported before anything of metaflow."""
+    """Find the extensions and import their early modules, before any module of metaflow."""
     global _found, _known
     try:
         package = importlib.import_module(_PACKAGE)
@@ -72,7 +72,7 @@ def begin() -> None:
 
 
 def complete(api: ModuleType) -> None:
-    """Add to `metaflow`, whose own names are there by now, what extensions have."""
+    """Add the names of extensions to `metaflow`, which has its own names by then."""
     if not _found:
         return
     exceptions = importlib.import_module("metaflow.exception")
@@ -95,7 +95,7 @@ def _complete_toplevel(api: ModuleType, name: str, extension: Extension) -> None
 
 
 def refresh() -> None:
-    """Look again, after `sys.path` has changed: a flow's own directory may have extensions."""
+    """Search for extensions again after `sys.path` has changed: a flow's directory may contain extensions."""
     before = _known
     begin()
     if _known != before:
@@ -103,7 +103,7 @@ def refresh() -> None:
 
 
 def config() -> dict[str, Any]:
-    """The settings that extensions give; the last extension counts, and lists of DEBUG_OPTIONS are added up."""
+    """Return the settings of extensions; the last extension counts, and lists of DEBUG_OPTIONS are joined."""
     values: dict[str, Any] = {}
     for extension in _of("config"):
         module = _load(extension.module, extension)
@@ -117,17 +117,17 @@ def config() -> dict[str, Any]:
 
 
 def roots() -> tuple[str, ...]:
-    """The directories of the namespace `metaflow_extensions`; none where there is no extension."""
+    """Return the directories of the namespace `metaflow_extensions`; empty without extensions."""
     return _known
 
 
 def organizations() -> list[str]:
-    """All installed extensions by name, with those that are left out."""
+    """Return all installed extensions by name, also those that are left out."""
     return sorted({extension.org for extension in _found})
 
 
 def order() -> list[str]:
-    """The modules of extensions in the order in which they count, where there are several."""
+    """Return the modules of extensions, in their order; empty if there is only one, which needs no order."""
     return [extension.module for extension in _found] if len(_found) > 1 else []
 
 
@@ -136,7 +136,7 @@ def _of(point: str) -> Iterator[Extension]:
 
 
 def _load(name: str, extension: Extension) -> ModuleType | None:
-    """Import a module of an extension; None where that fails, which is told."""
+    """Import a module of an extension; return None after a warning if that fails."""
     try:
         return importlib.import_module(name)
     except KeyboardInterrupt:
@@ -151,14 +151,14 @@ def _load(name: str, extension: Extension) -> ModuleType | None:
 
 
 def warn(text: str) -> None:
-    """Say on stderr what is wrong with an extension, once."""
+    """Print a warning about an extension on stderr, once."""
     if text not in _told:
         _told.add(text)
         print(f"warning: {text}", file=sys.stderr)
 
 
 def _names(module: ModuleType | None) -> dict[str, Any]:
-    """What a module gives away: neither modules nor names with two underscores."""
+    """Return the public names of a module: neither modules nor names with two underscores."""
     return {
         name: value
         for name, value in (vars(module).items() if module else ())
@@ -169,7 +169,7 @@ def _names(module: ModuleType | None) -> dict[str, Any]:
 def _entries(
     module: ModuleType | None, name: str, extension: Extension, form: str, fits: Callable[[object], bool]
 ) -> list[Any]:
-    """The entries of a list in a module of an extension, without those that do not have the form, which is told."""
+    """Return the valid entries of a list in a module of an extension; others are left out with a warning."""
     given: Any = vars(module).get(name) if module else None
     try:
         entries = [given] if isinstance(given, str) else list(given if given is not None else ())
@@ -201,9 +201,9 @@ def _is_place(entry: object) -> bool:
 
 
 def without_effect() -> Iterator[tuple[str, str]]:
-    """Give the organization and the name of each list of plugins that flowc has no place for.
+    """Yield the organization and the name of each list of plugins that flowc does not support.
 
-    Each such plugin is chosen by its name, on the command line or in a setting, and refused there.
+    A user chooses such a plugin by its name, on the command line or in a setting; flowc refuses it there.
     """
     for extension in _of("plugins"):
         for name, value in vars(sys.modules.get(extension.module, sys)).items():
@@ -212,7 +212,7 @@ def without_effect() -> Iterator[tuple[str, str]]:
 
 
 def broken_decorators() -> Iterator[str]:
-    """Load the classes of all decorators of extensions, and say which cannot be loaded."""
+    """Load the classes of all decorators of extensions, and report those that cannot be loaded."""
     from metaflow._extensions.discover import ExtensionError
 
     for name, kinds in sorted(decorators.items()):
@@ -224,10 +224,10 @@ def broken_decorators() -> Iterator[str]:
 
 
 def decorator_class(name: str, kind: str) -> type:
-    """The class of an extension's decorator of a `step` or a `flow`.
+    """Return the class of an extension's decorator of a `step` or a `flow`.
 
     Raises:
-        ExtensionError: it is not where the extension says.
+        ExtensionError: the class does not exist at its path.
     """
     from metaflow._extensions.discover import ExtensionError
 
@@ -247,10 +247,10 @@ def decorator_class(name: str, kind: str) -> type:
 
 
 def make_decorator(name: str) -> Any:
-    """The decorator `@name` of an extension: its class, or what writes down that it was applied.
+    """Return the decorator `@name` of an extension: its class, or a function that records the application.
 
     Raises:
-        ExtensionError: a class is none that flowc can decorate with.
+        ExtensionError: flowc cannot decorate with a class.
     """
     from metaflow._extensions.discover import ExtensionError
 
@@ -270,7 +270,7 @@ def make_decorator(name: str) -> Any:
 
 
 def _promote(module: ModuleType, below: str, extension: Extension) -> None:
-    """`__mf_promote_submodules__ = ["x"]`: `metaflow.x` is the extension's x."""
+    """Add the modules of `__mf_promote_submodules__ = ["x"]`: `metaflow.x` is the extension's x."""
     for name in _entries(module, "__mf_promote_submodules__", extension, "a text", _is_text):
         real = f"{_PACKAGE}.{extension.org}.{below}{name}"
         if not _aliases().add(f"metaflow.{below}{name}", real):
@@ -278,7 +278,7 @@ def _promote(module: ModuleType, below: str, extension: Extension) -> None:
 
 
 def _hoist(module: ModuleType) -> None:
-    """`from ..plugins import x` in the toplevel module makes `metaflow.x`."""
+    """Add `metaflow.x` for each `from ..plugins import x` in the toplevel module."""
     for name, value in vars(module).items():
         if isinstance(value, ModuleType) and value.__name__.startswith(f"{_PACKAGE}."):
             _aliases().add(f"metaflow.{name}", value.__name__)
@@ -295,8 +295,8 @@ def _aliases() -> AliasFinder:
 
 
 def aliases() -> Mapping[str, str]:
-    """The modules of extensions that have a name below `metaflow`: that name → their own."""
+    """Return the modules of extensions that have a name below `metaflow`: that name → their own name."""
     return _finder.aliases if _finder is not None else {}
 
 
-begin()  # now, since this is the first that metaflow imports
+begin()  # now, since metaflow imports this module first

@@ -1,6 +1,6 @@
-"""Modules of extensions under names of `metaflow`: added beside ours, or in the place of one of ours.
+"""Modules of extensions under names of `metaflow`: new modules, and replacements of modules of ours.
 
-A module that is replaced stays importable as `<its name>._orig`. Nothing is loaded before it is imported.
+A replaced module stays importable as `<its name>._orig`. No module is loaded before it is imported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class AliasFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The place of a module that has another name in its extension, or that an extension replaces."""
+        """Return the location of a module that has another name in its extension, or that an extension replaces."""
         if real := self.aliases.get(fullname):
             return _spec(fullname, locate(real))
         replaced, _, last = fullname.rpartition(".")
@@ -36,7 +36,7 @@ class AliasFinder:
         return None
 
     def add(self, alias: str, real: str) -> bool:
-        """Let `alias` be the module `real` of an extension; False if there is no such module."""
+        """Make `alias` a name of the module `real` of an extension; return False if that module does not exist."""
         if locate(real) is None:
             return False
         self.aliases[alias] = real
@@ -45,7 +45,7 @@ class AliasFinder:
 
 
 def locate(module: str) -> str | None:
-    """The file or directory of a module, found without running it or its packages."""
+    """Return the file or directory of a module; neither the module nor its packages are run."""
     parts = module.split(".")
     package = sys.modules.get(parts[0])
     places = [str(place) for place in getattr(package, "__path__", ())]
@@ -60,7 +60,7 @@ def locate(module: str) -> str | None:
 
 
 def _in(root: str, name: str) -> str | None:
-    """A package's `__init__.py`, a module's file, or the directory of a namespace package."""
+    """Return a package's `__init__.py`, a module's file, or the directory of a namespace package."""
     directory = os.path.join(root, name)
     for file in (os.path.join(directory, "__init__.py"), f"{directory}.py"):
         if os.path.isfile(file):
@@ -69,7 +69,7 @@ def _in(root: str, name: str) -> str | None:
 
 
 def _original(module: str) -> str | None:
-    """The place of ours that has this name too."""
+    """Return the location of our own module of this name."""
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     for part in module.split(".")[1:]:
         found = _in(place if not place.endswith(".py") else os.path.dirname(place), part)

@@ -1,10 +1,10 @@
-"""Which extensions there are: the directories of the namespace package `metaflow_extensions`.
+"""Discovery of extensions: the directories of the namespace package `metaflow_extensions`.
 
     metaflow_extensions/<org>/<point>/__init__.py          one distribution has the whole point
     metaflow_extensions/<org>/<point>/mfextinit_<id>.py    several distributions share it
 
-The points are `config`, `exceptions`, `plugins` and `toplevel`. Distributions come in the order of their dependencies,
-so that who depends on another has the last word; what is just on PYTHONPATH comes after them.
+The points are `config`, `exceptions`, `plugins` and `toplevel`. Distributions are in the order of their dependencies: a
+distribution overrides those that it depends on. Other directories on PYTHONPATH follow.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 PACKAGE = "metaflow_extensions"
 ORDER = "mfextorder.txt"
-"""A file beside the extensions that says in which order they count: a code package has lost what said so before."""
+"""A file beside the extensions with their order: a code package has no metadata of distributions to derive it from."""
 POINTS = ("config", "exceptions", "plugins", "toplevel")
 
 
 class ExtensionError(ImportError, FlowcError):
-    """What an extension has and a flow wants cannot be loaded; the message names it."""
+    """A module or class of an extension that a flow uses cannot be loaded; the message names it."""
 
 
 class Extension(NamedTuple):
-    """What one module configures of one point."""
+    """A module that configures one point of an extension."""
 
     org: str
     point: str
@@ -36,9 +36,9 @@ class Extension(NamedTuple):
 
 
 def find(roots: Sequence[str], warn: Callable[[str], None]) -> list[Extension]:
-    """All modules that configure a point, in the order in which they count; `roots` are the namespace's directories.
+    """Return all modules that configure a point, in their order; `roots` are the namespace's directories.
 
-    A directory that says two things is told by `warn` and passed over.
+    A directory with several configurations is skipped after `warn`.
     """
     found: dict[str, Extension] = {}
     for root in _ordered(roots):
@@ -64,7 +64,7 @@ def _directories(root: str) -> Iterator[str]:
 
 
 def _modules(directory: str, package: str, warn: Callable[[str], None]) -> list[str]:
-    """The one module that configures a point here, or none."""
+    """Return the only module that configures a point here, or None."""
     try:
         files = sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
@@ -78,7 +78,7 @@ def _modules(directory: str, package: str, warn: Callable[[str], None]) -> list[
 
 
 def _ordered(roots: Sequence[str]) -> list[str]:
-    """Directories of distributions by their dependencies, then all others as they come."""
+    """Return the directories of distributions in the order of their dependencies, then all others in their order."""
     unique = list(dict.fromkeys(map(os.path.realpath, roots)))
     installed = [
         root for root in unique if os.path.basename(os.path.dirname(root)) in ("site-packages", "dist-packages")
@@ -87,9 +87,9 @@ def _ordered(roots: Sequence[str]) -> list[str]:
 
 
 def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
-    """The same, with extensions of installed distributions in the order of their dependencies.
+    """Return the extensions, with those of installed distributions in the order of their dependencies.
 
-    Reads the metadata of everything installed, so it is called only where there is more than one extension.
+    It reads the metadata of every installed distribution, so it is called only if there are several extensions.
     """
     from importlib import metadata
 
@@ -97,7 +97,7 @@ def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
     needs: dict[str, set[str]] = {}
     for distribution in metadata.distributions():
         files = [file for file in distribution.files or () if file.parts[:1] == (PACKAGE,) and file.suffix == ".py"]
-        if not files or not distribution.name:  # what is half uninstalled has no name
+        if not files or not distribution.name:  # a partly uninstalled distribution has no name
             continue
         name = _normal(distribution.name)
         needs[name] = {_normal(_requirement(text)) for text in distribution.requires or ()}
@@ -105,7 +105,7 @@ def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
             owners[".".join(file.with_suffix("").parts).removesuffix(".__init__")] = name
     order: list[str] = []
     while left := sorted(set(needs) - set(order)):
-        # Of a cycle, which pip refuses to make sense of too, the first by name comes first.
+        # In a cycle, which pip cannot resolve either, the first name comes first.
         free = [name for name in left if not needs[name] & set(left) - {name}]
         order.append((free or left)[0])
     rank = {name: number for number, name in enumerate(order)}

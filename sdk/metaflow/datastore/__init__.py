@@ -1,1 +1,1 @@
-"""Files of extensions in the store; runs themselves are read with the client, or `flowc dump`."""
+"""Files of extensions in the store; the client and `flowc dump` read the records of runs."""

@@ -1,4 +1,4 @@
-"""Where decorators of extensions keep files: what Metaflow's storages have in common."""
+"""The base class of the storages in which decorators of extensions keep files."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ __all__ = ["CloseAfterUse", "DataException", "DataStoreStorage"]
 
 
 class DataException(MetaflowException):
-    """Files could not be kept, or not be read."""
+    """Files cannot be stored or read."""
 
     headline = "Data store error"
 
 
 class ListContentResult(NamedTuple):
-    """One entry of a directory; `path` is below the root."""
+    """An entry of a directory; `path` is relative to the root."""
 
     path: str
     is_file: bool
 
 
 class CloseAfterUse:
-    """`data` in a `with` statement, after which `closer` is closed."""
+    """A context manager over `data`; `closer` is closed at its end."""
 
     def __init__(self, data: Any, closer: Any = None) -> None:
         self.data = data
@@ -45,7 +45,7 @@ class CloseAfterUse:
 
 
 class DataStoreStorage:
-    """Files by their paths below a root. A storage of an own derives from it."""
+    """Files by their paths below a root. A custom storage derives from this class."""
 
     TYPE: ClassVar[str | None] = None
     datastore_root: str | None = None
@@ -59,33 +59,33 @@ class DataStoreStorage:
 
     @classmethod
     def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
-        """Return the root that the settings say."""
+        """Return the root from the settings."""
         raise NotImplementedError
 
     def is_file(self, paths: Iterable[str]) -> list[bool]:
-        """Whether each is there."""
+        """Return whether each file exists."""
         raise NotImplementedError
 
     def info_file(self, path: str) -> tuple[bool, Any]:
-        """Whether it is there, and what was kept with it."""
+        """Return whether the file exists, and its metadata."""
         raise NotImplementedError
 
     def size_file(self, path: str) -> int | None:
-        """Return its bytes, None if it is not there."""
+        """Return the file's size in bytes; None if it does not exist."""
         raise NotImplementedError
 
     def list_content(self, paths: Iterable[str]) -> list[ListContentResult]:
-        """Return what is directly below these directories."""
+        """Return the entries directly below these directories."""
         raise NotImplementedError
 
     def save_bytes(
         self, path_and_bytes_iter: Iterable[tuple[str, Content]], overwrite: bool = False, len_hint: int = 0
     ) -> None:
-        """Keep contents, each a file or a file with a dict to keep with it; what is there stays without `overwrite`."""
+        """Store contents: each a file, or a file and its metadata. Existing files stay, unless `overwrite` is true."""
         raise NotImplementedError
 
     def load_bytes(self, keys: Iterable[str]) -> CloseAfterUse:
-        """In a `with` statement: (path, local file, what was kept with it) of each; None twice of what is not there."""
+        """Return a context manager over (path, local file, metadata); file and metadata are None for a missing path."""
         raise NotImplementedError
 
     def full_uri(self, path: str) -> str:
@@ -94,12 +94,12 @@ class DataStoreStorage:
 
     @staticmethod
     def path_join(*components: str) -> str:
-        """Join parts of a path."""
+        """Join the parts of a path."""
         return posixpath.join(*components)
 
     @staticmethod
     def path_split(path: str) -> list[str]:
-        """Split a path."""
+        """Split a path into its parts."""
         return path.split("/")
 
     @staticmethod
@@ -109,12 +109,12 @@ class DataStoreStorage:
 
     @staticmethod
     def dirname(path: str) -> str:
-        """Return all but the last part."""
+        """Return all parts except the last."""
         return path.rpartition("/")[0]
 
 
 def sorted_entries(root: str, path: str) -> Iterator[ListContentResult]:
-    """Give what is directly below a directory."""
+    """Yield the entries directly below a directory, in the order of their names."""
     try:
         entries: Sequence[os.DirEntry[str]] = sorted(os.scandir(os.path.join(root, path)), key=lambda it: it.name)
     except (FileNotFoundError, NotADirectoryError):

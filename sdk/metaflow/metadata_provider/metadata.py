@@ -1,4 +1,4 @@
-"""One thing that a decorator says of a task, and what takes it."""
+"""One piece of metadata about a task, and the object that records it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["MetaDatum", "MetadataProvider"]
 
 
 class MetaDatum(NamedTuple):
-    """`field` is its name; `tags` has no effect, since tags are those of the run."""
+    """One piece of metadata: `field` is its name. `tags` has no effect, since only runs have tags."""
 
     field: str
     value: str

@@ -1,4 +1,4 @@
-"""Giving the configs of a flow's class their values, and putting values into its decorators and parameters."""
+"""Binding of configs: give a class's configs their values, and put these into its decorators and parameters."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def bind_configs(cls: Any, given: Mapping[str, Any]) -> None:
-    """Give the class's configs their values, by name, and put values into its decorators and parameters.
+    """Give the class's configs their values, by name, and put the values into its decorators and parameters.
 
-    A config that is not given has no value: None. Raises ConfigError with every expression that fails.
+    A config that is missing from `values` has no value: None. Raises ConfigError with every expression that fails.
     """
     configs = configs_of(cls)
     values = {config._flowc.name: _as_seen(config, given.get(config._flowc.name)) for config in configs.values()}
-    # By its attribute's name too, where no other config is called so.
+    # By the attribute's name too, unless another config has that name.
     names = {attribute: values[config._flowc.name] for attribute, config in configs.items()} | values
     setattr(cls, VALUES, names)
     faults: list[tuple[str, str, int]] = []

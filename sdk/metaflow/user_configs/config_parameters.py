@@ -1,8 +1,7 @@
-"""`Config` and what stands for its value until there is one.
+"""`Config` and the placeholders for its value.
 
-A class's body, decorators and parameters are read before a configuration has a value. `config.model.depth` is there a
-`DelayEvaluator`, which remembers what was asked for; `metaflow.user_configs.binding` puts the
-values in its place.
+Python runs a class's body, decorators and parameters before a configuration has a value. There, `config.model.depth` is
+a `DelayEvaluator`, which records the expression; `metaflow.user_configs.binding` later replaces it with the value.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ __all__ = ["Config", "ConfigValue", "DelayEvaluator", "config_expr"]
 
 VALUES = "_flowc_configs"
 """The attribute of a flow's class that holds the values, by the configs' names."""
-_UNPACKED = "**flowc"  # the only key that a `**config` sees; what follows keeps two of them apart
+_UNPACKED = "**flowc"  # the only key that a `**config` has; a number at its end keeps two of them apart
 
 
 class _Delayed:
-    """What `Config` and `DelayEvaluator` share: each use gives what stands for its result."""
+    """The base of `Config` and `DelayEvaluator`: each operation returns a placeholder for its result."""
 
     __slots__ = ()
 
     def _flowc_then(self, kind: str, *operands: Any) -> DelayEvaluator:
         raise NotImplementedError
 
-    # For type checkers a value that is not there yet may be any: it stands where ints and texts are wanted.
+    # Type checkers treat a placeholder as Any: it is used where ints and texts are expected.
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what Python itself looks for, such as __set_name__
+        if name.startswith("__"):  # names that Python itself looks up, such as __set_name__
             raise AttributeError(name, name=name, obj=self)
         return self._flowc_then("attribute", name)
 
@@ -46,11 +45,11 @@ class _Delayed:
         return self._flowc_then("item", key)
 
     def keys(self) -> list[str]:
-        """For `**config`: one key, which stands for those there will be."""
+        """Return the keys for `**config`: one key, which stands for all keys of the value."""
         return [f"{_UNPACKED}{id(self)}"]
 
     def get(self, key: Any, default: Any = None) -> Any:
-        """What `get` of the value will give."""
+        """Return a placeholder for the result of `get` of the value."""
         return self._flowc_then("attribute", "get")(key, default)
 
     def _flowc_too_early(self, *_: Any) -> NoReturn:
@@ -89,7 +88,7 @@ class DelayEvaluator(_Delayed):
         return self._flowc_then("call", args, kwargs)
 
     def __get__(self, flow: object, owner: Any = None) -> Any:
-        """An attribute of the class is the value, as soon as there is one."""
+        """Return the value if the expression is an attribute of a class and the value exists."""
         values = getattr(owner, VALUES, None)
         return self if values is None else self._flowc_evaluate(values)
 
@@ -120,10 +119,10 @@ class DelayEvaluator(_Delayed):
 
 
 def config_expr(expr: str) -> Any:
-    """An expression of configs by their names, evaluated when they have values: `config_expr("config.rate * 2")`.
+    """Return a placeholder for an expression of configs, by their names: `config_expr("config.rate * 2")`.
 
-    It may use what the module defines. For a config that is not in reach, as in a decorator of the class:
-    `@project(name=config_expr("config").project)`.
+    The expression may use the names of the module. It also reaches a config that is out of scope, for example in a
+    decorator of the class: `@project(name=config_expr("config").project)`.
     """
     return DelayEvaluator(expr, sys._getframe(1).f_globals)
 
@@ -151,12 +150,12 @@ class Declared:
 class Config(_Delayed):
     """A configuration of a flow, fixed before a run starts: `config = Config("config", default="config.json")`.
 
-    Its value is that of `--config NAME FILE`, `--config-value NAME TEXT`, or the default: `default` is a file's path,
-    `default_value` a text or a dict; both may be functions. `parser` makes a dict of the text, which is JSON otherwise.
-    With `plain`, steps get what the parser returns (without a parser: the text), else a `ConfigValue`.
+    Its value comes from `--config NAME FILE`, `--config-value NAME TEXT`, or the default: `default` is a file's path,
+    `default_value` a text or a dict; both may be functions. `parser` converts the text to a dict; without a parser, the
+    text is JSON. In steps, the value is a `ConfigValue`; with `plain`, it is the result of the parser, or the text.
     """
 
-    __slots__ = ("_flowc",)  # every other attribute is one of the value
+    __slots__ = ("_flowc",)  # every other attribute belongs to the value
 
     def __init__(
         self,
@@ -208,12 +207,12 @@ class Config(_Delayed):
 
 
 def configs_of(cls: type) -> dict[str, Config]:
-    """The configs of a class and its bases, by attribute, bases first."""
+    """Return the configs of a class and its bases, by attribute, bases first."""
     found = {name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()}
     return {name: value for name, value in found.items() if isinstance(value, Config)}
 
 
-# -- putting values in place -------------------------------------------------------------------------------------------
+# -- replacing placeholders --------------------------------------------------------------------------------------------
 
 
 def delayed_in(value: Any) -> Iterator[_Delayed]:
@@ -232,7 +231,7 @@ def is_delayed(value: Any) -> bool:
 
 
 def resolved(value: Any, values: Mapping[str, Any]) -> Any:
-    """The value with every delayed part of it evaluated; what a `**config` stands for is put in its place."""
+    """Return the value with every placeholder in it evaluated; the items of a `**config` replace its one key."""
     if isinstance(value, DelayEvaluator):
         return _plain(value._flowc_evaluate(values))
     if isinstance(value, Config):
@@ -252,5 +251,5 @@ def resolved(value: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """What decorators and parameters get is a plain dict, which is theirs."""
+    """Return a plain dict instead of a ConfigValue: decorators and parameters own their arguments."""
     return value.to_dict() if isinstance(value, ConfigValue) else value

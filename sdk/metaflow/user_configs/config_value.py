@@ -1,4 +1,4 @@
-"""`ConfigValue`: a configuration as steps see it."""
+"""`ConfigValue`: the value of a configuration in steps."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ __all__ = ["ConfigValue"]
 
 
 class ConfigValue(dict[str, Any]):
-    """A dict that cannot be changed, whose items are attributes too: `config.model.depth`, `config["model"]["depth"]`.
+    """An immutable dict whose items are attributes too: `config.model.depth`, `config["model"]["depth"]`.
 
-    Inner dicts are ConfigValues, in lists as well. It is a dict, so that `json.dumps` and `**config` take it.
+    Inner dicts are ConfigValues, in lists as well. It derives from dict, so that `json.dumps` and `**config` accept it.
     """
 
     __slots__ = ()
-    __module__ = "metaflow.user_configs.config_parameters"  # where programs, and pickles of theirs, look for it
+    __module__ = "metaflow.user_configs.config_parameters"  # programs, and their pickles, look for the class there
 
     def __init__(self, data: Mapping[Any, Any]) -> None:
         super().__init__({key: _wrapped(value) for key, value in data.items()})
 
     @classmethod
     def fromkeys(cls, iterable: Iterable[Any], value: Any = None, /) -> Self:  # type: ignore[override]
-        """One with these keys, each of the same value."""
+        """Return a ConfigValue with these keys, which all have the same value."""
         return cls(dict.fromkeys(iterable, value))
 
     def to_dict(self) -> dict[Any, Any]:
-        """A plain dict of plain dicts, which may be changed."""
+        """Return a plain dict of plain dicts, which may be changed."""
         return {key: _plain(value) for key, value in self.items()}
 
     def copy(self) -> Self:
-        """Another one of the same items."""
+        """Return a copy."""
         return type(self)(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -68,7 +68,7 @@ class ConfigValue(dict[str, Any]):
         raise TypeError("ConfigValue is immutable")
 
     __setattr__ = __delattr__ = _refuse
-    # A checker sees that a method of dict may not be called.
+    # A type checker reports a call of these methods of dict.
     if not TYPE_CHECKING:
         __setitem__ = __delitem__ = __ior__ = _refuse
         clear = pop = popitem = setdefault = update = _refuse
