@@ -1,7 +1,7 @@
 """The Metaflow API, as a clean-room drop-in: `from metaflow import FlowSpec, step`.
 
-What steps need is imported at once; the rest when it is first asked for, since every task of every flow pays for this
-import.
+The names that steps need are imported at once. Other names are imported on first access, since every task of every
+flow pays for this import.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from metaflow import _extensions, _hints  # first: an extension may want to be imported before all else
+from metaflow import _extensions, _hints  # first: an extension may need its modules imported before all others
 from metaflow.current import current
 from metaflow.decorators import (
     card,
@@ -150,7 +150,7 @@ __all__ = [
     "yaml_parser",
 ]
 
-# name: the module that has it. Each stands under TYPE_CHECKING above as well, for mypy and pyright.
+# name: its module. Each name is also listed under TYPE_CHECKING above, for mypy and pyright.
 _LAZY: Mapping[str, str] = {
     "airflow_external_task_sensor": "metaflow.backends",
     "airflow_s3_key_sensor": "metaflow.backends",
@@ -203,7 +203,7 @@ _LAZY: Mapping[str, str] = {
 __version__ = API_VERSION
 
 
-if not TYPE_CHECKING:  # type checkers are to find names that are not there
+if not TYPE_CHECKING:  # type checkers must report unknown names
 
     def __getattr__(name: str) -> Any:
         from importlib import import_module
@@ -212,7 +212,7 @@ if not TYPE_CHECKING:  # type checkers are to find names that are not there
             value = globals()[name] = getattr(import_module(_LAZY[name]), name)
             return value
         if name not in _extensions.decorators and not name.startswith("_"):
-            _extensions.refresh()  # `sys.path` may have changed: a flow's own directory may have extensions
+            _extensions.refresh()  # `sys.path` may have changed: a flow's own directory may contain extensions
             if name in globals():
                 return globals()[name]
         if name in _extensions.decorators:
@@ -223,7 +223,7 @@ if not TYPE_CHECKING:  # type checkers are to find names that are not there
         from metaflow._unsupported import IMPORTABLE, UNSUPPORTED, Unsupported, hint_for_absent, refusal
 
         if name in IMPORTABLE:
-            return Unsupported(name)  # and is no name of this module: a check of what there is does not find it
+            return Unsupported(name)  # not kept in this module: a check for missing names must not find it
 
         if name not in UNSUPPORTED and not name.startswith("_") and find_spec(f"metaflow.{name}") is not None:
             import_module(f"metaflow.{name}")  # sets the attribute, as `import metaflow` does in Metaflow

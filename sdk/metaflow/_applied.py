@@ -1,4 +1,4 @@
-"""What decorators leave on what they decorate: one `Applied` for each application, as written."""
+"""The records that decorators leave on the decorated object: one `Applied` for each application, as written."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
 ATTRIBUTE = "__flowc_decorators__"
-USER_ATTRIBUTE = "__flowc_user_decorators__"  # of the decorators of a user's own, see metaflow.user_decorators
+USER_ATTRIBUTE = "__flowc_user_decorators__"  # of the user's own decorators, see metaflow.user_decorators
 ADDED = "__flowc_added__"
-COMMAND_LINE = "--with"  # in place of the file of a decorator that the command line adds
+COMMAND_LINE = "--with"  # the file of a decorator that the command line adds
 
 
 @final
 class Applied:
-    """One application of a decorator: its arguments as written, the place of the call, and the mutator that made it."""
+    """An application of a decorator: its arguments as written, the place of the call, and the mutator that added it."""
 
     __slots__ = ("args", "by", "file", "kwargs", "line", "name", "written")
 
@@ -38,19 +38,19 @@ class Applied:
 
 
 def applied_to(target: object) -> tuple[Applied, ...]:
-    """What decorates a function or a class (not its bases), the innermost first."""
+    """Return the decorators of a function or a class (without those of its bases), the innermost first."""
     found: tuple[Applied, ...] = vars(target).get(ATTRIBUTE, ()) if hasattr(target, "__dict__") else ()
     return found
 
 
 def added_to(cls: type) -> tuple[Applied, ...]:
-    """The decorators that the command line adds to the steps of a flow that lack them."""
+    """Add the decorators of the command line to the steps of a flow that lack them."""
     found: tuple[Applied, ...] = getattr(cls, ADDED, ())
     return found
 
 
 def inline_secrets(cls: type, step: str) -> list[Mapping[str, Any]]:
-    """The options of the `inline` sources of a step's `@secrets`, in the order written."""
+    """Return the options of the `inline` sources of a step's `@secrets`, in the order written."""
     from flowc_runtime.run.task.secrets import PROVIDERS
 
     own = [applied for applied in applied_to(getattr(cls, step)) if applied.name == "secrets"]
@@ -72,7 +72,7 @@ def _secret_type(source: Mapping[str, Any] | str, default: str | None, known: Co
 
 
 def apply(name: str) -> Callable[..., Any]:
-    """The decorator of that name, which an extension has; what it is of is looked at when the flow is."""
+    """Return an extension's decorator of that name. Whether it fits a step or a flow is checked with the flow."""
 
     def decorator(*args: Any, **kwargs: Any) -> Any:
         return _decorate(name, args, kwargs)
@@ -82,7 +82,7 @@ def apply(name: str) -> Callable[..., Any]:
 
 
 def _decorate(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Behind each decorator: used bare, `args` is what it decorates; called, the result decorates."""
+    """Return the result of a decorator call: used bare, `args` holds the decorated object; called, a decorator."""
     caller = sys._getframe(2)
     file, line = caller.f_code.co_filename, caller.f_lineno
     if len(args) == 1 and not kwargs and _can_be_decorated(args[0]):
@@ -96,6 +96,6 @@ def _can_be_decorated(value: object) -> bool:
 
 
 def _record(target: Any, applied: Applied) -> Any:
-    # A new tuple, never an append: a wrapper made with functools.wraps shares what it copied from the function inside.
+    # A new tuple, never an append: a wrapper made with functools.wraps shares the tuple of the function inside.
     setattr(target, ATTRIBUTE, (*applied_to(target), applied))
     return target

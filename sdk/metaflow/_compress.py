@@ -1,4 +1,4 @@
-"""Lists of strings as one short string: the form that Metaflow's command lines pass lists of tasks in."""
+"""Compression of a list of strings to one short string: the form of lists of tasks on Metaflow's command lines."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["compress_list", "decompress_list", "longest_common_prefix"]
 def compress_list(
     lst: Sequence[str], separator: str = ",", rangedelim: str = ":", zlibmarker: str = "!", zlibmin: int = 500
 ) -> str:
-    """`["ab1", "ab2"]` → `ab:1,2`; deflated where that is longer than `zlibmin` characters.
+    """Return `["ab1", "ab2"]` as `ab:1,2`; a text longer than `zlibmin` characters is deflated.
 
     Raises:
-        MetaflowInternalError: an item has one of the marks in it.
+        MetaflowInternalError: an item contains a delimiter.
     """
     marks = (separator, rangedelim, zlibmarker)
     if bad := [item for item in lst if any(mark in item for mark in marks)]:
@@ -37,7 +37,7 @@ def compress_list(
 
 
 def decompress_list(lststr: str, separator: str = ",", rangedelim: str = ":", zlibmarker: str = "!") -> list[str]:
-    """The list that `compress_list` made one string of."""
+    """Return the list that `compress_list` compressed."""
     text = lststr
     if text.startswith(zlibmarker):
         import zlib
@@ -49,6 +49,6 @@ def decompress_list(lststr: str, separator: str = ",", rangedelim: str = ":", zl
 
 
 def longest_common_prefix(lst: Sequence[str]) -> str:
-    """What all strings begin with."""
+    """Return the common prefix of the strings."""
     columns = takewhile(lambda column: len(set(column)) == 1, zip(*lst, strict=False))
     return "".join(column[0] for column in columns)

@@ -1,7 +1,7 @@
-"""Parameters of types that are the author's own: any function of a text, `pathlib.Path`, `date.fromisoformat`, an Enum.
+"""Conversion of parameters to the author's own types: functions of a text, `pathlib.Path`, Enums.
 
-A run's record has the text (or another value that JSON holds), which travels; the class, which every task has, makes of
-it what steps see. A default that no such value stands for is recorded as None: steps see that of the class.
+A run's record has the text (or another JSON value), which travels. Each task has the class, and converts the text for
+its steps. A default without such a text is recorded as None: steps then use the default of the class.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metaflow.parameters import Parameter
 
 _PLAIN = frozenset({str, int, float, bool, dict, list})
-# click's types that flowc has kinds for; the front end (`parameter_types`) reads the rest.
+# types of click that flowc has kinds for; the front end (`parameter_types`) reads the others
 CLICK_KINDS = {
     "StringParamType": "str", "IntParamType": "int", "FloatParamType": "float", "BoolParamType": "bool",
     "Choice": "str", "IntRange": "int", "FloatRange": "float",
@@ -29,23 +29,23 @@ CLICK_KINDS = {
 
 
 class ConversionError(ValueError):
-    """The type of a parameter does not take a value; the message says which and why."""
+    """A value does not fit the type of its parameter; the message has the reason."""
 
 
 def is_click(given: object) -> bool:
-    """Whether it is a type of click's, or derived from one."""
+    """Return whether the type is a type of click, or derived from one."""
     return any(f".{cls.__module__}".endswith(".click.types") for cls in type(given).__mro__)
 
 
 def is_kept_by_click(given: Any) -> bool:
-    """Whether a type of click's means no more than a kind of value, choices and a range."""
+    """Return whether a type of click only means a kind of value, choices and a range."""
     closed = not (getattr(given, "clamp", False) or getattr(given, "min_open", False)
                   or getattr(given, "max_open", False))  # fmt: skip
     return type(given).__name__ in CLICK_KINDS and closed and getattr(given, "case_sensitive", True)
 
 
 def converter(parameter: Parameter[Any]) -> Callable[[Any], Any] | None:
-    """The function that makes what steps see of a value; None where that is the value."""
+    """Return the function that converts a value for steps; None if steps see the value unchanged."""
     given = parameter._flowc_type()
     if given is None or given is JSONType or (isinstance(given, type) and given in _PLAIN):
         return None
@@ -63,7 +63,7 @@ def _refuse(kind: object, _: Any) -> Any:
 
 
 def _member(kind: type[Enum], value: Any) -> Enum:
-    """The member of this value; a text may be that of the value, or the member's name."""
+    """Return the member with this value; a text may be the value's text, or the member's name."""
     try:
         return kind(value)
     except ValueError:
@@ -79,17 +79,17 @@ def _member(kind: type[Enum], value: Any) -> Enum:
 
 
 def seen(parameter: Parameter[Any], value: Any) -> Any:
-    """What steps see of a recorded value.
+    """Return a recorded value, converted for steps.
 
     Raises:
-        ConversionError: the type does not take it.
+        ConversionError: the type does not accept the value.
     """
     convert = converter(parameter)
     if value is None:
         default = parameter.default
         if default is None or callable(default) or (convert is None and as_json(default) is not None):
             return None
-        value = default  # no value that a record can hold stands for it
+        value = default  # no value that a record can hold converts to it
     if convert is None:
         return value
     if parameter.multiple:
@@ -98,12 +98,12 @@ def seen(parameter: Parameter[Any], value: Any) -> Any:
 
 
 def written(parameter: Parameter[Any], value: Any) -> Any:
-    """A value for JSON from which steps get this value again; None if there is none.
+    """Return a JSON value that converts to this value; None if there is none.
 
-    A text stands for itself: whether the type takes it is seen where it is used, which may be another machine.
+    A text is its own record: whether the type accepts it is checked on use, perhaps on another machine.
 
     Raises:
-        ConversionError: the type does not take it, or it is not a list, where there are several.
+        ConversionError: the type does not accept the value, or the value of a multiple parameter is not a list.
     """
     convert = converter(parameter)
     if convert is None:
@@ -117,7 +117,7 @@ def written(parameter: Parameter[Any], value: Any) -> Any:
 
 
 def as_json(value: Any) -> Any:
-    """The value, if JSON gives it back as it is; else None."""
+    """Return the value if JSON keeps it unchanged, otherwise None."""
     try:
         back = json_text.loads(json_text.dumps(value))
     except (TypeError, ValueError, RecursionError):
@@ -130,7 +130,7 @@ def _written(convert: Callable[[Any], Any], value: Any) -> Any:
         return value
     try:
         made, refused = _converted(convert, value), None
-    except ConversionError as error:  # it takes texts only: perhaps one that gives this very value
+    except ConversionError as error:  # the type takes texts only: try the text that may convert to this value
         made, refused = value, error
     for write in (as_json, _of_enum, _of_date, str):
         try:
@@ -140,7 +140,7 @@ def _written(convert: Callable[[Any], Any], value: Any) -> Any:
             again = convert(stand_in)
             if type(again) is type(made) and again == made:
                 return stand_in
-        except Exception:  # noqa: S112  # the type's own answer to what it does not take; the next may do
+        except Exception:  # noqa: S112  # the type rejects this candidate; the next one may convert
             continue
     if refused is not None:
         raise refused

@@ -1,4 +1,4 @@
-"""`FlowSpec._flow_state`: what a flow's class holds besides its steps, for programs that look."""
+"""`FlowSpec._flow_state`: the parts of a flow's class besides its steps, for programs that inspect it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["FlowStateItems", "flow_state"]
 
 
 class FlowStateItems(Enum):
-    """What there is to ask for."""
+    """The keys of the state."""
 
     FLOW_MUTATORS = 1
     FLOW_DECORATORS = 2
@@ -29,14 +29,14 @@ def flow_state(flow: type) -> dict[FlowStateItems, Any]:
         for applied in applied_to(base):
             decorators.setdefault(applied.name, []).append(applied)
     parameters = {name: getattr(flow, name) for name in dir(flow) if isinstance(_raw(flow, name), Parameter)}
-    # A flow has configs and mutators only where the modules that make them were imported.
+    # A flow has configs and mutators only if the modules that define them are imported.
     configs = _from("metaflow.user_configs.config_parameters", "configs_of", flow, {})
     return {
         FlowStateItems.FLOW_MUTATORS: _from("metaflow.user_decorators._kinds", "flow_mutators", flow, []),
         FlowStateItems.FLOW_DECORATORS: decorators,
         FlowStateItems.CONFIGS: configs,
         FlowStateItems.CACHED_PARAMETERS: list(parameters.items()),
-        FlowStateItems.SET_CONFIG_PARAMETERS: [],  # Metaflow's own bookkeeping: all are set once a class is prepared
+        FlowStateItems.SET_CONFIG_PARAMETERS: [],  # internal keys of Metaflow: all are set once a class is prepared
     }
 
 

@@ -1,6 +1,6 @@
-"""Artifacts named like a step: `self.name` is the artifact, in later tasks too, and `self.next(self.name)` leads on.
+"""Artifacts named like a step: `self.name` is the artifact, in later tasks too, and `self.next(self.name)` still works.
 
-Other methods of the class are found before artifacts of earlier tasks, as any attribute of a class is.
+Python finds other methods of the class before artifacts of earlier tasks, like any attribute of a class.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def is_hideable(attribute: object) -> bool:
-    """Whether an artifact may have the name of this attribute of a flow's class: it is a method, and no value."""
+    """Return whether an artifact may have the name of this attribute of a flow's class: only methods may be hidden."""
     return isinstance(attribute, classmethod) or (callable(attribute) and not isinstance(attribute, type))
 
 
 def bring_forward(flow: Any) -> None:
-    """Read the inherited artifacts that the flow's steps would hide: Python finds a class's attributes by itself."""
+    """Read the inherited artifacts that the flow's steps would hide: Python looks attributes up in the class first."""
     state = flow.__dict__[STATE]
     for name in [name for name in state.inherited if name not in flow.__dict__ and _is_step(flow, name)]:
         state.load(flow, name)
@@ -32,7 +32,7 @@ def _is_step(flow: object, name: str) -> bool:
 
 
 def step_names(flow: object, steps: Sequence[Any]) -> list[str]:
-    """Return the names of steps given as methods; a step that an artifact hides is named by the source."""
+    """Return the names of steps given as methods; the source has the name of a step that an artifact hides."""
     names = [getattr(step, "__name__", None) or repr(step) for step in steps]
     if all(getattr(step, "__self__", None) is flow for step in steps):
         return names
@@ -45,7 +45,7 @@ def step_names(flow: object, steps: Sequence[Any]) -> list[str]:
 
 
 def _expected(flow: Any) -> Sequence[str]:
-    """What the step's own `self.next` names, in its order."""
+    """Return the names in the step's own `self.next`, in its order."""
     from flowc_ir import Switch, targets
 
     if context.task is None or context.task.ir is None:

@@ -1,4 +1,4 @@
-"""Modules that Metaflow has and flowc has not: their import says what to do instead, also outside of `flowc check`."""
+"""Modules of Metaflow that flowc does not have: the import error says what to do instead."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class _Hints:
-    """The last finder: it is asked for what no other has found."""
+    """The last finder: Python asks it only for modules that no other finder knows."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Find nothing. Raises ModuleNotFoundError with what to do instead."""
+        """Find nothing. Raises ModuleNotFoundError with a hint for a module of Metaflow."""
         package, _, module = name.partition(".")
         if package == "metaflow" and module:
             from metaflow._unsupported import hint_for_module
@@ -27,6 +27,6 @@ class _Hints:
 
 
 def install() -> None:
-    """Ask it from now on."""
+    """Install the finder."""
     if not any(finder is _Hints for finder in sys.meta_path):
         sys.meta_path.append(_Hints)

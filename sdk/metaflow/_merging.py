@@ -1,4 +1,4 @@
-"""What `merge_artifacts` does in a join."""
+"""The implementation of `merge_artifacts` in a join."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def merge(flow: Any, state: TaskState, inputs: Iterable[Any], exclude: Sequence[str], include: Sequence[str]) -> None:
-    """Take over what `FlowSpec.merge_artifacts` says, and raise what it says."""
+    """Merge artifacts as `FlowSpec.merge_artifacts` documents, with the same errors."""
     if state.inputs is None:
         raise MetaflowException(
             f"merge_artifacts can be called only in a join, a step with inputs, which step '{state.step}' is not"

@@ -1,4 +1,4 @@
-"""A flow class as a program: what the runtime calls to run its steps."""
+"""A flow's class as a program: the interface through which the runtime runs its steps."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 @final
 class FlowProgram:
-    """A flow class, with the decorators of extensions once they have begun. It implements `flowc_runtime.Program`.
+    """A flow's class, with its initialized decorators of extensions. It implements `flowc_runtime.Program`.
 
-    Most methods import when they are called: every task of every flow pays for `import metaflow`.
+    Most methods import modules when they are called: every task of every flow pays for `import metaflow`.
     """
 
     __slots__ = ("_hooks", "cls")
@@ -45,7 +45,7 @@ class FlowProgram:
 
     @property
     def directory(self) -> str:
-        """The directory that the module of the class was imported from."""
+        """The directory from which the class's module was imported."""
         return code_root(self.cls)
 
     # -- once in a process
@@ -55,17 +55,17 @@ class FlowProgram:
     ) -> None:
         """Bring the class to its final form: give its configs their values, then let its mutators change it.
 
-        Both the front end, before it lowers the class, and a pod, before it runs a step, call it once; `configs` maps
-        a config's name to its value (None: the config has none). `with_decorators` are the user's own that the command
-        line adds: names and arguments.
+        The front end calls it once before it lowers the class, and a pod once before it runs a step. `configs` maps a
+        config's name to its value (None: the config has none). `with_decorators` are the names and arguments of the
+        user's own decorators that the command line adds.
         """
-        # Only a program that has configs, decorators or mutators of its own has loaded those modules.
+        # Only a program with configs, decorators or mutators of its own has loaded those modules.
         mutates = bool(with_decorators) or "metaflow.user_decorators.common" in sys.modules
         if mutates:
             from metaflow.user_decorators._preparation import restore
 
-            restore(self.cls)  # before configs are bound: they are bound to what was written
-        if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # else nothing stands for a config
+            restore(self.cls)  # before configs are bound: they are bound to the arguments as written
+        if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # otherwise no placeholder exists
             bind_configs(self.cls, configs)
         if mutates:
             from metaflow.user_decorators._mutate import mutate
@@ -74,7 +74,7 @@ class FlowProgram:
             mutate(self.cls, added)
 
     def begin(self, flow: Flow, root: str, parse: Parse | None = None) -> FlowHooks | None:
-        """Make the decorators of extensions that the flow has, and call what they do before a run.
+        """Create the flow's decorators of extensions, and call their hooks before a run.
 
         Called once the class is prepared, where a flow is compiled or started and again in every pod. `root` is the
         directory of the flow's code; with `parse` the flow is being lowered (`FlowHooks`).
@@ -104,16 +104,16 @@ class FlowProgram:
     # -- for a task
 
     def bind(self, state: TaskState, parameters: Mapping[str, Any]) -> FlowSpec:
-        """Make the flow object of a task, or of an input of a join."""
+        """Return the flow object of a task, or of an input of a join."""
         flow = self.cls.__new__(self.cls)
         flow.__dict__[PARAMETERS] = parameters
         flow.__dict__[STATE] = state
         return flow
 
     def start(self, task: FlowSpec) -> None:
-        """Call the class's own `__init__`: what it sets comes before the artifacts of the tasks before this one."""
+        """Call the class's own `__init__`; the attributes that it sets override the artifacts of the tasks before."""
         if has_own_init(self.cls):
-            state = task.__dict__.pop(STATE)  # it sets attributes as on any object, also those that the class has
+            state = task.__dict__.pop(STATE)  # it sets attributes as on any object, including those that the class has
             try:
                 own: Any = inspect.getattr_static(self.cls, "__init__")
                 own(task, **({"use_cli": False} if _takes_use_cli(self.cls) else {}))
@@ -122,7 +122,7 @@ class FlowProgram:
         bring_forward(task)
 
     def call_step(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...]) -> None:
-        """Run a step's code: the method, inside whatever decorators of extensions or of the user's own wrap it."""
+        """Run a step's code: the method, inside the decorators of extensions or of the user's own that wrap it."""
         step = method_name(node)
         if self._hooks is not None and step in self._hooks.of_step:
             from metaflow._legacy.tasks import call_hooked
@@ -138,18 +138,18 @@ class FlowProgram:
         _state(task).implied = call_wrapped(task, step, arguments)
 
     def imply(self, task: FlowSpec, transition: Transition, given: Mapping[str, Any]) -> None:
-        """Say what follows a step whose code was not run: what its source says, with what a decorator gives."""
+        """Set the transition of a step whose code did not run, from its source and the values that a decorator set."""
         _state(task).transition = imply(task, transition, given)
 
     def finished(self, task: FlowSpec, node: Node, *, ok: bool) -> None:
-        """Tell the decorators of extensions that the attempt is over."""
+        """Call the hooks of the decorators of extensions after the attempt."""
         if self._hooks is not None:
             from metaflow._legacy.tasks import tell_finished
 
             tell_finished(task, self._hooks, method_name(node), ok=ok)
 
     def lost(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...]) -> None:
-        """Tell the decorators of extensions of an attempt that only catches that those before it were lost."""
+        """Tell the decorators of extensions of a catch-only attempt that the attempts before it were lost."""
         step = method_name(node)
         if self._hooks is not None and step in self._hooks.of_step:
             from metaflow._legacy.tasks import tell_lost
@@ -157,25 +157,25 @@ class FlowProgram:
             tell_lost(task, self._hooks, step, arguments)
 
     def timeout_error(self) -> type[StepTimeout]:
-        """What is raised in a step whose time is up. Asked before the clock starts: it imports."""
+        """Return the exception for a step whose time is up. It is called before the clock starts, since it imports."""
         from metaflow.plugins.timeout_decorator import TimeoutException
 
         return TimeoutException
 
     def inline_secrets(self, node: Node) -> list[Mapping[str, Any]]:
-        """The options of a step's inline secrets: the only place where their values are."""
+        """Return the options of a step's inline secrets. Their values exist only in the code."""
         return inline_secrets(self.cls, method_name(node))
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> TaskCards:
-        """The cards of an attempt (step, path, number) of a step with @card."""
+        """Return the cards of an attempt (step, path, number) of a step with @card."""
         from metaflow.plugins.cards._task import TaskCards
 
         return TaskCards(run, flow, attempt, self.cls)
 
-    # -- what the code holds
+    # -- the values of the code
 
     def constants(self, flow: Flow, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """The values that the bodies of the class and its bases set, and what the class makes of parameters."""
+        """Return the values that the bodies of the class and its bases set, and the values of converted parameters."""
         for parameter in flow.parameters:
             if parameter.converted:
                 attribute = parameter.attribute or parameter.name
@@ -184,7 +184,7 @@ class FlowProgram:
                         attribute,
                         getattr(self.cls, attribute)._flowc_seen(SimpleNamespace(), parameters[parameter.name]),
                     )
-                except ConversionError:  # the step that reads it says so
+                except ConversionError:  # the step that reads it raises the error
                     continue
         for name in dir(self.cls):
             value = inspect.getattr_static(self.cls, name)
@@ -193,24 +193,24 @@ class FlowProgram:
                 yield name, value
 
     def function(self, name: str) -> Callable[..., Any]:
-        """A function of the module that defines the class."""
+        """Return a function of the module that defines the class."""
         found: Callable[..., Any] = vars(sys.modules[self.cls.__module__])[name]
         return found
 
     def client_run(self, run: RunStore) -> Run:
-        """A run in the client, whatever the namespace is."""
+        """Return the client's object of a run; any namespace is accepted."""
         from metaflow.client import Run
 
         return Run(f"{run.flow}/{run.id}", _namespace_check=False, _current_metadata=f"local@{run.objects.url}")
 
     def code_of(self, node: Node) -> CodeType | None:
-        """The code of the step's method, inside whatever wraps it."""
+        """Return the code of the step's method, inside its wrappers."""
         method = getattr(self.cls, method_name(node), None)
         code: CodeType | None = getattr(inspect.unwrap(method) if callable(method) else None, "__code__", None)
         return code
 
     def undecorate(self, node: Node) -> None:
-        """Take the step's decorators of extensions and of the user's own away."""
+        """Remove the step's decorators of extensions and of the user's own."""
         step = method_name(node)
         vars(getattr(self.cls, step)).pop(USER_ATTRIBUTE, None)
         if self._hooks is not None:
@@ -218,12 +218,12 @@ class FlowProgram:
 
 
 def has_own_init(cls: Any) -> bool:
-    """Whether a flow class, or a base of it, has an `__init__` of the user's own."""
+    """Return whether a flow's class, or a base of it, has an `__init__` of the user's own."""
     return bool(cls.__init__ is not FlowSpec.__init__)
 
 
 def required_by_init(cls: Any) -> list[str]:
-    """The arguments that a class's own `__init__` cannot do without, which no task can give."""
+    """Return the required arguments of a class's own `__init__`, which no task can give."""
     own = list(inspect.signature(cls.__init__).parameters.values())[1:] if has_own_init(cls) else []
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [it.name for it in own if it.default is it.empty and it.kind not in several and it.name != "use_cli"]

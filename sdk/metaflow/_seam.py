@@ -1,8 +1,8 @@
-"""The calls that go from the API up to the packages above it: the one table of them.
+"""The calls from the API to the packages above it, in one table.
 
 The file of a flow is a program whose command line is flowc's, and a `Deployer` is a client of a cluster. The packages
-that do this import the API. The API imports none of them: it calls a row of this table, and the row imports its
-function when it is called.
+that implement both import the API. The API imports none of them: it calls a row of this table, and the row imports
+its function when it is called.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ find_faults: Upward[[type], tuple[tuple[Diagnostic, ...], Path]] = Upward("flowc
 """Return the faults of a flow's class, and the directory to which their files are relative."""
 
 refuse_other: Upward[[str, bytes], str | None] = Upward("flowc.not_python:tell_other")
-"""Return what is wrong with a flow's file that is not Python: its name and its content are given."""
+"""Return the fault of a flow's file that is not Python; the arguments are its name and its content."""
 
 open_cluster: Upward[[str | None, str | None, str | None], AbstractContextManager[Deployments]] = Upward(
     "flowc.targets.argo.commands.deployed_flows:open_cluster"
 )
-"""Connect to a cluster: the kubeconfig, its context and the namespace are given, None is the default.
+"""Connect to a cluster by the kubeconfig, its context and the namespace; None means the default.
 
-What goes wrong inside is a MetaflowException.
+The connection's methods raise MetaflowException for every failure.
 """

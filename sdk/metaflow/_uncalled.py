@@ -1,4 +1,4 @@
-"""What is said at the end of a program that defines a flow and never calls it: `python flow.py run` has run nothing."""
+"""The warning at the end of a program that defines a flow but never calls it: `python flow.py run` has run nothing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import atexit
 import os
 import sys
 
-# The commands of a flow's file that people type first; without one of them the program may be anything.
-_ASKED = "signature"  # what a Runner asks a flow's file for
+# The commands of a flow's file that users type first; without one of them, the program may be anything.
+_ASKED = "signature"  # the command with which a Runner reads a flow's parameters
 _COMMANDS = frozenset({_ASKED, "check", "dump", "logs", "resume", "run", "show", "spin"})
 _defined: list[type] = []
 NEVER_CALLED = "and never calls it: nothing has been done"
@@ -28,7 +28,7 @@ def called() -> None:
 def _tell() -> None:
     commands = [word for word in sys.argv[1:] if word in _COMMANDS]
     if not os.path.isfile(sys.argv[0]) or not commands or hasattr(sys, "last_value"):
-        return  # no file's own program, no command for it, or it has failed, which Python tells
+        return  # the program is not a flow's file, has no such command, or failed, which Python reports
     bases = {base for cls in _defined for base in cls.__mro__[1:]}
     flows = [cls.__name__ for cls in _defined if cls not in bases]
     name = os.path.relpath(sys.argv[0])

@@ -1,4 +1,4 @@
-"""What Metaflow's API has and flowc has not: refused by name, never ignored, each with what to do instead.
+"""Parts of Metaflow's API that flowc does not have: refused by name, never ignored, each with what to do instead.
 
 A name that flowc has (in `metaflow.__all__`, or a module beside this file) is never looked up here.
 """
@@ -53,7 +53,7 @@ UNSUPPORTED: Mapping[str, str] = {
 }
 """Name of `metaflow`: what to do instead."""
 
-# What Metaflow has without any extension, or names a back end: a program may import it and not use it.
+# Names that Metaflow has without extensions, or that name a back end: a program may import them without using them.
 IMPORTABLE = frozenset({
     "airflow_internal", "argo_workflows_internal", "JSONTypeClass", "package_sources", "R",
     "step_functions", "step_functions_internal",
@@ -62,7 +62,7 @@ IMPORTABLE = frozenset({
 
 @final
 class Unsupported:
-    """One of those, as it is imported: using it in any way says what to do instead."""
+    """A placeholder for such a name: every use of it raises an error that says what to do instead."""
 
     def __init__(self, name: str) -> None:
         self.__name__ = name
@@ -75,7 +75,7 @@ class Unsupported:
         self._refuse()
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):  # what copying and inspecting ask of any object
+        if name.startswith("__"):  # attributes that copying and inspecting ask of any object
             raise AttributeError(name)
         self._refuse()
 
@@ -87,7 +87,7 @@ class Unsupported:
 
 
 def refusal(name: str, hint: str) -> str:
-    """What is said of a name that flowc has not."""
+    """Return the error message for a name that flowc does not have."""
     return f"'{name}' of Metaflow is not supported by flowc; {hint}"
 
 
@@ -140,11 +140,11 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "vendor": "import what it has from its own package",
     "version": "write `from metaflow.metaflow_version import get_version`",
 }
-"""Module below `metaflow`: what to do instead. The longest match counts; what is below is refused like it."""
+"""Module below `metaflow`: what to do instead. The longest match counts and also covers the modules below it."""
 
 
 def hint_for_module(module: str) -> str | None:
-    """What to do instead of a module, named without `metaflow.`; None for one that Metaflow has not."""
+    """Return what to do instead of a module, named without `metaflow.`; None for one that Metaflow does not have."""
     parts = module.split(".")
     for end in range(len(parts), 0, -1):
         if hint := UNSUPPORTED_MODULES.get(".".join(parts[:end])):
@@ -153,6 +153,6 @@ def hint_for_module(module: str) -> str | None:
 
 
 def hint_for_absent(name: str) -> str | None:
-    """What to do instead of a module just below `metaflow` that flowc has not; None for one that it has."""
+    """Return what to do instead of a module just below `metaflow` that flowc does not have; None if flowc has it."""
     hint = UNSUPPORTED_MODULES.get(name)
     return hint if hint and find_spec(f"metaflow.{name}") is None else None

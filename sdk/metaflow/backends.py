@@ -1,6 +1,6 @@
-"""Decorators for back ends of Metaflow's that flowc has not: AWS Batch, and Airflow's sensors.
+"""Decorators for back ends of Metaflow that flowc does not support: AWS Batch, and Airflow's sensors.
 
-A flow that has them runs on this machine, which says that they have no effect; it is not compiled for a cluster.
+A flow with them runs on this machine, with a warning that they have no effect; compiling it for a cluster fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`current`: what a step can ask about the task it is part of."""
+"""`current`: the facts about the running task, for its step."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["Current", "current"]
 class Current:
     """The running task.
 
-    Outside of a run the names of the run and the task are None, as programs expect that ask `if current.run_id`;
-    everything else raises AttributeError there, which `get` turns into its default. Functions that give parameters
-    their defaults see the names of the flow and of its project.
+    Outside of a run, the names of the run and the task are None, so that programs can test `if current.run_id`. Every
+    other property raises AttributeError there; `get` returns its default instead. Functions that compute defaults of
+    parameters see the names of the flow and of its project.
     """
 
     # -- the run and the task
@@ -44,7 +44,7 @@ class Current:
 
     @property
     def origin_run_id(self) -> str | None:
-        """The id of the run that this one resumes; None if it resumes none."""
+        """The id of the run that this run resumes; None if it resumes none."""
         origin: str | None = self._told("origin_run")
         return origin
 
@@ -60,7 +60,7 @@ class Current:
 
     @property
     def retry_count(self) -> int:
-        """How many attempts of this task came before this one."""
+        """The number of attempts of this task before this attempt."""
         return context.task.attempt - 1 if context.task is not None else cast("int", None)
 
     @property
@@ -76,23 +76,23 @@ class Current:
 
     @property
     def namespace(self) -> str | None:
-        """The namespace that the client begins with: `user:NAME`, or what `--namespace` said; None: the global one."""
+        """The client's initial namespace: `user:NAME`, or the value of `--namespace`; None is the global namespace."""
         namespace: str | None = self._told("namespace")
         return namespace
 
     @property
     def tags(self) -> set[str]:
-        """The tags that the user gave the run when it began."""
+        """The tags that the user gave the run at its start."""
         return set(self._task("tags").tags)
 
     @property
     def parameter_names(self) -> list[str]:
-        """What steps call the flow's parameters and configs, sorted: `getattr(self, name)` is the value."""
+        """The names of the flow's parameters and configs in steps, sorted: `getattr(self, name)` is the value."""
         return list(self._task("parameter_names").parameter_names)
 
     @property
     def parallel(self) -> Parallel:
-        """The task's place among those of its `num_parallel`; AttributeError in a flow that has none."""
+        """The task's place in the gang of its `num_parallel`; AttributeError in a flow without a gang."""
         parallel = self._task("parallel").parallel
         if parallel is None:
             raise AttributeError("current.parallel has a value only in flows with @parallel")
@@ -100,7 +100,7 @@ class Current:
 
     @property
     def graph(self) -> dict[str, Any]:
-        """The flow's graph: its steps with their types, decorators and what follows them."""
+        """The flow's graph: its steps with their types, decorators and successors."""
         ir = self._task("graph").ir
         if ir is None:
             raise AttributeError("current.graph is not known in this process")
@@ -110,7 +110,7 @@ class Current:
 
     @property
     def tempdir(self) -> str:
-        """A directory for temporary files: METAFLOW_TEMPDIR, or the working directory. It has a value anywhere."""
+        """A directory for temporary files: METAFLOW_TEMPDIR, or the working directory; also set outside of runs."""
         from flowc_runtime.base.config import settings
 
         return settings.get("TEMPDIR") or "."
@@ -134,7 +134,7 @@ class Current:
 
     @property
     def is_user_branch(self) -> bool:
-        """Whether the branch is a user's own, the default."""
+        """Whether the branch is a user's own, which is the default."""
         return bool(self._project("is_user_branch"))
 
     @property
@@ -142,17 +142,17 @@ class Current:
         """Whether the branch is the production branch."""
         return bool(self._project("is_production"))
 
-    # -- what started the run, and what the step shows
+    # -- the run's events, and the step's cards
 
     @property
     def trigger(self) -> Any:
-        """The events that started the run; None where none did."""
+        """The events that started the run; None if no event did."""
         self._task("trigger")
         if "trigger" in context.extra:
             return context.extra["trigger"]
         try:
             return self.run.trigger if self.run is not None else None
-        except MetaflowNotFound:  # a task by itself, in a test
+        except MetaflowNotFound:  # a task outside of a run, in a test
             return None
 
     @property
@@ -163,11 +163,11 @@ class Current:
             raise AttributeError("current.card: the step has no @card")
         return card
 
-    # -- what the client knows of it
+    # -- the client's objects
 
     @property
     def run(self) -> Run | None:
-        """The client's object of the run; None outside of one."""
+        """The client's object of the run; None outside of a run."""
         from metaflow.client import Run
 
         task = context.task
@@ -175,7 +175,7 @@ class Current:
 
     @property
     def task(self) -> Task | None:
-        """The client's object of the task; None outside of one."""
+        """The client's object of the task; None outside of a task."""
         from metaflow.client import Task
 
         return Task(self.pathspec, _namespace_check=False) if context.task is not None else None
@@ -183,32 +183,32 @@ class Current:
     # -- all of them
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The property of this name, or the default where it has none."""
+        """Return the property of this name, or the default if it has no value."""
         return getattr(self, key, default)
 
     def __contains__(self, key: str) -> bool:
-        """Whether the property of this name has a value."""
+        """Return whether the property of this name has a value."""
         return getattr(self, key, None) is not None
 
     def _update_env(self, env: Mapping[str, Any]) -> None:
-        """For decorators: give `current` further properties in this task."""
+        """Add properties to `current` in this task; decorators call it."""
         context.extra.update(env)
 
     def __getattr__(self, name: str) -> Any:
-        # Only called where there is no property of this name, or the property itself has raised.
+        # Only called if no property has this name, or if the property itself has raised.
         if name in context.extra:
             return context.extra[name]
         if isinstance(asked := getattr(type(self), name, None), property):
-            return asked.__get__(self)  # raises again, and says why
+            return asked.__get__(self)  # raises again, with its reason
         where = "" if context.task is not None else " outside of a run"
         raise AttributeError(f"current.{name} has no value{where}")
 
     def _told(self, name: str) -> Any:
-        """A field of the task, None outside of one."""
+        """Return a field of the task; None outside of a task."""
         return None if context.task is None else getattr(context.task, name)
 
     def _name(self, name: str) -> str:
-        # A str by its type: who asks outside of a run as well, asks for it to be None.
+        # The type is str, although the value is None outside of a run: code that runs in both cases expects None there.
         return cast("str", self._told(name))
 
     def _project(self, name: str) -> Any:

@@ -1,8 +1,8 @@
-"""The decorators of steps and flows: they write down what was asked for and change nothing else.
+"""The decorators of steps and flows: they record their arguments and change nothing else.
 
-A decorated function stays the function it was. Each application is kept as one `Applied` in the attribute
-`__flowc_decorators__`, as written: even a misspelt argument raises nothing here, so that `flowc check` can report every
-fault of a flow at once, each with its place.
+A decorated function stays the same function. Each application is kept as one `Applied` in the attribute
+`__flowc_decorators__`, as written: even a misspelt argument raises no error here, so that `flowc check` can report
+every fault of a flow at once, each with its place.
 """
 
 from __future__ import annotations
@@ -358,7 +358,7 @@ def card(*args: Any, **kwargs: Any) -> Any:
     return _decorate("card", args, kwargs)
 
 
-# name: the module that has it. Each stands under TYPE_CHECKING above as well.
+# name: its module. Each name is also listed under TYPE_CHECKING above.
 _LAZY = {
     "Decorator": "metaflow._legacy.base",
     "FlowDecorator": "metaflow._legacy.base",
@@ -368,7 +368,7 @@ _LAZY = {
     "MetaflowException": "metaflow.exception",
 }
 
-if not TYPE_CHECKING:  # type checkers are to find names that are not there
+if not TYPE_CHECKING:  # type checkers must report unknown names
 
     def __getattr__(name: str) -> Any:
         if name not in _LAZY:

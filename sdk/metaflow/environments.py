@@ -1,7 +1,7 @@
-"""`@pypi`, `@conda` and their forms for a whole flow: which packages a step's own interpreter has.
+"""`@pypi`, `@conda` and their forms for a whole flow: the packages of a step's own interpreter.
 
-They are kept apart from the other decorators because few flows use them, and they take effect only where a run asks for
-isolated environments: `run --environment=pypi`.
+They are a module of their own because few flows use them. They take effect only in runs with isolated environments:
+`run --environment=pypi`.
 """
 
 from __future__ import annotations

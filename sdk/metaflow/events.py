@@ -1,4 +1,4 @@
-"""Events: what started a run, as `current.trigger` and the client's `Run.trigger` tell it."""
+"""Events: the reasons why a run started, as `current.trigger` and the client's `Run.trigger` return them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["EventName", "MetaflowEvent", "Trigger", "namespaced_event_name"]
 
 
 class EventName:
-    """The name of an event that belongs to a flow's project and branch; called, it gives the whole name."""
+    """The name of an event that belongs to a flow's project and branch; a call returns the whole name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.__name__ = name
 
     def __call__(self, context: Any = None) -> str:
-        """`mfns.PROJECT.BRANCH.NAME` in a task of a flow with @project, `mfns.NAME` elsewhere."""
+        """Return `mfns.PROJECT.BRANCH.NAME` in a task of a flow with @project, `mfns.NAME` elsewhere."""
         return self.within(project_value("project_name"), project_value("branch_name"))
 
     def within(self, project: str | None, branch: str | None) -> str:
-        """The whole name in a project's branch."""
+        """Return the whole name in a project's branch."""
         return ".".join(["mfns", *(part for part in (project, branch) if part), self.name])
 
     def __repr__(self) -> str:
@@ -34,7 +34,7 @@ class EventName:
 
 
 def namespaced_event_name(event_name: str) -> EventName:
-    """The name of an event that is apart from those of other projects and branches, for `@trigger(event=…)`."""
+    """Return the name of an event of this project and branch only, for `@trigger(event=…)`."""
     return EventName(event_name)
 
 
@@ -42,25 +42,25 @@ class MetaflowEvent(NamedTuple):
     """An event that started a run."""
 
     name: str
-    """The event's name: of a run that ended, `metaflow.FLOW.end`."""
+    """The event's name; that of a run's end is `metaflow.FLOW.end`."""
     id: str
-    """What tells it from all others: of a run that ended, the pathspec of its last task."""
+    """The unique id; that of a run's end is the pathspec of the run's last task."""
     timestamp: datetime | None
-    """When it was made."""
+    """The time of the event."""
     type: str
-    """`event`, or `run` where the end of a run is the event."""
+    """`event`, or `run` if the event is the end of a run."""
 
 
 class Trigger:
-    """The events that started a run, the newest first."""
+    """The events that started the run, the newest first."""
 
     def __init__(self, _meta: Sequence[Mapping[str, Any]] | None = None) -> None:
-        """Each event is a dict with `name`, `id`, `type` and `timestamp`, the seconds since 1970."""
+        """Create the trigger from dicts with `name`, `id`, `type` and `timestamp`, the seconds since 1970."""
         self._events = sorted(map(_event, _meta or ()), key=_when, reverse=True)
 
     @classmethod
     def from_runs(cls, run_objs: Sequence[Any]) -> Trigger:
-        """The trigger whose events are the ends of these runs, objects of the client."""
+        """Return the trigger whose events are the ends of these runs, objects of the client."""
         return cls(
             [
                 {
@@ -81,22 +81,22 @@ class Trigger:
 
     @property
     def events(self) -> list[MetaflowEvent] | None:
-        """All events, the newest first; None where there is none."""
+        """All events, the newest first; None without events."""
         return list(self._events) or None
 
     @property
     def run(self) -> Any:
-        """The client's object of the run whose end is the newest such event; None where there is none."""
+        """The client's object of the run whose end is the newest such event; None without such an event."""
         runs = self.runs
         return runs[0] if runs else None
 
     @property
     def runs(self) -> list[Any] | None:
-        """The client's objects of all runs whose ends are among the events; None where there is none."""
+        """The client's objects of all runs whose ends are among the events; None without such an event."""
         return [_run_of(event) for event in self._events if event.type == "run"] or None
 
     def __getitem__(self, key: str) -> Any:
-        """The run that ended of this flow, or the event of this name."""
+        """Return the run of this flow whose end is an event, or the event of this name."""
         for event in self._events:
             if _key(event) == key:
                 return _run_of(event) if event.type == "run" else event
@@ -127,6 +127,6 @@ def _when(event: MetaflowEvent) -> float:
 
 
 def _run_of(event: MetaflowEvent) -> Any:
-    """The client's object of the run whose end an event is."""
-    # An event's id may name a task of the run; somebody else's run may have been the trigger.
+    """Return the client's object of the run whose end an event is."""
+    # An event's id may name a task of the run; the run may belong to another user.
     return import_module("metaflow").Run("/".join(event.id.split("/")[:2]), _namespace_check=False)

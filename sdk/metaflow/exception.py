@@ -1,6 +1,6 @@
-"""Metaflow's exceptions: what its API raises, and what flows and programs catch.
+"""Metaflow's exceptions: the API raises them, and flows and programs catch them.
 
-Extensions add theirs to this module (`metaflow_extensions.<org>.exceptions`).
+Extensions add their own to this module (`metaflow_extensions.<org>.exceptions`).
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ __all__ = [
 ]
 
 METAFLOW_EXIT_DISALLOW_RETRY = DISALLOW_RETRY
-"""Metaflow's exit code of a task that is not to be retried; flowc's own are in `flowc_runtime.base.contract`."""
+"""Metaflow's exit code of a task that must not be retried; flowc's own codes are in `flowc_runtime.base.contract`."""
 METAFLOW_EXIT_ALLOW_RETRY = 203
 """Metaflow's exit code of a task that may be retried."""
 
 
 class MetaflowException(Exception):
-    """Base of what the API raises. `headline` is a title for people; `line_no` and `source_file` say where."""
+    """The base of the API's exceptions. `headline` is a title for people; `line_no` and `source_file` are the place."""
 
     headline = "Flow failed"
 
     def __init__(self, msg: str = "", lineno: int | None = None, source_file: str | None = None) -> None:
-        # `args` stay what the constructor was given: subclasses have other arguments, and copies must be made of them.
+        # `args` stay the arguments of the constructor: subclasses have other arguments, and copies are made from them.
         self.message = msg
         self.line_no = lineno
         self.source_file = source_file
@@ -62,7 +62,7 @@ class MetaflowException(Exception):
 
 
 class _Wrapping(type):
-    """`isinstance` of what `@catch` stored as well: the runtime, which knows nothing of this module, made that."""
+    """A metaclass: `isinstance` also holds for stored failures of `@catch`, whose class belongs to the runtime."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         from flowc_runtime.run.task.failures import Caught
@@ -71,7 +71,7 @@ class _Wrapping(type):
 
 
 class MetaflowExceptionWrapper(Exception, metaclass=_Wrapping):
-    """An exception in words that outlive its class: its `type`, its text in `exception`, and its `stacktrace`."""
+    """An exception as text that outlives its class: its `type`, its message in `exception`, and its `stacktrace`."""
 
     def __init__(self, exc: BaseException | None = None) -> None:
         self.exception = str(exc) if exc is not None else None
@@ -89,32 +89,32 @@ class MetaflowExceptionWrapper(Exception, metaclass=_Wrapping):
 
 
 def _restore(cls: type[Exception], args: tuple[Any, ...], state: dict[str, Any]) -> Exception:
-    """A pickled exception again, whatever arguments its class asks for."""
+    """Restore a pickled exception without calling its class, which may require other arguments."""
     error = cls.__new__(cls, *args)
     error.__dict__.update(state)
     return error
 
 
 class MetaflowInternalError(MetaflowException):
-    """Something that must not happen did."""
+    """An internal error: an invariant of the API does not hold."""
 
     headline = "Internal error"
 
 
 class MetaflowTestException(MetaflowException):
-    """For tests of programs: an exception that nothing else raises."""
+    """An exception for tests of programs, which no other code raises."""
 
     headline = "Testing exception"
 
 
 class CommandException(MetaflowException):
-    """A command cannot do what it was asked for."""
+    """A command cannot do what it was asked to do."""
 
     headline = "Invalid command"
 
 
 class ExternalCommandFailed(MetaflowException):
-    """A program that was called has failed."""
+    """A called program has failed."""
 
     headline = "External command failed"
 
@@ -122,23 +122,23 @@ class ExternalCommandFailed(MetaflowException):
         super().__init__(msg)
 
 
-# -- what is looked up
+# -- lookups
 
 
 class MetaflowNotFound(MetaflowException):
-    """There is no such flow, run, step, task or artifact."""
+    """The flow, run, step, task or artifact does not exist."""
 
     headline = "Object not found"
 
 
 class MetaflowDataMissing(MetaflowException):
-    """A run is known, and its data is gone."""
+    """A run is known, but its data was deleted."""
 
     headline = "Data missing"
 
 
 class MetaflowNamespaceMismatch(MetaflowException):
-    """The object exists, in another namespace."""
+    """The object exists, but in another namespace."""
 
     headline = "Object not in the current namespace"
 
@@ -147,7 +147,7 @@ class MetaflowNamespaceMismatch(MetaflowException):
 
 
 class MetaflowInvalidPathspec(MetaflowException):
-    """The text is not `FLOW/RUN/STEP/TASK` or a beginning of that."""
+    """The text is not `FLOW/RUN/STEP/TASK` or the first parts of it."""
 
     headline = "Invalid pathspec"
 
@@ -156,13 +156,13 @@ class MetaflowInvalidPathspec(MetaflowException):
 
 
 class MetaflowTaggingError(MetaflowException):
-    """A tag that may not be given or taken away."""
+    """A tag may not be added or removed."""
 
     headline = "Tagging error"
 
 
 class MetaflowUnknownUser(MetaflowException):
-    """The user's name is needed and not known."""
+    """The user's name is needed and unknown."""
 
     headline = "Unknown user"
 
@@ -174,7 +174,7 @@ class MetaflowUnknownUser(MetaflowException):
 
 
 class ParameterFieldFailed(MetaflowException):
-    """The function behind a parameter's default or other field has failed. Raise it where that is caught."""
+    """The function of a parameter's default or of another field failed. Raise it in the handler of that failure."""
 
     headline = "Parameter field failed"
 
@@ -186,7 +186,7 @@ class ParameterFieldFailed(MetaflowException):
 
 
 class ParameterFieldTypeMismatch(MetaflowException):
-    """A parameter's default is not of the parameter's type."""
+    """A parameter's default does not have the parameter's type."""
 
     headline = "Parameter field with a mismatching type"
 
@@ -195,7 +195,7 @@ class ParameterFieldTypeMismatch(MetaflowException):
 
 
 class InvalidDecoratorAttribute(MetaflowException):
-    """A decorator was given an argument that it does not have."""
+    """A decorator does not have an argument of this name."""
 
     headline = "Unknown decorator attribute"
 
@@ -210,7 +210,7 @@ class InvalidDecoratorAttribute(MetaflowException):
 
 
 class UnhandledInMergeArtifactsException(MetaflowException):
-    """Artifacts have different values in the inputs of a join and nothing says which one to take."""
+    """Artifacts have different values in the inputs of a join, and nothing decides between them."""
 
     headline = "Unhandled artifacts in merge"
 
@@ -230,7 +230,7 @@ class MissingInMergeArtifactsException(MetaflowException):
 
 
 class ConfigError(MetaflowException):
-    """Expressions that cannot be evaluated: (message, file, line) of each."""
+    """Expressions cannot be evaluated: (message, file, line) of each."""
 
     headline = "Config expression"
 

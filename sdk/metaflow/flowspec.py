@@ -1,4 +1,4 @@
-"""`FlowSpec`: the class that flows derive from, and what `self` is inside a step."""
+"""`FlowSpec`: the base class of flows, and the type of `self` inside a step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INTERNAL_ARTIFACTS_SET = NO_ARTIFACTS
 
 
 class _FlowState:
-    """`_flow_state` of a class and of its objects."""
+    """The state `_flow_state` of a class and of its objects."""
 
     def __get__(self, flow: object, owner: type) -> Mapping[FlowStateItems, Any]:
         from metaflow._flow_state import flow_state
@@ -37,7 +37,7 @@ class _FlowState:
 
 
 class ForeachFrame(NamedTuple):
-    """One foreach that a task is in: item `index` of the artifact `var`, which the step `step` works on.
+    """A foreach around a task: the step `step` works on item `index` of the artifact `var`.
 
     `value` is the item as short text. A gang has no `num_splits` and no `var`.
     """
@@ -52,19 +52,19 @@ class ForeachFrame(NamedTuple):
 class FlowSpec:
     """Base class of flows. `if __name__ == "__main__": MyFlow()` is the flow's command line.
 
-    Inside a step, whatever is assigned to `self` is an artifact; reading an attribute that the step did not assign
-    reads the artifact of that name from the task before it.
+    Inside a step, each attribute that is assigned to `self` becomes an artifact. Reading an attribute that the step did
+    not assign returns the artifact of that name from the previous task.
     """
 
     def __init__(self, use_cli: bool = True) -> None:
-        """Run the command line of the flow's file, unless `use_cli` is false. In a task it does nothing."""
+        """Run the command line of the flow's file, unless `use_cli` is false. In a task, do nothing."""
         if use_cli and PARAMETERS not in self.__dict__:
             refuse_call(type(self))
             _uncalled.called()
             _seam.run_command_line(type(self))
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Note when a flow's file has defined its flow."""
+        """Note that a flow's file has defined its flow."""
         super().__init_subclass__(**options)
         origin.defined()
         if cls.__module__ == "__main__":
@@ -74,7 +74,7 @@ class FlowSpec:
 
     @classmethod
     def _flowc_program(cls) -> Program:
-        """Return what the runtime knows the flow by."""
+        """Return the flow's class as the program that the runtime runs."""
         return _seam.make_program(cls)
 
     # -- for the steps
@@ -86,13 +86,13 @@ class FlowSpec:
         num_parallel: int | None = None,
         condition: str | None = None,
     ) -> None:
-        """Say what follows, as the last statement of a step.
+        """Name the next step or steps, in the last statement of a step.
 
         `self.next(self.a)`, `self.next(self.a, self.b)`, `self.next(self.a, foreach="xs")`,
         `self.next(self.a, num_parallel=4)`, `self.next({"x": self.a, "y": self.b}, condition="choice")`.
 
         Raises:
-            InvalidNextException: the artifact that is named is not set, cannot be iterated, or makes no choice.
+            InvalidNextException: the named artifact is missing, cannot be iterated, or matches no choice.
         """
         state = self._flowc_task("next")
         if state.transition is not None:
@@ -117,12 +117,12 @@ class FlowSpec:
 
     @property
     def index(self) -> int | None:
-        """The number of that item, from 0; None outside of a foreach."""
+        """The index of that item, from 0; None outside of a foreach."""
         state = self.__dict__.get(STATE)
         return state.index if state else None
 
     def foreach_stack(self) -> list[tuple[int, int | None, Any]]:
-        """Of each foreach around this task, outermost first: the item's number, how many there are, and the item."""
+        """Return the item's index, the number of items and the item of each foreach around this task, outermost first."""
         state = self.__dict__.get(STATE)
         return [(frame.index, frame.num_splits, frame.item) for frame in state.frames] if state else []
 
@@ -141,7 +141,7 @@ class FlowSpec:
 
     @property
     def _graph(self) -> FlowGraph:
-        """The flow's graph; outside of a run, read from its source, which needs no value of a config."""
+        """The flow's graph. Outside of a run, it is read from the flow's source and needs no values of configs."""
         from metaflow.graph import FlowGraph
 
         for place in (self.__dict__, vars(type(self))):
@@ -156,13 +156,13 @@ class FlowSpec:
 
     @property
     def _flow_decorators(self) -> Mapping[str, Sequence[Any]]:
-        """The decorators of the flow's class by their names, as hooks of others see them."""
+        """The decorators of the flow's class by their names, for hooks of other decorators."""
         from metaflow._legacy.stand_ins import flow_decorators_of
 
         return flow_decorators_of(type(self))
 
     def __iter__(self) -> Iterator[DAGNode]:
-        """The flow's steps, each with its `name`, in the order of the names."""
+        """Yield the flow's steps, each with its `name`, in the order of the names."""
         return iter(self._graph)
 
     def __str__(self) -> str:
@@ -172,32 +172,32 @@ class FlowSpec:
     def merge_artifacts(
         self, inputs: Iterable[FlowSpec], exclude: Sequence[str] = (), include: Sequence[str] = ()
     ) -> None:
-        """In a join, take over from the inputs every artifact that has one value in all inputs that have it.
+        """In a join, copy from the inputs each artifact that has the same value in all inputs that have it.
 
-        Artifacts already set in this step are left alone; nothing is read or copied. Either `exclude` names artifacts
-        to leave out or `include` the only ones to take.
+        Artifacts already set in this step stay unchanged; no value is loaded. Give either `exclude` with artifacts to
+        leave out, or `include` with the only artifacts to copy.
 
         Raises:
-            UnhandledInMergeArtifactsException: an artifact has different values; set it in the step, or exclude it.
-            MissingInMergeArtifactsException: `include` names one that no input has.
-            MetaflowException: not in a join, or both `exclude` and `include` are given.
+            UnhandledInMergeArtifactsException: an artifact has different values: set it in the step, or exclude it.
+            MissingInMergeArtifactsException: `include` names an artifact that no input has.
+            MetaflowException: the step is not a join, or both `exclude` and `include` are given.
         """
         merge(self, self._flowc_task("merge_artifacts"), inputs, exclude, include)
 
     # -- attributes are artifacts
 
     def __getattr__(self, name: str) -> Any:
-        # Only called where the class and the object's own dict have nothing of this name.
+        # Only called if the class and the object's own dict have no such name.
         state = self.__dict__.get(STATE)
         if state is not None and state.load(self, name):
             return self.__dict__[name]
-        if name == "name":  # not properties: artifacts may be called that
+        if name == "name":  # not properties: artifacts may have these names
             return type(self).__name__
         if name == "script_name":
             return _script_name(type(self))
         for owner in type(self).__mro__:
             getter: Any = vars(owner).get(name)
-            if hasattr(getter, "__get__"):  # it was asked, and failed: it says why
+            if hasattr(getter, "__get__"):  # the property was evaluated and failed: it raises the reason
                 return getter.__get__(self, type(self))
         raise AttributeError(f"flow '{type(self).__name__}' has no attribute '{name}'", name=name, obj=self)
 
@@ -236,9 +236,9 @@ class FlowSpec:
 
 
 def _refuse_class_attribute(cls: type, name: str) -> None:
-    """A parameter or a constant of the class is the same in every task: assigning it would be lost in the next."""
+    """Refuse an assignment to a parameter or a constant of the class: the next task would not see the new value."""
     attribute = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
-    if hasattr(attribute, "__set__"):  # a property or a parameter: it answers for itself
+    if hasattr(attribute, "__set__"):  # a property or a parameter has its own check
         return
     if is_hideable(attribute) and name not in vars(FlowSpec):
         return

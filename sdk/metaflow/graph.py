@@ -1,4 +1,4 @@
-"""The graph of a flow as its own code sees it: `self._graph["train"].type`, and iteration over a flow's steps."""
+"""The graph of a flow for its own code: `self._graph["train"].type`, and iteration over a flow's steps."""
 
 from __future__ import annotations
 
@@ -46,19 +46,20 @@ class DAGNode:
     func_lineno: int = 0
     node_info: Any = field(default_factory=dict)
     decorators: list[Any] = field(default_factory=list, compare=False)
-    """What decorates the step, from the inside out, each with its `name` and `attributes`. For hooks, of which those
-    before a run may add to it, and in a flow's own graph."""
+    """The step's decorators, from the inside out, each with its `name` and `attributes`. Hooks before a run may add to
+    it, also in a flow's own graph.
+    """
 
     @property
     def __name__(self) -> str:
-        """The step's name: who goes over a flow finds functions in Metaflow."""
+        """The step's name; programs for Metaflow iterate over functions with this attribute."""
         return self.name
 
 
 class FlowGraph:
     """The steps of a flow by name, iterated in the order of their names.
 
-    `cls` is the class that it was read from, if it was read from one; with it, the steps know their decorators.
+    `cls` is the class that the graph was read from, or None; with it, the steps know their decorators.
     """
 
     def __init__(self, flow: Flow, cls: type | None = None) -> None:
@@ -88,10 +89,10 @@ class FlowGraph:
 
 
 def outline(cls: type) -> FlowGraph:
-    """Return the graph of a flow's class, read from its source. Configs need no values for that.
+    """Return the graph of a flow's class, read from its source. It works without values of configs.
 
     Raises:
-        MetaflowException: the steps make no valid graph; it tells the first fault.
+        MetaflowException: the graph is invalid; the message has the first fault.
     """
     found = _seam.read_graph(cls)
     if isinstance(found, tuple):

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["IncludeFile", "IncludedFile"]
 
 _T = TypeVar("_T")
-_READ = "_flowc_files"  # in a flow object's __dict__: the contents that were read
+_READ = "_flowc_files"  # key in a flow object's __dict__: the contents that were read
 
 
 @final
 class IncludedFile:
-    """A file in the store. `descriptor` is how a run's record names it, `size` its bytes."""
+    """A file in the store. `descriptor` identifies it in a run's record; `size` is in bytes."""
 
     def __init__(self, descriptor: FileRecord, encoding: str | None, objects: Objects) -> None:
         self.descriptor = descriptor
@@ -37,7 +37,7 @@ class IncludedFile:
         return self.descriptor["size"]
 
     def decode(self, name: str = "", var_type: str = "Artifact") -> str | bytes:
-        """The content: text, or bytes for one that was included with `is_text=False`."""
+        """The content: text, or bytes with `is_text=False`."""
         return read_file(self._objects, self.descriptor, self.encoding)
 
     def __repr__(self) -> str:
@@ -47,9 +47,9 @@ class IncludedFile:
 class IncludeFile(Parameter[_T]):
     """A file given to a run: `data = IncludeFile("data", default="data.csv")`, and `--data other.csv`.
 
-    The file is read when a run starts or the flow is compiled; steps read its content from the store, when they first
-    ask for it: text in `encoding` (UTF-8), or bytes with `is_text=False`. `parser`, a function or its dotted name,
-    makes something else of it.
+    The file is read when a run starts or the flow is compiled. Steps read the content from the store on first access:
+    text in `encoding` (default: UTF-8), or bytes with `is_text=False`. `parser`, a function or its dotted name,
+    converts the content.
     """
 
     ARGUMENTS: ClassVar[tuple[str, ...]] = (
@@ -118,7 +118,7 @@ class IncludeFile(Parameter[_T]):
 
     @property
     def text_encoding(self) -> str | None:
-        """What the text is in; None where the content is bytes."""
+        """The encoding of the text; None if the content is bytes."""
         return None if self.is_text is False else self.encoding or "utf-8"
 
     def _flowc_seen(self, flow: object, value: Any) -> Any:
@@ -132,7 +132,7 @@ class IncludeFile(Parameter[_T]):
 
 
 def find_parser(parser: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A parser, or the function of its dotted name. Raises ImportError or AttributeError where there is none."""
+    """Return a parser, or the function of its dotted name. Raises ImportError or AttributeError for a wrong name."""
     if not isinstance(parser, str):
         return parser
     module, _, name = parser.rpartition(".")

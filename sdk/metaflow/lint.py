@@ -1,4 +1,4 @@
-"""`linter`: the checks of `flowc check`, from a program.
+"""`linter`: the checks of `flowc check` for programs.
 
 linter.run_checks(MyFlow(use_cli=False)._graph)
 """
@@ -30,34 +30,34 @@ _Check = TypeVar("_Check", bound="Callable[[Any], None]")
 
 
 class LintWarn(MetaflowException):
-    """A flow's first fault, in the order of its lines; all of them are in `diagnostics`."""
+    """The first fault of a flow, in the order of its lines; `diagnostics` has all faults."""
 
     headline = "Validity checker found an issue"
     diagnostics: tuple[Any, ...] = ()
 
 
 class FlowLinter:
-    """The checks of flowc, and others that a program adds with `@linter.check`."""
+    """The checks of flowc, and the checks that a program adds with `@linter.check`."""
 
     def __init__(self) -> None:
         self._checks: list[Callable[[Any], None]] = []
 
     def check(self, function: _Check) -> _Check:
-        """Add a check: a function of the graph that raises LintWarn. It runs on flows that are valid otherwise."""
+        """Add a check: a function of the graph that raises LintWarn. It runs on flows without other faults."""
         self._checks.append(function)
         return function
 
     def run_checks(self, graph: Any, **options: Any) -> None:
         """Check a flow: its `_graph`, its class, or an object of it.
 
-        Of a flow with configs that have no value, only the steps and how they are linked.
+        If configs of the flow have no value, only the steps and their transitions are checked.
 
-        The options are Metaflow's `require_…`, to which this linter has one answer: everything is required, but that
-        no foreach is in another.
+        The options are Metaflow's `require_…`. Their values are fixed here: everything is required, except that nested
+        foreaches are allowed.
 
         Raises:
             LintWarn: the flow has a fault.
-            TypeError: an option asks for something else.
+            TypeError: an option has another value.
         """
         for name, value in options.items():
             if _REQUIRED.get(name) is not value:
@@ -85,7 +85,7 @@ def _warning(faults: tuple[Diagnostic, ...], root: Path) -> LintWarn:
 
 
 def _class_of(graph: Any) -> type | None:
-    """The class to check; None for the graph of a run, which only a flow without faults has."""
+    """Return the class to check; None for the graph of a run: only a flow without faults can run."""
     flow = graph if isinstance(graph, type) else type(graph)
     if issubclass(flow, FlowSpec):
         return flow

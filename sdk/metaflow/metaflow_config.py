@@ -1,10 +1,10 @@
 """Metaflow's settings, for programs that read them.
 
-A setting is what an extension says, else the variable `METAFLOW_<NAME>`, else the user's configuration file, else the
-default.
+The first of these sources that has a setting counts: an extension, the variable `METAFLOW_<NAME>`, the user's
+configuration file, the default.
 
 The configuration file is `config.json` in METAFLOW_HOME (`~/.metaflowconfig`), or `config_<PROFILE>.json` with
-METAFLOW_PROFILE. The settings are read once, when this module is imported, as Metaflow does.
+METAFLOW_PROFILE. As in Metaflow, the settings are read once, when this module is imported.
 """
 
 from __future__ import annotations
@@ -83,14 +83,14 @@ DEFAULTS: dict[str, Any] = {
     "UI_URL": None,
     "USER": None,
 }
-"""What the settings are where nobody says anything; a value given as text becomes one of the default's type."""
+"""The defaults of the settings. A value that is given as text is converted to the type of the default."""
 
 
 def from_conf(name: str, default: Any = None, validate_fn: Callable[[str, Any], Any] | None = None) -> Any:
-    """The setting `METAFLOW_<name>` of the environment or the configuration file, as a value of the default's type.
+    """Return the setting `METAFLOW_<name>` of the environment or the configuration file, in the default's type.
 
     Raises:
-        MetaflowException: the text is no such value, or the configuration file cannot be read.
+        MetaflowException: the text is not such a value, or the configuration file cannot be read.
     """
     variable = f"METAFLOW_{name}"
     value = os.environ.get(variable)
@@ -130,7 +130,7 @@ globals().update(_settings())
 
 
 def __getattr__(name: str) -> Any:
-    # For type checkers, and for a clear word on settings of Metaflow's that mean nothing here.
+    # For type checkers, and for a clear error about settings of Metaflow that have no effect here.
     if name.isupper():
         raise AttributeError(f"flowc has no setting '{name}'; METAFLOW_{name} has no effect here")
     raise AttributeError(f"module 'metaflow.metaflow_config' has no attribute '{name}'")

@@ -1,4 +1,4 @@
-"""Reading settings, as extensions do in their `config`."""
+"""The function with which the `config` module of an extension reads settings."""
 
 from __future__ import annotations
 

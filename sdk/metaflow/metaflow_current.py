@@ -1,4 +1,4 @@
-"""`current`, under the name that Metaflow's own modules import it from."""
+"""`current`, under the name from which Metaflow's own modules import it."""
 
 from __future__ import annotations
 

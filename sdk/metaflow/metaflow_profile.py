@@ -1,4 +1,4 @@
-"""`profile`: how long a block of code takes."""
+"""`profile`: measure the time of a block of code."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ __all__ = ["profile"]
 
 @contextmanager
 def profile(label: str, stats_dict: MutableMapping[str, int] | None = None) -> Iterator[None]:
-    """`with profile("load"):` prints when the block starts and how many milliseconds it took.
+    """Print when the block starts and how many milliseconds it took: `with profile("load"):`.
 
-    With `stats_dict` it prints nothing and adds the milliseconds to `stats_dict[label]`, so that a block in a loop is
-    counted as a whole.
+    With `stats_dict`, print nothing and add the milliseconds to `stats_dict[label]`, so that repeated blocks add up.
     """
     if stats_dict is None:
         print(f"PROFILE: {label} starting", flush=True)

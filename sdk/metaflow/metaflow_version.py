@@ -1,4 +1,4 @@
-"""Which version of the API this is."""
+"""The version of the API."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["API_VERSION", "get_version"]
 
 
 def get_version(public: bool = False) -> str:
-    """Metaflow's version whose API this is; unless `public`, with flowc's own after a `+`."""
+    """Return the version of Metaflow that this API matches; unless `public`, with flowc's own version after a `+`."""
     return API_VERSION if public else FULL_VERSION

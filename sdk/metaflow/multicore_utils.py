@@ -1,7 +1,7 @@
-"""`parallel_map`: a function over many arguments, each in a process of its own.
+"""`parallel_map`: call a function for many arguments, each in its own process.
 
-A call is a fork, so the function may be a lambda or a closure, and sees everything that its caller has. Results come
-back as pickles through files: they may be large.
+Each call is a fork, so the function may be a lambda or a closure and sees all objects of its caller. Results return as
+pickles in files, since they may be large.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ class MulticoreException(Exception):
 
 class _Child(NamedTuple):
     pid: int
-    alive: int  # reads as ended when the child has: the child alone holds the other end
+    alive: int  # the pipe is at its end when the child has ended: only the child holds the other end
     result: str
 
 
 def parallel_map(
     func: Callable[[_A], _R], iterable: Iterable[_A], max_parallel: int | None = None, dir: str | None = None
 ) -> list[_R]:
-    """`[func(x) for x in iterable]`, in parallel; the results are in the order of the arguments.
+    """Return `[func(x) for x in iterable]`, computed in parallel; the results are in the order of the arguments.
 
-    At most `max_parallel` processes run at a time, as many as there are cores unless told. `dir` is where the files
-    with results are made for the time being.
+    At most `max_parallel` processes run at a time; the default is the number of cores. `dir` is the directory of the
+    temporary files with the results.
 
     Raises:
         MulticoreException: a call raised or died. Other calls are ended.
@@ -52,7 +52,7 @@ def parallel_map(
 def parallel_imap_unordered(
     func: Callable[[_A], _R], iterable: Iterable[_A], max_parallel: int | None = None, dir: str | None = None
 ) -> Iterator[_R]:
-    """Like `parallel_map`, with each result as soon as it is there; arguments are taken as processes become free."""
+    """Yield results like `parallel_map`, each as soon as it is ready; arguments are read as processes become free."""
     limit = max_parallel if max_parallel is not None else _cores()
     if limit < 1:
         raise ValueError(f"max_parallel is {limit}: at least one process has to run")
@@ -69,11 +69,11 @@ def parallel_imap_unordered(
             if not running:
                 return
             for alive in connection.wait(list(running)):
-                assert isinstance(alive, int)  # as they were given
+                assert isinstance(alive, int)  # in the order of the arguments
                 done.append(_collect(running.pop(alive)))
             while done:
                 yield done.popleft()
-    finally:  # the caller wants no more, or a call has failed
+    finally:  # the caller stops early, or a call has failed
         for child in running.values():
             _end(child)
 
@@ -97,7 +97,7 @@ def _spawn(func: Callable[[Any], Any], argument: Any, directory: str | None) -> 
         with os.fdopen(opened, "wb") as file:
             pickle.dump(func(argument), file, protocol=pickle.HIGHEST_PROTOCOL)
         code = 0
-    except BaseException:  # sys.exit too: the child must not return into the parent's stack
+    except BaseException:  # SystemExit too: the child must not return into the parent's stack
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -106,7 +106,7 @@ def _spawn(func: Callable[[Any], Any], argument: Any, directory: str | None) -> 
 
 
 def _collect(child: _Child) -> Any:
-    """What a child that has ended returned."""
+    """Return the result of a child that has ended."""
     os.close(child.alive)
     try:
         _, status = os.waitpid(child.pid, 0)

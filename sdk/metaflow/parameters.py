@@ -1,4 +1,4 @@
-"""Parameters of a flow: what a run is given on the command line, read in a step as `self.<name>`."""
+"""Parameters of a flow: values from the command line of a run, which steps read as `self.<name>`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _T = TypeVar("_T")
 _V = TypeVar("_V")
 
 VALUES = "_flowc_parameters"
-"""The key of a flow's `__dict__` under which the runtime puts the values, by the parameters' names."""
-_CONVERTED = "_flowc_converted"  # beside it: what steps see of values that have a type of the author's own
+"""The key of a flow's `__dict__` under which the runtime stores the values, by the parameters' names."""
+_CONVERTED = "_flowc_converted"  # the key beside it: values converted to types of the author's own
 _PLAIN = (str, int, float, bool, list, dict, type(None))
 
 
 def log(message: str) -> None:
-    """Say something to whoever starts the run."""
+    """Print a message to the user who starts the run."""
     print(message, file=sys.stderr)
 
 
 class _ClickType(Protocol):
-    """A type of parameter in click, such as `click.Choice(["a", "b"])`."""
+    """A click type of a parameter, such as `click.Choice(["a", "b"])`."""
 
     name: str
 
@@ -34,7 +34,7 @@ class _ClickType(Protocol):
 
 @final
 class _JSONType:
-    """The type of `JSONType`; a single instance."""
+    """The type of `JSONType`, which is its only instance."""
 
     __slots__ = ()
 
@@ -50,7 +50,7 @@ JSONType = _JSONType()
 
 
 class ParameterContext(NamedTuple):
-    """What a default function is given: `configs` by their names; `ds_type` is the kind of store, such as `local`."""
+    """The argument of a default function: `configs` by their names; `ds_type` is the kind of store, such as `local`."""
 
     flow_name: str
     user_name: str
@@ -63,13 +63,12 @@ class ParameterContext(NamedTuple):
 class Parameter(Generic[_T]):
     """A value given to a run: `alpha = Parameter("alpha", default=0.1)` in the flow's class.
 
-    `name` is the command line's; in a step the value is the attribute that the parameter was assigned to. The type is
-    `type` (str, int, float, bool, JSONType, one of click's, or any function of a text, such as `pathlib.Path`), else
-    that of the default, else str. `default` may be a
-    function, called once when a run starts or the flow is compiled. `required` means nothing beside a default, as in
-    Metaflow. `multiple` takes the option several times and gives a tuple, `separator` splits a text into a list,
-    `choices` are the texts there may be, `is_flag` makes an option without a value; `hidden` and `show_default` are
-    about the help.
+    `name` is the name on the command line; steps read the attribute that the parameter was assigned to. The type is
+    `type` (str, int, float, bool, JSONType, a click type, or a function of a text such as `pathlib.Path`); without
+    `type`, it is the default's type, or str. `default` may be a function, called once when a run starts or the flow is
+    compiled. As in Metaflow, `required` has no effect beside a default. With `multiple`, the option may be repeated and
+    the value is a tuple; `separator` splits a text into a list; `choices` are the allowed texts; `is_flag` makes an
+    option without a value; `hidden` and `show_default` change the help.
     """
 
     ARGUMENTS: ClassVar[tuple[str, ...]] = (
@@ -77,8 +76,8 @@ class Parameter(Generic[_T]):
         "hidden",
     )  # fmt: skip
 
-    # Arguments are kept as written: `flowc check` reports every unknown or ill-typed one at once. `written` are those
-    # that a config had no value for yet.
+    # Arguments are kept as written: `flowc check` reports every unknown or ill-typed one at once. `written` has the
+    # arguments from before configs had values.
     __slots__ = ("attribute", "choices", "default", "file", "help", "hidden", "is_flag", "line", "multiple", "name",
                  "owner", "required", "separator", "show_default", "type", "unknown", "written")  # fmt: skip
 
@@ -242,7 +241,7 @@ class Parameter(Generic[_T]):
         return self._flowc_seen(flow, values[self.name])
 
     def _flowc_type(self) -> Any:
-        """The type of a value, or of each: `type`, else that of the default; None if neither says one."""
+        """Return the type of a value, or of each: `type`, or the type of the default; None if neither is given."""
         if self.type is not None:
             return self.type
         default: Any = self.default
@@ -251,7 +250,7 @@ class Parameter(Generic[_T]):
         return None if default is None or callable(default) or self.separator is not None else type(default)
 
     def _flowc_seen(self, flow: object, value: Any) -> Any:
-        """A value as steps see it; records have it as JSON."""
+        """Return a value, converted from its JSON in records, for steps."""
         if value is None and self.default is None:
             return None
         kind = self._flowc_type()
@@ -260,7 +259,7 @@ class Parameter(Generic[_T]):
         return tuple(value) if self.multiple else value
 
     def _flowc_converted(self, flow: object, value: Any) -> Any:
-        """What the type makes of it, once for each object of the flow."""
+        """Return the value converted to the type; it is converted once for each object of the flow."""
         made: dict[str, Any] = flow.__dict__.setdefault(_CONVERTED, {})
         if self.name not in made:
             from metaflow._conversions import seen

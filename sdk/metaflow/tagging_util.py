@@ -1,4 +1,4 @@
-"""What a tag may be."""
+"""The rules for tags."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def validate_tag(tag: object) -> None:
     """Check one tag: text or UTF-8, not empty, at most 500 characters.
 
     Raises:
-        MetaflowTaggingError: it is not.
+        MetaflowTaggingError: the tag breaks one of these rules.
     """
     try:
         check_tag(tag.decode("utf-8") if isinstance(tag, bytes) else tag)
@@ -32,10 +32,10 @@ def validate_tag(tag: object) -> None:
 
 
 def validate_tags(tags: Iterable[object], existing_tags: Collection[object] | None = None) -> None:
-    """Check a run's tags: each of them, and that there are at most 50, or no more than before.
+    """Check a run's tags: each tag, and their number. At most 50 are allowed, or as many as before.
 
     Raises:
-        MetaflowTaggingError: they are not.
+        MetaflowTaggingError: a tag is invalid, or the tags are too many.
     """
     given = set(tags)
     if len(given) > max(MAX_USER_TAG_SET_SIZE, len(existing_tags or ())):

@@ -1,4 +1,4 @@
-"""What `self.next` is called with, checked when it is called: then the user's own line is to blame."""
+"""Checks of the arguments of `self.next`, during the call: the traceback then ends in the user's own line."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class InvalidNextException(MetaflowException):
-    """A step called self.next with what cannot be gone to: no such artifact, no such choice, nothing to go over."""
+    """The arguments of self.next are invalid: an artifact is missing, matches no choice, or cannot be iterated."""
 
-    __module__ = "metaflow.flowspec"  # where Metaflow has it: records name an exception by its full name
+    __module__ = "metaflow.flowspec"  # Metaflow's module: records name an exception by its full name
     headline = "Invalid self.next() transition detected"
 
 
 def check_foreach(flow: object, name: str) -> None:
-    """The artifact can be gone over; a generator, which gives its items once, is replaced by the list of them."""
+    """Check that the artifact can be iterated; replace an iterator, which yields its items only once, by a list."""
     value = _artifact(flow, "foreach", name)
     try:
         items = iter(value)
@@ -32,11 +32,11 @@ def check_foreach(flow: object, name: str) -> None:
 
 
 def choose(flow: object, name: str, cases: Mapping[Any, str]) -> str:
-    """The step that a switch leads to; `cases` are the names of steps by their choices."""
+    """Return the step that a switch leads to; `cases` maps its choices to the names of steps."""
     value = _artifact(flow, "condition", name)
     try:
         return cases[value]
-    except (KeyError, TypeError):  # TypeError: what has no hash is no key either
+    except (KeyError, TypeError):  # TypeError: a value without a hash is not a key
         known = ", ".join(map(repr, cases))
         raise InvalidNextException(
             f"self.{name} is {value!r:.200}, which is none of the choices of this switch: {known}"
@@ -53,9 +53,9 @@ def _artifact(flow: object, argument: str, name: str) -> Any:
 
 
 def gang_size(value: Any) -> int:
-    """How many tasks `num_parallel` asks for."""
+    """Return the number of tasks that `num_parallel` asks for."""
     try:
-        count = value.__index__()  # numpy's integers too
+        count = value.__index__()  # also integers of numpy
     except AttributeError:
         count = 0
     if count < 1 or isinstance(value, bool):
@@ -64,10 +64,10 @@ def gang_size(value: Any) -> int:
 
 
 def imply(flow: object, transition: Transition, given: Mapping[str, Any]) -> Said:
-    """What a step would have called self.next with, had a decorator not run in its place.
+    """Return the transition of a step whose code a decorator replaced, from the `self.next` in its source.
 
     Raises:
-        InvalidNextException: an artifact that it needs is not there, or the size of a gang is in the code only.
+        InvalidNextException: an artifact that it needs is missing, or only the code knows the size of a gang.
     """
     from flowc_ir import Foreach, Gang, Switch, targets
 

@@ -1,7 +1,7 @@
-"""Inputs of a foreach whose length nobody asks before it begins.
+"""Inputs of a foreach whose length is unknown before the foreach begins.
 
-flowc lists any iterable when the split ends, so such an input is gone over like every other; what remains of it being
-unbounded is that `self.foreach_stack()` names no number of items, and that readers of the run find a control task
+flowc lists any iterable when the split ends, so such an input works like every other. Two differences remain:
+`self.foreach_stack()` has no number of items, and readers of the run see a control task
 (`flowc_runtime.run.control_tasks`).
 """
 
@@ -22,13 +22,13 @@ _T = TypeVar("_T")
 
 
 class UnboundedForeachInput:
-    """Base of the inputs that say of themselves that they are unbounded; a subclass can be iterated."""
+    """The base of inputs that declare themselves unbounded; a subclass must be iterable."""
 
     flowc_unbounded = True
 
 
 class InternalTestUnboundedForeachInput(UnboundedForeachInput, Generic[_T]):
-    """An unbounded input over the items of an iterable, for trying it out."""
+    """An unbounded input over the items of an iterable, for tests."""
 
     NAME = "InternalTestUnboundedForeachInput"
 

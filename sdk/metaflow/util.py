@@ -1,4 +1,4 @@
-"""Small helpers that programs take from `metaflow.util`."""
+"""Small helpers that programs import from `metaflow.util`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ which = shutil.which
 
 
 class TempDir:
-    """`with TempDir() as path:` a directory that is gone afterwards."""
+    """A temporary directory for a `with` block: `with TempDir() as path:`."""
 
     def __enter__(self) -> str:
         self.name = tempfile.mkdtemp()
@@ -67,37 +67,37 @@ class TempDir:
 
 
 def is_stringish(x: object) -> bool:
-    """Whether it is text or bytes."""
+    """Return whether the value is text or bytes."""
     return isinstance(x, (str, bytes))
 
 
 def to_unicode(x: Any) -> str:
-    """Bytes as UTF-8; anything else as `str()` has it."""
+    """Return bytes decoded as UTF-8, and any other value as `str()`."""
     return x.decode("utf-8") if isinstance(x, bytes) else str(x)
 
 
 def to_bytes(x: Any) -> bytes:
-    """Text as UTF-8; bytes as they are; anything else by way of `str()`."""
+    """Return text encoded as UTF-8, bytes unchanged, and any other value as its encoded `str()`."""
     return x if isinstance(x, bytes) else str(x).encode("utf-8")
 
 
 def to_fileobj(x: Any) -> BytesIO:
-    """Text or bytes as a file of bytes to read from."""
+    """Return text or bytes as a binary file object."""
     return BytesIO(to_bytes(x))
 
 
 def url_quote(url: str | bytes) -> bytes:
-    """Text percent-encoded, but for `/` and `:`."""
+    """Return the text percent-encoded, except `/` and `:`."""
     return quote(to_bytes(url), safe="/:").encode("utf-8")
 
 
 def url_unquote(url_bytes: str | bytes) -> str:
-    """The text that `url_quote` encoded."""
+    """Return the text that `url_quote` encoded."""
     return unquote(to_unicode(url_bytes))
 
 
 def unquote_bytes(x: str | bytes) -> str:
-    """The text of percent-encoded text or bytes."""
+    """Return the decoded text of percent-encoded text or bytes."""
     return unquote(to_unicode(x))
 
 
@@ -105,20 +105,20 @@ def unquote_bytes(x: str | bytes) -> str:
 
 
 def all_equal(it: Iterable[Any]) -> bool:
-    """Whether all items are equal; so they are where there is none."""
+    """Return whether all items are equal; true for an empty list."""
     items = list(it)
     return all(item == items[0] for item in items)
 
 
 def to_camelcase(obj: Any) -> Any:
-    """JSON with its keys in camelCase, made from snake_case."""
+    """Return JSON with its snake_case keys converted to camelCase."""
     return _rename_keys(
         obj, lambda key: "".join(_capital(word) if n else word for n, word in enumerate(key.split("_")))
     )
 
 
 def to_pascalcase(obj: Any) -> Any:
-    """JSON with a capital as the first letter of each key."""
+    """Return JSON with a capital first letter in each key."""
     return _rename_keys(obj, _capital)
 
 
@@ -133,7 +133,7 @@ def _rename_keys(obj: Any, rename: Any) -> Any:
 
 
 def to_pod(value: Any) -> Any:
-    """Plain old data: strings, numbers, lists and dicts as they are; a class as its name; anything else as text."""
+    """Return plain data: strings, numbers, lists and dicts unchanged, a class as its name, and other values as text."""
     match value:
         case str() | int() | float():
             return value
@@ -147,9 +147,9 @@ def to_pod(value: Any) -> Any:
 
 
 def dict_to_cli_options(params: Mapping[str, Any]) -> Iterator[str]:
-    """`{"max_workers": 3}` → `--max-workers`, `3`: a list gives its option several times, False and None give none.
+    """Yield options as words: `{"max_workers": 3}` becomes `--max-workers`, `3`. False and None yield nothing.
 
-    Values are quoted for a shell. `decospecs` is `--with`.
+    A list repeats its option. Values are quoted for a shell. `decospecs` becomes `--with`.
     """
     from shlex import quote as shell_quote
 
@@ -163,11 +163,11 @@ def dict_to_cli_options(params: Mapping[str, Any]) -> Iterator[str]:
                 yield shell_quote(to_unicode(value))
 
 
-# -- who and where
+# -- the user, and modules
 
 
 def get_username() -> str | None:
-    """The user: METAFLOW_USER, or the login; None where there is no name."""
+    """Return the user: METAFLOW_USER, or the login; None without a name."""
     if name := os.environ.get("METAFLOW_USER"):
         return name
     import getpass
@@ -179,10 +179,10 @@ def get_username() -> str | None:
 
 
 def resolve_identity_as_tuple() -> tuple[str, str]:
-    """`("user", NAME)`; in production, where METAFLOW_PRODUCTION_TOKEN is set, `("production", TOKEN)`.
+    """Return `("user", NAME)`; if METAFLOW_PRODUCTION_TOKEN is set, `("production", TOKEN)`.
 
     Raises:
-        MetaflowUnknownUser: there is no name.
+        MetaflowUnknownUser: the user has no name.
     """
     if token := os.environ.get("METAFLOW_PRODUCTION_TOKEN"):
         return "production", token
@@ -195,17 +195,17 @@ def resolve_identity_as_tuple() -> tuple[str, str]:
 
 
 def resolve_identity() -> str:
-    """`user:NAME`, the namespace of what this user runs."""
+    """Return `user:NAME`, the namespace of this user's runs."""
     return ":".join(resolve_identity_as_tuple())
 
 
 def get_metaflow_root() -> str:
-    """The directory that the package `metaflow` is in."""
+    """Return the directory of the package `metaflow`."""
     return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def get_object_package_version(obj: object) -> tuple[str | None, str | None]:
-    """The top-level package that defines an object's class, and its `__version__`, where it has one."""
+    """Return the top-level package that defines an object's class, and its `__version__` if it has one."""
     import sys
 
     package = type(obj).__module__.partition(".")[0]
@@ -218,7 +218,7 @@ def get_object_package_version(obj: object) -> tuple[str | None, str | None]:
 def walk_without_cycles(
     top_root: str, exclude_dirs: Sequence[str] | None = None
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """`os.walk` that follows links, each directory once; directories with a name of `exclude_dirs` are left out."""
+    """Yield like `os.walk`, but follow links, each directory once; skip directories whose name is in `exclude_dirs`."""
     seen: set[str] = set()
     for root, directories, files in os.walk(top_root, followlinks=True):
         real = os.path.realpath(root)
@@ -233,18 +233,18 @@ def walk_without_cycles(
 def tar_safe_extract(
     tar: tarfile.TarFile, path: str = ".", members: Any = None, *, numeric_owner: bool = False
 ) -> None:
-    """Extract an archive, unless a member would land outside of `path`."""
+    """Extract an archive, unless a member would be written outside of `path`."""
     base = os.path.realpath(path)
     for member in tar.getmembers():
         target = os.path.realpath(os.path.join(base, member.name))
         if os.path.commonpath((base, target)) != base:
             raise Exception(f"'{member.name}' would be extracted to outside of {path}: nothing was extracted")
-    safer = {"filter": "data"} if hasattr(tar, "extraction_filter") else {}  # Python without the security back-port
+    safer = {"filter": "data"} if hasattr(tar, "extraction_filter") else {}  # older Pythons lack filters
     tar.extractall(path, members, numeric_owner=numeric_owner, **safer)  # type: ignore[arg-type]
 
 
 def read_artifacts_module(file_path: str) -> dict[str, Any]:
-    """The variable `ARTIFACTS` of a Python file, a dict of artifacts by their names.
+    """Return the variable `ARTIFACTS` of a Python file, a dict of artifacts by their names.
 
     Raises:
         MetaflowInternalError: the file cannot be run, or has no such dict.
