@@ -22,7 +22,7 @@ def merge(flow: Any, state: TaskState, inputs: Iterable[Any], exclude: Sequence[
     """Merge artifacts as `FlowSpec.merge_artifacts` documents, with the same errors."""
     if state.inputs is None:
         raise MetaflowException(
-            f"merge_artifacts can be called only in a join, a step with inputs, which step '{state.step}' is not"
+            f"merge_artifacts can be called only in a join, a step with inputs, and step '{state.step}' is not"
         )
     if exclude and include:
         raise MetaflowException("merge_artifacts takes `exclude` or `include`, not both")

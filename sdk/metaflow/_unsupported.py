@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 LATER = "flowc does not have it yet; remove it, or run this flow with Metaflow"
 _IMAGE = "install what the step needs in its image: `@kubernetes(image=…)`"
 _ARGO = "`flowc compile` and `flowc deploy` bring flows to Argo Workflows"
-_CLIENT = "`flowc runs`, `flowc logs` and `flowc dump` show what runs have left"
+_CLIENT = "`flowc runs`, `flowc logs` and `flowc dump` show the results of runs"
 _GANG = "start the framework in the step's own code, or use a framework that needs one machine"
 _FILES = "keep such files in artifacts (`self.model_bytes = …`), or in the framework's own store"
 _SERVE = "serve models with the tool of your cluster; flowc runs flows"
-_INTERNAL = "it is Metaflow's own, put on steps where it compiles them; leave it out"
-_CODE = "all Python below the flow's directory travels with it, and extensions do; `flowc.package` packs it"
+_INTERNAL = "Metaflow adds it itself when it compiles a flow; leave it out"
+_CODE = "flowc packages the Python files below the flow's directory, and extensions"
 _EXTENSION = "it belongs to an extension of Metaflow's; "
 
 UNSUPPORTED: Mapping[str, str] = {
@@ -35,15 +35,15 @@ UNSUPPORTED: Mapping[str, str] = {
     "FilePathClass": "write `IncludeFile`",
     "get_aws_client": "make the client with boto3 itself: `boto3.client('s3')`",
     "huggingface_hub": _EXTENSION + _FILES,
-    "JSONTypeClass": "write `JSONType`, which is its only object",
+    "JSONTypeClass": "write `JSONType`, its only instance",
     "metaflow_ray": _EXTENSION + _GANG,
     "model": _EXTENSION + _FILES,
     "mpi": _EXTENSION + _GANG,
     "named_env": _EXTENSION + _IMAGE,
     "nim": _EXTENSION + _SERVE,
     "nvidia": _EXTENSION + "ask for a GPU with `@resources(gpu=1)`",
-    "package_sources": "put the code beside the flow: all Python below its directory travels with it",
-    "pyproject_py_packages": "put the code beside the flow: all Python below its directory travels with it",
+    "package_sources": "put the code beside the flow: flowc packages the Python files below its directory",
+    "pyproject_py_packages": "put the code beside the flow: flowc packages the Python files below its directory",
     "R": "flowc runs flows in Python; call R from a step with subprocess",
     "step_functions": _ARGO,
     "step_functions_internal": _INTERNAL,
@@ -96,7 +96,7 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "cli": "call `flowc`, or the flow's file, as a program",
     "cli_components": "call `flowc`, or the flow's file, as a program",
     "cli_args": "call `flowc`, or the flow's file, as a program",
-    "clone_util": "tasks are not cloned with functions; `flowc debug` runs one again",
+    "clone_util": "no function clones tasks; `flowc debug` runs a task again",
     "cmd": "call `flowc` as a program",
     "cmd_with_io": "call subprocess.run",
     "datastore.flow_datastore": "read artifacts with `flowc dump`; the store's layout is flowc's own",
@@ -110,7 +110,7 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "metaflow_git": "call git in the step",
     "meta_files": _CODE,
     "mflog": "`flowc logs` prints the logs",
-    "monitor": "measure in the step's own code; `flowc runs` knows how long tasks took",
+    "monitor": "measure in the step's own code; `flowc runs` shows how long tasks took",
     "package": "`flowc.package` is what packs a flow's code",
     "packaging_sys": _CODE,
     "plugins.airflow": _ARGO,
@@ -132,12 +132,12 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "runtime": "call `flowc run`, or the flow's file, as a program",
     "sidecar": "start a thread in the step",
     "system": "print, or log with the module logging: the step's logs are kept",
-    "system_context": "metaflow.current says what runs",
+    "system_context": "metaflow.current describes the running task",
     "task": "call `flowc run`, or the flow's file, as a program; in a test, flowc.testing.run_step runs one step",
     "tracing": "trace in the step's own code",
     "tuple_util": "write a NamedTuple",
     "tutorials": "copy the tutorial from Metaflow's repository",
-    "vendor": "import what it has from its own package",
+    "vendor": "import its names from its own package",
     "version": "write `from metaflow.metaflow_version import get_version`",
 }
 """Module below `metaflow`: what to do instead. The longest match counts and also covers the modules below it."""

@@ -103,7 +103,7 @@ class Current:
         """The flow's graph: its steps with their types, decorators and successors."""
         ir = self._task("graph").ir
         if ir is None:
-            raise AttributeError("current.graph is not known in this process")
+            raise AttributeError("current.graph has no value in this process")
         from flowc_runtime.run.graph_info import graph_info
 
         return graph_info(ir)

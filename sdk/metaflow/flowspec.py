@@ -122,7 +122,7 @@ class FlowSpec:
         return state.index if state else None
 
     def foreach_stack(self) -> list[tuple[int, int | None, Any]]:
-        """Return the item's index, the number of items and the item of each foreach around this task, outermost first."""
+        """Return the index, the number of items and the item of each foreach around this task, outermost first."""
         state = self.__dict__.get(STATE)
         return [(frame.index, frame.num_splits, frame.item) for frame in state.frames] if state else []
 
@@ -230,7 +230,7 @@ class FlowSpec:
     def _flowc_task(self, asked: str) -> TaskState:
         state = self.__dict__.get(STATE)
         if state is None:
-            raise MetaflowException(f"self.{asked} has a meaning only inside a step of a running flow")
+            raise MetaflowException(f"self.{asked} is valid only inside a step of a running flow")
         assert isinstance(state, TaskState)
         return state
 

@@ -61,7 +61,7 @@ class FlowLinter:
         """
         for name, value in options.items():
             if _REQUIRED.get(name) is not value:
-                raise TypeError(f"{name}={value!r}: flowc's checks are always all of flowc's checks")
+                raise TypeError(f"{name}={value!r} is not supported: the checks of flowc cannot be changed")
         flow = _class_of(graph)
         if flow is not None:
             _check(flow)
@@ -91,7 +91,7 @@ def _class_of(graph: Any) -> type | None:
         return flow
     if isinstance(graph, FlowGraph):
         return graph._flowc_class
-    raise TypeError(f"a flow, or its _graph, can be checked, not {graph!r}")
+    raise TypeError(f"run_checks takes a flow or its _graph, not {graph!r}")
 
 
 linter = FlowLinter()

@@ -114,7 +114,7 @@ def _of_type(variable: str, value: Any, default: Any) -> Any:
     except ValueError as error:
         from metaflow.exception import MetaflowException
 
-        raise MetaflowException(f"{variable} is to be of type {type(default).__name__}: {error}") from error
+        raise MetaflowException(f"{variable} must be of type {type(default).__name__}: {error}") from error
     return value
 
 

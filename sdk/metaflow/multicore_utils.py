@@ -55,7 +55,7 @@ def parallel_imap_unordered(
     """Yield results like `parallel_map`, each as soon as it is ready; arguments are read as processes become free."""
     limit = max_parallel if max_parallel is not None else _cores()
     if limit < 1:
-        raise ValueError(f"max_parallel is {limit}: at least one process has to run")
+        raise ValueError(f"max_parallel is {limit}: it must be at least 1")
     waiting = iter(iterable)
     running: dict[int, _Child] = {}
     done: deque[_R] = deque()

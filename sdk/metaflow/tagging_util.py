@@ -26,7 +26,7 @@ def validate_tag(tag: object) -> None:
     try:
         check_tag(tag.decode("utf-8") if isinstance(tag, bytes) else tag)
     except UnicodeError as error:
-        raise MetaflowTaggingError(f"a tag has to be UTF-8: {tag!r}") from error
+        raise MetaflowTaggingError(f"a tag must be UTF-8: {tag!r}") from error
     except TagError as error:
         raise MetaflowTaggingError(str(error)) from error
 

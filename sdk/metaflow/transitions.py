@@ -59,7 +59,7 @@ def gang_size(value: Any) -> int:
     except AttributeError:
         count = 0
     if count < 1 or isinstance(value, bool):
-        raise InvalidNextException(f"num_parallel is {value!r}, but it is a whole number, 1 or more")
+        raise InvalidNextException(f"num_parallel is {value!r}, but it must be a whole number, 1 or more")
     return int(count)
 
 
@@ -80,5 +80,5 @@ def imply(flow: object, transition: Transition, given: Mapping[str, Any]) -> Sai
             cases = dict(arms)
             return Said(targets(transition), None, condition, choose(flow, condition, cases))
         case Gang():
-            raise InvalidNextException("a step with num_parallel cannot be skipped: its code says how many")
+            raise InvalidNextException("a step with num_parallel cannot be skipped: only its code has their number")
     return Said(targets(transition))

@@ -238,7 +238,7 @@ def tar_safe_extract(
     for member in tar.getmembers():
         target = os.path.realpath(os.path.join(base, member.name))
         if os.path.commonpath((base, target)) != base:
-            raise Exception(f"'{member.name}' would be extracted to outside of {path}: nothing was extracted")
+            raise Exception(f"'{member.name}' would be extracted outside of {path}: nothing was extracted")
     safer = {"filter": "data"} if hasattr(tar, "extraction_filter") else {}  # older Pythons lack filters
     tar.extractall(path, members, numeric_owner=numeric_owner, **safer)  # type: ignore[arg-type]
 

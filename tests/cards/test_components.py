@@ -120,19 +120,19 @@ def test_pictures_of_libraries() -> None:
 @pytest.mark.parametrize(
     ("component", "told"),
     [
-        (Image(b"nothing"), "these bytes are no picture"),
-        (Image("http://example.org/x.png"), "a card loads nothing by itself"),
+        (Image(b"nothing"), "these bytes are not a picture"),
+        (Image("http://example.org/x.png"), "a card loads nothing"),
         (VegaChart({"data": {"url": "http://example.org/x.csv"}, "mark": "bar"}), "put the data into the description"),
         (VegaChart({"layer": [{"data": [{"url": "x.csv"}]}]}), "the chart loads its data from x.csv"),
-        (VegaChart("bar"), "a VegaChart is described by a dict, not by str"),  # type: ignore[arg-type]
-        (VegaChart.from_altair_chart(5), "takes a chart of Altair's, not int"),
+        (VegaChart("bar"), "a VegaChart takes a dict, not str"),  # type: ignore[arg-type]
+        (VegaChart.from_altair_chart(5), "takes a chart of Altair, not int"),
         (PythonCode(len), "the source of <built-in function len> cannot be found"),
         (PythonCode(), "PythonCode takes a function"),
-        (ProgressBar(max="x"), "a ProgressBar is of numbers, not of 'x'"),  # type: ignore[arg-type]
-        (Image.from_matplotlib(5), "takes a figure of matplotlib's, not int"),
-        (Image.from_pil_image(None), "takes an image of Pillow's, not NoneType"),
+        (ProgressBar(max="x"), "a ProgressBar takes numbers, not 'x'"),  # type: ignore[arg-type]
+        (Image.from_matplotlib(5), "takes a figure of matplotlib, not int"),
+        (Image.from_pil_image(None), "takes an image of Pillow, not NoneType"),
         (Table.from_dataframe([1]), "takes a data frame of pandas or Polars, not list"),
-        (Table([1, 2]), "a Table is a list of rows"),  # type: ignore[list-item]
+        (Table([1, 2]), "a Table takes a list of rows"),  # type: ignore[list-item]
     ],
 )
 def test_what_cannot_be_shown_says_why(component: MetaflowCardComponent, told: str) -> None:

@@ -321,7 +321,7 @@ def test_a_gang_has_a_whole_number_of_members(project: Project, size: str) -> No
     )  # fmt: skip
     project.write("flow.py", text)
     done = project.flowc("run", "flow.py")
-    assert f"InvalidNextException: num_parallel is {size}, but it is a whole number, 1 or more" in done.err
+    assert f"InvalidNextException: num_parallel is {size}, but it must be a whole number, 1 or more" in done.err
 
 
 # -- foreach -----------------------------------------------------------------------------------------------------------
@@ -664,9 +664,7 @@ def test_merging_as_in_metaflow(project: Project) -> None:
     ).replace("(FlowSpec):\n", "(FlowSpec):\n    size = Parameter('size', default=5)\n", 1)
     project.write("flow.py", text)
     got = project.artifacts(project.run("flow.py"), "end")
-    assert got["said"] == [
-        "merge_artifacts can be called only in a join, a step with inputs, which step 'start' is not"
-    ]
+    assert got["said"] == ["merge_artifacts can be called only in a join, a step with inputs, and step 'start' is not"]
     conflict = ("UnhandledInMergeArtifactsException", ["x"])
     missing = ("MissingInMergeArtifactsException", ["nope"])
     assert got["tried"] == [conflict, conflict, missing, None, None, None]

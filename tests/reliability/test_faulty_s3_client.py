@@ -125,7 +125,7 @@ def test_bytes_that_came_wrong_are_asked_for_again(s3: S3, way: Faults) -> None:
 def test_bytes_that_come_wrong_every_time_are_an_error(s3: S3, way: Faults) -> None:
     s3.put("key", "value" * 1000)
     way.begin("noise", is_get, times=None)
-    with pytest.raises(MetaflowS3Exception, match="its bytes came damaged twice, each time differently"):
+    with pytest.raises(MetaflowS3Exception, match="its content was damaged twice, differently each time"):
         s3.get("key")
 
 

@@ -51,12 +51,15 @@ REFUSED = [
     ("Deployer('flow.py').step_functions()", "MetaflowException flowc does not deploy to AWS Step Functions"),
     ("Deployer('flow.py').airflow()", "MetaflowException flowc does not deploy to Airflow"),
     ("Deployer('flow.py').argo_workflows(title='x')", "ValueError Unknown argument: 'title', possible args are: name"),
-    ("Deployer('flow.py').argo_workflows().create(authorize='x')", "ValueError a deployment has no 'authorize': flowc"),
+    (
+        "Deployer('flow.py').argo_workflows().create(authorize='x')",
+        "ValueError a deployment has no option 'authorize': ",
+    ),
     ("Deployer('flow.py').argo_workflows().create(colour='x')", "ValueError Unknown argument: 'colour', possible args"),
     ("Deployer('flow.py').argo_workflows().create(max_workers='3')", "TypeError Invalid type for 'parallelism'"),
     (
         "Deployer('flow.py', tags=['x']).argo_workflows().create()",
-        "ValueError a deployment has no 'tags': create(tags=…) tags the runs",
+        "ValueError a deployment has no option 'tags': create(tags=…) tags the runs",
     ),
     ("Deployer('flow.py', colour=1).argo_workflows().create()", "ValueError Unknown argument: 'colour', possible args"),
     ("Deployer('flow.py', show_output=False).argo_workflows(name='A b').create()", "RuntimeError Error deploying /"),

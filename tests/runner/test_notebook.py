@@ -113,7 +113,7 @@ def test_a_flow_in_a_notebook(notebook: Project) -> None:
     assert printed[3].splitlines() == ["successful abcabcabc!"]
     assert printed[4].splitlines() == [
         "give the class of a flow, not 3",
-        "the source of Made is not known: define it in a cell, or use Runner with a file",
+        "the source of Made is unknown: define it in a cell, or use Runner with a file",
     ]
 
 

@@ -165,7 +165,7 @@ def test_many(s3: S3, bucket: str, tmp_path: Path) -> None:
         s3.get_many(["n/1", "nope"])
     assert [each.exists for each in s3.get_many(["n/1", "nope"], return_missing=True)] == [True, False]
     assert [each.exists for each in s3.info_many(["nope", "n/1"], return_missing=True)] == [False, True]
-    with pytest.raises(MetaflowS3URLException, match=r"get_many takes a list of keys; for one write \['n/1'\]"):
+    with pytest.raises(MetaflowS3URLException, match=r"get_many takes a list of keys; for one key, write \['n/1'\]"):
         s3.get_many("n/1")
 
 

@@ -413,7 +413,7 @@ def test_a_list_of_an_extension_that_is_none_is_left_out(project: Project, point
     done = project.flowc("run", "plain.py")
     assert done.code == 0, done.err
     list_name = text.partition(" ")[0]
-    assert f"warning: {list_name} of the extension 'acme' has to be a list, each entry " in done.err
+    assert f"warning: {list_name} of the extension 'acme' must be a list, each entry " in done.err
     assert f": {entry} is left out\n" in done.err
 
 
@@ -471,7 +471,7 @@ def test_two_files_for_one_point_are_told(project: Project) -> None:
         PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]),
     )  # fmt: skip
     assert (done.code, done.out) == (0, "A\n")
-    assert "config is left out, as it has several files that configure it" in done.err
+    assert "config is left out because several files configure it" in done.err
 
 
 def test_a_promoted_module_that_is_not_there_is_told(project: Project) -> None:
@@ -482,7 +482,7 @@ def test_a_promoted_module_that_is_not_there_is_told(project: Project) -> None:
         PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]),
     )  # fmt: skip
     assert (done.code, done.out) == (0, "A\n")
-    assert "promotes the module 'metaflow_extensions.acme.tools', which is not there: it is left out" in done.err
+    assert "promotes the module 'metaflow_extensions.acme.tools', which does not exist: it is left out" in done.err
 
 
 def test_plugins_that_flowc_has_no_place_for_are_told_by_doctor(project: Project) -> None:

@@ -319,7 +319,7 @@ def test_settings_come_from_the_environment_or_the_users_file(project: Project) 
 
 def test_a_setting_that_is_no_such_value_is_told(project: Project) -> None:
     done = project.python("-c", "import metaflow.metaflow_config", METAFLOW_S3_RETRY_COUNT="many")
-    assert "METAFLOW_S3_RETRY_COUNT is to be of type int" in done.err
+    assert "METAFLOW_S3_RETRY_COUNT must be of type int" in done.err
 
 
 def test_a_setting_that_means_nothing_here_is_not_there() -> None:

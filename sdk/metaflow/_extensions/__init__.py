@@ -145,7 +145,7 @@ def _load(name: str, extension: Extension) -> ModuleType | None:
         left_out.setdefault(extension.org, {})[name] = f"{type(error).__name__}: {error}"
         warn(
             f"the extension '{extension.org}' is left out: importing {name} failed: {type(error).__name__}: {error}; "
-            "mend it or uninstall it, as nothing that it adds to `metaflow` there is available"
+            "repair or uninstall it: nothing that it adds to `metaflow` there is available"
         )
         return None
 
@@ -177,7 +177,7 @@ def _entries(
     except TypeError:
         entries = wrong = [given]
     for entry in wrong:
-        warn(f"{name} of the extension '{extension.org}' has to be a list, each entry {form}: {entry!r} is left out")
+        warn(f"{name} of the extension '{extension.org}' must be a list, each entry {form}: {entry!r} is left out")
     return [entry for entry in entries if all(entry is not one for one in wrong)]
 
 
@@ -236,7 +236,7 @@ def decorator_class(name: str, kind: str) -> type:
     try:
         found = getattr(importlib.import_module(module), attribute)
         if not isinstance(found, type):
-            raise TypeError(f"{found!r} is no class")
+            raise TypeError(f"{found!r} is not a class")
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -274,7 +274,7 @@ def _promote(module: ModuleType, below: str, extension: Extension) -> None:
     for name in _entries(module, "__mf_promote_submodules__", extension, "a text", _is_text):
         real = f"{_PACKAGE}.{extension.org}.{below}{name}"
         if not _aliases().add(f"metaflow.{below}{name}", real):
-            warn(f"the extension '{extension.org}' promotes the module '{real}', which is not there: it is left out")
+            warn(f"the extension '{extension.org}' promotes the module '{real}', which does not exist: it is left out")
 
 
 def _hoist(module: ModuleType) -> None:

@@ -72,7 +72,7 @@ def _modules(directory: str, package: str, warn: Callable[[str], None]) -> list[
     named = [name.removesuffix(".py") for name in files if name.startswith("mfextinit_") and name.endswith(".py")]
     inits = [f"{package}.{name}" for name in named] + ([package] if "__init__.py" in files else [])
     if len(inits) > 1:
-        warn(f"{directory} is left out, as it has several files that configure it: {', '.join(inits)}; keep one")
+        warn(f"{directory} is left out because several files configure it: {', '.join(inits)}; keep one")
         return []
     return inits
 

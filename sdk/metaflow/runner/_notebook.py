@@ -76,7 +76,7 @@ def _cell(cls: type) -> str:
     for code in _codes(cls):
         if linecache.getlines(code.co_filename):
             return code.co_filename
-    raise ValueError(f"the source of {cls.__name__} is not known: define it in a cell, or use Runner with a file")
+    raise ValueError(f"the source of {cls.__name__} is unknown: define it in a cell, or use Runner with a file")
 
 
 def _codes(cls: type) -> Iterator[types.CodeType]:

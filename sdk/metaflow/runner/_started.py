@@ -88,7 +88,7 @@ class Started:
         """
         ended = not readable and self.command.started.poll() is not None
         if not readable and not ended:
-            raise TimeoutError(f"'{self.command}' has begun nothing within {self.runner.file_read_timeout} seconds")
+            raise TimeoutError(f"'{self.command}' started no run within {self.runner.file_read_timeout} seconds")
         os.set_blocking(self.reader, False)
         if text := os.read(self.reader, 65536):  # one write, and small enough for a pipe to take it whole
             found = json.loads(text)

@@ -95,7 +95,7 @@ class ArgoWorkflowsDeployer:
         asked = self.deployer
         for given, refused in (kwargs, _REFUSED), (asked.top_level_kwargs, _REFUSED_TOP):
             if found := next((key for key in given if key in refused), None):
-                raise ValueError(f"a deployment has no '{found}': {refused[found]}")
+                raise ValueError(f"a deployment has no option '{found}': {refused[found]}")
         api = MetaflowAPI.from_cli(asked.flow_file, start)(**asked.top_level_kwargs)
         with tempfile.TemporaryDirectory(prefix="flowc-deployer-") as directory:
             answer = os.path.join(directory, "deployed.json")

@@ -74,15 +74,15 @@ class NBRunner:
         return self.runner.run(**kwargs)
 
     def resume(self, **kwargs: Any) -> ExecutingRun:
-        """As `Runner.resume`."""
+        """Resume a run like `Runner.resume`."""
         return self.runner.resume(**kwargs)
 
     async def async_run(self, **kwargs: Any) -> ExecutingRun:
-        """As `Runner.async_run`."""
+        """Start a run like `Runner.async_run`."""
         return await self.runner.async_run(**kwargs)
 
     async def async_resume(self, **kwargs: Any) -> ExecutingRun:
-        """As `Runner.async_resume`."""
+        """Start a run like `Runner.async_resume`."""
         return await self.runner.async_resume(**kwargs)
 
     def cleanup(self) -> None:

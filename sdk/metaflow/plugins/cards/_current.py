@@ -38,7 +38,7 @@ class CardComponents:
             warn(f"{component!r:.80} is not a component of metaflow.cards (a MetaflowCardComponent): it is not shown")
             return
         if id is not None and not isinstance(id, str):
-            warn(f"the id of a component is a text, not {id!r:.80}: the component has an id of its own")
+            warn(f"the id of a component must be a text, not {id!r:.80}: the component keeps its own id")
         elif id is not None:
             component.component_id = id
         if component.component_id in self._components and self._components[component.component_id] is not component:
@@ -110,7 +110,7 @@ class CurrentCards:
             if name is None:
                 continue
             if not _ID.fullmatch(name):
-                warn(f"the id '{name}' of a @card: current.card[…] takes ids of letters, digits and _ only")
+                warn(f"the id '{name}' of a @card cannot be used with current.card[…]: use only letters, digits and _")
             elif name in self._by_id:
                 warn(f"several @cards have the id '{name}': current.card[{name!r}] is the first of them")
             else:
@@ -127,7 +127,7 @@ class CurrentCards:
         if not editable:
             return None, "no card of this step takes components"
         return None, (
-            "the step has several cards, and it is not clear which is meant: give each @card an id and write "
+            "the step has several cards: give each @card an id and write "
             "current.card['ID'], or mark one with @card(customize=True)"
         )
 
@@ -171,7 +171,7 @@ class CurrentCards:
         if id in self._by_id:
             return self._by_id[id]
         known = ", ".join(self._by_id) or "none"
-        warn(f"no @card of this step has the id {id!r} (ids: {known}): what is put there is not shown")
+        warn(f"no @card of this step has the id {id!r} (ids: {known}): components appended there are not shown")
         return CardComponents()
 
     def __setitem__(self, id: str, components: Iterable[MetaflowCardComponent]) -> None:
@@ -207,6 +207,6 @@ def _json(value: Any) -> Any:
     try:
         json_text.dumps(value)
     except (TypeError, ValueError):
-        warn("what current.card.refresh was given is nothing that JSON can hold: its texts are shown instead")
+        warn("the data of current.card.refresh cannot be JSON: its values are shown as text")
         return plain(value, deep=True)
     return value

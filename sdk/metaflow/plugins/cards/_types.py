@@ -47,7 +47,7 @@ def find_card(wanted: str, warn: Callable[[str], None]) -> type[MetaflowCard]:
     """Return the class of a type. Raises CardClassFoundException; a broken extension is skipped with a warning."""
     if wanted in _BUILT_IN:  # and no extension has to be imported
         for given in (given for given in _own() if given.type == wanted):
-            warn(f"{given.__name__} has the type '{wanted}' of a card that is built in, and does not replace it")
+            warn(f"{given.__name__} has the type '{wanted}' of a built-in card, and does not replace it")
         return _BUILT_IN[wanted]
     known = known_cards(warn)
     if wanted not in known:
@@ -101,12 +101,12 @@ def _load(module: str, warn: Callable[[str], None]) -> bool:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            warn(f"the cards of {module} are passed over: {error}")
+            warn(f"the cards of {module} are skipped: {error}")
         return False
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # an extension may raise SystemExit too
-        warn(f"the cards of {module} are passed over: importing it failed with {type(error).__name__}: {error}")
+        warn(f"the cards of {module} are skipped: importing it failed with {type(error).__name__}: {error}")
         return False
     return True
 
@@ -117,4 +117,4 @@ def _listed(module: str, warn: Callable[[str], None]) -> Iterator[type[MetaflowC
         if isinstance(given, type) and issubclass(given, MetaflowCard):
             yield given
         else:
-            warn(f"the cards of {module}: {given!r} in CARDS is no class that derives from MetaflowCard")
+            warn(f"the cards of {module}: {given!r} in CARDS is not a subclass of MetaflowCard")

@@ -38,7 +38,7 @@ def setup_torch_distributed(master_port: int | str | None = None) -> None:
     """
     parallel = current.get("parallel")
     if parallel is None:
-        raise MetaflowException("setup_torch_distributed() has a meaning only in a @parallel step of a running flow")
+        raise MetaflowException("setup_torch_distributed() is valid only in a @parallel step of a running flow")
     nodes = str(parallel.num_nodes)
     os.environ.update(
         MASTER_ADDR=str(parallel.main_ip),

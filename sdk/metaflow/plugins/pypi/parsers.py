@@ -62,7 +62,9 @@ def pyproject_toml_parser(content: str) -> dict[str, Any]:
     found = _collect(project.get("dependencies", ()))
     if (asked := project.get("requires-python")) is not None:
         if found["python"] is not None:
-            raise ParserValueError("there are several versions of Python: in requires-python and in dependencies")
+            raise ParserValueError(
+                "the file names several versions of Python, in requires-python and in dependencies: keep one"
+            )
         found["python"] = _without_equals(asked)
     return found
 
@@ -87,7 +89,7 @@ def conda_environment_yml_parser(content: str) -> dict[str, Any]:
         if match["name"].lower() != "python":
             packages[match["name"]] = version
         elif python is not None:
-            raise ParserValueError("there are several versions of Python in environment.yml")
+            raise ParserValueError("environment.yml names several versions of Python: keep one")
         else:
             python = version
     return {"packages": packages, "python": python}
@@ -118,7 +120,7 @@ def _collect(lines: Iterable[str]) -> dict[str, Any]:
         version = _without_equals(",".join(parts))
         if match["name"].lower() == "python":
             if python is not None:
-                raise ParserValueError(f"there are several versions of Python: '{line}' is one too many")
+                raise ParserValueError(f"the file names several versions of Python, among them '{line}': keep one")
             python = version or None
         else:
             url = f"@{match['url']}" if match["url"] else ""

@@ -44,7 +44,7 @@ class VegaChart(UserComponent):
     def render(self) -> dict[str, Any]:
         """Return the component as a dict."""
         if self._wrong is None and not isinstance(self._spec, Mapping):
-            raise NotShownError(f"a VegaChart is described by a dict, not by {type(self._spec).__name__}")
+            raise NotShownError(f"a VegaChart takes a dict, not {type(self._spec).__name__}")
         spec = dict(self._spec or {})
         if (url := _loaded(spec)) is not None:
             raise NotShownError(f"the chart loads its data from {url}: put the data into the description (`values`)")
@@ -57,7 +57,7 @@ class VegaChart(UserComponent):
 
 def _of_altair(chart: Any) -> Any:
     if not hasattr(chart, "to_json"):
-        raise NotShownError(f"from_altair_chart takes a chart of Altair's, not {type(chart).__name__}")
+        raise NotShownError(f"from_altair_chart takes a chart of Altair, not {type(chart).__name__}")
     return json.loads(chart.to_json())
 
 

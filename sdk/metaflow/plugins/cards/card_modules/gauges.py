@@ -44,7 +44,7 @@ class ProgressBar(UserComponent):
         most, value = plain(self._max), plain(self._value)
         for given in (most, value):
             if not isinstance(given, int | float):
-                raise NotShownError(f"a ProgressBar is of numbers, not of {given!r:.80}")
+                raise NotShownError(f"a ProgressBar takes numbers, not {given!r:.80}")
         return self._base(
             "progressBar", max=most, value=value, label=self._label, unit=self._unit, details=self._metadata
         )

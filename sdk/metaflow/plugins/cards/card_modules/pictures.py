@@ -69,9 +69,7 @@ class Image(UserComponent):
         if isinstance(source, bytes | bytearray | memoryview):
             source = f"data:{_image_type(bytes(source[:16]))};base64,{base64.b64encode(source).decode()}"
         elif self._wrong is None and (not isinstance(source, str) or not source.startswith("data:image/")):
-            raise NotShownError(
-                "an Image is bytes of a picture or a `data:image/…` URI: a card loads nothing by itself"
-            )
+            raise NotShownError("an Image takes the bytes of a picture or a `data:image/…` URI: a card loads nothing")
         return self._base("image", src=source, label=self._label, width=self._width)
 
 
@@ -82,7 +80,7 @@ def _image_type(head: bytes) -> str:
     for signature, kind in _SIGNATURES.items():
         if head.startswith(signature):
             return kind
-    raise NotShownError("these bytes are no picture: an Image is PNG, JPEG, GIF or WebP")
+    raise NotShownError("these bytes are not a picture: an Image takes PNG, JPEG, GIF or WebP")
 
 
 def _width(png: bytes) -> int:
@@ -93,7 +91,7 @@ def _width(png: bytes) -> int:
 def _drawn(plot: Any) -> bytes:
     """Return the PNG of a figure, or of the figure of an axes or line."""
     if not hasattr(plot, "savefig") and not hasattr(plot, "get_figure"):
-        raise NotShownError(f"from_matplotlib takes a figure of matplotlib's, not {type(plot).__name__}")
+        raise NotShownError(f"from_matplotlib takes a figure of matplotlib, not {type(plot).__name__}")
     figure = plot if hasattr(plot, "savefig") else plot.get_figure()
     out = io.BytesIO()
     figure.savefig(out, format="png", bbox_inches="tight", dpi=96 * _DENSITY)
@@ -102,7 +100,7 @@ def _drawn(plot: Any) -> bytes:
 
 def _encoded(image: Any) -> bytes:
     if not hasattr(image, "save"):
-        raise NotShownError(f"from_pil_image takes an image of Pillow's, not {type(image).__name__}")
+        raise NotShownError(f"from_pil_image takes an image of Pillow, not {type(image).__name__}")
     out = io.BytesIO()
     try:
         image.save(out, format="PNG")

@@ -67,7 +67,7 @@ class Table(UserComponent):
             rows = [[_cell(value) for value in row] for row in self._data]
             columns = [str(header) for header in self._headers]
         except TypeError:
-            raise NotShownError("a Table is a list of rows, each a list of cells, and a list of headers") from None
+            raise NotShownError("a Table takes a list of rows, each a list of cells, and a list of headers") from None
         return self._base("table", columns=columns, data=rows, vertical=False, note=self._note)
 
 

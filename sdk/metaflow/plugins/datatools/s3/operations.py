@@ -54,7 +54,7 @@ def _get(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
     if again == found:
         _other_tags.add(asker.url)
     elif again != expected:
-        raise StoreError("its bytes came damaged twice, each time differently: look at the network and this machine")
+        raise StoreError("its content was damaged twice, differently each time: check the network and this machine")
     return answer
 
 

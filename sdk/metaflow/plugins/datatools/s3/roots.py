@@ -17,7 +17,7 @@ def find_root(bucket: str | None, prefix: str | None, run: Any, s3root: str | No
             raise MetaflowS3URLException(f"s3root needs to be an S3 URL prefixed with s3://, not {s3root!r}")
         return s3root.rstrip("/")
     if bucket is not None or prefix is not None:
-        raise MetaflowS3URLException("bucket and prefix have a meaning only together with run; else give s3root")
+        raise MetaflowS3URLException("bucket and prefix are valid only together with run; without run, give s3root")
     return None
 
 
@@ -44,7 +44,7 @@ def _run_path(run: Any) -> str:
 
     if isinstance(run, FlowSpec):
         if not current.is_running_flow:
-            raise MetaflowS3URLException("S3(run=self) has a meaning only inside a step of a running flow")
+            raise MetaflowS3URLException("S3(run=self) is valid only inside a step of a running flow")
         return f"{current.flow_name}/{current.run_id}"
     pathspec = getattr(run, "pathspec", None)
     if not isinstance(pathspec, str) or pathspec.count("/") != 1:

@@ -240,7 +240,7 @@ class S3:
 
 def _several(keys: Iterable[Any], asked: str) -> list[Any]:
     if isinstance(keys, str):
-        raise MetaflowS3URLException(f"{asked} takes a list of keys; for one write [{keys!r}]")
+        raise MetaflowS3URLException(f"{asked} takes a list of keys; for one key, write [{keys!r}]")
     return list(keys)
 
 
