@@ -64,7 +64,7 @@ def read_file(path: str) -> str:
 
 
 class BlankCard(MetaflowCard):
-    """Only what the step puts on it."""
+    """A card with only the components that the step appends."""
 
     type: ClassVar[str | None] = "blank"
     ALLOW_USER_COMPONENTS = True
