@@ -301,7 +301,7 @@ def test_gc_keeps_what_was_resumed(project: Project) -> None:
     second = project.latest()
     second.set_status({"state": "succeeded", "changed": time.time()})
     done = project.flowc("gc", "--older-than", "1d", "--delete")
-    assert f"Train/{first.id} stays: Train/{second.id} has resumed it" in done.out
+    assert f"Train/{first.id} is kept: Train/{second.id} has resumed it" in done.out
     assert project.flowc("logs", f"Train/{second.id}/end").code == 0
     assert project.artifacts(second, "end")["data"] == b"\0" * 3000
 
@@ -314,7 +314,7 @@ def test_gc_keeps_what_a_spun_task_needs(project: Project) -> None:
     make_old(project)
     done = project.flowc("gc", "--older-than", "1d", "--delete")
     kept = project.root / ".flowc_spin"
-    assert f"Train/{first.id} stays: what spin has kept in {kept} needs it" in done.out
+    assert f"Train/{first.id} is kept: the spin results in {kept} use it" in done.out
     read = "from metaflow import *; inspect_spin(); print(len(Flow('Train').latest_run['end'].task.data.model))"
     assert project.python("-c", read).out == "1000\n"
     assert json.loads(project.flowc("gc", "--older-than", "1d", "--json").out)["spun"] == {
@@ -335,7 +335,7 @@ def test_gc_keeps_what_a_spun_task_needs_in_a_bucket(
             done = project.flowc(*words, **place)
             assert done.code == 0, done.err
         told = project.flowc("gc", "--keep-last", "0", "--delete", **place).out
-    assert f"stays: what spin has kept in {project.root}/.flowc_spin needs it" in told
+    assert f"is kept: the spin results in {project.root}/.flowc_spin use it" in told
     assert "deleted 0 runs" in told
 
 
@@ -359,7 +359,7 @@ def test_gc_beside_runs_that_store_the_same_values_again(project: Project) -> No
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["--older-than", "soon"], 2, "'soon' is no time; write 90m, 12h, 30d or 8w"),
+        (["--older-than", "soon"], 2, "'soon' is not a duration; write 90m, 12h, 30d or 8w"),
         (["--keep-tag", "x"], 2, "--keep-tag says what stays"),
         (["Other"], 1, "no run of a flow 'Other'"),
     ],

@@ -455,8 +455,8 @@ def test_all_settings_are_shown(project: Project) -> None:
     assert ["max-workers", "3", "FLOWC_MAX_WORKERS"] in rows
     assert ["namespace", "(that of the kubeconfig's context)", "default"] in rows
     assert f"file: {project.root}/flowc.toml" in done.err
-    assert "note: FLOWC_NAMESPCE is no setting; did you mean 'FLOWC_NAMESPACE'?" in done.err
-    assert "no flowc.toml, and no [tool.flowc], here or above" in below(project, "../out", "config").err
+    assert "note: FLOWC_NAMESPCE is not a setting; did you mean 'FLOWC_NAMESPACE'?" in done.err
+    assert "no flowc.toml or [tool.flowc] in this or a parent directory" in below(project, "../out", "config").err
     found = json.loads(project.flowc("config", "--json", FLOWC_MAX_WORKERS="3").out)
     assert found["settings"]["max-workers"] == {"value": 3, "from": "FLOWC_MAX_WORKERS"}
     assert project.flowc("config", "max-workers", FLOWC_MAX_WORKERS="3").out == "3\n"
@@ -466,7 +466,7 @@ def test_all_settings_are_shown(project: Project) -> None:
 
 
 def test_doctor_names_the_file(project: Project) -> None:
-    assert "no configuration file, here or above" in project.flowc("doctor").out
+    assert "no configuration file in this or a parent directory" in project.flowc("doctor").out
     project.write("flowc.toml", 'start = "fork"\n')
     assert f"configuration file {project.root}/flowc.toml, 1 setting; " in project.flowc("doctor").out
 

@@ -244,5 +244,5 @@ def test_tasks_of_loops_and_gangs_and_of_resumed_runs(project: Project) -> None:
         "join [0, 1]",
         f"run 5 {{'again'}} user:{project.latest().record()['user']} test.mine {failed}",
     ]
-    assert f"note: the task was not run, but is that of Kinds/{failed}/loop/loop-0.0~1" in debug("loop/0.0~1")
+    assert f"note: the task was not run; the run reused it from Kinds/{failed}/loop/loop-0.0~1" in debug("loop/0.0~1")
     assert debug("loop/0.0~1")[0] == "loop a 2 [(0, 2, 'a')]"

@@ -193,7 +193,7 @@ def test_a_run_that_does_not_begin(store: Store, capfd: pytest.CaptureFixture[st
         follow.follow_run(store, asked, Form(), None, story.pause)
     waiting, hinted, error, _ = capfd.readouterr().err.splitlines()
     assert waiting.startswith(f"waiting for {asked} to begin in file://")
-    assert (hinted, error) == (f"hint: did you mean '{hint}'?", f"error: {asked} has not begun in 300 s")
+    assert (hinted, error) == (f"hint: did you mean '{hint}'?", f"error: {asked} has not started in 300 s")
 
 
 @pytest.mark.parametrize(("attempt", "said"), [(7, "attempt 7"), (None, "tasks")])

@@ -347,7 +347,7 @@ def test_stores_of_every_version(project: Project, golden: Path) -> None:
     for directory in (".flowc", ".flowc_spin"):
         done = project.flowc("fsck", "--store", directory)
         assert (done.code, done.err) == (0, ""), done.out
-        assert done.out.endswith(": all is well\n")
+        assert done.out.endswith(": no problems found\n")
 
 
 def test_what_people_are_told(store: Store) -> None:
@@ -362,7 +362,7 @@ def test_what_people_are_told(store: Store) -> None:
         "  F/1/end/end-0/model",
         "  F/1/start/start-0/model",
         "leftover tmp/1-a, 4 bytes: a writer left it 50 hours ago; removed",
-        "runs that this is about: F/1",
+        "affected runs: F/1",
     ]
     assert lines[5].endswith(": 1 damaged blob, 1 leftover")
     with pytest.raises(Damaged, match="has been moved to damaged/blobs/"):

@@ -205,7 +205,7 @@ def test_a_program_gives_them_by_their_names(project: Project, named: list[str])
 def test_an_option_before_another_command_is_refused(project: Project, named: list[str]) -> None:
     done = project.python("flow.py", "--store", "x", "check")
     assert done.code == 2
-    assert "--store before the command is for run, resume, spin" in done.err
+    assert "--store before the command is only for run, resume, spin" in done.err
 
 
 def test_options_before_the_command_have_no_variables(project: Project, named: list[str]) -> None:

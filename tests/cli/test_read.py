@@ -149,7 +149,7 @@ def test_a_failed_task_s_artifacts_are_what_its_last_attempt_had_set(project: Pr
     project.write("flow.py", FLOW)
     project.flowc("run", "flow.py", "--fail", "true")
     done = project.flowc("dump", "Left/latest/work/0.1")
-    assert done.err == "note: task work/0.1 has failed; this is what its attempt 2 had set\n"
+    assert done.err == "note: task work/0.1 has failed; attempt 2 had set these artifacts\n"
     assert "point: flow.Point" in done.out
 
 

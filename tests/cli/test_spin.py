@@ -179,11 +179,11 @@ def test_a_step_that_has_not_run_yet(project: Project) -> None:
         (["each", "--artifacts-module", "raises.py"], "error: raises.py, line 2: ZeroDivisionError: division by zero"),
         (
             ["each", "--artifacts-module", "wrong.py"],
-            "error: wrong.py gives 'rate' a value that it cannot have: 'x' is",
+            "error: wrong.py sets 'rate' to an invalid value: 'x' is",
         ),
         (
             ["each", "--artifacts-module", "kept.py"],
-            "error: kept.py gives 'scale' a value that it cannot have: a value",
+            "error: kept.py sets 'scale' to an invalid value: a value",
         ),
         (["a/b/c/d"], "error: not a path: 'a/b/c/d'"),
     ],

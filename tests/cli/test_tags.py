@@ -150,7 +150,7 @@ def test_lists_of_several_runs(tagged: Project) -> None:
         (["replace", "--run-id", "latest", "--add", "x"], 1, "needs at least one --remove"),
         (["replace", "--run-id", "latest", "--remove", "x"], 1, "needs at least one --add"),
         (["list", "--all", "--flat", "--group-by-tag"], 1, "--flat lists tags without groups"),
-        (["list", "--all", "--run-id", "latest"], 1, "give one of RUN, --all and --my-runs"),
+        (["list", "--all", "--run-id", "latest"], 1, "RUN, --all and --my-runs exclude each other: give only one of them"),
         (["list", "--run-id", "7"], 1, "flow 'Tagged' has no run '7'"),
     ],
 )

@@ -179,7 +179,7 @@ def test_a_deployment_brings_commands(with_steps: Project) -> None:
 
 
 def test_doctor_tells_of_installed_targets(with_steps: Project) -> None:
-    assert "ok  the target 'steps' of an installed package" in with_steps.flowc("doctor").out
+    assert "ok  the target 'steps', from an installed package" in with_steps.flowc("doctor").out
     install(with_steps, "flowc-more", {"argo": "steps_target:TARGET"}, {"more/__init__.py": ""})
     done = with_steps.flowc("doctor")
     assert done.code == 1

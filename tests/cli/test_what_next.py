@@ -220,7 +220,7 @@ def test_every_hint_names_a_store_that_is_not_the_usual_one(mixed: Project) -> N
     fsck = f"flowc fsck {named}"
     assert f"or list what is lost: {fsck}\n" in mixed.flowc("show", "Mixed/latest", "--store", "my runs").err
     assert (
-        f"hint: restore what {fsck} names; or move it to damaged/ with {fsck} --repair"
+        f"hint: restore the objects that {fsck} names, or move them to damaged/ with {fsck} --repair"
         in mixed.flowc("gc", "--store", "my runs").err
     )
     hint = typed(mixed, f"fsck: {fsck}", "fsck")

@@ -121,7 +121,7 @@ def test_the_client_says_it(far: Project, installed: Path) -> None:
 
 def test_doctor_knows_whether_the_store_can_be_used(far: Project, installed: Path) -> None:
     done = far.flowc("doctor")
-    assert f"ok  the store is {URL}, and its client library is there\n" in done.out
+    assert f"ok  the store is {URL}, and its client library is installed\n" in done.out
     assert done.code == 0
     far.write("broken/obstore/__init__.py", 'raise ImportError("libssl.so.3: cannot open shared object file")')
     path = f"{far.root}/broken{os.pathsep}{far.environment['PYTHONPATH']}"

@@ -238,4 +238,4 @@ def test_on_the_command_line(letters: Project) -> None:
         done = letters.flowc("runs", *option)
         assert done.code == 2
         assert f"error: {message}" in done.err
-    assert "no such runs in" in letters.flowc("runs", "--status", "killed").err
+    assert "no matching runs in" in letters.flowc("runs", "--status", "killed").err

@@ -734,7 +734,7 @@ def test_configs_are_those_of_the_run_that_is_resumed(project: Project) -> None:
     assert (done.code, done.err) == (
         1,
         "error: a resumed run has the configs of the run that it resumes\n"
-        "hint: give them to `run`, which begins anew\n",
+        "hint: to set configs, start a new run: `run`\n",
     )
     assert project.flowc("resume", "--origin-run-id", project.latest().id, "flow.py", "end").code == 0
     assert project.artifacts(project.latest(), "end")["got"] == 3
@@ -752,7 +752,7 @@ def test_retry_resumes_the_newest_run_that_failed(project: Project) -> None:
     done = project.flowc("retry")  # it has been resumed: nothing is left
     assert done.code == 1
     assert "error: user '" in done.err
-    assert "' has no run of any flow in " in done.err
+    assert "' has no failed run of any flow in " in done.err
 
 
 def test_retry_of_one_flow_takes_the_options_of_resume(project: Project) -> None:
@@ -816,6 +816,6 @@ def test_a_run_in_a_bucket(project: Project, tmp_path_factory: pytest.TempPathFa
         done = flow(project, "resume", **place)
         assert (done.code, ran(done)) == (0, ["end", "join"]), done.err
         done = project.flowc("retry", **place)
-        assert "has no run of any flow in s3://resumes that failed and was not resumed" in done.err
+        assert "has no failed run of any flow in s3://resumes that was not resumed yet" in done.err
         done = flow(project, "spin", "more", **place)
         assert (done.code, ran(done)) == (0, ["more19"]), done.err

@@ -520,7 +520,7 @@ def test_doctor_tells_the_lines(project: Project) -> None:
     done = project.flowc("doctor", "flow.py")
     assert done.code == 0, done.err
     lines = [line.strip() for line in done.out.splitlines()]
-    at = next(i for i, line in enumerate(lines) if line.startswith("fresh  flow.py: each task imports it anew"))
+    at = next(i for i, line in enumerate(lines) if line.startswith("fresh  flow.py: each task imports it itself"))
     assert {"helper.py:2 calls uuid.uuid4", "flow.py:4 calls builtins.open"} <= set(lines[at + 1 :])
     assert any(line.startswith("the import leaves open") for line in lines[at + 1 :])
 
@@ -538,9 +538,9 @@ def test_doctor_tells_of_packages_and_environments(project: Project) -> None:
     assert any(text.startswith("threaded: importing it starts 1 thread") for text in texts)
     write(project, "X = os.environ.get('X')", "pass", "@environment(vars={'X': '1'})")
     out = project.flowc("doctor", "flow.py").out
-    assert "tasks of work, which have @environment, import it anew" in out and "flow.py:3 uses environment" in out
+    assert "tasks of work, which have @environment, import it themselves" in out and "flow.py:3 uses environment" in out
     write(project, "X = 1", "pass")
-    assert "flow.py: importing it is harmless, so tasks begin as forks" in project.flowc("doctor", "flow.py").out
+    assert "flow.py: importing it is harmless, so tasks start as forks" in project.flowc("doctor", "flow.py").out
 
 
 def _install(project: Project, name: str, source: str) -> Path:

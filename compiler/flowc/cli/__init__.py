@@ -1,6 +1,6 @@
-"""The command lines: `flowc …` and `python flow.py …`. Only here are the packages put together.
+"""The command lines `flowc …` and `python flow.py …`. Only this package combines the other packages.
 
-Each command is a module that is imported when it is called, so that `flowc --help` imports none of them.
+The module of a command is imported when the command is called, so `flowc --help` imports none of them.
 `words.exit_codes` has the exit codes.
 """
 
@@ -23,57 +23,57 @@ if TYPE_CHECKING:
 
 __all__ = ["flow_main", "main"]
 
-# name: (module, relative to this package; what `flowc --help` says). A target's deployment brings those in the middle.
+# name: (module, relative to this package; help in `flowc --help`). A target's deployment adds commands in between.
 COMMANDS: Final = CommandTable(
     before={
         "run": (".commands.flows.run", "Run a flow on this machine."),
-        "resume": (".commands.flows.resume", "Run a flow again, without what an earlier run has done."),
-        "spin": (".commands.flows.spin", "Run one step on the inputs that it had in an earlier run."),
-        "retry": (".commands.flows.resume", "Resume the newest run that failed."),
-        "check": (".commands.flows.check", "Check a flow and report every fault at once."),
-        "ir": (".commands.flows.check", "Print the flow's intermediate representation."),
+        "resume": (".commands.flows.resume", "Resume a run: run only what it did not finish."),
+        "spin": (".commands.flows.spin", "Run one step alone, with its inputs from an earlier run."),
+        "retry": (".commands.flows.resume", "Resume your newest failed run."),
+        "check": (".commands.flows.check", "Check a flow and report all faults at once."),
+        "ir": (".commands.flows.check", "Print the intermediate representation of a flow."),
         "compile": (".commands.flows.compile", "Compile a flow to the manifests of an orchestrator."),
     },
     after={
         "runs": (".commands.store.read", "List runs."),
         "tag": (".commands.store.tag", "Tag runs, and list their tags."),
-        "show": (".commands.store.show", "Say what a run, a step or a task is."),
-        "logs": (".commands.store.logs", "Print what tasks wrote to stdout and stderr."),
+        "show": (".commands.store.show", "Show the status and the details of a run, a step or a task."),
+        "logs": (".commands.store.logs", "Print the logs of tasks."),
         "dump": (".commands.store.dump", "Print the artifacts of a task."),
-        "artifact": (".commands.store.artifact", "List the versions of an artifact, and take one out of the store."),
-        "gc": (".commands.store.gc", "Delete runs, and what no run needs any more."),
-        "fsck": (".commands.store.fsck", "Check that all of the store is there and whole."),
-        "debug": (".commands.flows.debug", "Run a task again under pdb, with the inputs that it had."),
-        "config": (".commands.config", "Show the settings, and where each value comes from."),
-        "completion": (".commands.completion", "Print the script that makes a shell complete what is typed."),
+        "artifact": (".commands.store.artifact", "List the versions of an artifact, or write one to a file."),
+        "gc": (".commands.store.gc", "Delete runs and unreferenced data."),
+        "fsck": (".commands.store.fsck", "Check the store for damaged and missing data, and repair it."),
+        "debug": (".commands.flows.debug", "Run a task again under pdb, with its original inputs."),
+        "config": (".commands.config", "Show the settings and the source of each value."),
+        "completion": (".commands.completion", "Print the completion script of a shell."),
         "card": (".commands.store.card", "Show the cards of tasks."),
-        "doctor": (".commands.doctor", "Say what is installed and what is missing for which command."),
+        "doctor": (".commands.doctor", "Check the installation: installed and missing packages."),
     },
 )
-# Commands that do not end at a fault of the configuration file: they tell it, or do not care.
+# Commands that do not end at a fault in the configuration file: they report it themselves, or use no settings.
 WITHOUT_CONFIGURATION = ("config", "doctor", "completion", "help", "version")
 # The commands of a flow's own file, with Metaflow's names.
 FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": COMMANDS["run"],
     "spin": COMMANDS["spin"],
-    "resume": (".commands.flows.resume", "Run the flow again, without what an earlier run has done."),
-    "check": (".commands.flows.check", "Check the flow and report every fault at once (the default)."),
+    "resume": (".commands.flows.resume", "Resume a run: run only what it did not finish."),
+    "check": (".commands.flows.check", "Check the flow and report all faults at once (the default)."),
     "show": (".flow_file.show", "Show the steps of the flow."),
     "dump": (".flow_file.dump", "Print the artifacts of tasks."),
-    "logs": (".flow_file.logs", "Print what tasks wrote to stdout and stderr."),
+    "logs": (".flow_file.logs", "Print the logs of tasks."),
     "card": (".flow_file.card", "Show the cards of tasks."),
     "tag": (".flow_file.tag", "Tag runs, and list their tags."),
     "output-dot": (".flow_file.show", "Print the graph for Graphviz."),
-    "output-raw": (".flow_file.show", "Print the graph as it is known."),
+    "output-raw": (".flow_file.show", "Print Metaflow's internal form of the graph."),
     "version": (".flow_file.show", "Print the version."),
     "help": (".flow_file.show", "Show this help."),
 }
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are in modules of this package; the help is known without importing them.
+    """A group whose commands are in modules that are imported on demand; the table has their short helps.
 
-    `misplaced` names the function of `flowc.cli.words.misplaced` that tells of an option that it does not have.
+    `misplaced` names the function of `flowc.cli.words.misplaced` that reports an unknown option before the command.
     """
 
     misplaced: str | None = "before_command"
@@ -100,7 +100,7 @@ class LazyGroup(click.Group):
             assert isinstance(command, click.Command)
         else:
             command = default_command(cmd_name)
-        if ctx.resilient_parsing:  # nothing will be run: a shell asks what could be
+        if ctx.resilient_parsing:  # a shell asks for completions: nothing will run
             from flowc.cli.commands.completion import prepare
 
             prepare(command)
@@ -152,7 +152,7 @@ class LazyGroup(click.Group):
             raise FaultyConfiguration(error) from None
         except KeyboardInterrupt:
             _end_interrupted()
-        except FlowcError as error:  # such as a store that cannot be reached: told in a line, whatever the command
+        except FlowcError as error:  # such as an unreachable store: one line, whatever the command
             from flowc.cli.options.common import fail
 
             fail(str(error))
@@ -164,7 +164,7 @@ class LazyGroup(click.Group):
             _check_installation()
             from flowc_runtime.base.config.configuration import current_file
 
-            current_file()  # a fault in it is told whatever the command is
+            current_file()  # every command reports a fault in it
         if isinstance(self._lazy, CommandTable) and (command := command_of_words(args, self._lazy.own)) is not None:
             return args[0], command, args[1:]
         try:
@@ -190,24 +190,24 @@ class LazyGroup(click.Group):
 
 
 class MainGroup(LazyGroup):
-    """The commands of `flowc`, whose help names the system that flows are compiled to."""
+    """The commands of `flowc`. The help names the system that flows are compiled to."""
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from flowc.targets.table import default_deployment
 
         system = default_deployment().system
-        self.help = f"Flows in the Metaflow API: checked, run on this machine, compiled to {system}."
+        self.help = f"Check flows in the Metaflow API, run them on this machine, and compile them to {system}."
         super().format_help_text(ctx, formatter)
 
 
 def _end_interrupted() -> NoReturn:
-    """End as shells know it after a Ctrl-C; click would say "Aborted!" and end with exit code 1."""
+    """End with the exit code that shells expect after Ctrl-C; click would print "Aborted!" and exit with 1."""
     click.echo("interrupted by SIGINT", err=True)
     raise SystemExit(130) from None
 
 
 def _check_installation() -> None:
-    """End the program if `metaflow` is another one's, which every command would trip over; say if it is mixed up."""
+    """End the program if another package provides `metaflow`; warn if files of `metaflow` are mixed up."""
     from flowc.installation import REPAIR, find_fault
 
     fault = find_fault()
@@ -242,7 +242,7 @@ def _group(
 
 
 def main() -> None:
-    """The program `flowc`."""
+    """Run the program `flowc`."""
     from flowc.cli.rendering.streams import open_closed, told_if_full
 
     open_closed()
@@ -260,7 +260,7 @@ def flowc_group() -> LazyGroup:
 
 
 def flow_main(cls: type) -> None:
-    """The command line of a flow's own file: `python flow.py run`."""
+    """Run the command line of a flow's own file: `python flow.py run`."""
     from flowc.cli.rendering.streams import open_closed, told_if_full
     from flowc_runtime.process import loader
 
@@ -279,7 +279,7 @@ def flow_main(cls: type) -> None:
 
 
 def _add_options(group: click.Group, cls: type) -> None:
-    """Add the options of decorators of extensions to those before the command."""
+    """Add the options that extensions' decorators define to the options before the command."""
     from metaflow import _extensions
 
     if not _extensions.decorators:
@@ -293,17 +293,17 @@ def _add_options(group: click.Group, cls: type) -> None:
     taken = {option for param in group.params for option in param.opts}
     for option in options_of(cls):
         if both := taken.intersection(option.opts):
-            fail(f"an extension has the option {min(both)}, which there is already")
+            fail(f"an extension defines the option {min(both)}, which already exists")
         group.params.append(option)
 
 
 def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:
-    """The commands of a flow's own file; which flow it is, is the context's object."""
+    """Return the commands of a flow's own file. The context's object is the flow's class."""
     from flowc.cli.flow_file.common import FlowGroup, begin
     from flowc.cli.options.definitions import BEFORE_OPTIONS, TOP_OPTIONS
     from flowc.cli.words.refused import refused_command
 
-    def unlisted(command: str) -> click.Command | None:  # those that metaflow.runner calls, and those that refuse
+    def unlisted(command: str) -> click.Command | None:  # for metaflow.runner, and commands that only explain
         if command == "signature":
             from flowc.cli.flow_file.signature import signature_command
 

@@ -1,1 +1,1 @@
-"""The commands of `flowc`, a module each."""
+"""The commands of `flowc`, one module per command or group of commands."""

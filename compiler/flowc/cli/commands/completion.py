@@ -1,7 +1,7 @@
-"""`flowc completion`: what the shell asks when somebody presses the tab key, and what it is answered.
+"""`flowc completion`: completes commands, options, files and names in the store when a shell's tab key is pressed.
 
-click finds out which argument or option is meant. What can stand there is decided here, by its name, for every command
-at once: what is in the store is read afresh, nothing of the user's is executed, and what cannot be read is no answer.
+click finds the argument or option at the cursor. This module gives the candidates for all commands, by the parameter's
+metavar or name. The store is read each time, no user code runs, and an unreadable store or file has no candidates.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     _ParamType = click.ParamType[Any]
 else:
-    _ParamType = click.ParamType  # of which older clicks have only one
+    _ParamType = click.ParamType  # not generic in older versions of click
 
-MOST = 200  # answers: nobody reads more
+MOST = 200  # candidates per completion: a longer list is of no use
 
 
-# -- what can stand there ----------------------------------------------------------------------------------------------
+# -- candidates --------------------------------------------------------------------------------------------------------
 
 
 def _flows(store: Store, _: str) -> Iterator[str]:
@@ -41,12 +41,12 @@ def _flows(store: Store, _: str) -> Iterator[str]:
 
 
 def _flows_or_runs(store: Store, incomplete: str) -> Iterator[str]:
-    """FLOW[/RUN]: also by itself, a flow is an answer."""
+    """Yield candidates for FLOW[/RUN]: a flow alone is complete."""
     yield from pathspecs(store, incomplete) if "/" in incomplete else store.flows()
 
 
 def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
-    """FLOW/NAME: what a task of each step of the newest run has left."""
+    """Yield candidates for FLOW/NAME: the artifacts of one task of each step of the newest run."""
     flow, slash, _ = incomplete.partition("/")
     if not slash:
         yield from (f"{known}/" for known in store.flows())
@@ -58,12 +58,12 @@ def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
 
 
 def _others_of_flow(ctx: click.Context, incomplete: str) -> Iterator[str]:
-    """RUN or FLOW/RUN, to compare with a run that is named before; `.` are the files here."""
+    """Yield RUN or FLOW/RUN to compare with the run that the line names; `.` means the local files."""
     store = open_store(ctx.params.get("store_url"))
     if "/" in incomplete:
         yield from (path for path in pathspecs(store, incomplete) if path.count("/") == 1)
         return
-    # Where an option lacks its value, click leaves the words besides the options as they are.
+    # If an option lacks its value, click leaves the other words in ctx.args.
     flow, _, run = (ctx.params.get("pathspec") or next(iter(ctx.args), "")).partition("/")
     runs = store.runs(flow) if flow else []
     compared = runs[-1] if run == "latest" and runs else run
@@ -81,7 +81,7 @@ def _tags(store: Store, _: str) -> Iterator[str]:
 
 
 def _files(incomplete: str) -> Iterator[str]:
-    """Python files, and the directories on the way to them; behind a colon, the flows of a file."""
+    """Yield Python files and directories; after a colon, the flows of the file."""
     if ":" in incomplete:
         yield from classes_behind(incomplete)
         return
@@ -103,12 +103,12 @@ _IN_STORE: dict[str, Callable[[Store, str], Iterable[str]]] = {
     "STATUS": _states,
     "TAG": _tags,
     "tags": _tags,
-}  # by the metavar of a parameter, or its name
+}  # keyed by a parameter's metavar or name
 
 
 @final
 class _Completed(_ParamType):
-    """The type of a parameter while the shell asks: takes every value, and knows what it can be."""
+    """The type of a parameter during completion: it accepts any value and lists candidates."""
 
     name = "completed"
 
@@ -118,17 +118,17 @@ class _Completed(_ParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
             found = dict.fromkeys(name for name in self._found(ctx, incomplete) if name.startswith(incomplete))
-        except (FlowcError, OSError, SystemExit):  # a store that cannot be read has nothing to offer
+        except (FlowcError, OSError, SystemExit):  # an unreadable store has no candidates
             return []
         return [CompletionItem(name) for name in islice(found, MOST)]
 
 
 def prepare(command: click.Command) -> None:
-    """Let the parameters of a command, and of those below it, know what they can be."""
+    """Give the parameters of a command and of its subcommands their candidates."""
     for below in getattr(command, "commands", {}).values():
         prepare(below)
     known: Callable[[], list[click.Parameter]] | None = getattr(command, "known_params", None)
-    if known is not None:  # it parses its words itself, when it knows the flow
+    if known is not None:  # the command parses its words itself, once it knows the flow
         command.params += [param for param in known() if isinstance(param, click.Option)]
     for param in command.params:
         if isinstance(param.type, click.Choice):
@@ -160,7 +160,7 @@ def _stored(found: Callable[[Store, str], Iterable[str]]) -> Callable[[click.Con
 
 
 def _words(command: str | None, ctx: click.Context, incomplete: str) -> Iterator[str]:
-    """The flow, and what follows it."""
+    """Yield candidates for FLOW, or for a word after it."""
     if names_flow(ctx):
         yield from behind_flow(command, ctx, incomplete)
     else:
@@ -173,7 +173,7 @@ def _files_or_flows(ctx: click.Context, incomplete: str) -> Iterator[str]:
 
 
 def complete_pathspec(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """For a group that takes a pathspec in the place of a command."""
+    """Return the candidates of a group that accepts a pathspec in place of a command."""
     ask = _Completed(_stored(pathspecs))
     return ask.shell_complete(ctx, click.Argument(["pathspec"]), incomplete)
 
@@ -186,12 +186,12 @@ _LINES = {
     "zsh": 'eval "$(flowc completion zsh)"   # in ~/.zshrc, after compinit',
     "fish": "flowc completion fish | source   # in ~/.config/fish/config.fish",
 }
-_HELP = "Print what makes SHELL complete commands, options, flow files, and runs, steps, tasks and tags of the store."
+_HELP = "Print the script with which SHELL completes commands, options, flow files, and names and tags in the store."
 
 
 @click.command("completion", help="\n\n".join([_HELP, "\b\n" + "\n".join(_LINES.values())]))
 @click.argument("shell", type=click.Choice([*SHELLS]))
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:
-    """Print a shell's script."""
+    """Print a shell's completion script."""
     click.echo(SHELLS[shell](ctx.find_root().command, {}, "flowc", "_FLOWC_COMPLETE").source())

@@ -1,4 +1,4 @@
-"""`flowc config`: each setting, its value, and where that comes from."""
+"""`flowc config`: shows each setting with its value and the source of the value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _known(ctx: click.Context, param: click.Parameter, key: str | None) -> str |
 
 @click.command(
     "config",
-    help="Show each setting with its value and where that comes from; with KEY, print the value of one setting. "
+    help="Show each setting with its value and the source of the value; with KEY, print the value of one setting. "
     "Exit code 1 if the configuration file or a variable has a fault.",
 )
 @click.argument("key", metavar="[KEY]", required=False, callback=_known)
@@ -49,7 +49,8 @@ def config_command(key: str | None, as_json: bool) -> None:
             click.echo(_masked(found[key].value))
         return
     table([(name, _shown(one.value, BY_KEY[name].without), one.place) for name, one in found.items()])
-    click.echo(f"file: {file.path}" if file else "no flowc.toml, and no [tool.flowc], here or above", err=True)
+    nowhere = "no flowc.toml or [tool.flowc] in this or a parent directory"
+    click.echo(f"file: {file.path}" if file else nowhere, err=True)
     _tell_unknown()
 
 
@@ -58,13 +59,13 @@ def _shown(value: str | int | None, without: str) -> str:
 
 
 def _masked(value: str | int | None) -> str | int | None:
-    """The value without what may be secret: an address that has that is refused by whatever would use it."""
+    """Return the value with credentials in a URL masked. Commands that use such a URL refuse it."""
     return addresses.shown(value) if isinstance(value, str) else value
 
 
 def _tell_unknown() -> None:
-    """Say which variables look like one of a setting and are none: a misspelt variable is read by nobody."""
+    """Report environment variables that look like a misspelt setting: flowc does not read them."""
     known = [setting.variable for setting in SETTINGS]
     for name in sorted(os.environ):
         if name.startswith("FLOWC_") and name not in known and (close := closest(name, known, cutoff=0.85)):
-            click.echo(f"note: {name} is no setting; {did_you_mean(close)}", err=True)
+            click.echo(f"note: {name} is not a setting; {did_you_mean(close)}", err=True)

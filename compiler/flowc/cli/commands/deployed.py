@@ -1,7 +1,7 @@
-"""The commands of `flowc` that a target's deployment brings: their table, and how a command is found.
+"""The commands that the deployment of a target adds to `flowc`: their table, and their lookup.
 
-`flowc deploy` is the command of the default target's deployment, `flowc deploy --target NAME` that of another's. The
-help lists those of the default one.
+`flowc deploy` is the command of the default target's deployment; `flowc deploy --target NAME` is that of another
+target's. The help lists the commands of the default deployment.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @final
 class CommandTable(Mapping[str, tuple[str, str]]):
-    """Commands and their modules and helps: those `before` the deployment's, the deployment's, and those `after` them.
+    """Maps each command to its module and help: `before`, then the default deployment's commands, then `after`.
 
-    The deployment is loaded when a command is asked for that is no other, or when all are.
+    The deployment is loaded only to list all commands, or for a command that is in neither `before` nor `after`.
     """
 
     def __init__(self, before: Mapping[str, tuple[str, str]], after: Mapping[str, tuple[str, str]]) -> None:
@@ -41,18 +41,18 @@ class CommandTable(Mapping[str, tuple[str, str]]):
         return iter([*self._before, *_deployment().commands, *self._after])
 
     def __len__(self) -> int:
-        """Return how many commands there are."""
+        """Return the number of commands."""
         return len(self.own) + len(_deployment().commands)
 
 
 def command_of(deployment: Deployment, name: str) -> click.Command:
-    """Return a command of a deployment, with the option --target, by which it was found."""
+    """Return a command of a deployment, with the option --target added, which selects the deployment."""
     from flowc.cli.options.targets import TargetName
     from flowc.targets.table import DEFAULT
 
-    found, told = _load(deployment, name), "Compile for this orchestrator."
+    found, text = _load(deployment, name), "Compile for this orchestrator."
     option = click.Option(
-        ["--target"], type=TargetName(), default=DEFAULT, show_default=True, expose_value=False, help=told
+        ["--target"], type=TargetName(), default=DEFAULT, show_default=True, expose_value=False, help=text
     )
     command = copy(found)
     command.params = [*found.params, option]
@@ -65,7 +65,10 @@ def default_command(name: str) -> click.Command:
 
 
 def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.Command | None:
-    """Return the command of the deployment that the words name by --target; None if they name none."""
+    """Return the command of the deployment that --target among the words selects; None without --target.
+
+    A target whose deployment does not have the command ends the program. `own` are the commands of no deployment.
+    """
     if words[0] in own or not any(word.startswith("--target") for word in words):
         return None
     from flowc.cli.options.common import fail
@@ -83,7 +86,7 @@ def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.C
 
 
 def own_command(name: str) -> click.Command:
-    """Return a command of the default deployment for the command line of a flow's own file, which knows the flow."""
+    """Return a command of the default deployment for the command line of a flow's own file, without FLOW."""
     found = _load(_deployment(), name)
     assert found.callback is not None
     params = [param for param in found.params if param.name != "file"]
@@ -98,6 +101,6 @@ def _load(deployment: Deployment, name: str) -> click.Command:
 
 
 def _deployment() -> Deployment:
-    from flowc.targets.table import default_deployment  # most commands do without the targets
+    from flowc.targets.table import default_deployment  # most commands need no target
 
     return default_deployment()

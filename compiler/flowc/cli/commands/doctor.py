@@ -1,4 +1,4 @@
-"""`flowc doctor`: what is installed, what is missing for which command, and whose `metaflow` is imported."""
+"""`flowc doctor`: checks the installed packages, the settings, the store and, with FLOW, how tasks start."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AFTER = (
 
 
 class Finding(NamedTuple):
-    """One line of the report; `bad` makes the exit code 1."""
+    """One line of the report; if `bad`, the exit code is 1."""
 
     mark: str
     text: str
@@ -44,14 +44,14 @@ class Finding(NamedTuple):
 
 @click.command(
     "doctor",
-    help="Show what is installed and what is missing for which command; exit code 1 on a conflict, or if the store "
-    "cannot be used. With FLOW also show how its tasks begin here: as forks, or with an import of their own, "
-    "and the lines that decide it.",
+    help="Check the installation: show installed and missing packages, and the commands that need them. With FLOW, "
+    "also show how its tasks start here (as forks, or each with its own import) and the lines that decide it. Exit "
+    "code 1 on a conflict, or if the store cannot be used.",
 )
 @click.argument("file", metavar="[FLOW]", required=False)
-@click.option("--flow", "class_name", metavar="CLASS", help="Take the flow of this class, if the file has several.")
+@click.option("--flow", "class_name", metavar="CLASS", help="The class of the flow, if the file has several flows.")
 @click.option(
-    "--repair", is_flag=True, help="Uninstall what has overwritten flowc's package `metaflow`, and install flowc anew."
+    "--repair", is_flag=True, help="Uninstall packages that overwrote flowc's `metaflow`, then reinstall flowc."
 )
 @click.option(
     "--from", "source", metavar="SOURCE", help="With --repair: install flowc from this wheel or source directory."
@@ -61,13 +61,13 @@ class Finding(NamedTuple):
 def doctor_command(
     ctx: click.Context, file: str | None, class_name: str | None, repair: bool, source: str | None, as_json: bool
 ) -> None:
-    """Examine the installation, and perhaps a flow; or mend the installation."""
+    """Check the installation and perhaps a flow, or repair the installation."""
     if repair:
         if file or as_json:
-            raise click.UsageError("--repair goes with --from and nothing else", ctx)
+            raise click.UsageError("--repair takes no argument and no option except --from", ctx)
         _repair(source)
     if source:
-        raise click.UsageError("--from goes with --repair", ctx)
+        raise click.UsageError("--from needs --repair", ctx)
     findings = [
         Finding("ok", f"flowc {__version__}, Python {sys.version.split()[0]} on {sys.platform}"),
         _metaflow(),
@@ -78,8 +78,8 @@ def doctor_command(
         *_extensions(),
         *_configuration(),
         _store(),
-        _platform("pidfd_open", hasattr(os, "pidfd_open"), "child deaths are learnt by SIGCHLD instead"),
-        _platform("prctl", sys.platform.startswith("linux"), "children are ended by the guardian process alone"),
+        _platform("pidfd_open", hasattr(os, "pidfd_open"), "the end of a process is detected by SIGCHLD"),
+        _platform("prctl", sys.platform.startswith("linux"), "only the guardian process can end processes of tasks"),
     ]
     if file is not None:
         findings += _flow(ctx, file, class_name)
@@ -93,7 +93,7 @@ def doctor_command(
 
 
 def _flow(ctx: click.Context, file: str, class_name: str | None) -> list[Finding]:
-    """How the tasks of a flow begin."""
+    """Report how the tasks of a flow start."""
     from flowc.cli.commands.doctor_flow import examine_flow
     from flowc.cli.options.loading import load_flow
     from flowc_emulator.processes.process_state import State
@@ -104,7 +104,7 @@ def _flow(ctx: click.Context, file: str, class_name: str | None) -> list[Finding
 
 
 def _metaflow() -> Finding:
-    """Whose `metaflow` an import finds."""
+    """Report whose `metaflow` is imported."""
     fault = installation.find_fault()
     if fault is not None:
         return Finding("BAD", f"{fault.message}: {installation.REPAIR}", bad=True)
@@ -112,22 +112,22 @@ def _metaflow() -> Finding:
 
 
 def _distributions() -> Iterator[Finding]:
-    """What else installs a `metaflow`, and what pip takes for the distribution of that name."""
+    """Report other distributions with a `metaflow`, overwritten files, and the version that other packages require."""
     for name in distributions.others():
-        text = f"the distribution '{name}' installs a `metaflow` as well: {installation.REPAIR}"
+        text = f"the distribution '{name}' also installs a `metaflow`: {installation.REPAIR}"
         yield Finding("BAD", text, bad=True)
     if missing := distributions.damaged():
         some = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
         text = f"{len(missing)} files of flowc's `metaflow` are missing or overwritten ({some}): {installation.REPAIR}"
         yield Finding("BAD", text, bad=True)
     if version := distributions.stands_in():
-        yield Finding("ok", f"packages that require metaflow find {version}, which is flowc's")
+        yield Finding("ok", f"packages that require metaflow get flowc's, as version {version}")
     else:
         yield Finding("note", "a package that requires metaflow would overwrite flowc's: install flowc with pip or uv")
 
 
 def _extensions() -> Iterator[Finding]:
-    """Which extensions of `metaflow` there are, and what of them has no effect."""
+    """Report the installed extensions of `metaflow`, and their parts that have no effect."""
     if (fault := installation.find_fault()) is not None and fault.fatal:
         return
     import metaflow
@@ -138,42 +138,45 @@ def _extensions() -> Iterator[Finding]:
         yield Finding("ok", f"extensions of metaflow {metaflow.__version__}: {', '.join(names)}")
     for organization, modules in sorted(_extensions.left_out.items()):
         why = "; ".join(f"{module}: {error}" for module, error in modules.items())
-        text = f"the extension '{organization}' is left out as far as it cannot be imported ({why})"
-        yield Finding("note", f"{text}: mend it or uninstall it")
+        text = f"parts of the extension '{organization}' are ignored, because they cannot be imported ({why})"
+        yield Finding("note", f"{text}: fix it or uninstall it")
     for text in _extensions.broken_decorators():
-        yield Finding("note", f"{text}: mend the extension or uninstall it")
+        yield Finding("note", f"{text}: fix the extension or uninstall it")
     for organization in sorted({organization for organization, _ in unused}):
         kinds = ", ".join(kind for it, kind in unused if it == organization)
-        yield Finding("note", f"the extension '{organization}' has {kinds}: flowc takes decorators, cards, settings, "
-                      "exceptions and names from extensions, and these have no effect")  # fmt: skip
+        yield Finding("note", f"the extension '{organization}' has {kinds}, which have no effect: flowc uses only "
+                      "decorators, cards, settings, exceptions and names of extensions")  # fmt: skip
 
 
 def _repair(source: str | None) -> NoReturn:
-    """Leave flowc's `metaflow` and no other. What is needed afterwards is imported before: flowc is uninstalled too."""
+    """Uninstall other `metaflow` packages and reinstall flowc.
+
+    Hazard: the commands uninstall flowc itself, so every module that the rest needs must be imported before.
+    """
     try:
         commands = distributions.repair_commands(source)
     except distributions.RepairError as error:
         fail(str(error))
     if installation.find_fault() is None and not distributions.others() and not distributions.damaged() and not source:
-        click.echo("nothing to repair: metaflow is flowc's, and whole")
+        click.echo("nothing to repair: metaflow is flowc's, and complete")
         raise SystemExit(0)
     for number, command in enumerate(commands):
         click.echo(f"$ {shlex.join(command)}")
         if subprocess.run(command, check=False).returncode:
             left = " && ".join(map(shlex.join, commands[number:]))
-            click.echo(f"error: that failed; when what it says is mended, run\n  {left}", err=True)
+            click.echo(f"error: this command failed; fix the cause, then run\n  {left}", err=True)
             raise SystemExit(FAULTY)
     raise SystemExit(subprocess.run([sys.executable, "-m", "flowc", "doctor"], check=False).returncode)
 
 
 def _configuration() -> list[Finding]:
-    """Which configuration file is used, and every fault of it."""
+    """Report the configuration file that is used, or each of its faults."""
     try:
         file = configuration.current_file()
     except ConfigurationError as error:
         return [Finding("BAD", f"{fault.message}: {fault.hint}", bad=True) for fault in error.faults]
     if file is None:
-        return [Finding("ok", "no configuration file, here or above")]
+        return [Finding("ok", "no configuration file in this or a parent directory")]
     return [
         Finding(
             "ok", f"configuration file {file.path}, {count(len(file.values), 'setting')}; `flowc config` shows them"
@@ -182,7 +185,7 @@ def _configuration() -> list[Finding]:
 
 
 def _store() -> Finding:
-    """Whether the store that is configured can be used from here."""
+    """Report whether the configured store can be used from this machine."""
     from flowc.cli.commands.doctor_store import examine_store
 
     mark, text = examine_store()
@@ -190,7 +193,7 @@ def _store() -> Finding:
 
 
 def _targets() -> Iterator[Finding]:
-    """What flowc's own target needs, and the targets of installed packages."""
+    """Report the packages that flowc's own target needs, and the targets of installed packages."""
     needs = [*table.default_target().needs, *table.default_deployment().needs]
     yield from map(_optional, needs)
     for name in installed.names():
@@ -199,7 +202,7 @@ def _targets() -> Iterator[Finding]:
         except TargetError as error:
             yield Finding("BAD", f"{error.message}: {error.hint}", bad=True)
         else:
-            yield Finding("ok", f"the target '{name}' of an installed package")
+            yield Finding("ok", f"the target '{name}', from an installed package")
 
 
 def _optional(need: Need) -> Finding:

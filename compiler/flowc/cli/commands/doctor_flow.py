@@ -1,4 +1,4 @@
-"""`flowc doctor FLOW`: how the tasks of a flow begin, and the lines and packages that decide it."""
+"""`flowc doctor FLOW`: reports how the tasks of a flow start, and the lines and packages that decide it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,27 @@ if TYPE_CHECKING:
 
 
 def examine_flow(found: Checked, before: State) -> Iterator[tuple[str, str]]:
-    """Give a mark and a text for each finding about a flow, which this process, once `before`, has imported."""
+    """Yield a mark and a text for each finding about a flow.
+
+    Args:
+        found: the flow, which this process has imported.
+        before: the state of this process before the import.
+    """
     verdict = judge(found, before)
     file, flow = found.flow.code.file, found.flow
     environments = [node.id for node in flow.nodes if node.environment]
     if verdict.harmless:
-        yield "ok", f"{file}: importing it is harmless, so tasks begin as forks of the process that has imported it"
+        yield "ok", f"{file}: importing it is harmless, so tasks start as forks of the process that imported it"
     else:
-        yield "fresh", f"{file}: each task imports it anew, because a fork must not share what the import does:"
+        yield "fresh", f"{file}: each task imports it itself, because forks must not share the effects of the import:"
         yield from (("", str(harm)) for harm in verdict.harms)
         yield from (("", f"the import {fault}") for fault in verdict.faults)
         yield from (("", f"the import loads {name}, which {UNSAFE[name].why}") for name in verdict.unsafe)
     if verdict.harmless and environments and not verdict.harmless_elsewhere:
-        why = "environment variables count when it is imported"
-        yield "fresh", f"tasks of {', '.join(environments)}, which have @environment, import it anew: {why}:"
+        why = "the import depends on environment variables"
+        yield "fresh", f"tasks of {', '.join(environments)}, which have @environment, import it themselves: {why}:"
         yield from (("", str(place)) for place in verdict.environment)
-        yield from (("", f"it imports {name}, which may read some") for name in _packages(verdict))
+        yield from (("", f"it imports {name}, which may read environment variables") for name in _packages(verdict))
     yield from _packages_of(verdict)
 
 
@@ -43,14 +48,14 @@ def _packages(verdict: Verdict) -> list[str]:
 
 
 def _packages_of(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """What importing each package does; they are imported in processes made for that."""
+    """Report the effects of importing each package. A separate process imports each one."""
     for found in _try(_packages(verdict)):
         name = f"{found['module']} {found['version']}" if found["version"] else str(found["module"])
         if found["error"]:
             yield "note", f"{name} cannot be imported by itself: {found['error']}"
         elif found["faults"]:
             why = "; ".join(found["faults"])
-            yield "fresh", f"{name}: importing it {why}; each task imports it for itself, {found['seconds']:.1f} s"
+            yield "fresh", f"{name}: importing it {why}; each task imports it itself, {found['seconds']:.1f} s"
         else:
             yield "ok", f"{name}: imported once for all tasks"
 

@@ -1,4 +1,4 @@
-"""What `flowc doctor` says of the store that is configured: whether what it needs is there."""
+"""The line of `flowc doctor` about the configured store: whether its address and its library are usable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.errors import ConfigurationError, FlowcError
 from flowc_runtime.store.backends.remote import SCHEMES
 
-# In a process of its own: a library that cannot be loaded may end it, and what this one has imported is looked at.
+# A separate process runs this: a broken library may end the process, and doctor inspects the modules of its own.
 _LOAD = """
 import sys
 from flowc_runtime.base.errors import StoreError
@@ -23,11 +23,11 @@ except StoreError as error:
 
 
 def examine_store() -> tuple[str, str]:
-    """Return the mark and the text of doctor's line about the store; the mark is BAD where no run can use it."""
+    """Return the mark and the text of doctor's line about the store; the mark is BAD if no run can use it."""
     try:
         url = default_url()
     except ConfigurationError:
-        return "--", "the store: it is not known before the configuration is mended"
+        return "--", "the store: unknown until the configuration is fixed"
     except FlowcError as error:
         return "BAD", f"the store: {error}"
     if problem := addresses.fault(url):
@@ -36,5 +36,6 @@ def examine_store() -> tuple[str, str]:
         return "ok", f"the store is {url}"
     done = subprocess.run([sys.executable, "-c", _LOAD, url], capture_output=True, text=True, check=False)
     if done.returncode:
-        return "BAD", (done.stderr.strip().splitlines() or [f"obstore ends Python with {done.returncode}"])[-1]
-    return "ok", f"the store is {url}, and its client library is there"
+        lines = done.stderr.strip().splitlines()
+        return "BAD", lines[-1] if lines else f"importing obstore ends Python with exit code {done.returncode}"
+    return "ok", f"the store is {url}, and its client library is installed"

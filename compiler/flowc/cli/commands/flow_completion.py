@@ -1,6 +1,7 @@
-"""What a shell is answered behind a flow: its parameters, its steps, its runs. The flow's file is read, never run.
+"""Completion after FLOW: the flow's parameters, steps and runs. The flow's file is read and never executed.
 
-A flow whose bases are in other files has more parameters than its file says: those of its newest run are offered too.
+A flow whose base classes are in other files has more parameters than its file shows: the parameters of its newest run
+are offered as well.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Typed(NamedTuple):
-    """The flow that a line names: as its file has it, and as its newest run had it."""
+    """The flow that a command line names: the classes in its file, and the IR of its newest run."""
 
     flows: tuple[FlowSyntax, ...]
     class_name: str | None
@@ -35,11 +36,11 @@ class Typed(NamedTuple):
 
     @property
     def flow(self) -> FlowSyntax | None:
-        """The flow that the command line names with --flow, or else the first one in the file."""
+        """The flow that --flow names, or the first one in the file."""
         return next((flow for flow in self.flows if self.class_name in (None, flow.name)), None)
 
     def parameters(self) -> list[ParameterSyntax]:
-        """The parameters of the file, then those that only the newest run had."""
+        """Return the parameters in the file, then those that only the newest run had."""
         found = {one.name: one for one in (self.flow.parameters if self.flow is not None else ())}
         for parameter in self.ir.parameters if self.ir is not None else ():
             if not parameter.hidden:
@@ -50,13 +51,13 @@ class Typed(NamedTuple):
         return list(found.values())
 
     def steps(self) -> list[str]:
-        """The steps of the file, then those that only the newest run had."""
+        """Return the steps in the file, then those that only the newest run had."""
         known = [*(self.flow.steps if self.flow is not None else ())]
         return list(dict.fromkeys([*known, *(node.id for node in (self.ir.nodes if self.ir is not None else ()))]))
 
 
 def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed | None:
-    """Read what a FLOW on a command line names; None where there is no such file."""
+    """Read the file that FLOW on a command line names; return None if there is no such file or no flow in it."""
     try:
         parsed = parse(words)
         path = Path(parsed.name)
@@ -72,7 +73,7 @@ def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed
 
 
 def _newest(store: Store, flow: str) -> Flow | None:
-    """The flow of its newest run, as the store has it."""
+    """Return the IR of the flow's newest run; None if there is none or it cannot be read."""
     try:
         runs = store.runs(flow)
         return store.run(flow, runs[-1]).executes() if runs else None
@@ -81,7 +82,7 @@ def _newest(store: Store, flow: str) -> Flow | None:
 
 
 def parameter_options(typed: Typed, reserved: Collection[str]) -> Iterator[click.Option]:
-    """Options for a shell to complete, but those whose names are flowc's wherever they stand."""
+    """Yield an option for each parameter, for completion; parameters named like a `reserved` option are left out."""
     for number, parameter in enumerate(typed.parameters()):
         if parameter.name.replace("-", "_") in reserved:
             continue
@@ -103,7 +104,7 @@ def parameter_options(typed: Typed, reserved: Collection[str]) -> Iterator[click
 
 
 _TYPED = "flowc.typed"  # in a context's `meta`: the flow that the line names, if its file can be read
-_NAMED = "flowc.named"  # in a context's `meta`: the words that name it
+_NAMED = "flowc.named"  # in a context's `meta`: the word that names the flow
 
 
 class OfFlow(Protocol):
@@ -113,13 +114,13 @@ class OfFlow(Protocol):
 
     @property
     def reserved(self) -> Collection[str]:
-        """Names of options that the command has for every flow."""
+        """Names of the options that the command has for every flow."""
 
 
 def know_flow(command: OfFlow, ctx: click.Context, read: Callable[[], CommandWords]) -> None:
-    """Find the flow among the words of `run` and its like, and give the command options for its parameters.
+    """Find the flow in the words of a command such as `run`, and add options for the flow's parameters to the command.
 
-    `read` returns the words. It raises ClickException.
+    `read` returns the words; it may raise ClickException, and nothing is added then.
     """
     try:
         words = read()
@@ -141,17 +142,17 @@ def know_flow(command: OfFlow, ctx: click.Context, read: Callable[[], CommandWor
 def _store(ctx: click.Context) -> Store | None:
     try:
         return open_store(ctx.params.get("store_url"))
-    except SystemExit:  # it cannot be opened, which is told elsewhere
+    except SystemExit:  # it cannot be opened; the command itself will report that
         return None
 
 
 def names_flow(ctx: click.Context) -> bool:
-    """Return whether the complete words of the command line already name a flow."""
+    """Return whether the words before the cursor already name a flow."""
     return _NAMED in ctx.meta
 
 
 def behind_flow(command: str | None, ctx: click.Context, incomplete: str) -> Iterator[str]:
-    """What can stand behind FLOW besides options: a step for `resume`, a step or a task for `spin`."""
+    """Yield candidates for the word after FLOW: a step for `resume`, a step or a task for `spin`."""
     typed: Typed | None = ctx.meta.get(_TYPED)
     if typed is None or typed.flow is None or command not in ("resume", "retry", "spin"):
         return
@@ -162,7 +163,7 @@ def behind_flow(command: str | None, ctx: click.Context, incomplete: str) -> Ite
 
 
 def _tasks(store: Store, flow: str, incomplete: str) -> Iterator[str]:
-    """RUN/STEP/TASK of the flow, without its name."""
+    """Yield candidates for RUN/STEP/TASK of the flow, without its name."""
     before = f"{flow}/"
     for found in pathspecs(store, before + incomplete):
         inner = found.removeprefix(before)
@@ -170,7 +171,7 @@ def _tasks(store: Store, flow: str, incomplete: str) -> Iterator[str]:
 
 
 def runs_of_flow(ctx: click.Context, _: str) -> Iterator[str]:
-    """The runs of the flow that the line names, newest first."""
+    """Yield the runs of the flow that the line names, newest first."""
     typed: Typed | None = ctx.meta.get(_TYPED)
     store = _store(ctx)
     if typed is not None and typed.flow is not None and store is not None:
@@ -178,7 +179,7 @@ def runs_of_flow(ctx: click.Context, _: str) -> Iterator[str]:
 
 
 def classes_of_file(ctx: click.Context, _: str) -> Iterator[str]:
-    """The flows of the file that the line names."""
+    """Yield the names of the flows in the file that the line names."""
     # An option without a value ends the parsing before the arguments get their values.
     file = ctx.meta.get(_NAMED) or ctx.params.get("file") or next(iter(ctx.args), None)
     typed = read_typed(file, None, None) if isinstance(file, str) else None
@@ -186,7 +187,7 @@ def classes_of_file(ctx: click.Context, _: str) -> Iterator[str]:
 
 
 def classes_behind(incomplete: str) -> Iterator[str]:
-    """`flow.py:CLASS` for what ends with a colon or has one."""
+    """Yield `flow.py:CLASS` candidates for a word with a colon."""
     file, colon, _ = incomplete.partition(":")
     typed = read_typed(file, None, None) if colon and file else None
     yield from (f"{file}:{flow.name}" for flow in (typed.flows if typed is not None else ()))

@@ -1,7 +1,7 @@
-"""The shells that ask what can be typed: how each asks, and in which form it takes the answer.
+"""The completion scripts of the shells, and the format in which each shell sends words and receives candidates.
 
-The scripts are our own: click's differ from version to version, and know neither that `Flow/` is to be gone on with
-nor that `--tag=own` is completed as a whole word.
+flowc has its own scripts. click's differ between versions, add a blank after `Flow/`, and do not complete the value in
+`--tag=own`.
 """
 
 from __future__ import annotations
@@ -85,26 +85,26 @@ complete --no-files --keep-order --command %(prog_name)s --arguments '(%(complet
 
 @final
 class Bash(BashComplete):
-    """As click's, but it sees the words as they are typed: to bash, `user:me` is three of them."""
+    """Completion for bash, from the line as typed: bash itself splits `user:me` into three words."""
 
     source_template = _BASH
 
     @staticmethod
     def _check_version() -> None:
-        return  # the script is for the bash that reads it, which need not be the one that is found here
+        return  # click checks the bash in $PATH, but another bash may read the script
 
     def _word(self) -> str:
         line = os.environ.get("COMP_LINE", "")
         return "" if line[-1:].isspace() else (split_arg_string(line) or [""])[-1]
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """The words before the one that is typed, and that."""
+        """Return the complete words, and the word at the cursor."""
         words = split_arg_string(os.environ.get("COMP_LINE", ""))
         word = self._word()
         return words[1 : len(words) - bool(word)], word
 
     def format_completion(self, item: CompletionItem) -> str:
-        """What bash replaces: only what follows the last `:` or `=`."""
+        """Return a line for one candidate: bash replaces only the text after the last `:` or `=`."""
         word = self._word()
         if word.startswith("-"):
             word = word.partition("=")[2]
@@ -114,44 +114,44 @@ class Bash(BashComplete):
 
 @final
 class Zsh(ZshComplete):
-    """What is described is told apart from what is not, and what can be gone on with has no blank after it."""
+    """Completion for zsh: lists described candidates first, and adds no blank after a candidate ending in `/`."""
 
     source_template = _ZSH
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """The words before the one that is typed, and that."""
+        """Return the complete words, and the word at the cursor."""
         line = os.environ["COMP_WORDS"]
         words = split_arg_string(line)
         word = "" if line[-1:].isspace() else (words or [""])[-1]
         return words[1 : len(words) - bool(word)], word
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        """What the word can be, as a whole."""
+        """Return the candidates for the whole word."""
         return _whole(super().get_completions(args, incomplete), incomplete)
 
     def format_completion(self, item: CompletionItem) -> str:
-        """A line of kind, word and description."""
+        """Return a line with the kind, the candidate and its description."""
         value = str(item.value)
         return _line(item, value.replace(":", "\\:") if item.help else value)
 
 
 @final
 class Fish(FishComplete):
-    """Answers keep their order, and descriptions their commas."""
+    """Completion for fish: keeps the order of candidates, and commas in descriptions."""
 
     source_template = _FISH
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        """What the word can be, as a whole."""
+        """Return the candidates for the whole word."""
         return _whole(super().get_completions(args, incomplete), incomplete)
 
     def format_completion(self, item: CompletionItem) -> str:
-        """A line of kind, word and description."""
+        """Return a line with the kind, the candidate and its description."""
         return _line(item, str(item.value))
 
 
 def _whole(items: Iterable[CompletionItem], incomplete: str) -> list[CompletionItem]:
-    """The answers to `--tag=own` with the option before them: these shells replace the whole word."""
+    """Return the candidates for `--tag=own` with the option prepended: these shells replace the whole word."""
     option, equals, _ = incomplete.partition("=")
     before = option + equals if equals and option.startswith("-") else ""
     return [CompletionItem(before + str(item.value), item.type, item.help) for item in items]
@@ -165,6 +165,6 @@ SHELLS: dict[str, Any] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
 
 
 def register() -> None:
-    """Make these the shells that click answers."""
+    """Register these shells with click, in place of click's own."""
     for name, shell in SHELLS.items():
         add_completion_class(shell, name)

@@ -1,4 +1,4 @@
-"""Names of flows, runs, steps and tasks in a store, as a shell completes them."""
+"""Candidates for the names of flows, runs, steps and tasks in a store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def pathspecs(store: Store, incomplete: str) -> Iterator[str]:
-    """The next part of FLOW/RUN/STEP/TASK; runs newest first."""
+    """Yield candidates for the next part of FLOW/RUN/STEP/TASK; runs newest first."""
     done = incomplete.split("/")[:-1]
     before = "".join(f"{part}/" for part in done)
     if not done:
@@ -28,12 +28,12 @@ def pathspecs(store: Store, incomplete: str) -> Iterator[str]:
         elif len(done) == 3 and done[2] in steps:
             paths = run.attempts(done[2])
             yield from (before + task_id(done[2], path) for path in paths)
-            if not incomplete.endswith("/"):  # the user types an index path: no step's name begins with a digit
+            if not incomplete.endswith("/"):  # a digit begins an index path: no step's name begins with one
                 yield from (before + path for path in paths)
 
 
 def run_of(store: Store, parts: Sequence[str]) -> RunStore | None:
-    """Return the run of a flow, which may be `latest`; None if the store has none."""
+    """Return the run FLOW/RUN of the two `parts`, where RUN may be `latest`; None if the store does not have it."""
     runs = store.runs(parts[0])
     name = runs[-1] if parts[1] == "latest" and runs else parts[1]
     return store.run(parts[0], name) if name in runs else None

@@ -1,4 +1,4 @@
-"""`card` of a flow's own file: paths without the flow's name, and Metaflow's options."""
+"""`card` of a flow's own file: takes paths without the flow's name, and Metaflow's options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ def card_command() -> None:
 
 
 def _find(pathspec: str | None) -> Pathspec:
-    """What a path means: without a run, in the newest; without anything, all of it. The flow's name may come first."""
+    """Return the run, step and task of a path.
+
+    Without RUN, the newest run is meant; None is the whole newest run. The flow's name may come first.
+    """
     name, store = flow_name(click.get_current_context()), open_store(None)
     if pathspec is None:
         return find_run(store, f"{name}/{newest(store, name)}")
@@ -34,8 +37,8 @@ add_reading_commands(card_command, Paths("[RUN/]STEP[/TASK]", "[[RUN/]STEP[/TASK
 
 
 @card_command.command("server", help="Show the cards of a run in the browser, live.")
-@click.option("--run-id", metavar="RUN", help="The run [default: the newest, whichever that is].")
-@click.option("--namespace", metavar="TAG", help="Only runs with this tag, such as user:NAME.")
+@click.option("--run-id", metavar="RUN", help="The run [default: always the newest].")
+@click.option("--namespace", metavar="TAG", help="Show only runs with this tag, such as user:NAME.")
 @served_options
 @click.pass_context
 def server_command(

@@ -1,4 +1,4 @@
-"""What happens before a command of a flow's own file, and what its commands share."""
+"""The group of commands of a flow's own file, and functions that its commands share."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from flowc.cli.words.pathspecs import flow_name
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import user_name
 
-RUN_LIKE = ("run", "resume", "spin")  # commands whose options may stand before them
-_HELP = "flowc.help"  # in a context's `meta`: the help of the command is asked for before it
-_SILENT = ("run", "resume", "spin", "help")  # commands whose first line says the same, or that say nothing
+RUN_LIKE = ("run", "resume", "spin")  # commands whose options may come before the command
+_HELP = "flowc.help"  # in a context's `meta`: whether --help came before the command
+_SILENT = ("run", "resume", "spin", "help")  # commands without the line "flowc … executing FLOW"
 
 
 class FlowGroup(LazyGroup):
-    """The commands of a flow's own file. `--help run` is the help of `run`, behind which a parameter may be meant."""
+    """The commands of a flow's own file.
+
+    `--help run` prints the help of `run`. After `run`, `--help` may be a parameter of the flow.
+    """
 
     misplaced = "before_own_command"
 
@@ -37,17 +40,17 @@ class FlowGroup(LazyGroup):
 
 @click.pass_context
 def begin(ctx: click.Context, /, **values: Any) -> None:
-    """Keep the options; say what runs. Without a command, check the flow."""
+    """Keep the options, and print the line "flowc … executing FLOW". Without a command, check the flow."""
     before = [*take_before(ctx, values), *(["--help"] if ctx.meta.get(_HELP) else [])]
     ctx.meta[BEFORE_COMMAND] = before
     if before and ctx.invoked_subcommand not in (*RUN_LIKE, "signature"):
-        raise click.UsageError(f"{before[0]} before the command is for {', '.join(RUN_LIKE)}", ctx)
+        raise click.UsageError(f"{before[0]} before the command is only for {', '.join(RUN_LIKE)}", ctx)
     _keep_options(ctx, values)
     ctx.meta[TOP] = split_top(values)
     if ctx.invoked_subcommand not in _SILENT:
         tell(f"flowc {__version__} executing {flow_name(ctx)} for user:{user_name()}")
     if ctx.invoked_subcommand is None:
-        configuration.current_file()  # as any command does
+        configuration.current_file()  # reports faults of the configuration, like every command
         from flowc.cli.commands.flows.check import check_command
 
         ctx.invoke(check_command)
@@ -57,7 +60,7 @@ def begin(ctx: click.Context, /, **values: Any) -> None:
 
 
 def _keep_options(ctx: click.Context, values: dict[str, Any]) -> None:
-    """Keep the options of decorators of extensions for those decorators."""
+    """Store the options that extensions' decorators define, for those decorators."""
     from metaflow import _extensions
 
     cls = ctx.find_object(type)
@@ -68,6 +71,6 @@ def _keep_options(ctx: click.Context, values: dict[str, Any]) -> None:
 
 
 def tell(text: str) -> None:
-    """Say something besides the result, on stderr, unless it was asked to be quiet."""
+    """Print a text on stderr, unless --quiet was given."""
     if not top().quiet:
         click.echo(text, err=True)

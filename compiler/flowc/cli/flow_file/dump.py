@@ -1,6 +1,6 @@
-"""`dump` of a flow's own file: paths without the flow's name, parameters and constants too, and Metaflow's output.
+"""`dump` of a flow's own file: takes paths without the flow's name, and prints Metaflow's output.
 
-Results go to stdout; which task they are of, to stderr.
+It also prints parameters and constants. Results go to stdout; the line that names the task goes to stderr.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from flowc_runtime.run.views.run_records import RunRecords
 @click.command("dump", help="Print the artifacts of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
 @click.argument("path", metavar="RUN/STEP[/TASK]")
 @click.option("--max-value-size", type=click.IntRange(min=0), default=1000, show_default=True, metavar="BYTES",
-              help="Print only smaller values; 0 prints names only.")  # fmt: skip
+              help="Print only values smaller than this; 0 prints only names.")  # fmt: skip
 @dump_options
 @click.pass_context
 def dump_command(
@@ -42,9 +42,9 @@ def dump_command(
     file: str | None,
     as_json: bool,
 ) -> None:
-    """Print artifacts. Restoring a value runs code of its class, as in the flow itself.
+    """Print artifacts. Loading a value runs code of its class, as in the flow itself.
 
-    As under Metaflow, what is not there is left out: programs ask for all steps, also for those that did not run.
+    As in Metaflow, a step without tasks is no error: programs ask for all steps, also for those that did not run.
     """
     choice = ArtifactFilter.of(private, include)
     run_id, tasks = _find(ctx, path)
@@ -66,7 +66,7 @@ def dump_command(
 
 
 def _find(ctx: click.Context, path: str) -> tuple[str, list[Dumped]]:
-    """The id of a run and the tasks that the path names; none of a step, or of a run, that has left nothing."""
+    """Return the run's id, and the tasks that the path names; no tasks for a step or a run without any."""
     run_id, step, *task = inner_path(ctx, path).split("/")
     store, flow = open_store(None), flow_name(ctx)
     if not task:

@@ -1,6 +1,6 @@
-"""`logs` of a flow's own file: paths without the flow's name, attempts from 0, and Metaflow's output.
+"""`logs` of a flow's own file: takes paths without the flow's name and attempts from 0, and prints Metaflow's output.
 
-Results go to stdout; which task they are of, to stderr.
+Results go to stdout; the line that names the task goes to stderr.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ def logs_command() -> None:
 
 @logs_command.command("show", help="Print the logs of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
 @click.argument("path", metavar="RUN/STEP[/TASK]")
-@click.option("--stdout/--no-stdout", help="Only what went to stdout.")
-@click.option("--stderr/--no-stderr", help="Only what went to stderr.")
+@click.option("--stdout/--no-stdout", help="Print only stdout.")
+@click.option("--stderr/--no-stderr", help="Print only stderr.")
 @click.option("--both/--no-both", default=True, help="Print both [default].")
-@click.option("--timestamps/--no-timestamps", help="Print when each line was printed.")
-@click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="This attempt, from 0 [default: the latest].")
+@click.option("--timestamps/--no-timestamps", help="Print the time at which each line was written.")
+@click.option("--attempt", type=click.IntRange(min=0), metavar="N",
+              help="Print only attempt N, counted from 0 [default: the latest].")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True,
-              help="An object for each line, in the order of time; attempts are counted from 0 there too.")  # fmt: skip
+              help="Print JSON: one object per line, in the order of time; attempts are counted from 0.")  # fmt: skip
 @click.pass_context
 def show_command(
     ctx: click.Context,
@@ -62,7 +63,7 @@ def show_command(
         if found.path is not None and task != found.path:
             continue
         tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task_id(found.step, task)}")
-        if number not in numbers:  # no error under Metaflow: programs ask for one attempt after the other
+        if number not in numbers:  # no error in Metaflow: programs ask for one attempt after another
             tell(f"it has no attempt {attempt}")
         elif printer is not None:
             _print_json(printer, found.run, (found.step, task, number))
@@ -72,9 +73,9 @@ def show_command(
 
 def _print_json(printer: Printer, run: RunStore, attempt: Task) -> None:
     step, path, number = attempt
-    told = (step, path, number - 1)
-    printer.show((told, chunk) for chunk in chunks(pieces(run, attempt)))
-    printer.finish(told)
+    from_zero = (step, path, number - 1)
+    printer.show((from_zero, chunk) for chunk in chunks(pieces(run, attempt)))
+    printer.finish(from_zero)
 
 
 def _print(run: RunStore, attempt: Task, streams: Sequence[Stream], timestamps: bool) -> None:

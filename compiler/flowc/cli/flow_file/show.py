@@ -1,4 +1,4 @@
-"""What a flow's file says of itself: `show`, `output-dot`, `output-raw`, `version`, `help`."""
+"""Commands of a flow's own file that describe the flow: `show`, `output-dot`, `output-raw`, `version`, `help`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def _graph(ctx: click.Context) -> Graph:
     return Graph(load_flow(ctx, None, data=True).flow)
 
 
-@click.command("show", help="Show the steps of the flow: their decorators, what they say of themselves, what follows.")
+@click.command("show", help="Show the steps of the flow with their decorators, docstrings and next steps.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def show_command(ctx: click.Context, as_json: bool) -> None:
-    """Print the steps on stdout, what the flow is about on stderr."""
+    """Print the steps on stdout, and the flow's docstring on stderr."""
     graph = _graph(ctx)
     if as_json:
         steps = [
@@ -82,7 +82,7 @@ def _dot_node(graph: Graph, node: Node) -> str:
 
 
 def _cases(node: Node) -> list[tuple[str, str]]:
-    """The cases of a switch, as text."""
+    """Return (case, next step) for each case of a switch, as texts."""
     return [(str(case), target) for case, target in getattr(node.next, "arms", ())]
 
 
@@ -91,12 +91,12 @@ def _quoted(text: str) -> str:
 
 
 def _short_type(graph: Graph, node: Node) -> str:
-    """A step's type as the flow's graph object names it: `split` and `foreach`."""
+    """Return a step's type as Metaflow's graph object names it: `split`, `foreach`, `join`, …"""
     kind = step_type(graph, node)
     return {"split-static": "split", "split-foreach": "foreach", "split-parallel": "foreach"}.get(kind, kind)
 
 
-@click.command("output-raw", help="Print the graph as it is known, or as JSON.")
+@click.command("output-raw", help="Print Metaflow's internal form of the graph, or JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def output_raw_command(ctx: click.Context, as_json: bool) -> None:
@@ -138,7 +138,7 @@ def _names(names: list[str]) -> str:
     return ", ".join(f"[{name}]" for name in names)
 
 
-# -- itself ------------------------------------------------------------------------------------------------------------
+# -- version and help -------------------------------------------------------------------------------------------------
 
 
 @click.command("version", help="Print the version.")

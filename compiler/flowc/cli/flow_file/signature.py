@@ -1,4 +1,4 @@
-"""`python flow.py signature FILE`: what the flow takes, for programs that start it (`metaflow.Runner`)."""
+"""`python flow.py signature FILE`: describes the flow's parameters for programs that start it (`metaflow.Runner`)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from metaflow.runner._signature import FlowParameter
 
 @click.command("signature", hidden=True, help="Write the flow's name and parameters to FILE, as JSON.")
 @click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--resume", is_flag=True, help="What it takes when it resumes a run: that run's configs are its own.")
+@click.option("--resume", is_flag=True, help="Describe the parameters with the configs of the run to resume.")
 @click.option("--origin-run-id")
 @click.option("--store", "store_url")
 @click.pass_context
 def signature_command(
     ctx: click.Context, file: str, resume: bool, origin_run_id: str | None, store_url: str | None
 ) -> None:
-    """Check the flow, and write what it takes."""
+    """Check the flow, and write its parameters."""
     if resume:
         assert KIND.configs is not None
         before = words_of(ctx, [], KIND).early(NO_NAMES).more

@@ -1,4 +1,4 @@
-"""`tag` of a flow's own file, with Metaflow's options and its division of stdout and stderr."""
+"""`tag` of a flow's own file: has Metaflow's options, and writes to stdout and stderr like Metaflow."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class _Tagged(NamedTuple):
 
 
 def _required(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is None and not ctx.resilient_parsing:  # no fault of the command line under Metaflow: exit code 1
-        fail("it is not said which run is meant", "--run-id RUN, or --run-id latest")
+    if value is None and not ctx.resilient_parsing:  # exit code 1, as in Metaflow, instead of a usage error's 2
+        fail("no run is given", "add --run-id RUN, or --run-id latest")
     return value
 
 
@@ -63,7 +63,7 @@ def add_command(ctx: click.Context, tags: tuple[str, ...], run_id: str, namespac
     _change(ctx, run_id, namespace, add=tags)
 
 
-@tag_command.command("remove", help="Remove tags from a run; a tag that it lacks is no error.")
+@tag_command.command("remove", help="Remove tags from a run; tags that it does not have are ignored.")
 @click.argument("tags", nargs=-1, required=True)
 @_run_options
 @click.pass_context
@@ -72,7 +72,7 @@ def remove_command(ctx: click.Context, tags: tuple[str, ...], run_id: str, names
     _change(ctx, run_id, namespace, remove=tags)
 
 
-@tag_command.command("replace", help="Remove tags from a run and add others; a tag in both stays.")
+@tag_command.command("replace", help="Remove tags from a run and add others; a tag in both is kept.")
 @click.option("--add", multiple=True, metavar="TAG", help="Add this tag; may be repeated.")
 @click.option("--remove", multiple=True, metavar="TAG", help="Remove this tag; may be repeated.")
 @_run_options
@@ -80,10 +80,10 @@ def remove_command(ctx: click.Context, tags: tuple[str, ...], run_id: str, names
 def replace_command(
     ctx: click.Context, add: tuple[str, ...], remove: tuple[str, ...], run_id: str, namespace: str | None
 ) -> None:
-    """Exchange tags of a run."""
+    """Replace tags of a run."""
     if not add or not remove:
         missing = "--add" if remove else "--remove" if add else "--add and one --remove"
-        hint = "tag remove removes only" if remove else "tag add adds only" if add else None
+        hint = "to remove tags only, use tag remove" if remove else "to add tags only, use tag add" if add else None
         fail(f"tag replace needs at least one {missing}", hint)
     _change(ctx, run_id, namespace, add=add, remove=remove)
 
@@ -93,7 +93,7 @@ def _change(
 ) -> None:
     run = _run(ctx, run_id)
     if namespace and namespace not in run.system_tags() | run.user_tags():
-        fail(f"run '{run.id}' is not in namespace '{namespace}'", "leave out --namespace")
+        fail(f"run '{run.id}' is not in namespace '{namespace}'", "leave out --namespace to change it anyway")
     change(run, add=add, remove=remove)
     tell("Operation successful. New tags:")
     _print([_tagged(run)], hide_system=False)
@@ -110,15 +110,15 @@ def _tagged(run: RunStore) -> _Tagged:
 # -- listing -----------------------------------------------------------------------------------------------------------
 
 
-@tag_command.command("list", help="List the tags of a run [default: the newest], or of several.")
+@tag_command.command("list", help="List the tags of a run [default: the newest] or of several runs.")
 @click.argument("arg_run_id", metavar="[RUN]", required=False)
-@click.option("--run-id", metavar="RUN", help="The same as the argument.")
-@click.option("--all", "every", is_flag=True, help="List tags of all runs of this flow.")
-@click.option("--my-runs", is_flag=True, help="List tags of your own runs.")
+@click.option("--run-id", metavar="RUN", help="The run; the same as the argument RUN.")
+@click.option("--all", "every", is_flag=True, help="List the tags of all runs of this flow.")
+@click.option("--my-runs", is_flag=True, help="List the tags of your own runs.")
 @click.option(
-    "--tag", "having", multiple=True, metavar="TAG", help="List tags of the runs with this tag; may be repeated."
+    "--tag", "having", multiple=True, metavar="TAG", help="List the tags of the runs with this tag; may be repeated."
 )
-@click.option("--hide-system-tags", is_flag=True, help="List only tags that people have given.")
+@click.option("--hide-system-tags", is_flag=True, help="List only the tags that users added.")
 @click.option("--group-by-tag", is_flag=True, help="List each tag with its runs.")
 @click.option("--group-by-run", is_flag=True, help="List each run with its tags.")
 @click.option("--flat", is_flag=True, help="Print one tag per line, on stderr.")
@@ -139,14 +139,14 @@ def list_command(
 ) -> None:
     """Print tags."""
     if arg_run_id and run_id and arg_run_id != run_id:
-        fail("give the run once: as the argument, or with --run-id")
+        fail("the argument and --run-id name different runs: give only one of them")
     one = arg_run_id or run_id
     if sum((one is not None, every, my_runs)) > 1:
-        fail("give one of RUN, --all and --my-runs")
+        fail("RUN, --all and --my-runs exclude each other: give only one of them")
     if group_by_run and group_by_tag:
-        fail("give one of --group-by-run and --group-by-tag")
+        fail("--group-by-run and --group-by-tag exclude each other: give only one of them")
     if flat and (group_by_run or group_by_tag):
-        fail("--flat lists tags without groups: leave out --group-by-…")
+        fail("--flat lists tags without groups: leave out --group-by-run and --group-by-tag")
     wanted = {*having, *([f"user:{user_name()}"] if my_runs else [])}
     runs = [_tagged(_run(ctx, one))] if one else _runs(ctx, every or bool(wanted))
     chosen = [tagged for tagged in runs if wanted <= tagged.user | tagged.system]
@@ -160,7 +160,7 @@ def list_command(
 
 
 def _runs(ctx: click.Context, every: bool) -> list[_Tagged]:
-    """All runs of the flow, or the newest."""
+    """Return all readable runs of the flow, or only the newest, with their tags."""
     store, flow = open_store(None), flow_name(ctx)
     ids = store.runs(flow)
     if not ids:
@@ -186,7 +186,7 @@ def _all_tags(runs: Sequence[_Tagged], *, hide_system: bool) -> list[str]:
 
 
 def _print(runs: Sequence[_Tagged], *, hide_system: bool, by_run: bool = False, by_tag: bool = False) -> None:
-    """Metaflow's layout: quiet, a line a run for programs on stderr; else columns for people on stdout."""
+    """Print tags in Metaflow's layout: columns on stdout; with --quiet, one line per run on stderr, for programs."""
     if top().quiet:
         for tagged in runs:
             system = "" if hide_system else ",".join(sorted(tagged.system))
@@ -207,7 +207,7 @@ def _print(runs: Sequence[_Tagged], *, hide_system: bool, by_run: bool = False, 
 
 
 def _columns(words: Sequence[str]) -> None:
-    """The words in as many columns as the terminal has room for, downward."""
+    """Print the words in as many columns as fit on the terminal, ordered downwards."""
     width = max(map(len, words), default=0) + 4
     columns = max(1, shutil.get_terminal_size((112, 24)).columns // width)
     rows = -(-len(words) // columns)

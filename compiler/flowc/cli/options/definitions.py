@@ -108,7 +108,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
     error_option(),
     verify_option(),
     click.Option(["--flow", "class_name"], metavar="CLASS", allow_from_autoenv=False,
-                 help="Take the flow of this class, if the file has several."),
+                 help="The class of the flow, if the file has several flows."),
     click.Option(["--store", "store_url"], metavar="DIR|URL",
                  help=f"Where runs are kept [default: ${STORE}, `store` in flowc.toml, or .flowc found upward]."),
 )  # fmt: skip

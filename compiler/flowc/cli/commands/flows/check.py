@@ -1,4 +1,4 @@
-"""`flowc check` and `flowc ir`."""
+"""`flowc check`: reports the faults of a flow. `flowc ir`: prints its intermediate representation."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)
 class_option = click.option(
-    "--flow", "class_name", metavar="CLASS", help="Take the flow of this class, if the file has several."
+    "--flow", "class_name", metavar="CLASS", help="The class of the flow, if the file has several flows."
 )
 
 
-@click.command("check", help="Check FLOW (a Python file) and report every fault at once; exit code 1 if there is one.")
+@click.command("check", help="Check FLOW (a Python file) and report all faults at once; exit code 1 if there are any.")
 @flow_argument
 @class_option
 @with_flow_options
@@ -48,28 +48,28 @@ def check_command(ctx: click.Context, /, file: str | None, class_name: str | Non
         if not warnings:
             report((), found.package.root)
         return
-    told = f", {count(warnings, 'warning')}" if warnings else ""
-    click.echo(f"{found.flow.name}: {len(found.flow.nodes)} steps, no faults{told}")
+    and_warnings = f", {count(warnings, 'warning')}" if warnings else ""
+    click.echo(f"{found.flow.name}: {len(found.flow.nodes)} steps, no faults{and_warnings}")
 
 
-@click.command("ir", help="Print the IR of FLOW as JSON, the same bytes each time, or as text.")
+@click.command("ir", help="Print the IR (intermediate representation) of FLOW as JSON or text, always the same bytes.")
 @flow_argument
 @class_option
 @with_flow_options
 @takes_configs
-@click.option("--text", is_flag=True, help="Print text for people instead of JSON.")
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of every flow's IR; no FLOW is given.")
+@click.option("--text", is_flag=True, help="Print readable text instead of JSON.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of the IR; give no FLOW.")
 @click.option(
     "--print-after",
     multiple=True,
     type=PassName(),
     metavar="PASS",
-    help="Run the passes that compiling runs, and print the IR after this one instead; may be repeated.",
+    help="Run the passes of the compiler, and print the IR after this pass; may be repeated.",
 )
 @click.option(
     "--verify-each",
     is_flag=True,
-    help="Run the passes, and verify the IR after each: its structure, and that its JSON brings it back.",
+    help="Run the passes of the compiler, and verify the IR and its JSON form after each pass.",
 )
 @click.pass_context
 def ir_command(
@@ -88,7 +88,7 @@ def ir_command(
 
     if schema:
         if file is not None or text or print_after or verify_each:
-            raise click.UsageError("--schema is the same for every flow: give neither FLOW nor --text with it", ctx)
+            raise click.UsageError("--schema prints the schema of all flows: give no FLOW and no other option", ctx)
         click.echo(json_schema(), nl=False)
         return
 
@@ -103,7 +103,7 @@ def ir_command(
 
 
 def _run_passes(found: Checked, show: Callable[[Flow], None], wanted: Collection[str], *, verify_each: bool) -> None:
-    """Run the passes for the default target; verify the flow between them, and show it after those that are wanted."""
+    """Run the passes for the default target; verify the flow after each pass, and show it after the `wanted` passes."""
     from flowc.passes.pipeline import verify_after, verify_json_after
 
     def hook(stage: str, flow: Flow) -> None:
@@ -119,10 +119,10 @@ def _run_passes(found: Checked, show: Callable[[Flow], None], wanted: Collection
 
 
 def _required(ctx: click.Context, file: str | None) -> str | None:
-    """`python flow.py check` names no file; `flowc check` has to."""
+    """Return the file to load: `flowc check` needs one, and `python flow.py check` allows none."""
     own = ctx.find_object(type) is not None
     if file is None and not own:
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
     if file is not None and own:
-        raise click.UsageError(f"unexpected argument {file!r}: the flow is this file's", ctx)
+        raise click.UsageError(f"unexpected argument {file!r}: the flow is the one in this file", ctx)
     return file

@@ -1,4 +1,4 @@
-"""`flowc compile`: a flow as what a target makes of it, such as the manifests of an orchestrator."""
+"""`flowc compile`: compiles a flow for a target, for example to the manifests of an orchestrator."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
-_TARGET = "flowc.target"  # in a context's `meta`: the target that the words name
+_TARGET = "flowc.target"  # in a context's `meta`: the target that the words select
 
 
 def with_lowering_options(function: Command, own: Sequence[click.Option] = ()) -> Command:
-    """Give a command the `own` options of a target, and those that say what a flow is lowered with."""
-    text = "Take the flow of this class, if the file has several."
+    """Add the `own` options of a target to a command, and the options that every target lowers a flow with."""
+    text = "The class of the flow, if the file has several flows."
     of_flow = click.option("--flow", "class_name", metavar="CLASS", help=text)
     for option in reversed([of_flow, *flow_options, environment_option]):
         function = option(function)
@@ -40,10 +40,10 @@ def with_lowering_options(function: Command, own: Sequence[click.Option] = ()) -
 
 
 class TargetCommand(click.Command):
-    """A command whose help and further options are those of the target that its words name."""
+    """A command with the help and the further options of the target that its words select."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Find the target among the words, then parse them with its options."""
+        """Find the target in the words, then parse them with its options."""
         ctx.meta[_TARGET] = target_of(args)
         return super().parse_args(ctx, args)
 
@@ -54,10 +54,10 @@ class TargetCommand(click.Command):
         return [*params[:at], *_target(ctx).options(), *params[at:]]
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what the target says of itself."""
-        told = copy(self)
-        told.help = _target(ctx).about
-        click.Command.format_help_text(told, ctx, formatter)
+        """Write the target's description of itself."""
+        described = copy(self)
+        described.help = _target(ctx).about
+        click.Command.format_help_text(described, ctx, formatter)
 
 
 def _target(ctx: click.Context) -> AnyTarget:
@@ -67,7 +67,7 @@ def _target(ctx: click.Context) -> AnyTarget:
 
 @click.command("compile", cls=TargetCommand, help="Compile FLOW for a target.")
 @click.argument("file", metavar="FLOW")
-@click.option("--target", type=TargetName(), default=table.DEFAULT, show_default=True, help="Compile for this system.")
+@click.option("--target", type=TargetName(), default=table.DEFAULT, show_default=True, help="Compile for this target.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to FILE, not to stdout.")
 @with_lowering_options
 @takes_error_format()

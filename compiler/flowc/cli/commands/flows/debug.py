@@ -1,4 +1,4 @@
-"""`flowc debug`: a task of a run once more, in this process and under pdb, with what it had; nothing is stored."""
+"""`flowc debug`: runs a task again, in this process and under pdb, with its original inputs; nothing is stored."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from flowc.cli.running.ignoring import is_code
 from flowc.cli.words.pathspecs import find_run
 from flowc.frontends.metaflow.asked import Asked
 from flowc.frontends.metaflow.configs import ConfigSources
+from flowc_ir.counting import count
 from flowc_runtime.base.errors import ArtifactError, FlowcError
 from flowc_runtime.base.index import Graph, task_pathspec
 from flowc_runtime.run.assignment import Assignment
@@ -37,37 +38,37 @@ if TYPE_CHECKING:
 
 @click.command(
     "debug",
-    help="Run the task FLOW/RUN/STEP/TASK again under pdb, with the inputs that it had; RUN may be `latest`. "
-    "It stops at the step's first line, and where the step raises. Nothing is stored.",
+    help="Run the task FLOW/RUN/STEP/TASK again under pdb, with its original inputs; RUN may be `latest`. "
+    "pdb stops at the step's first line and where the step raises an exception. Nothing is stored.",
 )
 @click.argument("pathspec")
-@click.option("--post-mortem", is_flag=True, help="Stop only where the step raises.")
+@click.option("--post-mortem", is_flag=True, help="Stop only where the step raises an exception.")
 @click.option("--inspect", is_flag=True, help="Do not run the step: open a Python prompt with `self` and `inputs`.")
 @click.option("--file", "flow_file", metavar="FLOW",
-              help="The flow's file or module [default: found here or beside the store].")  # fmt: skip
+              help="The flow's file or module [default: searched for here and beside the store].")  # fmt: skip
 @store_option
 def debug_command(
     pathspec: str, post_mortem: bool, inspect: bool, flow_file: str | None, store_url: str | None
 ) -> None:
     """Debug a task."""
     if post_mortem and inspect:
-        raise click.UsageError("--post-mortem runs the step and --inspect does not: give one of them")
+        raise click.UsageError("--post-mortem runs the step and --inspect does not: give only one of them")
     store = open_store(store_url)
     run, step, path = _find(store, pathspec)
     found = _load(store, run, step, flow_file)
     if step not in found.flow.by_id():
-        fail(f"{found.flow.code.file} has no step '{step}' any more")
+        fail(f"{found.flow.code.file} no longer has a step '{step}'")
     if not is_code(found, run.record()["code"]):
-        click.echo("note: the flow's code has changed since the run; this is the code as it is now", err=True)
+        click.echo("note: the flow's code has changed since the run; the current code is used", err=True)
     record = run.attempt(step, path, run.attempts(step)[path][-1])
     if record is not None and (origin := record.get("origin")):
         then = task_pathspec(run.flow, origin["run"], origin["step"], path=origin["path"])
-        click.echo(f"note: the task was not run, but is that of {then}", err=True)
+        click.echo(f"note: the task was not run; the run reused it from {then}", err=True)
     attempt = _attempt(run, step, path, found)
     try:
         attempt.enter()
     except FlowcError as error:
-        fail(f"cannot give {step}/{path} its inputs: {error}")
+        fail(f"cannot load the inputs of {step}/{path}: {error}")
     if inspect:
         _inspect(attempt)
     else:
@@ -75,22 +76,22 @@ def debug_command(
 
 
 def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
-    """The one task that is meant."""
+    """Return the run, the step and the index path of the task; a step with several tasks ends the program."""
     run, step, path = find_run(store, pathspec, least=3)
     assert step is not None
     if path is None:
         paths = list(run.attempts(step))
         if len(paths) > 1:
             last = task_pathspec(run.flow, run.id, step, path=paths[-1])
-            fail(f"step '{step}' has {len(paths)} tasks: say which", last)
+            fail(f"step '{step}' has {len(paths)} tasks: name one of them", f"such as {last}")
         (path,) = paths
     return run, step, path
 
 
 def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
-    """The flow's class, from its file as it is now, with the configs, project and `--with` of the run.
+    """Load the flow from its current file, with the configs, the project and the `--with` decorators of the run.
 
-    It is imported in the environment of the step, as in a run.
+    The file is imported in the environment of the step, like in a run.
     """
     then = run.executes()
     code, values = then.code, {config.name: config for config in then.configs}
@@ -105,7 +106,7 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
 
 
 def _root_in(given: str, file: str) -> Path | None:
-    """The root of the code, where what is given is the path of the run's file, which is in a package."""
+    """Return the root of the code if `given` is a path to the run's file, which is in a package; else None."""
     path = Path(given)
     inner = Path(file).parts
     if len(inner) == 1 or path.parts[-len(inner) :] != inner or not os.path.isfile(path):
@@ -137,7 +138,7 @@ def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
     )
 
 
-# -- the three ways ----------------------------------------------------------------------------------------------------
+# -- with pdb or a prompt ----------------------------------------------------------------------------------------------
 
 
 def _inspect(attempt: Attempt) -> None:
@@ -172,7 +173,7 @@ def _debug(attempt: Attempt, *, stop: bool) -> int:
 
 
 def _stopper(code: CodeType | None) -> Any:
-    """A trace function that hands over to pdb where the step begins, inside whatever wraps it."""
+    """Return a trace function that starts pdb where the step's own code begins, inside its decorators."""
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         if frame.f_code is not code:
@@ -190,7 +191,7 @@ def _post_mortem(error: BaseException, root: str) -> None:
     debugger.reset()
     own = [trace for trace in _links(error) if not is_ours(trace.tb_frame)]
     if own:
-        debugger.interaction(None, own[0])  # from the user's outermost frame on, at the innermost
+        debugger.interaction(None, own[0])  # shows the stack below the user's outermost frame; starts at the innermost
 
 
 def _links(error: BaseException) -> list[TracebackType]:
@@ -203,13 +204,13 @@ def _links(error: BaseException) -> list[TracebackType]:
 
 
 def _tell(attempt: Attempt, before: Any) -> None:
-    """What the task would have left."""
+    """Print the artifacts that the task has set, without storing them."""
     try:
         refs = attempt.state.store(attempt.flow)
     except ArtifactError as error:
         fail(f"cannot store artifact '{error.args[0]}': {error.args[1]}")
     changed = {name: ref for name, ref in refs.items() if name not in before or ref["digest"] != before[name]["digest"]}
-    click.echo(f"{attempt.job.step} has ended; it set {'nothing' if not changed else f'{len(changed)} artifacts:'}")
+    click.echo(f"{attempt.job.step} has ended; it set {count(len(changed), 'artifact')}{':' * bool(changed)}")
     for name, ref in changed.items():
         click.echo(f"  {name}: {ref['type']}, {ref['size']:,} bytes = {ref['repr']}")
 

@@ -1,4 +1,4 @@
-"""`resume`: a new run that reuses what an earlier one has done (docs/resume.md)."""
+"""`resume` and `retry`: start a new run that reuses the finished tasks of an earlier run (docs/resume.md)."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ if TYPE_CHECKING:
 
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["step_to_rerun"], metavar="[STEP]", required=False),
-    click.Option(["--origin-run-id"], metavar="RUN", help="Resume this run [default: your newest of the flow]."),
+    click.Option(["--origin-run-id"], metavar="RUN", help="Resume this run [default: your newest run of the flow]."),
     *RESUME_OPTIONS,
 )  # fmt: skip
 
 
 def _find(chosen: Newest, store: Store, found: Checked, options: Mapping[str, Any]) -> Resumption:
-    """The run that is meant. What cannot be resumed ends the program."""
+    """Return the run to resume, the first step and the parameters. A run that cannot be resumed ends the program."""
     step = options["step_to_rerun"]
     if step is not None and step not in (known := sorted(node.id for node in found.flow.nodes)):
         run_id = step.rpartition("/")[2]
         is_run = store.run(found.flow.name, run_id).exists()
-        hint = f"it is a run: --origin-run-id {run_id}" if is_run else hint_for(step, known, "steps")
+        hint = f"'{step}' is a run: give it by --origin-run-id {run_id}" if is_run else hint_for(step, known, "steps")
         fail(f"flow '{found.flow.name}' has no step '{step}'", hint)
     run = _origin(chosen, store, found.flow.name, options)
     _check_ended(run, force=options["force"])
@@ -74,7 +74,7 @@ def _origin(chosen: Newest, store: Store, flow: str, options: Mapping[str, Any])
 
 
 def newest(store: Store, flow: str) -> RunStore:
-    """The newest run of a flow that is one's own; without any, the program ends."""
+    """Return the user's newest readable run of a flow; without one, the program ends."""
     user = user_name()
     for run_id in reversed(store.runs(flow)):
         run = store.run(flow, run_id)
@@ -83,10 +83,10 @@ def newest(store: Store, flow: str) -> RunStore:
                 read_status(run)
                 run.executes()
                 return run
-        except StoreError as error:  # as a run that the loss of power has cut off at its beginning
+        except StoreError as error:  # such as a run whose start was cut off by a loss of power
             click.echo(f"note: run {flow}/{run_id} cannot be resumed: {error}", err=True)
     fail(
-        f"user '{user}' has no run of flow '{flow}' in {store.objects.url}", "--origin-run-id says which run to resume"
+        f"user '{user}' has no run of flow '{flow}' in {store.objects.url}", "give the run to resume by --origin-run-id"
     )
 
 
@@ -95,48 +95,51 @@ def _check_ended(run: RunStore, *, force: bool) -> None:
         return
     pathspec = f"{run.flow}/{run.id}"
     if is_alive(run.record()["process"]):
-        fail(f"run {pathspec} is still going", "wait until it has ended, end it, or name another: --origin-run-id")
+        fail(f"run {pathspec} is still active", "wait for its end, end it, or give another run by --origin-run-id")
     if not force:
         fail(
-            f"run {pathspec} has not said that it has ended, and it is not on this machine",
-            "flowc status says how it does, flowc terminate ends it; --force resumes it all the same",
+            f"run {pathspec} may still be active on another machine",
+            "flowc status shows a cluster run, flowc terminate ends it; --force resumes it even if it is active",
         )
 
 
 def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, str | None]:
-    """The run to reuse tasks of, and the step to begin with.
+    """Return the run whose tasks are reused, and the step to begin with.
 
-    A run that was itself a resumption, and was killed before it had a record of all that it reuses, has done nothing
-    else: what is resumed is what it was to resume.
+    A run that itself resumed another run may have been killed before it recorded the tasks that it reuses. It has
+    run no task then, so the run that it resumed is returned, with the step that it was to begin with.
     """
     while (origin := (record := run.record()).get("origin")) and record["target"] == "local" and not run.has_reused():
         step = step or record.get("resumed_from")
         run = store.run(run.flow, origin)
         if not run.exists():
-            fail(f"run {run.flow}/{origin}, which run {record['run']} was to resume, is gone")
+            fail(f"run {run.flow}/{origin}, which run {record['run']} resumed, no longer exists")
     return run, step
 
 
 def _configs(chosen: Newest, options: Mapping[str, Any], flow: str) -> Mapping[str, Config]:
-    """The configs of the run that is meant."""
+    """Return the configs, by name, of the run to resume."""
     with reading(options["store_url"]) as store:
         run, _ = settled(store, _origin(chosen, store, flow, options), None)
         return {config.name: _as_named_now(config, run) for config in run.executes().configs}
 
 
 def _as_named_now(config: Config, run: RunStore) -> Config:
-    """A config whose objects are of the classes that the flow has now: its file may have been renamed since."""
+    """Restore a config's objects with the flow's current classes: its file may have been renamed since the run."""
     if "$pickle" not in config.exact:
         return config
     try:
         return replace(config, exact=to_exact(from_exact(config.exact, class_finder(run))))
-    except Exception as error:  # of the user's classes
+    except Exception as error:  # the user's classes may raise anything
         fail(f"config '{config.name}' of run {run.flow}/{run.id} cannot be restored: {error}")
 
 
 @contextmanager
 def reading(url: str | None) -> Iterator[Store]:
-    """The store, for a program that is going to fork: what is remote is read by another process."""
+    """Open a store for reading in a program that will fork later.
+
+    Hazard: a client of a remote store has threads, which do not survive a fork, so a separate process has the client.
+    """
     store = open_store(url)
     if isinstance(store.objects, LocalObjects):
         yield store
@@ -147,7 +150,7 @@ def reading(url: str | None) -> Iterator[Store]:
     try:
         yield Store(agent)
     except KeyboardInterrupt:
-        agent.leave()  # it may wait for a store that does not answer
+        agent.leave()  # `close` would wait for an answer of the store
         raise
     except BaseException:
         agent.close()
@@ -170,23 +173,24 @@ def _kind(name: str, about: str, chosen: Newest) -> RunKind:
 def _elsewhere(
     chosen: Newest, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, Any]
 ) -> int | None:
-    """Resume on the deployment of a target; None if the run is to be on this machine."""
+    """Resume on the deployment of the chosen target; return the exit code, or None to resume on this machine."""
     name = options["target"]
     if name == LOCAL:
         if options["output"]:
-            raise click.UsageError(f"--output writes what --target {table.DEFAULT} would submit")
+            raise click.UsageError(f"--output needs --target {table.DEFAULT}, whose manifests it writes")
         return None
     return table.operations_of(deployment_named(name)).resume(partial(_find, chosen), found, given, options)
 
 
-KIND = _kind("resume", "Run FLOW again, without what an earlier run has done; STEP and what follows it run.", newest)
+KIND = _kind("resume", "Resume a run of FLOW: run only what it did not finish, or STEP and the steps after it.", newest)
 
 
 @run_like(
     KIND,
     "FLOW [STEP]",
-    "Run FLOW again, without what an earlier run has done. Parameters that are given make the steps that read them run "
-    "again: `flowc resume FLOW --help` lists them.",
+    "Resume a run of FLOW: start a new run that reuses the tasks that the earlier run finished. With STEP, that step "
+    "and the steps after it run again. If a parameter is given, the steps that read it run again; "
+    "`flowc resume FLOW --help` lists the parameters.",
 )
 def resume_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Resume a run."""
@@ -197,7 +201,7 @@ def resume_command(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 
 def _newest_failed(store: Store, flow: str | None) -> RunStore:
-    """The newest of one's own runs that did not succeed, and that no later run has resumed."""
+    """Return the user's newest run that failed and that no later run resumed; without one, the program ends."""
     names = [flow] if flow is not None else store.flows()
     found = sorted(((name, run) for name in names for run in store.runs(name)), key=lambda entry: entry[1])
     user, resumed = user_name(), set[tuple[str, str | None]]()
@@ -212,11 +216,11 @@ def _newest_failed(store: Store, flow: str | None) -> RunStore:
                 return run
     what = f"flow '{flow}'" if flow else "any flow"
     hint = command_on(store.objects.url, "flowc", "runs")
-    fail(f"user '{user}' has no run of {what} in {store.objects.url} that failed and was not resumed", hint)
+    fail(f"user '{user}' has no failed run of {what} in {store.objects.url} that was not resumed yet", hint)
 
 
 def _code_of(store: Store, run: RunStore) -> tuple[Path, Code]:
-    """The root of the flow's code, here or beside the store, and where below it the flow is."""
+    """Return the root of the flow's code, here or beside the store, and the place of the flow below it."""
     code = run.executes().code
     return root_of(store, code, f"flowc retry path/to/{code.file}"), code
 
@@ -227,8 +231,8 @@ RETRY = _kind("retry", "Resume your newest run of FLOW that failed.", _newest_fa
 @run_like(
     RETRY,
     "[FLOW]",
-    "Resume your newest run, of FLOW or of any flow, that failed and was not resumed. FLOW is a file or a flow's name; "
-    "all options are those of resume.",
+    "Resume your newest failed run, of FLOW or of any flow, that was not resumed yet. FLOW is a file or a flow's name. "
+    "The options are those of resume.",
 )
 def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Find the run, then resume it."""

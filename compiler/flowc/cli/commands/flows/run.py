@@ -1,4 +1,4 @@
-"""`flowc run`: a flow on this machine, with the flow's parameters as options."""
+"""`flowc run`: runs a flow on this machine. The flow's parameters are options."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ CODE_OPTION = click.Option(["--code", "code_place"], metavar="DIR|ARCHIVE", help
 
 
 class RunCommand(click.Command):
-    """`run` and its like, which take their words as they are: what they take depends on the flow among them."""
+    """A command such as `run`, which receives its words unparsed: its options depend on the flow that they name."""
 
     kind = RUN
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words; while a shell asks, with the parameters of the flow that they name."""
+        """Parse the words; during completion, with the parameters of the flow that they name."""
         if ctx.resilient_parsing:
             from flowc.cli.commands.flow_completion import know_flow
 
@@ -65,17 +65,17 @@ class RunCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Begin a run, which a signal ends from here on."""
+        """Call the command; a signal during the call interrupts the run."""
         with interruptible():
             return super().invoke(ctx)
 
     def known_params(self, *, own: bool = True) -> list[click.Parameter]:
-        """Return the parameters of the command for every flow, in a flow's `own` file or of `flowc`."""
+        """Return the parameters that the command has for every flow: in a flow's `own` file, or in `flowc`."""
         words = CommandWords(click.Context(self), [], _options(self.kind, own=own), own=own, command=self.kind.name)
         return _command(None, Seeds(), self.kind, words, own=own).params
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Return the words of the usage: in a flow's own file there is no FLOW among them."""
+        """Return the words of the usage line, without FLOW in a flow's own file."""
         if ctx.find_object(type) is None:
             return super().collect_usage_pieces(ctx)
         own = [param for param in self.kind.params if isinstance(param, click.Argument)]
@@ -83,7 +83,7 @@ class RunCommand(click.Command):
 
     @property
     def reserved(self) -> frozenset[str]:
-        """Names of arguments that are options whatever parameters the flow has."""
+        """Names of options that no parameter of a flow can replace."""
         of_run = {option.name for option in RUN_OPTIONS if name_of(option.opts[0]) in METAFLOW_OPTIONS}
         return frozenset({*self.kind.keeps, *map(str, of_run), "decospecs", "tags", "namespace"})
 
@@ -91,7 +91,7 @@ class RunCommand(click.Command):
 def run_like(
     kind: RunKind, words: str, about: str
 ) -> Callable[[Callable[[click.Context, tuple[str, ...]], None]], RunCommand]:
-    """Make the function a command whose words are called `words` in the help, which is `about`."""
+    """Return a decorator that makes a function a command of this kind; `words` is its usage and `about` its help."""
 
     def make(function: Callable[[click.Context, tuple[str, ...]], None]) -> RunCommand:
         command = RunCommand(
@@ -109,7 +109,7 @@ def run_like(
 
 
 @run_like(
-    RUN, "FLOW", "Run FLOW on this machine. The flow's parameters are options too: `flowc run FLOW --help` lists them."
+    RUN, "FLOW", "Run FLOW on this machine. The flow's parameters are options; `flowc run FLOW --help` lists them."
 )
 def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Run a flow."""
@@ -117,20 +117,20 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 
 def words_of(ctx: click.Context, words: Sequence[str], kind: RunKind) -> CommandWords:
-    """Return the words of a command line of this kind."""
+    """Return the words of a command line of this kind, ready to be split."""
     own = ctx.find_object(type) is not None
     return CommandWords(ctx, words, _options(kind, own=own), own=own, command=kind.name)
 
 
 def _options(kind: RunKind, *, own: bool) -> list[click.Option]:
-    """The options of a command line; that of a flow's own file names no IR."""
+    """Return the options of a command line; --code is only for `flowc`, where FLOW may be an IR."""
     of_kind = [param for param in kind.params if isinstance(param, click.Option)]
     of_ir = [] if own else [CODE_OPTION]
     return [option for option in (*of_kind, *RUN_OPTIONS, *TOP_OPTIONS, *of_ir) if option.name not in kind.without]
 
 
 def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
-    """Find the flow among the words, then parse them again with the options that its parameters add."""
+    """Find the flow in the words, load it, and parse the words with the options of its parameters; then run it."""
     own = ctx.find_object(type) is not None
     given = words_of(ctx, words, kind)
     file = given.line.file
@@ -141,7 +141,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
     before = top(ctx) if own else top_of_environment()
     seeds = Seeds()
-    if not own:  # else the flow's file is being run already
+    if not own:  # in a flow's own file, the import has begun before this point
         ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), ProcessOrigin.now()
     ctx.meta[FLOW] = file
     given.foreseen_errors()
@@ -166,10 +166,10 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
 
 
 def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -> tuple[Checked, Names]:
-    """Load the flow with what the words say of it; and the names that its parameters take from the options.
+    """Load the flow with the options in the words; return it with the option names that its parameters take.
 
-    Mutators add parameters and remove them, so that the names are known only when the flow is loaded. If by them other
-    options behind FLOW are flowc's than those that it was loaded with, it is loaded again.
+    A parameter takes an option's name after FLOW. Mutators add and remove parameters, so the names are known only when
+    the flow is loaded. If the names change which options after FLOW are flowc's, the flow is loaded again.
     """
     from flowc.frontends.metaflow.parameters import declared_parameters
 
@@ -177,9 +177,9 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         ctx.meta[CODE] = _code_of_ir(given, kind)
     elif given.line.file is not None and (place := given.code_before()) is not None:
         ctx.meta[CODE] = CodeOf(place)  # refused before the flow is imported
-    known: dict[str, Names] = {}  # by the classes' names, of those that have been loaded
+    known: dict[str, Names] = {}  # by the name of each class that was loaded
     tried: list[frozenset[str]] = []
-    loading: tuple[type, frozenset[str]] | None = None  # the class, and flowc's options behind FLOW
+    loading: tuple[type, frozenset[str]] | None = None  # the class, and flowc's options after FLOW
 
     def names(cls: type) -> Names:
         found = {name_of(name): bool(each.is_flag) for name, each in declared_parameters(cls).items()}
@@ -198,7 +198,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         if kind.configs is not None:
             if asked.config or asked.config_value:
                 fail(
-                    "a resumed run has the configs of the run that it resumes", "give them to `run`, which begins anew"
+                    "a resumed run has the configs of the run that it resumes", "to set configs, start a new run: `run`"
                 )
             ctx.meta[EARLIER] = partial(kind.configs, early.more)
 
@@ -209,7 +209,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         found, error = None, None
         try:
             found = load_flow(ctx, given.line.file, given.class_before(), read=read, otherwise=otherwise)
-        except click.UsageError as raised:  # perhaps of an option that is a parameter of the flow
+        except click.UsageError as raised:  # the option may be a parameter of the flow
             error = raised
         if loading is None:
             assert error is not None
@@ -230,7 +230,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
 
 
 def _code_of_ir(given: CommandWords, kind: RunKind) -> CodeOf:
-    """Where the words say that the code of the IR is; a parameter of the flow may be called `code` too."""
+    """Return the place of the IR's code, from --code unless a parameter of the flow has that name."""
     from flowc.frontends.ir.loading import flags_of_ir
 
     flags = {name_of(name): flag for name, flag in flags_of_ir(Path(given.line.file or "")).items()}
@@ -241,7 +241,7 @@ def _code_of_ir(given: CommandWords, kind: RunKind) -> CodeOf:
 
 
 def _file_of(ctx: click.Context, file: str | None) -> Path | None:
-    """The flow's file that the command line names, or whose own command line this is; None for an IR."""
+    """Return the flow's file: the one that the command line names, or the one that is executed. None for an IR."""
     if (cls := ctx.find_object(type)) is None:
         return Path(file.partition(":")[0]) if file is not None and not is_ir(file) else None
     own = getattr(sys.modules.get(cls.__module__), "__file__", None)
@@ -249,7 +249,11 @@ def _file_of(ctx: click.Context, file: str | None) -> Path | None:
 
 
 def _keep_from_obstore() -> None:
-    """Let the flow's own code, which may ask the client at once, use a bucket through a process made for it."""
+    """Make the client read buckets through a separate process.
+
+    Hazard: code of the flow may use the client during the import. A client of a bucket has threads, which do not
+    survive the forks of tasks, so it must not be in this process.
+    """
 
     def ask(url: str) -> Objects:
         from flowc_emulator.processes.agent import Agent
@@ -264,7 +268,7 @@ def _keep_from_obstore() -> None:
 def _command(
     found: Checked | None, seeds: Any, kind: RunKind, words: CommandWords, *, own: bool, names: Names = NO_NAMES
 ) -> click.Command:
-    """The command with the options of the flow's parameters."""
+    """Return the command with the options of the flow's parameters; without a flow, with those of every flow."""
     params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]
     params += words.yielding(_shown(_options(kind, own=own), own=own), names)
     if not own:
@@ -276,7 +280,7 @@ def _command(
     def callback(**options: Any) -> None:
         assert found is not None
         if options.pop("code_place", None) is not None and CODE not in click.get_current_context().meta:
-            raise click.UsageError("--code is where the code of an IR is, and FLOW is no IR: leave --code out")
+            raise click.UsageError("--code is the place of an IR's code, but FLOW is not an IR: leave out --code")
         require_runnable(found.flow)
         given = given_texts(found.flow, options)
         add_top(click.get_current_context(), split_top(options))
@@ -286,11 +290,11 @@ def _command(
         raise SystemExit((kind.execute or run_here)(found, seeds, given, options, kind))
 
     about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
-    extra = {"allow_extra_args": True}  # told by `check_extra`
+    extra = {"allow_extra_args": True}  # `check_extra` reports them
     return GroupedCommand(kind.name, of_flow, params=params, callback=callback, help=about, context_settings=extra)
 
 
 def _shown(options: Sequence[click.Option], *, own: bool) -> list[click.Option]:
-    """The help of a flow's own `run` leaves out the options that the help of its file has."""
+    """Return the options; those that the help of a flow's own file lists are hidden in the help of its `run`."""
     elsewhere = [option for option in TOP_OPTIONS if own and option.name not in RUN_S]
     return [hidden(option) if option in elsewhere else option for option in options]

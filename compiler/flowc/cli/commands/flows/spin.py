@@ -1,4 +1,4 @@
-"""`spin`: one step by itself, on the inputs that a task of an earlier run had (docs/resume.md)."""
+"""`spin`: runs one step alone, with the inputs of a task of an earlier run (docs/resume.md)."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["pathspec"], metavar="[RUN/]STEP[/TASK]"),
     click.Option(["--skip-decorators/--no-skip-decorators"], help="Run the step without its decorators."),
     click.Option(["--artifacts-module"], type=click.Path(dir_okay=False), metavar="FILE",
-                 help="A Python file with ARTIFACTS = {name: value}, in place of the inputs' own."),
-    click.Option(["--persist/--no-persist"], help=f"Keep the artifacts in {SPIN_NAME}, for inspect_spin."),
+                 help="A Python file with ARTIFACTS = {name: value}, which replace artifacts of the inputs."),
+    click.Option(["--persist/--no-persist"], help=f"Keep the artifacts in {SPIN_NAME}, where inspect_spin reads them."),
     click.Option(["--flowc.scratch", "scratch"], type=click.Path(file_okay=False), metavar="DIR", hidden=True,
-                 help="Without --persist: where the task is kept until whoever named the directory removes it."),
+                 help="Without --persist: keep the task in this directory, which the caller removes."),
 )  # fmt: skip
 
 
 class SpinInputs(NamedTuple):
-    """The task whose inputs are taken, with the values that its run had for the parameters."""
+    """The task whose inputs are used, with the parameters of its run. `url` is its store."""
 
     run: str
     step: str
@@ -90,11 +90,11 @@ def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict
 
 
 def _spare(run: RunStore, root: str) -> None:
-    """What is kept needs the run: where that can be written down, `flowc gc` leaves it alone."""
+    """Record that the spin results in `root` use the run, so that `flowc gc` keeps it; warn if that is impossible."""
     try:
         need(run, root)
     except StoreError as error:
-        click.echo(f"note: flowc gc may delete the run that this needs: {error}", err=True)
+        click.echo(f"note: flowc gc may delete the run whose data the result uses: {error}", err=True)
 
 
 def _find_inputs(store: Store, graph: Graph, pathspec: str) -> SpinInputs:
@@ -110,7 +110,7 @@ def _find_inputs(store: Store, graph: Graph, pathspec: str) -> SpinInputs:
 
 
 def _split(graph: Graph, pathspec: str) -> tuple[str, str, str | None]:
-    """The run, the step and the task of a path; without a run the newest is meant, and a task's id names its step."""
+    """Return the run's id (`latest` if the path has none), the step and the task; a task's id contains its step."""
     parts = pathspec.strip("/").removeprefix(f"{graph.flow.name}/").split("/")
     if len(parts) == 1 or parts[0] in graph.nodes:
         parts = ["latest", *parts]
@@ -125,7 +125,7 @@ def _split(graph: Graph, pathspec: str) -> tuple[str, str, str | None]:
 
 
 def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
-    """The task that is meant, or the last of the step; where there is none yet, the first that there could be."""
+    """Return the index path of the given task, or else of the step's last task, or else of its first possible task."""
     if task is not None:
         return find_path(run, step, task)
     known = run.attempts(step)
@@ -136,11 +136,11 @@ def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
 
 
 def _plain(found: Checked, step: str) -> Checked:
-    """The flow without what decorates the step."""
+    """Return the flow without the decorators of the step."""
     node = found.flow.by_id()[step]
     bare = replace(
         node, retry=None, catch=None, timeout=None, environment=(), secrets=(), cards=(), packages=None
-    )  # what a cluster does with the others does not matter here
+    )  # the other decorators only affect clusters
     found.program.undecorate(node)
     nodes = tuple(bare if other.id == step else other for other in found.flow.nodes)
     return found._replace(flow=replace(found.flow, nodes=nodes))
@@ -160,7 +160,7 @@ def _perform(
     spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
     with closing(Look(str(found.package.root))) as look:
         run = new_run.begin_run(store, found, parameters, user, {"spun_from": spun_from}, look)
-    run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # who is told of the task can look at it at once
+    run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # readers of the run's id can find the task now
     new_run.tell_of(run, run, options, step_name=inputs.step, task_id=task_id(inputs.step, inputs.path))
     console = make_console(options["log_format"], quiet=bool(top().quiet))
     origin = task_pathspec(run.flow, inputs.run, inputs.step, path=inputs.path)
@@ -203,7 +203,7 @@ def _perform(
 
 
 def _log_line(run: RunStore, inputs: SpinInputs, *, persisted: bool) -> str:
-    """What to type to see the log of a task that failed: without --persist it is not kept."""
+    """Return the command that shows the log of the failed task; without --persist, one that keeps it."""
     task = task_pathspec(run.flow, run.id, inputs.step, path=inputs.path)
     if persisted:
         return f"flowc logs {task} --store {SPIN_NAME}"
@@ -213,7 +213,7 @@ def _log_line(run: RunStore, inputs: SpinInputs, *, persisted: bool) -> str:
 
 KIND = RunKind(
     "spin",
-    "Run one step of FLOW by itself, on the inputs that its task had in your newest run, or in the one that is named.",
+    "Run one step of FLOW alone, with the inputs of its task in your newest run or in RUN.",
     OPTIONS,
     execute=_spin,
     without=("local", "max_workers", "max_num_splits", "durability"),
@@ -224,8 +224,8 @@ KIND = RunKind(
 @run_like(
     KIND,
     "FLOW [RUN/]STEP[/TASK]",
-    "Run one step of FLOW by itself, on the inputs that a task had in an earlier run: in your newest, or in RUN. "
-    "The run is left as it is, and of the step nothing is kept without --persist.",
+    "Run one step of FLOW alone, with the inputs that its task had in an earlier run: your newest run, or RUN. "
+    "The earlier run is not changed. Without --persist, the result is not kept.",
 )
 def spin_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Spin a step."""

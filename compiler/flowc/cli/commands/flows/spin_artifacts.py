@@ -1,4 +1,4 @@
-"""`spin --artifacts-module FILE`: what comes instead of what the step has from the tasks before it."""
+"""`spin --artifacts-module FILE`: replaces artifacts of the step's inputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, Any]]:
-    """What ARTIFACTS of the file has: artifacts, stored, and values of parameters. What is wrong ends the program."""
+    """Return the artifacts of ARTIFACTS in the file, stored in `objects`, and its values of parameters, both by name.
+
+    A faulty file, a config or an invalid value ends the program. Without a file, both are empty.
+    """
     flow, declared = found.flow, declared_parameters(found.cls)
     parameters = {parameter.attribute or parameter.name: parameter for parameter in flow.parameters}
     configs = {config.attribute or config.name: config.name for config in flow.configs}
@@ -30,17 +33,17 @@ def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[
     values: dict[str, Any] = {}
     for name, value in _artifacts(file).items() if file is not None else ():
         if name in configs:
-            fail(f"{file} gives '{name}', which is a config", f"give it by --config-value {configs[name]} TEXT")
+            fail(f"{file} sets '{name}', which is a config", f"set it by --config-value {configs[name]} TEXT")
         parameter = parameters.get(name)
         try:
             if parameter is None:
                 stored[name] = store_value(objects, value)
             elif parameter.type == "file":
-                fail(f"{file} gives '{name}', which is a file", f"give it by --{parameter.name} FILE")
+                fail(f"{file} sets '{name}', which is a parameter for a file", f"set it by --{parameter.name} FILE")
             else:
                 values[parameter.name] = given(declared[parameter.name], parameter, value)
         except (ArtifactError, ParameterError) as error:
-            fail(f"{file} gives '{name}' a value that it cannot have: {error}")
+            fail(f"{file} sets '{name}' to an invalid value: {error}")
     return stored, values
 
 
@@ -53,5 +56,5 @@ def _artifacts(file: str) -> dict[str, Any]:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
         fail(f"{file}{f', line {lines[-1]}' if lines else ''}: {describe(error)}")
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        fail(f"{file} does not set ARTIFACTS", "write ARTIFACTS = {'name': value} there")
+        fail(f"{file} does not set ARTIFACTS", "add ARTIFACTS = {'name': value} to it")
     return values

@@ -1,1 +1,1 @@
-"""Commands that read a store, or take something out of it."""
+"""Commands that read a store or delete from it."""

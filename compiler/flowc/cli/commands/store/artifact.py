@@ -1,4 +1,4 @@
-"""`flowc artifact`: the versions of an artifact, and one of them by its digest."""
+"""`flowc artifact`: lists the versions of an artifact, and writes one, named by its digest, to a file."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ SHOWN = 12  # characters of a digest
 
 @click.command(
     "artifact",
-    help="List the versions of the artifact FLOW/NAME, newest first. FLOW/NAME@DIGEST is one of them, by "
-    "the beginning of its digest.",
+    help="List the versions of the artifact FLOW/NAME, newest first. FLOW/NAME@DIGEST is one version; the beginning "
+    "of its digest is enough.",
 )
 @click.argument("name", metavar="FLOW/NAME[@DIGEST]")
 @click.option("--run", help="Only versions of this run; may be `latest`.")
@@ -47,7 +47,7 @@ SHOWN = 12  # characters of a digest
     "--output",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Write the value: bytes and text as they are, a file's content, anything else as a pickle.",
+    help="Write the value to FILE: bytes, text and files as their content, any other value as a pickle.",
 )
 @json_option
 @with_verify_option
@@ -61,13 +61,13 @@ def artifact_command(
     as_json: bool,
     store_url: str | None,
 ) -> None:
-    """List versions, or take one out of the store."""
+    """List versions, or write the value of one."""
     flow, _, rest = name.partition("/")
     artifact, at, digest = rest.partition("@")
     if not (flow and artifact) or (at and not re.fullmatch(r"[0-9a-f]{4,64}", digest)):
-        raise click.UsageError(f"not an artifact: {name!r}; give FLOW/NAME, or FLOW/NAME@DIGEST with 4 digits or more")
+        raise click.UsageError(f"not an artifact: {name!r}; give FLOW/NAME, or FLOW/NAME@DIGEST with at least 4 digits")
     if output and not digest:
-        raise click.UsageError(f"which version? flowc artifact {name} lists them; give {name}@DIGEST -o {output}")
+        raise click.UsageError(f"--output needs a version: give {name}@DIGEST; flowc artifact {name} lists the digests")
     store = open_store(store_url)
     found = _find(store, flow, artifact, digest, run, step, limit)
     if output:
@@ -103,7 +103,7 @@ def _find(
         where = "".join([f" in run {run}" if run else "", f" in step {step}" if step else ""])
         version = f"version {digest} of artifact" if digest else "artifact"
         dump = command_on(store.objects.url, "flowc", "dump", f"{flow}/latest/end")
-        fail(f"flow '{flow}' has no {version} '{name}'{where}", f"{dump} prints those there are")
+        fail(f"flow '{flow}' has no {version} '{name}'{where}", f"{dump} prints the artifacts of the step 'end'")
     return found
 
 
@@ -129,7 +129,7 @@ def _row(flow: str, version: ArtifactVersion) -> dict[str, Any]:
 
 
 def _write(run: RunStore, version: ArtifactVersion, file: Path) -> None:
-    sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
+    sys.path.insert(0, "")  # values may need classes of the flow's modules, which may be in this directory
     with writing(file), working(f"writing {file}"):
         what = _write_value(run, version.ref, file)
     place = task_pathspec(version.run, version.step, path=version.path)

@@ -1,4 +1,4 @@
-"""`flowc card`: the cards of any flow's tasks."""
+"""`flowc card`: shows the cards of tasks of any flow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def card_command() -> None:
 
 
 def _find(pathspec: str, store_url: str | None) -> Pathspec:
-    """What a pathspec means; of a flow, its newest run."""
+    """Return the run, step and task of a pathspec; FLOW alone means its newest run."""
     store, inner = open_store(store_url), pathspec.strip("/")
     if inner and "/" not in inner:
         inner = f"{inner}/{newest(store, inner)}"
@@ -38,11 +38,11 @@ def server_command(pathspec: str, port: int, poll_interval: int, max_cards: int,
 
     flow, _, run = pathspec.strip("/").partition("/")
     if not flow or "/" in run:
-        raise click.UsageError(f"'{pathspec}' is neither FLOW nor FLOW/RUN: the page has the cards of all steps")
+        raise click.UsageError(f"'{pathspec}' is neither FLOW nor FLOW/RUN; the page shows the cards of all steps")
     store = open_store(store_url)
     if run and run != "latest":
         run = find_run(store, f"{flow}/{run}").run.id
     elif not store.runs(flow):
-        click.echo(f"note: there is no run of a flow '{flow}' in {store.objects.url} yet", err=True)
+        click.echo(f"note: flow '{flow}' has no run in {store.objects.url} yet", err=True)
     shown = ServedCards(store, flow, run if run not in ("", "latest") else None, None, max_cards, poll_interval)
     serve(shown, port, lambda text: click.echo(text, err=True))

@@ -1,4 +1,4 @@
-"""`flowc dump`: the artifacts of tasks; and what it shares with the `dump` of a flow's own file."""
+"""`flowc dump`: prints the artifacts of tasks. The `dump` of a flow's own file uses the same functions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class DumpedValue(NamedTuple):
-    """An artifact or a parameter, not loaded yet, and what is recorded of it."""
+    """An artifact or a parameter that is not loaded yet, with its record."""
 
     size: int
     type: str
@@ -42,7 +42,7 @@ class DumpedValue(NamedTuple):
 
 
 class Dumped(NamedTuple):
-    """A task that has finished."""
+    """A task that has ended, with its record and its values."""
 
     step: str
     path: str
@@ -54,18 +54,18 @@ class Dumped(NamedTuple):
 
 
 class ArtifactFilter(NamedTuple):
-    """Which artifacts are asked for."""
+    """The artifacts that the options select."""
 
     private: bool
     include: frozenset[str] | None
 
     @classmethod
     def of(cls, private: bool, include: str | None) -> ArtifactFilter:
-        """What the options say."""
+        """Return the filter for the values of --private and --include."""
         return cls(private, frozenset(name.strip() for name in include.split(",")) if include else None)
 
     def among(self, values: Mapping[str, DumpedValue]) -> dict[str, DumpedValue]:
-        """Those that are asked for, by their names."""
+        """Return the selected values, sorted by name."""
         return {
             name: value
             for name, value in sorted(values.items())
@@ -73,38 +73,40 @@ class ArtifactFilter(NamedTuple):
         }
 
     def missing(self, tasks: Iterable[Dumped]) -> tuple[str, str | None]:
-        """Which names are asked for that none of the tasks has: nothing, or a message and perhaps a hint."""
+        """Return a message and perhaps a hint about names in --include that no task has; an empty text if none is."""
         found = {name for task in tasks for name in self.among(task.values)}
         if not (missing := sorted((self.include or frozenset()) - found)):
             return "", None
         private = any(name.startswith("_") for name in missing) and not self.private
-        hint = "--private prints those that begin with an underscore" if private else None
+        hint = "--private also prints artifacts whose names begin with an underscore" if private else None
         return f"no task has an artifact {', '.join(missing)}", hint
 
 
 _OPTIONS = (
-    click.option("--private/--no-private", help="Print artifacts whose names begin with an underscore, too."),
+    click.option("--private/--no-private", help="Also print artifacts whose names begin with an underscore."),
     click.option("--include", metavar="A,B", help="Print only these artifacts."),
     click.option("--file", type=click.Path(dir_okay=False), metavar="FILE",
                  help="Write the values to FILE, as a pickle of {RUN/STEP/TASK: {name: value}}."),
     click.option("--json", "as_json", is_flag=True,
-                 help="Print JSON: each task's record, with the values that are plain JSON and smaller than "
+                 help="Print JSON: each task's record, with each value that is plain JSON and smaller than "
                  "--max-value-size."),
 )  # fmt: skip
 
 
 def dump_options(function: Command) -> Command:
-    """Add the options that both commands have."""
+    """Add the options that `flowc dump` and a flow file's `dump` share."""
     for option in reversed((*_OPTIONS, with_verify_option)):
         function = option(function)
     return function
 
 
 def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = False) -> Iterator[Dumped]:
-    """The tasks of a step, or the one task, with their artifacts; of one that failed, what its last attempt had set.
+    """Yield the task, or all tasks of the step, with their artifacts; for a failed task, those of its last attempt.
 
-    Tasks that have failed or have not finished are told of; if no task has anything, that ends the program, unless it
-    is a step's and there `may_be_none`.
+    Args:
+        found: the task or the step.
+        say: is called with a line for each task that has failed or has not finished.
+        may_be_none: whether a step without any finished task is allowed; otherwise it ends the program.
     """
     run, step, view = found.run, found.step, RunRecords(found.run)
     assert step is not None
@@ -130,7 +132,7 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
             say(unfinished)
             continue
         if record["outcome"] == "failed":
-            left = f"this is what its attempt {last} had set" if record["artifacts"] else "it left no artifacts"
+            left = f"attempt {last} had set these artifacts" if record["artifacts"] else "it left no artifacts"
             say(f"task {step}/{path} has failed; {left}")
         any_finished = True
         values = {name: stored(run, ref) for name, ref in record["artifacts"].items()}
@@ -138,19 +140,19 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
 
 
 def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
-    """What every task has: constants of the class, the run's parameters and configs, by what steps call them."""
+    """Yield the values that every task has, by attribute name: class constants, parameters and configs."""
     from flowc_runtime.store.values.files import seen_values
 
     run, flow = view.store, view.flow
     first = None
-    with unreadable.going_on():  # its constants are missing then, nothing else is
+    with unreadable.going_on():  # an unreadable record costs only the constants
         first = view.done(flow.start, ROOT) or view.attempt(flow.start, ROOT, 1)
     kept = first.get("constants", {}) if first is not None else {}
     for name, ref in kept.items():
         yield name, stored(run, ref)
     converted = {parameter.attribute or parameter.name for parameter in flow.parameters if parameter.converted}
     for name, value in seen_values(run.objects, flow, view.record["parameters"], class_finder(run)).items():
-        if not (name in converted and name in kept):  # what the class made of it
+        if not (name in converted and name in kept):  # the constant has the value after the class's conversion
             yield name, _parameter(value)
 
 
@@ -160,17 +162,17 @@ def _parameter(value: Any) -> DumpedValue:
 
 
 def stored(run: RunStore, ref: Any) -> DumpedValue:
-    """What a record says of an artifact."""
+    """Return the artifact that `ref`, from a task's record, describes; its value is loaded on demand."""
     return DumpedValue(
         ref["size"], ref["type"], lambda: load_value(run.objects, ref, class_finder(run)), ref["repr"], ref
     )
 
 
-_DAMAGED = "flowc.damaged"  # in a context's `meta`: some artifact was
+_DAMAGED = "flowc.damaged"  # in a context's `meta`: whether an artifact was damaged
 
 
 def note_damage(error: ArtifactError) -> str:
-    """Tell an artifact that is damaged on stderr; the others are printed all the same. What stands in place of it."""
+    """Return the text to print in place of an artifact that cannot be loaded; report a damaged one on stderr too."""
     if not isinstance(error, Damaged):
         return str(error)
     tell_error(str(error))
@@ -179,12 +181,12 @@ def note_damage(error: ArtifactError) -> str:
 
 
 def end_damaged() -> None:
-    """End the program, at the end of what it prints, with an error's exit code if an artifact was damaged."""
+    """End the program with an error's exit code if an artifact was damaged. Call it after all output."""
     if click.get_current_context().meta.get(_DAMAGED):
         raise SystemExit(FAULTY)
 
 
-# -- in which form -----------------------------------------------------------------------------------------------------
+# -- output formats ----------------------------------------------------------------------------------------------------
 
 
 def print_json(tasks: Iterable[Dumped], choice: ArtifactFilter, limit: int) -> None:
@@ -204,7 +206,7 @@ def _row(value: DumpedValue, limit: int) -> dict[str, Any]:
     if value.size < limit:
         try:
             loaded = value.load()
-        except ArtifactError as error:  # a class that is not there; what it was, is described
+        except ArtifactError as error:  # such as a missing class; the record still describes the value
             note_damage(error)
             return dict(value.record)
         if _is_plain(loaded):
@@ -213,7 +215,7 @@ def _row(value: DumpedValue, limit: int) -> dict[str, Any]:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether JSON gives back the same value."""
+    """Return whether the value survives a round trip through JSON."""
     if isinstance(value, float):
         return type(value) is float and math.isfinite(value)
     if type(value) is list:
@@ -224,7 +226,7 @@ def _is_plain(value: object) -> bool:
 
 
 def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: ArtifactFilter) -> None:
-    """Write the values to a file."""
+    """Write the values to a file, as a pickle of {RUN/STEP/TASK: {name: value}}."""
     values: dict[str, dict[str, Any]] = {}
     name = ""
     try:
@@ -240,7 +242,7 @@ def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Artifa
 
 
 def _pickled(values: Any) -> bytes:
-    """The oldest protocol that Metaflow's files have; classes that cannot be imported go with the values."""
+    """Pickle with protocol 4, the oldest that Metaflow writes; classes that cannot be imported are pickled by value."""
     try:
         return pickle.dumps(values, protocol=4)
     except Exception:
@@ -256,7 +258,7 @@ def _pickled(values: Any) -> bytes:
 @click.command("dump", help="Print the artifacts of the tasks of FLOW/RUN/STEP[/TASK]; RUN may be `latest`.")
 @click.argument("pathspec")
 @click.option("--max-value-size", type=click.IntRange(min=0), default=1000, show_default=True,
-              help="Characters of a value to print.")  # fmt: skip
+              help="Print at most this number of characters of each value.")  # fmt: skip
 @dump_options
 @store_option
 def dump_command(
@@ -268,9 +270,9 @@ def dump_command(
     as_json: bool,
     store_url: str | None,
 ) -> None:
-    """Print artifacts. Restoring a value runs code of its class, as in the flow itself."""
+    """Print artifacts. Loading a value runs code of its class, as in the flow itself."""
     found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
-    sys.path.insert(0, "")  # classes of the flow's own modules, when run beside them
+    sys.path.insert(0, "")  # values may need classes of the flow's modules, which may be in this directory
     choice = ArtifactFilter.of(private, include)
     tasks = list(dumped(found, lambda text: click.echo(f"note: {text}", err=True)))
     message, hint = choice.missing(tasks)

@@ -1,7 +1,7 @@
-"""`flowc logs --follow`: the logs of a run as they are written, from the store alone, until the run has ended.
+"""`flowc logs --follow`: prints the logs of a run while they are written, until the run ends.
 
-A store cannot say that something has changed, so it is asked again and again: at once after news, less and less often
-without. Each log is read from where its last whole frame ended, so no byte is missed or told twice.
+It reads only the store. A store sends no notifications, so it is polled: at once after new output, and less often the
+longer none arrives. Each log is read from the end of its last complete frame, so no byte is lost or printed twice.
 """
 
 from __future__ import annotations
@@ -34,24 +34,27 @@ if TYPE_CHECKING:
     from flowc_runtime.run.views.status_view import StatusView
     from flowc_runtime.store.records.store import RunStore, Store
 
-FASTEST, SLOWEST = 0.1, 2.0  # seconds between two looks
-SETTLED = 5.0  # seconds without news after which an attempt that has its record is read no more, until the end
-UNFINISHED = (
-    60.0  # seconds without news and without a task under way after which a failed run counts as ended: its exit
-)
-# handler, which says so, may have failed as well
-BEGINNING = 300.0  # seconds that a run may take to begin: a cluster has to find a node and pull an image
+FASTEST, SLOWEST = 0.1, 2.0  # seconds between two polls
+SETTLED = 5.0  # seconds without output after which an ended attempt is not polled again until the run ends
+# Seconds without output and without an active task after which a failed cluster run counts as ended: the exit
+# handler, which records the end, may itself have failed.
+UNFINISHED = 60.0
+BEGINNING = 300.0  # seconds that a run may take to start: a cluster must first find a node and pull an image
 
 
 class Pause(NamedTuple):
-    """Time, so that tests need none."""
+    """The clock, replaced in tests so that they need not wait."""
 
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
 
 
 def follow_run(store: Store, pathspec: str, form: Form, attempt: int | None, pause: Pause = Pause()) -> int:  # noqa: B008
-    """Print what the tasks write until the run ends, then how it ended; the exit code, 0 for success."""
+    """Print the tasks' output until the run ends, then the run's status.
+
+    Returns:
+        The exit code: 0 if the run succeeded, 130 after Ctrl-C, otherwise 1.
+    """
     try:
         run, step, path = _find(store, pathspec, pause)
         follower = Follower(run, (step, path, attempt), Printer(form._replace(prefixed=path is None)), pause)
@@ -66,7 +69,7 @@ def follow_run(store: Store, pathspec: str, form: Form, attempt: int | None, pau
 
 
 def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | None, str | None]:
-    """The run, once it has begun; its steps are those of the flow, begun or not."""
+    """Wait for the run to start; return it with the step and the index path, which need not have started yet."""
     parts = parts_of(store, pathspec)
     run_spec, (step, task) = "/".join(parts[:2]), [*parts[2:4], None, None][:2]
     if 2 <= len(parts) <= 4 and all(parts) and parts[1] != "latest":
@@ -78,53 +81,53 @@ def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | No
     if step is None or task is None:
         return run, step, None
     try:
-        return run, step, path_of(step, task)  # it may be yet to begin
+        return run, step, path_of(step, task)  # the task may start later
     except ProtocolError as error:
         fail(str(error))
 
 
 def _await_begin(store: Store, run: RunStore, name: str, pause: Pause) -> None:
-    """Wait for a run that was triggered a moment ago: its record is made by its first pod."""
+    """Wait for a run that was just triggered: its first pod writes its record."""
     deadline = pause.now() + BEGINNING
     if not run.exists():
-        click.echo(f"waiting for {name} to begin in {run.objects.url}", err=True)
+        click.echo(f"waiting for {name} to start in {run.objects.url}", err=True)
         if close := _misspelt(store, run):
             click.echo(f"hint: {did_you_mean(close)}", err=True)
     while not run.exists():
         if pause.now() >= deadline:
-            fail(f"{name} has not begun in {BEGINNING:.0f} s", f"flowc status {run.id} says why, if it is on a cluster")
+            fail(f"{name} has not started in {BEGINNING:.0f} s", f"flowc status {run.id} shows a cluster run")
         pause.sleep(SLOWEST)
 
 
 def _misspelt(store: Store, run: RunStore) -> str | None:
-    """The flow or the run that there is and whose name is like that of this run, which there is not."""
+    """Return the name of an existing flow or run that resembles the name of this run, which does not exist."""
     flows = store.flows()
     if run.flow not in flows:
         return closest(run.flow, flows)
-    found = closest(run.id, store.runs(run.flow)[-20:], cutoff=0.9)  # all ids begin with the day
+    found = closest(run.id, store.runs(run.flow)[-20:], cutoff=0.9)  # ids of one day resemble each other
     return f"{run.flow}/{found}" if found else None
 
 
 @final
 @dataclass(slots=True)
 class Tail:
-    """The log of one attempt, and how much of it has been told."""
+    """The log of one attempt, and the offset up to which it is printed."""
 
     task: Task
     key: str
     at: int = 0
-    news: float = 0.0  # when something new was read, or it was last asked whether the attempt has ended
-    more: bool = False  # whether the last look left something: a log may be larger than memory
+    news: float = 0.0  # time of the last new output, or of the last check whether the attempt has ended
+    more: bool = False  # whether the last read left output behind: a log may be larger than memory
 
     def read(self, run: RunStore, *, last: bool) -> list[Chunk]:
-        """What is new, a part of it if it is much; a frame that is cut only if it is the `last` look."""
+        """Return the new output, at most about PIECE bytes; an incomplete frame only in the `last` read."""
         new = b""
         try:
             for piece in run.objects.pieces(self.key, self.at):
                 new += piece
                 if len(new) >= PIECE and whole(new)[1]:
                     break
-        except NotFound:  # it has printed nothing yet
+        except NotFound:  # the attempt has printed nothing yet
             return []
         self.more = len(new) >= PIECE
         found, taken = whole(new)
@@ -137,7 +140,7 @@ class Tail:
 
 @final
 class Follower:
-    """Follows the attempts of a run that are `wanted`: all, of a step, of a task, or of one number."""
+    """Follows the `wanted` attempts of a run: (step, path, number), where None means all."""
 
     def __init__(
         self, run: RunStore, wanted: tuple[str | None, str | None, int | None], printer: Printer, pause: Pause
@@ -146,7 +149,7 @@ class Follower:
         self._wanted = wanted
         self._printer = printer
         self._pause = pause
-        self._tails: dict[Task, Tail] = {}  # all, the settled ones too
+        self._tails: dict[Task, Tail] = {}  # all attempts, also those that are no longer polled
         self._active: dict[Task, Tail] = {}
         self._records = RunRecords(run)
         record = self._records.record
@@ -154,10 +157,10 @@ class Follower:
         self._resumes = record.get("origin") is not None
 
     def follow(self) -> StatusView:
-        """Print until the run has ended; how it ended."""
+        """Print until the run ends; return its status."""
         interval, news = FASTEST, self._pause.now()
         while True:
-            # First the status, then the logs: what was written before the end is read after it.
+            # Read the status before the logs, so that the logs include all output from before the end.
             status = read_status(self._run, self._records.known)
             if self._look(self._active.values()):
                 interval, news = FASTEST, self._pause.now()
@@ -174,7 +177,7 @@ class Follower:
             interval = min(interval * 1.5, SLOWEST)
 
     def check(self, asked: str) -> None:
-        """End the program if what was asked for has never begun."""
+        """End the program if none of the wanted attempts has started."""
         attempt = self._wanted[2]
         if not self._tails:
             fail(f"{asked} has no {'tasks' if attempt is None else f'attempt {attempt}'}")
@@ -186,23 +189,23 @@ class Follower:
         return not early or (silence > UNFINISHED and not self._active)
 
     def _look(self, tails: Iterable[Tail], *, last: bool = False) -> bool:
-        """Print what is new, in the order of its writing; whether anything was."""
+        """Print new output in the order of time; return whether there was any."""
         self._discover()
         now = self._pause.now()
-        told: list[tuple[Task, Chunk]] = []
+        printed: list[tuple[Task, Chunk]] = []
         for tail in list(tails):
             found = tail.read(self._run, last=last)
             if found:
                 tail.news = now
-                told += [(tail.task, chunk) for chunk in found]
-        self._printer.show(sorted(told, key=lambda entry: entry[1].when))
-        return bool(told)
+                printed += [(tail.task, chunk) for chunk in found]
+        self._printer.show(sorted(printed, key=lambda entry: entry[1].when))
+        return bool(printed)
 
     def _has_more(self) -> bool:
         return any(tail.more for tail in self._tails.values())
 
     def _discover(self) -> None:
-        """Take up the attempts that have begun since."""
+        """Start to follow attempts that have started since the last poll."""
         step, path, attempt = self._wanted
         for task in attempts_of(self._records, step, path, self._run.attempts):
             if task not in self._tails and attempt in (None, task[2]):
@@ -213,12 +216,12 @@ class Follower:
     def _has_ended(self, task: Task) -> bool:
         try:
             return self._run.attempt(*task) is not None
-        except RecordError as error:  # a record is written at the end
+        except RecordError as error:  # the record exists, and is written at the end
             unreadable.tell(error)
             return True
 
     def _settle(self) -> None:
-        """Let go of attempts that have ended: a wide foreach has thousands of them."""
+        """Stop polling attempts that have ended: a wide foreach has thousands of them."""
         now = self._pause.now()
         for task, tail in list(self._active.items()):
             if now - tail.news >= SETTLED:

@@ -1,4 +1,4 @@
-"""`flowc fsck`: whether all of a store is there and whole, and what is lost if not."""
+"""`flowc fsck`: checks that a store is complete and undamaged, and repairs it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
     from flowc_runtime.store.upkeep.fsck import FsckReport, StoreFault
 
-SHOWN = 10  # pathspecs of a fault
+SHOWN = 10  # pathspecs printed for each fault
 _KINDS = {
     "damaged-blob": ("damaged blob", "damaged blobs"),
     "damaged-record": ("damaged record", "damaged records"),
@@ -35,31 +35,31 @@ _KINDS = {
 
 @click.command(
     "fsck",
-    help="Read all of the store, and list what is damaged or lost and the runs that it is about. Exit code 1 if there "
-    "is anything.",
+    help="Read the whole store; list its damaged and missing objects and the runs that these affect. Exit code 1 if "
+    "there are any.",
 )
 @click.option(
     "--repair",
     is_flag=True,
-    help="Move damaged blobs and records aside, to damaged/ in the store, as well as runs without a record, and remove "
-    "what killed writers have left.",
+    help="Move damaged blobs, damaged records and runs without a record to damaged/ in the store, and remove temporary "
+    "files of killed writers.",
 )
 @json_option
 @store_option
 def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
-    """Check a store. It is safe beside flows that run; no data is deleted."""
+    """Check a store. It is safe while flows run, and deletes no data."""
     store = open_store(store_url)
     if not any(store.objects.names("")):
-        fail(f"there is no store in {store.objects.url}", "--store says where it is")
+        fail(f"there is no store in {store.objects.url}", "give its place with --store")
     with working("reading the store"):
         found = fsck.check_store(store)
     if repair:
-        with working("moving what is damaged aside"):
+        with working("moving damaged objects to damaged/"):
             fsck.repair(store, found)
     if as_json:
         click.echo(json_text.shown(_as_json(store, found), indent=2, ensure_ascii=False))
     else:
-        _say(store, found, repaired=repair)
+        _print_report(store, found, repaired=repair)
     if found.faults:
         raise SystemExit(FAULTY)
 
@@ -88,7 +88,7 @@ def _as_json(store: Store, found: FsckReport) -> dict[str, Any]:
     }
 
 
-def _say(store: Store, found: FsckReport, *, repaired: bool) -> None:
+def _print_report(store: Store, found: FsckReport, *, repaired: bool) -> None:
     for fault in found.faults:
         click.echo(f"{_KINDS[fault.kind][0]} {fault.key}{_size(fault)}: {fault.why}{_done(fault)}")
         for pathspec in fault.touched[:SHOWN]:
@@ -96,23 +96,24 @@ def _say(store: Store, found: FsckReport, *, repaired: bool) -> None:
         if len(fault.touched) > SHOWN:
             click.echo(f"  and {len(fault.touched) - SHOWN:,} more")
     if found.runs:
-        click.echo(f"runs that this is about: {', '.join(found.runs)}")
+        click.echo(f"affected runs: {', '.join(found.runs)}")
     total = ", ".join(count(number, *_KINDS[kind]) for kind, number in counts(found).items())
     click.echo(
-        f"read {found.objects:,} objects, {found.size:,} bytes, of {store.objects.url}: {total or 'all is well'}"
+        f"read {found.objects:,} objects, {found.size:,} bytes, of {store.objects.url}: {total or 'no problems found'}"
     )
     if found.aside:
-        click.echo(f"{count(len(found.aside), 'object was', 'objects were')} moved to damaged/ before:")
+        click.echo(f"{count(len(found.aside), 'object was', 'objects were')} moved to damaged/ earlier:")
         for name in found.aside[:SHOWN]:
             click.echo(f"  damaged/{name}")
         if len(found.aside) > SHOWN:
             click.echo(f"  and {len(found.aside) - SHOWN:,} more")
     if not repaired and runs_without_record(found):
-        click.echo("hint: restore the record of the run from a copy, or --repair moves the rest of the run to damaged/ "
-                   "too", err=True)  # fmt: skip
+        click.echo(
+            "hint: restore the record of the run from a copy; --repair moves the rest of the run to damaged/", err=True
+        )
     if not repaired and any(kind in counts(found) for kind in ("damaged-blob", "damaged-record", "leftover")):
-        click.echo("hint: --repair moves damaged objects to damaged/ and removes leftovers; a run that makes a damaged "
-                   "blob's value again stores it anew", err=True)  # fmt: skip
+        click.echo("hint: --repair moves damaged objects to damaged/ and removes leftovers; a run that computes the "
+                   "value of a damaged blob again stores it again", err=True)  # fmt: skip
 
 
 def _size(fault: StoreFault) -> str:

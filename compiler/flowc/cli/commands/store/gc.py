@@ -1,4 +1,4 @@
-"""`flowc gc`: delete runs, and what no run needs any more."""
+"""`flowc gc`: deletes runs and unreferenced data."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """A time such as 30d, 12h or 90m."""
+    """Return the seconds of a duration such as 30d, 12h or 90m."""
     if value is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", value.strip())
     if found is None:
-        raise click.BadParameter(f"{value!r} is no time; write 90m, 12h, 30d or 8w", ctx, param)
+        raise click.BadParameter(f"{value!r} is not a duration; write 90m, 12h, 30d or 8w", ctx, param)
     return float(found[1]) * _UNITS[found[2]]
 
 
 @click.command(
     "gc",
-    help="List the runs of FLOW, or of all flows, that match every option, and the blobs that no other run needs; with "
-    "--delete, delete them. Without options only unreferenced blobs are listed and deleted.",
+    help="List the runs of FLOW, or of all flows, that match every option, and the blobs that only these runs use; "
+    "with --delete, delete them. Without options, list or delete only unreferenced blobs.",
 )
 @click.argument("flow", required=False)
 @click.option(
@@ -47,7 +47,7 @@ def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
 @click.option("--keep-last", type=click.IntRange(min=0), metavar="N", help="Keep the newest N runs of each flow.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only runs with this tag; may be repeated.")
 @click.option("--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="Keep runs with this tag; may be repeated.")
-@click.option("--delete/--dry-run", "delete", help="Delete [default: only say what would be deleted].")
+@click.option("--delete/--dry-run", "delete", help="Delete [default: only list].")
 @json_option
 @store_option
 def gc_command(
@@ -60,7 +60,7 @@ def gc_command(
     as_json: bool,
     store_url: str | None,
 ) -> None:
-    """Collect garbage. Safe beside flows that run, and beside another one of itself."""
+    """Collect garbage. It is safe while flows run, and while another `flowc gc` runs."""
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():
         no_flow(store, flow)
@@ -68,7 +68,7 @@ def gc_command(
         flow=flow, older_than=older_than, keep_last=keep_last, tags=frozenset(tags), keep_tags=frozenset(keep_tags)
     )
     _check(selection)
-    with working("looking for what nothing needs"):
+    with working("looking for unreferenced data"):
         chosen = choose(store, selection)
         garbage = find_garbage(store, set(chosen.doomed))
     for error in one_per_run((*chosen.unreadable.values(), *garbage.unreadable.values()), store.objects.url):
@@ -81,12 +81,12 @@ def gc_command(
     if as_json:
         click.echo(json_text.shown(found, indent=2))
     else:
-        _say(store, chosen, found)
+        _print_garbage(store, chosen, found)
 
 
 def _check(selection: Selection) -> None:
     if selection.keep_tags and not selection.says_something:
-        raise click.UsageError("--keep-tag says what stays; say with --older-than, --keep-last or --tag what goes")
+        raise click.UsageError("--keep-tag only keeps runs: select the others by --older-than, --keep-last or --tag")
 
 
 def _found(chosen: Chosen, garbage: Garbage) -> dict[str, Any]:
@@ -113,41 +113,41 @@ def _found(chosen: Chosen, garbage: Garbage) -> dict[str, Any]:
     }
 
 
-def _say(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
+def _print_garbage(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
+    delete = "deleted" if found["deleted"] else "would delete"
     rows = [[row["pathspec"], count(row["tasks"], "task"), f"{row['bytes']:,} bytes"] for row in found["runs"]]
     if rows:
         table(rows)
     for pathspec in chosen.live:
-        click.echo(f"{pathspec} stays: it has not said that it has ended")
+        click.echo(f"{pathspec} is kept: it may still be active")
     for pathspec, by in chosen.needed.items():
-        has = "may have resumed it, its record cannot be read" if by in chosen.blind.values() else "has resumed it"
-        click.echo(f"{pathspec} stays: {by} {has}")
+        has = "may have resumed it (its record cannot be read)" if by in chosen.blind.values() else "has resumed it"
+        click.echo(f"{pathspec} is kept: {by} {has}")
     for pathspec, directory in chosen.spun.items():
-        click.echo(f"{pathspec} stays: what spin has kept in {directory} needs it")
+        click.echo(f"{pathspec} is kept: the spin results in {directory} use it")
     for pathspec in chosen.unreadable:
-        click.echo(f"{pathspec} stays: its records cannot be read")
+        click.echo(f"{pathspec} is kept: its records cannot be read")
     if records := found["unreadable_records"]:
-        what = "a record that cannot be read" if len(records) == 1 else f"{len(records)} records that cannot be read"
-        more = f": {found['held_blobs']} stay, {found['held_bytes']:,} bytes" if found["held_blobs"] else ""
-        click.echo(f"no blob goes while {what} may need it{more}")
+        which = "a record cannot be read and" if len(records) == 1 else f"{len(records)} records cannot be read and"
+        more = f": {found['held_blobs']}, {found['held_bytes']:,} bytes" if found["held_blobs"] else ""
+        click.echo(f"all unreferenced blobs are kept, because {which} may reference them{more}")
     if records or chosen.unreadable:
         fsck = command_on(store.objects.url, "flowc", "fsck")
-        click.echo(f"hint: restore what {fsck} names; or move it to damaged/ with {fsck} --repair, and delete it there",
-                   err=True)  # fmt: skip
+        click.echo(
+            f"hint: restore the objects that {fsck} names, or move them to damaged/ with {fsck} --repair", err=True
+        )
     if number := found["young_blobs"]:
-        click.echo(f"{count(number, 'blob')}, {found['young_bytes']:,} bytes, {'is' if number == 1 else 'are'} not a "
-                   f"day old: {'it goes' if number == 1 else 'they go'} later")  # fmt: skip
+        click.echo(f"{count(number, 'unreferenced blob')}, {found['young_bytes']:,} bytes, kept: less than a day old")
     if number := len(found["sent_files"]):
-        click.echo(f"{count(number, 'file')} sent ahead of runs {'goes' if number == 1 else 'go'}: no run needs "
-                   f"{'it' if number == 1 else 'them'}")  # fmt: skip
+        click.echo(f"{delete} {count(number, 'unreferenced file')} uploaded before runs")
     for pathspec in found["kept_by_extensions"]:
-        click.echo(f"what extensions have kept of {pathspec} goes: no run needs it")
+        click.echo(f"{delete} unreferenced data of extensions for {pathspec}")
     runs, blobs, size = len(found["runs"]), found["blobs"], found["bytes"]
     if found["deleted"]:
         runs, blobs, size = found["runs_deleted"], found["blobs_deleted"], found["bytes_deleted"]
-        click.echo(f"deleted {_counted(runs, blobs)}, {size:,} bytes, from {store.objects.url}")
+        click.echo(f"{delete} {_counted(runs, blobs)}, {size:,} bytes, from {store.objects.url}")
     else:
-        click.echo(f"would delete {_counted(runs, blobs)}, {size:,} bytes; --delete does it")
+        click.echo(f"{delete} {_counted(runs, blobs)}, {size:,} bytes; --delete deletes them")
 
 
 def _counted(runs: int, blobs: int) -> str:

@@ -1,4 +1,4 @@
-"""`flowc logs`: what tasks wrote, how much that is, and how it is taken away again."""
+"""`flowc logs`: prints, measures, follows and scrubs the logs of tasks."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from flowc_runtime.process.logs import Chunk, Stream
     from flowc_runtime.store.records.store import RunStore
 
-MERGED_PIECE = 1 << 16  # bytes that are held of each log of which a line waits for its turn
+MERGED_PIECE = 1 << 16  # bytes of each log that are in memory while logs are merged
 
 
 @final
 class LogsGroup(click.Group):
-    """`logs PATHSPEC` is `logs show PATHSPEC`."""
+    """A group in which `logs PATHSPEC` is short for `logs show PATHSPEC`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in (*self.commands, "--help"):
@@ -56,15 +56,15 @@ def logs_command() -> None:
 
 @logs_command.command("show", help="Print the logs of FLOW/RUN[/STEP[/TASK]]; RUN may be `latest`.")
 @click.argument("pathspec")
-@click.option("--stdout", "only", flag_value="stdout", help="Only what went to stdout.")
-@click.option("--stderr", "only", flag_value="stderr", help="Only what went to stderr.")
+@click.option("--stdout", "only", flag_value="stdout", help="Print only stdout.")
+@click.option("--stderr", "only", flag_value="stderr", help="Print only stderr.")
 @click.option("--both", "only", flag_value="both", help="Print both [default].")
-@click.option("--attempt", type=click.IntRange(min=1), help="Only this attempt [default: all].")
-@click.option("--timestamps", is_flag=True, help="Print when each line was written.")
+@click.option("--attempt", type=click.IntRange(min=1), help="Print only this attempt [default: all].")
+@click.option("--timestamps", is_flag=True, help="Print the time at which each line was written.")
 @click.option("--merge", is_flag=True, help="Sort the lines of all tasks by time [default: task by task].")
-@click.option("--follow", is_flag=True, help="Follow until the run ends; exit code 1 if it does not succeed.")
+@click.option("--follow", is_flag=True, help="Print new lines until the run ends; exit code 1 if it does not succeed.")
 @click.option("--sizes", is_flag=True, help="Print the numbers of bytes and lines instead of the lines.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: an object for each line; with --sizes a list.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object per line; with --sizes, a list.")
 @store_option
 def show_command(
     pathspec: str,
@@ -77,9 +77,9 @@ def show_command(
     as_json: bool,
     store_url: str | None,
 ) -> None:
-    """Print logs: of one task as its bytes are, of several with a prefix to each line."""
+    """Print logs: the bytes of one task unchanged, the lines of several tasks each with a prefix."""
     if follow and (sizes or merge):
-        raise click.UsageError("--follow prints lines as they come: leave out --sizes and --merge")
+        raise click.UsageError("--follow prints lines as they arrive: leave out --sizes and --merge")
     stream: Any = None if only == "both" else only
     form = Form(stream, timestamps=timestamps, as_json=as_json)
     if follow:
@@ -109,17 +109,17 @@ logs_command.add_command(scrub_command)
 
 
 def pieces(run: RunStore, task: Task, size: int = LONGEST) -> Iterator[bytes]:
-    """The log of an attempt, a piece at a time; nothing if it printed nothing."""
+    """Yield the log of an attempt in pieces of about `size` bytes; nothing if it printed nothing."""
     return run.log(*task, size=size)
 
 
-# -- in the order of time ----------------------------------------------------------------------------------------------
+# -- merged by time ---------------------------------------------------------------------------------------------
 
 
 def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterator[tuple[Task, Chunk]]:
-    """The lines of several attempts in the order in which they were begun.
+    """Yield the lines of several attempts in the order in which the lines were begun.
 
-    A log is read on when its first line's turn has come, so that only those are held that were written at one time.
+    A log is read further only when its next line is due, so only logs that were written at the same time are in memory.
     """
     waiting: list[tuple[float, int, Task, Chunk | None, Iterator[Chunk]]] = []
     for order, task in enumerate(tasks):
@@ -132,7 +132,7 @@ def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterato
         if line is not None:
             yield task, line
         if (following := next(log, None)) is not None:
-            # A line that was long in the making was begun before others that came out first.
+            # A line that took long to write was begun before lines that were complete earlier.
             heapq.heappush(waiting, (max(when, following.when), order, task, following, log))
 
 
@@ -154,7 +154,7 @@ def _print_sizes(run: RunStore, tasks: Iterable[Task], only: Stream | None, *, a
 
 
 def _sizes(run: RunStore, task: Task, only: Stream | None) -> dict[str, Any]:
-    """The bytes and line ends that an attempt has written."""
+    """Count the bytes and line ends that an attempt wrote."""
     step, path, attempt = task
     counted: dict[str, Any] = {"step": step, "task": task_id(step, path), "path": path, "attempt": attempt}
     counted |= {"stdout": 0, "stderr": 0, "lines": 0}

@@ -1,4 +1,4 @@
-"""`flowc runs`: the runs that are in the store, and what they have begun."""
+"""`flowc runs`: lists the runs in the store. Other commands use its functions about a run's attempts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 _WHY_UNREADABLE: dict[type, str] = {
-    FormatError: "is of a newer flowc",
+    FormatError: "is from a newer flowc",
     LostRecord: "is gone",
     DamagedRecord: "is damaged",
 }
@@ -63,7 +63,7 @@ def runs_command(
     place = {str(option.name): filters.pop(str(option.name)) for option in operations.place}
     if on_cluster:
         if any(filters.values()):
-            raise click.UsageError("--tag and its like are about the runs in the store: leave out --cluster")
+            raise click.UsageError("options such as --tag select runs in the store: leave out --cluster")
         operations.list_runs(place, flow, limit, as_json)
         return
     store = open_store(store_url)
@@ -74,18 +74,18 @@ def runs_command(
     if as_json:
         click.echo(json_text.shown(rows, indent=2))
     elif not rows:
-        which = "no such runs" if any(filters.values()) else "no runs"
+        which = "no matching runs" if any(filters.values()) else "no runs"
         click.echo(f"{which} in {store.objects.url}", err=True)
     else:
         table([[row["pathspec"], row["state"], row["created"], row["took"], row["why"]] for row in rows])
 
 
 def run_row(records: RunRecords) -> dict[str, Any]:
-    """What `flowc runs` says of a run; little, if its record cannot be read."""
+    """Return the row of a run; it has few fields if the run's record cannot be read."""
     view = RunView(records)
     status = view.status
     row = {"pathspec": view.pathspec, "state": status.state, "created": "", "took": "", "why": ""}
-    if isinstance(status.error, NotFound):  # its first task has not got as far as to say so
+    if isinstance(status.error, NotFound):  # the first task has not written the record yet
         return row
     tell_unreadable(status.error)
     if view.record is None or view.created is None:
@@ -105,7 +105,7 @@ def run_row(records: RunRecords) -> dict[str, Any]:
 
 
 def tell_unreadable(error: FlowcError | None) -> None:
-    """Name a record that cannot be read; an object that is not there is nothing to tell of."""
+    """Report an unreadable record; a missing object is no error."""
     if isinstance(error, RecordError):
         unreadable.tell(error)
 
@@ -113,7 +113,14 @@ def tell_unreadable(error: FlowcError | None) -> None:
 def attempts_of(
     records: RunRecords, step: str | None, path: str | None, attempts: Callable[[str], dict[str, list[int]]]
 ) -> Iterator[tuple[str, str, int]]:
-    """The attempts that have begun, in the order of the flow: (step, path, number). `attempts` gives a step's."""
+    """Yield the attempts that have started, (step, path, number), in the order of the flow.
+
+    Args:
+        records: the records of the run.
+        step: the only step to include, or None for all.
+        path: the index path of the only task to include, or None for all.
+        attempts: returns the attempt numbers of a step's tasks, by index path.
+    """
     for name in [step] if step is not None else records.steps():
         for task, numbers in attempts(name).items():
             if path in (None, task):

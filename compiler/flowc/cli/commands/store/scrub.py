@@ -1,4 +1,4 @@
-"""`logs scrub`, of `flowc` and of a flow's own file: which attempts, and what becomes of them."""
+"""`logs scrub`, of `flowc` and of a flow's own file: replaces logs for good."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--stdout/--no-stdout", help="Only what went to stdout."),
-    click.option("--stderr/--no-stderr", help="Only what went to stderr."),
-    click.option("--both/--no-both", default=True, help="Print both [default]."),
-    click.option("--latest/--all", default=True, help="Only the latest attempt [default], or all."),
+    click.option("--stdout/--no-stdout", help="Scrub only stdout."),
+    click.option("--stderr/--no-stderr", help="Scrub only stderr."),
+    click.option("--both/--no-both", default=True, help="Scrub both [default]."),
+    click.option("--latest/--all", default=True, help="Scrub only the latest attempt [default], or all attempts."),
     click.option("--include-not-done", is_flag=True,
-                 help="Also of tasks that are not done. What one writes at that very moment may be lost or stay."),
+                 help="Also scrub tasks that have not ended. Lines written during the scrub may be lost or kept."),
 )  # fmt: skip
 _HELP = (
-    "Replace what the tasks of {} wrote by a line that says so, for good. The records of failed attempts keep the "
-    "message and the traceback of their error."
+    "Replace the logs of the tasks of {} by a line that says so. This cannot be undone. The records of failed attempts "
+    "keep the message and traceback of their error."
 )
 
 
@@ -44,7 +44,7 @@ def _scrub_options(function: Command) -> Command:
 
 @click.command("scrub", help=_HELP.format("FLOW/RUN/STEP[/TASK]"))
 @click.argument("pathspec")
-@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="This attempt, from 1.")
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Scrub only attempt N, counted from 1.")
 @_scrub_options
 @store_option
 @click.pass_context
@@ -58,7 +58,7 @@ def scrub_command(
 
 @click.command("scrub", help=_HELP.format("RUN/STEP[/TASK]"))
 @click.argument("path", metavar="RUN/STEP[/TASK]")
-@click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="This attempt, from 0.")
+@click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="Scrub only attempt N, counted from 0.")
 @_scrub_options
 @click.pass_context
 def flow_scrub_command(ctx: click.Context, /, path: str, attempt: int | None, **options: Any) -> None:
@@ -77,11 +77,11 @@ def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: di
         where = task_pathspec(found.run.id, step, path=path)
         click.echo(f"Logs have been scrubbed for {where} - attempt {number - 1 + first}")
     if not done:
-        fail("no such attempt has ended", "--include-not-done takes those that have not, or were killed on the way")
+        fail("no such attempt has ended", "--include-not-done also scrubs attempts that are active or were killed")
 
 
 def _attempts(found: Pathspec, attempt: int | None, *, latest: bool, not_done: bool) -> Iterator[Task]:
-    """The attempts that are asked for and have ended, or all that are asked for."""
+    """Yield the selected attempts that have ended; with `not_done`, all selected attempts."""
     assert found.step is not None
     view = RunRecords(found.run)
     for path, numbers in view.attempts(found.step).items():

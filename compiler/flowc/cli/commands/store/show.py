@@ -1,4 +1,4 @@
-"""`flowc show`: what a run, a step of it or a task is."""
+"""`flowc show`: describes a run, a step or a task."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 )
 @click.argument("pathspec")
 @click.option(
-    "--diff", "other", metavar="RUN", help="Compare the run's code with that of RUN, or with the files here: `.`."
+    "--diff", "other", metavar="RUN", help="Compare the run's code with that of RUN, or with the local files: `.`."
 )
 @json_option
 @store_option
@@ -42,32 +42,32 @@ def show_command(pathspec: str, other: str | None, as_json: bool, store_url: str
     run, step, path = find_run(store, pathspec, to_read=True)
     if other is not None:
         if step is not None or as_json:
-            raise click.UsageError("--diff compares the code of two runs: give FLOW/RUN, and no --json")
+            raise click.UsageError("--diff compares the code of two runs: give FLOW/RUN, without --json")
         from flowc.cli.running.code_diff import show_difference
 
         show_difference(store, run, other)
         return
     view = RunView.of(run)
     if step is None:
-        told, rows = _run(view.begun()), "steps"
+        fields, rows = _run(view.begun()), "steps"
     elif path is None:
-        told, rows = {"pathspec": f"{view.pathspec}/{step}", "tasks": _tasks(view, view.step(step))}, "tasks"
+        fields, rows = {"pathspec": f"{view.pathspec}/{step}", "tasks": _tasks(view, view.step(step))}, "tasks"
     else:
-        told, rows = _task(view, view.step(step).task(path)), "attempts"
+        fields, rows = _task(view, view.step(step).task(path)), "attempts"
     if as_json:
-        click.echo(json_text.shown(told, indent=2, ensure_ascii=False))
+        click.echo(json_text.shown(fields, indent=2, ensure_ascii=False))
     else:
-        _print({name: value for name, value in told.items() if name != rows})
-        _print_rows(rows, told[rows])
-    if told.get("state") == UNREADABLE or (path is not None and told[rows][-1]["outcome"] == UNREADABLE):
-        raise SystemExit(FAULTY)  # of what was asked for itself, some is missing
+        _print({name: value for name, value in fields.items() if name != rows})
+        _print_rows(rows, fields[rows])
+    if fields.get("state") == UNREADABLE or (path is not None and fields[rows][-1]["outcome"] == UNREADABLE):
+        raise SystemExit(FAULTY)  # the requested object itself is unreadable
 
 
-# -- what there is to tell ---------------------------------------------------------------------------------------------
+# -- the description --------------------------------------------------------------------------------------------
 
 
 def _run(view: RunView) -> dict[str, Any]:
-    """A run, and of each step how many tasks there are and are done."""
+    """Describe a run, with the numbers of tasks of each step."""
     status = view.status
     tell_unreadable(status.error)
     return {
@@ -97,12 +97,12 @@ def _step(step: StepView) -> dict[str, Any]:
 
 
 def _tasks(view: RunView, step: StepView) -> list[dict[str, Any]]:
-    """The tasks of a step, each by its last attempt."""
+    """Describe the tasks of a step by their last attempts."""
     return [{"task": task.id, "path": task.path, **_attempt(view, task.attempts[-1])} for task in step.tasks]
 
 
 def _task(view: RunView, task: TaskView) -> dict[str, Any]:
-    """A task: where it comes from, what it left, and its attempts."""
+    """Describe a task: its origin, parents, artifacts and attempts."""
     tell_unreadable(task.error)
     artifacts: Mapping[str, Mapping[str, Any]] = task.artifacts
     if view.records.is_beside(task.step):
@@ -123,7 +123,7 @@ def _task(view: RunView, task: TaskView) -> dict[str, Any]:
 
 
 def _attempt(view: RunView, attempt: AttemptView) -> dict[str, Any]:
-    """An attempt; one without a record still runs, or its process vanished with the run."""
+    """Describe an attempt. One without a record is active, or its process vanished with the run."""
     tell_unreadable(attempt.error)
     outcome = {"outcome": view.attempt_state(attempt)}
     if attempt.state is None:
@@ -140,16 +140,16 @@ def _attempt(view: RunView, attempt: AttemptView) -> dict[str, Any]:
     return {**number, **outcome, **rest} if attempt.record is not None else {**number, **rest, **outcome}
 
 
-# -- how it is printed -------------------------------------------------------------------------------------------------
+# -- output ------------------------------------------------------------------------------------------------
 
 
-def _print(told: dict[str, Any]) -> None:
-    """What there is, a line each."""
+def _print(fields: dict[str, Any]) -> None:
+    """Print each field that has a value on a line."""
     rows = []
-    for name, value in told.items():
+    for name, value in fields.items():
         if name in ("created", "ended") and value is not None:
-            after = name == "ended" and told["created"] is not None
-            shown = _clock(value) + (f", after {value - told['created']:.1f} s" if after else "")
+            after = name == "ended" and fields["created"] is not None
+            shown = _clock(value) + (f", after {value - fields['created']:.1f} s" if after else "")
         elif name == "revision" and value is not None:
             shown = revision.shown(value)
         elif name == "artifacts" and value is not None:
@@ -186,14 +186,14 @@ def _outcome(row: dict[str, Any]) -> str:
 
 
 def _why(row: dict[str, Any]) -> str:
-    """Why an attempt failed, and what else is to be told of it."""
+    """Return the error and the note of an attempt, in one line."""
     kind = "" if row["ended_by_run"] else str(row["type"] or "").rpartition(".")[2]
     error = f"{kind}: {row['message']}" if kind else (row["message"] or "")
     return "; ".join(text.partition("\n")[0] for text in (error, row["note"]) if text)
 
 
 def _more(row: dict[str, Any]) -> str:
-    """What else there is to tell of a step's tasks."""
+    """Return the numbers of started tasks and of attempts, where they differ from the total."""
     attempts = count(row["attempts"], "attempt") if row["attempts"] > row["tasks"] else ""
     begun = f"{row['tasks']:,} begun" if row["tasks"] < row["total"] else ""
     return ", ".join(filter(None, (begun, attempts)))

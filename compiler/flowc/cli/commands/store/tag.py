@@ -1,4 +1,4 @@
-"""`flowc tag`: tags of runs, and what it shares with the `tag` of a flow's own file (docs/adr/0007-tags.md)."""
+"""`flowc tag`: changes and lists tags of runs. The `tag` of a flow's own file shares it (docs/adr/0007-tags.md)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def add(run: RunStore, tags: Collection[str]) -> None:
-    """Tag a run. Not a tag, or no tag at all: that ends the program."""
+    """Tag a run. An invalid tag, or no tag, ends the program."""
     change(run, add=tags, remove=())
 
 
 def change(run: RunStore, *, add: Collection[str], remove: Collection[str]) -> None:
-    """Remove tags of a run, then add some; one that is in both stays. What may not be changed ends the program.
+    """Add and remove tags of a run; a tag in both is kept. An invalid tag or a system tag to remove ends the program.
 
-    They are added first, so that no reader sees the run without either.
+    Tags are added first, so that no reader sees the run without both the old and the new tags.
     """
     try:
         if fixed := sorted(set(add) & run.system_tags()):
@@ -54,7 +54,7 @@ def add_command(run: str, tags: tuple[str, ...], store_url: str | None) -> None:
     add(_run(run, store_url), tags)
 
 
-@tag_command.command("remove", help="Remove tags from a run; a tag that it lacks is no error.")
+@tag_command.command("remove", help="Remove tags from a run; tags that it does not have are ignored.")
 @click.argument("run", metavar="FLOW/RUN")
 @click.argument("tags", nargs=-1, required=True)
 @store_option
@@ -69,17 +69,17 @@ def remove_command(run: str, tags: tuple[str, ...], store_url: str | None) -> No
 @click.option("--add", multiple=True, required=True, metavar="TAG", help="Add this tag; may be repeated.")
 @store_option
 def replace_command(run: str, remove: tuple[str, ...], add: tuple[str, ...], store_url: str | None) -> None:
-    """Exchange tags of a run."""
+    """Replace tags of a run."""
     change(_run(run, store_url), add=add, remove=remove)
 
 
 @tag_command.command("list", help="List the tags of a run.")
 @click.argument("run", metavar="FLOW/RUN")
-@click.option("--hide-system-tags", is_flag=True, help="List only tags that people have given.")
+@click.option("--hide-system-tags", is_flag=True, help="List only the tags that users added.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_option
 def list_command(run: str, hide_system_tags: bool, as_json: bool, store_url: str | None) -> None:
-    """Print a run's tags, one a line."""
+    """Print a run's tags, one per line."""
     found = _run(run, store_url)
     user, system = sorted(found.user_tags()), list[str]()
     with unreadable.going_on():
@@ -96,5 +96,5 @@ def list_command(run: str, hide_system_tags: bool, as_json: bool, store_url: str
 def _run(pathspec: str, store_url: str | None) -> RunStore:
     found = find_run(open_store(store_url), pathspec)
     if found.step is not None:
-        raise click.UsageError(f"runs have tags, not steps and tasks: give FLOW/RUN instead of {pathspec!r}")
+        raise click.UsageError(f"only runs have tags, not steps and tasks: give FLOW/RUN instead of {pathspec!r}")
     return found.run
