@@ -56,8 +56,8 @@ def commands_page() -> str:
     """Return the page of the commands, of `flowc` and of a flow's own file."""
     texts = [
         f"# Commands\n\n{NOTE}",
-        "`flowc COMMAND --help` prints the same. A variable in a table gives the option its value, and\n"
-        "`flowc.toml` can give it too: [settings](settings.md). Words in capitals stand for values: FLOW is a\n"
+        "`flowc COMMAND --help` (or `-h`) prints the same. A variable in a table sets the option, and so can\n"
+        "`flowc.toml`: [settings](settings.md). Words in capitals are placeholders for values: FLOW is a\n"
         "Python file or a module, FLOW/RUN is a run as `flowc runs` prints it.\n",
         f"## Exit codes\n\n{table(['code', 'meaning'], EXIT_CODES.items())}",
         "Where a command gives a code a narrower meaning, its section says so.\n",

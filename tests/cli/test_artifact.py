@@ -115,8 +115,8 @@ def test_versions_in_python(project: Project) -> None:
     ("arguments", "code", "told"),
     [
         (["Train"], 2, "not an artifact: 'Train'"),
-        (["Train/model@12"], 2, "with 4 digits or more"),
-        (["Train/model", "-o", "file"], 2, "which version?"),
+        (["Train/model@12"], 2, "with at least 4 digits"),
+        (["Train/model", "-o", "file"], 2, "--output needs a version"),
         (["Other/model"], 1, "no run of a flow 'Other'"),
         (["Train/nothing"], 1, "flow 'Train' has no artifact 'nothing'"),
         (["Train/n"], 1, "'n' is a parameter of flow 'Train', which has no versions in the store"),
@@ -360,7 +360,7 @@ def test_gc_beside_runs_that_store_the_same_values_again(project: Project) -> No
     ("arguments", "code", "told"),
     [
         (["--older-than", "soon"], 2, "'soon' is not a duration; write 90m, 12h, 30d or 8w"),
-        (["--keep-tag", "x"], 2, "--keep-tag says what stays"),
+        (["--keep-tag", "x"], 2, "--keep-tag only keeps runs"),
         (["Other"], 1, "no run of a flow 'Other'"),
     ],
 )

@@ -465,6 +465,21 @@ def test_all_settings_are_shown(project: Project) -> None:
     assert (done.code, "there is no setting 'nmespace'; did you mean 'namespace'?" in done.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["max-workers", "3"], "to set max-workers, write max-workers = 3 in flowc.toml, or set FLOWC_MAX_WORKERS=3"),
+        (["max-workers=3"], "to set max-workers, write max-workers = 3 in flowc.toml, or set FLOWC_MAX_WORKERS=3"),
+        (["image", "a b"], "to set image, write image = \"a b\" in flowc.toml, or set FLOWC_IMAGE='a b'"),
+        (["image", "a", "b"], "unexpected words: a b; give one KEY, or none for all settings"),
+    ],
+)
+def test_config_explains_how_a_setting_is_set(project: Project, words: list[str], error: str) -> None:
+    done = project.flowc("config", *words)
+    assert (done.code, done.out) == (2, "")
+    assert error in done.err
+
+
 def test_doctor_names_the_file(project: Project) -> None:
     assert "no configuration file in this or a parent directory" in project.flowc("doctor").out
     project.write("flowc.toml", 'start = "fork"\n')

@@ -144,10 +144,10 @@ def test_the_flow_s_file_may_be_elsewhere(failed: Project, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["Fails/latest/work"], 1, "error: step 'work' has 2 tasks: say which\nhint: Fails/"),
+        (["Fails/latest/work"], 1, "error: step 'work' has 2 tasks: name one of them\nhint: such as Fails/"),
         (["Fails/latest/nope"], 1, "has no tasks of a step 'nope'"),
         (["Fails/latest"], 2, "not a pathspec"),
-        (["--inspect", "--post-mortem", "Fails/latest/start"], 2, "give one of them"),
+        (["--inspect", "--post-mortem", "Fails/latest/start"], 2, "give only one of them"),
     ],
 )
 def test_what_cannot_be_debugged(failed: Project, arguments: list[str], code: int, message: str) -> None:
@@ -235,7 +235,7 @@ def test_tasks_of_loops_and_gangs_and_of_resumed_runs(project: Project) -> None:
         return [line for line in (again.out + again.err).splitlines() if not line.startswith(" ")]
 
     assert debug("loop/0.1~2")[:2] == ["loop b 3 [(1, 2, 'b')]", "loop has ended; it set 2 artifacts:"]
-    assert debug("gang/0.1")[:2] == ["gang 1 2 gang-0.0", "gang has ended; it set 1 artifacts:"]
+    assert debug("gang/0.1")[:2] == ["gang 1 2 gang-0.0", "gang has ended; it set 1 artifact:"]
 
     done = project.python("flow.py", "--branch", "mine", "resume", "--tag", "again")
     assert done.code == 0, done.err

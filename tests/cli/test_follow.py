@@ -99,7 +99,7 @@ def test_a_run_from_its_begin_to_its_end(told: Callable[..., Told]) -> None:
 
     code, out, err = told(story)
     assert (code, out) == (0, "[start/0] one\n[start/0] two\n[end/0] no newline\n")
-    assert err.splitlines()[0].startswith("waiting for Slow/r1 to begin in file://")
+    assert err.splitlines()[0].startswith("waiting for Slow/r1 to start in file://")
     assert err.splitlines()[1:] == ["Slow/r1 succeeded"]
 
 
@@ -192,8 +192,40 @@ def test_a_run_that_does_not_begin(store: Store, capfd: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         follow.follow_run(store, asked, Form(), None, story.pause)
     waiting, hinted, error, _ = capfd.readouterr().err.splitlines()
-    assert waiting.startswith(f"waiting for {asked} to begin in file://")
+    assert waiting.startswith(f"waiting for {asked} to start in file://")
     assert (hinted, error) == (f"hint: did you mean '{hint}'?", f"error: {asked} has not started in 300 s")
+
+
+def test_the_first_run_of_a_flow_is_waited_for(told: Callable[..., Told]) -> None:
+    """The flow was triggered for the first time a moment ago: `latest` has no run yet."""
+
+    def story(run: Story) -> Iterator[None]:
+        yield
+        yield
+        run.begin()
+        run.attempt("start")
+        run.say("start", "one\n")
+        yield
+        run.run.set_status({"state": "succeeded", "changed": 9.0, "ended": 9.0})
+
+    code, out, err = told(story, "Slow/latest")
+    assert (code, out) == (0, "[start/0] one\n")
+    assert err.splitlines()[0].startswith("waiting for the first run of flow 'Slow' to start in file://")
+    assert err.splitlines()[1:] == ["Slow/r1 succeeded"]
+
+
+def test_a_first_run_that_does_not_start(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+    story = Story(store.run("Slow", "r1"), iter(()))
+    story.begin()
+    with pytest.raises(SystemExit):
+        follow.follow_run(store, "Slwo/latest", Form(), None, story.pause)
+    waiting, *rest = capfd.readouterr().err.splitlines()
+    assert waiting.startswith("waiting for the first run of flow 'Slwo' to start in file://")
+    assert rest == [
+        "hint: did you mean 'Slow'?",
+        "error: the first run of flow 'Slwo' has not started in 300 s",
+        "hint: flowc status shows runs on a cluster",
+    ]
 
 
 @pytest.mark.parametrize(("attempt", "said"), [(7, "attempt 7"), (None, "tasks")])

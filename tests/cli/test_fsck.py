@@ -325,7 +325,7 @@ def test_no_store(tmp_path: Path) -> None:
     group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
     done = CliRunner().invoke(group, ["fsck", "--store", str(tmp_path / "none")])
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == f"error: there is no store in file://{tmp_path}/none\nhint: --store says where it is\n"
+    assert done.stderr == f"error: there is no store in file://{tmp_path}/none\nhint: give its place with --store\n"
 
 
 def test_a_spun_step(store: Store, tmp_path: Path) -> None:

@@ -6,9 +6,15 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
+import click
 import pytest
+from click.testing import CliRunner
+
+from flowc.cli import flowc_group
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from project import Project
 
 CLASS = """
@@ -210,8 +216,7 @@ def test_words_of_a_flows_own_file(good: Project, words: list[str], message: str
         (["tag", "Good/latest", "mine"], "A command comes first: flowc tag add Good/latest mine\n"),
         (["tag", "Good/good-x7k2v"], "A command comes first: flowc tag list Good/good-x7k2v\n"),
         (["tag", "rm", "Good/latest"], "No such command 'rm'. Did you mean 'remove'?"),
-        (["-h"], "No such option '-h'. Did you mean '--help'?"),
-        (["run", "good.py", "-h"], "No such option '-h'. Did you mean '--help'?"),
+        (["run", "good.py", "-help"], "No such option '-help'. Did you mean '--help'?"),
         (["run", "good.py", "-learning-rate", "3"], "'-learning-rate'. Did you mean '--learning-rate'?"),
         (["tag", "Good/latest", "add", "x y"], "A command comes first: flowc tag add Good/latest 'x y'\n"),
         (["tag", "Good/20261120-093838-300ptl"], "comes first: flowc tag list Good/20261120-093838-300ptl\n"),
@@ -349,7 +354,8 @@ def test_the_flows_parameters_come_first(good: Project, words: list[str]) -> Non
     assert parameters.split()[:6] == ["--n", "INTEGER", "How", "many.", "[default:", "3]"]
     assert all(name in parameters for name in ("--learning-rate FLOAT", "--dry"))
     assert all(
-        f"  {name}" in options for name in ("--max-workers", "--params-file", "--with", "--tag", "--store", "--help")
+        f"  {name}" in options
+        for name in ("--max-workers", "--params-file", "--with", "--tag", "--store", "-h, --help")
     )
     assert all(f"  {name}" in metaflow for name in ("--max-num-splits", "--namespace"))
 
@@ -360,6 +366,51 @@ def test_the_help_without_a_flow(good: Project) -> None:
     assert "\nOptions:\n" in done.out
     good.write("plain.py", re.sub(r"Parameter\(.*\)", "3", CLASS) + MAIN)
     assert "Parameters of the flow" not in good.flowc("run", "plain.py", "--help").out
+
+
+def paths_of(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
+    """The words of each command of a group, and of the commands below it; hidden ones are left out."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is None or command.hidden:
+            continue
+        yield (*before, name)
+        if isinstance(command, click.Group):
+            yield from paths_of(command, *before, name)
+
+
+@pytest.mark.parametrize("words", [(), *paths_of(flowc_group())])
+def test_a_short_option_for_help(words: tuple[str, ...]) -> None:
+    short, long = (CliRunner().invoke(flowc_group(), [*words, option]) for option in ("-h", "--help"))
+    assert (short.exit_code, short.output) == (long.exit_code, long.output)
+    assert (long.exit_code, "Usage: " in long.output) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", "flowc", "run", "good.py", "{}"],
+        ["-m", "flowc", "run", "{}", "good.py"],
+        ["-m", "flowc", "resume", "good.py", "start", "{}"],
+        ["good.py", "{}"],
+        ["good.py", "run", "{}"],
+        ["good.py", "{}", "run"],
+        ["good.py", "{}", "dump"],
+        ["good.py", "spin", "start", "{}"],
+    ],
+)
+def test_a_short_option_for_the_help_of_a_flow(good: Project, words: list[str]) -> None:
+    short, long = (good.python(*(word.format(option) for word in words)) for option in ("-h", "--help"))
+    assert (short.code, short.out) == (0, long.out), short.err
+
+
+def test_the_short_option_for_help_is_no_parameter(good: Project) -> None:
+    """`--help` is a parameter of this flow, and `-h` stays the help."""
+    good.write("helped.py", (CLASS + MAIN).replace('"dry"', '"help"'))
+    done = good.flowc("run", "helped.py", "-h")
+    assert (done.code, done.out) == (0, good.flowc("run", "--help", "helped.py").out)
+    assert good.flowc("run", "helped.py", "--help").code == 0
 
 
 # -- runs --------------------------------------------------------------------------------------------------------------
@@ -389,7 +440,10 @@ def test_a_run_instead_of_a_file(good: Project) -> None:
             line = hint.partition("flowc ")[2].split()
             assert good.flowc(*line).code == 0  # the line works as it is
         done = good.flowc("resume", code, run)
-        assert done.err == f"error: flow '{flow}' has no step '{run}'\nhint: it is a run: --origin-run-id {run}\n"
+        assert (
+            done.err
+            == f"error: flow '{flow}' has no step '{run}'\nhint: '{run}' is a run: give it by --origin-run-id {run}\n"
+        )
     assert "there is no directory 'Nope'" in good.flowc("resume", "Nope/1").err
 
 

@@ -206,6 +206,14 @@ def test_an_option_before_another_command_is_refused(project: Project, named: li
     done = project.python("flow.py", "--store", "x", "check")
     assert done.code == 2
     assert "--store before the command is only for run, resume, spin" in done.err
+    assert "For check, give the store as a variable: FLOWC_STORE=x python flow.py check\n" in done.err
+
+
+def test_options_without_a_command_are_refused(project: Project, named: list[str]) -> None:
+    done = project.python("flow.py", "--store", "x y")
+    assert done.code == 2
+    line = "a command is missing: --store is for run, resume, spin, as in: python flow.py --store 'x y' run\n"
+    assert line in done.err
 
 
 def test_options_before_the_command_have_no_variables(project: Project, named: list[str]) -> None:

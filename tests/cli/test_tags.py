@@ -143,14 +143,18 @@ def test_lists_of_several_runs(tagged: Project) -> None:
     ("arguments", "code", "message"),
     [
         (["add", "--run-id", "7", "x"], 1, "flow 'Tagged' has no run '7'"),
-        (["add", "x"], 1, "it is not said which run is meant"),
+        (["add", "x"], 1, "no run is given"),
         (["add", "--run-id", "latest"], 2, "Missing argument 'TAGS...'"),
         (["add", "--run-id", "latest", "--namespace", "user:bob", "x"], 1, "is not in namespace 'user:bob'"),
         (["remove", "--run-id", "latest", "user:ann"], 1, "system tags cannot be removed"),
         (["replace", "--run-id", "latest", "--add", "x"], 1, "needs at least one --remove"),
         (["replace", "--run-id", "latest", "--remove", "x"], 1, "needs at least one --add"),
         (["list", "--all", "--flat", "--group-by-tag"], 1, "--flat lists tags without groups"),
-        (["list", "--all", "--run-id", "latest"], 1, "RUN, --all and --my-runs exclude each other: give only one of them"),
+        (
+            ["list", "--all", "--run-id", "latest"],
+            1,
+            "RUN, --all and --my-runs exclude each other: give only one of them",
+        ),
         (["list", "--run-id", "7"], 1, "flow 'Tagged' has no run '7'"),
     ],
 )

@@ -230,7 +230,9 @@ def test_on_the_command_line(letters: Project) -> None:
     assert found("--since", "1h") == [4, 3]
     assert found("--until", "1h") == []
     for option, message in (
-        (("--status", "done"), "there is no status 'done'"),
+        (("--status", "done"), "there is no status 'done'\nhint: statuses: running, succeeded, failed, "),
+        (("--status", "faild"), "there is no status 'faild'\nhint: did you mean 'failed'?\n"),
+        (("--status", "unreadble"), "there is no status 'unreadble'\nhint: did you mean 'unreadable'?\n"),
         (("--tag-expression", "a b"), "expected 'and', 'or' or the end before 'b'"),
         (("--since", "soon"), "not a time: 'soon'"),
         (("--parameter", "n"), "not a condition on a parameter: 'n'"),

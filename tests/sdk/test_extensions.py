@@ -493,7 +493,9 @@ def test_plugins_that_flowc_has_no_place_for_are_told_by_doctor(project: Project
     assert project.python("-c", "import metaflow", PYTHONPATH=paths) == (0, "", "")
     done = project.flowc("doctor", PYTHONPATH=paths)
     assert "ok  extensions of metaflow 2.19.39: acme\n" in done.out
-    assert "note  the extension 'acme' has CLIS_DESC, which have no effect: flowc uses only decorators, cards" in done.out
+    assert (
+        "note  the extension 'acme' has CLIS_DESC, which have no effect: flowc uses only decorators, cards" in done.out
+    )
 
 
 def test_doctor_tells_of_an_extension_that_is_left_out(project: Project) -> None:
@@ -503,7 +505,10 @@ def test_doctor_tells_of_an_extension_that_is_left_out(project: Project) -> None
     assert "ok  extensions of metaflow 2.19.39: acme\n" in done.out
     module = "metaflow_extensions.broken.plugins.mfextinit_broken"
     why = f"{module}: ModuleNotFoundError: No module named 'no_such_thing'"
-    assert f"note  parts of the extension 'broken' are ignored, because they cannot be imported ({why}): fix it" in done.out
+    assert (
+        f"note  parts of the extension 'broken' are ignored, because they cannot be imported ({why}): fix it"
+        in done.out
+    )
 
 
 def test_doctor_tells_of_decorators_that_cannot_be_loaded(project: Project) -> None:
@@ -526,7 +531,9 @@ def test_doctor_tells_of_decorators_that_cannot_be_loaded(project: Project) -> N
     )
     done = project.flowc("doctor", PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
     start, plugins = "note  the decorator", "metaflow_extensions.acme.plugins"
-    assert f"{start} 'loud' of an extension cannot be loaded from {plugins}.loud.Loud: ValueError: boom: m" in done.out
+    assert (
+        f"{start} 'loud' of an extension cannot be loaded from {plugins}.loud.Loud: ValueError: boom: fix" in done.out
+    )
     assert f"{start} 'nope' of an extension cannot be loaded from {plugins}.nope.Nope: ModuleNotFoundError" in done.out
     assert "'quiet'" not in done.out
 

@@ -237,7 +237,7 @@ def _group(
         ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
     )
     params = [*attributes.pop("params", ()), version]
-    context = {"max_content_width": 100}
+    context = {"max_content_width": 100, "help_option_names": ["--help", "-h"]}
     return kind(commands, name=name, help=text, params=params, context_settings=context, **attributes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import shlex
 
 import click
 
@@ -18,20 +18,43 @@ from flowc_runtime.base.errors import ConfigurationError
 
 
 def _known(ctx: click.Context, param: click.Parameter, key: str | None) -> str | None:
-    if key is not None and key not in BY_KEY:
-        raise click.BadParameter(f"there is no setting '{key}'; {meant(key)}", ctx, param)
-    return key
+    if key is None or key in BY_KEY:
+        return key
+    name, equals, value = key.partition("=")
+    if equals and name in BY_KEY:
+        raise click.UsageError(_how_to_set(name, value), ctx)
+    raise click.BadParameter(f"there is no setting '{key}'; {meant(key)}", ctx, param)
+
+
+def _check_extra(ctx: click.Context, key: str | None) -> None:
+    """Raise a usage error for words after KEY."""
+    if not ctx.args:
+        return
+    if key is None or len(ctx.args) > 1:
+        raise click.UsageError(f"unexpected words: {' '.join(ctx.args)}; give one KEY, or none for all settings", ctx)
+    raise click.UsageError(_how_to_set(key, ctx.args[0]), ctx)
+
+
+def _how_to_set(key: str, value: str) -> str:
+    """Return the error for a line that is meant to set a setting."""
+    setting = BY_KEY[key]
+    text = value if setting.type == "number" and value.isdecimal() else json_text.shown(value, ensure_ascii=False)
+    variable = f"{setting.variable}={shlex.quote(value)}"
+    return f"flowc config only shows settings; to set {key}, write {key} = {text} in flowc.toml, or set {variable}"
 
 
 @click.command(
     "config",
     help="Show each setting with its value and the source of the value; with KEY, print the value of one setting. "
     "Exit code 1 if the configuration file or a variable has a fault.",
+    context_settings={"allow_extra_args": True},  # `_check_extra` explains how to set a value
 )
 @click.argument("key", metavar="[KEY]", required=False, callback=_known)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def config_command(key: str | None, as_json: bool) -> None:
+@click.pass_context
+def config_command(ctx: click.Context, key: str | None, as_json: bool) -> None:
     """Show the settings."""
+    _check_extra(ctx, key)
     try:
         file = configuration.current_file()
         found = {name: configuration.lookup(name) for name in ([key] if key else BY_KEY)}
@@ -40,9 +63,9 @@ def config_command(key: str | None, as_json: bool) -> None:
             tell_error(fault.message, fault.hint)
         raise SystemExit(FAULTY) from None
     if as_json:
-        said: Any = {name: {"value": _masked(one.value), "from": one.place} for name, one in found.items()}
-        all_of_it = {"file": file.path if file else None, "settings": said}
-        click.echo(json_text.shown(said[key] if key else all_of_it, indent=2, ensure_ascii=False))
+        settings = {name: {"value": _masked(one.value), "from": one.place} for name, one in found.items()}
+        shown = settings[key] if key else {"file": file.path if file else None, "settings": settings}
+        click.echo(json_text.shown(shown, indent=2, ensure_ascii=False))
         return
     if key:
         if found[key].value is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,10 @@ from flowc.cli.options.definitions import BEFORE_COMMAND, split_top, take_before
 from flowc.cli.words.pathspecs import flow_name
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import user_name
+from flowc_runtime.base.contract import STORE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RUN_LIKE = ("run", "resume", "spin")  # commands whose options may come before the command
 _HELP = "flowc.help"  # in a context's `meta`: whether --help came before the command
@@ -29,12 +34,12 @@ class FlowGroup(LazyGroup):
     misplaced = "before_own_command"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if "--help" in args and not ctx.resilient_parsing:
+        if not ctx.resilient_parsing and not set(ctx.help_option_names).isdisjoint(args):
             _, rest, given = self.make_parser(ctx).parse_args([*args])
             if any("--help" in param.opts for param in given) and rest and rest[0] in RUN_LIKE:
                 ctx.meta[_HELP] = True
                 before = args[: len(args) - len(rest)]
-                args = [*(word for word in before if word != "--help"), *rest]
+                args = [*(word for word in before if word not in ctx.help_option_names), *rest]
         return super().parse_args(ctx, args)
 
 
@@ -44,7 +49,7 @@ def begin(ctx: click.Context, /, **values: Any) -> None:
     before = [*take_before(ctx, values), *(["--help"] if ctx.meta.get(_HELP) else [])]
     ctx.meta[BEFORE_COMMAND] = before
     if before and ctx.invoked_subcommand not in (*RUN_LIKE, "signature"):
-        raise click.UsageError(f"{before[0]} before the command is only for {', '.join(RUN_LIKE)}", ctx)
+        raise _no_use(ctx, before)
     _keep_options(ctx, values)
     ctx.meta[TOP] = split_top(values)
     if ctx.invoked_subcommand not in _SILENT:
@@ -57,6 +62,19 @@ def begin(ctx: click.Context, /, **values: Any) -> None:
         tell(f"\n'{sys.argv[0]} show' shows the steps of this flow.")
         tell(f"'{sys.argv[0]} run' runs the flow on this machine.")
         tell(f"'{sys.argv[0]} help' shows all commands and options.")
+
+
+def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
+    """Return the error for options before a command that does not have them, or without any command."""
+    option, command = before[0], ctx.invoked_subcommand
+    if command is None:
+        line = f"{ctx.command_path} {shlex.join([*before, RUN_LIKE[0]])}"
+        return click.UsageError(f"a command is missing: {option} is for {', '.join(RUN_LIKE)}, as in: {line}", ctx)
+    message = f"{option} before the command is only for {', '.join(RUN_LIKE)}"
+    if option == "--store":
+        line = f"{STORE}={shlex.quote(before[1])} {ctx.command_path} {command}"
+        message += f". For {command}, give the store as a variable: {line}"
+    return click.UsageError(message, ctx)
 
 
 def _keep_options(ctx: click.Context, values: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowc.cli.options.common import USAGE, fail
+from flowc.cli.words.run_names import hint_for
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.run.views.status_view import UNREADABLE
@@ -45,6 +46,8 @@ def filter_options(command: F) -> F:
 
 def selected(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> Iterator[RunRecords]:
     """The runs of the flows that are asked for, newest first; without any filter also those that just begin."""
+    if filters["status"]:
+        _check_states(filters["status"])
     if not any(filters.values()):
         found = sorted((run, name) for name in flows for run in store.runs(name))
         return (RunRecords(store.run(name, run)) for run, name in reversed(found))
@@ -55,6 +58,16 @@ def selected(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> 
         return _asked_for(store, flows[0], query)
     readers = [reader for name in flows for reader in _asked_for(store, name, query)]
     return iter(sorted(readers, key=lambda reader: -reader.record["created"]))
+
+
+def _check_states(states: Sequence[str]) -> None:
+    """End the program if one of the values of --status is not a status."""
+    from metaflow.client.query import STATES
+
+    known = (*STATES, UNREADABLE)
+    for state in states:
+        if state not in known:
+            fail(f"there is no status '{state}'", hint_for(state, known, "statuses"), code=USAGE)
 
 
 def _with_unreadable(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> Iterator[RunRecords]:

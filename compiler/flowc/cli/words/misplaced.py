@@ -85,8 +85,6 @@ def _command_at(args: Sequence[str], commands: Mapping[str, object]) -> int | No
 def _no_option(
     ctx: click.Context, option: str, known: Collection[str], behind: Collection[str] = ()
 ) -> click.UsageError:
-    if option == "-h":
-        return click.UsageError("No such option '-h'. Did you mean '--help'?", ctx)
     names = {name.lstrip("-"): name for name in (*behind, *known) if name.startswith("--")}
     close = closest(option.lstrip("-"), names)
     meant = names[close] if close else None
@@ -141,13 +139,14 @@ def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
 def single_dash(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
     """The error for an option that the command does not have: of `-name`, the one with two dashes may be meant."""
     option = error.option_name
-    if option == "-h" and "-h" in sys.argv:
-        return click.UsageError("No such option '-h'. Did you mean '--help'?", ctx)
-    names = [name for name in _options(ctx.command.params) if " (" not in name]
-    # Of `-name` click tells `-n`.
-    given = (word.partition("=")[0] for word in sys.argv if word.startswith(option) and not word.startswith("--"))
+    if option.startswith("--"):
+        return error
+    names = [*(name for name in _options(ctx.command.params) if " (" not in name), "--help"]
+    # click reports one letter of `-name`: the first that is no option.
+    words_of_one_dash = (word for word in sys.argv if word.startswith("-") and not word.startswith("--"))
+    given = (word.partition("=")[0] for word in words_of_one_dash if option.lstrip("-") in word)
     option = next((word for word in given if f"-{word}" in names), option)
     words = f"--{option.lstrip('-')}"
-    if option.startswith("-") and not option.startswith("--") and words in names:
+    if words in names:
         return click.UsageError(f"No such option '{option}'. Did you mean '{words}'?", ctx)
     return error

@@ -61,6 +61,11 @@ def _yields(option: str, names: Names) -> bool:
     return option.startswith("--") and name_of(option) in names.taken
 
 
+def _is_help(spelling: str, names: Names) -> bool:
+    """Return whether a word is an option for help: `--help` may be a parameter, `-h` cannot."""
+    return spelling == "-h" or (spelling == "--help" and "help" not in names.taken)
+
+
 @final
 class CommandWords:
     """The words of one command line, read with the options that flowc has for the command.
@@ -100,7 +105,7 @@ class CommandWords:
             if option is not None:
                 length += 0 if option.is_flag else option.nargs - bool(equals)
             elif spelling.startswith("-") and not equals:
-                alone = name_of(spelling) in names.flags or (spelling == "--help" and "help" not in names.taken)
+                alone = name_of(spelling) in names.flags or _is_help(spelling, names)
                 length += not alone
             yield option, words[at : at + length]
             at += length

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowc.cli.commands.flows.run import run_like, start, words_of
+from flowc.cli.commands.flows.run import asks_for_help, run_like, start, words_of
 from flowc.cli.options.common import ROOT, fail, open_store
 from flowc.cli.options.definitions import RESUME_OPTIONS
 from flowc.cli.options.loading import root_of
@@ -238,7 +238,7 @@ def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Find the run, then resume it."""
     given = words_of(ctx, words, RETRY)
     line = given.line
-    if "--help" in words or names_code(line.file or ""):
+    if asks_for_help(ctx, words) or names_code(line.file or ""):
         start(ctx, words, RETRY)
         return
     with reading(given.early(NO_NAMES).more["store_url"]) as store:

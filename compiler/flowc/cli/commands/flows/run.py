@@ -122,6 +122,11 @@ def words_of(ctx: click.Context, words: Sequence[str], kind: RunKind) -> Command
     return CommandWords(ctx, words, _options(kind, own=own), own=own, command=kind.name)
 
 
+def asks_for_help(ctx: click.Context, words: Sequence[str]) -> bool:
+    """Return whether an option for help is among the words."""
+    return not set(ctx.help_option_names).isdisjoint(words)
+
+
 def _options(kind: RunKind, *, own: bool) -> list[click.Option]:
     """Return the options of a command line; --code is only for `flowc`, where FLOW may be an IR."""
     of_kind = [param for param in kind.params if isinstance(param, click.Option)]
@@ -135,7 +140,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
     given = words_of(ctx, words, kind)
     file = given.line.file
     if not own and file is None:
-        if "--help" in words or not words:
+        if asks_for_help(ctx, words) or not words:
             click.echo(_command(None, Seeds(), kind, given, own=False).get_help(ctx))
             ctx.exit(0 if words else 2)
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")

@@ -72,8 +72,8 @@ def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | No
     """Wait for the run to start; return it with the step and the index path, which need not have started yet."""
     parts = parts_of(store, pathspec)
     run_spec, (step, task) = "/".join(parts[:2]), [*parts[2:4], None, None][:2]
-    if 2 <= len(parts) <= 4 and all(parts) and parts[1] != "latest":
-        _await_begin(store, store.run(parts[0], parts[1]), run_spec, pause)
+    if 2 <= len(parts) <= 4 and all(parts):
+        _await_start(store, parts[0], parts[1], pause)
     run = find_run(store, run_spec if len(parts) <= 4 else pathspec).run
     steps = [node.id for node in run.executes().nodes]
     if step is not None and step not in steps:
@@ -86,26 +86,34 @@ def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | No
         fail(str(error))
 
 
-def _await_begin(store: Store, run: RunStore, name: str, pause: Pause) -> None:
-    """Wait for a run that was just triggered: its first pod writes its record."""
+def _await_start(store: Store, flow: str, run_id: str, pause: Pause) -> None:
+    """Wait for a run that was just triggered: its first pod writes its record. `latest` waits for the first run."""
+
+    def started() -> bool:
+        ids = store.runs(flow)[-1:] if run_id == "latest" else [run_id]
+        return any(store.run(flow, each).exists() for each in ids)
+
+    if started() or (run_id == "latest" and store.has_runs(flow)):
+        return
+    name = f"the first run of flow '{flow}'" if run_id == "latest" else f"{flow}/{run_id}"
+    click.echo(f"waiting for {name} to start in {store.objects.url}", err=True)
+    if close := _misspelt(store, flow, run_id):
+        click.echo(f"hint: {did_you_mean(close)}", err=True)
     deadline = pause.now() + BEGINNING
-    if not run.exists():
-        click.echo(f"waiting for {name} to start in {run.objects.url}", err=True)
-        if close := _misspelt(store, run):
-            click.echo(f"hint: {did_you_mean(close)}", err=True)
-    while not run.exists():
+    while not started():
         if pause.now() >= deadline:
-            fail(f"{name} has not started in {BEGINNING:.0f} s", f"flowc status {run.id} shows a cluster run")
+            which = "" if run_id == "latest" else f" {run_id}"
+            fail(f"{name} has not started in {BEGINNING:.0f} s", f"flowc status{which} shows runs on a cluster")
         pause.sleep(SLOWEST)
 
 
-def _misspelt(store: Store, run: RunStore) -> str | None:
-    """Return the name of an existing flow or run that resembles the name of this run, which does not exist."""
+def _misspelt(store: Store, flow: str, run_id: str) -> str | None:
+    """Return the name of an existing flow or run that resembles FLOW/RUN, which does not exist."""
     flows = store.flows()
-    if run.flow not in flows:
-        return closest(run.flow, flows)
-    found = closest(run.id, store.runs(run.flow)[-20:], cutoff=0.9)  # ids of one day resemble each other
-    return f"{run.flow}/{found}" if found else None
+    if flow not in flows:
+        return closest(flow, flows)
+    found = closest(run_id, store.runs(flow)[-20:], cutoff=0.9)  # ids of one day resemble each other
+    return f"{flow}/{found}" if found else None
 
 
 @final

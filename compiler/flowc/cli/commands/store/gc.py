@@ -37,7 +37,7 @@ def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
 
 @click.command(
     "gc",
-    help="List the runs of FLOW, or of all flows, that match every option, and the blobs that only these runs use; "
+    help="List the runs of FLOW, or of all flows, that match every option, and the blobs that no other run uses; "
     "with --delete, delete them. Without options, list or delete only unreferenced blobs.",
 )
 @click.argument("flow", required=False)

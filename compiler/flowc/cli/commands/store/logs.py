@@ -35,7 +35,7 @@ class LogsGroup(click.Group):
     """A group in which `logs PATHSPEC` is short for `logs show PATHSPEC`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in (*self.commands, "--help"):
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
