@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from flowc.cli import COMMANDS, FLOW_COMMANDS, flow_group, flowc_group
+from flowc.cli import COMMANDS, FLOW_COMMANDS, flowc_group
 from flowc.cli.commands.flows.run import RunCommand
+from flowc.cli.flow_file.group import flow_group
 from flowc.cli.words.exit_codes import EXIT_CODES, EXIT_CODES_OF
 from flowc.cli.words.run_help import COMPATIBILITY
 from flowc.frontends.metaflow.decorators.environments import TABLES

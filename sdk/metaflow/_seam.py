@@ -39,10 +39,10 @@ class Upward(Generic[Arguments, Result]):
         return function(*args, **kwargs)
 
 
-run_command_line: Upward[[type], None] = Upward("flowc.cli:flow_main")
+run_command_line: Upward[[type], None] = Upward("flowc.cli.flow_file.group:flow_main")
 """Run the command line of the file of a flow's class."""
 
-command_line: Upward[[], click.Group] = Upward("flowc.cli:flow_group")
+command_line: Upward[[], click.Group] = Upward("flowc.cli.flow_file.group:flow_group")
 """Return that command line, for a program to call."""
 
 make_program: Upward[[type], Program] = Upward("metaflow._program:FlowProgram")

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from flowc.cli import flow_group
 from flowc.cli.commands.flows.resume import RETRY, resume_command
 from flowc.cli.commands.flows.run import run_command
 from flowc.cli.commands.flows.spin import spin_command
+from flowc.cli.flow_file.group import flow_group
 from flowc.cli.options.definitions import BEFORE_OPTIONS, RUN_OPTIONS, TOP_OPTIONS
 from flowc.cli.running.sending import sender
 from flowc.cli.words.split import name_of

@@ -7,21 +7,22 @@ The module of a command is imported when the command is called, so `flowc --help
 from __future__ import annotations
 
 import os
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from flowc import __version__
-from flowc.cli.commands.deployed import CommandTable, command_of_words, default_command, own_command
+from flowc.cli.commands.deployed import CommandTable, command_of_words, default_command
+from flowc.cli.rendering.streams import open_closed, told_if_full
+from flowc.targets.table import default_deployment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from click.shell_completion import CompletionItem
 
-__all__ = ["flow_main", "main"]
+__all__ = ["main"]
 
 # name: (module, relative to this package; help in `flowc --help`). A target's deployment adds commands in between.
 COMMANDS: Final = CommandTable(
@@ -137,64 +138,36 @@ class LazyGroup(click.Group):
             raise getattr(misplaced, self.misplaced)(ctx, words, error, self._lazy) from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        from flowc.cli.rendering.refusals import told_in_a_line
-        from flowc_runtime.base.config import settings
-        from flowc_runtime.base.errors import ConfigurationError, FlowcError
-        from flowc_runtime.store.records import unreadable
+        from flowc.cli.rendering.calling import reporting_errors
 
         try:
-            settings.check()
-            with told_in_a_line(), unreadable.told_through(lambda line: click.echo(f"warning: {line}", err=True)):
+            with reporting_errors():
                 return super().invoke(ctx)
-        except ConfigurationError as error:
-            from flowc.cli.options.configured import FaultyConfiguration
-
-            raise FaultyConfiguration(error) from None
         except KeyboardInterrupt:
             _end_interrupted()
-        except FlowcError as error:  # such as an unreachable store: one line, whatever the command
-            from flowc.cli.options.common import fail
-
-            fail(str(error))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not ctx.resilient_parsing and args[0] not in WITHOUT_CONFIGURATION:
-            _check_installation()
-            from flowc_runtime.base.config.configuration import current_file
+            from flowc.cli.rendering.calling import check_setup
 
-            current_file()  # every command reports a fault in it
+            check_setup()
         if isinstance(self._lazy, CommandTable) and (command := command_of_words(args, self._lazy.own)) is not None:
             return args[0], command, args[1:]
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from flowc.cli.words import misplaced, unknown
-            from flowc_ir.suggestion import closest
+            from flowc.cli.words.no_command import explained
 
-            if self.misplaced == "before_command":
-                told = unknown.of_flowc(ctx, args, FLOW_COMMANDS) or misplaced.not_a_command(ctx, args, self._lazy)
-                if told is not None:
-                    raise told from error
-            if self.misplaced == "before_command" and closest(args[0], ("help",)):
-                raise click.UsageError(f"No such command {args[0]!r}. Did you mean 'flowc --help'?", ctx) from error
-            close, flow = closest(args[0], self._lazy), ctx.find_object(type)
-            if flow is not None and (args[0] in COMMANDS or not close):
-                told = unknown.of_a_flow(ctx, args, COMMANDS, flow.__name__)
-                if told is not None:
-                    raise told from error
-            if close:
-                raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close!r}?", ctx) from error
-            raise
+            of_flowc = self.misplaced == "before_command"
+            raise explained(ctx, args, error, self._lazy, FLOW_COMMANDS if of_flowc else COMMANDS) from None
 
 
 class MainGroup(LazyGroup):
     """The commands of `flowc`. The help names the system that flows are compiled to."""
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from flowc.targets.table import default_deployment
-
         system = default_deployment().system
         self.help = f"Check flows in the Metaflow API, run them on this machine, and compile them to {system}."
         super().format_help_text(ctx, formatter)
@@ -206,27 +179,13 @@ def _end_interrupted() -> NoReturn:
     raise SystemExit(130) from None
 
 
-def _check_installation() -> None:
-    """End the program if another package provides `metaflow`; warn if files of `metaflow` are mixed up."""
-    from flowc.installation import REPAIR, find_fault
-
-    fault = find_fault()
-    if fault is None:
-        return
-    if fault.fatal:
-        from flowc.cli.options.common import fail
-
-        fail(fault.message, REPAIR)
-    click.echo(f"warning: {fault.message}\nhint: {REPAIR}", err=True)
-
-
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
         click.echo(f"flowc {__version__}")
         ctx.exit()
 
 
-def _group(
+def make_group(
     name: str,
     commands: Mapping[str, tuple[str, str]],
     text: str,
@@ -243,8 +202,6 @@ def _group(
 
 def main() -> None:
     """Run the program `flowc`."""
-    from flowc.cli.rendering.streams import open_closed, told_if_full
-
     open_closed()
     if "_FLOWC_COMPLETE" in os.environ:
         from flowc.cli.commands.shells import register
@@ -256,63 +213,4 @@ def main() -> None:
 
 def flowc_group() -> LazyGroup:
     """Return the commands of the program `flowc`."""
-    return _group("flowc", COMMANDS, "", MainGroup)
-
-
-def flow_main(cls: type) -> None:
-    """Run the command line of a flow's own file: `python flow.py run`."""
-    from flowc.cli.rendering.streams import open_closed, told_if_full
-    from flowc_runtime.process import loader
-
-    open_closed()
-    if cls.__module__ == "__main__":
-        names = loader.find_main()
-        names["__name__"] = loader.adopt_main().__name__
-    text = (cls.__doc__ or f"The flow {cls.__name__}.").strip()
-    from flowc.cli.options.configs import describe_configs
-
-    group = flow_group(sys.argv[0], text)
-    describe_configs(group.params, cls)
-    _add_options(group, cls)
-    with told_if_full():
-        group.main(prog_name=f"python {sys.argv[0]}", obj=cls, auto_envvar_prefix="METAFLOW")
-
-
-def _add_options(group: click.Group, cls: type) -> None:
-    """Add the options that extensions' decorators define to the options before the command."""
-    from metaflow import _extensions
-
-    if not _extensions.decorators:
-        return
-    from flowc.cli.options.common import fail
-    from flowc.cli.options.definitions import BEFORE_OPTIONS
-    from metaflow._legacy.options import options_of
-
-    own = {name for option in options_of(cls) for name in option.opts}
-    group.params = [param for param in group.params if param not in BEFORE_OPTIONS or not own.intersection(param.opts)]
-    taken = {option for param in group.params for option in param.opts}
-    for option in options_of(cls):
-        if both := taken.intersection(option.opts):
-            fail(f"an extension defines the option {min(both)}, which already exists")
-        group.params.append(option)
-
-
-def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:
-    """Return the commands of a flow's own file. The context's object is the flow's class."""
-    from flowc.cli.flow_file.common import FlowGroup, begin
-    from flowc.cli.options.definitions import BEFORE_OPTIONS, TOP_OPTIONS
-    from flowc.cli.words.refused import refused_command
-
-    def unlisted(command: str) -> click.Command | None:  # for metaflow.runner, and commands that only explain
-        if command == "signature":
-            from flowc.cli.flow_file.signature import signature_command
-
-            return signature_command
-        if command == "deploy":
-            return own_command(command)
-        return refused_command(command)
-
-    return _group(
-        name, FLOW_COMMANDS, text, FlowGroup, refused=unlisted, params=[*TOP_OPTIONS, *BEFORE_OPTIONS], callback=begin,
-        invoke_without_command=True,
-    )  # fmt: skip
+    return make_group("flowc", COMMANDS, "", MainGroup)

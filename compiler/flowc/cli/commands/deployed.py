@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, final
 
 import click
 
+from flowc.targets.table import DEFAULT, default_deployment
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,21 +36,20 @@ class CommandTable(Mapping[str, tuple[str, str]]):
 
     def __getitem__(self, name: str) -> tuple[str, str]:
         """Return the module, relative to `flowc.cli` or absolute, and the help."""
-        return self.own[name] if name in self.own else _deployment().commands[name]
+        return self.own[name] if name in self.own else default_deployment().commands[name]
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names in the order of the help."""
-        return iter([*self._before, *_deployment().commands, *self._after])
+        return iter([*self._before, *default_deployment().commands, *self._after])
 
     def __len__(self) -> int:
         """Return the number of commands."""
-        return len(self.own) + len(_deployment().commands)
+        return len(self.own) + len(default_deployment().commands)
 
 
 def command_of(deployment: Deployment, name: str) -> click.Command:
     """Return a command of a deployment, with the option --target added, which selects the deployment."""
     from flowc.cli.options.targets import TargetName
-    from flowc.targets.table import DEFAULT
 
     found, text = _load(deployment, name), "Compile for this orchestrator."
     option = click.Option(
@@ -61,7 +62,7 @@ def command_of(deployment: Deployment, name: str) -> click.Command:
 
 def default_command(name: str) -> click.Command:
     """Return a command of the default deployment."""
-    return command_of(_deployment(), name)
+    return command_of(default_deployment(), name)
 
 
 def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.Command | None:
@@ -87,7 +88,7 @@ def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.C
 
 def own_command(name: str) -> click.Command:
     """Return a command of the default deployment for the command line of a flow's own file, without FLOW."""
-    found = _load(_deployment(), name)
+    found = _load(default_deployment(), name)
     assert found.callback is not None
     params = [param for param in found.params if param.name != "file"]
     return click.Command(name, params=params, callback=partial(found.callback, file=None), help=found.help)
@@ -98,9 +99,3 @@ def _load(deployment: Deployment, name: str) -> click.Command:
     found: object = getattr(import_module(module), f"{name.replace('-', '_')}_command")
     assert isinstance(found, click.Command)
     return found
-
-
-def _deployment() -> Deployment:
-    from flowc.targets.table import default_deployment  # most commands need no target
-
-    return default_deployment()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import click
 
 from flowc import __version__, distributions, installation
+from flowc.cli.commands.doctor_store import examine_store
 from flowc.cli.options.common import FAULTY, fail
 from flowc.targets import installed, table
 from flowc.targets.deployment import Need, TargetError
@@ -19,9 +20,14 @@ from flowc_ir import json_text
 from flowc_ir.counting import count
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import ConfigurationError
+from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from flowc.cli.commands import doctor_flow
+else:
+    doctor_flow = LateModule("flowc.cli.commands.doctor_flow")  # it imports `metaflow`, which may be another package's
 
 BEFORE = (
     Need("rich", "rich", "the progress line on a terminal", "pip install rich"),
@@ -94,13 +100,7 @@ def doctor_command(
 
 def _flow(ctx: click.Context, file: str, class_name: str | None) -> list[Finding]:
     """Report how the tasks of a flow start."""
-    from flowc.cli.commands.doctor_flow import examine_flow
-    from flowc.cli.options.loading import load_flow
-    from flowc_emulator.processes.process_state import State
-
-    before = State.now()
-    found = load_flow(ctx, file, class_name, data=True)
-    return [Finding(mark, text) for mark, text in examine_flow(found, before)]
+    return [Finding(mark, text) for mark, text in doctor_flow.examine_file(ctx, file, class_name)]
 
 
 def _metaflow() -> Finding:
@@ -130,12 +130,12 @@ def _extensions() -> Iterator[Finding]:
     """Report the installed extensions of `metaflow`, and their parts that have no effect."""
     if (fault := installation.find_fault()) is not None and fault.fatal:
         return
-    import metaflow
+    from metaflow import __version__ as version  # flowc's `metaflow`: `find_fault` has checked it
     from metaflow import _extensions
 
     unused = sorted(_extensions.without_effect())
     if names := [name for name in _extensions.organizations() if name not in _extensions.left_out]:
-        yield Finding("ok", f"extensions of metaflow {metaflow.__version__}: {', '.join(names)}")
+        yield Finding("ok", f"extensions of metaflow {version}: {', '.join(names)}")
     for organization, modules in sorted(_extensions.left_out.items()):
         why = "; ".join(f"{module}: {error}" for module, error in modules.items())
         text = f"parts of the extension '{organization}' are ignored, because they cannot be imported ({why})"
@@ -186,8 +186,6 @@ def _configuration() -> list[Finding]:
 
 def _store() -> Finding:
     """Report whether the configured store can be used from this machine."""
-    from flowc.cli.commands.doctor_store import examine_store
-
     mark, text = examine_store()
     return Finding(mark, text, bad=mark == "BAD")
 

@@ -7,18 +7,27 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from flowc.cli.options.loading import load_flow
 from flowc.cli.running.starting import judge
 from flowc_emulator.processes.packages import UNSAFE
+from flowc_emulator.processes.process_state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import click
+
     from flowc.cli.options.loading import Checked
     from flowc.cli.running.starting import Verdict
-    from flowc_emulator.processes.process_state import State
 
 
-def examine_flow(found: Checked, before: State) -> Iterator[tuple[str, str]]:
+def examine_file(ctx: click.Context, file: str, class_name: str | None) -> Iterator[tuple[str, str]]:
+    """Import the flow of a file; yield a mark and a text for each finding about it."""
+    before = State.now()
+    yield from _findings(load_flow(ctx, file, class_name, data=True), before)
+
+
+def _findings(found: Checked, before: State) -> Iterator[tuple[str, str]]:
     """Yield a mark and a text for each finding about a flow.
 
     Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from flowc.cli.flow_file.common import tell
@@ -9,6 +11,12 @@ from flowc.cli.options.common import fail, open_store
 from flowc.cli.rendering.cards import Paths, add_reading_commands, newest, served_options
 from flowc.cli.words.pathspecs import Pathspec, find_run, flow_name
 from flowc.cli.words.unknown import PathGroup
+from flowc_runtime.base.late import LateModule
+
+if TYPE_CHECKING:
+    from flowc.cli.rendering import card_server
+else:
+    card_server = LateModule("flowc.cli.rendering.card_server")  # an HTTP server, which only `card server` needs
 
 
 @click.group("card", cls=PathGroup, help="Show the cards of tasks.")
@@ -45,9 +53,7 @@ def server_command(
     ctx: click.Context, run_id: str | None, namespace: str | None, port: int, poll_interval: int, max_cards: int
 ) -> None:
     """Serve cards."""
-    from flowc.cli.rendering.card_server import ServedCards, serve
-
     name, store = flow_name(ctx), open_store(None)
     if run_id is not None:
         run_id = find_run(store, f"{name}/{run_id}").run.id
-    serve(ServedCards(store, name, run_id, namespace, max_cards, poll_interval), port, tell)
+    card_server.serve(card_server.ServedCards(store, name, run_id, namespace, max_cards, poll_interval), port, tell)

@@ -16,6 +16,7 @@ from flowc.cli.words.pathspecs import flow_name
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.contract import STORE
+from metaflow import _extensions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,8 +80,6 @@ def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
 
 def _keep_options(ctx: click.Context, values: dict[str, Any]) -> None:
     """Store the options that extensions' decorators define, for those decorators."""
-    from metaflow import _extensions
-
     cls = ctx.find_object(type)
     if cls is not None and _extensions.decorators:
         from metaflow._legacy.options import keep

@@ -18,12 +18,18 @@ from flowc.passes.context import Context
 from flowc.targets import table
 from flowc_ir.counting import count
 from flowc_ir.text import print_flow
+from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from flowc.cli.options.loading import Checked
+    from flowc.passes import pipeline
     from flowc_ir import Flow
+    from flowc_ir import schema as ir_schema
+else:
+    pipeline = LateModule("flowc.passes.pipeline")  # only --print-after and --verify-each need it
+    ir_schema = LateModule("flowc_ir.schema")  # `flowc check` does not need it
 
 flow_argument = click.argument("file", metavar="FLOW", required=False)
 class_option = click.option(
@@ -84,16 +90,14 @@ def ir_command(
     **options: Any,
 ) -> None:
     """Print the IR."""
-    from flowc_ir.schema import dumps, json_schema
-
     if schema:
         if file is not None or text or print_after or verify_each:
             raise click.UsageError("--schema prints the schema of all flows: give no FLOW and no other option", ctx)
-        click.echo(json_schema(), nl=False)
+        click.echo(ir_schema.json_schema(), nl=False)
         return
 
     def show(flow: Flow) -> None:
-        click.echo(print_flow(flow) if text else dumps(flow, indent=2) + "\n", nl=False)
+        click.echo(print_flow(flow) if text else ir_schema.dumps(flow, indent=2) + "\n", nl=False)
 
     found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=True)
     if print_after or verify_each:
@@ -104,14 +108,13 @@ def ir_command(
 
 def _run_passes(found: Checked, show: Callable[[Flow], None], wanted: Collection[str], *, verify_each: bool) -> None:
     """Run the passes for the default target; verify the flow after each pass, and show it after the `wanted` passes."""
-    from flowc.passes.pipeline import verify_after, verify_json_after
 
     def hook(stage: str, flow: Flow) -> None:
         if verify_each:
-            verify_json_after(stage, flow)
+            pipeline.verify_json_after(stage, flow)
             click.echo(f"after {stage}: no faults", err=True)
         else:
-            verify_after(stage, flow)
+            pipeline.verify_after(stage, flow)
         if stage in wanted:
             show(flow)
 

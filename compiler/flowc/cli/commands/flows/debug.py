@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import code as interpreter
 import os
 import sys
 from bdb import BdbQuit
@@ -27,6 +28,7 @@ from flowc_runtime.run.task.task import Attempt, begin_cards
 from flowc_runtime.store.backends.memory import MemoryObjects
 from flowc_runtime.store.records.store import RunStore
 from flowc_runtime.store.values.parameters import own_decorators
+from metaflow import current
 from metaflow.decorators import COMMAND_LINE, Applied
 
 if TYPE_CHECKING:
@@ -142,15 +144,11 @@ def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
 
 
 def _inspect(attempt: Attempt) -> None:
-    import code
-
-    from metaflow import current
-
     attempt.job.program.start(attempt.flow)
     names = {"self": attempt.flow, "current": current}
     if attempt.state.inputs is not None:
         names["inputs"] = attempt.state.inputs
-    code.interact(banner=f"{_title(attempt)}: {', '.join(names)}", local=names, exitmsg="")
+    interpreter.interact(banner=f"{_title(attempt)}: {', '.join(names)}", local=names, exitmsg="")
 
 
 def _debug(attempt: Attempt, *, stop: bool) -> int:

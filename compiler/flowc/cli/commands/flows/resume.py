@@ -23,6 +23,7 @@ from flowc.targets import table
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import StoreError
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.process.process import is_alive
 from flowc_runtime.run.views.status_view import read_status
 from flowc_runtime.store.backends.objects import LocalObjects
@@ -36,10 +37,13 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from flowc.cli.options.loading import Checked
+    from flowc_emulator.processes import agent as agents
     from flowc_ir import Code, Config
     from flowc_runtime.store.records.store import RunStore
 
     Newest: TypeAlias = Callable[[Store, str], RunStore]
+else:
+    agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
 
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["step_to_rerun"], metavar="[STEP]", required=False),
@@ -144,9 +148,7 @@ def reading(url: str | None) -> Iterator[Store]:
     if isinstance(store.objects, LocalObjects):
         yield store
         return
-    from flowc_emulator.processes.agent import Agent
-
-    agent = Agent(store.objects.url)
+    agent = agents.Agent(store.objects.url)
     try:
         yield Store(agent)
     except KeyboardInterrupt:

@@ -33,10 +33,12 @@ from flowc.cli.running.starting import ORIGIN, STATE, foresee
 from flowc.cli.words.misplaced import check_extra, single_dash
 from flowc.cli.words.run_help import GroupedCommand
 from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
+from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.opening import CodeOf, is_ir
 from flowc_emulator.processes.process_state import State
 from flowc_emulator.scheduling.seeds import Seeds
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.process.origin import ProcessOrigin
 from flowc_runtime.store.backends import remote
 
@@ -44,7 +46,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flowc.cli.options.common import Top
+    from flowc.frontends.ir import loading as ir_loading
+    from flowc_emulator.processes import agent as agents
     from flowc_runtime.store.backends.objects import Objects
+else:
+    agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
+    ir_loading = LateModule("flowc.frontends.ir.loading")  # only an IR needs it
 
 
 RUN = RunKind("run", "Run FLOW on this machine.")
@@ -176,8 +183,6 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
     A parameter takes an option's name after FLOW. Mutators add and remove parameters, so the names are known only when
     the flow is loaded. If the names change which options after FLOW are flowc's, the flow is loaded again.
     """
-    from flowc.frontends.metaflow.parameters import declared_parameters
-
     if given.line.file is not None and is_ir(given.line.file):
         ctx.meta[CODE] = _code_of_ir(given, kind)
     elif given.line.file is not None and (place := given.code_before()) is not None:
@@ -236,9 +241,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
 
 def _code_of_ir(given: CommandWords, kind: RunKind) -> CodeOf:
     """Return the place of the IR's code, from --code unless a parameter of the flow has that name."""
-    from flowc.frontends.ir.loading import flags_of_ir
-
-    flags = {name_of(name): flag for name, flag in flags_of_ir(Path(given.line.file or "")).items()}
+    flags = {name_of(name): flag for name, flag in ir_loading.flags_of_ir(Path(given.line.file or "")).items()}
     taken = frozenset(flags) - kind.keeps
     early = given.early(Names(taken, frozenset(name for name in taken if flags[name])))
     suffixes = FlowOptions(package_suffixes=early.top.package_suffixes).suffixes()
@@ -246,7 +249,7 @@ def _code_of_ir(given: CommandWords, kind: RunKind) -> CodeOf:
 
 
 def _file_of(ctx: click.Context, file: str | None) -> Path | None:
-    """Return the flow's file: the one that the command line names, or the one that is executed. None for an IR."""
+    """Return the flow's file: named on the command line, or the program itself. None for an IR."""
     if (cls := ctx.find_object(type)) is None:
         return Path(file.partition(":")[0]) if file is not None and not is_ir(file) else None
     own = getattr(sys.modules.get(cls.__module__), "__file__", None)
@@ -261,9 +264,7 @@ def _keep_from_obstore() -> None:
     """
 
     def ask(url: str) -> Objects:
-        from flowc_emulator.processes.agent import Agent
-
-        agent = Agent(url)
+        agent = agents.Agent(url)
         atexit.register(agent.leave)
         return agent
 

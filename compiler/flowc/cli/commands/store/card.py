@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from flowc.cli.options.common import open_store, store_option
 from flowc.cli.rendering.cards import Paths, add_reading_commands, newest, served_options
 from flowc.cli.words.pathspecs import Pathspec, find_run
 from flowc.cli.words.unknown import PathGroup
+from flowc_runtime.base.late import LateModule
+
+if TYPE_CHECKING:
+    from flowc.cli.rendering import card_server
+else:
+    card_server = LateModule("flowc.cli.rendering.card_server")  # an HTTP server, which only `card server` needs
 
 
 @click.group("card", cls=PathGroup, help="Show the cards of tasks. RUN may be `latest`.")
@@ -34,8 +42,6 @@ add_reading_commands(
 @store_option
 def server_command(pathspec: str, port: int, poll_interval: int, max_cards: int, store_url: str | None) -> None:
     """Serve cards."""
-    from flowc.cli.rendering.card_server import ServedCards, serve
-
     flow, _, run = pathspec.strip("/").partition("/")
     if not flow or "/" in run:
         raise click.UsageError(f"'{pathspec}' is neither FLOW nor FLOW/RUN; the page shows the cards of all steps")
@@ -44,5 +50,7 @@ def server_command(pathspec: str, port: int, poll_interval: int, max_cards: int,
         run = find_run(store, f"{flow}/{run}").run.id
     elif not store.runs(flow):
         click.echo(f"note: flow '{flow}' has no run in {store.objects.url} yet", err=True)
-    shown = ServedCards(store, flow, run if run not in ("", "latest") else None, None, max_cards, poll_interval)
-    serve(shown, port, lambda text: click.echo(text, err=True))
+    shown = card_server.ServedCards(
+        store, flow, run if run not in ("", "latest") else None, None, max_cards, poll_interval
+    )
+    card_server.serve(shown, port, lambda text: click.echo(text, err=True))

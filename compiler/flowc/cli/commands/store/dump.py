@@ -18,6 +18,7 @@ from flowc_ir import json_text
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import ArtifactError, Damaged, RecordError
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.values.codecs import Encoded, load_value
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
 
     from flowc.cli.words.pathspecs import Pathspec
     from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.values import files
 
     Command = TypeVar("Command", bound=Callable[..., Any])
+else:
+    files = LateModule("flowc_runtime.store.values.files")  # `flowc show` of a run does not need it
 
 
 class DumpedValue(NamedTuple):
@@ -141,8 +145,6 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
 
 def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
     """Yield the values that every task has, by attribute name: class constants, parameters and configs."""
-    from flowc_runtime.store.values.files import seen_values
-
     run, flow = view.store, view.flow
     first = None
     with unreadable.going_on():  # an unreadable record costs only the constants
@@ -151,7 +153,7 @@ def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
     for name, ref in kept.items():
         yield name, stored(run, ref)
     converted = {parameter.attribute or parameter.name for parameter in flow.parameters if parameter.converted}
-    for name, value in seen_values(run.objects, flow, view.record["parameters"], class_finder(run)).items():
+    for name, value in files.seen_values(run.objects, flow, view.record["parameters"], class_finder(run)).items():
         if not (name in converted and name in kept):  # the constant has the value after the class's conversion
             yield name, _parameter(value)
 

@@ -15,6 +15,7 @@ from flowc.cli.rendering.log_printer import LONGEST, Form, Printer
 from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
 from flowc_runtime.base.index import task_id
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.process.logs import chunks, lines
 from flowc_runtime.run.views.run_records import RunRecords
 
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
+    from flowc.cli.commands import completion
     from flowc.cli.rendering.log_printer import Task
     from flowc_runtime.process.logs import Chunk, Stream
     from flowc_runtime.store.records.store import RunStore
+else:
+    completion = LateModule("flowc.cli.commands.completion")  # only a shell's tab key needs it
 
 MERGED_PIECE = 1 << 16  # bytes of each log that are in memory while logs are merged
 
@@ -40,11 +44,9 @@ class LogsGroup(click.Group):
         return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        from flowc.cli.commands.completion import complete_pathspec
-
         if incomplete.startswith("-"):
             return self.commands["show"].shell_complete(ctx, incomplete)
-        return [*super().shell_complete(ctx, incomplete), *complete_pathspec(ctx, incomplete)]
+        return [*super().shell_complete(ctx, incomplete), *completion.complete_pathspec(ctx, incomplete)]
 
 
 @click.group(

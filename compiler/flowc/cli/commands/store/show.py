@@ -14,6 +14,7 @@ from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
 from flowc_ir.counting import count
 from flowc_runtime.base.index import task_pathspec
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.run.views.status_view import UNREADABLE
 from flowc_runtime.store.records import revision
@@ -21,8 +22,11 @@ from flowc_runtime.store.records import revision
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc.cli.running import code_diff
     from flowc_runtime.run.views.step_view import StepView
     from flowc_runtime.run.views.task_view import AttemptView, TaskView
+else:
+    code_diff = LateModule("flowc.cli.running.code_diff")  # only --diff needs it
 
 
 @click.command(
@@ -43,9 +47,7 @@ def show_command(pathspec: str, other: str | None, as_json: bool, store_url: str
     if other is not None:
         if step is not None or as_json:
             raise click.UsageError("--diff compares the code of two runs: give FLOW/RUN, without --json")
-        from flowc.cli.running.code_diff import show_difference
-
-        show_difference(store, run, other)
+        code_diff.show_difference(store, run, other)
         return
     view = RunView.of(run)
     if step is None:

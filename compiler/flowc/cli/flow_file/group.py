@@ -1,0 +1,65 @@
+"""The command line of a flow's own file: its group of commands, and the function that runs it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from flowc.cli import FLOW_COMMANDS, LazyGroup, make_group
+from flowc.cli.commands.deployed import own_command
+from flowc.cli.flow_file.common import FlowGroup, begin
+from flowc.cli.options.common import fail
+from flowc.cli.options.configs import describe_configs
+from flowc.cli.options.definitions import BEFORE_OPTIONS, TOP_OPTIONS
+from flowc.cli.rendering.streams import open_closed, told_if_full
+from flowc.cli.words.refused import refused_command
+from flowc_runtime.process import loader
+from metaflow import _extensions
+
+
+def flow_main(cls: type) -> None:
+    """Run the command line of a flow's own file: `python flow.py run`."""
+    open_closed()
+    if cls.__module__ == "__main__":
+        names = loader.find_main()
+        names["__name__"] = loader.adopt_main().__name__
+    text = (cls.__doc__ or f"The flow {cls.__name__}.").strip()
+    group = flow_group(sys.argv[0], text)
+    describe_configs(group.params, cls)
+    _add_options(group, cls)
+    with told_if_full():
+        group.main(prog_name=f"python {sys.argv[0]}", obj=cls, auto_envvar_prefix="METAFLOW")
+
+
+def _add_options(group: click.Group, cls: type) -> None:
+    """Add the options that extensions' decorators define to the options before the command."""
+    if not _extensions.decorators:
+        return
+    from metaflow._legacy.options import options_of  # few extensions define options
+
+    own = {name for option in options_of(cls) for name in option.opts}
+    group.params = [param for param in group.params if param not in BEFORE_OPTIONS or not own.intersection(param.opts)]
+    taken = {option for param in group.params for option in param.opts}
+    for option in options_of(cls):
+        if both := taken.intersection(option.opts):
+            fail(f"an extension defines the option {min(both)}, which already exists")
+        group.params.append(option)
+
+
+def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:
+    """Return the commands of a flow's own file. The context's object is the flow's class."""
+
+    def unlisted(command: str) -> click.Command | None:  # for metaflow.runner, and commands that only explain
+        if command == "signature":
+            from flowc.cli.flow_file.signature import signature_command  # only `metaflow.Runner` calls it
+
+            return signature_command
+        if command == "deploy":
+            return own_command(command)
+        return refused_command(command)
+
+    return make_group(
+        name, FLOW_COMMANDS, text, FlowGroup, refused=unlisted, params=[*TOP_OPTIONS, *BEFORE_OPTIONS], callback=begin,
+        invoke_without_command=True,
+    )  # fmt: skip

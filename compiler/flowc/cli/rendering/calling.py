@@ -1,0 +1,49 @@
+"""Around every command: the checks before it, and the errors that it does not report itself.
+
+The installation is checked first, so nothing here may import `metaflow`, which may be another package's.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from flowc.cli.options.common import fail
+from flowc.cli.options.configured import FaultyConfiguration
+from flowc.cli.rendering.refusals import told_in_a_line
+from flowc.installation import REPAIR, find_fault
+from flowc_runtime.base.config import settings
+from flowc_runtime.base.config.configuration import current_file
+from flowc_runtime.base.errors import ConfigurationError, FlowcError
+from flowc_runtime.store.records import unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def check_setup() -> None:
+    """End the program if another package provides `metaflow`; raise ConfigurationError for a faulty configuration."""
+    if (fault := find_fault()) is not None:
+        if fault.fatal:
+            fail(fault.message, REPAIR)
+        click.echo(f"warning: {fault.message}\nhint: {REPAIR}", err=True)
+    current_file()
+
+
+@contextmanager
+def reporting_errors() -> Iterator[None]:
+    """Call a command inside: errors of flowc end the program with one line, and unreadable records are warnings.
+
+    Raises:
+        FaultyConfiguration: the configuration file or a variable has a fault.
+    """
+    try:
+        settings.check()
+        with told_in_a_line(), unreadable.told_through(lambda line: click.echo(f"warning: {line}", err=True)):
+            yield
+    except ConfigurationError as error:
+        raise FaultyConfiguration(error) from None
+    except FlowcError as error:  # such as an unreachable store
+        fail(str(error))

@@ -1,0 +1,50 @@
+"""The error for a word that is not a command of the group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flowc.cli.words import misplaced, unknown
+from flowc_ir.suggestion import closest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def explained(
+    ctx: click.Context,
+    args: Sequence[str],
+    error: click.UsageError,
+    commands: Mapping[str, object],
+    others: Mapping[str, object],
+) -> click.UsageError:
+    """Return the error to raise instead of click's: with the line to type or a similar name, if there is one.
+
+    Args:
+        ctx: the context of the group.
+        args: the words of the command line; the first is not a command.
+        error: click's error.
+        commands: the commands of the group.
+        others: the commands of the other command line: of a flow's file for `flowc`, and the reverse.
+    """
+    flow = ctx.find_object(type)
+    better = _of_flowc(ctx, args, commands, others) if flow is None else None
+    if better is not None:
+        return better
+    close = closest(args[0], commands)
+    if flow is not None and (args[0] in others or not close):
+        better = unknown.of_a_flow(ctx, args, others, flow.__name__)
+    if better is None and close:
+        better = click.UsageError(f"No such command {args[0]!r}. Did you mean {close!r}?", ctx)
+    return better or error
+
+
+def _of_flowc(
+    ctx: click.Context, args: Sequence[str], commands: Mapping[str, object], others: Mapping[str, object]
+) -> click.UsageError | None:
+    better = unknown.of_flowc(ctx, args, others) or misplaced.not_a_command(ctx, args, commands)
+    if better is None and closest(args[0], ("help",)):
+        better = click.UsageError(f"No such command {args[0]!r}. Did you mean 'flowc --help'?", ctx)
+    return better
