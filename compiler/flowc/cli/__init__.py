@@ -137,7 +137,7 @@ class LazyGroup(click.Group):
 
             raise getattr(misplaced, self.misplaced)(ctx, words, error, self._lazy) from None
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         from flowc.cli.rendering.calling import reporting_errors
 
         try:

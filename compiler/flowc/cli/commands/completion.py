@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import click
 from click.shell_completion import CompletionItem
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.records.store import Store
 
-    _ParamType = click.ParamType[Any]
+    _ParamType = click.ParamType[str]
 else:
     _ParamType = click.ParamType  # not generic in older versions of click
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.cli.options.loading import load_flow
 from flowc.cli.running.starting import judge
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.loading import Checked
     from flowc.cli.running.starting import Verdict
+    from flowc_emulator.processes.try_imports import ImportReport
 
 
 def examine_file(ctx: click.Context, file: str, class_name: str | None) -> Iterator[tuple[str, str]]:
@@ -69,7 +70,7 @@ def _packages_of(verdict: Verdict) -> Iterator[tuple[str, str]]:
             yield "ok", f"{name}: imported once for all tasks"
 
 
-def _try(packages: Sequence[str]) -> list[Any]:
+def _try(packages: Sequence[str]) -> list[ImportReport]:
     if not packages:
         return []
     done = subprocess.run(

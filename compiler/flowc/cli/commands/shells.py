@@ -7,12 +7,13 @@ flowc has its own scripts. click's differ between versions, add a blank after `F
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
     FishComplete,
+    ShellComplete,
     ZshComplete,
     add_completion_class,
     split_arg_string,
@@ -161,7 +162,7 @@ def _line(item: CompletionItem, value: str) -> str:
     return f"{item.type},{value}" + (f"\t{' '.join(item.help.split())}" if item.help else "")
 
 
-SHELLS: dict[str, Any] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
+SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
 
 
 def register() -> None:

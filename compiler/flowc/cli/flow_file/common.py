@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -45,7 +45,7 @@ class FlowGroup(LazyGroup):
 
 
 @click.pass_context
-def begin(ctx: click.Context, /, **values: Any) -> None:
+def begin(ctx: click.Context, /, **values: object) -> None:
     """Keep the options, and print the line "flowc … executing FLOW". Without a command, check the flow."""
     before = [*take_before(ctx, values), *(["--help"] if ctx.meta.get(_HELP) else [])]
     ctx.meta[BEFORE_COMMAND] = before
@@ -78,7 +78,7 @@ def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
     return click.UsageError(message, ctx)
 
 
-def _keep_options(ctx: click.Context, values: dict[str, Any]) -> None:
+def _keep_options(ctx: click.Context, values: dict[str, object]) -> None:
     """Store the options that extensions' decorators define, for those decorators."""
     cls = ctx.find_object(type)
     if cls is not None and _extensions.decorators:

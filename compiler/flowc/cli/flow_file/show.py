@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from textwrap import indent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -115,7 +115,7 @@ def output_raw_command(ctx: click.Context, as_json: bool) -> None:
 def _raw(graph: Graph, node: Node) -> None:
     info = step_info(graph, node)
     closes = graph.join_of.get(node.id)
-    lines: dict[str, Any] = {
+    lines: dict[str, object] = {
         "in_funcs": _names([before.id for before in graph.predecessors[node.id]]),
         "out_funcs": _names(info["next"]),
         "matching_join": _names([closes]) if closes else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.records.store import RunStore
 
-    Command = TypeVar("Command", bound=Callable[..., Any])
+    Command = TypeVar("Command", bound=Callable[..., object])
 
 
 class _Tagged(NamedTuple):
@@ -174,7 +174,7 @@ def _runs(ctx: click.Context, every: bool) -> list[_Tagged]:
     return found
 
 
-def _as_json(runs: Sequence[_Tagged], *, hide_system: bool) -> dict[str, Any]:
+def _as_json(runs: Sequence[_Tagged], *, hide_system: bool) -> dict[str, dict[str, list[str]]]:
     return {
         tagged.run.id: {"tags": sorted(tagged.user)} | ({} if hide_system else {"system_tags": sorted(tagged.system)})
         for tagged in runs

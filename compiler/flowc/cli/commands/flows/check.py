@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -44,7 +44,7 @@ class_option = click.option(
 @takes_configs
 @takes_error_format(stdout=True)
 @click.pass_context
-def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: Any) -> None:
+def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: object) -> None:
     """Check a flow."""
     for_people = error_format().name == "text"
     found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=not for_people)
@@ -87,7 +87,7 @@ def ir_command(
     schema: bool,
     print_after: tuple[str, ...],
     verify_each: bool,
-    **options: Any,
+    **options: object,
 ) -> None:
     """Print the IR."""
     if schema:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from flowc.targets.table import AnyTarget
 
-    Command = TypeVar("Command", bound=Callable[..., Any])
+    Command = TypeVar("Command", bound=Callable[..., object])
 
 _TARGET = "flowc.target"  # in a context's `meta`: the target that the words select
 

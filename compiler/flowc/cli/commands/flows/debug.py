@@ -8,7 +8,7 @@ import sys
 from bdb import BdbQuit
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -32,9 +32,13 @@ from metaflow import current
 from metaflow.decorators import COMMAND_LINE, Applied
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import CodeType, FrameType, TracebackType
 
+    from _typeshed import TraceFunction
+
     from flowc.cli.options.loading import Checked
+    from flowc_runtime.store.records.record_types import ArtifactRef
     from flowc_runtime.store.records.store import Store
 
 
@@ -170,10 +174,10 @@ def _debug(attempt: Attempt, *, stop: bool) -> int:
     return 0
 
 
-def _stopper(code: CodeType | None) -> Any:
+def _stopper(code: CodeType | None) -> TraceFunction:
     """Return a trace function that starts pdb where the step's own code begins, inside its decorators."""
 
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+    def trace(frame: FrameType, event: str, argument: object) -> TraceFunction | None:
         if frame.f_code is not code:
             return None
         debugger = make_pdb()
@@ -201,7 +205,7 @@ def _links(error: BaseException) -> list[TracebackType]:
     return found
 
 
-def _tell(attempt: Attempt, before: Any) -> None:
+def _tell(attempt: Attempt, before: Mapping[str, ArtifactRef]) -> None:
     """Print the artifacts that the task has set, without storing them."""
     try:
         refs = attempt.state.store(attempt.flow)

@@ -71,7 +71,7 @@ class RunCommand(click.Command):
             know_flow(self, ctx, partial(words_of, ctx, args, self.kind))
         return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         """Call the command; a signal during the call interrupts the run."""
         with interruptible():
             return super().invoke(ctx)
@@ -272,7 +272,7 @@ def _keep_from_obstore() -> None:
 
 
 def _command(
-    found: Checked | None, seeds: Any, kind: RunKind, words: CommandWords, *, own: bool, names: Names = NO_NAMES
+    found: Checked | None, seeds: Seeds, kind: RunKind, words: CommandWords, *, own: bool, names: Names = NO_NAMES
 ) -> click.Command:
     """Return the command with the options of the flow's parameters; without a flow, with those of every flow."""
     params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]

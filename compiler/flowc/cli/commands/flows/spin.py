@@ -46,6 +46,7 @@ from flowc_runtime.store.values.files import store_files
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowc_emulator.scheduling.seeds import Seeds
     from flowc_runtime.store.records.store import RunStore
 
 OPTIONS: tuple[click.Parameter, ...] = (
@@ -65,11 +66,11 @@ class SpinInputs(NamedTuple):
     run: str
     step: str
     path: str
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, object]
     url: str
 
 
-def _spin(found: Checked, seeds: Any, given: dict[str, list[str]], options: dict[str, Any], kind: RunKind) -> int:
+def _spin(found: Checked, seeds: Seeds, given: dict[str, list[str]], options: dict[str, Any], kind: RunKind) -> int:
     kept = SPIN_NAME if options["persist"] else options["scratch"]
     root = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="flowc-spin-")
     try:
@@ -147,7 +148,7 @@ def _plain(found: Checked, step: str) -> Checked:
 
 
 def _perform(
-    found: Checked, seeds: Any, inputs: SpinInputs, store: Store, given: dict[str, list[str]], options: dict[str, Any]
+    found: Checked, seeds: Seeds, inputs: SpinInputs, store: Store, given: dict[str, list[str]], options: dict[str, Any]
 ) -> int:
     tags, user = new_run.tags_given(), user_name()
     instead, values = overrides(found, store.objects, options["artifacts_module"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.cli.options.common import fail
 from flowc.diagnostics import describe
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef
 
 
-def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, Any]]:
+def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, object]]:
     """Return the artifacts of ARTIFACTS in the file, stored in `objects`, and its values of parameters, both by name.
 
     A faulty file, a config or an invalid value ends the program. Without a file, both are empty.
@@ -30,7 +30,7 @@ def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[
     parameters = {parameter.attribute or parameter.name: parameter for parameter in flow.parameters}
     configs = {config.attribute or config.name: config.name for config in flow.configs}
     stored: dict[str, ArtifactRef] = {}
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for name, value in _artifacts(file).items() if file is not None else ():
         if name in configs:
             fail(f"{file} sets '{name}', which is a config", f"set it by --config-value {configs[name]} TEXT")
@@ -47,7 +47,7 @@ def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[
     return stored, values
 
 
-def _artifacts(file: str) -> dict[str, Any]:
+def _artifacts(file: str) -> dict[str, object]:
     if not os.path.isfile(file):
         fail(f"there is no file '{file}'", "--artifacts-module takes a Python file")
     try:

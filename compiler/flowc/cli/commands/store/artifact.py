@@ -8,7 +8,7 @@ import sys
 import time
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -115,8 +115,8 @@ def _line(version: ArtifactVersion) -> list[str]:
     return [when, place, version.digest[:SHOWN], f"{version.size:,} bytes", version.ref["type"], about]
 
 
-def _row(flow: str, version: ArtifactVersion) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _row(flow: str, version: ArtifactVersion) -> dict[str, object]:
+    row: dict[str, object] = {
         "flow": flow,
         "run": version.run,
         "step": version.step,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flowc.cli.words.pathspecs import Pathspec
+    from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord
     from flowc_runtime.store.records.store import RunStore
     from flowc_runtime.store.values import files
 
-    Command = TypeVar("Command", bound=Callable[..., Any])
+    Command = TypeVar("Command", bound=Callable[..., object])
 else:
     files = LateModule("flowc_runtime.store.values.files")  # `flowc show` of a run does not need it
 
@@ -40,9 +41,9 @@ class DumpedValue(NamedTuple):
 
     size: int
     type: str
-    load: Callable[[], Any]
+    load: Callable[[], object]
     described: str
-    record: Mapping[str, Any]
+    record: Mapping[str, object]
 
 
 class Dumped(NamedTuple):
@@ -50,7 +51,7 @@ class Dumped(NamedTuple):
 
     step: str
     path: str
-    record: Mapping[str, Any]
+    record: AttemptRecord
     values: Mapping[str, DumpedValue]
 
 
@@ -158,12 +159,12 @@ def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
             yield name, _parameter(value)
 
 
-def _parameter(value: Any) -> DumpedValue:
+def _parameter(value: object) -> DumpedValue:
     size, kind, text = Encoded(value, in_band=True).size, type(value).__qualname__, repr(value)
     return DumpedValue(size, kind, lambda: value, text, {"type": kind, "size": size, "repr": text})
 
 
-def stored(run: RunStore, ref: Any) -> DumpedValue:
+def stored(run: RunStore, ref: ArtifactRef) -> DumpedValue:
     """Return the artifact that `ref`, from a task's record, describes; its value is loaded on demand."""
     return DumpedValue(
         ref["size"], ref["type"], lambda: load_value(run.objects, ref, class_finder(run)), ref["repr"], ref
@@ -204,7 +205,7 @@ def print_json(tasks: Iterable[Dumped], choice: ArtifactFilter, limit: int) -> N
     click.echo(json_text.shown(rows, indent=2))
 
 
-def _row(value: DumpedValue, limit: int) -> dict[str, Any]:
+def _row(value: DumpedValue, limit: int) -> dict[str, object]:
     if value.size < limit:
         try:
             loaded = value.load()
@@ -229,7 +230,7 @@ def _is_plain(value: object) -> bool:
 
 def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: ArtifactFilter) -> None:
     """Write the values to a file, as a pickle of {RUN/STEP/TASK: {name: value}}."""
-    values: dict[str, dict[str, Any]] = {}
+    values: dict[str, dict[str, object]] = {}
     name = ""
     try:
         with working(f"reading the values for {file}"):
@@ -243,7 +244,7 @@ def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Artifa
         out.write(_pickled(values))
 
 
-def _pickled(values: Any) -> bytes:
+def _pickled(values: object) -> bytes:
     """Pickle with protocol 4, the oldest that Metaflow writes; classes that cannot be imported are pickled by value."""
     try:
         return pickle.dumps(values, protocol=4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -64,7 +64,7 @@ def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
         raise SystemExit(FAULTY)
 
 
-def _as_json(store: Store, found: FsckReport) -> dict[str, Any]:
+def _as_json(store: Store, found: FsckReport) -> dict[str, object]:
     return {
         "store": store.objects.url,
         "objects": found.objects,

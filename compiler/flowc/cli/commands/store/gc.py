@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
@@ -73,15 +73,15 @@ def gc_command(
         garbage = find_garbage(store, set(chosen.doomed))
     for error in one_per_run((*chosen.unreadable.values(), *garbage.unreadable.values()), store.objects.url):
         unreadable.tell(error)
-    found = _found(chosen, garbage) | {"deleted": delete}
+    report = _report(chosen, garbage, delete=delete)
     if delete:
         with working("deleting"):
             swept = sweep(store, chosen, garbage)
-        found |= {"runs_deleted": swept.runs, "blobs_deleted": swept.blobs, "bytes_deleted": swept.size}
+        report |= {"runs_deleted": swept.runs, "blobs_deleted": swept.blobs, "bytes_deleted": swept.size}
     if as_json:
-        click.echo(json_text.shown(found, indent=2))
+        click.echo(json_text.shown(report, indent=2))
     else:
-        _print_garbage(store, chosen, found)
+        _print_garbage(store, chosen, report)
 
 
 def _check(selection: Selection) -> None:
@@ -89,8 +89,43 @@ def _check(selection: Selection) -> None:
         raise click.UsageError("--keep-tag only keeps runs: select the others by --older-than, --keep-last or --tag")
 
 
-def _found(chosen: Chosen, garbage: Garbage) -> dict[str, Any]:
-    runs: list[dict[str, Any]] = [
+class DoomedRow(TypedDict):
+    """A run to delete."""
+
+    pathspec: str
+    tasks: int
+    bytes: int
+
+
+class _Found(TypedDict):
+    runs: list[DoomedRow]
+    kept: int
+    may_go_on: list[str]
+    needed: dict[str, str]
+    spun: dict[str, str]
+    unreadable_runs: list[str]
+    unreadable_records: list[str]
+    held_blobs: int
+    held_bytes: int
+    blobs: int
+    bytes: int
+    sent_files: list[str]
+    kept_by_extensions: list[str]
+    young_blobs: int
+    young_bytes: int
+    deleted: bool
+
+
+class GcReport(_Found, total=False):
+    """The output of `--json`: the runs and blobs to delete and to keep; with --delete, also what was deleted."""
+
+    runs_deleted: int
+    blobs_deleted: int
+    bytes_deleted: int
+
+
+def _report(chosen: Chosen, garbage: Garbage, *, delete: bool) -> GcReport:
+    runs: list[DoomedRow] = [
         {"pathspec": f"{flow}/{run}", "tasks": doomed.tasks, "bytes": doomed.size}
         for (flow, run), doomed in chosen.doomed.items()
     ]
@@ -110,12 +145,13 @@ def _found(chosen: Chosen, garbage: Garbage) -> dict[str, Any]:
         "kept_by_extensions": sorted(garbage.beside.extended),
         "young_blobs": len(garbage.young),
         "young_bytes": sum(garbage.young.values()),
+        "deleted": delete,
     }
 
 
-def _print_garbage(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
-    delete = "deleted" if found["deleted"] else "would delete"
-    rows = [[row["pathspec"], count(row["tasks"], "task"), f"{row['bytes']:,} bytes"] for row in found["runs"]]
+def _print_garbage(store: Store, chosen: Chosen, report: GcReport) -> None:
+    delete = "deleted" if report["deleted"] else "would delete"
+    rows = [[row["pathspec"], count(row["tasks"], "task"), f"{row['bytes']:,} bytes"] for row in report["runs"]]
     if rows:
         table(rows)
     for pathspec in chosen.live:
@@ -127,24 +163,24 @@ def _print_garbage(store: Store, chosen: Chosen, found: dict[str, Any]) -> None:
         click.echo(f"{pathspec} is kept: the spin results in {directory} use it")
     for pathspec in chosen.unreadable:
         click.echo(f"{pathspec} is kept: its records cannot be read")
-    if records := found["unreadable_records"]:
+    if records := report["unreadable_records"]:
         which = "a record cannot be read and" if len(records) == 1 else f"{len(records)} records cannot be read and"
-        more = f": {found['held_blobs']}, {found['held_bytes']:,} bytes" if found["held_blobs"] else ""
+        more = f": {report['held_blobs']}, {report['held_bytes']:,} bytes" if report["held_blobs"] else ""
         click.echo(f"all unreferenced blobs are kept, because {which} may reference them{more}")
     if records or chosen.unreadable:
         fsck = command_on(store.objects.url, "flowc", "fsck")
         click.echo(
             f"hint: restore the objects that {fsck} names, or move them to damaged/ with {fsck} --repair", err=True
         )
-    if number := found["young_blobs"]:
-        click.echo(f"{count(number, 'unreferenced blob')}, {found['young_bytes']:,} bytes, kept: less than a day old")
-    if number := len(found["sent_files"]):
+    if number := report["young_blobs"]:
+        click.echo(f"{count(number, 'unreferenced blob')}, {report['young_bytes']:,} bytes, kept: less than a day old")
+    if number := len(report["sent_files"]):
         click.echo(f"{delete} {count(number, 'unreferenced file')} uploaded before runs")
-    for pathspec in found["kept_by_extensions"]:
+    for pathspec in report["kept_by_extensions"]:
         click.echo(f"{delete} unreferenced data of extensions for {pathspec}")
-    runs, blobs, size = len(found["runs"]), found["blobs"], found["bytes"]
-    if found["deleted"]:
-        runs, blobs, size = found["runs_deleted"], found["blobs_deleted"], found["bytes_deleted"]
+    runs, blobs, size = len(report["runs"]), report["blobs"], report["bytes"]
+    if report["deleted"]:
+        runs, blobs, size = report["runs_deleted"], report["blobs_deleted"], report["bytes_deleted"]
         click.echo(f"{delete} {_counted(runs, blobs)}, {size:,} bytes, from {store.objects.url}")
     else:
         click.echo(f"{delete} {_counted(runs, blobs)}, {size:,} bytes; --delete deletes them")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, TypedDict, final
 
 import click
 
@@ -82,7 +82,7 @@ def show_command(
     """Print logs: the bytes of one task unchanged, the lines of several tasks each with a prefix."""
     if follow and (sizes or merge):
         raise click.UsageError("--follow prints lines as they arrive: leave out --sizes and --merge")
-    stream: Any = None if only == "both" else only
+    stream: Stream | None = "stdout" if only == "stdout" else "stderr" if only == "stderr" else None
     form = Form(stream, timestamps=timestamps, as_json=as_json)
     if follow:
         raise SystemExit(follow_run(open_store(store_url), pathspec, form, attempt))
@@ -141,25 +141,39 @@ def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterato
 # -- sizes -------------------------------------------------------------------------------------------------------------
 
 
+class LogSizes(TypedDict):
+    """The sizes of an attempt's log: the bytes of each stream, and the line ends of both."""
+
+    step: str
+    task: str
+    path: str
+    attempt: int
+    stdout: int
+    stderr: int
+    lines: int
+
+
 def _print_sizes(run: RunStore, tasks: Iterable[Task], only: Stream | None, *, as_json: bool) -> None:
     rows = [_sizes(run, task, only) for task in tasks]
     if as_json:
         click.echo(json_text.shown(rows, indent=2))
         return
-    streams = [name for name in ("stdout", "stderr") if only in (None, name)]
+    streams: list[Stream] = [only] if only is not None else ["stdout", "stderr"]
     cells = [
         [f"{row['step']}/{row['path']} #{row['attempt']}", *(f"{row[name]:,}" for name in streams), f"{row['lines']:,}"]
         for row in rows
     ]
-    total = [sum(row[name] for row in rows) for name in (*streams, "lines")]
+    total = [*(sum(row[name] for row in rows) for name in streams), sum(row["lines"] for row in rows)]
     table([["", *(f"{name} bytes" for name in streams), "lines"], *cells, ["total", *(f"{n:,}" for n in total)]])
 
 
-def _sizes(run: RunStore, task: Task, only: Stream | None) -> dict[str, Any]:
+def _sizes(run: RunStore, task: Task, only: Stream | None) -> LogSizes:
     """Count the bytes and line ends that an attempt wrote."""
     step, path, attempt = task
-    counted: dict[str, Any] = {"step": step, "task": task_id(step, path), "path": path, "attempt": attempt}
-    counted |= {"stdout": 0, "stderr": 0, "lines": 0}
+    counted: LogSizes = {
+        "step": step, "task": task_id(step, path), "path": path, "attempt": attempt,
+        "stdout": 0, "stderr": 0, "lines": 0,
+    }  # fmt: skip
     for _, stream, data in chunks(pieces(run, task)):
         if only in (None, stream):
             counted[stream] += len(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from flowc_runtime.base.errors import FlowcError
     from flowc_runtime.run.views.run_records import RunRecords
+    from flowc_runtime.store.records.record_types import RevisionRecord
 
-    Command = TypeVar("Command", bound=Callable[..., Any])
+    Command = TypeVar("Command", bound=Callable[..., object])
 
 _WHY_UNREADABLE: dict[type, str] = {
     FormatError: "is from a newer flowc",
@@ -80,11 +81,30 @@ def runs_command(
         table([[row["pathspec"], row["state"], row["created"], row["took"], row["why"]] for row in rows])
 
 
-def run_row(records: RunRecords) -> dict[str, Any]:
+class _Row(TypedDict):
+    pathspec: str
+    state: str
+    created: str
+    took: str
+    why: str
+
+
+class RunRow(_Row, total=False):
+    """A run in the list, as `--json` prints it; without the optional fields if its record cannot be read."""
+
+    user: str | None
+    parameters: dict[str, object] | None
+    seconds: float | None
+    tags: list[str]
+    system_tags: list[str]
+    revision: RevisionRecord | None
+
+
+def run_row(records: RunRecords) -> RunRow:
     """Return the row of a run; it has few fields if the run's record cannot be read."""
     view = RunView(records)
     status = view.status
-    row = {"pathspec": view.pathspec, "state": status.state, "created": "", "took": "", "why": ""}
+    row: RunRow = {"pathspec": view.pathspec, "state": status.state, "created": "", "took": "", "why": ""}
     if isinstance(status.error, NotFound):  # the first task has not written the record yet
         return row
     tell_unreadable(status.error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowc.cli.words.pathspecs import Pathspec
     from flowc_runtime.process.logs import Stream
 
-    Command = TypeVar("Command", bound=Callable[..., Any])
+    Command = TypeVar("Command", bound=Callable[..., object])
 
 _OPTIONS = (
     click.option("--stdout/--no-stdout", help="Scrub only stdout."),
@@ -49,7 +49,7 @@ def _scrub_options(function: Command) -> Command:
 @store_option
 @click.pass_context
 def scrub_command(
-    ctx: click.Context, /, pathspec: str, attempt: int | None, store_url: str | None, **options: Any
+    ctx: click.Context, /, pathspec: str, attempt: int | None, store_url: str | None, **options: bool
 ) -> None:
     """Scrub logs by a pathspec; attempts are counted from 1."""
     found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
@@ -61,12 +61,12 @@ def scrub_command(
 @click.option("--attempt", type=click.IntRange(min=0), metavar="N", help="Scrub only attempt N, counted from 0.")
 @_scrub_options
 @click.pass_context
-def flow_scrub_command(ctx: click.Context, /, path: str, attempt: int | None, **options: Any) -> None:
+def flow_scrub_command(ctx: click.Context, /, path: str, attempt: int | None, **options: bool) -> None:
     """Scrub logs by a path without the flow's name; attempts are counted from 0."""
     _scrub(ctx, find_task(ctx, path), None if attempt is None else attempt + 1, options, first=0)
 
 
-def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: dict[str, Any], *, first: int) -> None:
+def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: dict[str, bool], *, first: int) -> None:
     assert found.step is not None
     streams: Sequence[Stream] = chosen_streams(ctx, options["stdout"], options["stderr"], options["both"])
     done = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import click
 
@@ -20,7 +20,7 @@ from flowc_runtime.run.views.status_view import UNREADABLE
 from flowc_runtime.store.records import revision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flowc.cli.running import code_diff
     from flowc_runtime.run.views.step_view import StepView
@@ -51,28 +51,76 @@ def show_command(pathspec: str, other: str | None, as_json: bool, store_url: str
         return
     view = RunView.of(run)
     if step is None:
-        fields, rows = _run(view.begun()), "steps"
+        shown = _run(view.begun())
     elif path is None:
-        fields, rows = {"pathspec": f"{view.pathspec}/{step}", "tasks": _tasks(view, view.step(step))}, "tasks"
+        shown = _step(view, view.step(step))
     else:
-        fields, rows = _task(view, view.step(step).task(path)), "attempts"
+        shown = _task(view, view.step(step).task(path))
     if as_json:
-        click.echo(json_text.shown(fields, indent=2, ensure_ascii=False))
+        click.echo(json_text.shown({**shown.fields, shown.title: shown.rows}, indent=2, ensure_ascii=False))
     else:
-        _print({name: value for name, value in fields.items() if name != rows})
-        _print_rows(rows, fields[rows])
-    if fields.get("state") == UNREADABLE or (path is not None and fields[rows][-1]["outcome"] == UNREADABLE):
-        raise SystemExit(FAULTY)  # the requested object itself is unreadable
+        _print({**shown.fields, **shown.texts})
+        click.echo(f"{shown.title}:" if shown.cells else f"{shown.title}: none yet")
+        if shown.cells:
+            table(shown.cells)
+    if shown.unreadable:
+        raise SystemExit(FAULTY)
 
 
-# -- the description --------------------------------------------------------------------------------------------
+# -- the description ---------------------------------------------------------------------------------------------------
 
 
-def _run(view: RunView) -> dict[str, Any]:
+class Description(NamedTuple):
+    """A run, a step or a task, as `flowc show` prints it.
+
+    Attributes:
+        fields: the values for JSON, by name.
+        texts: values that replace some of the fields in the output for people.
+        title: the name of the rows.
+        rows: the steps of a run, the tasks of a step, or the attempts of a task, for JSON.
+        cells: the same rows for people.
+        unreadable: whether the described object itself, and not only a part of it, cannot be read.
+    """
+
+    fields: Mapping[str, object]
+    texts: Mapping[str, object]
+    title: str
+    rows: Sequence[object]
+    cells: list[list[str]]
+    unreadable: bool
+
+
+class StepRow(TypedDict):
+    """A step of a run, with the numbers of its tasks and attempts."""
+
+    step: str
+    tasks: int
+    total: int
+    done: int
+    attempts: int
+
+
+class _Times(TypedDict):
+    began: float | None
+    ended: float | None
+    type: str | None
+    message: str | None
+    note: str | None
+    ended_by_run: bool
+
+
+class AttemptRow(_Times):
+    """An attempt of a task."""
+
+    attempt: int
+    outcome: str
+
+
+def _run(view: RunView) -> Description:
     """Describe a run, with the numbers of tasks of each step."""
     status = view.status
     tell_unreadable(status.error)
-    return {
+    fields = {
         "pathspec": view.pathspec,
         "state": status.state,
         "failed": status.failed,
@@ -87,29 +135,35 @@ def _run(view: RunView) -> dict[str, Any]:
         "parameters": view.parameters,
         "tags": view.tags,
         "system_tags": view.system_tags,
-        "steps": [_step(step) for step in view.steps],
     }
+    rows = [_step_row(step) for step in view.steps]
+    cells = [["", row["step"], f"{row['done']} of {count(row['total'], 'task')} done", _more(row)] for row in rows]
+    texts = {"revision": revision.shown(view.revision)} if view.revision is not None else {}
+    return Description(fields, texts, "steps", rows, cells, status.state == UNREADABLE)
 
 
-def _step(step: StepView) -> dict[str, Any]:
+def _step_row(step: StepView) -> StepRow:
     tasks, done, total = step.begun, len(step.done), step.total
     for error in step.errors:
         tell_unreadable(error)
     return {"step": step.name, "tasks": tasks, "total": total, "done": done, "attempts": step.attempts_begun}
 
 
-def _tasks(view: RunView, step: StepView) -> list[dict[str, Any]]:
-    """Describe the tasks of a step by their last attempts."""
-    return [{"task": task.id, "path": task.path, **_attempt(view, task.attempts[-1])} for task in step.tasks]
+def _step(view: RunView, step: StepView) -> Description:
+    """Describe a step, with its tasks by their last attempts."""
+    attempts = [_attempt(view, task.attempts[-1]) for task in step.tasks]
+    rows = [{"task": task.id, "path": task.path, **row} for task, row in zip(step.tasks, attempts, strict=True)]
+    cells = [["", task.id, *_cells(row)] for task, row in zip(step.tasks, attempts, strict=True)]
+    return Description({"pathspec": f"{view.pathspec}/{step.name}"}, {}, "tasks", rows, cells, unreadable=False)
 
 
-def _task(view: RunView, task: TaskView) -> dict[str, Any]:
+def _task(view: RunView, task: TaskView) -> Description:
     """Describe a task: its origin, parents, artifacts and attempts."""
     tell_unreadable(task.error)
-    artifacts: Mapping[str, Mapping[str, Any]] = task.artifacts
+    artifacts: Mapping[str, Mapping[str, object]] = task.artifacts
     if view.records.is_beside(task.step):
         artifacts = {name: value.record for name, value in of_every_task(view.records)}
-    return {
+    fields = {
         "pathspec": task.pathspec,
         "origin": task.origin,
         "parents": [
@@ -120,17 +174,20 @@ def _task(view: RunView, task: TaskView) -> dict[str, Any]:
         "artifacts": {
             name: {key: ref[key] for key in ("type", "size", "digest") if key in ref} for name, ref in artifacts.items()
         },
-        "attempts": [_attempt(view, attempt) for attempt in task.attempts],
     }
+    texts = {"artifacts": [f"{name} ({ref['type']}, {ref['size']:,} bytes)" for name, ref in artifacts.items()]}
+    rows = [_attempt(view, attempt) for attempt in task.attempts]
+    cells = [["", *_cells(row)] for row in rows]
+    return Description(fields, texts, "attempts", rows, cells, rows[-1]["outcome"] == UNREADABLE)
 
 
-def _attempt(view: RunView, attempt: AttemptView) -> dict[str, Any]:
+def _attempt(view: RunView, attempt: AttemptView) -> AttemptRow:
     """Describe an attempt. One without a record is active, or its process vanished with the run."""
     tell_unreadable(attempt.error)
-    outcome = {"outcome": view.attempt_state(attempt)}
+    number, outcome = attempt.number, view.attempt_state(attempt)
     if attempt.state is None:
         tell_unreadable(view.own_status.error)
-    rest = {
+    rest: _Times = {
         "began": attempt.began,
         "ended": attempt.finished,
         "type": attempt.failure_type,
@@ -138,24 +195,22 @@ def _attempt(view: RunView, attempt: AttemptView) -> dict[str, Any]:
         "note": attempt.note,
         "ended_by_run": attempt.ended_by_run,
     }
-    number = {"attempt": attempt.number}
-    return {**number, **outcome, **rest} if attempt.record is not None else {**number, **rest, **outcome}
+    if attempt.record is None:
+        return {"attempt": number, **rest, "outcome": outcome}
+    return {"attempt": number, "outcome": outcome, **rest}
 
 
-# -- output ------------------------------------------------------------------------------------------------
+# -- output ------------------------------------------------------------------------------------------------------------
 
 
-def _print(fields: dict[str, Any]) -> None:
+def _print(fields: Mapping[str, object]) -> None:
     """Print each field that has a value on a line."""
     rows = []
     for name, value in fields.items():
-        if name in ("created", "ended") and value is not None:
-            after = name == "ended" and fields["created"] is not None
-            shown = _clock(value) + (f", after {value - fields['created']:.1f} s" if after else "")
-        elif name == "revision" and value is not None:
-            shown = revision.shown(value)
-        elif name == "artifacts" and value is not None:
-            shown = ", ".join(f"{key} ({ref['type']}, {ref['size']:,} bytes)" for key, ref in value.items())
+        if name in ("created", "ended") and isinstance(value, (int, float)):
+            created = fields["created"]
+            since = value - created if name == "ended" and isinstance(created, (int, float)) else None
+            shown = _clock(value) + (f", after {since:.1f} s" if since is not None else "")
         elif isinstance(value, dict):
             shown = ", ".join(f"{key} = {_short(each)}" for key, each in value.items())
         elif isinstance(value, list):
@@ -172,36 +227,29 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
-def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
-    click.echo(f"{title}:" if rows else f"{title}: none yet")
-    if title == "steps":
-        cells = [["", row["step"], f"{row['done']} of {count(row['total'], 'task')} done", _more(row)] for row in rows]
-    else:
-        cells = [["", *([row["task"]] if "task" in row else []), f"#{row['attempt']}", _outcome(row), _times(row),
-                  _why(row)] for row in rows]  # fmt: skip
-    if cells:
-        table(cells)
+def _cells(row: AttemptRow) -> list[str]:
+    return [f"#{row['attempt']}", _outcome(row), _times(row), _why(row)]
 
 
-def _outcome(row: dict[str, Any]) -> str:
+def _outcome(row: AttemptRow) -> str:
     return "ended" if row["ended_by_run"] else str(row["outcome"])
 
 
-def _why(row: dict[str, Any]) -> str:
+def _why(row: AttemptRow) -> str:
     """Return the error and the note of an attempt, in one line."""
     kind = "" if row["ended_by_run"] else str(row["type"] or "").rpartition(".")[2]
     error = f"{kind}: {row['message']}" if kind else (row["message"] or "")
     return "; ".join(text.partition("\n")[0] for text in (error, row["note"]) if text)
 
 
-def _more(row: dict[str, Any]) -> str:
+def _more(row: StepRow) -> str:
     """Return the numbers of started tasks and of attempts, where they differ from the total."""
     attempts = count(row["attempts"], "attempt") if row["attempts"] > row["tasks"] else ""
     begun = f"{row['tasks']:,} begun" if row["tasks"] < row["total"] else ""
     return ", ".join(filter(None, (begun, attempts)))
 
 
-def _times(row: dict[str, Any]) -> str:
+def _times(row: AttemptRow) -> str:
     if row["began"] is None:
         return ""
     return _clock(row["began"]) + (f", {row['ended'] - row['began']:.1f} s" if row["ended"] is not None else "")
