@@ -90,9 +90,11 @@ class LazyGroup(click.Group):
         self._refused = refused
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in the order of the help."""
         return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if the group does not have it. For completion, its parameters get candidates."""
         if cmd_name not in self._lazy:
             return self._refused(cmd_name) if self._refused else None
         module, _ = self._lazy[cmd_name]
@@ -108,6 +110,7 @@ class LazyGroup(click.Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin with the incomplete word, without importing a command."""
         from click.shell_completion import CompletionItem
 
         known = [CompletionItem(name, help=text) for name, (_, text) in self._lazy.items()]
@@ -117,16 +120,19 @@ class LazyGroup(click.Group):
         ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their short helps, without importing a command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """Parse the words; after Ctrl-C, end with exit code 130."""
         try:
             return super().make_context(*args, **more)
         except KeyboardInterrupt:
             _end_interrupted()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options before the command. Raises UsageError, which says where an unknown option belongs."""
         words = [*args]
         try:
             return super().parse_args(ctx, args)
@@ -138,6 +144,7 @@ class LazyGroup(click.Group):
             raise getattr(misplaced, self.misplaced)(ctx, words, error, self._lazy) from None
 
     def invoke(self, ctx: click.Context) -> object:
+        """Call the command, and report the errors that it does not report itself."""
         from flowc.cli.rendering.calling import reporting_errors
 
         try:
@@ -149,6 +156,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Check the installation and the configuration, then find the command. Raises UsageError with a hint."""
         if not ctx.resilient_parsing and args[0] not in WITHOUT_CONFIGURATION:
             from flowc.cli.rendering.calling import check_setup
 
@@ -168,6 +176,7 @@ class MainGroup(LazyGroup):
     """The commands of `flowc`. The help names the system that flows are compiled to."""
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the first line of the help, which names the system of the default deployment."""
         system = default_deployment().system
         self.help = f"Check flows in the Metaflow API, run them on this machine, and compile them to {system}."
         super().format_help_text(ctx, formatter)

@@ -116,6 +116,7 @@ class _Completed(_ParamType):
         self._found = found
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the candidates that begin with the incomplete word."""
         try:
             found = dict.fromkeys(name for name in self._found(ctx, incomplete) if name.startswith(incomplete))
         except (FlowcError, OSError, SystemExit):  # an unreadable store has no candidates

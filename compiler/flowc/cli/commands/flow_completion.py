@@ -36,7 +36,7 @@ class Typed(NamedTuple):
 
     @property
     def flow(self) -> FlowSyntax | None:
-        """The flow that --flow names, or the first one in the file."""
+        """The syntax of the flow that --flow names, or of the first one in the file."""
         return next((flow for flow in self.flows if self.class_name in (None, flow.name)), None)
 
     def parameters(self) -> list[ParameterSyntax]:

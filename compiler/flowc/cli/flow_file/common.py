@@ -35,6 +35,7 @@ class FlowGroup(LazyGroup):
     misplaced = "before_own_command"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words; an option for help before a command such as `run` is passed to the command."""
         if not ctx.resilient_parsing and not set(ctx.help_option_names).isdisjoint(args):
             _, rest, given = self.make_parser(ctx).parse_args([*args])
             if any("--help" in param.opts for param in given) and rest and rest[0] in RUN_LIKE:

@@ -32,6 +32,7 @@ class _Tagged(NamedTuple):
     user: set[str]
 
     def shown(self, *, hide_system: bool) -> list[str]:
+        """Return the tags to print, sorted."""
         return sorted(self.user if hide_system else self.user | self.system)
 
 

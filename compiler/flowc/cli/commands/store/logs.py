@@ -39,11 +39,13 @@ class LogsGroup(click.Group):
     """A group in which `logs PATHSPEC` is short for `logs show PATHSPEC`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Insert `show` if the first word is neither a command nor an option for help."""
         if args and args[0] not in (*self.commands, *ctx.help_option_names):
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and the pathspecs that begin with the incomplete word, or the options of `show`."""
         if incomplete.startswith("-"):
             return self.commands["show"].shell_complete(ctx, incomplete)
         return [*super().shell_complete(ctx, incomplete), *completion.complete_pathspec(ctx, incomplete)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import click
 
@@ -57,11 +57,14 @@ def runs_command(
     as_json: bool,
     store_url: str | None,
     on_cluster: bool,
-    **filters: Any,
+    **filters: object,
 ) -> None:
     """List runs."""
     operations = operations_of(default_deployment())
-    place = {str(option.name): filters.pop(str(option.name)) for option in operations.place}
+    place: dict[str, str | None] = {}
+    for option in operations.place:
+        value = filters.pop(str(option.name))
+        place[str(option.name)] = None if value is None else str(value)
     if on_cluster:
         if any(filters.values()):
             raise click.UsageError("options such as --tag select runs in the store: leave out --cluster")
