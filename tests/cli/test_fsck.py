@@ -93,7 +93,7 @@ def test_what_is_wrong_is_no_matter_of_words(tmp_path: Path) -> None:
 
 def fsck(store: Store, *words: str) -> tuple[int, Any, str]:
     """The exit code, what is found, and what is told on stderr."""
-    group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
+    group = flowc.cli.make_group("flowc", flowc.cli.COMMANDS, "")
     done = CliRunner().invoke(group, ["fsck", "--json", "--store", store.objects.url, *words])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, json.loads(done.stdout), done.stderr
@@ -322,7 +322,7 @@ def test_what_is_deleted_beside_it_is_not_lost(store: Store, monkeypatch: pytest
 
 
 def test_no_store(tmp_path: Path) -> None:
-    group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
+    group = flowc.cli.make_group("flowc", flowc.cli.COMMANDS, "")
     done = CliRunner().invoke(group, ["fsck", "--store", str(tmp_path / "none")])
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == f"error: there is no store in file://{tmp_path}/none\nhint: give its place with --store\n"
@@ -354,7 +354,7 @@ def test_what_people_are_told(store: Store) -> None:
     key = model(store)
     store.objects.put(key, b"")
     leave(store, "1-a", 50.1)
-    group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
+    group = flowc.cli.make_group("flowc", flowc.cli.COMMANDS, "")
     done = CliRunner().invoke(group, ["fsck", "--repair", "--store", store.objects.url])
     lines = done.stdout.splitlines()
     assert lines[:5] == [
@@ -380,7 +380,7 @@ def test_lists_go_on(place: tuple[Store, Path], recwarn: pytest.WarningsRecorder
         run.create(run_record(run, created=float(number)), run_ir())
     store.objects.put(f"{store.run('F', '3').prefix}/run.json", b"")
     store.objects.put("flows/F/runs/notes.txt", b"x")
-    group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
+    group = flowc.cli.make_group("flowc", flowc.cli.COMMANDS, "")
     done = CliRunner().invoke(group, ["runs", "--json", "--store", store.objects.url])
     assert done.exit_code == 0, done.stderr
     assert [row["pathspec"] for row in json.loads(done.stdout)] == ["F/4", "F/3", "F/2", "F/1"]
