@@ -103,7 +103,7 @@ class Kept:
         names = {"{}": f"Kept/{self.run.id}", "{other}": f"Kept/{self.others[0]}"}
         for name, value in names.items():
             words = tuple(word.replace(name, value) for word in words)
-        group = flowc.cli._group("flowc", flowc.cli.COMMANDS, "")
+        group = flowc.cli.make_group("flowc", flowc.cli.COMMANDS, "")
         return CliRunner().invoke(group, [*words, "--store", str(self.root)])
 
 

@@ -79,7 +79,7 @@ def hit(project: Project, store: Store, blow: Blow) -> str:
         ]
     for command in commands:
         told = CliRunner().invoke(
-            flowc.cli._group("flowc", flowc.cli.COMMANDS, ""), [*command, "--store", store.objects.url]
+            flowc.cli.make_group("flowc", flowc.cli.COMMANDS, ""), [*command, "--store", store.objects.url]
         )
         assert (told.exit_code, told.exception) == (0, None), told.stderr
     return state
