@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.run import context
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.run.state import STATE
 from metaflow.decorators import applied_to
 
@@ -48,7 +48,8 @@ def _expected(flow: Any) -> Sequence[str]:
     """Return the names in the step's own `self.next`, in its order."""
     from flowc_ir import Switch, targets
 
-    if context.task is None or context.task.ir is None:
+    task = ambient().task
+    if task is None or task.ir is None:
         return ()
-    leads = context.task.ir.by_id()[flow.__dict__[STATE].step].next
+    leads = task.ir.by_id()[flow.__dict__[STATE].step].next
     return [target for _, target in leads.arms] if isinstance(leads, Switch) else targets(leads)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from flowc_runtime.run import context
+from flowc_runtime.base.ambient import ambient
 from metaflow.exception import MetaflowNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.run.context import Parallel, TaskContext
+    from flowc_runtime.base.ambient import Parallel, TaskContext
     from metaflow.client import Run, Task
 
 __all__ = ["Current", "current"]
@@ -29,13 +29,13 @@ class Current:
     @property
     def is_running_flow(self) -> bool:
         """Whether this code runs inside a task."""
-        return context.task is not None
+        return ambient().task is not None
 
     @property
     def flow_name(self) -> str:
         """The flow's name."""
-        starting = context.starting
-        return starting.flow if context.task is None and starting is not None else self._name("flow")
+        here = ambient()
+        return here.starting.flow if here.task is None and here.starting is not None else self._name("flow")
 
     @property
     def run_id(self) -> str:
@@ -61,12 +61,13 @@ class Current:
     @property
     def retry_count(self) -> int:
         """The number of attempts of this task before this attempt."""
-        return context.task.attempt - 1 if context.task is not None else cast("int", None)
+        task = ambient().task
+        return task.attempt - 1 if task is not None else cast("int", None)
 
     @property
     def pathspec(self) -> str:
         """`FLOW/RUN/STEP/TASK`."""
-        task = context.task
+        task = ambient().task
         return f"{task.flow}/{task.run}/{task.step}/{task.task_id}" if task is not None else self._name("task_id")
 
     @property
@@ -148,8 +149,8 @@ class Current:
     def trigger(self) -> Any:
         """The events that started the run; None if no event did."""
         self._task("trigger")
-        if "trigger" in context.extra:
-            return context.extra["trigger"]
+        if "trigger" in (extra := ambient().extra):
+            return extra["trigger"]
         try:
             return self.run.trigger if self.run is not None else None
         except MetaflowNotFound:  # a task outside of a run, in a test
@@ -170,7 +171,7 @@ class Current:
         """The client's object of the run; None outside of a run."""
         from metaflow.client import Run
 
-        task = context.task
+        task = ambient().task
         return Run(f"{task.flow}/{task.run}", _namespace_check=False) if task is not None else None
 
     @property
@@ -178,7 +179,7 @@ class Current:
         """The client's object of the task; None outside of a task."""
         from metaflow.client import Task
 
-        return Task(self.pathspec, _namespace_check=False) if context.task is not None else None
+        return Task(self.pathspec, _namespace_check=False) if ambient().task is not None else None
 
     # -- all of them
 
@@ -192,37 +193,39 @@ class Current:
 
     def _update_env(self, env: Mapping[str, Any]) -> None:
         """Add properties to `current` in this task; decorators call it."""
-        context.extra.update(env)
+        ambient().extra.update(env)
 
     def __getattr__(self, name: str) -> Any:
         # Only called if no property has this name, or if the property itself has raised.
-        if name in context.extra:
-            return context.extra[name]
+        if name in (extra := ambient().extra):
+            return extra[name]
         if isinstance(asked := getattr(type(self), name, None), property):
             return asked.__get__(self)  # raises again, with its reason
-        where = "" if context.task is not None else " outside of a run"
+        where = "" if ambient().task is not None else " outside of a run"
         raise AttributeError(f"current.{name} has no value{where}")
 
     def _told(self, name: str) -> Any:
         """Return a field of the task; None outside of a task."""
-        return None if context.task is None else getattr(context.task, name)
+        task = ambient().task
+        return None if task is None else getattr(task, name)
 
     def _name(self, name: str) -> str:
         # The type is str, although the value is None outside of a run: code that runs in both cases expects None there.
         return cast("str", self._told(name))
 
     def _project(self, name: str) -> Any:
-        starting = context.starting
-        of = starting if context.task is None and starting is not None else self._task(name)
+        here = ambient()
+        of = here.starting if here.task is None and here.starting is not None else self._task(name)
         project = of.project
         if name not in project:
             raise AttributeError(f"current.{name} has a value only in a flow with @project")
         return project[name]
 
     def _task(self, asked: str) -> TaskContext:
-        if context.task is None:
+        task = ambient().task
+        if task is None:
             raise AttributeError(f"current.{asked} has a value only while a flow runs, inside a step")
-        return context.task
+        return task
 
 
 current = Current()

@@ -6,7 +6,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowc_runtime.run.context import project_value
+from flowc_runtime.base.ambient import project_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.process import origin
 from flowc_runtime.process.loader import refuse_call
-from flowc_runtime.run import context
 from flowc_runtime.run.state import GRAPH, NO_ARTIFACTS, OURS, PARAMETERS, STATE, Inputs, Said, TaskState
 from metaflow import _seam, _uncalled
 from metaflow._hidden import is_hideable, step_names
@@ -148,8 +148,8 @@ class FlowSpec:
             if (known := place.get(GRAPH)) is not None:
                 assert isinstance(known, FlowGraph)
                 return known
-        if context.task is not None and context.task.ir is not None:
-            return FlowGraph(context.task.ir, type(self))
+        if (task := ambient().task) is not None and task.ir is not None:
+            return FlowGraph(task.ir, type(self))
         from metaflow.graph import outline
 
         return outline(type(self))

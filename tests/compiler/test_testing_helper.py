@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import os
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -10,10 +12,9 @@ from unittest.mock import Mock
 import pytest
 
 from flowc.testing import FaultyFlowError, run_step
+from flowc_runtime.base.ambient import TaskContext, ambient
 from flowc_runtime.base.errors import ArtifactError, ProtocolError, StepTimeout
 from flowc_runtime.process.loader import load_module
-from flowc_runtime.run import context, reads
-from flowc_runtime.store.values import codecs
 from metaflow import current
 from metaflow.exception import UnhandledInMergeArtifactsException
 
@@ -113,9 +114,91 @@ def test_artifacts_parameters_and_environment(flow: Any) -> None:
 
 
 def test_a_step_leaves_nothing_in_the_process(flow: Any) -> None:
-    before = dict(os.environ), list(context.metadata), codecs.finder, reads.watched, context.task
+    state, before = ambient(), (dict(os.environ), copy.deepcopy(ambient()))
     run_step(flow, "left", parameters={"alpha": 0.1}, artifacts={"rows": [5]})
-    assert (dict(os.environ), list(context.metadata), codecs.finder, reads.watched, context.task) == before
+    assert ambient() is state
+    assert (dict(os.environ), state) == before
+
+
+NESTED = """
+    import os
+    from flowc.testing import run_step
+    from metaflow import FlowSpec, current, get_namespace, namespace, step
+
+    def seen():
+        extra = [name for name in ("mine", "trigger") if getattr(current, name, None) is not None]
+        return current.step_name, extra, get_namespace(), os.environ.get("OUTER")
+
+    def change(fails):
+        current._update_env({"mine": 1, "trigger": 2})
+        namespace("user:nested")
+        os.environ["OUTER"] = "inner"
+        if fails:
+            raise LookupError("as asked")
+
+    class Inner(FlowSpec):
+        @step
+        def start(self):
+            self.seen = seen()
+            change(self.fails)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            self.seen = seen()
+
+    class Outer(FlowSpec):
+        @step
+        def start(self):
+            current._update_env({"mine": "outer"})
+            os.environ["OUTER"] = "outer"
+            before = seen()
+            self.inner = []
+            for fails in (False, True, False):
+                try:
+                    self.inner.append(run_step(Inner, "start", artifacts={"fails": fails})["seen"])
+                except LookupError as error:
+                    self.inner.append(str(error))
+            self.same = seen() == before
+            self.mine = current.mine
+            self.client = run_step(Inner, "end", artifacts={"given": self.given}, pickled=False).artifacts["seen"][0]
+            self.asked = self.given.ask()  # not read before: the nested step must not have let go of it
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
+
+def test_a_step_that_tests_another_step_keeps_its_own_state(project: Project, fresh_imports: None) -> None:
+    project.write("nested_flow.py", NESTED)
+    outer = load_module(project.root, "nested_flow.py").Outer
+    state, before = ambient(), copy.deepcopy(ambient())
+    given = Mock(ask=lambda: 42)
+    found = run_step(outer, "start", artifacts={"given": given}, pickled=False).artifacts
+    nothing = ("start", [], None, "outer")
+    assert found["inner"] == [nothing, "as asked", nothing]
+    assert (found["same"], found["mine"], found["client"], found["asked"]) == (True, "outer", "end", 42)
+    assert (ambient() is state, state) == (True, before)
+
+
+def test_a_step_s_state_is_apart_from_that_of_the_process(
+    project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process makes another attempt itself, as a step does that calls a unit test."""
+    project.write("nested_flow.py", NESTED)
+    inner = load_module(project.root, "nested_flow.py").Inner
+    own = TaskContext(flow="F", run="1", step="own", task_id="own-0", attempt=2, user="ann", parameter_names=())
+    monkeypatch.setattr(ambient(), "task", own)
+    monkeypatch.setitem(ambient().extra, "mine", "own")
+    for fails in (True, False):
+        with contextlib.ExitStack() as stack:
+            if fails:
+                stack.enter_context(pytest.raises(LookupError))
+            run_step(inner, "start", artifacts={"fails": fails})
+        assert (current.step_name, current.retry_count, current.mine, ambient().task) == ("own", 1, "own", own)
+        assert (ambient().metadata, ambient().find_class, ambient().before_fork) == ([], None, None)
 
 
 def test_what_a_step_raises_comes_through(flow: Any) -> None:

@@ -132,13 +132,13 @@ def test_numbers_in_the_environment_are_texts(project: Project) -> None:
 
 PROJECT = """
     from metaflow import FlowSpec, project, step
-    from flowc_runtime.run import context
+    from flowc_runtime.base.ambient import ambient
 
     @project(name="demo"{more})
     class Base(FlowSpec):
         @step
         def start(self):
-            self.project = dict(context.task.project)
+            self.project = dict(ambient().task.project)
             self.next(self.end)
 
         @step

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flowc_runtime.process import loader
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.process.loader import load_module, module_name
 
 pytestmark = pytest.mark.usefixtures("fresh_imports")
@@ -79,7 +79,7 @@ def test_a_failed_import_is_not_registered(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         load_module(tmp_path, "broken_flow.py")
     assert "broken_flow" not in sys.modules
-    assert loader.executing is None
+    assert ambient().loading is None
 
 
 PROGRAM = """

@@ -25,8 +25,7 @@ from flowc.frontends.metaflow.decorators.project import ProjectBranch
 from flowc.frontends.metaflow.flowspec import load_class
 from flowc.testing.given import check_names, parameter_values
 from flowc.testing.surroundings import Surroundings
-from flowc_runtime.run import context, reads
-from flowc_runtime.store.values import codecs
+from flowc_runtime.base.ambient import ambient, apart
 from metaflow.user_configs.config_parameters import configs_of
 
 if TYPE_CHECKING:
@@ -112,19 +111,20 @@ def run_step(
         ArtifactError: an artifact of the step cannot be pickled.
     """
     name = step if isinstance(step, str) else step.__name__
-    lowered, program = _lower(flow, configs or {})
-    around = Surroundings(program, lowered, name, parameter_values(lowered, flow, parameters or {}), pickled=pickled)
-    around.place(input, index, outer)
-    if around.node.joins is None:
-        if inputs is not None:
-            raise TypeError(f"step '{name}' is no join: give its artifacts, not inputs")
-        around.precede(artifacts or {})
-    else:
-        if inputs is None or artifacts:
-            raise TypeError(f"step '{name}' is a join: give it inputs=[…], the artifacts of each")
-        around.join(inputs)
-    attempt = around.attempt()
-    with _restored():
+    with apart(), _environment_restored():
+        lowered, program = _lower(flow, configs or {})
+        values = parameter_values(lowered, flow, parameters or {})
+        around = Surroundings(program, lowered, name, values, pickled=pickled)
+        around.place(input, index, outer)
+        if around.node.joins is None:
+            if inputs is not None:
+                raise TypeError(f"step '{name}' is no join: give its artifacts, not inputs")
+            around.precede(artifacts or {})
+        else:
+            if inputs is None or artifacts:
+                raise TypeError(f"step '{name}' is a join: give it inputs=[…], the artifacts of each")
+            around.join(inputs)
+        attempt = around.attempt()
         attempt.enter()
         attempt.state.inherited.update(around.inherited)
         if current:
@@ -143,27 +143,21 @@ def _lower(cls: type, configs: Mapping[str, object]) -> tuple[Flow, Program]:
 
 
 @contextmanager
-def _restored() -> Iterator[None]:
-    """Restore the environment, `current` and all other state of the process that a task changes."""
-    environment, task, extra = dict(os.environ), context.task, dict(context.extra)
-    metadata, finder, watched = list(context.metadata), codecs.finder, reads.watched
+def _environment_restored() -> Iterator[None]:
+    environment = dict(os.environ)
     try:
         yield
     finally:
-        context.task = task
-        context.metadata[:] = metadata
-        codecs.finder, reads.watched = finder, watched
-        context.extra.clear()
-        context.extra.update(extra)
         os.environ.clear()
         os.environ.update(environment)
 
 
 def _override(given: Mapping[str, Any]) -> None:
-    assert context.task is not None
-    known = {field.name for field in fields(context.task)} - {"project", "ir", "store"}
+    here = ambient()
+    assert here.task is not None
+    known = {field.name for field in fields(here.task)} - {"project", "ir", "store"}
     changes: dict[str, Any] = {}
-    project = dict(context.task.project)
+    project = dict(here.task.project)
     for name, value in given.items():
         field = _CURRENT.get(name, name)
         if name == "retry_count":
@@ -171,14 +165,14 @@ def _override(given: Mapping[str, Any]) -> None:
         elif name == "tags":
             changes["tags"] = frozenset(value)
         elif name == "trigger":
-            context.extra["trigger"] = value
+            here.extra["trigger"] = value
         elif name in project:
             project[name] = value
         elif field in known:
             changes[field] = value
         else:
             raise TypeError(f"current.{name} cannot be given: it follows from the step or the flow")
-    context.enter(replace(context.task, project=project, **changes))
+    here.task = replace(here.task, project=project, **changes)
 
 
 def _result(attempt: Attempt, around: Surroundings) -> StepResult:

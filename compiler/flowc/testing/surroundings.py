@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, final
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
 
 RUN = "test"
-_held: dict[int, object] = {}
+_held: dict[int, object] = {}  # objects by number, until the store is gone whose pickles refer to them
 _numbers = itertools.count()
 
 
@@ -38,9 +39,10 @@ def _find_held(number: int) -> object:
 class _Held:
     """A wrapper that pickles as a reference to an object of this process; unpickling returns the object itself."""
 
-    def __init__(self, value: object) -> None:
+    def __init__(self, value: object, objects: MemoryObjects) -> None:
         self._number = next(_numbers)
         _held[self._number] = value
+        weakref.finalize(objects, _held.pop, self._number).atexit = False
 
     def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
         return _find_held, (self._number,)
@@ -53,7 +55,6 @@ class Surroundings:
     def __init__(
         self, program: Program, flow: Flow, step: str, parameters: Mapping[str, object], *, pickled: bool
     ) -> None:
-        _held.clear()  # objects of the step that ran before
         self._graph = Graph(flow)
         if step not in self._graph.nodes:
             raise TypeError(f"flow '{flow.name}' has no step '{step}'; it has {', '.join(self._graph.nodes)}")
@@ -186,4 +187,4 @@ class Surroundings:
         return {name: self._ref(value) for name, value in artifacts.items()}
 
     def _ref(self, value: object) -> ArtifactRef:
-        return codecs.store_value(self._objects, value if self._pickled else _Held(value))
+        return codecs.store_value(self._objects, value if self._pickled else _Held(value, self._objects))

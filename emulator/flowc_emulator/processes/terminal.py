@@ -19,7 +19,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, final
 
-from flowc_runtime.run.task import calling
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.run.task.breakpoints import NoTerminalError
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Borrowed:
                 self._borrow()
                 self._depth += 1
                 signal.setitimer(signal.ITIMER_REAL, 0)
-                calling.stands_still = True
+                ambient().keeps_terminal = True
 
     def quit(self) -> None:
         """Request the end of the run."""

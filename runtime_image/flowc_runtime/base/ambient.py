@@ -1,15 +1,17 @@
-"""The task that this process runs, at most one: the source of `metaflow.current`."""
+"""The state that code of this process reaches without being passed it: which task runs, who reports, what is watched.
+
+It is one object, `ambient()`, and belongs to one attempt of a task. A forked process inherits its parent's. An attempt
+inside another one, in a unit test of a step, has one of its own: `apart`.
+"""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, final
-
-from flowc_runtime.store.records import projects
+from typing import TYPE_CHECKING, Literal, NamedTuple, final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from flowc_ir import Flow
 
@@ -58,9 +60,6 @@ class TaskContext:
     ir: Flow | None = None
 
 
-task: TaskContext | None = None
-
-
 class Starting(NamedTuple):
     """A flow that is about to run or be deployed; see `TaskContext` for `project`."""
 
@@ -68,25 +67,85 @@ class Starting(NamedTuple):
     project: Mapping[str, object]
 
 
-starting: Starting | None = None
-"""The flow whose functions of defaults are being called: no task runs yet."""
+@final
+@dataclass(slots=True, kw_only=True)
+class Ambient:
+    """The mutable state of one attempt, or of a process that makes none.
 
-# Values that decorators add to `current` (`current._update_env`).
-extra: dict[str, object] = {}
+    Attributes:
+        task: the task that this process runs.
+        starting: the flow whose functions of defaults are being called; no task runs yet.
+        extra: values that decorators add to `current` (`current._update_env`).
+        metadata: what decorators attach to the task's record: `name`, `value` and `type` of each.
+        find_class: finds a class that cannot be imported, by its module and name, when a value is read.
+        before_fork: marks the task's parameters as read, since no one sees what a forked process reads.
+        loading: the file whose top level is being run; a flow made then lacks its `__main__` guard.
+        report_unreadable: how a record that cannot be read is reported, in place of a Python warning.
+        open_bucket: opens an address of a bucket as `Objects`, in a process that will fork tasks: it must not use
+            obstore itself.
+        report_progress: called with a description of the work, the number of finished items and their total, if known.
+        keeps_terminal: whether a debugger holds the terminal until this process ends; timeouts do not apply then.
+        namespace: the namespace that the client was given; False if it was given none.
+        store_url: the address of the store that the client was given.
+    """
 
-# Metadata that decorators attach to the task's record: `name`, `value` and `type` of each.
-metadata: list[dict[str, str]] = []
+    task: TaskContext | None = None
+    starting: Starting | None = None
+    extra: dict[str, object] = field(default_factory=dict)
+    metadata: list[dict[str, str]] = field(default_factory=list)
+    find_class: Callable[[str, str], object] | None = None
+    before_fork: Callable[[], None] | None = None
+    loading: str | None = None
+    report_unreadable: Callable[[str], None] | None = None
+    open_bucket: Callable[[str], object] | None = None
+    report_progress: Callable[[str, int | None, int | None], None] | None = None
+    keeps_terminal: bool = False
+    namespace: str | Literal[False] | None = False
+    store_url: str | None = None
+
+
+_ambient = Ambient()
+
+
+def ambient() -> Ambient:
+    """Return the state of the attempt that this process makes now. All threads of the process share it."""
+    return _ambient
 
 
 @contextmanager
-def starts(flow: Flow) -> Iterator[None]:
-    """Set `starting` while functions of the flow are called before a run begins."""
-    global starting
-    before, starting = starting, Starting(flow.name, projects.values(flow))
+def apart() -> Iterator[Ambient]:
+    """Give the code in here a state of its own, as in a process that has made no attempt; restore the other one then.
+
+    It begins with what belongs to the process: how that loads files, reports and opens buckets, whether it keeps the
+    terminal, and what the client was given.
+    """
+    global _ambient
+    outer = _ambient
+    inner = _ambient = Ambient(
+        loading=outer.loading,
+        report_unreadable=outer.report_unreadable,
+        open_bucket=outer.open_bucket,
+        report_progress=outer.report_progress,
+        keeps_terminal=outer.keeps_terminal,
+        namespace=outer.namespace,
+        store_url=outer.store_url,
+    )
+    try:
+        yield inner
+    finally:
+        outer.keeps_terminal = inner.keeps_terminal  # until the process ends
+        _ambient = outer
+
+
+@contextmanager
+def starts(flow: str, project: Mapping[str, object]) -> Iterator[None]:
+    """Set `Ambient.starting` while functions of the flow are called before a run begins."""
+    here = ambient()
+    before, here.starting = here.starting, Starting(flow, project)
     try:
         yield
     finally:
-        starting = before
+        here.starting = before
 
 
 def project_value(name: str) -> str | None:
@@ -94,12 +153,7 @@ def project_value(name: str) -> str | None:
 
     `name` is a property of `current` whose value is text: `project_name`, `branch_name` or `project_flow_name`.
     """
-    subject = task if task is not None else starting
-    value = (subject.project if subject is not None else {}).get(name, extra.get(name))
+    here = ambient()
+    subject = here.task if here.task is not None else here.starting
+    value = (subject.project if subject is not None else {}).get(name, here.extra.get(name))
     return value if isinstance(value, str) else None
-
-
-def enter(context: TaskContext) -> None:
-    """Set the task that this process runs."""
-    global task
-    task = context

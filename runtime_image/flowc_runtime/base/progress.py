@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+from flowc_runtime.base.ambient import ambient
 
-    Listener = Callable[[str, "int | None", "int | None"], None]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 T = TypeVar("T")
 
-listener: Listener | None = None
-"""It is called with a description of the work, the number of finished items and their total, if known."""
-
 
 def over(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items; before each, report the number of finished items to the listener."""
+    """Yield the items; before each, report the number of finished items to the listener, `Ambient.report_progress`."""
     for number, item in enumerate(items):
-        if listener is not None:
-            listener(what, number, total)
+        doing(what, number, total)
         yield item
 
 
 def doing(what: str, done: int | None = None, total: int | None = None) -> None:
-    """Report the current work, and its progress if known, to the listener."""
-    if listener is not None:
-        listener(what, done, total)
+    """Report the current work, and its progress if known, to the listener, `Ambient.report_progress`."""
+    if (report := ambient().report_progress) is not None:
+        report(what, done, total)

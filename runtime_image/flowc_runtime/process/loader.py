@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.own_packages import OWN_PACKAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # Names that the packages around a flow may import, now or later. The list is fixed, independent of the loaded or
@@ -29,9 +32,6 @@ _TAKEN = frozenset({
 
 _compiled: dict[str, tuple[bytes, CodeType]] = {}
 """The source and the code of files by path. A process that forks compiles them; its children run them."""
-
-executing: str | None = None
-"""The file whose top level `load_module` is running, if any: a flow called then lacks its `__main__` guard."""
 
 
 class UnguardedFlow(SystemExit):
@@ -113,10 +113,11 @@ def refuse_call(cls: type) -> None:
         UnguardedFlow: the loaded file itself calls its flow.
         RuntimeError: a file that it imports calls its flow.
     """
-    if executing is None:
+    file = ambient().loading
+    if file is None:
         return
-    error = UnguardedFlow(cls.__name__, os.path.basename(executing))
-    if getattr(sys.modules.get(cls.__module__), "__file__", None) == executing:
+    error = UnguardedFlow(cls.__name__, os.path.basename(file))
+    if getattr(sys.modules.get(cls.__module__), "__file__", None) == file:
         raise error
     raise RuntimeError(
         f'{cls.__name__}() is called when its file is imported; put it under `if __name__ == "__main__":`'
@@ -130,13 +131,20 @@ def load_module(root: Path, file: str, *, guarded: bool = False) -> ModuleType:
     An exception of the file is raised unchanged, and the module is then not registered. Loading ends at a call of the
     flow at the file's top level, as when the file is run as a program; with `guarded`, the call raises UnguardedFlow.
     """
-    global executing
     path = os.path.abspath(root / file)  # symbolic links are kept: a pod's code volume consists of them
-    outer, executing = executing, path
-    try:
+    with loading(path):
         return _load(os.path.abspath(root), file, path, guarded=guarded)
+
+
+@contextmanager
+def loading(path: str) -> Iterator[None]:
+    """Set `Ambient.loading` while the top level of a file is run."""
+    here = ambient()
+    outer, here.loading = here.loading, path
+    try:
+        yield
     finally:
-        executing = outer
+        here.loading = outer
 
 
 def _load(root: str, file: str, path: str, *, guarded: bool) -> ModuleType:

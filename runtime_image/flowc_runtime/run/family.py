@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, final
 from flowc_ir import Branch, Gang, targets
 from flowc_ir.graphs.scopes import ItemScope
 from flowc_runtime.base import contract
+from flowc_runtime.base.ambient import LOCALHOST, Parallel
 from flowc_runtime.base.errors import NotFound, ProtocolError
 from flowc_runtime.base.index import outer_path, parts, task_id
-from flowc_runtime.run import context
 from flowc_runtime.run.parents import Parents
 from flowc_runtime.run.state import Inputs, TaskState
 from flowc_runtime.store.values.fanouts import ForeachFrame
@@ -107,7 +107,7 @@ class Family:
             ) from None
 
 
-def parallel_of(job: Assignment, state: TaskState) -> context.Parallel | None:
+def parallel_of(job: Assignment, state: TaskState) -> Parallel | None:
     """Return the task's place in its gang, and set the environment variables that describe it.
 
     In a flow with gangs, a task outside of them is a gang of one; in any other flow the result is None.
@@ -115,12 +115,12 @@ def parallel_of(job: Assignment, state: TaskState) -> context.Parallel | None:
     frame = state.frames[-1] if state.frames else None
     split = job.graph.foreach_of(job.node)
     if frame is None or split is None or not isinstance(split.next, Gang):
-        return context.Parallel(context.LOCALHOST, 1, 0, None) if job.graph.analysis.gang_members else None
+        return Parallel(LOCALHOST, 1, 0, None) if job.graph.analysis.gang_members else None
     number, count = frame.index, frame.fanout["count"]
     first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
     control = task_id(job.step, first)
-    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, context.LOCALHOST)  # pods: set by `coordination`
+    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, LOCALHOST)  # pods: set by `coordination`
     os.environ[contract.PARALLEL_NUM_NODES] = str(count)
     os.environ[contract.PARALLEL_NODE_INDEX] = str(number)
     os.environ[contract.PARALLEL_CONTROL_TASK_ID] = control
-    return context.Parallel(main_ip, count, number, control)
+    return Parallel(main_ip, count, number, control)

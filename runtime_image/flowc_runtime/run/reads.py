@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING, final
+
+from flowc_runtime.base.ambient import ambient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,18 +38,16 @@ class Reads(dict[str, object]):
 
     def watch_forks(self) -> None:
         """Make every fork mark all values as read, since this process cannot see the reads of a forked process."""
-        global watched, _registered
-        if not _registered:
-            os.register_at_fork(before=_forking)
-            _registered = True
-        watched = self
+        _register()
+        ambient().before_fork = self.see_all
 
 
-watched: Reads | None = None
-"""The parameters of the task that this process runs."""
-_registered = False  # whether `_forking` is called before a fork
+@cache
+def _register() -> None:
+    """Call `_forking` before every fork. It runs once: Python cannot remove such a function."""
+    os.register_at_fork(before=_forking)
 
 
 def _forking() -> None:
-    if watched is not None:
-        watched.see_all()
+    if (before_fork := ambient().before_fork) is not None:
+        before_fork()

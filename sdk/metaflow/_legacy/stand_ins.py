@@ -9,9 +9,9 @@ import sys
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.base.config.whereabouts import default_url
-from flowc_runtime.run import context
 from flowc_runtime.run.program import method_name
 from flowc_runtime.run.state import STATE
 from metaflow import _extensions
@@ -61,7 +61,8 @@ class FlowDatastore(_StandIn):
     @property
     def datastore_root(self) -> str:
         """The directory or URL."""
-        url = (context.task.store if context.task is not None else None) or default_url()
+        task = ambient().task
+        url = (task.store if task is not None else None) or default_url()
         return url.removeprefix("file://")
 
     @property
@@ -102,10 +103,10 @@ class Metadata(_StandIn):
         Raises:
             MetaflowException: it is another task, or the code does not run in a task.
         """
-        task = context.task
+        task = ambient().task
         if task is None or (task.run, task.step, task.task_id) != (run_id, step_name, task_id):
             raise MetaflowException(f"only task {run_id}/{step_name}/{task_id} itself can register metadata of it")
-        context.metadata += [
+        ambient().metadata += [
             {"name": str(one.field), "value": str(one.value), "type": str(one.type)} for one in metadata
         ]
 
@@ -138,8 +139,9 @@ class TaskDatastore(_StandIn):
     @property
     def _storage_impl(self) -> DataStoreStorage:
         """Return the object with which extensions keep files. Raises MetaflowException if the store is a bucket."""
-        assert context.task is not None
-        return _storage(datastore_of(context.task.store or ""))
+        task = ambient().task
+        assert task is not None
+        return _storage(datastore_of(task.store or ""))
 
     @property
     def _path(self) -> str:

@@ -6,9 +6,9 @@ from functools import wraps
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.contract import retries
 from flowc_runtime.base.index import task_id
-from flowc_runtime.run import context
 from flowc_runtime.run.state import STATE
 from metaflow._legacy.stand_ins import Metadata, TaskDatastore
 from metaflow.decorators import USER_ATTRIBUTE
@@ -81,8 +81,9 @@ def tell_finished(flow: Any, hooks: FlowHooks, step: str, *, ok: bool) -> None:
 
 def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
     """Return the number of earlier attempts, and the number of possible attempts after the first."""
-    assert context.task is not None
-    return context.task.attempt - 1, retries(hooks.nodes[step])
+    task = ambient().task
+    assert task is not None
+    return task.attempt - 1, retries(hooks.nodes[step])
 
 
 def _decorated(flow: Any, hooks: FlowHooks, step: str, retries: tuple[int, int]) -> tuple[Any, list[bool]]:
@@ -105,7 +106,7 @@ def _before(
     flow: Any, hooks: FlowHooks, step: str, arguments: Sequence[Any], retries: tuple[int, int]
 ) -> tuple[Any, ...]:
     """Return the arguments of `task_pre_step`."""
-    task = context.task
+    task = ambient().task
     assert task is not None
     store = TaskDatastore(flow, task.run, step, task.task_id, retries[0])
     inputs = _inputs(flow, task.run, arguments)
@@ -123,7 +124,8 @@ def _inputs(flow: Any, run: str, arguments: Sequence[Any]) -> list[TaskDatastore
 
 def _ubf_context() -> str | None:
     """Return whether the task is the first of a gang."""
-    parallel = context.task.parallel if context.task is not None else None
+    task = ambient().task
+    parallel = task.parallel if task is not None else None
     if parallel is None or parallel.control_task_id is None:
         return None
     return UBF_TASK if parallel.node_index else UBF_CONTROL

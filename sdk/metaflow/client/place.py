@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.config.whereabouts import LOCAL_NAME, default_url
-from flowc_runtime.run import context
-from flowc_runtime.store.backends import remote
 from flowc_runtime.store.backends.layered import SPIN_NAME
 from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:
-    from typing import Literal
+    from flowc_runtime.store.backends.objects import Objects
 
 __all__ = [
     "default_metadata",
@@ -25,8 +24,6 @@ __all__ = [
     "open_store",
 ]
 
-_chosen_namespace: str | Literal[False] | None = False  # False: not set
-_chosen_url: str | None = None
 _stores: dict[tuple[int, str], Store] = {}
 
 
@@ -37,8 +34,7 @@ def namespace(ns: str | None) -> str | None:
     'user:ann'
     >>> namespace(None)
     """
-    global _chosen_namespace
-    _chosen_namespace = ns
+    ambient().namespace = ns
     return ns
 
 
@@ -48,10 +44,11 @@ def get_namespace() -> str | None:
     >>> get_namespace()
     'user:ann'
     """
-    if _chosen_namespace is not False:
-        return _chosen_namespace
-    if context.task is not None:  # a step uses the namespace of its run
-        return context.task.namespace
+    here = ambient()
+    if here.namespace is not False:
+        return here.namespace
+    if here.task is not None:  # a step uses the namespace of its run
+        return here.task.namespace
     return f"user:{settings.user_name()}"
 
 
@@ -63,8 +60,7 @@ def default_namespace() -> str | None:
     >>> default_namespace()
     'user:ann'
     """
-    global _chosen_namespace
-    _chosen_namespace = False
+    ambient().namespace = False
     return get_namespace()
 
 
@@ -77,8 +73,7 @@ def metadata(ms: str) -> str:
     >>> metadata("s3://bucket/team")
     's3://bucket/team'
     """
-    global _chosen_url
-    _chosen_url = metadata_url(ms)
+    ambient().store_url = metadata_url(ms)
     return get_metadata()
 
 
@@ -91,11 +86,10 @@ def inspect_spin(datastore_root: str = ".") -> str:
     Traceback (most recent call last):
     ValueError: no result of spin in nowhere: run spin with --persist to keep its task
     """
-    global _chosen_url
     kept = os.path.join(os.path.abspath(datastore_root), SPIN_NAME)
     if not os.path.isdir(kept):
         raise ValueError(f"no result of spin in {datastore_root}: run spin with --persist to keep its task")
-    _chosen_url = kept
+    ambient().store_url = kept
     return get_metadata()
 
 
@@ -114,15 +108,15 @@ def default_metadata() -> str:
     >>> default_metadata() == get_metadata()
     True
     """
-    global _chosen_url
-    _chosen_url = None
+    ambient().store_url = None
     return get_metadata()
 
 
 def current_url() -> str:
     """Return the address of the client's store."""
-    here = context.task.store if context.task is not None else None  # a step uses the store of its run
-    url = _chosen_url or here or default_url()
+    here = ambient()
+    of_run = here.task.store if here.task is not None else None  # a step uses the store of its run
+    url = here.store_url or of_run or default_url()
     url = url.removeprefix("file://")
     return url if "://" in url else os.path.abspath(url)
 
@@ -132,12 +126,12 @@ def open_store(url: str) -> Store:
 
     A forked process has its own store. A process that is going to fork tasks accesses it through another process.
     """
-    known = os.getpid(), url
+    known, here = (os.getpid(), url), ambient()
     if known not in _stores:
         in_bucket = "://" in url.removeprefix("file://")
-        ask = remote.asked_of if in_bucket and context.task is None else None
+        ask = here.open_bucket if in_bucket and here.task is None else None
         opened = Store.open(url)  # it refuses an invalid address, without a request
-        _stores[known] = Store(ask(url)) if ask is not None else opened
+        _stores[known] = Store(cast("Objects", ask(url))) if ask is not None else opened
     return _stores[known]
 
 

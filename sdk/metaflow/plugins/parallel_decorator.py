@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowc_runtime.run.context import Parallel
+from flowc_runtime.base.ambient import Parallel
 from metaflow._legacy.base import StepDecorator
 from metaflow.unbounded_foreach import CONTROL_TASK_TAG, UBF_CONTROL
 

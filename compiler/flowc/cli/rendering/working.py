@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, final
 
 import click
 
-from flowc_runtime.base import progress
+from flowc_runtime.base.ambient import ambient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,12 +35,13 @@ def working(what: str) -> Iterator[Callable[[str], None]]:
         yield partial(click.echo, err=True)
         return
     line = _Line(what)
-    before, progress.listener = progress.listener, line.tell
+    here = ambient()
+    before, here.report_progress = here.report_progress, line.tell
     line.start()
     try:
         yield line.say
     finally:
-        progress.listener = before
+        here.report_progress = before
         line.stop()
 
 

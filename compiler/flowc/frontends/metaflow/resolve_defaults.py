@@ -16,8 +16,9 @@ from flowc.frontends.metaflow.defaults import given as given_value
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc_ir import codes
 from flowc_ir.diagnostic import Diagnostic, Faults
+from flowc_runtime.base.ambient import starts
 from flowc_runtime.base.config import settings
-from flowc_runtime.run.context import starts
+from flowc_runtime.store.records import projects
 from flowc_runtime.store.values.parameters import ParameterError, config_values, to_text
 from metaflow.parameters import ParameterContext, log
 from metaflow.user_configs.config_value import ConfigValue
@@ -58,7 +59,7 @@ def resolve_defaults(
     for parameter in flow.parameters:
         if parameter.computed and parameter.name not in given:
             context = ParameterContext(flow.name, user, parameter.name, log, ds_type, configs)
-            with starts(flow):
+            with starts(flow.name, projects.values(flow)):
                 parameter = _resolve(parameter, declared[parameter.name], context, faults)
         resolved.append(parameter)
     if faults:

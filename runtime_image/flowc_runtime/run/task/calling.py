@@ -10,6 +10,7 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.run.task import secrets
 from flowc_runtime.run.task.attempts import say
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from flowc_ir import Node
     from flowc_runtime.base.errors import StepTimeout
     from flowc_runtime.run.program import Program
-
-stands_still = False
-"""Whether a debugger holds the terminal until this process ends; timeouts do not apply then."""
 
 
 def call_code(
@@ -76,7 +74,7 @@ def _timeout(node: Node, error: Callable[[], type[StepTimeout]], note: Callable[
             if sys.exc_info()[1] is not raised[-1]:
                 note(f"{_overrun(node, took)}: its code caught the timeout's exception; let it pass, or end the step")
         elif (
-            here and took > seconds and (replaced or not left) and not stands_still
+            here and took > seconds and (replaced or not left) and not ambient().keeps_terminal
         ):  # the time at a debugger's prompt does not count
             note(
                 f"{_overrun(node, took)}: its code used SIGALRM or its timer, by which the timeout would have come; "

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc_ir import Switch
+from flowc_runtime.base.ambient import TaskContext, ambient
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.base.errors import (
     ArtifactError,
@@ -26,7 +27,6 @@ from flowc_runtime.base.errors import (
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec
 from flowc_runtime.process import ending
 from flowc_runtime.process.process import peak_rss
-from flowc_runtime.run import context
 from flowc_runtime.run.caching import EVERY, Situation
 from flowc_runtime.run.family import Family, parallel_of
 from flowc_runtime.run.reads import Reads
@@ -156,7 +156,8 @@ class Attempt:
             self.cards = begin_cards(job.program, job.run, job.graph, (job.step, job.path, job.attempt))
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
-        codecs.finder = classes.in_task(job.run).find
+        here = ambient()
+        here.find_class = classes.in_task(job.run).find
         self.parents, self.arguments = self.family.enter(self.state)
         self.state.parents = self.parents
         self.state.inherited.update(job.overrides)
@@ -165,24 +166,22 @@ class Attempt:
             values = job.program.constants(job.graph.flow, self._given)
             self.constants = store_constants(self.state.objects, values)
         parallel = parallel_of(job, self.state)
-        context.enter(
-            context.TaskContext(
-                flow=job.graph.flow.name,
-                run=job.run.id,
-                step=job.step,
-                task_id=task_id(job.step, job.path),
-                attempt=job.attempt,
-                user=job.user,
-                parameter_names=attribute_names(job.graph.flow),
-                project=projects.values(job.graph.flow),
-                namespace=job.namespace,
-                origin_run=job.origin,
-                tags=frozenset(job.tags),
-                store=job.run.objects.url,
-                parallel=parallel,
-                ir=job.graph.flow,
-                card=self.cards.current if self.cards else None,
-            )
+        here.task = TaskContext(
+            flow=job.graph.flow.name,
+            run=job.run.id,
+            step=job.step,
+            task_id=task_id(job.step, job.path),
+            attempt=job.attempt,
+            user=job.user,
+            parameter_names=attribute_names(job.graph.flow),
+            project=projects.values(job.graph.flow),
+            namespace=job.namespace,
+            origin_run=job.origin,
+            tags=frozenset(job.tags),
+            store=job.run.objects.url,
+            parallel=parallel,
+            ir=job.graph.flow,
+            card=self.cards.current if self.cards else None,
         )
 
     def recall(self) -> Result | None:
@@ -343,8 +342,8 @@ class Attempt:
         record["reads"] = self._looked()
         if self.note:
             record["note"] = self.note
-        if context.metadata:
-            record["metadata"] = [*context.metadata]
+        if metadata := ambient().metadata:
+            record["metadata"] = [*metadata]
         return record
 
     def _looked(self) -> ReadsRecord:

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     import obstore
 
-    from flowc_runtime.store.backends.objects import Objects
-
     T = TypeVar("T")
 else:
     obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
@@ -43,10 +41,6 @@ COPY = 5 << 30  # bytes: the largest object that S3 copies in one request
 FLUSH_BYTES = 1 << 20  # appended bytes that are sent without waiting
 FLUSH_SECONDS = 1.0  # how long appended bytes wait for more
 _CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts after contradictory answers
-
-
-# In a process that will fork tasks, this opens a bucket for user code in the process, such as Metaflow's client.
-asked_of: Callable[[str], Objects] | None = None
 
 
 class RemoteObjects:

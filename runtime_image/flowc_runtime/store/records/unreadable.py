@@ -6,6 +6,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import RecordError
 
 if TYPE_CHECKING:
@@ -16,14 +17,10 @@ class RecordWarning(UserWarning):
     """A warning: an object of the store cannot be read, and its run or task is left out."""
 
 
-# How a command line reports it, instead of a Python warning.
-told_by: Callable[[str], None] | None = None
-
-
 def tell(error: RecordError) -> None:
     """Report a record that cannot be read."""
-    if told_by is not None:
-        told_by(str(error))
+    if (report := ambient().report_unreadable) is not None:
+        report(str(error))
     else:
         warnings.warn(str(error), RecordWarning, stacklevel=2)
 
@@ -40,16 +37,16 @@ def going_on() -> Iterator[None]:
 @contextmanager
 def told_through(tell_line: Callable[[str], None]) -> Iterator[None]:
     """Report each unreadable record inside the block once, by `tell_line`."""
-    global told_by
-    before, known = told_by, set[str]()
+    here, known = ambient(), set[str]()
+    before = here.report_unreadable
 
     def tell_once(line: str) -> None:
         if line not in known:
             known.add(line)
             tell_line(line)
 
-    told_by = tell_once
+    here.report_unreadable = tell_once
     try:
         yield
     finally:
-        told_by = before
+        here.report_unreadable = before

@@ -18,6 +18,7 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import ArtifactError, Damaged, StepTimeout
 from flowc_runtime.store.backends.blobs import REMEDY
 from flowc_runtime.store.backends.objects import sha256
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef, Codec
 
     _Callback: TypeAlias = Callable[[pickle.PickleBuffer], bool]
-    Finder: TypeAlias = Callable[[str, str], Any]
+    Finder: TypeAlias = Callable[[str, str], object]
     _Picklers: TypeAlias = Callable[[Any, _Callback], pickle.Pickler]
 
 PLAIN: Codec = "pickle5"
@@ -176,15 +177,11 @@ class Decoded(NamedTuple):
     views: list[memoryview]
 
 
-finder: Finder | None = None
-"""In a task, the function that finds classes which cannot be imported (`classes.Classes.find`)."""
-
-
 def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> Decoded:
     """Read an artifact.
 
     Args:
-        find: returns a class that cannot be imported, by its module and name; `finder` if None.
+        find: returns a class that cannot be imported, by its module and name; `Ambient.find_class` if None.
 
     Raises:
         ArtifactError: the value cannot be restored.
@@ -239,7 +236,7 @@ def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find:
         return pickle.loads(stream, buffers=views)
     except (ImportError, AttributeError) as error:
         try:
-            return _Unpickler(io.BytesIO(stream), views, find or finder).load()
+            return _Unpickler(io.BytesIO(stream), views, find or ambient().find_class).load()
         except ArtifactError as nowhere:
             raise ArtifactError(f"{_one_line(error)}; {nowhere}") from error
 

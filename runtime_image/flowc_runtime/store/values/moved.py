@@ -7,7 +7,8 @@ from typing import Final
 # Until version 0.1.0, all modules of the runtime were in one directory: `flowc_runtime.external`.
 _ROOMS: Final = {
     "base": (
-        "addresses contract errors file_parts given_files ignored index mounts progress signals user_cache version"
+        "addresses context contract errors file_parts given_files ignored index mounts progress signals "
+        "user_cache version"
     ),
     "base.config": "config_file config_keys configuration settings whereabouts",
     "process": "ending foreign leftovers loader logs origin own_names process watch writers",
@@ -22,15 +23,14 @@ _ROOMS: Final = {
         "store stored tags unreadable versions"
     ),
     "store.upkeep": "beside collect completeness fsck lost scrub",
-    "run": (
-        "assignment caching context control family first_cache graph_info parents program reads reuse routes state"
-    ),
+    "run": ("assignment caching control family first_cache graph_info parents program reads reuse routes state"),
     "run.views": "run_view",
     "run.task": "attempts breakpoints calling failures fresh isolated secrets task",
     "pod": "arguments code container hooks integrity pods workflow",
 }
 _RENAMED: Final = {
     "completeness": "required_records",
+    "context": "ambient",
     "control": "control_tasks",
     "foreign": "outside_modules",
     "lost": "power_loss",

@@ -63,13 +63,12 @@ class StoredModules:
         sys.modules.update(self._loaded)
         bound = self._bind(finder, kept)
         sys.meta_path.insert(0, finder)
-        outer, loader.executing = loader.executing, f"{self._label}/{self._files[name][0]}"
         try:
-            import_module(name)
+            with loader.loading(f"{self._label}/{self._files[name][0]}"):
+                import_module(name)
         except loader.UnguardedFlow as error:
             raise ImportError(str(error), name=name) from None
         finally:
-            loader.executing = outer
             sys.meta_path.remove(finder)
             for one in [one for one in sys.modules if finder.has(one) and one not in kept]:
                 self._loaded[one] = sys.modules.pop(one)

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from flowc_ir import json_text
-from flowc_runtime.store.backends import remote
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.store.records.record_types import RECORD_VERSION, CardRecord
 from metaflow import client
 from metaflow.plugins.cards._store import DATA, PAGE
@@ -36,7 +36,7 @@ class Maker:
     def enter(self) -> None:
         """Set up the process: the task's environment, and a client that reads the run's store."""
         os.environ.update(next(node for node in self.flow.nodes if node.id == self.attempt[0]).environment)
-        remote.asked_of = None  # this process forks no tasks
+        ambient().open_bucket = None  # this process forks no tasks
         client.metadata(self.run.objects.url)
         client.namespace(self.run.record().get("namespace"))
 

@@ -43,10 +43,11 @@ class LocalStorage(DataStoreStorage):
     @classmethod
     def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
         """Return the root of the store, if it is a directory."""
+        from flowc_runtime.base.ambient import ambient
         from flowc_runtime.base.config.whereabouts import default_url
-        from flowc_runtime.run import context
 
-        url = (context.task.store if context.task is not None else None) or default_url()
+        task = ambient().task
+        url = (task.store if task is not None else None) or default_url()
         return url.removeprefix("file://") if "://" not in url or url.startswith("file://") else None
 
     @staticmethod

@@ -38,9 +38,9 @@ from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.opening import CodeOf, is_ir
 from flowc_emulator.processes.process_state import State
 from flowc_emulator.scheduling.seeds import Seeds
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.late import LateModule
 from flowc_runtime.process.origin import ProcessOrigin
-from flowc_runtime.store.backends import remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -268,7 +268,7 @@ def _keep_from_obstore() -> None:
         atexit.register(agent.leave)
         return agent
 
-    remote.asked_of = ask
+    ambient().open_bucket = ask
 
 
 def _command(
