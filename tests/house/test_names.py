@@ -58,7 +58,6 @@ TYPED = ("flowc/cli/", "flowc/targets/argo/commands/", "flowc/frontends/metaflow
 MODULES = {
     "__main__": "Python's name",
     "constants": "texts in a flow's source; the values of its class's body",
-    "context": "of a compilation; of a task",
     "deployment": "what any target may bring; that of Argo",
     "errors": "those of a package each",
     "ignored": "files that git ignores; directories that it is told to ignore",
