@@ -90,10 +90,12 @@ def step_info(graph: Graph, node: Node) -> StepInfo:
     if (over := getattr(node.next, "over", None)) is not None:
         info["foreach_artifact"] = over
     if (condition := getattr(node.next, "condition", None)) is not None:
-        info |= {
-            "condition": condition,
-            "switch_cases": {str(choice): target for choice, target in getattr(node.next, "arms", ())},
-        }
+        info.update(
+            {
+                "condition": condition,
+                "switch_cases": {str(choice): target for choice, target in getattr(node.next, "arms", ())},
+            }
+        )
     if node.id in graph.join_of:
         info["matching_join"] = graph.join_of[node.id]
     return info

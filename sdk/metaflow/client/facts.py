@@ -26,18 +26,22 @@ class OfAttempt(Protocol):
     @property
     def pathspec(self) -> str:
         """FLOW/RUN/STEP/TASK."""
+        ...
 
     @property
     def current_attempt(self) -> int:
         """The number of the attempt that the task is about."""
+        ...
 
     @property
     def index(self) -> int | None:
         """Which item of the innermost foreach it is about."""
+        ...
 
     @property
     def _place(self) -> tuple[str, str]:
         """The step and the index path."""
+        ...
 
 
 class Metadata(NamedTuple):

@@ -41,12 +41,15 @@ class Deployments(Protocol):
 
     def find(self, name: str) -> Deployment:
         """Return the deployed flow whose class or template has this name."""
+        ...
 
     def find_all(self) -> Iterator[Deployment]:
         """Return all deployed flows."""
+        ...
 
     def template(self, name: str) -> dict[str, Any]:
         """Return the manifest of a deployed flow."""
+        ...
 
     def start(self, name: str, words: Words) -> str:
         """Start a run and return its id.
@@ -58,15 +61,19 @@ class Deployments(Protocol):
         Raises:
             ValueError: a name or a value is wrong.
         """
+        ...
 
     def delete(self, name: str, *, force: bool) -> bool:
         """Delete a deployed flow; return False if it did not exist. Without `force`, it must have no active run."""
+        ...
 
     def status(self, run: str) -> RunStatus:
         """Return the status of a run."""
+        ...
 
     def suspend(self, run: str, *, on: bool) -> None:
         """Suspend a run, or resume it."""
 
     def terminate(self, run: str) -> bool:
         """End a run and record its end; return whether its pods ended in time."""
+        ...

@@ -115,6 +115,7 @@ class OfFlow(Protocol):
     @property
     def reserved(self) -> Collection[str]:
         """Names of the options that the command has for every flow."""
+        ...
 
 
 def know_flow(command: OfFlow, ctx: click.Context, read: Callable[[], CommandWords]) -> None:

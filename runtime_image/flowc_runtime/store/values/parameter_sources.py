@@ -32,9 +32,11 @@ class GivenValue(Protocol):
     @property
     def place(self) -> str:
         """The place of the value for errors, such as `METAFLOW_RUN_N`; empty if errors name it already."""
+        ...
 
     def value(self, parameter: Parameter) -> Value:
         """Return the parameter's value. Raises ParameterError."""
+        ...
 
 
 @final

@@ -77,7 +77,7 @@ def gc_command(
     if delete:
         with working("deleting"):
             swept = sweep(store, chosen, garbage)
-        report |= {"runs_deleted": swept.runs, "blobs_deleted": swept.blobs, "bytes_deleted": swept.size}
+        report.update({"runs_deleted": swept.runs, "blobs_deleted": swept.blobs, "bytes_deleted": swept.size})
     if as_json:
         click.echo(json_text.shown(report, indent=2))
     else:

@@ -112,19 +112,23 @@ def run_row(records: RunRecords) -> RunRow:
         return row
     tell_unreadable(status.error)
     if view.record is None or view.created is None:
-        return row | {"why": f"its record {_WHY_UNREADABLE.get(type(view.error), 'cannot be read')}"}
+        row["why"] = f"its record {_WHY_UNREADABLE.get(type(view.error), 'cannot be read')}"
+        return row
     took = round(view.seconds, 3) if view.seconds is not None else None
-    return row | {
-        "created": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(view.created)),
-        "took": f"{took:.1f} s" if took is not None else "",
-        "why": (f"{status.failed}: " if status.failed is not None else "") + status.line,
-        "user": view.user,
-        "parameters": view.parameters,
-        "seconds": took,
-        "tags": view.tags,
-        "system_tags": view.system_tags,
-        "revision": view.revision,
-    }
+    row.update(
+        {
+            "created": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(view.created)),
+            "took": f"{took:.1f} s" if took is not None else "",
+            "why": (f"{status.failed}: " if status.failed is not None else "") + status.line,
+            "user": view.user,
+            "parameters": view.parameters,
+            "seconds": took,
+            "tags": view.tags,
+            "system_tags": view.system_tags,
+            "revision": view.revision,
+        }
+    )
+    return row
 
 
 def tell_unreadable(error: FlowcError | None) -> None:
