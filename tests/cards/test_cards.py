@@ -463,7 +463,7 @@ def test_a_type_whose_package_is_broken_is_left_out(flow: Flow, text: str) -> No
     """)
     assert flow.project.artifacts(run, "end")["x"] == 1
     told = re.search(
-        r"@card WARNING\] flow.py:\d+:11: there is no card of type 'theirs', which is left out: (.*)", flow.err
+        r"@card WARNING\] flow.py:\d+:11: there is no card of type 'theirs', the card is left out: (.*)", flow.err
     )
     assert told
     assert "acme.plugins.cards.broken are skipped" in told[1]
@@ -478,8 +478,8 @@ def test_a_type_of_a_package_that_is_not_installed_is_left_out(flow: Flow) -> No
         def end(self):
             self.x = 1
     """)
-    assert "there is no card of type 'notebook', which is left out: `pip install metaflow-card-notebook`" in flow.err
-    assert "`pip install metaflow-card-notebook` brings it" in flow.cards()["notebook:"]
+    assert "there is no card of type 'notebook', the card is left out: `pip install metaflow-card-notebook`" in flow.err
+    assert "`pip install metaflow-card-notebook` installs it" in flow.cards()["notebook:"]
 
 
 def test_a_type_of_a_package_that_is_installed_is_not_told(flow: Flow) -> None:

@@ -62,15 +62,15 @@ def test_they_are_in_no_manifest_and_those_that_the_flow_imports_are_told(local:
     assert files == {"flow.py", "helper.py"}
     assert PASSWORD not in done.out
     assert done.err == (
-        "note: 2 files that git ignores stay on this machine: late_settings.py, local_settings.py; what is secret "
-        "belongs into @secrets; what is to travel, into flowc.toml: "
-        'package-ignored = "late_settings.py,local_settings.py"; or '
+        "note: 2 files that git ignores stay on this machine: late_settings.py, local_settings.py; put "
+        "secrets into @secrets; to take files along, set "
+        'package-ignored = "late_settings.py,local_settings.py" in flowc.toml, or '
         "FLOWC_PACKAGE_IGNORED=late_settings.py,local_settings.py\n"
     )
 
 
 def test_what_is_said_to_be_typed_works(local: Project) -> None:
-    (said,) = re.findall(r"into flowc.toml: (.*); or (\S*)", compiled(local)[0].err)
+    (said,) = re.findall(r"to take files along, set (.*) in flowc.toml, or (\S*)", compiled(local)[0].err)
     variable, _, value = said[1].partition("=")
     local.write("flowc.toml", said[0])
     for environment in ({}, {variable: value}):

@@ -109,7 +109,7 @@ def test_a_flow_in_a_package(project: Project) -> None:
         done = project.flowc("check", path)
         assert done.code == 1
         assert (
-            f"hint: a file that is named by its path is in no package; name the module instead of the path: {module}\n"
+            f"hint: a file that is given by its path belongs to no package; name the module instead of the path: {module}\n"
             in done.err
         )
         assert project.flowc("check", module).code == 0
@@ -275,7 +275,7 @@ def test_without_a_command(good: Project) -> None:
         ("retry=3", "did you mean 'retry:times=3'?"),
         ("retry()", "did you mean 'retry'?"),
         ("@retry", "the name is written without '@'; did you mean 'retry'?"),
-        ("retry:3", "'3' gives no value; write argument=value, as in retry:times=3"),
+        ("retry:3", "'3' has no value; write argument=value, as in retry:times=3"),
         ("retry:times:3", "write argument=value, as in retry:times=3"),
         ("retry:times", "write argument=value, as in retry:times=VALUE"),
         ("cahe", "there is no step decorator 'cahe'; did you mean 'cache'?"),

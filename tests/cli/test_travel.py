@@ -75,7 +75,7 @@ def test_compile_says_which_files_the_code_names_are_left_behind(files: Project)
     assert packed(done) == {"code/flow.py"}
     assert done.err == (
         "note: 2 files that the code names will not travel with it: sql/query.sql, table.csv; "
-        "--package-suffixes .sql,.csv takes such along\n"
+        "--package-suffixes .sql,.csv includes them\n"
     )
 
 

@@ -107,7 +107,7 @@ def test_a_required_config_and_one_without_a_value(project: Project) -> None:
     [
         (["--config", "config", "no.json"], "configuration file 'no.json' could not be read for 'config'"),
         (["--config-value", "config", "{"], "configuration value for 'config' is not valid JSON"),
-        (["--config-value", "config", "[1]"], "config 'config' is [1], but a config is a dict"),
+        (["--config-value", "config", "[1]"], "config 'config' must be a dict, not [1]"),
         (["--config-value", "conf", "{}"], "has no config 'conf'"),
         (["--config-value", "config", "{}", "--config", "config", "flow.py"], "is given both a file and a value"),
     ],
@@ -363,7 +363,7 @@ def test_what_cannot_be_pickled_is_no_config(project: Project) -> None:
     project.write("flow.py", EXACT.replace("return Box(", "import threading\n    return threading.Lock() or Box("))
     done = project.flowc("check", "flow.py")
     assert done.code == 2
-    assert "config 'box' cannot be kept: a value of type _thread.lock cannot be pickled" in done.err
+    assert "config 'box' cannot be stored: a value of type _thread.lock cannot be pickled" in done.err
 
 
 # -- ConfigValue -------------------------------------------------------------------------------------------------------

@@ -185,8 +185,8 @@ def test_the_branch_of_a_project(
 @pytest.mark.parametrize(
     ("more", "options", "message"),
     [
-        (', branch="b"', ["--branch", "c"], "--branch says 'c', but @project says 'b': say it once"),
-        ("", ["--branch", "Feature-1"], "'Feature-1' is no name of a branch: lower-case letters, digits and _"),
+        (', branch="b"', ["--branch", "c"], "--branch is 'c', but @project has 'b': give only one"),
+        ("", ["--branch", "Feature-1"], "'Feature-1' is not a valid name for a branch: use lower-case letters, digits and _"),
     ],
 )
 def test_a_branch_that_does_not_fit(project: Project, more: str, options: list[str], message: str) -> None:

@@ -132,7 +132,7 @@ def test_a_foreach_over_what_a_constant_names(tmp_path: Path, expression: str) -
 )
 def test_a_foreach_over_what_only_a_run_would_tell(tmp_path: Path, expression: str) -> None:
     (message,) = messages(tmp_path, FOREACH.replace("OVER", expression))
-    assert message == "foreach takes the name of an artifact, as a string or a constant of the module or the class"
+    assert message == "foreach takes the name of an artifact: a string, or a constant of the module or the class"
 
 
 @pytest.mark.parametrize("signature", ["self, inputs=None", "self, inputs: list = None", "self, inputs, **more",
@@ -144,7 +144,7 @@ def test_signatures_of_joins(tmp_path: Path, signature: str) -> None:
 
 def test_an_argument_that_nobody_gives_is_a_fault(tmp_path: Path) -> None:
     (message,) = messages(tmp_path, FOREACH.replace("OVER", "KEY").replace("self, inputs", "self, inputs, *, more"))
-    assert message == "step 'join' takes other arguments than a step is called with"
+    assert message == "step 'join' has arguments that a step is not called with"
 
 
 def test_info_about_a_step_is_in_the_ir(tmp_path: Path) -> None:

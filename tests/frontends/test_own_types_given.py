@@ -126,8 +126,8 @@ def test_a_function_s_default_that_no_record_can_hold(project: Project, fresh_im
     with pytest.raises(DefaultError) as raised:
         resolve_defaults(loaded.flow, loaded.cls)
     (fault,) = raised.value.diagnostics
-    assert fault.message.endswith("is of a wrong type: no text or other value of JSON gives {1}")
-    assert fault.hint == "let the function return a text that the type takes"
+    assert fault.message.endswith("has a wrong type: no JSON value of the parameter gives {1}")
+    assert fault.hint == "let the function return a text that the type accepts"
 
 
 def test_a_unit_test(project: Project, fresh_imports: None) -> None:

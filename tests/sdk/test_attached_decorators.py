@@ -248,11 +248,11 @@ def test_a_pod_has_them_once(project: Project, tmp_path: Path) -> None:
         ('@adds(specs=["card:type=nowhere"])', "@card: there is no card of type 'nowhere'"),
         (
             '@adds(specs=["parallel"])',
-            "a hook has put @parallel on step 'work': flowc cannot put it on a step any more",
+            "a hook cannot add @parallel to step 'work': the step has been read already",
         ),
         (
             '@adds(specs=["nonesuch"])',
-            "a hook has put @nonesuch on step 'work': flowc cannot put it on a step any more",
+            "a hook cannot add @nonesuch to step 'work': the step has been read already",
         ),
     ],
 )
@@ -268,7 +268,7 @@ def test_attributes_have_to_travel(project: Project) -> None:
     source = project.root / HOME / "hooks.py"
     source.write_text(source.read_text().replace('f"of {node.name}"', "print"))
     done = project.flowc("check", "flow.py")
-    assert "a hook has put @counted on step 'work': JSON cannot hold its attributes" in done.err
+    assert "a hook cannot add @counted to step 'work': JSON cannot hold its attributes" in done.err
 
 
 @pytest.mark.parametrize(

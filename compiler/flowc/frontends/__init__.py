@@ -1,1 +1,1 @@
-"""Front ends: from source to IR. Only these modules look at a user's code with `ast`; none ever runs a step."""
+"""Front ends: they read a flow's source and return its IR. Only they parse user code with `ast`; none runs a step."""

@@ -1,8 +1,8 @@
-"""Whether importing a user's modules is harmless: found in their syntax trees, without running them.
+"""Decide from the syntax trees of a user's modules whether importing them is harmless.
 
-The import of a module is harmless if its top level only defines, imports, and calls what is known to give the same
-result in every process and to leave nothing outside of its memory (`purity_names`). Functions of the user's own that it
-calls are looked at in the same way.
+The import of a module is harmless if its top level only contains definitions, imports, and calls that have the same
+result in every process and change nothing outside its memory (`purity_names`). User functions that it calls are
+examined in the same way.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 _ACCESSORS = ("setter", "getter", "deleter", "register")
 _MADE = ("__new__", "__init__", "__post_init__")
-# Methods that are called by name or by a statement, which is then looked at; the others may be called by any operator.
+# These methods are called by name or by a statement, where they are examined; any operator may call the others.
 _NOT_OPERATORS = frozenset({
     "__aenter__", "__aexit__", "__call__", "__class_getitem__", "__del__", "__enter__", "__exit__", "__getstate__",
     "__init_subclass__", "__reduce__", "__reduce_ex__", "__setstate__",
@@ -60,7 +60,7 @@ _HARMLESS_METACLASSES = frozenset({"abc.ABCMeta", "enum.EnumMeta", "enum.EnumTyp
 
 
 class Harm(NamedTuple):
-    """One statement that makes an import unsafe to share: where it is, and what it does."""
+    """One statement that makes an import unsafe to share: its place, and what it does."""
 
     file: str
     line: int
@@ -71,18 +71,22 @@ class Harm(NamedTuple):
 
 
 class Purity(NamedTuple):
-    """What the top levels of some modules do. `environment` are the places that use environment variables."""
+    """The effects of importing some modules. `environment` are the places that use environment variables."""
 
     harms: tuple[Harm, ...]
     environment: tuple[Harm, ...]
     imports: tuple[str, ...]
-    """The modules that are imported, in order, by their dotted names; also those that are none, but names in one."""
+    """The dotted names of what is imported, in order: modules, and names inside modules."""
 
 
 def examine(modules: Mapping[str, tuple[str, str]]) -> Purity:
-    """Look at modules, by their names: the file, as it is to be named, and the source of each.
+    """Examine modules.
 
-    Raises SyntaxError where a source is no Python.
+    Args:
+        modules: the file, as messages name it, and the source of each module, by the module's name.
+
+    Raises:
+        SyntaxError: a source is not valid Python.
     """
     parsed = {name: parse(name, file, source) for name, (file, source) in modules.items()}
     examination = _Examination(parsed)
@@ -95,8 +99,8 @@ def examine(modules: Mapping[str, tuple[str, str]]) -> Purity:
 class _Examination:
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._modules = modules
-        self._seen: set[int] = set()  # functions and classes that were looked at
-        self._constants: dict[str, set[str]] = {}  # by module, where they were asked for
+        self._seen: set[int] = set()  # ids of functions and classes that were examined
+        self._constants: dict[str, set[str]] = {}  # the constants of each module that needed them
         self._methods: dict[str, list[tuple[FunctionNode, ast.ClassDef, Module]]] = {}
         for module in modules.values():
             for node in (each for classes in module.classes.values() for each in classes):
@@ -107,14 +111,14 @@ class _Examination:
         self.environment: list[Harm] = []
 
     def top_level(self, module: Module) -> None:
-        """Look at what importing a module runs."""
+        """Examine the code that the import of a module runs."""
         scope = CodeScope(module)
-        scope.imported = module.imported  # another name that the module gives to an import holds in its functions too
+        scope.imported = module.imported  # aliases of imports hold in the module's functions too
         for statement in executed(module.tree.body):
             try:
                 self._statement(statement, scope)
             except RecursionError:
-                self._harm(statement, scope, "is nested too deeply to be looked at")
+                self._harm(statement, scope, "is nested too deeply to be examined")
 
     def _harm(self, node: ast.AST, scope: CodeScope, what: str) -> None:
         self.harms.append(Harm(scope.module.file, getattr(node, "lineno", 1), what))
@@ -179,7 +183,7 @@ class _Examination:
                     self._call(node, scope)
 
     def _alias(self, targets: Sequence[ast.expr], value: ast.expr, scope: CodeScope) -> None:
-        """Another name for what was imported, which is not a plain value."""
+        """Record an assignment that gives an imported object another name: such a name is no plain value."""
         for target in targets:
             if not isinstance(target, ast.Name):
                 continue
@@ -204,7 +208,7 @@ class _Examination:
                 self._body(method, CodeScope(home, self_class=parent))
 
     def _family(self, node: ast.ClassDef, scope: CodeScope) -> Iterator[tuple[ast.ClassDef, Module]]:
-        """A class of the user's, and those above it that are the user's too."""
+        """Yield a class of the user and its bases that are the user's too."""
         yield node, scope.module
         for base in node.bases:
             for parent, home in self._find(self._name(base_of(base), scope), scope):
@@ -212,7 +216,7 @@ class _Examination:
                     yield from self._family(parent, CodeScope(home))
 
     def _decorators(self, decorators: Sequence[ast.expr], scope: CodeScope) -> None:
-        """Calling a decorator with what it decorates; one with arguments is called twice."""
+        """Judge the calls of decorators; a decorator with arguments is called twice."""
         for decorator in decorators:
             if isinstance(decorator, ast.Call):
                 self._call(decorator, scope)
@@ -225,7 +229,7 @@ class _Examination:
 
     @staticmethod
     def _is_accessor(decorator: ast.expr, name: str | None, scope: CodeScope) -> bool:
-        """`@name.setter` of a property, `@name.register` of a generic function: the module's own."""
+        """Return whether a decorator is `@name.setter` of a property, or `@name.register` of a module's function."""
         if not isinstance(decorator, ast.Attribute) or decorator.attr not in _ACCESSORS:
             return False
         return name is None or name.startswith(f"{scope.module.name}.")
@@ -233,7 +237,7 @@ class _Examination:
     # -- expressions
 
     def _expression(self, expression: ast.expr, scope: CodeScope) -> None:
-        """Look at an expression, but not at the bodies of its lambdas, which are not run."""
+        """Examine an expression, except the bodies of its lambdas, which do not run."""
         waiting: list[ast.AST] = [expression]
         while waiting:
             node = waiting.pop()
@@ -281,7 +285,7 @@ class _Examination:
                 self._called(function, self._name(function, scope), given, scope)
 
     def _result_called(self, inner: ast.Call, scope: CodeScope) -> None:
-        """A call of what a call gives: of a function that a function has made, or of a decorator with arguments."""
+        """Judge a call of a call's result: a function that a function returned, or a decorator with arguments."""
         name = self._name(inner.func, scope)
         found = self._find(name, scope)
         for definition, home in found:
@@ -290,10 +294,10 @@ class _Examination:
             else:
                 self._functions_inside(definition, home)
         if not found and not (name is not None and is_below(name, DECORATOR_MAKERS)):
-            self._harm(inner, scope, f"calls what {name or ast.unparse(inner.func)} gives")
+            self._harm(inner, scope, f"calls the result of {name or ast.unparse(inner.func)}")
 
     def _functions_inside(self, function: FunctionNode, home: Module) -> None:
-        """A function that a function of the user's has made is called."""
+        """Examine the functions inside a user function, one of which is called."""
         for inner in ast.walk(function):
             if isinstance(inner, (*FUNCTIONS, ast.Lambda)) and inner is not function:
                 self._body(inner, CodeScope(home))
@@ -301,7 +305,7 @@ class _Examination:
     def _called(
         self, function: ast.expr, name: str | None, given: Sequence[ast.expr | ast.keyword], scope: CodeScope
     ) -> None:
-        """Judge the call of a function, whose dotted name is known or not."""
+        """Judge the call of a function; `name` is its dotted name, if that is known."""
         if name is not None and is_below(name, ENVIRONMENT):
             self.environment.append(Harm(scope.module.file, function.lineno, "uses environment variables"))
             return
@@ -321,26 +325,26 @@ class _Examination:
             self._made(function, scope.self_class, scope.module, scope)
             return
         if name is None and isinstance(function, ast.Name) and function.id in scope.values and scope.self_class is None:
-            self._harm(function, scope, f"calls {function.id}, which is not known before the import")
+            self._harm(function, scope, f"calls {function.id}, which is unknown before the import")
             return
         self._harm(function, scope, f"calls {name or ast.unparse(function)}")
 
     def _method_called(
         self, function: ast.Attribute, given: Sequence[ast.expr | ast.keyword], scope: CodeScope
     ) -> None:
-        """A method of a plain value, or of an object of a class of the user's."""
+        """Judge a call of a method of a plain value, or of an object of a user's class."""
         match function.value:
             case ast.Call(func=ast.Name(id="super")) if scope.self_class is not None:
                 self._super_called(function, scope.self_class, scope)
                 return
         before = len(self.harms)
         self._expression(function.value, scope)
-        if len(self.harms) > before:  # the first call of a chain is the one to tell
+        if len(self.harms) > before:  # report only the first harmful call of a chain
             return
         self._methods_called(function.attr)
         if function.attr in METHODS_CALLING:
             self._called_by(given, scope)
-        moves_a_file = function.attr == "replace" and len(given) == 1  # a path's; that of a text has two arguments
+        moves_a_file = function.attr == "replace" and len(given) == 1  # `Path.replace`; `str.replace` has two arguments
         known = function.attr in METHODS or function.attr in self._methods
         if moves_a_file or not known:
             self._harm(function, scope, f"calls {ast.unparse(function)}")
@@ -349,12 +353,12 @@ class _Examination:
         for parent, home in list(self._family(node, CodeScope(scope.module)))[1:]:
             for method in methods(parent, (function.attr,)):
                 self._body(method, CodeScope(home, self_class=parent))
-        # Bases of somebody else's are judged where an object is made.
+        # Bases that are not the user's are judged when an object is created.
         if function.attr not in (*_MADE, "__init_subclass__", "__set_name__") and function.attr not in self._methods:
             self._harm(function, scope, f"calls {ast.unparse(function)}")
 
     def _made(self, function: ast.expr, definition: ast.ClassDef, home: Module, scope: CodeScope) -> None:
-        """An object of a class of the user's is made: constructors are called, and operators may be."""
+        """Judge the creation of an object of a user's class: this calls constructors, and later perhaps operators."""
         for parent, where in self._family(definition, CodeScope(home)):
             inside = CodeScope(where, self_class=parent)
             for base in parent.bases:
@@ -376,10 +380,10 @@ class _Examination:
         if is_below(name, ENVIRONMENT):
             self.environment.append(Harm(scope.module.file, function.lineno, "uses environment variables"))
         elif not self._is_harmless(name, (), scope):
-            self._harm(function, scope, f"makes an object of {node.name}, which is a {name}")
+            self._harm(function, scope, f"creates an object of {node.name}, which is a {name}")
 
     def _is_validator(self, method: FunctionNode, scope: CodeScope) -> bool:
-        """Whether pydantic or attrs call a method whenever an object is made."""
+        """Return whether pydantic or attrs call a method whenever an object is created."""
         names = (self._decorator_name(each, scope) for each in decorators_of(method))
         return any(name is not None and name.startswith(("pydantic.", "attr")) for name in names)
 
@@ -387,7 +391,7 @@ class _Examination:
         return self._name(decorator.func if isinstance(decorator, ast.Call) else decorator, scope)
 
     def _wrappers_called(self, definition: FunctionNode, home: Module) -> None:
-        """A decorated function is called: what the user's decorators have put around it is run too."""
+        """Examine the wrappers that the user's decorators put around a function: its call runs them too."""
         for decorator in decorators_of(definition):
             name = self._decorator_name(decorator, CodeScope(home))
             for wrapper, where in self._find(name, CodeScope(home)):
@@ -422,7 +426,7 @@ class _Examination:
         return True
 
     def _is_seed(self, value: ast.expr, scope: CodeScope) -> bool:
-        """Whether a value is known not to be None, with which a generator of random numbers seeds itself."""
+        """Return whether a seed is certainly not None; with None a generator of random numbers seeds itself."""
         if is_given(value):
             return True
         dotted = self._name(value, scope)
@@ -435,13 +439,13 @@ class _Examination:
         return name in self._constants[module.name]
 
     def _methods_called(self, name: str) -> None:
-        """The value may be of any class of the user's that has such a method."""
+        """Examine all methods of this name in user classes: the value may be of any of these classes."""
         for method, node, module in self._methods.get(name, ()):
             self._body(method, CodeScope(module, self_class=node))
             self._wrappers_called(method, module)
 
     def _called_by(self, given: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
-        """Judge the functions that a function is given and calls."""
+        """Judge arguments that are functions and that the called function calls."""
         for argument in given:
             value = value_of(argument)
             match value:
@@ -452,7 +456,7 @@ class _Examination:
                         self._called(value, name, (), scope)
 
     def _functions_given(self, given: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
-        """Functions of the user's that are called by what they are given to: a parameter's default, a parser."""
+        """Examine user functions that are passed as arguments and called later: a parameter's default, a parser."""
         for argument in given:
             value = value_of(argument)
             match value:
@@ -466,7 +470,7 @@ class _Examination:
                     self._harm(value, scope, "names a parser, which runs before the import is done")
 
     def _body(self, function: FunctionNode, scope: CodeScope) -> None:
-        """Look at what a call of the function runs."""
+        """Examine the code that a call of the function runs."""
         if id(function) in self._seen:
             return
         self._seen.add(id(function))
@@ -481,7 +485,7 @@ class _Examination:
     # -- names
 
     def _name(self, node: ast.expr, scope: CodeScope) -> str | None:
-        """The dotted name of what an expression stands for: `numpy.random.rand`; None for a value."""
+        """Return the dotted name of an expression's object, such as `numpy.random.rand`; None for a value."""
         match node:
             case ast.Name(id=name):
                 return self._local(name, scope)
@@ -517,7 +521,7 @@ class _Examination:
         return f"builtins.{name}" if hasattr(builtins, name) else None
 
     def _is_value(self, function: ast.Attribute, scope: CodeScope) -> bool:
-        """Whether a method is called of a value, not of a module or a class of somebody else's."""
+        """Return whether a method is called on a value, and not on a module or class of a library."""
         root: ast.expr = function
         while isinstance(root, ast.Attribute):
             root = root.value
@@ -526,11 +530,11 @@ class _Examination:
         name = self._name(root, scope)
         if name is None or name.startswith("builtins."):
             return True
-        # `module.VALUE.append(…)` of a module of the user's own, or `Class.VALUES.append(…)` of its class.
+        # `module.VALUE.append(…)` of a user's module, or `Class.VALUES.append(…)` of a user's class.
         return name in self._modules or bool(self._find(name, scope)) or name.rpartition(".")[0] in self._modules
 
     def _find(self, name: str | None, scope: CodeScope) -> list[tuple[FunctionNode | ast.ClassDef, Module]]:
-        """The definitions of a function or class of the user's, and their module."""
+        """Return the definitions of a function or class of the user, with their modules."""
         if name is None:
             return []
         module, _, short = name.rpartition(".")
@@ -541,7 +545,7 @@ class _Examination:
             return []
         if short in home.functions or short in home.classes:
             return [(each, home) for each in (*home.functions.get(short, ()), *home.classes.get(short, ()))]
-        if short in home.imported and home.imported[short] != name:  # passed on from where it is defined
+        if short in home.imported and home.imported[short] != name:  # re-exported from the module that defines it
             return self._find(home.imported[short], CodeScope(home))
         return []
 

@@ -1,4 +1,4 @@
-"""What `purity` knows of a module before it looks at its statements: names, imports, definitions."""
+"""Collect the names, imports and definitions of a module for `purity`."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ _TRIES: tuple[type[ast.stmt], ...] = (ast.Try, getattr(ast, "TryStar", ast.Try))
 
 
 class Module(NamedTuple):
-    """A module of the user's."""
+    """A module of the user: its tree, and what its top level imports and defines."""
 
     name: str
     file: str
     tree: ast.Module
-    imported: dict[str, str]  # local name -> dotted name of what it stands for
+    imported: dict[str, str]  # local name -> dotted name of the object
     stars: tuple[str, ...]
-    functions: dict[str, list[FunctionNode]]  # all definitions of a name: which one holds is known only when they run
+    functions: dict[
+        str, list[FunctionNode]
+    ]  # all definitions of a name: which one takes effect is known only at run time
     classes: dict[str, list[ast.ClassDef]]
 
 
 def parse(name: str, file: str, source: str) -> Module:
-    """Return what a module defines and imports at its top level. Raises SyntaxError."""
+    """Return the definitions and imports of a module's top level. Raises SyntaxError."""
     tree = ast.parse(source, file)
     module = Module(name, file, tree, {}, tuple(_stars(name, file, tree)), {}, {})
     for node in executed(tree.body):
@@ -44,7 +46,7 @@ def parse(name: str, file: str, source: str) -> Module:
 
 
 def bound(name: str, file: str, node: ast.Import | ast.ImportFrom) -> dict[str, str]:
-    """Return what an import in a module binds: local names, and the dotted names of what they stand for."""
+    """Return the local names that an import in a module binds, with the dotted names of their objects."""
     if isinstance(node, ast.ImportFrom):
         source = origin(name, file, node)
         return {alias.asname or alias.name: f"{source}.{alias.name}" for alias in node.names}
@@ -61,7 +63,7 @@ def _stars(name: str, file: str, tree: ast.Module) -> Iterator[str]:
 
 
 def origin(name: str, file: str, node: ast.ImportFrom) -> str:
-    """The module that `from … import` names, a relative one too."""
+    """Return the dotted name of the module in `from … import`, also of a relative import."""
     if not node.level:
         return node.module or ""
     parts = name.split(".")
@@ -71,7 +73,7 @@ def origin(name: str, file: str, node: ast.ImportFrom) -> str:
 
 
 def imports(module: Module) -> Iterator[str]:
-    """What importing a module imports in turn, in order; `NAME.*` are all public names of a module."""
+    """Yield the dotted names that the import of a module imports, in order; `NAME.*` are a module's public names."""
     for node in executed(module.tree.body):
         match node:
             case ast.Import(names=names):
@@ -83,7 +85,7 @@ def imports(module: Module) -> Iterator[str]:
 
 
 def loaded_imports(name: str, file: str, source: str) -> list[str]:
-    """All that a module imports anywhere, in its functions too, by dotted names. Raises SyntaxError."""
+    """Return the dotted names of everything that a module imports, also in functions. Raises SyntaxError."""
     found: dict[str, None] = {}
     for node in ast.walk(ast.parse(source, file)):
         match node:
@@ -102,14 +104,14 @@ def loaded_imports(name: str, file: str, source: str) -> list[str]:
 
 
 def _above(name: str) -> Iterator[str]:
-    """A module and the packages that it is in."""
+    """Yield the names of a module and of the packages that contain it."""
     while name:
         yield name
         name = name.rpartition(".")[0]
 
 
 def executed(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that are run when these are, those inside of compound ones too, but not bodies of definitions."""
+    """Yield the statements that run with these, also inside compound statements, but not the bodies of definitions."""
     waiting = [*reversed(statements)]
     while waiting:
         statement = waiting.pop()
@@ -135,7 +137,7 @@ def _inside(statement: ast.stmt) -> list[ast.stmt]:
 
 
 def is_main_guard(test: ast.expr) -> bool:
-    """Whether a condition is false when the module is imported, not run: only its other branch then counts."""
+    """Return whether a condition is false during an import: `TYPE_CHECKING`, or the guard of the main program."""
     match test:
         case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
             return True
@@ -148,19 +150,19 @@ def is_main_guard(test: ast.expr) -> bool:
 
 
 class CodeScope:
-    """Where code is looked at: its module, and what a function around it has defined itself."""
+    """The names that code sees: its module, and the local definitions of the function around it."""
 
     __slots__ = ("functions", "imported", "module", "self_class", "values")
 
     def __init__(self, module: Module, *, self_class: ast.ClassDef | None = None) -> None:
         self.module = module
         self.values: set[str] = set()  # names of plain values
-        self.imported: dict[str, str] = {}  # names that stand for imported things: by an import here, or an assignment
+        self.imported: dict[str, str] = {}  # local names of imported objects, by an import or an assignment
         self.functions: dict[str, list[FunctionNode]] = {}
         self.self_class = self_class
 
     def inside(self, node: ast.ClassDef | None = None) -> CodeScope:
-        """The body of a class, or else of a lambda."""
+        """Return the scope of the body of a class, or of a lambda if `node` is None."""
         inner = CodeScope(self.module, self_class=node)
         inner.values |= self.values
         inner.imported |= self.imported
@@ -169,36 +171,38 @@ class CodeScope:
 
 
 def methods(node: ast.ClassDef, names: Sequence[str]) -> Iterator[FunctionNode]:
-    """The methods of these names that a class defines itself."""
+    """Yield the methods of these names that a class itself defines."""
     yield from (inner for inner in node.body if isinstance(inner, FUNCTIONS) and inner.name in names)
 
 
 def decorators_of(function: FunctionNode) -> Sequence[ast.expr]:
-    """The decorators of a function; a lambda has none."""
+    """Return the decorators of a function; a lambda has none."""
     return () if isinstance(function, ast.Lambda) else function.decorator_list
 
 
 def value_of(argument: ast.expr | ast.keyword) -> ast.expr:
-    """What an argument passes, by its position or by its name."""
+    """Return the value of a positional or keyword argument."""
     return argument.value if isinstance(argument, ast.keyword) else argument
 
 
 def is_given(value: ast.expr) -> bool:
-    """Whether an expression is a constant other than None: `3`, `-1`, `"a"`."""
+    """Return whether an expression is a constant other than None: `3`, `-1`, `"a"`."""
     if isinstance(value, ast.UnaryOp):
         value = value.operand
     return isinstance(value, ast.Constant) and value.value is not None
 
 
 def constants(module: Module) -> set[str]:
-    """The names that a module and its functions bind to constants other than None, and to nothing else anywhere."""
+    """Return the names that a module and its functions bind only to constants other than None."""
     bindings: Counter[str] = Counter()
     known: Counter[str] = Counter()
     for node in ast.walk(module.tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
                 bindings[name] += 1
-            case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()):  # of this module, under a name of its own
+            case ast.Attribute(
+                attr=name, ctx=ast.Store() | ast.Del()
+            ):  # perhaps a name of this module, through another name for it
                 bindings[name] += 1
             case ast.Import() | ast.ImportFrom():
                 bindings.update(bound(module.name, module.file, node).keys())
@@ -217,5 +221,5 @@ def constants(module: Module) -> set[str]:
 
 
 def base_of(base: ast.expr) -> ast.expr:
-    """A base class without its type arguments: `Generic` of `Generic[T]`."""
+    """Return a base class without its type arguments: `Generic` for `Generic[T]`."""
     return base.value if isinstance(base, ast.Subscript) else base

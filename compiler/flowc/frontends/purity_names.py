@@ -1,7 +1,7 @@
-"""What a module may call while it is imported, so that the processes of tasks can share what the import has made.
+"""Calls that are harmless during an import, so that the processes of tasks can share the imported modules.
 
-Such a call has the same result in every process and leaves nothing outside of the process's own memory. What is not
-listed is not known to be harmless. `NAME.*` is everything below it.
+Such a call has the same result in every process and changes nothing outside the process's memory. A call that is not
+listed is treated as harmful. `NAME.*` is everything below NAME.
 """
 
 from __future__ import annotations
@@ -87,26 +87,26 @@ CALLS = frozenset({
     "tqdm.auto.tqdm.pandas", "tqdm.tqdm.pandas", "urllib3.disable_warnings",
 })  # fmt: skip
 
-# Generators of random numbers: the same in every process if they are given a number to start from.
+# Generators of random numbers: the same in every process if they have a seed.
 SEEDED = frozenset({
     "numpy.random.RandomState", "numpy.random.SeedSequence", "numpy.random.default_rng", "numpy.random.seed",
     "random.Random", "random.seed", "torch.manual_seed",
 })  # fmt: skip
 
-# Harmless unless they are given one of these arguments.
+# Harmless without these arguments.
 EXCEPT_WITH = {"logging.basicConfig": frozenset({"filename"})}
 
-# What these call is judged too: their first argument, or a method's.
+# These call their first argument, or an argument of the method, which is judged too.
 CALLING_FIRST = frozenset({
     "builtins.filter", "builtins.iter", "builtins.map", "collections.defaultdict", "functools.reduce",
     "itertools.dropwhile", "itertools.filterfalse", "itertools.starmap", "itertools.takewhile",
 })  # fmt: skip
 METHODS_CALLING = frozenset({"sort", "sub"})
 
-# Each of these makes a class. A call of that class is harmless too.
+# Each of these creates a class. A call of that class is harmless too.
 CLASS_MAKERS = frozenset({"collections.namedtuple", "enum.Enum", "typing.NamedTuple", "typing.NewType"})
 
-# These keep the functions that they are given, or pass them on, without a call.
+# These store functions that are passed to them, or return them, without calling them.
 KEEPING = (
     "abc", "attr", "attrs", "builtins.callable", "builtins.classmethod", "builtins.dict", "builtins.getattr",
     "builtins.hasattr", "builtins.id", "builtins.isinstance", "builtins.issubclass", "builtins.list",
@@ -117,16 +117,16 @@ KEEPING = (
     "pytest", "sklearn", "tenacity", "types", "typing", "typing_extensions", "weakref",
 )  # fmt: skip
 
-# What these give is a decorator, which only wraps what it is called with.
+# These return a decorator that only wraps its argument.
 DECORATOR_MAKERS = (
     "attr", "attrs", "click", "contextlib", "dataclasses.dataclass", "functools.lru_cache", "functools.wraps",
     "metaflow", "flowc.steps.cache", "numba", "pydantic", "pytest", "tenacity", "typing", "typing_extensions",
 )  # fmt: skip
 
-# Texts that stand for the moment at which they are read.
+# Texts that mean the current time.
 NOW = ("now", "today")
 
-# Harmless as long as no step has an environment of its own: it depends on environment variables, or sets them.
+# These read or set environment variables: harmless unless a step has its own environment.
 ENVIRONMENT = (
     "dotenv.dotenv_values", "dotenv.find_dotenv", "dotenv.load_dotenv", "dotenv.main.load_dotenv", "environ.Env",
     "locale.setlocale", "os.environ", "os.environb", "os.getenv", "os.getenvb", "os.path.expanduser",
@@ -136,12 +136,12 @@ ENVIRONMENT = (
 
 
 def is_below(name: str, names: tuple[str, ...]) -> bool:
-    """Whether a dotted name is one of these, or below one."""
+    """Return whether a dotted name is one of these names, or below one."""
     return any(name == each or name.startswith(f"{each}.") for each in names)
 
 
 def is_listed(name: str) -> bool:
-    """Whether a call of this dotted name is known to be harmless, whatever its arguments."""
+    """Return whether a call of this dotted name is harmless with any arguments."""
     if name in CALLS:
         return True
     while name:

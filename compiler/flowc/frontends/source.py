@@ -1,4 +1,4 @@
-"""Python sources with their trees, and the spans of what stands in them. Each file is parsed once."""
+"""Python sources with their syntax trees, and the spans of their parts. Each file is parsed once."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ if TYPE_CHECKING:
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_DEEPEST = 100  # wrappers around a function
+_DEEPEST = 100  # at most this number of wrappers around a function
 
 
 @final
 class Source:
-    """One file: its tree, and its functions and classes by where they are."""
+    """One file: its syntax tree, with an index of its functions and classes."""
 
     def __init__(self, file: str, text: str, path: str = "") -> None:
-        """Parse `text`, which stands in the file `path`; spans call it `file`.
+        """Parse the text of a file.
+
+        Args:
+            file: the file's name in spans.
+            text: the content.
+            path: the file's path, by which code objects name it.
 
         Raises:
-            SyntaxError: it is no Python; a ValueError for a null byte.
+            SyntaxError: the text is not valid Python.
+            ValueError: the text contains a null byte.
         """
         self.file = file
         self.path = path
@@ -55,11 +61,11 @@ class Source:
             waiting += [(inner, prefix) for inner in reversed(inside)]
 
     def classes_named(self, qualified: str) -> tuple[ast.ClassDef, ...]:
-        """Every definition of a class by its qualified name: there may be one in each arm of an `if`."""
+        """Return all definitions of a class by its qualified name: each arm of an `if` may have one."""
         return tuple(self._classes.get(qualified, ()))
 
     def class_of(self, cls: type) -> ast.ClassDef | None:
-        """Return the definition of a class: of several with its name, the one around the code of its methods."""
+        """Return the definition of a class; if several have its name, the one that contains the code of its methods."""
         found = self.classes_named(cls.__qualname__)
         if len(found) < 2:
             return found[0] if found else None
@@ -67,18 +73,23 @@ class Source:
         return next((each for each in found if any(each.lineno <= line <= _end(each) for line in lines)), found[-1])
 
     def methods(self, cls: type, name: str) -> list[Function]:
-        """Every definition of a method in the body of a class, those in the arms of an `if` too."""
+        """Return all definitions of a method in the body of a class, also those in the arms of an `if`."""
         tree = self.class_of(cls)
         if tree is None:
             return []
         return [node for node in _flat(tree.body) if isinstance(node, Function) and node.name == name]
 
     def is_file(self, filename: str) -> bool:
-        """Whether Python's name of a file is the name of this one."""
+        """Return whether a code object's file name means this file."""
         return filename == self.path or os.path.realpath(filename) == os.path.realpath(self.path)
 
     def function(self, name: str, first_line: int) -> Function | None:
-        """The function of a code object: `co_firstlineno` is the line of its first decorator."""
+        """Return the function of a code object.
+
+        Args:
+            name: `co_name`.
+            first_line: `co_firstlineno`, the line of its first decorator.
+        """
         for found in self._functions.get(first_line, ()):
             if found.name == name:
                 return found
@@ -90,32 +101,32 @@ class Source:
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
 
     def span(self, node: ast.expr | ast.stmt | ast.keyword | ast.alias) -> Span:
-        """The whole of an expression or statement, to the end of its first line."""
+        """Return the span of an expression or statement, at most to the end of its first line."""
         column = self._column(node.lineno, node.col_offset)
         one_line = node.end_lineno == node.lineno and node.end_col_offset is not None
         end = self._column(node.lineno, node.end_col_offset or 0) if one_line else 0
         return Span(self.file, node.lineno, column, max(end - column, 0))
 
     def header(self, node: Function | ast.ClassDef) -> Span:
-        """A definition's first line up to its colon."""
+        """Return the span of a definition's first line up to its colon."""
         column = self._column(node.lineno, node.col_offset)
         line = self.line(node.lineno)
         return Span(self.file, node.lineno, column, _colon(line, column - 1) - (column - 1))
 
     def whole_line(self, number: int) -> Span:
-        """What stands in a line."""
+        """Return the span of a line without its indentation."""
         line = self.line(number)
         column = len(line) - len(line.lstrip()) + 1
         return Span(self.file, number, column)
 
     def _column(self, number: int, offset: int) -> int:
-        """A column in characters from 1: `ast` counts the bytes of UTF-8."""
+        """Return a column in characters, from 1, for an offset of `ast`, which counts the bytes of UTF-8."""
         line = self.line(number)
         return offset + 1 if line.isascii() else len(line.encode()[:offset].decode(errors="replace")) + 1
 
 
 def _arms(statement: ast.stmt) -> list[ast.stmt]:
-    """The statements in the arms of an `if`, `try`, `with`, `match`, …"""
+    """Return the statements in the arms of an `if`, `try`, `with`, `match`, …"""
     inside: list[ast.stmt] = []
     for field in ("body", "orelse", "finalbody"):
         inside += getattr(statement, field, None) or []
@@ -125,7 +136,7 @@ def _arms(statement: ast.stmt) -> list[ast.stmt]:
 
 
 def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a body, and of the arms of its conditions, in the order written."""
+    """Yield the statements of a body and of the arms of its conditions, in the order written."""
     for statement in body:
         yield statement
         if not isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
@@ -133,7 +144,7 @@ def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _codes(cls: type) -> Iterator[CodeType]:
-    """The code of the functions that a class's body holds, inside whatever wraps them."""
+    """Yield the code of the functions in a class's body, also inside wrappers."""
     for value in vars(cls).values():
         function: object = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
         for _ in range(_DEEPEST):
@@ -150,7 +161,7 @@ def _end(node: ast.stmt) -> int:
 
 
 def _colon(line: str, start: int) -> int:
-    """Where the colon of the definition that starts there is; the end of the line if it is further down."""
+    """Return the index of the colon of the definition that starts here; the line's end if it is on a later line."""
     depth, quote = 0, ""
     for index in range(start, len(line)):
         char = line[index]
@@ -171,7 +182,7 @@ def _colon(line: str, start: int) -> int:
 
 @final
 class Sources:
-    """The sources that a flow's classes and functions come from, by the file names that Python knows them by."""
+    """The source files of a flow's classes and functions, by the file names of their code objects."""
 
     def __init__(self, root: Path, files: Mapping[str, bytes]) -> None:
         self.root = root
@@ -180,7 +191,7 @@ class Sources:
         self._relative: dict[str, str] = {}
 
     def relative(self, filename: str) -> str:
-        """As spans name it: relative to the root, or to the entry of sys.path that it was imported from."""
+        """Return a file's name in spans: relative to the root, or to the entry of sys.path with the file."""
         if filename not in self._relative:
             self._relative[filename] = self._find_relative(filename)
         return self._relative[filename]
@@ -199,7 +210,7 @@ class Sources:
         return source
 
     def of(self, filename: str) -> Source | None:
-        """The source of a code object's or module's file; None where there is none to read."""
+        """Return the source of a code object's or module's file; None if it cannot be read or parsed."""
         file = self.relative(filename)
         if file not in self._parsed:
             try:

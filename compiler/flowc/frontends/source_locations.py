@@ -1,4 +1,4 @@
-"""Where a flow is written: its file, the root of its code, and the tree of its class."""
+"""Find the source of a flow: its file, the root of its code, and the syntax tree of its class."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class SourceLocation:
-    """Where a flow's file is: the root of its code, and its path below that."""
+    """The location of a flow's file: the root of its code, and the file's path below the root."""
 
     root: Path
     file: str
@@ -28,7 +28,7 @@ class SourceLocation:
 
     @classmethod
     def of(cls, path: Path, root: Path | None) -> SourceLocation:
-        """Return the place of a file: in a package that `root` holds, or by itself in its directory."""
+        """Return the location of a file: in a package below `root`, or alone in its directory if `root` is None."""
         if root is None:
             path = path.resolve()
             return cls(path.parent, path.name, packaged=False)
@@ -36,12 +36,12 @@ class SourceLocation:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The absolute path of the file."""
         return self.root / self.file
 
 
 def place_of_class(cls: type) -> SourceLocation:
-    """Return the place of a class that exists: under `python -m pkg.module`, where its package is imported from.
+    """Return the location of a class's file; under `python -m pkg.module` the root is the directory of its package.
 
     Raises:
         TypeError: the class was defined in no file.
@@ -57,7 +57,7 @@ def place_of_class(cls: type) -> SourceLocation:
 
 
 def written_at(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.ClassDef | None, Source]:
-    """Return where a class is written, its tree and its file; one made by a call has no tree: it is at the top."""
+    """Return the span, the tree and the file of a class; without a definition the tree is None, the span line 1."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     home = (sources.of(file) if file else None) or source
     tree = home.class_of(cls)

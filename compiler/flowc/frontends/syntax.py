@@ -1,7 +1,7 @@
-"""What a flow's file says of its flows without being run: classes, parameters and steps, by its syntax tree alone.
+"""Read the flows of a file from its syntax tree alone: classes, parameters and steps.
 
-For a shell that asks what can be typed: nothing of the user's is imported, and what cannot be read is not there. What
-mutators, configs and bases in other files add is not seen; `complete` is false where there may be more.
+Shell completion uses this: no user code is imported, and a file that cannot be read has no flows. Additions by
+mutators, configs and bases in other files are missing; `complete` is false if there may be any.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PARAMETERS = ("Parameter", "IncludeFile")
 
 
 class ParameterSyntax(NamedTuple):
-    """A parameter as it is written; `choices` as far as they are plain texts."""
+    """A parameter as written in the source; `choices` are those that are literal texts."""
 
     name: str
     help: str = ""
@@ -28,7 +28,7 @@ class ParameterSyntax(NamedTuple):
 
 
 class FlowSyntax(NamedTuple):
-    """A flow as it is written, with what its bases in the same file have."""
+    """A flow as written in the source, with the members of its bases in the same file."""
 
     name: str
     parameters: tuple[ParameterSyntax, ...]
@@ -37,7 +37,7 @@ class FlowSyntax(NamedTuple):
 
 
 def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
-    """Return the flows of a file, the one first that is called under its guard; none of what cannot be read."""
+    """Return the flows of a file, with the flow that the file calls first; none if the file cannot be read."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):
@@ -47,12 +47,12 @@ def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
     called = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     bases = {_last(base) for name in flows for base in classes[name].bases}
     flows = [name for name in flows if name in called or name not in bases]
-    flows.sort(key=lambda name: name not in called)  # stable: else in the order of the file
+    flows.sort(key=lambda name: name not in called)  # the sort is stable: the others keep the order of the file
     return tuple(_flow(classes[name], classes) for name in flows)
 
 
 def _has_steps(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef], below: Sequence[str]) -> bool:
-    """Whether a class is a flow: by what it derives from, or by a step of its own."""
+    """Return whether a class is a flow: it derives from FlowSpec, or has a step."""
     if node.name in below:  # a class cannot be its own base
         return False
     bases = [_last(base) for base in node.bases]
@@ -77,7 +77,7 @@ def _flow(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> FlowSyntax
 def _lineage(
     node: ast.ClassDef, classes: Mapping[str, ast.ClassDef], below: Sequence[str]
 ) -> tuple[list[ast.ClassDef], bool]:
-    """A class and its bases in the file, and whether there are no others."""
+    """Return a class with its bases in the file, and whether these are all its bases."""
     found, complete = [node], not node.decorator_list
     for base in (_last(base) for base in node.bases):
         if base in classes and base not in (*below, node.name):
@@ -113,7 +113,7 @@ def _parameter(item: ast.stmt) -> ParameterSyntax | None:
 
 
 def _texts(node: ast.AST | None) -> Iterator[str]:
-    """The texts of a list that is written out, in `choices=[…]`."""
+    """Yield the texts of a literal list, as in `choices=[…]`."""
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         for item in node.elts:
             if isinstance(value := _constant(item), str):
@@ -131,7 +131,7 @@ def _constant(node: Any) -> Any:
 
 
 def _last(node: ast.AST | None) -> str:
-    """`step` of both `step` and `metaflow.step`."""
+    """Return the last part of a name: `step` for both `step` and `metaflow.step`."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name

@@ -1,4 +1,4 @@
-"""What does not travel with a flow: told when it is compiled, since on this machine nothing is missing."""
+"""Find code and files that a flow needs and that do not travel with it. Only compiling and deploying warn of them."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Faults
 
-# Modules of flowc, which the image has, and of extensions, which travel in any case; and what Python runs first.
+# Modules of flowc, which the image has; of extensions, which always travel; and those that Python runs at its start.
 EXTENSIONS: Final = EXTENSIONS_PACKAGE
 _OURS: Final = frozenset({*OWN_PACKAGES, EXTENSIONS, "sitecustomize", "usercustomize"})
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _LONGEST: Final = 256
-_TOLD: Final = 5  # names in a line
-# What reads a file before the flow is compiled: its content travels in the IR.
+_TOLD: Final = 5  # a line lists at most this number of names
+# These read a file before the flow is compiled: its content travels in the IR.
 _READ_HERE: Final = frozenset({"Config", "IncludeFile"})
 
 
 def check_package(package: Package, flow: Flow, faults: Faults) -> None:
-    """Report a package that has more than may travel."""
+    """Report a package that is larger than the limits of what travels."""
     if (excess := package.excess) is not None:
         faults.add(codes.PACKAGE_TOO_LARGE, Span(flow.code.file, 1, 1), excess.message, hint=excess.hint)
 
@@ -44,13 +44,17 @@ def check_package(package: Package, flow: Flow, faults: Faults) -> None:
 def without_ignored(
     package: Package, own: str, kept: Collection[str], *, seconds: float = SECONDS
 ) -> tuple[Package, frozenset[str]]:
-    """The package without the files that git ignores, and their names. `own` is the flow's file, which always travels.
+    """Return the package without the files that git ignores, and the names of these files.
 
-    `kept` are patterns of files that travel all the same (`flowc.ignored`). What is installed travels too: a virtual
-    environment is ignored as a whole.
+    Installed files travel although git ignores them: it ignores a virtual environment as a whole.
+
+    Args:
+        own: the flow's file, which always travels.
+        kept: patterns of ignored files that travel all the same (`flowc.ignored`).
+        seconds: the limit for git.
 
     Raises:
-        UnknownError: git does not say what it ignores.
+        UnknownError: git did not list the ignored files.
     """
     places = {name: place for name, _ in package.files if name != own and (place := _source(package, name))}
     gone = ignored(places, kept=kept, seconds=seconds)
@@ -60,7 +64,7 @@ def without_ignored(
 
 
 def _source(package: Package, name: str) -> str | None:
-    """Where a file of the package was read; None for what is installed."""
+    """Return the path from which a file of the package was read; None for an installed file."""
     place = str(package.root / name)
     if name.startswith(f"{EXTENSIONS}/"):
         from metaflow import _extensions
@@ -71,7 +75,7 @@ def _source(package: Package, name: str) -> str | None:
 
 
 def stays(package: Package, gone: Collection[str]) -> str | None:
-    """A line for the files that git ignores and that the flow imports, or that were asked for by their endings."""
+    """Return a warning about ignored files that the flow imports or that suffixes ask for; None if there are none."""
     named = {name for tree in _imported_trees(package).values() for name in _imported_names(tree)}
     loaded = {os.path.realpath(file) for _, file in _loaded()}
     told = sorted(
@@ -87,13 +91,13 @@ def stays(package: Package, gone: Collection[str]) -> str | None:
     setting = BY_KEY["package-ignored"]
     names = ",".join(dict.fromkeys(PurePosixPath(name).name for name in told[:_TOLD]))
     return (
-        f"{what} on this machine: {_listed(told)}; what is secret belongs into @secrets; "
-        f'what is to travel, into flowc.toml: {setting.key} = "{names}"; or {setting.variable}={shlex.quote(names)}'
+        f"{what} on this machine: {_listed(told)}; put secrets into @secrets; "
+        f'to take files along, set {setting.key} = "{names}" in flowc.toml, or {setting.variable}={shlex.quote(names)}'
     )
 
 
 def _imported_names(tree: ast.Module) -> Iterator[str]:
-    """Each part of the dotted names that the code imports, anywhere."""
+    """Yield each part of the dotted names that the code imports, also in functions."""
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=several):
@@ -105,26 +109,26 @@ def _imported_names(tree: ast.Module) -> Iterator[str]:
 
 
 def left_behind(package: Package) -> Iterator[str]:
-    """A line for what the flow imports and a line for what its code names, of what is not in the package."""
+    """Yield a warning about imported modules, and one about named files, that are not in the package."""
     trees = _imported_trees(package)
     if modules := foreign_modules(package, trees):
         named = _listed([f"{name} ({place})" for name, place in modules.items()])
         what = "a module" if len(modules) == 1 else f"{len(modules)} modules"
         yield (
             f"{what} that the flow imports will not travel with it: {named}; "
-            "move such code below the flow's directory, or install it in the image"
+            "move this code into the flow's directory, or install it in the image"
         )
     if files := named_files(package, trees):
         endings = ",".join(dict.fromkeys(PurePosixPath(file).suffix for file in files))
         what = "a file" if len(files) == 1 else f"{len(files)} files"
         yield (
             f"{what} that the code names will not travel with it: {_listed(files)}; "
-            f"--package-suffixes {endings} takes such along"
+            f"--package-suffixes {endings} includes them"
         )
 
 
 def _imported_trees(package: Package) -> dict[str, ast.Module]:
-    """The trees of the package's files that have been imported, by their paths in it."""
+    """Return the syntax trees of the package's files that are imported, by their paths in the package."""
     imported = {os.path.realpath(file) for module in list(sys.modules.values())
                 if isinstance(file := getattr(module, "__file__", None), str)}  # fmt: skip
     return {
@@ -135,9 +139,9 @@ def _imported_trees(package: Package) -> dict[str, ast.Module]:
 
 
 def foreign_modules(package: Package, trees: Mapping[str, ast.Module]) -> dict[str, str]:
-    """The outermost packages of what comes from neither the package nor where libraries are: name → place.
+    """Return the places of imported top-level packages that are neither in the package nor installed, by name.
 
-    They are imported already, or will be by a function of the flow's own code.
+    They are imported already, or a function of the flow's code imports them later.
     """
     installed = tuple(f"{os.path.realpath(sysconfig.get_path(kind))}{os.sep}"
                       for kind in ("purelib", "platlib", "stdlib", "platstdlib"))  # fmt: skip
@@ -152,8 +156,8 @@ def foreign_modules(package: Package, trees: Mapping[str, ast.Module]) -> dict[s
 
 
 def _loaded() -> Iterator[tuple[str, str]]:
-    """The name of its outermost package, and the file, of each module that is imported."""
-    main = sys.modules["__main__"]  # which `multiprocessing` gives another name
+    """Yield the top-level package and the file of each imported module."""
+    main = sys.modules["__main__"]  # `multiprocessing` gives it another name
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and module is not main:
@@ -161,7 +165,7 @@ def _loaded() -> Iterator[tuple[str, str]]:
 
 
 def _later(trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
-    """The same of what the code imports and is not imported yet, as far as it is found without importing it."""
+    """Yield the same for modules that the code imports later, if they are found without importing them."""
     names: set[str] = set()
     for tree in trees.values():
         for node in ast.walk(tree):
@@ -173,20 +177,20 @@ def _later(trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
     for name in sorted(names - sys.modules.keys()):
         try:
             spec = find_spec(name)
-        except (ImportError, ValueError):  # which the flow will hear of when it runs
+        except (ImportError, ValueError):  # the flow itself fails when it runs
             continue
         if spec is not None and spec.origin is not None and os.path.isfile(spec.origin):
             yield name, spec.origin
 
 
 def _place(top: str, file: str) -> str:
-    """The directory of a package, or the file of a module that is in none."""
+    """Return the directory of a package, or the file of a module in no package."""
     parts = PurePosixPath(file).parts
     return str(PurePosixPath(*parts[: parts.index(top) + 1])) if top in parts else file
 
 
 def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
-    """Files beside the code, not in the package, whose names stand as texts in what is imported of it."""
+    """Return files beside the code that are not in the package and whose names are texts in imported files of it."""
     packed = dict(package.files)
     found: dict[str, None] = {}
     for name, tree in trees.items():
@@ -201,7 +205,7 @@ def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
 
 
 def _texts(node: ast.AST) -> Iterator[str]:
-    """The texts that may be names of files, also of several parts: `HERE / "sql" / "x.sql"`, `join(HERE, "sql", …)`."""
+    """Yield texts that may be file names, also in several parts: `HERE / "sql" / "x.sql"`, `join(HERE, "sql", …)`."""
     waiting = [ast.iter_child_nodes(node)]
     while waiting:
         child = next(waiting[-1], None)
@@ -221,7 +225,7 @@ def _texts(node: ast.AST) -> Iterator[str]:
 
 
 def _joined(parts: list[ast.expr]) -> Iterator[str]:
-    """The path that the last of these are, as far as they are texts."""
+    """Yield the path that the last parts form, as far as they are texts."""
     texts: list[str] = []
     for part in reversed(parts):
         if not (isinstance(part, ast.Constant) and isinstance(part.value, str)):

@@ -1,4 +1,4 @@
-"""Names of artifacts: what a step assigns to `self`, and what `@catch` stores, may hide a method and nothing else."""
+"""Check the names of artifacts: what a step assigns to `self`, and what `@catch` stores, may hide only a method."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ def check_artifacts(
     faults: Faults,
     added: Sequence[Applied] = (),
 ) -> None:
-    """Every artifact named in a step, or in a decorator that the command line adds, with the name of something else."""
+    """Report each artifact whose name belongs to something else.
+
+    Artifacts are the attributes that steps assign, and the `var` of each `@catch`; `added` are decorators of the
+    command line.
+    """
     for method in steps.values():
         of_added = [(applied.kwargs.get("var"), method.where) for applied in added if applied.name == "catch"]
         for name, span in [*_named(method), *((var, where) for var, where in of_added if var is not None)]:
@@ -53,9 +57,9 @@ def _named(method: StepMethod) -> Iterator[tuple[str, Span]]:
 
 
 def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those of code that itself expects to fail: there the AttributeError of the run is the answer.
+    """Yield every node except those in code that catches the AttributeError of a refused assignment.
 
-    `self.x: int` without a value assigns nothing.
+    `self.x: int` without a value is left out too: it assigns nothing.
     """
     waiting = [tree]
     while waiting:
@@ -78,7 +82,7 @@ def _names_the_error(item: ast.AST) -> bool:
 
 
 def _declared(value: Config | Parameter[Any], owner: type, sources: Sources) -> Span:
-    """Where a parameter or a config is made."""
+    """Return the place of the call that creates a parameter or a config."""
     made = value._flowc if isinstance(value, Config) else value
     source = sources.of(made.file)
     return span_of(source, call_of(source, made.line, owner), made.line, ())
@@ -98,8 +102,8 @@ def _check(
         reason = "flows use that name"
     elif name in steps or is_hideable(value):  # a method, which an artifact may hide
         return
-    elif name in members and not hasattr(value, "__set__"):  # a property of the user's own answers for itself
-        reason = "the class defines it, for every task alike"
+    elif name in members and not hasattr(value, "__set__"):  # a property with a setter stores the value itself
+        reason = "the class defines it for every task"
     else:
         return
     message = f"an artifact cannot be called '{name}': {reason}"

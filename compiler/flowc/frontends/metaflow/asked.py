@@ -1,4 +1,4 @@
-"""What the command line says of a flow besides its name."""
+"""The options of the command line that apply to one flow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ChooseClass: TypeAlias = "Callable[[type | None], str | None]"
 
 
 class Asked(NamedTuple):
-    """What the command line says of the flow besides its name."""
+    """The options of the command line that apply to one flow; None leaves a field at its default."""
 
     with_decorators: Sequence[Applied] = ()
     deployment: ProjectBranch | None = None

@@ -1,4 +1,4 @@
-"""The statements of a class's body that make its parameters and configs: where they are, and what hides them."""
+"""Find the statements of a class that create its parameters and configs, and report names that are defined twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ StatementCall: TypeAlias = "tuple[ast.stmt, ast.Call] | None"
 
 
 def call_of(source: Source | None, line: int, owner: type) -> StatementCall:
-    """The statement of the class's body that makes the parameter or config whose call Python saw in this line."""
+    """Return the statement, with its call, that creates a parameter or config of the class in this line."""
     for statement in (each for tree in _definitions(source, owner) for each in tree.body):
         match statement:
             case ast.Assign(value=ast.Call() as call) | ast.AnnAssign(value=ast.Call() as call):
@@ -27,14 +27,14 @@ def call_of(source: Source | None, line: int, owner: type) -> StatementCall:
 
 
 def _definitions(source: Source | None, owner: type) -> tuple[ast.ClassDef, ...]:
-    """Every definition by the class's name in a file: the line says which one is meant."""
+    """Return all definitions with the class's name in a file; the line of a call tells which one is meant."""
     return source.classes_named(owner.__qualname__) if source else ()
 
 
 def span_of(
     source: Source | None, found: StatementCall, line: int, known: Sequence[str], argument: str | None = None
 ) -> Span:
-    """Where such a statement stands, or one of its arguments; `known` are those it takes, in their order."""
+    """Return the place of such a statement, or of one of its arguments; `known` are its arguments, in order."""
     if source is None or found is None:
         return source.whole_line(line) if source else Span("?", line, 1)
     statement, call = found
@@ -48,7 +48,7 @@ def span_of(
 
 
 def check_shadowed(tree: ast.ClassDef, source: Source, faults: Faults) -> None:
-    """A class body that gives one name to a parameter and to something else: Python keeps the last, silently."""
+    """Report names that a class body gives to a parameter and to something else: Python silently keeps the last."""
     bound: dict[str, ast.stmt] = {}
     parameters = _assigned_parameters(tree)
     for statement in tree.body:
@@ -65,7 +65,7 @@ def check_shadowed(tree: ast.ClassDef, source: Source, faults: Faults) -> None:
 
 
 def _span(statement: ast.stmt, source: Source) -> Span:
-    """A definition's first line, or the whole of another statement."""
+    """Return the span of a definition's first line, or of any other statement."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return source.header(statement)
     return source.span(statement)

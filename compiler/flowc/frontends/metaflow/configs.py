@@ -1,7 +1,7 @@
-"""`Config`s of a flow's class -> their values, before anything that may depend on them is read.
+"""Read the values of a flow's `Config`s, before anything that may depend on them is read.
 
-What is given on the command line counts first, then the environment (METAFLOW_FLOW_CONFIG and
-METAFLOW_FLOW_CONFIG_VALUE, JSON objects by the configs' names), then the default.
+The command line has precedence, then the environment (METAFLOW_FLOW_CONFIG and METAFLOW_FLOW_CONFIG_VALUE: JSON
+objects with the configs' names as keys), then the default.
 """
 
 from __future__ import annotations
@@ -43,11 +43,15 @@ _KNOWN: Final = ("name", "default", "default_value", "help", "required", "parser
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigSources:
-    """What configs are given: files, and texts or values, by name. `environment` is looked at after the flow's file was
-    imported.
+    """The sources of the values of configs.
 
-    `earlier` gives the configs of the earlier run that a run of the flow of this name resumes: for
-    those that it had, nothing else counts. Without a `user_name` it is who runs.
+    Attributes:
+        files: the path of a file by config name.
+        values: a text or a value by config name.
+        environment: the environment variables; they are read after the flow's file was imported.
+        user_name: the user that default functions see; None for the user of this process.
+        earlier: called with the flow's name, returns the configs of the run that this run resumes. They have precedence
+            over every other source.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -60,10 +64,10 @@ class ConfigSources:
 def read_configs(
     cls: type, where: Span, sources: Sources, given: ConfigSources, faults: Faults
 ) -> tuple[IrConfig, ...]:
-    """The configs of a class with their values; what is wrong with one, or with what is given, is a fault."""
+    """Return the configs of a class with their values; report wrong declarations and wrong values."""
     declared = {attribute: config._flowc for attribute, config in configs_of(cls).items()}
     if not declared:
-        given = replace(given, earlier=None)  # it is asked for nothing
+        given = replace(given, earlier=None)  # do not call it for a flow without configs
     reader = _Reader(cls, where, sources, given, faults)
     reader.check_given([*declared.values()])
     found: dict[str, IrConfig] = {}
@@ -74,7 +78,7 @@ def read_configs(
 
 
 class _FailedError(Exception):
-    """A config without a value; the message says why."""
+    """The value of a config cannot be read; the message says why."""
 
     def __init__(self, message: str, hint: str | None = None, note: str | None = None) -> None:
         super().__init__(message)
@@ -100,13 +104,13 @@ class _Reader:
         try:
             found = json_text.parsed(text)
             if not isinstance(found, dict):
-                raise ValueError("it is no JSON object")
+                raise ValueError("it is not a JSON object")
         except ValueError as error:
             self.faults.add(
                 codes.CONFIG_VALUE,
                 self.where,
                 f"the environment variable {name} cannot be read: {error}",
-                hint='write a JSON object by the configs\' names: {"config": …}',
+                hint='write a JSON object with the configs\' names as keys: {"config": …}',
             )
             return {}
         return found
@@ -120,7 +124,7 @@ class _Reader:
         return span_of(source, call, config.line, _KNOWN, argument)
 
     def check_given(self, known: Sequence[Declared]) -> None:
-        """Report the given names that are no config's, and configs that are given both a file and a value."""
+        """Report values for unknown configs, and configs that are given both a file and a value."""
         declared = {str(config.name): config for config in known}
         names = [*declared]
         environment = self.from_environment
@@ -128,7 +132,7 @@ class _Reader:
             for name in source:
                 if name in names:
                     continue
-                there = f"there is {listed(names)}" if names else "it has no config at all"
+                there = f"its configs are {listed(names)}" if names else "it has no configs"
                 message = f"flow '{self.cls.__name__}' has no config '{name}'"
                 self.faults.add(codes.CONFIG_VALUE, self.where, message, hint=suggest(name, names, there))
         for files, values in ((self.given.files, self.given.values), (environment[FILES], environment[VALUES])):
@@ -143,7 +147,7 @@ class _Reader:
                     )
 
     def check(self, attribute: str, config: Declared) -> bool:
-        """Whether a config's own arguments are right."""
+        """Return whether a config's arguments are valid; report those that are not."""
         before = len(self.faults)
         for name in config.unknown:
             hint = suggest(name, _KNOWN, f"it takes {', '.join(_KNOWN)}")
@@ -152,7 +156,7 @@ class _Reader:
             self.faults.add(
                 codes.BAD_CONFIG,
                 self.span(config, "name"),
-                "a config needs a name as text",
+                "the name of a config must be a text",
                 hint=f'write `{attribute} = Config("{attribute}")`',
             )
         elif config.name in self.seen:
@@ -175,7 +179,7 @@ class _Reader:
             self.faults.add(
                 codes.BAD_CONFIG,
                 self.span(config, "default_value"),
-                "a config has a default or a default_value, not both",
+                "a config cannot have both a default and a default_value",
                 hint="leave out one of them",
             )
         for argument, kinds, words in _ARGUMENTS:
@@ -190,7 +194,7 @@ class _Reader:
         return len(self.faults) == before
 
     def read(self, config: Declared) -> IrConfig:
-        """The config with its value, if it has one."""
+        """Return the config with its value, which is None if there is none or a fault hides it."""
         where = self.span(config)
         attribute = config.attribute if config.attribute != config.name else ""
         if config.name in self.earlier:
@@ -203,7 +207,11 @@ class _Reader:
         return IrConfig(name=config.name, where=where, value=value, attribute=attribute, exact=exact)
 
     def _value(self, config: Declared) -> tuple[str, str] | None:
-        """The value as canonical JSON, and exactly where that is not the same. Raises _FailedError."""
+        """Return the value as canonical JSON, and its exact form if JSON cannot represent it; None without a value.
+
+        Raises:
+            _FailedError: the value cannot be read.
+        """
         name, environment = config.name, self.from_environment
         if name in self.given.files:
             return self._parsed(config, self._file(config, self.given.files[name]))
@@ -216,7 +224,7 @@ class _Reader:
         if config.default is not None:
             path = self._called(config, config.default)
             if not isinstance(path, str):
-                raise _FailedError(f"the default of config '{name}' is a file's path, not {shown(path)}")
+                raise _FailedError(f"the default of config '{name}' must be a file's path, not {shown(path)}")
             return self._parsed(config, self._file(config, path, default=True))
         value = self._called(config, config.default_value)
         if value is not None:
@@ -234,14 +242,14 @@ class _Reader:
             return value(context)
         except Exception as error:
             message = f"the default of config '{config.name}' failed: {describe(error)}"
-            raise _FailedError(message, "it is called before a run starts and when the flow is compiled",
+            raise _FailedError(message, "the function is called before a run starts and when the flow is compiled",
                                raised_at(error)) from None  # fmt: skip
 
     def _file(self, config: Declared, path: str, *, default: bool = False) -> str:
         beside = os.path.dirname(config.file) if default else None
         try:
             found = given_files.content(find_file(path, beside))
-            return io.TextIOWrapper(io.BytesIO(found), encoding="utf-8").read()  # with any line's end as `\n`
+            return io.TextIOWrapper(io.BytesIO(found), encoding="utf-8").read()  # line ends become a newline
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             which = "default configuration file" if default else "configuration file"
@@ -252,8 +260,12 @@ class _Reader:
     def _parsed(self, config: Declared, text: Any) -> tuple[str, str]:
         value = self._parse(config, text) if isinstance(text, str) else text
         if not isinstance(value, dict) and not config.plain:
-            what = f"the parser of config '{config.name}' gave" if config.parser else f"config '{config.name}' is"
-            raise _FailedError(f"{what} {shown(value)}, but a config is a dict", "with plain=True it may be anything")
+            what = (
+                f"the parser of config '{config.name}' must return"
+                if config.parser
+                else f"config '{config.name}' must be"
+            )
+            raise _FailedError(f"{what} a dict, not {shown(value)}", "plain=True allows any value")
         try:
             if config.parser is None or not isinstance(text, str):
                 return to_text(from_text(to_text(value))), ""
@@ -263,8 +275,8 @@ class _Reader:
             exact = to_exact(value)
             return to_text(readable(value)), exact
         except (TypeError, ValueError, RecursionError, ArtifactError) as error:
-            hint = "let its parser give what can be pickled: dicts, lists, texts, numbers and objects of classes"
-            raise _FailedError(f"config '{config.name}' cannot be kept: {error}", hint) from None
+            hint = "let the parser return values that can be pickled: dicts, lists, texts, numbers, objects of classes"
+            raise _FailedError(f"config '{config.name}' cannot be stored: {error}", hint) from None
 
     def _parse(self, config: Declared, text: str) -> Any:
         if config.parser is None:
@@ -279,12 +291,12 @@ class _Reader:
             parser = find_parser(config.parser)
         except Exception as error:
             message = f"the parser of config '{config.name}' cannot be found: {describe(error)}"
-            raise _FailedError(message, 'it is a function or its dotted name, such as "json.loads"') from None
+            raise _FailedError(message, 'parser= takes a function or its dotted name, such as "json.loads"') from None
         try:
             return parser(text)
         except Exception as error:
             message = f"the parser of config '{config.name}' failed: {describe(error)}"
-            raise _FailedError(message, "it is called with the text of the config", raised_at(error)) from None
+            raise _FailedError(message, "the parser is called with the text of the config", raised_at(error)) from None
 
 
 _FUNCTIONS: Final = ("default", "default_value", "parser")

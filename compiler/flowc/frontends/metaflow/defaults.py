@@ -1,4 +1,4 @@
-"""Values that code or a file gives a parameter, as records keep them: defaults, and those of a run."""
+"""Convert the values of parameters, from code or from a file, into the JSON that records contain."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 
 def given(declared: Parameter[Any] | None, parameter: IrParameter, value: Any, *, texts: bool = False) -> Any:
-    """A value that is given to the parameter of a run, as JSON; None is the value None.
+    """Return a value for the parameter of a run as JSON; None is the value None.
 
-    Where the flow's class is not known (`declared` is None), a type of the author's own is taken to read dates as
-    `fromisoformat` does. `texts`: text may stand for what it reads as.
+    Args:
+        declared: the parameter of the flow's class. Without the class, the author's own types are assumed to read dates
+            as `fromisoformat` does.
+        texts: whether a text is converted to the parameter's type.
 
     Raises:
-        ParameterError: it is no value of the parameter, or one that no record can hold.
+        ParameterError: the parameter does not take the value, or a record cannot hold it.
     """
     if value is None:
         return None
@@ -29,7 +31,7 @@ def given(declared: Parameter[Any] | None, parameter: IrParameter, value: Any, *
         except ConversionError as error:
             raise ParameterError(str(error)) from None
         if stand_in is None:
-            raise ParameterError(f"no text or other value of JSON gives {shortened(value)}")
+            raise ParameterError(f"no JSON value of the parameter gives {shortened(value)}")
         value = stand_in
     return check_parameter(parameter, value, texts=texts)
 
@@ -41,13 +43,12 @@ def _without_class(value: Any) -> Any:
 
 
 def recorded(declared: Parameter[Any], parameter: IrParameter, value: Any) -> Any:
-    """A default as JSON, as a command line gives it where it is text; None if only the class itself can say it.
+    """Return a default as JSON, converted as a value of the command line is; None if only the class can express it.
 
-    A type of the author's own makes of it what it makes of the value. An int may stand for a text and a float for an
-    int, as in Metaflow.
+    As in Metaflow, an int is allowed for a text parameter and a float for an int parameter.
 
     Raises:
-        ParameterError: it is no value of the parameter.
+        ParameterError: the parameter does not take the value.
     """
     if parameter.converted:
         try:

@@ -1,4 +1,4 @@
-"""The faults of a flow's class, for a program that checks it: `metaflow.lint`."""
+"""Find the faults of a flow's class for `metaflow.lint`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def find_faults(cls: type) -> tuple[tuple[Diagnostic, ...], Path]:
     """Return the faults of a flow, and the directory to which their files are relative.
 
-    Of a flow with configs that have no value, only those of the steps and how they are linked.
+    If a config has no value, return only the faults of the graph of steps.
     """
     loaded = load_class(cls, configs=ConfigSources(environment=os.environ))
     faults = loaded.diagnostics
-    if {fault.code for fault in faults} == {CONFIG_VALUE}:  # nothing else of the flow was read
+    if {fault.code for fault in faults} == {CONFIG_VALUE}:  # the rest of the flow was not read
         found = outline(cls)
         faults = found if isinstance(found, tuple) else ()
     return faults, loaded.package.root

@@ -1,7 +1,7 @@
-"""The front end of the Metaflow API: a file with a FlowSpec -> IR, with every fault of it at once.
+"""Lower a file with a FlowSpec to IR, and report all its faults together.
 
-The user's module is imported, which reads its decorators and parameters; its steps' trees say how they are left. No
-step and no default function is ever run here.
+The user's module is imported, which applies its decorators and creates its parameters; transitions are read from the
+syntax trees of the steps. No step and no default function runs here.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 
-_NAMED = 5  # flows of a file that a hint names
+_NAMED = 5  # a hint names at most this number of flows
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What a file holds: a `flow`, or `diagnostics`, whose spans are relative to the package's root."""
+    """The result of loading a file: a `flow`, or `diagnostics`, whose spans are relative to the package's root."""
 
     package: Package
     flow: Flow | None = None
@@ -77,7 +77,7 @@ class Loaded:
 
     @property
     def cls(self) -> type | None:
-        """The flow's class."""
+        """The flow's class; None if the file has a fault that hides it."""
         return self.program.cls if self.program is not None else None
 
 
@@ -93,12 +93,18 @@ def load(
     suffixes: Collection[str] = (),
     ask: Callable[[type], Asked] | None = None,
 ) -> Loaded:
-    """Import the file `path` and lower its flow, or the one called `class_name`, with these configs.
+    """Import the file `path` and lower its flow.
 
-    `root` is the directory that the file's package is imported from; without, the file is in no package. `name` is what
-    the file was called by who asks. `class_name` may be a function: it is called with the class that there would be
-    without it, or None. `with_decorators` are added to steps that have none of that name. Files that end in one of the
-    `suffixes` travel as well as Python's. `ask` says all of that when the class is known.
+    Args:
+        root: the directory from which the file's package is imported; None for a file in no package.
+        name: the file as the user named it, for hints.
+        class_name: the flow's class, if the file has several. A function is called with the class that would be chosen
+            without it, or None, and returns the name.
+        with_decorators: decorators for the steps that do not have them.
+        deployment: the user and the branch of the flow.
+        configs: the sources of the configs' values.
+        suffixes: ends of the names of files that travel besides Python files.
+        ask: called with the flow's class, returns the four options before, which it replaces.
 
     Raises:
         OSError: the file cannot be read.
@@ -137,7 +143,7 @@ def _parsed(sources: Sources, file: str, package: Package, faults: Faults) -> So
 def _imported(
     source: Source, sources: Sources, place: SourceLocation, package: Package, faults: Faults
 ) -> ModuleType | None:
-    """The flow's module; None if it uses what there is not, or fails."""
+    """Import and return the flow's module; None if it imports an unknown name or fails, which is reported."""
     check_extensions(package.root, place.file, faults)
     if not faults:
         check_imports(source, faults)
@@ -160,9 +166,12 @@ def load_class(
     ask: Callable[[type], Asked] | None = None,
     alone: bool = False,
 ) -> Loaded:
-    """Lower a flow's class that exists, as in `python flow.py run`, where its file is `__main__`; else as `load`.
+    """Lower a class that exists already, as in `python flow.py run`, whose file is `__main__`.
 
-    `alone` leaves the other files beside it out of the package.
+    Args:
+        alone: whether the package contains only the flow's file, without the files beside it.
+
+    The other arguments are those of `load`.
     """
     place = place_of_class(cls)
     faults = Faults()
@@ -171,9 +180,9 @@ def load_class(
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
     sources = Sources(package.root, dict(package.files))
     source = sources.of(str(place.path))
-    if source is None:  # it ran, so it is Python, unless it has changed since
+    if source is None:  # the file was imported, so it was Python then
         raise TypeError(f"{place.file} has changed while it ran and is no longer Python")
-    # It was imported, but may use what can be imported and no more.
+    # The import succeeded, but the file may use names that can be imported and are not supported.
     if "metaflow._unsupported" in sys.modules:
         check_imports(source, faults)
     if faults:
@@ -197,7 +206,7 @@ def _collect(place: SourceLocation, faults: Faults, suffixes: Collection[str] = 
 
 
 def _with_data(place: SourceLocation, package: Package, asked: _Asked, faults: Faults) -> Package:
-    """The package, with the files besides Python's that are asked for: the class says what its options are."""
+    """Return the package with the files whose suffixes the options ask for; the options are known with the class."""
     return _collect(place, faults, asked.suffixes) if asked.suffixes else package
 
 
@@ -211,7 +220,11 @@ def _pack_alone(place: SourceLocation) -> Package:
 def _choose(
     module: ModuleType, source: Source, class_name: str | None, called: str, faults: Faults
 ) -> tuple[str, type] | None:
-    """The flow's class and its name in the module, which the user has called so; None if a fault says why."""
+    """Return the name and the class of the flow in the module; None, with a fault, if none can be chosen.
+
+    Args:
+        called: the module's file as the user named it.
+    """
     from metaflow import FlowSpec
 
     everything = {
@@ -227,7 +240,7 @@ def _choose(
         faults.add(codes.NO_FLOW, top, f"{source.file} has no flow '{class_name}'", hint=hint)
         return None
     defined = {n: cls for n, cls in everything.items() if cls.__module__ == module.__name__ and cls.__name__ == n}
-    # `if __name__ == "__main__": TrainFlow()` says which flow `python flow.py` is.
+    # `if __name__ == "__main__": TrainFlow()` tells which flow `python flow.py` runs.
     main = [name for name in _called_in_main(source.tree) if name in everything]
     bases = {base for cls in defined.values() for base in cls.__mro__[1:]}
     leaves = [name for name, cls in defined.items() if cls not in bases]
@@ -267,7 +280,7 @@ def _called_in_main(tree: ast.Module) -> list[str]:
 @final
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is said of the flow besides its source."""
+    """The options of the flow; fields that `Asked` leaves out have their defaults."""
 
     with_decorators: tuple[Applied, ...]
     deployment: ProjectBranch
@@ -276,7 +289,7 @@ class _Asked:
 
     @classmethod
     def of(cls, flow: type, ask: Callable[[type], Asked]) -> _Asked:
-        """Return what is said once the flow's class is known."""
+        """Return the options for this class, with defaults for missing ones."""
         said = ask(flow)
         deployment, configs = said.deployment or ProjectBranch(), said.configs or ConfigSources()
         return cls(tuple(said.with_decorators), deployment, configs, said.suffixes)
@@ -289,14 +302,14 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     program = FlowProgram(cls)
     added = [one for one in asked.with_decorators if one.name in STEP_DECORATORS or plugin_class(one.name, "step")]
     own = [one for one in asked.with_decorators if one not in added]
-    setattr(cls, ADDED, tuple(added))  # for what the IR leaves in the code: the values of inline secrets
+    setattr(cls, ADDED, tuple(added))  # tasks read inline secrets from the class: the IR does not contain their values
     attached = seen_by_mutators(cls, asked.with_decorators, own)
     added = [one for one in added if one not in attached]
     where, tree, home = written_at(cls, source, sources)
     configs = read_configs(cls, where, sources, asked.configs, faults)
     if not faults:
         _prepare(program, config_values(configs), attached, sources, faults)
-    if faults:  # what depends on a config cannot be read
+    if faults:  # without the configs' values the rest cannot be read
         return Loaded(package=package, program=program, diagnostics=in_order(faults))
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)
@@ -339,7 +352,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     if missed:
         raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
     begun = begin_plugins(program, flow, graph.steps, sources, faults)
-    if begun is not flow:  # hooks of extensions have changed it: what is wrong now is theirs
+    if begun is not flow:  # extensions' hooks changed the flow: new faults come from them
         faults.extend(verify(begun))
     if faults:
         return Loaded(package=package, program=program, diagnostics=in_order(faults))
@@ -347,20 +360,20 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
 
 
 def _check_init(cls: Any, where: Span, faults: Faults) -> None:
-    """Report it if the flow's own `__init__` needs arguments: a task has none to give."""
+    """Report a flow whose `__init__` needs arguments: tasks create the object without arguments."""
     if lacking := required_by_init(cls):
         faults.add(
             codes.UNSUPPORTED_FEATURE,
             where,
             f"the __init__ of flow '{cls.__name__}' needs arguments: {', '.join(lacking)}",
-            hint="give them defaults: each task makes its own object of the flow, and has none to give",
+            hint="give them defaults: each task creates the flow's object without arguments",
         )
 
 
 def _prepare(
     program: FlowProgram, values: dict[str, Any], added: Sequence[Applied], sources: Sources, faults: Faults
 ) -> None:
-    """Bring the class to its final form; a config's expression or a mutator that fails is a fault."""
+    """Evaluate the configs' expressions and run the mutators of the class; report those that fail."""
     try:
         program.prepare(values, [(applied.name, applied.kwargs) for applied in added])
     except ConfigError as error:
@@ -371,7 +384,7 @@ def _prepare(
                 codes.CONFIG_EXPRESSION,
                 span,
                 message,
-                hint="it is evaluated with the configs' values before a run starts",
+                hint="the expression is evaluated with the configs' values before a run starts",
             )
     except PreparationError as error:
         mutator_fault(error, sources, faults)
@@ -384,7 +397,7 @@ def _prepare(
 def _nodes(
     graph: DeclaredGraph, base: Packages | None, package: Package, added: Sequence[Applied], faults: Faults
 ) -> tuple[Node, ...]:
-    """The nodes of the steps, but for those whose transition is unknown, which a fault says."""
+    """Return the nodes of the steps; a step whose transition has a fault has no node."""
     nodes = []
     for method in graph.steps.values():
         transition = graph.next_of[method.name]

@@ -1,4 +1,4 @@
-"""What a file imports from `metaflow`, checked before the file is run; and what to say when running it fails."""
+"""Check a file's imports from `metaflow` before the file is imported, and report an import that fails."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
     from flowc.frontends.source import Source, Sources
 
-_OFFERED = 8  # names that a hint lists, where none is close to the one that was written
+_OFFERED = 8  # a hint lists at most this number of names, if none is close to the unknown one
 
 
 def check_extensions(root: Path, file: str, faults: Faults) -> None:
-    """Load the API's extensions, also those in the flow's own directory; one that is broken is a fault."""
+    """Load the API's extensions, including those in the flow's directory; report an extension that fails."""
     put_first_on_path(str(root))
     from metaflow import _extensions
 
     try:
         _extensions.refresh()
     except ImportError as error:
-        hint = "repair the extension, or take it off the path"
+        hint = "repair the extension, or remove it from the path"
         faults.add(codes.IMPORT_FAILED, Span(file, 1, 1), str(error), hint=hint)
 
 
 def check_imports(source: Source, faults: Faults) -> None:
-    """Find every name taken from metaflow that is not here. An import that the file itself guards is left to it."""
+    """Report each name that the file imports from metaflow and that does not exist, unless `try` guards the import."""
     if "metaflow" in "\n".join(source.lines):
         _check_body(source, faults)
 
@@ -71,7 +71,7 @@ def _check_body(source: Source, faults: Faults) -> None:
 
 
 def _is_unused(source: Source, alias: ast.alias) -> bool:
-    """Whether it can be imported, and the file does no more with it."""
+    """Return whether the file only imports the name, and never uses it; such an import is allowed."""
     from metaflow._unsupported import IMPORTABLE
 
     called = alias.asname or alias.name
@@ -92,7 +92,7 @@ def _catches_import(handler: ast.ExceptHandler) -> bool:
 
 
 def _check_module(module: str, span: Span, faults: Faults) -> bool:
-    """Return whether there is such a module; the packages that it is in are imported to see."""
+    """Return whether a module exists; report one that does not. This imports the packages that contain it."""
     from metaflow._unsupported import UNSUPPORTED_MODULES, hint_for_module
 
     package, _, short = module.partition(".")
@@ -116,7 +116,7 @@ def _check_module(module: str, span: Span, faults: Faults) -> bool:
 
 
 def _check_name(module: str, name: str, span: Span, faults: Faults) -> None:
-    """Whether a module that is there has this name."""
+    """Report a name that an existing module does not have."""
     from metaflow._unsupported import UNSUPPORTED, UNSUPPORTED_MODULES
 
     known = set(_names_of(module))
@@ -139,7 +139,7 @@ def _check_name(module: str, name: str, span: Span, faults: Faults) -> None:
 
 
 def _names_of(module: str) -> Iterable[str]:
-    """What can be imported from a module of ours; the lazy names too."""
+    """Return the names that can be imported from a module of `metaflow`, including lazy ones."""
     found = import_module(module)
     names = [*getattr(found, "__all__", ()), *vars(found)]
     if module == "metaflow":
@@ -153,7 +153,7 @@ def _names_of(module: str) -> Iterable[str]:
 
 
 def _public(module: str) -> list[str]:
-    """What a module of ours is for, and the modules below it."""
+    """Return the public names of a module of `metaflow`, and the modules below it."""
     found = import_module(module)
     below = [entry.name for entry in iter_modules(getattr(found, "__path__", ()))] if module != "metaflow" else []
     names = {*getattr(found, "__all__", _names_of(module)), *below}
@@ -163,12 +163,12 @@ def _public(module: str) -> list[str]:
 def _has_module(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # what it would be in is no package
+    except ModuleNotFoundError:  # its parent is not a package
         return False
 
 
 def syntax_fault(error: SyntaxError | ValueError, sources: Sources, file: str, faults: Faults) -> None:
-    """Report a file that is no Python, at the place that Python names."""
+    """Report a file that is not valid Python, at the place that Python names."""
     line, column, width, message = 1, 1, 0, str(error)
     if isinstance(error, SyntaxError):
         file = sources.relative(error.filename) if error.filename and Path(error.filename).is_absolute() else file
@@ -180,7 +180,7 @@ def syntax_fault(error: SyntaxError | ValueError, sources: Sources, file: str, f
 
 
 def import_fault(error: BaseException, sources: Sources, flow_file: str, faults: Faults) -> None:
-    """Report what a file raised while it was run, at the innermost frame that is the user's own."""
+    """Report an exception that the import of a file raised, at the innermost frame of the user's code."""
     if isinstance(error, SyntaxError) and error.filename:
         syntax_fault(error, sources, sources.relative(error.filename), faults)
         return
@@ -201,15 +201,15 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str, faults:
     if isinstance(error, ModuleNotFoundError):
         hint = f"install '{error.name}' in this environment, or put it beside the flow"
     elif isinstance(error, ImportError) and "no known parent package" in str(error):
-        hint = f"a file that is named by its path is in no package; {_module_of(sources.root, flow_file)}"
+        hint = f"a file that is given by its path belongs to no package; {_module_of(sources.root, flow_file)}"
     elif isinstance(error, SystemExit):
-        hint = 'put what the file does when it is run itself under `if __name__ == "__main__":`'
+        hint = 'put code that runs only as a program under `if __name__ == "__main__":`'
     message = f"importing the flow failed: {describe(error)}"
     faults.add(codes.IMPORT_FAILED, span, message, hint=hint)
 
 
 def _module_of(directory: Path, flow_file: str) -> str:
-    """What to type instead of a file's path: its module, from the directory above its outermost package."""
+    """Return the hint to name a module instead of a path, in the directory above its outermost package."""
     parts, above = [directory.name, Path(flow_file).stem], directory.parent
     while os.path.isfile(above / "__init__.py"):
         parts.insert(0, above.name)
@@ -219,10 +219,10 @@ def _module_of(directory: Path, flow_file: str) -> str:
 
 
 def _unguarded(error: UnguardedFlow, span: Span, faults: Faults) -> None:
-    """Report a flow that is called when its file is imported."""
+    """Report a flow that is started when its file is imported."""
     faults.add(
         codes.UNGUARDED_FLOW,
         span,
-        f"the flow is started when its file is imported: {error.flow}() stands outside of the guard",
+        f"the flow is started when its file is imported: {error.flow}() is outside the guard",
         hint=f'put it under the guard: `if __name__ == "__main__":`, and below that, indented, `{error.flow}()`',
     )

@@ -1,4 +1,4 @@
-"""A mutator, or the `init` of a decorator of the user's own, that failed while the flow was prepared."""
+"""Report a mutator, or the `init` of a user's decorator, that fails while the flow is prepared."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from flowc_ir.diagnostic import Faults
     from metaflow.user_decorators._errors import PreparationError
 
-_HINT = "mutators run wherever the flow does: when it is checked, compiled or started, and in every pod"
+_HINT = "mutators run when the flow is checked, compiled or started, and in every pod"
 
 
 def mutator_fault(error: PreparationError, sources: Sources, faults: Faults, *, hint: str = _HINT) -> None:
-    """Report what was raised, at the innermost frame that is the user's own, else where the decorator is applied."""
+    """Report the exception at the innermost frame of the user's code, else where the decorator is applied."""
     cause = error.__cause__ or error
     place = error.file, error.line
     trace = cause.__traceback__
@@ -28,6 +28,6 @@ def mutator_fault(error: PreparationError, sources: Sources, faults: Faults, *, 
         trace = trace.tb_next
     source = sources.of(place[0])
     span = source.whole_line(place[1]) if source else Span(sources.relative(place[0]), max(place[1], 1), 1)
-    # The API's own exceptions say it all; of any other the type is half of what it says.
+    # Messages of the API's own exceptions are complete; others need their type.
     why = str(cause) if isinstance(cause, MetaflowException) else describe(cause)
     faults.add(codes.MUTATOR_FAILED, span, f"{error.what} failed: {why}", hint=hint)

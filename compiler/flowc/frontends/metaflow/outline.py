@@ -1,7 +1,7 @@
-"""The steps of a flow's class and where each leads, and nothing else of it.
+"""Read only the graph of a flow's class: its steps and their transitions.
 
-Neither configs, parameters nor decorators are read, and no mutator runs: a program may look at the structure of a flow
-whose configs have no value yet, and a decorator of an extension may do so while it begins.
+Configs, parameters and decorators are not read, and no mutator runs. So a program can read the graph of a flow whose
+configs have no values yet, and a decorator of an extension can do so in its hooks.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def outline(cls: type) -> Flow | tuple[Diagnostic, ...]:
     """Return a flow whose nodes have a name, a place, a doc and a transition; or the faults of its structure.
 
     Raises:
-        TypeError: the class was defined in no file, or the file has changed and is no Python any more.
+        TypeError: the class was not defined in a file, or the file changed and is no longer valid Python.
     """
     from metaflow import FlowSpec
 
     place = place_of_class(cls)
-    sources = Sources(place.root, {})  # each is read when a method of the flow is in it
+    sources = Sources(place.root, {})  # files are read when a method of the flow is in them
     source = sources.of(str(place.path))
     if source is None:
         raise TypeError(f"{place.file} has changed while it ran and is no longer Python")

@@ -1,4 +1,4 @@
-"""Decorators of the user's own from modules that do not travel with the flow."""
+"""Report user-defined decorators whose modules or files do not travel with the flow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def packing_decorators(flow: Flow, faults: Faults) -> None:
-    """A fault for each decorator of an extension that has files of its own to put into the code package."""
+    """Report each decorator of an extension that adds files to the code package."""
     from metaflow._legacy.hooks import PACKAGING
 
     places = [("flow", flow.where, flow.plugins), *(("step", node.where, node.plugins) for node in flow.nodes)]
@@ -32,12 +32,12 @@ def packing_decorators(flow: Flow, faults: Faults) -> None:
                     codes.UNSUPPORTED_FEATURE,
                     where,
                     f"@{plugin.name} has the hook {hooks[0]}, whose files do not travel with the flow",
-                    hint="put what it needs into the image; files of the flow's directory and of extensions travel",
+                    hint="put these files into the image; files of the flow's directory and of extensions travel",
                 )
 
 
 def foreign_decorators(cls: type, flow: Flow, package: Package, faults: Faults) -> None:
-    """A fault for each module with decorators that is neither in the package nor installed, as libraries are."""
+    """Report each module with decorators that is neither in the package nor installed as a library."""
     seen: set[str] = set()
     for decorator, where in _decorators(cls, flow):
         module = type(decorator).__module__
@@ -54,7 +54,7 @@ def foreign_decorators(cls: type, flow: Flow, package: Package, faults: Faults) 
 
 
 def _decorators(cls: type, flow: Flow) -> Iterator[tuple[Any, Span]]:
-    if "metaflow.user_decorators.common" not in sys.modules:  # then there are none
+    if "metaflow.user_decorators.common" not in sys.modules:  # without this module there are no such decorators
         return
     from metaflow.user_decorators.common import user_decorators
 

@@ -1,4 +1,4 @@
-"""What a `Parameter` says about its values -> the fields of the IR's: type, several, choices, range."""
+"""Read the type of a `Parameter` into fields of the IR's `Parameter`: type, multiple, choices, limits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from flowc_ir import ParameterType
     from metaflow.parameters import Parameter
 
-TYPES: Final = "a parameter is of type str, int, float, bool, JSONType, one of click's, or a function of a text"
+TYPES: Final = "a parameter's type is str, int, float, bool, JSONType, one of click's, or a function of a text"
 _KINDS: Final[Mapping[object, ParameterType]] = {
     str: "str", int: "int", float: "float", bool: "bool", JSONType: "json", dict: "json", list: "json",
 }  # fmt: skip
-# click's own types are known by the names of their classes: the front end does not import click for them.
+# click's types are recognised by the names of their classes: the front end does not import click.
 _OTHERWISE: Final[Mapping[str, str]] = {
     "Tuple": "use multiple=True, or give a list as JSON: type=JSONType",
     "File": "use IncludeFile",
@@ -27,7 +27,7 @@ _OTHERWISE: Final[Mapping[str, str]] = {
 
 
 class KindError(Exception):
-    """An argument that is wrong: its name, and a hint."""
+    """An argument of a parameter is wrong; `argument` is its name."""
 
     def __init__(self, message: str, argument: str, hint: str | None) -> None:
         super().__init__(message)
@@ -36,7 +36,11 @@ class KindError(Exception):
 
 
 def kind_of(parameter: Parameter[Any]) -> dict[str, Any]:
-    """The fields of the IR that say what a value is. Raises KindError."""
+    """Return the fields of the IR that describe the values of a parameter.
+
+    Raises:
+        KindError: an argument of the parameter is wrong.
+    """
     multiple, separator = bool(parameter.multiple), parameter.separator
     given = parameter.type
     click = is_click(given)
@@ -56,17 +60,15 @@ def kind_of(parameter: Parameter[Any]) -> dict[str, Any]:
     if parameter.choices is not None:
         fields["choices"] = _choices(parameter.choices)
     if fields.get("choices") and (kind != "str" or "converted" in fields):
-        raise KindError("choices are of texts", "choices", "check other values in the first step")
+        raise KindError("choices must be texts", "choices", "check other values in the first step")
     if separator is not None:
-        _check_separator(
-            separator, "one of the author's own" if "converted" in fields else f"type {kind}", several=multiple
-        )
+        _check_separator(separator, "a type of your own" if "converted" in fields else f"type {kind}", several=multiple)
         fields["separator"] = separator
     if multiple:
         fields["multiple"] = True
     if parameter.is_flag:
         if kind != "bool" or multiple:
-            raise KindError("a flag is a bool", "is_flag", "leave out type= and multiple=")
+            raise KindError("a flag must be a bool", "is_flag", "leave out type= and multiple=")
         fields["flag"] = True
     if parameter.hidden:
         fields["hidden"] = True
@@ -79,7 +81,7 @@ def _plain_kind(parameter: Parameter[Any]) -> ParameterType | None:
         given = bool if parameter.is_flag else parameter._flowc_type() or str
     try:
         return _KINDS.get(given)
-    except TypeError:  # what cannot be a key is no type
+    except TypeError:  # a value without a hash is not a type
         return None
 
 
@@ -96,15 +98,15 @@ def _limits(given: Any) -> dict[str, Any]:
 
 def _choices(given: Any) -> tuple[str, ...]:
     if isinstance(given, str) or not all(isinstance(choice, str) for choice in given) or not given:
-        raise KindError(f"choices are a list of texts, not {shown(given)}", "choices", 'write choices=["a", "b"]')
+        raise KindError(f"choices must be a list of texts, not {shown(given)}", "choices", 'write choices=["a", "b"]')
     return tuple(given)
 
 
 def _check_separator(separator: Any, whose: str, *, several: bool) -> None:
     if not isinstance(separator, str) or not separator:
-        raise KindError(f"a separator is a text, not {shown(separator)}", "separator", 'write separator=","')
+        raise KindError(f"a separator must be a text, not {shown(separator)}", "separator", 'write separator=","')
     if whose != "type str":
         raise KindError(f"a separator is for texts only, not for {whose}", "separator",
                         "use multiple=True, or type=JSONType")  # fmt: skip
     if several:
-        raise KindError("a parameter has multiple=True or a separator, not both", "separator", "leave out one of them")
+        raise KindError("a parameter cannot have both multiple=True and a separator", "separator", "keep one of them")

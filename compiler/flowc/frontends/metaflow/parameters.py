@@ -1,7 +1,7 @@
-"""`Parameter`s of a flow's class -> the IR's, in the order written.
+"""Read the `Parameter`s of a flow's class into the IR's, in the order written.
 
-The IR's name of a parameter is its `name`, the command line's; the attribute that it is assigned to may differ and is
-the class's own affair. A default that is a function is never called here: `resolve_defaults` beside this module does.
+The IR's name of a parameter is its `name`, as on the command line; the attribute that it is assigned to may have
+another name. A default that is a function is not called here, but by `resolve_defaults` beside this module.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _FILE_ONLY: Final = ("type", "multiple", "separator", "choices", "is_flag")
 
 
 def declared_parameters(cls: type) -> dict[str, Parameter[Any]]:
-    """The parameters that the class has now, by name: also those of its bases, unless another attribute hides them.
+    """Return the parameters of the class by name, with those of its bases that no other attribute hides.
 
-    Before its mutators have run these are the ones that are written, afterwards those that mutators leave.
+    Before the mutators ran these are the parameters in the source; afterwards, those that the mutators left.
     """
     attributes = {attribute: value for base in reversed(cls.__mro__) for attribute, value in vars(base).items()}
     found = (value for value in attributes.values() if isinstance(value, Parameter))
@@ -49,7 +49,7 @@ def declared_parameters(cls: type) -> dict[str, Parameter[Any]]:
 
 
 def read_parameters(members: Members, sources: Sources, faults: Faults) -> tuple[IrParameter, ...]:
-    """The parameters among the class's attributes; faults of each, and clashes between them."""
+    """Return the parameters among the class's attributes; report the faults of each, and clashes between them."""
     read: list[IrParameter] = []
     seen: dict[str, tuple[str, Span]] = {}
     for attribute, (value, owner) in members.items():
@@ -86,7 +86,9 @@ class _Reader:
         self._check_arguments()
         if not self._check_name():
             return None
-        blank = IrParameter(name=parameter.name, type="str", where=self.where)  # its name may still clash
+        blank = IrParameter(
+            name=parameter.name, type="str", where=self.where
+        )  # check its name for clashes all the same
         try:
             fields = self._file() if isinstance(parameter, IncludeFile) else kind_of(parameter)
         except KindError as error:
@@ -122,15 +124,15 @@ class _Reader:
             value = getattr(parameter, name, None)
             if not isinstance(value, (bool, type(None))):
                 self.faults.add(
-                    codes.BAD_PARAMETER, self.span(name), f"{name} is True or False, not {shown(value)}", hint=None
+                    codes.BAD_PARAMETER, self.span(name), f"{name} must be True or False, not {shown(value)}", hint=None
                 )
         if not isinstance(parameter.help, (str, type(None))):
             self.faults.add(
-                codes.BAD_PARAMETER, self.span("help"), f"help is text, not {shown(parameter.help)}", hint=None
+                codes.BAD_PARAMETER, self.span("help"), f"help must be a text, not {shown(parameter.help)}", hint=None
             )
 
     def _file(self) -> dict[str, Any]:
-        """The fields of an IncludeFile."""
+        """Return the fields of an `IncludeFile`."""
         parameter = self.parameter
         assert isinstance(parameter, IncludeFile)
         encoding, parser = parameter.text_encoding, parameter.parser
@@ -143,10 +145,10 @@ class _Reader:
             try:
                 find_parser(parser)
             except Exception as error:
-                message = f"parser is a function or its dotted name: {describe(error)}"
+                message = f"parser must be a function or its dotted name: {describe(error)}"
                 raise KindError(message, "parser", 'such as parser="json.loads"') from None
         if parameter.default is not None and not callable(parameter.default) and not isinstance(parameter.default, str):
-            raise KindError(f"the default of a file is its path, not {shown(parameter.default)}", "default", None)
+            raise KindError(f"the default of a file must be its path, not {shown(parameter.default)}", "default", None)
         return {"type": "file", "encoding": encoding, "hidden": bool(parameter.hidden)}
 
     def _check_name(self) -> bool:
@@ -155,7 +157,7 @@ class _Reader:
             self.faults.add(
                 codes.BAD_PARAMETER,
                 self.span("name"),
-                "a parameter needs a name as text",
+                "the name of a parameter must be a text",
                 hint=f'write `{self.attribute} = Parameter("{self.attribute}")`',
             )
             return False
@@ -206,7 +208,7 @@ class _Reader:
         return hint_for(self.parameter.type)
 
     def check_clash(self, seen: dict[str, tuple[str, Span]]) -> None:
-        """Names are compared as options are: without regard to case, and `-` is `_`."""
+        """Report parameters whose names are the same option: case is ignored, and `-` equals `_`."""
         name = self.parameter.name
         before = seen.get(_option(name))
         seen.setdefault(_option(name), (name, self.where))

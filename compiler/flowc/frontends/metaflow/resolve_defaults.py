@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @final
 class DefaultError(Exception):
-    """Functions that failed to give a default; `diagnostics` has one for each."""
+    """Default functions failed; `diagnostics` has one fault for each."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         super().__init__("; ".join(diagnostic.message for diagnostic in diagnostics))
@@ -43,9 +43,14 @@ class DefaultError(Exception):
 def resolve_defaults(
     flow: Flow, cls: type, *, given: Collection[str] = (), user_name: str | None = None, ds_type: str = "local"
 ) -> Flow:
-    """The flow with every computed default filled in, except of the parameters that are `given` values anyway.
+    """Return the flow with every computed default filled in.
 
-    The functions are told `user_name`, or who runs; `current` has the names of the flow and its project.
+    While a function runs, `current` has the names of the flow and its project.
+
+    Args:
+        given: names of the parameters that get another value; their functions are not called.
+        user_name: the user that the functions see; None for the user of this process.
+        ds_type: the kind of the data store that the functions see.
 
     Raises:
         DefaultError: a function raised, or returned a value of another type.
@@ -68,7 +73,7 @@ def resolve_defaults(
 
 
 def _configs(flow: Flow) -> Any:
-    """What `context.configs` is: every config's value by its name, as attributes too."""
+    """Return the value of `context.configs`: the configs' values by name, also as attributes."""
     if not flow.configs:
         return None
     return ConfigValue(config_values(flow.configs))
@@ -87,17 +92,17 @@ def _resolve(
             codes.BAD_DEFAULT,
             parameter.where,
             message,
-            hint="it is called once, when a run starts or the flow is compiled",
+            hint="the function is called once, when a run starts or the flow is compiled",
             note=note,
         )
         return parameter
-    if value is None:  # as without a default
+    if value is None:  # same as no default
         return replace(parameter, computed=False)
     try:
         return replace(parameter, computed=False, default=to_text(given_value(declared, parameter, value)))
     except ParameterError as error:
-        message = f"the default of parameter '{parameter.name}' is of a wrong type: {error}"
-        what = "a text that the type takes" if parameter.converted else f"a value of type {parameter.type}"
+        message = f"the default of parameter '{parameter.name}' has a wrong type: {error}"
+        what = "a text that the type accepts" if parameter.converted else f"a value of type {parameter.type}"
         faults.add(codes.BAD_DEFAULT, parameter.where, message, hint=f"let the function return {what}")
         return parameter
 
@@ -105,7 +110,7 @@ def _resolve(
 def _takes_context(function: Any) -> bool:
     try:
         arguments = signature(function).parameters.values()
-    except (TypeError, ValueError):  # a builtin that does not say
+    except (TypeError, ValueError):  # a builtin without a signature
         return False
     positional = (Argument.POSITIONAL_ONLY, Argument.POSITIONAL_OR_KEYWORD, Argument.VAR_POSITIONAL)
     return any(argument.kind in positional and argument.default is Argument.empty for argument in arguments)

@@ -1,4 +1,4 @@
-"""What the types of a flow's parameters do that their author may not expect.
+"""Warn about types of parameters whose effect their author may not expect.
 
 n = Parameter("n", type=Optional[int])
 
@@ -48,11 +48,11 @@ def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
 
 def _of_type(given: Any, parameter: IrParameter, faults: Faults) -> None:
     origin = typing.get_origin(given)
-    if origin is None or origin is typing.Annotated:  # which makes what its type makes
+    if origin is None or origin is typing.Annotated:  # it converts as its first argument does
         return
     name = str(given).replace("typing.", "")
     if isinstance(given, GenericAlias):
-        made = f"is made by {origin.__name__}() of the text: what {name} says of items is ignored"
+        made = f"is made from the text by {origin.__name__}(): the item type of {name} is ignored"
     else:
         made = f"takes no value: {name} is for type checkers and cannot be called"
     message = f"parameter '{parameter.name}' {made}"
@@ -60,16 +60,16 @@ def _of_type(given: Any, parameter: IrParameter, faults: Faults) -> None:
 
 
 def hint_for(given: Any) -> str:
-    """Return what to write instead of a type that is for type checkers."""
+    """Return the hint that names a replacement for a type that is for type checkers."""
     origin = typing.get_origin(given)
     inner = [part for part in typing.get_args(given) if part is not type(None)]
     if len(inner) < len(typing.get_args(given)) and len(inner) == 1 and isinstance(inner[0], type):
-        return f"write type={inner[0].__name__}: without a value and a default it is None anyway"
-    return _HINTS.get(origin, "give the function or class that makes the value of a text")
+        return f"write type={inner[0].__name__}: without a value and a default the parameter is None"
+    return _HINTS.get(origin, "give a function or class that makes a value from a text")
 
 
 def _of_default(default: Any, parameter: IrParameter, faults: Faults) -> None:
-    """A default that steps see in another form than one from the command line, or as another value."""
+    """Report a default that is not of the parameter's type, so that steps see another value than the one written."""
     if default is None or parameter.converted or parameter.multiple or parameter.separator or parameter.default is None:
         return
     recorded = from_text(parameter.default)
@@ -81,6 +81,6 @@ def _of_default(default: Any, parameter: IrParameter, faults: Faults) -> None:
         codes.DEFAULT_TYPE,
         parameter.where,
         f"the default of parameter '{parameter.name}' is not {what} but {shown(default)}: "
-        f"steps see {shown(recorded)} where no value is given",
+        f"steps see {shown(recorded)} if no value is given",
         hint="write a default of the parameter's type",
     )

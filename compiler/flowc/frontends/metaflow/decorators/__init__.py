@@ -1,1 +1,1 @@
-"""Decorators of steps and flows -> what the IR says of nodes and flows."""
+"""Read the decorators of steps and flows into fields of the IR's nodes and flows."""

@@ -1,4 +1,4 @@
-"""Hooks that come before a run: the lowered flow with what they have put on its steps, retries and options."""
+"""Call extensions' hooks that run before a flow starts, and add their decorators, retries and options to the IR."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from metaflow._legacy.hooks import Added
     from metaflow._program import FlowProgram
 
-_HINT = "hooks run wherever the flow does: step_init and flow_init when it is checked, compiled or started, and in pods"
+_HINT = "step_init and flow_init run when the flow is checked, compiled or started, and in every pod"
 _NOT_LATER: Final = frozenset({"step", "parallel", "unbounded_test_foreach_internal", "cache"})
-"""What the graph, or the code of the step, was read by."""
+"""Decorators that a hook cannot add: the graph, or the digest of the step's code, was read with them."""
 
 
 def attach(node: Node, method: StepMethod, added: Sequence[Added], faults: Faults) -> Node:
-    """Return the node with these decorators besides its own; of what a node has once, its own counts."""
+    """Return the node with the added decorators. If a node can have a decorator only once, its own has precedence."""
     own: list[Applied] = []
     plugins: list[Plugin] = []
     for decorator in added:
         if not decorator.plugin and (decorator.name not in STEP_DECORATORS or decorator.name in _NOT_LATER):
-            _fault(faults, method, decorator, "flowc cannot put it on a step any more", "write it in the flow")
+            _fault(faults, method, decorator, "the step has been read already", "write the decorator in the flow")
         elif not decorator.plugin:
             own.append(Applied(decorator.name, (), dict(decorator.attributes), "--with", 0))
         elif not is_json(decorator.attributes):
-            hint = "they travel to every pod: name what is meant by a text"
+            hint = "attributes are sent to every pod: use texts, numbers, lists and dicts"
             _fault(faults, method, decorator, "JSON cannot hold its attributes", hint)
         else:
             attributes = canonical(decorator.attributes)
@@ -54,14 +54,14 @@ def attach(node: Node, method: StepMethod, added: Sequence[Added], faults: Fault
 
 
 def _fault(faults: Faults, method: StepMethod, decorator: Added, why: str, hint: str) -> None:
-    message = f"a hook has put @{decorator.name} on step '{method.name}': {why}"
+    message = f"a hook cannot add @{decorator.name} to step '{method.name}': {why}"
     faults.add(codes.UNSUPPORTED_FEATURE, method.where, message, hint=hint)
 
 
 def begin_plugins(
     program: FlowProgram, flow: Flow, methods: Mapping[str, StepMethod], sources: Sources, faults: Faults
 ) -> Flow:
-    """Let the decorators begin; the flow with what they say of retries, of options in the tasks and of its steps."""
+    """Call the hooks of the decorators; return the flow with the decorators, retries and options that they set."""
     try:
         hooks = program.begin(flow, str(sources.root), parse_with)
         if hooks is None:

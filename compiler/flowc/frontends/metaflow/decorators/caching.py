@@ -1,4 +1,4 @@
-"""`@cache`: the code on which what a step's tasks leave depends."""
+"""`@cache`: the digest of the code on which the results of a step's tasks depend."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def cached_code(method: StepMethod, graph: DeclaredGraph, package: Package, faults: Faults) -> str | None:
-    """The digest of a step's code: the code package without the other steps of the flow, and without blank lines.
+    """Return the digest of a step's code: the code package without blank lines and the flow's other steps.
 
-    None for the tasks of a gang, which run together or not at all.
+    Return None for a step of a gang, and report it: the tasks of a gang run together or not at all.
     """
     if is_parallel(method):
         if any(applied.name == "cache" for applied in method.applied):
-            hint = "remove @cache: the tasks of a gang wait for each other, so that all of them have to run"
+            hint = "remove @cache: the tasks of a gang wait for each other, so all of them must run"
             message = f"step '{method.name}' has @cache, but it runs as a gang"
             faults.add(codes.MISPLACED_DECORATOR, method.where, message, hint=hint)
         return None

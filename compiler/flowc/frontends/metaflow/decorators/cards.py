@@ -1,4 +1,4 @@
-"""`@card` -> the IR's Card."""
+"""Read `@card` into the IR's `Card`."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ CARD: Final[Mapping[str, ArgumentKind]] = {
     "refresh_interval": COUNT,
     "save_errors": BOOL,
     "customize": BOOL,
-    # Metaflow takes these two, and has one value for each.
+    # Metaflow takes these two arguments, and allows one value for each.
     "scope": ArgumentKind("'task': a card belongs to a task", lambda value: value == "task"),
     "rank": ArgumentKind("None: cards have no order", lambda value: value is None),
 }
 
 
 def read_card(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Card:
-    """The card."""
+    """Return the card of one `@card`."""
     return Card(
         type=given.get("type", "default"),
         id=given.get("id"),
@@ -51,14 +51,14 @@ def read_card(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Card
     )
 
 
-_BUILT_IN: Final = frozenset({"default", "blank"})  # of which nothing has to be imported
+_BUILT_IN: Final = frozenset({"default", "blank"})  # types that need no import
 
 
 def check_card_types(method: StepMethod, added: Sequence[Applied], given: Mapping[str, Any], faults: Faults) -> None:
-    """Find unknown types of cards: neither built in, nor in the flow's files, nor in a package that is installed.
+    """Report card types that are neither built in, nor defined in the flow's files, nor in an installed package.
 
-    A step with packages or an image of its own may have types that are not known here. A type of a package that is not
-    installed or cannot be imported is no fault: a warning names it, here and on the task's page.
+    Steps with their own packages or image are skipped: they may have types that are unknown here. A type whose package
+    is not installed or cannot be imported gives a warning instead, here and on the task's page.
     """
     if not given.get("cards") or given.get("packages") or getattr(given.get("kubernetes"), "image", None):
         return
@@ -80,8 +80,8 @@ def _check_type(reader: Reader, applied: Applied, kind: str) -> None:
     hint = suggest(kind, known, "import its class into the flow's file, or install its package")
     message, span = f"there is no card of type '{kind}'", reader.span(applied, "type")
     if kind in PACKAGES:
-        warn(f"{span}: {message}, which is left out: `pip install {PACKAGES[kind]}` brings it")
+        warn(f"{span}: {message}, the card is left out: `pip install {PACKAGES[kind]}` installs it")
     elif passed_over:
-        warn(f"{span}: {message}, which is left out: {'; '.join(passed_over)} ({hint})")
+        warn(f"{span}: {message}, the card is left out: {'; '.join(passed_over)} ({hint})")
     else:
-        reader.faults.add(codes.BAD_ARGUMENT, span, f"@card: {message}; there are {told(known)}", hint=hint)
+        reader.faults.add(codes.BAD_ARGUMENT, span, f"@card: {message}; known types are {told(known)}", hint=hint)

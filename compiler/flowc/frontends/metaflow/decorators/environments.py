@@ -1,4 +1,4 @@
-"""`@pypi`, `@conda`, `@pypi_base` and `@conda_base` -> the packages of each step."""
+"""Read `@pypi`, `@conda`, `@pypi_base` and `@conda_base` into the packages of each step."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 
-# A version, or a range of several conditions as packages have it. Whether flowc runs on it counts where one is built.
+# A version, or a range of several conditions. Whether flowc supports it is checked when an environment is built.
 _CONDITION: Final = r"\s*(?:===?|~=|!=|<=|>=|<|>)?\s*\d+(?:\.\d+){0,2}(?:\.\*)?\s*"
 _PYTHON: Final = re.compile(rf"(?:{_CONDITION}(?:,{_CONDITION})*)?", re.ASCII)
-# Names and versions become arguments of an installer: nothing that it could take for an option of its own.
+# Names and versions become arguments of an installer: none may look like an option.
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?(@\S+)?|(git\+|https?://|[a-z-]+::)\S+")
 _VERSION: Final = re.compile(r"|[0-9*][\w.*+!|,=<>~ -]*|[<>=!~@][^\n\r]*")
 
@@ -55,7 +55,7 @@ TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {"pypi": _PYPI, "conda
 
 
 def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> Packages | None:
-    """What the flow's class says for all its steps; of each decorator, that of the nearest class."""
+    """Return the packages of the flow's class for all steps; of each decorator, the nearest class has precedence."""
     reader = Reader(source, tree, faults)
     found: dict[str, Applied] = {}
     for owner in cls.__mro__:
@@ -86,7 +86,7 @@ def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> 
 
 
 def step_packages(method: StepMethod, base: Packages | None, faults: Faults) -> Packages | None:
-    """What a step asks for, added to what the flow's class says."""
+    """Return the packages of a step, added to those of the flow's class."""
     reader = Reader(method.source, method.tree, faults)
     found: dict[str, Applied] = {}
     for applied in reversed(method.applied):
@@ -112,7 +112,7 @@ def step_packages(method: StepMethod, base: Packages | None, faults: Faults) -> 
 
 
 def _merged(base: Pairs, own: Pairs) -> Pairs:
-    """The step's own versions replace those of the flow, however the names are spelt."""
+    """Merge packages: a step's version replaces the flow's, even if the names are spelt differently."""
     named = {_spelling(name) for name, _ in own}
     return (*((name, version) for name, version in base if _spelling(name) not in named), *own)
 
@@ -122,7 +122,7 @@ def _spelling(name: str) -> str:
 
 
 def _read(found: Mapping[str, Applied], reader: Reader) -> Packages | None:
-    """The packages of @pypi and @conda on one definition."""
+    """Return the packages of @pypi and @conda on one definition; None if there are none or one has a fault."""
     given: dict[str, dict[str, Any]] = {}
     for kind, applied in found.items():
         arguments = reader.arguments(applied, TABLES[kind])
@@ -133,8 +133,8 @@ def _read(found: Mapping[str, Applied], reader: Reader) -> Packages | None:
         reader.faults.add(
             codes.BAD_ARGUMENT,
             reader.span(found["conda"], "python"),
-            f"@pypi says python {pythons['pypi']} and @conda {pythons['conda']}",
-            hint="a step has one Python: say it once",
+            f"@pypi has python {pythons['pypi']}, but @conda has {pythons['conda']}",
+            hint="a step has one Python version: give it once",
         )
     if not found or len(given) < len(found):
         return None

@@ -1,4 +1,4 @@
-"""`@exit_hook` -> the IR's ExitHooks: functions of the flow's module, by their names there."""
+"""Read `@exit_hook` into the IR's `ExitHook`s, which name functions of the flow's module."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WHEN: Final[tuple[tuple[str, Literal["success", "error"]], ...]] = (("on_succes
 
 
 def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook]:
-    """The hooks without fault, in the order written."""
+    """Return the valid hooks, in the order written; report the others."""
     given = reader.arguments(applied, HOOKS)
     if given is None:
         return
@@ -46,7 +46,7 @@ def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook
 
 
 def _name(reader: Reader, hook: Any, module: Mapping[str, Any], span: Span) -> str | None:
-    """The name that the function has in the module: a pod finds it by that."""
+    """Return the function's name in the module, by which a pod finds it; None, with a fault, if it has none."""
     if isinstance(hook, str):
         if isinstance(module.get(hook), FunctionType):
             return hook
@@ -61,14 +61,14 @@ def _name(reader: Reader, hook: Any, module: Mapping[str, Any], span: Span) -> s
     reader.faults.add(
         codes.BAD_ARGUMENT,
         span,
-        f"@exit_hook: {what} is no function that the flow's file has by a name",
+        f"@exit_hook: {what} is not a named function of the flow's file",
         hint="write a `def` at the top level of the file",
     )
     return None
 
 
 def _is_callable_hook(reader: Reader, function: Any, span: Span) -> bool:
-    """Whether it can be called with `run=` or with nothing."""
+    """Return whether a hook can be called with `run=` or without arguments; report one that cannot."""
     needs = [
         name
         for name, parameter in inspect.signature(function).parameters.items()
@@ -80,7 +80,7 @@ def _is_callable_hook(reader: Reader, function: Any, span: Span) -> bool:
         reader.faults.add(
             codes.BAD_ARGUMENT,
             span,
-            f"@exit_hook: the function needs '{needs[0]}', and is given nothing but `run`",
+            f"@exit_hook: the function needs '{needs[0]}', but is called with `run` only",
             hint="write `def hook():` or `def hook(run):`",
         )
     return not needs

@@ -1,7 +1,7 @@
-"""The decorators of a flow's class and of its bases -> fields of the IR's Flow.
+"""Read the decorators of a flow's class and of its bases into fields of the IR's `Flow`.
 
-A class inherits its bases' decorators. Where it has one of its own of the same name, that one counts, but exit hooks
-add up.
+A class inherits its bases' decorators. A decorator of the same name on the class replaces the inherited one, except for
+exit hooks and triggers of other back ends, which add up.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FLOW_TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {
     "trigger_on_finish": FINISHES,
     "exit_hook": HOOKS,
 }
-"""What the arguments of the decorators of flows may be."""
+"""The arguments of each decorator of flows."""
 FLOW_DECORATORS: Final = (*FLOW_TABLES, *_SENSORS)
 _SEVERAL: Final = frozenset({"exit_hook", *_SENSORS})
 
@@ -45,7 +45,7 @@ _SEVERAL: Final = frozenset({"exit_hook", *_SENSORS})
 @final
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One application, with the reader of the class that it decorates."""
+    """One application of a decorator, with the reader of the class that it decorates."""
 
     applied: Applied
     reader: Reader
@@ -57,7 +57,11 @@ def read_flow(
     deployment: ProjectBranch,
     faults: Faults,
 ) -> dict[str, Any]:
-    """The fields of the flow. `place` finds where a class is written; one that is written nowhere has no decorators."""
+    """Return the fields of the flow that decorators set.
+
+    Args:
+        place: returns the source and the tree of a class; decorators of a class without a source are ignored.
+    """
     found: dict[str, list[_Found]] = {}
     for owner in cls.__mro__:
         where = place(owner) if applied_to(owner) else None
@@ -95,12 +99,14 @@ def read_flow(
         if name not in FLOW_DECORATORS
         for one in several
     ]
-    fields["plugins"] = tuple(plugin for plugin in reversed(plugins) if plugin is not None)  # the lowest first
+    fields["plugins"] = tuple(
+        plugin for plugin in reversed(plugins) if plugin is not None
+    )  # the decorator next to the class first
     return fields
 
 
 def _of_class(cls: type, reader: Reader) -> list[_Found]:
-    """What decorates one class, from the top; faults where it does not decorate flows, or twice."""
+    """Return the decorators of one class, from the top; report decorators of steps and duplicates."""
     found: list[_Found] = []
     seen: dict[str, Applied] = {}
     for applied in reversed(applied_to(cls)):

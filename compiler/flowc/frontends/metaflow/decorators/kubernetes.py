@@ -1,4 +1,4 @@
-"""`@kubernetes` -> the IR's Kubernetes, and what it says of resources."""
+"""Read `@kubernetes` into the IR's `Kubernetes` and `Resources`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _AS_WRITTEN: Final = (
     "image", "image_pull_policy", "service_account", "namespace", "gpu_vendor", "compute_pool", "executable",
 )  # fmt: skip
 _PAIRS: Final = ("labels", "annotations", "persistent_volume_claims", "extended_resources")
-# What it asks for where neither it nor @resources says a number, as Metaflow documents.
+# The amounts that apply if neither @kubernetes nor @resources sets one, as Metaflow documents.
 _DEFAULTS: Final = {"cpu": 1, "memory": 4096, "disk": 10240}
 
 
@@ -50,7 +50,7 @@ def _is_selector(value: object) -> bool:
 
 
 def _is_fields(value: object, kinds: Mapping[str, type]) -> bool:
-    """A dict with some of these fields, each of exactly its type or None."""
+    """Return whether a value is a dict with only these fields, each of exactly its type or None."""
     return isinstance(value, dict) and all(
         name in kinds and (inner is None or type(inner) is kinds[name]) for name, inner in value.items()
     )
@@ -115,7 +115,7 @@ KUBERNETES: Final[Mapping[str, ArgumentKind]] = {
 
 
 def read_kubernetes(reader: Reader, applied: Applied, given: dict[str, Any]) -> Kubernetes:
-    """All of it but the amounts, which `amounts` gives."""
+    """Return everything except the amounts, which `amounts` returns."""
     asked = {name: value for name, value in given.items() if value is not None}
     for claim, path in asked.get("persistent_volume_claims", {}).items():
         if not path.startswith("/"):
@@ -135,7 +135,7 @@ def read_kubernetes(reader: Reader, applied: Applied, given: dict[str, Any]) -> 
         **pod,
         node_selector=_selector(asked.get("node_selector")),
         tolerations=tuple(Toleration(**one) for one in asked.get("tolerations", ())),
-        # As in Metaflow, a size alone asks for the mount too.
+        # As in Metaflow, a size alone also requests the mount.
         use_tmpfs=asked.get("use_tmpfs", size is not None),
         tmpfs_tempdir=asked.get("tmpfs_tempdir", True),
         tmpfs_size=None if size is None else int(size),
@@ -148,7 +148,7 @@ def read_kubernetes(reader: Reader, applied: Applied, given: dict[str, Any]) -> 
 
 
 def amounts(given: Mapping[str, Any]) -> Resources:
-    """The resources that it names itself, and the defaults of those that it does not (none for best effort)."""
+    """Return the resources of one `@kubernetes`, with a default for each missing amount (none for best effort)."""
     defaults = {} if str(given.get("qos", "")).lower() == "besteffort" else _DEFAULTS
     asked = {name: given.get(name) for name in ("cpu", "memory", "disk", "gpu", "shared_memory")}
     texts = {name: value for name, value in asked.items() if value is not None}
@@ -168,7 +168,7 @@ def _with_defaults(own: Resources) -> Resources:
 
 
 def largest(one: Resources | None, other: Resources) -> Resources | None:
-    """Of each amount the larger one."""
+    """Return the larger of each two amounts."""
     if one is None:
         return other if other != Resources() else None
     cpus = [cpu for cpu in (one.cpu, other.cpu) if cpu is not None]

@@ -1,4 +1,4 @@
-"""Decorators of extensions in Metaflow's older form -> the IR's Plugins."""
+"""Read the decorators of extensions in Metaflow's older form into the IR's `Plugin`s."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def plugin_class(name: str, kind: str) -> Any:
-    """The class of an extension's decorator of a `step` or a `flow`; None where there is none of that name."""
+    """Return the class of an extension's decorator of this name; None if there is none.
+
+    Args:
+        kind: `step` or `flow`.
+    """
     if name not in _extensions.decorators:
         return None
     from metaflow._legacy.known import legacy
@@ -26,7 +30,7 @@ def plugin_class(name: str, kind: str) -> Any:
 
 
 def is_json(value: object) -> bool:
-    """Whether JSON can hold it."""
+    """Return whether JSON can hold the value."""
     try:
         json_text.dumps(value)
     except (TypeError, ValueError):
@@ -35,10 +39,12 @@ def is_json(value: object) -> bool:
 
 
 def read_plugin(reader: Reader, applied: Applied, cls: Any) -> Plugin | None:
-    """One application; None where it has a fault."""
+    """Return one application of a decorator as a plugin; None if it has a fault."""
     from metaflow._legacy.hooks import unsupported_hooks
 
-    kind = ArgumentKind("a value that JSON can hold", is_json, "it travels to every pod; name what is meant by a text")
+    kind = ArgumentKind(
+        "a value that JSON can hold", is_json, "it is sent to every pod: use a text, a number, a list or a dict"
+    )
     table: Mapping[str, ArgumentKind] = dict.fromkeys(cls.defaults, kind)
     given = reader.arguments(applied, table)
     hooks = unsupported_hooks(cls)
@@ -55,7 +61,7 @@ def read_plugin(reader: Reader, applied: Applied, cls: Any) -> Plugin | None:
 
 
 def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | None:
-    """One application to the class of a flow, with the values of its options."""
+    """Return one application to a flow's class, with the values of its options; None if it has a fault."""
     cls = plugin_class(applied.name, "flow")
     plugin = read_plugin(reader, applied, cls)
     if plugin is None or not cls.options:
@@ -69,7 +75,7 @@ def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | 
                 codes.BAD_ARGUMENT,
                 reader.span(applied),
                 f"@{applied.name}: JSON cannot hold the option {name}, {value!r}",
-                hint="it travels to every pod: make it a text or a number",
+                hint="it is sent to every pod: make it a text or a number",
             )
             return None
     return replace(plugin, options=canonical(found))

@@ -1,4 +1,4 @@
-"""Decorators as written -> policies of the IR. Each argument is checked against a table of what it may be."""
+"""Read the decorators of a step into policies of the IR. Each argument is checked against a table of allowed values."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _is_environment(value: object) -> bool:
     )
 
 
-# Nothing here reads them: only their names are checked, as Metaflow does.
+# Only the names of these arguments are checked, as in Metaflow.
 _ANY: Final = ArgumentKind("anything", lambda value: True)
 _OF_BATCH: Final = (
     "cpu", "gpu", "memory", "image", "queue", "iam_role", "execution_role", "shared_memory", "max_swap", "swappiness",
@@ -78,11 +78,11 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
 
-ENVIRONMENTS: Final = ("pypi", "conda")  # frontend/environments.py reads these, and their forms for a flow's class
+ENVIRONMENTS: Final = ("pypi", "conda")  # `environments` reads these, and their forms for a flow's class
 
 
 _UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
-    Foreach: ("opens a foreach", "list to go over"),
+    Foreach: ("opens a foreach", "list to iterate over"),
     Gang: ("opens a gang", "number of tasks to start"),
     Switch: ("ends with a switch", "choice"),
 }
@@ -94,14 +94,19 @@ _UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
 def policies(
     method: StepMethod, transition: Transition | None, faults: Faults, added: Sequence[Applied] = ()
 ) -> dict[str, Any]:
-    """The policy fields of a step's node. `added` are decorators of the command line, for steps that lack them."""
+    """Return the policy fields of a step's node.
+
+    Args:
+        transition: what the step leads to; None if a fault hides it.
+        added: decorators of the command line, for steps that lack them.
+    """
     reader = Reader(method.source, method.tree, faults)
     given: dict[str, list[dict[str, Any]]] = {}
     plugins: list[Plugin] = []
     for applied in _of_step(method, added, reader):
         if (plugin := plugin_class(applied.name, "step")) is not None:
             if (read := read_plugin(reader, applied, plugin)) is not None:
-                plugins.insert(0 if read.written else len(plugins), read)  # the one next to the step comes first
+                plugins.insert(0 if read.written else len(plugins), read)  # the decorator next to the step comes first
             continue
         arguments = reader.arguments(applied, STEP_DECORATORS[applied.name])
         if arguments is not None:
@@ -112,7 +117,7 @@ def policies(
                 codes.CATCH_ON_FOREACH,
                 reader.span(applied),
                 f"step '{method.name}' has @catch but {what}",
-                hint=f"if the step failed there would be no {missing}: catch in the steps after it",
+                hint=f"if the step fails, there is no {missing}: put @catch on the steps after it",
             )
     found: dict[str, Any] = {name: _BUILD[name](several[0]) for name, several in given.items() if name in _BUILD}
     found["plugins"] = tuple(plugins)
@@ -127,7 +132,7 @@ def policies(
 
 
 def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> Iterator[Applied]:
-    """The decorators of a step that decorate steps, from the top, each once; then those of the command line."""
+    """Yield a step's decorators from the top, then the command line's; report misplaced and duplicate ones."""
     own = {applied.name for applied in method.applied} - SEVERAL
     written = [applied for applied in reversed(method.applied) if applied.file != COMMAND_LINE]
     attached = [applied for applied in method.applied if applied.file == COMMAND_LINE]
@@ -158,13 +163,13 @@ def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> It
 
 
 def _checked(reader: Reader, applied: Applied, given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments, where they mean something together; a decorator with readers of its own is read here."""
+    """Return the arguments, in the form that `_BUILD` takes; report arguments that contradict each other."""
     match applied.name:
         case "timeout" if _seconds(given) <= 0:
             reader.faults.add(
                 codes.BAD_ARGUMENT,
                 reader.span(applied),
-                "@timeout is of no time at all",
+                "@timeout has no duration",
                 hint="give it seconds=, minutes= or hours=",
             )
         case "secrets":
@@ -221,7 +226,7 @@ _BUILD: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
 
 
 def check_misplaced(method: StepMethod, faults: Faults) -> None:
-    """A method that is no step, and has decorators of steps."""
+    """Report the decorators of a method that is not a step."""
     reader = Reader(method.source, method.tree, faults)
     for applied in reversed(method.applied):
         reader.faults.add(

@@ -1,4 +1,4 @@
-"""`@project` -> the IR's Project, with its branch resolved."""
+"""Read `@project` into the IR's `Project`, with its branch resolved."""
 
 from __future__ import annotations
 
@@ -21,15 +21,19 @@ _MAX_NAME = 128
 
 
 class DeploymentError(Exception):
-    """What the command line says does not fit the flow."""
+    """The options of the command line contradict the flow."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectBranch:
-    """Whose flow it is, and what `--branch` and `--production` say; None leaves it to the decorator.
+    """The user of a flow, and its branch.
 
-    `needs_project` refuses a flow that has no project.
+    Attributes:
+        user: the user's name, which a branch without a name gets.
+        branch: the value of `--branch`; None leaves it to the decorator.
+        production: whether `--production` is set.
+        needs_project: whether to refuse a flow that has no project.
     """
 
     user: str = ""
@@ -39,7 +43,7 @@ class ProjectBranch:
 
 
 def read_project(reader: Reader, applied: Applied, deployment: ProjectBranch) -> Project | None:
-    """The project, unless it has a fault.
+    """Return the project; None if it has a fault.
 
     Raises:
         DeploymentError: the command line contradicts the decorator.
@@ -58,21 +62,23 @@ def read_project(reader: Reader, applied: Applied, deployment: ProjectBranch) ->
         reader.faults.add(
             codes.BAD_ARGUMENT,
             reader.span(applied, "name"),
-            f"@project: {name!r} is no name of a project",
-            hint=f"use lower-case letters, digits and _, at most {_MAX_NAME}",
+            f"@project: {name!r} is not a valid name for a project",
+            hint=f"use lower-case letters, digits and _, at most {_MAX_NAME} characters",
         )
     if branch is not None and not _NAME.fullmatch(branch):
         reader.faults.add(
             codes.BAD_ARGUMENT,
             reader.span(applied, "branch"),
-            f"@project: {branch!r} is no name of a branch",
+            f"@project: {branch!r} is not a valid name for a branch",
             hint="use lower-case letters, digits and _",
         )
     if deployment.branch is not None:
         if branch is not None:
-            raise DeploymentError(f"--branch says '{deployment.branch}', but @project says '{branch}': say it once")
+            raise DeploymentError(f"--branch is '{deployment.branch}', but @project has '{branch}': give only one")
         if not _NAME.fullmatch(deployment.branch):
-            raise DeploymentError(f"{deployment.branch!r} is no name of a branch: lower-case letters, digits and _")
+            raise DeploymentError(
+                f"{deployment.branch!r} is not a valid name for a branch: use lower-case letters, digits and _"
+            )
         branch = deployment.branch
     if len(reader.faults) > before:
         return None
@@ -87,7 +93,7 @@ def _resolve(branch: str | None, user: str, *, production: bool) -> str:
 
 
 def check_unused(deployment: ProjectBranch, flow: str, *, has_project: bool) -> None:
-    """Refuse a branch for a flow that has none.
+    """Refuse `--branch` and `--production` for a flow without a project.
 
     Raises:
         DeploymentError: the flow has no project.

@@ -1,4 +1,4 @@
-"""Reading one application of a decorator: what each argument may be, and where it is written."""
+"""Read one application of a decorator: check its arguments, and find where each is written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class ArgumentKind:
-    """What an argument may be: in words, and as a predicate; and what to do about the usual slip."""
+    """The values that an argument allows: in words and as a predicate, with a hint about the usual mistake."""
 
     words: str
     accepts: Callable[[Any], bool]
@@ -35,7 +35,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_count(value: object) -> bool:
-    """An int, or as in Metaflow its digits as text."""
+    """Return whether a value is an int, or its digits as text, which Metaflow also takes."""
     if isinstance(value, str):
         return value.isascii() and value.isdigit()
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
@@ -47,24 +47,24 @@ def _is_cores(value: object) -> bool:
             return value.isascii() and Decimal(value).is_finite() and Decimal(value) > 0
         except InvalidOperation:
             return False
-    return _is_number(value) and value > 0  # type: ignore[operator]  # a number by now
+    return _is_number(value) and value > 0  # type: ignore[operator]  # `value` is a number here
 
 
 def _is_duration(value: object) -> bool:
-    """A number, or its decimal digits as text."""
+    """Return whether a value is a number, or its decimal digits as text."""
     if isinstance(value, str):
         whole, _, fraction = value.partition(".")
         return value.isascii() and whole.isdigit() and (fraction.isdigit() or "." not in value)
-    return _is_number(value) and value >= 0  # type: ignore[operator]  # a number by now
+    return _is_number(value) and value >= 0  # type: ignore[operator]  # `value` is a number here
 
 
 def is_texts(value: object) -> bool:
-    """A dict from texts to texts."""
+    """Return whether a value is a dict from texts to texts."""
     return isinstance(value, dict) and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items())
 
 
 def is_json(value: object) -> bool:
-    """A value that JSON gives back as it was: with lists, no tuples, and texts for keys."""
+    """Return whether JSON gives a value back unchanged: it has lists, no tuples, and texts for keys."""
     try:
         return bool(json_text.loads(json_text.dumps(value)) == value)
     except (TypeError, ValueError, RecursionError):
@@ -72,7 +72,7 @@ def is_json(value: object) -> bool:
 
 
 def is_json_object(value: object) -> bool:
-    """A dict that JSON can hold."""
+    """Return whether a value is a dict that JSON can hold."""
     try:
         json_text.dumps(value)
     except (TypeError, ValueError):
@@ -81,7 +81,7 @@ def is_json_object(value: object) -> bool:
 
 
 def optional(kind: ArgumentKind) -> ArgumentKind:
-    """The same, or None."""
+    """Return a kind of argument that also allows None."""
     return ArgumentKind(kind.words, lambda value: value is None or kind.accepts(value), kind.hint)
 
 
@@ -96,12 +96,12 @@ OPTIONS = ArgumentKind("a dict that JSON can hold", lambda value: value is None 
 
 
 def canonical(value: object) -> str:
-    """Free-form options as the IR keeps them."""
+    """Return free-form options as canonical JSON, which the IR contains."""
     return json_text.dumps(value or {}, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def decimal_text(value: float | str) -> str:
-    """Plain decimal text: no exponent, no trailing zeros, and 0.1 as it was written."""
+    """Return a number as plain decimal text: no exponent, no trailing zeros, and 0.1 as written."""
     text = format(Decimal(str(value)), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -116,7 +116,11 @@ class Reader:
         self.faults = faults
 
     def arguments(self, applied: Applied, table: Mapping[str, ArgumentKind]) -> dict[str, Any] | None:
-        """Return the arguments given, all of their kinds; None where any has a fault."""
+        """Return the arguments of an application; None if one has a fault, which is reported.
+
+        Args:
+            table: the kind of each argument that the decorator has.
+        """
         before, note = len(self.faults), self._origin(applied)
         if applied.args:
             known = ", ".join(f"{name}=" for name in table)
@@ -136,7 +140,7 @@ class Reader:
         return dict(applied.kwargs) if len(self.faults) == before else None
 
     def span(self, applied: Applied, argument: str | None = None, item: int = 0) -> Span:
-        """Where the decorator, or one of its arguments, or an item of an argument that is a list, is written."""
+        """Return the place of the decorator, of one of its arguments, or of an item of an argument that is a list."""
         node = self._node(applied) if self._is_here(applied) else None
         if node is None:
             return self.source.header(self.tree)
@@ -150,14 +154,14 @@ class Reader:
         return self.source.span(node)
 
     def _node(self, applied: Applied) -> ast.expr | None:
-        """The decorator that was applied in that line, whatever it is called there."""
+        """Return the decorator in the line of the application, whatever name the source has for it."""
         for node in self.tree.decorator_list:
             if node.lineno <= applied.line <= (node.end_lineno or node.lineno):
                 return node
         return next((node for node in self.tree.decorator_list if _name_of(node) == applied.name), None)
 
     def _origin(self, applied: Applied) -> str | None:
-        """The note about a decorator that stands elsewhere: a mutator has added it, or a function of another file."""
+        """Return a note for a decorator that a mutator or a function of another file applied; None for any other."""
         place = f"{applied.file.rpartition('/')[2]}:{applied.line}"
         if applied.by:
             return f"@{applied.name} was added by {applied.by}{f' in {place}' if applied.line else ''}"
@@ -177,11 +181,11 @@ def _name_of(node: ast.expr) -> str | None:
 
 
 def shown(value: object) -> str:
-    """A value for a message: short, and without the address that a default repr has."""
+    """Return a short text of a value for a message, without the address that a default repr has."""
     if type(value).__repr__ is object.__repr__ or callable(value):
         return f"a {type(value).__name__}"
     try:
         text = repr(value)
-    except Exception:  # the user's own __repr__
+    except Exception:  # the user's `__repr__` failed
         return f"a {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."

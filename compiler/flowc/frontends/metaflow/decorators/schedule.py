@@ -1,4 +1,4 @@
-"""`@schedule` on a flow's class -> the IR's Schedule."""
+"""Read `@schedule` on a flow's class into the IR's `Schedule`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * *
 
 
 def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
-    """The schedule; None if it has a fault, or is off: `daily=False` and nothing else."""
+    """Return the schedule; None if it has a fault or is switched off by `daily=False` alone."""
     given = reader.arguments(applied, SCHEDULE)
     if given is None:
         return None
@@ -56,8 +56,8 @@ def _crons(applied: Applied, given: dict[str, Any], reader: Reader) -> tuple[str
         reader.faults.add(
             codes.BAD_SCHEDULE,
             reader.span(applied, chosen[1]),
-            f"@schedule says {' and '.join(chosen)}",
-            hint='say one of them; for several times give a list: cron=["…", "…"]',
+            f"@schedule has both {' and '.join(chosen)}",
+            hint='keep one of them; for several times give a list: cron=["…", "…"]',
         )
         return ()
     if not chosen:
@@ -69,10 +69,10 @@ def _crons(applied: Applied, given: dict[str, Any], reader: Reader) -> tuple[str
 
 
 def _read_cron(written: str, span: Span, reader: Reader) -> str:
-    """The five fields that Argo reads, checked; faults name what is written."""
+    """Return the five fields that Argo reads; report a schedule that is invalid."""
     fields = written.split()
-    # AWS has six: minute first, a year at the end, and one of the two days is `?`. With seconds first, as elsewhere, a
-    # `?` stands at another place.
+    # AWS has six fields: minute first, a year at the end, and `?` for one of the two days. In formats with seconds
+    # first, the `?` is at another position.
     of_aws = len(fields) == 6 and (fields[2] == "?") != (fields[4] == "?")
     if of_aws and fields[5] == "*" and not any(map(str.isdigit, fields[4])):
         five = " ".join(fields[:5]).replace("?", "*")
@@ -80,7 +80,7 @@ def _read_cron(written: str, span: Span, reader: Reader) -> str:
         return five
     if of_aws and (fields[5] == "*" or fields[5][:2] == "20"):
         what = "a year" if fields[5] != "*" else "days of the week by numbers, which AWS counts from 1 and Argo from 0"
-        hint = ("leave the year out, and take the schedule away when it is over" if fields[5] != "*" else
+        hint = ("leave the year out, and remove the schedule when it is no longer needed" if fields[5] != "*" else
                 "name the days, such as MON-FRI, or write Argo's five fields")  # fmt: skip
         reader.faults.add(codes.BAD_SCHEDULE, span, f"{written!r} is an AWS schedule with {what}", hint=hint)
         return written
@@ -103,7 +103,7 @@ def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
     try:
         ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):  # unknown, no relative path, or a directory
-        from flowc.cron import check_timezone  # lists every zone there is
+        from flowc.cron import check_timezone  # it lists all zones
 
         refusal = check_timezone(timezone)
     else:

@@ -1,4 +1,4 @@
-"""`@secrets` -> the IR's Secret: which secrets from where. No value of one is ever read here."""
+"""Read `@secrets` into the IR's `Secret`s: the names of secrets and their providers. Values are never read here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEFAULT_TYPE: Final = "METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE"
 SECRETS: Final[Mapping[str, ArgumentKind]] = {
     "sources": ArgumentKind(
         "a list of sources", lambda value: True
-    ),  # what else it is is not shown: it may be a secret
+    ),  # checked in `read_secrets`, which does not show the value: it may be a secret
     "role": optional(TEXT),
     "allow_override": BOOL,
 }
@@ -38,13 +38,13 @@ _FIELDS: Final = ("type", "id", "options", "role")
 
 
 def read_secrets(reader: Reader, applied: Applied, given: dict[str, Any]) -> tuple[Secret, ...]:
-    """The sources without fault, in the order written."""
+    """Return the valid sources, in the order written; report the others."""
     found: list[Secret] = []
     if not isinstance(given.get("sources", ()), (list, tuple)):
         reader.faults.add(
             codes.BAD_ARGUMENT,
             reader.span(applied, "sources"),
-            "@secrets: sources is a list of sources",
+            "@secrets: sources must be a list of sources",
             hint='such as ["dotenv..env"]',
         )
         return ()
@@ -61,39 +61,42 @@ def read_secrets(reader: Reader, applied: Applied, given: dict[str, Any]) -> tup
 
 
 def _source(source: object, given: dict[str, Any]) -> Secret | tuple[str, str | None]:
-    """A source, or what is wrong with it and what to do."""
+    """Return a source; or a message and a hint if it is wrong."""
     if isinstance(source, str):
         source = _spelt_out(source)
         if isinstance(source, tuple):
             return source
     if not isinstance(source, dict):
-        # Not shown: whatever stands where a source should be may be the secret itself.
-        return f"a source is a text or a dict, not of type {type(source).__name__}", 'write {"type": "env", "id": "X"}'
+        # The value is not shown: it may be the secret itself.
+        return (
+            f"a source must be a text or a dict, not of type {type(source).__name__}",
+            'write {"type": "env", "id": "X"}',
+        )
     if unknown := [name for name in source if name not in _FIELDS]:
-        return f"a source has no {shown(unknown[0])}", f"it has {', '.join(_FIELDS)}"
+        return f"a source has no field {shown(unknown[0])}", f"its fields are {', '.join(_FIELDS)}"
     kind, name, options = source.get("type") or os.environ.get(DEFAULT_TYPE), source.get("id"), source.get("options")
     if not isinstance(kind, str) or not isinstance(name, str) or not name:
         missing = "id" if isinstance(kind, str) else "type"
-        return f"a source has a text as its {missing}", 'write {"type": "env", "id": "X"}'
+        return f"a source needs a text as its {missing}", 'write {"type": "env", "id": "X"}'
     if problem := _problem(kind):
         return problem
     if not is_json_object(options or {}):
-        return f"the options of {kind} '{name}' are a dict that JSON can hold", None
+        return f"the options of {kind} '{name}' must be a dict that JSON can hold", None
     role = source.get("role") or given.get("role")
-    # The values of an inline secret stay in the code: a task reads them off the decorator.
+    # The values of an inline secret stay in the code: a task reads them from the decorator.
     kept = canonical({} if kind == "inline" else options)
     return Secret(type=kind, id=name, options=kept, role=role, allow_override=given.get("allow_override", False))
 
 
 def _spelt_out(text: str) -> dict[str, Any] | tuple[str, str]:
-    """`type.id`, or an id of the default type."""
+    """Return the type and the id of a source `type.id`, or of an id of the default type; or a message and a hint."""
     kind, dot, name = text.partition(".")
     if dot and (kind in PROVIDERS or kind in _CLOUDS):
         return {"type": kind, "id": name}
     default = os.environ.get(DEFAULT_TYPE)
     if not default:
         return (
-            f"'{text}' does not say where it comes from",
+            f"'{text}' does not name a type of secrets",
             f'write "TYPE.ID", with a TYPE of {", ".join(PROVIDERS)}, or set {DEFAULT_TYPE}',
         )
     return {"type": default, "id": text}

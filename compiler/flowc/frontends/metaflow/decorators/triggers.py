@@ -1,4 +1,4 @@
-"""`@trigger` and `@trigger_on_finish` -> the IR's Triggers."""
+"""Read `@trigger` and `@trigger_on_finish` into the IR's `Trigger`s."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FINISHES: Final[Mapping[str, ArgumentKind]] = {"flow": _ANY, "flows": _SEVERAL, 
 
 
 class _BadItem(Exception):
-    """What is wrong with one event or flow, and what to do."""
+    """One event or flow is wrong; `hint` says what to do."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -35,9 +35,11 @@ class _BadItem(Exception):
 def read_events(
     reader: Reader, applied: Applied, project: Project | None, known: Collection[str]
 ) -> tuple[Trigger, ...]:
-    """The events that start a run together; those of the flow's own project have its name and its branch's.
+    """Return the events that start a run together.
 
-    `known` are the names of the flow's parameters, which a field of an event may give a value.
+    Args:
+        project: the flow's project, whose name and branch become part of the names of its own events.
+        known: the names of the flow's parameters, whose values may come from fields of an event.
     """
 
     def event(item: Any, span: Span) -> Trigger:
@@ -49,7 +51,7 @@ def read_events(
         trigger = _event(item, span)
         for parameter, _ in trigger.parameters:
             if _plain(parameter) not in map(_plain, known):
-                has = f"it has {listed(known)}" if known else "it has none"
+                has = f"the flow has {listed(known)}" if known else "the flow has none"
                 hint = suggest(parameter, known, f"write the name of a parameter: {has}")
                 raise _BadItem(f"the flow has no parameter '{parameter}'", hint)
         return trigger
@@ -66,7 +68,7 @@ def _named(name: EventName, project: Project | None) -> str:
 
 
 def read_finishes(reader: Reader, applied: Applied) -> tuple[Trigger, ...]:
-    """The flows whose runs start a run together."""
+    """Return the flows whose finished runs start a run together."""
     return tuple(_read(reader, applied, FINISHES, ("flow", "flows"), _finish))
 
 
@@ -83,7 +85,7 @@ def _read(
     one, several = names
     single, many = given.get(one), given.get(several) or ()
     if (single is not None) == bool(many):
-        wrong = f"says both {one} and {several}" if many else f"says no {one}"
+        wrong = f"has both {one} and {several}" if many else f"has no {one}"
         reader.faults.add(
             codes.BAD_ARGUMENT,
             reader.span(applied),
@@ -108,18 +110,18 @@ def _event(item: Any, span: Span) -> Trigger:
     if isinstance(item, str) and item:
         return Trigger(kind="event", name=item, where=span)
     if not isinstance(item, dict):
-        raise _BadItem(f"an event is a text, a dict or a function, not {shown(item)}",
+        raise _BadItem(f"an event must be a text, a dict or a function, not {shown(item)}",
                        'write event="…" or event={"name": "…"}')  # fmt: skip
     if "name" not in item:
         raise _BadItem("an event has no name", 'write {"name": "…", "parameters": {…}}')
     name = item["name"]
     if unknown := [key for key in item if key not in ("name", "parameters")]:
-        raise _BadItem(f"an event has no {shown(unknown[0])}", "it has name and parameters")
+        raise _BadItem(f"an event has no field {shown(unknown[0])}", "its fields are name and parameters")
     parameters = _parameters(item.get("parameters"))
     if callable(name):
         return _computed(name, parameters, span)
     if not isinstance(name, str) or not name:
-        raise _BadItem(f"an event's name is a text, not {shown(name)}", 'write {"name": "…"}')
+        raise _BadItem(f"an event's name must be a text, not {shown(name)}", 'write {"name": "…"}')
     return Trigger(kind="event", name=name, where=span, parameters=parameters)
 
 
@@ -129,7 +131,11 @@ def _computed(function: Any, parameters: tuple[tuple[str, str], ...], span: Span
 
 
 def _parameters(given: Any) -> tuple[tuple[str, str], ...]:
-    """A dict from parameters to fields; or a list of names that both have, and of pairs."""
+    """Return the pairs of parameter and field.
+
+    Args:
+        given: a dict from parameters to fields; or a list of pairs, and of names that a parameter and a field share.
+    """
     found: list[tuple[str, str]] = []
     items = given.items() if isinstance(given, dict) else () if given is None else given
     for item in items if isinstance(given, (dict, list, tuple)) or given is None else (given,):
@@ -139,11 +145,11 @@ def _parameters(given: Any) -> tuple[tuple[str, str], ...]:
             case (str(name), str(field)):
                 found.append((name, field))
             case _:
-                raise _BadItem(f"{shown(item)} gives no parameter a value",
+                raise _BadItem(f"{shown(item)} does not map a parameter to a field",
                                'write parameters={"parameter": "field of the event"}')  # fmt: skip
     names = [name for name, _ in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise _BadItem(f"the parameter {listed(twice)} gets a value twice", "name each parameter once")
+        raise _BadItem(f"the parameter {listed(twice)} is mapped twice", "name each parameter once")
     return tuple(found)
 
 
@@ -151,11 +157,11 @@ def _finish(item: Any, span: Span) -> Trigger:
     if isinstance(item, str) and item:
         return _qualified(item, span)
     if not isinstance(item, dict):
-        raise _BadItem(f"a flow is a text or a dict, not {shown(item)}", 'write flow="…" or flow={"name": "…"}')
+        raise _BadItem(f"a flow must be a text or a dict, not {shown(item)}", 'write flow="…" or flow={"name": "…"}')
     if unknown := [key for key in item if key not in ("name", "project", "project_branch")]:
-        raise _BadItem(f"a flow has no {shown(unknown[0])}", "it has name, project and project_branch")
+        raise _BadItem(f"a flow has no field {shown(unknown[0])}", "its fields are name, project and project_branch")
     if wrong := [key for key, value in item.items() if not isinstance(value, str) or not value]:
-        raise _BadItem(f"a flow's {wrong[0]} is a text, not {shown(item[wrong[0]])}", 'write {"name": "…"}')
+        raise _BadItem(f"a flow's {wrong[0]} must be a text, not {shown(item[wrong[0]])}", 'write {"name": "…"}')
     if "name" not in item:
         raise _BadItem("a flow has no name", 'write {"name": "…"}')
     return Trigger(kind="finish", name=item["name"], where=span, project=item.get("project"),
@@ -163,10 +169,10 @@ def _finish(item: Any, span: Span) -> Trigger:
 
 
 def _qualified(text: str, span: Span) -> Trigger:
-    """`FLOW`, or `PROJECT.BRANCH.FLOW`, where a branch may have a dot itself."""
+    """Return the trigger of `FLOW`, or of `PROJECT.BRANCH.FLOW`, whose branch may contain a dot."""
     project, *branch, name = ["", *text.split(".")] if "." not in text else text.split(".")
     if not project:
         return Trigger(kind="finish", name=name, where=span)
     if not branch or not all((*branch, name)):
-        raise _BadItem(f"{text!r} names no flow", 'write "Flow", or "project.branch.Flow"')
+        raise _BadItem(f"{text!r} does not name a flow", 'write "Flow", or "project.branch.Flow"')
     return Trigger(kind="finish", name=name, where=span, project=project, branch=".".join(branch))

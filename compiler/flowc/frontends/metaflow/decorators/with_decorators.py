@@ -1,4 +1,4 @@
-"""`--with retry:times=3`: decorators of the command line, for every step that has none of that name."""
+"""Parse `--with retry:times=3`: a decorator of the command line for every step that does not have it."""
 
 from __future__ import annotations
 
@@ -18,34 +18,36 @@ if TYPE_CHECKING:
 _NEXT = re.compile(r",\s*(?=[A-Za-z_]\w*\s*=)")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _CALL = re.compile(r"@?(?P<name>[A-Za-z_][\w.]*)\s*[\s(\[=,;]\s*(?P<given>.*)", re.DOTALL)
-_OWN = "; one of your own is named with its module"
+_OWN = "; name your own decorators with their module"
 _OPEN, _CLOSE = "[{(", "]})"
 
 
 class WithError(ValueError):
-    """What is wrong with one `--with`, in a line for a person."""
+    """One `--with` is wrong; the message is one line for the user."""
 
 
 def parse_with(specs: Sequence[str]) -> tuple[Applied, ...]:
-    """The decorators of `name` and `name:argument=value,argument=value`; a value is JSON, else text.
+    """Return the decorators of specs `name` and `name:argument=value,argument=value`; a value is JSON, else text.
 
     Raises:
-        WithError: a decorator of Metaflow's has no such argument, or the argument is something else.
+        WithError: a spec is malformed, the decorator is unknown, or an argument is unknown or has a wrong value.
     """
     found: list[Applied] = []
     for spec in specs:
         applied = _parse(spec)
         if applied.name in SEVERAL or all(other.name != applied.name for other in found):
-            found.append(applied)  # of two the first one counts, as in Metaflow: then the steps have it
+            found.append(applied)  # of two equal names the first counts, as in Metaflow
     return tuple(found)
 
 
 def seen_by_mutators(cls: Any, asked: Sequence[Applied], own: Sequence[Applied]) -> list[Applied]:
-    """Of the decorators that were `asked` for, those to put on the class itself, where its mutators can change them.
+    """Return those decorators of the command line that the class itself gets, so that its mutators can change them.
 
-    Without a mutator these are the user's `own` alone: a step's node has the others.
+    Args:
+        asked: all decorators of the command line.
+        own: the user-defined ones of them. Without a mutator the class gets only these, the steps' nodes the others.
     """
-    if "metaflow.user_decorators.common" not in sys.modules:  # then there is no mutator
+    if "metaflow.user_decorators.common" not in sys.modules:  # without this module there is no mutator
         return list(own)
     from metaflow.user_decorators._builtin import STEP_DECORATORS as KNOWN
     from metaflow.user_decorators._builtin import supported
@@ -58,7 +60,7 @@ def seen_by_mutators(cls: Any, asked: Sequence[Applied], own: Sequence[Applied])
 
 
 def unknown(name: str) -> WithError:
-    """The error for an unknown decorator; it lists the known names."""
+    """Return the error for an unknown decorator; it lists the known names."""
     from metaflow.user_decorators._builtin import STEP_DECORATORS as BUILTIN
     from metaflow.user_decorators._builtin import supported
 
@@ -68,24 +70,22 @@ def unknown(name: str) -> WithError:
 
 
 def _check_form(spec: str) -> None:
-    """Raise WithError where the name does not end at a colon, with what was probably meant."""
+    """Raise WithError, with a suggestion, if the name of a spec is malformed."""
     name = spec.partition(":")[0]
     if all(part.isidentifier() for part in name.split(".")):
         return
     if not name:
-        raise WithError(f"--with {spec!r}: no decorator is named; write NAME or NAME:ARGUMENT=VALUE")
+        raise WithError(f"--with {spec!r}: the decorator's name is missing; write NAME or NAME:ARGUMENT=VALUE")
     if spec.startswith("@") and _NAME.fullmatch(name[1:]):
         raise WithError(f"--with {spec}: the name is written without '@'; {did_you_mean(spec[1:])}")
     found = _CALL.fullmatch(spec)
     if found is None:
-        raise WithError(f"--with {spec}: {name!r} is no name of a decorator; write NAME or NAME:ARGUMENT=VALUE")
+        raise WithError(f"--with {spec}: {name!r} is not a decorator's name; write NAME or NAME:ARGUMENT=VALUE")
     meant, given = found["name"], found["given"].strip().rstrip(")]").strip()
     if given and "=" not in given:
         given = _example(meant, given)
     example = f"{meant}:{given}" if given else meant
-    raise WithError(
-        f"--with {spec}: a ':' stands between a decorator's name and its arguments; {did_you_mean(example)}"
-    )
+    raise WithError(f"--with {spec}: write ':' between the decorator's name and its arguments; {did_you_mean(example)}")
 
 
 def _parse(spec: str) -> Applied:
@@ -93,10 +93,10 @@ def _parse(spec: str) -> Applied:
     name, _, written = spec.partition(":")
     table = STEP_DECORATORS.get(name)
     if name == "step":
-        raise WithError(f"--with {spec}: every step has @step")
+        raise WithError(f"--with {spec}: every step has @step already")
     arguments: dict[str, Any] = {}
     for argument, text in _arguments(spec, written):
-        if table is None:  # one of the user's own, which is looked for when the flow's file has been imported
+        if table is None:  # a decorator of the user, which is looked up after the flow's file was imported
             arguments[argument] = _value(text)
             continue
         kind = table.get(argument)
@@ -120,13 +120,13 @@ def _arguments(spec: str, written: str) -> Iterator[tuple[str, str]]:
         if not equals:
             name = spec.partition(":")[0]
             raise WithError(
-                f"--with {spec}: '{part}' gives no value; write argument=value, as in {name}:{_example(name, part)}"
+                f"--with {spec}: '{part}' has no value; write argument=value, as in {name}:{_example(name, part)}"
             )
         yield argument.strip(), text.strip()
 
 
 def _example(name: str, part: str) -> str:
-    """What was probably meant by a part without `=`."""
+    """Return an example with the argument that a part without `=` probably means."""
     table = STEP_DECORATORS.get(name, {})
     if part in table:
         return f"{part}=VALUE"
@@ -134,7 +134,7 @@ def _example(name: str, part: str) -> str:
 
 
 def _split(written: str) -> list[str]:
-    """At the commas before the next `argument=`, outside of brackets and JSON texts."""
+    """Split at the commas before the next `argument=`, outside of brackets and JSON texts."""
     parts, start, depth, quoted = [], 0, 0, False
     at = 0
     while at < len(written):

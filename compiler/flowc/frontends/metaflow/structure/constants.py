@@ -1,6 +1,6 @@
-"""Texts that stand in the source by another name: `KEY`, `names.KEY`, `self.KEY`, `f"{KEY}_x"`.
+"""Evaluate constant texts of a step without running code: `KEY`, `names.KEY`, `self.KEY`, `f"{KEY}_x"`.
 
-Nothing is run for them: a name is looked up in the module, the class or a module or class that those know.
+Names are looked up in the module and the class, and in modules and classes that these refer to.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _UNKNOWN: Final = object()
 
 
 def text_of(method: StepMethod, members: Members, node: ast.expr) -> str | None:
-    """The text that an expression of a step always has; None where only running the step would tell."""
+    """Return the text that an expression of a step always has; None if it depends on running code."""
     value = _value(method, members, node)
-    return str.__str__(value) if isinstance(value, str) else None  # of an Enum too, whose own __str__ is another
+    return str.__str__(value) if isinstance(value, str) else None  # also the value of an Enum, whose `__str__` differs
 
 
 def _value(method: StepMethod, members: Members, node: ast.expr) -> Any:
@@ -31,9 +31,9 @@ def _value(method: StepMethod, members: Members, node: ast.expr) -> Any:
             return _of_class(members, name)
         case ast.Attribute(value=inner, attr=name):
             holder = _value(method, members, inner)
-            if isinstance(holder, dict):  # of a config: its items are attributes
+            if isinstance(holder, dict):  # items of a config are attributes
                 return holder.get(name, _UNKNOWN)
-            # Of anything else, reading an attribute may run code.
+            # Reading an attribute of any other value may run code.
             return getattr(holder, name, _UNKNOWN) if isinstance(holder, (ModuleType, type)) else _UNKNOWN
         case ast.BinOp(op=ast.Add(), left=left, right=right):
             return _joined(method, members, [left, right])
@@ -63,4 +63,4 @@ def _variable(method: StepMethod, name: str) -> Any:
 
 def _of_class(members: Members, name: str) -> Any:
     value, owner = members.get(name, (_UNKNOWN, object))
-    return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # a config gives its value
+    return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # a config returns its value

@@ -1,4 +1,4 @@
-"""Where a flow begins and ends: the steps `start` and `end`, those marked so, or the only step there is."""
+"""Find the first and the last step of a flow: `start` and `end`, marked steps, or the only step."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def find_ends(candidates: Candidates, faults: Faults) -> tuple[str, str]:
-    """The names of the first and the last step, whether or not there is such a step."""
+    """Return the names of the first and the last step, even if no step has this name."""
     methods = [*candidates.methods.values()]
     if len(methods) == 1 and methods[0].is_step and "next" not in methods[0].function.__code__.co_names:
         only = methods[0].name
-        if not {"start", "end"} & candidates.members.keys() - {only}:  # which may lack @step
+        if not {"start", "end"} & candidates.members.keys() - {only}:  # it may lack @step
             return only, only
     steps = [method for method in methods if method.is_step]
     return _one("start", steps, faults), _one("end", steps, faults)
@@ -35,7 +35,7 @@ def _one(which: str, steps: list[StepMethod], faults: Faults) -> str:
             codes.AMBIGUOUS_STEP,
             first.where,
             f"steps '{first.name}' and '{other.name}' are both the flow's {which}",
-            hint=f"keep @step({which}=True) on one step, and call no other one '{which}'",
+            hint=f"keep @step({which}=True) on one step, and name no other step '{which}'",
             also=[(other.where, f"the other {which}")],
         )
     return first.name

@@ -1,4 +1,4 @@
-"""`num_parallel` and `@parallel` belong together: the one starts a gang, the other marks the step that is one."""
+"""Check gangs: `num_parallel` starts the tasks of a gang, and `@parallel` marks their step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check_gangs(graph: DeclaredGraph, faults: Faults) -> None:
-    """Each gang's step has @parallel and leads straight to its join, and no other step leads to it."""
+    """Report gangs without @parallel or without a join right behind, and @parallel steps that are no gang."""
     reached: set[str] = set()
     for name, following in graph.next_of.items():
         reached.update(targets(following) if following is not None else ())
@@ -54,13 +54,13 @@ def _check_body(split: str, body: StepMethod, graph: DeclaredGraph, faults: Faul
         faults,
         f"the tasks of step '{body.name}' run all at once, but it does not lead straight to their join",
         body,
-        "do all that they do together in that one step, and lead it to a step `def join(self, inputs):`",
+        "do everything that they do together in this step, and lead it to a step `def join(self, inputs):`",
         graph.mention(body.name, following.target, "it leads here") if isinstance(following, Goto) else (),
     )
 
 
 def is_parallel(method: StepMethod) -> bool:
-    """Whether the step has @parallel, or a decorator like it: @pytorch_parallel, or one of an extension."""
+    """Return whether the step has @parallel or a similar decorator: @pytorch_parallel, or one of an extension."""
     names = [applied.name for applied in method.applied]
     return "parallel" in names or any(getattr(plugin_class(name, "step"), "IS_PARALLEL", False) for name in names)
 

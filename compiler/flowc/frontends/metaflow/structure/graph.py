@@ -1,4 +1,4 @@
-"""Steps and their transitions -> a graph whose joins are known, or the faults that keep it from being one."""
+"""Connect steps by their transitions into a graph with known joins, or report why that fails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class DeclaredGraph:
-    """`next_of` is None for a step that a reported fault leaves without a transition. `start` is where runs begin."""
+    """The graph of a flow as its class declares it.
+
+    Attributes:
+        start: the step where runs begin.
+        steps: the steps by name, in the order written.
+        next_of: the transition of each step; None if a reported fault hides it.
+        closes: the split that each join closes.
+        mentions: the places in each step's `self.next` that name another step.
+    """
 
     start: str
     steps: Mapping[str, StepMethod]
@@ -35,7 +43,7 @@ class DeclaredGraph:
     mentions: Mapping[str, Mapping[str, Span]]
 
     def mention(self, name: str, target: str, words: str) -> tuple[Related, ...]:
-        """Return the place where the step `name` names `target` in its `self.next`, with `words` to show at it."""
+        """Return the place where the `self.next` of step `name` names `target`, with `words` to show there."""
         span = self.mentions[name].get(target)
         return ((span, words),) if span is not None else ()
 
@@ -43,7 +51,14 @@ class DeclaredGraph:
 @final
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What may be a step: `methods` by a sign of it, `members` by being led to; of `lost` a fault is reported."""
+    """The methods that may be steps.
+
+    Attributes:
+        methods: methods that look like steps: decorated, or with a `self.next`.
+        lost: names of steps without a source; their fault is reported already.
+        members: all attributes of the class; a method among them is a step if another step leads to it.
+        sources: the files of the methods.
+    """
 
     methods: Mapping[str, StepMethod]
     lost: Set[str]
@@ -52,7 +67,7 @@ class Candidates:
 
 
 def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults) -> DeclaredGraph:
-    """Read every step's transition, resolve the names in it and find what each join closes."""
+    """Read every step's transition, resolve the names in it, and find the split that each join closes."""
     steps = _Steps(candidates, faults)
     steps.read()
     start = steps.start
@@ -76,7 +91,7 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults)
 
 
 class _Steps:
-    """The steps found so far. A method that is led to, or leads on, but lacks `@step` is reported and taken for one."""
+    """The steps of a flow. A method without `@step` that is part of the graph is reported, and treated as a step."""
 
     def __init__(self, candidates: Candidates, faults: Faults) -> None:
         self.candidates = candidates
@@ -113,11 +128,11 @@ class _Steps:
             f"method '{method.name}' is used as a step but has no @step",
             hint="write @step above it",
         )
-        # One cause, one fault: whoever adds @step will hear what else is missing.
+        # Report one fault for each cause: a missing self.next is reported once @step is added.
         self._add(method, Leaving(None) if left.is_missing else left)
 
     def _take_unmarked(self, name: str) -> bool:
-        """Whether there is, or now is, a step of that name."""
+        """Return whether a step has this name; add a method without `@step` as a step first."""
         if name in self.found:
             return True
         known = self.candidates
@@ -129,12 +144,12 @@ class _Steps:
         return True
 
     def _resolve(self, name: str) -> None:
-        """Report the names that are no steps; what is then unknown of the transition ends the walk there."""
+        """Report names in the transition that are not steps; such a transition becomes unknown."""
         left = self.left[name]
         lost = self.candidates.lost
         unknown = [(name, span) for name, span in left.mentions if name in lost or not self._take_unmarked(name)]
         for target, span in unknown:
-            # That there is no end is said once, for the whole flow.
+            # A missing end is reported once, for the whole flow.
             if target != self.end and target not in lost:
                 self._unknown(target, span)
         if unknown:
@@ -150,7 +165,7 @@ class _Steps:
 
 
 def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: Faults) -> None:
-    there = {*steps.found, *steps.candidates.lost}  # a fault is reported of those that are lost
+    there = {*steps.found, *steps.candidates.lost}  # lost steps have a fault already
     if steps.start not in there:
         faults.add(
             codes.NO_START,
@@ -162,7 +177,7 @@ def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: Faults) -> N
         return
     last = [name for name, left in steps.left.items() if left.is_missing]
     hint = "add a step `def end(self):`, where every run ends"
-    if len(last) == 1:  # one cause, one fault: the step that leads nowhere was to be the last
+    if len(last) == 1:  # one fault for each cause: the step without self.next was meant to be the last
         hint = f"add a step `def end(self):` and lead '{last[0]}' to it with `self.next(self.end)`"
         steps.left[last[0]] = Leaving(None)
     faults.add(codes.NO_END, where, f"flow '{flow_name}' has no step 'end'", hint=hint)

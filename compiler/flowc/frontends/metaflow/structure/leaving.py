@@ -1,4 +1,4 @@
-"""The result of reading how a step is left: its transition, or the fault that hides it."""
+"""The result of reading a step's `self.next`: its transition, or the fault that hides it."""
 
 from __future__ import annotations
 

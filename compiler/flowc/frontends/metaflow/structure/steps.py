@@ -1,4 +1,4 @@
-"""The methods of a flow's class, each with its tree; which of them are steps; and faults of a step by itself."""
+"""Find the methods of a flow's class that are steps, with their syntax trees, and check each step alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # co_flags, as `in
 @final
 @dataclass(frozen=True)
 class StepMethod:
-    """A method with its source. `is_step` is whether `@step` is among what is `applied` to it."""
+    """A method with its source and the decorators that are `applied` to it."""
 
     name: str
     owner: type
@@ -48,7 +48,7 @@ class StepMethod:
         return any(applied.name == "step" for applied in self.applied)
 
     def is_marked(self, which: str) -> bool:
-        """Whether it has `@step(start=True)`, or `end=True`."""
+        """Return whether the method has `@step(start=True)`, or `end=True`."""
         return any(applied.name == "step" and applied.kwargs.get(which) is True for applied in self.applied)
 
     @property
@@ -57,16 +57,16 @@ class StepMethod:
 
     @property
     def self_name(self) -> str:
-        """What the method calls the flow: by custom `self`."""
+        """The name of the method's first argument, usually `self`."""
         return first_argument(self.tree)
 
     @cached_property
     def own_names(self) -> frozenset[ast.Name]:
-        """The names in its tree that are the flow, and no `self` of a function or a class inside it."""
+        """The names in its tree that refer to the flow, without the `self` of inner functions and classes."""
         return own_names(self.tree)
 
     def attribute(self, node: ast.AST | None) -> str | None:
-        """The name of an attribute of the flow, where the node is `self.name`."""
+        """Return the attribute's name if the node is `self.name`."""
         match node:
             case ast.Attribute(value=ast.Name() as owner, attr=name) if owner in self.own_names:
                 return name
@@ -82,12 +82,12 @@ class StepMethod:
 
 
 def clean_doc(doc: str | None) -> str:
-    """A docstring without its indentation."""
+    """Return a docstring without its indentation."""
     return cleandoc(doc) if doc else ""
 
 
 def members_of(cls: type, base: type) -> Members:
-    """Every attribute that the class and its bases below `base` define, with its owner: bases first, as written."""
+    """Return the attributes that the class and its bases below `base` define, with their owners; bases come first."""
     found: dict[str, tuple[object, type]] = {}
     for owner in reversed(cls.__mro__):
         if owner not in base.__mro__:
@@ -98,7 +98,10 @@ def members_of(cls: type, base: type) -> Members:
 def find_methods(
     members: Members, sources: Sources, cls_span: Span, faults: Faults
 ) -> tuple[dict[str, StepMethod], set[str]]:
-    """The methods that are steps, are decorated like one, or call `self.next`; and those reported to have no source."""
+    """Return the methods that look like steps, and the names of those that were reported to have no source.
+
+    A method looks like a step if it has a decorator of flowc, or a `self.next`.
+    """
     methods: dict[str, StepMethod] = {}
     lost: set[str] = set()
     for name, (value, owner) in members.items():
@@ -125,7 +128,7 @@ def find_methods(
 
 
 def find_method(name: str, members: Members, sources: Sources) -> StepMethod | None:
-    """A method that is no step by any sign but its name."""
+    """Return a method that may be a step only because of its name; None if it has no source."""
     value, owner = members.get(name, (None, object))
     inner = _unwrapped(value)
     if not isinstance(inner, FunctionType):
@@ -135,7 +138,7 @@ def find_method(name: str, members: Members, sources: Sources) -> StepMethod | N
 
 
 def _unwrapped(function: Any) -> object:
-    """The user's own function inside the wrappers that `functools.wraps` made."""
+    """Return the user's function inside the wrappers of `functools.wraps`."""
     seen = 0
     while hasattr(function, "__wrapped__") and seen < 100:
         function, seen = function.__wrapped__, seen + 1
@@ -148,7 +151,7 @@ def _locate(name: str, owner: type, function: FunctionType, sources: Sources) ->
     tree = source.function(code.co_name, code.co_firstlineno) if source else None
     if tree is not None and tree.name == name:
         return source, tree
-    # A wrapper made without functools.wraps: what the class's own body calls by that name is the step.
+    # A wrapper without functools.wraps: the step is the method of that name in the class's body.
     module_file = getattr(_module_of(owner), "__file__", None)
     source = sources.of(module_file) if module_file else None
     if source is not None and (found := source.methods(owner, name)):
@@ -157,16 +160,16 @@ def _locate(name: str, owner: type, function: FunctionType, sources: Sources) ->
 
 
 def _decorated_at(found: list[Function], source: Source, applied: tuple[Applied, ...]) -> Function:
-    """Of several definitions, the one whose decorators stand where the decorators of the step were applied."""
+    """Return the definition whose decorators are in the lines where the step's decorators were applied."""
     lines = {each.line for each in applied if source.is_file(each.file)}
     for node in found:
         if any(lines.intersection(range(each.lineno, (each.end_lineno or 0) + 1)) for each in node.decorator_list):
             return node
-    return found[-1]  # which Python keeps
+    return found[-1]  # Python keeps the last
 
 
 def _place_of_code(function: FunctionType, sources: Sources) -> Span | None:
-    """The line that makes a function such as a lambda; None for code that stands in no file."""
+    """Return the line that creates a function such as a lambda; None for code without a file."""
     source = sources.of(function.__code__.co_filename)
     return source.whole_line(function.__code__.co_firstlineno) if source else None
 
@@ -180,7 +183,7 @@ def _no_source(name: str, span: Span, faults: Faults) -> None:
         codes.NO_SOURCE,
         span,
         f"the source of step '{name}' cannot be found",
-        hint="write steps as `def` in a class in a file; what generates them cannot be compiled",
+        hint="write steps as `def` in a class in a file; generated steps cannot be compiled",
     )
 
 
@@ -188,7 +191,7 @@ def _no_source(name: str, span: Span, faults: Faults) -> None:
 
 
 def check_step(method: StepMethod, faults: Faults) -> None:
-    """What is wrong with a step whatever the other steps are."""
+    """Report the faults of a step that do not depend on other steps."""
     name, where = method.name, method.where
     if name in FLOW_API or is_private(name):
         faults.add(
@@ -200,13 +203,13 @@ def check_step(method: StepMethod, faults: Faults) -> None:
     _check_kind(method, faults)
     arguments = method.tree.args
     count = len(arguments.posonlyargs) + len(arguments.args)
-    # A step is called with self, and a join with its inputs: what else there is has to have a default.
+    # A step is called with self, and a join also with inputs: any other argument needs a default.
     wanting = any(default is None for default in arguments.kw_defaults)
     if method.is_static or wanting or count not in (1, 2):
         faults.add(
             codes.STEP_SIGNATURE,
             where,
-            f"step '{name}' takes other arguments than a step is called with",
+            f"step '{name}' has arguments that a step is not called with",
             hint=f"write `def {name}(self):`, or `def {name}(self, inputs):` for a join",
         )
 
@@ -220,12 +223,12 @@ def _check_kind(method: StepMethod, faults: Faults) -> None:
             codes.STEP_NOT_PLAIN,
             method.where,
             f"step '{method.name}' is {what}: calling it would run nothing",
-            hint="call asyncio.run(…) inside a plain step" if is_async else "move the `yield` to a function of its own",
+            hint="call asyncio.run(…) inside a plain step" if is_async else "move the `yield` to another function",
         )
 
 
 def check_duplicates(methods: Mapping[str, StepMethod], faults: Faults) -> None:
-    """A class body that defines a step twice: Python keeps the last, silently."""
+    """Report a step that a class body defines twice: Python silently keeps the last."""
     for owner, source in {(m.owner, m.source) for m in methods.values() if m.is_step}:
         body = source.class_of(owner)
         seen: dict[str, Function] = {}

@@ -1,4 +1,4 @@
-"""A switch as written: `self.next({"x": self.a, "y": self.b}, condition="choice")`."""
+"""Read a switch: `self.next({"x": self.a, "y": self.b}, condition="choice")`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOTHING = object()
 
 
 def read_switch(method: StepMethod, call: ast.Call, cases: ast.Dict, condition: ast.keyword | None) -> Leaving:
-    """The transition of a step that ends with a switch, or its fault."""
+    """Return the transition of a step that ends with a switch, or its fault."""
     if condition is None:
         return fault_of(method, codes.SWITCH_CONDITION, f"the switch of step '{method.name}' has no condition", call,
                         'name the artifact that chooses: `condition="choice"`')  # fmt: skip
@@ -35,14 +35,14 @@ def read_switch(method: StepMethod, call: ast.Call, cases: ast.Dict, condition: 
             return fault_of(
                 method,
                 codes.SWITCH_ARMS,
-                f"a choice of step '{method.name}' is no text, number or boolean that stands in the source",
+                f"a choice of step '{method.name}' is not a literal text, number or boolean",
                 key or value,
-                'write the values that the condition may have, as in `{"x": self.a, "y": self.b}`, or a config\'s',
+                'write each value that the condition may have, as in `{"x": self.a, "y": self.b}`, or a config\'s',
             )
         if choice in dict(arms):
             first = cases.keys[[value for value, _ in arms].index(choice)]
             message = f"step '{method.name}' has the choice {choice!r} twice"
-            hint = "give each choice one step; to Python, 1, 1.0 and True are the same"
+            hint = "give each choice one step; in Python, 1, 1.0 and True are equal"
             also = ((method.source.span(first), "the same choice"),) if first is not None else ()
             return fault_of(method, codes.SWITCH_ARMS, message, key, hint, also)
         step = step_named(method, value)
@@ -64,7 +64,7 @@ def _bad_condition(method: StepMethod, condition: ast.keyword, hint: str) -> Lea
 
 
 def _choice(method: StepMethod, key: ast.expr | None) -> Any:
-    """The value of a key: a literal, or an attribute of the class such as a config's `self.config.key`."""
+    """Return the value of a key: a literal, or an attribute of the class such as a config's `self.config.key`."""
     match key:
         case ast.Constant(value=value):
             return value

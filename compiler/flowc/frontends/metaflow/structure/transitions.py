@@ -1,4 +1,4 @@
-"""How a step is left: the `self.next(...)` that ends its body, read from its tree."""
+"""Read the transition of a step from the `self.next(...)` that ends its body."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ _EXAMPLE = "self.next(self.train)"
 
 
 def leaving(method: StepMethod, members: Members, *, is_end: bool) -> Leaving:
-    """The transition of a step, or the one fault that hides it. `members` are those of the flow's class."""
+    """Return the transition of a step, or the one fault that hides it.
+
+    Args:
+        members: the attributes of the flow's class.
+        is_end: whether the step is the flow's last.
+    """
     calls = _next_calls(method)
     if is_end:
         return _leaving_end(method, calls)
@@ -38,7 +43,7 @@ def leaving(method: StepMethod, members: Members, *, is_end: bool) -> Leaving:
     return fault_of(
         method,
         codes.MISSING_NEXT,
-        f"step '{method.name}' does not say what comes next",
+        f"step '{method.name}' does not call self.next",
         None,
         "end it with `self.next(self.STEP)`, where STEP is the step that follows; only the step 'end', or one with "
         "@step(end=True), ends a flow",
@@ -48,7 +53,7 @@ def leaving(method: StepMethod, members: Members, *, is_end: bool) -> Leaving:
 def _leaving_end(method: StepMethod, calls: list[ast.Call]) -> Leaving:
     if not calls:
         return Leaving(End())
-    message = f"step '{method.name}' leads on, but it is where the flow ends"
+    message = f"step '{method.name}' calls self.next, but the flow ends there"
     hint = "remove this call, or rename the step"
     return fault_of(method, codes.END_WITH_NEXT, message, calls[0], hint, next_=End())
 
@@ -63,7 +68,7 @@ def _is_next(method: StepMethod, call: ast.Call) -> bool:
 
 
 def _not_last(method: StepMethod, calls: list[ast.Call]) -> Leaving:
-    """A call that is not the last statement of the step itself."""
+    """Return the fault of a `self.next` that is not the last statement of the step."""
     call = calls[0]
     message = f"step '{method.name}' does not end with its self.next"
     hint = "make it the last statement of the step"
@@ -74,9 +79,9 @@ def _not_last(method: StepMethod, calls: list[ast.Call]) -> Leaving:
             hint = "call it once, as the last statement; decide inside the next step what to do"
         case ast.For() | ast.While() | ast.AsyncFor():
             message = f"step '{method.name}' calls self.next in a loop"
-            hint = 'call it once, as the last statement; for one task an item write foreach="…"'
+            hint = 'call it once, as the last statement; for one task per item write foreach="…"'
         case ast.Return() | ast.Assign():
-            hint = "write it as a statement of its own, without `return` or `=`"
+            hint = "write it as a separate statement, without `return` or `=`"
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             message = f"step '{method.name}' calls self.next in a function inside it"
     return fault_of(method, codes.NEXT_NOT_LAST, message, call, hint)
@@ -93,15 +98,16 @@ def _read(method: StepMethod, members: Members, call: ast.Call) -> Leaving:
             hint = suggest(name, _ARGUMENTS, f"it takes steps, and {'=, '.join(_ARGUMENTS)}=")
             return fault_of(method, codes.NEXT_ARGUMENT, message, keyword, hint)
     if len(keywords) > 1:
-        return fault_of(method, codes.NEXT_ARGUMENT, f"step '{method.name}' goes on in two ways at once",
-                      call.keywords[1], "keep one of them, and do the other in the next step")  # fmt: skip
+        message = f"step '{method.name}' gives self.next two of foreach=, num_parallel=, condition="
+        hint = "keep one of them, and do the other in the next step"
+        return fault_of(method, codes.NEXT_ARGUMENT, message, call.keywords[1], hint)
     match call.args:
         case [ast.Dict() as cases]:
             return read_switch(method, call, cases, keywords.get("condition"))
     if "condition" in keywords:
         hint = 'write `self.next({"x": self.a, "y": self.b}, condition="choice")`'
-        return fault_of(method, codes.NEXT_ARGUMENT, f"step '{method.name}' gives a condition, but no choices",
-                      keywords["condition"], hint)  # fmt: skip
+        message = f"step '{method.name}' gives self.next a condition, but no choices"
+        return fault_of(method, codes.NEXT_ARGUMENT, message, keywords["condition"], hint)
     mentions: list[tuple[str, Span]] = []
     for argument in call.args:
         step = step_named(method, argument)
@@ -119,7 +125,7 @@ def _read(method: StepMethod, members: Members, call: ast.Call) -> Leaving:
 def _bad_argument(method: StepMethod, argument: ast.expr) -> Leaving:
     match argument:
         case ast.Dict():
-            hint = "a switch is one dict, and nothing beside it but condition="
+            hint = "a switch is one dict, and has no other argument than condition="
         case ast.Constant(value=str(text)) if text.isidentifier():
             hint = f"write `{method.self_name}.{text}`"
         case ast.Name(id=name):
@@ -127,7 +133,7 @@ def _bad_argument(method: StepMethod, argument: ast.expr) -> Leaving:
         case ast.Call(func=ast.Attribute(attr=name)):
             hint = f"name the step without calling it: `{method.self_name}.{name}`"
         case _:
-            hint = f"name each step where it is used, as in `{_EXAMPLE}`: the graph is read without running the step"
+            hint = f"name each step directly, as in `{_EXAMPLE}`: the graph is read without running the step"
     message = f"step '{method.name}' gives self.next something that is not a step's name"
     return fault_of(method, codes.NEXT_ARGUMENT, message, argument, hint)
 
@@ -153,7 +159,7 @@ def _read_fan_out(
             hint = f'assign the list to self.{name} and write `foreach="{name}"`'
         case _:
             hint = 'assign the list to an artifact and name it, as in `self.items = …` and `foreach="items"`'
-    message = "foreach takes the name of an artifact, as a string or a constant of the module or the class"
+    message = "foreach takes the name of an artifact: a string, or a constant of the module or the class"
     return fault_of(method, codes.FOREACH_NAME, message, keyword.value, hint)
 
 
