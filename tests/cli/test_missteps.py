@@ -270,7 +270,7 @@ def test_without_a_command(good: Project) -> None:
     [
         ("retry(times=3)", "did you mean 'retry:times=3'?"),
         ("@retry(times=3)", "did you mean 'retry:times=3'?"),
-        ("retry times=3", "a ':' stands between a decorator's name and its arguments; did you mean 'retry:times=3'?"),
+        ("retry times=3", "write ':' between the decorator's name and its arguments; did you mean 'retry:times=3'?"),
         ("retry,times=3", "did you mean 'retry:times=3'?"),
         ("retry=3", "did you mean 'retry:times=3'?"),
         ("retry()", "did you mean 'retry'?"),
@@ -281,8 +281,8 @@ def test_without_a_command(good: Project) -> None:
         ("cahe", "there is no step decorator 'cahe'; did you mean 'cache'?"),
         ("nope", "there are batch, cache, card, catch, conda,"),
         ("no.such.thing", "cannot import the decorator no.such.thing: ModuleNotFoundError"),
-        ("", "no decorator is named; write NAME or NAME:ARGUMENT=VALUE"),
-        ("3x", "'3x' is no name of a decorator"),
+        ("", "the decorator's name is missing; write NAME or NAME:ARGUMENT=VALUE"),
+        ("3x", "'3x' is not a decorator's name"),
     ],
 )
 def test_with(good: Project, spec: str, message: str) -> None:

@@ -186,7 +186,11 @@ def test_the_branch_of_a_project(
     ("more", "options", "message"),
     [
         (', branch="b"', ["--branch", "c"], "--branch is 'c', but @project has 'b': give only one"),
-        ("", ["--branch", "Feature-1"], "'Feature-1' is not a valid name for a branch: use lower-case letters, digits and _"),
+        (
+            "",
+            ["--branch", "Feature-1"],
+            "'Feature-1' is not a valid name for a branch: use lower-case letters, digits and _",
+        ),
     ],
 )
 def test_a_branch_that_does_not_fit(project: Project, more: str, options: list[str], message: str) -> None:
@@ -326,7 +330,7 @@ def test_a_version_stays_text(project: Project) -> None:
         ("project:name=a", "there is no step decorator 'project'; there are batch, cache, card, catch"),
         ("retry:tims=3", "@retry has no argument 'tims'; did you mean 'times'?"),
         ("retry:times=many", "times is a whole number, 0 or more, not 'many'"),
-        ("retry:times", "'times' gives no value; write argument=value"),
+        ("retry:times", "'times' has no value; write argument=value"),
     ],
 )
 def test_with_refuses(project: Project, spec: str, message: str) -> None:

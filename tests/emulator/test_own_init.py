@@ -136,7 +136,7 @@ def test_arguments_without_defaults_are_a_fault(project: Project) -> None:
     done = project.flowc("check", "flow.py")
     assert done.code == 1
     assert "error[unsupported-feature]: the __init__ of flow 'One' needs arguments: path, depth\n" in done.err
-    assert "hint: give them defaults: each task makes its own object of the flow" in done.err
+    assert "hint: give them defaults: each task creates the flow's object without arguments" in done.err
 
 
 def test_what_it_raises_fails_every_attempt_and_is_not_caught(project: Project) -> None:

@@ -84,4 +84,4 @@ def _check_type(reader: Reader, applied: Applied, kind: str) -> None:
     elif passed_over:
         warn(f"{span}: {message}, the card is left out: {'; '.join(passed_over)} ({hint})")
     else:
-        reader.faults.add(codes.BAD_ARGUMENT, span, f"@card: {message}; known types are {told(known)}", hint=hint)
+        reader.faults.add(codes.BAD_ARGUMENT, span, f"@card: {message}; there are {told(known)}", hint=hint)
