@@ -1,7 +1,7 @@
-"""The intermediate representation: what every front end makes and every back end and runner takes.
+"""The intermediate representation (IR): front ends produce it, back ends and runners read it.
 
-`model` has the nodes, `structure` the shape of the graph, `verify` every fault of a flow, `schema` the versioned JSON
-and `text` the printer. This package imports the standard library only: it also runs in the pod.
+`model` defines the nodes, `graphs` analyses the graph, `verify` finds the faults of a flow, `schema` reads and writes
+the versioned JSON, and `text` prints. This package imports only the standard library, because it also runs in pods.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # A program that reads records needs `flowc_ir.versions` and none of the nodes, which take long to make.
+    # Loaded lazily: a program that reads records needs `flowc_ir.versions` only, and the nodes take long to define.
     if name not in __all__:
         raise AttributeError(f"module 'flowc_ir' has no attribute '{name}'")
     from flowc_ir import model, policies

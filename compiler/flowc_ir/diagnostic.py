@@ -1,4 +1,4 @@
-"""Faults and warnings about a flow, as data, and the collector that every check reports to."""
+"""Faults and warnings about a flow, and the collector to which every check reports them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 Related: TypeAlias = tuple[Span, str]
-"""A second place, and the words that are shown at it: `declared here`."""
+"""A further place of a fault, and the words that are shown there: `declared here`."""
 
 
 @final
@@ -20,8 +20,13 @@ Related: TypeAlias = tuple[Span, str]
 class Diagnostic:
     """One fault or warning.
 
-    `code` is one of `flowc_ir.codes`; `hint` says what to do, and may be None on purpose; `note` adds a fact; `also`
-    are further places that explain it.
+    Attributes:
+        code: one of `flowc_ir.codes`.
+        message: what is wrong.
+        span: the place of the fault.
+        hint: what to do; None if nothing useful can be said.
+        note: a further fact.
+        also: further places that explain the fault.
     """
 
     code: str
@@ -49,13 +54,22 @@ class Faults:
         note: str | None = None,
         also: Iterable[Related] = (),
     ) -> None:
-        """Add one fault: its code, its place and what is wrong; `hint` says what to do."""
+        """Add one fault.
+
+        Args:
+            code: one of `flowc_ir.codes`.
+            at: the place of the fault.
+            message: what is wrong.
+            hint: what to do; None if nothing useful can be said.
+            note: a further fact.
+            also: further places that explain the fault, each with a label.
+        """
         self._found.append(
             Diagnostic(code=code, message=message, span=at, hint=hint, note=note, also=tuple(also)),
         )
 
     def extend(self, found: Iterable[Diagnostic]) -> None:
-        """Add faults that another check has found."""
+        """Add the faults of another check."""
         self._found.extend(found)
 
     def __len__(self) -> int:
@@ -66,7 +80,14 @@ class Faults:
 
 
 def out_of_limits(at: str, where: Span, wanted: str, value: object) -> Diagnostic:
-    """Return the fault of a value that its field does not allow, at the path `at` of the JSON document."""
+    """Return the fault of a value outside the limits of its field.
+
+    Args:
+        at: the field's path in the JSON document.
+        where: the place of the node in the source.
+        wanted: the values that the field allows, in words.
+        value: the field's value.
+    """
     return Diagnostic(
         code=codes.BAD_POLICY,
         message=f"{at}: {wanted}, not {value!r}",

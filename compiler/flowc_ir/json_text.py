@@ -1,12 +1,12 @@
-"""JSON that every reader takes: NaN and the infinities, for which JSON has no numbers, are written in another way.
+"""Write JSON that every reader accepts. JSON has no numbers for NaN and the infinities: they get another form.
 
-`json.dumps` writes the words `NaN` and `Infinity`, which only Python reads. What flowc writes or prints comes from here
-instead, in one of these forms:
+`json.dumps` writes the words `NaN` and `Infinity`, which only Python reads. flowc writes and prints JSON by these
+functions instead:
 
-    dumps({"x": nan})    '{"x": {"$float": "NaN"}}'   for what flowc reads again, by `loads`
+    dumps({"x": nan})    '{"x": {"$float": "NaN"}}'   for data that flowc reads again, with `loads`
     shown({"x": nan})    '{"x": "NaN"}'               for other programs
-    page({"x": nan})     '{"x": null}'                for JavaScript, whose JSON has null there, and for charts
-    typed({"x": nan})    '{"x": NaN}'                 for command lines, which are no JSON documents
+    page({"x": nan})     '{"x": null}'                for JavaScript, whose `JSON.stringify` writes null, and for charts
+    typed({"x": nan})    '{"x": NaN}'                 for values on a command line
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     class Options(TypedDict, total=False):
-        """The options of `json.dumps` that the forms take."""
+        """The options of `json.dumps` that these functions accept."""
 
         ensure_ascii: bool
         indent: int | None
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
-"""A value that JSON has."""
+"""A value that JSON can represent."""
 
 _KEY: Final = "$float"
 _NUMBERS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -42,22 +42,22 @@ def dumps(value: object, **options: Unpack[Options]) -> str:
     """Return JSON that `loads` turns back into the same value. `options` are those of `json.dumps`.
 
     Raises:
-        TypeError: something in it is nothing that JSON has.
+        TypeError: it contains a value that JSON cannot represent.
         ValueError: it contains itself.
     """
     text = _write(value, lambda number: {_KEY: _name(number)}, options)
-    # A dict of the user's that looks like a number of ours is put into another one of that look.
+    # Escape a user's dict that looks like such a number: it is wrapped in another dict of this form.
     return text if is_plain(text) else _write(_escaped(value), lambda number: {_KEY: _name(number)}, options)
 
 
 def loads(text: str | bytes) -> Json:
-    """Return the value of JSON from `dumps`, or from `json.dumps`. Raises ValueError."""
+    """Return the value of JSON that `dumps` or `json.dumps` wrote. Raises ValueError."""
     value: Json = json.loads(text)
     return value if is_plain(text) else _unescaped(value)
 
 
 def mapping(text: str | bytes) -> dict[str, Json]:
-    """Return the object of JSON from `dumps`. Raises ValueError, also where it is no object."""
+    """Return the object of JSON that `dumps` wrote. Raises ValueError, also for a value that is not an object."""
     value = loads(text)
     if isinstance(value, dict):
         return value
@@ -65,7 +65,7 @@ def mapping(text: str | bytes) -> dict[str, Json]:
 
 
 def parsed(text: str | bytes) -> Json:
-    """Return the value of JSON that somebody else wrote. Raises ValueError, also where it is nested too deeply."""
+    """Return the value of JSON that another program wrote. Raises ValueError, also if it is nested too deeply."""
     try:
         return plain(text)
     except RecursionError:
@@ -73,28 +73,28 @@ def parsed(text: str | bytes) -> Json:
 
 
 def plain(text: str | bytes) -> Json:
-    """Return the value of JSON that a flowc wrote which did not know `dumps`. Raises ValueError."""
+    """Return the value of JSON that a flowc without `dumps` wrote. Raises ValueError."""
     value: Json = json.loads(text)
     return value
 
 
 def is_plain(text: str | bytes) -> bool:
-    """Return whether JSON from `dumps` means the same to `json.loads`."""
+    """Return whether `json.loads` reads JSON from `dumps` as the same value."""
     return _KEY not in text if isinstance(text, str) else _KEY.encode() not in text
 
 
 def shown(value: object, **options: Unpack[Options]) -> str:
-    """Return JSON in which a number that JSON does not have is its name as text; as `dumps`."""
+    """Return JSON as `dumps` does, with the name of NaN or an infinity as text."""
     return _write(value, _name, options)
 
 
 def page(value: object, **options: Unpack[Options]) -> str:
-    """Return JSON in which a number that JSON does not have is null; as `dumps`."""
+    """Return JSON as `dumps` does, with null for NaN and the infinities."""
     return _write(value, lambda _: None, options)
 
 
 def typed(value: object, **options: Unpack[Options]) -> str:
-    """Return what a person types for a parameter or a decorator's argument, which Python reads: with the word NaN."""
+    """Return the text that a user types for a parameter or a decorator's argument, which may contain the word NaN."""
     return json.dumps(value, **options)
 
 

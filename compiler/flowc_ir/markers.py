@@ -1,6 +1,6 @@
-"""Marks on the fields of the IR that say more than a type: limits of values, and keys in JSON.
+"""Marks on the fields of the IR that add to a type: limits of values, and keys in JSON.
 
-They stand in `Annotated[...]`, and only `make generate` evaluates them: a run does not import this module.
+They are arguments of `Annotated[...]`, which only `make generate` evaluates: a run does not import this module.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import final
 @final
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """The smallest number that is allowed."""
+    """A limit: the smallest number that is allowed."""
 
     least: int
 
@@ -26,7 +26,7 @@ class NotEmpty:
 @final
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """A text that the regular expression `pattern` matches from end to end; errors say `wanted`."""
+    """A text that the regular expression `pattern` fully matches; errors describe it as `wanted`."""
 
     pattern: str
     wanted: str
@@ -44,7 +44,7 @@ class Items:
 @final
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key of this field in JSON, by which a reader tells the class from the others of its union."""
+    """The key of this field in JSON, which identifies the class within its union."""
 
     name: str
 

@@ -1,6 +1,6 @@
 """The nodes of the IR: frozen, typed, standard library only.
 
-A node is one task template. How its tasks are entered is `joins`, how they are left is `next`; the two are independent,
+A node is one task template. `joins` names the split that it closes, `next` is its transition; the two are independent,
 because a join may itself open the next foreach (docs/adr/0002-ir.md).
 `make generate` writes the reader, the writer and the JSON Schema of these classes into `flowc_ir.generated`. A class in
 a union is an object in JSON if a field of it has a `Key`, and else the value of its only field, or null without one.
@@ -46,19 +46,19 @@ class Span:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-# -- how a node's tasks are left ---------------------------------------------------------------------------------------
+# -- transitions -------------------------------------------------------------------------------------------------------
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """Nothing follows: the run is over."""
+    """The run ends after this node."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goto:
-    """One successor, at the same index path."""
+    """A transition to one successor, at the same index path."""
 
     target: NodeId
 
@@ -66,7 +66,7 @@ class Goto:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """All of two or more targets, in the order written; closed by exactly one join."""
+    """A transition to all of two or more targets, in the order written; exactly one join closes it."""
 
     targets: Annotated[tuple[NodeId, ...], Items(2, unique=True)]
 
@@ -74,7 +74,7 @@ class Branch:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreach:
-    """One task of `body` for each item of the artifact `over`; closed by exactly one join."""
+    """A transition to one task of `body` for each item of the artifact `over`; exactly one join closes it."""
 
     over: Annotated[ArtifactName, Key("foreach")]
     body: NodeId
@@ -83,7 +83,7 @@ class Foreach:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gang:
-    """Tasks of `body` that run all at once, as many as the run says; closed by exactly one join."""
+    """A transition to tasks of `body` that run together, as many as the run asks for; exactly one join closes it."""
 
     body: Annotated[NodeId, Key("gang")]
 
@@ -91,10 +91,10 @@ class Gang:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """Exactly one arm (choice, target), the one whose choice the artifact `condition` equals.
+    """A transition to one arm (choice, target): the arm whose choice equals the artifact `condition`.
 
-    Nothing closes a switch: its arms may meet anywhere, or end in the join of the split that the switch is in. An arm
-    that leads back to a step that dominates the switch is a loop.
+    No join closes a switch: its arms may meet anywhere, or end in the join of the split around the switch. An arm that
+    leads back to a step that dominates the switch is a loop.
     """
 
     condition: Annotated[ArtifactName, Key("switch")]
@@ -105,7 +105,7 @@ Transition: TypeAlias = "End | Goto | Branch | Foreach | Gang | Switch"
 
 
 def targets(transition: Transition) -> tuple[NodeId, ...]:
-    """The nodes a transition leads to, in the order written, each once."""
+    """Return the nodes to which a transition leads, in the order written, each once."""
     match transition:
         case End():
             return ()
@@ -127,7 +127,7 @@ def targets(transition: Transition) -> tuple[NodeId, ...]:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """`times` further attempts after the first, on a cluster `wait_seconds` apart."""
+    """Up to `times` further attempts after a failed one; on a cluster they start `wait_seconds` apart."""
 
     times: Annotated[int, AtLeast(0)]
     wait_seconds: Annotated[int, AtLeast(0)] = 0
@@ -136,7 +136,7 @@ class Retry:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catch:
-    """A failure of the last attempt is stored in the artifact `var` (if named) and the flow goes on."""
+    """If the last attempt fails, its error is stored in the artifact `var` (if named) and the flow continues."""
 
     var: ArtifactName | None = None
     print_exception: bool = True
@@ -145,7 +145,7 @@ class Catch:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
-    """An attempt is interrupted `seconds` after its code starts."""
+    """A limit of an attempt: it is interrupted `seconds` after its code starts."""
 
     seconds: Annotated[int, AtLeast(1)]
 
@@ -153,7 +153,7 @@ class Timeout:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What a task asks of its machine: `cpu` in cores (decimal text, so that it prints as written), sizes in MiB."""
+    """The resources of a task: `cpu` in cores (decimal text, so that it prints as written), sizes in MiB."""
 
     cpu: Annotated[str | None, Matches("[0-9]+([.][0-9]+)?", "decimal text such as 0.5")] = None
     memory: Annotated[int | None, AtLeast(0)] = None
@@ -165,10 +165,10 @@ class Resources:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packages:
-    """What a task's own interpreter has, where tasks get one: name to version, as written ("" for any version).
+    """The packages of a task's own environment: name to version, as written ("" for any version).
 
-    `python` is a version such as "3.11", or a range such as ">=3.11,<3.14"; None for that of the interpreter which
-    starts the run; `disabled` says that the task runs in that one.
+    `python` is a version such as "3.11", or a range such as ">=3.11,<3.14"; None for the version of the interpreter
+    that starts the run. `disabled` runs the task in that interpreter.
     """
 
     python: str | None = None
@@ -177,13 +177,13 @@ class Packages:
     disabled: bool = False
 
 
-# -- what a node's tasks run -------------------------------------------------------------------------------------------
+# -- the code of a node's tasks ----------------------------------------------------------------------------------------
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """A step method of the flow's class, which `Code.name` names."""
+    """A step method of the flow's class; `Code.name` names the class."""
 
     name: Annotated[str, Key("method")]
 
@@ -216,7 +216,7 @@ class Shell:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stub:
-    """Nothing: the task only passes on what it is given."""
+    """No code: the task passes its inputs on."""
 
 
 Action: TypeAlias = "Method | Function | Notebook | Shell | Annotated[Stub, Flag('stub')]"
@@ -230,10 +230,10 @@ Action: TypeAlias = "Method | Function | Notebook | Shell | Annotated[Stub, Flag
 class Node:
     """One task template; its `id` is the step's name.
 
-    `joins` names the node whose Branch, Foreach or Gang this one closes: then its tasks see their parents as `inputs`.
-    `cache` is the digest of the code that its tasks run, if what they leave is kept for tasks with the same inputs.
-    `info` is what its author notes about it, canonical JSON: flowc only hands it on. `elsewhere` are decorators that
-    are for other back ends than flowc's (`flowc_ir.policies.ELSEWHERE`), by their names.
+    `joins` names the node whose Branch, Foreach or Gang this one closes; its tasks then see their parents as `inputs`.
+    `cache` is the digest of the code that its tasks run, if their results are kept for tasks with equal inputs.
+    `info` is the author's note about the step, canonical JSON, which flowc passes on. `elsewhere` are the names of
+    decorators for back ends that flowc does not have (`flowc_ir.policies.ELSEWHERE`).
     """
 
     id: Annotated[NodeId, NotEmpty()]
@@ -258,23 +258,29 @@ class Node:
 
     @property
     def cards_seconds(self) -> int:
-        """How long a task may take to make its cards, which are made at the same time, after its timeout."""
+        """The seconds that a task may take, after its timeout, to make its cards, which it makes in parallel."""
         return max((card.timeout for card in self.cards), default=0)
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A value given to a run. `default` is canonical JSON text, or None where there is none.
+    """A parameter of a run.
 
-    `computed` says that the default comes from a function of the user's, called once when a run starts or, for a
-    cluster, when the flow is compiled; `default` is then None until a pass has filled it in.
-
-    With `multiple` the value is a list of values of the type, with a `separator` a text that is split at it. `choices`
-    are the only texts there may be, `minimum` and `maximum` (canonical JSON) the smallest and the largest number. A
-    `flag` is an option without a value. `converted`: the class makes of the value what steps see; None stands for the
-    default that the class has. A `file` is given by its path and kept by its content; `encoding` is what its
-    text is in, None where it is bytes. `attribute` is what steps call it, where that is not the name.
+    Attributes:
+        default: canonical JSON text; None without a default.
+        computed: whether a user's function computes the default: once, when a run starts or, for a cluster, when the
+            flow is compiled. `default` is None until a pass fills it in.
+        multiple: whether the value is a list of values of the type.
+        separator: splits the value, a text, into a list.
+        choices: the texts that are allowed; empty allows all.
+        minimum: the smallest number, as canonical JSON.
+        maximum: the largest number, as canonical JSON.
+        flag: whether the option takes no value.
+        converted: whether the class converts the value for the steps; None then means the default of the class.
+        file: whether the value is given as a path; the record contains the file's content.
+        encoding: the encoding of the file's text; None for bytes.
+        attribute: the name that steps use, if it differs from the parameter's name.
     """
 
     name: Annotated[str, NotEmpty()]
@@ -301,7 +307,7 @@ class Parameter:
 class Config:
     """A configuration, fixed before a run starts or the flow is compiled: `value` is canonical JSON, or None.
 
-    Where JSON does not keep what a parser gave, such as a tuple, `exact` does (`flowc_runtime.store.values.exact`).
+    `exact` encodes a value that JSON cannot represent, such as a tuple (`flowc_runtime.store.values.exact`).
     """
 
     name: Annotated[str, NotEmpty()]
@@ -312,14 +318,14 @@ class Config:
 
     @property
     def text(self) -> str | None:
-        """All that tells one value from another."""
+        """The text that identifies the value: equal values have equal texts."""
         return self.exact or self.value
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When a cluster starts runs by itself: `crons` in robfig's standard five fields, `timezone` an IANA name."""
+    """The times at which a cluster starts runs: `crons` in robfig's standard five fields, `timezone` an IANA name."""
 
     crons: Annotated[tuple[str, ...], Items(1)]
     where: Span
@@ -329,9 +335,9 @@ class Schedule:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """Where the user's code is: in the code package with this `digest` (`sha256:…`).
+    """The user's code: the code package with this `digest` (`sha256:…`).
 
-    `file` of the package defines the flow. `name` is what in the file does: a flow class; empty: the whole file.
+    `file` of the package defines the flow. `name` is the flow's class in the file; empty means the whole file.
     """
 
     file: str
@@ -342,10 +348,10 @@ class Code:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A whole flow. `nodes` stand in the order they are written in the source; `start` is where a run begins.
+    """A flow. `nodes` are in the order of the source; a run begins at the node `start`.
 
-    `with_decorators` are decorators of the user's own that the command line puts on every step: name and arguments as
-    canonical JSON text. `elsewhere` has the same meaning as in `Node`.
+    `with_decorators` are user-defined decorators that the command line adds to every step: the name, and the arguments
+    as canonical JSON text. `elsewhere` has the same meaning as in `Node`.
     """
 
     name: Annotated[str, NotEmpty()]
@@ -365,10 +371,10 @@ class Flow:
     elsewhere: tuple[str, ...] = ()
 
     def by_id(self) -> dict[NodeId, Node]:
-        """The nodes by their id (a new dict each time)."""
+        """Return the nodes by their id, as a new dict."""
         return {node.id: node for node in self.nodes}
 
 
 def assert_never(value: NoReturn) -> NoReturn:
-    """For the last arm of a `match` over a union: mypy proves that it cannot be reached (typing's own needs 3.11)."""
+    """Mark the last arm of a `match` over a union as unreachable, which mypy checks (typing's version needs 3.11)."""
     raise AssertionError(f"unreachable: {value!r}")

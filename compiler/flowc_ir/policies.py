@@ -24,7 +24,7 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "airflow_external_task_sensor": ("Airflow", "start the run where the other one ends: `flowc trigger`"),
     "airflow_s3_key_sensor": ("Airflow", "wait for the object in the first step, or start the run when it is there"),
 }
-"""Decorators for back ends that flowc has not: which, and what to do instead."""
+"""Decorators for back ends that flowc does not have: the back end, and what to do instead."""
 
 
 # -- of a step ---------------------------------------------------------------------------------------------------------
@@ -33,7 +33,7 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toleration:
-    """A taint that a step's pods put up with, in Kubernetes' own terms."""
+    """A toleration of a step's pods, in Kubernetes' own terms."""
 
     key: str | None = None
     operator: str | None = None
@@ -45,7 +45,7 @@ class Toleration:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityContext:
-    """What a step's container may do; None leaves it to the platform."""
+    """The security context of a step's container; None leaves a field to the platform."""
 
     privileged: bool | None = None
     allow_privilege_escalation: bool | None = None
@@ -57,7 +57,7 @@ class SecurityContext:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kubernetes:
-    """How a step's pods differ from the platform's; amounts (cpu, memory, …) are in the node's `resources`.
+    """The settings of a step's pods that differ from the platform's; amounts (cpu, memory, …) are in `Node.resources`.
 
     `tmpfs_size` is in MiB; None with `use_tmpfs` is half of the memory. `qos` is a quality-of-service class in lower
     case. `persistent_volume_claims` maps a claim to the path where it is mounted.
@@ -91,9 +91,9 @@ class Kubernetes:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
-    """One source of secrets: a provider's `type`, and which secret. Never a value: those of `inline` are in the code.
+    """One source of secrets: the provider's `type` and the secret's `id`. Values of `inline` secrets stay in the code.
 
-    `allow_override` lets it replace variables that are set already.
+    `allow_override` allows it to replace variables that are set already.
     """
 
     type: str
@@ -106,7 +106,7 @@ class Secret:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A report made of each task. `timeout` and `refresh_interval` are in seconds."""
+    """A report about each task of a step. `timeout` and `refresh_interval` are in seconds."""
 
     type: str = "default"
     id: str | None = None
@@ -120,9 +120,9 @@ class Card:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """A decorator of an extension, in Metaflow's older form: its hooks are called where a run begins and in the tasks.
+    """A decorator of an extension, in Metaflow's older form: its hooks run when a run begins and in the tasks.
 
-    `written` says that it stands in the flow's source. `options` are the values of the options that it adds to the
+    `written` is true if the flow's source contains it. `options` are the values of the options that it adds to the
     flow's command line.
     """
 
@@ -148,10 +148,10 @@ class Project:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """What starts a run by itself: an `event`, or the `finish` of a run of another flow.
+    """A trigger of runs: an `event`, or the `finish` of a run of another flow.
 
-    `name` is the event's or the flow's; `parameters` maps a parameter of the flow to a field of the event. An event
-    that a function names at deploy time is `computed`, and its name is that function's.
+    `name` is the event's or the flow's name; `parameters` maps a parameter of the flow to a field of the event. For a
+    `computed` event, `name` is the function that returns the event's name at deploy time.
     """
 
     kind: Literal["event", "finish"]
@@ -167,7 +167,7 @@ class Trigger:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitHook:
-    """A function to call when a run has ended: its name in the module of the flow's file."""
+    """A function that is called when a run has ended: its name in the module of the flow's file."""
 
     on: Literal["success", "error"]
     function: str

@@ -1,4 +1,4 @@
-"""What the generated reader is made of: each function takes a JSON value and its place, and returns the value typed.
+"""Functions of the generated reader: each takes a JSON value and its place, and returns the typed value.
 
 A place is a path in the document, such as `flow.nodes[3].next`. A wrong value raises `SchemaError`, which names it.
 """
@@ -25,7 +25,7 @@ _NAMES = {
 
 
 def wrong(value: object, at: str, wanted: str) -> SchemaError:
-    """Return the error that says what is wanted at a place, instead of a value."""
+    """Return the error of a value at a place that `wanted` describes."""
     return SchemaError(f"{at}: {wanted}, not {_NAMES.get(type(value), type(value).__name__)}")
 
 
@@ -37,7 +37,7 @@ def text(value: object, at: str) -> str:
 
 
 def number(value: object, at: str) -> int:
-    """Read an integer. A boolean is none."""
+    """Read an integer; a boolean is refused."""
     if type(value) is int:
         return value
     raise wrong(value, at, "an integer")
@@ -51,7 +51,7 @@ def flag(value: object, at: str) -> bool:
 
 
 def true(value: object, at: str) -> None:
-    """Read the value true, which is all that may stand there."""
+    """Read the value true, the only one that is allowed."""
     if value is not True:
         raise SchemaError(f"{at}: true, not {value!r}")
 
@@ -79,7 +79,7 @@ def pairs(value: object, at: str) -> Pairs:
 
 
 def word(value: object, at: str, allowed: Sequence[_T]) -> _T:
-    """Read one of the texts that are allowed."""
+    """Read one of the allowed texts."""
     for each in allowed:
         if each == value:
             return each
@@ -97,7 +97,7 @@ def items(value: object, at: str, read: Callable[[object, str], _T], least: int 
 
 
 def distinct(found: tuple[_T, ...], at: str) -> tuple[_T, ...]:
-    """Return the items of a list in which none may occur twice."""
+    """Return the items of a list; an item that occurs twice is refused."""
     for index, item in enumerate(found):
         if item in found[:index]:
             raise SchemaError(f"{at}[{index}]: {item!r} is in the list already")
@@ -105,7 +105,7 @@ def distinct(found: tuple[_T, ...], at: str) -> tuple[_T, ...]:
 
 
 def row(value: object, at: str, length: int) -> list[object]:
-    """Read a list of exactly this length, whose items are read by the caller."""
+    """Read a list of exactly this length; the caller reads its items."""
     if type(value) is not list:
         raise wrong(value, at, "a list")
     if len(value) != length:
@@ -114,7 +114,7 @@ def row(value: object, at: str, length: int) -> list[object]:
 
 
 def record(value: object, at: str, known: Iterable[str], required: Iterable[str]) -> dict[str, object]:
-    """Read an object that has fields of these names, whose values are read by the caller."""
+    """Read an object with only these fields; the caller reads their values."""
     if type(value) is not dict:
         raise wrong(value, at, "an object")
     for name in value:
@@ -127,10 +127,10 @@ def record(value: object, at: str, known: Iterable[str], required: Iterable[str]
 
 
 def given(data: Mapping[str, object], name: str, at: str, read: Callable[[object, str], _T], default: _D) -> _T | _D:
-    """Read a field of a record, or return its default where the record does not have it."""
+    """Read a field of a record; return its default if it is missing."""
     return read(data[name], f"{at}.{name}") if name in data else default
 
 
 def given_items(data: Mapping[str, object], name: str, at: str, read: Callable[[object, str], _T]) -> tuple[_T, ...]:
-    """Read a list that is a field of a record. It is empty where the record does not have it."""
+    """Read a list that is a field of a record; return an empty list if it is missing."""
     return items(data[name], f"{at}.{name}", read) if name in data else ()

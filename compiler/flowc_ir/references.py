@@ -1,4 +1,4 @@
-"""Check the references inside an IR: every name that is referred to exists, and each name is defined once."""
+"""Check the references inside an IR: every referenced name exists, and each name is defined once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def check_references(flow: Flow, where: str = "flow") -> None:
-    """Check the start, what steps lead to and join, and that no two steps or parameters have one name.
+    """Check the start, the targets and joins of steps, and that no two steps or parameters share a name.
 
-    `flowc_ir.verify` says all that is wrong with a flow. This is what everybody who reads one relies on.
+    `flowc_ir.verify` reports all faults of a flow. This checks only the facts on which every reader of a flow relies.
 
     Raises:
         SchemaError: naming the place, such as `flow.nodes[3].next`.

@@ -1,7 +1,7 @@
-"""The versioned JSON of a flow: deterministic to write, strict to read.
+"""Write and read the versioned JSON of a flow: writing is deterministic, reading is strict.
 
 A field at its default is left out, so that the IR of a hundred steps stays a few kilobytes: it travels to every pod.
-What each class is in JSON is generated from its fields (`flowc_ir.generated`).
+The JSON form of each class is generated from its fields (`flowc_ir.generated`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from flowc_ir.generated import reader, writer
 from flowc_ir.model import IR_VERSION, Flow
 from flowc_ir.references import check_references
 from flowc_ir.versions import IR
-from flowc_ir.versions import SchemaError as SchemaError  # for those who read with `loads`
+from flowc_ir.versions import SchemaError as SchemaError  # re-exported for callers of `loads`
 
 if TYPE_CHECKING:
     from flowc_ir.json_text import Json
 
 
 def dumps(flow: Flow, *, indent: int | None = None) -> str:
-    """The flow as JSON text; the same flow gives the same bytes."""
+    """Return the flow as JSON text; equal flows give equal bytes."""
     separators = (",", ":") if indent is None else (",", ": ")
     return json.dumps(  # noqa: TID251  # no NaN is in it
         to_json(flow), indent=indent, separators=separators, allow_nan=False, ensure_ascii=False
@@ -30,12 +30,12 @@ def dumps(flow: Flow, *, indent: int | None = None) -> str:
 
 
 def loads(text: str | bytes) -> Flow:
-    """The flow of a JSON text.
+    """Return the flow of a JSON text.
 
     Raises:
         NewerError: a newer flowc wrote it.
-        SchemaError: it is no JSON, has a field that is unknown, missing or of a wrong type, or names a step that there
-            is not.
+        SchemaError: it is not JSON, has a field that is unknown, missing or of a wrong type, or names a step that does
+            not exist.
     """
     try:
         data = json_text.parsed(text)
@@ -49,10 +49,10 @@ def loads(text: str | bytes) -> Flow:
 
 
 def to_json(flow: Flow) -> dict[str, Json]:
-    """The flow as plain JSON values."""
+    """Return the flow as plain JSON values."""
     return {IR.key: IR_VERSION, **writer.write_flow(flow)}
 
 
 def json_schema() -> str:
-    """The JSON Schema of a flow's JSON, draft 2020-12."""
+    """Return the JSON Schema (draft 2020-12) of a flow's JSON."""
     return (Path(__file__).with_name("generated") / "schema.json").read_text("utf-8")

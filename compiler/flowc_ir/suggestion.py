@@ -1,4 +1,4 @@
-"""Find the name that was probably meant, where a name is unknown."""
+"""Find the name that was probably meant by an unknown one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def closest(word: object, known: Iterable[str], *, cutoff: float = 0.6) -> str |
     """Return the known name that is closest to a misspelt one; None if none is close.
 
     Args:
-        word: what was written; what is no text is close to nothing.
+        word: the unknown name; a value that is not a text is close to no name.
         known: the existing names.
-        cutoff: how close is close: 1 is the same name, 0 any other.
+        cutoff: the least similarity: 1 for equal names, 0 for any two.
     """
     if not isinstance(word, str):
         return None
-    from difflib import get_close_matches  # only once there is a fault
+    from difflib import get_close_matches  # imported only when a fault is reported
 
     return next(iter(get_close_matches(word, sorted(known), n=1, cutoff=cutoff)), None)
 

@@ -1,4 +1,4 @@
-"""The printer: a flow as the short text that goldens, `flowc ir --text` and bug reports show."""
+"""Print a flow as the short text that goldens, `flowc ir --text` and bug reports show."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def print_flow(flow: Flow) -> str:
-    """One line a parameter, schedule and node, policies indented below their node; ends with a newline."""
+    """Return one line per parameter, schedule and node, with policies indented below; it ends with a newline."""
     return "".join(f"{line}\n" for line in _lines(flow))
 
 
@@ -110,7 +110,7 @@ def _transition(transition: Transition) -> str:
 
 
 def _action(node: Node) -> str | None:
-    """What the node's tasks run; None for the method of the step's own name."""
+    """Return the action of a node's tasks; None for the method with the step's name."""
     match node.run:
         case Method(name=name):
             return None if name == node.id else f"method {name}"
@@ -162,7 +162,7 @@ def _plugin(plugin: Plugin) -> str:
 
 
 def _changed(policy: Kubernetes | Secret | Card) -> Iterator[str]:
-    """The fields that are not at their default."""
+    """Yield the fields that are not at their default."""
     for field in fields(policy):
         value = getattr(policy, field.name)
         if value != field.default:
@@ -171,7 +171,7 @@ def _changed(policy: Kubernetes | Secret | Card) -> Iterator[str]:
 
 
 def _plain(value: object) -> str:
-    """Tolerations and security contexts without what they leave out."""
+    """Return tolerations and security contexts without the fields at their default."""
     match value:
         case Toleration() | SecurityContext():
             given = {field.name: getattr(value, field.name) for field in fields(value)}

@@ -1,4 +1,4 @@
-"""Every fault of a flow, as diagnostics; none is raised. Passes and back ends may assume a flow without faults."""
+"""Find the faults of a flow, as diagnostics; none is raised. Passes and back ends may assume a flow without faults."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ from flowc_ir.model import (
 
 
 def verify(flow: Flow, analysis: Analysis | None = None) -> list[Diagnostic]:
-    """Check what holds for every valid IR, whoever made it: unique names, existing targets, structure, limits.
+    """Check an IR from any front end: unique names, existing targets, structure, limits.
 
-    `analysis` is that of the flow, for those who need it afterwards too.
+    Args:
+        analysis: the analysis of the flow, if the caller has one.
     """
     analysis = analysis or Analysis(flow)
     faults = Faults()
     _duplicates(flow, faults)
     _edges(flow, analysis, faults)
-    if faults:  # the walk below needs names that resolve
+    if faults:  # the checks below need valid references
         return [*faults]
     vertices = [Vertex(id=n.id, where=n.where, takes_inputs=n.joins is not None, next=n.next) for n in flow.nodes]
     shape = analyse(flow.start, vertices)
@@ -143,7 +144,7 @@ def _actions(flow: Flow, faults: Faults) -> None:
     for node in flow.nodes:
         if what := _bad_action(node.run, flow.code):
             faults.add(
-                codes.BAD_ACTION, node.where, f"step '{node.id}' {what}", hint="name what the code package holds"
+                codes.BAD_ACTION, node.where, f"step '{node.id}' {what}", hint="name an object of the code package"
             )
 
 

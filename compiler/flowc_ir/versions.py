@@ -1,4 +1,4 @@
-"""The formats of what flowc stores: their versions, what each added, and the one check (docs/adr/0010-versions.md).
+"""The formats of stored objects: versions, the changes of each, and their check (docs/adr/0010-versions.md).
 
 A field that is added, dropped or given another type makes a new version, which is listed here with that field;
 `tests/ir/test_versions.py` compares the lists with the types. What other objects contain, such as the references to
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class SchemaError(ValueError):
-    """What was read is of no version of its format; the message names the place, such as `nodes[3].next`."""
+    """The object has no version of its format, or a wrong field; the message names the place, as `nodes[3].next`."""
 
 
 @final
 class NewerError(SchemaError):
-    """What was read is of a version that this flowc does not know yet. The message fits after "X was"."""
+    """The object has a version that this flowc does not know yet. The message fits after "X was"."""
 
     def __init__(self, name: str, found: int, known: int) -> None:
         super().__init__(
@@ -44,10 +44,10 @@ class FormatVersion:
 
     Attributes:
         adds: the fields that are new or have another type, as `Type.field: type`.
-        drops: the fields that there are no more, as `Type.field`.
+        drops: the removed fields, as `Type.field`.
         upgrade: turns an object of the version before, given its kind, into one of this version. It is needed where a
             field has another name or meaning, or where a new one has no default.
-        released: whether a released flowc wrote it. It never changes from then on.
+        released: whether a released flowc wrote it; a released version never changes.
     """
 
     number: int
@@ -60,7 +60,7 @@ class FormatVersion:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """The format of one or more kinds of object, which have the number of their version under `key`.
+    """The format of one or more kinds of objects, whose version number is under `key`.
 
     `versions` are all that this flowc reads, the oldest first; it writes the last. Objects of the `unnumbered` kinds
     had no number in the oldest version. From version `marks` on `{"$float": …}` is a number (`json_text`); before it
@@ -97,7 +97,7 @@ class Format:
         return number
 
     def parse(self, text: str | bytes) -> Json:
-        """Return the value of an object's JSON, whatever version it is of. Raises ValueError."""
+        """Return the value of an object's JSON of any version. Raises ValueError."""
         value = json_text.loads(text)
         if json_text.is_plain(text):
             return value
@@ -105,7 +105,7 @@ class Format:
         return value if type(number) is int and number >= self.marks else json_text.plain(text)
 
     def read(self, kind: str, data: object) -> dict[str, Json]:
-        """Return an object of a known version as the current version has it. Raises SchemaError."""
+        """Return an object of a known version in the form of the current version. Raises SchemaError."""
         if not isinstance(data, dict):
             raise SchemaError(f"an object, not {type(data).__name__}")
         number = self.check(kind, data.get(self.key))
@@ -116,16 +116,16 @@ class Format:
 
 
 _TEXTS: Final = frozenset({"attributes", "default", "options", "value", "with_decorators"})
-"""The fields of version 1 of the IR that have JSON as text."""
+"""The fields of version 1 of the IR that contain JSON as text."""
 
 
 def _mark_numbers(_: str, flow: dict[str, Json]) -> dict[str, Json]:
-    """The IR since `{"$float": …}` is a number in its texts: a dict of that look is written as `dumps` does."""
+    """Convert an IR to the version in which `{"$float": …}` in its texts is a number: escape dicts of this form."""
     return _marked_fields(flow, texts=False)
 
 
 def _marked_fields(part: dict[str, Json], *, texts: bool) -> dict[str, Json]:
-    return {  # the keys of an environment are a user's own names
+    return {  # the keys of an environment are the user's names
         key: item if key == "environment" else _marked(item, texts=texts or key in _TEXTS) for key, item in part.items()
     }
 
@@ -137,7 +137,7 @@ def _marked(part: Json, *, texts: bool) -> Json:
         case list():
             return [_marked(item, texts=texts) for item in part]
         case str() if texts and not json_text.is_plain(part):
-            with suppress(ValueError):  # it is no JSON, but the value of a toleration
+            with suppress(ValueError):  # the value of a toleration is not JSON
                 return json_text.dumps(json_text.plain(part), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return part
 

@@ -65,7 +65,7 @@ class Source:
         return tuple(self._classes.get(qualified, ()))
 
     def class_of(self, cls: type) -> ast.ClassDef | None:
-        """Return the definition of a class; if several have its name, the one that contains the code of its methods."""
+        """Return the definition of a class; if several have its name, that with the code of its methods."""
         found = self.classes_named(cls.__qualname__)
         if len(found) < 2:
             return found[0] if found else None

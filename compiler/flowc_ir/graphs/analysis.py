@@ -1,7 +1,7 @@
-"""What follows from a flow's graph, worked out once: who needs it is given the `Analysis`, and asks it.
+"""Facts that follow from a flow's graph. Passes and back ends share one `Analysis` of a flow, so each is computed once.
 
-Each field is computed when it is first asked for, since most programs need few of them. Edges may be asked of any flow,
-also of one that `verify` refuses; all else only of a flow without faults.
+Each field is computed on first use, since most programs need few of them. Edges are available for any flow, also one
+that `verify` refuses; the other fields only for a flow without faults.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @final
 class Analysis:
-    """The graph of `flow`. Passes return new flows, so each flow has an analysis of its own."""
+    """The analysis of one flow's graph. Passes return new flows, and each flow has its own analysis."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
@@ -37,12 +37,12 @@ class Analysis:
 
     @cached_property
     def children(self) -> Mapping[NodeId, tuple[NodeId, ...]]:
-        """What each node leads to, in the order written, each once."""
+        """The successors of each node, in the order written, each once."""
         return {node.id: targets(node.next) for node in self.flow.nodes}
 
     @cached_property
     def parents(self) -> Mapping[NodeId, tuple[NodeId, ...]]:
-        """What leads to each node, in the order written; of targets that are no nodes, nothing."""
+        """The predecessors of each node, in the order written; targets that are not nodes are left out."""
         found: dict[NodeId, list[NodeId]] = {node.id: [] for node in self.flow.nodes}
         for at, following in self.children.items():
             for target in following:
@@ -57,31 +57,31 @@ class Analysis:
 
     @cached_property
     def gang_members(self) -> frozenset[NodeId]:
-        """The nodes whose tasks a gang starts all at once."""
+        """The nodes whose tasks start together as a gang."""
         return frozenset(node.next.body for node in self.flow.nodes if isinstance(node.next, Gang))
 
     # -- structure -----------------------------------------------------------------------------------------------------
 
     @cached_property
     def order(self) -> Sequence[NodeId]:
-        """The nodes from the start on, each before what it leads to, apart from edges that close loops."""
+        """The nodes in topological order from the start, ignoring edges that close loops."""
         return postorder(self.flow.start, self.children.__getitem__)[::-1]
 
     @cached_property
     def loops(self) -> Mapping[NodeId, frozenset[NodeId]]:
-        """The nodes of each loop, by the node that begins it; only a switch makes loops."""
+        """The nodes of each loop, by its header; only a switch can close a loop."""
         if not self.has_switch:
             return {}
         return find_loops(self.flow.start, self.children)
 
     @cached_property
     def has_switch(self) -> bool:
-        """Whether a node chooses one of several ways."""
+        """Whether a node chooses one of several successors."""
         return any(isinstance(node.next, Switch) for node in self.flow.nodes)
 
     @cached_property
     def places(self) -> Mapping[NodeId, Nesting]:
-        """Where each node is: its scopes and arms."""
+        """The scopes and arms around each node."""
         return find_places(self.order, self.nodes, self.loops)
 
     @cached_property
@@ -92,6 +92,6 @@ class Analysis:
     @cached_property
     def region(self) -> Region:
         """The tree of regions."""
-        from flowc_ir.graphs.regions import build_region  # classes that only back ends need: pods do not wait for them
+        from flowc_ir.graphs.regions import build_region  # only back ends need these classes: pods do not load them
 
         return build_region(self.flow.start, self.nodes, self.join_of, self.loops, self.order)

@@ -1,6 +1,6 @@
-"""Dominators and natural loops of a graph that has one start.
+"""Dominators and natural loops of a graph with one start.
 
-Iterative throughout: a flow may be a chain of thousands of steps.
+No function is recursive: a flow may be a chain of thousands of steps.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def postorder(start: NodeId, successors: Callable[[NodeId], Iterable[NodeId]]) -> list[NodeId]:
-    """Every node that is reached from the start, each after those that a depth-first walk enters behind it."""
+    """Return the nodes that are reachable from the start in postorder of a depth-first search."""
     found: list[NodeId] = []
     seen = {start}
     stack = [(start, iter(successors(start)))]
@@ -32,7 +32,7 @@ def postorder(start: NodeId, successors: Callable[[NodeId], Iterable[NodeId]]) -
 
 
 def dominators(order: Sequence[NodeId], before: Mapping[NodeId, Iterable[NodeId]]) -> dict[NodeId, NodeId]:
-    """The immediate dominator of each node; the start's is itself. `order` is a reverse postorder.
+    """Return the immediate dominator of each node; the start's is itself. `order` is a reverse postorder.
 
     The algorithm of Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm".
     """
@@ -62,7 +62,7 @@ def dominators(order: Sequence[NodeId], before: Mapping[NodeId, Iterable[NodeId]
 
 
 def dominates(nearest: Mapping[NodeId, NodeId], one: NodeId, other: NodeId) -> bool:
-    """Whether every way from the start to `other` leads over `one`."""
+    """Return whether every path from the start to `other` passes `one`."""
     while other != one:
         if nearest[other] == other:
             return False
@@ -73,7 +73,7 @@ def dominates(nearest: Mapping[NodeId, NodeId], one: NodeId, other: NodeId) -> b
 def natural_loop(
     header: NodeId, latches: Iterable[NodeId], before: Mapping[NodeId, Iterable[NodeId]]
 ) -> frozenset[NodeId]:
-    """The header, and every node that leads to one of the latches without passing it."""
+    """Return the header, and every node from which a latch is reachable without passing the header."""
     inside = {header}
     stack = [latch for latch in latches if latch != header]
     while stack:

@@ -1,11 +1,11 @@
-"""Series cut so that no DAG has more tasks than a target takes: what is too much goes into parts, DAGs of their own.
+"""Split series so that no DAG has more tasks than a target allows. The excess moves into parts: separate DAGs.
 
 With a limit of 200 tasks:
 
     a 1,000-step chain              ->  5 parts of 200 calls
     300 branches of one step        ->  2 parts of 150 calls, side by side
 
-What leads to the next iteration of a loop around it stays where it is: what follows must know whether it did.
+Tasks that lead to the next iteration of an outer loop are not moved: the tasks behind them depend on whether they did.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 
 def fit(blocks: Series, limit: int) -> Series:
-    """An equal series of at most `limit` tasks (at least 4), and so in every part and body inside it.
+    """Return an equivalent series of at most `limit` tasks (at least 4), also in every part and body inside it.
 
-    Only a loop that is large and goes on from many places, and a switch of very many arms, still have more.
+    Only a large loop that continues from many places, and a switch with very many arms, still have more.
     """
     return _Fitting(limit).fit(blocks)
 
@@ -55,7 +55,7 @@ class _Fitting:
 
     def _fit(self, blocks: Series) -> Series:
         fitted: Series = tuple(self._fit_block(block) for block in blocks)
-        # Forks take at most half a DAG each, so every round at least halves what is packed.
+        # A fork takes at most half a DAG, so every round at least halves the number of tasks to pack.
         while tasks(fitted) > self._limit:
             packed = tuple(_part(chunk) for chunk in _pack(fitted, self._limit))
             if packed == fitted:
@@ -100,13 +100,13 @@ def _fit_fork(arms: Sequence[Series], limit: int) -> Block:
 
 
 def _part(blocks: Series) -> Block:
-    """The series as one block, of one task unless it leads to a loop around it."""
+    """Return the series as one block, of one task unless it leads to an outer loop."""
     alone = blocks[0] if len(blocks) == 1 else None
     return alone if isinstance(alone, Call | Part | Iterations | Again) or (alone and leads(blocks)) else Part(blocks)
 
 
 def _pack(blocks: Series, limit: int) -> list[Series]:
-    """Consecutive blocks in as few chunks as fit, evenly filled."""
+    """Return consecutive blocks in as few chunks as possible, evenly filled."""
     total = tasks(blocks)
     target = -(-total // -(-total // limit))
     chunks: list[list[Block]] = [[]]

@@ -1,10 +1,10 @@
-"""Which join closes which split. Each node has a stack of the splits that are open there; a join pops one.
+"""Find the split that each join closes. Each node has a stack of the splits that are open there; a join pops one.
 
-An entry of the stack is a split and the arm of it that is gone along. A switch is on no stack: ways that bring the same
-stack are ways of which one is gone, and may meet anywhere.
+An entry of the stack is a split and one of its arms. A switch adds no entry: paths with equal stacks are alternatives,
+and may meet anywhere.
 
-Faults do not cascade: where the entries of a node disagree, one fault says so, and the walk goes on with the stack that
-was probably meant, or not at all.
+Faults do not cascade: if the stacks that reach a node disagree, there is one fault, and the walk continues with the
+stack that was probably meant, or stops there.
 """
 
 from __future__ import annotations
@@ -38,7 +38,12 @@ def match_joins(
     predecessors: Mapping[NodeId, Sequence[NodeId]],
     report: Report,
 ) -> dict[NodeId, NodeId]:
-    """The split that each join closes; `order` is topological and begins at the start. Faults go to `report`."""
+    """Return the split that each join closes; report faults.
+
+    Args:
+        order: the nodes in topological order, from the start.
+        report: called with each fault.
+    """
     return _Walk(by_id, predecessors, report).walk(order)
 
 
@@ -51,7 +56,7 @@ class _Walk:
         self._fault = report
         self.closes: dict[NodeId, NodeId] = {}
         self.entries: dict[NodeId, list[Stack]] = {}
-        self.inside: dict[NodeId, Stack] = {}  # of the nodes walked so far
+        self.inside: dict[NodeId, Stack] = {}  # the stacks of the nodes walked so far
         self.clean = True
 
     def walk(self, order: Sequence[NodeId]) -> dict[NodeId, NodeId]:
@@ -69,7 +74,7 @@ class _Walk:
         return self.closes
 
     def _stack_at(self, at: NodeId) -> Stack | None:
-        """What is open where the node stands; None where nothing is known for sure."""
+        """Return the splits that are open at the node; None if a fault hides them."""
         by_splits = {_splits(entry): entry for entry in reversed(self.entries.get(at, ()))}
         entries = list(by_splits.values())[::-1]
         if len(entries) < 2:
@@ -89,7 +94,7 @@ class _Walk:
         return deepest if one_line and self.by_id[at].takes_inputs else None
 
     def _joined(self, at: NodeId, stack: Stack) -> Stack | None:
-        """The stack after a join has popped its split; None where nothing is known for sure any more."""
+        """Return the stack after a join popped its split; None if a fault hides it."""
         takes_inputs = self.by_id[at].takes_inputs
         if not stack:
             if takes_inputs:
@@ -104,14 +109,14 @@ class _Walk:
         split, _ = stack[-1]
         if takes_inputs and split in before:
             self._empty_branch(split, at)
-            if len(before) == 1:  # nothing is joined: the likely slip is the argument
+            if len(before) == 1:  # nothing is open here: the argument is the likely mistake
                 return stack
         if not takes_inputs:
             arms = {entry[-1] for entry in self.entries[at] if _splits(entry) == _splits(stack)}
-            if len(arms) < 2:  # one way, or ways of which a switch chooses one
+            if len(arms) < 2:  # one path, or alternatives of a switch
                 return stack
             self._join_without_inputs(at, split, "branches")
-            if len(arms) < len(targets(self.by_id[split].next or End())):  # the other arms end in another join
+            if len(arms) < len(targets(self.by_id[split].next or End())):  # the other arms end in a different join
                 return None
         self.closes[at] = split
         return stack[:-1]
@@ -135,7 +140,7 @@ class _Walk:
 
     def _enter(self, target: NodeId, at: NodeId, stack: Stack) -> None:
         self.entries.setdefault(target, []).append(stack)
-        if target in self.inside and self.inside[target] != stack:  # the order is topological but for loops
+        if target in self.inside and self.inside[target] != stack:  # the order is topological except for loops
             self.clean = False
             self._fault(
                 codes.CYCLE,
@@ -145,7 +150,7 @@ class _Walk:
             )
 
     def _check_joined_whole(self) -> None:
-        """Every branch of a split must arrive at the one join that closes it."""
+        """Report splits whose branches do not all end in the join that closes the split."""
         joins_of: dict[NodeId, list[NodeId]] = {}
         for join, split in self.closes.items():
             joins_of.setdefault(split, []).append(join)
@@ -165,7 +170,7 @@ class _Walk:
     def _unclosed(self, split: NodeId, end: NodeId) -> None:
         self.clean = False
         what = {Foreach: "a foreach", Gang: "a gang"}.get(type(self.by_id[split].next), "branches")
-        # The likeliest slip is a join that forgot its inputs: point at the step that is named like one.
+        # The likeliest mistake is a join without inputs: point at the step whose name suggests a join.
         for at, stack in self.inside.items():
             if "join" in at and split in _splits(stack) and not self.by_id[at].takes_inputs:
                 self._join_without_inputs(at, split, what)
@@ -197,13 +202,13 @@ class _Walk:
         )
 
     def _entered_past(self, split: NodeId, at: NodeId) -> None:
-        """A join that a switch also leads to without passing the split: on that way there is nothing to join."""
+        """Report a join to which a switch also leads past the split: on that path there is nothing to join."""
         self.clean = False
         self._fault(
             codes.FOREIGN_JOIN,
-            f"step '{at}' joins what step '{split}' opens, but a switch also leads to it past '{split}'",
+            f"step '{at}' joins the branches of step '{split}', but a switch also leads to it past '{split}'",
             at,
-            "end the branches in a join of their own, and meet in a plain step behind it",
+            "end the branches in a separate join, and meet in a plain step behind it",
             [(split, "opens the branches")],
         )
 
@@ -214,5 +219,5 @@ class _Walk:
             codes.FOREIGN_JOIN,
             f"step '{at}' brings together {', '.join(others)} and {last}, which are not branches of one split",
             at,
-            "join the branches of each split in a join of their own, innermost first",
+            "give each split its own join, innermost first",
         )

@@ -1,7 +1,7 @@
-"""The tree of regions of a flow: nested sequences, which is what back ends lower. Only of flows without faults.
+"""Build the tree of regions of a flow without faults: nested sequences, which back ends lower.
 
-A switch stands before a Choose, whose arms go on to where all of them meet again. Arms of two switches may share steps
-(`a` and `b` both choose between `p` and `q`): then those stand in several arms, of which only one runs.
+A switch is followed by a `Choose`, whose arms reach to the step where all of them meet. Arms of two switches may share
+steps (`a` and `b` both choose between `p` and `q`): such steps are in several arms, and only one of these arms runs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One node, run once at the index path of its own scopes."""
+    """One node, which runs once at the index path of its scopes."""
 
     node: NodeId
 
@@ -40,7 +40,7 @@ class Task:
 @final
 @dataclass(frozen=True, slots=True)
 class BranchArms:
-    """The arms of the Branch of `split`, which stands right before it in the region; its join stands right after."""
+    """The arms of the `Branch` of `split`. In the region, the split comes right before and its join right after."""
 
     split: NodeId
     arms: tuple[Region, ...]
@@ -49,9 +49,9 @@ class BranchArms:
 @final
 @dataclass(frozen=True, slots=True)
 class Each:
-    """The body of the Foreach or Gang of `split`, run once for each item; its join stands right after.
+    """The body of the `Foreach` or `Gang` of `split`, which runs once for each item; its join comes right after.
 
-    `together` says that it is a gang: all of its tasks run at once, and the body is one step.
+    `together` is true for a gang: all its tasks run together, and the body is one step.
     """
 
     split: NodeId
@@ -62,7 +62,7 @@ class Each:
 @final
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What runs if the switch chooses one of `choices`; empty where it leads straight to where the arms meet."""
+    """The arm that runs if the switch chooses one of `choices`; empty if it leads straight to where the arms meet."""
 
     choices: tuple[Choice, ...]
     target: NodeId
@@ -72,7 +72,7 @@ class Arm:
 @final
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """Exactly one of the arms of the Switch of `switch`, which stands right before it in the region."""
+    """The arms of the `Switch` of `switch`; exactly one arm runs. The switch comes right before in the region."""
 
     switch: NodeId
     arms: tuple[Arm, ...]
@@ -81,10 +81,10 @@ class Choose:
 @final
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A loop: `body` starts with `header` and is run again as often as it comes to an Again of that header.
+    """A loop: `body` starts with `header`, and runs again whenever it reaches an `Again` of that header.
 
-    An arm in the body that comes to its end without an Again leaves the loop. It may hold steps that are behind the
-    loop already, at the outer index path: what differs between two ways out of it.
+    An arm of the body that ends without an `Again` leaves the loop. It may contain steps behind the loop, at the outer
+    index path: those in which two exits of the loop differ.
     """
 
     header: NodeId
@@ -94,7 +94,7 @@ class Repeat:
 @final
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The end of an iteration: the loop of `header` goes on with the next."""
+    """The end of an iteration: the loop of `header` continues with the next."""
 
     header: NodeId
 
@@ -105,12 +105,12 @@ Item: TypeAlias = "Task | BranchArms | Each | Choose | Repeat | Again"
 @final
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A sequence: each item starts when the one before it has ended."""
+    """A sequence: each item starts when the previous one has ended."""
 
     items: tuple[Item, ...]
 
     def nodes(self) -> Iterator[NodeId]:
-        """Every node of the region and of those inside it, in order, each once."""
+        """Return the nodes of the region and of the regions inside it, in order, each once."""
         yield from dict.fromkeys(self._nodes())
 
     def _nodes(self) -> Iterator[NodeId]:
@@ -139,7 +139,7 @@ def build_region(
     loops: Mapping[NodeId, frozenset[NodeId]],
     order: Sequence[NodeId],
 ) -> Region:
-    """The tree of regions of a flow that has no fault: `Analysis.region`, which has the other arguments."""
+    """Return the tree of regions of a flow without faults. `Analysis.region` calls it with the right arguments."""
     return _Builder(nodes, join_of, loops, order).build(start, None, ())
 
 
@@ -160,7 +160,7 @@ class _Builder:
         self.made: dict[tuple[NodeId, NodeId | None, tuple[NodeId, ...]], Region] = {}
 
     def build(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Region:
-        """The region from `first` up to `stop`; of the loops that are `loops`, an edge to the header is an Again."""
+        """Return the region from `first` up to `stop`; an edge to the header of one of `loops` is an `Again`."""
         key = (first, stop, loops)
         if key not in self.made:
             self.made[key] = Region(tuple(self._items(first, stop, loops)))
@@ -168,7 +168,7 @@ class _Builder:
 
     def _items(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Iterator[Item]:
         here: NodeId | None = first
-        begun = loops[-1:] == (first,)  # this is the body of the loop that starts here
+        begun = loops[-1:] == (first,)  # this is the body of the loop of this header
         while here is not None and here != stop:
             if here in loops and not begun:
                 yield Again(here)
@@ -221,8 +221,8 @@ class _Builder:
 
 
 def _meeting_points(after: dict[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, NodeId | None]:
-    """Where all ways from each node to the end meet first, None where that is only the end of the run itself."""
-    sink = ""  # no node is called that
+    """Return the node where all paths from each node to the end first meet; None if only the end of the run is one."""
+    sink = ""  # no node has this name
     before: dict[NodeId, list[NodeId]] = {sink: [], **{at: [] for at in after}}
     for at, following in after.items():
         for target in following or (sink,):

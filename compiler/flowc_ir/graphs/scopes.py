@@ -1,4 +1,4 @@
-"""Where tasks are: the foreach, gangs and loops that each node is in, outermost first. Index paths follow from it.
+"""Find the scopes of each node: the foreach, gangs and loops around it, outermost first. They define index paths.
 
 A task's path is `0` and one more component for each scope of its node: `.3` is item 3 of a foreach or member 3 of a
 gang, `~3` is iteration 3 of a loop. `0.3~1` is iteration 1 of a loop in item 3; behind the loop the path is `0.3`
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class ItemScope:
-    """In the body of the foreach or gang of the node `split`."""
+    """The scope of the body of the foreach or gang of the node `split`."""
 
     split: NodeId
 
@@ -30,7 +30,7 @@ class ItemScope:
 @final
 @dataclass(frozen=True, slots=True)
 class LoopScope:
-    """In the loop that the node `header` begins: each iteration starts with it."""
+    """The scope of the loop of the node `header`, with which each iteration starts."""
 
     header: NodeId
 
@@ -39,7 +39,7 @@ Scope: TypeAlias = "ItemScope | LoopScope"
 
 
 def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[NodeId, frozenset[NodeId]]:
-    """The loops by their header; edges back to a node that does not dominate where they come from make none."""
+    """Return the loops by their header; an edge back to a node that does not dominate its origin closes no loop."""
     order = postorder(start, after.__getitem__)[::-1]
     number = {at: index for index, at in enumerate(order)}
     back = [(at, target) for at in order for target in after[at] if number[target] <= number[at]]
@@ -60,7 +60,7 @@ def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[
 @final
 @dataclass(frozen=True, slots=True)
 class Nesting:
-    """Where a node is: its scopes, and each split that is open there with the arm (its first node), outermost first."""
+    """The place of a node: its scopes, and the open splits with their arms (the first nodes), outermost first."""
 
     scopes: tuple[Scope, ...]
     arms: tuple[tuple[NodeId, NodeId], ...]
@@ -69,7 +69,7 @@ class Nesting:
 def find_places(
     order: Sequence[NodeId], nodes: Mapping[NodeId, Node], loops: Mapping[NodeId, frozenset[NodeId]]
 ) -> dict[NodeId, Nesting]:
-    """The place of every node of a flow that has no fault; `order` begins at the start and has edges forward."""
+    """Return the place of every node of a flow without faults; `order` is topological, from the start."""
     found = {order[0]: Nesting((), ())}
     for at in order:
         following = nodes[at].next

@@ -1,10 +1,10 @@
-"""A flow's regions as series of calls, for targets whose graphs of tasks ("DAGs") call each other.
+"""Lower a flow's regions to series of calls, for targets whose graphs of tasks ("DAGs") call each other.
 
-A foreach stands together with the step that opens it, and a choice with its switch: such targets give the outputs of
-one task to another only within a DAG.
+A foreach is one block with the step that opens it, and a choice with its switch: such targets pass the outputs of a
+task only within a DAG.
 
-An inner loop may lead straight to the next iteration of an outer one; what stands behind the inner loop must not be run
-then, when it returns. So that goes into the inner loop's body, where it follows the ways out only.
+An inner loop may lead straight to the next iteration of an outer loop. The steps behind the inner loop must not run
+then, so they move into the inner loop's body, behind its exits.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ class Call:
 @final
 @dataclass(frozen=True, slots=True)
 class FanOut(_Compound):
-    """A task of the step `split` and, for each item it counts, the body."""
+    """A task of the step `split` and, for each of its items, the body."""
 
     split: NodeId
     body: Series
-    together: bool = False  # a gang: all of them run at once
+    together: bool = False  # a gang: all its tasks run together
     size: Size = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ class FanOut(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class ParallelArms(_Compound):
-    """Arms that run side by side."""
+    """Arms that run in parallel."""
 
     arms: tuple[Series, ...]
     size: Size = field(init=False, repr=False, compare=False)
@@ -106,7 +106,7 @@ class ParallelArms(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class Part(_Compound):
-    """A series in a DAG of its own, called as one task."""
+    """A series in a separate DAG, called as one task."""
 
     series: Series
     size: Size = field(init=False, repr=False, compare=False)
@@ -128,7 +128,7 @@ class Part(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class SwitchArms(_Compound):
-    """A task of the step `switch`, and one of the arms, which are given by the step that the switch leads to."""
+    """A task of the step `switch` and its arms; one arm runs; each arm is named by its first step."""
 
     switch: NodeId
     arms: tuple[tuple[NodeId, Series], ...]
@@ -151,7 +151,7 @@ class SwitchArms(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class Iterations(_Compound):
-    """Iterations of the body, which begins with the header; `Again` ends one that is followed by another."""
+    """The iterations of a body that starts with the header; `Again` ends an iteration that another one follows."""
 
     header: NodeId
     body: Series
@@ -268,7 +268,7 @@ def levels(blocks: Series) -> int:
 
 
 def is_call(blocks: Series) -> bool:
-    """Whether the series is one task."""
+    """Return whether the series is one task."""
     return len(blocks) == 1 and isinstance(blocks[0], Call)
 
 
@@ -300,7 +300,7 @@ def _loops(blocks: Series, seen: set[int]) -> Iterator[Iterations]:
 
 
 def tasks(blocks: Series) -> int:
-    """How many tasks the series takes in one DAG."""
+    """Return the number of tasks of the series in one DAG."""
     return sum(block_tasks(block) for block in blocks)
 
 
@@ -310,7 +310,7 @@ def block_tasks(block: Block) -> int:
 
 
 def first(blocks: Series) -> NodeId:
-    """The first step of a series in the order written; it names the template."""
+    """Return the first step of a series in the order written; it names the template."""
     match blocks[0]:
         case (
             Call(node=node)

@@ -1,6 +1,6 @@
-"""The shape of a flow's graph: `analyse` finds all that is wrong with it.
+"""Check the structure of a flow's graph: `analyse` finds all its faults.
 
-A flow is structured: every split is closed by one join, splits nest, and a cycle is a loop that a switch ends.
+In a structured flow one join closes each split, splits nest, and each cycle is a loop that a switch ends.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vertex:
-    """What the shape of a graph depends on: a node before it is known what it joins.
+    """A node before its join is known, with the facts that the structure depends on.
 
-    `next` is None where a fault that is already reported hides it: the walk ends there, and blames nothing on it.
+    `next` is None if a reported fault hides it: the walk ends there, and causes no further faults.
     """
 
     id: NodeId
@@ -36,7 +36,7 @@ class Vertex:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowStructure:
-    """`closes` maps a join to its split; `faults` is empty when the graph is a structured flow."""
+    """The result of `analyse`: `closes` maps a join to its split; `faults` is empty for a structured flow."""
 
     closes: Mapping[NodeId, NodeId]
     faults: tuple[Diagnostic, ...]
@@ -66,7 +66,7 @@ class _Analysis:
     def shape(self) -> FlowStructure:
         order = self._in_order()
         self._check_cycles(order)
-        if self.faults:  # past a cycle neither nesting nor reach means anything: report cycles first, alone
+        if self.faults:  # behind a cycle, nesting and reachability are undefined: report only the cycles
             return FlowStructure(closes={}, faults=tuple(self.faults))
         closes = match_joins(order, self.by_id, self.predecessors, self._fault)
         self._report_unreachable(set(order))
@@ -75,21 +75,21 @@ class _Analysis:
     def _fault(
         self, code: str, message: str, at: NodeId, hint: str | None, also: Sequence[tuple[NodeId, str]] = ()
     ) -> None:
-        if (code, message) in self.said:  # such as a split that several ends leave open
+        if (code, message) in self.said:  # such as a split that is open at several ends
             return
         self.said.add((code, message))
         places = [(self.by_id[other].where, label) for other, label in also]
         self.faults.add(code, self.by_id[at].where, message, hint=hint, also=places)
 
     def _in_order(self) -> list[NodeId]:
-        """What is reached from the start, each before what it leads to, but for the edges that close a cycle."""
+        """Return the reachable nodes in topological order, ignoring edges that close a cycle."""
         return postorder(self.start, self._known)[::-1]
 
     def _known(self, at: NodeId) -> list[NodeId]:
         return [target for target in self._targets(at) if target in self.by_id]
 
     def _check_cycles(self, order: list[NodeId]) -> None:
-        """A cycle is a loop if it is entered at one step only and a switch leads out of it; else it is a fault."""
+        """Report cycles that are not loops: a loop has one entry, and a switch leads out of it."""
         number = {at: index for index, at in enumerate(order)}
         back = [(at, target) for at in order for target in self._known(at) if number[target] <= number[at]]
         if not back:
@@ -110,17 +110,17 @@ class _Analysis:
             self._fault(codes.CYCLE, message, at, hint, [(target, "leads back to here")] if target != at else ())
 
     def _has_exit(self, loop: frozenset[NodeId]) -> bool:
-        """Whether a switch leads out: of a branch, one way out would leave the other in the loop."""
+        """Return whether a switch leads out; a branch would leave its other arms in the loop."""
         return any(isinstance(self.by_id[at].next, Switch) and not loop.issuperset(self._targets(at)) for at in loop)
 
     def _report_unreachable(self, reached: set[NodeId]) -> None:
-        """Only the first step of each part that is cut off: what follows it is reached as soon as it is."""
+        """Report the first step of each unreachable part: the steps behind it become reachable with it."""
         if any(self.by_id[at].next is None for at in reached):
             return
         lost = [at for at in self.by_id if at not in reached]
         first = [at for at in lost if all(before == at for before in self.predecessors[at])]
         covered: set[NodeId] = set()
-        for at in [*first, *lost]:  # a part that is a cycle has no first step: then the one written first
+        for at in [*first, *lost]:  # a cycle has no first step: report the step that is written first
             if at in covered:
                 continue
             covered.update(self._reached_from(at))
