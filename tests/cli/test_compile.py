@@ -142,7 +142,7 @@ def test_doctor_sees_another_metaflow(project: Project, tmp_path: Path) -> None:
     ours = project.environment["PYTHONPATH"]
     done = project.flowc("doctor", PYTHONPATH=f"{ours}{os.pathsep}{tmp_path}/other")
     assert done.code == 1
-    assert "BAD  the distribution 'metaflow' installs a `metaflow` as well: run `flowc doctor --repair`" in done.out
+    assert "BAD  the distribution 'metaflow' also installs a `metaflow`: run `flowc doctor --repair`" in done.out
     done = project.flowc("doctor", PYTHONPATH=f"{tmp_path}/other{os.pathsep}{ours}")
     assert done.code == 1
     assert "BAD  the package 'metaflow' is not flowc's: it is in" in done.out

@@ -136,7 +136,7 @@ def test_options_of_one_dash_are_flowc_s(project: Project) -> None:
     for words in (("-m", "flowc", "resume", "flow.py"), ("flow.py", "resume")):
         done = project.python(*words, "-o", "m.yaml", "--o", "two", "--origin-run-id", first.id)
         assert done.code == 2
-        assert "--output writes what --target argo would submit" in done.err
+        assert "--output needs --target argo, whose manifests it writes" in done.err
         shown = project.python(*words, "--help").out
         assert "-o, --output FILE" in shown
 

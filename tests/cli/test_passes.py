@@ -85,7 +85,7 @@ def test_an_unknown_pass_is_a_usage_error(flow: Project, name: str, hint: str) -
 def test_the_schema_has_no_passes(flow: Project) -> None:
     done = flow.flowc("ir", "--schema", "--verify-each")
     assert done.code == 2
-    assert "--schema is the same for every flow" in done.err
+    assert "--schema prints the schema of all flows" in done.err
 
 
 def test_faults_of_a_pass_are_reported(flow: Project) -> None:

@@ -670,7 +670,7 @@ def test_a_run_that_goes_on_is_not_resumed(project: Project) -> None:
         assert process.poll() is None, "the run has ended"
         done = flow(project, "resume")
         assert done.code == 1
-        assert "is still going\nhint: wait until it has ended, end it, or name another: --origin-run-id" in done.err
+        assert "is still active\nhint: wait for its end, end it, or give another run by --origin-run-id" in done.err
         process.kill()
 
 
@@ -682,7 +682,7 @@ def test_a_run_of_another_machine_is_resumed_when_one_insists(project: Project) 
     record = {**run.record(), "process": {"host": "elsewhere", "pid": 1}}
     run.objects.put(key, json.dumps(record).encode())
     done = flow(project, "resume")
-    assert (done.code, "--force resumes it all the same" in done.err) == (1, True)
+    assert (done.code, "--force resumes it even if it is active" in done.err) == (1, True)
     assert resumed(project, "--force") == ["end", "join", "right"]
 
 

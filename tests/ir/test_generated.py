@@ -94,7 +94,7 @@ def test_the_command_prints_it(project: Project) -> None:
     for words in (["flow.py"], ["--text"]):
         refused = project.flowc("ir", "--schema", *words)
         assert (refused.code, refused.out) == (2, "")
-        assert "--schema is the same for every flow" in refused.err
+        assert "--schema prints the schema of all flows" in refused.err
 
 
 @pytest.mark.parametrize("path", [path / "ir.json" for path in STORES], ids=lambda path: path.parent.name)
