@@ -365,7 +365,7 @@ def test_what_people_are_told(store: Store) -> None:
         "affected runs: F/1",
     ]
     assert lines[5].endswith(": 1 damaged blob, 1 leftover")
-    with pytest.raises(Damaged, match="has been moved to damaged/blobs/"):
+    with pytest.raises(Damaged, match="was moved to damaged/blobs/"):
         load_value(store.objects, store.run("F", "1").task("start", "0")["artifacts"]["model"])
 
 
