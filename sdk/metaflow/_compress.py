@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64decode, b64encode
 from itertools import takewhile
 from typing import TYPE_CHECKING
+
+from metaflow.exception import MetaflowInternalError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +25,6 @@ def compress_list(
     """
     marks = (separator, rangedelim, zlibmarker)
     if bad := [item for item in lst if any(mark in item for mark in marks)]:
-        from metaflow.exception import MetaflowInternalError
-
         raise MetaflowInternalError(f"Item '{bad[0]}' includes a delimiter character so it can't be compressed")
     prefix = longest_common_prefix(lst) if len(lst) > 1 else ""
     short = f"{prefix}{rangedelim}{separator.join(item[len(prefix) :] for item in lst)}" if prefix else ""
@@ -30,9 +32,6 @@ def compress_list(
     text = short if short and len(short) <= len(plain) else plain
     if len(text) <= zlibmin:
         return text
-    import zlib
-    from base64 import b64encode
-
     return zlibmarker + b64encode(zlib.compress(text.encode("utf-8"))).decode("ascii")
 
 
@@ -40,9 +39,6 @@ def decompress_list(lststr: str, separator: str = ",", rangedelim: str = ":", zl
     """Return the list that `compress_list` compressed."""
     text = lststr
     if text.startswith(zlibmarker):
-        import zlib
-        from base64 import b64decode
-
         text = zlib.decompress(b64decode(text[len(zlibmarker) :])).decode("utf-8")
     prefix, mark, rest = text.partition(rangedelim)
     return [prefix + item for item in rest.split(separator)] if mark else text.split(separator)

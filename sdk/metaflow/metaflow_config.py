@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from flowc_ir import json_text
 from flowc_runtime.base.config import settings
 from metaflow import _extensions
+from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,8 +113,6 @@ def _of_type(variable: str, value: Any, default: Any) -> Any:
             case list() | dict():
                 return json_text.parsed(value) if isinstance(value, str) else value
     except ValueError as error:
-        from metaflow.exception import MetaflowException
-
         raise MetaflowException(f"{variable} must be of type {type(default).__name__}: {error}") from error
     return value
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
 import traceback
 from collections import deque
@@ -120,8 +121,6 @@ def _collect(child: _Child) -> Any:
 
 
 def _end(child: _Child) -> None:
-    import signal
-
     os.kill(child.pid, signal.SIGKILL)
     os.waitpid(child.pid, 0)
     os.close(child.alive)

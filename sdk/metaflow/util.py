@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import runpy
 import shutil
+import sys
 import tempfile
 from functools import cached_property
 from io import BytesIO
+from shlex import quote as shell_quote
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from metaflow._compress import compress_list, decompress_list, longest_common_prefix
+from metaflow.exception import MetaflowInternalError, MetaflowUnknownUser
 
 if TYPE_CHECKING:
     import tarfile
@@ -151,8 +156,6 @@ def dict_to_cli_options(params: Mapping[str, Any]) -> Iterator[str]:
 
     A list repeats its option. Values are quoted for a shell. `decospecs` becomes `--with`.
     """
-    from shlex import quote as shell_quote
-
     for name, given in params.items():
         if given is None or given is False:
             continue
@@ -170,8 +173,6 @@ def get_username() -> str | None:
     """Return the user: METAFLOW_USER, or the login; None without a name."""
     if name := os.environ.get("METAFLOW_USER"):
         return name
-    import getpass
-
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -188,8 +189,6 @@ def resolve_identity_as_tuple() -> tuple[str, str]:
         return "production", token
     name = get_username()
     if name is None:
-        from metaflow.exception import MetaflowUnknownUser
-
         raise MetaflowUnknownUser
     return "user", name
 
@@ -206,8 +205,6 @@ def get_metaflow_root() -> str:
 
 def get_object_package_version(obj: object) -> tuple[str | None, str | None]:
     """Return the top-level package that defines an object's class, and its `__version__` if it has one."""
-    import sys
-
     package = type(obj).__module__.partition(".")[0]
     return package, getattr(sys.modules.get(package), "__version__", None)
 
@@ -249,10 +246,6 @@ def read_artifacts_module(file_path: str) -> dict[str, Any]:
     Raises:
         MetaflowInternalError: the file cannot be run, or has no such dict.
     """
-    import runpy
-
-    from metaflow.exception import MetaflowInternalError
-
     try:
         found = runpy.run_path(file_path).get("ARTIFACTS")
     except Exception as error:

@@ -55,7 +55,8 @@ class DataArtifact(MetaflowObject):
     if TYPE_CHECKING:
 
         @property
-        def parent(self) -> Task: ...
+        def parent(self) -> Task:
+            """The task that has the artifact."""
 
     @property
     def data(self) -> Any:

@@ -39,7 +39,8 @@ class Step(MetaflowObject):
     if TYPE_CHECKING:
 
         @property
-        def parent(self) -> Run: ...
+        def parent(self) -> Run:
+            """The run of the step."""
 
     @property
     def task(self) -> Task | None:

@@ -13,6 +13,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from metaflow.flowspec import FlowSpec
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -50,8 +52,6 @@ def write_flow(flow: Any, directory: str) -> str:
     Raises:
         ValueError: the object is not a flow, or its source is unknown.
     """
-    from metaflow.flowspec import FlowSpec
-
     if not isinstance(flow, type) or not issubclass(flow, FlowSpec):
         raise ValueError(f"give the class of a flow, not {flow!r}")
     text = flow_text(flow)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from metaflow.exception import MetaflowNotFound
 from metaflow.runner._signature import FlowParameter
 from metaflow.runner.argo_place import Place
 
@@ -224,7 +225,6 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
     def run(self) -> Run | None:
         """The client's object of the run; any namespace is accepted. It is None until the run's first task begins."""
         from metaflow.client import Run
-        from metaflow.exception import MetaflowNotFound
 
         try:
             return Run(self.pathspec, _namespace_check=False, _current_metadata=self.metadata)

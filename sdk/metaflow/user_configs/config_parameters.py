@@ -85,6 +85,7 @@ class DelayEvaluator(_Delayed):
         return DelayEvaluator(self._flowc_root, self._flowc_globals, operations)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a placeholder for the result of the call."""
         return self._flowc_then("call", args, kwargs)
 
     def __get__(self, flow: object, owner: Any = None) -> Any:

@@ -32,6 +32,7 @@ class UserDecoratorMeta(type):
     @overload
     def __call__(cls, *args: Any, **kwargs: Any) -> Any: ...
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Decorate a function or class, or return the decorator with these arguments; record the place of the call."""
         caller = sys._getframe(1)
         place = caller.f_code.co_filename, caller.f_lineno
         if len(args) == 1 and not kwargs and cls._decorates(args[0]):

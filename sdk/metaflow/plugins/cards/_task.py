@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.base.index import task_pathspec
+from flowc_runtime.process.process import load_prctl
 from flowc_runtime.store.records.store import RunStore
 from metaflow.plugins.cards._current import CurrentCards
 from metaflow.plugins.cards._make import Maker
@@ -44,8 +45,6 @@ class TaskCards:
 
     def start(self) -> None:
         """Fork the processes that render the cards, before this process has used the store or started a thread."""
-        from flowc_runtime.process.process import load_prctl
-
         prctl = load_prctl()
         for renderer in self._renderers:
             renderer.start(prctl, self._renderers)

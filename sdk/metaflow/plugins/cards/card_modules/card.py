@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
@@ -51,8 +52,6 @@ class MetaflowCard:
 
     def _get_mustache(self) -> ModuleType:
         """Return the template engine: `render(template, {"name": …})` of the language Mustache."""
-        from importlib import import_module
-
         return import_module("chevron")
 
     def render(self, task: Task) -> str:

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc_ir import json_text
@@ -99,8 +100,6 @@ def _facts(answer: Any) -> dict[str, Any]:
 
 def _put(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
     """Store `data` or the file `path`; `stored` in the answer is False if the object existed and was left alone."""
-    from pathlib import Path
-
     attributes: dict[str, str] = {}
     if item.get("content_type"):
         attributes["Content-Type"] = item["content_type"]

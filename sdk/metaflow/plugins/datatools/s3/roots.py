@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flowc_runtime.base.config import settings
+from metaflow.current import current
+from metaflow.flowspec import FlowSpec
 from metaflow.plugins.datatools.s3.errors import MetaflowS3URLException
 
 
@@ -39,9 +41,6 @@ def _data_root(bucket: str | None, prefix: str | None) -> str:
 
 def _run_path(run: Any) -> str:
     """Return `FLOW/RUN` of a flow object inside a step, or of a past run."""
-    from metaflow.current import current
-    from metaflow.flowspec import FlowSpec
-
     if isinstance(run, FlowSpec):
         if not current.is_running_flow:
             raise MetaflowS3URLException("S3(run=self) is valid only inside a step of a running flow")
