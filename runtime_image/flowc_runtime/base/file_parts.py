@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, final
+from typing import final, overload
 
 from flowc_runtime.base.errors import StoreError
 
@@ -27,8 +27,16 @@ class FileParts(Sequence[bytes]):
     def __len__(self) -> int:
         return -(-self.nbytes // PART)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
+
+    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
         """Return a part of at most PART bytes. Raises StoreError if the file cannot be read or has become shorter."""
+        if isinstance(index, slice):
+            raise TypeError("the parts of a file have no slices")
         offset = index * PART
         if not 0 <= offset < self.nbytes:
             raise IndexError(index)

@@ -15,8 +15,13 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from flowc_runtime.base.late import LateModule
+
 if TYPE_CHECKING:
+    import tempfile
     from collections.abc import Iterator
+else:
+    tempfile = LateModule("tempfile")  # every process reads settings, but few read a pipe
 
 PATIENCE = 2.0  # seconds of waiting for a pipe before a line is printed
 _CHUNK = 1 << 16
@@ -122,8 +127,6 @@ class _Opened:
 
 def _keep(path: str, pieces: Iterator[bytes]) -> str:
     """Write the content of a pipe to a temporary file that exists until this process ends; return its path."""
-    import tempfile  # late: settings are read by every process, and few have a pipe
-
     descriptor, kept = tempfile.mkstemp(prefix="flowc-")
     atexit.register(_forget, kept, os.getpid())
     with open(descriptor, "wb") as file:

@@ -16,16 +16,27 @@ import threading
 import traceback
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flowc_runtime.process import writers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_inherited: list[Any] = []  # objects of the forking process, kept because dropping them could call their finalizers
-_settled: list[weakref.ref[Any]] = []  # writers of the forking process with empty buffers
-_coverage: Any = None  # the running measurement of the forking process
+
+class _Measurement(Protocol):
+    """The measurement of `coverage.Coverage`."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def save(self) -> None: ...
+
+
+_inherited: list[object] = []  # objects of the forking process, kept because dropping them could call their finalizers
+_settled: list[weakref.ref[writers.OpenFile]] = []  # writers of the forking process with empty buffers
+_coverage: _Measurement | None = None  # the running measurement of the forking process
 _ended = False
 
 
@@ -110,7 +121,7 @@ def begin() -> None:
     _mark = _Mark()
 
 
-def measured() -> dict[str, Any] | None:
+def measured() -> dict[str, object] | None:
     """Return the settings with which `measure` continues this process's coverage in a process that is not its fork.
 
     None if coverage is not being measured.
@@ -185,7 +196,7 @@ def _finish_files() -> None:
     writers.flush_native()
 
 
-def _still_open() -> list[Any]:
+def _still_open() -> list[writers.OpenFile]:
     """Return the forking process's files that are still open; the buffer of a text file is listed too."""
     return [stream for each in _settled if (stream := each()) is not None and writers.is_open(stream)]
 

@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.own_packages import OWN_PACKAGES
@@ -227,7 +227,7 @@ def put_first_on_path(directory: str) -> None:
         sys.path.insert(0, directory)
 
 
-def find_main() -> dict[str, Any]:
+def find_main() -> dict[str, object]:
     """Return the globals of the calling program; make it `__main__` if another program runs it.
 
     `python -m cProfile flow.py` runs the file's code with separate globals and remains `__main__`.
@@ -240,7 +240,7 @@ def find_main() -> dict[str, Any]:
     return names
 
 
-def program_names() -> dict[str, Any]:
+def program_names() -> dict[str, object]:
     """Return the globals of the innermost running program: `__main__`, or a program that a profiler runs."""
     frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_globals.get("__name__") != "__main__":

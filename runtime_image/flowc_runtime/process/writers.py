@@ -8,10 +8,15 @@ from __future__ import annotations
 import _io
 import gc
 import sys
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+
+from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
+    import ctypes
     from collections.abc import Callable
+else:
+    ctypes = LateModule("ctypes")  # costs start-up time, and is only needed before a fork and at the end of a task
 
 _BUFFERS: tuple[type, ...] = (_io.BufferedWriter, _io.BufferedRandom, _io.BufferedRWPair)
 # Not files, but incomplete until they are closed: an archive's directory, a shelf's cache, a temporary file.
@@ -27,21 +32,35 @@ _fflush: Callable[[None], object] | None = None
 _Kind: TypeAlias = Literal["text", "closed", "buffer", "raw"]
 
 
+class OpenFile(Protocol):
+    """An object that writes to a file: a file of `io`, or an archive of _COMPLETED."""
+
+    def flush(self) -> object:
+        """Write the buffer."""
+        ...
+
+    def close(self) -> object:
+        """Write the last bytes and close the file."""
+        ...
+
+    def __del__(self) -> None: ...
+
+
 class OpenWriters(NamedTuple):
     """Open files, in the order in which they must be completed.
 
     A text file may write into a compressed file or an archive, that into a buffer, and the buffer into a raw stream.
     """
 
-    texts: list[Any]
-    closed: list[Any]  # files that write their last bytes when they are closed
-    buffers: list[Any]
-    raw: list[Any]  # user-defined raw streams, to be closed as well
+    texts: list[OpenFile]
+    closed: list[OpenFile]  # files that write their last bytes when they are closed
+    buffers: list[OpenFile]
+    raw: list[OpenFile]  # user-defined raw streams, to be closed as well
 
 
 def find(objects: list[Any]) -> OpenWriters:
     """Find the open files among objects. Only the attribute `closed` is read: a proxy may act on other accesses."""
-    found: dict[_Kind, list[Any]] = {"text": [], "closed": [], "buffer": [], "raw": []}
+    found: dict[_Kind, list[OpenFile]] = {"text": [], "closed": [], "buffer": [], "raw": []}
     kinds: dict[int, _Kind | None] = {}  # by id, since a class may be unhashable
     for each in objects:
         key = id(type(each))
@@ -52,9 +71,9 @@ def find(objects: list[Any]) -> OpenWriters:
     return OpenWriters(found["text"], _outermost_first(found["closed"]), found["buffer"], found["raw"])
 
 
-def _outermost_first(files: list[Any]) -> list[Any]:
+def _outermost_first(files: list[OpenFile]) -> list[OpenFile]:
     """Order files so that a file comes before the file it writes into; the collector's order is arbitrary."""
-    ordered: list[Any] = []
+    ordered: list[OpenFile] = []
     while files:
         inner = {id(each) for file in files for each in _held(file) if each is not file}
         outer = [file for file in files if id(file) not in inner] or files[:1]
@@ -63,7 +82,7 @@ def _outermost_first(files: list[Any]) -> list[Any]:
     return ordered
 
 
-def _held(file: Any) -> list[Any]:
+def _held(file: OpenFile) -> list[OpenFile]:
     """Return the objects that a file refers to, directly or by its attributes."""
     direct = gc.get_referents(file)
     return direct + gc.get_referents(*[each for each in direct if type(each) is dict])
@@ -81,7 +100,7 @@ def _kind(kind: type) -> _Kind | None:
     return None
 
 
-def is_open(stream: Any) -> bool:
+def is_open(stream: OpenFile) -> bool:
     """Return whether a file is open: neither closed nor detached from its buffer."""
     try:
         return not getattr(stream, "closed", False)
@@ -89,13 +108,13 @@ def is_open(stream: Any) -> bool:
         return False
 
 
-def is_standard(stream: Any) -> bool:
+def is_standard(stream: OpenFile) -> bool:
     """Return whether this is a standard stream or its buffer; code after the task's end still writes to those."""
     standard = (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
     return any(stream is each or stream is getattr(each, "buffer", None) for each in standard if each is not None)
 
 
-def complete(stream: Any) -> None:
+def complete(stream: OpenFile) -> None:
     """Complete an open file like Python does when it finalizes the file."""
     if isinstance(stream, _io._IOBase):
         stream.close()
@@ -107,7 +126,5 @@ def flush_native() -> None:
     """Flush C's own streams, to which compiled code prints; Python's flush does not reach them."""
     global _fflush
     if _fflush is None:
-        import ctypes
-
         _fflush = ctypes.CDLL(None).fflush
     _fflush(None)

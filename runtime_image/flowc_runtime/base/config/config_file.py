@@ -7,7 +7,7 @@ import re
 import sys
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from flowc_runtime.base import addresses, given_files
 from flowc_runtime.base.config.config_keys import BY_KEY, YES_NO
@@ -100,22 +100,24 @@ def _stamp(path: str) -> tuple[int, int, int]:
 def _read(path: str, *stamp: int) -> ConfigFile | None:
     """Read and check a file; return None for a pyproject.toml without [tool.flowc]. Raises ConfigurationError."""
     text = _decoded(path, _content(path))
-    table: Any = _parsed(path, text)
+    table = _parsed(path, text)
     section = ""
     if path.endswith(f"/{PROJECT}"):
         section, tools = _SECTION, table.get("tool")
         if not isinstance(tools, dict) or "flowc" not in tools:
             return None
-        table = tools["flowc"]
-        if not isinstance(table, dict):
+        own = tools["flowc"]
+        if not isinstance(own, dict):
             message = f"{_place(path)}: [{_SECTION}] is not a table"
             raise ConfigurationError(
                 [ConfigurationFault(message, f"write [{_SECTION}], then a line for each setting below it")]
             )
+        table = own
     lines = dict(_lines(text, section))
     if faults := [*_faults(path, table, lines)]:
         raise ConfigurationError(faults)
-    return ConfigFile(path, {key: normal(BY_KEY[key], value) for key, value in table.items()}, lines)
+    values = {key: normal(BY_KEY[key], value) for key, value in table.items()}
+    return ConfigFile(path, cast("dict[str, str | int]", values), lines)  # `_faults` has checked the types
 
 
 def _content(path: str) -> bytes:
@@ -137,7 +139,7 @@ def _decoded(path: str, content: bytes) -> str:
         raise ConfigurationError([ConfigurationFault(message, "save the file as UTF-8")]) from None
 
 
-def _parsed(path: str, text: str) -> dict[str, Any]:
+def _parsed(path: str, text: str) -> dict[str, object]:
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     try:
         toml = import_module(name)  # only if there is a file: the import would slow every command down
@@ -147,7 +149,7 @@ def _parsed(path: str, text: str) -> dict[str, Any]:
             [ConfigurationFault(message, f"pip install {name}, or set FLOWC_* variables instead")]
         ) from None
     try:
-        found: dict[str, Any] = toml.loads(text)
+        found: dict[str, object] = toml.loads(text)
     except ValueError as error:
         message, _, place = str(error).rpartition(" (at ")
         line = re.match(r"line (\d+)", place)
@@ -177,7 +179,7 @@ def _lines(text: str, section: str) -> Iterator[tuple[str, int]]:
             yield next(name for name in key.groups() if name is not None), number
 
 
-def _faults(path: str, table: Mapping[str, Any], lines: Mapping[str, int]) -> Iterator[ConfigurationFault]:
+def _faults(path: str, table: Mapping[str, object], lines: Mapping[str, int]) -> Iterator[ConfigurationFault]:
     for key, value in table.items():
         where = _place(path, lines.get(key))
         setting = BY_KEY.get(key)
@@ -197,7 +199,7 @@ def meant(key: str) -> str:
 _SAME: Final = {"yes": "yes", "true": "yes", "on": "yes", "1": "yes", "no": "no", "false": "no", "off": "no", "0": "no"}
 
 
-def normal(setting: Setting, value: Any) -> Any:
+def normal(setting: Setting, value: object) -> object:
     """Return the canonical value of a setting: `yes` or `no` for true, on, 1, false, off, 0; other values unchanged."""
     if setting.choices != YES_NO:
         return value

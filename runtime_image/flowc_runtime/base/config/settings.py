@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_ir import json_text
 from flowc_runtime.base import given_files
 from flowc_runtime.base.config.config_keys import SETTINGS
 from flowc_runtime.base.errors import SettingsError
+from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
+    import getpass
     from collections.abc import Mapping
+else:
+    getpass = LateModule("getpass")  # costs start-up time, and is only needed without a variable for the user
 
 PREFIX = "METAFLOW_"
 
@@ -102,7 +106,7 @@ def config_file() -> Mapping[str, str]:
 @cache
 def _read(path: str, needed: bool) -> Mapping[str, str]:
     try:
-        found: Any = json_text.parsed(given_files.content(path).decode("utf-8"))
+        found: object = json_text.parsed(given_files.content(path).decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         if needed:
             raise SettingsError(f"METAFLOW_PROFILE names a profile without a file: {path} does not exist") from None
@@ -125,8 +129,6 @@ def user_name() -> str:
     for variable in ("SUDO_USER", "USERNAME", "USER"):
         if (name := os.environ.get(variable)) and name != "root":
             return name
-    import getpass
-
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # a container's user id without a name

@@ -13,7 +13,7 @@ import random
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import FlowcError, StoreError
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import obstore
+    from obstore.store import ObjectStore
 
-    Connect = Callable[[str, float | None, float | None], Any]
+    Connect = Callable[[str, float | None, float | None], ObjectStore]
 else:
     obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
 
@@ -69,15 +70,15 @@ class Asker:
         self.url = url
         self._connect = connect
         self._retries = retries
-        self._clients: dict[tuple[float | None, float | None], Any] = {}
+        self._clients: dict[tuple[float | None, float | None], ObjectStore] = {}
         self._answered = False
         self._given_up = False
 
-    def ask(self, request: Callable[[Any], T], key: str) -> T:
+    def ask(self, request: Callable[[ObjectStore], T], key: str) -> T:
         """Call `request` with a client; repeat it after transient failures. Raises StoreError, NotFound."""
         return self._repeat(lambda quiet: _listen(lambda: request(self._client(quiet))), key)
 
-    def send(self, request: Callable[[Any], T], key: str, size: int, *, limit: float | None = None) -> T:
+    def send(self, request: Callable[[ObjectStore], T], key: str, size: int, *, limit: float | None = None) -> T:
         """Like `ask`, for a request that sends a large object. Small requests meanwhile check that the store answers.
 
         Args:
@@ -100,7 +101,7 @@ class Asker:
 
         return self._repeat(attempt, key)
 
-    def _client(self, quiet: float | None = None, upload: float | None = None) -> Any:
+    def _client(self, quiet: float | None = None, upload: float | None = None) -> ObjectStore:
         if (quiet, upload) not in self._clients:
             self._clients[quiet, upload] = self._connect(self.url, quiet, upload)
         return self._clients[quiet, upload]
@@ -151,7 +152,7 @@ class Asker:
         _note(f"cannot reach {place(str(error), self.url)}: {reason(str(error))}; trying for {seconds:.0f} s more")
 
 
-def _head(client: Any) -> None:
+def _head(client: ObjectStore) -> None:
     """Check that the store answers; a refusal counts as an answer."""
     try:
         obstore.head(client, "is-anybody-there")

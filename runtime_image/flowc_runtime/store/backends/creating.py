@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from flowc_runtime.store.backends.remote_errors import is_conflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from obstore.store import ObjectStore
+
 T = TypeVar("T")
 
 
 def creation(
-    put: Callable[[Any], object], same: Callable[[Any], bool | None], conflict: Callable[[Any], T]
-) -> Callable[[Any], bool | T]:
+    put: Callable[[ObjectStore], object],
+    same: Callable[[ObjectStore], bool | None],
+    conflict: Callable[[ObjectStore], T],
+) -> Callable[[ObjectStore], bool | T]:
     """Return the request that creates an object; the caller repeats it until the store answers.
 
     A repeated request may meet the object that the first request stored. The stored content then decides.
@@ -29,7 +33,7 @@ def creation(
     """
     unknown = False
 
-    def request(client: Any) -> bool | T:
+    def request(client: ObjectStore) -> bool | T:
         nonlocal unknown
         if unknown and (found := same(client)) is not None:
             return found

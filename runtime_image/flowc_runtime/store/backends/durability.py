@@ -20,15 +20,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, final
 
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import StoreError
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.base.signals import ENDING
 from flowc_runtime.process.process import PR_SET_PDEATHSIG, load_prctl
 from flowc_runtime.store.backends.objects import LocalObjects, _write_all
 
 if TYPE_CHECKING:
+    import ctypes
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from flowc_runtime.base.signals import Wakeup
     from flowc_runtime.store.backends.objects import Buffer, Objects
+else:
+    ctypes = LateModule("ctypes")  # costs start-up time, and is only needed to wait for the disk
 
 Mode: TypeAlias = Literal["run", "task", "none"]
 """When to wait for the disk: at the end of each run, also at the end of each task, or never."""
@@ -263,8 +267,6 @@ def _load_syncfs() -> Any:
     """Return syncfs(2); None if the system has none."""
     if not sys.platform.startswith("linux"):
         return None
-    import ctypes
-
     return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
 
 
@@ -273,8 +275,6 @@ def _syncfs(descriptor: int) -> bool:
     call = _load_syncfs()
     if call is None:
         return False
-    import ctypes
-
     while call(descriptor) != 0:
         number = ctypes.get_errno()
         if number in (errno.ENOSYS, errno.EOPNOTSUPP):

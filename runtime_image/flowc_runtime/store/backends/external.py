@@ -11,7 +11,7 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, final
+from typing import IO, TYPE_CHECKING, final
 
 from flowc_ir import json_text
 from flowc_runtime.base.contract import POD
@@ -94,7 +94,7 @@ class ExternalFile:
         self.check()
         return self.path
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[type[ExternalFile], tuple[str, int, int, str]]:
         return ExternalFile, (self.path, self.size, self.mtime_ns, self.digest)
 
     def __eq__(self, other: object) -> bool:

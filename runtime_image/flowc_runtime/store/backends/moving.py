@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.store.backends.objects import PIECE, LocalObjects
@@ -13,11 +13,21 @@ from flowc_runtime.store.backends.objects import PIECE, LocalObjects
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from flowc_runtime.store.backends.objects import Collectable
+
 S = TypeVar("S")
 T = TypeVar("T")
 
 REQUESTS = 16  # objects of a bucket that are read at the same time
 _AT_ONCE = 256  # objects that wait for a thread
+
+
+class Streaming(Protocol):
+    """A store that can return an object in pieces, each by a request: a bucket."""
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Yield the object's bytes in pieces. Raises NotFound, StoreError."""
+        ...
 
 
 def read_many(read: Callable[[S], T], items: Sequence[S], threads: int) -> Iterator[T]:
@@ -30,7 +40,7 @@ def read_many(read: Callable[[S], T], items: Sequence[S], threads: int) -> Itera
             yield from pool.map(read, items[at : at + _AT_ONCE])
 
 
-def stream(objects: Any, key: str) -> Iterator[bytes | memoryview]:
+def stream(objects: LocalObjects | Streaming, key: str) -> Iterator[bytes | memoryview]:
     """Yield the object's bytes in pieces; a piece is valid until the next one. Raises NotFound, RecordError."""
     if not isinstance(objects, LocalObjects):
         yield from objects.stream(key)
@@ -47,7 +57,7 @@ def stream(objects: Any, key: str) -> Iterator[bytes | memoryview]:
         raise RecordError(f"cannot read {key} in {objects.url}: {error.strerror}", key) from error
 
 
-def move_below(objects: Any, prefix: str, to: str) -> None:
+def move_below(objects: Collectable, prefix: str, to: str) -> None:
     """Move all objects below a prefix to the same names below another prefix. Raises StoreError."""
     for name in objects.names_below(prefix):
         move(objects, f"{prefix}/{name}", f"{to}/{name}")
@@ -57,7 +67,7 @@ def move_below(objects: Any, prefix: str, to: str) -> None:
                 os.rmdir(directory)
 
 
-def move(objects: Any, key: str, to: str) -> str:
+def move(objects: Collectable, key: str, to: str) -> str:
     """Move an object, and return its new key: `to`, with a number appended if that key is taken.
 
     A missing object counts as moved by another process. Raises StoreError.

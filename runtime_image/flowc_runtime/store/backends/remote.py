@@ -14,7 +14,7 @@ import hashlib
 import mmap
 import os
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.base.late import LateModule
@@ -26,12 +26,16 @@ from flowc_runtime.store.backends.objects import PIECE, Buffer, Listed, blob_key
 from flowc_runtime.store.backends.remote_errors import Lost
 
 if TYPE_CHECKING:
+    import tempfile
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import obstore
+    from obstore import ListResult, ObjectMeta
+    from obstore.store import ObjectStore
 
     T = TypeVar("T")
 else:
+    tempfile = LateModule("tempfile")  # costs start-up time, and is only needed for mapped objects
     obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
@@ -55,7 +59,7 @@ class RemoteObjects:
     def get(self, key: str) -> bytes:
         """Return the object's bytes. Raises NotFound, StoreError."""
 
-        def request(client: Any) -> bytes:
+        def request(client: ObjectStore) -> bytes:
             return bytes(obstore.get(client, key).bytes())
 
         return self._asker.ask(request, key)
@@ -63,7 +67,7 @@ class RemoteObjects:
     def put(self, key: str, data: bytes) -> None:
         """Create or replace an object. Raises StoreError."""
 
-        def request(client: Any) -> None:
+        def request(client: ObjectStore) -> None:
             obstore.put(client, key, data, use_multipart=False)
 
         self._write(request, key, len(data))
@@ -87,16 +91,16 @@ class RemoteObjects:
     def _create(self, key: str, data: bytes) -> bool:
         """Create an object; return False if one exists or another writer is creating it."""
 
-        def put(client: Any) -> None:
+        def put(client: ObjectStore) -> None:
             obstore.put(client, key, data, mode="create", use_multipart=False)
 
-        def same(client: Any) -> bool | None:
+        def same(client: ObjectStore) -> bool | None:
             there = _fetch(client, key)
             return None if there is None else there == data
 
         return self._write(creation(put, same, lambda _: False), key, len(data))
 
-    def _write(self, request: Callable[[Any], T], key: str, size: int) -> T:
+    def _write(self, request: Callable[[ObjectStore], T], key: str, size: int) -> T:
         return self._asker.ask(request, key) if size <= LARGE else self._asker.send(request, key, size)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
@@ -138,8 +142,8 @@ class RemoteObjects:
 
         return checked(self, key, digest, size, fetch)
 
-    def _send_large(self, key: str, pieces: Callable[[Any], Iterable[bytes]], size: int) -> None:
-        def request(client: Any) -> None:
+    def _send_large(self, key: str, pieces: Callable[[ObjectStore], Iterable[bytes]], size: int) -> None:
+        def request(client: ObjectStore) -> None:
             try:
                 obstore.put(client, key, pieces(client), chunk_size=PART, max_concurrency=4)
             except FileNotFoundError as error:
@@ -158,9 +162,7 @@ class RemoteObjects:
     def _fetch(self, key: str) -> tuple[memoryview, str]:
         """Map an object through an unnamed file, so that its memory is page cache; return its digest too."""
 
-        def request(client: Any) -> tuple[memoryview, str]:
-            import tempfile
-
+        def request(client: ObjectStore) -> tuple[memoryview, str]:
             digest = hashlib.sha256()
             answer = obstore.get(client, key)
             if not answer.meta["size"]:
@@ -178,7 +180,7 @@ class RemoteObjects:
     def stream(self, key: str) -> Iterator[bytes]:
         """Yield the object's bytes in pieces; a small object takes one request. Raises NotFound, StoreError."""
 
-        def request(client: Any) -> tuple[int, bytes | None]:
+        def request(client: ObjectStore) -> tuple[int, bytes | None]:
             answer = obstore.get(client, key)
             size = answer.meta["size"]
             return size, bytes(answer.bytes()) if size <= PART else None
@@ -195,10 +197,10 @@ class RemoteObjects:
         found = self._head(key)
         return found is not None and size in (None, found["size"])
 
-    def _head(self, key: str) -> Any:
+    def _head(self, key: str) -> ObjectMeta | None:
         """Return the metadata of an object; None if it is missing."""
 
-        def request(client: Any) -> Any:
+        def request(client: ObjectStore) -> ObjectMeta | None:
             try:
                 return obstore.head(client, key)
             except FileNotFoundError:
@@ -242,7 +244,7 @@ class RemoteObjects:
         self.delete(aside)
 
     def _copy(self, source: str, target: str) -> None:
-        def request(client: Any) -> None:
+        def request(client: ObjectStore) -> None:
             obstore.copy(client, source, target)
 
         self._asker.send(request, source, COPY)  # a copy inside the store may take long
@@ -255,11 +257,11 @@ class RemoteObjects:
             for entry in self._entries(prefix)
         ]
 
-    def _entries(self, prefix: str) -> list[Any]:
+    def _entries(self, prefix: str) -> list[ObjectMeta]:
         """Return all objects under a prefix in the order of their names. After a failure, the listing continues."""
-        found: list[Any] = []
+        found: list[ObjectMeta] = []
 
-        def request(client: Any) -> None:
+        def request(client: ObjectStore) -> None:
             for page in obstore.list(client, f"{prefix}/", offset=found[-1]["path"] if found else None):
                 found.extend(page)
 
@@ -292,10 +294,10 @@ class RemoteObjects:
         deeper = [f"{name[at:].rstrip('/')}/" for name in found["common_prefixes"]]
         return sorted([*deeper, *(entry["path"][at:] for entry in found["objects"])])
 
-    def _below(self, prefix: str) -> Any:
+    def _below(self, prefix: str) -> ListResult[Sequence[ObjectMeta]]:
         """Return the objects and prefixes directly under a prefix."""
 
-        def request(client: Any) -> Any:
+        def request(client: ObjectStore) -> ListResult[Sequence[ObjectMeta]]:
             return obstore.list_with_delimiter(client, f"{prefix}/" if prefix else None)
 
         return self._asker.ask(request, prefix)
@@ -313,7 +315,7 @@ class RemoteObjects:
             return
 
     def _delete(self, paths: str | list[str], key: str) -> None:
-        def request(client: Any) -> None:
+        def request(client: ObjectStore) -> None:
             obstore.delete(client, paths)
 
         self._asker.ask(request, key)
@@ -340,7 +342,7 @@ class RemoteObjects:
                 yield self._part(chunk["path"], at - begin, min(at + size, end) - begin)
 
     def _part(self, key: str, start: int, end: int) -> bytes:
-        def request(client: Any) -> bytes:
+        def request(client: ObjectStore) -> bytes:
             return bytes(obstore.get_range(client, key, start=start, end=end))
 
         return self._asker.ask(request, key)
@@ -367,7 +369,7 @@ def _pieces(parts: Sequence[Buffer]) -> Iterator[bytes]:
             yield bytes(view[at : at + PART])
 
 
-def _fetch(client: Any, key: str) -> bytes | None:
+def _fetch(client: ObjectStore, key: str) -> bytes | None:
     """Return the bytes of an object; None if it is missing."""
     try:
         return bytes(obstore.get(client, key).bytes())
@@ -375,12 +377,12 @@ def _fetch(client: Any, key: str) -> bytes | None:
         return None
 
 
-def _is_whole(client: Any, key: str, size: int) -> bool:
+def _is_whole(client: ObjectStore, key: str, size: int) -> bool:
     try:
         return bool(obstore.head(client, key)["size"] == size)
     except FileNotFoundError:
         return False
 
 
-def _fetched(client: Any, key: str) -> Iterator[bytes]:
+def _fetched(client: ObjectStore, key: str) -> Iterator[bytes]:
     return (bytes(chunk) for chunk in obstore.get(client, key).stream(min_chunk_size=PART))

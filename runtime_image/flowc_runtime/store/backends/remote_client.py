@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.contract import POD
@@ -13,6 +13,8 @@ from flowc_runtime.store.backends.remote_errors import reason
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from obstore.store import ObjectStore
 
 INSTALL = "pip install 'flowc[s3]'"
 _CONNECT = timedelta(seconds=4)
@@ -38,7 +40,7 @@ def library(url: str) -> ModuleType:
     return obstore
 
 
-def connect(url: str, quiet: float | None, upload: float | None) -> Any:
+def connect(url: str, quiet: float | None, upload: float | None) -> ObjectStore:
     """Create a client of the bucket at `url`, without a request yet.
 
     Args:
@@ -58,7 +60,8 @@ def connect(url: str, quiet: float | None, upload: float | None) -> Any:
     try:
         _take_endpoint()
         options = {"connect_timeout": _CONNECT, "allow_http": _says_http(), **limit}
-        return from_url(url, retry_config=retry, client_options=options)  # type: ignore[call-overload]
+        client: ObjectStore = from_url(url, retry_config=retry, client_options=options)  # type: ignore[call-overload]
+        return client
     except Exception as error:
         raise AddressError(f"cannot open the store {url}: {reason(str(error))}") from error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, cast, final
 
 from flowc_ir.versions import RECORDS
 from flowc_runtime.base.errors import NotFound, RecordError
@@ -20,7 +20,7 @@ from flowc_runtime.store.records.sealed import dump
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowc_runtime.store.backends.objects import Listed, Objects
+    from flowc_runtime.store.backends.objects import Collectable, Listed, Objects
     from flowc_runtime.store.records.record_types import LeaseRecord
 
 GRACE = 24 * 3600.0  # seconds: younger objects are never deleted, even if no record refers to them
@@ -53,17 +53,18 @@ def _is_on(objects: Objects, key: str) -> bool:
     try:
         lease: LeaseRecord = parse(RECORDS, "lease", data, key=key, url=objects.url, subject="a collection of garbage")
     except RecordError:  # unreadable: a live collection renews its lease, so the age of the object decides
-        return time.time() < _written(objects, key) + LEASE + _SKEW
+        # Only stores that can be collected have leases.
+        return time.time() < _written(cast("Collectable", objects), key) + LEASE + _SKEW
     return time.time() < lease["until"] + _SKEW and is_alive(lease["process"]) is not False
 
 
-def _written(objects: Any, key: str) -> float:
+def _written(objects: Collectable, key: str) -> float:
     """Return the time of an object's last write; 0 if it is missing."""
     top, _, name = key.rpartition("/")
     return max((entry.changed for entry in objects.listing(top) if entry.name == name), default=0.0)
 
 
-def left_over(objects: Any) -> list[Listed]:
+def left_over(objects: Collectable) -> list[Listed]:
     """Return the files in `tmp/` that killed writers left: those older than GRACE.
 
     A huge object may be written for hours; the age of its file counts from the last write.

@@ -9,10 +9,12 @@ from __future__ import annotations
 import sys
 from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_runtime.base.errors import ArtifactError, FlowcError
 from flowc_runtime.store.records.store import RunStore
+from flowc_runtime.store.values.sources import read_sources
+from flowc_runtime.store.values.stored_modules import StoredModules, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import RunRecord
-    from flowc_runtime.store.values.stored_modules import StoredModules
 
 _MISSING = object()
 _known: dict[str, StoredModules] = {}
@@ -36,10 +37,8 @@ class Classes:
         self._run = run
         self._here = here
 
-    def find(self, module: str, name: str) -> Any:
+    def find(self, module: str, name: str) -> object:
         """Return the class or function that a pickle names. Raises ArtifactError with the errors of the search."""
-        from flowc_runtime.store.values.stored_modules import names_of
-
         failures: list[str] = []
         for run, record, flow in self._runs():
             names = names_of(flow.code.file)
@@ -75,8 +74,6 @@ def in_task(run: RunStore) -> Classes:
     """Return the finder for values that a task of the run reads, including values of other runs' cached tasks."""
 
     def here(_: Flow) -> ModuleType | None:
-        from flowc_runtime.store.values.stored_modules import names_of
-
         code = run.executes().code  # even if the earlier runs' flows had other names
         return next(
             (sys.modules[name] for name in names_of(code.file) if hasattr(sys.modules.get(name), code.name)), None
@@ -97,7 +94,7 @@ def _cached_from(run: RunStore) -> Iterator[str]:
                 yield cached["run"]
 
 
-def _in(module: ModuleType | None, name: str) -> Any:
+def _in(module: ModuleType | None, name: str) -> object:
     try:
         return _MISSING if module is None else attrgetter(name)(module)
     except AttributeError:
@@ -110,8 +107,5 @@ def _modules(run: RunStore, record: RunRecord) -> StoredModules | None:
     if code is None:
         return None
     if code["digest"] not in _known:
-        from flowc_runtime.store.values.sources import read_sources
-        from flowc_runtime.store.values.stored_modules import StoredModules
-
         _known[code["digest"]] = StoredModules(read_sources(run.objects, record) or {}, f"<run {run.flow}/{run.id}>")
     return _known[code["digest"]]

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
     _Callback: TypeAlias = Callable[[pickle.PickleBuffer], bool]
     Finder: TypeAlias = Callable[[str, str], object]
-    _Picklers: TypeAlias = Callable[[Any, _Callback], pickle.Pickler]
+    UserValue: TypeAlias = Any  # a value of the flow, whose type only the flow's code knows
+    _File: TypeAlias = "_Chunks | _Expected"
+    _Picklers: TypeAlias = Callable[[_File, _Callback], pickle.Pickler]
 
 PLAIN: Codec = "pickle5"
 BUFFERS: Codec = "pickle5+buffers"
@@ -51,7 +53,7 @@ class Encoded:
 
     __slots__ = ("_digest", "_least", "_pickler", "buffers", "codec", "parts", "pickled")
 
-    def __init__(self, value: Any, *, in_band: bool = False) -> None:
+    def __init__(self, value: object, *, in_band: bool = False) -> None:
         """Pickle the value; with `in_band`, the pickle contains its buffers.
 
         Raises:
@@ -64,7 +66,7 @@ class Encoded:
         self.codec: Codec = BUFFERS if self.buffers else PLAIN
         self.parts: Sequence[bytes | memoryview] = self._layout() if self.buffers else self.pickled
 
-    def _pickle(self, value: Any) -> tuple[list[bytes], _Picklers]:
+    def _pickle(self, value: object) -> tuple[list[bytes], _Picklers]:
         file = _Chunks()
         try:
             _plain_pickler(file, self._out_of_band).dump(value)
@@ -129,7 +131,7 @@ class Encoded:
             self._digest = sha256(self.parts)
         return self._digest
 
-    def encodes(self, value: Any) -> bool:
+    def encodes(self, value: object) -> bool:
         """Return whether `value` has the same encoding; it is compared while it is made, up to the first difference."""
         expected = _Expected(self.pickled, self.buffers)
         try:
@@ -141,7 +143,7 @@ class Encoded:
         return expected.complete
 
 
-def store_value(objects: Objects, value: Any, encoded: Encoded | None = None) -> ArtifactRef:
+def store_value(objects: Objects, value: UserValue, encoded: Encoded | None = None) -> ArtifactRef:
     """Store a value and return its reference; equal bytes are stored once.
 
     Args:
@@ -172,7 +174,7 @@ def store_value(objects: Objects, value: Any, encoded: Encoded | None = None) ->
 class Decoded(NamedTuple):
     """A decoded value. With large buffers, `views` are the buffers in the mapped blob, and `stream` is the pickle."""
 
-    value: Any
+    value: UserValue
     stream: memoryview
     views: list[memoryview]
 
@@ -225,12 +227,12 @@ def _inline(text: str, ref: ArtifactRef) -> bytes:
     )
 
 
-def load_value(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> Any:
+def load_value(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> UserValue:
     """Return the value of an artifact; arguments and errors are those of `decode`."""
     return decode(objects, ref, find).value
 
 
-def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find: Finder | None = None) -> Any:
+def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find: Finder | None = None) -> UserValue:
     """Return the value of a pickle. Raises any error of the value's classes; ArtifactError if one is missing."""
     try:
         return pickle.loads(stream, buffers=views)
@@ -248,7 +250,7 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(file, buffers=views)
         self._find = find
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         try:
             return super().find_class(module, name)
         except (ImportError, AttributeError):
@@ -301,24 +303,23 @@ def _same_bytes(one: memoryview, other: memoryview) -> bool:
     return all(bytes(one[at : at + _PIECE]) == bytes(other[at : at + _PIECE]) for at in range(0, one.nbytes, _PIECE))
 
 
-def _plain_pickler(file: Any, buffer_callback: _Callback) -> pickle.Pickler:
+def _plain_pickler(file: _File, buffer_callback: _Callback) -> pickle.Pickler:
     pickler = pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback)
     if (extended := with_reducers(copyreg.dispatch_table)) is not None:
         pickler.dispatch_table = extended
     return pickler
 
 
-def _cloud_pickler(file: Any, buffer_callback: _Callback) -> pickle.Pickler:
-    pickler: pickle.Pickler = _cloud_class()(file, buffer_callback)
-    return pickler
+def _cloud_pickler(file: _File, buffer_callback: _Callback) -> pickle.Pickler:
+    return _cloud_class()(file, buffer_callback)
 
 
 @cache
-def _cloud_class() -> Any:
+def _cloud_class() -> _Picklers:
     import cloudpickle
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
-        def __init__(self, file: Any, buffer_callback: _Callback) -> None:
+        def __init__(self, file: _File, buffer_callback: _Callback) -> None:
             table = {**cloudpickle.Pickler.dispatch_table, **_REFUSED}
             self.dispatch_table = with_reducers(table) or table  # read once, by the base's initializer
             super().__init__(file, protocol=5, buffer_callback=buffer_callback)
@@ -326,15 +327,15 @@ def _cloud_class() -> Any:
     return Pickler
 
 
-def _refuse(what: str) -> Callable[[Any], NoReturn]:
-    def reduce(_: Any) -> NoReturn:
+def _refuse(what: str) -> Callable[[object], NoReturn]:
+    def reduce(_: object) -> NoReturn:
         raise TypeError(what)
 
     return reduce
 
 
 # Types that cloudpickle restores as other types: an open file as a StringIO with its content, a memoryview as bytes.
-_REFUSED: Mapping[type, Callable[[Any], NoReturn]] = {
+_REFUSED: Mapping[type, Callable[[object], NoReturn]] = {
     io.TextIOWrapper: _refuse("an open file cannot be stored: store its path or its content"),
     memoryview: _refuse("a memoryview cannot be stored: store bytes(…) of it instead"),
 }
@@ -385,7 +386,7 @@ def type_name(cls: type) -> str:
     return EXTERNAL if name == _EXTERNAL_CLASS else name
 
 
-def short_repr(value: Any) -> str:
+def short_repr(value: UserValue) -> str:
     """Return a description of a value in at most one line.
 
     Only the repr of builtin types is called: that of a user's class may be slow, fail or contain a secret.
@@ -399,13 +400,13 @@ def short_repr(value: Any) -> str:
     return f"<{type_name(cls)}>"
 
 
-def _all_builtin(value: Any, levels: int) -> bool:
+def _all_builtin(value: UserValue, levels: int) -> bool:
     """Return whether a short repr of the value only reaches builtin types, `levels` deep."""
     if type(value) not in _BUILTIN:
         return False
     if type(value) in IMMUTABLE or not levels:
         return True
-    items: Iterator[Any] = itertools.islice(value, 8)
+    items: Iterator[object] = itertools.islice(value, 8)
     if isinstance(value, dict):
         items = itertools.chain.from_iterable(itertools.islice(value.items(), 8))
     return all(_all_builtin(item, levels - 1) for item in items)

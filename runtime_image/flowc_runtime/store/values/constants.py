@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_runtime.base.errors import ArtifactError
 from flowc_runtime.store.values import codecs
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef
 
 
-def store_constants(objects: Objects, constants: Iterable[tuple[str, Any]]) -> dict[str, ArtifactRef]:
+def store_constants(objects: Objects, constants: Iterable[tuple[str, object]]) -> dict[str, ArtifactRef]:
     """Store constants; return their references by name. Constants that cannot be pickled are skipped."""
     refs: dict[str, ArtifactRef] = {}
     for name, value in constants:

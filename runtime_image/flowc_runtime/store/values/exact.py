@@ -7,32 +7,32 @@ is not a text or looks like a tag; `{"$pickle": [type, base64]}` for every other
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flowc_ir import json_text
 from flowc_runtime.store.values.codecs import Encoded, short_repr, type_name, unpickle
 
 if TYPE_CHECKING:
-    from flowc_runtime.store.values.codecs import Finder
+    from flowc_runtime.store.values.codecs import Finder, UserValue
 
 _ATOMS: Final = (type(None), bool, int, float, str)
 _GROUPS: Final[dict[type, str]] = {tuple: "$tuple", set: "$set", frozenset: "$frozenset"}
 _MAKE: Final[dict[str, type]] = {tag: cls for cls, tag in _GROUPS.items()}
 
 
-def is_json(value: Any) -> bool:
+def is_json(value: UserValue) -> bool:
     """Return whether JSON preserves the value: only dicts with text keys, lists, texts, numbers, bools, None."""
     if type(value) is dict:
         return all(type(key) is str and is_json(inner) for key, inner in value.items())
     return all(map(is_json, value)) if type(value) is list else type(value) in _ATOMS
 
 
-def to_exact(value: Any) -> str:
+def to_exact(value: object) -> str:
     """Return the value as JSON with tags. Raises ArtifactError for an object that cannot be pickled, RecursionError."""
     return json_text.dumps(_tagged(value), ensure_ascii=False)
 
 
-def from_exact(text: str, find: Finder | None = None) -> Any:
+def from_exact(text: str, find: Finder | None = None) -> UserValue:
     """Return the argument of `to_exact`. Raises the errors of `codecs.unpickle`."""
     return _untagged(json_text.loads(text), find)
 
@@ -46,7 +46,7 @@ def exact_type(text: str) -> str:
     return str(inner[0]) if tag == "$pickle" and isinstance(inner, list) else tag.removeprefix("$")
 
 
-def without_subclasses(value: Any) -> Any:
+def without_subclasses(value: UserValue) -> UserValue:
     """Convert instances of subclasses of dict, list, str and numbers, which some parsers return, to the plain types."""
     if isinstance(value, dict):
         return {without_subclasses(key): without_subclasses(inner) for key, inner in value.items()}
@@ -58,7 +58,7 @@ def without_subclasses(value: Any) -> Any:
     return value if base is None or type(value) is base else base(value)
 
 
-def readable(value: Any) -> Any:
+def readable(value: UserValue) -> UserValue:
     """Return an approximation of the value in JSON, for people: tuples and sets as lists, objects as a short text."""
     if isinstance(value, dict):
         return {str(key): readable(inner) for key, inner in value.items()}
@@ -69,7 +69,7 @@ def readable(value: Any) -> Any:
     return value if type(value) in _ATOMS else short_repr(value)
 
 
-def _tagged(value: Any) -> Any:
+def _tagged(value: UserValue) -> UserValue:
     cls = type(value)
     if cls in _ATOMS:
         return value
@@ -89,11 +89,11 @@ def _tagged(value: Any) -> Any:
     return {"$pickle": [type_name(cls), data]}
 
 
-def _looks_tagged(value: dict[str, Any]) -> bool:
+def _looks_tagged(value: dict[str, UserValue]) -> bool:
     return len(value) == 1 and next(iter(value)).startswith("$")
 
 
-def _untagged(value: Any, find: Finder | None) -> Any:
+def _untagged(value: UserValue, find: Finder | None) -> UserValue:
     if isinstance(value, list):
         return [_untagged(inner, find) for inner in value]
     if not isinstance(value, dict):

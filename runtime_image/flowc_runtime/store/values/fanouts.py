@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_runtime.store.values import codecs
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
+    from flowc_runtime.store.values.codecs import UserValue
 
 # bytes of pickle; larger lists are split into chunks, since each task would read the whole list
 CHUNK = 1 << 18
 MOST_CHUNKS = 256  # the split's record names all of them
 
 
-def items_of(value: Iterable[Any]) -> list[Any] | tuple[Any, ...]:
+def items_of(value: Iterable[UserValue]) -> list[UserValue] | tuple[UserValue, ...]:
     """Return the items of a foreach: the iterated items, or the values of a mapping from 0, 1, … Raises TypeError."""
     if isinstance(value, list | tuple):
         return value
@@ -28,7 +29,9 @@ def items_of(value: Iterable[Any]) -> list[Any] | tuple[Any, ...]:
     return list(value)
 
 
-def store_items(objects: Objects, over: str, items: list[Any] | tuple[Any, ...], whole: ArtifactRef) -> Fanout:
+def store_items(
+    objects: Objects, over: str, items: list[UserValue] | tuple[UserValue, ...], whole: ArtifactRef
+) -> Fanout:
     """Store the items of a fan-out; return its record.
 
     Args:
@@ -49,7 +52,7 @@ def store_items(objects: Objects, over: str, items: list[Any] | tuple[Any, ...],
     return fanout
 
 
-def item_of(objects: Objects, fanout: Fanout, index: int) -> Any:
+def item_of(objects: Objects, fanout: Fanout, index: int) -> UserValue:
     """Return one item; for a gang, the number of its member. Raises ArtifactError, NotFound."""
     if "chunks" in fanout:
         return codecs.load_value(objects, fanout["chunks"][index // fanout["chunk"]])[index % fanout["chunk"]]
@@ -66,7 +69,7 @@ class ForeachFrame:
     find: Callable[[], Fanout]
     objects: Objects
     _fanout: Fanout | None = None
-    _item: tuple[Any] | None = None
+    _item: tuple[UserValue] | None = None
 
     @property
     def fanout(self) -> Fanout:
@@ -82,7 +85,7 @@ class ForeachFrame:
         return self.fanout["count"] if bounded else None
 
     @property
-    def item(self) -> Any:
+    def item(self) -> UserValue:
         """The item, read on first access."""
         if self._item is None:
             self._item = (item_of(self.objects, self.fanout, self.index),)

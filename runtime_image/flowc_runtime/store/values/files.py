@@ -16,7 +16,7 @@ import hashlib
 import io
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
+from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 from flowc_runtime.base.errors import Damaged, NotFound
 from flowc_runtime.base.file_parts import FileParts
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flowc_ir.model import Flow, Parameter
     from flowc_runtime.store.backends.objects import Buffer, Objects
     from flowc_runtime.store.values.codecs import Finder
+    from flowc_runtime.store.values.parameters import Value
 
 MAX_PACKED = 1 << 16  # bytes: after two encodings, the most that one variable of a pod can contain
 PACKED_DIRECTORY = ".flowc-files"  # in the code package; hidden, so that no user package has the name
@@ -133,7 +134,7 @@ def pack(path: str) -> dict[str, str]:
         return {"file": path, "content": base64.b64encode(file.read()).decode("ascii")}
 
 
-def send_file(objects: Objects | None, path: str) -> dict[str, Any]:
+def send_file(objects: Objects | None, path: str) -> dict[str, Value]:
     """Store a file, once, ahead of a cluster's runs; return the argument that names it. Without a store, only name it.
 
     Raises StoreError, OSError.
@@ -160,8 +161,8 @@ def _sent_key(digest: str) -> str:
 
 
 def store_files(
-    objects: Objects, parameters: Sequence[Parameter], values: Mapping[str, Any], code: str | None = None
-) -> dict[str, Any]:
+    objects: Objects, parameters: Sequence[Parameter], values: Mapping[str, Value], code: str | None = None
+) -> dict[str, Value]:
     """Store all files among a run's values; return the values with a FileRecord in place of each file.
 
     Args:
@@ -193,7 +194,7 @@ def store_files(
     return stored
 
 
-def _content(objects: Objects, value: Mapping[str, Any]) -> bytes | memoryview:
+def _content(objects: Objects, value: Mapping[str, Value]) -> bytes | memoryview:
     if "sent" not in value:
         return base64.b64decode(value["content"])
     try:
@@ -207,15 +208,15 @@ def _content(objects: Objects, value: Mapping[str, Any]) -> bytes | memoryview:
 
 
 def seen_values(
-    objects: Objects, flow: Flow, recorded: Mapping[str, Any], find: Finder | None = None
-) -> dict[str, Any]:
+    objects: Objects, flow: Flow, recorded: Mapping[str, Value], find: Finder | None = None
+) -> dict[str, Value]:
     """Return a run's parameters and configs by their attribute names, from its IR and record, without running parsers.
 
     Args:
         recorded: the values in the run's record, by the parameters' names.
         find: finds classes, as in `codecs.unpickle`.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Value] = {}
     for parameter in flow.parameters:
         value = recorded.get(parameter.name)
         if parameter.type == "file" and value is not None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc_ir.model import Config, Flow, Parameter, ParameterType
-    from flowc_runtime.store.values.codecs import Finder
+    from flowc_runtime.store.values.codecs import Finder, UserValue
 
 Value: TypeAlias = Any
 """A str, int, float or bool; a result of `json.loads` for `json`, a path for `file`; a list of them for `multiple`."""
@@ -79,12 +79,12 @@ def default_of(parameter: Parameter) -> Value:
     return [] if parameter.multiple else None
 
 
-def config_values(configs: Sequence[Config], find: Finder | None = None) -> dict[str, Any]:
+def config_values(configs: Sequence[Config], find: Finder | None = None) -> dict[str, UserValue]:
     """Return the values of a flow's configs by name, for `Program.prepare`. Call it after the flow was imported."""
     return {config.name: config_value(config, find) for config in configs}
 
 
-def config_value(config: Config, find: Finder | None = None) -> Any:
+def config_value(config: Config, find: Finder | None = None) -> UserValue:
     """Return the value of a config; None if it has none. `find` finds classes, as in `codecs.unpickle`."""
     if config.exact:
         return from_exact(config.exact, find)
@@ -98,7 +98,7 @@ def attribute_names(flow: Flow) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if not name.startswith("_")))
 
 
-def own_decorators(flow: Flow) -> list[tuple[str, Any]]:
+def own_decorators(flow: Flow) -> list[tuple[str, Value]]:
     """Return the user-defined decorators that the command line added, with their arguments."""
     return [(name, json_text.loads(arguments)) for name, arguments in flow.with_decorators]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    _Reducer: TypeAlias = Callable[[Any], Any]
+    UserValue: TypeAlias = Any  # an object of another library
+    _Reducer: TypeAlias = Callable[[UserValue], UserValue]
 
 OUT_OF_BAND = 1 << 16  # bytes; for smaller buffers, a separate page costs more than a copy
 _NUMERIC = ("BooleanArray", "FloatingArray", "IntegerArray")
@@ -36,7 +37,7 @@ def with_reducers(table: Mapping[type, _Reducer]) -> dict[type, _Reducer] | None
     return {**own, **table} if own else None
 
 
-def _reduce_array(array: Any) -> Any:
+def _reduce_array(array: UserValue) -> UserValue:
     """Reduce an array so that a large view such as `m[::2]` is out of band; numpy only does so for contiguous arrays.
 
     Numpy copies a view into the pickle. The array read from it is contiguous, so its encoding would differ.
@@ -50,9 +51,9 @@ def _reduce_array(array: Any) -> Any:
 def _without(attributes: tuple[str, ...]) -> _Reducer:
     """Return a reducer that omits the given attributes, which the object recomputes on access."""
 
-    def reduce(value: Any) -> Any:
+    def reduce(value: UserValue) -> UserValue:
         for name in attributes:
-            vars(value).pop(name, None)
+            value.__dict__.pop(name, None)
         return value.__reduce_ex__(5)
 
     return reduce

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+from importlib.util import decode_source
 from typing import TYPE_CHECKING, cast
 
 from flowc_ir import json_text
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.backends.objects import blob_key, sha256
 
 if TYPE_CHECKING:
+    import tarfile
     from collections.abc import Iterable
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord
+else:
+    tarfile = LateModule("tarfile")  # costs start-up time, and is only needed for packages
 
 
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
@@ -21,8 +26,6 @@ def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
         blob = objects.read_blob(sources["digest"], sources["size"])
         return dict(cast("list[tuple[str, str]]", json_text.loads(blob)))
     if package := record.get("package"):
-        import tarfile
-
         with tarfile.open(fileobj=io.BytesIO(objects.read_blob(package["digest"], package["size"]))) as archive:
             members = {one.name: archive.extractfile(one) for one in archive if one.name.endswith(".py")}
             return {path: text_of(file.read()) for path, file in members.items() if file is not None}
@@ -44,8 +47,6 @@ def text_of(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        from importlib.util import decode_source
-
         try:
             return decode_source(content)
         except (SyntaxError, UnicodeDecodeError):

@@ -12,8 +12,8 @@ from importlib import import_module
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, final
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, final
 
 from flowc_runtime.process import loader
 from flowc_runtime.store.values.sources import text_of
@@ -84,9 +84,9 @@ class StoredModules:
         files = [f"{place}/{child}{end}" for place in package.__path__ for end in (".py", "/__init__.py")]
         return all(_has_text(file, text) for file in files if os.path.exists(file))
 
-    def _bind(self, finder: _Finder, kept: Mapping[str, ModuleType]) -> list[tuple[ModuleType, str, dict[str, Any]]]:
+    def _bind(self, finder: _Finder, kept: Mapping[str, ModuleType]) -> list[tuple[ModuleType, str, dict[str, object]]]:
         """Set this run's modules as attributes of shared packages; return the attributes' previous values."""
-        bound: list[tuple[ModuleType, str, dict[str, Any]]] = []
+        bound: list[tuple[ModuleType, str, dict[str, object]]] = []
         for name in finder.names:
             parent, _, child = name.rpartition(".")
             if parent in kept and name not in kept:
@@ -128,7 +128,9 @@ class _Finder(MetaPathFinder):
     def has(self, name: str) -> bool:
         return name in self.names
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if fullname in self._files:
             file, text = self._files[fullname]
             return spec_from_loader(
@@ -146,5 +148,5 @@ class _Loader(InspectLoader):
     def get_source(self, fullname: str) -> str:
         return self._text
 
-    def get_code(self, fullname: str) -> Any:
+    def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self._text, self._path)

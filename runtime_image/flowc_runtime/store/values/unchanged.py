@@ -11,16 +11,20 @@ docs/adr/0016-unchanged.md has the costs.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.values.codecs import IMMUTABLE, Encoded, decode
 
 if TYPE_CHECKING:
+    import ctypes
     from collections.abc import Sequence
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef
+else:
+    ctypes = LateModule("ctypes")  # costs start-up time, and is only needed for mapped values
 
 
 LARGE = 1 << 24  # bytes of a pickle without its large buffers; restoring it again takes ten times as much memory
@@ -50,7 +54,7 @@ class ValueOrigin:
         self.ref = ref
         self.value, self._stream, self._views = decode(objects, ref)
 
-    def left(self, value: Any, mappings: Mappings) -> Left | None:
+    def left(self, value: object, mappings: Mappings) -> Left | None:
         """Encode `value` after the step; return None if it is certainly unchanged.
 
         Raises:
@@ -139,8 +143,6 @@ class Mappings:
 
 
 def _address(view: memoryview) -> int:
-    import ctypes
-
     return ctypes.addressof(ctypes.c_char.from_buffer(view))
 
 
