@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast, final
 
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import StoreError
@@ -263,11 +263,12 @@ def _read(descriptor: int) -> bytes:
 # -- the system's calls
 
 
-def _load_syncfs() -> Any:
+def _load_syncfs() -> Callable[[int], int] | None:
     """Return syncfs(2); None if the system has none."""
     if not sys.platform.startswith("linux"):
         return None
-    return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    call: Callable[[int], int] | None = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    return call
 
 
 def _syncfs(descriptor: int) -> bool:
