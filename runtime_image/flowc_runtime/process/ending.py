@@ -144,8 +144,9 @@ def measure(settings: dict[str, Any]) -> None:
     given = {**settings}
     if given.pop("directory") != os.getcwd():
         given["config_file"] = False  # its relative paths would be wrong here
-    _coverage = Coverage(data_suffix=True, **{name: value for name, value in given.items() if value is not None})
-    _coverage.start()
+    coverage = Coverage(data_suffix=True, **{name: value for name, value in given.items() if value is not None})
+    coverage.start()
+    _coverage = coverage
 
 
 def _forget_threads() -> None:
