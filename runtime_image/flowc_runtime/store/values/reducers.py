@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    UserValue: TypeAlias = Any  # an object of another library
-    _Reducer: TypeAlias = Callable[[UserValue], UserValue]
+    _Object: TypeAlias = Any  # an object of another library
+    _Reducer: TypeAlias = Callable[[_Object], _Object]
 
 OUT_OF_BAND = 1 << 16  # bytes; for smaller buffers, a separate page costs more than a copy
 _NUMERIC = ("BooleanArray", "FloatingArray", "IntegerArray")
@@ -37,7 +37,7 @@ def with_reducers(table: Mapping[type, _Reducer]) -> dict[type, _Reducer] | None
     return {**own, **table} if own else None
 
 
-def _reduce_array(array: UserValue) -> UserValue:
+def _reduce_array(array: _Object) -> _Object:
     """Reduce an array so that a large view such as `m[::2]` is out of band; numpy only does so for contiguous arrays.
 
     Numpy copies a view into the pickle. The array read from it is contiguous, so its encoding would differ.
@@ -51,7 +51,7 @@ def _reduce_array(array: UserValue) -> UserValue:
 def _without(attributes: tuple[str, ...]) -> _Reducer:
     """Return a reducer that omits the given attributes, which the object recomputes on access."""
 
-    def reduce(value: UserValue) -> UserValue:
+    def reduce(value: _Object) -> _Object:
         for name in attributes:
             value.__dict__.pop(name, None)
         return value.__reduce_ex__(5)
