@@ -1,4 +1,4 @@
-"""`python -m flowc` is the program `flowc`."""
+"""Run the program `flowc` by `python -m flowc`."""
 
 from flowc.cli import main
 

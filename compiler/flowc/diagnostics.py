@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 from contextlib import suppress
+from importlib.util import decode_source
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class InternalError(Exception):
-    """A broken invariant of ours, never a fault of the user's flow."""
+    """A broken invariant in flowc itself, never a fault of the user's flow."""
 
     def __str__(self) -> str:
         return f"a bug in flowc: {super().__str__()}"
 
 
 def describe(error: BaseException) -> str:
-    """An exception of the user's in one line, whatever its `__str__` does."""
+    """Return an exception of the user's code as one line, even if its `__str__` fails."""
     try:
         lines = str(error).strip().split("\n")
     except Exception:
@@ -35,7 +36,7 @@ def describe(error: BaseException) -> str:
 
 
 def raised_at(error: BaseException) -> str | None:
-    """Where an exception of the user's code was raised, for a note."""
+    """Return the place where the user's code raised an exception, for a note; None without a traceback."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -45,7 +46,7 @@ def raised_at(error: BaseException) -> str | None:
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """As they are shown: by place; each only once."""
+    """Return the diagnostics without duplicates, sorted by place, as they are printed."""
     unique = dict.fromkeys(diagnostics)
     return tuple(sorted(unique, key=lambda d: (d.span.file, d.span.line, d.span.column, d.code, d.message)))
 
@@ -58,11 +59,11 @@ def render(
     color: bool = False,
     columns: int | None = None,
 ) -> str:
-    """Return all diagnostics, faults and warnings, as text that ends with their numbers and a newline.
+    """Return all diagnostics, errors and warnings, as text that ends with their counts and a newline.
 
     Args:
         diagnostics: in any order.
-        root: what the spans' files are relative to.
+        root: the directory that the spans' files are relative to.
         cwd: files below it are named relative to it, so that a terminal can open them.
         color: whether to color the text.
         columns: the width of the terminal, if there is one: lines of source are cut before they wrap.
@@ -89,13 +90,13 @@ _RED, _YELLOW, _BLUE, _BOLD, _CYAN = "1;31", "1;33", "34", "1", "36"
 
 
 class _Look(NamedTuple):
-    """How the text looks: its colors, and the width of the terminal."""
+    """The appearance of the text: its colors and the width of the terminal."""
 
     paint: _Paint
     columns: int | None
 
     def room(self, gutter: int) -> int:
-        """How many columns a line of source has."""
+        """Return the number of columns for a line of source, behind a gutter of this width."""
         return _LONGEST if self.columns is None else max(min(_LONGEST, self.columns - gutter), _SHORTEST)
 
 
@@ -141,7 +142,7 @@ def _excerpt(span: Span, line: str | None, look: _Look, color: str, mark: str = 
     start = min(span.column - 1, len(line))
     end = min(start + span.width, len(line)) if span.width else len(line.rstrip())
     before, marked, after = _shown(line[:start]), _shown(line[start:end]), _shown(line[end:])
-    if _columns(before) > room // 2:  # a long line is shown from its fault on
+    if _columns(before) > room // 2:  # a long line is shown from its fault onwards
         before = "… "
     cut = _cut((before + marked + after).rstrip(), room)
     carets = mark * max(min(_columns(marked), _columns(cut) - _columns(before)), 1)
@@ -151,7 +152,7 @@ def _excerpt(span: Span, line: str | None, look: _Look, color: str, mark: str = 
 
 
 def _cut(text: str, room: int) -> str:
-    """Text of at most that many columns: a longer one ends in `…`."""
+    """Return the text cut to at most `room` columns; a longer text ends in `…`."""
     if _columns(text) <= room:
         return text
     used, end = 0, 0
@@ -162,7 +163,7 @@ def _cut(text: str, room: int) -> str:
 
 
 def _shown(text: str) -> str:
-    """Text that takes its place on a terminal and does nothing to it: no tabs, no control characters."""
+    """Return the text with tabs expanded and control characters replaced, safe to print on a terminal."""
     return "".join(_TAB if char == "\t" else char if char.isprintable() else "�" for char in text)
 
 
@@ -173,7 +174,7 @@ def _columns(text: str) -> int:
 
 
 def _width(char: str) -> int:
-    """The columns of one character: none for marks that join the character before them, such as accents."""
+    """Return the columns of one character: 0 for combining marks such as accents."""
     if unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
@@ -188,23 +189,23 @@ class SourceLines:
         self.files: dict[str, list[str]] = {}
 
     def path(self, file: str) -> Path:
-        """Return where a file was read, or where it would be below the root."""
+        """Return the path that a file was read from, or its path below the root if it was not found."""
         self.lines(file)
         return self.paths.get(file, self.root / file)
 
     def lines(self, file: str) -> list[str]:
-        """Return the lines of a file; none if it cannot be read."""
+        """Return the lines of a file; an empty list if it cannot be read."""
         if file not in self.files:
             self.files[file] = self._read(file)
         return self.files[file]
 
     def line(self, span: Span) -> str | None:
-        """Return the line that a span is in, if it is there."""
+        """Return the line of a span; None if the file does not have it."""
         lines = self.lines(span.file)
         return lines[span.line - 1] if 0 < span.line <= len(lines) else None
 
     def _read(self, file: str) -> list[str]:
-        # A step inherited from an installed package stands in a file relative to an entry of sys.path.
+        # The file of a step inherited from an installed package is relative to an entry of sys.path.
         for base in (str(self.root), *sys.path):
             try:
                 content = (Path(base) / file).read_bytes()
@@ -216,15 +217,13 @@ class SourceLines:
 
 
 def decode(content: bytes) -> str:
-    """A Python source as text with `\\n` line ends; what cannot be decoded is replaced, never raised."""
+    """Return a Python source as text with `\\n` line ends; bytes that cannot be decoded are replaced."""
     if b"coding" in content[:200]:
-        from importlib.util import decode_source  # imports tokenize and re
-
         with suppress(SyntaxError, UnicodeDecodeError):
             return decode_source(content)
     return content.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def split_lines(content: bytes) -> list[str]:
-    """The lines as Python counts them: a form feed or U+2028 ends none."""
+    """Return the lines as Python counts them: a form feed or U+2028 does not end a line."""
     return decode(content).split("\n")

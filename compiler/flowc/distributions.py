@@ -1,4 +1,4 @@
-"""The installed distributions that bring a package `metaflow`, and how to leave only flowc's."""
+"""The installed distributions that contain a package `metaflow`, and the commands that leave only flowc's."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 _PACKAGE = "metaflow/__init__.py"
 SUFFIX = "+flowc"
-"""The end of the version of the distribution `metaflow` that flowc's own wheel brings."""
+"""The suffix of the version of the distribution `metaflow` that flowc's own wheel contains."""
 
 
 class RepairError(Exception):
-    """The installation cannot be repaired; the message says why."""
+    """An installation that cannot be repaired; the message says why."""
 
 
 def others() -> list[str]:
-    """Return the names of the installed distributions, besides flowc, that bring a package `metaflow`."""
+    """Return the names of the installed distributions, besides flowc, that contain a package `metaflow`."""
     found = {
         distribution.name
         for distribution in metadata.distributions()
@@ -35,9 +35,9 @@ def others() -> list[str]:
 
 
 def damaged() -> list[str]:
-    """Return the files of flowc's `metaflow` that are missing or are not as they were installed.
+    """Return the files of flowc's `metaflow` that are missing or differ from the installed ones.
 
-    An editable installation has none: its files are elsewhere.
+    The list is empty for an editable installation, whose files are elsewhere.
     """
     found = []
     for file in _files():
@@ -54,19 +54,21 @@ def damaged() -> list[str]:
 
 
 def stands_in() -> str | None:
-    """Return the version that packages which require `metaflow` find; None where pip would install Metaflow itself."""
+    """Return the version of flowc's distribution `metaflow`; None if pip would install Metaflow itself."""
     versions = [it.version for it in metadata.distributions() if it.name == "metaflow" and it.version.endswith(SUFFIX)]
     return next(iter(versions), None)
 
 
 def repair_commands(source: str | None = None) -> list[list[str]]:
-    """Return the commands that leave flowc's `metaflow` and nothing else in this environment.
+    """Return the commands that leave only flowc's `metaflow` in this environment.
 
-    flowc goes first, with its second distribution: `metaflow` then names only the other one. `source` is what flowc is
-    to be installed from, else what it was installed from.
+    flowc is uninstalled first, with its second distribution `metaflow`: the name then means only the other one.
+
+    Args:
+        source: the wheel or directory to install flowc from; by default its present source.
 
     Raises:
-        RepairError: there is no installer, or what flowc was installed from is gone.
+        RepairError: there is no installer, or the wheel or directory of flowc no longer exists.
     """
     installer = _installer()
     words = _source(source)  # before anything is uninstalled
@@ -82,7 +84,7 @@ def _installer() -> _Installer:
         return _Installer([sys.executable, "-m", "pip"], [], yes=True)
     if uv := shutil.which("uv"):
         return _Installer([uv, "pip"], ["--python", sys.executable], yes=False)
-    raise RepairError("this environment has no pip, and there is no uv: install one of them")
+    raise RepairError("this environment has neither pip nor uv: install one of them")
 
 
 class _Installer(NamedTuple):
@@ -95,7 +97,7 @@ class _Installer(NamedTuple):
 
 
 def _source(given: str | None) -> list[str] | None:
-    """What pip and uv install flowc from; None if it is not installed, but only on the path."""
+    """Return the requirement from which pip and uv install flowc; None if it is only on the path, not installed."""
     try:
         distribution = metadata.distribution("flowc")
     except metadata.PackageNotFoundError:
@@ -103,7 +105,7 @@ def _source(given: str | None) -> list[str] | None:
     if given:
         return [given]
     written = distribution.read_text("direct_url.json")
-    if written is None:  # it came from an index
+    if written is None:  # installed from an index
         return [f"flowc=={distribution.version}"]
     origin = json.loads(written)
     url = str(origin["url"])

@@ -1,7 +1,7 @@
-"""The files of extensions of the API, for the code package.
+"""The files of the API's extensions, for the code package.
 
-All files of an extension belong to it, templates and data too. `include_suffixes` or `exclude_suffixes`, lists in
-`metaflow_extensions/<org>/mfextmeta_<id>.py`, say otherwise.
+All files of an extension travel, templates and data too, unless the lists `include_suffixes` or `exclude_suffixes` in
+`metaflow_extensions/<org>/mfextmeta_<id>.py` restrict them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import runpy
 from typing import TYPE_CHECKING, NoReturn
 
+from metaflow import _extensions
 from metaflow._extensions.discover import ORDER
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ _PACKAGE = "metaflow_extensions"
 
 
 def extension_files() -> dict[str, bytes]:
-    """Relative path → content of all files of all extensions that are loaded; none where there is no extension."""
-    from metaflow import _extensions
-
+    """Return the contents of the files of all loaded extensions, by relative path."""
     files: dict[str, bytes] = {}
     for root in _extensions.roots():
         for org in sorted(os.listdir(root)):
@@ -46,7 +45,7 @@ def _files(directory: str, name: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _fail(error: OSError) -> NoReturn:
-    raise error  # else what is in the directory would be left out unsaid
+    raise error  # os.walk would silently leave the directory out
 
 
 def _suffixes(directory: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Asking git: where a work tree begins, and how the program is called so that it neither waits nor writes anything."""
+"""Calls of git: the top of a work tree, and the options with which git neither waits nor writes anything."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMAND: Final = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
-"""No daemon and no hook of a repository's configuration is started. Whose files they are is no reason to refuse: the
-flow's own code, which is in them, is about to be run."""
+"""The command starts neither a daemon nor a hook of a repository's configuration. It accepts files of any owner: the
+flow's own code, which is among them, is about to run anyway."""
 
-# What ties git to another repository than that of the directory (a hook of git's has them), or gives paths magic.
+# Variables that tie git to another repository than the directory's (git sets them for hooks) or give paths magic.
 _TAKEN_OUT: Final = frozenset({
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX",
     "GIT_NAMESPACE", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS",
@@ -32,12 +32,12 @@ def environment(top: str | None = None) -> dict[str, str]:
 
 
 def work_tree(directory: str) -> str | None:
-    """Return the innermost directory, this one or one above, that is the top of a work tree; None outside of any."""
+    """Return the innermost directory, this one or one above, that is the top of a work tree; None outside."""
     return _innermost(directory, _is_top)
 
 
 def claimed(directory: str) -> str | None:
-    """Return the innermost directory, this one or one above, that has a `.git`, be that a valid repository or not."""
+    """Return the innermost directory, this one or one above, that has a `.git`, valid or not."""
     return _innermost(directory, lambda here: os.path.lexists(f"{here}/.git"))
 
 
@@ -52,5 +52,5 @@ def _innermost(directory: str, fits: Callable[[str], bool]) -> str | None:
 
 
 def _is_top(directory: str) -> bool:
-    """`.git` is the repository, or a file that says where it is: of a worktree, of a submodule."""
+    """Return whether `.git` is a repository, or the file that points to one in a worktree or a submodule."""
     return os.path.isfile(f"{directory}/.git/HEAD") or os.path.isfile(f"{directory}/.git")

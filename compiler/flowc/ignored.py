@@ -1,7 +1,7 @@
-"""Which files git ignores: passwords, local settings, what is generated. They stay on this machine.
+"""The files that git ignores: passwords, local settings, generated files. They stay on this machine.
 
-Files that git tracks are never ignored, whatever the patterns say. The patterns are those of `git status`: from
-`.gitignore`, `.git/info/exclude` and the user's own `core.excludesFile`.
+Tracked files are never ignored, even if a pattern matches. The patterns are those of `git status`: from `.gitignore`,
+`.git/info/exclude` and the user's own `core.excludesFile`.
 """
 
 from __future__ import annotations
@@ -17,35 +17,39 @@ from flowc import git
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-SECONDS = 10.0  # how long git may take
+SECONDS = 10.0  # time limit for git
 
 
 class UnknownError(Exception):
-    """Git does not say what it ignores; the message says why."""
+    """An error of git, so that the ignored files are unknown; the message says why."""
 
 
 class NoGitError(UnknownError):
-    """The files are in a work tree of git, and the program is not installed."""
+    """The files are in a work tree of git, but the program git is not installed."""
 
 
 def ignored(places: Mapping[str, str], *, kept: Collection[str] = (), seconds: float = SECONDS) -> frozenset[str]:
-    """Return the names of those files that git ignores. `places` maps a file's name, a relative path, to its path.
+    """Return the names of the files that git ignores.
 
-    Git is called once for each work tree that has some of them, and not at all where there is none. `kept` are patterns
-    of files that count as not ignored: of names (`_version.py`), or of paths (`gen/*.py`). A link is ignored if it is
-    itself, or if what it leads to is.
+    Git is called once for each work tree that contains some of them, and not at all outside of work trees. A link is
+    ignored if git ignores the link itself or its target.
+
+    Args:
+        places: the path of each file by its name, a relative path.
+        kept: patterns of files that count as not ignored: of names (`_version.py`) or of paths (`gen/*.py`).
+        seconds: the time limit for each call of git.
 
     Raises:
         NoGitError: there is no git to ask.
         UnknownError: git fails, or takes longer than `seconds`.
     """
     real = cache(os.path.realpath)
-    tree = cache(git.claimed)  # a broken repository may have ignored some too: git fails there, which must be told
-    asked: dict[str, dict[str, set[str]]] = {}  # by work tree: a path below it, and the names that stand for it
+    tree = cache(git.claimed)  # a broken repository may ignore files too: git fails there, and the failure is reported
+    asked: dict[str, dict[str, set[str]]] = {}  # by work tree: the paths below it, and their names in `places`
     for name, path in places.items():
         if _matches(name, kept):
             continue
-        # Git refuses a path beyond a link, and one of another work tree inside of this one.
+        # Git refuses a path that passes a link, and one in another work tree inside this one.
         for place in {os.path.join(real(os.path.dirname(path)), os.path.basename(path)), os.path.realpath(path)}:
             if (top := tree(os.path.dirname(place))) is not None:
                 asked.setdefault(top, {}).setdefault(os.path.relpath(place, top), set()).add(name)
@@ -61,8 +65,8 @@ def _matches(name: str, patterns: Collection[str]) -> bool:
 
 def _ask(top: str, paths: Sequence[str], seconds: float) -> list[str]:
     """Return those of the paths below the top of a work tree that git ignores. Raises UnknownError."""
-    # `./`, since a path that starts with a colon is magic; `--literal-pathspecs` is refused by this command. No
-    # `--verbose`: it prints what a pattern with `!` has taken back as well.
+    # `./`, since a path that starts with a colon is magic; this command refuses `--literal-pathspecs`. No `--verbose`:
+    # it also prints paths that a pattern with `!` excludes again.
     command = [*git.COMMAND, "check-ignore", "--stdin", "-z"]
     question = b"".join(os.fsencode(f"./{path}") + b"\0" for path in paths)
     environment = git.environment(top)

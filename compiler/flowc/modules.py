@@ -1,4 +1,4 @@
-"""Finding the file of a module by its dotted name, as `python -m` does, without importing anything of the user's."""
+"""The search for a module's file by its dotted name, as `python -m` does it, without importing the user's code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ModuleError(Exception):
-    """There is no module of this name that can hold a flow."""
+    """The name is not that of a module that can contain a flow."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -26,12 +26,12 @@ class ModuleError(Exception):
 
 
 def find_module(name: str) -> tuple[str, str]:
-    """Return the directory that a module is imported from, and its file relative to that: `/x`, `pkg/module.py`.
+    """Return the directory that a module is imported from and its file relative to it: `/x`, `pkg/module.py`.
 
     The working directory comes first, then the entries of `sys.path`.
 
     Raises:
-        ModuleError: there is none, or it cannot hold a flow.
+        ModuleError: there is no such module, or it cannot contain a flow.
     """
     top, _, below = name.partition(".")
     namespace = None
@@ -50,14 +50,14 @@ def find_module(name: str) -> tuple[str, str]:
                 return entry, _in_package(entry, name)
             namespace = namespace or entry
     if namespace is not None:
-        _in_package(namespace, name)  # which says how far it is there
+        _in_package(namespace, name)  # its error names the part that is missing
     if top in sys.stdlib_module_names:
         raise ModuleError(f"the module '{name}' is Python's own and has no flow", "name the module of your flow")
     raise ModuleError(f"there is no file and no module '{name}'", _hint_above(name))
 
 
 def _entries(top: str) -> Iterator[str]:
-    """The directories to look in; where an installed package says so by other means, that one too."""
+    """Yield the directories to search: the working directory, sys.path, and the place where import hooks find `top`."""
     yield from dict.fromkeys([os.getcwd(), *(os.path.abspath(entry) for entry in sys.path)])
     try:
         spec = find_spec(top)
@@ -69,7 +69,7 @@ def _entries(top: str) -> Iterator[str]:
 
 
 def _hint_above(name: str) -> str:
-    """The hint for a module that is not found: the directory above the working directory that has it."""
+    """Return the hint for a missing module: the directory above the working directory that has it."""
     here, inner = os.getcwd(), name.replace(".", "/")
     while (above := os.path.dirname(here)) != here:
         here = above
@@ -83,7 +83,7 @@ def _exists(path: str) -> bool:
 
 
 def _in_package(entry: str, name: str) -> str:
-    """The file of a module whose outermost package is in `entry`. Raises ModuleError."""
+    """Return the file of a module whose outermost package is in `entry`. Raises ModuleError."""
     parts, path = name.split("."), ""
     for number, part in enumerate(parts):
         above, path = path, f"{path}/{part}" if path else part
@@ -136,7 +136,7 @@ def _compiled() -> list[str]:
 
 
 def _check_own(top: str, entry: str, *, package: bool) -> None:
-    """Refuse modules of Python's own, and packages of the user's that are called like one that others import."""
+    """Raise ModuleError for a standard module, and for a package with the name of one that flowc or Python imports."""
     if os.path.realpath(entry) in {os.path.realpath(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib")}:
         raise ModuleError(f"the module '{top}' is Python's own and has no flow", "name the module of your flow")
     if package and is_taken(top):

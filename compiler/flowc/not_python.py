@@ -1,6 +1,6 @@
-"""Files that people name as a flow and that are not Python: what each is, by its name or its content, and what to do.
+"""Files that are named as a flow but are not Python: their kind, by name or content, and what to do.
 
-The standard library only: the `Runner`, which starts a flow's file as a program, asks too.
+Only the standard library is imported: the `Runner`, which starts a flow's file as a program, uses this module too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class NotPython(NamedTuple):
-    """What a file is instead, as in "a notebook", and what to do about it."""
+    """The kind of a file that is not Python, as in "a notebook", and the hint."""
 
     what: str
     hint: str
@@ -35,7 +35,7 @@ _SHELL: Final = NotPython("a shell script", "name the flow's Python file; a step
 _PAGE: Final = NotPython("an HTML page", "save the flow's source itself, such as the raw file of a repository's page")
 _TEXT: Final = NotPython("a text file", "name the flow's Python file")
 
-# Refused whether there is such a file or not, and whatever it holds.
+# Files with these suffixes are refused by their name, even if they do not exist.
 BY_SUFFIX: Final[Mapping[str, NotPython]] = {
     ".ipynb": NOTEBOOK,
     ".json": _JSON,
@@ -43,7 +43,7 @@ BY_SUFFIX: Final[Mapping[str, NotPython]] = {
     ".yml": _YAML,
     ".pyc": NotPython("byte code", "name the .py file that it was made from"),
 }
-# Files with these suffixes hold no Python either.
+# Files with these suffixes are refused too, but only if they exist: their content may say more.
 _MORE_SUFFIXES: Final[Mapping[str, NotPython]] = {
     ".pkl": _PICKLE,
     ".pickle": _PICKLE,
@@ -83,7 +83,7 @@ _SHEBANG: Final = re.compile(rb"#!.*\b(?:ba|da|k|z|fi)?sh\b")
 
 
 def find_other(name: str, content: bytes) -> NotPython | None:
-    """Return what a file of this name and content is instead of Python, or None if it may be Python."""
+    """Return the kind of a file that is not Python, by its name and content; None if it may be Python."""
     suffix = _suffix(name)
     if suffix in BY_SUFFIX:
         return BY_SUFFIX[suffix]
@@ -91,13 +91,13 @@ def find_other(name: str, content: bytes) -> NotPython | None:
 
 
 def tell_other(name: str, content: bytes) -> str | None:
-    """Return that a file of this name and content is not Python and what to do, or None if it may be Python."""
+    """Return the error with a hint for a file that is not Python, by its name and content; None if it may be Python."""
     other = find_other(name, content)
     return None if other is None else f"'{name}' is {other.what}, not a Python file: {other.hint}"
 
 
 def by_name(name: str) -> NotPython | None:
-    """Return what a file of this name is, where the name alone says that it is no Python."""
+    """Return the kind of a file that is not Python, if its name alone shows it; else None."""
     return BY_SUFFIX.get(_suffix(name))
 
 
@@ -107,7 +107,7 @@ def _suffix(name: str) -> str:
 
 
 def _by_content(content: bytes) -> NotPython | None:
-    """Look at the first bytes; the whole is parsed only where they are those of JSON or YAML."""
+    """Return the kind by the first bytes; the whole content is parsed only if they may be JSON or YAML."""
     for start, found in _BY_START:
         if content.startswith(start):
             return found
@@ -136,7 +136,7 @@ def _json(content: bytes) -> NotPython | None:
 
 
 def _yaml(content: bytes) -> NotPython | None:
-    """YAML, if the first line that is no comment is one of YAML's and the whole is no Python."""
+    """Return the kind YAML if the first line that is not a comment looks like YAML and the text is not valid Python."""
     text = content.decode("utf-8", "replace")
     head = text[:4096].splitlines()
     first = next((line for line in head if line.strip() and not line.lstrip().startswith("#")), "")

@@ -1,7 +1,7 @@
-"""What to run, from the words that people type: `flow.py`, `flow.py:Flow`, `pkg.module`, `pkg.module:Flow`, `ir.json`.
+"""The flow that a command line names: `flow.py`, `flow.py:Flow`, `pkg.module`, `pkg.module:Flow`, `ir.json`.
 
-`KINDS` is the table of what can be opened; the first kind that takes the words opens them. Every error that is about
-the words is here, with a hint; faults of the flow itself are diagnostics of what is loaded.
+`KINDS` is the table of the kinds that can be opened; the first kind that accepts the words opens them. Errors about the
+words are raised here, with a hint; faults of the flow itself are diagnostics of the loaded flow.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from flowc.frontends.metaflow.asked import Asked
+from flowc.late_functions import LateFunction
+from flowc.modules import ModuleError, find_module
 from flowc.not_python import by_name, find_other
 from flowc_ir.codes import NO_FLOW
 from flowc_ir.suggestion import closest, did_you_mean
@@ -20,14 +22,18 @@ from flowc_ir.suggestion import closest, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from flowc.frontends.ir.loading import load_ir
     from flowc.frontends.metaflow.asked import Ask, ChooseClass
-    from flowc.frontends.metaflow.flowspec import Loaded
+    from flowc.frontends.metaflow.flowspec import Loaded, load
+else:
+    load_ir = LateFunction("flowc.frontends.ir.loading:load_ir")
+    load = LateFunction("flowc.frontends.metaflow.flowspec:load")
 
-_HEAD: Final = 8192  # bytes in which a binary file shows a null byte
+_HEAD: Final = 8192  # bytes that are searched for a null byte, which marks a binary file
 
 
 class OpeningError(Exception):
-    """The words name nothing that can be run: `message` says why, `hint` what to write instead."""
+    """Words that name nothing that can be run: `message` says why, `hint` what to write instead."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -36,16 +42,16 @@ class OpeningError(Exception):
 
 
 class CodeOf(NamedTuple):
-    """Where the code of an IR is, a directory or an archive, None beside it; and endings of files that belong to it."""
+    """The place of an IR's code: a directory, an archive, or None beside the IR; and suffixes of its other files."""
 
     place: str | None = None
     suffixes: tuple[str, ...] = ()
 
 
 class CodeWords(NamedTuple):
-    """What was typed: a file or a module by its `name`, and a class of it, or None.
+    """The words that name a flow: `name` is a file or a module, `class_name` a class in it or None.
 
-    With `root`, `name` is a file relative to it, which is the root of the flow's code. `code` is that of an IR.
+    With `root`, the root of the flow's code, `name` is a file relative to it. `code` is the place of an IR's code.
     """
 
     text: str
@@ -57,7 +63,7 @@ class CodeWords(NamedTuple):
 
 
 class CodeKind(NamedTuple):
-    """A kind of thing that can be named: `form` shows how, `takes` tells it by its words, `open` loads the flow."""
+    """A kind of source: `form` is its notation, `takes` recognizes it by its words, `open` loads the flow."""
 
     name: str
     form: str
@@ -74,21 +80,27 @@ def open_flow(
     root: Path | None = None,
     code: CodeOf = CodeOf(),  # noqa: B008  # never changed
 ) -> Loaded:
-    """Load the flow that the words name; `class_name` is that of `--flow`, `code` where the code of an IR is.
+    """Load the flow that the words name.
 
-    Without it, and where the words name no class, `otherwise` may choose: it is called with the class that there would
-    be, or None, and gives the name of another one, or None. `asked` may be a function that is called with the class.
+    Args:
+        text: the words.
+        asked: the decorators, deployment and configs to apply, or a function that returns them for the class.
+        class_name: the value of `--flow`.
+        otherwise: chooses a class if neither the words nor `class_name` name one: it is called with the default class
+            or None, and returns the name of another one or None.
+        root: the root of the flow's code, which a file's name is relative to.
+        code: the place of an IR's code.
 
     Raises:
         OpeningError: the words name nothing that can be run.
-        DeploymentError: the deployment does not fit the flow.
+        DeploymentError: the flow does not allow the deployment.
     """
     words = with_class(CodeWords(text, text, root=root) if root else parse(text), class_name)
     ask = (lambda _: asked) if isinstance(asked, Asked) else asked
     kind = next(kind for kind in KINDS if kind.takes(words))
     if code.place is not None and kind.takes is not _is_ir:
         raise OpeningError(
-            f"{text!r} is no IR, so --code has no meaning", "leave --code out: the code of a flow is around its file"
+            f"{text!r} is not an IR, so --code has no meaning", "leave --code out: a flow's code is beside its file"
         )
     return kind.open(words._replace(otherwise=otherwise, code=code), ask)
 
@@ -105,19 +117,17 @@ def parse(text: str) -> CodeWords:
     if not name:
         raise OpeningError(f"{text!r} names a class, but no file", f"write {_forms()}")
     if not class_name.isidentifier():
-        what = f"{class_name!r} is no name of a class" if class_name else "no class follows the ':'"
+        what = f"{class_name!r} is not the name of a class" if class_name else "no class follows the ':'"
         raise OpeningError(f"{text!r}: {what}", f"write {name}:CLASS, or only {name}")
     return CodeWords(text, name, class_name)
 
 
 def names_code(text: str) -> bool:
-    """Return whether the words name code here, where a deployed flow or a flow with runs could be named too."""
+    """Return whether the words name code on this machine, rather than a deployed flow or a flow with runs."""
     if text.endswith(".py") or by_name(text) is not None or "/" in text or ":" in text:
         return True
     if "." not in text or not _is_dotted(text):
         return False
-    from flowc.modules import ModuleError, find_module
-
     try:
         find_module(text)
     except ModuleError:
@@ -135,7 +145,7 @@ def with_class(words: CodeWords, class_name: str | None) -> CodeWords:
         return words
     if words.class_name not in (None, class_name):
         raise OpeningError(
-            f"{words.text} and --flow {class_name} name two classes",
+            f"{words.text} and --flow {class_name} name different classes",
             f"write {words.name}:{class_name} or {words.text}, without --flow",
         )
     return CodeWords(words.text, words.name, class_name, words.root)
@@ -157,13 +167,13 @@ _HINTS = {
 
 
 def _check_file(name: str, path: Path) -> None:
-    """Raise OpeningError unless there is a file that can hold a flow."""
+    """Raise OpeningError unless the file exists and can contain a flow."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise OpeningError(f"{name!r} is a directory, not a Python file", _flows_in(path))
         if not stat.S_ISREG(mode):
-            raise OpeningError(f"{name!r} is not a regular file", "a flow is in a Python file: its name is needed")
+            raise OpeningError(f"{name!r} is not a regular file", "name the flow's Python file")
         with path.open("rb") as file:
             content = file.read()
     except (FileNotFoundError, NotADirectoryError):
@@ -184,7 +194,7 @@ def _check_file(name: str, path: Path) -> None:
 
 
 def _similar(path: Path) -> str:
-    """Return the hint for a missing file: one nearby of a similar name, or the flows of its directory."""
+    """Return the hint for a missing file: a nearby file with a similar name, or the flows of its directory."""
     directory = path.parent
     if not os.path.isdir(directory):
         return f"there is no directory '{directory}'"
@@ -204,7 +214,7 @@ def _nearby(path: Path) -> str | None:
 
 
 def _flows_in(directory: Path, package: str | None = None) -> str:
-    """The hint for a directory: the files that have flows in it, or the modules if it is a package of this name."""
+    """Return the hint for a directory: its files with flows, or its modules if it is a package (`package`)."""
     package = package or _package_name(directory)
     names = [name for name in _python_files(directory) if _mentions_flow(directory / name)]
     if package is not None and names:
@@ -217,7 +227,7 @@ def _flows_in(directory: Path, package: str | None = None) -> str:
 
 
 def _package_name(directory: Path) -> str | None:
-    """The name of a package in the working directory or below; None where the directory is no package."""
+    """Return the name of a package in the working directory or below; None if the directory is not a package."""
     name = os.path.normpath(directory).replace("/", ".")
     return name if _is_dotted(name) and os.path.isfile(directory / "__init__.py") else None
 
@@ -251,7 +261,7 @@ def _refuse(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def is_ir(name: str) -> bool:
-    """Return whether a name is that of an IR: a flow in JSON."""
+    """Return whether a name is that of an IR, a flow in JSON."""
     return name.lower().endswith(".json")
 
 
@@ -260,8 +270,6 @@ def _is_ir(words: CodeWords) -> bool:
 
 
 def _open_ir(words: CodeWords, ask: Ask) -> Loaded:
-    from flowc.frontends.ir.loading import load_ir
-
     path = Path(words.name)
     if path.is_dir() or not path.exists():
         _check_file(words.name, path)
@@ -283,7 +291,7 @@ def _open_ir(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def _check_fixed(name: str, asked: Asked) -> None:
-    """Raise OpeningError for what can be said of a flow's source only, since an IR has it already."""
+    """Raise OpeningError for options that only a flow's source can take: an IR already contains their values."""
     configs = asked.configs
     given = {
         "--with": bool(asked.with_decorators),
@@ -300,15 +308,13 @@ def _check_fixed(name: str, asked: Asked) -> None:
 
 
 def _is_module(words: CodeWords) -> bool:
-    """Whether a module is meant: no file is called so, nor a directory that is no package."""
+    """Return whether the name means a module: no file has it, and no directory that is not a package."""
     if words.root is not None or words.name.endswith(".py") or not _is_dotted(words.name):
         return False
     return not os.path.lexists(words.name) or os.path.isfile(f"{words.name}/__init__.py")
 
 
 def _open_module(words: CodeWords, ask: Ask) -> Loaded:
-    from flowc.modules import ModuleError, find_module
-
     try:
         root, file = find_module(words.name)
     except ModuleError as error:
@@ -327,18 +333,16 @@ def _open_module(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
-    from flowc.frontends.metaflow.flowspec import load
-
     return load(
         path,
-        root=words.root if path.parent != words.root else None,  # a file beside no package is the same by any name
+        root=words.root if path.parent != words.root else None,  # in the top directory, no root is needed
         name=words.name,
         class_name=words.class_name or words.otherwise,
         ask=ask,
     )
 
 
-# In this order: any words that no other kind takes are those of a file.
+# The order matters: words that no other kind accepts name a file.
 KINDS: Final[tuple[CodeKind, ...]] = (
     CodeKind("IR", "ir.json", _is_ir, _open_ir),
     CodeKind("refused file", "", _is_refused, _refuse),

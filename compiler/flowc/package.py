@@ -1,9 +1,9 @@
-"""The code package: the files that travel with a flow to wherever its tasks run.
+"""The code package: the files that travel with a flow to the machines where its tasks run.
 
-A run on this machine needs none: its tasks have the directory itself. So a directory that is too large for a package is
-no fault before the flow is to travel.
+A run on this machine needs no package: its tasks use the directory itself. A directory that is too large for a package
+is therefore an error only if the flow travels.
 
-Extensions of the API travel with it, as `metaflow_extensions/…`: a flow that has one here has it in every pod.
+The API's extensions travel too, as `metaflow_extensions/…`, so that every pod has the ones that the flow has here.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLO
 @final
 @dataclass(frozen=True, slots=True)
 class Package:
-    """`files` are (relative path with forward slashes, content), sorted; `digest` is `sha256:…` over both.
+    """The files of a flow's code: `files` are sorted (relative path, content), `digest` is `sha256:…` over both.
 
-    Where there are more files, or more bytes, than may travel, `excess` is the error to raise when they have to,
-    `files` has the flow's own file only, and `every` reads all of them.
+    If the number or the size of the files exceeds the limit, `files` contains only the flow's own file, `excess` is the
+    error to raise if the flow travels, and `every` reads all files.
     """
 
     root: Path
@@ -46,7 +46,7 @@ class Package:
 
 
 class PackageTooLargeError(Exception):
-    """The flow's directory holds more than a code package may; the message names where it is."""
+    """A flow's directory that exceeds the limits of a code package; the message names the largest parts."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class PackageTooLargeError(Exception):
 
 
 class UnreadableFileError(Exception):
-    """A file of the flow's directory cannot be read: `file` is relative to it, `why` is the system's word."""
+    """A file of the flow's directory that cannot be read: `file` is its relative path, `why` the system's reason."""
 
     def __init__(self, file: str, why: str) -> None:
         super().__init__(f"cannot read {file}: {why}")
@@ -64,17 +64,20 @@ class UnreadableFileError(Exception):
 
 
 def collect(flow_file: Path, root: Path | None = None, suffixes: Collection[str] = ()) -> Package:
-    """The flow's file, every `*.py` under its directory and what else ends in `suffixes`, and the API's extensions.
+    """Return the flow's file, the files `*.py` and with `suffixes` in its directory and below, and the extensions.
 
-    With `root`, the directory that the flow's package is in, every `*.py` under that instead; where that holds what is
-    installed, `site-packages`, only the flow's own package.
+    Hidden files, caches, virtual environments (a directory with `pyvenv.cfg`), `node_modules`, `site-packages` and
+    `*.egg-info` are left out.
 
-    Left out: what is hidden, caches, virtual environments (a directory with `pyvenv.cfg`), `node_modules`,
-    `site-packages` and `*.egg-info`.
+    Args:
+        flow_file: the flow's file.
+        root: the directory that contains the flow's package: files below it are collected instead. In `site-packages`
+            only the flow's own package is.
+        suffixes: suffixes of more files, such as `.sql`.
 
     Raises:
-        UnreadableFileError: one of them cannot be read.
-        OSError: the flow's file is not there.
+        UnreadableFileError: one of the files cannot be read.
+        OSError: the flow's file does not exist.
     """
     if root is None:
         flow_file = flow_file.resolve()
@@ -107,7 +110,7 @@ def _read(root: Path, name: str) -> bytes:
 
 
 def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:
-    """The package of these files: sorted, and named by what they are."""
+    """Return the package of these files, sorted, with their digest."""
     ordered = tuple(sorted(files))
     return Package(root, ordered, digest_of(ordered))
 
@@ -115,13 +118,13 @@ def pack(root: Path, files: Iterable[tuple[str, bytes]]) -> Package:
 @final
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """A look for files that end in one of the `suffixes`."""
+    """A search for files that end in one of the `suffixes`."""
 
     suffixes: tuple[str, ...]
 
     def below(self, top: str, prefix: str) -> Iterator[tuple[str, int]]:
         """Yield (relative path, size) of each file below a directory. Raises UnreadableFileError."""
-        # Directories to look at, with the links followed so far, against cycles.
+        # Directories to search, with the links followed so far: a link back to one of them would loop forever.
         waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(top, prefix, frozenset())]
         while waiting:
             directory, prefix, above = waiting.pop()
@@ -153,7 +156,7 @@ def _is_skipped(name: str) -> bool:
 
 
 def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
-    """The entries of a directory; none where it may not be read, unless it is the flow's own."""
+    """Return the entries of a directory; none if reading it is not permitted, unless it is the flow's own."""
     try:
         with os.scandir(directory) as entries:
             return list(entries)
@@ -165,7 +168,7 @@ def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
 
 
 def _status(entry: os.DirEntry[str], wanted: str | None) -> os.stat_result | None:
-    """What is there, behind links; None for a link that leads nowhere. `wanted` is the name of a file that travels."""
+    """Return the status of an entry's target; None for a dangling link. `wanted` is the name of a file that travels."""
     try:
         return entry.stat()
     except OSError as error:
@@ -185,5 +188,5 @@ def _too_large(root: Path, found: dict[str, int]) -> PackageTooLargeError:
     return PackageTooLargeError(
         f"the code package would have {len(found):,} files and {sum(found.values()) / 1e6:.1f} MB; "
         f"it may have {MAX_FILES:,} files and {MAX_BYTES // 1_000_000} MB",
-        f"move the flow to a directory of its own; the most is in {named}",
+        f"move the flow to its own directory; the largest parts are {named}",
     )

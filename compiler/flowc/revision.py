@@ -1,8 +1,8 @@
-"""Which revision of a git repository a flow's code is: commit, branch, and what has changed since.
+"""The git revision of a flow's code: commit, branch and the kinds of uncommitted changes.
 
-Commit and branch are read from the repository's own files. What has changed only git can say: it is asked in the
-background, while a run begins, and what it has not said within a second stays unknown. Addresses of remotes, which may
-have passwords in them, are neither read nor kept.
+Commit and branch are read from the repository's own files. Changes need `git status`, which runs in the background
+while a run begins; without an answer within a second they stay unknown. Addresses of remotes, which may contain
+passwords, are neither read nor kept.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from flowc import git
 if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import RevisionRecord
 
-SECONDS: Final = 1.0  # how long git may take
+SECONDS: Final = 1.0  # time limit for git
 _STATUS: Final = (
     "status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--no-renames", "--untracked-files=normal",
 )  # fmt: skip
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MUCH = 64 << 20  # bytes: git prints a line for each file that has changed
-_LINKS = 5  # how many references in a row may name each other
-_STORE = b".flowc"  # that of older runs is no change to the code
+_LINKS = 5  # longest chain of symbolic references
+_STORE = b".flowc"  # flowc's own store, which is not a change to the code
 
 
 class Look:
-    """A look at the repository of a directory, which goes on in the background from when it is made."""
+    """A query of a directory's repository, which runs in the background from its construction."""
 
     def __init__(self, directory: str) -> None:
         self._deadline = time.monotonic() + SECONDS
@@ -50,11 +50,12 @@ class Look:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # a Ctrl-C is not for it, and what it starts is ended with it
+                # Hazard: in its own session a Ctrl-C does not reach it, and its group is killed with its children.
+                start_new_session=True,
             )
 
     def result(self) -> RevisionRecord | None:
-        """Return what there is to tell, waiting for git until its time is over; None outside of a repository."""
+        """Return the revision, waiting for git until its time limit; None outside a repository."""
         if self._revision is None:
             return None
         output = self._output()
@@ -67,7 +68,7 @@ class Look:
         return found
 
     def close(self) -> None:
-        """End the look. The process must not be left: its end would be reported to whoever waits for children."""
+        """End the query. Its process must be reaped here: a later wait for any child would report its end."""
         if (process := self._process) is None:
             return
         self._process = None
@@ -79,7 +80,7 @@ class Look:
         process.wait()
 
     def _output(self) -> bytes | None:
-        """All that git prints; None if it fails, or takes too long."""
+        """Return the output of git; None if git fails, or exceeds its time limit or size limit."""
         if (process := self._process) is None:
             return None
         assert process.stdout is not None
@@ -100,7 +101,7 @@ class Look:
 
 
 def told_by(output: bytes) -> RevisionRecord:
-    """What `git status` in its second machine-readable form says: header lines, then an entry for each change."""
+    """Parse the output of `git status --porcelain=v2`: header lines, then one entry for each change."""
     found: RevisionRecord = {}
     dirty: set[str] = set()
     for entry in output.split(b"\0"):
@@ -124,9 +125,9 @@ def told_by(output: bytes) -> RevisionRecord:
 
 
 def read_head(top: str) -> RevisionRecord:
-    """Commit and branch of a work tree, as far as plain files say them.
+    """Return commit and branch of a work tree, read from plain files.
 
-    A detached head has no branch, a new branch no commit. Nothing where references have another form (`reftable`).
+    A detached head has no branch, a new branch no commit. The record is empty for references in the form `reftable`.
     """
     try:
         directory = _git_directory(top)
@@ -145,7 +146,7 @@ def read_head(top: str) -> RevisionRecord:
 
 
 def _git_directory(top: str) -> str:
-    """The directory of a work tree's repository; that of a worktree has a `commondir` with what all of them share."""
+    """Return the directory of a work tree's repository; a linked worktree's has a `commondir`, the shared directory."""
     place = f"{top}/.git"
     if os.path.isdir(place):
         return place
@@ -172,7 +173,7 @@ def _resolve(name: str, directory: str, common: str) -> str | None:
 
 
 def _packed(name: str, common: str) -> str | None:
-    """The commit of a reference among those that git has put into one file."""
+    """Return the commit of a reference in the file `packed-refs`; None if it is not there."""
     try:
         with open(f"{common}/packed-refs", encoding="utf-8", errors="replace") as file:
             for line in file:

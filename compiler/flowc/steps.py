@@ -1,11 +1,11 @@
-"""What flowc has for steps besides Metaflow's API.
+"""flowc's additions for steps to Metaflow's API.
 
-`from flowc.steps import cache, external_file`. A flow that uses them runs with flowc only.
+`from flowc.steps import cache, external_file`. A flow that uses them runs only with flowc.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from flowc_runtime.store.backends.external import ExternalFile, external_file
 from metaflow.decorators import _decorate
@@ -13,7 +13,7 @@ from metaflow.decorators import _decorate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    _Function = TypeVar("_Function", bound=Callable[..., Any])
+    _Function = TypeVar("_Function", bound=Callable[..., object])
 
 __all__ = ["ExternalFile", "cache", "external_file"]
 
@@ -22,10 +22,10 @@ __all__ = ["ExternalFile", "cache", "external_file"]
 def cache(function: _Function, /) -> _Function: ...
 @overload
 def cache() -> Callable[[_Function], _Function]: ...
-def cache(*args: Any, **kwargs: Any) -> Any:
-    """Reuse the artifacts of an earlier run where nothing that a task of the step reads has changed.
+def cache(*args: object, **kwargs: object) -> object:
+    """Reuse the artifacts of an earlier run if neither the step's code nor anything that the task reads has changed.
 
-    A change of the step's code counts too. `run --no-cache` runs every task.
+    `run --no-cache` runs every task.
 
     Targets:
         local: works

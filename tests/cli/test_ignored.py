@@ -155,7 +155,7 @@ def test_a_git_that_fails_stops_compiling_and_keeps_files_out_of_stores(local: P
     done = local.flowc("compile", "flow.py")
     assert done.code != 0
     assert done.out == ""
-    assert f"error: it is unknown which files git ignores, and those must not travel: git fails in {local.root}: " in (
+    assert f"error: the files that git ignores are unknown, and they must not travel: git fails in {local.root}: " in (
         done.err
     )
     assert "hint: make `git status` work there" in done.err

@@ -280,8 +280,8 @@ def test_what_the_verifier_finds_is_shown_in_the_ir(demo: Project) -> None:
         (["run", "--config-value", "settings", "{}", "ir.json"], "which --config and --config-value cannot change"),
         (["compile", "ir.json", "--branch", "b"], "which --branch and --production cannot change"),
         (["compile", "ir.json", "--code", "nowhere"], "--code: 'nowhere' does not exist"),
-        (["compile", "flow.py", "--code", "."], "'flow.py' is no IR, so --code has no meaning"),
-        (["run", "--code", ".", "flow.py"], "'flow.py' is no IR, so --code has no meaning"),
+        (["compile", "flow.py", "--code", "."], "'flow.py' is not an IR, so --code has no meaning"),
+        (["run", "--code", ".", "flow.py"], "'flow.py' is not an IR, so --code has no meaning"),
         (["check", "ir.json:Other"], "'ir.json' is the IR of Demo, not of Other"),
         (["check", "nothing.json"], "'nothing.json' does not exist"),
     ],
@@ -293,7 +293,7 @@ def test_what_an_ir_cannot_be_given(demo: Project, words: list[str], message: st
 def test_code_of_a_python_file_is_refused_before_the_file_is_imported(project: Project) -> None:
     project.write("flow.py", "open('imported', 'w').close()\n" + dedent(FLOW).replace('"code"', '"other"'))
     project.write("helper.py", "")
-    fails(project.flowc("run", "--code", ".", "flow.py"), 2, "'flow.py' is no IR, so --code has no meaning")
+    fails(project.flowc("run", "--code", ".", "flow.py"), 2, "'flow.py' is not an IR, so --code has no meaning")
     assert not (project.root / "imported").exists()
     # Behind FLOW it may be a parameter, which is known only when the file has been imported.
     fails(project.flowc("run", "flow.py", "--code", "."), 2, "--code is the place of an IR's code", "Usage: ")

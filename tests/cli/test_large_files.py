@@ -116,7 +116,7 @@ def test_a_huge_file_needs_a_store(project: Project) -> None:
     assert "name the store of the cluster's runs, --store URL or $FLOWC_CLUSTER_STORE, to send it there" in done.err
     done = project.flowc(*COMPILE, "--store", "file:///nowhere/at/all", "--store-claim", "claim")
     assert done.code == 1
-    assert "the store file:///nowhere/at/all is a volume of the cluster, which is not reached from here" in done.err
+    assert "the store file:///nowhere/at/all is a volume of the cluster, unreachable from here" in done.err
 
 
 def test_a_huge_file_is_sent_to_the_store_that_is_named(project: Project, shared: Path) -> None:

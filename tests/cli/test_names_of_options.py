@@ -337,7 +337,7 @@ def test_the_class_of_several(project: Project) -> None:
         assert project.artifacts(run, "end")["seen"] == seen[1]
     done = project.flowc("run", "flow.py:Without", "--flow", "With")
     assert done.code == 2
-    assert "name two classes" in done.err
+    assert "name different classes" in done.err
     project.write("flow.py", SEVERAL + '\nif __name__ == "__main__":\n    With()\n')
     assert project.flowc("run", "flow.py", "--flow", "Without").code == 0
     run = project.store.run("With", project.store.runs("With")[-1])

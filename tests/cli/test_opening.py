@@ -239,7 +239,7 @@ def test_python_m(packaged: Project) -> None:
         ("run", "'run' is a shell script", "subprocess"),
         ("page.py", "'page.py' is an HTML page", "save the flow's source itself"),
         ("program", "'program' is a compiled program", "name the flow's Python file"),
-        ("/dev/null", "'/dev/null' is not a regular file", "a Python file"),
+        ("/dev/null", "'/dev/null' is not a regular file", "name the flow's Python file"),
         ("binary.py", "'binary.py' is not Python: it holds null bytes", "saved as UTF-8"),
         ("utf16.py", "'utf16.py' is not Python: it holds null bytes", "saved as UTF-8"),
         ("book.ipynb", "'book.ipynb' is a notebook", "NBRunner"),
@@ -248,7 +248,7 @@ def test_python_m(packaged: Project) -> None:
         ("flow.yaml", "'flow.yaml' is a YAML file", "name the flow's Python file"),
         ("flow.pyc", "'flow.pyc' is byte code", "name the .py file"),
         ("flow.py:", "'flow.py:': no class follows the ':'", "write flow.py:CLASS, or only flow.py"),
-        ("flow.py:12:3", "'12:3' is no name of a class", "write flow.py:CLASS, or only flow.py"),
+        ("flow.py:12:3", "'12:3' is not the name of a class", "write flow.py:CLASS, or only flow.py"),
         (":First", "':First' names a class, but no file", "flow.py[:CLASS] or pkg.module[:CLASS]"),
         ("", "the flow's name is empty", "flow.py[:CLASS] or pkg.module[:CLASS]"),
         ("flwo", "there is no file and no module 'flwo'", "did you mean 'flow.py'?"),
@@ -357,7 +357,7 @@ def test_two_classes(packaged: Project) -> None:
     for words in (["flow.py:First", "--flow", "Second"], ["--flow", "Second", "pkg.flows:First"]):
         done = packaged.flowc("run", *words)
         assert done.code == 2
-        assert "name two classes" in done.err
+        assert "name different classes" in done.err
         assert ":Second or " in done.err
 
 

@@ -121,7 +121,10 @@ def test_what_cannot_be_compared_is_told(code: Project) -> None:
     assert code.python("flow.py", "run", FLOWC_KEEP_SOURCES="no").code == 0
     done = code.flowc("show", f"Code/{run.id}", "--diff", "latest")
     assert (done.code, done.out) == (1, "")
-    assert f"error: run Code/{code.latest().id} has left no code\nhint: flows with @secrets leave none" in done.err
+    assert (
+        f"error: run Code/{code.latest().id} has no recorded code\nhint: runs do not record code for flows with @secrets"
+        in done.err
+    )
     done = code.flowc("show", f"Code/{run.id}", "--diff", "nope")
     assert "error: flow 'Code' has no run 'nope'" in done.err
     for words in (("--json",), ()):

@@ -192,7 +192,7 @@ def test_overwritten(site: Site) -> None:
         assert (done.code, done.err) == (
             1,
             "error: the distribution 'metaflow' has overwritten flowc's package 'metaflow'\n"
-            "hint: run `flowc doctor --repair`, which uninstalls what is in the way and installs flowc anew\n",
+            "hint: run `flowc doctor --repair`, which uninstalls the conflicting packages and reinstalls flowc\n",
         )
     assert "files of flowc's `metaflow` are missing or overwritten (metaflow/__init__.py" in site.flowc("doctor").out
     done = repaired(site)
@@ -212,7 +212,7 @@ def test_overwritten_and_gone(site: Site) -> None:
     assert site.pip("uninstall", "-y", "metaflow").code == 0
     done = site.flowc("check", "flow.py")
     assert (done.code, done.err.count("\n")) == (1, 2)
-    assert "the package 'metaflow' is not flowc's: there is none, or what another one that was uninstalled" in done.err
+    assert "the package 'metaflow' is not flowc's: there is none, or only the remains" in done.err
     done = repaired(site)
     assert done.code == 0, done.err
     assert is_whole(site)
@@ -262,7 +262,7 @@ def test_uv_repairs_where_there_is_no_pip(site: Site, tmp_path: Path) -> None:
     """A program in uv's place: what it is asked to do."""
     overwrite(site)
     site.pip("uninstall", "-y", "pip")
-    assert "this environment has no pip, and there is no uv" in site.flowc("doctor", "--repair").err
+    assert "this environment has neither pip nor uv" in site.flowc("doctor", "--repair").err
     uv = tmp_path / "bin" / "uv"
     uv.parent.mkdir()
     uv.write_text(f'#!{sys.executable}\nimport sys; print("uv", *sys.argv[1:], file=sys.stderr)\n')

@@ -230,7 +230,7 @@ YAML_PARAMETERS = (
         ("model: [{a: 1}, {b: 1,\n b: 1}]", "line 2: the key 'b' is in line 1 too"),
         ("no: 1", 'line 1: the key no is true or false in YAML: write "no"'),
         ("model: {1: a}", 'line 1: the key 1 is a number in YAML: write "1"'),
-        ("? [a]\n: 1", "line 1: a key is no text"),
+        ("? [a]\n: 1", "line 1: a key is not a text"),
         ("model: &a {b: *a}", "is not JSON"),
         ("a: 1\n---\nb: 2", "cannot read run.yaml"),
         ("- a", "values by the parameters' names are needed, not list"),
@@ -274,7 +274,7 @@ def test_yaml_without_anything_gives_nothing(project: Project, text: str) -> Non
 def test_a_key_that_is_doubled_in_json_is_refused(project: Project) -> None:
     write(project, *YAML_PARAMETERS)
     project.write("run.json", '{"model": {"a": 1, "b": 2, "a": 3}}')
-    assert "cannot read run.json: the key 'a' is there twice" in refused(project, "--params-file", "run.json")
+    assert "cannot read run.json: the key 'a' occurs twice" in refused(project, "--params-file", "run.json")
 
 
 def test_a_missing_file_is_refused(project: Project) -> None:

@@ -87,7 +87,7 @@ def test_what_is_resumed_keeps_it(project: Project, first: str) -> None:
             "second.py",
             "Second/latest",
             1,
-            "has not succeeded\nhint: only the end of a run that has starts another flow",
+            "has not succeeded\nhint: name a run that succeeded: only its end triggers a flow",
         ),
     ],
 )

@@ -102,6 +102,7 @@ def test_help_is_light(loaded: Callable[[str], set[str]]) -> None:
         "flowc.cli.options.common",
         "flowc.cli.rendering",
         "flowc.cli.rendering.streams",
+        "flowc.late_functions",
         "flowc.targets",
         "flowc.targets.argo",
         "flowc.targets.argo.commands",

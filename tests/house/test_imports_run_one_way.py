@@ -79,7 +79,7 @@ def test_no_circle_has_more_than_two_modules() -> None:
     assert told == []
 
 
-MOST_INNER = 240  # import statements in functions; the number only goes down
+MOST_INNER = 181  # import statements in functions; the number only goes down
 
 
 def test_few_imports_stand_in_functions() -> None:

@@ -1,1 +1,1 @@
-"""Options of commands, and the values that they, files and the environment give."""
+"""The options of commands, and values from the command line, files and the environment."""

@@ -1,4 +1,4 @@
-"""What several commands need: loading a flow with its faults told, naming things in the store."""
+"""The parts that several commands share: options of a flow, reports of errors, opening the store."""
 
 from __future__ import annotations
 
@@ -7,33 +7,50 @@ import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TextIO, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TextIO
 
 import click
 
+from flowc.late_functions import LateFunction
+from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.config.settings import user_name
+from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.contract import STORE
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from click.parser import _OptionParser
 
+    from flowc.cli.options.adding import Command, OptionDecorator
+    from flowc.diagnostics import render
     from flowc.frontends.metaflow.decorators.project import ProjectBranch
+    from flowc.reporting import write
+    from flowc.reporting.facts import Fact, facts_of
     from flowc_ir.diagnostic import Diagnostic
+    from flowc_runtime.store.records import store as records_store
     from flowc_runtime.store.records.store import Store
 
-    Command = TypeVar("Command", bound=Callable[..., Any])
 
-FAULTY = 1  # exit code: the flow has a fault, the run failed, what was asked for does not exist
-USAGE = 2  # exit code: the command line is wrong, a config that it gives too
+if not TYPE_CHECKING:  # for the commands that load a flow, print errors for programs, or open a store
+    render = LateFunction("flowc.diagnostics:render")
+    ProjectBranch = LateFunction("flowc.frontends.metaflow.decorators.project:ProjectBranch")
+    write = LateFunction("flowc.reporting:write")
+    Fact = LateFunction("flowc.reporting.facts:Fact")
+    facts_of = LateFunction("flowc.reporting.facts:facts_of")
+    records_store = LateModule("flowc_runtime.store.records.store")
+
+FAULTY = 1  # exit code: the flow has a fault, the run failed, or the requested object does not exist
+USAGE = 2  # exit code: the command line is wrong, or a config on it
 
 
 class CodeOption(click.Option):
-    """The option `--code`, which only `flowc` has: a flow's own file names no IR."""
+    """The option `--code`, which only `flowc` has: a flow's own file does not name an IR."""
 
     def add_to_parser(self, parser: _OptionParser, ctx: click.Context) -> None:
-        """Let the parser know the option, except in the command line of a flow's own file."""
+        """Add the option to the parser, except in the command line of a flow's own file."""
         if ctx.find_object(type) is None:
             super().add_to_parser(parser, ctx)
 
@@ -42,8 +59,8 @@ class CodeOption(click.Option):
         return super().get_help_record(ctx) if ctx.find_object(type) is None else None
 
 
-CODE_HELP = "Where the code of an IR is; without, beside the IR."
-flow_options: tuple[Any, ...] = (
+CODE_HELP = "Read an IR's code from here [default: beside the IR]."
+flow_options: tuple[OptionDecorator, ...] = (
     click.option("--with", "with_decorators", multiple=True, metavar="DECORATOR",
                  help="Add a decorator to steps that lack it, as in retry:times=3; may be repeated."),
     click.option("--branch", metavar="NAME", help="Use this branch of a flow with @project [$METAFLOW_BRANCH]."),
@@ -53,7 +70,7 @@ flow_options: tuple[Any, ...] = (
                  help="Package files with these endings besides Python's, as in .sql,.csv [$FLOWC_PACKAGE_SUFFIXES]."),
     click.option("--code", "code_place", cls=CodeOption, metavar="DIR|ARCHIVE", help=CODE_HELP),
 )  # fmt: skip
-"""What the command line says of a flow, whatever is done with it: `FlowOptions`."""
+"""The options about a flow that all commands share; their values are `FlowOptions`."""
 
 
 class FlowOptions(NamedTuple):
@@ -66,14 +83,12 @@ class FlowOptions(NamedTuple):
     code_place: str | None = None
 
     @classmethod
-    def take(cls, options: dict[str, Any]) -> FlowOptions:
-        """Those among the options of a command, which loses them."""
-        return cls(**{name: options.pop(name) for name in cls._fields})
+    def take(cls, options: dict[str, object]) -> FlowOptions:
+        """Take the values out of the options of a command."""
+        return cls._make(options.pop(name) for name in cls._fields)
 
     def deployment(self) -> ProjectBranch:
-        """With what the environment says where the command line says nothing."""
-        from flowc.frontends.metaflow.decorators.project import ProjectBranch
-
+        """Return user, branch and production; a variable counts if the option is missing."""
         production = os.environ.get("METAFLOW_PRODUCTION", "").lower() in ("1", "t", "true", "y", "yes", "on")
         return ProjectBranch(
             user=user_name(),
@@ -84,9 +99,7 @@ class FlowOptions(NamedTuple):
         )
 
     def suffixes(self) -> tuple[str, ...]:
-        """Endings of files that travel besides Python's: those of the settings, and those given."""
-        from flowc_runtime.base.config import configuration
-
+        """Return the suffixes of files that travel besides Python's: from the settings and from the option."""
         given = [part.strip() for part in (self.package_suffixes or ".").split(",")]
         if not all(given):
             raise click.UsageError(f"--package-suffixes is a list such as .sql,.csv, not {self.package_suffixes!r}")
@@ -94,9 +107,7 @@ class FlowOptions(NamedTuple):
         return tuple(part for part in dict.fromkeys([*found, *given]) if part not in ("", "."))
 
     def added(self) -> list[str]:
-        """The decorators to add; METAFLOW_DEFAULT_DECOSPECS holds some too, with blanks between."""
-        from flowc_runtime.base.config import settings
-
+        """Return the decorators to add: from the option and from METAFLOW_DEFAULT_DECOSPECS, separated by blanks."""
         return [*self.with_decorators, *(settings.get("DEFAULT_DECOSPECS") or "").split()]
 
 
@@ -108,7 +119,7 @@ def with_flow_options(function: Command) -> Command:
 
 
 class Top(NamedTuple):
-    """What stands before the command of a flow's file: `python flow.py --quiet --with retry run`."""
+    """The values of options before the command of a flow's file: `python flow.py --quiet --with retry run`."""
 
     quiet: bool | None = None
     environment: str | None = None
@@ -133,7 +144,7 @@ TOP = "flowc.top"  # in a context's `meta`, which nested contexts share
 
 
 def top(ctx: click.Context | None = None) -> Top:
-    """The options that came before the command, if there are any."""
+    """Return the values of the options before the command."""
     here = ctx or click.get_current_context(silent=True)
     found = here.meta.get(TOP, NO_TOP) if here is not None else NO_TOP
     assert isinstance(found, Top)
@@ -141,22 +152,17 @@ def top(ctx: click.Context | None = None) -> Top:
 
 
 def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:
-    """Print faults and warnings: on stderr, in color on a terminal, or as `--error-format` says."""
+    """Print errors and warnings on stderr, in color on a terminal, or in the `--error-format`."""
     form = error_format()
     if form.name != "text":
-        from flowc.reporting import write
-        from flowc.reporting.facts import facts_of
-
         click.echo(write(facts_of(diagnostics, root), form.name), file=form.file or sys.stderr, nl=False)
         return
-    from flowc.diagnostics import render
-
     columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     click.echo(render(diagnostics, root, cwd=Path.cwd(), color=use_color(), columns=columns), err=True, nl=False)
 
 
 class ErrorFormat(NamedTuple):
-    """How errors are printed: the value of `--error-format`, and where those for programs go, if not to stderr."""
+    """The form of errors: the value of `--error-format`, and the file for the forms for programs (None is stderr)."""
 
     name: str = "text"
     file: TextIO | None = None
@@ -166,30 +172,27 @@ ERROR_FORMAT = "flowc.error_format"  # in a context's `meta`: the ErrorFormat of
 
 
 def error_format() -> ErrorFormat:
-    """Return how the command that is being called prints errors."""
+    """Return the error format of the current command."""
     ctx = click.get_current_context(silent=True)
     found = ctx.meta.get(ERROR_FORMAT) if ctx is not None else None
     return found if isinstance(found, ErrorFormat) else ErrorFormat()
 
 
 def use_color() -> bool:
-    """Whether stderr shows colors and nobody asked for none (https://no-color.org)."""
+    """Return whether stderr shows colors and NO_COLOR is not set (https://no-color.org)."""
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def fail(message: str, hint: str | None = None, *, code: int = FAULTY) -> NoReturn:
-    """Say what is wrong, in one line and perhaps a hint, and end with this exit code."""
+    """Print an error in one line, with an optional hint, and end the program with this exit code."""
     tell_error(message, hint)
     raise SystemExit(code)
 
 
 def tell_error(message: str, hint: str | None = None) -> None:
-    """Print what is wrong on stderr, in one line and perhaps a hint, or as `--error-format` says."""
+    """Print an error on stderr in one line, with an optional hint, or in the `--error-format`."""
     form = error_format()
     if form.name != "text":
-        from flowc.reporting import write
-        from flowc.reporting.facts import Fact
-
         click.echo(write([Fact(message, hint)], form.name), file=form.file or sys.stderr, nl=False)
         return
     click.echo(f"error: {message}", err=True)
@@ -199,9 +202,7 @@ def tell_error(message: str, hint: str | None = None) -> None:
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """Around what writes a file that the command line names. Raises FlowcError."""
-    from flowc_runtime.base.errors import FlowcError
-
+    """Turn an OSError of the block, which writes the file `path`, into a FlowcError."""
     try:
         yield
     except OSError as error:
@@ -226,13 +227,9 @@ store_option = click.option(
 
 
 def open_store(url: str | None) -> Store:
-    """The store that was asked for, or the default one."""
-    from flowc_runtime.base.config.whereabouts import default_url
-    from flowc_runtime.base.errors import FlowcError
-    from flowc_runtime.store.records.store import Store
-
+    """Open the store at this address, or the default one. A store that cannot be opened ends the program."""
     given = top()
     try:
-        return Store.open(url or default_url(datastore=given.datastore, root=given.datastore_root))
+        return records_store.Store.open(url or default_url(datastore=given.datastore, root=given.datastore_root))
     except FlowcError as error:
         fail(str(error))

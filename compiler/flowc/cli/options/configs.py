@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import os
 from copy import copy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from flowc.cli.options.adding import with_options
+from flowc.late_functions import LateFunction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from flowc.cli.options.adding import Command
     from flowc.cli.options.common import Top
     from flowc.frontends.metaflow.configs import ConfigSources
+    from metaflow.user_configs.config_parameters import configs_of
 
-    Command = TypeVar("Command", bound=Callable[..., Any])
+else:  # not for the help of commands
+    ConfigSources = LateFunction("flowc.frontends.metaflow.configs:ConfigSources")
+    configs_of = LateFunction("metaflow.user_configs.config_parameters:configs_of")
 
-EARLIER = "flowc.earlier"  # in a context's `meta`: a function of a flow's name, as `ConfigSources.earlier`
-_CONFIGS = "flowc.configs"  # in the contexts' `meta`, which a command shares with the group before it
+EARLIER = "flowc.earlier"  # in a context's `meta`: the function for `ConfigSources.earlier`
+_CONFIGS = "flowc.configs"  # in a context's `meta`, which a command shares with its group
 
 
 def config_options() -> list[click.Option]:
-    """`--config NAME FILE` and `--config-value NAME TEXT`: kept in the context, for `config_sources`."""
+    """Return `--config NAME FILE` and `--config-value NAME TEXT`; `config_sources` reads them from the context."""
 
     def keep(ctx: click.Context, param: click.Parameter, pairs: Sequence[tuple[str, str]]) -> None:
         kept: dict[str, dict[str, str]] = ctx.meta.setdefault(_CONFIGS, {"config": {}, "config_value": {}})
@@ -38,9 +43,7 @@ def config_options() -> list[click.Option]:
 
 
 def describe_configs(params: list[click.Parameter], cls: type) -> None:
-    """Let the help of a flow's own file say which configs it has."""
-    from metaflow.user_configs.config_parameters import configs_of
-
+    """Add the names of the flow's configs to the help of `--config` among `params`."""
     declared = [config._flowc for config in configs_of(cls).values()]
     known = ", ".join(f"{config.name} ({config.help})" if config.help else str(config.name) for config in declared)
     for number, option in enumerate(params):
@@ -50,14 +53,12 @@ def describe_configs(params: list[click.Parameter], cls: type) -> None:
 
 
 def takes_configs(function: Command) -> Command:
-    """Give a command of `flowc` that loads a flow the options of its configs."""
+    """Add the options for a flow's configs to a command of `flowc`."""
     return with_options(function, config_options())
 
 
 def config_sources(ctx: click.Context, given: Top) -> ConfigSources:
-    """What the command line and the environment give the configs of the flow."""
-    from flowc.frontends.metaflow.configs import ConfigSources
-
+    """Return the sources of the flow's configs: the command line (`given` and the context) and the environment."""
     kept = ctx.meta.get(_CONFIGS, {"config": {}, "config_value": {}})
     return ConfigSources(
         files={**dict(given.config), **kept["config"]},

@@ -1,4 +1,4 @@
-"""Options that are settings too: without the option, their value is that of a variable or of the configuration file."""
+"""Options that are settings too: without the option, a variable or the configuration file gives the value."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @final
 class ConfiguredOption(click.Option):
-    """An option that gives the setting `key`; its help names the variable and, of a setting with a value, the default.
+    """An option for the setting `key`; its help names the setting's variable.
 
-    `partly` leaves the configuration file to whoever reads the value, since more comes before it.
+    With `partly`, the caller reads the configuration file, because other sources take precedence over it.
     """
 
     def __init__(self, *args: Any, key: str, partly: bool = False, **attributes: Any) -> None:
@@ -32,7 +32,7 @@ class ConfiguredOption(click.Option):
         self.key = key
         self._partly = partly
 
-    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, click.Parameter]) -> tuple[object, ParameterSource]:
         """Return the value and its source: the option, FLOWC_*, METAFLOW_*, the file, or nothing."""
         value, source = super().consume_value(ctx, opts)
         if source is ParameterSource.COMMANDLINE or ctx.resilient_parsing:
@@ -49,7 +49,7 @@ class ConfiguredOption(click.Option):
 
 @final
 class FaultyConfiguration(click.ClickException):
-    """Ends the program with every fault of the configuration told."""
+    """An error that reports every fault of the configuration and ends the program."""
 
     exit_code = USAGE
 
@@ -57,12 +57,12 @@ class FaultyConfiguration(click.ClickException):
         super().__init__(str(error))
         self.faults = error.faults
 
-    def show(self, file: IO[Any] | None = None) -> None:
+    def show(self, file: IO[str] | None = None) -> None:
         """Print the faults on stderr."""
         for fault in self.faults:
             tell_error(fault.message, fault.hint)
 
 
 def is_given(name: str) -> bool:
-    """Return whether the command line itself gives an option of the command that is being called."""
+    """Return whether the value of an option of the current command comes from the command line."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE

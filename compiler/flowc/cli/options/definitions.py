@@ -1,18 +1,18 @@
-"""Options with Metaflow's names: those before the command of a flow's file, and those of `run`; and those of ours.
+"""The options before the command of a flow's file and those of `run`: Metaflow's and flowc's own.
 
-`python flow.py --quiet run` and `flowc run --quiet flow.py` mean the same: what stands before the command is kept with
-the context (`common.top`), and what stands behind `run` is added to it. `words.split` finds them among the words.
+`python flow.py --quiet run` and `flowc run --quiet flow.py` mean the same: the context keeps the values before the
+command (`common.top`), and the values after `run` are added. `words.split` finds the options among the words.
 """
 
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from flowc.cli.options.common import TOP, Top, top
+from flowc.cli.options.common import NO_TOP, TOP, Top, top
 from flowc.cli.options.configured import ConfiguredOption
 from flowc.cli.options.errors import error_option
 from flowc.cli.options.targets import LOCAL, TargetName
@@ -23,15 +23,15 @@ from flowc_runtime.base.config import settings
 from flowc_runtime.base.contract import STORE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 PREFIX = "METAFLOW"  # METAFLOW_RUN_MAX_WORKERS is --max-workers of `run`
 
 
 def _only(name: str, setting: str, text: str, *, key: str | None = None) -> click.Option:
-    """A choice of Metaflow's of which flowc has some; the others are refused with what to do instead.
+    """Return an option of Metaflow's that accepts only some values; the error for the others has a hint.
 
-    `key` is the setting of flowc's that it is; METAFLOW_DEFAULT_… comes before its configuration file.
+    `key` is flowc's setting for it; METAFLOW_DEFAULT_… takes precedence over its value in the configuration file.
     """
     allowed, hint = settings.CHOICES[setting]
 
@@ -40,14 +40,14 @@ def _only(name: str, setting: str, text: str, *, key: str | None = None) -> clic
             raise click.BadParameter(f"{value!r} is not supported: {hint}", ctx, param)
         return value
 
-    attributes: dict[str, Any] = {"metavar": "|".join(allowed), "callback": callback, "help": text}
+    metavar = "|".join(allowed)
     if key is not None:
-        return ConfiguredOption([name], key=key, partly=True, type=str, **attributes)
-    return click.Option([name], **attributes)
+        return ConfiguredOption([name], key=key, partly=True, type=str, metavar=metavar, callback=callback, help=text)
+    return click.Option([name], metavar=metavar, callback=callback, help=text)
 
 
-def _refused(hint: str) -> Any:
-    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+def _refused(hint: str) -> Callable[[click.Context, click.Parameter, object], object]:
+    def callback(ctx: click.Context, param: click.Parameter, value: object) -> object:
         if value is not None:
             raise click.BadParameter(f"not supported: {hint}", ctx, param)
         return value
@@ -55,7 +55,7 @@ def _refused(hint: str) -> Any:
     return callback
 
 
-# Each with the name that its value has in `Top`, if it has one there.
+# An option whose value is in `Top` has the name of the field there.
 TOP_OPTIONS: Sequence[click.Option] = (
     click.Option(["--quiet/--not-quiet"], default=None, help="Print only what the flow prints, results and errors."),
     _only("--metadata", "DEFAULT_METADATA", "Accepted for compatibility; runs are recorded in the store."),
@@ -113,7 +113,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
                  help=f"Where runs are kept [default: ${STORE}, `store` in flowc.toml, or .flowc found upward]."),
 )  # fmt: skip
 
-# Those of `resume` that Metaflow has not.
+# The options of `resume` that Metaflow does not have.
 RESUME_OPTIONS: Sequence[click.Option] = (
     click.Option(["--target"], type=TargetName(LOCAL), default=LOCAL, show_default=True,
                  help="Resume on this machine, or on a cluster."),
@@ -122,10 +122,10 @@ RESUME_OPTIONS: Sequence[click.Option] = (
     click.Option(["--force"], is_flag=True, help="Resume even if the run may still be active elsewhere."),
 )  # fmt: skip
 
-# Options that a flow's own file has in the help of `run`, though they may stand before the command.
+# Options that are in the help of `run` of a flow's own file, although they may also precede the command.
 RUN_S = ("decospecs", "tags", "namespace", "branch", "production", "cache")
 
-BEFORE_COMMAND = "flowc.before"  # in a context's `meta`: the words of BEFORE_OPTIONS that were found, for the command
+BEFORE_COMMAND = "flowc.before"  # in a context's `meta`: the words of the BEFORE_OPTIONS before the command
 
 
 def _before_command(option: click.Option) -> click.Option:
@@ -134,65 +134,70 @@ def _before_command(option: click.Option) -> click.Option:
     return changed
 
 
-def take_before(ctx: click.Context, values: dict[str, Any]) -> list[str]:
-    """Take the values of BEFORE_OPTIONS out of the others: as words again, for the command that knows the flow."""
+def take_before(ctx: click.Context, values: dict[str, object]) -> list[str]:
+    """Take the values of BEFORE_OPTIONS out of `values`; return them as words for the command that loads the flow."""
     words: list[str] = []
     for option in BEFORE_OPTIONS:
-        if not any(option is param for param in ctx.command.params):  # an extension has an option of that name
+        if not any(option is param for param in ctx.command.params):  # an extension's option replaces it
             continue
         value = values.pop(str(option.name))
         if ctx.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
-            for one in value if option.multiple else [value]:
+            for one in value if option.multiple and isinstance(value, tuple) else [value]:
                 words += [option.opts[-1]] if option.is_flag else [option.opts[-1], str(one)]
     return words
 
 
-def split_top(values: dict[str, Any]) -> Top:
-    """The part of the values that belongs to `Top`; it is taken out of them. What means nothing here is told."""
+def split_top(values: dict[str, object]) -> Top:
+    """Take the values of `Top` out of the others and return them; print a note for an option without effect."""
     if values.pop("pylint", None):
         click.echo("note: flowc's own checks have run; it does not run Pylint", err=True)
     for name in ("metadata", "event_logger", "monitor", "mode"):
-        values.pop(name, None)  # checked when they were parsed; the one value that there is changes nothing
+        values.pop(name, None)  # checked when they were parsed; the accepted value has no effect
     values["with_decorators"] = values.pop("decospecs")
-    return Top(**{name: values.pop(name) for name in Top._fields if name in values})
+    return Top._make(values.pop(name, default) for name, default in zip(Top._fields, NO_TOP, strict=True))
 
 
 def add_top(ctx: click.Context, more: Top) -> Top:
-    """Add what stands behind the command to what stands before it, which yields where there can be one value.
+    """Combine the values after the command (`more`) with those before it, which count less; keep and return the result.
 
-    A variable or a file, which may give the command's own option, says less than an option before the command.
+    A variable or a file, which may give the command's own option, counts less than an option before the command.
     """
     before = top(ctx)
-    both: dict[str, Any] = {
-        name: (old + new) if isinstance(old, tuple) else (old if new is None or _is_kept(ctx, name) else new)
-        for name, old, new in zip(Top._fields, tuple[Any, ...](before), tuple[Any, ...](more), strict=True)
-    }
-    ctx.meta[TOP] = Top(**both)
-    return Top(**both)
+    fields = zip(Top._fields, before, more, strict=True)
+    both = Top._make(_both(ctx, name, old, new) for name, old, new in fields)
+    ctx.meta[TOP] = both
+    return both
+
+
+def _both(ctx: click.Context, name: str, old: object, new: object) -> object:
+    """Return the values of a repeated option from both places, or the one value that counts."""
+    if isinstance(old, tuple) and isinstance(new, tuple):
+        return (*old, *new)
+    return old if new is None or _is_kept(ctx, name) else new
 
 
 def _is_kept(ctx: click.Context, name: str) -> bool:
-    """Whether a value was given on the command line before the command, and not behind it."""
+    """Return whether the command line gives the value before the command, and not after it."""
     given = ParameterSource.COMMANDLINE
     before = ctx.parent is not None and ctx.parent.get_parameter_source(name) is given
     return before and ctx.get_parameter_source(name) is not given
 
 
 def top_of_environment() -> Top:
-    """What the environment says where no options can stand before the command, as in `flowc run`."""
+    """Return the values from variables for a command without options before it, such as `flowc run`."""
     command = click.Command("flowc", params=[*TOP_OPTIONS])
     with command.make_context("flowc", [], auto_envvar_prefix=PREFIX) as ctx:
         return split_top(dict(ctx.params))
 
 
 def hidden(option: click.Option) -> click.Option:
-    """The same option, left out of the help."""
+    """Return a copy of the option that the help omits."""
     changed = copy(option)
     changed.hidden = True
     return changed
 
 
-# The options of ours of `run` and its like: in a flow's own file they may stand before the command too.
+# flowc's own options of commands that run a flow: in a flow's own file they may also precede the command.
 BEFORE_OPTIONS: Sequence[click.Option] = tuple(
     _before_command(option)
     for option in (*RUN_OPTIONS, *RESUME_OPTIONS)

@@ -1,9 +1,9 @@
-"""`--error-format`: errors about a flow for people or for programs."""
+"""The option `--error-format`: errors about a flow for people or for programs."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from flowc.cli.options.adding import with_options
 from flowc.cli.options.common import ERROR_FORMAT, ErrorFormat
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     import click
 
-    Command = TypeVar("Command", bound=Callable[..., Any])
+    from flowc.cli.options.adding import Command
 
 
 def error_option(*, stdout: bool = False) -> ConfiguredOption:
-    """Make the option. `stdout` prints what is for programs there: for commands whose result the errors are."""
+    """Return the option. With `stdout`, the forms for programs go to stdout, since errors are the command's result."""
 
     def take(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
         if value is not None and not ctx.resilient_parsing:
@@ -37,7 +37,7 @@ def error_option(*, stdout: bool = False) -> ConfiguredOption:
 
 
 def takes_error_format(*, stdout: bool = False) -> Callable[[Command], Command]:
-    """Add the option to a command, whose function is not given its value."""
+    """Return a decorator that adds the option to a command; the command's function does not get the value."""
 
     def add(function: Command) -> Command:
         option = error_option(stdout=stdout)

@@ -1,4 +1,4 @@
-"""Loading the flow that a command line names; its faults are printed and end the program."""
+"""Loading the flow that a command line names. Faults of the flow are printed and end the program."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from flowc.cli.options.configs import config_sources
 from flowc.cli.options.definitions import top_of_environment
 from flowc.cli.words.run_names import find_named
 from flowc.frontends.metaflow.asked import Asked
+from flowc.late_functions import LateFunction
 from flowc.opening import CodeOf, OpeningError, open_flow
 from flowc_ir.codes import CONFIG_VALUE
 from flowc_runtime.base.errors import ProtocolError
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.run.program import check_runnable
 
 if TYPE_CHECKING:
@@ -25,12 +27,19 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.common import Top
     from flowc.frontends.metaflow.asked import ChooseClass
-    from flowc.frontends.metaflow.flowspec import Loaded
+    from flowc.frontends.metaflow.decorators import project, with_decorators
+    from flowc.frontends.metaflow.flowspec import Loaded, load_class
+    from flowc.frontends.metaflow.type_warnings import check_types
     from flowc.package import Package
     from flowc_ir import Code, Flow
     from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.store.records.store import Store
     from metaflow._program import FlowProgram
+else:  # not for the help of commands
+    project = LateModule("flowc.frontends.metaflow.decorators.project")
+    with_decorators = LateModule("flowc.frontends.metaflow.decorators.with_decorators")
+    load_class = LateFunction("flowc.frontends.metaflow.flowspec:load_class")
+    check_types = LateFunction("flowc.frontends.metaflow.type_warnings:check_types")
 
 
 class Checked(NamedTuple):
@@ -47,7 +56,7 @@ class Checked(NamedTuple):
 
 
 def _with_top(options: FlowOptions, given: Top) -> FlowOptions:
-    """The options of a command, with those that came before it."""
+    """Return the options of a command combined with the ones before it."""
     return FlowOptions(
         [*given.with_decorators, *options.with_decorators, *(["cache"] if given.cache else [])],
         options.branch if options.branch is not None else given.branch,
@@ -67,14 +76,17 @@ def load_flow(
     read: Callable[[type], object] | None = None,
     otherwise: ChooseClass | None = None,
 ) -> Checked:
-    """The flow of a file or module, or the one whose own command line this is. Its faults end the program, printed.
+    """Return the flow of a file or module, or that of a flow's own file. Faults are printed and end the program.
 
-    With `data` stdout is kept for what the command prints: what the flow's own code prints goes to stderr. `read` is
-    called with the flow's class before anything of it is looked at, where the words depend on what it declares;
-    `otherwise` is that of `open_flow`.
+    Args:
+        ctx: the command's context; its object is the flow's class in a flow's own file.
+        file: the words that name the flow; not used in a flow's own file.
+        class_name: the value of `--flow`.
+        options: the values of `flow_options`.
+        data: whether stdout is for the command's output only: prints of the flow's own code then go to stderr.
+        read: called with the flow's class before the flow is read, if the words depend on its declarations.
+        otherwise: as for `open_flow`.
     """
-    from flowc.frontends.metaflow.decorators.project import DeploymentError
-    from flowc.frontends.metaflow.decorators.with_decorators import WithError
 
     def ask(cls: type) -> Asked:
         if read is not None:
@@ -89,32 +101,33 @@ def load_flow(
             assert file is not None
             root, code = ctx.meta.get(ROOT), code_of(ctx, options or FlowOptions())
             return opened(file, ask, class_name=class_name, otherwise=otherwise, root=root, code=code)
-        except WithError as error:
+        except with_decorators.WithError as error:
             if cls is not None:
                 fail(str(error))  # Metaflow's exit code
             raise click.UsageError(str(error), ctx) from None
-        except DeploymentError as error:
+        except project.DeploymentError as error:
             raise click.UsageError(str(error), ctx) from None
 
 
 def code_of(ctx: click.Context, options: FlowOptions) -> CodeOf:
-    """Return where the code of an IR is, as the command line says before the IR is read."""
+    """Return the place of an IR's code according to the command line, which is known before the IR is read."""
     known: CodeOf | None = ctx.meta.get(CODE)
     return known if known is not None else CodeOf(options.code_place, options.suffixes())
 
 
 def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
-    """What the command line and the environment say of the flow."""
-    from flowc.frontends.metaflow.decorators.with_decorators import parse_with
-
+    """Return the decorators, deployment, configs and suffixes that the command line and the environment give."""
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     options = _with_top(options, before)
-    return Asked(parse_with(options.added()), options.deployment(), config_sources(ctx, before), options.suffixes())
+    return Asked(
+        with_decorators.parse_with(options.added()),
+        options.deployment(),
+        config_sources(ctx, before),
+        options.suffixes(),
+    )
 
 
 def _of_class(cls: type, asked: Asked) -> Checked:
-    from flowc.frontends.metaflow.flowspec import load_class
-
     return checked(load_class(cls, ask=lambda _: asked))
 
 
@@ -127,7 +140,7 @@ def opened(
     root: Path | None = None,
     code: CodeOf | None = None,
 ) -> Checked:
-    """The flow that the words name (`flowc.opening`), if it has no fault; else the program ends."""
+    """Return the flow that the words name (`flowc.opening`). A fault ends the program."""
     code = code or CodeOf()
     try:
         return checked(open_flow(words, asked, class_name=class_name, otherwise=otherwise, root=root, code=code))
@@ -137,7 +150,7 @@ def opened(
 
 
 def checked(loaded: Loaded) -> Checked:
-    """The flow, if it has no fault."""
+    """Return a loaded flow without faults; faults are printed and end the program."""
     if loaded.flow is None or loaded.program is None:
         report(loaded.diagnostics, loaded.package.root)
         given_wrongly = all(diagnostic.code == CONFIG_VALUE for diagnostic in loaded.diagnostics)
@@ -146,7 +159,7 @@ def checked(loaded: Loaded) -> Checked:
 
 
 def require_runnable(flow: Flow) -> None:
-    """End the program if the flow has a step of a kind that no task can run yet."""
+    """End the program if the flow has a step of a kind that tasks cannot run yet."""
     try:
         check_runnable(flow)
     except ProtocolError as error:
@@ -154,16 +167,14 @@ def require_runnable(flow: Flow) -> None:
 
 
 def warn(found: Checked, warnings: Iterable[Diagnostic]) -> int:
-    """Print warnings about a flow without faults, its types' first, on stderr; return how many there are."""
-    from flowc.frontends.metaflow.type_warnings import check_types
-
+    """Print warnings about a flow without faults on stderr, those about types first; return their number."""
     if found_all := [*check_types(found.cls, found.flow), *warnings]:
         report(found_all, found.package.root)
     return len(found_all)
 
 
 def root_of(store: Store, code: Code, hint: str) -> Path:
-    """The root of the code of a run's flow, here or beside the store; where it is neither, the program ends."""
+    """Return the root of a run's code: the working directory or the store's parent. A missing file ends the program."""
     beside = Path(store.objects.url.removeprefix("file://")).parent
     for root in (Path.cwd(), beside):
         if os.path.isfile(root / code.file):

@@ -1,19 +1,21 @@
-"""The parameters of a flow: their options on the command line, and the values of a run.
+"""The parameters of a flow: their options on the command line, and the values for a run.
 
-`flowc_runtime.store.values.parameter_sources` decides which value counts.
+`flowc_runtime.store.values.parameter_sources` decides which source of a value takes precedence.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowc.cli.options.common import FAULTY, report
 from flowc.cli.options.params_files import check_converted, read_params_files
 from flowc.cli.words.variables import variable, warn_of_unread
+from flowc.late_functions import LateFunction
 from flowc_ir import json_text
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.values.files import check_file, find_file
 from flowc_runtime.store.values.parameter_sources import (
     EarlierValue,
@@ -30,17 +32,20 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from flowc.cli.options.loading import Checked
+    from flowc.frontends.metaflow import resolve_defaults as resolving
+    from flowc.frontends.metaflow.parameters import declared_parameters
     from flowc_ir.model import Flow, Parameter
     from metaflow.parameters import Parameter as Declared
+else:  # not for the help of commands
+    resolving = LateModule("flowc.frontends.metaflow.resolve_defaults")
+    declared_parameters = LateFunction("flowc.frontends.metaflow.parameters:declared_parameters")
 
 
 _METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN", "json": "JSON", "file": "FILE"}
 
 
 def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[click.Option]:
-    """An option for each parameter, but those called as in `without`; `given_texts` takes their values."""
-    from flowc.frontends.metaflow.parameters import declared_parameters
-
+    """Return an option for each parameter, except for the names in `without`; `given_texts` takes the values."""
     silent = {name for name, each in declared_parameters(found.cls).items() if each.show_default is False}
     options = []
     for number, parameter in enumerate(found.flow.parameters):
@@ -49,7 +54,7 @@ def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[
         text = parameter.help
         if parameter.name not in silent and (default := _shown_default(parameter)) is not None:
             text += f" [default: {default}]"
-        # Any name, also one that is no identifier. A flag is counted: whether it was given at all must be known.
+        # The key allows names that are not identifiers. A flag is counted, to tell a missing one from a false one.
         names = [f"--{parameter.name}", _key(number)]
         if parameter.flag:
             options.append(click.Option(names, count=True, default=None, hidden=parameter.hidden, help=text.strip()))
@@ -60,7 +65,7 @@ def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[
 
 
 def _shown_default(parameter: Parameter) -> str | None:
-    """A default as it would be given on the command line."""
+    """Return a default in the form of the command line; None without a default."""
     if parameter.computed:
         return "computed when the run starts"
     if parameter.default is None:
@@ -79,13 +84,14 @@ def _key(number: int) -> str:
     return f"parameter_{number}"
 
 
-def given_texts(flow: Flow, options: dict[str, Any]) -> dict[str, list[str]]:
-    """What the command line gave: the texts of each parameter, taken out of a command's options."""
+def given_texts(flow: Flow, options: dict[str, object]) -> dict[str, list[str]]:
+    """Take the texts of each parameter on the command line out of a command's options."""
     found = {}
     for number, parameter in enumerate(flow.parameters):
-        texts = options.pop(_key(number), None)
-        if texts:
-            found[parameter.name] = ["true"] if parameter.flag else list(texts)
+        value = options.pop(_key(number), None)
+        if value:
+            assert parameter.flag or isinstance(value, tuple)
+            found[parameter.name] = list(value) if isinstance(value, tuple) else ["true"]
     return found
 
 
@@ -98,20 +104,22 @@ def run_values(
     params_files: Sequence[str] = (),
     *,
     ds_type: str = "local",
-    before: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The parameters of a run; a file is still its path, which can be read. What is wrong ends the program.
+    before: Mapping[str, object] | None = None,
+) -> dict[str, object]:
+    """Return the values of a run's parameters; the value of a file is its path. An error ends the program.
 
-    `before` are those of the run that is resumed: they count instead of the environment and the defaults.
+    Args:
+        found: the flow.
+        given: the texts on the command line, by parameter.
+        params_files: the files of `--params-file`.
+        ds_type: the kind of store, for functions of defaults.
+        before: the values of the run to resume: they take precedence over the environment and the defaults.
     """
-    from flowc.frontends.metaflow.parameters import declared_parameters
-    from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
-
     warn_of_unread(found.flow)
     sources = _sources(found, given, params_files, before or {})
     try:
-        flow = resolve_defaults(found.flow, found.cls, given=sources.names(), ds_type=ds_type)
-    except DefaultError as error:
+        flow = resolving.resolve_defaults(found.flow, found.cls, given=sources.names(), ds_type=ds_type)
+    except resolving.DefaultError as error:
         report(error.diagnostics, found.package.root)
         raise SystemExit(FAULTY) from None
     declared, home = declared_parameters(found.cls), str((found.package.root / found.flow.code.file).parent)
@@ -119,9 +127,9 @@ def run_values(
 
 
 def _sources(
-    found: Checked, given: Mapping[str, Sequence[str]], params_files: Sequence[str], before: Mapping[str, Any]
+    found: Checked, given: Mapping[str, Sequence[str]], params_files: Sequence[str], before: Mapping[str, object]
 ) -> ParameterSources:
-    """All that is given for a run on this machine."""
+    """Return all sources of parameters for a run on this machine."""
     variables = {parameter.name: variable(parameter.name) for parameter in found.flow.parameters}
     return ParameterSources(
         given={name: GivenTexts(texts) for name, texts in given.items()},
@@ -132,9 +140,9 @@ def _sources(
 
 
 def _run_value(
-    parameter: Parameter, sources: ParameterSources, declared: Mapping[str, Declared[Any]], home: str
-) -> Any:
-    """The value of one parameter, checked; a default file may be in `home`. What is wrong ends the program."""
+    parameter: Parameter, sources: ParameterSources, declared: Mapping[str, Declared[object]], home: str
+) -> object:
+    """Return the checked value of one parameter; a default file may be below `home`. An error ends the program."""
     try:
         resolved = resolve(parameter, sources)
         value = resolved.value

@@ -1,4 +1,4 @@
-"""`--params-file`: the parameters of a run in YAML, JSON or TOML."""
+"""The option `--params-file`: the parameters of a run in YAML, JSON or TOML."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowc.cli.options.yaml_params import Entry, YamlError
 from flowc.cli.options.yaml_params import read as read_yaml
 from flowc.frontends.metaflow.defaults import given as given_value
+from flowc.late_functions import LateFunction
 from flowc_ir.suggestion import suggest
 from flowc_runtime.base import given_files
 from flowc_runtime.store.values.parameter_sources import FileValue
@@ -22,8 +23,11 @@ from metaflow._conversions import ConversionError, seen
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from flowc.frontends.metaflow.parameters import declared_parameters
     from flowc_ir.model import Flow, Parameter
     from metaflow.parameters import Parameter as Declared
+else:
+    declared_parameters = LateFunction("flowc.frontends.metaflow.parameters:declared_parameters")
 
 params_file_option = click.option(
     "--params-file", "params_files", type=click.Path(dir_okay=False), multiple=True, metavar="FILE",
@@ -32,18 +36,18 @@ params_file_option = click.option(
 
 
 def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None = None) -> dict[str, FileValue]:
-    """The values in files, by parameter; of the same name, the last file's. What is wrong is a usage error.
+    """Return the values in files by parameter; a later file takes precedence. Raises click.UsageError.
 
-    `cls` is the flow's class, where it is here: its parameters may have types of the author's own.
+    `cls` is the flow's class, if it is loaded: its parameters may have the author's own types.
     """
     if flow is None:
-        raise click.UsageError("what parameters the flow has is not known; give them by --param")
+        raise click.UsageError("the flow's parameters are not known; give them by --param")
     known = {parameter.name: parameter for parameter in flow.parameters}
-    declared = _declared(cls) if cls is not None and files else {}
+    declared = declared_parameters(cls) if cls is not None and files else {}
     found: dict[str, FileValue] = {}
     for file in files:
         for name, given in _read(file).items():
-            if name not in known:
+            if not isinstance(name, str) or name not in known:
                 raise click.UsageError(f"{file}: flow '{flow.name}' has no parameter {name!r}{_suggest(name, known)}")
             if _is_null(given) and known[name].type != "json":
                 continue  # as if the name were not in the file; only JSON has a value null
@@ -51,18 +55,12 @@ def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None 
     return found
 
 
-def _is_null(given: Any) -> bool:
+def _is_null(given: object) -> bool:
     return (given.value if isinstance(given, Entry) else given) is None
 
 
-def _declared(cls: type) -> dict[str, Declared[Any]]:
-    from flowc.frontends.metaflow.parameters import declared_parameters
-
-    return declared_parameters(cls)
-
-
-def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, file: str) -> FileValue:
-    """A value of a file, if it is one of the parameter, as records keep it."""
+def _value(parameter: Parameter, declared: Declared[object] | None, given: object, file: str) -> FileValue:
+    """Return a value of a file in the form of records. Raises click.UsageError if the parameter does not accept it."""
     entry = given if isinstance(given, Entry) else None
     value = entry.value if entry is not None else given
     place = f"{file}, line {entry.line}" if entry is not None else file
@@ -80,8 +78,8 @@ def _value(parameter: Parameter, declared: Declared[Any] | None, given: Any, fil
     return FileValue(value, place)
 
 
-def check_converted(declared: Declared[Any], value: Any) -> None:
-    """Let the type of a parameter make of a recorded value what steps will see. Raises ParameterError."""
+def check_converted(declared: Declared[object], value: object) -> None:
+    """Convert a recorded value with the parameter's type, as steps will. Raises ParameterError."""
     try:
         seen(declared, value)
     except ConversionError as error:
@@ -93,11 +91,10 @@ def _suggest(name: object, known: Mapping[str, Parameter]) -> str:
     return f"; {hint}" if known else ""
 
 
-def _read(file: str) -> dict[Any, Any]:
-    """What a file holds; of YAML by entries."""
+def _read(file: str) -> dict[object, object]:
+    """Return the values in a file, by name; those of YAML are entries. Raises click.UsageError."""
     path = Path(file)
-    parsers: dict[str, Callable[[str], Any]] = {".json": _json, ".toml": _toml, ".yaml": read_yaml, ".yml": read_yaml}
-    parse = parsers.get(path.suffix.lower())
+    parse = _PARSERS.get(path.suffix.lower())
     if parse is None and given_files.comes_once(file):
         parse = _any
     if parse is None:
@@ -124,8 +121,8 @@ def _text(content: bytes) -> str:
     return text.replace("\r\n", "\n")
 
 
-def _any(text: str) -> Any:
-    """Read what a pipe gave, which has no name that says what it is."""
+def _any(text: str) -> object:
+    """Parse the text of a pipe, whose name does not show its format."""
     if text.lstrip().startswith("{"):
         return _json(text)
     try:
@@ -134,20 +131,25 @@ def _any(text: str) -> Any:
         return read_yaml(text)
 
 
-def _json(text: str) -> Any:
+def _json(text: str) -> object:
     if not text.strip():
         raise ValueError("it is empty")
     return json.loads(text, object_pairs_hook=_once)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, which must not have a key twice: only one would count."""
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return a JSON object's pairs as a dictionary. Raises ValueError for a duplicate key."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the key '{next(name for name in names if names.count(name) > 1)}' is there twice")
+        raise ValueError(f"the key '{next(name for name in names if names.count(name) > 1)}' occurs twice")
     return found
 
 
-def _toml(text: str) -> Any:
+def _toml(text: str) -> object:
     return import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads(text)
+
+
+_PARSERS: Mapping[str, Callable[[str], object]] = {
+    ".json": _json, ".toml": _toml, ".yaml": read_yaml, ".yml": read_yaml,
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""`--print-after`: the name of a pass."""
+"""The type of `--print-after`: the name of a pass."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ import click
 from click.shell_completion import CompletionItem
 
 from flowc_ir.suggestion import suggest
+from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
+    from flowc.passes import pipeline
+
     ParamType = click.ParamType[str]
 else:
+    pipeline = LateModule("flowc.passes.pipeline")  # imports all passes
     ParamType = click.ParamType  # which is generic in newer versions of click only
 
 
 class PassName(ParamType):
-    """The name of a pass, or of what the front end does before the passes."""
+    """The click type for the name of a pass, or of the front end's last step before the passes."""
 
     name = "pass"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name. An unknown name is a usage error with the name that was probably meant."""
+        """Return the name. An unknown name is a usage error with a suggestion."""
         known = _names()
         if value not in known:
             hint = suggest(value, known, f"the passes are {', '.join(known)}")
@@ -29,11 +33,9 @@ class PassName(ParamType):
         return value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the names that begin so."""
+        """Return the names that begin with `incomplete`."""
         return [CompletionItem(name) for name in _names() if name.startswith(incomplete)]
 
 
 def _names() -> tuple[str, ...]:
-    from flowc.passes.pipeline import PIPELINE, RESOLVE_DEFAULTS  # imports the passes, for who names one
-
-    return (RESOLVE_DEFAULTS, *(each.__name__ for each in PIPELINE))
+    return (pipeline.RESOLVE_DEFAULTS, *(each.__name__ for each in pipeline.PIPELINE))

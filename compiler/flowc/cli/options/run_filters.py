@@ -1,25 +1,34 @@
-"""The options by which `flowc runs` chooses among the runs in the store."""
+"""The options with which `flowc runs` selects runs in the store."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from flowc.cli.options.common import USAGE, fail
+from flowc.cli.words.option_values import text, texts
 from flowc.cli.words.run_names import hint_for
+from flowc.late_functions import LateFunction
 from flowc_runtime.base.errors import NotFound, RecordError
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.run.views.status_view import UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from flowc.cli.options.adding import Command
     from flowc_runtime.store.records.store import RunStore, Store
-    from metaflow.client.query import Query
-    from metaflow.client.reader import RunReader
-
-F = TypeVar("F", bound="Callable[..., Any]")
+    from metaflow.client import query as query_module
+    from metaflow.client.query import Query, conditions
+    from metaflow.client.reader import RunReader, UserTags, readers
+else:  # only filters need the client
+    query_module = LateModule("metaflow.client.query")
+    Query = LateFunction("metaflow.client.query:Query")
+    conditions = LateFunction("metaflow.client.query:conditions")
+    UserTags = LateFunction("metaflow.client.reader:UserTags")
+    readers = LateFunction("metaflow.client.reader:readers")
 
 _OPTIONS = (
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only runs with this tag; may be repeated."),
@@ -32,26 +41,26 @@ _OPTIONS = (
                  help="Only runs that began at this time or later: 2026-11-20, '2026-11-20 14:30', or 12h or 7d ago."),
     click.option("--until", metavar="TIME", help="Only runs that began before this time."),
     click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE",
-                 help="Only those with this value of a parameter; also !=, <, <=, >, >=; may be repeated."),
+                 help="Only runs with this value of a parameter; also !=, <, <=, >, >=; may be repeated."),
 )  # fmt: skip
 NAMES = ("tags", "tag_expression", "status", "since", "until", "parameters")
 
 
-def filter_options(command: F) -> F:
-    """Give a command the options; their values are keyword arguments by the names of NAMES."""
+def filter_options(command: Command) -> Command:
+    """Add the options to a command; its function gets their values as the keyword arguments NAMES."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def selected(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> Iterator[RunRecords]:
-    """The runs of the flows that are asked for, newest first; without any filter also those that just begin."""
-    if filters["status"]:
-        _check_states(filters["status"])
+def selected(store: Store, flows: Sequence[str], filters: Mapping[str, object]) -> Iterator[RunRecords]:
+    """Yield the selected runs of the flows, newest first; without a filter, also runs without a record yet."""
+    if states := texts(filters, "status"):
+        _check_states(states)
     if not any(filters.values()):
         found = sorted((run, name) for name in flows for run in store.runs(name))
         return (RunRecords(store.run(name, run)) for run, name in reversed(found))
-    if UNREADABLE in filters["status"]:
+    if UNREADABLE in texts(filters, "status"):
         return _with_unreadable(store, flows, filters)
     query = _query(filters)
     if len(flows) == 1:
@@ -62,20 +71,18 @@ def selected(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> 
 
 def _check_states(states: Sequence[str]) -> None:
     """End the program if one of the values of --status is not a status."""
-    from metaflow.client.query import STATES
-
-    known = (*STATES, UNREADABLE)
+    known = (*query_module.STATES, UNREADABLE)
     for state in states:
         if state not in known:
             fail(f"there is no status '{state}'", hint_for(state, known, "statuses"), code=USAGE)
 
 
-def _with_unreadable(store: Store, flows: Sequence[str], filters: Mapping[str, Any]) -> Iterator[RunRecords]:
-    """The same, where runs are asked for whose record or status cannot be read.
+def _with_unreadable(store: Store, flows: Sequence[str], filters: Mapping[str, object]) -> Iterator[RunRecords]:
+    """Yield the selected runs if the filter includes runs whose record or status cannot be read.
 
-    Of a run whose own record cannot be read nothing is known that another filter asks for.
+    A run whose record cannot be read never matches another filter.
     """
-    others = tuple(state for state in filters["status"] if state != UNREADABLE)
+    others = tuple(state for state in texts(filters, "status") if state != UNREADABLE)
     states, rest = _query({**filters, "status": others}), {**filters, "status": ()}
     query, only_status = _query(rest), not any(rest.values())
     found: list[tuple[str, str]] = []
@@ -91,7 +98,7 @@ def _with_unreadable(store: Store, flows: Sequence[str], filters: Mapping[str, A
 
 
 def _is_readable(run: RunStore) -> bool:
-    """Whether the record and the status of a run can be read; they need not be there yet."""
+    """Return whether the record and the status of a run are readable or do not exist yet."""
     try:
         run.record()
         run.status()
@@ -111,24 +118,20 @@ def _is_unknown(run: RunStore) -> bool:
 
 
 def _asked_for(store: Store, flow: str, query: Query) -> Iterator[RunReader]:
-    from metaflow.client.reader import UserTags, readers
-
     tags = UserTags(store, flow)
     return (reader for reader in query.candidates(readers(store, flow)) if query.matches(reader, tags.of))
 
 
-def _query(filters: Mapping[str, Any]) -> Query:
-    """What is asked for; what cannot be ends the program."""
-    from metaflow.client.query import Query, conditions
-
+def _query(filters: Mapping[str, object]) -> Query:
+    """Return the query for the filters. An invalid filter ends the program."""
     try:
         return Query(
-            filters["tags"],
-            status=filters["status"] or None,
-            since=filters["since"],
-            until=filters["until"],
-            tags=filters["tag_expression"],
-            parameters=conditions(filters["parameters"]),
+            texts(filters, "tags"),
+            status=texts(filters, "status") or None,
+            since=text(filters, "since"),
+            until=text(filters, "until"),
+            tags=text(filters, "tag_expression"),
+            parameters=conditions(texts(filters, "parameters")),
         )
     except ValueError as error:
         fail(str(error), code=USAGE)

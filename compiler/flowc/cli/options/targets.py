@@ -1,4 +1,4 @@
-"""`--target`: which target a command is about; its words are looked through for it before they are parsed."""
+"""The option `--target`, which is searched for in a command's words before they are parsed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOCAL = "local"
 
 
 class TargetName(ParamType):
-    """The name of a target, or one of the `more` words. Installed packages are searched for other names only."""
+    """The click type for a target's name, or one of the words `more`. Only unknown names search installed packages."""
 
     name = "target"
 
@@ -43,7 +43,7 @@ class TargetName(ParamType):
 
 
 def named_in(words: Sequence[str]) -> str | None:
-    """Return what the last `--target` of a command line names."""
+    """Return the value of the last `--target` of a command line; None without one."""
     found = None
     for number, word in enumerate(words):
         option, equals, value = word.partition("=")
@@ -55,7 +55,7 @@ def named_in(words: Sequence[str]) -> str | None:
 
 
 def target_of(words: Sequence[str]) -> AnyTarget:
-    """Return the target that a command line names, or the default one. One that cannot be used ends the program."""
+    """Return the target that a command line names, or the default one. An unusable target ends the program."""
     name = named_in(words)
     try:
         if name is None or (name not in table.BUILTIN and name not in table.target_names()):
@@ -66,11 +66,11 @@ def target_of(words: Sequence[str]) -> AnyTarget:
 
 
 def deployment_named(name: str) -> Deployment:
-    """Return the deployment of the target of this name; the program ends where there is none."""
+    """Return the deployment of the target of this name. Without one the program ends."""
     try:
         deployment = table.find_deployment(name)
     except TargetError as error:
         fail(error.message, error.hint)
     if deployment is None:
-        fail(f"the target '{name}' has no deployment: flows are compiled for it and nothing more", "flowc compile FLOW")
+        fail(f"the target '{name}' has no deployment: flows are only compiled for it", "flowc compile FLOW")
     return deployment

@@ -1,4 +1,4 @@
-"""`--trigger FLOW/RUN`: what starts a flow with @trigger_on_finish, where somebody tries it by hand."""
+"""The option `--trigger FLOW/RUN`, which starts a flow with @trigger_on_finish by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:
-    """The ends of the runs that the command line names. A run that has not come to a good end ends the program."""
+    """Return the trigger records for the runs of `--trigger`. A run that has not succeeded ends the program."""
     names = top().triggers
     if names and not any(trigger.kind == "finish" for trigger in flow.triggers):
         raise click.UsageError(f"--trigger: flow '{flow.name}' has no @trigger_on_finish")
@@ -34,7 +34,7 @@ def _end_of(store: Store, name: str) -> TriggerRecord:
     try:
         ended = run.task(end, ROOT)["ended"]
     except NotFound:
-        fail(f"{run.flow}/{run.id} has not succeeded", "only the end of a run that has starts another flow")
+        fail(f"{run.flow}/{run.id} has not succeeded", "name a run that succeeded: only its end triggers a flow")
     return {
         "type": "run",
         "name": f"metaflow.{run.flow}.{end}",

@@ -1,13 +1,13 @@
-"""A YAML file of parameters, read so that nothing in it silently means something else than it seems to.
+"""A YAML file of parameters, whose ambiguous values are refused.
 
 PyYAML reads YAML 1.1, in which `0755` is 493, `12:30:00` is 45000, `no` is false and `1e-3` is a text; other programs
-read YAML 1.2. What the two read differently is refused, unless the parameter's type says what is meant.
+read YAML 1.2. Values that the versions read differently are refused, unless the parameter's type decides the meaning.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,13 +28,13 @@ _NOUNS: Final = {
 
 
 class YamlError(ValueError):
-    """What is wrong with the file, with its line."""
+    """An error in the file; the message names its line."""
 
 
 class Entry(NamedTuple):
-    """The value of a parameter, and where it comes from."""
+    """The value of a parameter, and its node in the file."""
 
-    value: Any
+    value: object
     node: Node
 
     @property
@@ -43,14 +43,14 @@ class Entry(NamedTuple):
         return _line(self.node)
 
     def quotes(self) -> str:
-        """What to write if something in the value is meant as text, or nothing."""
+        """Return the hint to quote a value that is meant as text; empty if none applies."""
         found = next((node for node in _scalars(self.node) if _kind(node) in _NOUNS), None)
         if found is None or not found.value:
             return ""
         return f'; YAML reads {found.value} as {_NOUNS[_kind(found)]}: write "{found.value}" for the text'
 
     def check(self, parameter: Parameter) -> None:
-        """Check that the value means what it seems to, as one of the parameter. Raises YamlError."""
+        """Raise YamlError if the value is ambiguous as a value of the parameter."""
         for node in _scalars(self.node):
             if surprise := _surprise(node, self.value if node is self.node else None, parameter):
                 raise YamlError(f"line {_line(node)}: {surprise}")
@@ -60,7 +60,7 @@ def read(text: str) -> dict[str, Entry]:
     """Return the entries of the file by the names of parameters.
 
     Raises:
-        YamlError: it is no YAML, has a key twice, or one that is no text.
+        YamlError: the text is not valid YAML, or has a duplicate key or a key that is not a text.
     """
     try:
         import yaml  # noqa: TID251  # only here, where a user has such a file
@@ -75,7 +75,7 @@ def read(text: str) -> dict[str, Entry]:
         values = loader.construct_document(root)
         if not isinstance(values, dict):
             raise YamlError(f"values by the parameters' names are needed, not {type(values).__name__}")
-        # As it was flattened: with what `<<` brings, which a key of the mapping's own replaces.
+        # PyYAML has flattened the mapping: it includes the keys of `<<`, which its own keys replace.
         return {key.value: Entry(values[key.value], node) for key, node in root.value}
     except yaml.YAMLError as error:
         raise YamlError(str(error).replace("\n", " ")) from None
@@ -84,7 +84,7 @@ def read(text: str) -> dict[str, Entry]:
 
 
 def _check_keys(node: Node, seen: set[int]) -> None:
-    """Raise YamlError where a mapping has a key twice, or one that is no text. Aliases may lead in a circle."""
+    """Raise YamlError for a duplicate key and a key that is not a text. Aliases may form a cycle, hence `seen`."""
     if id(node) in seen:
         return
     seen.add(id(node))
@@ -104,19 +104,19 @@ def _check_key(key: Node, lines: dict[str, int]) -> None:
         return
     if kind != "str":
         what = f'the key {key.value} is {_NOUNS.get(kind)} in YAML: write "{key.value}"'
-        raise YamlError(f"line {line}: {what if kind in _NOUNS else 'a key is no text'}")
+        raise YamlError(f"line {line}: {what if kind in _NOUNS else 'a key is not a text'}")
     if key.value in lines:
         raise YamlError(f"line {line}: the key '{key.value}' is in line {lines[key.value]} too: keep one of them")
     lines[key.value] = line
 
 
-def _parts(node: Node) -> list[Any]:
-    """What a sequence holds, and a mapping as pairs of nodes; nothing of a scalar."""
+def _parts(node: Node) -> list[Node | tuple[Node, Node]]:
+    """Return the nodes of a sequence, or a mapping's pairs of nodes; an empty list for a scalar."""
     return node.value if isinstance(node.value, list) else []
 
 
 def _scalars(node: Node, seen: frozenset[int] = frozenset()) -> Iterator[Node]:
-    """The scalars without quotes that are values in a node."""
+    """Yield the unquoted scalars among the values in a node."""
     if id(node) in seen:
         return
     if not isinstance(node.value, list):
@@ -127,8 +127,8 @@ def _scalars(node: Node, seen: frozenset[int] = frozenset()) -> Iterator[Node]:
         yield from _scalars(part[1] if isinstance(part, tuple) else part, seen | {id(node)})
 
 
-def _surprise(node: Node, value: Any, parameter: Parameter) -> str | None:
-    """Why a scalar does not mean what it seems to, and what to write."""
+def _surprise(node: Node, value: object, parameter: Parameter) -> str | None:
+    """Return why a scalar is ambiguous and what to write instead; None if it is not ambiguous."""
     text, kind = node.value, _kind(node)
     if kind in ("int", "float") and ":" in text:
         return f'{text} is a number to the base of 60 in YAML: write "{text}" for the text'
@@ -140,7 +140,7 @@ def _surprise(node: Node, value: Any, parameter: Parameter) -> str | None:
     if parameter.converted and kind == "float" and _DECIMAL.fullmatch(text) and repr(float(text)) != text:
         return f'{text} is the number {float(text)!r} in YAML: write that, or "{text}" for the text'
     if parameter.type != "json" and not parameter.converted:
-        return None  # its type says what is meant, or refuses it
+        return None  # the parameter's type decides the meaning, or refuses the value
     if kind == "bool" and text.lower() not in ("true", "false"):
         return f'{text} is {str(text.lower() in ("yes", "on")).lower()} in YAML: write that, or "{text}" for the text'
     if kind == "str" and _UNREAD.fullmatch(text):

@@ -1,1 +1,1 @@
-"""What commands print: errors, logs, cards, progress."""
+"""The output of commands: errors, logs, cards, progress."""

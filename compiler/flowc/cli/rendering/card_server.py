@@ -1,6 +1,6 @@
-"""A page that shows the cards of a run, live: on this machine only, from the store, read only.
+"""A server for a page that shows the cards of a run live: on this machine only, read-only, from the store.
 
-A card is code of others. It is shown in a frame that has not the page's origin: it can neither read nor ask anything.
+A card contains untrusted code. Its frame has another origin than the page, so that it can neither read nor request it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from flowc.cli.options.common import fail
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore, Store
 
 HOST = "127.0.0.1"
-# Put into each card that is served: how it is told of a refresh.
+# Appended to each served card: the script that receives a refresh.
 _LISTENER = """<script>addEventListener("message", (event) => {
   const told = event.data || {};
   if (told.html !== undefined) {
@@ -39,7 +39,7 @@ _LISTENER = """<script>addEventListener("message", (event) => {
 
 
 class ServedCards(NamedTuple):
-    """What is served: a run, or whichever is the newest of the flow with the tag."""
+    """The served cards: those of a run, or of the flow's newest run with the tag."""
 
     store: Store
     flow: str
@@ -49,7 +49,7 @@ class ServedCards(NamedTuple):
     seconds: int
 
     def run(self) -> RunStore | None:
-        """The run; None while there is none."""
+        """Return the run; None while it does not exist."""
         if self.run_id is not None:
             return self.store.run(self.flow, self.run_id)
         for name in reversed(self.store.runs(self.flow)):
@@ -59,8 +59,8 @@ class ServedCards(NamedTuple):
                     return run
         return None
 
-    def cards(self) -> dict[str, Any]:
-        """The run, its status and its cards: those of running tasks first, then of the latest steps."""
+    def cards(self) -> dict[str, object]:
+        """Return the run, its state and its cards: those of running tasks first, then those of the latest steps."""
         run = self.run()
         if run is None or not run.exists():
             return {"run": None, "state": "no run yet", "cards": [], "more": False}
@@ -69,7 +69,7 @@ class ServedCards(NamedTuple):
         for step in reversed(steps_with_cards(run)):
             done = run.done(step)
             tasks += [(path in done, step, path, numbers[-1]) for path, numbers in run.attempts(step).items()]
-        found: list[dict[str, Any]] = []
+        found: list[dict[str, object]] = []
         for _, step, path, attempt in sorted(tasks, key=lambda task: task[0]):
             found += _of_task(AttemptView.stored(records, step, path, attempt))
             if len(found) > self.most:
@@ -85,7 +85,7 @@ class ServedCards(NamedTuple):
         }
 
     def has(self, key: str) -> bool:
-        """Whether this is the key of a card of a run of the flow."""
+        """Return whether the key is that of a card of a run of the flow. Hazard: it comes from the request's URL."""
         *before, _, cards, _, _ = self.store.run(self.flow, "").cards_key("", "", 0).split("/")
         parts = key.split("/")
         right = parts[: len(before)] == before and parts[len(before) + 1 : len(before) + 2] == [cards]
@@ -95,7 +95,7 @@ class ServedCards(NamedTuple):
 _STATES = {None: "running", "ok": "", "caught": "failure caught", "failed": "failed"}
 
 
-def _of_task(attempt: AttemptView) -> list[dict[str, Any]]:
+def _of_task(attempt: AttemptView) -> list[dict[str, object]]:
     run, step, path = attempt.records.store, attempt.step, attempt.path
     state = UNREADABLE
     with unreadable.going_on():
@@ -113,10 +113,10 @@ def _of_task(attempt: AttemptView) -> list[dict[str, Any]]:
 
 
 def serve(shown: ServedCards, port: int, tell: Callable[[str], None]) -> None:
-    """Serve until interrupted."""
+    """Serve the cards until the program is interrupted; `tell` prints a line."""
     with make_server(shown, port) as server:
         tell(f"Cards of {shown.flow}{f'/{shown.run_id}' if shown.run_id else ''}: http://{HOST}:{server.server_port}")
-        tell("Ctrl-C ends it.")
+        tell("Press Ctrl-C to stop.")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -124,7 +124,7 @@ def serve(shown: ServedCards, port: int, tell: Callable[[str], None]) -> None:
 
 
 def make_server(shown: ServedCards, port: int) -> ThreadingHTTPServer:
-    """The server, listening. A port that is taken ends the program."""
+    """Return a listening server. A port in use ends the program."""
 
     class Handler(_Handler):
         served = shown
@@ -136,8 +136,8 @@ def make_server(shown: ServedCards, port: int) -> ThreadingHTTPServer:
 
 
 class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell in a line what went wrong with a request, unless whoever asked has gone: the others are served."""
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print the error of a request in one line, unless its client has gone; the server continues."""
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError):
             print(f"error: a request failed: {type(error).__name__}: {error}", file=sys.stderr)
@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
     served: ServedCards
 
     def do_GET(self) -> None:
-        """Answer; a name of another host is refused: it is a page from elsewhere that has itself called so."""
+        """Answer a request. Another host name is refused: a foreign page may have pointed its name at this address."""
         host = (self.headers.get("Host") or "").partition(":")[0]
         if host.lower() not in (HOST, "localhost"):
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", "this page is for this machine only")
@@ -161,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif path.startswith(("/card/", "/data/")):
                 self._card(path[1:5], path[6:])
             else:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such page")
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain", "this page does not exist")
         except NotFound:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there is no such card")
         except FlowcError as error:
@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Write no line for each request."""
 
 

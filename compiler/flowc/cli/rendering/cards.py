@@ -1,8 +1,8 @@
-"""What `flowc card` and `card` of a flow's file share: finding cards, printing and opening them."""
+"""The shared part of `flowc card` and `card` of a flow's file: finding, printing and opening cards."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -11,19 +11,23 @@ from flowc_ir import json_text
 from flowc_runtime.base.errors import RecordError
 from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.store.records import unreadable
+from metaflow import client
+from metaflow.exception import MetaflowNotFound
+from metaflow.plugins.cards._store import steps_with_cards
+from metaflow.plugins.cards.card_client import get_cards
+from metaflow.plugins.cards.exception import CardNotPresentException
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from flowc.cli.options.adding import Command, OptionDecorator
     from flowc.cli.words.pathspecs import Pathspec
     from flowc_runtime.store.records.store import Store
     from metaflow.plugins.cards.card_client import Card
 
-    Command = TypeVar("Command", bound=Callable[..., Any])
-
 
 class Wanted(NamedTuple):
-    """Which cards are meant; `hash` may be its first characters, at least five."""
+    """The selection of cards; `hash` may be the hash's first characters, at least five."""
 
     hash: str | None
     type: str | None
@@ -31,65 +35,64 @@ class Wanted(NamedTuple):
     follow: bool
 
     def missing(self) -> str:
-        """For messages, in Metaflow's words: `Card with type 'x' not found`."""
+        """Return the error in Metaflow's words: `Card with type 'x' not found`."""
         given = [f"{name} '{value}'" for name, value in zip(self._fields, self, strict=True) if isinstance(value, str)]
         return f"Card with {' and '.join(given)} not found" if given else "Card not found"
 
 
 _WANTED = (
-    click.option("--hash", metavar="HASH", help="Only the card with this hash, or these first five characters of it."),
+    click.option("--hash", metavar="HASH", help="Only the card whose hash begins with HASH, at least five characters."),
     click.option("--type", metavar="TYPE", help="Only cards of this type."),
     click.option("--id", metavar="ID", help="Only cards of this id."),
     click.option("--follow-resumed/--no-follow-resumed", "follow", default=True,
-                 help="Take the cards of the original task where a resumed run has reused it [default]."),
+                 help="Take the cards of the original task if a resumed run has reused it [default]."),
 )  # fmt: skip
 _SERVED = (
     click.option("--port", type=click.IntRange(0, 65535), default=8324, show_default=True,
-                 help="Listen on this port; 0 is any free port."),
+                 help="Listen on this port; 0 chooses a free port."),
     click.option("--poll-interval", type=click.IntRange(1), default=5, show_default=True, metavar="SECONDS",
-                 help="Ask for changes once in this time."),
+                 help="Look for changes once in this time."),
     click.option("--max-cards", type=click.IntRange(1), default=30, show_default=True,
-                 help="Show at most this number."),
+                 help="Show at most this number of cards."),
 )  # fmt: skip
 
 
 def served_options(function: Command) -> Command:
-    """The options of a server of cards."""
-    served: Command = _with(_SERVED, function)
-    return served
+    """Add the options of the card server to a command."""
+    return _with(_SERVED, function)
 
 
-def _with(options: Sequence[Callable[[Any], Any]], function: Any) -> Any:
+def _with(options: Sequence[OptionDecorator], function: Command) -> Command:
     for option in reversed(options):
         function = option(function)
     return function
 
 
 class Paths(NamedTuple):
-    """How a command line names tasks: for the help, and found in the store. `options` are what `find` takes besides."""
+    """The notation for tasks on a command line: `words` for the help; `find` takes the values of `options` too."""
 
     words: str
     words_of_list: str
     find: Callable[..., Pathspec]
-    options: Sequence[Callable[[Any], Any]] = ()
+    options: Sequence[OptionDecorator] = ()
 
 
 def add_reading_commands(group: click.Group, paths: Paths) -> None:
-    """`view`, `get` and `list`, for either command line; and `create`, which is refused."""
+    """Add `view`, `get` and `list`, for either command line, and `create`, which is refused."""
 
-    def taken(options: dict[str, Any]) -> Wanted:
-        return Wanted(*(options.pop(name) for name in Wanted._fields))
+    def taken(options: dict[str, object]) -> Wanted:
+        return Wanted._make(options.pop(name) for name in Wanted._fields)
 
-    def view(pathspec: str, **options: Any) -> None:
+    def view(pathspec: str, **options: object) -> None:
         wanted = taken(options)
         if not find_card(paths.find(pathspec, **options), wanted).view():
             raise SystemExit(FAULTY)
 
-    def get(pathspec: str, path: str | None, **options: Any) -> None:
+    def get(pathspec: str, path: str | None, **options: object) -> None:
         wanted = taken(options)
         write_card(find_card(paths.find(pathspec, **options), wanted), path)
 
-    def list_(pathspec: str | None, as_json: bool, file: str | None, **options: Any) -> None:
+    def list_(pathspec: str | None, as_json: bool, file: str | None, **options: object) -> None:
         wanted = taken(options)
         list_cards(find_cards(paths.find(pathspec, **options), wanted), as_json=as_json, file=file)
 
@@ -115,20 +118,15 @@ _ANY = click.argument("words", nargs=-1, type=click.UNPROCESSED)
 
 
 def refuse_create(words: tuple[str, ...]) -> None:
-    """What makes cards in Metaflow's tasks."""
+    """Refuse `card create`, with which Metaflow's tasks make cards."""
     fail(
         "flowc has no command 'card create': a task makes its cards itself, while it runs",
-        "write @card above the step; spin STEP --persist makes a card again, on the inputs that the step had",
+        "write @card above the step; spin STEP --persist makes a card again, from the step's earlier inputs",
     )
 
 
 def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
-    """The cards of a task, of a step or of a run, by the tasks' pathspecs. None at all ends the program."""
-    from metaflow import client
-    from metaflow.exception import MetaflowNotFound
-    from metaflow.plugins.cards.card_client import get_cards
-    from metaflow.plugins.cards.exception import CardNotPresentException
-
+    """Return the cards of a task, a step or a run, by the tasks' pathspecs. An empty result ends the program."""
     client.metadata(place.run.objects.url)
     client.namespace(None)
     found: dict[str, list[Card]] = {}
@@ -148,9 +146,7 @@ def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
 
 
 def _tasks(place: Pathspec) -> Iterator[str]:
-    """The pathspecs of a place's tasks, as the flow goes."""
-    from metaflow.plugins.cards._store import steps_with_cards
-
+    """Yield the pathspecs of a place's tasks, in the order of the flow."""
     run, step, path = place
     for name in steps_with_cards(run) if step is None else [step]:
         for task in run.paths(name) if path is None else [path]:
@@ -158,15 +154,13 @@ def _tasks(place: Pathspec) -> Iterator[str]:
 
 
 def _advice(place: Pathspec, wanted: Wanted) -> str:
-    """What to do where there is no such card."""
-    from metaflow.plugins.cards._store import steps_with_cards
-
+    """Return the hint for a missing card."""
     steps = steps_with_cards(place.run)
     if place.step in steps:
         command, what = (
             ("card list", "lists its cards")
             if any((wanted.hash, wanted.type, wanted.id))
-            else ("logs", "has what was said of them")
+            else ("logs", "shows the errors about them")
         )
         return f"flowc {command} {_pathspec(place)} {what}"
     others = f"; steps with cards: {', '.join(steps)}" if steps else ""
@@ -187,7 +181,7 @@ def _has_hash(card: Card, wanted: str | None) -> bool:
 
 
 def find_card(place: Pathspec, wanted: Wanted) -> Card:
-    """The card that is meant: of several of a task its default card, which is said. Several tasks end the program."""
+    """Return the selected card of a task: of several its default card, with a note. Several tasks end the program."""
     found = find_cards(place, wanted)
     if len(found) > 1:
         fail(f"{len(found)} tasks have such cards", f"name one: {', '.join(list(found)[:5])}")
@@ -205,10 +199,10 @@ def _named(card: Card) -> str:
 
 
 def write_card(card: Card, file: str | None) -> None:
-    """The HTML, to stdout or to a file."""
+    """Write a card's HTML to stdout, or to a file."""
     html = card.get()
     if file is None:
-        click.echo(html.encode())  # in UTF-8, as it says, wherever it goes
+        click.echo(html.encode())  # always in UTF-8, as the HTML declares
         return
     _write(file, html)
     click.echo(f"Card saved to {file}", err=True)
@@ -220,7 +214,7 @@ def _write(file: str, text: str) -> None:
 
 
 def list_cards(found: dict[str, list[Card]], *, as_json: bool, file: str | None) -> None:
-    """All that were found; as JSON an object, or a list of objects where there are several tasks."""
+    """Print the cards as a table or JSON, an object (a list of objects for several tasks); or write them to a file."""
     told = [{"pathspec": pathspec, "cards": [_entry(card) for card in cards]} for pathspec, cards in found.items()]
     if as_json:
         text = json_text.shown(told[0] if len(told) == 1 else told, indent=4)
@@ -237,12 +231,12 @@ def list_cards(found: dict[str, list[Card]], *, as_json: bool, file: str | None)
     _write(file, f"{text}\n")
 
 
-def _entry(card: Card) -> dict[str, Any]:
+def _entry(card: Card) -> dict[str, object]:
     return {"id": card.id, "hash": card.hash, "type": card.type, "filename": card.path.rpartition("/")[2]}
 
 
 def newest(store: Store, flow: str) -> str:
-    """The newest run; none at all ends the program."""
+    """Return the newest run of a flow. A flow without runs ends the program."""
     runs = store.runs(flow)
     if not runs:
         fail(f"no run of a flow '{flow}' in {store.objects.url}", "run it first")

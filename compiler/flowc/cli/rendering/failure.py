@@ -1,4 +1,4 @@
-"""The one error at the end of a failed run: which task, why, and where in the user's code."""
+"""The error at the end of a failed run: the task, the reason and the place in the user's code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def render_failure(failures: Sequence[Failure], flow: Flow, root: Path) -> str:
-    """As a diagnostic of the flow's source, with the user's frames only, outermost first."""
+    """Return the first failure like a diagnostic of the flow's source, with the user's frames, outermost first."""
     first, *others = failures
     job, error = first.job, first.error
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
@@ -42,7 +42,7 @@ def pathspec_of(failure: Failure, run: RunStore) -> str:
 
 
 def _definition(step: str, flow: Flow, root: Path) -> Frame:
-    """Where the step is: the nearest place there is for a process that died without a word."""
+    """Return a frame for the step's definition: the nearest place for a process that ended without a traceback."""
     where = flow.by_id()[step].where
     text = linecache.getline(str(root / where.file), where.line).strip()
     return {"file": where.file, "line": where.line, "function": step, "text": text}
@@ -53,5 +53,5 @@ def _task(job: Job) -> str:
 
 
 def _from_here(file: str, root: Path) -> str:
-    """The user's own files as seen from the working directory."""
+    """Return a file's path relative to the working directory, unless it is absolute."""
     return file if os.path.isabs(file) else os.path.relpath(root / file)

@@ -1,4 +1,4 @@
-"""How logs are printed: as their bytes are, by the line with the task or the time before it, or as JSON lines."""
+"""The forms of printed logs: unchanged bytes, lines with the task or the time as prefix, or JSON lines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 import click
 
+from flowc.late_functions import LateFunction
 from flowc_ir import json_text
 from flowc_runtime.base.index import task_id
 from flowc_runtime.process.logs import Chunk, Lines
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
 
     Task = tuple[str, str, int]
     """Step, path and number of an attempt."""
+else:
+    Rows = LateFunction("flowc_emulator.console.rows:Rows")  # for progress bars
 
-LONGEST = 1 << 20  # bytes of a line that are kept to be printed at once: a longer one is printed as several
+LONGEST = 1 << 20  # bytes of a line that are buffered: a longer line is printed as several
 
 
 class Form(NamedTuple):
-    """What of the logs is printed, and how."""
+    """The form of printed logs, and the only stream to print, if any."""
 
     only: Stream | None = None
     prefixed: bool = False
@@ -34,22 +37,22 @@ class Form(NamedTuple):
 
     @property
     def by_line(self) -> bool:
-        """Whether something stands before each line."""
+        """Whether each line has a prefix or is a JSON object."""
         return self.prefixed or self.timestamps or self.as_json
 
 
 def clock(when: float) -> str:
-    """A time as it stands before a line: local, to the millisecond."""
+    """Return a time, in seconds since the epoch, as a line's prefix: local time in milliseconds."""
     return datetime.fromtimestamp(when).isoformat(sep=" ", timespec="milliseconds")
 
 
 def prefix_of(step: str, path: str, attempt: int) -> bytes:
-    """What stands before each line where several tasks are printed."""
+    """Return the prefix of lines if several tasks are printed."""
     return f"[{step}/{path}{f' #{attempt}' if attempt > 1 else ''}] ".encode()
 
 
 def chosen_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool) -> Sequence[Stream]:
-    """What the three options mean together: one of the first two overrules the last."""
+    """Return the streams that the three options select: `--stdout` and `--stderr` override `--both`."""
     streams: list[Stream] = []
     if stdout or (both and not stderr):
         streams.append("stdout")
@@ -64,8 +67,8 @@ def chosen_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool) -
 class Printer:
     """Writes chunks: stdout to stdout, stderr to stderr, and JSON to stdout.
 
-    Where something stands before each line, a progress bar is one line in its last state, as during the run; but not
-    on a stdout that a program may read.
+    If lines have a prefix, a progress bar is one line with its last state, as during the run; except on a stdout that
+    is not a terminal, because a program may read it.
     """
 
     def __init__(self, form: Form) -> None:
@@ -73,7 +76,7 @@ class Printer:
         self._rows: dict[tuple[Task, Stream], Rows] = {}  # of streams with progress bars
         self._lines: Lines[tuple[Task, Stream]] = Lines(LONGEST)
         self._last: Stream = "stdout"
-        self._when = 0.0  # of the line before
+        self._when = 0.0  # time of the previous line
 
     def show(self, told: Iterable[tuple[Task, Chunk]]) -> None:
         """Print chunks in their order."""
@@ -103,13 +106,11 @@ class Printer:
             self._line(task, line._replace(data=data))
 
     def _rows_of(self, task: Task, line: Chunk) -> Rows | None:
-        """What knows the state of the progress bars of a stream, once there is one."""
+        """Return the state of a stream's progress bars; None before the first one."""
         if (rows := self._rows.get((task, line.stream))) is not None:
             return rows
         if not {0x08, 0x0D, 0x1B} & set(line.data) or not (line.stream == "stderr" or sys.stdout.isatty()):
             return None
-        from flowc_emulator.console.rows import Rows
-
         self._rows[task, line.stream] = rows = Rows()
         return rows
 
@@ -119,7 +120,7 @@ class Printer:
         self._write(line.stream, b"%b%b%b\n" % (time, prefix, line.data.removesuffix(b"\n")))
 
     def finish(self, task: Task) -> None:
-        """Print what an attempt that has ended left of a line."""
+        """Print the incomplete last line of an attempt that has ended."""
         for stream in _STREAMS:
             if (left := self._lines.end((task, stream))) is not None:
                 self.line(task, Chunk(left[0], stream, left[1]))
@@ -129,7 +130,7 @@ class Printer:
         self.flush()
 
     def flush(self) -> None:
-        """Let the reader have all that was written."""
+        """Flush the stream that was written last."""
         _buffer(self._last).flush()
 
     def _write(self, stream: Stream, data: bytes) -> None:
@@ -142,12 +143,12 @@ class Printer:
 _STREAMS: tuple[Stream, ...] = ("stdout", "stderr")
 
 
-def _buffer(stream: Stream):  # type: ignore[no-untyped-def]  # typeshed calls it BinaryIO, and who replaces it does not
+def _buffer(stream: Stream):  # type: ignore[no-untyped-def]  # BinaryIO, or what replaces it
     return (sys.stdout if stream == "stdout" else sys.stderr).buffer
 
 
 def _json(task: Task, line: Chunk, *, more: bool) -> bytes:
-    """One line as a JSON line; bytes that are not UTF-8 are lone surrogates, as in `run --log-format json`."""
+    """Return a line as a JSON line; bytes that are not UTF-8 become lone surrogates, as in `run --log-format json`."""
     step, path, attempt = task
     record = {
         "time": line.when,

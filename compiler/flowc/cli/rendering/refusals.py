@@ -1,4 +1,4 @@
-"""What the system refuses, and no command expected: a line with the place, whatever the command is.
+"""Errors of the system that a command does not expect: one line with the place, for every command.
 
 Commands report the errors whose place they know. The top of every command line hands the others over to this module: an
 OSError about a file or about something without a name, and a RecursionError from input that is nested too deeply.
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flowc.cli.options.common import fail
+from flowc.cli.rendering.streams import is_of_a_stream
 from flowc_runtime.base.own_packages import OWN_PACKAGES
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def told_in_a_line() -> Iterator[None]:
-    """Around a command. An error of an output stream goes on to `told_if_full`."""
-    from flowc.cli.rendering.streams import is_of_a_stream
+    """End the program with one line for an OSError or RecursionError of the block, a command.
 
+    An error of an output stream is raised again, for `told_if_full`.
+    """
     try:
         yield
     except OSError as error:
@@ -36,19 +38,19 @@ def told_in_a_line() -> Iterator[None]:
         fail(f"{' -> '.join(names)}: {why}", _HINTS.get(type(error)))
     except RecursionError as error:
         fail(
-            f"something that was given is nested too deeply{_where(error.__traceback__)}",
+            f"the input is nested too deeply{_where(error.__traceback__)}",
             "look for many brackets, or an expression of thousands of terms, in the flow's files and its input",
         )
 
 
 _HINTS = {
-    PermissionError: "make it readable, and writable if it is to be written, or name another one",
-    FileNotFoundError: "it may have been removed meanwhile",
+    PermissionError: "make it readable (writable if the command writes it), or name another file",
+    FileNotFoundError: "another process may have removed it",
 }
 
 
 def _where(traceback: TracebackType | None) -> str:
-    """The innermost place in flowc's own code, for whoever has to look for the reason."""
+    """Return the innermost place in flowc's own code, for a report of the error."""
     found = ""
     while traceback is not None:
         module = str(traceback.tb_frame.f_globals.get("__name__", ""))

@@ -1,4 +1,4 @@
-"""The standard streams of a command: closed ones, and those that cannot be written because a disk is full."""
+"""The standard streams of a command: closed ones, and ones that fail because a disk is full."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _MOMENT = 500  # milliseconds
 
 
 def open_closed() -> None:
-    """Standard streams that were closed lead nowhere: else a pipe of ours would take their numbers."""
+    """Open closed standard streams on /dev/null. Hazard: otherwise the next pipe would get their descriptors."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             while os.open(os.devnull, os.O_RDWR) < number:
                 continue
-            os.set_inheritable(number, True)  # as a standard stream is: the programs that are started need it too
+            os.set_inheritable(number, True)  # like a standard stream: started programs need it too
             setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 @contextmanager
 def told_if_full() -> Iterator[None]:
-    """Around a command line, which ends by SystemExit: output that cannot be written is told in a line, exit code 1.
+    """Report output of the block that cannot be written in one line, with exit code 1. The block ends by SystemExit.
 
-    A pipe whose reader has closed it ends the program without a message, and so does a terminal that was closed, with
-    the exit code of its signal, SIGHUP: the two come in any order.
+    A pipe that its reader has closed ends the program without a message. So does a closed terminal, with the exit code
+    of SIGHUP: the signal and the failing write come in any order.
     """
     ended = SystemExit(0)
     try:
@@ -40,9 +40,9 @@ def told_if_full() -> Iterator[None]:
             yield
         except SystemExit as found:
             ended = found
-            if ended.code == 128 + signal.SIGHUP:  # there is no terminal any more, also for what is written at exit
+            if ended.code == 128 + signal.SIGHUP:  # writes at exit would fail too
                 _end(sys.stderr, sys.stdout, ended=ended)
-        # Here, since Python would only print that an exception was ignored, and end with exit code 120.
+        # Flush here: at exit, Python would only print that an exception was ignored, and end with exit code 120.
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
@@ -53,16 +53,16 @@ def told_if_full() -> Iterator[None]:
         if error.errno == errno.EIO and _terminal_is_gone():
             heeded = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
             _end(sys.stderr, sys.stdout, ended=SystemExit(ended.code or (128 + signal.SIGHUP if heeded else 1)))
-        with suppress(OSError):  # it may be stderr that is full
+        with suppress(OSError):  # stderr itself may be full
             print(f"error: cannot write the output: {error.strerror}", file=sys.stderr, flush=True)
         _end(sys.stdout, ended=ended)
     raise ended
 
 
 def is_of_a_stream(error: OSError) -> bool:
-    """Whether an error is that of an output stream: such a one names no file.
+    """Return whether an error is that of an output stream: its `filename` is None.
 
-    Reading a file can fail with EIO as well. A stream that has failed with it does so again.
+    Reading a file can also fail with EIO; a stream that failed with it fails again.
     """
     if error.filename is not None:
         return False
@@ -72,7 +72,7 @@ def is_of_a_stream(error: OSError) -> bool:
 
 
 def _fails_again(number: int) -> bool:
-    """Whether what stdout or stderr still holds cannot be written, with this error."""
+    """Return whether flushing stdout or stderr fails with this error number."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -85,18 +85,18 @@ def _fails_again(number: int) -> bool:
 
 
 def _terminal_is_gone() -> bool:
-    """Whether stdout or stderr is a terminal that was closed. Writing to it can fail a moment before that is seen."""
+    """Return whether stdout or stderr is a closed terminal. A write can fail a moment before poll reports it."""
     poll = select.poll()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # it is no file, or closed
+        with suppress(OSError, ValueError):  # not a file, or closed
             poll.register(stream.fileno(), 0)
     return any(event & select.POLLHUP for _, event in poll.poll(_MOMENT))
 
 
 def _end(*streams: IO[str], ended: SystemExit) -> NoReturn:
-    """Let Python flush into nothing when it exits, and end with an exit code that is no success."""
+    """Redirect the streams to /dev/null, so that the flush at exit succeeds, and end with a nonzero exit code."""
     for stream in streams:
-        with suppress(OSError, ValueError):  # it is no file, or closed
+        with suppress(OSError, ValueError):  # not a file, or closed
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, stream.fileno())
             os.close(null)

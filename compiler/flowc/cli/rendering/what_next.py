@@ -1,4 +1,4 @@
-"""What to type after a run that did not succeed: commands that can be copied, with the options that they need."""
+"""The commands to type after a run that did not succeed, complete with their options."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import os
 import shlex
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from flowc.cli.options.common import CODE, ROOT, top
+from flowc.cli.words.option_values import text
 from flowc_runtime.base.config.whereabouts import store_words
 
 if TYPE_CHECKING:
@@ -21,28 +22,28 @@ if TYPE_CHECKING:
 FLOW = "flowc.flow"  # in a context's `meta`: the words that named the flow, None in a flow's own file
 
 
-def resume_line(run: RunStore, options: Mapping[str, Any]) -> str:
-    """Return the command that resumes a run of the flow that this command line has run.
+def resume_line(run: RunStore, options: Mapping[str, object]) -> str:
+    """Return the command that resumes a run of this command line.
 
-    flowc's options stand before FLOW, where no parameter of the flow can be meant.
+    Its options precede FLOW, where they cannot be parameters of the flow.
     """
     flow: str | None = click.get_current_context().meta.get(FLOW)
-    words = [*_given(), *store_words(run.objects.url, options.get("store_url"))]
-    if options.get("class_name"):
-        words += ["--flow", options["class_name"]]
+    words = [*_given(), *store_words(run.objects.url, text(options, "store_url"))]
+    if class_name := text(options, "class_name"):
+        words += ["--flow", class_name]
     if (code := click.get_current_context().meta.get(CODE)) is not None and code.place is not None:
         words += ["--code", code.place]
     command = ["flowc", "resume", *words, _from_here(flow)] if flow is not None else [*_own_file(), *words, "resume"]
     return shlex.join([*command, "--origin-run-id", run.id])
 
 
-def logs_line(run: RunStore, pathspec: str, options: Mapping[str, Any]) -> str:
+def logs_line(run: RunStore, pathspec: str, options: Mapping[str, object]) -> str:
     """Return the command that prints the logs of a part of a run."""
-    return shlex.join(["flowc", "logs", pathspec, *store_words(run.objects.url, options.get("store_url"))])
+    return shlex.join(["flowc", "logs", pathspec, *store_words(run.objects.url, text(options, "store_url"))])
 
 
 def _given() -> list[str]:
-    """Return the options that a resumption has to repeat; configs are those of the run that it resumes."""
+    """Return the options that a resumption must repeat; it keeps the configs of the run."""
     given = top()
     words = [] if given.environment is None else ["--environment", given.environment]
     for decorator in given.with_decorators:
@@ -68,6 +69,6 @@ def _own_file() -> list[str]:
 
 
 def _from_here(flow: str) -> str:
-    """The flow's file as it is named from the working directory: `retry` finds it below the root of the code."""
+    """Return the flow's file relative to the working directory: `retry` names it relative to the code's root."""
     root = click.get_current_context().meta.get(ROOT)
     return flow if root is None else os.path.relpath(os.path.join(root, flow))

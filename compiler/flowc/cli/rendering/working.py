@@ -1,7 +1,7 @@
-"""A line on the terminal while a command works longer than a second: what it does, how far it is, for how long.
+"""A line on the terminal while a command works longer than a second: the work, its progress, its duration.
 
-It is wiped before anything else is written, and where stderr is no terminal there is none. A thread draws it, since
-what takes long may be one call; so it must not be there while a process forks that goes on with this one's memory.
+The line is wiped before other output; without a terminal on stderr it is not drawn. A thread draws it, since the work
+may be one long call. Hazard: the thread must not exist while this process forks a child that keeps its memory.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from flowc_runtime.base.ambient import ambient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FIRST, NEXT = 1.0, 0.2  # seconds until the line is there, and between two looks at how far the work is
+FIRST, NEXT = 1.0, 0.2  # seconds until the line appears, and between its updates
 
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Around work that may take long; loops in it (`flowc_runtime.base.progress`) say how far they are.
+    """Show the line during the block; loops in it report their progress by `flowc_runtime.base.progress`.
 
-    It writes nothing on the terminal but by the function that this gives, which writes a line on stderr.
+    The block must write to the terminal only by the yielded function, which writes a line on stderr.
     """
     if not _shows():
         yield partial(click.echo, err=True)
@@ -64,13 +64,13 @@ class _Line:
     def stop(self) -> None:
         self._ended.set()
         self._thread.join()
-        # A fork may follow: Python warns of one as long as the kernel knows the thread, which is a moment more.
+        # A fork may follow: Python warns about one while the kernel still knows the thread, which takes a moment.
         patience = time.monotonic() + 0.1
         while os.path.exists(f"/proc/self/task/{self._thread.native_id}") and time.monotonic() < patience:
             time.sleep(0.001)
 
     def tell(self, what: str, done: int | None, total: int | None) -> None:
-        """Take what a loop says of itself."""
+        """Show the progress of a loop."""
         numbers = [f" {done:,}" if done is not None else "", f" of {total:,}" if total is not None else ""]
         self._what = "".join([what, *numbers])
 
@@ -97,5 +97,5 @@ def _write(text: str) -> None:
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
-    except (OSError, ValueError):  # the terminal is gone: the work is not
+    except (OSError, ValueError):  # the terminal is gone; the work continues
         return

@@ -1,1 +1,1 @@
-"""A run on this machine: what happens before its first task and after its last."""
+"""A run on this machine: the work before its first task and after its last one."""

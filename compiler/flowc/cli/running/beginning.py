@@ -1,8 +1,9 @@
-"""Signals while a run begins: from the first look at the flow until the supervisor takes them.
+"""Signals while a run begins: from the import of the flow until the supervisor handles them.
 
-Meanwhile code of the user's runs here (the flow's import, functions of configs and of defaults), files are read and the
-store is asked. A signal raises `Interrupted` in whatever that is. Who swallows it, or takes longer than GRACE to clean
-up, is ended all the same. No signal is ever blocked: a process that is started meanwhile would inherit that.
+In this time user code runs here (the flow's import, functions of configs and defaults), files are read and requests go
+to the store. A signal raises `Interrupted` in that code. If the code swallows the exception, or cleans up for longer
+than GRACE, the process ends all the same. Hazard: signals are never blocked, because child processes would inherit
+the mask.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn, final
+from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.signals import Interrupted, heeded
@@ -21,23 +22,23 @@ from flowc_runtime.run.task.failures import signal_name
 from flowc_runtime.store.backends.objects import LocalObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from flowc_runtime.store.records.store import RunStore
 
-GRACE = 0.8  # seconds from a signal to the end of the program, if it does not end by itself
+GRACE = 0.8  # seconds from a signal to the forced end of the program
 _here: _Beginning | None = None
 
 
 @final
 class _Beginning:
-    """The signals of this process, from one command to its end."""
+    """The signal handlers of this process during one command."""
 
     def __init__(self) -> None:
         self._process = os.getpid()
-        self._number = 0  # the signal that has come
-        self._held = False  # a record is being written: the signal waits for its end
+        self._number = 0  # the received signal
+        self._held = False  # a record is being written: the signal waits until it is complete
         self._told = False
         self._recorded = False
         self.run: RunStore | None = None
@@ -60,7 +61,7 @@ class _Beginning:
             raise Interrupted(self._number)
 
     def tell(self, number: int) -> None:
-        """Say why the program ends, once."""
+        """Print once why the program ends."""
         if self._told:
             return
         self._told = True
@@ -69,11 +70,11 @@ class _Beginning:
             more = ": no run has begun"
         elif self._recorded:
             more = f": run {run.flow}/{run.id} is recorded as interrupted"
-        with suppress(OSError):  # the terminal is gone, which may be what the signal says
+        with suppress(OSError):  # the terminal may be gone, as after SIGHUP
             os.write(2, f"interrupted by {signal_name(number)}{more}\n".encode())
 
     def record(self, number: int) -> None:
-        """Record that the run which has begun was interrupted, unless it has ended otherwise."""
+        """Record the begun run as interrupted, unless it has ended already."""
         run = self.run
         if run is None:
             return
@@ -84,21 +85,21 @@ class _Beginning:
                 self._recorded = True
 
     def _come(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a process that the user's code has forked here
+        if os.getpid() != self._process:  # a fork of user code: it gets the default reaction, not this command's
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
         if self._number and not self._held:
             self._end(number)
         self._number = number
-        if not ("bdb" in sys.modules and sys.gettrace() is not None):  # Ctrl-C at a debugger's prompt is the debugger's
+        if not ("bdb" in sys.modules and sys.gettrace() is not None):  # a debugger's prompt handles Ctrl-C itself
             signal.signal(signal.SIGALRM, lambda *_: self._end(number))
             signal.setitimer(signal.ITIMER_REAL, GRACE)
         if not self._held:
             raise Interrupted(number)
 
     def _end(self, number: int) -> NoReturn:
-        if self.run is not None and isinstance(self.run.objects, LocalObjects):  # a bucket may be what does not answer
+        if self.run is not None and isinstance(self.run.objects, LocalObjects):  # a request to a bucket might hang
             self.record(number)
         self.tell(number)
         os._exit(128 + number)
@@ -106,7 +107,7 @@ class _Beginning:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Around a command that may begin a run: a signal ends it with a line and the exit code that shells know."""
+    """Let a signal end the block, a command that may begin a run, with one line and exit code 128 + its number."""
     global _here
     if _here is not None or threading.current_thread() is not threading.main_thread():
         yield
@@ -123,8 +124,11 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def record_made() -> Iterator[Any]:
-    """Around what makes a run's record: it is whole, or there is none. Give the run to what this yields."""
+def record_made() -> Iterator[Callable[[RunStore], None]]:
+    """Hold signals while the block writes a run's record, so that it is complete or missing.
+
+    The block passes the run to the yielded function.
+    """
     here = _here
     if here is None:
         yield lambda run: None
@@ -139,7 +143,7 @@ def record_made() -> Iterator[Any]:
 
 @contextmanager
 def interruption_recorded() -> Iterator[None]:
-    """Around what makes a run's record and begins it: a run that is interrupted before its first task says so."""
+    """Record an interruption during the block, which creates a run's record and begins the run."""
     try:
         yield
     except Interrupted as error:

@@ -1,22 +1,24 @@
-"""Where commands find the classes of a run's values that cannot be imported."""
+"""The classes of a run's values that are not importable: commands find them in the run's code."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from flowc.late_functions import LateFunction
 from flowc_runtime.store.values.classes import Classes
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import RunStore
     from flowc_runtime.store.values.codecs import Finder
+    from metaflow.client.loaded import module_of
+else:
+    module_of = LateFunction("metaflow.client.loaded:module_of")
 
 
 def class_finder(run: RunStore) -> Finder:
-    """What `codecs.unpickle` asks for them: the flow's file that this command is, then the code that the run left."""
+    """Return the finder of classes for `codecs.unpickle`: it searches this flow's own file, then the run's code."""
 
-    def find(module: str, name: str) -> Any:
-        from metaflow.client.loaded import module_of
-
+    def find(module: str, name: str) -> object:
         return Classes(run, module_of).find(module, name)
 
     return find

@@ -1,4 +1,4 @@
-"""`flowc show --diff`: what differs between the code of two runs, or of a run and the files here."""
+"""The option `flowc show --diff`: differences between the code of two runs, or of a run and the files here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HERE = "."
 
 
 def show_difference(store: Store, run: RunStore, other: str) -> None:
-    """Print how the code of a run becomes that of another, a RUN or FLOW/RUN, as a unified diff."""
+    """Print a unified diff from the code of a run to that of `other`: RUN, FLOW/RUN, or HERE for the files here."""
     name, files = f"{run.flow}/{run.id}", _files(run)
     if other == HERE:
         there, found = "here", _files_here(store, run)
@@ -48,13 +48,13 @@ def _lines(name: str, files: Mapping[str, str], there: str, found: Mapping[str, 
 
 
 def _split(text: str | None) -> list[str]:
-    """The lines with their ends; a form feed ends none."""
+    """Return the lines with their ends; a form feed does not end a line."""
     *ended, last = (text or "").split("\n")
     return [f"{line}\n" for line in ended] + ([last] if last else [])
 
 
 def _marked(lines: Iterator[str]) -> Iterator[str]:
-    """With what diff(1) says of a last line without an end."""
+    """Yield the lines; after a last line without an end comes the remark of diff(1)."""
     for line in lines:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
@@ -63,15 +63,15 @@ def _files(run: RunStore) -> dict[str, str]:
     try:
         files = read_sources(run.objects, run.record())
     except NotFound:
-        fail(f"the code of run {run.flow}/{run.id} is gone from {run.objects.url}")
+        fail(f"the code of run {run.flow}/{run.id} is missing in {run.objects.url}")
     if files is None:
-        hint = 'flows with @secrets leave none, nor do runs with keep-sources = "no", nor those of older versions'
-        fail(f"run {run.flow}/{run.id} has left no code", hint)
+        hint = 'runs do not record code for flows with @secrets, with keep-sources = "no", and in older versions'
+        fail(f"run {run.flow}/{run.id} has no recorded code", hint)
     return files
 
 
 def _files_here(store: Store, run: RunStore) -> dict[str, str]:
-    """The files that a run from here would leave."""
+    """Return the files that a run in this directory would record."""
     code = run.executes().code
     root = root_of(store, code, "call it in the directory of the flow")
     try:
@@ -81,5 +81,5 @@ def _files_here(store: Store, run: RunStore) -> dict[str, str]:
         fail(str(error))
     files = kept_files(package, code.file, secrets="package" in run.record())
     if files is None:
-        fail("git does not say which files it ignores, which are no part of a run's code")
+        fail("the files that git ignores are unknown, and a run's code does not include them: make `git status` work")
     return {name: text_of(content) for name, content in files}

@@ -1,4 +1,4 @@
-"""`--environment`: whether tasks run in this interpreter or in isolated ones with the packages that they ask for."""
+"""The option `--environment`: tasks run in this interpreter, or in isolated ones with the packages of their steps."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ import click
 from flowc.cli.options.common import TOP, fail, top
 from flowc.cli.options.definitions import top_of_environment
 from flowc.cli.rendering.working import working
+from flowc.late_functions import LateFunction
 from flowc_ir.policies import ELSEWHERE
 from flowc_runtime.base.config import configuration, settings
+from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flowc.cli.options.loading import Checked
+    from flowc_emulator import environments
     from flowc_emulator.environments import Isolation
+    from flowc_emulator.environments.spec import make_spec
     from flowc_ir import Flow, Node
+else:  # only for --environment=pypi and conda
+    environments = LateModule("flowc_emulator.environments")
+    make_spec = LateFunction("flowc_emulator.environments.spec:make_spec")
 
 environment_option = click.option(
     "--environment",
@@ -29,25 +36,26 @@ environment_option = click.option(
 
 
 def chosen(ctx: click.Context, given: str | None = None) -> str | None:
-    """The choice: after the command, before it, by the environment or a configuration file, or none."""
+    """Return the environment: from after the command, before it, a variable or the configuration file; else None."""
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     return given or before.environment or configuration.text("environment")
 
 
 def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | None:
-    """Build what the steps ask for, telling on stderr what takes time; None if all run in this interpreter.
+    """Build the environments of the steps, with progress on stderr; None if all steps run in this interpreter.
 
-    `remote` says that tasks reach their store through obstore. What cannot be built, and packages without a choice,
-    end the program.
+    A failed build ends the program, and so do packages without a choice.
+
+    Args:
+        found: the flow.
+        choice: the value of `--environment`, or None.
+        remote: whether the store is remote, so that tasks need obstore.
     """
     flow = found.flow
     note_elsewhere(flow)
     if choice not in ("pypi", "conda"):
         refuse_or_note(flow, choice)
         return None
-    from flowc_emulator.environments import BuildError, Isolation, ensure
-    from flowc_emulator.environments.spec import make_spec
-
     interpreters: dict[str, str] = {}
     extra = ["obstore"] if remote else []
     for node in flow.nodes:
@@ -57,16 +65,16 @@ def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | 
         said: list[str] = []
         try:
             with working(f"environment of step '{node.id}'") as say:
-                interpreters[node.id] = ensure(make_spec(node.packages, extra), _teller(node, said, say))
-        except BuildError as error:
+                interpreters[node.id] = environments.ensure(make_spec(node.packages, extra), _teller(node, said, say))
+        except environments.BuildError as error:
             fail(f"step '{node.id}': {error}")
         if said:
             click.echo(f"environment of step '{node.id}': ready after {time.monotonic() - began:.1f} s", err=True)
-    return Isolation.over(interpreters, found.package.root)
+    return environments.Isolation.over(interpreters, found.package.root)
 
 
 def note_elsewhere(flow: Flow) -> None:
-    """Say which decorators are for back ends that flowc has not: they have no effect on this machine."""
+    """Print a note for each decorator that has no effect here because flowc does not support its service."""
     asking = {name: [node.id for node in flow.nodes if name in node.elsewhere] for name in ELSEWHERE}
     for name, (service, hint) in ELSEWHERE.items():
         if asking[name] or name in flow.elsewhere:
@@ -75,7 +83,7 @@ def note_elsewhere(flow: Flow) -> None:
 
 
 def refuse_or_note(flow: Flow, choice: str | None) -> None:
-    """Packages that are not applied: an error without a choice, said in a line with one."""
+    """Report packages that are not applied: an error without a choice, a note for `local`."""
     asking = asking_steps(flow)
     if not asking:
         return
@@ -85,19 +93,19 @@ def refuse_or_note(flow: Flow, choice: str | None) -> None:
     fail(
         f"{_steps(asking)}: @pypi and @conda need --environment=pypi or --environment=conda"
         + (f", not --environment={choice}" if choice else ""),
-        "with it the environments are built; --environment=local runs with what is installed here",
+        "it builds the environments; --environment=local uses the installed packages",
     )
 
 
 def note_packages(flow: Flow, choice: str | None) -> None:
-    """For a cluster: with --environment=local the packages that steps ask for have to be in the image; say so."""
+    """Print a note for a cluster: with --environment=local the image must have the steps' packages."""
     asking = asking_steps(flow)
     if choice == "local" and asking:
         click.echo(f"note: --environment=local: the image must have the packages of {_steps(asking)}", err=True)
 
 
 def asking_steps(flow: Flow) -> list[str]:
-    """The steps that want packages of their own."""
+    """Return the ids of the steps with their own packages."""
     return [node.id for node in flow.nodes if node.packages and not node.packages.disabled]
 
 

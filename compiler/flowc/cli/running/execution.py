@@ -1,11 +1,11 @@
-"""What `run` and `resume` do when the flow is known: a run on this machine, from its record to its end."""
+"""A run on this machine, from its record to its end: the part of `run` and `resume` after the flow is loaded."""
 
 from __future__ import annotations
 
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -19,7 +19,9 @@ from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
 from flowc.cli.running.environment import isolate
 from flowc.cli.running.starting import begin_starts, state_before
+from flowc.cli.words.option_values import number, text, texts, word
 from flowc.diagnostics import describe
+from flowc.late_functions import LateFunction
 from flowc.revision import Look
 from flowc_emulator.scheduling.worker_slots import default_places
 from flowc_ir.schema import dumps
@@ -36,43 +38,62 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.cli.running.run_kinds import RunKind
-    from flowc_emulator.console.text_console import Console
+    from flowc_emulator.console.text_console import Console, make_console
+    from flowc_emulator.exit_hooks import call_exit_hooks
     from flowc_emulator.processes.agent import Agent
-    from flowc_emulator.supervisor import Plan, RunResult
+    from flowc_emulator.scheduling.seeds import Seeds
+    from flowc_emulator.supervisor import Plan, RunResult, Supervisor
     from flowc_ir import Flow
     from flowc_runtime.run.reuse import Reuse
+    from flowc_runtime.store.backends.durability import Mode
     from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.upkeep.power_loss import is_lost
     from flowc_runtime.store.values.files import FileRecord
 
     Given = Mapping[str, Sequence[str]]
+else:  # not for the help of `run`
+    make_console = LateFunction("flowc_emulator.console.text_console:make_console")
+    Plan = LateFunction("flowc_emulator.supervisor:Plan")
+    Supervisor = LateFunction("flowc_emulator.supervisor:Supervisor")
+    Reuse = LateFunction("flowc_runtime.run.reuse:Reuse")
+    Store = LateFunction("flowc_runtime.store.records.store:Store")
+    is_lost = LateFunction("flowc_runtime.store.upkeep.power_loss:is_lost")
+    call_exit_hooks = LateFunction("flowc_emulator.exit_hooks:call_exit_hooks")
+    Agent = LateFunction("flowc_emulator.processes.agent:Agent")  # only for a remote store
 
 
-def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any], kind: RunKind) -> int:
-    """Run the flow, or what is left of it; the exit code. Raises FlowcError."""
-    from flowc_emulator.console.text_console import make_console
-    from flowc_emulator.supervisor import Plan
-    from flowc_runtime.store.records.store import Store
+def run_here(found: Checked, seeds: Seeds, given: Given, options: Mapping[str, object], kind: RunKind) -> int:
+    """Run the flow, or the rest of a resumed run; return the exit code. Raises FlowcError.
 
+    Args:
+        found: the flow.
+        seeds: the seeds of the run's random numbers.
+        given: the texts of parameters on the command line.
+        options: the values of the command's options.
+        kind: the command.
+    """
     tags, user, graph = new_run.tags_given(), user_name(), Graph(found.flow)
-    store = open_store(options["store_url"])
+    store = open_store(text(options, "store_url"))
     remote = not isinstance(store.objects, LocalObjects)
-    isolation = isolate(found, options["environment"], remote=remote)
-    console = make_console(options["log_format"], quiet=bool(top().quiet))
+    isolation = isolate(found, text(options, "environment"), remote=remote)
+    console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
-        starts = begin_starts(found, options["start"], state_before(), console.note)
+        starts = begin_starts(found, word(options, "start"), state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
-        look = Look(str(found.package.root))  # the import has been judged: a process more is no harm
+        look = Look(str(found.package.root))  # after the import was judged, so that git's process is not a fault of it
         stack.callback(look.close)
         agent = stack.enter_context(_agent(store.objects.url if remote else None))
         stack.enter_context(interruption_recorded())
         records, parameters, reuse = _begin(Store(agent) if agent else store, graph, found, given, options, kind, look)
         run = store.run(records.flow, records.id)
-        disk = Disk.of(run.objects, options["durability"])
+        mode = cast("Mode", options["durability"])  # one of the choices of the option
+        disk = Disk.of(run.objects, mode)
         if disk is not None:
             stack.callback(disk.close)
         new_run.tell_of(run, records, options, disk)
-        workers, processors = (options["max_workers"], None) if options["max_workers"] else default_places()
+        wanted = number(options, "max_workers")
+        workers, processors = (wanted, None) if wanted else default_places()
         console.run_began(f"{run.flow}/{run.id}", workers, store.objects.url, exact=processors is None)
         new_run.note_unused(console)
         if starts is not None:
@@ -91,10 +112,10 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
             seeds=seeds,
             tags=tags,
             namespace=new_run.namespace_for(user),
-            max_splits=options["max_num_splits"],
+            max_splits=number(options, "max_num_splits"),
             cache=top().cache is not False,
             disk=disk,
-            durable=options["durability"] == "task",
+            durable=mode == "task",
             reuse=reuse,
             starts=starts,
         )
@@ -104,53 +125,45 @@ def run_here(found: Checked, seeds: Any, given: Given, options: Mapping[str, Any
     return new_run.exit_code(result)
 
 
-def _supervise(plan: Plan, console: Console, found: Checked, options: Mapping[str, Any]) -> RunResult:
+def _supervise(plan: Plan, console: Console, found: Checked, options: Mapping[str, object]) -> RunResult:
     """Run the plan between the hooks around a run. Return how the run ended. Raises FlowcError."""
-    from flowc_emulator.supervisor import Supervisor
-
     run, began = plan.run, time.monotonic()
     _call_hooks(plan.records, lambda: found.program.run_begins(run.id), plan.disk)
     try:
         result = Supervisor(plan, console).run()
-    except FlowcError as error:  # such as a store that is gone
-        fail(str(error), f"when that is mended: {resume_line(run, options)}")
+    except FlowcError as error:  # such as an unreachable store
+        fail(str(error), f"repair that, then: {resume_line(run, options)}")
     failure = None if result.ok else RuntimeError("the run has failed")
     _call_hooks(None, lambda: found.program.run_ended(failure))
     new_run.tell_end(console, run, result, began)
     if found.flow.exit_hooks and result.signal is None:
-        from flowc_emulator.exit_hooks import call_exit_hooks
-
         call_exit_hooks(found.flow, found.program, run, console, plan.starts, successful=result.ok)
     return result
 
 
 @contextmanager
 def _agent(url: str | None) -> Iterator[Agent | None]:
-    """The process that uses the remote store of this address; none, if there is no remote store."""
+    """Yield the process that uses the remote store of this address; None without a remote store."""
     if url is None:
         yield None
         return
-    from flowc_emulator.processes.agent import Agent
-
     agent = Agent(url)
     try:
         yield agent
     except BaseException:
-        agent.leave()  # what was forked may hold it still
+        agent.leave()  # Hazard: forks may still hold its pipe, so that it must not be waited for
         raise
     agent.close()
 
 
 def _begin(
-    store: Store, graph: Graph, found: Checked, given: Given, options: Mapping[str, Any], kind: RunKind, look: Look
-) -> tuple[RunStore, dict[str, Any], Reuse | None]:
-    """The run with its record, its parameters, and what it reuses. Raises FlowcError."""
-    from flowc_runtime.run.reuse import Reuse
-
+    store: Store, graph: Graph, found: Checked, given: Given, options: Mapping[str, object], kind: RunKind, look: Look
+) -> tuple[RunStore, dict[str, object], Reuse | None]:
+    """Return the new run with its record, its parameters, and the reuse of a resumed run. Raises FlowcError."""
     resumption = kind.find(store, found, options) if kind.find else None
     before = resumption.parameters if resumption else {}
     ds_type = datastore_of(store.objects.url)
-    parameters = run_values(found, given, options["params_files"], ds_type=ds_type, before=before)
+    parameters = run_values(found, given, texts(options, "params_files"), ds_type=ds_type, before=before)
     with working("storing the files given as parameters"):
         parameters = store_files(store.objects, found.flow.parameters, parameters)
     if resumption:
@@ -160,22 +173,21 @@ def _begin(
     return new_run.begin_run(store, found, parameters, user_name(), more, look), parameters, reuse
 
 
-def _check_files(store: Store, flow: Flow, values: Mapping[str, Any]) -> None:
-    """A resumed run takes files from the one before, which may be lost or damaged: then they are stored anew, where
-    they are here still. Raises StoreError.
+def _check_files(store: Store, flow: Flow, values: Mapping[str, object]) -> None:
+    """Check the files that a resumed run takes from the previous one; store lost or damaged files again.
+
+    Raises StoreError if the original file does not exist here any more.
     """
     for parameter in flow.parameters:
-        value = values.get(parameter.name)
-        if parameter.type != "file" or value is None:
+        if parameter.type != "file" or values.get(parameter.name) is None:
             continue
+        value = cast("FileRecord", values[parameter.name])  # `store_files` has replaced the path
         if (why := _fault_of_file(store, value)) and not store_again(store.objects, value):
             name = parameter.name
             raise StoreError(f"{why} {value['file']}, the file of parameter '{name}': give --{name} again")
 
 
 def _fault_of_file(store: Store, value: FileRecord) -> str:
-    from flowc_runtime.store.upkeep.power_loss import is_lost
-
     if is_lost(store.objects, value):
         return "the store has lost"
     if verify_always():
@@ -187,7 +199,7 @@ def _fault_of_file(store: Store, value: FileRecord) -> str:
 
 
 def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | None = None) -> None:
-    """Call what decorators of extensions do around a run; it has failed if it cannot begin."""
+    """Call the hooks of extensions' decorators around a run; an error in them ends the program and fails the run."""
     try:
         call()
     except PreparationError as error:
@@ -197,14 +209,14 @@ def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | Non
         fail(message)
 
 
-def _tell_failures(result: RunResult, run: RunStore, found: Checked, options: Mapping[str, Any]) -> None:
-    """The one error at the end, what is to be known of the disk, and what to type next."""
+def _tell_failures(result: RunResult, run: RunStore, found: Checked, options: Mapping[str, object]) -> None:
+    """Print the error at the end of a run, problems with the disk, and the commands to type next."""
     sys.stdout.flush()
     if result.unsaved is not None:
-        tell_error(result.unsaved, "when the disk works again, `flowc resume` runs what is not whole")
+        tell_error(result.unsaved, "when the disk works again, `flowc resume` runs the incomplete tasks")
     if result.failures:
         click.echo(render_failure(result.failures, found.flow, found.package.root), err=True, nl=False)
         click.echo(f"log: {logs_line(run, pathspec_of(result.failures[0], run), options)}", err=True)
     elif top().quiet or options["log_format"] == "json":
-        return  # who has interrupted it knows
+        return  # a person or program interrupted it on purpose
     click.echo(f"resume: {resume_line(run, options)}", err=True)

@@ -1,4 +1,4 @@
-"""Files that git ignores, left out of what leaves the flow's directory: of manifests, and of what a run keeps."""
+"""Leaving files that git ignores out of manifests and of a run's recorded code."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc.package import Package
 
-_SECONDS = 2  # how long the beginning of a run waits for git
+_SECONDS = 2  # time limit for git when a run begins
 
 
 def travelling(found: Checked) -> Checked:
-    """The flow with the package that may travel; of files that it may need and that stay, a line says so.
+    """Return the flow with the package without ignored files; print a note about ignored files that it may need.
 
-    Where git does not say what it ignores, the program ends.
+    If git does not report the ignored files, the program ends.
     """
     try:
         package, gone = without_ignored(found.package, found.flow.code.file, _patterns())
@@ -30,7 +30,7 @@ def travelling(found: Checked) -> Checked:
         click.echo(f"note: {error}: files that it ignores travel too", err=True)
         return found
     except UnknownError as error:
-        message = f"it is unknown which files git ignores, and those must not travel: {error}"
+        message = f"the files that git ignores are unknown, and they must not travel: {error}"
         fail(message, "make `git status` work there, delete a `.git` that is no repository, or move the flow elsewhere")
     if line := stays(found.package, gone):
         click.echo(f"note: {line}", err=True)
@@ -39,9 +39,12 @@ def travelling(found: Checked) -> Checked:
 
 
 def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tuple[str, bytes]] | None:
-    """The Python files of a package that a run may keep; None where git does not say in time what it ignores.
+    """Return the Python files of a package that a run may record; None if git does not report ignored files in time.
 
-    `own` is the flow's file. A file in which the word `secrets` stands may hold some; with `secrets` it counts too.
+    Args:
+        package: the code package.
+        own: the flow's file.
+        secrets: whether to include files that contain the word `secrets`, which may have secret values in them.
     """
     try:
         package, _ = without_ignored(package, own, _patterns(), seconds=_SECONDS)
@@ -53,7 +56,7 @@ def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tup
 
 
 def is_code(found: Checked, digest: str) -> bool:
-    """Whether a digest is that of the flow's code, as a whole or as it travels."""
+    """Return whether a digest is that of the flow's code, complete or without ignored files."""
     if digest == found.package.digest:
         return True
     try:
@@ -64,5 +67,5 @@ def is_code(found: Checked, digest: str) -> bool:
 
 
 def _patterns() -> list[str]:
-    """Those of the files that travel although git ignores them."""
+    """Return the patterns of ignored files that travel nevertheless."""
     return [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]

@@ -1,11 +1,11 @@
-"""A flow without faults becomes what a target makes of it, as the command line, variables and files say."""
+"""Lowering a flow without faults for a target, with settings from the command line, variables and files."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, final
+from typing import TYPE_CHECKING, Generic, final
 
 import click
 
@@ -16,6 +16,8 @@ from flowc.cli.running.ignoring import travelling
 from flowc.cli.running.sending import sender
 from flowc.frontends.metaflow.outside_decorators import foreign_decorators, packing_decorators
 from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
+from flowc.frontends.travel import check_package, left_behind
+from flowc.late_functions import LateFunction
 from flowc.passes.context import Context, PassError, Room
 from flowc.passes.pack_files import send_files
 from flowc.targets import BackendError, fail_if
@@ -25,6 +27,7 @@ from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.analysis import Analysis
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of
+from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.values.files import MAX_PACKED
 
 if TYPE_CHECKING:
@@ -32,16 +35,21 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.loading import Checked
     from flowc.package import Package
+    from flowc.passes import pipeline
     from flowc.passes.pipeline import Hook, Passed
     from flowc.targets.target import Target, Travel
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Diagnostic
+    from flowc_ir.schema import dumps
+else:  # `flowc check` imports this module, but runs no pass
+    pipeline = LateModule("flowc.passes.pipeline")
+    dumps = LateFunction("flowc_ir.schema:dumps")
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Lowered(Generic[Settings, Product]):
-    """What a target has made of a flow, and with which settings."""
+    """A target's product from a flow, with the settings for it."""
 
     product: Product
     settings: Settings
@@ -51,7 +59,7 @@ class Lowered(Generic[Settings, Product]):
 @final
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A flow after the passes, the package that travels with it, and what sends the files that go to the store."""
+    """A flow after the passes, the package that travels with it, and the function that sends files to the store."""
 
     passed: Passed
     package: Package
@@ -61,10 +69,13 @@ class _Prepared:
 def lower_for(
     target: Target[Settings, Product], found: Checked, given: Mapping[str, object], *, sends: bool = True
 ) -> Lowered[Settings, Product]:
-    """Lower a flow; what the target cannot take ends the program.
+    """Lower a flow for a target. A flow that the target refuses ends the program.
 
-    `given` are the values of `target.options` and of --environment by their names, None where the command line says
-    nothing. `sends` is whether files that have no room in the product go to the store.
+    Args:
+        target: the target.
+        found: the flow.
+        given: the values of `target.options` and `--environment` by name; None for a missing option.
+        sends: whether to send files that do not fit into the product to the store.
     """
     values = {name: value for name, value in given.items() if name != "environment"}
     if target.travel is not None:
@@ -81,7 +92,7 @@ def lower_for(
 
 
 def pass_flow(target: Target[Settings, Product], found: Checked, hook: Hook) -> None:
-    """Run all that comes before a target lowers a flow, with the settings of variables and files; call the hook."""
+    """Run the passes before a target's lowering, with settings from variables and files; call `hook` after each."""
     with _reporting(found):
         named = configuration.lookup("cluster-store").source != "default"
         _prepare(target, found, _settings(target, {}), None, named, hook)
@@ -89,7 +100,7 @@ def pass_flow(target: Target[Settings, Product], found: Checked, hook: Hook) -> 
 
 @contextmanager
 def _reporting(found: Checked) -> Iterator[None]:
-    """End the program with every fault that is found."""
+    """End the program with the faults that the block raises."""
     try:
         yield
     except (DefaultError, PassError, BackendError) as error:
@@ -100,7 +111,7 @@ def _reporting(found: Checked) -> Iterator[None]:
 
 
 def _settings(target: Target[Settings, Product], given: Mapping[str, object]) -> Settings:
-    """The command line, then the environment, then the configuration file, then the defaults."""
+    """Return the settings: from the command line, the environment, the configuration file, then the defaults."""
     configured = {name: configuration.lookup(key) for name, key in target.configured.items() if given.get(name) is None}
     values: dict[str, object] = {name: each.value for name, each in configured.items() if each.source != "default"}
     values |= {name: value for name, value in given.items() if value is not None}
@@ -113,9 +124,7 @@ def _settings(target: Target[Settings, Product], given: Mapping[str, object]) ->
 
 
 def _travelling(found: Checked) -> Checked:
-    """The flow with the files that travel; one that cannot travel ends the program."""
-    from flowc.frontends.travel import check_package, left_behind
-
+    """Return the flow with the files that travel. A flow that cannot travel ends the program."""
     require_runnable(found.flow)
     faults = Faults()
     check_package(found.package, found.flow, faults)
@@ -138,18 +147,18 @@ def _prepare(
     named: bool,
     hook: Hook | None = None,
 ) -> _Prepared:
-    """Resolve the defaults and run the passes; `named` is whether the runs' store is named."""
-    from flowc.passes.pipeline import RESOLVE_DEFAULTS, run_passes, verify_after
-
-    hook = hook or verify_after
+    """Resolve the defaults and run the passes; `named` is whether a setting names the store of the runs."""
+    hook = hook or pipeline.verify_after
     scheduled = target.scheduled(settings)
-    if target.travel is None:  # nothing of the flow runs
-        return _Prepared(run_passes(found.flow, Context(scheduled=scheduled), hook), found.package, lambda: None)
+    if target.travel is None:  # the target runs no task
+        return _Prepared(
+            pipeline.run_passes(found.flow, Context(scheduled=scheduled), hook), found.package, lambda: None
+        )
     travel = target.travel(settings)
     choice = chosen(click.get_current_context(), environment)
-    with redirect_stdout(sys.stderr):  # what functions of the user's print is no part of the product
+    with redirect_stdout(sys.stderr):  # stdout is for the product, not for prints of user functions
         flow = resolve_defaults(found.flow, found.cls, ds_type=datastore_of(travel.store))
-    hook(RESOLVE_DEFAULTS, flow)
+    hook(pipeline.RESOLVE_DEFAULTS, flow)
     room, send = _room(found.package, flow, travel, named=named)
     note_packages(flow, choice)
     context = Context(
@@ -158,7 +167,7 @@ def _prepare(
         beside=(found.package.root / flow.code.file).parent,
         room=room,
     )
-    passed = run_passes(flow, context, hook)
+    passed = pipeline.run_passes(flow, context, hook)
     files = tuple(sorted([*found.package.files, *room.packed.items()]))
     return _Prepared(passed, replace(found.package, files=files), lambda: send_files(room, send))
 
@@ -170,12 +179,12 @@ def _lower(target: Target[Settings, Product], flow: Flow, package: Package, sett
     return target.lower(analysis, package, settings)
 
 
-def _room(package: Package, flow: Flow, travel: Travel, *, named: bool) -> tuple[Room, Callable[[str], dict[str, Any]]]:
-    """Return where files that are defaults go, beside code and IR or to a store that is named, and what sends them."""
-    from flowc_ir.schema import dumps
-
+def _room(
+    package: Package, flow: Flow, travel: Travel, *, named: bool
+) -> tuple[Room, Callable[[str], dict[str, object]]]:
+    """Return the room for files that are defaults, beside code and IR or in a named store, and their sender."""
     code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())
-    left = travel.capacity - code - 2 * MAX_PACKED  # which small files take in the IR, encoded
+    left = travel.capacity - code - 2 * MAX_PACKED  # the space of small files, encoded in the IR
     store, claim = (travel.store, travel.claim) if named else (None, None)
     name, send = (sender(store, left, claim=claim, only_name=only_name) for only_name in (True, False))
     return Room(left, name), send

@@ -1,11 +1,11 @@
-"""A run that begins here: its id and its record, who is told of it, and how its end is said."""
+"""A run that begins here: its id and record, the files and lines that announce it, and the report of its end."""
 
 from __future__ import annotations
 
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import click
 
@@ -14,6 +14,7 @@ from flowc.cli.options.triggers import trigger_events
 from flowc.cli.rendering.working import working
 from flowc.cli.running.beginning import record_made
 from flowc.cli.running.ignoring import kept_files
+from flowc.cli.words import option_values
 from flowc_ir import json_text
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config import configuration, settings
@@ -35,9 +36,10 @@ if TYPE_CHECKING:
 
 
 def new_run_id(now: float) -> str:
-    """An id that sorts by time, for people and for Kubernetes names: `20261120-091500-482kxz`, in UTC.
+    """Return an id that sorts by time and is valid in Kubernetes names: `20261120-091500-482kxz`, in UTC.
 
-    After the seconds come the milliseconds and three letters that keep runs of the same moment apart.
+    After the seconds come the milliseconds and three letters that distinguish runs of the same moment. `now` is in
+    seconds since the epoch.
     """
     clock = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     letters = "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(3))
@@ -45,7 +47,7 @@ def new_run_id(now: float) -> str:
 
 
 def tags_given() -> tuple[str, ...]:
-    """The tags that the command line gives, each once. Raises TagError for a wrong one of a flow's own file."""
+    """Return the tags on the command line without duplicates. A wrong tag raises TagError in a flow's own file."""
     try:
         return tuple(check_tags(top().tags))
     except TagError as error:
@@ -55,17 +57,18 @@ def tags_given() -> tuple[str, ...]:
 
 
 def namespace_for(user: str) -> str | None:
-    """The client's namespace in the tasks: the one that the command line gives, or the user's; None is all runs."""
+    """Return the client's namespace in tasks: from the command line, or the user's; None means all runs."""
     given = top().namespace
     return f"user:{user}" if given is None else given or None
 
 
 def begin_run(
-    store: Store, found: Checked, parameters: dict[str, Any], user: str, more: Mapping[str, Any], look: Look
+    store: Store, found: Checked, parameters: dict[str, object], user: str, more: Mapping[str, object], look: Look
 ) -> RunStore:
-    """Create the run's record under an unused id, with `more` and the repository's revision in it.
+    """Create the run's record under an unused id, with `more` and the repository's revision; return the run.
 
-    Raises FlowcError.
+    Raises:
+        FlowcError: the store cannot be written, or a trigger or a tag is wrong.
     """
     tags, definition = tags_given(), dumps(found.flow)
     more = {**more, **_sources(store, found)}
@@ -96,7 +99,7 @@ def begin_run(
 
 
 def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
-    """The Python files, which the run leaves in the store, without those that may hold secrets or that git ignores."""
+    """Store the Python files for the run's record, except for ignored files and files that may contain secrets."""
     if any(node.secrets for node in found.flow.nodes) or configuration.text("keep-sources") == "no":
         return {}
     if (files := kept_files(found.package, found.flow.code.file)) is None:
@@ -106,42 +109,42 @@ def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
 
 
 def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
-    """A run that has its record, and will have no tasks: say why there and here. Raises StoreError."""
+    """Record and print why a run with a record cannot start its tasks, and end the program. Raises StoreError."""
     status: StatusRecord = {"state": "failed", "changed": time.time(), "message": message}
     end_run_here(run, status, lambda text: click.echo(f"note: {text}", err=True), disk)
     fail(message)
 
 
 def tell_of(
-    run: RunStore, records: RunStore, options: Mapping[str, Any], disk: Disk | None = None, **more: str
+    run: RunStore, records: RunStore, options: Mapping[str, object], disk: Disk | None = None, **more: str
 ) -> None:
-    """Write the files that the command line asks for: the run's id, and what a Runner wants to know, with `more`."""
+    """Write the files of `--run-id-file` and, for a Runner, of `--runner-attribute-file`, which contains `more` too."""
     attributes = {"run_id": run.id, "flow_name": run.flow, "metadata": f"local@{run.objects.url}"} | more
     texts = {"run_id_file": run.id, "runner_attribute_file": json_text.shown(attributes)}
     for option, text in texts.items():
-        if not options[option]:
+        if not (file := option_values.text(options, option)):
             continue
         try:
-            with writing(options[option]):
-                Path(options[option]).write_text(text, encoding="utf-8")
+            with writing(file):
+                Path(file).write_text(text, encoding="utf-8")
         except FlowcError as error:
             cannot_begin(records, str(error), disk)
 
 
 def note_unused(console: Console) -> None:
-    """Say which settings of Metaflow's mean nothing here."""
+    """Print a note about settings of Metaflow's that have no effect in flowc."""
     if unused := settings.unused():
         console.note(f"flowc does not use {', '.join(unused)}")
 
 
 def tell_end(console: Console, run: RunStore, result: RunResult, began: float) -> None:
-    """Say how the run ended; it `began` then, by the monotonic clock."""
+    """Print how the run ended; `began` is its start in seconds of the monotonic clock."""
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
     console.run_ended(f"{run.flow}/{run.id}", state, result.tally, time.monotonic() - began)
 
 
 def exit_code(result: RunResult) -> int:
-    """What a shell is told of a run: a signal as shells do."""
+    """Return the exit code for a run's result; 128 + n for signal n, as in shells."""
     if result.signal is not None:
         return 128 + result.signal
     return 0 if result.ok else 1

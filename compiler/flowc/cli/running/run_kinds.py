@@ -1,8 +1,8 @@
-"""What commands that run a flow differ in: `run`, `resume`, `retry` and `spin`."""
+"""The differences between the commands that run a flow: `run`, `resume`, `retry` and `spin`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,20 +10,21 @@ if TYPE_CHECKING:
     import click
 
     from flowc.cli.options.loading import Checked
+    from flowc_emulator.scheduling.seeds import Seeds
     from flowc_ir import Config
     from flowc_runtime.store.records.store import RunStore, Store
 
 
 class Resumption(NamedTuple):
-    """The run that a new one resumes, the step that was asked for, and the parameters to keep."""
+    """The run to resume, the step to resume from, if any, and the parameters to keep."""
 
     origin: RunStore
     step: str | None
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, object]
 
-    def record(self) -> dict[str, Any]:
-        """What the new run's record says of it."""
-        found: dict[str, Any] = {"origin": self.origin.id}
+    def record(self) -> dict[str, object]:
+        """Return the fields of the new run's record about the resumption."""
+        found: dict[str, object] = {"origin": self.origin.id}
         if self.step is not None:
             found["resumed_from"] = self.step
         if trigger := self.origin.record().get("trigger"):
@@ -32,19 +33,24 @@ class Resumption(NamedTuple):
 
 
 class RunKind(NamedTuple):
-    """What `run` and `resume` differ in: `params` are more of them, `find` finds what is resumed.
+    """One command that runs a flow: its name, its help (`about`) and its differences to `run`.
 
-    `configs` gives the configs that a flow of this name has because the run that is resumed had them; `elsewhere` may
-    do all of it in another place than this machine. `execute` does it in another way, `without` some options of `run`.
-    `keeps` are names that Metaflow's own command has for its options, whatever parameters there are.
+    Attributes:
+        params: additional options.
+        find: returns the run to resume.
+        configs: returns the configs of the run to resume, for a flow of this name.
+        execute: replaces the execution of a run.
+        without: the options of `run` that the command does not have.
+        elsewhere: runs the command outside this machine and returns its exit code; None to run it here.
+        keeps: the options of Metaflow's command, whose names a parameter does not take over.
     """
 
     name: str
     about: str
     params: Sequence[click.Parameter] = ()
-    find: Callable[[Store, Checked, Mapping[str, Any]], Resumption] | None = None
-    configs: Callable[[Mapping[str, Any], str], Mapping[str, Config]] | None = None
-    execute: Callable[[Checked, Any, dict[str, list[str]], dict[str, Any], RunKind], int] | None = None
+    find: Callable[[Store, Checked, Mapping[str, object]], Resumption] | None = None
+    configs: Callable[[Mapping[str, object], str], Mapping[str, Config]] | None = None
+    execute: Callable[[Checked, Seeds, dict[str, list[str]], dict[str, object], RunKind], int] | None = None
     without: Collection[str] = ()
-    elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, Any]], int | None] | None = None
+    elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, object]], int | None] | None = None
     keeps: frozenset[str] = frozenset()

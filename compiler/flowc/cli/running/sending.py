@@ -1,9 +1,9 @@
-"""Files that are too large to go with a flow or a trigger are sent ahead, to the store of the cluster's runs."""
+"""Sending files that are too large for a flow's manifests or a trigger to the store of the cluster's runs."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 def sender(
     url: str | None, limit: int, *, claim: str | None = None, only_name: bool = False
-) -> Callable[[str], dict[str, Any]]:
-    """What sends a file of more than `limit` bytes to a store, and says so; without a store it refuses.
+) -> Callable[[str], dict[str, object]]:
+    """Return a function that sends a file of more than `limit` bytes to the store at `url` and returns its record.
 
-    A directory is taken for the volume of the `claim`, if it is here too. With `only_name` nothing is sent: it says how
-    the file would be named.
+    A directory must be the volume of the `claim`, mounted on this machine too. With `only_name` the function only
+    returns the record and does not send the file.
 
-    Raises, when it is called:
+    The function raises:
         ParameterError: no store is named, or it cannot be reached from here.
-        StoreError: the store does not take it.
+        StoreError: the store cannot be written.
     """
 
-    def send(path: str) -> dict[str, Any]:
+    def send(path: str) -> dict[str, object]:
         size = size_of(path)
         large = f"file '{path}' has {size:,} bytes, and there is room for {max(limit, 0):,}"
         if url is None:
@@ -39,7 +39,7 @@ def sender(
             )
         directory, volume = url.removeprefix("file://"), claim or configuration.text("store-claim")
         if "://" not in directory and not (volume and os.path.isdir(directory)):
-            raise ParameterError(f"{large}: the store {url} is a volume of the cluster, which is not reached from here")
+            raise ParameterError(f"{large}: the store {url} is a volume of the cluster, unreachable from here")
         with working(f"{'reading' if only_name else 'sending'} {path} ({size:,} bytes)"):
             sent = send_file(None if only_name else open_objects(url), path)
         if not only_name:

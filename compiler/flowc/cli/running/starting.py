@@ -1,6 +1,6 @@
-"""Whether the tasks of a flow may begin as forks of the process that has imported it: found out, or told by --start.
+"""The start of a flow's tasks: as forks of the process that has imported it, or with a fresh import.
 
-docs/adr/0015-starts.md says what is found harmless, and why.
+The choice is `--start`, or follows from the effects of the import; docs/adr/0015-starts.md has the rules and reasons.
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import sys
 import tokenize
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from flowc.frontends.purity import Harm, examine
 from flowc.frontends.purity_modules import loaded_imports
+from flowc.late_functions import LateFunction
 from flowc_emulator.processes.packages import UNSAFE
 from flowc_emulator.processes.process_state import State, is_debugged
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
@@ -25,19 +27,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from flowc.cli.options.loading import Checked
-    from flowc_emulator.processes.starts import Starts
+    from flowc_emulator.forkserver.client import ForkServer
+    from flowc_emulator.processes.starts import Rule, Starts
     from flowc_runtime.process.origin import ProcessOrigin
+else:  # not for tasks that are all forks
+    ForkServer = LateFunction("flowc_emulator.forkserver.client:ForkServer")
+    Rule = LateFunction("flowc_emulator.processes.starts:Rule")
+    Starts = LateFunction("flowc_emulator.processes.starts:Starts")
 
 STATE = "flowc.state"  # in a context's `meta`: the `State` of the process before the flow was imported
 ORIGIN = "flowc.origin"  # in a context's `meta`: the `ProcessOrigin`, where this process is no flow's own
 SERVER = "flowc.server"  # in a context's `meta`: the `ForkServer` that `foresee` has started
 _INSTALLED = ("/site-packages/", "/dist-packages/")
-# Packages of this program, and those that it uses itself.
+# flowc's own packages, and the ones that it uses itself.
 _OWN = frozenset({*OWN_PACKAGES, EXTENSIONS_PACKAGE, "click", "cloudpickle"})
 
 
 def state_before() -> State | None:
-    """The state that this process was in before it imported the flow, where that was kept."""
+    """Return the recorded state of this process before it imported the flow; None without a record."""
     context = click.get_current_context(silent=True)
     found: State | None = context.meta.get(STATE) if context is not None else None
     return found
@@ -50,11 +57,15 @@ def _origin() -> ProcessOrigin:
 
 
 class Verdict(NamedTuple):
-    """Whether an import of a flow is harmless.
+    """The judgment of a flow's import.
 
-    `harms` are statements of the user's modules, `environment` those that read environment variables, `faults` what the
-    import left in the process; `modules` are what the user's modules import that is not the user's, in order,
-    `third_parties` those of them that are not Python's own, `unsafe` packages that are known not to be shared.
+    Attributes:
+        harms: harmful statements of the user's modules.
+        environment: statements that read environment variables.
+        faults: changes that the import left in the process.
+        modules: the modules that the user's modules import from elsewhere, in order.
+        third_parties: the `modules` that are not in the standard library.
+        unsafe: loaded packages that are unsafe to share by a fork.
     """
 
     harms: tuple[Harm, ...]
@@ -66,7 +77,7 @@ class Verdict(NamedTuple):
 
     @property
     def harmless(self) -> bool:
-        """Whether tasks without an environment of their own may be forks."""
+        """Whether tasks without their own environment may be forks."""
         return not (self.harms or self.faults or self.unsafe)
 
     @property
@@ -76,7 +87,7 @@ class Verdict(NamedTuple):
 
 
 def judge(found: Checked, before: State | None) -> Verdict:
-    """Judge the import of a flow, which this process has just made; it was in the state `before`, if that is known."""
+    """Judge the import of a flow in this process; `before` is the process's state before it, None if unknown."""
     flow = found.flow
     sources, unreadable = _user_modules(found.cls.__module__, str(found.package.root))
     purity = examine(sources)
@@ -100,29 +111,26 @@ def judge(found: Checked, before: State | None) -> Verdict:
 
 
 def _is_of_others(name: str, sources: Collection[str]) -> bool:
-    """Whether an import, such as `numpy`, `numpy.random`, `numpy.array` or `numpy.*`, is of a module not the user's."""
+    """Return whether an import, such as `numpy`, `numpy.array` or `numpy.*`, is of a loaded module of others."""
     module = name if name in sys.modules else name.rpartition(".")[0]
     return module in sys.modules and module not in sources and name not in sources
 
 
 def _has_own_decorators(cls: type) -> bool:
-    """Whether a flow's class or its steps have decorators or mutators of the user's own."""
+    """Return whether a flow's class or its steps have user-defined decorators or mutators."""
     members = [cls, *(value for base in cls.__mro__ for value in vars(base).values())]
     return any(vars(each).get(USER_ATTRIBUTE) for each in members if hasattr(each, "__dict__"))
 
 
 def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
-    """Start a fork server now if it is known already that one is needed: it starts while the flow is imported.
+    """Start a fork server early if it will be needed, so that it starts while the flow is imported.
 
-    That is asked for by `choice`, which is auto, fork or fresh, or shown by the flow's file alone.
-
-    It is ended with the context `ctx`, whether it was used or not.
+    It is needed if `choice`, which is auto, fork or fresh, requires it, or if the flow's file alone is harmful. The
+    server ends with the context `ctx`, used or not.
     """
     if file is None or choice == "fork" or not os.path.isfile(file) or (choice == "auto" and is_debugged()):
         return
     if choice == "fresh" or _is_harmful(file):
-        from flowc_emulator.forkserver.client import ForkServer
-
         began = _origin()
         server = ctx.meta[SERVER] = ForkServer(str(file.resolve().parent), began.environment, began.directory)
         ctx.call_on_close(server.close)
@@ -131,12 +139,12 @@ def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
 def _is_harmful(file: Path) -> bool:
     try:
         return bool(examine({file.stem: (file.name, file.read_text(encoding="utf-8"))}).harms)
-    except (OSError, SyntaxError, ValueError):  # told when the flow is loaded
+    except (OSError, SyntaxError, ValueError):  # loading the flow reports it
         return False
 
 
 def begin_starts(found: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
-    """What starts the tasks that import the flow anew; None if all are forks. `choice` is auto, fork or fresh."""
+    """Return the starter of tasks with a fresh import; None if all are forks. `choice` is auto, fork or fresh."""
     verdict = judge(found, before)
     if choice == "fork":
         if any("thread" in fault for fault in verdict.faults):
@@ -150,17 +158,15 @@ def begin_starts(found: Checked, choice: str, before: State | None, note: Callab
     in_environments = not verdict.harmless_elsewhere
     if not everywhere and not (in_environments and any(node.environment for node in found.flow.nodes)):
         return None
-    from flowc_emulator.processes.starts import Rule, Starts
-
     rule = Rule(all=everywhere, in_environments=in_environments, modules=verdict.modules)
     server = click.get_current_context().meta.pop(SERVER, None) if everywhere else None
     return Starts(rule, str(found.package.root), note, _origin(), server=server, debugger=os.isatty(0))
 
 
 def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str]], list[Harm]]:
-    """The user's modules that are imported: file and source by name; and those without a source that can be read.
+    """Return the imported user modules, file and source by name, and a harm for each unreadable source.
 
-    They are the flow's, what that imports, and what else is loaded from the root of the flow's code.
+    They are the flow's module, its imports, and the other modules loaded from the root of the flow's code.
     """
     sources: dict[str, tuple[str, str]] = {}
     unreadable: list[Harm] = []
@@ -176,7 +182,7 @@ def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str
                 sources[name] = shown, opened.read()
             waiting += [each for each in loaded_imports(name, *sources[name]) if each in sys.modules]
         except (OSError, SyntaxError, ValueError):
-            unreadable.append(Harm(shown, 1, "cannot be read as Python, so what it does is not known"))
+            unreadable.append(Harm(shown, 1, "cannot be read as Python, so its effects are not known"))
     return sources, unreadable
 
 
@@ -198,16 +204,17 @@ def _is_third_party(name: str) -> bool:
 
 
 _STANDARD = f"{os.path.dirname(os.__file__)}/"
-"""The directory of Python's own modules; `sysconfig`, which knows it too, takes long to import."""
+"""The directory of the standard library; `sysconfig`, which has it too, is slow to import."""
 
 
 def _file(name: str) -> str | None:
-    # Not getattr(module, …): some modules import what they are asked for.
-    names: dict[str, Any] = getattr(sys.modules.get(name), "__dict__", {})
+    # Not getattr(module, …): some modules import an attribute on access.
+    names: dict[str, object] = getattr(sys.modules.get(name), "__dict__", {})
     file = names.get("__file__")
     if file is None:
         try:
-            file = next(iter(names.get("__path__", ())), None)
-        except KeyError:  # a namespace package that has lost its parent, whose import failed
+            places = names.get("__path__")
+            file = next(iter(places), None) if isinstance(places, Iterable) else None
+        except KeyError:  # a namespace package whose parent's import failed
             return None
     return file if isinstance(file, str) else None

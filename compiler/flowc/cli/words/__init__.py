@@ -1,1 +1,1 @@
-"""The words of a command line: what each means, and what to type instead."""
+"""The words of a command line: their meaning, and the errors about them."""

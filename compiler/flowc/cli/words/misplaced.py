@@ -1,7 +1,7 @@
-"""Words that stand where they mean nothing: options before the command, a flow where a command belongs, `n=3`.
+"""Errors about misplaced words: options before the command, a flow in the place of a command, `n=3`.
 
-Each error says what to type instead. Nothing of the user's is imported for that: in a flow's own file the class is
-there, before a command of `flowc` nothing is known of the flow.
+Each error says what to type instead. No user code is imported for that: in a flow's own file the class is loaded
+already, and before a command of `flowc` the flow is unknown.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.options.definitions import RUN_OPTIONS
+from flowc.late_functions import LateFunction
 from flowc.opening import OpeningError, names_code, parse
 from flowc_ir.suggestion import closest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from flowc.frontends.metaflow.parameters import declared_parameters
     from flowc_ir.model import Parameter
+else:
+    declared_parameters = LateFunction("flowc.frontends.metaflow.parameters:declared_parameters")
 
 
 # -- options before the command ----------------------------------------------------------------------------------------
@@ -29,19 +33,19 @@ if TYPE_CHECKING:
 def before_command(
     ctx: click.Context, args: Sequence[str], error: click.NoSuchOption, commands: Mapping[str, object]
 ) -> click.UsageError:
-    """The error for an option before a command of `flowc` that `flowc` itself does not have."""
+    """Return the error for an option before a command of `flowc` that `flowc` itself does not have."""
     option = error.option_name
     at = _command_at(args, commands)
     if at is None:
         return _no_option(ctx, option, _options(ctx.command.params))
     line = shlex.join(["flowc", args[at], *args[at + 1 :], *args[:at]])
-    return click.UsageError(f"No such option '{option}' before the command. Options stand behind it: {line}", ctx)
+    return click.UsageError(f"No such option '{option}' before the command. Put options after it: {line}", ctx)
 
 
 def before_own_command(
     ctx: click.Context, args: Sequence[str], error: click.NoSuchOption, commands: Mapping[str, object]
 ) -> click.UsageError:
-    """The error for an option before a command of a flow's own file: it may be a parameter of the flow, or of `run`."""
+    """Return the error for an option before a command of a flow's own file: a parameter, or an option of `run`."""
     option, parameters = error.option_name, _parameters(ctx)
     flags = {f"--{name}": flag for name, flag in parameters.items()}
     behind = {**flags, **{name: bool(each.is_flag) for each in RUN_OPTIONS for name in each.opts}}
@@ -54,15 +58,13 @@ def before_own_command(
 
 
 def _parameters(ctx: click.Context) -> dict[str, bool]:
-    """The parameters of the flow whose own command line this is, and whether each is a flag."""
-    from flowc.frontends.metaflow.parameters import declared_parameters
-
+    """Return the parameters of the flow in its own file, and whether each is a flag; none in `flowc`."""
     cls = ctx.find_object(type)
     return {name: bool(each.is_flag) for name, each in declared_parameters(cls).items()} if cls is not None else {}
 
 
 def _moved(ctx: click.Context, args: Sequence[str], option: str, commands: Mapping[str, object], *, flag: bool) -> str:
-    """The line with the option and its value at its end; `run` is the command where there is none."""
+    """Return the line with the option and its value moved to the end; a missing command is `run`."""
     at = next((at for at, word in enumerate(args) if word.partition("=")[0] == option), len(args))
     length = 1 if flag or "=" in args[at] else 2
     rest = [*args[:at], *args[at + length :]]
@@ -76,7 +78,7 @@ def _command(args: Sequence[str], commands: Mapping[str, object]) -> str:
 
 
 def _command_at(args: Sequence[str], commands: Mapping[str, object]) -> int | None:
-    """The place of the command among the words: of several, the first that is no value of an option."""
+    """Return the index of the command among the words: preferably the first word that is not an option's value."""
     found = [at for at, word in enumerate(args) if word in commands]
     alone = [at for at in found if not at or not args[at - 1].startswith("-") or "=" in args[at - 1]]
     return next(iter([*alone, *found]), None)
@@ -102,7 +104,7 @@ def _options(params: Iterable[click.Parameter]) -> list[str]:
 
 
 def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str, object]) -> click.UsageError | None:
-    """The error where the first word is a flow instead of a command of `flowc`; None if it is not."""
+    """Return the error for a flow as the first word instead of a command of `flowc`; None for another word."""
     try:
         name = parse(args[0]).name
         is_flow = names_code(args[0]) or os.path.isfile(name) or os.path.isfile(f"{name}.py")
@@ -112,14 +114,15 @@ def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str
         return None
     at = _command_at(args, commands)
     words = ["run", *args] if at is None else [args[at], *args[:at], *args[at + 1 :]]
-    return click.UsageError(f"{args[0]!r} is no command. The command comes first: {shlex.join(['flowc', *words])}", ctx)
+    line = shlex.join(["flowc", *words])
+    return click.UsageError(f"{args[0]!r} is not a command. The command comes first: {line}", ctx)
 
 
 # -- words behind the flow ---------------------------------------------------------------------------------------------
 
 
 def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
-    """Raise a usage error for words behind the flow that are no options, such as `n=3`."""
+    """Raise click.UsageError for words after the flow that are not options, such as `n=3`."""
     if not ctx.args:
         return
     extra = ctx.args[0]
@@ -137,12 +140,12 @@ def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
 
 
 def single_dash(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
-    """The error for an option that the command does not have: of `-name`, the one with two dashes may be meant."""
+    """Return the error for an unknown option; for `-name` it suggests `--name`, if the command has it."""
     option = error.option_name
     if option.startswith("--"):
         return error
     names = [*(name for name in _options(ctx.command.params) if " (" not in name), "--help"]
-    # click reports one letter of `-name`: the first that is no option.
+    # click reports one letter of `-name`: the first that is not an option.
     words_of_one_dash = (word for word in sys.argv if word.startswith("-") and not word.startswith("--"))
     given = (word.partition("=")[0] for word in words_of_one_dash if option.lstrip("-") in word)
     option = next((word for word in given if f"-{word}" in names), option)

@@ -1,4 +1,4 @@
-"""FLOW/RUN/STEP/TASK on a command line: what of it the store has."""
+"""Pathspecs FLOW/RUN/STEP/TASK on a command line, looked up in the store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Pathspec(NamedTuple):
-    """FLOW/RUN/STEP/TASK as far as it was given; `path` is the task's index path."""
+    """A run, with the step and the task's index path if the pathspec has them."""
 
     run: RunStore
     step: str | None
@@ -25,10 +25,13 @@ class Pathspec(NamedTuple):
 
 
 def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = False) -> Pathspec:
-    """The run (and perhaps step and task) of a pathspec. What does not exist ends the program.
+    """Return the run of a pathspec, with step and task if it names them. A missing object ends the program.
 
-    RUN may be `latest`, TASK the task's id or its index path alone; see `parts_of`. `to_read` finds tasks too that have
-    no process of their own (`flowc_runtime.run.views.run_records`).
+    Args:
+        store: the store to search.
+        pathspec: FLOW/RUN/STEP/TASK: RUN may be `latest`, TASK a task's id or its index path; see `parts_of`.
+        least: the minimum number of parts. Fewer parts raise click.UsageError.
+        to_read: whether to find also tasks without their own process (`flowc_runtime.run.views.run_records`).
     """
     parts = parts_of(store, pathspec)
     if not least <= len(parts) <= 4 or not all(parts):
@@ -52,7 +55,7 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
 
 
 def find_path(run: RunStore | RunRecords, step: str, task: str) -> str:
-    """Return the index path of a task of a step, named by its id or that path. Without such a task the program ends."""
+    """Return the index path of a task of a step, named by its id or path. A missing task ends the program."""
     known = run.attempts(step)
     try:
         path = path_of(step, task)
@@ -68,19 +71,19 @@ def find_path(run: RunStore | RunRecords, step: str, task: str) -> str:
 
 
 def flow_name(ctx: click.Context) -> str:
-    """The name of the flow whose command line this is."""
+    """Return the name of the flow of this command line, which is that of a flow's own file."""
     cls = ctx.find_object(type)
     assert cls is not None
     return cls.__name__
 
 
 def find_task(ctx: click.Context, path: str) -> Pathspec:
-    """The run, step and perhaps task to read of a path `RUN/STEP[/TASK]`; the flow's name may come first."""
+    """Return the run, step and optional task of a path `RUN/STEP[/TASK]`, for reading; FLOW/ may precede it."""
     return find_run(open_store(None), f"{flow_name(ctx)}/{inner_path(ctx, path)}", least=3, to_read=True)
 
 
 def inner_path(ctx: click.Context, path: str) -> str:
-    """`RUN/STEP` or `RUN/STEP/TASK` of a path that the flow's name may begin; anything else ends the program."""
+    """Return a path `RUN/STEP` or `RUN/STEP/TASK` without the flow's name before it. Another form ends the program."""
     inner = path.strip("/").removeprefix(f"{flow_name(ctx)}/")
     if inner.count("/") not in (1, 2) or not all(inner.split("/")):
         fail(f"not a path: {path!r}", "give RUN/STEP or RUN/STEP/TASK")

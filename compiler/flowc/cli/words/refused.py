@@ -1,4 +1,4 @@
-"""Commands of a flow's file that Metaflow has and flowc does not: they say what to use instead."""
+"""Metaflow's commands of a flow's file that flowc does not have: their errors name the replacement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowc.targets.table import default_deployment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The command, or the command and its subcommand: what to do instead. Commands of orchestrators are the deployment's.
+# The command, or command and subcommand: the replacement. The deployment lists commands of orchestrators.
 _REFUSED: Mapping[str, str] = {
     "init": "it is how Metaflow starts a task: python {file} run starts the whole flow",
     "package": "flowc compile {file} prints the manifests, with the code package in them",
@@ -22,12 +22,12 @@ _REFUSED: Mapping[str, str] = {
 
 
 def what_instead() -> Mapping[str, str]:
-    """Return the commands, or the commands and subcommands, and what to do instead."""
+    """Return the replacement for each refused command, or command and subcommand."""
     return {**_REFUSED, **default_deployment().instead}
 
 
 def refused_command(name: str) -> click.Command | None:
-    """The command that refuses, if Metaflow has one of this name."""
+    """Return a command that fails with the replacement; None if Metaflow has no command of this name."""
     refused = what_instead()
     if name not in refused:
         return None

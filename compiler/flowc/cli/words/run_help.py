@@ -1,4 +1,4 @@
-"""The help of `run` and its like, in groups: the flow's parameters, the options, those that only Metaflow needs."""
+"""The help of commands that run a flow, in groups: the flow's parameters, options, options for compatibility."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final, final
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
 
-# By the names of their values: Metaflow's options that a new user of flowc has no use for.
+# The names of the values of Metaflow's options that a new user of flowc does not need.
 COMPATIBILITY: Final = frozenset({
     "datastore", "datastore_root", "event_logger", "max_num_splits", "metadata", "monitor", "namespace", "pylint",
 })  # fmt: skip
@@ -18,14 +17,23 @@ COMPATIBILITY: Final = frozenset({
 
 @final
 class GroupedCommand(click.Command):
-    """A command whose help begins with the parameters of a flow, which are among its `params`."""
+    """A command whose help begins with the flow's parameters, which are among its `params`."""
 
-    def __init__(self, name: str, parameters: Sequence[click.Parameter], **attributes: Any) -> None:
-        super().__init__(name, **attributes)
+    def __init__(
+        self,
+        name: str,
+        parameters: Sequence[click.Parameter],
+        *,
+        params: list[click.Parameter],
+        callback: Callable[..., object],
+        help: str,
+        context_settings: Mapping[str, object],
+    ) -> None:
+        super().__init__(name, {**context_settings}, callback, params, help)
         self._parameters = parameters
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the groups that have an option."""
+        """Write the groups that are not empty."""
         groups: dict[str, list[tuple[str, str]]] = {
             "Parameters of the flow": [],
             "Options": [],

@@ -1,6 +1,6 @@
-"""A run, or a flow that has runs, where the flow's file is needed: `flowc resume Train/20261120-140000-000bcd`.
+"""Names of runs on a command line, and hints for a run in the place of a flow's file: `flowc resume Train/2026…`.
 
-The store knows the file, so that the hint is the whole line to type.
+The run's record names the file, so that the hint is the complete command.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ RUN_ID = re.compile(r"\d{8}-\d{6}.*")
 
 
 class NamedInstead(NamedTuple):
-    """What was named instead of a flow's file, as a message says it, and the line to type."""
+    """The error for a run or a flow's name in the place of a flow's file; the hint is the command to type."""
 
     message: str
     hint: str
 
 
 def parts_of(store: Store, pathspec: str) -> list[str]:
-    """Return the parts of FLOW/RUN/STEP/TASK, of which the flow may be left out, and the step if TASK is an id."""
+    """Return the parts of FLOW/RUN/STEP/TASK. The flow is optional, and so is the step if TASK is a task's id."""
     parts = pathspec.strip("/").split("/")
     if RUN_ID.fullmatch(parts[0]):
         parts = [*(flow for flow in store.flows() if parts[0] in store.runs(flow)), *parts]
@@ -42,20 +42,20 @@ def parts_of(store: Store, pathspec: str) -> list[str]:
 
 
 def no_pathspec(store: Store, pathspec: str, least: int) -> click.UsageError:
-    """Return the error for what is no pathspec of at least so many parts; with an example, if it begins one."""
+    """Return the error for a pathspec with fewer than `least` parts, with an example if its beginning is valid."""
     parts, flows = pathspec.strip("/").split("/"), store.flows()
-    if parts[0] == "latest" and flows:  # of which flow?
+    if parts[0] == "latest" and flows:  # the flow is missing
         parts = [flows[0], *parts]
     example = "/".join([*parts, *("FLOW", "latest", "STEP", "TASK")[len(parts) : least]])
     such_as = f", such as {example}" if len(parts) <= least and all(parts) and parts[0] in flows else ""
     wanted = "/".join(["FLOW", "RUN", "STEP", "TASK"][:least])
-    return click.UsageError(f"not a pathspec: {pathspec!r}; give {wanted}, and more if you like{such_as}")
+    return click.UsageError(f"not a pathspec: {pathspec!r}; give {wanted}, optionally with more parts{such_as}")
 
 
 def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
-    """End the program: no run of such a flow; for what is a run, the hint is the command that shows one.
+    """End the program: the flow has no runs. For a run's name, the hint is the command that shows a run.
 
-    `pathspec` is what begins with the name, if it begins something.
+    `pathspec` is the pathspec that begins with the name, or empty.
     """
     flow, slash, rest = name.partition("/")
     hint = hint_for(name, flows := store.flows(), "flows") or (None if pathspec else "flows: none")
@@ -67,20 +67,20 @@ def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
 
 
 def hint_for(name: str, known: Sequence[str], what: str, also: Sequence[str] = ()) -> str | None:
-    """Return the hint for a name that there is not: the closest one, `also` of other words, or those there are."""
+    """Return the hint for an unknown name: the closest name (or word of `also`), or the list of known names."""
     if close := closest(name, [*known, *also]):
         return did_you_mean(close)
     return f"{what}: {', '.join(known)}" if known else None
 
 
 def find_named(words: str) -> NamedInstead | None:
-    """Return what the words name in the default store; None if that is nothing, or the store cannot be read."""
+    """Return the error for words that name a flow or run in the default store; None if it has none or is unreadable."""
     flow, _, rest = words.strip("/").partition("/")
     if not flow.isidentifier():
         return None
     try:
         return _named(open_store(None), flow, rest)
-    except (FlowcError, OSError, SystemExit, KeyError, ValueError):  # the words are wrong whatever the store is
+    except (FlowcError, OSError, SystemExit, KeyError, ValueError):  # the caller's own error about the words remains
         return None
 
 
@@ -94,13 +94,13 @@ def _named(store: Store, flow: str, rest: str) -> NamedInstead | None:
     file = store.run(flow, run_id or runs[-1]).executes().code.file
     code = file.removesuffix(".py").replace("/", ".") if "/" in file else file
     if not rest:
-        return NamedInstead(f"'{flow}' is a flow with runs, and no file", f"name its file: {_line(code)}")
-    message = f"'{flow}/{rest}' is {'a part of a run' if inner else 'a run'}, and no file with a flow"
+        return NamedInstead(f"'{flow}' is a flow with runs, not a file", f"name its file: {_line(code)}")
+    message = f"'{flow}/{rest}' is {'a part of a run' if inner else 'a run'}, not a file with a flow"
     return NamedInstead(message, f"name the flow's file: {_line(code, run_id, inner)}")
 
 
 def _line(code: str, run_id: str = "", inner: str = "") -> str:
-    """The line to type for the command that was typed; one for `resume` where another command knows no run."""
+    """Return the line to type for the current command; for `resume` and `retry` it names the run to resume."""
     command = click.get_current_context().info_name or "run"
     words = [command, code]
     if command == "spin":

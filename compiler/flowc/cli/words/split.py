@@ -1,9 +1,9 @@
-"""The words of `run` and its like: where the flow is among them, and whose an option is, flowc's or the flow's.
+"""The words of a command that runs a flow: the place of FLOW, and which options are flowc's or the flow's parameters.
 
-One rule holds for every option of flowc: behind FLOW (in a flow's own file behind the command) a parameter of the flow
-has its name, and flowc's option of that name stands before FLOW (before the command). Names are the same if they differ
-in `-` and `_` only; no parameter has an option of one dash. Options that Metaflow has too keep their names: those of
-`run` no parameter may have (`METAFLOW_OPTIONS`), those of `resume` and `spin` are in `RunKind.keeps`.
+One rule holds for every option of flowc. After FLOW (in a flow's own file, after the command), a parameter takes
+precedence over flowc's option of the same name, which is then only accepted before FLOW (before the command). Names
+that differ only in `-` and `_` are the same; a parameter's option always has two dashes. Options that Metaflow has too
+keep their names: parameters cannot have those of `run` (`METAFLOW_OPTIONS`), and `RunKind.keeps` lists the others.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.common import Top
 
-# What has to be known before the flow is loaded, and so before its parameters are.
+# The values that loading the flow needs, so that they are read before its parameters are known.
 _EARLY = ("decospecs", "branch", "production", "config", "config_value", "cache", "store_url", "package_suffixes")
 
 
 class Line(NamedTuple):
-    """The words of a command line: those before FLOW, FLOW itself, and those behind it."""
+    """The words of a command line: those before FLOW, FLOW itself, and those after it."""
 
     before: list[str]
     file: str | None
@@ -35,7 +35,7 @@ class Line(NamedTuple):
 
 
 class Names(NamedTuple):
-    """The names of options that are the flow's; its `flags` take no value."""
+    """The names of the flow's parameters (`taken`); those in `flags` take no value."""
 
     taken: frozenset[str]
     flags: frozenset[str] = frozenset()
@@ -45,19 +45,19 @@ NO_NAMES = Names(frozenset())
 
 
 class Early(NamedTuple):
-    """What is known of a command line of `run` before the flow is loaded."""
+    """The values of a command line that are read before the flow is loaded."""
 
     top: Top
     more: dict[str, Any]  # the store, and the values of the options of the command itself
 
 
 def name_of(option: str) -> str:
-    """Return what options and parameters are compared by."""
+    """Return the name by which options and parameters are compared."""
     return option.lstrip("-").replace("-", "_")
 
 
 def _yields(option: str, names: Names) -> bool:
-    """Whether a parameter of the flow has the spelling of an option: none has one of a single dash."""
+    """Return whether a parameter of the flow takes the option's spelling, which must have two dashes."""
     return option.startswith("--") and name_of(option) in names.taken
 
 
@@ -68,9 +68,9 @@ def _is_help(spelling: str, names: Names) -> bool:
 
 @final
 class CommandWords:
-    """The words of one command line, read with the options that flowc has for the command.
+    """The words of one command line, read with flowc's options for the command.
 
-    `own` says that it is that of a flow's own file; `command` is the name of the command.
+    `own` means the command line of a flow's own file; `command` is the command's name.
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class CommandWords:
         self.line = Line([*ctx.meta.get(BEFORE_COMMAND, ())], None, [*words]) if own else self._split(words)
 
     def _split(self, words: Sequence[str]) -> Line:
-        """Find the flow: the first word that is neither an option nor an option's value.
+        """Split the words at FLOW: the first word that is neither an option nor an option's value.
 
-        Before it, every option that is not known is a parameter's and takes one value.
+        Before it, an unknown option is a parameter's and takes one value.
         """
         at = 0
         for _, part in self._parts(words, NO_NAMES):
@@ -96,7 +96,7 @@ class CommandWords:
         return Line([*words], None, [])
 
     def _parts(self, words: Sequence[str], names: Names) -> Iterator[tuple[click.Option | None, Sequence[str]]]:
-        """Each word with the values that belong to it, and flowc's option that it is, if it is one; up to `--`."""
+        """Yield flowc's option (or None) and the words of each part, up to `--`: a word with its values."""
         at = 0
         while at < len(words) and words[at] != "--":
             spelling, equals, _ = words[at].partition("=")
@@ -111,7 +111,7 @@ class CommandWords:
             at += length
 
     def early(self, names: Names) -> Early:
-        """Read what the flow is loaded with, as far as it is flowc's by the names that the flow has taken."""
+        """Read the values that loading the flow needs; an option whose name the flow takes is not flowc's."""
         wanted = self._early()
         found: list[str] = []
         for option, part in self._parts(self.line.before, NO_NAMES):
@@ -123,21 +123,21 @@ class CommandWords:
         return Early(split_top(values), others)
 
     def behind(self, names: Names) -> frozenset[str]:
-        """Return the names of flowc's options behind FLOW that say what is loaded, if the flow has taken `names`."""
+        """Return the names of flowc's options after FLOW that decide what is loaded, if the flow takes `names`."""
         wanted = [*self._early(), *(option for option in self._options if option.name == "class_name")]
         parts = self._parts(self.line.behind, names)
         return frozenset(name_of(part[0].partition("=")[0]) for option, part in parts if option in wanted)
 
     def _early(self) -> list[click.Option]:
-        """Those of the options that have to be known before the flow is loaded."""
+        """Return the options that are read before the flow is loaded."""
         return [option for option in self._options if option.name in _EARLY or option.name in self._of_command()]
 
     def _of_command(self) -> list[str]:
-        """The names of the options that only this command has."""
+        """Return the names of the options that only this command has."""
         shared = {option.name for option in (*RUN_OPTIONS, *TOP_OPTIONS)}
         return [str(option.name) for option in self._options if option.name not in shared]
 
-    def _parsed(self, options: Sequence[click.Option], words: list[str], names: Names) -> dict[str, Any]:
+    def _parsed(self, options: Sequence[click.Option], words: list[str], names: Names) -> dict[str, object]:
         command = click.Command("run", params=[*self.yielding(options, names)])
         prefix = f"{PREFIX}_RUN"
         with command.make_context(
@@ -146,55 +146,57 @@ class CommandWords:
             return dict(inner.params)
 
     def foreseen_start(self) -> str:
-        """Return how tasks will begin if `--start` is flowc's wherever it stands: good for a guess."""
+        """Return the value of `--start` on the guess that it is flowc's option in every position."""
         try:
             words = [*self._of(self.line.before, "start", NO_NAMES), *self._of(self.line.behind, "start", NO_NAMES)]
             return str(self._one("start", words))
-        except click.ClickException:  # told when it is known whose it is
+        except click.ClickException:  # the final parse reports it, once the flow's parameters are known
             return "auto"
 
     def foreseen_errors(self) -> None:
-        """Take `--error-format` before it is known whether it is flowc's: loading the flow may find faults."""
+        """Apply `--error-format` on the guess that it is flowc's option: loading the flow may find faults."""
         given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
-        for words in ([], *filter(None, given)):  # the variable, then what stands before FLOW, then behind it
-            with suppress(click.ClickException):  # told when it is known whose it is
+        for words in ([], *filter(None, given)):  # the variable, then the option before FLOW, then the one after it
+            with suppress(click.ClickException):  # the final parse reports it
                 self._one("error_format", words)
 
     def class_before(self) -> str | None:
-        """Return the class that `--flow` names before FLOW."""
-        name: str | None = self._one("class_name", self._of(self.line.before, "class_name", NO_NAMES))
-        return name
+        """Return the class in `--flow` before FLOW, or None."""
+        return self._class(self._of(self.line.before, "class_name", NO_NAMES))
 
     def code_before(self) -> str | None:
-        """Return what `--code` before FLOW names; behind FLOW a parameter of the flow may be called so."""
-        place: str | None = self._one("code_place", self._of(self.line.before, "code_place", NO_NAMES))
-        return place
+        """Return the value of `--code` before FLOW, or None; after FLOW the option may be the flow's parameter."""
+        place = self._one("code_place", self._of(self.line.before, "code_place", NO_NAMES))
+        return None if place is None else str(place)
 
     def class_behind(self, names: Names) -> str | None:
-        """Return the class that `--flow` names behind FLOW, if it is flowc's there."""
-        name: str | None = self._one("class_name", self._of(self.line.behind, "class_name", names))
-        return name
+        """Return the class in `--flow` after FLOW, or None; the option may be the flow's parameter."""
+        return self._class(self._of(self.line.behind, "class_name", names))
+
+    def _class(self, words: list[str]) -> str | None:
+        name = self._one("class_name", words)
+        return None if name is None else str(name)
 
     def check_class(self, names: Names) -> None:
-        """Raise OpeningError where FLOW, or `--flow` before it, names one class and `--flow` behind it another."""
+        """Raise OpeningError if FLOW, or `--flow` before it, names a different class than `--flow` after it."""
         behind, file = self.class_behind(names), self.line.file
         if behind is not None and file is not None:
             with_class(with_class(parse(file), self.class_before()), behind)
 
     def _of(self, words: Sequence[str], option: str, names: Names) -> list[str]:
-        """The words of one option."""
+        """Return the words of one option."""
         return [word for found, part in self._parts(words, names) if found and found.name == option for word in part]
 
-    def _one(self, option: str, words: list[str]) -> Any:
+    def _one(self, option: str, words: list[str]) -> object:
         wanted = [each for each in self._options if each.name == option]
         return self._parsed(wanted, words, NO_NAMES)[option]
 
     # -- with the flow's own names
 
     def yielding(self, options: Iterable[click.Option], names: Names) -> Iterator[click.Option]:
-        """flowc's options beside those of the flow: one whose name is taken is known by another spelling.
+        """Yield flowc's options with changed spellings for the names that the flow takes.
 
-        No parameter can have that spelling. It is what help and errors show, and what `final` makes of the word.
+        A parameter cannot have such a spelling, `--name (before FLOW)`. Help and errors show it, and `final` writes it.
         """
         variables = {name.lower() for name in names.taken}
         for option in options:
@@ -213,7 +215,7 @@ class CommandWords:
         return [self._spelling(spelling, names) + equals + value, *part[1:]]
 
     def help_option(self, names: Names) -> list[click.Option]:
-        """Return `--help` for a flow that has a parameter of that name; click has its own where none has."""
+        """Return the option for `--help` before FLOW if a parameter is called `help`; else click's own applies."""
         if "help" not in names.taken:
             return []
 
@@ -226,11 +228,11 @@ class CommandWords:
                              expose_value=False, callback=show, help="Show this message and exit.")]  # fmt: skip
 
     def help_hint(self) -> str:
-        """Return where `--help` stands if a parameter has its name."""
+        """Return the sentence that says where `--help` shows the help if a parameter is called `help`."""
         return f"Before {self._place} it shows the help."
 
     def final(self, names: Names) -> list[str]:
-        """Return the words for a command with `yielding` options."""
+        """Return the words for a command whose options are those of `yielding`."""
         words: list[str] = []
         for option, part in self._parts(self.line.before, NO_NAMES):
             ours = option is not None or part[0] == "--help"

@@ -1,4 +1,4 @@
-"""Words that are no command where they stand, and the line to type instead."""
+"""Errors about unknown commands, with the line to type instead."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _RUN = re.compile(rf"latest|{RUN_ID.pattern}")
-# What other programs call a command of `flowc`.
+# The names that other programs have for a command of `flowc`.
 _MEANT = {"list": "runs", "ls": "runs", "history": "runs", "version": "flowc --version", "help": "flowc --help"}
-# The commands of `flowc` that a flow's own file does not have, and what stands behind them.
+# The commands of `flowc` that a flow's own file does not have, with their argument.
 _BEHIND: Mapping[str, str] = {
     "ir": "{file}", "compile": "{file}", "diff": "{file}", "doctor": "{file}", "runs": "{flow}", "gc": "{flow}",
     "artifact": "{flow}/NAME", "debug": "{flow}/RUN/STEP[/TASK]", "trigger": "NAME", "status": "NAME",
@@ -28,12 +28,13 @@ _BEHIND: Mapping[str, str] = {
 
 
 def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object]) -> click.UsageError | None:
-    """Return the error for a word that is known elsewhere; `own` are the commands of a flow's file."""
+    """Return the error for an unknown command of `flowc` that is known elsewhere; `own` are a flow file's commands."""
     name = args[0]
     if meant := _MEANT.get(name):
         return click.UsageError(f"No such command {name!r}. Did you mean {meant!r}?", ctx)
     if _is_pathspec(name) and not os.path.exists(name):
-        return click.UsageError(f"{name!r} is no command. A command comes first: {_line('flowc', 'show', *args)}", ctx)
+        line = _line("flowc", "show", *args)
+        return click.UsageError(f"{name!r} is not a command. A command comes first: {line}", ctx)
     if name in own:
         line = _line("python", "FLOW.py", *args)
         return click.UsageError(f"No such command {name!r}. A flow's own file has it: {line}", ctx)
@@ -48,11 +49,11 @@ def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object])
 def of_a_flow(
     ctx: click.Context, args: Sequence[str], commands: Mapping[str, object], flow: str
 ) -> click.UsageError | None:
-    """Return the error for a word that is none of a flow's file, but one of `commands`, those of `flowc`."""
+    """Return the error for an unknown command of a flow's file that is one of `commands`, those of `flowc`."""
     name, *rest = args
     if _is_pathspec(name, flow):
         line = _line("flowc", "show", f"{flow}/{name.removeprefix(f'{flow}/')}", *rest)
-        return click.UsageError(f"{name!r} is no command. A command comes first: {line}", ctx)
+        return click.UsageError(f"{name!r} is not a command. A command comes first: {line}", ctx)
     if name == "retry":
         return click.UsageError(f"No such command {name!r}. Did you mean: {ctx.command_path} resume", ctx)
     name = name if name in commands else closest(name, commands) or name
@@ -64,7 +65,7 @@ def of_a_flow(
 
 
 def _behind(form: str, file: str, flow: str, rest: Sequence[str]) -> Iterator[str]:
-    """The words behind a command of `flowc`: those that were typed, and what they leave out."""
+    """Yield the words after a command of `flowc`: the typed ones, with the missing argument."""
     own = f"{flow}/"
     if rest and not rest[0].startswith("-") and form not in ("{file}", "{flow}"):
         yield shlex.quote(own + rest[0].removeprefix(own) if form.startswith("{flow}/") else rest[0])
@@ -75,14 +76,15 @@ def _behind(form: str, file: str, flow: str, rest: Sequence[str]) -> Iterator[st
 
 
 class PathGroup(click.Group):
-    """A group of commands about runs, of `flowc`: a run where a command belongs is told with the line to type."""
+    """A group of commands about runs; for a run in the place of a command, the error has the line to type."""
 
     meant: Mapping[str, str] = {"rm": "remove", "delete": "remove", "ls": "list", "open": "view", "show": "view"}
-    """What other programs call these commands."""
+    """The names that other programs have for these commands."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the name, the command and its words; the error for a run has the line to type."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
@@ -96,21 +98,21 @@ class PathGroup(click.Group):
             if command in rest:
                 rest.remove(command)
             line = f"{ctx.command_path} {shlex.join(self._words(command, path, rest))}"
-            raise click.UsageError(f"{path!r} is no command. A command comes first: {line}", ctx) from None
+            raise click.UsageError(f"{path!r} is not a command. A command comes first: {line}", ctx) from None
 
     def _words(self, command: str, path: str, rest: Sequence[str]) -> Sequence[str]:
         return [command, path, *rest]
 
 
 class OwnTagGroup(PathGroup):
-    """The same for `tag` in a flow's own file, which takes the run as an option."""
+    """The group `tag` of a flow's own file, which takes the run as an option."""
 
     def _words(self, command: str, path: str, rest: Sequence[str]) -> Sequence[str]:
         return [command, path, *rest] if command == "list" else [command, "--run-id", path, *rest]
 
 
 def _is_pathspec(word: str, flow: str | None = None) -> bool:
-    """Whether a word names a run or a part of one: `latest`, an id, `FLOW/RUN…`."""
+    """Return whether a word names a run or a part of one: `latest`, an id, `FLOW/RUN…`."""
     first, _, more = word.partition("/")
     inside = (first.isidentifier() or first == flow) and _RUN.fullmatch(more.partition("/")[0])
     return bool(_RUN.fullmatch(first) or inside)

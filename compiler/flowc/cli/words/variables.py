@@ -1,4 +1,4 @@
-"""Variables METAFLOW_RUN_… that were meant for a parameter and are called otherwise: nothing reads them."""
+"""Warnings about variables METAFLOW_RUN_… whose names almost match a parameter, and which are not read."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _PREFIX = "METAFLOW_RUN_"
 
 
 def variable(name: str) -> str:
-    """The environment variable of a parameter."""
+    """Return the name of a parameter's environment variable."""
     return f"{_PREFIX}{_normal(name)}"
 
 
 def warn_of_unread(flow: Flow) -> None:
-    """Say on stderr which variables look like one of the flow's parameters, and what the parameter's is called."""
+    """Warn on stderr about variables whose name almost matches a parameter's variable."""
     for name, parameter in _unread(flow):
         message = f"warning: {name} is not read: the variable of parameter '{parameter}' is {variable(parameter)}"
         click.echo(message, err=True)
 
 
 def _unread(flow: Flow) -> Iterator[tuple[str, str]]:
-    """Each such variable with the name of the parameter that was probably meant."""
+    """Yield each such variable with the name of the parameter that it probably means."""
     given = [name for name in os.environ if name.startswith(_PREFIX)]
     if not given:
         return

@@ -1,0 +1,36 @@
+"""The values of a command's options, by their types: click returns them without types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def text(values: Mapping[str, object], name: str) -> str | None:
+    """Return the value of an option that takes a text; None without the option."""
+    value = values.get(name)
+    assert value is None or isinstance(value, str), f"{name}: {value!r}"
+    return value
+
+
+def word(values: Mapping[str, object], name: str) -> str:
+    """Return the value of an option that takes a text and has a default."""
+    value = values[name]
+    assert isinstance(value, str), f"{name}: {value!r}"
+    return value
+
+
+def texts(values: Mapping[str, object], name: str) -> tuple[str, ...]:
+    """Return the values of an option that may be repeated."""
+    value = values.get(name) or ()
+    assert isinstance(value, tuple | list), f"{name}: {value!r}"
+    return tuple(map(str, value))
+
+
+def number(values: Mapping[str, object], name: str) -> int | None:
+    """Return the value of an option that takes an integer; None without the option."""
+    value = values.get(name)
+    assert value is None or isinstance(value, int), f"{name}: {value!r}"
+    return value

@@ -1,0 +1,35 @@
+"""What is imported late is named by a text: every such name exists."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from importlib.util import find_spec
+
+import pytest
+
+from flowc.late_functions import LateFunction
+from house.graph import modules
+
+KINDS = ("LateFunction", "LateModule")
+EXTRAS = {"obstore"}
+
+
+def late_names() -> list[str]:
+    """Return the names in all calls of LateFunction and LateModule."""
+    calls = [node for path in modules().values() for node in ast.walk(ast.parse(path.read_text("utf-8")))
+             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS]  # fmt: skip
+    found = {node.args[0].value for node in calls if isinstance(node.args[0], ast.Constant)}
+    return sorted(name for name in found if isinstance(name, str) and name not in EXTRAS)
+
+
+@pytest.mark.parametrize("name", late_names())
+def test_a_late_name_exists(name: str) -> None:
+    module, _, attribute = name.partition(":")
+    assert find_spec(module) is not None
+    assert not attribute or callable(getattr(import_module(module), attribute, None)), f"{module} has no {attribute}"
+
+
+def test_a_late_function_is_called() -> None:
+    quote: LateFunction[[str], str] = LateFunction("shlex:quote")
+    assert quote("a b") == "'a b'"
