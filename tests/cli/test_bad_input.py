@@ -142,8 +142,8 @@ def test_the_configuration_file(reads: Project, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("name", "names"),
     [
-        ("deep.json", "it is nested too deeply"), ("list.json", "it has not the form of a kubeconfig"),
-        ("number.json", "it has not the form of a kubeconfig"), ("bytes.yaml", "it is not UTF-8"),
+        ("deep.json", "it is nested too deeply"), ("list.json", "it does not have the form of a kubeconfig"),
+        ("number.json", "it does not have the form of a kubeconfig"), ("bytes.yaml", "it is not UTF-8"),
         ("cut.json", "while parsing"), ("object.json", "Expected key current-context"),
     ],
 )  # fmt: skip

@@ -50,7 +50,7 @@ def test_no_cluster_is_known(flow: Project, command: list[str]) -> None:
     done = flow.flowc(*command)
     assert (done.code, done.out) == (1, "")
     assert done.err.splitlines() == [
-        "error: no kubeconfig says where the cluster is",
+        "error: no kubeconfig names a cluster",
         "hint: give one with --kubeconfig or KUBECONFIG; kubectl needs it too",
     ]
 

@@ -369,7 +369,7 @@ def test_conflicts() -> None:
     }
     error = refused(409, {"reason": "Conflict", "details": {"causes": [cause]}})
     assert (
-        error.message == "workflowtemplate/a is also managed by 'kubectl', which wants another value of .spec.templates"
+        error.message == "workflowtemplate/a is also managed by 'kubectl', which sets another value of .spec.templates"
     )
     assert "--force-conflicts" in error.hint
     assert "try again" in refused(409, {"reason": "Conflict", "message": "try again"}).message

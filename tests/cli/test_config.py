@@ -208,7 +208,7 @@ def test_options_of_runs_here_do_not_hinder_a_cluster(small: Project) -> None:
     assert "the store /nowhere is on this machine: pods cannot read it" in done.err
     for option in (["--max-workers", "2"], ["--start", "fork"]):
         done = small.flowc("resume", "flow.py", "--target", "argo", "-o", "x.yaml", *option)
-        assert f"{option[0]} is for runs on this machine" in done.err
+        assert f"{option[0]} is only for runs on this machine" in done.err
 
 
 def test_the_context_and_the_namespace(small: Project) -> None:

@@ -210,9 +210,9 @@ def test_a_field_that_another_manager_wants(user: User) -> None:
     assert (done.code, done.out) == (1, "")
     error, hint = done.err.splitlines()
     assert error.startswith(
-        "error: workflowtemplate/shared is also managed by 'other', which wants another value of .spec"
+        "error: workflowtemplate/shared is also managed by 'other', which sets another value of .spec"
     )
-    assert hint == "hint: --force-conflicts takes these fields over"
+    assert hint == "hint: --force-conflicts takes over these fields"
     assert user.flowc("diff", "shared/flow.py").code == 2
     assert "workflowtemplate/shared changed" in user.does("deploy", "shared/flow.py", "--force-conflicts")
     assert "other:1" not in json.dumps(user.get("workflowtemplate", "shared")["spec"])
@@ -270,9 +270,9 @@ def test_hold_and_end_a_run(user: User, now: bool) -> None:
     user.until(run, "Running")
     while not user.run(name, run).exists():
         time.sleep(0.2)
-    assert user.does("suspend", run) == f"run {run} is suspended: its tasks go on, no other starts\n"
+    assert user.does("suspend", run) == f"run {run} is suspended: started tasks continue, no others start\n"
     assert "(suspended)" in user.does("status", run)
-    assert user.does("unsuspend", run) == f"run {run} goes on\n"
+    assert user.does("unsuspend", run) == f"run {run} continues\n"
     refused = user.flowc("delete", name, "--yes")
     assert refused.err.splitlines()[0] == f"error: run {run} is active"
     assert user.does("terminate", run, *["--now"] * now) == f"run {run} is terminated\n"
@@ -291,7 +291,7 @@ def test_hold_a_schedule(user: User) -> None:
     user.does("deploy", "nightly/flow.py")
     assert user.does("suspend", "Nightly") == "the schedule of nightly is suspended: it starts no runs\n"
     assert user.get("cronworkflow", "nightly")["spec"]["suspend"] is True
-    assert user.does("suspend", "nightly") == "the schedule of nightly is suspended already\n"
+    assert user.does("suspend", "nightly") == "the schedule of nightly is already suspended\n"
     assert "0 3 1 1 * Europe/Berlin (suspended)" in user.does("status", "nightly")
     assert user.does("unsuspend", "nightly") == "the schedule of nightly starts runs again\n"
     assert "suspend" not in user.get("cronworkflow", "nightly")["spec"]

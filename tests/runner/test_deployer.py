@@ -71,7 +71,7 @@ REFUSED = [
         "DeployedFlow.from_step_functions('tiny')",
         "ValueError No deployer 'step_functions' exists; valid deployers are:",
     ),
-    ("DeployedFlow.from_deployment('tiny')", "MetaflowException no kubeconfig says where the cluster is; give one"),
+    ("DeployedFlow.from_deployment('tiny')", "MetaflowException no kubeconfig names a cluster; give one"),
     ("NBDeployer(object)", "NBDeployerInitializationError 'NBDeployer' requires an interactive Python environment"),
 ]
 

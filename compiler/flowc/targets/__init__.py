@@ -1,4 +1,4 @@
-"""Targets: the systems that a flow without faults is compiled for.
+"""Targets: the systems for which flows are compiled.
 
 `flowc.targets.table` finds a target by its name. `docs/targets.md` shows how a package brings one.
 """
@@ -23,7 +23,7 @@ __all__ = ["BackendError", "Deployment", "Need", "Operations", "Target", "Target
 
 
 class BackendError(Exception):
-    """The flow is valid, but the target cannot run it; `diagnostics` has every reason, each pointing at its source."""
+    """The flow is valid, but the target cannot run it; `diagnostics` has all reasons, with their places."""
 
     def __init__(self, faults: Iterable[Diagnostic]) -> None:
         faults = tuple(faults)
@@ -32,13 +32,13 @@ class BackendError(Exception):
 
 
 def fail_if(faults: Faults) -> None:
-    """Raise a BackendError with all faults of a check, if there are any."""
+    """Raise a BackendError with all collected faults, if there are any."""
     if faults:
         raise BackendError(faults)
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is asked for: `flowc --help` looks at what is below this package."""
+    """Import a public name on first access: `flowc --help` imports this package, and must stay fast."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found: object = getattr(

@@ -1,4 +1,4 @@
-"""What a target's deployment is: commands of `flowc` for runs and flows on a system. Light: the help loads it."""
+"""Deployments: the commands that a target brings to `flowc`. The help loads this module, which imports little."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class TargetError(Exception):
-    """A target cannot be used, whatever the flow is: `message` says why in one line, `hint` what to do."""
+    """A target cannot be used for any flow: `message` says why in one line, `hint` says what to do."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -20,7 +20,7 @@ class TargetError(Exception):
 
 
 class Need(NamedTuple):
-    """A distribution that a target needs: its `module`, what `use` needs it, and the command that installs it."""
+    """A distribution that a target needs: its `module`, the `use` that needs it, and the command that installs it."""
 
     distribution: str
     module: str
@@ -29,13 +29,13 @@ class Need(NamedTuple):
 
 
 class Operations(NamedTuple):
-    """What commands that exist without a target do on one: `flowc runs --cluster` and `flowc resume --target NAME`.
+    """The operations of a deployment for general commands: `flowc runs --cluster` and `flowc resume --target NAME`.
 
     Attributes:
-        place: the options that say where the deployment is, such as --namespace.
-        list_runs: prints the newest runs, given the values of those options, a flow or None, a limit, and whether the
-            output is JSON.
-        resume: resumes a run there, as `flowc.cli.commands.flows.resume` calls it; returns the exit code.
+        place: the options that locate the deployment, such as --namespace.
+        list_runs: prints the newest runs; takes the values of those options, a flow or None, a limit, and whether to
+            print JSON.
+        resume: resumes a run there and returns the exit code; called by `flowc.cli.commands.flows.resume`.
     """
 
     place: Sequence[click.Option]
@@ -44,14 +44,14 @@ class Operations(NamedTuple):
 
 
 class Deployment(NamedTuple):
-    """The commands of `flowc` for runs and flows on a system. Importing it imports none of them.
+    """The commands of `flowc` for runs and flows on a system, by name, so that they are imported only when called.
 
     Attributes:
-        system: what the system is called, as in "compiled to Argo Workflows".
-        commands: the commands by name: the module whose function `NAME_command` is the command, and its help in a line.
+        system: the name of the system, as in "compiled to Argo Workflows".
+        commands: for each command's name, the module that defines `NAME_command`, and one line of help.
         operations: the `Operations`, as "module:name".
-        needs: what has to be installed for the commands.
-        instead: what to do instead of commands that a flow's file has in Metaflow; {file} and {flow} name the flow.
+        needs: the distributions that the commands need.
+        instead: hints for commands that a flow's file has in Metaflow; {file} and {flow} are replaced.
     """
 
     system: str

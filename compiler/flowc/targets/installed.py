@@ -1,4 +1,4 @@
-"""Targets of installed packages: entry points of the group `flowc.targets`. A package is imported when it is named."""
+"""Finds targets of installed packages: entry points of the group `flowc.targets`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _ONE: Final = "uninstall one of the distributions"
 
 
 def names() -> list[str]:
-    """Return the names of the targets."""
+    """Return the names of the targets, without importing them."""
     return sorted({entry.name for entry in entry_points(group=GROUP)})
 
 
 def find(name: str) -> AnyTarget | None:
-    """Return the target of this name, None where no package brings one.
+    """Return the target of this name, None if no package has one.
 
     Raises:
-        TargetError: two packages bring one, or it cannot be loaded.
+        TargetError: two packages have one, or it cannot be loaded.
     """
     entries = _entries(name)
     if not entries:
@@ -36,13 +36,13 @@ def find(name: str) -> AnyTarget | None:
 
 
 def check_alone(name: str) -> None:
-    """Raise TargetError if a package brings a target that is called as one of flowc's own."""
+    """Raise TargetError if a package has a target with the name of one of flowc's own."""
     if entries := _entries(name):
         raise TargetError(f"two targets are called '{name}': flowc's own, and one of {_whose(entries[0])}", _ONE)
 
 
 def _entries(name: str) -> list[EntryPoint]:
-    """Return the entry points of this name; the same entry point twice on the path counts once."""
+    """Return the entry points of this name; one that is on the path twice counts once."""
     found: dict[tuple[str, str], EntryPoint] = {}
     for entry in entry_points(group=GROUP, name=name):
         found.setdefault((entry.value, _whose(entry)), entry)
@@ -54,12 +54,12 @@ def _whose(entry: EntryPoint) -> str:
 
 
 def _load(entry: EntryPoint) -> Target[Any, Any]:
-    """Import a package's target. Whatever its modules raise is told with the distribution that brings it."""
+    """Import a package's target. Raises TargetError, which names the distribution, for any error of its modules."""
     what = f"the target '{entry.name}' of {_whose(entry)}"
-    hint = "mend the package, or uninstall it"
+    hint = "fix the package, or uninstall it"
     try:
         found: object = entry.load()
-    except Exception as error:  # of the package's own code
+    except Exception as error:  # the package's code may raise anything
         why = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise TargetError(f"{what} cannot be loaded from {entry.value}: {why}", hint) from error
     if not isinstance(found, Target):

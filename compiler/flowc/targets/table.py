@@ -1,12 +1,11 @@
-"""Targets by their names: flowc's own, and those of installed packages.
+"""Finds targets by name: flowc's own, and those of installed packages.
 
-A package brings a target by an entry point of the group `flowc.targets`, whose name is the target's:
+A package provides a target by an entry point of the group `flowc.targets` with the target's name:
 
     [project.entry-points."flowc.targets"]
     steps = "my_package.steps:TARGET"
 
-Nothing is imported before it is needed: a package's target only when it is named, and a built-in target without
-searching the installed packages.
+A package's target is imported when it is named. The default target is found without a search of the installed packages.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ if TYPE_CHECKING:
 
     from flowc.targets.target import Target
 
-    AnyTarget: TypeAlias = Target[Any, Any]  # a table has targets of all types of settings and products
+    AnyTarget: TypeAlias = Target[Any, Any]  # the table has targets with any types of settings and products
 
 DEFAULT: Final = "argo"
-"""The target of commands that name none."""
+"""The target of commands without `--target`."""
 
-# name: where the target is, and its deployment, which is loaded without the target: "module:name" each.
+# For each name, the references "module:name" of the target and of its deployment, which is loaded without the target.
 BUILTIN: Final[Mapping[str, tuple[str, str | None]]] = {
     "argo": ("flowc.targets.argo.target:TARGET", "flowc.targets.argo.commands:DEPLOYMENT"),
 }
@@ -36,9 +35,9 @@ def find_target(name: str) -> AnyTarget:
     """Return the target of this name.
 
     Raises:
-        TargetError: there is none, several have the name, or it cannot be loaded.
+        TargetError: it does not exist, several have the name, or it cannot be loaded.
     """
-    from flowc.targets import installed  # 0.05 s, which no command pays that names no target
+    from flowc.targets import installed  # takes 0.05 s, so only for commands with `--target`
 
     if name in BUILTIN:
         installed.check_alone(name)
@@ -50,7 +49,7 @@ def find_target(name: str) -> AnyTarget:
 
 
 def default_target() -> AnyTarget:
-    """Return the target of commands that name none, without searching the installed packages."""
+    """Return the target of commands without `--target`, without searching the installed packages."""
     return _load_target(DEFAULT)
 
 
@@ -62,9 +61,10 @@ def target_names() -> list[str]:
 
 
 def find_deployment(name: str = DEFAULT) -> Deployment | None:
-    """Return the deployment of a target, None where it has none. Raises TargetError, as `find_target`.
+    """Return the deployment of a target, None if it has none; that of a built-in target is loaded without the target.
 
-    That of a built-in target is loaded without the target.
+    Raises:
+        TargetError: as `find_target`.
     """
     if name not in BUILTIN:
         return find_target(name).deployment
@@ -77,21 +77,21 @@ def find_deployment(name: str = DEFAULT) -> Deployment | None:
 
 
 def default_deployment() -> Deployment:
-    """Return the deployment of the target of commands that name none."""
+    """Return the deployment of the default target."""
     found = find_deployment()
     assert found is not None
     return found
 
 
 def operations_of(deployment: Deployment) -> Operations:
-    """Return the operations of a deployment, which are imported now."""
+    """Import and return the operations of a deployment."""
     found = _load(deployment.operations)
     assert isinstance(found, Operations)
     return found
 
 
 def _load_target(name: str) -> AnyTarget:
-    from flowc.targets.target import Target  # dataclasses cost 0.01 s, which `flowc --help` does without
+    from flowc.targets.target import Target  # dataclasses take 0.01 s, which `flowc --help` saves
 
     found = _load(BUILTIN[name][0])
     assert isinstance(found, Target)

@@ -1,4 +1,4 @@
-"""What a target is: a system that a flow is compiled for, and perhaps runs are started on."""
+"""The class `Target`: a system for which flows are compiled, and which may run them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Product = TypeVar("Product")
 
 
 class Travel(NamedTuple):
-    """How a flow travels to where its tasks run.
+    """How the code of a flow gets to its tasks.
 
     Attributes:
-        store: the URL of the store in which the runs keep their records.
-        claim: the volume of a store in a directory, None where the store is a bucket.
-        capacity: how many bytes the code, the IR and the files that are defaults may have together.
+        store: the URL of the store for the records of runs.
+        claim: the volume with the store's directory, None if the store is a bucket.
+        capacity: the maximum size of code, IR and default files together, in bytes.
     """
 
     store: str
@@ -40,23 +40,23 @@ def _no_options() -> Sequence[click.Option]:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target(Generic[Settings, Product]):
-    """A system that flows are compiled for.
+    """A system for which flows are compiled.
 
     Attributes:
-        name: what `--target` calls it.
+        name: the value of `--target`.
         about: the help of `flowc compile` for this target.
-        settings: makes the settings from the values that are given for `options`, by their names. Raises ValueError,
-            whose text begins with the name of the value and a colon.
-        lower: makes the product of a flow without faults, given its analysis, the code that travels, and the settings.
-            Raises BackendError for what the system cannot run, TargetError for what is missing here.
-        emit: writes the product as text; the same product gives the same text.
-        check: adds what the system cannot run to the faults, before `lower`.
-        options: makes the options of `flowc compile` that are the target's own.
-        configured: the values that a variable or the configuration file can give: their names and the settings' keys.
-        travel: how the flow travels to where its tasks run; None for a target that runs nothing, such as a picture.
-        scheduled: whether the product starts runs by the flow's @schedule, so that its warnings matter.
-        what_next: the command that uses a file with the product, given the file and the settings; "" for none.
-        needs: what has to be installed for the target.
+        settings: returns the settings for the given values of `options`, by their names. Raises ValueError, whose text
+            begins with the name of the value and a colon.
+        lower: returns the product for the analysis of a flow without faults, the code package and the settings. Raises
+            BackendError if the system cannot run the flow, TargetError if something is not installed here.
+        emit: returns the product as text; equal products give equal text.
+        check: reports the constructs that the system cannot run, before `lower`.
+        options: returns the target's own options of `flowc compile`.
+        configured: the values that a variable or the configuration file can set, and their keys there.
+        travel: how the code gets to the tasks; None for a target without tasks, such as a picture.
+        scheduled: returns whether the product starts runs by the flow's @schedule, whose warnings are then shown.
+        what_next: returns the command that uses a file with the product, "" for none.
+        needs: the distributions that the target needs.
         deployment: the commands for runs and flows on the system.
     """
 

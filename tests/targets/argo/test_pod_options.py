@@ -171,17 +171,20 @@ def test_a_user_of_its_own_stays_confined() -> None:
         ({"security_context": SecurityContext(allow_privilege_escalation=True)}, "asks for privilege escalation"),
         ({"security_context": SecurityContext(run_as_user=0)}, "asks to run as root"),
         ({"security_context": SecurityContext(run_as_non_root=False)}, "asks to run as root"),
-        ({"qos": "besteffort", "resources": Resources(cpu="1")}, "is of best effort, and asks for cpu or memory"),
-        ({"labels": (("a b", "c"),)}, "has no valid label 'a b': 'c' in labels"),
-        ({"node_selector": (("a", "b c"),)}, "has no valid label 'a': 'b c' in node_selector"),
-        ({"annotations": (("a b", "c"),)}, "has the key 'a b', which Kubernetes does not take"),
-        ({"secrets": ("My Secret",)}, "names 'My Secret', which no object of Kubernetes is called"),
-        ({"persistent_volume_claims": (("data", "/tmp"),)}, "mounts a volume at '/tmp', which is where flowc"),
-        ({"persistent_volume_claims": (("a", "/d"), ("b", "/d/"))}, "mounts a volume at '/d/', which is where another"),
-        ({"image": ""}, "has the image '', which is none"),
+        ({"qos": "besteffort", "resources": Resources(cpu="1")}, "has qos besteffort and amounts of cpu or memory"),
+        ({"labels": (("a b", "c"),)}, "has an invalid label 'a b': 'c' in labels"),
+        ({"node_selector": (("a", "b c"),)}, "has an invalid label 'a': 'b c' in node_selector"),
+        ({"annotations": (("a b", "c"),)}, "has the key 'a b', which Kubernetes does not accept"),
+        ({"secrets": ("My Secret",)}, "names 'My Secret', which is not a valid name in Kubernetes"),
+        ({"persistent_volume_claims": (("data", "/tmp"),)}, "mounts a volume at '/tmp', which is reserved for flowc"),
+        (
+            {"persistent_volume_claims": (("a", "/d"), ("b", "/d/"))},
+            "mounts a volume at '/d/', which is the directory of another",
+        ),
+        ({"image": ""}, "has the image '', not a valid reference"),
         *(({"image": f"repo{blank}image:1"}, "has the image 'repo") for blank in " \t\n\r\xa0\u3000\0"),
-        ({"image": " image:1"}, "has the image ' image:1', which is none"),
-        ({"image": "repo/$(HOME)"}, "has the image 'repo/$(HOME)', which is none"),
+        ({"image": " image:1"}, "has the image ' image:1', not a valid reference"),
+        ({"image": "repo/$(HOME)"}, "has the image 'repo/$(HOME)', not a valid reference"),
         *(
             (
                 {where: (("workflows.argoproj.io/workflow", "x"),)},
@@ -189,7 +192,7 @@ def test_a_user_of_its_own_stays_confined() -> None:
             )
             for where in ("labels", "annotations")
         ),
-        ({"image": "{{workflow.name}}"}, "has '{{' in image, which Argo takes for a template"),
+        ({"image": "{{workflow.name}}"}, "has '{{' in image, which Argo would expand as a template"),
     ],
 )
 def test_refused(options: dict[str, Any], message: str) -> None:

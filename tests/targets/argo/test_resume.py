@@ -158,7 +158,7 @@ def test_what_failed_there_is_resumed_there_and_here(project: Project) -> None:
     ("words", "code", "message"),
     [
         ([], 1, "is on this machine: pods cannot read it"),
-        (["--max-workers", "2"], 2, "--max-workers is for runs on this machine"),
+        (["--max-workers", "2"], 2, "--max-workers is only for runs on this machine"),
         (["--output", "x.yaml", "--run-id-file", "id"], 2, "--run-id-file has the id of a run that is submitted"),
     ],
 )

@@ -1,1 +1,1 @@
-"""The IR as an input, with its code."""
+"""The front end for an IR with its code."""

@@ -1,4 +1,4 @@
-"""Archives of code: `.tar`, compressed or not, and `.zip`. Nothing of one is written before all of it is checked."""
+"""Reads archives of code: `.tar`, compressed or not, and `.zip`. An archive is checked before any file is written."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES: Final = 1_000_000_000
-"""The files of an archive may have so many bytes together: a small archive can hold any number of zeros."""
+"""The maximum size of an archive's files together: a small archive can unpack to any number of zeros."""
 
 
 class ArchiveError(Exception):
-    """A file is no archive that can be read."""
+    """A file is not a readable archive."""
 
 
 class UnsafeArchiveError(ArchiveError):
-    """An archive holds a member that is no file below the directory that it is unpacked in."""
+    """A member of an archive is not a regular file, or its path leads out of the archive."""
 
 
 def read_archive(path: Path) -> list[tuple[str, bytes]]:
-    """Return the files of an archive: their relative paths, with forward slashes, and their contents.
+    """Return the files of an archive: relative paths with forward slashes, and contents.
 
     Raises:
-        UnsafeArchiveError: a member has an absolute path, one with `..`, or is a link or a device.
-        ArchiveError: it is no archive, or a damaged one.
-        OSError: it cannot be read.
+        UnsafeArchiveError: a member is a link or a device, or its path is absolute or has `..`.
+        ArchiveError: the file is not an archive, is damaged, or unpacks to more than MAX_BYTES.
+        OSError: the file cannot be read.
     """
     content = path.read_bytes()
     try:
@@ -37,10 +37,10 @@ def read_archive(path: Path) -> list[tuple[str, bytes]]:
             return _read_zip(content)
         return _read_tar(content)
     except tarfile.ReadError as error:
-        raise ArchiveError("it is no .tar and no .zip, or a damaged one") from error
+        raise ArchiveError("it is neither a .tar nor a .zip, or it is damaged") from error
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, zlib.error) as error:
         raise ArchiveError(str(error).partition("\n")[0] or type(error).__name__) from error
-    except OSError as error:  # of the decompression: the file itself has been read
+    except OSError as error:  # from decompression: the file itself has been read
         raise ArchiveError(str(error)) from error
 
 
@@ -79,7 +79,7 @@ def _read_zip(content: bytes) -> list[tuple[str, bytes]]:
 
 
 def _safe(name: str) -> str:
-    """Return the path of a member; one that leads out of the directory raises UnsafeArchiveError."""
+    """Return the path of a member. Raises UnsafeArchiveError if it leads out of the directory."""
     parts = name.removeprefix("./").split("/")
     if "" in parts or ".." in parts or "\\" in name or "\0" in name:
         raise UnsafeArchiveError(f"{name!r} leads out of the archive")
@@ -88,4 +88,4 @@ def _safe(name: str) -> str:
 
 def _check_size(size: int) -> None:
     if size > MAX_BYTES:
-        raise ArchiveError(f"its files would have {size:,} bytes, and {MAX_BYTES:,} are the most")
+        raise ArchiveError(f"its files have {size:,} bytes, more than the limit of {MAX_BYTES:,}")

@@ -1,4 +1,4 @@
-"""Where in a JSON text a value stands that a place such as `flow.nodes[3].next` names."""
+"""Finds the place in a JSON text of a value that a path such as `flow.nodes[3].next` names."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _decode = JSONDecoder().raw_decode
 
 
 def steps_of(place: str) -> list[str | int]:
-    """Return the names and indices of a place behind its first name, the whole: `flow.nodes[3]` is nodes, 3."""
+    """Return the names and indices of a path after its first name: `nodes`, 3 for `flow.nodes[3]`."""
     found = _STEP.findall(place)
     return [int(index) if index else name for index, name in found[1:]]
 
 
 def span_of(file: str, text: str, steps: Sequence[str | int]) -> Span:
-    """Return the place in a valid JSON text of the value that the steps lead to, or of the last one that is there."""
+    """Return the place of the value that the steps lead to in a valid JSON text, or of the last one that exists."""
     at = _behind_blanks(text, 0)
     for step in steps:
         if (inner := _inner(text, at, step)) is None:
@@ -35,7 +35,7 @@ def span_of(file: str, text: str, steps: Sequence[str | int]) -> Span:
 
 
 def _inner(text: str, at: int, step: str | int) -> int | None:
-    """The offset of one value of the object or list at an offset; None if it has no such value."""
+    """Return the offset of a value in the object or list at an offset; None if it has no such value."""
     opening = text[at]
     if opening not in "{[":
         return None

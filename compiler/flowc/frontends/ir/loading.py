@@ -1,7 +1,7 @@
-"""The IR as an input: `flowc compile ir.json`. Its code is in a directory or an archive, whose digest is checked.
+"""Loads an IR as a flow (`flowc compile ir.json`), with its code from a directory or an archive.
 
-A flow that is loaded so is the IR as it is written: no decorator is read again. The class is imported from the code, as
-a pod imports it.
+The digest of the code is checked. The flow is the IR unchanged: decorators are not read again. The class is imported
+from the code, as in a pod.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
 
 _WRITE: Final = "flowc ir FLOW > ir.json writes the IR of a flow"
-_SHOWN: Final = 19  # characters of a digest: "sha256:" and twelve
-# The field that a fault of the verifier is about; the others are about how a step is left.
+_SHOWN: Final = 19  # characters of a digest in errors: "sha256:" and 12 digits
+# The fields to which faults of the verifier refer; all other faults refer to `next`.
 _FIELDS: Final = {
     codes.DUPLICATE_STEP: "id",
     codes.NO_START: "start",
@@ -51,12 +51,18 @@ _FIELDS: Final = {
 
 
 def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()) -> Loaded:
-    """Load the flow of an IR with its code, a directory or an archive; without one, the code beside the IR.
+    """Load the flow of an IR with its code.
 
-    Files that end in one of the `suffixes` belong to the code of a directory, besides Python's.
+    Args:
+        path: the file of the IR.
+        code: a directory or an archive, None for the directory of the IR.
+        suffixes: endings of files that belong to the code in a directory, besides Python files.
+
+    Returns:
+        The loaded flow; without a flow, its `diagnostics` have all faults.
 
     Raises:
-        OSError: the IR cannot be read.
+        OSError: the file of the IR cannot be read.
     """
     faults = Faults()
     text = path.read_bytes().decode("utf-8-sig", "replace")
@@ -75,7 +81,7 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
 
 
 def flags_of_ir(path: Path) -> dict[str, bool]:
-    """Return the parameters of an IR and whether each is a flag; none of a file that is no IR."""
+    """Return whether each parameter of an IR is a flag, by its name; an empty mapping if the file is not an IR."""
     try:
         flow = schema.loads(path.read_bytes())
     except (OSError, SchemaError):
@@ -87,15 +93,15 @@ def flags_of_ir(path: Path) -> dict[str, bool]:
 
 
 def _read(file: str, text: str, faults: Faults) -> Flow | None:
-    """The flow, as the schema has it."""
+    """Return the flow of an IR's text, or report why it cannot be read."""
     try:
         data: object = json_text.parsed(text)
     except json.JSONDecodeError as error:
         at = Span(file, error.lineno, error.colno)
-        faults.add(codes.IR_NOT_JSON, at, f"{file} is no JSON: {error.msg}", hint=_WRITE)
+        faults.add(codes.IR_NOT_JSON, at, f"{file} is not JSON: {error.msg}", hint=_WRITE)
         return None
     except ValueError as error:
-        faults.add(codes.IR_NOT_JSON, Span(file, 1, 1), f"{file} is no JSON that can be read: {error}", hint=_WRITE)
+        faults.add(codes.IR_NOT_JSON, Span(file, 1, 1), f"{file} cannot be read as JSON: {error}", hint=_WRITE)
         return None
     if not (isinstance(data, dict) and IR.key in data and "nodes" in data):
         message = f"{file} is JSON, but not the IR of a flow: it has no '{IR.key}' and 'nodes'"
@@ -109,24 +115,24 @@ def _read(file: str, text: str, faults: Faults) -> Flow | None:
     except SchemaError as error:
         place, _, what = str(error).partition(": ")
         message = f"{place}: {what}" if what else str(error)
-        hint = "correct the field, or write the IR anew: flowc ir FLOW > ir.json"
+        hint = "correct the field, or write the IR again: flowc ir FLOW > ir.json"
         faults.add(codes.BAD_IR, span_of(file, text, steps_of(place)), message, hint=hint)
     return None
 
 
 def _verify(file: str, text: str, flow: Flow, faults: Faults) -> None:
-    """Report what the verifier finds, at its field in the IR."""
+    """Report the faults of the verifier at their fields in the IR."""
     places = {id(node.where): number for number, node in enumerate(flow.nodes)}
     for fault in verify(flow):
         number = places.get(id(fault.span))
         place, colon, _ = fault.message.partition(": ")
-        if not (colon and place.startswith("flow.")):  # else the verifier says which field it is
+        if not (colon and place.startswith("flow.")):  # otherwise the message names the field
             field = _FIELDS.get(fault.code, "next")
             place = f"flow.{field}" if number is None else f"flow.nodes[{number}].{field}"
         steps = steps_of(place)
         step = "" if number is None else f" of step '{flow.nodes[number].id}'"
         where = f"{place.removeprefix('flow.')}{step}"
-        at, also = span_of(file, text, steps), [(fault.span, "it was written here"), *fault.also]
+        at, also = span_of(file, text, steps), [(fault.span, "its source is here"), *fault.also]
         faults.add(fault.code, at, fault.message, hint=fault.hint, note=f"in {where}", also=also)
 
 
@@ -136,7 +142,7 @@ def _verify(file: str, text: str, flow: Flow, faults: Faults) -> None:
 def _package(
     flow: Flow, path: Path, text: str, code: Path | None, suffixes: Collection[str], faults: Faults
 ) -> Package | None:
-    """The package of the code, if its digest is that of the IR."""
+    """Return the package of the code if its digest is that of the IR, else report why not."""
     at = span_of(path.name, text, ["code"])
     place = f"beside {path.name}" if code is None else f"in {code.name or code}"
     code = code or path.parent
@@ -165,20 +171,20 @@ def _package(
             return package
     faults.add(
         codes.CODE_DIFFERS, span_of(path.name, text, ["code", "digest"]),
-        f"the code {place} has the digest {packages[0].digest[:_SHOWN]}…, but the IR was made from code with "
+        f"the code {place} has the digest {packages[0].digest[:_SHOWN]}…, but the IR was written for code with "
         f"{flow.code.digest[:_SHOWN]}…",
         hint="--code DIR|ARCHIVE names the code of the IR; flowc ir FLOW > ir.json writes the IR of this code",
-        note="files besides Python's count too where they travel: --package-suffixes, as when the IR was written",
+        note="the digest covers files of --package-suffixes too: give the ones with which the IR was written",
     )  # fmt: skip
     return None
 
 
 def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Package]:
-    """What the code may be: all files of an archive; what travels of a directory, with and without ignored files.
+    """Yield the possible packages: all files of an archive, then those of the directory with and without ignored ones.
 
     Raises:
-        FileNotFoundError: the flow's file is not in it.
-        ArchiveError: it is no archive.
+        FileNotFoundError: the flow's file is missing.
+        ArchiveError: the code is neither a directory nor an archive.
         UnreadableFileError, OSError: a file cannot be read.
     """
     if not os.path.isdir(code):
@@ -195,12 +201,12 @@ def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Pack
     kept = [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]
     try:
         yield without_ignored(package, file, kept)[0]
-    except (NoGitError, UnknownError):  # git says nothing: no file is known to be ignored
+    except (NoGitError, UnknownError):  # without git no file counts as ignored
         return
 
 
 def _unpacked(files: list[tuple[str, bytes]]) -> Path:
-    """A directory with the files, as long as this process lives. Forks of it leave the directory alone."""
+    """Unpack the files to a directory, which this process removes at its end; forks of the process do not."""
     directory = tempfile.mkdtemp(prefix="flowc-code-")
     made_by = os.getpid()
 
@@ -214,7 +220,7 @@ def _unpacked(files: list[tuple[str, bytes]]) -> Path:
 
 
 def _program(flow: Flow, package: Package, faults: Faults) -> FlowProgram | None:
-    """The flow's class, imported and prepared as in a pod."""
+    """Import and prepare the flow's class as in a pod, or report why this fails."""
     try:
         module = load_module(package.root, flow.code.file, guarded=True)
         opens: Callable[[], object] | None = getattr(getattr(module, flow.code.name, None), OPENS, None)
@@ -225,9 +231,9 @@ def _program(flow: Flow, package: Package, faults: Faults) -> FlowProgram | None
             return None
         program.prepare(config_values(flow.configs), own_decorators(flow))
         program.begin(flow, str(package.root))
-    except (Exception, SystemExit) as error:  # of the user's code
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
         message = f"importing {flow.code.file} failed: {describe(error)}"
-        hint = "it is imported as a task imports it; install what it needs"
+        hint = "tasks import it in the same way: install the packages that it needs"
         fault = Diagnostic(
             code=codes.IMPORT_FAILED, message=message, span=Span(flow.code.file, 1, 1), hint=hint, note=raised_at(error)
         )

@@ -1,6 +1,6 @@
-"""The Argo back end: a flow as WorkflowTemplate, CronWorkflow and the ConfigMap of its code.
+"""The Argo back end: compiles a flow to a WorkflowTemplate, a CronWorkflow and the ConfigMap of its code.
 
-`docs/argo.md` shows what becomes what. Hera is imported on the first call of `compile_flow`, not before.
+`docs/argo.md` shows the result for each construct. Hera is imported at the first call of `compile_flow`, not before.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ __all__ = ["Bundle", "Settings", "compile_flow"]
 
 
 class Bundle(NamedTuple):
-    """A complete deployment: the manifests in the order to apply them."""
+    """The manifests of a deployment, in the order to apply them."""
 
     manifests: tuple[dict[str, Any], ...]
 
     def to_yaml(self) -> str:
-        """The manifests as one YAML stream; the same flow gives the same bytes."""
+        """Return the manifests as one YAML stream; equal flows give equal bytes."""
         from flowc.targets.argo.emit import emit
 
         return emit(self.manifests)
 
 
 def compile_flow(flow: Flow, package: CodePackage, settings: Settings) -> Bundle:
-    """Lower a flow without faults (`flowc_ir.verify`) and its code to Argo.
+    """Compile a flow without faults (`flowc_ir.verify`) and its code to manifests of Argo.
 
     Raises:
-        BackendError: Argo or Kubernetes cannot run it; it has every reason.
+        BackendError: Argo or Kubernetes cannot run the flow; `diagnostics` has all reasons.
     """
     from flowc.targets import fail_if
     from flowc.targets.argo.checking import checks
-    from flowc.targets.argo.compiler import manifests  # imports Hera: 0.3 s
+    from flowc.targets.argo.compiler import manifests  # imports Hera, which takes 0.3 s
     from flowc_ir.diagnostic import Faults
     from flowc_ir.graphs.analysis import Analysis
 
@@ -46,7 +46,7 @@ def compile_flow(flow: Flow, package: CodePackage, settings: Settings) -> Bundle
 
 
 def __getattr__(name: str) -> object:
-    """Import `Settings` when it is asked for: the help of `flowc` looks at what is below this package."""
+    """Import `Settings` on first access: the help of `flowc` imports this package, and must not load the settings."""
     if name != "Settings":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from flowc.targets.argo.settings import Settings

@@ -1,4 +1,4 @@
-"""Puts the pieces together: checks, names, regions, containers, manifests."""
+"""Compiles an analyzed flow to manifests: templates, then checks of their number and size."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from flowc.targets.argo.settings import Settings
     from flowc_ir.model import Flow
 
-_INDEX = 6  # characters of a path that one foreach or loop takes: a dot and five digits
+_INDEX = 6  # characters that a foreach or loop adds to a path: a dot and five digits
 
 
 @contextmanager
 def _collecting_nothing() -> Iterator[None]:
-    """Suspend the collection of cycles, for the whole process.
+    """Suspend the garbage collection of cycles, for the whole process.
 
-    A model of Hera's is several objects, and all models live until the manifest is made: collections would walk
-    them again and again, a fifth of the time for thousands of steps, and find nothing.
+    All models of Hera live until the manifest is complete. Collections would traverse them repeatedly without freeing
+    any, which takes a fifth of the time for thousands of steps.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -49,7 +49,11 @@ def _collecting_nothing() -> Iterator[None]:
 
 @_collecting_nothing()
 def manifests(analysis: Analysis, package: CodePackage, settings: Settings) -> tuple[dict[str, Any], ...]:
-    """The manifests of a flow in which `check_flow` finds nothing; see `compile_flow`."""
+    """Return the manifests of a flow without faults of `check_flow`, in the order to apply them.
+
+    Raises:
+        BackendError: a ConfigMap, a template or a DAG would exceed a limit of Argo or Kubernetes.
+    """
     flow, faults = analysis.flow, Faults()
     flow_name = settings.name or names.deployment_name(flow)
     code = code_map(flow, package, flow_name, spec.metadata(settings, flow_name))
@@ -73,7 +77,7 @@ def _templates(analysis: Analysis, settings: Settings, code: CodeMap) -> list[m.
     flow, scopes = analysis.flow, analysis.scopes
     blocks = fit(series(analysis.region), limits.MAX_TASKS)
     path_length = 1 + _INDEX * max(map(len, scopes.values()))
-    # A title and a path that are too long together for a display name would fail the node: the title gives way.
+    # A display name that is too long would fail the node, so the title is shortened to leave room for the path.
     room = names.MAX_LABEL - path_length - len("-")
     titles = {node.id: names.title(node.id, max(room, 8)) for node in flow.nodes}
     steps = step_templates(analysis, titles, budgets(analysis, blocks), tagged=bool(settings.tags))

@@ -1,4 +1,4 @@
-"""The ConfigMap that carries the code and the IR: plain text, so that a diff of the manifest shows the code."""
+"""The ConfigMap that holds the code and the IR as plain text, so that a diff of the manifest shows the code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowc_ir.model import Flow
 
     class CodePackage(Protocol):
-        """The code package: `files` by path (posix, relative, sorted), `digest` is `sha256:…`."""
+        """A code package: `files` are relative POSIX paths, sorted, with contents; `digest` is `sha256:…`."""
 
         @property
         def files(self) -> tuple[tuple[str, bytes], ...]: ...
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class CodeMap:
-    """A ConfigMap's manifest and, for the volume, its keys with their paths below /flowc, whose digest is `digest`."""
+    """The manifest of a ConfigMap, its keys with their paths below /flowc, and the digest of the files."""
 
     manifest: dict[str, Any]
     files: tuple[tuple[str, str], ...]
@@ -39,17 +39,17 @@ class CodeMap:
 
     @property
     def name(self) -> str:
-        """The ConfigMap's name, which changes with the content."""
+        """The ConfigMap's name, which contains a digest of the content."""
         name = self.manifest["metadata"]["name"]
         assert isinstance(name, str)
         return name
 
 
 def code_map(flow: Flow, package: CodePackage, base_name: str, metadata: dict[str, Any]) -> CodeMap:
-    """The ConfigMap of a flow.
+    """Return the ConfigMap of a flow.
 
     Raises:
-        BackendError: it would be too large, or a file has a name that a volume cannot have.
+        BackendError: it is too large, or a file has a name that a volume cannot hold.
     """
     ir = ir_text(flow)
     faults = Faults()
@@ -83,7 +83,7 @@ def code_map(flow: Flow, package: CodePackage, base_name: str, metadata: dict[st
 
 
 def ir_text(flow: Flow) -> str:
-    """The IR as JSON with a line for each node, so that a diff shows the steps that changed."""
+    """Return the IR as JSON with one line for each node, so that a diff shows the changed steps."""
     fields = []
     for name, value in schema.to_json(flow).items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
@@ -111,7 +111,7 @@ def _check_names(flow: Flow, package: CodePackage, faults: Faults) -> None:
 
 def _check_size(flow: Flow, package: CodePackage, ir_size: int, faults: Faults) -> None:
     sizes = {path: len(content) for path, content in package.files}
-    # As a volume holds it: Kubernetes counts the decoded bytes.
+    # Kubernetes counts the decoded bytes of binary files.
     total = sum(sizes.values()) + ir_size
     if total > MAX_CONFIG_MAP_BYTES:
         largest = sorted(sizes, key=lambda path: -sizes[path])[:3]

@@ -1,8 +1,8 @@
-"""The tasks of one DAG template, and what each waits for.
+"""The tasks of one DAG template, with the conditions on which they start.
 
-What follows a task waits for its name, which in Argo stands for "succeeded or skipped"; a task that has a `when` is
-waited for by `name.Succeeded` in its own arm. So what follows a task that is not run, because another arm was chosen,
-is omitted, as is what follows a failure, and no more is needed of arms of several tasks:
+A task depends on the name of the one before it, which Argo reads as "succeeded or skipped"; within an arm of a switch,
+a task depends on `name.Succeeded` of a task with a `when`. So the tasks after a skipped task of the arm are omitted, as
+they are after a failed one, and only the first task of an arm needs a condition:
 
     switch -> a (when the choice is a) -> a2         a2: depends a.Succeeded
            -> b (when the choice is b) ----> meet    meet: depends (a2 || a.Skipped) && b
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from flowc.targets.argo.lowering import Lowering
     from flowc.targets.argo.template_places import TemplatePlace
 
-# All of these terms of `depends` hold where the next task may run; None: nothing is run next, but a loop's iteration.
+# The next task may run if all these terms of `depends` hold. None: no task follows, only an iteration of a loop.
 After: TypeAlias = "list[str] | None"
 
 
 class Dag:
-    """Collects the tasks of one DAG; of a loop's template, so many iterations in a row."""
+    """Collects the tasks of one DAG, which for a loop's template are those of `iterations` iterations in a row."""
 
     def __init__(
         self, lowering: Lowering, place: TemplatePlace, loop: Iterations | None = None, iterations: int = 1
@@ -42,12 +42,12 @@ class Dag:
         self._tasks: dict[str, m.DAGTask] = {}
 
     def run(self, blocks: Series) -> list[m.DAGTask]:
-        """The tasks of the series."""
+        """Return the tasks of the series."""
         self._series(blocks, [])
         return list(self._tasks.values())
 
     def _series(self, blocks: Series, after: After, when: str | None = None) -> After:
-        """Add the blocks behind `after`, the first on a condition; what the next one waits for."""
+        """Add the blocks after `after`, the first on the condition `when`; return the terms for the next block."""
         for block in blocks:
             if after is None:
                 break
@@ -79,12 +79,12 @@ class Dag:
                 assert_never(block)
 
     def _choice(self, choice: SwitchArms, after: list[str], when: str | None) -> After:
-        """One head an arm, on the condition that the switch has chosen it; what all arms that go on come to."""
+        """Add the arms of a switch, each on the condition that it was chosen; return the terms for the next block."""
         switch = self._step(choice.switch, after, when)
         chosen = f'"{{{{tasks.{switch}.outputs.parameters.choice}}}}"'
         terms, goes_on = [], False
         for target, arm in choice.arms:
-            if not arm:  # leads straight to what follows, where all others are skipped
+            if not arm:  # an empty arm: the next block runs if all others are skipped
                 goes_on = True
                 continue
             known = len(self._tasks)
@@ -95,7 +95,7 @@ class Dag:
         return (terms or [self._wait(switch)]) if goes_on else None
 
     def _again(self, header: NodeId, after: list[str], when: str | None) -> None:
-        """The next iteration: in this DAG too, or in another call of the loop's template."""
+        """Add the next iteration: its tasks in this DAG, or another call of the loop's template."""
         here, following = self._place, self._place.again(header)
         last = following.rounds[-1]
         if self._loop is not None and self._loop.header == header and last.offset < self._iterations:
@@ -121,7 +121,7 @@ class Dag:
         self, base: str, template: str, arguments: dict[str, str], after: Sequence[str], when: str | None = None
     ) -> str:
         name, number = base, 1
-        while name in self._tasks:  # a step in several arms or iterations
+        while name in self._tasks:  # the step is in several arms or iterations
             number += 1
             name = f"{base}--{number}"
         self._tasks[name] = make(
@@ -135,17 +135,17 @@ class Dag:
         return name
 
     def _wait(self, task: str) -> str:
-        """The term of `depends` that holds when the task has been run."""
+        """Return the term of `depends` that holds when the task has succeeded."""
         return f"{task}.Succeeded" if self._tasks[task].when else task
 
 
 def _either(ends: After, head: str) -> str:
-    """The term that holds when an arm has come to its ends, or another was chosen."""
+    """Return the term that holds when an arm has ended or another one was chosen."""
     if ends is None:
         return f"{head}.Skipped"
     return head if ends == [f"{head}.Succeeded"] else f"({' && '.join(ends)} || {head}.Skipped)"
 
 
 def arguments_of(values: dict[str, str]) -> m.Arguments:
-    """Arguments of a task."""
+    """Return the arguments of a task."""
     return make(m.Arguments, parameters=[make(m.Parameter, name=key, value=value) for key, value in values.items()])

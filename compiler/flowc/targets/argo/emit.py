@@ -1,7 +1,7 @@
-"""Writes manifests as YAML that every reader takes for the same strings.
+"""Writes manifests as YAML whose strings all readers read alike.
 
-Go's YAML reads `1234e56` as a number and `n` as false, so anything but an evident word is quoted; nothing is wrapped.
-Text of several lines stands in a literal block, byte for byte, wherever YAML can do that faithfully.
+Go's YAML reads `1234e56` as a number and `n` as false, so every string is quoted unless it is plainly a word. No line
+is wrapped. Text of several lines is a literal block, byte for byte, if YAML can represent it exactly.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*", re.ASCII)
 _NOT_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
-# What stands as itself: printable for YAML, and neither a line break of one of its versions (NEL, LS, PS), nor a byte
-# order mark, nor invisible or reordering (zero width, bidirectional controls): those show up as escapes. Fixed ranges,
-# not str.isprintable(), because that depends on the Python version and the same flow gives the same bytes.
+# Characters that are not escaped: those that YAML calls printable, except line breaks of its versions (NEL, LS, PS),
+# the byte order mark, and invisible or reordering ones (zero width, bidirectional controls). The ranges are fixed:
+# str.isprintable() depends on Python's version, and the same flow has to give the same bytes.
 _VISIBLE = "\x20-\x7e\xa0-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
 _BLOCK = re.compile(f"[\t\n{_VISIBLE}]*")
 _ESCAPE = re.compile(f'[^{_VISIBLE}]|["\\\\]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
-# People look for these first; all other keys stay in the order given.
+# Readers look for these keys first; all others keep their order.
 _FIRST = {key: rank for rank, key in enumerate(("apiVersion", "kind", "name", "template", "depends", "metadata"))}
 
 
 def emit(documents: Iterable[Mapping[str, Any]]) -> str:
-    """The documents as a YAML stream; the same documents give the same text.
+    """Return the documents as a YAML stream; equal documents give equal text.
 
     Raises:
-        TypeError: a value is neither a string, int, bool, list nor mapping (manifests have no other).
+        TypeError: a value is not a string, int, bool, list or mapping.
         ValueError: a string has a lone surrogate, which no YAML can hold.
     """
     return "---\n".join("".join(f"{line}\n" for line in _mapping(document, "")) for document in documents)
@@ -43,7 +43,7 @@ def _mapping(mapping: Mapping[str, Any], indent: str) -> Iterator[str]:
 
 
 def _entry(head: str, value: object, indent: str) -> Iterator[str]:
-    """The lines of `head` and its value, which is nested in `indent` if it needs lines of its own."""
+    """Yield the lines of `head` and its value; further lines of the value are indented more than `indent`."""
     match value:
         case dict() if value:
             yield head
@@ -61,7 +61,7 @@ def _list(items: list[Any], indent: str) -> Iterator[str]:
     for item in items:
         match item:
             case dict() | list() if item:
-                # The nested lines are two columns deeper; the dash takes the place of the first one's indent.
+                # The nested lines are two columns deeper; the dash replaces the indent of the first one.
                 lines = _mapping(item, f"{indent}  ") if isinstance(item, dict) else _list(item, f"{indent}  ")
                 yield f"{indent}- {next(lines)[len(indent) + 2 :]}"
                 yield from lines
@@ -101,7 +101,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _is_block(text: str) -> bool:
-    # A last line of blanks only would depend on how a reader takes `chomping`; all else is exact.
+    # Readers differ about a last line of blanks alone; all other text is exact in a block.
     return "\n" in text and _BLOCK.fullmatch(text) is not None and not _ends_blank(text)
 
 
@@ -112,7 +112,7 @@ def _ends_blank(text: str) -> bool:
 def _block(head: str, text: str, indent: str) -> Iterator[str]:
     body = text.rstrip("\n")
     chomping = {0: "-", 1: ""}.get(len(text) - len(body), "+")
-    # Where the first line starts with a blank, a reader cannot tell the indent by itself.
+    # If the first line begins with a blank, the indent has to be written.
     hint = "2" if text[0] in " \t\n" else ""
     yield f"{head} |{hint}{chomping}"
     for line in body.split("\n"):

@@ -1,6 +1,7 @@
-"""Hera's generated models, the one part of Hera that is used; the rest of it stays out until somebody asks for it.
+"""Hera's generated models, the only part of Hera that is used; the rest is imported only on access.
 
-`import hera.workflows` also imports an HTTP client and Hera's own way of writing workflows: a third of a compilation.
+`import hera.workflows` also imports an HTTP client and Hera's API for writing workflows, a third of the time of a
+compilation.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def _load() -> Any:
     if _PARENT not in sys.modules:
         _postpone()
     collects = gc.isenabled()
-    gc.disable()  # a hundred thousand objects come to stay: the collector would look through them again and again
+    gc.disable()  # the import creates 100,000 lasting objects, which collections would traverse repeatedly
     try:
         return importlib.import_module(f"{_PARENT}.models")
     finally:
@@ -32,10 +33,10 @@ def _load() -> Any:
 
 
 def _postpone() -> None:
-    """Put a package in place that executes its `__init__` when it is asked for one of the names that this defines."""
+    """Register the package as a module that executes its `__init__` at the first access to one of its names."""
     spec = importlib.util.find_spec(_PARENT)
     if spec is None or (loader := spec.loader) is None:
-        return  # the import says what is missing
+        return  # the import that follows reports what is missing
     package: Any = importlib.util.module_from_spec(spec)
 
     def execute(name: str) -> Any:

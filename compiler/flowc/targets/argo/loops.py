@@ -1,4 +1,4 @@
-"""How many iterations a loop may have on Argo, whose templates call each other at most a hundred deep."""
+"""The number of iterations that a loop may have on Argo, where templates call each other at most 100 levels deep."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ MAX_ITERATIONS = 10
 
 
 def iterations(loop: SeriesLoop) -> int:
-    """How many iterations of a loop stand in one DAG: ten, if they take no more than half of it.
+    """Return how many iterations of a loop one DAG holds: ten, or fewer so that they fill at most half of it.
 
-    One that goes on from several places has one: each place would need copies of its own.
+    A loop that is continued from several places has one, since each place would need its own copies.
     """
     once = leads(loop.body).get(loop.header) == 1
     return max(1, min(MAX_ITERATIONS, limits.MAX_TASKS // 2 // tasks(loop.body))) if once else 1
 
 
 def budgets(analysis: Analysis, blocks: Series) -> dict[NodeId, str]:
-    """What each step that begins another iteration is told, so that it can say that there is none to be had.
+    """Return a budget of iterations for each step that begins another one, so that it can refuse one too many.
 
-    `95:10,4` are the further levels of calls, and how many iterations of each loop around the step a level has.
+    In the budget `95:10,4`, 95 is the number of further levels of calls; each level has 10 iterations of the outer loop
+    around the step and 4 of the inner one.
     """
     of: dict[NodeId, int] = {}
     for loop in loops(blocks):

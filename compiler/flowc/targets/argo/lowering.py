@@ -1,7 +1,7 @@
-"""Series of calls as Argo templates: a DAG for fixed structure and for each loop, a Steps template for each fan-out.
+"""Lowers series of calls to Argo templates: a DAG for fixed structure and for each loop, Steps for each fan-out.
 
-Four values cross Argo: the step, its index path, the count of a foreach, and the step that a switch leads to.
-Everything else is read from the store.
+Four values pass through Argo: the step, its index path, the count of a foreach, and the choice of a switch.
+Tasks read everything else from the store.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Lowering:
-    """Collects the DAG and Steps templates that a series needs, in the order they are met."""
+    """Collects the DAG and Steps templates that a series needs, in the order of their first use."""
 
     def __init__(
         self,
@@ -42,18 +42,18 @@ class Lowering:
         self._made: dict[object, str] = {}
 
     def main(self, blocks: Series) -> None:
-        """The entrypoint: the flow's root region, at path 0."""
-        self.templates["main"] = make(m.Template, name="main")  # first in the file, filled in below
+        """Add the entrypoint: the flow's root region, at path 0."""
+        self.templates["main"] = make(m.Template, name="main")  # reserves its place as the first template
         self.templates["main"] = make(
             m.Template, name="main", dag=self._dag(Dag(self, TemplatePlace(ROOT_PATH)), blocks)
         )
 
     def _dag(self, dag: Dag, blocks: Series) -> m.DAGTemplate:
-        # failFast only decides how soon the DAG is called failed; running tasks and other branches go on either way.
+        # failFast only decides how soon the DAG counts as failed; running tasks and other branches continue anyway.
         return make(m.DAGTemplate, fail_fast=False, tasks=dag.run(blocks))
 
     def dag_template(self, prefix: str, blocks: Series, place: TemplatePlace) -> str:
-        """The name of the DAG template that runs the series in a place like this."""
+        """Return the name of the DAG template that runs the series in such a place, which is added if needed."""
         place = place.called()
         key = (prefix, blocks, place)
         if key not in self._made:
@@ -62,7 +62,7 @@ class Lowering:
         return self._made[key]
 
     def loop_template(self, loop: Iterations, place: TemplatePlace) -> str:
-        """The name of the DAG template that runs iterations of the loop, and calls itself for those that follow."""
+        """Return the name of the DAG template that runs iterations of the loop and calls itself for further ones."""
         key = (loop, place.called())
         if key not in self._made:
             name = self._made[key] = self._reserve(f"loop-{names.step_name(loop.header)}")
@@ -72,7 +72,7 @@ class Lowering:
 
     def _reserve(self, base: str) -> str:
         name, number = base, 1
-        while name in self.templates:  # a part that starts with a part, or a step in several arms
+        while name in self.templates:  # a part begins with a part, or a step is in several arms
             number += 1
             name = f"{base}--{number}"
         self.templates[name] = make(m.Template, name=name)
@@ -83,10 +83,10 @@ class Lowering:
         self.templates[name] = make(m.Template, name=name, inputs=inputs, dag=self._dag(dag, blocks))
 
     def each_template(self, body: Series, together: bool) -> tuple[str, dict[str, str]]:
-        """The Steps template that runs the body for each item, and the arguments it needs besides `path` and `count`.
+        """Return the Steps template that runs the body for each item, and its arguments besides `path` and `count`.
 
-        Never a DAG with `withParam`: its expansion takes time quadratic in the number of items. Nothing limits how many
-        tasks of a gang run at once.
+        A DAG with `withParam` would take time quadratic in the number of items. All tasks of a gang (`together`) run at
+        once.
         """
         if is_call(body) and isinstance(body[0], Call):
             template = self._steps[body[0].node].name
@@ -112,15 +112,15 @@ class Lowering:
         return name, passed
 
     def step_arguments(self, node: NodeId) -> dict[str, str]:
-        """What tells a shared container template which step it is."""
+        """Return the arguments that name a step to the container template that it shares."""
         return {"step": node} | ({"title": self._titles[node]} if self._steps[node].titled else {})
 
     def step_template(self, node: NodeId) -> str:
-        """The name of a step's container template."""
+        """Return the name of a step's container template."""
         return self._steps[node].name
 
     def path(self, node: NodeId, place: TemplatePlace) -> str:
-        """The index path of a step's task in a place."""
+        """Return the index path of a step's task in a place."""
         return place.path(self._scopes[node])
 
 

@@ -1,4 +1,4 @@
-"""What the flow does not say and the platform does: where its images, store and pods are. Imports no hera."""
+"""The settings of a deployment that are not in the flow: image, store, namespace and so on. Imports no Hera."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _DNS = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How a flow is deployed.
+    """The settings with which a flow is deployed.
 
     Attributes:
-        image: runs every task; it has Python and `flowc_runtime`.
-        store: where pods keep records and artifacts.
-        namespace: of the manifests; None leaves it to kubectl's context.
-        name: of the template, and of the schedule; None makes one from the flow's name.
+        image: the image of every task, with Python and `flowc_runtime` in it.
+        store: the URL of the store in which pods keep records and artifacts.
+        namespace: that of the manifests; None leaves it to kubectl's context.
+        name: that of the template and the schedule; None derives it from the flow's name.
         kind: `template` (WorkflowTemplate, and CronWorkflow if the flow has a schedule), `workflow` (one run) or `cron`
-            (as `template`, but a flow without a schedule is an error).
-        service_account: of the pods; needs what Argo's executor needs.
-        store_claim: a PersistentVolumeClaim that is mounted at the directory of a `file://` store.
-        store_secret: a Secret whose keys become environment variables (credentials of the store); it may be missing.
-        parallelism: how many items of one foreach run at once.
-        ttl_seconds: how long a finished Workflow stays in the cluster. Its data stays in the store.
-        deadline_seconds: ends a whole run; None lets it run for as long as it takes.
-        concurrency: what a schedule does when the run before is still going.
-        tags: of every run.
-        starting_deadline_seconds: how late a missed schedule may still start a run.
+            (like `template`, but a flow without a schedule is an error).
+        service_account: that of the pods, with the permissions of Argo's executor.
+        store_claim: the PersistentVolumeClaim to mount at the directory of a `file://` store.
+        store_secret: an optional Secret whose keys become environment variables, such as the store's credentials.
+        parallelism: how many items of one foreach run at once, at most.
+        ttl_seconds: how long an ended Workflow stays in the cluster; its data stays in the store.
+        deadline_seconds: the longest duration of a run, None for no limit.
+        concurrency: what a schedule does while its previous run is active.
+        tags: those of every run.
+        starting_deadline_seconds: how late the run of a missed time of the schedule may start.
     """
 
     image: str = f"flowc-runtime:{__version__}"
@@ -58,10 +58,10 @@ class Settings:
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what Argo or Kubernetes would misread: settings come from command lines and files.
+        """Check the values, which come from command lines and files.
 
         Raises:
-            ValueError: naming the setting.
+            ValueError: Argo or Kubernetes would refuse or misread one; the text begins with its name and a colon.
         """
         if self.kind not in KINDS:
             raise ValueError(f"kind: one of {', '.join(KINDS)}, not {self.kind!r}")
@@ -102,10 +102,10 @@ class Settings:
 
     @property
     def store_directory(self) -> str | None:
-        """Where the claim is mounted; None where the store is a bucket."""
+        """The directory at which the claim is mounted; None if the store is a bucket."""
         return self.store.removeprefix("file://") if self.store_claim is not None else None
 
 
 def is_reference(value: str) -> bool:
-    """Whether a text can be an image or an address: no white space, and nothing that Argo or the kubelet expands."""
+    """Return whether a text can be an image or address: no blanks, and nothing that Argo or the kubelet expands."""
     return bool(value) and value.isprintable() and not any(mark in value for mark in ("{{", "$", " "))

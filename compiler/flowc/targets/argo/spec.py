@@ -1,4 +1,4 @@
-"""The manifests around the templates: WorkflowTemplate, Workflow and CronWorkflow."""
+"""The manifests that hold or refer to the templates: WorkflowTemplate, Workflow and CronWorkflow."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from flowc_ir.model import Flow, Parameter, Schedule
 
 API_VERSION = "argoproj.io/v1alpha1"
-VERSION = {MANIFESTS.key: str(MANIFESTS.current)}  # as an annotation
-MAX_DESCRIPTION = 4000  # of the 256 KiB that all annotations of an object share
+VERSION = {MANIFESTS.key: str(MANIFESTS.current)}  # an annotation of every object
+MAX_DESCRIPTION = 4000  # characters; all annotations of an object together may have 256 KiB
 
 
 def labels(flow_name: str) -> dict[str, str]:
-    """The labels of every object of a flow."""
+    """Return the labels of every object of a flow."""
     return {
         "app.kubernetes.io/managed-by": "flowc",
         "app.kubernetes.io/part-of": flow_name,
@@ -35,7 +35,7 @@ def labels(flow_name: str) -> dict[str, str]:
 
 
 def about(flow: Flow) -> dict[str, str]:
-    """Title and description, which Argo's page shows as Markdown."""
+    """Return the annotations for title and description, which Argo's page shows as Markdown."""
     doc = untemplated(flow.doc).strip()
     description = doc if len(doc) <= MAX_DESCRIPTION else f"{doc[:MAX_DESCRIPTION]}…"
     return {"workflows.argoproj.io/title": flow.name} | (
@@ -44,7 +44,7 @@ def about(flow: Flow) -> dict[str, str]:
 
 
 def metadata(settings: Settings, flow_name: str, **fields: Any) -> dict[str, Any]:
-    """An object's metadata: labels, the manifests' version, the namespace if there is one, and what else is given."""
+    """Return an object's metadata: `fields`, labels, the version of manifests, and the namespace if there is one."""
     namespace = {"namespace": settings.namespace} if settings.namespace else {}
     annotations = {**fields.get("annotations", {}), **VERSION}
     return {**fields, **namespace, "labels": labels(flow_name), "annotations": annotations}
@@ -53,7 +53,7 @@ def metadata(settings: Settings, flow_name: str, **fields: Any) -> dict[str, Any
 def workflow_spec(
     flow: Flow, settings: Settings, flow_name: str, code: CodeMap, templates: Sequence[m.Template]
 ) -> m.WorkflowSpec:
-    """The spec that a WorkflowTemplate and a Workflow share."""
+    """Return the spec that a WorkflowTemplate and a Workflow share."""
     own = {contract.FLOW_LABEL: flow_name}
     return make(
         m.WorkflowSpec,
@@ -68,7 +68,7 @@ def workflow_spec(
         pod_spec_patch=containers.argo_containers(),
         workflow_metadata=make(m.WorkflowMetadata, labels=own, annotations=VERSION),
         pod_metadata=make(m.Metadata, labels=own),
-        # A failed pod stays as long as its Workflow: its events say what the store cannot know (image, scheduling).
+        # Failed pods stay as long as their Workflow: their events show faults outside the task (image, scheduling).
         pod_gc=make(m.PodGC, strategy="OnPodSuccess", delete_delay_duration="60s"),
         ttl_strategy=make(m.TTLStrategy, seconds_after_completion=settings.ttl_seconds),
         active_deadline_seconds=settings.deadline_seconds,
@@ -76,13 +76,13 @@ def workflow_spec(
 
 
 def _pull_secrets(flow: Flow) -> list[m.LocalObjectReference] | None:
-    """Those of all steps: a pull secret that an image does not need is not used."""
+    """Return the pull secrets of all steps; those that an image does not need have no effect."""
     names = dict.fromkeys(name for node in flow.nodes if node.kubernetes for name in node.kubernetes.image_pull_secrets)
     return [make(m.LocalObjectReference, name=name) for name in names] or None
 
 
 def argument(parameter: Parameter) -> m.Parameter:
-    """A flow's parameter. One that is required has no value, so that Argo refuses to submit without it."""
+    """Return a parameter of the Workflow; a required one has no value, so that Argo refuses to submit without it."""
     value = default_of(parameter)
     has_value = parameter.default is not None or not parameter.required
     return make(
@@ -94,26 +94,26 @@ def argument(parameter: Parameter) -> m.Parameter:
 
 
 def workflow_template(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> dict[str, Any]:
-    """The manifest that deploys a flow."""
+    """Return the manifest that deploys a flow."""
     fields = metadata(settings, flow_name, name=flow_name, annotations=about(flow))
     meta = make(m.ObjectMeta, **fields)
     return dump(make(m.WorkflowTemplate, api_version=API_VERSION, kind="WorkflowTemplate", metadata=meta, spec=spec))
 
 
 def workflow(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> dict[str, Any]:
-    """The manifest of one run, complete in itself; to be created, not applied."""
+    """Return the manifest of one run with all its templates; `kubectl create` takes it, `apply` does not."""
     fields = metadata(settings, flow_name, generate_name=f"{flow_name}-", annotations=about(flow))
     meta = make(m.ObjectMeta, **fields)
     return dump(make(m.Workflow, api_version=API_VERSION, kind="Workflow", metadata=meta, spec=spec))
 
 
 def cron_workflow(flow: Flow, schedule: Schedule, settings: Settings, flow_name: str) -> dict[str, Any]:
-    """The manifest that starts runs of the WorkflowTemplate by itself."""
+    """Return the manifest that starts runs of the WorkflowTemplate on a schedule."""
     fields = metadata(settings, flow_name, name=flow_name, annotations=about(flow))
     spec = make(
         m.CronWorkflowSpec,
         schedules=list(schedule.crons),
-        # Said, not left out: without a timezone Argo takes its controller's.
+        # Always written: without a timezone Argo uses that of its controller.
         timezone=schedule.timezone or "UTC",
         concurrency_policy=settings.concurrency,
         starting_deadline_seconds=settings.starting_deadline_seconds,

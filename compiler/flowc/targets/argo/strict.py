@@ -1,4 +1,4 @@
-"""Hera's generated models as the typed object layer, without their one trap: they drop fields that they do not know."""
+"""Makes Hera's generated models strictly: the models themselves silently drop unknown fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def make(model: type[Model], /, **fields: Any) -> Model:
-    """A model of exactly these fields; those that are None are left out.
+    """Return a model with exactly these fields, without those that are None.
 
     Raises:
         TypeError: the model has no such field.
@@ -23,5 +23,5 @@ def make(model: type[Model], /, **fields: Any) -> Model:
 
 
 def dump(model: BaseModel) -> dict[str, Any]:
-    """The manifest, in Kubernetes' own spelling."""
+    """Return a model as a manifest, with the spelling of Kubernetes."""
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,4 +1,4 @@
-"""The target `argo`: a flow as manifests of Argo Workflows. Importing it imports no Hera."""
+"""The target `argo`: compiles a flow to manifests of Argo Workflows. Importing it does not import Hera."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowc.package import Package
     from flowc_ir.graphs.analysis import Analysis
 
-# Fields of the settings that a variable or a configuration file can give, so that a team writes them once.
+# Settings that a variable or a configuration file can set, and their keys there.
 KEYS: Final[Mapping[str, str]] = {
     "image": "image",
     "store": "cluster-store",
@@ -35,7 +35,7 @@ _INSTALL: Final = "pip install 'flowc[argo]'"
 
 
 def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
-    """Make the options that say how a flow becomes manifests; `kinds` are those of --kind."""
+    """Return the options of compiling to manifests; `kinds` are the values of --kind."""
     return [
         click.Option(["--image"], metavar="IMAGE", help="Run every task in this image [$FLOWC_IMAGE]."),
         click.Option(["--store"], metavar="URL",
@@ -64,7 +64,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
 
 def _lower(analysis: Analysis, package: Package, settings: Settings) -> Bundle:
     try:
-        from flowc.targets.argo.compiler import manifests  # imports Hera: 0.3 s
+        from flowc.targets.argo.compiler import manifests  # imports Hera, which takes 0.3 s
 
         return Bundle(manifests(analysis, package, settings))
     except ModuleNotFoundError as error:
@@ -79,12 +79,12 @@ def _emit(bundle: Bundle) -> str:
 
 
 def _lacking(error: ModuleNotFoundError) -> Exception:
-    """Return what to raise where a module is missing: one of the extra is told with what installs it."""
+    """Return the error to raise for a missing module; for one of the extra `argo` it says how to install it."""
     return TargetError(f"compiling to Argo needs {error.name}", _INSTALL) if error.name in ("hera", "yaml") else error
 
 
 def _what_next(path: str, settings: Settings) -> str:
-    """A Workflow has no name of its own, but one that is made anew for each run, which `apply` cannot do."""
+    """Return the command that uses the file; `apply` cannot take a Workflow, whose name is generated for each run."""
     return f"kubectl {'create' if settings.kind == 'workflow' else 'apply --server-side'} -f {path}"
 
 

@@ -1,4 +1,4 @@
-"""Where a template's tasks are: the path that it is given, and the iterations of the loops around it."""
+"""The place of a template's tasks: the path of its input, and the iterations of the loops around it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT_PATH = "0"
 @final
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A loop that a template is in: its header, its template, and how many iterations on this task is."""
+    """A loop around a place: its header, its template, and the iterations since the template's input."""
 
     header: NodeId
     template: str
@@ -30,38 +30,37 @@ class Round:
 @final
 @dataclass(frozen=True, slots=True)
 class TemplatePlace:
-    """`base` is the path outside of the loops, which are counted by the inputs `n1`, `n2` and so on, outermost first.
+    """A place: `base` is the path outside the loops, whose iterations the inputs `n1`, `n2`, … count, outermost first.
 
-    A step behind a loop, which stands in the template of the loop where two ways out of it differ, has the path without
-    that loop's number.
+    If a loop has several exits, the steps after it are in the loop's template; their path lacks that loop's number.
     """
 
     base: str = PATH
     rounds: tuple[Round, ...] = ()
 
     def path(self, scopes: Sequence[Scope]) -> str:
-        """The path of a task of a step with these scopes."""
+        """Return the index path of a task whose step has these scopes."""
         inside = [at for at, round_ in enumerate(self.rounds) if LoopScope(round_.header) in scopes]
         return self.base + "".join(f"~{self._number(at)}" for at in inside)
 
     def arguments(self) -> dict[str, str]:
-        """What a template that is called from here is given to be in the same place."""
+        """Return the arguments by which a template that is called from here gets this place."""
         return {"path": self.base} | {_counter(at): self._number(at) for at in range(len(self.rounds))}
 
     def called(self) -> TemplatePlace:
-        """The place inside a template that is called from here."""
+        """Return this place as seen in a template that is called from here."""
         return TemplatePlace(PATH, tuple(replace(round_, offset=0) for round_ in self.rounds))
 
     def inputs(self) -> list[str]:
-        """The inputs of such a template."""
+        """Return the inputs of a template that is called from here."""
         return ["path", *(_counter(at) for at in range(len(self.rounds)))]
 
     def into(self, header: NodeId, template: str) -> TemplatePlace:
-        """Inside the template of a loop."""
+        """Return the place inside the template of a loop that is called from here."""
         return TemplatePlace(PATH, (*self.called().rounds, Round(header, template)))
 
     def again(self, header: NodeId) -> TemplatePlace:
-        """In the next iteration of a loop around; the loops inside that one are left."""
+        """Return the place in the next iteration of a loop around this one; the loops inside that loop end."""
         at = next(at for at, round_ in enumerate(self.rounds) if round_.header == header)
         last = self.rounds[at]
         return TemplatePlace(self.base, (*self.rounds[:at], replace(last, offset=last.offset + 1)))

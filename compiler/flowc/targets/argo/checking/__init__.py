@@ -1,1 +1,1 @@
-"""What Argo and Kubernetes refuse, and limits that a flow has to fit into."""
+"""Checks of a flow against the rules and limits of Argo and Kubernetes."""

@@ -1,4 +1,4 @@
-"""What a valid flow may have that Argo or Kubernetes cannot take; each check returns all that it finds."""
+"""Checks of a valid flow for constructs that Argo or Kubernetes refuses; each check reports all faults."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from flowc_ir.graphs.analysis import Analysis
     from flowc_ir.model import Flow, Node, NodeId, Span
 
-# flowc's own, and Argo's own: a second variable of a name would win or lose by its place in a list.
+# flowc and Argo set these variables; of two variables with one name the last in the list would win.
 _RESERVED_VARIABLE = re.compile(r"(?:FLOWC|ARGO)_")
 _VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*", re.ASCII)
 _CPU = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
 
 
 def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:
-    """Report everything that can be said before lowering."""
+    """Report the faults that are known before lowering."""
     flow = analysis.flow
     _check_schedule(flow, settings, faults)
     _check_parameters(flow, faults)
@@ -41,7 +41,7 @@ def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:
 def check_templates(
     flow: Flow, steps: Mapping[NodeId, StepTemplate], names_used: Sequence[str], faults: Faults
 ) -> None:
-    """Argo 4 takes 200 templates; the step that needs the first one too many is named."""
+    """Check the limit of Argo 4, 200 templates, and name the step that exceeds it."""
     if len(names_used) <= limits.MAX_TEMPLATES:
         return
     own = sorted({template.name for template in steps.values()} - {"step"})
@@ -56,7 +56,7 @@ def check_templates(
         codes.ARGO_TOO_MANY_TEMPLATES,
         culprit.where,
         f"flow '{flow.name}' needs {len(names_used)} templates, but Argo takes {limits.MAX_TEMPLATES}; step "
-        f"'{culprit.id}' is past them ({len(own)} templates are for steps with pods unlike all others)",
+        f"'{culprit.id}' exceeds the limit ({len(own)} templates are for steps whose pods differ from all others)",
         hint="give more steps the same decorators (they then share a template), or split the flow in two",
     )
 
@@ -74,7 +74,7 @@ def check_tasks(flow: Flow, templates: Mapping[str, Any], faults: Faults) -> Non
                 codes.ARGO_TOO_MANY_TASKS,
                 _widest_switch(flow, tasks),
                 f"flow '{flow.name}' needs {len(tasks)} tasks in the DAG '{name}', but Argo takes {limits.MAX_TASKS}",
-                hint="let the loop go on from fewer places, or give the switch fewer arms",
+                hint="continue the loop from fewer places, or give the switch fewer arms",
             )
 
 
@@ -91,7 +91,7 @@ def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
 
 
 def check_size(flow: Flow, manifest: Mapping[str, Any], faults: Faults) -> None:
-    """A manifest must leave room in the 1 MiB of a run's Workflow."""
+    """Check that a manifest leaves room in the 1 MiB of a run's Workflow."""
     size = len(json_text.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode())
     if size <= limits.MAX_TEMPLATE_BYTES:
         return
@@ -110,7 +110,7 @@ def _check_schedule(flow: Flow, settings: Settings, faults: Faults) -> None:
         faults.add(
             codes.NO_SCHEDULE,
             flow.where,
-            f"flow '{flow.name}' has no schedule to make a CronWorkflow of",
+            f"flow '{flow.name}' has no schedule for a CronWorkflow",
             hint="decorate the flow with @schedule, or compile it with --kind template",
         )
     if flow.schedule is None or settings.kind == "workflow":
@@ -165,8 +165,8 @@ def _check_node(node: Node, faults: Faults) -> None:
         faults.add(
             codes.ARGO_PACKAGES,
             node.where,
-            f"step '{node.id}' has @pypi or @conda, but pods install nothing: what they have is in their image",
-            hint="build an image with the packages, name it by --image, and compile with --environment=local",
+            f"step '{node.id}' has @pypi or @conda, but pods install no packages: they have those of their image",
+            hint="build an image with the packages, name it with --image, and compile with --environment=local",
         )
     for name, value in node.environment:
         problem = _variable_problem(name, value)
@@ -182,20 +182,20 @@ def _check_node(node: Node, faults: Faults) -> None:
         faults.add(
             codes.ARGO_BAD_RESOURCES,
             node.where,
-            f"step '{node.id}': {cpu!r} is no number of cores that Kubernetes takes",
+            f"step '{node.id}': {cpu!r} is not a number of cores that Kubernetes accepts",
             hint="write a decimal number with at most 3 digits after the point, such as 0.5",
         )
 
 
 def _variable_problem(name: str, value: str) -> str | None:
     if not _VARIABLE.fullmatch(name) or name.startswith(".."):
-        return "has a name that Kubernetes does not take"
+        return "has a name that Kubernetes does not accept"
     if _RESERVED_VARIABLE.match(name):
         return "belongs to flowc or Argo"
     if "\0" in value:
-        return "holds a NUL character, which no environment can"
+        return "contains a NUL character, which no environment variable can"
     try:
         size = len(f"{name}={value}".encode())
     except UnicodeEncodeError:
-        return "holds half a character (a lone surrogate)"
+        return "contains a lone surrogate, half of a character"
     return "is longer than 128 KiB" if size >= limits.MAX_ARGUMENT else None

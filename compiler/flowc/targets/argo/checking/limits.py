@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 
-# The CRDs of Argo 4 refuse more; 3.7 takes them, but a manifest is right for both.
+# The CRDs of Argo 4 refuse more; 3.7 accepts them, but manifests work with both.
 MAX_TEMPLATES = 200
 MAX_TASKS = 200
 # Linux refuses a longer single argument or environment variable (MAX_ARG_STRLEN).
 MAX_ARGUMENT = 128 * 1024
 # etcd and the controller refuse objects above 1 MiB. A run's Workflow holds a copy of the template and the state of its
-# nodes as well, so the template may take up half.
+# nodes, so the template may have half of it.
 MAX_TEMPLATE_BYTES = 512 * 1024
 MAX_CONFIG_MAP_BYTES = 1024 * 1024 - 16 * 1024
 
 
 def untemplated(text: str) -> str:
-    """Text for people (titles, help) in a form that Argo neither expands nor chokes on."""
+    """Return a text for people (title, help) in a form that Argo does not expand."""
     visible = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
     return re.sub(r"\{(?=\{)", "{ ", visible)

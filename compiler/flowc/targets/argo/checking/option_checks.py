@@ -1,4 +1,4 @@
-"""Which options of pods, secrets and triggers Argo or Kubernetes cannot take, or flowc does not lower yet."""
+"""Checks for options of pods, secrets and triggers that Argo or Kubernetes refuses, or that flowc cannot lower."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 _OBJECT = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _LOCAL = ("env", "dotenv", "files", "inline")
-_ARGO = "workflows.argoproj.io"  # by labels and annotations of this prefix Argo knows its pods
+_ARGO = "workflows.argoproj.io"  # Argo identifies its pods by labels and annotations with this prefix
 
 
 def check_options(analysis: Analysis, settings: Settings, faults: Faults) -> None:
-    """Everything that can be said before lowering."""
+    """Report the faults of options that are known before lowering."""
     flow = analysis.flow
     for name in flow.elsewhere:
         service, hint = ELSEWHERE[name]
@@ -62,39 +62,39 @@ def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool)
     if pod.security_context is not None:
         yield from _security(pod.security_context)
     if pod.qos == "besteffort" and node.resources and (node.resources.cpu or node.resources.memory):
-        yield "is of best effort, and asks for cpu or memory", "leave the amounts out, or qos"
+        yield "has qos besteffort and amounts of cpu or memory", "leave out the amounts, or qos"
     for name in ("labels", "node_selector"):
         for key, value in getattr(pod, name):
             if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
-                yield f"has no valid label {key!r}: {value!r} in {name}", "use letters, digits, '-', '_' and '.'"
+                yield f"has an invalid label {key!r}: {value!r} in {name}", "use letters, digits, '-', '_' and '.'"
     for key, _ in (*pod.annotations, *pod.extended_resources):
         if not _LABEL_KEY.fullmatch(key):
-            yield f"has the key {key!r}, which Kubernetes does not take", "write example.com/name"
+            yield f"has the key {key!r}, which Kubernetes does not accept", "write example.com/name"
     claims = [claim for claim, _ in pod.persistent_volume_claims]
     for name in filter(None, (*pod.secrets, *pod.image_pull_secrets, *claims, pod.service_account)):
         if not _OBJECT.fullmatch(name):
-            yield f"names {name!r}, which no object of Kubernetes is called", "use lower-case letters, digits and '-'"
+            yield f"names {name!r}, which is not a valid name in Kubernetes", "use lower-case letters, digits and '-'"
     taken: list[str] = []
     for path in [path for _, path in pod.persistent_volume_claims] + ([pod.tmpfs_path] if pod.use_tmpfs else []):
         if what := mounts.problem(path, settings.store_directory, taken):
             yield f"mounts a volume at {path!r}, which {what}", "choose another directory, such as /data"
         taken.append(path)
     if pod.image is not None and "{{" not in pod.image and not is_reference(pod.image):
-        yield f"has the image {pod.image!r}, which is none", "write a plain reference, such as registry/name:1.0"
+        yield f"has the image {pod.image!r}, not a valid reference", "write a reference, such as registry/name:1.0"
     for name in ("labels", "annotations"):
         for key, _ in getattr(pod, name):
             if key.partition("/")[0] == _ARGO and "/" in key:
                 yield f"has {key!r} in {name}, which belongs to Argo", "choose a prefix of your own: example.com/name"
     for field in fields(pod):
         if "{{" in str(getattr(pod, field.name)):
-            yield f"has '{{{{' in {field.name}, which Argo takes for a template", "write it without"
+            yield f"has '{{{{' in {field.name}, which Argo would expand as a template", "remove it"
 
 
 def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str]]:
     if pod.namespace is not None and pod.namespace != settings.namespace:
         here = f"'{settings.namespace}'" if settings.namespace else "kubectl's"
         yield (
-            f"asks for namespace '{pod.namespace}', but a workflow's pods run where it does: in {here}",
+            f"asks for namespace '{pod.namespace}', but pods run in the namespace of their workflow, {here}",
             f"compile with --namespace {pod.namespace}, or leave it out",
         )
     unknown: dict[str, tuple[Any, str]] = {
@@ -108,7 +108,7 @@ def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str
 
 
 def _security(asked: SecurityContext) -> Iterator[tuple[str, str]]:
-    """Pods meet the "restricted" standard: what widens that is refused by the namespaces that they are made for."""
+    """Yield the options beyond the "restricted" Pod Security Standard, which namespaces may enforce."""
     hint = "leave it out: pods are confined to the 'restricted' Pod Security Standard"
     if asked.privileged:
         yield "asks to be privileged", hint
@@ -131,7 +131,7 @@ def _secrets(node: Node, faults: Faults) -> None:
             faults.add(
                 codes.ARGO_LOCAL_SECRET,
                 node.where,
-                f"step '{node.id}': no Secret of a cluster is called {secret.id!r}",
+                f"step '{node.id}': {secret.id!r} is not a valid name of a Secret in Kubernetes",
                 hint="use lower-case letters, digits and '-'",
             )
 

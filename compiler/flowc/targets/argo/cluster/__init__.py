@@ -1,5 +1,5 @@
-"""Flows on a live cluster: applying their manifests, starting, watching and ending their runs.
+"""Flows on a live cluster: applies their manifests, starts, watches and ends their runs.
 
-`api` is the one module that talks to Kubernetes, and the only importer of its client, lazily. All others work on
-objects as the API server sends them, so that they are tested without one. Nothing here reads a command line or prints.
+Only `api` talks to Kubernetes and imports its client, lazily. The other modules work on objects as the API server
+sends them, so that tests need no server. No module here reads a command line or prints.
 """

@@ -1,8 +1,7 @@
-"""The Kubernetes API, as far as flowc needs it. Only here is its client imported, and not before `connect` is called.
+"""The part of the Kubernetes API that flowc needs. Only this module imports the client, when `connect` is called.
 
-The client brings what is hard, which is finding the cluster and proving who we are (kubeconfig, exec plugins, tokens
-that expire). Its models, its 0.3 s of discovery and its cache file in /tmp are left aside: four kinds of object have
-paths that never change.
+The client finds the cluster and authenticates (kubeconfig, exec plugins, tokens that expire). Its models and its
+discovery, which takes 0.3 s and writes a cache file to /tmp, are not used: the four kinds of object have fixed paths.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
 def connect(*, kubeconfig: str | None = None, context: str | None = None, namespace: str | None = None) -> Cluster:
-    """The cluster and namespace that kubectl would talk to, or those that are given. Nothing is asked of it yet.
+    """Return the cluster and namespace that kubectl would use, or those of the arguments; no request is sent yet.
 
     Raises:
-        ClusterError: the client is not installed, or nothing says where the cluster is.
+        ClusterError: the client is not installed, or no configuration names a cluster.
     """
     try:
         from kubernetes.client import ApiClient, Configuration
@@ -58,16 +57,16 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None, namesp
             own = _ACCOUNT.read_text().strip() if _ACCOUNT.exists() else None
         else:
             raise ClusterError(
-                "no kubeconfig says where the cluster is",
+                "no kubeconfig names a cluster",
                 "give one with --kubeconfig or KUBECONFIG; kubectl needs it too",
             )
     except ConfigException as error:
         named = f" '{context}'" if context else ""
         raise ClusterError(f"the kubeconfig cannot be used: {error}", f"kubectl config get-contexts{named}") from None
     except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError, YAMLError) as error:
-        # The client takes for granted that the file is what kubectl writes.
+        # The client assumes the form that kubectl writes, and fails on any other with errors of Python.
         raise ClusterError(f"the kubeconfig {files} cannot be used: {_why(error)}", "kubectl config view") from None
-    # A server that says 'too many requests' has done nothing, so everything may be tried again; all else fails at once.
+    # A request that was answered by 429 was not carried out, so any method may be repeated; other failures are final.
     configuration.retries = Retry(
         total=5,
         connect=0,
@@ -88,12 +87,12 @@ def _why(error: Exception) -> str:
     if isinstance(error, UnicodeError):
         return "it is not UTF-8"
     if isinstance(error, (AttributeError, LookupError, TypeError)):
-        return "it has not the form of a kubeconfig"
+        return "it does not have the form of a kubeconfig"
     return " ".join(str(error).split())
 
 
 def _files(kubeconfig: str | None) -> str | None:
-    """The kubeconfig files that there are, joined as in KUBECONFIG."""
+    """Return the existing kubeconfig files, joined as in KUBECONFIG; None if there are none."""
     if kubeconfig is not None:
         if not Path(kubeconfig).is_file():
             raise ClusterError(f"there is no kubeconfig {kubeconfig}")
@@ -104,7 +103,7 @@ def _files(kubeconfig: str | None) -> str | None:
 
 
 def _namespace(files: str, context: str | None) -> str | None:
-    """The namespace of the context in use."""
+    """Return the namespace of the context in use."""
     from kubernetes.config import list_kube_config_contexts
 
     found: Any = list_kube_config_contexts(files)
@@ -121,18 +120,18 @@ class Cluster:
         self._client = client
 
     def get(self, kind: ResourceKind, name: str) -> Object:
-        """An object. Raises Missing."""
+        """Return an object. Raises Missing if it does not exist."""
         return self._call(_Call("GET", kind, name))
 
     def find(self, kind: ResourceKind, name: str) -> Object | None:
-        """An object, or None."""
+        """Return an object, or None if it does not exist."""
         try:
             return self.get(kind, name)
         except Missing:
             return None
 
     def search(self, kind: ResourceKind, selector: str = "") -> list[Object]:
-        """The metadata of all objects with these labels: the whole of them can be a megabyte each."""
+        """Return only the metadata of all objects with these labels: a whole object can have a megabyte."""
         return list(self._pages(kind, selector))
 
     def _pages(self, kind: ResourceKind, selector: str) -> Iterator[Object]:
@@ -140,7 +139,7 @@ class Cluster:
         more = ""
         while True:
             page = self._call(_Call("GET", kind, None, query | ({"continue": more} if more else {}), accept=_METADATA))
-            yield from page["items"] or ()  # Go writes an empty list of these as null
+            yield from page["items"] or ()  # an empty list is null here
             more = page["metadata"].get("continue") or ""
             if not more:
                 return
@@ -148,22 +147,22 @@ class Cluster:
     def apply(
         self, manifest: Mapping[str, Any], kind: ResourceKind, *, dry_run: bool = False, force: bool = False
     ) -> Object:
-        """Make the object what the manifest says (server-side apply), and give it back as it then is."""
+        """Apply a manifest (server-side apply) and return the object that results."""
         query = {"fieldManager": MANAGER, "fieldValidation": "Strict", "force": "true" if force else "false"}
         query |= {"dryRun": "All"} if dry_run else {}
         return self._call(_Call("PATCH", kind, manifest["metadata"]["name"], query, manifest, _APPLY))
 
     def create(self, manifest: Mapping[str, Any], kind: ResourceKind) -> Object:
-        """Make a new object. Raises AlreadyThere."""
+        """Create an object. Raises AlreadyThere if one of this name exists."""
         query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
         return self._call(_Call("POST", kind, None, query, manifest, "application/json"))
 
     def patch(self, kind: ResourceKind, name: str, changes: Mapping[str, Any]) -> Object:
-        """Change some fields; None removes one. Raises Missing."""
+        """Change some fields of an object; the value None removes a field. Raises Missing."""
         return self._call(_Call("PATCH", kind, name, {"fieldManager": MANAGER}, changes, _MERGE))
 
     def delete(self, kind: ResourceKind, name: str) -> bool:
-        """Delete an object and what it owns; False if it was not there."""
+        """Delete an object and the objects that it owns; return False if it does not exist."""
         try:
             self._call(_Call("DELETE", kind, name, {"propagationPolicy": "Background"}))
         except Missing:
@@ -209,31 +208,31 @@ class _Call(NamedTuple):
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause in a line: urllib3 wraps `Connection refused` in three objects with their addresses."""
+    """Return the innermost cause of an error in one line; urllib3 wraps `Connection refused` in three exceptions."""
     cause = getattr(error, "reason", None) or error.__cause__ or error.__context__
     if isinstance(cause, BaseException) and cause is not error:
         return _reason(cause)
     return str(getattr(error, "strerror", None) or error).strip().partition("\n")[0] or type(error).__name__
 
 
-# -- what the server says when it refuses ------------------------------------------------------------------------------
+# -- refusals of the server --------------------------------------------------------------------------------------------
 
 
 def refusal(
     method: str, kind: ResourceKind, name: str | None, namespace: str, status: int, data: bytes
 ) -> ClusterError:
-    """An answer other than success as the error to raise."""
+    """Return the error to raise for an answer whose status is not success."""
     said = _status(data)
     message = str(said.get("message") or data.decode("utf-8", "replace").strip()).partition("\n")[0]
     shown = f"{kind.title}/{name}" if name else kind.plural
     match status:
         case 401:
             return ClusterError(
-                "the cluster does not accept your credentials", "log in again; `kubectl get ns` tells more"
+                "the cluster does not accept your credentials", "log in again; `kubectl get ns` shows details"
             )
         case 403:
             return _forbidden(method, kind, name, namespace, message)
-        case 404 if not said:  # no object answered, but the server: it does not know the path
+        case 404 if not said:  # without a `Status` object: the server does not know the path
             return ClusterError(
                 f"the cluster has no {kind.qualified}: Argo Workflows is not installed there",
                 "install it, or choose another cluster with --context",
@@ -247,14 +246,14 @@ def refusal(
         case 409 if managers := _managers(said):
             fields = ", ".join(cause["field"] for cause in said["details"]["causes"][:3])
             return ClusterError(
-                f"{shown} is also managed by {managers}, which wants another value of {fields}",
-                "--force-conflicts takes these fields over",
+                f"{shown} is also managed by {managers}, which sets another value of {fields}",
+                "--force-conflicts takes over these fields",
             )
     return ClusterError(f"the cluster refuses {shown}: {message or f'HTTP {status}'}")
 
 
 def _status(data: bytes) -> dict[str, Any]:
-    """The `Status` object of an answer; a proxy's page or a bare text is none."""
+    """Return the `Status` object of an answer; an empty one for a proxy's page or plain text."""
     try:
         said = json.loads(data)
     except ValueError:
@@ -267,17 +266,17 @@ def _forbidden(method: str, kind: ResourceKind, name: str | None, namespace: str
     if "cannot" in message and f'"{kind.plural}"' in message:
         verb = (
             message.partition("cannot ")[2].partition(" ")[0] or verb
-        )  # an apply may lack `create` instead of `patch`
+        )  # an apply may lack the verb `create` instead of `patch`
         return ClusterError(
             f"you may not {verb} {kind.qualified} in namespace {namespace}",
-            f'a Role with apiGroups ["{kind.group}"], resources ["{kind.plural}"], verbs ["{verb}"] gives it; '
+            f'a Role with apiGroups ["{kind.group}"], resources ["{kind.plural}"], verbs ["{verb}"] allows it; '
             "docs/deploy.md has the whole Role",
         )
     return ClusterError(f"you may not {verb} {kind.qualified} in namespace {namespace}: {message}")  # quota, admission
 
 
 def _managers(said: Mapping[str, Any]) -> str:
-    """Who else manages fields that an apply wants to change, as the causes of a conflict name them."""
+    """Return the other managers of fields that an apply changes, from the causes of a conflict."""
     causes = said.get("details", {}).get("causes") or []
     found = {
         cause.get("message", "").partition('"')[2].partition('"')[0]

@@ -1,4 +1,4 @@
-"""Holding, ending and removing what runs: runs, schedules and whole flows."""
+"""Suspends, ends and deletes runs, schedules and whole flows."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from flowc.targets.argo.cluster.resource_kinds import Object, ResourceKind
     from flowc.targets.argo.cluster.targets import ClusterTarget
 
-INTERVAL = 1.0  # seconds between two looks at a run that is to end
+INTERVAL = 1.0  # seconds between two requests for the state of a run that is ending
 
 
 def suspend(cluster: Cluster, target: ClusterTarget, *, on: bool) -> str:
-    """Hold a run (what it has started goes on, nothing new starts) or a schedule, or let it go on; says what was done.
+    """Suspend (`on`) or unsuspend a run or a schedule, and return a sentence for the user.
+
+    Tasks of a suspended run that have started continue; no others start.
 
     Raises:
         ClusterError: the run has ended, or the flow has no schedule.
@@ -42,10 +44,10 @@ def suspend(cluster: Cluster, target: ClusterTarget, *, on: bool) -> str:
     before = bool((item.get("spec") or {}).get("suspend"))
     what = f"run {name}" if kind is WORKFLOW else f"the schedule of {name}"
     if before == on:
-        return f"{what} is {'suspended already' if on else 'not suspended'}"
+        return f"{what} is {'already suspended' if on else 'not suspended'}"
     cluster.patch(kind, name, {"spec": {"suspend": True if on else None}})
     if kind is WORKFLOW:
-        return f"{what} is suspended: its tasks go on, no other starts" if on else f"{what} goes on"
+        return f"{what} is suspended: started tasks continue, no others start" if on else f"{what} continues"
     return f"{what} is suspended: it starts no runs" if on else f"{what} starts runs again"
 
 
@@ -68,10 +70,10 @@ def _suspendable(target: ClusterTarget) -> tuple[ResourceKind, str, Object]:
 
 
 def end(cluster: Cluster, run: Run, *, now: bool) -> None:
-    """Tell Argo to end a run: with its exit handler, which records the end in the store, or `now`, without.
+    """End a run: with its exit handler, which records the end in the store, or, with `now`, without.
 
     Raises:
-        ClusterError: it has ended already.
+        ClusterError: it has already ended.
     """
     seen = view(run.workflow)
     if not seen.active:
@@ -80,7 +82,12 @@ def end(cluster: Cluster, run: Run, *, now: bool) -> None:
 
 
 def wait(cluster: Cluster, name: str, seconds: float, *, sleep: Callable[[float], None] = time.sleep) -> Object | None:
-    """The workflow once it has ended, or None if that takes longer. Raises ClusterError, Missing if it is deleted."""
+    """Wait until a run has ended and return its Workflow, or None after `seconds`.
+
+    Raises:
+        Missing: it was deleted.
+        ClusterError: the cluster does not answer, or refuses.
+    """
     deadline = time.monotonic() + seconds
     while True:
         workflow = cluster.get(WORKFLOW, name)
@@ -92,16 +99,16 @@ def wait(cluster: Cluster, name: str, seconds: float, *, sleep: Callable[[float]
 
 
 def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
-    """Write into the store that the run was terminated; or say why that cannot be done from here.
+    """Record in the store that the run was terminated; return why this is impossible from here, or None.
 
-    The exit handler knows only that the run failed, and does not run at all if it is ended `now`.
+    The exit handler only knows that the run failed, and does not run if the run was ended with `now`.
     """
     flow, url = flow_of(cluster, workflow), store_of(workflow)
     if flow is None or url is None:
-        return "its code is not on the cluster, so its name in the store is not known"
+        return "its code is not on the cluster, so its name in the store is unknown"
     try:
         run = Store.open(url).run(flow.name, name_of(workflow))
-        if not run.exists():  # also where file:// is a volume of the pods, not this machine's directory
+        if not run.exists():  # the address may also be that of a volume of the pods
             return f"the store {url} has no record of it, as seen from here"
         if run.status()["state"] != "succeeded":
             now = time.time()
@@ -116,10 +123,10 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
 
 
 def belongings(cluster: Cluster, target: ClusterTarget) -> list[tuple[ResourceKind, str]]:
-    """What deleting the target deletes: the schedule before the template, so that no run starts in between.
+    """Return the objects to delete with the target: the schedule first, so that it starts no run of a deleted template.
 
     Raises:
-        ClusterError: the flow was not put there by flowc.
+        ClusterError: flowc did not deploy the flow.
     """
     match target:
         case Run(name=name):
@@ -132,14 +139,14 @@ def _of_flow(cluster: Cluster, name: str, item: Object) -> Iterator[tuple[Resour
     labels = labels_of(item)
     flow = labels.get(FLOW_LABEL)
     if labels.get(MANAGED_LABEL) != "flowc" or not flow:
-        raise ClusterError(f"{name} was not deployed by flowc", "kubectl delete removes what others have put there")
+        raise ClusterError(f"{name} was not deployed by flowc", "kubectl delete removes objects of others")
     for kind in (CRON, TEMPLATE, CONFIG_MAP):
         for found in cluster.search(kind, f"{FLOW_LABEL}={flow},{MANAGED_LABEL}=flowc"):
             yield kind, name_of(found)
 
 
 def active_runs(cluster: Cluster, target: ClusterTarget) -> list[str]:
-    """The runs that have yet to end and would lose what they need, or themselves."""
+    """Return the active runs that deleting the target would end or break."""
     match target:
         case Run(name=name, workflow=workflow):
             return [name] if view(workflow).active else []

@@ -1,4 +1,4 @@
-"""Applying a flow's manifests: first all of them for show, so that a refusal of the last leaves nothing half done."""
+"""Applies a flow's manifests: first all of them as a dry run, so that a refused one leaves the cluster unchanged."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from flowc.targets.argo.cluster.api import Cluster
     from flowc.targets.argo.cluster.resource_kinds import Object, ResourceKind
 
-# Seconds until Argo's controller knows a new template. A schedule that it hears of before, it takes for an invalid one,
-# and looks at again after 20 minutes (argoproj/argo-workflows#12332); a run of it ends at once as an error.
+# Seconds until Argo's controller knows a new template. A schedule of a template that the controller does not know yet
+# counts as invalid for 20 minutes (argoproj/argo-workflows#12332), and its runs fail at once.
 SETTLING = 1.0
 
 Effect: TypeAlias = Literal["created", "changed", "unchanged"]
@@ -35,7 +35,7 @@ Effect: TypeAlias = Literal["created", "changed", "unchanged"]
 @final
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One object: as it was (None: it was not) and as the manifest makes it."""
+    """One object before its manifest is applied (None if it did not exist) and after."""
 
     kind: ResourceKind
     name: str
@@ -44,19 +44,19 @@ class Change:
 
     @property
     def effect(self) -> Effect:
-        """What happens to what the object says; who manages it does not count."""
+        """How applying changes the object's content; a change of its field managers alone does not count."""
         if self.before is None:
             return "created"
         return "unchanged" if essence(self.before) == essence(self.after) else "changed"
 
     @property
     def title(self) -> str:
-        """The object as it is named in front of people."""
+        """The object's name in messages, such as `workflowtemplate/hello-flow`."""
         return f"{self.kind.title}/{self.name}"
 
 
 def plan(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) -> list[Change]:
-    """What applying the manifests would change; the cluster checks them and changes nothing. Raises ClusterError."""
+    """Return what applying the manifests would change, by a dry run on the cluster. Raises ClusterError."""
     return [_apply(cluster, manifest, dry_run=True, force=force) for manifest in manifests]
 
 
@@ -78,7 +78,7 @@ def _apply(cluster: Cluster, manifest: Object, *, dry_run: bool, force: bool) ->
 
 
 def show(cluster: Cluster, change: Change, changes: Sequence[Change]) -> str:
-    """A change as a diff. New code is compared with the code that the deployed template refers to."""
+    """Return a change as a unified diff; new code is compared with the code of the deployed template."""
     before, old_name = change.before, change.name
     if change.kind is CONFIG_MAP and before is None:
         template = next((other.before for other in changes if other.kind is TEMPLATE), None)
@@ -88,13 +88,13 @@ def show(cluster: Cluster, change: Change, changes: Sequence[Change]) -> str:
     return difference(before, change.after, names)
 
 
-# -- what an older deployment has left ---------------------------------------------------------------------------------
+# -- objects of older deployments --------------------------------------------------------------------------------------
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """An object of the flow that its manifests no longer have. `used_by` names a run that needs it."""
+    """An object of the flow that is no longer among its manifests; `used_by` names a run that refers to it."""
 
     kind: ResourceKind
     name: str
@@ -102,12 +102,12 @@ class Leftover:
 
     @property
     def title(self) -> str:
-        """The object as it is named in front of people."""
+        """The object's name in messages, such as `workflowtemplate/hello-flow`."""
         return f"{self.kind.title}/{self.name}"
 
 
 def leftovers(cluster: Cluster, flow: str, manifests: Sequence[Object]) -> list[Leftover]:
-    """The flow's schedules and code that are there and not in the manifests. Raises ClusterError."""
+    """Return the flow's schedules and code on the cluster that are not among the manifests. Raises ClusterError."""
     current = {(kind_of(manifest), name_of(manifest)) for manifest in manifests}
     found = [
         (kind, name_of(item))
@@ -120,7 +120,7 @@ def leftovers(cluster: Cluster, flow: str, manifests: Sequence[Object]) -> list[
 
 
 def _code_users(cluster: Cluster, flow: str) -> dict[str, str]:
-    """Code ConfigMap -> a run that refers to it. Also a run that has ended does: it may be retried."""
+    """Return a run for each ConfigMap of code that runs refer to; ended runs count too, since they may be retried."""
     users = {}
     for item in cluster.search(WORKFLOW, f"{FLOW_LABEL}={flow}"):
         run = cluster.find(WORKFLOW, name_of(item))

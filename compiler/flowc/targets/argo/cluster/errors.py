@@ -1,10 +1,10 @@
-"""What can go wrong between here and the cluster, each in one line with a hint."""
+"""Errors in talking to a cluster, each with a message of one line and a hint."""
 
 from __future__ import annotations
 
 
 class ClusterError(Exception):
-    """Told to the user as it is: `message` is one line, `hint` says what to do."""
+    """An error that is shown to the user: `message` is one line, `hint` says what to do."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

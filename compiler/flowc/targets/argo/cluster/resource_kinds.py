@@ -1,4 +1,4 @@
-"""The four kinds of object that flowc handles, and reading what all of them have."""
+"""The four kinds of object that flowc handles, and how the fields that all of them share are read."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from flowc.targets.argo.cluster.errors import ClusterError
 from flowc_ir.versions import MANIFESTS, NewerError, SchemaError
-from flowc_runtime.base.contract import FLOW_LABEL as FLOW_LABEL  # for those who read labels
+from flowc_runtime.base.contract import FLOW_LABEL as FLOW_LABEL  # for modules that read labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Object: TypeAlias = dict[str, Any]
-"""An object as JSON, the way the API server sends and takes it."""
+"""An object as JSON, in the form that the API server sends and accepts."""
 
 MANAGED_LABEL = "app.kubernetes.io/managed-by"
 
@@ -21,7 +21,7 @@ MANAGED_LABEL = "app.kubernetes.io/managed-by"
 @final
 @dataclass(frozen=True, slots=True)
 class ResourceKind:
-    """A kind and where the API serves it; `group` is empty for Kubernetes' own."""
+    """A kind of object and the place of its API; `group` is empty for the kinds of Kubernetes itself."""
 
     name: str
     plural: str
@@ -35,12 +35,12 @@ class ResourceKind:
 
     @property
     def title(self) -> str:
-        """How people name it in front of an object: `workflowtemplate`/hello-flow."""
+        """The kind in an object's name in messages: `workflowtemplate` in workflowtemplate/hello-flow."""
         return self.name.lower()
 
     @property
     def qualified(self) -> str:
-        """How kubectl and Roles name it."""
+        """The kind's name in kubectl and Roles, such as `workflowtemplates.argoproj.io`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
@@ -53,22 +53,22 @@ _BY_NAME = {kind.name: kind for kind in (CONFIG_MAP, TEMPLATE, CRON, WORKFLOW)}
 
 
 def kind_of(manifest: Mapping[str, Any]) -> ResourceKind:
-    """The kind of a manifest of ours."""
+    """Return the kind of a manifest that flowc wrote."""
     return _BY_NAME[manifest["kind"]]
 
 
 def name_of(item: Mapping[str, Any]) -> str:
-    """An object's name."""
+    """Return an object's name."""
     return str(item["metadata"]["name"])
 
 
 def labels_of(item: Mapping[str, Any]) -> dict[str, str]:
-    """An object's labels."""
+    """Return an object's labels."""
     return item["metadata"].get("labels") or {}
 
 
 def check_version(item: Mapping[str, Any], kind: ResourceKind) -> None:
-    """Check that this flowc knows the form of an object's manifest; one without a version is of the first release's.
+    """Check that this flowc knows the form of an object's manifest; without a version it is that of the first release.
 
     Raises:
         ClusterError: a newer flowc has deployed it.

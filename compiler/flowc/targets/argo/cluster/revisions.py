@@ -1,6 +1,6 @@
-"""The revision of the code that is deployed, which its runs record: a variable of their pods.
+"""The revision of deployed code, which runs record: a variable of their pods.
 
-It is no part of compiled manifests, so that the same flow gives the same bytes whatever was committed since.
+Compiled manifests do not contain it, so that they do not change with commits to other files.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 def with_revision(
     manifest: Mapping[str, Any], revision: RevisionRecord | None, deployed: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """A template, or a run, whose pods know the revision of their code.
+    """Return a template or a run whose pods know the revision of their code.
 
-    Where the same code is `deployed` already it keeps the revision that it was deployed with: a commit elsewhere in the
-    repository is no change of the flow.
+    If the same code is `deployed` already, it keeps the revision of that deployment: a commit to other files of the
+    repository does not change the flow.
     """
     made = copy.deepcopy(dict(manifest))
     value = None if revision is None else _text(revision)
@@ -45,6 +45,6 @@ def _revisions(item: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _text(revision: RevisionRecord) -> str:
-    """As JSON that neither Argo nor the kubelet expands: only its first brace is one."""
+    """Return a revision as JSON that neither Argo nor the kubelet expands: braces but the first are escaped."""
     text = json_text.dumps(dict(revision))
     return text[0] + text[1:].replace("{", "\\u007b").replace("$", "\\u0024")

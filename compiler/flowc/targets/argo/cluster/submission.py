@@ -1,4 +1,4 @@
-"""Starting a run of a deployed template: what it takes, checking what is given, and the Workflow that says so."""
+"""Starts a run of a deployed template: reads its parameters, checks the given values, and submits the Workflow."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 MAX_NAME = 63
 
 Given: TypeAlias = "Sequence[tuple[str, str]]"
-"""Names and texts from the command line, in its order."""
+"""Names and texts of parameters from the command line, in its order."""
 Send: TypeAlias = "Callable[[str], dict[str, Any]]"
-"""Sends a file ahead of a run and returns what stands for it. Raises ParameterError, FlowcError."""
+"""Sends a file to the store before a run and returns a reference to it. Raises ParameterError, FlowcError."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A parameter of a template. `declared` is None where only Argo's declaration is known: text is passed as it is."""
+    """A parameter of a template; without `declared`, its declaration in the flow, texts are passed unchanged."""
 
     name: str
     argument: str
@@ -55,11 +55,11 @@ class Accepted:
 
 
 class BadParameter(Exception):
-    """What is given does not fit what the template takes: a mistake on the command line."""
+    """The given parameters do not match those of the template: a usage error of the command line."""
 
 
 def flow_of(cluster: Cluster, item: Object) -> Flow | None:
-    """The flow that a template or a run executes, from the IR beside its code; None if that is not there.
+    """Return the flow of a template or a run, from the IR beside its code; None if the IR is missing.
 
     Raises:
         ClusterError: a newer flowc wrote the IR.
@@ -71,11 +71,11 @@ def flow_of(cluster: Cluster, item: Object) -> Flow | None:
     except NewerError as error:
         raise ClusterError(f"{CONFIG_MAP.title} {name} was {error}") from error
     except (SchemaError, KeyError):
-        return None  # another object of this name, or one that somebody has changed
+        return None  # another object of this name, or one that was changed
 
 
 def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
-    """The parameters of a template, typed as far as its flow says how."""
+    """Return the parameters of a template, with their types if its flow is known."""
     kinds = {argument_name(p.name): p for p in flow.parameters} if flow else {}
     declared = ((template["spec"].get("arguments") or {}).get("parameters")) or []
     found = []
@@ -90,14 +90,13 @@ def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
 def arguments_of(
     parameters: Sequence[Accepted], given: Given, send: Send, in_files: Mapping[str, FileValue] | None = None
 ) -> list[dict[str, str]]:
-    """What is given as Argo's arguments, before what is in files; what is neither keeps the template's default.
+    """Return Argo's arguments for the given values and those in files; other parameters keep the template's defaults.
 
-    `in_files` are values of the parameters, as `read_params_files` gives them.
-
-    A file of more than 64 KiB is given to `send`.
+    Given values take precedence over `in_files`, which are values that `read_params_files` returned. A file of more
+    than 64 KiB is passed to `send`.
 
     Raises:
-        BadParameter: a name that there is not, twice the same, a value of the wrong type, or one that is missing.
+        BadParameter: a name is unknown or repeated, a value has the wrong type, or a required one is missing.
     """
     known = {parameter.name: parameter for parameter in parameters}
     texts: dict[str, list[str]] = {}
@@ -116,12 +115,12 @@ def arguments_of(
     if missing:
         raise BadParameter(f"{_named(missing)} required and has no default; give --param {missing[0]}=VALUE")
     found = {name: _value(known[name], known[name].declared, sources, texts.get(name, ())) for name in names}
-    # Only now that nothing is wrong are files sent.
+    # Files are sent only now that all values are known to be valid.
     return [{"name": known[name].argument, "value": _text(known[name], value, send)} for name, value in found.items()]
 
 
 def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSources, texts: Sequence[str]) -> Any:
-    """The value that counts for a parameter that is given; a file can be read. Raises BadParameter."""
+    """Return the value of a given parameter after checking that a file can be read. Raises BadParameter."""
     if declared is None:
         return texts[0]
     with _told(parameter):
@@ -133,7 +132,7 @@ def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSo
 
 
 def _text(parameter: Accepted, value: Any, send: Send) -> str:
-    """A value as Argo's text, its file packed or sent. Raises BadParameter."""
+    """Return a value as the text of an Argo argument; a file is packed or sent. Raises BadParameter."""
     declared = parameter.declared
     if declared is None:
         return str(value)
@@ -165,7 +164,11 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 
 
 def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> None:
-    """A run's parameters have to fit into its first pod; `names` are theirs in the flow. Raises BadParameter."""
+    """Check that a run's parameters fit into its first pod; `names` maps arguments to the flow's parameters.
+
+    Raises:
+        BadParameter: they are too long.
+    """
     values = {entry["name"]: entry["value"] for entry in arguments}
     declared = ((template["spec"].get("arguments") or {}).get("parameters")) or []
     passed = [entry | ({"value": values[entry["name"]]} if entry["name"] in values else {}) for entry in declared]
@@ -179,7 +182,7 @@ def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: 
 
 
 def workflow(template: Object, name: str, arguments: Sequence[Mapping[str, str]]) -> Object:
-    """The Workflow of a run."""
+    """Return the manifest of a run's Workflow."""
     flow = labels_of(template).get(FLOW_LABEL)
     manifest: Object = {
         "apiVersion": f"{WORKFLOW.group}/{WORKFLOW.version}",
@@ -195,7 +198,7 @@ def workflow(template: Object, name: str, arguments: Sequence[Mapping[str, str]]
 def submit(
     cluster: Cluster, template: Object, arguments: Sequence[Mapping[str, str]], new_id: Callable[[], str]
 ) -> str:
-    """Start a run under a name that nobody has; its name, which is the run's id. Raises ClusterError."""
+    """Start a run under an unused name and return the name, which is the run's id. Raises ClusterError."""
     for _ in range(5):
         name = run_name(name_of(template), new_id())
         try:
@@ -207,5 +210,5 @@ def submit(
 
 
 def run_name(template: str, run_id: str) -> str:
-    """The template's name, cut where it is too long, and an id that says when: people and `latest` go by it."""
+    """Return a run's name: the template's, shortened if needed, and an id that contains the time, which orders runs."""
     return f"{template[: MAX_NAME - len(run_id) - 1].rstrip('-.')}-{run_id}"

@@ -1,4 +1,4 @@
-"""Which object a name on the command line means: a run, or a deployed flow."""
+"""Finds the run or the deployed flow that a name on the command line means."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OBJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 @final
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that the cluster knows."""
+    """A run on the cluster."""
 
     name: str
     workflow: Object
@@ -51,10 +51,10 @@ ClusterTarget: TypeAlias = Run | Deployed
 
 
 def find_target(cluster: Cluster, text: str) -> ClusterTarget:
-    """What `text` names: a run (its name, or FLOW/RUN), or a flow (its template's name, or its class).
+    """Return the run (its name or FLOW/RUN) or the flow (its template's name or its class) that `text` names.
 
     Raises:
-        ClusterError: there is neither, and it says what is close; or a newer flowc has deployed it.
+        ClusterError: neither exists (the hint has similar names), or a newer flowc deployed it.
     """
     run = text.rpartition("/")[2]
     if workflow := _find(cluster, WORKFLOW, run):
@@ -65,7 +65,7 @@ def find_target(cluster: Cluster, text: str) -> ClusterTarget:
 
 
 def find_run(cluster: Cluster, text: str) -> Run:
-    """The run that `text` names. Raises ClusterError."""
+    """Return the run that `text` names. Raises ClusterError."""
     run = text.rpartition("/")[2]
     if workflow := _find(cluster, WORKFLOW, run):
         return Run(run, workflow)
@@ -73,7 +73,7 @@ def find_run(cluster: Cluster, text: str) -> Run:
 
 
 def find_deployed(cluster: Cluster, text: str) -> Deployed | None:
-    """The flow whose template or class `text` names. Raises ClusterError if a newer flowc has deployed it."""
+    """Return the flow whose template or class `text` names. Raises ClusterError if a newer flowc deployed it."""
     for name in flow_names(text):
         template, cron = _find(cluster, TEMPLATE, name), _find(cluster, CRON, name)
         if template or cron:
@@ -82,7 +82,7 @@ def find_deployed(cluster: Cluster, text: str) -> Deployed | None:
 
 
 def _find(cluster: Cluster, kind: ResourceKind, name: str) -> Object | None:
-    """Return the object of this name, if there is one and this flowc knows the form of its manifest."""
+    """Return the object of this name, or None. Raises ClusterError if a newer flowc deployed it."""
     item = cluster.find(kind, name) if _OBJECT_NAME.fullmatch(name) else None
     if item is not None:
         check_version(item, kind)
@@ -90,13 +90,13 @@ def _find(cluster: Cluster, kind: ResourceKind, name: str) -> Object | None:
 
 
 def flow_names(text: str) -> list[str]:
-    """The names that a template may have if people call its flow `text`, the likelier first."""
+    """Return the possible names of the template of a flow that is called `text`, the likelier first."""
     own = [text] if _OBJECT_NAME.fullmatch(text) else []
     return list(dict.fromkeys([*own, flow_name(text)]))
 
 
 def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[ResourceKind]) -> tuple[str, str | None]:
-    """That there is no such thing, and what is close to it."""
+    """Return the message and the hint for a run or flow that does not exist; the hint has similar names."""
     known = [name_of(item) for kind in kinds for item in cluster.search(kind)]
     message = f"there is no {what} '{text}' in namespace {cluster.namespace}"
     for name in (text, flow_name(text)):
@@ -109,13 +109,13 @@ def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[ResourceKind
 
 
 def runs_of(cluster: Cluster, flow: str | None) -> list[Object]:
-    """The metadata of the runs of a flow, or of all of flowc's, newest first."""
+    """Return the metadata of the runs of a flow, or of all flows, newest first."""
     items = cluster.search(WORKFLOW, f"{FLOW_LABEL}={flow}" if flow else FLOW_LABEL)
     return sorted(items, key=lambda item: (item["metadata"]["creationTimestamp"], name_of(item)), reverse=True)
 
 
 def flow_label(target: ClusterTarget) -> str | None:
-    """The label that all objects of the target's flow have."""
+    """Return the label that all objects of the target's flow have."""
     match target:
         case Run(workflow=item):
             return labels_of(item).get(FLOW_LABEL)

@@ -1,4 +1,4 @@
-"""A run as the cluster sees it: the `Workflow` object read into what people ask of it."""
+"""Reads a run's `Workflow` object: its state, its failed and waiting tasks, its code and its store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CRON_LABEL = "workflows.argoproj.io/cron-workflow"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
-    """A task that failed or waits: `task` is step/path, or the node's own name where it is none of a flow's."""
+    """A task that failed or waits; `task` is STEP/PATH, or the node's name if it is not a task of a flow."""
 
     task: str
     phase: str
@@ -34,16 +34,16 @@ class NodeView:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowView:
-    """One run. Times are as Kubernetes writes them (RFC 3339, UTC), None for what has not happened.
+    """One run. Times have the form of Kubernetes (RFC 3339, UTC), and are None for events that have not happened.
 
     Attributes:
-        flow: the label `flowc.dev/flow`, None for a workflow of somebody else's.
+        flow: the label `flowc.dev/flow`, None for a workflow that flowc did not create.
         phase: Argo's: Pending, Running, Succeeded, Failed, Error.
-        asked: `suspended`, or what it was told to end by (`stop`, `terminate`), as long as it runs.
-        progress: pods done of pods known, such as `3/7`.
+        asked: while the run is active: `suspended`, or how its end was requested (`stop`, `terminate`), else None.
+        progress: finished pods of all known pods, such as `3/7`.
         failed: tasks that failed for good.
         waiting: tasks whose pods have not started, with the reason.
-        note: why there is less here than there should be.
+        note: why the tasks are missing here, or None.
     """
 
     name: str
@@ -61,12 +61,12 @@ class WorkflowView:
 
     @property
     def active(self) -> bool:
-        """Whether it has yet to end."""
+        """Whether the run has not ended."""
         return self.phase not in ENDED
 
 
 def view(workflow: Mapping[str, Any]) -> WorkflowView:
-    """What a `Workflow` says of itself."""
+    """Return the view of a `Workflow` object."""
     status, spec = workflow.get("status") or {}, workflow.get("spec") or {}
     nodes, note = _nodes(status)
     phase = status.get("phase") or "Pending"
@@ -90,21 +90,21 @@ def view(workflow: Mapping[str, Any]) -> WorkflowView:
 
 
 def is_active(item: Mapping[str, Any]) -> bool:
-    """Whether a run has yet to end, from its metadata alone."""
+    """Return whether a run has not ended, from its metadata alone."""
     return labels_of(item).get(COMPLETED_LABEL) != "true"
 
 
-# -- where its code and records are ------------------------------------------------------------------------------------
+# -- its code and its store --------------------------------------------------------------------------------------------
 
 
 def body_of(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The spec that has the templates: of a run, the copy that Argo took of its template; or the spec itself."""
+    """Return the spec that holds the templates: for a run Argo's copy of its template, else the object's own spec."""
     stored = (item.get("status") or {}).get("storedWorkflowTemplateSpec")
     return stored or item.get("spec") or item
 
 
 def code_of(item: Mapping[str, Any]) -> str | None:
-    """The ConfigMap with the code and the IR that a template or a run refers to; None if it is not one of flowc's."""
+    """Return the ConfigMap of code and IR of a template or a run; None if flowc did not create it."""
     for volume in body_of(item).get("volumes") or []:
         if volume.get("name") == contract.CODE_VOLUME and "configMap" in volume:
             return str(volume["configMap"]["name"])
@@ -112,7 +112,7 @@ def code_of(item: Mapping[str, Any]) -> str | None:
 
 
 def store_of(item: Mapping[str, Any]) -> str | None:
-    """The address of the store that the pods of a template or a run write to."""
+    """Return the address of the store of a template's or a run's pods, None if it has none."""
     for template in body_of(item).get("templates") or []:
         for variable in (template.get("container") or {}).get("env") or []:
             if variable.get("name") == contract.STORE:
@@ -124,7 +124,7 @@ def store_of(item: Mapping[str, Any]) -> str | None:
 
 
 def _nodes(status: Mapping[str, Any]) -> tuple[Nodes, str | None]:
-    """The nodes of a run, which Argo compresses when there are many, or keeps in a database of its own."""
+    """Return the nodes of a run, which Argo compresses if there are many, or why they are not in the object."""
     if packed := status.get("compressedNodes"):
         nodes = json.loads(gzip.decompress(base64.b64decode(packed)))
         assert isinstance(nodes, dict)
@@ -135,14 +135,14 @@ def _nodes(status: Mapping[str, Any]) -> tuple[Nodes, str | None]:
 
 
 def _failed(nodes: Nodes) -> Iterator[dict[str, Any]]:
-    """The failed nodes that are the cause: a task with its retries counts once, what contains it does not count."""
+    """Yield the nodes that caused the failure: one for a task with all its retries, none for the nodes around it."""
     attempts = {child for node in nodes.values() if node["type"] == "Retry" for child in node.get("children") or []}
     for key, node in nodes.items():
         if not _bad(node) or key in attempts:
             continue
         children = [nodes[child] for child in node.get("children") or [] if child in nodes]
         if node["type"] == "Retry":
-            # The last attempt knows why; the node around it only that no retries are left.
+            # The last attempt's message has the cause; that of the node around it only says that no retries are left.
             last = [child for child in children if _bad(child)][-1:]
             yield {**node, "message": next((n["message"] for n in [*last, node] if n.get("message")), "")}
         elif node["type"] == "Pod" or not any(map(_bad, [*children, *_inside(nodes, key)])):
@@ -154,7 +154,7 @@ def _bad(node: Mapping[str, Any]) -> bool:
 
 
 def _inside(nodes: Nodes, key: str) -> Iterator[dict[str, Any]]:
-    """The nodes of the template that a node is an instance of."""
+    """Yield the nodes inside a node, which is an instance of a template."""
     return (node for node in nodes.values() if node.get("boundaryID") == key)
 
 

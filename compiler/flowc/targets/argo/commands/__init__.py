@@ -1,4 +1,4 @@
-"""The commands of `flowc` about flows and runs on a cluster. They are a part of the command line that lives here.
+"""The commands of `flowc` for flows and runs on a cluster: the part of the command line that this target brings.
 
 `DEPLOYMENT` lists them; importing it imports none of them.
 """
@@ -19,8 +19,8 @@ DEPLOYMENT: Final = Deployment(
         "diff": (f"{_HERE}.deploy", "Show what a deploy would change."),
         "trigger": (f"{_HERE}.trigger", "Start a run of a deployed flow."),
         "status": (f"{_HERE}.status", "Show the status of runs and deployed flows on the cluster."),
-        "suspend": (f"{_HERE}.control", "Hold a run or a schedule on the cluster."),
-        "unsuspend": (f"{_HERE}.control", "Let a suspended run or schedule go on."),
+        "suspend": (f"{_HERE}.control", "Suspend a run or a schedule on the cluster."),
+        "unsuspend": (f"{_HERE}.control", "Let a suspended run or schedule continue."),
         "terminate": (f"{_HERE}.control", "End a run on the cluster."),
         "delete": (f"{_HERE}.control", "Delete a flow or a run from the cluster."),
     },

@@ -1,4 +1,4 @@
-"""`flowc deploy` and `flowc diff`: a flow's manifests and the cluster."""
+"""`flowc deploy` and `flowc diff`: apply a flow's manifests to a cluster, or show what would change."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 SAME, DIFFERS, TROUBLE = 0, 1, 2  # exit codes of `flowc diff`, as those of diff and of `kubectl diff`
 
 force_option = click.option(
-    "--force-conflicts", is_flag=True, help="Take over fields that others have set: kubectl, Argo CD."
+    "--force-conflicts", is_flag=True, help="Take over fields that others manage, such as kubectl or Argo CD."
 )
 
 
 def _manifest_options(function: Command) -> Command:
-    """Give a command the options of manifests that are applied, and of the cluster."""
+    """Give a command the options of compiling a flow, and those of the cluster."""
     function = with_options(function, [CONTEXT, KUBECONFIG])
     return with_lowering_options(function, options(["template", "cron"]))
 
@@ -70,7 +70,7 @@ def deploy_command(
     deployer_attribute_file: str | None,
     **given: Any,
 ) -> None:
-    """Deploy a flow: a rehearsal of all manifests first, so that one that is refused leaves the others alone."""
+    """Deploy a flow: a dry run of all manifests first, so that a refused one leaves the cluster unchanged."""
     found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
     lowered = lower_for(TARGET, found, given)
     manifests = lowered.product.manifests
@@ -84,7 +84,7 @@ def deploy_command(
             click.echo(f"{change.title} {change.effect}{_remark(change)}")
         _leftovers(cluster, leftovers(cluster, name, manifests), prune=prune)
         if all(change.effect == "unchanged" for change in changes):
-            click.echo(f"nothing to do: {name} is deployed in namespace {cluster.namespace} as it is here")
+            click.echo(f"nothing to do: {name} in namespace {cluster.namespace} is up to date")
         else:
             click.echo(f"{name} is deployed in namespace {cluster.namespace}; flowc trigger {name} starts a run")
         if deployer_attribute_file:
@@ -94,13 +94,13 @@ def deploy_command(
 
 
 def _remark(change: Change) -> str:
-    """A schedule stays suspended: its manifest does not speak of that."""
+    """Return a remark for a suspended schedule, which a deploy does not unsuspend."""
     suspended = change.kind is CRON and (change.after.get("spec") or {}).get("suspend")
     return f" (suspended; flowc unsuspend {change.name})" if suspended else ""
 
 
 def _leftovers(cluster: Cluster, found: Sequence[Leftover], *, prune: bool) -> None:
-    """Delete what may go, or say that it is there."""
+    """Delete leftovers that no run refers to, or report them."""
     free = [leftover for leftover in found if leftover.used_by is None]
     if prune:
         for leftover in free:
@@ -121,8 +121,8 @@ def _leftovers(cluster: Cluster, found: Sequence[Leftover], *, prune: bool) -> N
 
 @click.command(
     "diff",
-    help="Show what `flowc deploy FLOW` would change, as the cluster itself works it out. Exit code 0: nothing, 1: "
-    "something, 2: it cannot be said.",
+    help="Show what `flowc deploy FLOW` would change, by a dry run on the cluster. Exit code 0: nothing, 1: something, "
+    "2: an error.",
 )
 @click.argument("file", metavar="FLOW")
 @_manifest_options
@@ -138,7 +138,7 @@ def diff_command(
     force_conflicts: bool,
     **given: Any,
 ) -> None:
-    """Print a unified diff of the objects' YAML, without what the server itself writes into them."""
+    """Print a unified diff of the objects' YAML, without the fields that the server writes."""
     try:
         found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
         manifests = lower_for(TARGET, found, given, sends=False).product.manifests
@@ -154,7 +154,7 @@ def diff_command(
 
 
 def _with_revision(cluster: Cluster, manifests: Sequence[Object], found: Checked) -> tuple[Object, ...]:
-    """The manifests, with the template's runs told which revision of the code they execute. Raises ClusterError."""
+    """Return the manifests with the revision of the code in the template's pods. Raises ClusterError."""
     code, template, *others = manifests
     with closing(Look(str(found.package.root))) as look:
         deployed = cluster.find(TEMPLATE, name_of(template))
@@ -162,5 +162,5 @@ def _with_revision(cluster: Cluster, manifests: Sequence[Object], found: Checked
 
 
 def _namespace(given: dict[str, str | None]) -> str | None:
-    """Where the manifests go: what they themselves say, else the context's namespace."""
+    """Return the namespace of the manifests; None for that of the kubeconfig's context."""
     return given["namespace"] or configuration.text("namespace")

@@ -1,4 +1,4 @@
-"""The deployed flows of a cluster, as `metaflow.runner` asks for them (`metaflow.runner._deployments`)."""
+"""The deployed flows of a cluster, for `metaflow.runner`, whose protocols in `_deployments` it implements."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_cluster(kubeconfig: str | None, context: str | None, namespace: str | None) -> Iterator[Deployments]:
-    """Connect to a cluster. Raises MetaflowException for what goes wrong with it inside."""
+    """Connect to a cluster; a ClusterError inside the block is raised as a MetaflowException."""
     try:
         yield _Deployments(connect(kubeconfig=kubeconfig, context=context, namespace=namespace))
     except ClusterError as error:
@@ -55,7 +55,7 @@ class _Deployments:
     cluster: Cluster
 
     def find(self, name: str) -> Deployment:
-        """Return the flow that is deployed under this name, its class's or its template's."""
+        """Return the deployed flow whose class or template has this name."""
         found, template = self._template(name)
         flow, store = flow_of(self.cluster, template), store_of(template["spec"])
         if flow is None or store is None:
@@ -63,7 +63,7 @@ class _Deployments:
         return Deployment(found, flow.name, store, self.cluster.namespace)
 
     def find_all(self) -> Iterator[Deployment]:
-        """Return all deployed flows."""
+        """Yield all deployed flows."""
         for item in self.cluster.search(TEMPLATE, f"{FLOW_LABEL},{MANAGED_LABEL}=flowc"):
             yield self.find(name_of(item))
 
@@ -72,7 +72,7 @@ class _Deployments:
         return self._template(name)[1]
 
     def start(self, name: str, words: Words) -> str:
-        """Start a run and return its id. Raises ValueError if a name or a value is wrong."""
+        """Start a run and return its id. Raises ValueError if a parameter's name or value is wrong."""
         _, template = self._template(name)
         flow = flow_of(self.cluster, template)
         parameters = accepted(template, flow)
@@ -100,11 +100,11 @@ class _Deployments:
         return RunStatus(seen.phase, seen.asked == "suspended", seen.active)
 
     def suspend(self, run: str, *, on: bool) -> None:
-        """Hold a run, or let it go on."""
+        """Suspend a run (`on`), or let it continue."""
         control.suspend(self.cluster, find_run(self.cluster, run), on=on)
 
     def terminate(self, run: str) -> bool:
-        """End a run and record its end; return whether its pods have ended in time."""
+        """End a run and record its end; return whether its pods ended in time."""
         control.end(self.cluster, find_run(self.cluster, run), now=False)
         workflow = control.wait(self.cluster, run, END_PATIENCE)
         if workflow is not None:

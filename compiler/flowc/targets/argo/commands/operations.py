@@ -1,4 +1,4 @@
-"""What commands of `flowc` that exist without a cluster do on one."""
+"""The operations on a cluster of commands of `flowc` that work without one too: `runs` and `resume`."""
 
 from __future__ import annotations
 

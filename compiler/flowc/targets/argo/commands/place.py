@@ -1,4 +1,4 @@
-"""What the commands about a cluster share: finding it, and telling what it says."""
+"""Options and errors that the commands for a cluster share."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def cluster_options(function: Command) -> Command:
 def connected(
     context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None
 ) -> Iterator[Cluster]:
-    """The cluster. What goes wrong with it inside is told, and ends the program."""
+    """Yield the cluster; a ClusterError inside the block is printed and ends the program."""
     from flowc.targets.argo.cluster.api import connect
 
     try:

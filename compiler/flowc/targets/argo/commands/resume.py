@@ -1,4 +1,4 @@
-"""`flowc resume --target argo`: the resumption of a run as a Workflow on a cluster."""
+"""`flowc resume --target argo`: resumes a run by a Workflow on a cluster."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     Find = Callable[[Store, Checked, Mapping[str, Any]], Resumption]
 
-# What a run here has and one on a cluster has not: the option and its value's name.
+# Options of runs on this machine that one on a cluster does not have, and the names of their values.
 _LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", "--local": "local",
           "--runner-attribute-file": "runner_attribute_file", "--start": "start",
           "--durability": "durability", "--verify": "verify"}  # fmt: skip
@@ -54,12 +54,12 @@ _LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", 
 def resume_on_cluster(
     find: Find, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, Any]
 ) -> int:
-    """Submit the Workflow, or write it; return the exit code. `find` finds the run that is resumed."""
+    """Submit the Workflow, or write it to a file, and return the exit code; `find` returns the run to resume."""
     for option, name in _LOCAL.items():
         if is_given(name):
-            raise click.UsageError(f"{option} is for runs on this machine")
+            raise click.UsageError(f"{option} is only for runs on this machine")
     if options["output"] and options["run_id_file"]:
-        raise click.UsageError("--run-id-file has the id of a run that is submitted; with --output, none is yet")
+        raise click.UsageError("--run-id-file needs a submitted run, and --output submits none")
     url = _store_of_pods(options["store_url"])
     resumption = find(Store.open(url), found, options)
     given_names = {*given, *read_params_files(found.flow, options["params_files"], found.cls)}
@@ -86,7 +86,7 @@ def resume_on_cluster(
 
 
 def _store_of_pods(given: str | None) -> str:
-    """The store that the pods will have; one that they cannot reach ends the program."""
+    """Return the address of the pods' store; the program ends if pods cannot reach it."""
     url = given or configuration.text("cluster-store") or ""
     directory = url.removeprefix("file://")
     if "://" not in directory and not (configuration.text("store-claim") and os.path.isdir(directory)):
@@ -98,7 +98,7 @@ def _store_of_pods(given: str | None) -> str:
 
 
 def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
-    """Start the Workflow, under a name that is told with its namespace."""
+    """Start the Workflow, and return its name and namespace."""
     with connected(configuration.text("context"), None, configuration.text("namespace")) as cluster:
         carry_out(cluster, [code])
         name = run_name(flow_name(found.flow.name), new_run_id(time.time()))
@@ -109,7 +109,7 @@ def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
 
 
 def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str], store: str) -> dict[str, str]:
-    """The texts of Argo's arguments. What the run that is resumed has comes from there, in the first pod."""
+    """Return the texts of Argo's arguments; the first pod takes the `kept` ones from the resumed run."""
     send = sender(store, MAX_PACKED)
     texts = {}
     for parameter in found.flow.parameters:
@@ -124,7 +124,7 @@ def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str], store:
 
 
 def resuming(workflow: Object, order: Order, arguments: Mapping[str, str]) -> Object:
-    """The Workflow with these arguments, whose pods are told what to resume."""
+    """Return the Workflow with these arguments, whose pods know by a variable what to resume."""
     changed = deepcopy(workflow)
     for parameter in (changed["spec"].get("arguments") or {}).get("parameters") or ():
         parameter["value"] = arguments[parameter["name"]]

@@ -1,4 +1,4 @@
-"""`flowc status`, and `flowc runs --cluster`: what the cluster knows of runs and deployed flows."""
+"""`flowc status` and `flowc runs --cluster`: show the runs and deployed flows of a cluster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHOWN = 10  # tasks of a kind; --json has all
 
 @click.command(
     "status",
-    help="Say how a run on the cluster does, or what is deployed of a flow and its newest runs; without a name, of all "
+    help="Show the status of a run on the cluster, or of a deployed flow and its newest runs; without NAME, of all "
     "flows. NAME is a run's id, FLOW/RUN, a template's name or a flow's class.",
 )
 @click.argument("name", required=False)
@@ -79,7 +79,7 @@ def _run(cluster: Cluster, run: Run, as_json: bool) -> None:
 
 
 def _part(failed: Sequence[NodeView]) -> str:
-    """The failed task's part of a pathspec, if it is the only one."""
+    """Return the part of a pathspec that names the failed task, empty unless exactly one failed."""
     step, slash, path = failed[0].task.partition("/") if len(failed) == 1 else ("", "", "")
     return f"/{task_pathspec(step, path=path)}" if slash else ""
 
@@ -137,7 +137,7 @@ def _schedule(row: dict[str, Any]) -> str:
 
 
 def _all(cluster: Cluster, as_json: bool) -> None:
-    """Each deployed flow with its newest run."""
+    """Print each deployed flow with its newest run."""
     templates = {name_of(item): item for item in cluster.search(TEMPLATE, FLOW_LABEL)}
     crons = {name_of(item): cluster.find(CRON, name_of(item)) for item in cluster.search(CRON, FLOW_LABEL)}
     newest: dict[str, Any] = {}
@@ -160,7 +160,7 @@ def _all(cluster: Cluster, as_json: bool) -> None:
 
 
 def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> None:
-    """The newest runs of a flow (its template's name or its class), or of all flows."""
+    """Print the newest runs of a flow (its template's name or its class), or of all flows."""
     items = runs_of(cluster, None)
     if flow is not None:
         names = flow_names(flow)
@@ -179,7 +179,7 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
 
 
 def views(cluster: Cluster, items: Sequence[dict[str, Any]]) -> list[WorkflowView]:
-    """The runs whose metadata are given; one that has just been deleted is left out."""
+    """Return the views of the runs with these metadata, without those deleted meanwhile."""
     found = (cluster.find(WORKFLOW, name_of(item)) for item in items)
     return [view(workflow) for workflow in found if workflow is not None]
 
@@ -195,13 +195,13 @@ def _cells(run: WorkflowView) -> list[str]:
 
 
 def _when(text: str | None) -> str:
-    """A time of the cluster's in this machine's zone."""
+    """Return a time of the cluster in this machine's time zone, empty for None."""
     moment = _moment(text)
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
 
 def took(run: WorkflowView) -> str:
-    """How long a run has taken, so far if it has not ended."""
+    """Return a run's duration, so far if it has not ended; empty if it has not started."""
     began, ended = _moment(run.started), _moment(run.finished)
     if began is None:
         return ""

@@ -1,4 +1,4 @@
-"""`flowc trigger`: a run of a deployed flow."""
+"""`flowc trigger`: starts a run of a deployed flow."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def _pair(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Each NAME=VALUE as a pair; the value is everything after the first `=`."""
+    """Return each NAME=VALUE as a pair; the value is everything after the first `=`."""
     for value in values:
         if "=" not in value:
             raise click.BadParameter(f"{value!r} has no '='; write NAME=VALUE", ctx, param)
@@ -85,7 +85,7 @@ def _template(cluster: Cluster, text: str) -> Object:
 
 
 def _stale(local: Flow | None, deployed: Flow | None, message: str) -> str:
-    """A file that has changed since it was deployed may declare what the cluster does not know."""
+    """Return a remark for an error if the flow's file declares other parameters than the deployed flow."""
     if local is None or deployed is None or local.parameters == deployed.parameters:
         return ""
-    return " (the deployed flow has other parameters than the file: flowc deploy comes first)"
+    return " (the deployed flow has other parameters than the file: run flowc deploy first)"

@@ -1,4 +1,4 @@
-"""The container templates: what runs in a pod, and how it is confined."""
+"""The container templates of steps and of the exit handler, confined by Kubernetes' "restricted" standard."""
 
 from __future__ import annotations
 
@@ -22,25 +22,31 @@ if TYPE_CHECKING:
 
 
 _TOKEN_VOLUME = "executor-token"
-_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # where clients look for it
+_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # Kubernetes' clients read it there
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownNames:
-    """What of a task fits into the names that people see; paths with `loops` have a mark that labels cannot have."""
+    """Which parts of a task's identity fit into labels and display names.
+
+    With `loops`, paths contain `~`, which labels cannot have.
+    """
 
     name: bool
     path: bool
     loops: bool
 
     def of(self, path: str) -> str:
-        """The path as it is shown: `0.3~1` as `0.3-1`."""
+        """Return an expression for the path in a form that labels can have: `0.3-1` for `0.3~1`."""
         return "{{=sprig.replace('~', '-', inputs.parameters.path)}}" if self.loops else path
 
 
 def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: ShownNames) -> m.Template:
-    """The template of every step with this spec: inputs `step` and `path`, and `title` where it is not the step."""
+    """Return the template that all steps with this spec share.
+
+    Its inputs are `step` and `path`, and `title` if the title of a step differs from its name.
+    """
     spec, pod = template.spec, template.spec.pod
     title = "{{inputs.parameters.title}}" if template.titled else "{{inputs.parameters.step}}"
     path = "{{inputs.parameters.path}}"
@@ -77,7 +83,7 @@ def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: Shown
 
 
 def finish(settings: Settings, code: CodeMap) -> m.Template:
-    """The exit handler: writes the end of the run into the store. It exits 0 always; the retries are for lost pods."""
+    """Return the exit handler, which records the run's end in the store. It exits 0, so that only lost pods retry."""
     return make(
         m.Template,
         name="finish",
@@ -87,7 +93,7 @@ def finish(settings: Settings, code: CodeMap) -> m.Template:
 
 
 def volumes(config_map: str, files: tuple[tuple[str, str], ...], settings: Settings) -> list[m.Volume]:
-    """The volumes of all pods: the code, a place to write, as the root file system is read-only, perhaps the store."""
+    """Return the volumes of all pods: the code, /tmp (the root file system is read-only), and the store's claim."""
     items = [make(m.KeyToPath, key=key, path=path) for key, path in files]
     found = [
         make(
@@ -102,12 +108,12 @@ def volumes(config_map: str, files: tuple[tuple[str, str], ...], settings: Setti
 
 
 def argo_containers() -> str:
-    """A patch of all pods: Argo's own containers are confined, and they alone get the service account's token.
+    """Return a patch of all pods: it confines Argo's own containers, and gives only them the service account's token.
 
-    Argo gives them no security context unless its controller is configured to, and a namespace of the "restricted" Pod
-    Security Standard then refuses every pod. Its own way to keep the token from the main container, an `executor` with
-    another service account, needs a Secret with a token that never expires. So the token is mounted as Kubernetes would
-    do it by itself, in these containers only: both look for it as soon as they start.
+    Argo sets no security context for its containers unless its controller is configured to, and a namespace with the
+    "restricted" Pod Security Standard then refuses every pod. Argo's own way to withhold the token from the main
+    container, an `executor` with another service account, needs a Secret with a token that never expires. So the token
+    is mounted as Kubernetes would mount it, but only in these containers, which read it when they start.
     """
     mount = {"name": _TOKEN_VOLUME, "mountPath": _TOKEN_DIRECTORY, "readOnly": True}
     least = {
@@ -129,12 +135,12 @@ def argo_containers() -> str:
 
 
 def _token(pod: Kubernetes) -> str | None:
-    """A patch, after that of all pods: a step that names a service account of its own gets that one's token."""
+    """Return a patch, applied after that of all pods, that gives a step with its own service account the token."""
     return '{"automountServiceAccountToken":true}' if pod.service_account is not None else None
 
 
 def pod_security() -> m.PodSecurityContext:
-    """The pod's half of the "restricted" Pod Security Standard."""
+    """Return the pod's part of the "restricted" Pod Security Standard."""
     return make(
         m.PodSecurityContext,
         run_as_non_root=True,
@@ -184,7 +190,7 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
         contract.CODE: f"{contract.CODE_ROOT}/{contract.CODE_DIRECTORY}",
         contract.CODE_DIGEST: code.digest,
         contract.IR: f"{contract.CODE_ROOT}/{contract.IR_FILE}",
-        # Caches go to the home directory, and that of a user without a name is /, which is read-only.
+        # Libraries keep caches in the home directory, which is the read-only / for a user without a name.
         "HOME": contract.TMP,
     }
     fields = {contract.POD: "metadata.name", contract.POD_UID: "metadata.uid", contract.NODE: "spec.nodeName"}
@@ -194,10 +200,10 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
 
 
 def _parameters(spec: PodSpec) -> list[m.EnvVar]:
-    """The only place where a user's value is put in: Argo would expand it again wherever it is passed on.
+    """Return the variable with the parameters' values, which are inserted nowhere else: Argo would expand them again.
 
-    In base64, because what people type after `argo submit -p` is not encoded by us: as it is, a control character fails
-    the Workflow, Argo expands `{{…}}`, and the kubelet `$(…)`, even to a secret of the same pod.
+    The values are in base64, since those of `argo submit -p` are not encoded by flowc: a control character would fail
+    the Workflow, Argo would expand `{{…}}`, and the kubelet `$(…)`, even to a secret of the same pod.
     """
     if not spec.takes_parameters:
         return []
@@ -205,7 +211,7 @@ def _parameters(spec: PodSpec) -> list[m.EnvVar]:
 
 
 def _tags(spec: PodSpec, settings: Settings) -> list[m.EnvVar]:
-    """The tags of the run that the first task makes, as JSON that neither Argo nor the kubelet expands."""
+    """Return the variable with the run's tags, as JSON that neither Argo nor the kubelet expands."""
     if not spec.tags:
         return []
     text = json_text.dumps(settings.tags).replace("{", "\\u007b").replace("$", "\\u0024")
@@ -219,13 +225,13 @@ def _environment(spec: PodSpec) -> list[m.EnvVar]:
 
 
 def literal(value: str) -> str:
-    """A form of the value that Argo leaves alone and the kubelet turns into the value."""
-    # A literal `{{` would be a template tag to Argo. The kubelet expands `$(NAME)` after Argo is done.
+    """Return a form of the value that Argo does not expand and that the kubelet expands to the value."""
+    # Argo would read `{{` as a template tag. The kubelet expands `$(NAME)` after Argo.
     return re.sub(r"\{(?=\{)", f"$({contract.BRACE})", value.replace("$", "$$"))
 
 
 def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
-    # Always there, as `{{retries}}` needs it. `Always` also covers pods that are evicted or never start.
+    # Every step has a strategy, since `{{retries}}` needs one. `Always` covers evicted pods and pods that never start.
     return make(
         m.RetryStrategy,
         limit=str(limit),
@@ -236,7 +242,7 @@ def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
 
 
 def _outputs(spec: PodSpec) -> m.Outputs | None:
-    """What Argo routes on. Without a default a missing file would make the executor fail instead of the step."""
+    """Return the outputs that decide which tasks follow; a default keeps a missing file from failing the executor."""
     name, default = (contract.COUNT, "0") if spec.counts else (contract.CHOICE, "")
     if not (spec.counts or spec.chooses):
         return None
@@ -245,7 +251,7 @@ def _outputs(spec: PodSpec) -> m.Outputs | None:
 
 
 def _place(spec: PodSpec) -> list[m.EnvVar]:
-    """What a task must know of its place in a loop or gang."""
+    """Return the variables about a task's place in a loop or gang."""
     found = [make(m.EnvVar, name=contract.LOOPS, value=spec.loops)] if spec.loops else []
     return found + ([_field(contract.POD_IP, "status.podIP")] if spec.meets else [])
 

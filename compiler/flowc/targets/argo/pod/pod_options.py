@@ -1,4 +1,4 @@
-"""What `@kubernetes` and `@secrets` say of a step's pods, as parts of its container template."""
+"""Lowers the options of `@kubernetes` and `@secrets` to parts of a step's container template."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ TEMPDIR = "METAFLOW_TEMPDIR"
 
 
 def resources(asked: Resources, pod: Kubernetes) -> m.ResourceRequirements | None:
-    """Requests, as Metaflow's users know them: a task may use more memory than it asked for while its node has some.
+    """Return the requests and limits of a pod, None if it has none.
 
-    A guaranteed pod gets exactly what it asks for.
+    Like in Metaflow, amounts are requests: a task may use more if its node has it. Only a pod with qos `guaranteed` is
+    limited to its requests.
     """
     requests = {
         "cpu": asked.cpu,
         "memory": f"{asked.memory}Mi" if asked.memory else None,
         "ephemeral-storage": f"{asked.disk}Mi" if asked.disk else None,
     }
-    # Kubernetes neither shares nor overcommits these: request and limit are one.
+    # Kubernetes neither shares nor overcommits these resources, so that request and limit are equal.
     whole = dict(pod.extended_resources)
     if asked.gpu:
         whole[f"{pod.gpu_vendor or 'nvidia'}.com/gpu"] = str(asked.gpu)
@@ -39,7 +40,7 @@ def resources(asked: Resources, pod: Kubernetes) -> m.ResourceRequirements | Non
 
 
 def volumes(spec: PodSpec) -> list[tuple[m.Volume, m.VolumeMount]]:
-    """The volumes that only these pods have, each with the place where it is mounted."""
+    """Return the volumes that only these pods have, each with its mount."""
     pod, asked = spec.pod, spec.resources
     found: list[tuple[m.Volume, m.VolumeMount]] = []
     if asked and asked.shared_memory:
@@ -61,19 +62,19 @@ def _memory(name: str, size: int | None) -> m.Volume:
 
 
 def environment(pod: Kubernetes) -> list[m.EnvVar]:
-    """Variables that follow from it."""
+    """Return the environment variables that the options of the pod imply."""
     if pod.use_tmpfs and pod.tmpfs_tempdir:
         return [make(m.EnvVar, name=TEMPDIR, value=pod.tmpfs_path)]
     return []
 
 
 def secrets(names: Sequence[str]) -> list[m.EnvFromSource]:
-    """Secrets whose keys become environment variables; a pod waits until they are there."""
+    """Return the Secrets whose keys become environment variables; a pod starts only when they exist."""
     return [make(m.EnvFromSource, secret_ref=make(m.SecretEnvSource, name=name)) for name in names]
 
 
 def tolerations(pod: Kubernetes) -> list[m.Toleration] | None:
-    """In Kubernetes' own terms."""
+    """Return the tolerations of a pod as Kubernetes writes them; None if it has none."""
     return [
         make(
             m.Toleration,
@@ -88,7 +89,7 @@ def tolerations(pod: Kubernetes) -> list[m.Toleration] | None:
 
 
 def security(pod: Kubernetes) -> m.SecurityContext:
-    """The container's half of the "restricted" Pod Security Standard, with the step's own user within it."""
+    """Return the container's part of the "restricted" Pod Security Standard, with the step's own user and group."""
     asked = pod.security_context
     return make(
         m.SecurityContext,

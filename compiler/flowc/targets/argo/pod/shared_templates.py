@@ -1,4 +1,4 @@
-"""Which steps share a container template: those whose pods differ in nothing but the step's name."""
+"""Assigns container templates to steps: steps whose pods differ only in the step's name share one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NO_OPTIONS = Kubernetes()
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodSpec:
-    """All that makes one step's pods different from another's.
+    """The properties in which the pods of two steps can differ.
 
-    `retries` counts Argo's: the user's, and one more where a failure is caught (its attempt only records it). `loops`
-    is what a step that begins another iteration is told (`loops.budgets`); `meets` says that the pods are a gang's.
+    `retries` are those of Argo: the user's, and one more if a failure is caught, whose attempt only records it. `loops`
+    is the budget of a step that begins another iteration (`loops.budgets`); `meets` is true for the pods of a gang.
     """
 
     counts: bool = False
@@ -44,13 +44,13 @@ class PodSpec:
 
 
 PLAIN = PodSpec()
-"""Pods of which nothing is asked."""
+"""The properties of pods without any options."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTemplate:
-    """A container template: its name and spec; `titled` when its steps need a title that is not their name."""
+    """A container template: its name and spec; `titled` if its steps have a title besides their name."""
 
     name: str
     spec: PodSpec
@@ -58,7 +58,7 @@ class StepTemplate:
 
 
 def pod_spec(flow: Flow, node: Node, loops: str = "", *, meets: bool = False, tagged: bool = False) -> PodSpec:
-    """What a step's pods need."""
+    """Return the properties of a step's pods."""
     retry = node.retry
     return PodSpec(
         counts=isinstance(node.next, Foreach | Gang),
@@ -78,7 +78,7 @@ def pod_spec(flow: Flow, node: Node, loops: str = "", *, meets: bool = False, ta
 
 
 def _secrets(node: Node) -> tuple[str, ...]:
-    """The Secrets of the cluster that a step's pods have in their environment."""
+    """Return the names of the cluster's Secrets in the environment of a step's pods."""
     own = node.kubernetes.secrets if node.kubernetes else ()
     return tuple(dict.fromkeys((*own, *(secret.id for secret in node.secrets if secret.type == "kubernetes"))))
 
@@ -86,7 +86,7 @@ def _secrets(node: Node) -> tuple[str, ...]:
 def step_templates(
     analysis: Analysis, titles: Mapping[NodeId, str], loops: Mapping[NodeId, str], *, tagged: bool = False
 ) -> dict[NodeId, StepTemplate]:
-    """The container template of each step; steps of one spec get the same one. `tagged`: runs are given tags."""
+    """Return the container template of each step; steps with equal specs share one. With `tagged`, runs get tags."""
     by_spec: dict[PodSpec, StepTemplate] = {}
     of: dict[NodeId, PodSpec] = {}
     for node in analysis.flow.nodes:
