@@ -159,7 +159,7 @@ def test_what_failed_there_is_resumed_there_and_here(project: Project) -> None:
     [
         ([], 1, "is on this machine: pods cannot read it"),
         (["--max-workers", "2"], 2, "--max-workers is only for runs on this machine"),
-        (["--output", "x.yaml", "--run-id-file", "id"], 2, "--run-id-file has the id of a run that is submitted"),
+        (["--output", "x.yaml", "--run-id-file", "id"], 2, "--run-id-file needs a submitted run"),
     ],
 )
 def test_what_a_cluster_does_not_take(project: Project, words: list[str], code: int, message: str) -> None:
