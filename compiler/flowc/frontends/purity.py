@@ -297,7 +297,7 @@ class _Examination:
             self._harm(inner, scope, f"calls the result of {name or ast.unparse(inner.func)}")
 
     def _functions_inside(self, function: FunctionNode, home: Module) -> None:
-        """Examine the functions inside a user function, any of which the call may run."""
+        """Examine the functions inside a user function, because the call may run them."""
         for inner in ast.walk(function):
             if isinstance(inner, (*FUNCTIONS, ast.Lambda)) and inner is not function:
                 self._body(inner, CodeScope(home))

@@ -102,7 +102,7 @@ class FlowHooks:
                 self._check_added()
         self._take_added()
         waiting = list(self._all())
-        while waiting:  # added decorators are initialised after the one that adds them
+        while waiting:  # added decorators are initialised after their adder
             for name, decorator in waiting:
                 with self.told(decorator.name, "init", self.nodes[name].where):
                     decorator.external_init()
