@@ -57,6 +57,7 @@ class DataArtifact(MetaflowObject):
         @property
         def parent(self) -> Task:
             """The task that has the artifact."""
+            ...
 
     @property
     def data(self) -> Any:

@@ -41,6 +41,7 @@ class Step(MetaflowObject):
         @property
         def parent(self) -> Run:
             """The run of the step."""
+            ...
 
     @property
     def task(self) -> Task | None:
