@@ -286,7 +286,7 @@ def test_where_its_code_and_store_are() -> None:
             },
         ],
     }
-    for item in (template(**spec), run({"storedWorkflowTemplateSpec": spec}), run({}, **spec), spec):
+    for item in (template(**spec), run({"storedWorkflowTemplateSpec": spec}), run({}, **spec)):
         assert (code_of(item), store_of(item)) == ("hello-code-1", "s3://b")
     assert (code_of(run({})), store_of(run({}))) == (None, None)
 

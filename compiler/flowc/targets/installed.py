@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flowc.targets.deployment import TargetError
 from flowc.targets.target import Target
@@ -53,7 +53,7 @@ def _whose(entry: EntryPoint) -> str:
     return f"the distribution '{entry.dist.name}'" if entry.dist is not None else f"the entry point {entry.value}"
 
 
-def _load(entry: EntryPoint) -> Target[Any, Any]:
+def _load(entry: EntryPoint) -> AnyTarget:
     """Import a package's target. Raises TargetError, which names the distribution, for any error of its modules."""
     what = f"the target '{entry.name}' of {_whose(entry)}"
     hint = "fix the package, or uninstall it"

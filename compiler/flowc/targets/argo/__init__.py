@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from flowc.targets.argo.configmap import CodePackage
+    from flowc.targets.argo.object_types import Object
     from flowc.targets.argo.settings import Settings as Settings
     from flowc_ir.model import Flow
 
@@ -18,7 +19,7 @@ __all__ = ["Bundle", "Settings", "compile_flow"]
 class Bundle(NamedTuple):
     """The manifests of a deployment, in the order to apply them."""
 
-    manifests: tuple[dict[str, Any], ...]
+    manifests: tuple[Object, ...]
 
     def to_yaml(self) -> str:
         """Return the manifests as one YAML stream; equal flows give equal bytes."""

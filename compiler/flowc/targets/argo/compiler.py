@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.targets import fail_if
 from flowc.targets.argo import names, spec
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from flowc.targets.argo.configmap import CodeMap, CodePackage
     from flowc.targets.argo.hera_models import m
+    from flowc.targets.argo.object_types import Object
     from flowc.targets.argo.settings import Settings
     from flowc_ir.model import Flow
 
@@ -48,7 +49,7 @@ def _collecting_nothing() -> Iterator[None]:
 
 
 @_collecting_nothing()
-def manifests(analysis: Analysis, package: CodePackage, settings: Settings) -> tuple[dict[str, Any], ...]:
+def manifests(analysis: Analysis, package: CodePackage, settings: Settings) -> tuple[Object, ...]:
     """Return the manifests of a flow without faults of `check_flow`, in the order to apply them.
 
     Raises:
@@ -64,7 +65,7 @@ def manifests(analysis: Analysis, package: CodePackage, settings: Settings) -> t
     return (code.manifest, *made)
 
 
-def _objects(flow: Flow, settings: Settings, flow_name: str, body: m.WorkflowSpec) -> tuple[dict[str, Any], ...]:
+def _objects(flow: Flow, settings: Settings, flow_name: str, body: m.WorkflowSpec) -> tuple[Object, ...]:
     if settings.kind == "workflow":
         return (spec.workflow(flow, settings, flow_name, body),)
     template = spec.workflow_template(flow, settings, flow_name, body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc.targets import fail_if
 from flowc.targets.argo.checking.limits import MAX_CONFIG_MAP_BYTES
@@ -17,6 +17,7 @@ from flowc_runtime.pod.integrity import digest_of
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from flowc.targets.argo.object_types import Metadata, Object
     from flowc_ir.model import Flow
 
     class CodePackage(Protocol):
@@ -33,19 +34,17 @@ if TYPE_CHECKING:
 class CodeMap:
     """The manifest of a ConfigMap, its keys with their paths below /flowc, and the digest of the files."""
 
-    manifest: dict[str, Any]
+    manifest: Object
     files: tuple[tuple[str, str], ...]
     digest: str
 
     @property
     def name(self) -> str:
         """The ConfigMap's name, which contains a digest of the content."""
-        name = self.manifest["metadata"]["name"]
-        assert isinstance(name, str)
-        return name
+        return self.manifest["metadata"]["name"]
 
 
-def code_map(flow: Flow, package: CodePackage, base_name: str, metadata: dict[str, Any]) -> CodeMap:
+def code_map(flow: Flow, package: CodePackage, base_name: str, metadata: Metadata) -> CodeMap:
     """Return the ConfigMap of a flow.
 
     Raises:
@@ -69,7 +68,7 @@ def code_map(flow: Flow, package: CodePackage, base_name: str, metadata: dict[st
     data[contract.IR_KEY] = ir
     paths.append((contract.IR_KEY, contract.IR_FILE))
     content_digest = hashlib.sha256(json_text.dumps([data, binary, paths]).encode()).hexdigest()
-    manifest: dict[str, Any] = {
+    manifest: Object = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {**metadata, "name": f"{base_name}-code-{content_digest[:10]}"},

@@ -7,7 +7,7 @@ is wrapped. Text of several lines is a literal block, byte for byte, if YAML can
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _FIRST = {key: rank for rank, key in enumerate(("apiVersion", "kind", "name", "template", "depends", "metadata"))}
 
 
-def emit(documents: Iterable[Mapping[str, Any]]) -> str:
+def emit(documents: Iterable[Mapping[str, object]]) -> str:
     """Return the documents as a YAML stream; equal documents give equal text.
 
     Raises:
@@ -37,7 +37,7 @@ def emit(documents: Iterable[Mapping[str, Any]]) -> str:
     return "---\n".join("".join(f"{line}\n" for line in _mapping(document, "")) for document in documents)
 
 
-def _mapping(mapping: Mapping[str, Any], indent: str) -> Iterator[str]:
+def _mapping(mapping: Mapping[str, object], indent: str) -> Iterator[str]:
     for key in sorted(mapping, key=lambda key: _FIRST.get(key, len(_FIRST))):
         yield from _entry(f"{indent}{_inline(key)}:", mapping[key], indent)
 
@@ -57,7 +57,7 @@ def _entry(head: str, value: object, indent: str) -> Iterator[str]:
             yield f"{head} {_scalar(value)}"
 
 
-def _list(items: list[Any], indent: str) -> Iterator[str]:
+def _list(items: list[object], indent: str) -> Iterator[str]:
     for item in items:
         match item:
             case dict() | list() if item:

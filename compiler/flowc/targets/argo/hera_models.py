@@ -10,9 +10,11 @@ import gc
 import importlib
 import importlib.util
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from hera.workflows import models as m
 
 __all__ = ["m"]
@@ -20,7 +22,7 @@ __all__ = ["m"]
 _PARENT = "hera.workflows"
 
 
-def _load() -> Any:
+def _load() -> ModuleType:
     if _PARENT not in sys.modules:
         _postpone()
     collects = gc.isenabled()
@@ -37,14 +39,15 @@ def _postpone() -> None:
     spec = importlib.util.find_spec(_PARENT)
     if spec is None or (loader := spec.loader) is None:
         return  # the import that follows reports what is missing
-    package: Any = importlib.util.module_from_spec(spec)
+    package = importlib.util.module_from_spec(spec)
 
-    def execute(name: str) -> Any:
-        del package.__getattr__
+    def execute(name: str) -> object:
+        del vars(package)["__getattr__"]
         loader.exec_module(package)
-        return getattr(package, name)
+        found: object = getattr(package, name)
+        return found
 
-    package.__getattr__ = execute
+    vars(package)["__getattr__"] = execute
     sys.modules[_PARENT] = package
 
 

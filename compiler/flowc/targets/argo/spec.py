@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from flowc.targets.argo.checking.limits import untemplated
 from flowc.targets.argo.hera_models import m
@@ -14,9 +15,10 @@ from flowc_runtime.pod import arguments
 from flowc_runtime.store.values.parameters import default_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowc.targets.argo.configmap import CodeMap
+    from flowc.targets.argo.object_types import Metadata, Object
     from flowc.targets.argo.settings import Settings
     from flowc_ir.model import Flow, Parameter, Schedule
 
@@ -43,11 +45,10 @@ def about(flow: Flow) -> dict[str, str]:
     )
 
 
-def metadata(settings: Settings, flow_name: str, **fields: Any) -> dict[str, Any]:
-    """Return an object's metadata: `fields`, labels, the version of manifests, and the namespace if there is one."""
-    namespace = {"namespace": settings.namespace} if settings.namespace else {}
-    annotations = {**fields.get("annotations", {}), **VERSION}
-    return {**fields, **namespace, "labels": labels(flow_name), "annotations": annotations}
+def metadata(settings: Settings, flow_name: str, annotations: Mapping[str, str] = MappingProxyType({})) -> Metadata:
+    """Return an object's metadata without its name: labels, annotations with the version, and any namespace."""
+    namespace: Metadata = {"namespace": settings.namespace} if settings.namespace else {}
+    return {**namespace, "labels": labels(flow_name), "annotations": {**annotations, **VERSION}}
 
 
 def workflow_spec(
@@ -93,23 +94,23 @@ def argument(parameter: Parameter) -> m.Parameter:
     )
 
 
-def workflow_template(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> dict[str, Any]:
+def workflow_template(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> Object:
     """Return the manifest that deploys a flow."""
-    fields = metadata(settings, flow_name, name=flow_name, annotations=about(flow))
-    meta = make(m.ObjectMeta, **fields)
+    fields = metadata(settings, flow_name, about(flow))
+    meta = make(m.ObjectMeta, name=flow_name, **fields)
     return dump(make(m.WorkflowTemplate, api_version=API_VERSION, kind="WorkflowTemplate", metadata=meta, spec=spec))
 
 
-def workflow(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> dict[str, Any]:
+def workflow(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> Object:
     """Return the manifest of one run with all its templates; `kubectl create` takes it, `apply` does not."""
-    fields = metadata(settings, flow_name, generate_name=f"{flow_name}-", annotations=about(flow))
-    meta = make(m.ObjectMeta, **fields)
+    fields = metadata(settings, flow_name, about(flow))
+    meta = make(m.ObjectMeta, generate_name=f"{flow_name}-", **fields)
     return dump(make(m.Workflow, api_version=API_VERSION, kind="Workflow", metadata=meta, spec=spec))
 
 
-def cron_workflow(flow: Flow, schedule: Schedule, settings: Settings, flow_name: str) -> dict[str, Any]:
+def cron_workflow(flow: Flow, schedule: Schedule, settings: Settings, flow_name: str) -> Object:
     """Return the manifest that starts runs of the WorkflowTemplate on a schedule."""
-    fields = metadata(settings, flow_name, name=flow_name, annotations=about(flow))
+    fields = metadata(settings, flow_name, about(flow))
     spec = make(
         m.CronWorkflowSpec,
         schedules=list(schedule.crons),
@@ -121,5 +122,5 @@ def cron_workflow(flow: Flow, schedule: Schedule, settings: Settings, flow_name:
         failed_jobs_history_limit=3,
         workflow_spec=make(m.WorkflowSpec, workflow_template_ref=make(m.WorkflowTemplateRef, name=flow_name)),
     )
-    meta = make(m.ObjectMeta, **fields)
+    meta = make(m.ObjectMeta, name=flow_name, **fields)
     return dump(make(m.CronWorkflow, api_version=API_VERSION, kind="CronWorkflow", metadata=meta, spec=spec))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from flowc.targets.argo.object_types import Object
+
     Model = TypeVar("Model", bound=BaseModel)
 
 
-def make(model: type[Model], /, **fields: Any) -> Model:
+def make(model: type[Model], /, **fields: object) -> Model:
     """Return a model with exactly these fields, without those that are None.
 
     Raises:
@@ -22,6 +24,7 @@ def make(model: type[Model], /, **fields: Any) -> Model:
     return model(**{name: value for name, value in fields.items() if value is not None})
 
 
-def dump(model: BaseModel) -> dict[str, Any]:
+def dump(model: BaseModel) -> Object:
     """Return a model as a manifest, with the spelling of Kubernetes."""
-    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+    # A cast, since the type of a dump does not say that the models have the fields of Object.
+    return cast("Object", model.model_dump(mode="json", by_alias=True, exclude_none=True))

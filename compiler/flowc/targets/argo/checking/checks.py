@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.passes.naming import same_names
 from flowc.targets.argo import names
@@ -15,6 +15,8 @@ from flowc_runtime.pod import arguments
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
 
+    from flowc.targets.argo.hera_models import m
+    from flowc.targets.argo.object_types import Object
     from flowc.targets.argo.pod.shared_templates import StepTemplate
     from flowc.targets.argo.settings import Settings
     from flowc_ir.diagnostic import Faults
@@ -61,7 +63,7 @@ def check_templates(
     )
 
 
-def check_tasks(flow: Flow, templates: Mapping[str, Any], faults: Faults) -> None:
+def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults) -> None:
     """Report each DAG with more than the 200 tasks that Argo 4 allows.
 
     `fitting.fit` splits long series into several DAGs. It cannot split the arms of one switch, or the body of a loop
@@ -90,12 +92,12 @@ def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
     return where
 
 
-def check_size(flow: Flow, manifest: Mapping[str, Any], faults: Faults) -> None:
+def check_size(flow: Flow, manifest: Object, faults: Faults) -> None:
     """Check that a manifest leaves room in the 1 MiB of a run's Workflow."""
     size = len(json_text.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode())
     if size <= limits.MAX_TEMPLATE_BYTES:
         return
-    largest = max(manifest["spec"]["templates"], key=lambda template: len(json_text.dumps(template)))
+    largest = max(manifest["spec"]["templates"] or [], key=lambda template: len(json_text.dumps(template)))
     faults.add(
         codes.ARGO_TOO_LARGE,
         flow.where,

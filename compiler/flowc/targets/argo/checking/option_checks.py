@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.targets.argo.pod import mounts
 from flowc.targets.argo.settings import is_reference
@@ -97,7 +97,7 @@ def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str
             f"asks for namespace '{pod.namespace}', but pods run in the namespace of their workflow, {here}",
             f"compile with --namespace {pod.namespace}, or leave it out",
         )
-    unknown: dict[str, tuple[Any, str]] = {
+    unknown: dict[str, tuple[object, str]] = {
         "compute_pool": (pod.compute_pool, "choose nodes with node_selector"),
         "port": (pod.port, "leave it out; a pod may listen on any port"),
         "executable": (pod.executable, "use an image whose `python` is the one to run"),

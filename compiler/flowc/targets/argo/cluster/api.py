@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from flowc.targets.argo.cluster.errors import AlreadyThere, ClusterError, Missing
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from kubernetes.client import ApiClient
 
-    from flowc.targets.argo.cluster.resource_kinds import Object, ResourceKind
+    from flowc.targets.argo.cluster.resource_kinds import ResourceKind
+    from flowc.targets.argo.object_types import KubeContext, Object, Page, Refusal
 
 MANAGER = "flowc"
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for the next bytes
@@ -106,8 +107,8 @@ def _namespace(files: str, context: str | None) -> str | None:
     """Return the namespace of the context in use."""
     from kubernetes.config import list_kube_config_contexts
 
-    found: Any = list_kube_config_contexts(files)
-    contexts, active = found
+    # The client's annotation of this function is wrong: it returns all contexts, and the current one.
+    contexts, active = cast("tuple[list[KubeContext], KubeContext]", list_kube_config_contexts(files))
     chosen = next((entry for entry in contexts if entry["name"] == context), active)
     return chosen["context"].get("namespace") or None
 
@@ -138,26 +139,25 @@ class Cluster:
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
         more = ""
         while True:
-            page = self._call(_Call("GET", kind, None, query | ({"continue": more} if more else {}), accept=_METADATA))
+            call = _Call("GET", kind, None, query | ({"continue": more} if more else {}), accept=_METADATA)
+            page = cast("Page", self._call(call))  # a list instead of one object
             yield from page["items"] or ()  # an empty list is null here
             more = page["metadata"].get("continue") or ""
             if not more:
                 return
 
-    def apply(
-        self, manifest: Mapping[str, Any], kind: ResourceKind, *, dry_run: bool = False, force: bool = False
-    ) -> Object:
+    def apply(self, manifest: Object, kind: ResourceKind, *, dry_run: bool = False, force: bool = False) -> Object:
         """Apply a manifest (server-side apply) and return the object that results."""
         query = {"fieldManager": MANAGER, "fieldValidation": "Strict", "force": "true" if force else "false"}
         query |= {"dryRun": "All"} if dry_run else {}
         return self._call(_Call("PATCH", kind, manifest["metadata"]["name"], query, manifest, _APPLY))
 
-    def create(self, manifest: Mapping[str, Any], kind: ResourceKind) -> Object:
+    def create(self, manifest: Object, kind: ResourceKind) -> Object:
         """Create an object. Raises AlreadyThere if one of this name exists."""
         query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
         return self._call(_Call("POST", kind, None, query, manifest, "application/json"))
 
-    def patch(self, kind: ResourceKind, name: str, changes: Mapping[str, Any]) -> Object:
+    def patch(self, kind: ResourceKind, name: str, changes: Mapping[str, object]) -> Object:
         """Change some fields of an object; the value None removes a field. Raises Missing."""
         return self._call(_Call("PATCH", kind, name, {"fieldManager": MANAGER}, changes, _MERGE))
 
@@ -191,7 +191,7 @@ class Cluster:
                 "is it running, and is this the right --context?",
             ) from None
         if 200 <= status < 300:
-            answer = json.loads(data)
+            answer: Object = json.loads(data)
             assert isinstance(answer, dict)
             return answer
         raise refusal(call.method, call.kind, call.name, self.namespace, status, data)
@@ -202,7 +202,7 @@ class _Call(NamedTuple):
     kind: ResourceKind
     name: str | None
     query: dict[str, str] = {}  # noqa: RUF012 - never changed
-    body: Mapping[str, Any] | None = None
+    body: Object | Mapping[str, object] | None = None
     content: str | None = None
     accept: str = "application/json"
 
@@ -244,7 +244,7 @@ def refusal(
         case 409 if said.get("reason") == "AlreadyExists":
             return AlreadyThere(f"{shown} exists")
         case 409 if managers := _managers(said):
-            fields = ", ".join(cause["field"] for cause in said["details"]["causes"][:3])
+            fields = ", ".join(cause["field"] for cause in (said["details"]["causes"] or [])[:3])
             return ClusterError(
                 f"{shown} is also managed by {managers}, which sets another value of {fields}",
                 "--force-conflicts takes over these fields",
@@ -252,10 +252,10 @@ def refusal(
     return ClusterError(f"the cluster refuses {shown}: {message or f'HTTP {status}'}")
 
 
-def _status(data: bytes) -> dict[str, Any]:
+def _status(data: bytes) -> Refusal:
     """Return the `Status` object of an answer; an empty one for a proxy's page or plain text."""
     try:
-        said = json.loads(data)
+        said: Refusal = json.loads(data)
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
@@ -275,7 +275,7 @@ def _forbidden(method: str, kind: ResourceKind, name: str | None, namespace: str
     return ClusterError(f"you may not {verb} {kind.qualified} in namespace {namespace}: {message}")  # quota, admission
 
 
-def _managers(said: Mapping[str, Any]) -> str:
+def _managers(said: Refusal) -> str:
     """Return the other managers of fields that an apply changes, from the causes of a conflict."""
     causes = said.get("details", {}).get("causes") or []
     found = {

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.resource_kinds import Object, ResourceKind
+    from flowc.targets.argo.cluster.resource_kinds import ResourceKind
     from flowc.targets.argo.cluster.targets import ClusterTarget
+    from flowc.targets.argo.object_types import Object
 
 INTERVAL = 1.0  # seconds between two requests for the state of a run that is ending
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.resource_kinds import Object, ResourceKind
+    from flowc.targets.argo.cluster.resource_kinds import ResourceKind
+    from flowc.targets.argo.object_types import Object
 
 # Seconds until Argo's controller knows a new template. A schedule of a template that the controller does not know yet
 # counts as invalid for 20 minutes (argoproj/argo-workflows#12332), and its runs fail at once.
@@ -82,7 +83,7 @@ def show(cluster: Cluster, change: Change, changes: Sequence[Change]) -> str:
     before, old_name = change.before, change.name
     if change.kind is CONFIG_MAP and before is None:
         template = next((other.before for other in changes if other.kind is TEMPLATE), None)
-        old_name = (code_of(template["spec"]) if template else None) or old_name
+        old_name = (code_of(template) if template else None) or old_name
         before = cluster.find(CONFIG_MAP, old_name)
     names = (f"cluster/{change.kind.title}/{old_name}", f"flow/{change.kind.title}/{change.name}")
     return difference(before, change.after, names)

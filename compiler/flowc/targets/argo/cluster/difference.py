@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from difflib import unified_diff
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.targets.argo.emit import emit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from flowc.targets.argo.object_types import Object
 
 # The server writes these fields of every object.
 _METADATA = frozenset({"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"})
 
 
-def essence(item: Mapping[str, Any]) -> dict[str, Any]:
+def essence(item: Object) -> dict[str, object]:
     """Return an object without its status and without the metadata that the server writes."""
     metadata = {key: value for key, value in item["metadata"].items() if key not in _METADATA}
     return {key: metadata if key == "metadata" else value for key, value in item.items() if key != "status"}
 
 
-def text_of(item: Mapping[str, Any]) -> str:
+def text_of(item: Object) -> str:
     """Return the essence of an object as YAML with sorted keys."""
-    return emit([_printable(essence(item))])
+    return emit([{key: _printable(value) for key, value in sorted(essence(item).items()) if value is not None}])
 
 
-def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any], names: tuple[str, str]) -> str:
+def difference(before: Object | None, after: Object, names: tuple[str, str]) -> str:
     """Return a unified diff of two objects, empty if they are equal; without `before` all lines are added."""
     old = text_of(before).splitlines(keepends=True) if before is not None else []
     new = text_of(after).splitlines(keepends=True)
     return "".join(unified_diff(old, new, *names)) if old != new else ""
 
 
-def _printable(value: Any) -> Any:
+def _printable(value: object) -> object:
     """Return a value that `emit` accepts: sorted keys, no nulls (they mean absent), fractions as text."""
     match value:
         case dict():

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, final
 
 from flowc.targets.argo.cluster.errors import ClusterError
 from flowc_ir.versions import MANIFESTS, NewerError, SchemaError
 from flowc_runtime.base.contract import FLOW_LABEL as FLOW_LABEL  # for modules that read labels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-Object: TypeAlias = dict[str, Any]
-"""An object as JSON, in the form that the API server sends and accepts."""
+    from flowc.targets.argo.object_types import Object
 
 MANAGED_LABEL = "app.kubernetes.io/managed-by"
 
@@ -52,22 +49,22 @@ WORKFLOW = ResourceKind("Workflow", "workflows", "argoproj.io", "v1alpha1")
 _BY_NAME = {kind.name: kind for kind in (CONFIG_MAP, TEMPLATE, CRON, WORKFLOW)}
 
 
-def kind_of(manifest: Mapping[str, Any]) -> ResourceKind:
+def kind_of(manifest: Object) -> ResourceKind:
     """Return the kind of a manifest that flowc wrote."""
     return _BY_NAME[manifest["kind"]]
 
 
-def name_of(item: Mapping[str, Any]) -> str:
+def name_of(item: Object) -> str:
     """Return an object's name."""
     return str(item["metadata"]["name"])
 
 
-def labels_of(item: Mapping[str, Any]) -> dict[str, str]:
+def labels_of(item: Object) -> dict[str, str]:
     """Return an object's labels."""
     return item["metadata"].get("labels") or {}
 
 
-def check_version(item: Mapping[str, Any], kind: ResourceKind) -> None:
+def check_version(item: Object, kind: ResourceKind) -> None:
     """Check that this flowc knows the form of an object's manifest; without a version it is that of the first release.
 
     Raises:

@@ -6,38 +6,38 @@ Compiled manifests do not contain it, so that they do not change with commits to
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.targets.argo.cluster.workflows import body_of, code_of
 from flowc_ir import json_text
 from flowc_runtime.base import contract
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from flowc.targets.argo.object_types import Object
     from flowc_runtime.store.records.record_types import RevisionRecord
 
 
-def with_revision(
-    manifest: Mapping[str, Any], revision: RevisionRecord | None, deployed: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def with_revision(manifest: Object, revision: RevisionRecord | None, deployed: Object | None = None) -> Object:
     """Return a template or a run whose pods know the revision of their code.
 
     If the same code is `deployed` already, it keeps the revision of that deployment: a commit to other files of the
     repository does not change the flow.
     """
-    made = copy.deepcopy(dict(manifest))
+    made = copy.deepcopy(manifest)
     value = None if revision is None else _text(revision)
     if deployed is not None and code_of(deployed) == code_of(manifest):
         value = next(_revisions(deployed), value)
     if value is not None:
         for template in body_of(made).get("templates") or []:
             if "container" in template:
-                template["container"].setdefault("env", []).append({"name": contract.REVISION, "value": value})
+                container = template["container"]
+                container["env"] = [*(container.get("env") or []), {"name": contract.REVISION, "value": value}]
     return made
 
 
-def _revisions(item: Mapping[str, Any]) -> Iterator[str]:
+def _revisions(item: Object) -> Iterator[str]:
     for template in body_of(item).get("templates") or []:
         for variable in (template.get("container") or {}).get("env") or []:
             if variable.get("name") == contract.REVISION:

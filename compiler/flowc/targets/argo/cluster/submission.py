@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.targets.argo.checking.limits import MAX_ARGUMENT
 from flowc.targets.argo.cluster.errors import AlreadyThere, ClusterError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.resource_kinds import Object
+    from flowc.targets.argo.object_types import Object
     from flowc_ir.model import Flow, Parameter
     from flowc_runtime.store.values.parameter_sources import FileValue
 
@@ -39,7 +39,7 @@ MAX_NAME = 63
 
 Given: TypeAlias = "Sequence[tuple[str, str]]"
 """Names and texts of parameters from the command line, in its order."""
-Send: TypeAlias = "Callable[[str], dict[str, Any]]"
+Send: TypeAlias = "Callable[[str], dict[str, object]]"
 """Sends a file to the store before a run and returns a reference to it. Raises ParameterError, FlowcError."""
 
 
@@ -119,7 +119,7 @@ def arguments_of(
     return [{"name": known[name].argument, "value": _text(known[name], value, send)} for name, value in found.items()]
 
 
-def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSources, texts: Sequence[str]) -> Any:
+def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSources, texts: Sequence[str]) -> object:
     """Return the value of a given parameter after checking that a file can be read. Raises BadParameter."""
     if declared is None:
         return texts[0]
@@ -131,12 +131,13 @@ def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSo
         return resolved.value
 
 
-def _text(parameter: Accepted, value: Any, send: Send) -> str:
+def _text(parameter: Accepted, value: object, send: Send) -> str:
     """Return a value as the text of an Argo argument; a file is packed or sent. Raises BadParameter."""
     declared = parameter.declared
     if declared is None:
         return str(value)
     if declared.type == "file" and value is not None:
+        assert isinstance(value, str)
         with _told(parameter):
             value = send(value) if size_of(value) > MAX_PACKED else pack(value)
     return encode_parameter(declared, value)
@@ -191,7 +192,7 @@ def workflow(template: Object, name: str, arguments: Sequence[Mapping[str, str]]
         "spec": {"workflowTemplateRef": {"name": name_of(template)}},
     }
     if arguments:
-        manifest["spec"]["arguments"] = {"parameters": list(arguments)}
+        manifest["spec"]["arguments"] = {"parameters": [dict(each) for each in arguments]}
     return manifest
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.resource_kinds import Object, ResourceKind
+    from flowc.targets.argo.cluster.resource_kinds import ResourceKind
+    from flowc.targets.argo.object_types import Object
 
 _OBJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 

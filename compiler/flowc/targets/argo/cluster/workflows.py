@@ -6,15 +6,17 @@ import base64
 import gzip
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.targets.argo.cluster.resource_kinds import FLOW_LABEL, labels_of, name_of
 from flowc_runtime.base import contract
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-Nodes: TypeAlias = "dict[str, dict[str, Any]]"
+    from flowc.targets.argo.object_types import ArgoNode, Object, Spec, Status
+
+Nodes: TypeAlias = "dict[str, ArgoNode]"
 
 ENDED = frozenset({"Succeeded", "Failed", "Error"})
 COMPLETED_LABEL = "workflows.argoproj.io/completed"
@@ -65,7 +67,7 @@ class WorkflowView:
         return self.phase not in ENDED
 
 
-def view(workflow: Mapping[str, Any]) -> WorkflowView:
+def view(workflow: Object) -> WorkflowView:
     """Return the view of a `Workflow` object."""
     status, spec = workflow.get("status") or {}, workflow.get("spec") or {}
     nodes, note = _nodes(status)
@@ -89,7 +91,7 @@ def view(workflow: Mapping[str, Any]) -> WorkflowView:
     )
 
 
-def is_active(item: Mapping[str, Any]) -> bool:
+def is_active(item: Object) -> bool:
     """Return whether a run has not ended, from its metadata alone."""
     return labels_of(item).get(COMPLETED_LABEL) != "true"
 
@@ -97,13 +99,13 @@ def is_active(item: Mapping[str, Any]) -> bool:
 # -- its code and its store --------------------------------------------------------------------------------------------
 
 
-def body_of(item: Mapping[str, Any]) -> Mapping[str, Any]:
+def body_of(item: Object) -> Spec:
     """Return the spec that holds the templates: for a run Argo's copy of its template, else the object's own spec."""
     stored = (item.get("status") or {}).get("storedWorkflowTemplateSpec")
-    return stored or item.get("spec") or item
+    return stored or item.get("spec") or {}
 
 
-def code_of(item: Mapping[str, Any]) -> str | None:
+def code_of(item: Object) -> str | None:
     """Return the ConfigMap of code and IR of a template or a run; None if flowc did not create it."""
     for volume in body_of(item).get("volumes") or []:
         if volume.get("name") == contract.CODE_VOLUME and "configMap" in volume:
@@ -111,7 +113,7 @@ def code_of(item: Mapping[str, Any]) -> str | None:
     return None
 
 
-def store_of(item: Mapping[str, Any]) -> str | None:
+def store_of(item: Object) -> str | None:
     """Return the address of the store of a template's or a run's pods, None if it has none."""
     for template in body_of(item).get("templates") or []:
         for variable in (template.get("container") or {}).get("env") or []:
@@ -123,7 +125,7 @@ def store_of(item: Mapping[str, Any]) -> str | None:
 # -- nodes -------------------------------------------------------------------------------------------------------------
 
 
-def _nodes(status: Mapping[str, Any]) -> tuple[Nodes, str | None]:
+def _nodes(status: Status) -> tuple[Nodes, str | None]:
     """Return the nodes of a run, which Argo compresses if there are many, or why they are not in the object."""
     if packed := status.get("compressedNodes"):
         nodes = json.loads(gzip.decompress(base64.b64decode(packed)))
@@ -134,7 +136,7 @@ def _nodes(status: Mapping[str, Any]) -> tuple[Nodes, str | None]:
     return status.get("nodes") or {}, None
 
 
-def _failed(nodes: Nodes) -> Iterator[dict[str, Any]]:
+def _failed(nodes: Nodes) -> Iterator[ArgoNode]:
     """Yield the nodes that caused the failure: one for a task with all its retries, none for the nodes around it."""
     attempts = {child for node in nodes.values() if node["type"] == "Retry" for child in node.get("children") or []}
     for key, node in nodes.items():
@@ -149,22 +151,22 @@ def _failed(nodes: Nodes) -> Iterator[dict[str, Any]]:
             yield node
 
 
-def _bad(node: Mapping[str, Any]) -> bool:
+def _bad(node: ArgoNode) -> bool:
     return node.get("phase") in ("Failed", "Error")
 
 
-def _inside(nodes: Nodes, key: str) -> Iterator[dict[str, Any]]:
+def _inside(nodes: Nodes, key: str) -> Iterator[ArgoNode]:
     """Yield the nodes inside a node, which is an instance of a template."""
     return (node for node in nodes.values() if node.get("boundaryID") == key)
 
 
-def _waiting(nodes: Nodes) -> Iterator[dict[str, Any]]:
+def _waiting(nodes: Nodes) -> Iterator[ArgoNode]:
     for node in nodes.values():
         if node["type"] == "Pod" and node.get("phase") == "Pending" and node.get("message"):
             yield node
 
 
-def _shown(node: Mapping[str, Any]) -> NodeView:
+def _shown(node: ArgoNode) -> NodeView:
     passed = {entry["name"]: entry.get("value", "") for entry in (node.get("inputs") or {}).get("parameters") or []}
     task = (
         f"{passed['step']}/{passed['path']}" if "step" in passed and "path" in passed else node.get("displayName", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -25,14 +25,14 @@ from flowc_ir.counting import count
 from flowc_runtime.base.config import configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flowc.cli.options.loading import Checked
     from flowc.targets.argo.cluster.api import Cluster
     from flowc.targets.argo.cluster.deployment import Change, Leftover
-    from flowc.targets.argo.cluster.resource_kinds import Object
+    from flowc.targets.argo.object_types import Object
 
-    Command = TypeVar("Command", bound=Callable[..., Any])
+    Command = TypeVar("Command", bound=Callable[..., object])
 
 SAME, DIFFERS, TROUBLE = 0, 1, 2  # exit codes of `flowc diff`, as those of diff and of `kubectl diff`
 
@@ -68,7 +68,7 @@ def deploy_command(
     force_conflicts: bool,
     prune: bool,
     deployer_attribute_file: str | None,
-    **given: Any,
+    **given: object,
 ) -> None:
     """Deploy a flow: a dry run of all manifests first, so that a refused one leaves the cluster unchanged."""
     found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
@@ -88,7 +88,7 @@ def deploy_command(
         else:
             click.echo(f"{name} is deployed in namespace {cluster.namespace}; flowc trigger {name} starts a run")
         if deployer_attribute_file:
-            attributes = {"name": name, "flow_name": found.flow.name, "metadata": store_of(manifests[1]["spec"])}
+            attributes = {"name": name, "flow_name": found.flow.name, "metadata": store_of(manifests[1])}
             place = {"kubeconfig": kubeconfig, "context": context, "namespace": cluster.namespace}
             Path(deployer_attribute_file).write_text(json_text.shown(attributes | place), encoding="utf-8")
 
@@ -136,7 +136,7 @@ def diff_command(
     context: str | None,
     kubeconfig: str | None,
     force_conflicts: bool,
-    **given: Any,
+    **given: object,
 ) -> None:
     """Print a unified diff of the objects' YAML, without the fields that the server writes."""
     try:
@@ -161,6 +161,8 @@ def _with_revision(cluster: Cluster, manifests: Sequence[Object], found: Checked
         return (code, with_revision(template, look.result(), deployed), *others)
 
 
-def _namespace(given: dict[str, str | None]) -> str | None:
+def _namespace(given: Mapping[str, object]) -> str | None:
     """Return the namespace of the manifests; None for that of the kubeconfig's context."""
-    return given["namespace"] or configuration.text("namespace")
+    namespace = given["namespace"]
+    assert namespace is None or isinstance(namespace, str)
+    return namespace or configuration.text("namespace")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc.cli.running.new_run import new_run_id
 from flowc.cli.running.sending import sender
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.resource_kinds import Object
+    from flowc.targets.argo.object_types import Object
     from metaflow.runner._deployments import Deployments, Words
 
 
@@ -57,7 +57,7 @@ class _Deployments:
     def find(self, name: str) -> Deployment:
         """Return the deployed flow whose class or template has this name."""
         found, template = self._template(name)
-        flow, store = flow_of(self.cluster, template), store_of(template["spec"])
+        flow, store = flow_of(self.cluster, template), store_of(template)
         if flow is None or store is None:
             raise MetaflowException(f"{found} was not deployed by this version of flowc: deploy it again")
         return Deployment(found, flow.name, store, self.cluster.namespace)
@@ -67,9 +67,9 @@ class _Deployments:
         for item in self.cluster.search(TEMPLATE, f"{FLOW_LABEL},{MANAGED_LABEL}=flowc"):
             yield self.find(name_of(item))
 
-    def template(self, name: str) -> dict[str, Any]:
+    def template(self, name: str) -> dict[str, object]:
         """Return the manifest of a deployed flow."""
-        return self._template(name)[1]
+        return {**self._template(name)[1]}
 
     def start(self, name: str, words: Words) -> str:
         """Start a run and return its id. Raises ValueError if a parameter's name or value is wrong."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flowc.targets.argo.commands.place import PLACE, connected
 from flowc.targets.deployment import Operations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from flowc.cli.options.loading import Checked
+    from flowc.targets.argo.commands.resume import Find
 
 
 def _list_runs(place: Mapping[str, str | None], flow: str | None, limit: int, as_json: bool) -> None:
@@ -18,10 +21,10 @@ def _list_runs(place: Mapping[str, str | None], flow: str | None, limit: int, as
         list_runs(cluster, flow, limit, as_json)
 
 
-def _resume(*arguments: Any) -> int:
+def _resume(find: Find, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]) -> int:
     from flowc.targets.argo.commands.resume import resume_on_cluster
 
-    return resume_on_cluster(*arguments)
+    return resume_on_cluster(find, found, given, options)
 
 
 OPERATIONS: Final = Operations(place=PLACE, list_runs=_list_runs, resume=_resume)

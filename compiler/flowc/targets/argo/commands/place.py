@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from flowc.targets.argo.cluster.api import Cluster
 
-    Command = TypeVar("Command", bound=Callable[..., Any])
+    Command = TypeVar("Command", bound=Callable[..., object])
 
 CONTEXT = ConfiguredOption(
     ["--context"], key="context", metavar="NAME", help="Use this context of the kubeconfig [default: its current one]."

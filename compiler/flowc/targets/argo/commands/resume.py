@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.loading import Checked
     from flowc.cli.running.run_kinds import Resumption
-    from flowc.targets.argo.cluster.resource_kinds import Object
+    from flowc.targets.argo.object_types import Object
 
-    Find = Callable[[Store, Checked, Mapping[str, Any]], Resumption]
+    Find = Callable[[Store, Checked, Mapping[str, object]], Resumption]
 
 # Options of runs on this machine that one on a cluster does not have, and the names of their values.
 _LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", "--local": "local",
@@ -52,37 +52,47 @@ _LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", 
 
 
 def resume_on_cluster(
-    find: Find, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, Any]
+    find: Find, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
 ) -> int:
     """Submit the Workflow, or write it to a file, and return the exit code; `find` returns the run to resume."""
     for option, name in _LOCAL.items():
         if is_given(name):
             raise click.UsageError(f"{option} is only for runs on this machine")
-    if options["output"] and options["run_id_file"]:
+    output, run_id_file = _text(options, "output"), _text(options, "run_id_file")
+    params_files, store = options["params_files"], _text(options, "store_url")
+    assert isinstance(params_files, tuple)
+    if output and run_id_file:
         raise click.UsageError("--run-id-file needs a submitted run, and --output submits none")
-    url = _store_of_pods(options["store_url"])
+    url = _store_of_pods(store)
     resumption = find(Store.open(url), found, options)
-    given_names = {*given, *read_params_files(found.flow, options["params_files"], found.cls)}
-    values = run_values(found, given, options["params_files"], ds_type=datastore_of(url), before=resumption.parameters)
+    given_names = {*given, *read_params_files(found.flow, params_files, found.cls)}
+    values = run_values(found, given, params_files, ds_type=datastore_of(url), before=resumption.parameters)
     order = Order(resumption.origin.id, resumption.step, tuple(sorted(given_names)))
-    settings = {"kind": "workflow", "store": options["store_url"], "tags": tuple(top().tags)}
+    settings = {"kind": "workflow", "store": store, "tags": tuple(top().tags)}
     bundle = lower_for(TARGET, found, settings).product
     code, workflow = bundle.manifests[:2]
     with closing(Look(str(found.package.root))) as look:
         workflow = with_revision(workflow, look.result())
     ordered = resuming(workflow, order, _arguments(found, values, {*resumption.parameters} - given_names, url))
-    if options["output"]:
-        with writing(options["output"]):
-            Path(options["output"]).write_bytes(Bundle((code, ordered)).to_yaml().encode())
-        click.echo(f"{options['output']}: kubectl create -f {options['output']}", err=True)
+    if output:
+        with writing(output):
+            Path(output).write_bytes(Bundle((code, ordered)).to_yaml().encode())
+        click.echo(f"{output}: kubectl create -f {output}", err=True)
         return 0
     name, namespace = _submit(found, code, ordered)
     click.echo(name)
     click.echo(f"resumes {order.origin} in namespace {namespace}; flowc status {name}", err=True)
-    if options["run_id_file"]:
-        with writing(options["run_id_file"]):
-            Path(options["run_id_file"]).write_text(name, encoding="utf-8")
+    if run_id_file:
+        with writing(run_id_file):
+            Path(run_id_file).write_text(name, encoding="utf-8")
     return 0
+
+
+def _text(options: Mapping[str, object], name: str) -> str | None:
+    """Return the value of an option that is a text."""
+    value = options[name]
+    assert value is None or isinstance(value, str)
+    return value
 
 
 def _store_of_pods(given: str | None) -> str:
@@ -108,13 +118,14 @@ def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
         return name, cluster.namespace
 
 
-def _arguments(found: Checked, values: Mapping[str, Any], kept: set[str], store: str) -> dict[str, str]:
+def _arguments(found: Checked, values: Mapping[str, object], kept: set[str], store: str) -> dict[str, str]:
     """Return the texts of Argo's arguments; the first pod takes the `kept` ones from the resumed run."""
     send = sender(store, MAX_PACKED)
     texts = {}
     for parameter in found.flow.parameters:
         value = None if parameter.name in kept else values[parameter.name]
         if parameter.type == "file" and value is not None:
+            assert isinstance(value, str)
             try:
                 value = send(value) if size_of(value) > MAX_PACKED else pack(value)
             except ParameterError as error:
@@ -128,7 +139,7 @@ def resuming(workflow: Object, order: Order, arguments: Mapping[str, str]) -> Ob
     changed = deepcopy(workflow)
     for parameter in (changed["spec"].get("arguments") or {}).get("parameters") or ():
         parameter["value"] = arguments[parameter["name"]]
-    for template in changed["spec"]["templates"]:
+    for template in changed["spec"]["templates"] or ():
         if container := template.get("container"):
-            container.setdefault("env", []).append({"name": RESUME, "value": order.text})
+            container["env"] = [*(container.get("env") or []), {"name": RESUME, "value": order.text}]
     return changed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 
     from flowc.targets.argo.cluster.api import Cluster
     from flowc.targets.argo.cluster.workflows import NodeView, WorkflowView
+    from flowc.targets.argo.object_types import Object
+
+
+class FlowRow(TypedDict):
+    """A deployed flow as `--json` prints it; the schedule's fields are empty without one."""
+
+    name: str
+    deployed: str | None
+    template: bool
+    schedules: list[str]
+    timezone: str | None
+    suspended: bool
+    last_scheduled: str | None
+
 
 SHOWN = 10  # tasks of a kind; --json has all
 
@@ -115,7 +129,7 @@ def _deployed(cluster: Cluster, flow: Deployed, as_json: bool) -> None:
         click.echo(f"no runs; flowc trigger {flow.name} starts one")
 
 
-def _flow_row(flow: Deployed) -> dict[str, Any]:
+def _flow_row(flow: Deployed) -> FlowRow:
     spec = (flow.cron or {}).get("spec") or {}
     first = flow.template or flow.cron or {}
     return {
@@ -129,7 +143,7 @@ def _flow_row(flow: Deployed) -> dict[str, Any]:
     }
 
 
-def _schedule(row: dict[str, Any]) -> str:
+def _schedule(row: FlowRow) -> str:
     if not row["schedules"]:
         return ""
     suspended = " (suspended)" if row["suspended"] else ""
@@ -140,7 +154,7 @@ def _all(cluster: Cluster, as_json: bool) -> None:
     """Print each deployed flow with its newest run."""
     templates = {name_of(item): item for item in cluster.search(TEMPLATE, FLOW_LABEL)}
     crons = {name_of(item): cluster.find(CRON, name_of(item)) for item in cluster.search(CRON, FLOW_LABEL)}
-    newest: dict[str, Any] = {}
+    newest: dict[str, Object] = {}
     for item in runs_of(cluster, None):
         newest.setdefault(labels_of(item)[FLOW_LABEL], item)
     rows = []
@@ -178,7 +192,7 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
         table([_cells(row) for row in rows])
 
 
-def views(cluster: Cluster, items: Sequence[dict[str, Any]]) -> list[WorkflowView]:
+def views(cluster: Cluster, items: Sequence[Object]) -> list[WorkflowView]:
     """Return the views of the runs with these metadata, without those deleted meanwhile."""
     found = (cluster.find(WORKFLOW, name_of(item)) for item in items)
     return [view(workflow) for workflow in found if workflow is not None]

@@ -23,7 +23,7 @@ from flowc_runtime.store.values.files import MAX_PACKED
 
 if TYPE_CHECKING:
     from flowc.targets.argo.cluster.api import Cluster
-    from flowc.targets.argo.cluster.resource_kinds import Object
+    from flowc.targets.argo.object_types import Object
     from flowc_ir.model import Flow
 
 
