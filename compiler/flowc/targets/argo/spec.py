@@ -96,21 +96,21 @@ def argument(parameter: Parameter) -> m.Parameter:
 
 def workflow_template(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> Object:
     """Return the manifest that deploys a flow."""
-    fields: Mapping[str, object] = metadata(settings, flow_name, about(flow))
+    fields = dict(metadata(settings, flow_name, about(flow)))
     meta = make(m.ObjectMeta, name=flow_name, **fields)
     return dump(make(m.WorkflowTemplate, api_version=API_VERSION, kind="WorkflowTemplate", metadata=meta, spec=spec))
 
 
 def workflow(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> Object:
     """Return the manifest of one run with all its templates; `kubectl create` takes it, `apply` does not."""
-    fields: Mapping[str, object] = metadata(settings, flow_name, about(flow))
+    fields = dict(metadata(settings, flow_name, about(flow)))
     meta = make(m.ObjectMeta, generate_name=f"{flow_name}-", **fields)
     return dump(make(m.Workflow, api_version=API_VERSION, kind="Workflow", metadata=meta, spec=spec))
 
 
 def cron_workflow(flow: Flow, schedule: Schedule, settings: Settings, flow_name: str) -> Object:
     """Return the manifest that starts runs of the WorkflowTemplate on a schedule."""
-    fields: Mapping[str, object] = metadata(settings, flow_name, about(flow))
+    fields = dict(metadata(settings, flow_name, about(flow)))
     spec = make(
         m.CronWorkflowSpec,
         schedules=list(schedule.crons),
