@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
     from flowc.targets.argo.cluster.resource_kinds import ResourceKind
-    from flowc.targets.argo.object_types import KubeContext, Object, Page, Refusal
+    from flowc.targets.argo.object_types import ApiRefusal, KubeContext, Object, Page
 
 MANAGER = "flowc"
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for the next bytes
@@ -252,10 +252,10 @@ def refusal(
     return ClusterError(f"the cluster refuses {shown}: {message or f'HTTP {status}'}")
 
 
-def _status(data: bytes) -> Refusal:
+def _status(data: bytes) -> ApiRefusal:
     """Return the `Status` object of an answer; an empty one for a proxy's page or plain text."""
     try:
-        said: Refusal = json.loads(data)
+        said: ApiRefusal = json.loads(data)
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
@@ -275,7 +275,7 @@ def _forbidden(method: str, kind: ResourceKind, name: str | None, namespace: str
     return ClusterError(f"you may not {verb} {kind.qualified} in namespace {namespace}: {message}")  # quota, admission
 
 
-def _managers(said: Refusal) -> str:
+def _managers(said: ApiRefusal) -> str:
     """Return the other managers of fields that an apply changes, from the causes of a conflict."""
     causes = said.get("details", {}).get("causes") or []
     found = {

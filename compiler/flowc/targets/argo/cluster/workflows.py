@@ -14,7 +14,7 @@ from flowc_runtime.base import contract
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc.targets.argo.object_types import ArgoNode, Object, Spec, Status
+    from flowc.targets.argo.object_types import ArgoNode, Object, ObjectSpec, Status
 
 Nodes: TypeAlias = "dict[str, ArgoNode]"
 
@@ -99,7 +99,7 @@ def is_active(item: Object) -> bool:
 # -- its code and its store --------------------------------------------------------------------------------------------
 
 
-def body_of(item: Object) -> Spec:
+def body_of(item: Object) -> ObjectSpec:
     """Return the spec that holds the templates: for a run Argo's copy of its template, else the object's own spec."""
     stored = (item.get("status") or {}).get("storedWorkflowTemplateSpec")
     return stored or item.get("spec") or {}
