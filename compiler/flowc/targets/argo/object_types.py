@@ -68,7 +68,7 @@ class TemplateReference(TypedDict):
     name: str
 
 
-class Spec(TypedDict, total=False):
+class ObjectSpec(TypedDict, total=False):
     """The spec of a WorkflowTemplate, a Workflow or a CronWorkflow."""
 
     arguments: Arguments | None
@@ -104,7 +104,7 @@ class Status(TypedDict, total=False):
     nodes: dict[str, ArgoNode] | None
     compressedNodes: str
     offloadNodeStatusVersion: str
-    storedWorkflowTemplateSpec: Spec | None
+    storedWorkflowTemplateSpec: ObjectSpec | None
     lastScheduledTime: str | None
 
 
@@ -114,7 +114,7 @@ class Object(TypedDict, total=False):
     apiVersion: str
     kind: str
     metadata: Metadata
-    spec: Spec
+    spec: ObjectSpec
     status: Status | None
     immutable: bool
     data: dict[str, str]
@@ -147,7 +147,7 @@ class RefusalDetails(TypedDict, total=False):
     causes: list[Cause] | None
 
 
-class Refusal(TypedDict, total=False):
+class ApiRefusal(TypedDict, total=False):
     """The `Status` object of an answer that is no success."""
 
     message: str
