@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import flowc.cli
-from flowc_runtime.base import progress
+from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import Damaged
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.layered import put_on
@@ -317,7 +317,7 @@ def test_what_is_deleted_beside_it_is_not_lost(store: Store, monkeypatch: pytest
             assert what == "reading the store, 0 MiB:"
             shutil.rmtree(store.objects.url.removeprefix("file://"))
 
-    monkeypatch.setattr(progress, "listener", delete)
+    monkeypatch.setattr(ambient(), "report_progress", delete)
     assert check_store(store).faults == []
 
 

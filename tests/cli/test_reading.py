@@ -105,7 +105,7 @@ MISSING = [
     "tag replace Read/7 --add x --remove y", "show Read/7", "show Read/latest/strat", "show Read/latest/start/7",
     "logs Read/7", "logs Read/latest/strat", "logs Read/latest/start/7", "logs Read/latest --attempt 7",
     "logs Read/latest/start/7 --follow", "logs Read/latest/start --attempt 7 --follow", "logs Read/latest/strat --follow",
-    "logs Raed/latest --follow", "logs scrub Read/latest/strat", "logs scrub Read/latest/start --attempt 7",
+    "logs scrub Read/latest/strat", "logs scrub Read/latest/start --attempt 7",
     "dump Read/7/start", "dump Read/latest/strat", "dump Read/latest/start/7", "dump Read/latest/start --include itmes",
     "dump Read/latest/start --include _hidden", "dump Read/latest/start --file no/where", "artifact Raed/items",
     "artifact Read/itmes", "artifact Read/items@0000", "card list Read/latest/strat", "card list Read/latest/end",

@@ -108,7 +108,7 @@ def test_the_store_they_name(clean: pytest.MonkeyPatch) -> None:
     assert settings.store_url("gs", "gs://b/p") == "gs://b/p"
     with pytest.raises(SettingsError, match="METAFLOW_DATASTORE_SYSROOT_GS"):
         settings.store_url("gs")
-    with pytest.raises(SettingsError, match="is at gs://BUCKET/PREFIX"):
+    with pytest.raises(SettingsError, match="write gs://BUCKET/PREFIX"):
         settings.store_url("gs", "s3://b/p")
 
 

@@ -357,7 +357,7 @@ def test_packages_need_a_choice(wheels: Project) -> None:
     done = wheels.flowc("run", "flow.py")
     assert done.code == 1
     assert "step 'start': @pypi and @conda need --environment=pypi or --environment=conda" in done.err
-    assert "--environment=local runs with what is installed here" in done.err
+    assert "--environment=local uses the installed packages" in done.err
     assert wheels.store.flows() == []
     assert wheels.flowc("check", "flow.py").code == 0
 

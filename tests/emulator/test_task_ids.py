@@ -274,7 +274,7 @@ def test_spin_and_debug_take_both(named: Project) -> None:
         assert debugged.code == 0, debugged.err
         assert f"Named/{run}/work/work-0.1: self, current" in debugged.err
     done = named.flowc("debug", f"Named/{run}/work")
-    assert done.err.endswith(f"hint: Named/{run}/work/work-0.1\n")
+    assert done.err.endswith(f"hint: such as Named/{run}/work/work-0.1\n")
 
 
 def test_what_is_printed_is_accepted(named: Project) -> None:
