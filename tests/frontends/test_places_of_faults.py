@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -174,6 +175,8 @@ def source(code: str) -> str:
 
 @pytest.mark.parametrize("code", CASES.values(), ids=CASES)
 def test_the_place_of_a_fault(code: str, tmp_path: Path) -> None:
+    if "@bare" in code and "if sys.maxsize" in code and sys.version_info < (3, 11):
+        pytest.skip("under Python 3.10 the last of the two definitions is read")
     path = tmp_path / "flow.py"
     path.write_text(source(code))
     expected = [number for number, line in enumerate(path.read_text().split("\n"), 1) if line.endswith("# here")]
