@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -149,6 +148,237 @@ CASES = {
                     self.next(self.end)
             END
         """,
+    "the same in nested conditions, with two such wrappers": """
+        def bare(function):
+            def wrapper(self):
+                return function(self)
+            return wrapper
+
+        class Flow(FlowSpec):
+            if sys.maxsize:
+                if not sys.maxsize:
+                    @step
+                    @bare
+                    @bare
+                    def start(self):
+                        self.next(self.end)
+                else:
+                    @step
+                    @bare
+                    @bare
+                    def start(self):
+                        self.next(self.nowhere)  # here
+            else:
+                @step
+                @bare
+                @bare
+                def start(self):
+                    self.next(self.end)
+            END
+        """,
+    "the same in the arms of a `try`": """
+        def bare(function):
+            def wrapper(self):
+                return function(self)
+            return wrapper
+
+        class Flow(FlowSpec):
+            try:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.nowhere)  # here
+            except ImportError:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.end)
+            END
+        """,
+    "the same in a loop": """
+        def bare(function):
+            def wrapper(self):
+                return function(self)
+            return wrapper
+
+        class Flow(FlowSpec):
+            for number in range(3):
+                if number == 2:
+                    @step
+                    @bare
+                    def start(self):
+                        self.next(self.nowhere)  # here
+                else:
+                    @step
+                    @bare
+                    def start(self):
+                        self.next(self.end)
+            END
+        """,
+    "a wrapper whose closure has both definitions": """
+        def bare(function):
+            def wrapper(self):
+                return function(self)
+            return wrapper
+
+        def instead_of(other):
+            def decorator(function):
+                def wrapper(self):
+                    return other or function(self)
+                return wrapper
+            return decorator
+
+        class Flow(FlowSpec):
+            if sys.maxsize:
+                @bare
+                def start(self):
+                    self.next(self.end)
+
+                @step
+                @instead_of(start)
+                def start(self):
+                    self.next(self.nowhere)  # here
+            else:
+                def start(self):
+                    self.next(self.end)
+            END
+        """,
+    "a wrapper that has the step as a default argument": """
+        def bare(function):
+            def wrapper(self, function=function):
+                return function(self)
+            return wrapper
+
+        class Flow(FlowSpec):
+            if sys.maxsize:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.nowhere)  # here
+            else:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.end)
+            END
+        """,
+    "a wrapper that has the step in a functools.partial": """
+        import functools
+
+        def bare(function):
+            call = functools.partial(function)
+            return lambda self: call(self)
+
+        class Flow(FlowSpec):
+            if sys.maxsize:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.nowhere)  # here
+            else:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.end)
+            END
+        """,
+    "a wrapper that another file's decorator marks as a step": """
+        from own_steps import own_step
+
+        class Flow(FlowSpec):
+            if sys.maxsize:
+                @own_step
+                def start(self):
+                    self.next(self.nowhere)  # here
+            else:
+                @own_step
+                def start(self):
+                    self.next(self.end)
+            END
+        """,
+    "a wrapper that is no function and holds one in `__wrapped__`, inside another": """
+        import functools
+
+        def bare(function):
+            call = functools.lru_cache(function)
+            return lambda self: call(self)
+
+        class Flow(FlowSpec):
+            if sys.maxsize:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.nowhere)  # here
+            else:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.end)
+            END
+        """,
+    "a closure whose objects answer to every name": """
+        from unittest import mock
+
+        def bare(function):
+            spy = mock.Mock()
+            def wrapper(self):
+                spy(self)
+                return later(self)
+            later = function
+            return wrapper
+
+        class Flow(FlowSpec):
+            if sys.maxsize:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.nowhere)  # here
+            else:
+                @step
+                @bare
+                def start(self):
+                    self.next(self.end)
+            END
+        """,
+    "a function that replaces the step": """
+        def replaced(function):
+            return lambda self: None
+
+        class Flow(FlowSpec):
+            if sys.maxsize:
+                @step
+                @replaced
+                def start(self):
+                    self.next(self.nowhere)  # here
+            else:
+                @step
+                @replaced
+                def start(self):
+                    self.next(self.end)
+            END
+        """,
+    "a class whose only method is in a wrapper without functools.wraps, in a condition": """
+        def bare(function):
+            def wrapper(self):
+                return function(self)
+            return wrapper
+
+        class Base(FlowSpec):
+            END
+
+        if sys.maxsize:
+            class Flow(Base):
+                @step
+                @bare
+                def start(self):
+                    self.next(self.nowhere)  # here
+        else:
+            class Flow(Base):
+                @step
+                @bare
+                def start(self):
+                    self.next(self.end)
+        """,
     "the second of two decorators of one name on one class": """
         @schedule(cron="0 0 * * *")
         @schedule(cron="no")  # here
@@ -175,10 +405,11 @@ def source(code: str) -> str:
 
 @pytest.mark.parametrize("code", CASES.values(), ids=CASES)
 def test_the_place_of_a_fault(code: str, tmp_path: Path) -> None:
-    if "@bare" in code and "if sys.maxsize" in code and sys.version_info < (3, 11):
-        pytest.skip("under Python 3.10 the last of the two definitions is read")
     path = tmp_path / "flow.py"
     path.write_text(source(code))
+    (tmp_path / "own_steps.py").write_text(
+        "from metaflow import step\n\n\ndef own_step(function):\n    return step(lambda self: function(self))\n"
+    )
     expected = [number for number, line in enumerate(path.read_text().split("\n"), 1) if line.endswith("# here")]
     assert lines(path) == expected
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from types import CodeType
+from functools import partial
+from inspect import getattr_static
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, final
 
 from flowc.diagnostics import decode
@@ -14,10 +16,11 @@ from flowc_ir import Span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from types import CodeType
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_DEEPEST = 100  # at most this number of wrappers around a function
+_MOST_WRAPPERS = 100  # objects in which the user's function is looked for
 
 
 @final
@@ -146,14 +149,42 @@ def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 def _codes(cls: type) -> Iterator[CodeType]:
     """Yield the code of the functions in a class's body, also inside wrappers."""
     for value in vars(cls).values():
-        function: object = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
-        for _ in range(_DEEPEST):
-            code = getattr(function, "__code__", None)
-            if isinstance(code, CodeType):
-                yield code
-            function = getattr(function, "__wrapped__", None)
-            if function is None:
-                break
+        for function in functions_in(getattr(value, "fget", None) or value):
+            yield function.__code__
+
+
+def functions_in(value: object) -> Iterator[FunctionType]:
+    """Yield a function and the functions that its wrappers hold, the outermost first.
+
+    A wrapper of `functools.wraps` has the attribute `__wrapped__`. Any other wrapper has the function in a cell of its
+    closure or as a default argument, mostly.
+    """
+    waiting, seen = [value], set[int]()
+    while waiting and len(seen) < _MOST_WRAPPERS:
+        value = waiting.pop(0)
+        if isinstance(value, partial):
+            value = value.func
+        elif isinstance(value, (staticmethod, classmethod, MethodType)):
+            value = value.__func__
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, FunctionType):
+            yield value
+            waiting += [*_cells(value), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+        # Without the object's own `__getattr__`: a closure can hold any object.
+        wrapped: object = getattr_static(value, "__wrapped__", None)
+        if wrapped is not None:
+            waiting.insert(0, wrapped)
+
+
+def _cells(function: FunctionType) -> Iterator[object]:
+    """Yield the values of a function's closure."""
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # a variable that has no value yet, or was deleted
+            continue
 
 
 def _end(node: ast.stmt) -> int:

@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from flowc.frontends.reserved_names import FLOW_API, is_private
-from flowc.frontends.source import Function
+from flowc.frontends.source import Function, functions_in
 from flowc_ir import codes
 from flowc_ir.diagnostic import Faults
 from flowc_runtime.process.own_names import first_argument, own_names
@@ -155,17 +155,29 @@ def _locate(name: str, owner: type, function: FunctionType, sources: Sources) ->
     module_file = getattr(_module_of(owner), "__file__", None)
     source = sources.of(module_file) if module_file else None
     if source is not None and (found := source.methods(owner, name)):
-        return source, _decorated_at(found, source, applied_to(function))
+        held = [node for node in found if _holds(function, node, source)]
+        return source, _decorated_at(held or found, source, applied_to(function))
     return (source, tree) if tree is not None else (None, None)
 
 
-def _decorated_at(found: list[Function], source: Source, applied: tuple[Applied, ...]) -> Function:
+def _holds(wrapper: FunctionType, node: Function, source: Source) -> bool:
+    """Return whether a wrapper holds the function of a definition."""
+    codes_held = (function.__code__ for function in functions_in(wrapper))
+    return any(
+        source.is_file(code.co_filename) and source.function(code.co_name, code.co_firstlineno) is node
+        for code in codes_held
+    )
+
+
+def _decorated_at(definitions: list[Function], source: Source, applied: tuple[Applied, ...]) -> Function:
     """Return the definition whose decorators are in the lines where the step's decorators were applied."""
     lines = {each.line for each in applied if source.is_file(each.file)}
-    for node in found:
-        if any(lines.intersection(range(each.lineno, (each.end_lineno or 0) + 1)) for each in node.decorator_list):
+    for node in definitions:
+        # Python 3.10 applies a decorator without arguments in the line of the `def`.
+        of_decorators = (range(each.lineno, (each.end_lineno or 0) + 1) for each in node.decorator_list)
+        if node.lineno in lines or any(lines.intersection(each) for each in of_decorators):
             return node
-    return found[-1]  # Python keeps the last
+    return definitions[-1]  # Python keeps the last
 
 
 def _place_of_code(function: FunctionType, sources: Sources) -> Span | None:
