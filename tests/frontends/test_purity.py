@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from flowc.frontends.purity import examine
+from flowc.frontends.purity.examination import examine
 
 HARMLESS = {
     "definitions": "def f(x=1): return open(x)\nclass A:\n    n = 1\n    def g(self): return open('x')",

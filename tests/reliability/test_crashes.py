@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import flowc.cli
-from flowc_runtime.store.records.liveness import status_of
+from flowc_runtime.run.views.liveness import status_of
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.values.codecs import load_value
 from gateway import gateway

@@ -13,10 +13,11 @@ import faults
 from faults import Faults, Mode, is_create
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.run.task.attempts import begin_record
-from flowc_runtime.store.backends import asking, sweeps
-from flowc_runtime.store.backends.asking import Patience
+from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.objects import blob_key
-from flowc_runtime.store.backends.remote import LARGE, PART, RemoteObjects
+from flowc_runtime.store.backends.remote import asking
+from flowc_runtime.store.backends.remote.asking import Patience
+from flowc_runtime.store.backends.remote.bucket import LARGE, PART, RemoteObjects
 from flowc_runtime.store.records.store import Store
 from gateway import Gateway, gateway
 

@@ -9,7 +9,7 @@ import pytest
 from flowc.targets.argo import Settings
 from flowc_runtime.base.addresses import fault, shown
 from flowc_runtime.base.errors import StoreError
-from flowc_runtime.store.backends.remote_errors import place
+from flowc_runtime.store.backends.remote.errors import place
 from flowc_runtime.store.records.store import Store
 from small_flows import two_steps
 

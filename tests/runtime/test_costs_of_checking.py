@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from flowc_runtime.store.backends import sweeps
-from flowc_runtime.store.backends.asking import Asker
+from flowc_runtime.store.backends.remote.asking import Asker
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.upkeep.collect import Selection, choose, find_garbage, sweep
 from flowc_runtime.store.upkeep.fsck import check_store, counts

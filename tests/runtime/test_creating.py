@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowc_runtime.store.backends.creating import creation
-from flowc_runtime.store.backends.remote_errors import explain, is_denied
+from flowc_runtime.store.backends.remote.creating import creation
+from flowc_runtime.store.backends.remote.errors import explain, is_denied
 from metaflow.plugins.datatools.s3 import failures
 
 exceptions = pytest.importorskip("obstore.exceptions")

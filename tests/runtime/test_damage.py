@@ -19,7 +19,7 @@ from flowc_runtime.store.backends.external import external_file
 from flowc_runtime.store.backends.layered import put_on
 from flowc_runtime.store.backends.memory import MemoryObjects
 from flowc_runtime.store.backends.objects import OVERLAP, LocalObjects, blob_key, sha256
-from flowc_runtime.store.backends.remote import RemoteObjects
+from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 from flowc_runtime.store.values import files
 from flowc_runtime.store.values.codecs import load_value, store_value
 from flowc_runtime.store.values.sources import read_sources, store_sources

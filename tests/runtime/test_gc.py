@@ -20,7 +20,7 @@ from flowc_runtime.process.process import this_process
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.layered import put_on
 from flowc_runtime.store.backends.objects import LocalObjects, blob_key
-from flowc_runtime.store.backends.remote import RemoteObjects
+from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 from flowc_runtime.store.records.store import RunStore, Store
 from flowc_runtime.store.upkeep.beside import SENT_SECONDS
 from flowc_runtime.store.upkeep.collect import Selection, choose, find_garbage, sweep

@@ -13,7 +13,7 @@ from flowc_runtime.base.errors import ConfigurationFault
 from flowc_runtime.run.task.secrets import SecretError
 from flowc_runtime.store.backends.external import ExternalFile
 from flowc_runtime.store.values.codecs import type_name, unpickle
-from flowc_runtime.store.values.moved import _CLASSES, _FLAT, new_place
+from flowc_runtime.store.values.moved import _CLASSES, _FLAT, _MOVED, _SPLIT, new_place
 from project import ROOT
 
 if TYPE_CHECKING:
@@ -69,6 +69,21 @@ def test_each_module_of_the_flat_runtime_has_a_place() -> None:
         assert (RUNTIME.parent / found[0].replace(".", os.sep)).with_suffix(".py").exists(), found
     assert new_place("flowc_runtime.nothing", "Thing") is None
     assert new_place("other.external", "Thing") is None
+
+
+@pytest.mark.parametrize("module", _MOVED)
+def test_each_module_that_has_moved_is_found(module: str) -> None:
+    found = new_place(module, "Thing")
+    assert found == (_MOVED[module], "Thing")
+    import_module(found[0])
+    with pytest.raises(ModuleNotFoundError):
+        import_module(module)
+
+
+@pytest.mark.parametrize("module", _SPLIT)
+def test_each_class_that_has_left_its_module_is_found(module: str) -> None:
+    for name, new in _SPLIT[module].items():
+        assert unpickle(f"c{module}\n{name}\n.".encode()) is getattr(import_module(new), name)
 
 
 @pytest.mark.parametrize("module", _CLASSES)

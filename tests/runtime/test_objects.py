@@ -9,10 +9,10 @@ import pytest
 
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.backends import objects
-from flowc_runtime.store.backends.asking import Asker
 from flowc_runtime.store.backends.by_address import open_objects
 from flowc_runtime.store.backends.objects import LocalObjects, blob_key, sha256
-from flowc_runtime.store.backends.remote import RemoteObjects
+from flowc_runtime.store.backends.remote.asking import Asker
+from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 
 if TYPE_CHECKING:
     from pathlib import Path

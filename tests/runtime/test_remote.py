@@ -12,9 +12,10 @@ import pytest
 
 from compare import summary
 from flowc_runtime.base.errors import NotFound, StoreError
-from flowc_runtime.store.backends import asking, remote
 from flowc_runtime.store.backends.objects import blob_key, sha256
-from flowc_runtime.store.backends.remote import RemoteObjects
+from flowc_runtime.store.backends.remote import asking
+from flowc_runtime.store.backends.remote import bucket as remote
+from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.values.codecs import load_value, store_value
 from gateway import Gateway, gateway

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.store.backends.objects import PIECE
-from flowc_runtime.store.backends.remote import RemoteObjects
+from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 from flowc_runtime.store.values.files import store_file
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from flowc_ir import End
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.version import API_VERSION
 from flowc_runtime.run.views.run_records import RunRecords
-from flowc_runtime.store.backends.remote import RemoteObjects
+from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ import sys
 from flowc_runtime.base import addresses
 from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.errors import ConfigurationError, FlowcError
-from flowc_runtime.store.backends.remote import SCHEMES
+from flowc_runtime.store.backends.remote.bucket import SCHEMES
 
 # A separate process runs this: a broken library may end the process, and doctor inspects the modules of its own.
 _LOAD = """
 import sys
 from flowc_runtime.base.errors import StoreError
-from flowc_runtime.store.backends.remote_client import library
+from flowc_runtime.store.backends.remote.connection import library
 try:
     library(sys.argv[1])
 except StoreError as error:

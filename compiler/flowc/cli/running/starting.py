@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from flowc.frontends.purity import Harm, examine
-from flowc.frontends.purity_modules import loaded_imports
+from flowc.frontends.purity.examination import Harm, examine
+from flowc.frontends.purity.user_modules import loaded_imports
 from flowc.late_functions import LateFunction
 from flowc_emulator.processes.packages import UNSAFE
 from flowc_emulator.processes.process_state import State, is_debugged

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from flowc_runtime.store.records.liveness import status_of
+from flowc_runtime.run.views.liveness import status_of
 
 if TYPE_CHECKING:
     from flowc_runtime.base.errors import NotFound, RecordError

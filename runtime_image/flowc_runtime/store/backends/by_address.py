@@ -28,7 +28,7 @@ def open_objects(url: str) -> Objects:
         raise StoreError(f"cannot open the store: {why}")
     if not separator or scheme == "file":
         return open_directory(rest if separator else url)
-    from flowc_runtime.store.backends.remote import SCHEMES, RemoteObjects
+    from flowc_runtime.store.backends.remote.bucket import SCHEMES, RemoteObjects
 
     if scheme in SCHEMES and rest:
         return RemoteObjects(url)

@@ -12,19 +12,17 @@ _ROOMS: Final = {
     ),
     "base.config": "config_file config_keys configuration settings whereabouts",
     "process": "ending foreign leftovers loader logs origin own_names process watch writers",
-    "store.backends": (
-        "asking blobs durability external layered marks memory moving objects remote remote_client remote_errors sweeps"
-    ),
+    "store.backends": "blobs durability external layered marks memory moving objects sweeps",
+    "store.backends.remote": "asking remote remote_client remote_errors",
     "store.values": (
         "classes codecs constants exact fanouts files parameters reducers sources stored_modules unchanged"
     ),
     "store.records": (
-        "liveness missing places projects records references revision runs sealed shapes "
-        "store stored tags unreadable versions"
+        "missing places projects records references revision runs sealed shapes store stored tags unreadable versions"
     ),
     "store.upkeep": "beside collect completeness fsck lost scrub",
     "run": ("assignment caching control family first_cache graph_info parents program reads reuse routes state"),
-    "run.views": "run_view",
+    "run.views": "liveness run_view",
     "run.task": "attempts breakpoints calling failures fresh isolated secrets task",
     "pod": "arguments code container hooks integrity pods workflow",
 }
@@ -39,10 +37,27 @@ _RENAMED: Final = {
     "pods": "coordination",
     "records": "record_types",
     "references": "needed_blobs",
+    "remote": "bucket",
+    "remote_client": "connection",
+    "remote_errors": "errors",
     "run_view": "run_records",
     "versions": "artifact_versions",
 }
 _FLAT: Final = {name: room for room, names in _ROOMS.items() for name in names.split()}
+
+# Modules that have moved to another directory since then.
+_MOVED: Final = {
+    "flowc_runtime.store.backends.asking": "flowc_runtime.store.backends.remote.asking",
+    "flowc_runtime.store.backends.creating": "flowc_runtime.store.backends.remote.creating",
+    "flowc_runtime.store.backends.remote_client": "flowc_runtime.store.backends.remote.connection",
+    "flowc_runtime.store.backends.remote_errors": "flowc_runtime.store.backends.remote.errors",
+    "flowc_runtime.store.records.liveness": "flowc_runtime.run.views.liveness",
+}
+
+# Classes that have moved to another module: the new module, by the old one and the class's name.
+_SPLIT: Final = {
+    "flowc_runtime.store.backends.remote": {"RemoteObjects": "flowc_runtime.store.backends.remote.bucket"},
+}
 
 # Renamed classes: old name and new name, by the current module.
 _CLASSES: Final = {
@@ -69,6 +84,7 @@ def new_place(module: str, name: str) -> tuple[str, str] | None:
     if package == "flowc_runtime" and rest in _FLAT:
         there = f"{package}.{_FLAT[rest]}.{_RENAMED.get(rest, rest)}"
     else:
-        there = module
+        there = _MOVED.get(module, module)
+    there = _SPLIT.get(there, {}).get(name, there)
     found = there, _CLASSES.get(there, {}).get(name, name)
     return found if found != (module, name) else None

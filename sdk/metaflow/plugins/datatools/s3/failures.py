@@ -6,7 +6,7 @@ import errno
 from typing import Any
 
 from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.store.backends.remote_errors import is_denied, is_transient, reason
+from flowc_runtime.store.backends.remote.errors import is_denied, is_transient, reason
 
 
 def explain(error: Exception, url: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from flowc_ir import json_text
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.base.late import LateModule
-from flowc_runtime.store.backends.creating import creation
-from flowc_runtime.store.backends.remote_errors import Lost
+from flowc_runtime.store.backends.remote.creating import creation
+from flowc_runtime.store.backends.remote.errors import Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import obstore
 
-    from flowc_runtime.store.backends.asking import Asker
+    from flowc_runtime.store.backends.remote.asking import Asker
 
     Operation: TypeAlias = Callable[[Asker, str, dict[str, Any]], dict[str, Any]]
 else:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from flowc_runtime.store.backends.asking import Asker
+from flowc_runtime.store.backends.remote.asking import Asker
 from metaflow.plugins.datatools.s3.channel import receive, send
 from metaflow.plugins.datatools.s3.failures import explain
 from metaflow.plugins.datatools.s3.operations import OPERATIONS

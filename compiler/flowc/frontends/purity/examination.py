@@ -1,7 +1,7 @@
 """Decide from the syntax trees of a user's modules whether importing them is harmless.
 
 The import of a module is harmless if its top level only contains definitions, imports, and calls that have the same
-result in every process and change nothing outside its memory (`purity_names`). User functions that it calls are
+result in every process and change nothing outside its memory (`harmless_names`). User functions that it calls are
 examined in the same way.
 """
 
@@ -11,7 +11,22 @@ import ast
 import builtins
 from typing import TYPE_CHECKING, NamedTuple
 
-from flowc.frontends.purity_modules import (
+from flowc.frontends.purity.harmless_names import (
+    BUILTINS,
+    CALLING_FIRST,
+    CLASS_MAKERS,
+    DECORATOR_MAKERS,
+    ENVIRONMENT,
+    EXCEPT_WITH,
+    KEEPING,
+    METHODS,
+    METHODS_CALLING,
+    NOW,
+    SEEDED,
+    is_below,
+    is_listed,
+)
+from flowc.frontends.purity.user_modules import (
     FUNCTIONS,
     CodeScope,
     FunctionNode,
@@ -27,21 +42,6 @@ from flowc.frontends.purity_modules import (
     methods,
     parse,
     value_of,
-)
-from flowc.frontends.purity_names import (
-    BUILTINS,
-    CALLING_FIRST,
-    CLASS_MAKERS,
-    DECORATOR_MAKERS,
-    ENVIRONMENT,
-    EXCEPT_WITH,
-    KEEPING,
-    METHODS,
-    METHODS_CALLING,
-    NOW,
-    SEEDED,
-    is_below,
-    is_listed,
 )
 
 if TYPE_CHECKING:

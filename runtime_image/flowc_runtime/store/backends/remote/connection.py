@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.contract import POD
 from flowc_runtime.base.errors import AddressError
-from flowc_runtime.store.backends.remote_errors import reason
+from flowc_runtime.store.backends.remote.errors import reason
 
 if TYPE_CHECKING:
     from types import ModuleType

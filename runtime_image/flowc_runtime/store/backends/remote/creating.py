@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from flowc_runtime.store.backends.remote_errors import is_conflict
+from flowc_runtime.store.backends.remote.errors import is_conflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.base.late import LateModule
-from flowc_runtime.store.backends.remote_client import connect
-from flowc_runtime.store.backends.remote_errors import explain, is_silence, is_transient, place, reason
+from flowc_runtime.store.backends.remote.connection import connect
+from flowc_runtime.store.backends.remote.errors import explain, is_silence, is_transient, place, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # seconds that sending at most SMALL bytes, 
 
 
 class Asker:
-    """The sender of requests to one store. `connect` creates a client, like `remote_client.connect`.
+    """The sender of requests to one store. `connect` creates a client, like `connection.connect`.
 
     A request is repeated at most `retries` times; without `retries`, until the patience ends.
     """

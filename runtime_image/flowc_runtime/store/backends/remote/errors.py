@@ -98,7 +98,7 @@ def explain(error: Exception, url: str, key: str) -> FlowcError:
 
 def place(text: str, url: str) -> str:
     """Return the store's address, and the address of the machine that received the request, if known."""
-    from flowc_runtime.store.backends.remote_client import endpoint
+    from flowc_runtime.store.backends.remote.connection import endpoint
 
     found = _PLACE.search(text)
     machine = found[1] if found else endpoint() if url.startswith("s3://") else None

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, TypeVar
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.backends import sweeps
-from flowc_runtime.store.backends.asking import Asker
 from flowc_runtime.store.backends.blobs import checked
-from flowc_runtime.store.backends.creating import creation
 from flowc_runtime.store.backends.objects import PIECE, Buffer, Listed, blob_key, sha256, size_of
-from flowc_runtime.store.backends.remote_errors import Lost
+from flowc_runtime.store.backends.remote.asking import Asker
+from flowc_runtime.store.backends.remote.creating import creation
+from flowc_runtime.store.backends.remote.errors import Lost
 
 if TYPE_CHECKING:
     import tempfile

@@ -1,0 +1,1 @@
+"""Decide whether importing a user's modules is harmless."""

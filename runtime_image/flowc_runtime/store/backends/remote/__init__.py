@@ -1,0 +1,1 @@
+"""Stores in buckets: the requests, the client and its errors."""
