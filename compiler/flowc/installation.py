@@ -10,7 +10,7 @@ import os
 from importlib import util
 from typing import TYPE_CHECKING, NamedTuple
 
-from flowc_runtime.base.late import LateModule
+from flowc_ir.late import LateModule
 
 if TYPE_CHECKING:
     from flowc import distributions

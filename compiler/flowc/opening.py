@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from flowc.frontends.metaflow.asked import Asked
-from flowc.late_functions import LateFunction
 from flowc.modules import ModuleError, find_module
 from flowc.not_python import by_name, find_other
 from flowc_ir.codes import NO_FLOW
+from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 import metaflow._seam as seam
+from flowc_ir.late import LateFunction
 from house.graph import circles, edges, imports, modules, way_around
 
 BELOW = {
@@ -34,7 +35,7 @@ def test_a_package_imports_only_those_below(package: str) -> None:
 
 
 def test_the_seam_s_rows_are_functions() -> None:
-    rows = {name: row for name, row in vars(seam).items() if isinstance(row, seam.Upward)}
+    rows = {name: row for name, row in vars(seam).items() if isinstance(row, LateFunction)}
     assert len(rows) == 9
     for name, row in rows.items():
         module, _, function = row.target.partition(":")

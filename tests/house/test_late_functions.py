@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from flowc.late_functions import LateFunction
+from flowc_ir.late import LateFunction
 from house.graph import modules
 
 KINDS = ("LateFunction", "LateModule")
@@ -33,3 +33,16 @@ def test_a_late_name_exists(name: str) -> None:
 def test_a_late_function_is_called() -> None:
     quote: LateFunction[[str], str] = LateFunction("shlex:quote")
     assert quote("a b") == "'a b'"
+
+
+def test_one_module_has_the_classes_of_late_names() -> None:
+    """Each package has them from there: `flowc --help` loads no runtime, and the API no compiler."""
+    homes = [
+        name
+        for name, path in modules().items()
+        for class_ in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(class_, ast.ClassDef)
+        and {"__call__", "__getattr__"} & {node.name for node in class_.body if isinstance(node, ast.FunctionDef)}
+        and any(isinstance(node, ast.Name) and node.id == "import_module" for node in ast.walk(class_))
+    ]
+    assert sorted(set(homes)) == ["flowc_ir.late"]

@@ -15,7 +15,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from flowc_runtime.base.late import LateModule
+from flowc_ir.late import LateModule
 
 if TYPE_CHECKING:
     import tempfile

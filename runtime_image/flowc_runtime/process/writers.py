@@ -10,7 +10,7 @@ import gc
 import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
-from flowc_runtime.base.late import LateModule
+from flowc_ir.late import LateModule
 
 if TYPE_CHECKING:
     import ctypes

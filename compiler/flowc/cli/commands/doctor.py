@@ -18,9 +18,9 @@ from flowc.targets import installed, table
 from flowc.targets.deployment import Need, TargetError
 from flowc_ir import json_text
 from flowc_ir.counting import count
+from flowc_ir.late import LateModule
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import ConfigurationError
-from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

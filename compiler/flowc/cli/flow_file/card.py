@@ -11,7 +11,7 @@ from flowc.cli.options.common import fail, open_store
 from flowc.cli.rendering.cards import Paths, add_reading_commands, newest, served_options
 from flowc.cli.words.pathspecs import Pathspec, find_run, flow_name
 from flowc.cli.words.unknown import PathGroup
-from flowc_runtime.base.late import LateModule
+from flowc_ir.late import LateModule
 
 if TYPE_CHECKING:
     from flowc.cli.rendering import card_server

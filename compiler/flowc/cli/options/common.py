@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, TextIO
 
 import click
 
-from flowc.late_functions import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.contract import STORE
 from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.options.adding import with_options
-from flowc.late_functions import LateFunction
+from flowc_ir.late import LateFunction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,11 +15,10 @@ from flowc.cli.options.configs import config_sources
 from flowc.cli.options.definitions import top_of_environment
 from flowc.cli.words.run_names import find_named
 from flowc.frontends.metaflow.asked import Asked
-from flowc.late_functions import LateFunction
 from flowc.opening import CodeOf, OpeningError, open_flow
 from flowc_ir.codes import CONFIG_VALUE
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.errors import ProtocolError
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.run.program import check_runnable
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ import click
 from flowc.cli.options.common import FAULTY, report
 from flowc.cli.options.params_files import check_converted, read_params_files
 from flowc.cli.words.variables import variable, warn_of_unread
-from flowc.late_functions import LateFunction
 from flowc_ir import json_text
-from flowc_runtime.base.late import LateModule
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.store.values.files import check_file, find_file
 from flowc_runtime.store.values.parameter_sources import (
     EarlierValue,

@@ -13,7 +13,7 @@ import click
 from flowc.cli.options.yaml_params import Entry, YamlError
 from flowc.cli.options.yaml_params import read as read_yaml
 from flowc.frontends.metaflow.defaults import given as given_value
-from flowc.late_functions import LateFunction
+from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import suggest
 from flowc_runtime.base import given_files
 from flowc_runtime.store.values.parameter_sources import FileValue

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
+from flowc_ir.late import LateModule
 from flowc_ir.suggestion import suggest
-from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
     from flowc.passes import pipeline

@@ -9,9 +9,8 @@ import click
 from flowc.cli.options.common import USAGE, fail
 from flowc.cli.words.option_values import text, texts
 from flowc.cli.words.run_names import hint_for
-from flowc.late_functions import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.errors import NotFound, RecordError
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.run.views.status_view import UNREADABLE
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 import click
 
-from flowc.late_functions import LateFunction
 from flowc_ir import json_text
+from flowc_ir.late import LateFunction
 from flowc_runtime.base.index import task_id
 from flowc_runtime.process.logs import Chunk, Lines
 

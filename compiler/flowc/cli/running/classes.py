@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc.late_functions import LateFunction
+from flowc_ir.late import LateFunction
 from flowc_runtime.store.values.classes import Classes
 
 if TYPE_CHECKING:

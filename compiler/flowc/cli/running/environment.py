@@ -10,10 +10,9 @@ import click
 from flowc.cli.options.common import TOP, fail, top
 from flowc.cli.options.definitions import top_of_environment
 from flowc.cli.rendering.working import working
-from flowc.late_functions import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.policies import ELSEWHERE
 from flowc_runtime.base.config import configuration, settings
-from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

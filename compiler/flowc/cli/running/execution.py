@@ -21,9 +21,9 @@ from flowc.cli.running.environment import isolate
 from flowc.cli.running.starting import begin_starts, state_before
 from flowc.cli.words.option_values import number, text, texts, word
 from flowc.diagnostics import describe
-from flowc.late_functions import LateFunction
 from flowc.revision import Look
 from flowc_emulator.scheduling.worker_slots import default_places
+from flowc_ir.late import LateFunction
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config.settings import datastore_of, user_name
 from flowc_runtime.base.errors import Damaged, FlowcError, StoreError

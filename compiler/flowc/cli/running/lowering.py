@@ -17,7 +17,6 @@ from flowc.cli.running.sending import sender
 from flowc.frontends.metaflow.outside_decorators import foreign_decorators, packing_decorators
 from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
 from flowc.frontends.travel import check_package, left_behind
-from flowc.late_functions import LateFunction
 from flowc.passes.context import Context, PassError, Room
 from flowc.passes.pack_files import send_files
 from flowc.targets import BackendError, fail_if
@@ -25,9 +24,9 @@ from flowc.targets.deployment import TargetError
 from flowc.targets.target import Product, Settings
 from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.analysis import Analysis
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.values.files import MAX_PACKED
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ import click
 
 from flowc.frontends.purity.examination import Harm, examine
 from flowc.frontends.purity.user_modules import loaded_imports
-from flowc.late_functions import LateFunction
 from flowc_emulator.processes.packages import UNSAFE
 from flowc_emulator.processes.process_state import State, is_debugged
+from flowc_ir.late import LateFunction
 from flowc_runtime.base.own_packages import EXTENSIONS_PACKAGE, OWN_PACKAGES
 from flowc_runtime.process import origin
 from metaflow.decorators import USER_ATTRIBUTE

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.options.definitions import RUN_OPTIONS
-from flowc.late_functions import LateFunction
 from flowc.opening import OpeningError, names_code, parse
+from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import closest
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from flowc_ir import json_text
+from flowc_ir.late import LateModule
 from flowc_runtime.base import given_files
 from flowc_runtime.base.config.config_keys import SETTINGS
 from flowc_runtime.base.errors import SettingsError
-from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
     import getpass

@@ -18,9 +18,9 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast, final
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import StoreError
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.base.signals import ENDING
 from flowc_runtime.process.process import PR_SET_PDEATHSIG, load_prctl
 from flowc_runtime.store.backends.objects import LocalObjects, _write_all

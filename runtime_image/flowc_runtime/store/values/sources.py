@@ -7,7 +7,7 @@ from importlib.util import decode_source
 from typing import TYPE_CHECKING, cast
 
 from flowc_ir import json_text
-from flowc_runtime.base.late import LateModule
+from flowc_ir.late import LateModule
 from flowc_runtime.store.backends.objects import blob_key, sha256
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple, final
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.values.codecs import IMMUTABLE, Encoded, decode
 
 if TYPE_CHECKING:

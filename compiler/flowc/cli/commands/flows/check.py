@@ -17,8 +17,8 @@ from flowc.passes.check_schedule import check_schedule
 from flowc.passes.context import Context
 from flowc.targets import table
 from flowc_ir.counting import count
+from flowc_ir.late import LateModule
 from flowc_ir.text import print_flow
-from flowc_runtime.base.late import LateModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

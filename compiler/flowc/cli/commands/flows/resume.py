@@ -20,10 +20,10 @@ from flowc.cli.words.run_names import hint_for
 from flowc.cli.words.split import NO_NAMES
 from flowc.opening import names_code
 from flowc.targets import table
+from flowc_ir.late import LateModule
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import StoreError
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.process.process import is_alive
 from flowc_runtime.run.views.status_view import read_status
 from flowc_runtime.store.backends.objects import LocalObjects

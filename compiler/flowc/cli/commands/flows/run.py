@@ -38,8 +38,8 @@ from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.opening import CodeOf, is_ir
 from flowc_emulator.processes.process_state import State
 from flowc_emulator.scheduling.seeds import Seeds
+from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import ambient
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.process.origin import ProcessOrigin
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from flowc.cli.rendering.working import working
 from flowc.cli.running.classes import class_finder
 from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
+from flowc_ir.late import LateModule
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import ArtifactError, Damaged, RecordError
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.values.codecs import Encoded, load_value

@@ -14,8 +14,8 @@ from flowc.cli.options.common import fail, open_store, store_option, table
 from flowc.cli.rendering.log_printer import LONGEST, Form, Printer
 from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
+from flowc_ir.late import LateModule
 from flowc_runtime.base.index import task_id
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.process.logs import chunks, lines
 from flowc_runtime.run.views.run_records import RunRecords
 

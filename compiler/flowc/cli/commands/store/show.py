@@ -13,8 +13,8 @@ from flowc.cli.options.common import FAULTY, open_store, store_option, table
 from flowc.cli.words.pathspecs import find_run
 from flowc_ir import json_text
 from flowc_ir.counting import count
+from flowc_ir.late import LateModule
 from flowc_runtime.base.index import task_pathspec
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.run.views.status_view import UNREADABLE
 from flowc_runtime.store.records import revision

@@ -15,9 +15,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import FlowcError, StoreError
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.backends.remote.connection import connect
 from flowc_runtime.store.backends.remote.errors import explain, is_silence, is_transient, place, reason
 

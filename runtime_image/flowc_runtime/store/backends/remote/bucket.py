@@ -16,8 +16,8 @@ import os
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.errors import NotFound, StoreError
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.blobs import checked
 from flowc_runtime.store.backends.objects import PIECE, Buffer, Listed, blob_key, sha256, size_of

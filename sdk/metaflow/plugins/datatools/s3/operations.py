@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from flowc_ir import json_text
+from flowc_ir.late import LateModule
 from flowc_runtime.base.errors import NotFound, StoreError
-from flowc_runtime.base.late import LateModule
 from flowc_runtime.store.backends.remote.creating import creation
 from flowc_runtime.store.backends.remote.errors import Lost
 

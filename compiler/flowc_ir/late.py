@@ -1,6 +1,6 @@
-"""Functions that are imported when they are called, because their modules cost start-up time.
+"""Modules and functions that are imported when they are used: they cost start-up time, or are an extra.
 
-Only `typing` is imported: `flowc --help` uses this module too.
+This module imports only `typing` and `importlib`, because `flowc --help` uses it too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 @final
 class LateFunction(Generic[Arguments, Result]):
-    """A function or class named `module:attribute`; the first call imports the module.
+    """A function or class named `module:attribute`; each call imports the module.
 
     A module that has the type from `if TYPE_CHECKING` assigns it in the `else` branch:
 
@@ -25,6 +25,10 @@ class LateFunction(Generic[Arguments, Result]):
             from flowc.diagnostics import render
         else:
             render = LateFunction("flowc.diagnostics:render")
+
+    A module that must not import the function's module, not even for types, declares the type instead:
+
+        render: LateFunction[[Diagnostic], str] = LateFunction("flowc.diagnostics:render")
     """
 
     def __init__(self, target: str) -> None:
@@ -35,3 +39,22 @@ class LateFunction(Generic[Arguments, Result]):
         module, _, name = self.target.partition(":")
         function: Callable[Arguments, Result] = getattr(import_module(module), name)
         return function(*args, **kwargs)
+
+
+@final
+class LateModule:
+    """A module by its name; reading an attribute imports the module and returns its attribute.
+
+    >>> json = LateModule("json")
+    >>> json.loads("1")
+    1
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(import_module(self._name), name)
+
+    def __repr__(self) -> str:
+        return f"LateModule({self._name!r})"
