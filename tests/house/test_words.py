@@ -1,7 +1,7 @@
 """The words of the project: constructions that make a reader read twice are refused.
 
-Each row of `REFUSED` is a construction, and what to write instead. Docstrings, comments, help texts, errors and pages of docs are
-searched; the changelog and the tests are not, since they quote what users see.
+Each row of `REFUSED` is a construction, and what to write instead. Docstrings, comments, help texts, errors, pages of docs and
+the changelog are searched; the tests are not, since they quote what users see.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def rows() -> list[str]:
     """Return `file:line: construction: text` of each line that holds one."""
     files = [file for top in SEARCHED for kind in ("*.py", "*.md") for file in (REPOSITORY / top).rglob(kind)]
     out = []
-    for file in sorted([*files, REPOSITORY / "README.md"]):
+    for file in sorted([*files, *(REPOSITORY / name for name in ("README.md", "CHANGELOG.md"))]):
         lines = file.read_text(encoding="utf-8").splitlines()
         place = file.relative_to(REPOSITORY)
         out += [f"{place}:{number}: {odd(line)}: {line.strip()}" for number, line in enumerate(lines, 1) if odd(line)]
