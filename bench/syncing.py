@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from flowc_runtime.store.backends.durability import Disk
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime.store.records.record_types import RECORD_VERSION
-from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.records.run_store import RunStore
+from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.values.codecs import load_value
 
 if TYPE_CHECKING:

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.process import logs
-from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.backends.local import LocalObjects
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.values.codecs import load_value
 from project import has_ended, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
     from metaflow import Run
 
 FLOW = """

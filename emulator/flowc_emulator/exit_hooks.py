@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_runtime.process.logs import Stream
     from flowc_runtime.run.program import Program
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 
 def call_exit_hooks(

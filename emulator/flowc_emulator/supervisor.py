@@ -7,15 +7,14 @@ import os
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
 from flowc_emulator.console.tally import Tally
+from flowc_emulator.plan import Failure, RunResult
 from flowc_emulator.processes import hangs
 from flowc_emulator.processes.engine import Engine, ForkStart
 from flowc_emulator.processes.orphans import end_marked
 from flowc_emulator.scheduling.scheduler import Job, Scheduler
-from flowc_emulator.scheduling.seeds import Seeds
 from flowc_emulator.scheduling.threads import Threads
 from flowc_emulator.scheduling.worker_slots import Places
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
@@ -31,102 +30,17 @@ from flowc_runtime.store.records.record_types import StatusRecord
 from flowc_runtime.store.records.runs import end_run, end_run_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from flowc_emulator.console.text_console import Console
-    from flowc_emulator.environments import Isolation
-    from flowc_emulator.processes.agent import Agent
+    from flowc_emulator.plan import Plan
     from flowc_emulator.processes.engine import Finished, Inherited, Launcher
-    from flowc_emulator.processes.starts import Starts
-    from flowc_runtime.base.index import Graph
-    from flowc_runtime.run.program import Program
-    from flowc_runtime.run.reuse import Reuse
     from flowc_runtime.run.task.attempts import Result
-    from flowc_runtime.store.records.record_types import ArtifactRef, ErrorRecord, RunState
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.record_types import ErrorRecord, RunState
 
 _KILLED = "the supervisor was killed"
 END_LIMIT = 8.0  # seconds to wait for the store to record that a run was interrupted
 REFRESH = 0.2  # seconds between updates of the progress line on a terminal
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Only:
-    """The only task of a run: its inputs are tasks of the run `inputs`, and some artifacts are replaced.
-
-    `bare`: it runs without the decorators of its step. Its first attempt has been claimed.
-    """
-
-    step: str
-    path: str
-    inputs: str
-    overrides: Mapping[str, ArtifactRef]
-    bare: bool = False
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The parts of a run.
-
-    `run` is the store that tasks use in their processes. `records` is the same store for the supervisor: through
-    `agent` if the store is remote. `max_workers` tasks run in parallel, and at most `processors` of them compute while
-    the others wait (None: no limit). `max_splits` is the largest number of tasks of a foreach, None: no limit.
-    `isolation` has the steps with their own interpreters. The run waits for `disk` before it is reported as ended, and
-    for each task if they are `durable`. `reuse` has the completed tasks of the run that this one resumes. `only`: the
-    run is this one task. `starts` decides which tasks are forks of this process, which has imported the flow, and
-    starts the processes of the others.
-    """
-
-    run: RunStore
-    records: RunStore
-    graph: Graph
-    program: Program
-    parameters: Mapping[str, object]
-    user: str
-    max_workers: int
-    seeds: Seeds
-    processors: int | None = None
-    agent: Agent | None = None
-    tags: tuple[str, ...] = ()
-    namespace: str | None = None
-    max_splits: int | None = None
-    cache: bool = True
-    disk: Disk | None = None
-    durable: bool = False
-    isolation: Isolation | None = None
-    reuse: Reuse | None = None
-    only: Only | None = None
-    starts: Starts | None = None
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The task that made the run fail."""
-
-    job: Job
-    error: ErrorRecord
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """The outcome of the run: `failures` in the order in which they happened, `signal` if one interrupted it.
-
-    `unsaved` is the reason why the run may not be on the disk.
-    """
-
-    tally: Tally
-    failures: tuple[Failure, ...]
-    signal: int | None
-    unsaved: str | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether every task of the flow is done and saved."""
-        return not self.failures and self.signal is None and self.unsaved is None
 
 
 class Supervisor:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow, Node, Transition
     from flowc_runtime.base.errors import StepTimeout
     from flowc_runtime.run.state import TaskState
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from metaflow._legacy.hooks import FlowHooks, Parse
     from metaflow.client import Run
     from metaflow.plugins.cards._task import TaskCards

@@ -13,7 +13,7 @@ from metaflow.plugins.cards import _store
 from project import Project
 
 if TYPE_CHECKING:
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 FLOW = """\
 from metaflow import *

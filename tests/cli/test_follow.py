@@ -12,7 +12,8 @@ from flowc.cli.commands.store import follow
 from flowc.cli.rendering.log_printer import Form
 from flowc_runtime.process.logs import chunks, frame, whole
 from flowc_runtime.store.records.record_types import RECORD_VERSION
-from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.records.run_store import RunStore
+from flowc_runtime.store.records.store import Store
 from project import done_record, run_record, wait_until
 from terminal import Terminal
 

@@ -16,11 +16,13 @@ from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import Damaged
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.layered import put_on
-from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.backends.local import LocalObjects
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.records.unreadable import RecordWarning
-from flowc_runtime.store.upkeep.collect import Chosen, Garbage, sweep
+from flowc_runtime.store.upkeep.collect import Garbage, sweep
 from flowc_runtime.store.upkeep.fsck import check_store, repair
+from flowc_runtime.store.upkeep.selection import Chosen
 from flowc_runtime.store.upkeep.spun import need
 from flowc_runtime.store.values.codecs import load_value
 from gateway import gateway
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from gateway import Gateway
     from project import Project
 

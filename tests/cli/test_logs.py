@@ -12,7 +12,7 @@ import pytest
 
 from flowc.cli.rendering.log_printer import LONGEST
 from flowc_runtime.process.logs import Lines, chunks, frame, lines
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.records.record_types import RECORD_VERSION
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.upkeep.scrub import scrub_log
@@ -22,7 +22,7 @@ from project import done_record, run_record
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Project
 
 IR = (

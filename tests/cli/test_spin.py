@@ -14,7 +14,7 @@ from project import Project
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 FLOW = """
 import os

@@ -12,7 +12,7 @@ from flowc.cli.commands.store.read import runs_command
 from flowc.cli.commands.store.show import show_command
 from flowc.cli.rendering.card_server import ServedCards
 from flowc_runtime.run.views.status_view import read_status
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.records.store import Store
 from metaflow import Flow
 from metaflow.client.html import show

@@ -17,7 +17,8 @@ from cluster.support import FIGURES, Cluster
 from compare import summary
 from conformance import FLOWS
 from flowc_runtime.pod.arguments import encode
-from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.records.run_store import RunStore
+from flowc_runtime.store.records.store import Store
 from ir.test_golden_ir import CASES
 from project import Project
 

@@ -18,7 +18,8 @@ from flowc.targets.argo.cluster.api import connect
 from flowc.targets.argo.cluster.difference import essence
 from flowc.targets.argo.cluster.errors import ClusterError
 from flowc.targets.argo.cluster.resource_kinds import ResourceKind
-from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.records.run_store import RunStore
+from flowc_runtime.store.records.store import Store
 from project import Finished, Project
 
 NAMESPACE = "flowc-deploy"

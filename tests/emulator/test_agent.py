@@ -96,7 +96,8 @@ def test_it_forgets_the_signals_of_a_run_that_has_ended(project: Project) -> Non
         from flowc_emulator.processes.agent import Agent
         from flowc_emulator.console.text_console import make_console
         from flowc_emulator.scheduling.seeds import Seeds
-        from flowc_emulator.supervisor import Plan, Supervisor
+        from flowc_emulator.supervisor import Supervisor
+        from flowc_emulator.plan import Plan
         from flowc_runtime.base.index import Graph
         from flowc_runtime.store.records.store import Store
 

@@ -12,7 +12,7 @@ from flowc_runtime.store.backends.objects import blob_key
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Project
 
 FLOW = """

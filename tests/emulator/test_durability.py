@@ -12,14 +12,14 @@ import pytest
 from disk_faults import Call, Disk, build
 from flowc_runtime.base.signals import Wakeup
 from flowc_runtime.store.backends import durability
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 from gateway import gateway
 from project import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Finished, Project
 
 FLOW = """

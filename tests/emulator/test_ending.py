@@ -17,7 +17,7 @@ from flowc_runtime.process import logs
 from project import has_ended, wait_until
 
 if TYPE_CHECKING:
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Finished, Project
 
 FLOW = """

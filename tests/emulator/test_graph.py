@@ -430,7 +430,8 @@ def test_more_splits_than_allowed_fail_the_split(project: Project) -> None:
         from flowc_ir.schema import dumps
         from flowc_emulator.console.text_console import make_console
         from flowc_emulator.scheduling.seeds import Seeds
-        from flowc_emulator.supervisor import Plan, Supervisor
+        from flowc_emulator.supervisor import Supervisor
+        from flowc_emulator.plan import Plan
         from flowc_runtime.base.index import Graph
         from flowc_runtime.store.records.store import Store
 

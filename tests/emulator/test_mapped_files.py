@@ -10,8 +10,9 @@ import pytest
 
 from disk_faults import Disk, build
 from flowc_runtime.base.errors import StoreError
+from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.backends.memory import MemoryObjects
-from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.values import files
 from flowc_runtime.store.values.codecs import load_value
 

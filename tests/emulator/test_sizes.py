@@ -11,7 +11,7 @@ import pytest
 from flowc_runtime.store.values.codecs import load_value
 
 if TYPE_CHECKING:
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Project
 
 pytestmark = pytest.mark.slow

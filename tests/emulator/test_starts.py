@@ -16,7 +16,7 @@ from project import has_ended, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Project
 
 FLOW = """

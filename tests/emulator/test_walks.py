@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_ir import Flow
     from flowc_runtime.run.task.attempts import Result
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from targets.argo.flows import Shape
 
 At = tuple[str, str]  # step and path

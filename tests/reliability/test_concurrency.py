@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 from metaflow import Flow, Metaflow, default_metadata, default_namespace, metadata, namespace
 from reliable import FLOW, VALUES, check_store, read_all
 from small_flows import two_steps

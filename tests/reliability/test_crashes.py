@@ -22,7 +22,7 @@ from reliable import FLOW, VALUES, VICTIMS, Blow, check_store, has_begun, read_a
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from gateway import Gateway
     from project import Project
 

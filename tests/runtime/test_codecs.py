@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowc_runtime.base.errors import ArtifactError, Damaged, NotFound
-from flowc_runtime.store.backends.objects import LocalObjects, blob_key, sha256
+from flowc_runtime.store.backends.local import LocalObjects
+from flowc_runtime.store.backends.objects import blob_key, sha256
 from flowc_runtime.store.values import codecs
-from flowc_runtime.store.values.codecs import BUFFERS, INLINE_LIMIT, Encoded, load_value, short_repr, store_value
+from flowc_runtime.store.values.codecs import BUFFERS, INLINE_LIMIT, Encoded, load_value, store_value
+from flowc_runtime.store.values.descriptions import short_repr, type_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +114,7 @@ def test_a_large_view_lies_out_of_band_beside_what_only_cloudpickle_takes(local:
 
 @pytest.mark.parametrize("value", [(x for x in [1]), threading.Lock(), {"inner": threading.Lock()}])
 def test_what_cannot_be_pickled_is_refused_by_type(local: LocalObjects, value: Any) -> None:
-    with pytest.raises(ArtifactError, match=f"type {codecs.type_name(type(value))} cannot be pickled"):
+    with pytest.raises(ArtifactError, match=f"type {type_name(type(value))} cannot be pickled"):
         store_value(local, value)
     assert local.names("blobs") == []
 

@@ -11,8 +11,9 @@ import pytest
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.remote.asking import Asker
 from flowc_runtime.store.records.store import Store
-from flowc_runtime.store.upkeep.collect import Selection, choose, find_garbage, sweep
+from flowc_runtime.store.upkeep.collect import find_garbage, sweep
 from flowc_runtime.store.upkeep.fsck import check_store, counts
+from flowc_runtime.store.upkeep.selection import Selection, choose
 from flowc_runtime.store.values.codecs import store_value
 from gateway import gateway
 from project import done_record, run_record
@@ -21,7 +22,7 @@ from stores import STORES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from gateway import Gateway
 
 T = TypeVar("T")

@@ -17,8 +17,9 @@ from flowc_runtime.base.errors import ArtifactError, Damaged, NotFound
 from flowc_runtime.store.backends.by_address import open_directory
 from flowc_runtime.store.backends.external import external_file
 from flowc_runtime.store.backends.layered import put_on
+from flowc_runtime.store.backends.local import OVERLAP, LocalObjects
 from flowc_runtime.store.backends.memory import MemoryObjects
-from flowc_runtime.store.backends.objects import OVERLAP, LocalObjects, blob_key, sha256
+from flowc_runtime.store.backends.objects import blob_key, sha256
 from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 from flowc_runtime.store.values import files
 from flowc_runtime.store.values.codecs import load_value, store_value

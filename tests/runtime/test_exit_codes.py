@@ -14,7 +14,7 @@ from flowc_runtime.run.task import attempts
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Finished, Project
 
 FLOW = """

@@ -19,11 +19,14 @@ from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.process.process import this_process
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.layered import put_on
-from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.backends.local import LocalObjects
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.backends.remote.bucket import RemoteObjects
-from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.records.run_store import RunStore
+from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.upkeep.beside import SENT_SECONDS
-from flowc_runtime.store.upkeep.collect import Selection, choose, find_garbage, sweep
+from flowc_runtime.store.upkeep.collect import find_garbage, sweep
+from flowc_runtime.store.upkeep.selection import Selection, choose
 from flowc_runtime.store.upkeep.spun import need
 from flowc_runtime.store.values.codecs import load_value, store_value
 from flowc_runtime.store.values.files import send_file, store_files

@@ -11,7 +11,7 @@ import pytest
 from flowc_runtime.pod.integrity import digest_of
 
 if TYPE_CHECKING:
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Finished, Project
 
 FLOW = """

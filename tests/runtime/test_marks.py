@@ -15,7 +15,8 @@ import pytest
 from damage import damage
 from flowc_runtime.base.errors import ConfigurationError, Damaged
 from flowc_runtime.store.backends import marks
-from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.backends.local import LocalObjects
+from flowc_runtime.store.backends.objects import blob_key
 from project import Project, wait_until
 
 SIZE = 1 << 20
@@ -201,7 +202,7 @@ def test_a_user_without_a_home_can_read(objects: LocalObjects, project: Project)
     digest = stored(objects)
     script = f"""
         import os
-        from flowc_runtime.store.backends.objects import LocalObjects
+        from flowc_runtime.store.backends.local import LocalObjects
         for name in ("HOME", "XDG_CACHE_HOME"):
             os.environ.pop(name, None)
         os.getuid = lambda: 123456789  # of whom the system knows no home
@@ -213,7 +214,7 @@ def test_a_user_without_a_home_can_read(objects: LocalObjects, project: Project)
 
 _READER = """
 import sys
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 
 def read() -> int:
     with open("/proc/self/io", encoding="ascii") as file:

@@ -12,7 +12,8 @@ import pytest
 from flowc_runtime.base.errors import ConfigurationFault
 from flowc_runtime.run.task.secrets import SecretError
 from flowc_runtime.store.backends.external import ExternalFile
-from flowc_runtime.store.values.codecs import type_name, unpickle
+from flowc_runtime.store.values.codecs import unpickle
+from flowc_runtime.store.values.descriptions import type_name
 from flowc_runtime.store.values.moved import _CLASSES, _FLAT, _MOVED, _SPLIT, new_place
 from project import ROOT
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc_runtime.base.errors import NotFound, StoreError
-from flowc_runtime.store.backends import objects
 from flowc_runtime.store.backends.by_address import open_objects
-from flowc_runtime.store.backends.objects import LocalObjects, blob_key, sha256
+from flowc_runtime.store.backends.local import OVERLAP, LocalObjects
+from flowc_runtime.store.backends.objects import blob_key, sha256
 from flowc_runtime.store.backends.remote.asking import Asker
 from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 
@@ -96,14 +96,14 @@ def test_a_failed_write_leaves_nothing(local: LocalObjects, monkeypatch: pytest.
     def full(descriptor: int, parts: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(objects, "_write_all", full)
+    monkeypatch.setattr("flowc_runtime.store.backends.local.write_all", full)
     with pytest.raises(StoreError, match=r"cannot write to the store .*: No space"):
         local.create("k", [b"x"])
     assert local.names("tmp") == []
     assert not local.exists("k")
 
 
-@pytest.mark.parametrize("size", [0, 1, objects.OVERLAP + 1])
+@pytest.mark.parametrize("size", [0, 1, OVERLAP + 1])
 def test_a_blob_is_stored_once_under_its_digest(local: LocalObjects, size: int) -> None:
     parts = [b"x" * size, b"tail"]
     digest = local.create_blob(parts)

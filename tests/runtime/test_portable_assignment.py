@@ -10,7 +10,7 @@ from flowc_runtime.run.assignment import Assignment, AssignmentFields
 if TYPE_CHECKING:
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.program import Program
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 MADE_THERE = {"run", "graph", "program", "parameters", "cards"}
 

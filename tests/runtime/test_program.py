@@ -15,8 +15,9 @@ from flowc.frontends.metaflow.flowspec import load
 from flowc.targets.argo import Settings, compile_flow
 from flowc.targets.table import default_target
 from flowc_emulator.console.text_console import make_console
+from flowc_emulator.plan import Plan
 from flowc_emulator.scheduling.seeds import Seeds
-from flowc_emulator.supervisor import Plan, Supervisor
+from flowc_emulator.supervisor import Supervisor
 from flowc_ir import Flow, Function, Method, Notebook, Shell, Stub
 from flowc_ir.schema import dumps, loads
 from flowc_ir.text import print_flow

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc_runtime.base.errors import RecordError
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.records.store import Store
 from project import done_record, run_record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Project
 
 RECORDS = ("run.json", "status.json", "tasks/start/0-1.begin.json", "tasks/start/0.json")

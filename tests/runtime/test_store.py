@@ -10,7 +10,8 @@ import pytest
 from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.records.record_types import RECORD_VERSION, AttemptRecord, RunRecord
-from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.records.run_store import RunStore
+from flowc_runtime.store.records.store import Store
 
 
 def run_record(run: str = "r1") -> RunRecord:

@@ -9,7 +9,8 @@ import pytest
 
 from flowc_runtime.base.errors import TagError
 from flowc_runtime.process.process import this_process
-from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.records.run_store import RunStore
+from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.records.tags import check_tags, name_of, system_tags
 from project import run_record
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from flowc_runtime.base.errors import StepTimeout
 from flowc_runtime.run.state import TaskState
+from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.backends.memory import MemoryObjects
-from flowc_runtime.store.backends.objects import LocalObjects
 from flowc_runtime.store.values.codecs import PAGE, load_value, store_value
 from flowc_runtime.store.values.unchanged import LARGE, Mappings, ValueOrigin
 
@@ -176,7 +176,7 @@ SETS = """
 import json, sys
 from pathlib import Path
 from flowc_runtime.store.values.codecs import store_value
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.values.unchanged import LARGE, Mappings, ValueOrigin
 objects = LocalObjects(Path(sys.argv[1]))
 if len(sys.argv) < 3:

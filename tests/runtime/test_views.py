@@ -15,7 +15,7 @@ from flowc_runtime.store.records.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Project
 
 FLOW = """

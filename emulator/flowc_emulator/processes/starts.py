@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowc_runtime.process.process import Child
     from flowc_runtime.process.watch import Reaper
     from flowc_runtime.run.assignment import Assignment
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 Environment = tuple[tuple[str, str], ...]
 

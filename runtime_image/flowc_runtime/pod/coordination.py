@@ -21,7 +21,7 @@ from flowc_runtime.base.index import outer_path, parts
 if TYPE_CHECKING:
     from flowc_ir import Node
     from flowc_runtime.base.index import Graph
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 _PAUSE_SECONDS = 0.5
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flowc_runtime.process import logs
     from flowc_runtime.run.program import Program
     from flowc_runtime.store.records.record_types import StatusRecord
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 
 def environment(name: str) -> str:

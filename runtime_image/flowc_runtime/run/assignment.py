@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, TypedDict, cast, final
 
-from flowc_runtime.store.records.store import RunStore
+from flowc_runtime.store.records.run_store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

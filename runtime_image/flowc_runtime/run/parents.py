@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowc_ir import Node
     from flowc_runtime.base.index import Graph
     from flowc_runtime.store.records.record_types import AttemptRecord
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 
 class Parents:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.errors import StepTimeout
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.record_types import OriginRecord
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 OPENS = "_flowc_program"
 """The name of the method without arguments that returns the program of an object in the user's file."""

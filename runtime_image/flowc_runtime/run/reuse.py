@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import AttemptRecord, OriginRecord
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 _AT_ONCE = 1024  # records that are written together
 _LONGEST = 100  # characters of a value in a reason

@@ -17,7 +17,8 @@ from flowc_runtime.store.records import unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
     from metaflow.client.values import Constant
 
 T = TypeVar("T")

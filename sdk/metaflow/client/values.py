@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from flowc_runtime.base.index import ROOT
 from flowc_runtime.store.records import unreadable
-from flowc_runtime.store.values.codecs import short_repr, type_name
+from flowc_runtime.store.values.descriptions import short_repr, type_name
 from flowc_runtime.store.values.exact import exact_type, from_exact
 from flowc_runtime.store.values.parameters import from_text
 

@@ -17,7 +17,7 @@ from project import PACKAGES, ROOT
 from targets.argo.controller import play
 
 if TYPE_CHECKING:
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Project
 
 

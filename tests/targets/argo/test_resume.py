@@ -15,7 +15,7 @@ from project import PACKAGES, ROOT, Project
 from targets.argo.controller import play
 
 if TYPE_CHECKING:
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 FLOW = """
 import os

@@ -9,7 +9,8 @@ from flowc_runtime.base.index import task_id
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
 
 
 def pathspecs(store: Store, incomplete: str) -> Iterator[str]:

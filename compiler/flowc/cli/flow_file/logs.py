@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.rendering.log_printer import Task
     from flowc_runtime.process.logs import Stream
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 
 @click.group("logs", cls=LogsGroup, help="Print the logs of tasks: `logs RUN/STEP[/TASK]` is short for `logs show`.")

@@ -19,7 +19,7 @@ from flowc_runtime.store.records import unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
     Command = TypeVar("Command", bound=Callable[..., object])
 

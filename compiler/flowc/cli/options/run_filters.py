@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flowc.cli.options.adding import Command
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
     from metaflow.client import query as query_module
     from metaflow.client.query import Query, conditions
     from metaflow.client.reader import RunReader, UserTags, readers

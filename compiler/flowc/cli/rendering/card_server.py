@@ -26,7 +26,8 @@ from metaflow.plugins.cards._store import find, read, read_data, steps_with_card
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
 
 HOST = "127.0.0.1"
 # Appended to each served card: the script that receives a refresh.

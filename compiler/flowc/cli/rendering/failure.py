@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from flowc_emulator.plan import Failure
     from flowc_emulator.scheduling.scheduler import Job
-    from flowc_emulator.supervisor import Failure
     from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import Frame
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 
 def render_failure(failures: Sequence[Failure], flow: Flow, root: Path) -> str:

@@ -17,7 +17,7 @@ from flowc_runtime.base.config.whereabouts import store_words
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 FLOW = "flowc.flow"  # in a context's `meta`: the words that named the flow, None in a flow's own file
 

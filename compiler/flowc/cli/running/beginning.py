@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, NoReturn, final
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.signals import Interrupted, heeded
 from flowc_runtime.run.task.failures import signal_name
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 GRACE = 0.8  # seconds from a signal to the forced end of the program
 _here: _Beginning | None = None

@@ -8,7 +8,7 @@ from flowc_ir.late import LateFunction
 from flowc_runtime.store.values.classes import Classes
 
 if TYPE_CHECKING:
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.values.codecs import Finder
     from metaflow.client.loaded import module_of
 else:

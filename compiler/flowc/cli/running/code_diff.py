@@ -18,7 +18,8 @@ from flowc_runtime.store.values.sources import read_sources, text_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
 
 HERE = "."
 

@@ -29,8 +29,8 @@ from flowc_runtime.base.config.settings import datastore_of, user_name
 from flowc_runtime.base.errors import Damaged, FlowcError, StoreError
 from flowc_runtime.base.index import Graph
 from flowc_runtime.store.backends.durability import Disk
+from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.backends.marks import verify_always
-from flowc_runtime.store.backends.objects import LocalObjects
 from flowc_runtime.store.values.files import store_again, store_files
 from metaflow.user_decorators._errors import PreparationError
 
@@ -40,20 +40,22 @@ if TYPE_CHECKING:
     from flowc.cli.running.run_kinds import RunKind
     from flowc_emulator.console.text_console import Console, make_console
     from flowc_emulator.exit_hooks import call_exit_hooks
+    from flowc_emulator.plan import Plan, RunResult
     from flowc_emulator.processes.agent import Agent
     from flowc_emulator.scheduling.seeds import Seeds
-    from flowc_emulator.supervisor import Plan, RunResult, Supervisor
+    from flowc_emulator.supervisor import Supervisor
     from flowc_ir import Flow
     from flowc_runtime.run.reuse import Reuse
     from flowc_runtime.store.backends.durability import Mode
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
     from flowc_runtime.store.upkeep.power_loss import is_lost
     from flowc_runtime.store.values.files import FileRecord
 
     Given = Mapping[str, Sequence[str]]
 else:  # not for the help of `run`
     make_console = LateFunction("flowc_emulator.console.text_console:make_console")
-    Plan = LateFunction("flowc_emulator.supervisor:Plan")
+    Plan = LateFunction("flowc_emulator.plan:Plan")
     Supervisor = LateFunction("flowc_emulator.supervisor:Supervisor")
     Reuse = LateFunction("flowc_runtime.run.reuse:Reuse")
     Store = LateFunction("flowc_runtime.store.records.store:Store")

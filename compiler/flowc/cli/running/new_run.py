@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc.revision import Look
     from flowc_emulator.console.text_console import Console
-    from flowc_emulator.supervisor import RunResult
+    from flowc_emulator.plan import RunResult
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
 
 
 def new_run_id(now: float) -> str:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc_emulator.scheduling.seeds import Seeds
     from flowc_ir import Config
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
 
 
 class Resumption(NamedTuple):

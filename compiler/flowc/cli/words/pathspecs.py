@@ -13,7 +13,8 @@ from flowc_runtime.run.views.run_records import RunRecords
 if TYPE_CHECKING:
     import click
 
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
 
 
 class Pathspec(NamedTuple):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.index import Graph
     from flowc_runtime.process.watch import Ended
     from flowc_runtime.store.records.record_types import BeginRecord, ErrorRecord, Exit, Outcome
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 
 @final

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flowc_runtime.base.errors import ArtifactError, FlowcError
 from flowc_runtime.process.own_names import own_names
-from flowc_runtime.store.values.codecs import type_name
+from flowc_runtime.store.values.descriptions import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from flowc_runtime.store.records.record_types import ErrorRecord, Exit, Frame
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
     _Restore: TypeAlias = "Callable[[type[Caught], dict[str, object]], Caught]"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.assignment import AssignmentFields
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 
 def perform_fresh(

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         ParentsRecord,
         ReadsRecord,
     )
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 
 def perform(job: Assignment, end: Callable[[], None]) -> Result:

@@ -9,7 +9,7 @@ from flowc_runtime.store.records.runs import first_status
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import RunRecord, StatusRecord
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 
 def status_of(run: RunStore, record: RunRecord | None = None) -> StatusRecord:

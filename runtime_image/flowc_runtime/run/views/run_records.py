@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 PARAMETERS = "_parameters"
 """The step that has one task in every run. It is not in the graph."""

@@ -15,7 +15,7 @@ from flowc_runtime.run.views.task_view import AttemptView, TaskView
 if TYPE_CHECKING:
     from flowc_runtime.process.process import Process
     from flowc_runtime.store.records.record_types import RevisionRecord, RunRecord
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 
 @final

@@ -10,7 +10,7 @@ from flowc_runtime.run.views.liveness import status_of
 if TYPE_CHECKING:
     from flowc_runtime.base.errors import NotFound, RecordError
     from flowc_runtime.store.records.record_types import RunRecord, StatusRecord
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 BEGINNING = "beginning"
 """The state of a run that has no record yet."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flowc_runtime.base import addresses
 from flowc_runtime.base.errors import AddressError, StoreError
 from flowc_runtime.store.backends.layered import BELOW, LayeredObjects
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 
 if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Objects

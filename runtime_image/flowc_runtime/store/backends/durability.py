@@ -23,7 +23,7 @@ from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.base.signals import ENDING
 from flowc_runtime.process.process import PR_SET_PDEATHSIG, load_prctl
-from flowc_runtime.store.backends.objects import LocalObjects, _write_all
+from flowc_runtime.store.backends.local import LocalObjects, write_all
 
 if TYPE_CHECKING:
     import ctypes
@@ -119,7 +119,7 @@ class Disk:
         path = f"{self._root}/tmp/{os.getpid()}-{os.urandom(6).hex()}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
-            _write_all(descriptor, parts)
+            write_all(descriptor, parts)
             _sync(descriptor)
         except BaseException:
             os.unlink(path)

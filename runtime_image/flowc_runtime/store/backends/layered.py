@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, final
 
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.base.ignored import make_root
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from flowc_runtime.base.errors import NotFound, RecordError
-from flowc_runtime.store.backends.objects import PIECE, LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
+from flowc_runtime.store.backends.objects import PIECE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -1,10 +1,10 @@
-"""Find the meaning of a key of the store: the inverse of the layout in docs/adr/0003-store.md."""
+"""Write the parts of keys, and find the meaning of a key: the inverse of the layout in docs/adr/0003-store.md."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from flowc_ir import json_text
 from flowc_ir.versions import CACHE, IR, RECORDS, NewerError
@@ -15,6 +15,8 @@ from flowc_runtime.store.records.stored import damaged, parse, parse_flow, parse
 
 if TYPE_CHECKING:
     from typing import Any
+
+    from flowc_runtime.store.backends.objects import Objects
 
 ASIDE = blobs.DIRECTORY  # prefix of the keys of damaged objects that were moved
 # The name of a task's record: index path, attempt, and whether it is the record of the attempt's start.
@@ -134,3 +136,13 @@ def check_names(key: str, data: bytes, url: str) -> None:
         raise FormatError(f"{place.subject} was {error}", key, place.subject) from error
     except (ValueError, RecursionError) as error:
         raise damaged(str(error) if data else "it is empty", key, url, place.subject) from error
+
+
+def quote_name(name: str) -> str:
+    """Return a name quoted as one part of a key."""
+    return "%2E" * len(name) if name in (".", "..") else quote(name, safe="")
+
+
+def names_inside(objects: Objects, prefix: str) -> list[str]:
+    """Return the unquoted names under a prefix that contain further keys; files there are ignored."""
+    return [unquote(name[:-1]) for name in objects.names(prefix) if name.endswith("/")]

@@ -7,7 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowc_runtime.base.index import item_path
-from flowc_runtime.store.records.store import RunStore
+from flowc_runtime.store.records.run_store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

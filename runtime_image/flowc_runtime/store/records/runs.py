@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow
     from flowc_runtime.store.backends.durability import Disk
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 _RUNTIMES = {"local": "dev", "argo": "argo-workflows"}  # Metaflow's values of the tag
 

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from flowc_ir.versions import RECORDS
-from flowc_runtime.base.errors import NotFound, RecordError, TagError
-from flowc_runtime.base.index import path_order, task_pathspec
-from flowc_runtime.store.backends import sweeps
+from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.store.backends.by_address import open_objects
-from flowc_runtime.store.backends.objects import PIECE, Objects
-from flowc_runtime.store.records import lost_records, unreadable
-from flowc_runtime.store.records.key_places import ASIDE, RECORD_NAME
-from flowc_runtime.store.records.runs import first_status
-from flowc_runtime.store.records.sealed import dump
-from flowc_runtime.store.records.stored import parse, parse_flow, parse_tag
-from flowc_runtime.store.records.tags import check_tags, name_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from flowc_ir import Flow
-    from flowc_runtime.base.errors import LostRecord
-    from flowc_runtime.store.backends.durability import Disk
-    from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord, StatusRecord
-
+from flowc_runtime.store.backends.objects import Objects
+from flowc_runtime.store.records import unreadable
+from flowc_runtime.store.records.key_places import names_inside, quote_name
+from flowc_runtime.store.records.run_store import RunStore
+from flowc_runtime.store.records.stored import tag_at
 
 _TIME = re.compile(r"\d{8}-\d{6}(?:-\d{3})?")  # the form of flowc's ids
 
@@ -45,7 +30,7 @@ class Store:
 
     def flows(self) -> list[str]:
         """Return the names of the flows that have run."""
-        return _inside(self.objects, "flows")
+        return names_inside(self.objects, "flows")
 
     def runs(self, flow: str) -> list[str]:
         """Return the run ids of a flow, oldest first."""
@@ -53,7 +38,7 @@ class Store:
 
     def run_ids(self, flow: str) -> list[str]:
         """Return the run ids of a flow, unordered, by one listing; `runs` may read records."""
-        return _inside(self.objects, f"flows/{_quote(flow)}/runs")
+        return names_inside(self.objects, f"flows/{quote_name(flow)}/runs")
 
     def has_runs(self, flow: str) -> bool:
         """Return whether the flow has run."""
@@ -72,12 +57,12 @@ class Store:
 
     def tagged(self, flow: str) -> dict[str, set[str]]:
         """Return the user tags of a flow's tagged runs: run id -> tags. It needs one listing for any number of runs."""
-        prefix = f"flows/{_quote(flow)}/tags"
+        prefix = f"flows/{quote_name(flow)}/tags"
         found: dict[str, set[str]] = {}
         for key in self.objects.names_below(prefix):
             run, _, name = key.partition("/")
             with unreadable.going_on():
-                tag = _tag_at(self.objects, f"{prefix}/{key}", name, f"run {flow}/{unquote(run)}")
+                tag = tag_at(self.objects, f"{prefix}/{key}", name, f"run {flow}/{unquote(run)}")
                 if tag is not None:
                     found.setdefault(unquote(run), set()).add(tag)
         return found
@@ -85,351 +70,3 @@ class Store:
     def run(self, flow: str, run: str) -> RunStore:
         """Return an object for a run, which need not exist."""
         return RunStore(self.objects, flow, run)
-
-
-class RunStore:
-    """The records and logs of one run."""
-
-    def __init__(self, objects: Objects, flow: str, run: str) -> None:
-        self.objects = objects
-        self.flow = flow
-        self.id = run
-        self._prefix = f"flows/{_quote(flow)}/runs/{_quote(run)}"
-        self._tags = f"flows/{_quote(flow)}/tags/{_quote(run)}"
-        self._aside: frozenset[str] | None = None
-
-    @property
-    def prefix(self) -> str:
-        """The prefix of all keys of the run, except for its tags."""
-        return self._prefix
-
-    @property
-    def tags_prefix(self) -> str:
-        """The prefix of the keys of its tags."""
-        return self._tags
-
-    # -- the run itself
-
-    def create(self, record: RunRecord, ir: str) -> bool:
-        """Create the run; return False if its id exists. The IR is written first, so that every run has one."""
-        self.objects.create(f"{self._prefix}/ir.json", [ir.encode()])
-        return self.objects.create(f"{self._prefix}/run.json", [dump(record)])
-
-    def hold(self, origin: str) -> None:
-        """Protect the run that this one resumes from deletion by a collection. Raises NotFound."""
-        sweeps.wait(self.objects)
-        if not RunStore(self.objects, self.flow, origin).exists():
-            message = f"run {self.flow}/{origin}, which was to be resumed, has been deleted"
-            self.set_status({"state": "failed", "changed": time.time(), "message": message})
-            raise NotFound(message)
-
-    def exists(self) -> bool:
-        """Return whether the run has started, even if its record is lost."""
-        return self.objects.exists(f"{self._prefix}/run.json") or self.find_loss("run.json") is not None
-
-    def record(self) -> RunRecord:
-        """Return the run's record. Raises NotFound, RecordError."""
-        return cast("RunRecord", self._load("run", "run.json"))
-
-    def ir(self) -> str:
-        """Return the IR that the run executes, as JSON text. Raises NotFound."""
-        return self.objects.get(f"{self._prefix}/ir.json").decode()
-
-    def executes(self) -> Flow:
-        """Return the flow that the run executes. Raises NotFound, FormatError, RecordError."""
-        key = f"{self._prefix}/ir.json"
-        return parse_flow(self._get("ir.json"), key=key, url=self.objects.url, subject=self._subject())
-
-    def status(self) -> StatusRecord:
-        """Return the run's status; a run that has only started is running."""
-        return self.written_status() or first_status(self.record())
-
-    def written_status(self) -> StatusRecord | None:
-        """Return the recorded status; None if the run has only started. Raises RecordError."""
-        try:
-            return cast("StatusRecord", self._load("status", "status.json"))
-        except NotFound:
-            return None
-
-    def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
-        """Replace the run's status; with a `disk` it is on the disk when this returns."""
-        (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
-
-    def delete(self) -> None:
-        """Delete the run; an interrupted deletion can be repeated. Blobs are deleted by `collect`."""
-        objects: Any = self.objects
-        objects.delete_below(self._tags)
-        objects.delete_below(self._prefix, last=("status.json", "ir.json", "run.json"))
-
-    # -- tags: one object each, so that concurrent changes never undo each other
-
-    def system_tags(self) -> set[str]:
-        """Return the system tags of the run, which never change. Raises NotFound."""
-        return set(self.record().get("system_tags", ()))
-
-    def user_tags(self) -> set[str]:
-        """Return the user tags of the run."""
-        found: set[str] = set()
-        for name in self.objects.names(self._tags):
-            with unreadable.going_on():
-                tag = _tag_at(self.objects, f"{self._tags}/{name}", name, self._subject())
-                found |= {tag} if tag is not None else set()
-        return found
-
-    def tag_names(self) -> list[str]:
-        """Return the names of the objects of the user tags (`tags.name_of`), without reading them."""
-        return self.objects.names(self._tags)
-
-    def add_tags(self, tags: Iterable[str]) -> None:
-        """Add tags to the run, except for texts that are system tags of it. Raises TagError."""
-        wanted = check_tags(tags)
-        system = self.system_tags() if wanted else set()
-        for tag in wanted:
-            if tag not in system:
-                name, content = name_of(tag)
-                self.objects.create(f"{self._tags}/{name}", [content])
-
-    def remove_tags(self, tags: Iterable[str]) -> None:
-        """Remove tags of the run; a missing tag is not an error. Raises TagError for system tags."""
-        wanted = check_tags(tags)
-        if fixed := sorted(set(wanted) & self.system_tags()):
-            raise TagError(f"system tags cannot be removed: {', '.join(fixed)}")
-        for tag in wanted:
-            self.objects.delete(f"{self._tags}/{name_of(tag)[0]}")
-
-    # -- tasks
-
-    def begin(self, step: str, path: str, attempt: int, record: BeginRecord) -> bool:
-        """Claim an attempt's number; return False if it is taken."""
-        return self.objects.create(self._task(step, f"{path}-{attempt}.begin.json"), [dump(record)])
-
-    def finish(self, record: AttemptRecord, disk: Disk | None = None) -> bool:
-        """Write the record of an ended attempt, after all objects that it names; a `disk` has it when this returns.
-
-        The first completed attempt becomes the task's record. A later one is kept as superseded; return False then.
-        """
-        step, path = record["step"], record["path"]
-        to = disk or self.objects
-        if record["outcome"] != "failed":
-            if to.create(self._task(step, f"{path}.json"), [dump(record)]):
-                return True
-            record["superseded"] = True
-        to.create(self._task(step, f"{path}-{record['attempt']}.json"), [dump(record)])
-        return record["outcome"] == "failed"
-
-    def reuse(self, record: AttemptRecord) -> None:
-        """Write the record, with its `origin`, of a reused task; it has this one attempt and no record of a start."""
-        self.objects.create(self._task(record["step"], f"{record['path']}.json"), [dump(record)])
-
-    def reuse_all(self, records: Sequence[AttemptRecord]) -> None:
-        """Call `reuse` for several records; in parallel if each is a request."""
-        many = getattr(self.objects, "create_many", None)
-        if many is None:
-            for record in records:
-                self.reuse(record)
-        else:
-            many([(self._task(record["step"], f"{record['path']}.json"), dump(record)) for record in records])
-
-    def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
-        """Return the records of all completed tasks of a step, by path; None if that is not faster than `task`.
-
-        They are JSON for `parse_task`, because their number may be large.
-        """
-        many = getattr(self.objects, "get_many", None)
-        if many is None:
-            return None
-        paths = [path for path, attempt, _ in self._names(step) if attempt is None]
-        found: list[bytes] = []
-        for at in range(0, len(paths), at_once):
-            found += many([self._task(step, f"{path}.json") for path in paths[at : at + at_once]])
-        return dict(zip(paths, found, strict=True))
-
-    def parse_task(self, step: str, path: str, data: bytes) -> AttemptRecord:
-        """Return the record of a task that `done_tasks` has read. Raises RecordError."""
-        return cast("AttemptRecord", self._parse("attempt", f"tasks/{_quote(step)}/{path}.json", data, step, path))
-
-    def set_reused(self, tasks: int) -> None:
-        """Record that all reused tasks have their records; before that, no task of the run has started."""
-        self.objects.create(f"{self._prefix}/reused.json", [dump({"tasks": tasks})])
-
-    def has_reused(self) -> bool:
-        """Return whether all reused tasks have their records."""
-        return self.objects.exists(f"{self._prefix}/reused.json")
-
-    def task_key(self, step: str, path: str) -> str:
-        """Return the key of the record of a completed task."""
-        return self._task(step, f"{path}.json")
-
-    def task(self, step: str, path: str) -> AttemptRecord:
-        """Return the record of a completed task. Raises NotFound."""
-        return cast("AttemptRecord", self._load("attempt", f"tasks/{_quote(step)}/{path}.json", step, path))
-
-    def is_done(self, step: str, path: str) -> bool:
-        """Return whether a task is done, without reading its record."""
-        return self.objects.exists(self._task(step, f"{path}.json"))
-
-    def done(self, step: str) -> set[str]:
-        """Return the index paths of a step's completed tasks, with one listing."""
-        return {path for path, attempt, _ in self._names(step) if attempt is None}
-
-    def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
-        """Return the record of one attempt; None if it has not started, is active, or its process vanished."""
-        for name in (f"{path}-{attempt}.json", f"{path}.json"):
-            try:
-                record = cast("AttemptRecord", self._load("attempt", f"tasks/{_quote(step)}/{name}", step, path))
-            except NotFound:
-                continue
-            if record["attempt"] == attempt:
-                return record
-        return None
-
-    def beginning(self, step: str, path: str, attempt: int) -> BeginRecord | None:
-        """Return the record of an attempt's start; None if it has not started."""
-        try:
-            name = f"tasks/{_quote(step)}/{path}-{attempt}.begin.json"
-            return cast("BeginRecord", self._load("begin", name, step, path))
-        except NotFound:
-            return None
-
-    def has_begun(self, step: str, path: str, attempt: int) -> bool:
-        """Return whether an attempt has started, without reading its record."""
-        return self.objects.exists(self._task(step, f"{path}-{attempt}.begin.json"))
-
-    def steps(self) -> list[str]:
-        """Return the steps that have started tasks."""
-        return _inside(self.objects, f"{self._prefix}/tasks")
-
-    def attempts(self, step: str) -> dict[str, list[int]]:
-        """Return the started attempts of a step's tasks: index path -> attempt numbers, in the order of the paths.
-
-        A reused task has one attempt.
-        """
-        found: dict[str, set[int]] = {}
-        for path, attempt, _ in self._names(step):
-            numbers = found.setdefault(path, set())  # a started task also has the record of its start
-            if attempt is not None:
-                numbers.add(attempt)
-        return {path: sorted(found[path]) or [1] for path in sorted(found, key=path_order)}
-
-    def tasks_run(self, step: str) -> set[str]:
-        """Return the paths of a step's tasks that ran in this run, without reused tasks."""
-        return {path for path, _, begins in self._names(step) if begins}
-
-    def paths(self, step: str) -> list[str]:
-        """Return the index paths of a step's started and reused tasks, in order."""
-        return sorted({path for path, _, _ in self._names(step)}, key=path_order)
-
-    def _names(self, step: str) -> Iterator[tuple[str, int | None, bool]]:
-        """Return a step's records by their names: path, number of the attempt, whether it is the record of a start.
-
-        Other files, such as an editor's backup copy, are ignored.
-        """
-        for name in self.objects.names(f"{self._prefix}/tasks/{_quote(step)}"):
-            if parts := RECORD_NAME.fullmatch(name):
-                path, attempt, begins = parts.groups()
-                yield path, int(attempt) if attempt is not None else None, begins is not None
-
-    # -- cards and logs
-
-    def cards_key(self, step: str, path: str, attempt: int) -> str:
-        """Return the prefix of the keys of an attempt's cards."""
-        return f"{self._prefix}/cards/{_quote(step)}/{path}-{attempt}"
-
-    def has_cards(self, step: str) -> bool:
-        """Return whether a task of the step has a card."""
-        return bool(self.objects.names(f"{self._prefix}/cards/{_quote(step)}"))
-
-    def log_key(self, step: str, path: str, attempt: int) -> str:
-        """Return the key to which the log frames of an attempt are appended."""
-        return f"{self._prefix}/logs/{_quote(step)}/{path}-{attempt}.log"
-
-    def log(self, step: str, path: str, attempt: int, size: int = PIECE) -> Iterator[bytes]:
-        """Yield the log frames of an attempt in pieces; for a reused task, those of the original."""
-        key, empty = self.log_key(step, path, attempt), True
-        for piece in self._pieces(key, size):
-            empty = False
-            yield piece
-        if empty and (source := self.log_source(step, path, attempt)) != key:
-            yield from self._pieces(source, size)
-
-    def log_source(self, step: str, path: str, attempt: int) -> str:
-        """Return the key from which an attempt's log is read; for a reused task, in the original run."""
-        try:
-            record = self.task(step, path)
-            origin = record.get("cached") or record.get("origin")  # the original task may have been cached
-        except NotFound:
-            origin = None
-        except RecordError as error:
-            unreadable.tell(error)
-            origin = None
-        if origin is None:
-            return self.log_key(step, path, attempt)
-        run = RunStore(self.objects, self.flow, origin["run"])
-        return run.log_key(origin["step"], origin["path"], origin["attempt"])
-
-    def _pieces(self, key: str, size: int) -> Iterator[bytes]:
-        try:
-            yield from self.objects.pieces(key, size=size)
-        except NotFound:
-            return
-
-    def _task(self, step: str, name: str) -> str:
-        return f"{self._prefix}/tasks/{_quote(step)}/{name}"
-
-    def _load(self, kind: str, name: str, *task: str) -> Any:
-        """Read an object of the run, or of a task of it (step, path)."""
-        return self._parse(kind, name, self._get(name, *task), *task)
-
-    def _get(self, name: str, *task: str) -> bytes:
-        """Return the bytes of an object of the run. Raises NotFound, LostRecord."""
-        try:
-            return self.objects.get(f"{self._prefix}/{name}")
-        except NotFound:
-            if (loss := self.find_loss(name, *task)) is not None:
-                raise loss from None
-            raise
-
-    def find_loss(self, name: str, *task: str) -> LostRecord | None:
-        """Return the error of a missing object of the run; None if the run does not need it."""
-        if self._aside is None:  # one listing, because many tasks may be unfinished
-            self._aside = frozenset(map(lost_records.key_before, self.objects.names_below(f"{ASIDE}/{self._prefix}")))
-        what = f"{self._prefix}/{name}", self.objects.url, self._subject(*task)
-        if name in self._aside:
-            return lost_records.moved_aside(*what)
-        # Complete keys, because a directory may exist before its first object.
-        if name in lost_records.NEEDED and self.objects.names_below(f"{self._prefix}/tasks"):
-            return lost_records.lost(*what)
-        return None
-
-    def _parse(self, kind: str, name: str, data: bytes, *task: str) -> Any:
-        identity: dict[str, object] = {}
-        if kind in ("run", "attempt"):
-            identity = {"flow": self.flow, "run": self.id, **dict(zip(("step", "path"), task, strict=False))}
-        key, url, subject = f"{self._prefix}/{name}", self.objects.url, self._subject(*task)
-        return parse(RECORDS, kind, data, key=key, url=url, subject=subject, identity=identity)
-
-    def _subject(self, *task: str) -> str:
-        if not task:
-            return f"run {self.flow}/{self.id}"
-        step, path = task
-        return f"task {task_pathspec(self.flow, self.id, step, path=path)}"
-
-
-def _inside(objects: Objects, prefix: str) -> list[str]:
-    """Return the unquoted names under a prefix that contain further keys; files there are ignored."""
-    return [unquote(name[:-1]) for name in objects.names(prefix) if name.endswith("/")]
-
-
-def _quote(name: str) -> str:
-    """Return a name quoted as one part of a key."""
-    return "%2E" * len(name) if name in (".", "..") else quote(name, safe="")
-
-
-def _tag_at(objects: Objects, key: str, name: str, subject: str) -> str | None:
-    """Return the tag of an object; None if it was just removed or is not a tag. Raises RecordError."""
-    if not name or "/" in name:
-        return None
-    try:
-        return parse_tag(name, lambda: objects.get(key), key=key, url=objects.url, subject=subject)
-    except NotFound:
-        return None

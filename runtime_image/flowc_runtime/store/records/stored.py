@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flowc_ir import targets
 from flowc_ir.schema import loads
 from flowc_ir.versions import NewerError
-from flowc_runtime.base.errors import DamagedRecord, FormatError
+from flowc_runtime.base.errors import DamagedRecord, FormatError, NotFound
 from flowc_runtime.store.records import sealed, shapes
 from flowc_runtime.store.records.tags import name_of, tag_of
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow
     from flowc_ir.versions import Format
+    from flowc_runtime.store.backends.objects import Objects
 
 _NOBODY: Mapping[str, object] = {}
 
@@ -96,3 +97,13 @@ def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subje
     if name_of(tag)[0] != name:
         raise damaged("its name does not match its tag", key, url, subject)
     return tag
+
+
+def tag_at(objects: Objects, key: str, name: str, subject: str) -> str | None:
+    """Return the tag of an object; None if it was just removed or is not a tag. Raises FormatError, RecordError."""
+    if not name or "/" in name:
+        return None
+    try:
+        return parse_tag(name, lambda: objects.get(key), key=key, url=objects.url, subject=subject)
+    except NotFound:
+        return None

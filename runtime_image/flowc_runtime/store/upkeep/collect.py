@@ -1,88 +1,42 @@
 """Delete runs and unreferenced blobs while flows are running (docs/adr/0009-gc.md).
 
-`choose` selects the runs, `find_garbage` the blobs that are deleted with them; both only read. `sweep` deletes them.
+`selection.choose` selects the runs, `find_garbage` the blobs that are deleted with them; both only read. `sweep`
+deletes them.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from flowc_ir import versions
 from flowc_runtime.base.errors import FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.base.progress import doing, over
-from flowc_runtime.process.process import is_alive
+from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.backends.moving import REQUESTS, read_many
-from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.backends.sweeps import GRACE, Sweep, left_over
 from flowc_runtime.store.records.key_places import ASIDE, check_names, may_name, place_of
-from flowc_runtime.store.records.lost_records import key_before, moved_aside
+from flowc_runtime.store.records.lost_records import moved_aside
 from flowc_runtime.store.records.stored import parse
-from flowc_runtime.store.records.tags import name_of
 from flowc_runtime.store.upkeep.beside import Beside, delete_beside, find_beside
+from flowc_runtime.store.upkeep.selection import collectable, records_set_aside, spare_blindly
 from flowc_runtime.store.upkeep.spun import needed_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from flowc_runtime.store.backends.objects import Collectable, Objects
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
+    from flowc_runtime.store.upkeep.selection import Chosen
 
 CACHE = "cache"
 CACHE_SECONDS = 30 * 24 * 3600.0  # seconds after which an unused cache entry is deleted
 _DIGEST = re.compile(rb"\b[0-9a-f]{64}\b")
 _BATCH = 500  # objects deleted between two checks of the lease
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """The options that select runs: a run must match all of them. Without options no run is selected.
-
-    `older_than`: at least this many seconds since the end. `keep_last`: not among the newest N runs of the flow.
-    `tags`: the run has all of these. `keep_tags`: the run has none of these. `flow`: only runs of this flow.
-    """
-
-    flow: str | None = None
-    older_than: float | None = None
-    keep_last: int | None = None
-    tags: frozenset[str] = frozenset()
-    keep_tags: frozenset[str] = frozenset()
-
-    @property
-    def says_something(self) -> bool:
-        """Whether an option selects runs."""
-        return self.older_than is not None or self.keep_last is not None or bool(self.tags)
-
-
-class Doomed(NamedTuple):
-    """A run to delete: the number of its completed tasks, and the size of its records, logs and cards in bytes."""
-
-    run: RunStore
-    tasks: int
-    size: int
-
-
-@final
-@dataclass(slots=True)
-class Chosen:
-    """The result of `choose`: the runs to delete, and those that stay because they may be active or others need them.
-
-    `needed` maps a run to the run that has resumed it, `spun` to the directory in which `spin` has kept its task.
-    `unreadable` are the runs that stay because of an unreadable record. The runs of `blind`, by flow, may have resumed
-    any run of their flow.
-    """
-
-    doomed: dict[tuple[str, str], Doomed] = field(default_factory=dict)
-    live: list[str] = field(default_factory=list)
-    needed: dict[str, str] = field(default_factory=dict)
-    spun: dict[str, str] = field(default_factory=dict)
-    unreadable: dict[str, RecordError] = field(default_factory=dict)
-    blind: dict[str, str] = field(default_factory=dict)
-    kept: int = 0
 
 
 @final
@@ -108,143 +62,19 @@ class Garbage:
         self.beside = Beside()
 
 
-def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
-    """Return the runs to delete. A run stays if a remaining run has resumed it, because it contains that run's logs."""
-    chosen, now = Chosen(), time.time() if now is None else now
-    origins: dict[tuple[str, str], str] = {}  # run -> the run that it has resumed
-    aside = _set_aside(store)
-    aside_of = {(place.flow, place.run): key for key in aside for place in (place_of(key),)}
-    for flow in store.flows():
-        runs = store.runs(flow)
-        newest = _newest(store, flow, runs, selection.keep_last or 0)
-        tagged = store.tagged(flow) if selection.tags or selection.keep_tags else {}
-        for id in over(runs, f"reading the runs of {flow}:", len(runs)):
-            run = store.run(flow, id)
-            origin: str | None = None
-            try:
-                record: Any = run.record()
-                origin = record.get("origin")
-                tags = tagged.get(id, set()) | set(record.get("system_tags", ()))
-                if (key := aside_of.get((flow, id))) is not None:
-                    raise moved_aside(key, store.objects.url, place_of(key).subject)
-                _choose(chosen, run, selection, kept=id in newest or not _is_selected(run, tags, selection, now))
-            except NotFound:  # it is just starting, or another collection has just deleted it
-                pass
-            except RecordError as error:
-                chosen.kept += 1
-                chosen.unreadable[f"{flow}/{id}"] = error
-                if place_of(error.key).kind == "run":
-                    chosen.blind[flow] = f"{flow}/{id}"
-            if origin is not None:
-                origins[flow, id] = origin
-    _spare_origins(chosen, origins)
-    for key in aside:
-        place = place_of(key)
-        if place.kind == "run" or not store.objects.exists(f"{store.run(place.flow, place.run).prefix}/run.json"):
-            chosen.blind[place.flow] = f"{place.flow}/{place.run}"
-            chosen.unreadable.setdefault(chosen.blind[place.flow], moved_aside(key, store.objects.url, place.subject))
-    _spare_blindly(chosen)
-    return chosen
-
-
-def _newest(store: Store, flow: str, runs: list[str], count: int) -> set[str]:
-    """Return the newest `keep` runs whose records can be read. Runs with unreadable records are always kept."""
-    found = set[str]()
-    for id in reversed(runs):
-        if len(found) == count:
-            break
-        with suppress(NotFound, RecordError):
-            store.run(flow, id).record()
-            store.run(flow, id).status()
-            found.add(id)
-    return found
-
-
-def _choose(chosen: Chosen, run: RunStore, selection: Selection, *, kept: bool) -> None:
-    name = f"{run.flow}/{run.id}"
-    if kept or not selection.keep_tags.isdisjoint(_tags_by_name(run, selection.keep_tags)):
-        chosen.kept += 1
-    elif may_go_on(run):
-        chosen.kept += 1
-        chosen.live.append(name)
-    elif directory := needed_by(run):
-        chosen.kept += 1
-        chosen.spun[name] = directory
-    else:
-        chosen.doomed[run.flow, run.id] = _measure(run)
-
-
-def _tags_by_name(run: RunStore, tags: Collection[str]) -> set[str]:
-    """Return the tags for which the run has an object, without reading it."""
-    names = set(run.tag_names()) if tags else set[str]()
-    return {tag for tag in tags if name_of(tag)[0] in names}
-
-
-def _set_aside(store: Store) -> list[str]:
-    """Return the keys of the records of runs, and of their tags, that `fsck` has moved."""
-    return sorted({key for entry in _collectable(store).listing(ASIDE) if place_of(key := key_before(entry.name)).run})
-
-
-def _spare_blindly(chosen: Chosen) -> None:
-    """Return the runs that a run with an unreadable record may have resumed."""
-    for flow, id in list(chosen.doomed):
-        if flow in chosen.blind:
-            del chosen.doomed[flow, id]
-            chosen.kept += 1
-            chosen.needed[f"{flow}/{id}"] = chosen.blind[flow]
-
-
-def _is_selected(run: RunStore, tags: set[str], selection: Selection, now: float) -> bool:
-    return (
-        selection.says_something
-        and selection.flow in (None, run.flow)
-        and (selection.older_than is None or now - run.status()["changed"] > selection.older_than)
-        and selection.tags <= tags
-        and not selection.keep_tags & tags
-    )
-
-
-def may_go_on(run: RunStore) -> bool:
-    """Return whether a task of the run may be active, according to its records."""
-    status, record = run.status(), run.record()
-    if record["target"] == "argo":
-        return "ended" not in status
-    return status["state"] == "running" and is_alive(record["process"]) is not False
-
-
-def _measure(run: RunStore) -> Doomed:
-    objects: Any = run.objects
-    found = objects.listing(run.prefix)
-    done = [name for name, _, _ in found if name.startswith("tasks/") and "-" not in name.rpartition("/")[2]]
-    return Doomed(run, len(done), sum(size for _, size, _ in found))
-
-
-def _spare_origins(chosen: Chosen, origins: dict[tuple[str, str], str]) -> None:
-    """Return the runs that a remaining run has resumed, directly or indirectly."""
-    for (flow, id), _ in list(origins.items()):
-        if (flow, id) in chosen.doomed:
-            continue
-        at = id
-        while origin := origins.get((flow, at)):
-            if chosen.doomed.pop((flow, origin), None):
-                chosen.kept += 1
-                chosen.needed[f"{flow}/{origin}"] = f"{flow}/{id}"
-            at = origin
-
-
 def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
     """Return the blobs that only runs to delete, or no runs, reference.
 
     The blobs are listed before the records are read: blobs that runs reference later are young (see `sweeps`).
     """
-    objects, now = _collectable(store), time.time()
+    objects, now = collectable(store), time.time()
     garbage = Garbage(beside=find_beside(store, objects, doomed))
     doing("listing the store's objects")
     for key, size, changed in objects.listing("blobs"):
         name = key.rpartition("/")[2]
         (garbage.blobs if now - changed > GRACE else garbage.young)[name] = size
         garbage.beside.note_blob(name, size)
-    for key in _set_aside(store):
+    for key in records_set_aside(store):
         if may_name(key):
             garbage.unreadable[f"{ASIDE}/{key}"] = moved_aside(key, objects.url, place_of(key).subject)
     _mark(store, doomed, garbage)
@@ -265,7 +95,7 @@ def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -
                 for digest in digests:
                     garbage.blobs.pop(digest, None)
                     garbage.young.pop(digest, None)
-                garbage.beside.spare(_collectable(store), content, digests)
+                garbage.beside.spare(collectable(store), content, digests)
     if garbage.unreadable:
         garbage.hold()
 
@@ -314,7 +144,7 @@ class Swept(NamedTuple):
 
 def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
     """Delete the runs and the blobs, except for those that a run has referenced in the meantime."""
-    objects, blobs, freed = _collectable(store), 0, 0
+    objects, blobs, freed = collectable(store), 0, 0
     with Sweep(objects) as lease:
         _spare_late(store, chosen, garbage)
         for doomed in over(chosen.doomed.values(), "deleting runs:", len(chosen.doomed)):
@@ -333,7 +163,7 @@ def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
 
 
 def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
-    """Return the references of runs and spun tasks that have started since; later ones wait (`sweeps.wait`)."""
+    """Keep what runs and spun tasks reference that have started since; later ones wait (`sweeps.wait`)."""
     late = [
         (flow, id)
         for flow in store.flows()
@@ -353,7 +183,7 @@ def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
                 chosen.blind[flow] = f"{flow}/{at}"
                 break
             at = record.get("origin")
-    _spare_blindly(chosen)
+    spare_blindly(chosen)
     _mark(store, chosen.doomed, garbage)
 
 
@@ -377,7 +207,7 @@ def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
 
 
 def _forget_cached(objects: Collectable, lease: Sweep) -> None:
-    """Yield the cache entries that were not used for long, or whose blobs are missing."""
+    """Delete the cache entries that were not used for long, or whose blobs are missing."""
     now = time.time()
     old = [(name, changed) for name, _, changed in objects.listing(CACHE) if now - changed > GRACE]
     blobs = {name.rpartition("/")[2] for name, _, _ in objects.listing("blobs")} if old else set[str]()
@@ -401,11 +231,6 @@ def _is_broken(objects: Collectable, name: str, blobs: Collection[str]) -> bool:
 
 
 def _clean_temporaries(objects: Collectable, lease: Sweep) -> None:
-    """Yield the leftovers of killed writers."""
+    """Delete the leftovers of killed writers."""
     lease.renew()
     objects.delete_many([f"tmp/{entry.name}" for entry in left_over(objects)])
-
-
-def _collectable(store: Store) -> Collectable:
-    objects: Any = store.objects
-    return objects  # type: ignore[no-any-return]

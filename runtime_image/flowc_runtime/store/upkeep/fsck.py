@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, final
 from flowc_ir.counting import count
 from flowc_runtime.base.errors import DamagedRecord, FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.base.progress import doing
+from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.backends.moving import REQUESTS, move, move_below, read_many, stream
-from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.backends.sweeps import left_over
 from flowc_runtime.store.records import needed_blobs
 from flowc_runtime.store.records.key_places import ASIDE, check, place_of
 from flowc_runtime.store.records.lost_records import key_before
-from flowc_runtime.store.records.store import RunStore
+from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.upkeep.required_records import Completeness, run_prefix
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.store.backends.objects import LocalObjects, blob_key
+from flowc_runtime.store.backends.local import LocalObjects
+from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.records.needed_blobs import refs
 
 if TYPE_CHECKING:

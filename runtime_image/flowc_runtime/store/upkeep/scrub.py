@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flowc_runtime.base.errors import NotFound
 from flowc_runtime.process.logs import chunks, frame
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

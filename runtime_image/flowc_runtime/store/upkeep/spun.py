@@ -19,7 +19,7 @@ from flowc_runtime.store.records.stored import parse
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import SpinRecord
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 _NEEDED = "spun"
 _ELSEWHERE = 30 * 24 * 3600.0  # seconds for which a directory on another machine counts as existing

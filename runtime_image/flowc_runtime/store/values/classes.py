@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, final
 
 from flowc_runtime.base.errors import ArtifactError, FlowcError
-from flowc_runtime.store.records.store import RunStore
+from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.values.sources import read_sources
 from flowc_runtime.store.values.stored_modules import StoredModules, names_of
 

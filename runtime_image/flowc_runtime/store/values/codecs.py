@@ -10,9 +10,7 @@ from __future__ import annotations
 import base64
 import copyreg
 import io
-import itertools
 import pickle
-import reprlib
 import struct
 import sys
 from functools import cache
@@ -22,11 +20,12 @@ from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import ArtifactError, Damaged, StepTimeout
 from flowc_runtime.store.backends.blobs import REMEDY
 from flowc_runtime.store.backends.objects import sha256
+from flowc_runtime.store.values.descriptions import EXTERNAL, short_repr, type_name
 from flowc_runtime.store.values.moved import new_place
 from flowc_runtime.store.values.reducers import OUT_OF_BAND, with_reducers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import ArtifactRef, Codec
@@ -44,8 +43,6 @@ INLINE_LIMIT = 512  # bytes; smaller artifacts are part of the record
 _PIECE = 1 << 20  # bytes per comparison
 PAGE = 4096
 MAGIC = b"flowcbuf"
-EXTERNAL = "flowc_runtime.external.ExternalFile"  # the name in records, independent of the class's module
-_EXTERNAL_CLASS = "flowc_runtime.store.backends.external.ExternalFile"
 
 
 class Encoded:
@@ -351,65 +348,6 @@ def _split(blob: memoryview, ref: ArtifactRef) -> tuple[memoryview, list[memoryv
         raise ArtifactError(f"the blob {ref['digest']} is damaged: it does not end with the table of its buffers")
     parts = [blob[start : start + length] for start, length in zip(table[::2], table[1::2], strict=True)]
     return parts[-1], parts[:-1]
-
-
-# -- descriptions of values --------------------------------------------------------------------------------------------
-
-
-class _Short(reprlib.Repr):
-    """A repr that never builds the full text of a huge value."""
-
-    def repr_bytes(self, x: bytes, level: int) -> str:
-        ends = x if len(x) <= 2 * self.maxother else x[: self.maxother] + x[-self.maxother :]
-        return self.repr_instance(ends, level)
-
-    def repr_int(self, x: int, level: int) -> str:
-        if x.bit_length() > 10_000:  # Python refuses to print more than 4,300 digits
-            return f"<int of {x.bit_length():,} bits>"
-        return super().repr_int(x, level)
-
-
-_SHORT = _Short()
-_SHORT.maxstring = _SHORT.maxother = 80
-_SHORT.maxlong = 40
-IMMUTABLE = frozenset({int, float, bool, str, bytes, complex, type(None)})
-_BUILTIN = IMMUTABLE | {list, tuple, dict, set, frozenset}
-# Packages whose attributes `shape` and `dtype` are cheap and have no side effects.
-_SHAPED = frozenset({"numpy", "pandas", "polars", "pyarrow", "scipy", "torch", "jaxlib", "xarray"})
-
-
-def type_name(cls: type) -> str:
-    """Return the dotted name of a type; the bare name of a builtin."""
-    if cls.__module__ == "builtins":
-        return cls.__qualname__
-    name = f"{cls.__module__}.{cls.__qualname__}"
-    return EXTERNAL if name == _EXTERNAL_CLASS else name
-
-
-def short_repr(value: UserValue) -> str:
-    """Return a description of a value in at most one line.
-
-    Only the repr of builtin types is called: that of a user's class may be slow, fail or contain a secret.
-    """
-    cls = type(value)
-    if cls in _BUILTIN:
-        return _SHORT.repr(value) if _all_builtin(value, _SHORT.maxlevel) else f"<{type_name(cls)} of {len(value)}>"
-    if cls.__module__.partition(".")[0] in _SHAPED and isinstance(shape := getattr(value, "shape", None), tuple):
-        dtype = getattr(value, "dtype", "")
-        return f"<{type_name(cls)} {'×'.join(map(str, shape))}{dtype and f' {dtype}'}>"
-    return f"<{type_name(cls)}>"
-
-
-def _all_builtin(value: UserValue, levels: int) -> bool:
-    """Return whether a short repr of the value only reaches builtin types, `levels` deep."""
-    if type(value) not in _BUILTIN:
-        return False
-    if type(value) in IMMUTABLE or not levels:
-        return True
-    items: Iterator[object] = itertools.islice(value, 8)
-    if isinstance(value, dict):
-        items = itertools.chain.from_iterable(itertools.islice(value.items(), 8))
-    return all(_all_builtin(item, levels - 1) for item in items)
 
 
 def _one_line(error: BaseException) -> str:

@@ -10,7 +10,8 @@ import base64
 from typing import TYPE_CHECKING, Final
 
 from flowc_ir import json_text
-from flowc_runtime.store.values.codecs import Encoded, short_repr, type_name, unpickle
+from flowc_runtime.store.values.codecs import Encoded, unpickle
+from flowc_runtime.store.values.descriptions import short_repr, type_name
 
 if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import Finder, UserValue

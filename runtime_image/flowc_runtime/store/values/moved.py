@@ -56,7 +56,12 @@ _MOVED: Final = {
 
 # Classes that have moved to another module: the new module, by the old one and the class's name.
 _SPLIT: Final = {
+    "flowc_runtime.store.backends.objects": {"LocalObjects": "flowc_runtime.store.backends.local"},
     "flowc_runtime.store.backends.remote": {"RemoteObjects": "flowc_runtime.store.backends.remote.bucket"},
+    "flowc_runtime.store.records.store": {"RunStore": "flowc_runtime.store.records.run_store"},
+    "flowc_runtime.store.upkeep.collect": dict.fromkeys(
+        ("Selection", "Doomed", "Chosen"), "flowc_runtime.store.upkeep.selection"
+    ),
 }
 
 # Renamed classes: old name and new name, by the current module.

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 from flowc_ir.late import LateModule
 from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.store.values.codecs import IMMUTABLE, Encoded, decode
+from flowc_runtime.store.values.codecs import Encoded, decode
+from flowc_runtime.store.values.descriptions import IMMUTABLE
 
 if TYPE_CHECKING:
     import ctypes

@@ -19,7 +19,7 @@ from metaflow.plugins.cards.exception import CardUnrenderableException
 
 if TYPE_CHECKING:
     from flowc_ir import Card, Flow
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 _FINAL = "final"
 

@@ -15,7 +15,7 @@ from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.index import Graph, task_pathspec
 from flowc_runtime.run.graph_info import in_order
 from flowc_runtime.store.records import unreadable
-from flowc_runtime.store.records.store import RunStore
+from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.records.stored import damaged, parse
 
 if TYPE_CHECKING:

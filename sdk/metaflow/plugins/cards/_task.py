@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.process.process import load_prctl
-from flowc_runtime.store.records.store import RunStore
+from flowc_runtime.store.records.run_store import RunStore
 from metaflow.plugins.cards._current import CurrentCards
 from metaflow.plugins.cards._make import Maker
 from metaflow.plugins.cards._renderer import Renderer

@@ -16,7 +16,7 @@ from metaflow.plugins.cards._page import SANDBOX
 from metaflow.plugins.cards.exception import CardNotPresentException
 
 if TYPE_CHECKING:
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 __all__ = ["Card", "CardContainer", "get_cards"]
 

@@ -26,7 +26,7 @@ from flowc_runtime.run.task.breakpoints import is_ours, make_pdb
 from flowc_runtime.run.task.failures import describe
 from flowc_runtime.run.task.task import Attempt, begin_cards
 from flowc_runtime.store.backends.memory import MemoryObjects
-from flowc_runtime.store.records.store import RunStore
+from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.values.parameters import own_decorators
 from metaflow import current
 from metaflow.decorators import COMMAND_LINE, Applied

@@ -26,7 +26,7 @@ from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.process.process import is_alive
 from flowc_runtime.run.views.status_view import read_status
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.values.exact import from_exact, to_exact
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc_emulator.processes import agent as agents
     from flowc_ir import Code, Config
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
     Newest: TypeAlias = Callable[[Store, str], RunStore]
 else:

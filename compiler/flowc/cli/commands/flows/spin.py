@@ -30,7 +30,8 @@ from flowc.cli.words.pathspecs import find_path
 from flowc.cli.words.run_names import hint_for
 from flowc.revision import Look
 from flowc_emulator.console.text_console import make_console
-from flowc_emulator.supervisor import Only, Plan, Supervisor
+from flowc_emulator.plan import Only, Plan
+from flowc_emulator.supervisor import Supervisor
 from flowc_ir.graphs.scopes import LoopScope
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config.settings import user_name
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc_emulator.scheduling.seeds import Seeds
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["pathspec"], metavar="[RUN/]STEP[/TASK]"),

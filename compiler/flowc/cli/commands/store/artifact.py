@@ -28,7 +28,8 @@ from flowc_runtime.store.values.codecs import Encoded, load_value
 if TYPE_CHECKING:
     from flowc_runtime.store.records.artifact_versions import ArtifactVersion
     from flowc_runtime.store.records.record_types import ArtifactRef
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
 
 SHOWN = 12  # characters of a digest
 

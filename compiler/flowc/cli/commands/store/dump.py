@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.words.pathspecs import Pathspec
     from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.values import files
 
     Command = TypeVar("Command", bound=Callable[..., object])

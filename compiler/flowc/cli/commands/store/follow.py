@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from flowc.cli.rendering.log_printer import Task
     from flowc_runtime.process.logs import Chunk
     from flowc_runtime.run.views.status_view import StatusView
-    from flowc_runtime.store.records.store import RunStore, Store
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
 
 FASTEST, SLOWEST = 0.1, 2.0  # seconds between two polls
 SETTLED = 5.0  # seconds without output after which an ended attempt is not polled again until the run ends

@@ -16,11 +16,13 @@ from flowc_ir.counting import count
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.records.lost_records import one_per_run
-from flowc_runtime.store.upkeep.collect import Selection, choose, find_garbage, sweep
+from flowc_runtime.store.upkeep.collect import find_garbage, sweep
+from flowc_runtime.store.upkeep.selection import Selection, choose
 
 if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
-    from flowc_runtime.store.upkeep.collect import Chosen, Garbage
+    from flowc_runtime.store.upkeep.collect import Garbage
+    from flowc_runtime.store.upkeep.selection import Chosen
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 

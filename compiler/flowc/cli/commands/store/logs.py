@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowc.cli.commands import completion
     from flowc.cli.rendering.log_printer import Task
     from flowc_runtime.process.logs import Chunk, Stream
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 else:
     completion = LateModule("flowc.cli.commands.completion")  # only a shell's tab key needs it
 

@@ -16,7 +16,7 @@ from flowc_runtime.store.records import unreadable
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from flowc_runtime.store.records.store import RunStore
+    from flowc_runtime.store.records.run_store import RunStore
 
 
 def add(run: RunStore, tags: Collection[str]) -> None:

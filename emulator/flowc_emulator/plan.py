@@ -1,0 +1,101 @@
+"""The plan of a local run, which the command line makes, and the result that the supervisor returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_emulator.console.tally import Tally
+    from flowc_emulator.environments import Isolation
+    from flowc_emulator.processes.agent import Agent
+    from flowc_emulator.processes.starts import Starts
+    from flowc_emulator.scheduling.scheduler import Job
+    from flowc_emulator.scheduling.seeds import Seeds
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.program import Program
+    from flowc_runtime.run.reuse import Reuse
+    from flowc_runtime.store.backends.durability import Disk
+    from flowc_runtime.store.records.record_types import ArtifactRef, ErrorRecord
+    from flowc_runtime.store.records.run_store import RunStore
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Only:
+    """The only task of a run: its inputs are tasks of the run `inputs`, and some artifacts are replaced.
+
+    `bare`: it runs without the decorators of its step. Its first attempt has been claimed.
+    """
+
+    step: str
+    path: str
+    inputs: str
+    overrides: Mapping[str, ArtifactRef]
+    bare: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The parts of a run.
+
+    `run` is the store that tasks use in their processes. `records` is the same store for the supervisor: through
+    `agent` if the store is remote. `max_workers` tasks run in parallel, and at most `processors` of them compute while
+    the others wait (None: no limit). `max_splits` is the largest number of tasks of a foreach, None: no limit.
+    `isolation` has the steps with their own interpreters. The run waits for `disk` before it is reported as ended, and
+    for each task if they are `durable`. `reuse` has the completed tasks of the run that this one resumes. `only`: the
+    run is this one task. `starts` decides which tasks are forks of this process, which has imported the flow, and
+    starts the processes of the others.
+    """
+
+    run: RunStore
+    records: RunStore
+    graph: Graph
+    program: Program
+    parameters: Mapping[str, object]
+    user: str
+    max_workers: int
+    seeds: Seeds
+    processors: int | None = None
+    agent: Agent | None = None
+    tags: tuple[str, ...] = ()
+    namespace: str | None = None
+    max_splits: int | None = None
+    cache: bool = True
+    disk: Disk | None = None
+    durable: bool = False
+    isolation: Isolation | None = None
+    reuse: Reuse | None = None
+    only: Only | None = None
+    starts: Starts | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The task that made the run fail."""
+
+    job: Job
+    error: ErrorRecord
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """The outcome of the run: `failures` in the order in which they happened, `signal` if one interrupted it.
+
+    `unsaved` is the reason why the run may not be on the disk.
+    """
+
+    tally: Tally
+    failures: tuple[Failure, ...]
+    signal: int | None
+    unsaved: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every task of the flow is done and saved."""
+        return not self.failures and self.signal is None and self.unsaved is None

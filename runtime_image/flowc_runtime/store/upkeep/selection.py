@@ -1,0 +1,204 @@
+"""Select the runs that a collection deletes; this only reads.
+
+A run stays if it may be active, if a remaining run has resumed it, or if an unreadable record may need it.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+from flowc_runtime.base.errors import NotFound, RecordError
+from flowc_runtime.base.progress import over
+from flowc_runtime.process.process import is_alive
+from flowc_runtime.store.records.key_places import ASIDE, place_of
+from flowc_runtime.store.records.lost_records import key_before, moved_aside
+from flowc_runtime.store.records.tags import name_of
+from flowc_runtime.store.upkeep.spun import needed_by
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from flowc_runtime.store.backends.objects import Collectable
+    from flowc_runtime.store.records.run_store import RunStore
+    from flowc_runtime.store.records.store import Store
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The options that select runs: a run must match all of them. Without options no run is selected.
+
+    `older_than`: at least this many seconds since the end. `keep_last`: not among the newest N runs of the flow.
+    `tags`: the run has all of these. `keep_tags`: the run has none of these. `flow`: only runs of this flow.
+    """
+
+    flow: str | None = None
+    older_than: float | None = None
+    keep_last: int | None = None
+    tags: frozenset[str] = frozenset()
+    keep_tags: frozenset[str] = frozenset()
+
+    @property
+    def says_something(self) -> bool:
+        """Whether an option selects runs."""
+        return self.older_than is not None or self.keep_last is not None or bool(self.tags)
+
+
+class Doomed(NamedTuple):
+    """A run to delete: the number of its completed tasks, and the size of its records, logs and cards in bytes."""
+
+    run: RunStore
+    tasks: int
+    size: int
+
+
+@final
+@dataclass(slots=True)
+class Chosen:
+    """The result of `choose`: the runs to delete, and those that stay because they may be active or others need them.
+
+    `needed` maps a run to the run that has resumed it, `spun` to the directory in which `spin` has kept its task.
+    `unreadable` are the runs that stay because of an unreadable record. The runs of `blind`, by flow, may have resumed
+    any run of their flow.
+    """
+
+    doomed: dict[tuple[str, str], Doomed] = field(default_factory=dict)
+    live: list[str] = field(default_factory=list)
+    needed: dict[str, str] = field(default_factory=dict)
+    spun: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, RecordError] = field(default_factory=dict)
+    blind: dict[str, str] = field(default_factory=dict)
+    kept: int = 0
+
+
+def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
+    """Return the runs to delete. A run stays if a remaining run has resumed it, because it contains that run's logs."""
+    chosen, now = Chosen(), time.time() if now is None else now
+    origins: dict[tuple[str, str], str] = {}  # run -> the run that it has resumed
+    aside = records_set_aside(store)
+    aside_of = {(place.flow, place.run): key for key in aside for place in (place_of(key),)}
+    for flow in store.flows():
+        runs = store.runs(flow)
+        newest = _newest(store, flow, runs, selection.keep_last or 0)
+        tagged = store.tagged(flow) if selection.tags or selection.keep_tags else {}
+        for id in over(runs, f"reading the runs of {flow}:", len(runs)):
+            run = store.run(flow, id)
+            origin: str | None = None
+            try:
+                record: Any = run.record()
+                origin = record.get("origin")
+                tags = tagged.get(id, set()) | set(record.get("system_tags", ()))
+                if (key := aside_of.get((flow, id))) is not None:
+                    raise moved_aside(key, store.objects.url, place_of(key).subject)
+                _choose(chosen, run, selection, kept=id in newest or not _is_selected(run, tags, selection, now))
+            except NotFound:  # it is just starting, or another collection has just deleted it
+                pass
+            except RecordError as error:
+                chosen.kept += 1
+                chosen.unreadable[f"{flow}/{id}"] = error
+                if place_of(error.key).kind == "run":
+                    chosen.blind[flow] = f"{flow}/{id}"
+            if origin is not None:
+                origins[flow, id] = origin
+    _spare_origins(chosen, origins)
+    for key in aside:
+        place = place_of(key)
+        if place.kind == "run" or not store.objects.exists(f"{store.run(place.flow, place.run).prefix}/run.json"):
+            chosen.blind[place.flow] = f"{place.flow}/{place.run}"
+            chosen.unreadable.setdefault(chosen.blind[place.flow], moved_aside(key, store.objects.url, place.subject))
+    spare_blindly(chosen)
+    return chosen
+
+
+def _newest(store: Store, flow: str, runs: list[str], count: int) -> set[str]:
+    """Return the newest `count` runs whose records can be read. Runs with unreadable records are always kept."""
+    found = set[str]()
+    for id in reversed(runs):
+        if len(found) == count:
+            break
+        with suppress(NotFound, RecordError):
+            store.run(flow, id).record()
+            store.run(flow, id).status()
+            found.add(id)
+    return found
+
+
+def _choose(chosen: Chosen, run: RunStore, selection: Selection, *, kept: bool) -> None:
+    name = f"{run.flow}/{run.id}"
+    if kept or not selection.keep_tags.isdisjoint(_tags_by_name(run, selection.keep_tags)):
+        chosen.kept += 1
+    elif may_go_on(run):
+        chosen.kept += 1
+        chosen.live.append(name)
+    elif directory := needed_by(run):
+        chosen.kept += 1
+        chosen.spun[name] = directory
+    else:
+        chosen.doomed[run.flow, run.id] = _measure(run)
+
+
+def _tags_by_name(run: RunStore, tags: Collection[str]) -> set[str]:
+    """Return the tags for which the run has an object, without reading it."""
+    names = set(run.tag_names()) if tags else set[str]()
+    return {tag for tag in tags if name_of(tag)[0] in names}
+
+
+def records_set_aside(store: Store) -> list[str]:
+    """Return the keys of the records of runs, and of their tags, that `fsck` has moved."""
+    return sorted({key for entry in collectable(store).listing(ASIDE) if place_of(key := key_before(entry.name)).run})
+
+
+def spare_blindly(chosen: Chosen) -> None:
+    """Keep the runs that a run with an unreadable record may have resumed."""
+    for flow, id in list(chosen.doomed):
+        if flow in chosen.blind:
+            del chosen.doomed[flow, id]
+            chosen.kept += 1
+            chosen.needed[f"{flow}/{id}"] = chosen.blind[flow]
+
+
+def _is_selected(run: RunStore, tags: set[str], selection: Selection, now: float) -> bool:
+    return (
+        selection.says_something
+        and selection.flow in (None, run.flow)
+        and (selection.older_than is None or now - run.status()["changed"] > selection.older_than)
+        and selection.tags <= tags
+        and not selection.keep_tags & tags
+    )
+
+
+def may_go_on(run: RunStore) -> bool:
+    """Return whether a task of the run may be active, according to its records."""
+    status, record = run.status(), run.record()
+    if record["target"] == "argo":
+        return "ended" not in status
+    return status["state"] == "running" and is_alive(record["process"]) is not False
+
+
+def _measure(run: RunStore) -> Doomed:
+    objects: Any = run.objects
+    found = objects.listing(run.prefix)
+    done = [name for name, _, _ in found if name.startswith("tasks/") and "-" not in name.rpartition("/")[2]]
+    return Doomed(run, len(done), sum(size for _, size, _ in found))
+
+
+def _spare_origins(chosen: Chosen, origins: dict[tuple[str, str], str]) -> None:
+    """Keep the runs that a remaining run has resumed, directly or indirectly."""
+    for (flow, id), _ in list(origins.items()):
+        if (flow, id) in chosen.doomed:
+            continue
+        at = id
+        while origin := origins.get((flow, at)):
+            if chosen.doomed.pop((flow, origin), None):
+                chosen.kept += 1
+                chosen.needed[f"{flow}/{origin}"] = f"{flow}/{id}"
+            at = origin
+
+
+def collectable(store: Store) -> Collectable:
+    """Return the store's objects with the operations that a collection needs; every backend has them."""
+    objects: Any = store.objects
+    return objects  # type: ignore[no-any-return]

@@ -1,0 +1,72 @@
+"""Describe values in records: the name of their type, and a text of at most one line."""
+
+from __future__ import annotations
+
+import itertools
+import reprlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXTERNAL = "flowc_runtime.external.ExternalFile"  # the name in records, independent of the class's module
+_EXTERNAL_CLASS = "flowc_runtime.store.backends.external.ExternalFile"
+
+
+class _Short(reprlib.Repr):
+    """A repr that never builds the full text of a huge value."""
+
+    def repr_bytes(self, x: bytes, level: int) -> str:
+        ends = x if len(x) <= 2 * self.maxother else x[: self.maxother] + x[-self.maxother :]
+        return self.repr_instance(ends, level)
+
+    def repr_int(self, x: int, level: int) -> str:
+        if x.bit_length() > 10_000:  # Python refuses to print more than 4,300 digits
+            return f"<int of {x.bit_length():,} bits>"
+        return super().repr_int(x, level)
+
+
+_SHORT = _Short()
+_SHORT.maxstring = _SHORT.maxother = 80
+_SHORT.maxlong = 40
+IMMUTABLE = frozenset({int, float, bool, str, bytes, complex, type(None)})
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+_BUILTIN = IMMUTABLE | set(_CONTAINERS)
+# Packages whose attributes `shape` and `dtype` are cheap and have no side effects.
+_SHAPED = frozenset({"numpy", "pandas", "polars", "pyarrow", "scipy", "torch", "jaxlib", "xarray"})
+
+
+def type_name(cls: type) -> str:
+    """Return the dotted name of a type; the bare name of a builtin."""
+    if cls.__module__ == "builtins":
+        return cls.__qualname__
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    return EXTERNAL if name == _EXTERNAL_CLASS else name
+
+
+def short_repr(value: object) -> str:
+    """Return a description of a value in at most one line.
+
+    Only the repr of builtin types is called: that of a user's class may be slow, fail or contain a secret.
+    """
+    cls = type(value)
+    if cls in _BUILTIN:
+        if isinstance(value, _CONTAINERS) and not _all_builtin(value, _SHORT.maxlevel):
+            return f"<{type_name(cls)} of {len(value)}>"
+        return _SHORT.repr(value)
+    if cls.__module__.partition(".")[0] in _SHAPED and isinstance(shape := getattr(value, "shape", None), tuple):
+        dtype = getattr(value, "dtype", "")
+        return f"<{type_name(cls)} {'×'.join(map(str, shape))}{dtype and f' {dtype}'}>"
+    return f"<{type_name(cls)}>"
+
+
+def _all_builtin(value: object, levels: int) -> bool:
+    """Return whether a short repr of the value only reaches builtin types, `levels` deep."""
+    if type(value) not in _BUILTIN:
+        return False
+    if not isinstance(value, _CONTAINERS) or not levels:
+        return True
+    items: Iterator[object] = itertools.islice(value, 8)
+    if isinstance(value, dict):
+        items = itertools.chain.from_iterable(itertools.islice(value.items(), 8))
+    return all(_all_builtin(item, levels - 1) for item in items)
