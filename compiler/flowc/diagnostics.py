@@ -27,7 +27,7 @@ class InternalError(Exception):
 
 
 def describe(error: BaseException) -> str:
-    """Return an exception of the user's code as one line, even if its `__str__` fails."""
+    """Return an exception of the user's code as one line, `TYPE: MESSAGE`, even if its `__str__` fails."""
     try:
         lines = str(error).strip().split("\n")
     except Exception:
@@ -46,7 +46,7 @@ def raised_at(error: BaseException) -> str | None:
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Return the diagnostics without duplicates, sorted by place, as they are printed."""
+    """Return the diagnostics without duplicates, sorted by file, line, column, code and message, as in the output."""
     unique = dict.fromkeys(diagnostics)
     return tuple(sorted(unique, key=lambda d: (d.span.file, d.span.line, d.span.column, d.code, d.message)))
 
@@ -66,7 +66,7 @@ def render(
         root: the directory that the spans' files are relative to.
         cwd: files below it are named relative to it, so that a terminal can open them.
         color: whether to color the text.
-        columns: the width of the terminal, if there is one: lines of source are cut before they wrap.
+        columns: the width of the terminal; None if there is none. Lines of source are cut to it, and to 160 columns.
     """
     ordered = in_order(diagnostics)
     sources, look = SourceLines(root), _Look(_Paint(color), columns)
@@ -189,12 +189,17 @@ class SourceLines:
         self.files: dict[str, list[str]] = {}
 
     def path(self, file: str) -> Path:
-        """Return the path that a file was read from, or its path below the root if it was not found."""
+        """Return the path that a file was read from, or its path below the root if it was not found.
+
+        Args:
+            file: the path of a span, relative to the root or, for a step inherited from an installed package, to an
+                entry of `sys.path`.
+        """
         self.lines(file)
         return self.paths.get(file, self.root / file)
 
     def lines(self, file: str) -> list[str]:
-        """Return the lines of a file; an empty list if it cannot be read."""
+        """Return the lines of a file, without their ends; an empty list if it cannot be read."""
         if file not in self.files:
             self.files[file] = self._read(file)
         return self.files[file]
@@ -217,7 +222,10 @@ class SourceLines:
 
 
 def decode(content: bytes) -> str:
-    """Return a Python source as text with `\\n` line ends; bytes that cannot be decoded are replaced."""
+    r"""Return a Python source as text with `\n` line ends; bytes that cannot be decoded are replaced.
+
+    The encoding is the one that the source declares (PEP 263), or UTF-8 with or without a byte order mark.
+    """
     if b"coding" in content[:200]:
         with suppress(SyntaxError, UnicodeDecodeError):
             return decode_source(content)

@@ -35,7 +35,8 @@ def others() -> list[str]:
 
 
 def damaged() -> list[str]:
-    """Return the files of flowc's `metaflow` that are missing or differ from the installed ones.
+    """Return the files of flowc's `metaflow` that are missing or differ from the digests in the installation's
+    `RECORD`.
 
     The list is empty for an editable installation, whose files are elsewhere.
     """
@@ -54,7 +55,8 @@ def damaged() -> list[str]:
 
 
 def stands_in() -> str | None:
-    """Return the version of flowc's distribution `metaflow`; None if pip would install Metaflow itself."""
+    """Return the version of flowc's distribution `metaflow`; None if it is not installed: then pip would install
+    Metaflow."""
     versions = [it.version for it in metadata.distributions() if it.name == "metaflow" and it.version.endswith(SUFFIX)]
     return next(iter(versions), None)
 

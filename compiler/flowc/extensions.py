@@ -20,7 +20,13 @@ _PACKAGE = "metaflow_extensions"
 
 
 def extension_files() -> dict[str, bytes]:
-    """Return the contents of the files of all loaded extensions, by relative path."""
+    """Return the contents of the files of all loaded extensions, by relative path (`metaflow_extensions/ORG/…`).
+
+    If there are any, the order in which this machine loads them is one of the files.
+
+    Raises:
+        OSError: a directory or a file of an extension cannot be read.
+    """
     files: dict[str, bytes] = {}
     for root in _extensions.roots():
         for org in sorted(os.listdir(root)):

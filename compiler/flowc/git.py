@@ -23,7 +23,10 @@ _TAKEN_OUT: Final = frozenset({
 def environment(top: str | None = None) -> dict[str, str]:
     """Return the environment for git: no prompts, no optional locks, messages in English.
 
-    With `top`, git does not look above that directory for a repository.
+    Variables that tie git to another repository or change the meaning of paths are left out.
+
+    Args:
+        top: git does not search above this directory for a repository; None sets no limit.
     """
     kept = {name: value for name, value in os.environ.items() if name not in _TAKEN_OUT}
     if top is not None:

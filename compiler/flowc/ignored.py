@@ -21,7 +21,7 @@ SECONDS = 10.0  # time limit for git
 
 
 class UnknownError(Exception):
-    """An error of git, so that the ignored files are unknown; the message says why."""
+    """A failure of git, which leaves the ignored files unknown; the message has the reason."""
 
 
 class NoGitError(UnknownError):

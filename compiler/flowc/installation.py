@@ -29,7 +29,7 @@ class InstallationFault(NamedTuple):
 
 
 def find_fault() -> InstallationFault | None:
-    """Return the fault of the package `metaflow`; None, at the cost of two stats, if it has none."""
+    """Return the fault of the package `metaflow`; None, at the cost of two calls of `stat`, if it has none."""
     place = directory()
     if place is None or not os.path.isfile(f"{place}/{_ONLY_OURS}"):
         where = f"it is in {place}" if place else "there is none, or only the remains of an uninstalled one"

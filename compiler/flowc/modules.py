@@ -28,10 +28,14 @@ class ModuleError(Exception):
 def find_module(name: str) -> tuple[str, str]:
     """Return the directory that a module is imported from and its file relative to it: `/x`, `pkg/module.py`.
 
-    The working directory comes first, then the entries of `sys.path`.
+    The working directory comes first, then the entries of `sys.path`, as for `python -m`.
+
+    Args:
+        name: the dotted name of a module or package.
 
     Raises:
-        ModuleError: there is no such module, or it cannot contain a flow.
+        ModuleError: there is no such module; it is Python's own, or compiled; it is a directory without `__init__.py`;
+            or its package has the name of one that Python or flowc imports.
     """
     top, _, below = name.partition(".")
     namespace = None

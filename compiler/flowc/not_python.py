@@ -83,7 +83,12 @@ _SHEBANG: Final = re.compile(rb"#!.*\b(?:ba|da|k|z|fi)?sh\b")
 
 
 def find_other(name: str, content: bytes) -> NotPython | None:
-    """Return the kind of a file that is not Python, by its name and content; None if it may be Python."""
+    """Return the kind of a file that is not Python, by its name and content; None if it may be Python.
+
+    Args:
+        name: the file's name, whose suffix counts.
+        content: all bytes of the file.
+    """
     suffix = _suffix(name)
     if suffix in BY_SUFFIX:
         return BY_SUFFIX[suffix]
@@ -91,7 +96,12 @@ def find_other(name: str, content: bytes) -> NotPython | None:
 
 
 def tell_other(name: str, content: bytes) -> str | None:
-    """Return the error with a hint for a file that is not Python, by its name and content; None if it may be Python."""
+    """Return the error for a file that is not Python, as one line with a hint; None if it may be Python.
+
+    Args:
+        name: the file's name, whose suffix counts.
+        content: all bytes of the file.
+    """
     other = find_other(name, content)
     return None if other is None else f"'{name}' is {other.what}, not a Python file: {other.hint}"
 

@@ -106,7 +106,15 @@ def open_flow(
 
 
 def parse(text: str) -> CodeWords:
-    """Split the words into a name and a class. Raises OpeningError."""
+    """Split the words into a name and a class.
+
+    Args:
+        text: `FILE`, `FILE:CLASS`, `MODULE` or `MODULE:CLASS`. The text is a name without a class if a file has this
+            name.
+
+    Raises:
+        OpeningError: the name is empty, or no valid class name follows the colon.
+    """
     if not text:
         raise OpeningError("the flow's name is empty", f"write {_forms()}")
     directory, slash, last = text.rpartition("/")
@@ -123,7 +131,10 @@ def parse(text: str) -> CodeWords:
 
 
 def names_code(text: str) -> bool:
-    """Return whether the words name code on this machine, rather than a deployed flow or a flow with runs."""
+    """Return whether the words name code on this machine, rather than a deployed flow or a flow with runs.
+
+    Names of files, paths, words with a colon and dotted names of existing modules name code.
+    """
     if text.endswith(".py") or by_name(text) is not None or "/" in text or ":" in text:
         return True
     if "." not in text or not _is_dotted(text):
@@ -140,7 +151,15 @@ def _is_dotted(text: str) -> bool:
 
 
 def with_class(words: CodeWords, class_name: str | None) -> CodeWords:
-    """Return the words with the class that `--flow` names. Raises OpeningError if they name another one."""
+    """Return the words with the class that `--flow` names.
+
+    Args:
+        words: the words.
+        class_name: the value of `--flow`; None leaves the words as they are.
+
+    Raises:
+        OpeningError: the words name another class.
+    """
     if class_name is None:
         return words
     if words.class_name not in (None, class_name):
@@ -261,7 +280,7 @@ def _refuse(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def is_ir(name: str) -> bool:
-    """Return whether a name is that of an IR, a flow in JSON."""
+    """Return whether a name is that of an IR: it ends in `.json`, in any case."""
     return name.lower().endswith(".json")
 
 

@@ -67,7 +67,8 @@ def collect(flow_file: Path, root: Path | None = None, suffixes: Collection[str]
     """Return the flow's file, the files `*.py` and with `suffixes` in its directory and below, and the extensions.
 
     Hidden files, caches, virtual environments (a directory with `pyvenv.cfg`), `node_modules`, `site-packages` and
-    `*.egg-info` are left out.
+    `*.egg-info` are left out. A package over the limits (`MAX_FILES`, `MAX_BYTES`) is not an error here: it has an
+    `excess`.
 
     Args:
         flow_file: the flow's file.
@@ -76,7 +77,7 @@ def collect(flow_file: Path, root: Path | None = None, suffixes: Collection[str]
         suffixes: suffixes of more files, such as `.sql`.
 
     Raises:
-        UnreadableFileError: one of the files cannot be read.
+        UnreadableFileError: one of the files, or the flow's directory, cannot be read.
         OSError: the flow's file does not exist.
     """
     if root is None:

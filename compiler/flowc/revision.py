@@ -55,7 +55,12 @@ class Look:
             )
 
     def result(self) -> RevisionRecord | None:
-        """Return the revision, waiting for git until its time limit; None outside a repository."""
+        """Return the revision, waiting for git until its time limit.
+
+        Returns:
+            None outside a repository; else `commit` and `branch`, if there are, and `dirty`: the kinds of uncommitted
+            changes (`staged`, `unstaged`, `untracked`), or `unknown` if git gave no answer in time.
+        """
         if self._revision is None:
             return None
         output = self._output()
@@ -101,7 +106,14 @@ class Look:
 
 
 def told_by(output: bytes) -> RevisionRecord:
-    """Parse the output of `git status --porcelain=v2`: header lines, then one entry for each change."""
+    """Parse the output of `git status --porcelain=v2 -z --branch`.
+
+    Args:
+        output: header lines, then one entry for each change, separated by null bytes.
+
+    Returns:
+        `commit` and `branch`, if there are, and `dirty`, the kinds of changes. flowc's own store is not a change.
+    """
     found: RevisionRecord = {}
     dirty: set[str] = set()
     for entry in output.split(b"\0"):

@@ -80,7 +80,7 @@ class Faults:
 
 
 def out_of_limits(at: str, where: Span, wanted: str, value: object) -> Diagnostic:
-    """Return the fault of a value outside the limits of its field.
+    """Return the fault of a value outside the limits of its field, with the code `bad-policy`.
 
     Args:
         at: the field's path in the JSON document.

@@ -39,11 +39,15 @@ _NUMBERS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf
 
 
 def dumps(value: object, **options: Unpack[Options]) -> str:
-    """Return JSON that `loads` turns back into the same value. `options` are those of `json.dumps`.
+    """Return JSON that `loads` turns back into the same value.
+
+    Args:
+        value: dicts, lists, tuples and scalars, as `json.dumps` takes them. Tuples come back as lists.
+        options: options of `json.dumps`.
 
     Raises:
         TypeError: it contains a value that JSON cannot represent.
-        ValueError: it contains itself.
+        ValueError: it contains itself, or is nested too deeply.
     """
     text = _write(value, lambda number: {_KEY: _name(number)}, options)
     # Escape a user's dict that looks like such a number: it is wrapped in another dict of this form.
@@ -51,13 +55,21 @@ def dumps(value: object, **options: Unpack[Options]) -> str:
 
 
 def loads(text: str | bytes) -> Json:
-    """Return the value of JSON that `dumps` or `json.dumps` wrote. Raises ValueError."""
+    """Return the value of JSON that `dumps` or `json.dumps` wrote.
+
+    Raises:
+        ValueError: the text is not JSON.
+    """
     value: Json = json.loads(text)
     return value if is_plain(text) else _unescaped(value)
 
 
 def mapping(text: str | bytes) -> dict[str, Json]:
-    """Return the object of JSON that `dumps` wrote. Raises ValueError, also for a value that is not an object."""
+    """Return the object of JSON that `dumps` wrote.
+
+    Raises:
+        ValueError: the text is not JSON, or its value is not an object.
+    """
     value = loads(text)
     if isinstance(value, dict):
         return value
@@ -65,7 +77,11 @@ def mapping(text: str | bytes) -> dict[str, Json]:
 
 
 def parsed(text: str | bytes) -> Json:
-    """Return the value of JSON that another program wrote. Raises ValueError, also if it is nested too deeply."""
+    """Return the value of JSON that another program wrote: a dict `{"$float": …}` in it stays a dict.
+
+    Raises:
+        ValueError: the text is not JSON, or is nested too deeply.
+    """
     try:
         return plain(text)
     except RecursionError:
@@ -73,28 +89,59 @@ def parsed(text: str | bytes) -> Json:
 
 
 def plain(text: str | bytes) -> Json:
-    """Return the value of JSON that a flowc without `dumps` wrote. Raises ValueError."""
+    """Return the value of JSON that a flowc without `dumps` wrote: a dict `{"$float": …}` in it stays a dict.
+
+    Raises:
+        ValueError: the text is not JSON.
+    """
     value: Json = json.loads(text)
     return value
 
 
 def is_plain(text: str | bytes) -> bool:
-    """Return whether `json.loads` reads JSON from `dumps` as the same value."""
+    """Return whether `json.loads` reads JSON from `dumps` as the same value: whether `$float` occurs nowhere in it."""
     return _KEY not in text if isinstance(text, str) else _KEY.encode() not in text
 
 
 def shown(value: object, **options: Unpack[Options]) -> str:
-    """Return JSON as `dumps` does, with the name of NaN or an infinity as text."""
+    """Return JSON like `dumps`, with the name of NaN or an infinity as a string.
+
+    Args:
+        value: as for `dumps`.
+        options: options of `json.dumps`.
+
+    Raises:
+        TypeError: it contains a value that JSON cannot represent.
+        ValueError: it contains itself, or is nested too deeply.
+    """
     return _write(value, _name, options)
 
 
 def page(value: object, **options: Unpack[Options]) -> str:
-    """Return JSON as `dumps` does, with null for NaN and the infinities."""
+    """Return JSON like `dumps`, with null for NaN and the infinities, like JavaScript's `JSON.stringify`.
+
+    Args:
+        value: as for `dumps`.
+        options: options of `json.dumps`.
+
+    Raises:
+        TypeError: it contains a value that JSON cannot represent.
+        ValueError: it contains itself, or is nested too deeply.
+    """
     return _write(value, lambda _: None, options)
 
 
 def typed(value: object, **options: Unpack[Options]) -> str:
-    """Return the text that a user types for a parameter or a decorator's argument, which may contain the word NaN."""
+    """Return the text that a user types for a parameter or a decorator's argument, which may contain the word NaN.
+
+    Args:
+        value: as for `dumps`.
+        options: options of `json.dumps`.
+
+    Raises:
+        TypeError: it contains a value that JSON cannot represent.
+        ValueError: it contains itself.
+    """
     return json.dumps(value, **options)
 
 

@@ -30,41 +30,69 @@ def wrong(value: object, at: str, wanted: str) -> SchemaError:
 
 
 def text(value: object, at: str) -> str:
-    """Read a string."""
+    """Read a string.
+
+    Args:
+        value: a value of the document.
+        at: its place, which the error names.
+
+    Raises:
+        SchemaError: it is of another type.
+    """
     if type(value) is str:
         return value
     raise wrong(value, at, "a string")
 
 
 def number(value: object, at: str) -> int:
-    """Read an integer; a boolean is refused."""
+    """Read an integer; a boolean and a float are refused.
+
+    Raises:
+        SchemaError: it is of another type.
+    """
     if type(value) is int:
         return value
     raise wrong(value, at, "an integer")
 
 
 def flag(value: object, at: str) -> bool:
-    """Read a boolean."""
+    """Read a boolean.
+
+    Raises:
+        SchemaError: it is of another type.
+    """
     if type(value) is bool:
         return value
     raise wrong(value, at, "a boolean")
 
 
 def true(value: object, at: str) -> None:
-    """Read the value true, the only one that is allowed."""
+    """Read the value true, the only one that is allowed.
+
+    Raises:
+        SchemaError: it is another value.
+    """
     if value is not True:
         raise SchemaError(f"{at}: true, not {value!r}")
 
 
 def scalar(value: object, at: str) -> Choice:
-    """Read a string, a number or a boolean."""
+    """Read a string, a number or a boolean.
+
+    Raises:
+        SchemaError: it is of another type.
+    """
     if isinstance(value, str | int | float):  # a bool is an int
         return value
     raise wrong(value, at, "a string, a number or a boolean")
 
 
 def span(value: object, at: str) -> Span:
-    """Read a place in a source file."""
+    """Read a place in a source file, written as `FILE:LINE:COLUMN`.
+
+    Raises:
+        SchemaError: it is not such a text.
+    """
     file, line, column = [*text(value, at).rsplit(":", 2), "", ""][:3]
     if file and (line + column).isascii() and line.isdecimal() and column.isdecimal():
         return Span(file, int(line), int(column))
@@ -72,14 +100,30 @@ def span(value: object, at: str) -> Span:
 
 
 def pairs(value: object, at: str) -> Pairs:
-    """Read an object from text to text."""
+    """Read an object whose values are strings.
+
+    Returns:
+        Its keys and values, in the order written.
+
+    Raises:
+        SchemaError: it is not an object, or a value is not a string.
+    """
     if type(value) is not dict:
         raise wrong(value, at, "an object")
     return tuple((name, text(item, f"{at}.{name}")) for name, item in value.items())
 
 
 def word(value: object, at: str, allowed: Sequence[_T]) -> _T:
-    """Read one of the allowed texts."""
+    """Read one of the allowed texts.
+
+    Args:
+        value: a value of the document.
+        at: its place.
+        allowed: at least two texts; the error lists them.
+
+    Raises:
+        SchemaError: it is none of them.
+    """
     for each in allowed:
         if each == value:
             return each
@@ -88,7 +132,17 @@ def word(value: object, at: str, allowed: Sequence[_T]) -> _T:
 
 
 def items(value: object, at: str, read: Callable[[object, str], _T], least: int = 0) -> tuple[_T, ...]:
-    """Read a list of `least` items or more."""
+    """Read a list.
+
+    Args:
+        value: a value of the document.
+        at: its place; the item `i` has the place `at[i]`.
+        read: reads one item, given the item and its place.
+        least: the smallest length that is allowed.
+
+    Raises:
+        SchemaError: it is not a list, is shorter, or `read` refuses an item.
+    """
     if type(value) is not list:
         raise wrong(value, at, "a list")
     if len(value) < least:
@@ -97,7 +151,11 @@ def items(value: object, at: str, read: Callable[[object, str], _T], least: int 
 
 
 def distinct(found: tuple[_T, ...], at: str) -> tuple[_T, ...]:
-    """Return the items of a list; an item that occurs twice is refused."""
+    """Return the items of a list in which no item occurs twice.
+
+    Raises:
+        SchemaError: an item occurs twice; the error names the place of the second.
+    """
     for index, item in enumerate(found):
         if item in found[:index]:
             raise SchemaError(f"{at}[{index}]: {item!r} is in the list already")
@@ -105,7 +163,11 @@ def distinct(found: tuple[_T, ...], at: str) -> tuple[_T, ...]:
 
 
 def row(value: object, at: str, length: int) -> list[object]:
-    """Read a list of exactly this length; the caller reads its items."""
+    """Return a list of exactly this length; the caller reads its items.
+
+    Raises:
+        SchemaError: it is not a list, or has another length.
+    """
     if type(value) is not list:
         raise wrong(value, at, "a list")
     if len(value) != length:
@@ -114,7 +176,17 @@ def row(value: object, at: str, length: int) -> list[object]:
 
 
 def record(value: object, at: str, known: Iterable[str], required: Iterable[str]) -> dict[str, object]:
-    """Read an object with only these fields; the caller reads their values."""
+    """Return an object with only known fields; the caller reads their values.
+
+    Args:
+        value: a value of the document.
+        at: its place.
+        known: the names of all fields.
+        required: the names of the fields that must be there.
+
+    Raises:
+        SchemaError: it is not an object, has an unknown field, or lacks a required one.
+    """
     if type(value) is not dict:
         raise wrong(value, at, "an object")
     for name in value:
@@ -127,10 +199,31 @@ def record(value: object, at: str, known: Iterable[str], required: Iterable[str]
 
 
 def given(data: Mapping[str, object], name: str, at: str, read: Callable[[object, str], _T], default: _D) -> _T | _D:
-    """Read a field of a record; return its default if it is missing."""
+    """Read a field of a record; return its default if it is missing.
+
+    Args:
+        data: the record.
+        name: the field's name.
+        at: the record's place.
+        read: reads the field's value, given the value and its place.
+        default: the value of a missing field.
+
+    Raises:
+        SchemaError: `read` refuses the value.
+    """
     return read(data[name], f"{at}.{name}") if name in data else default
 
 
 def given_items(data: Mapping[str, object], name: str, at: str, read: Callable[[object, str], _T]) -> tuple[_T, ...]:
-    """Read a list that is a field of a record; return an empty list if it is missing."""
+    """Read a list that is a field of a record; return an empty list if it is missing.
+
+    Args:
+        data: the record.
+        name: the field's name.
+        at: the record's place.
+        read: reads one item, given the item and its place.
+
+    Raises:
+        SchemaError: the field is not a list, or `read` refuses an item.
+    """
     return items(data[name], f"{at}.{name}", read) if name in data else ()

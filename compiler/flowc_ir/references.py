@@ -18,8 +18,12 @@ def check_references(flow: Flow, where: str = "flow") -> None:
 
     `flowc_ir.verify` reports all faults of a flow. This checks only the facts on which every reader of a flow relies.
 
+    Args:
+        flow: the flow.
+        where: the place of the flow in the document, with which the places of errors begin.
+
     Raises:
-        SchemaError: naming the place, such as `flow.nodes[3].next`.
+        SchemaError: the first wrong reference, with its place, such as `flow.nodes[3].next`.
     """
     known = _unique((node.id for node in flow.nodes), f"{where}.nodes", "id", "step")
     _unique((parameter.name for parameter in flow.parameters), f"{where}.parameters", "name", "parameter")

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 
 def dumps(flow: Flow, *, indent: int | None = None) -> str:
-    """Return the flow as JSON text; equal flows give equal bytes."""
+    """Return the flow as JSON text; equal flows give equal bytes.
+
+    Args:
+        flow: the flow.
+        indent: the spaces per level; None writes one line without spaces.
+    """
     separators = (",", ":") if indent is None else (",", ": ")
     return json.dumps(  # noqa: TID251  # no NaN is in it
         to_json(flow), indent=indent, separators=separators, allow_nan=False, ensure_ascii=False
@@ -49,7 +54,7 @@ def loads(text: str | bytes) -> Flow:
 
 
 def to_json(flow: Flow) -> dict[str, Json]:
-    """Return the flow as plain JSON values."""
+    """Return the flow as plain JSON values: the fields of `Flow` without those at their default, and the version."""
     return {IR.key: IR_VERSION, **writer.write_flow(flow)}
 
 

@@ -14,7 +14,7 @@ def closest(word: object, known: Iterable[str], *, cutoff: float = 0.6) -> str |
     Args:
         word: the unknown name; a value that is not a text is close to no name.
         known: the existing names.
-        cutoff: the least similarity: 1 for equal names, 0 for any two.
+        cutoff: the least similarity by `difflib`: 1 for equal names, 0 for any two.
     """
     if not isinstance(word, str):
         return None
@@ -29,6 +29,12 @@ def did_you_mean(name: str) -> str:
 
 
 def suggest(word: object, known: Iterable[str], otherwise: str) -> str:
-    """Return the hint for an unknown name: the closest of the known ones, or what to do `otherwise`."""
+    """Return the hint for an unknown name.
+
+    Args:
+        word: the unknown name.
+        known: the existing names.
+        otherwise: the hint if none of them is close.
+    """
     meant = closest(word, known)
     return otherwise if meant is None else did_you_mean(meant)

@@ -30,7 +30,12 @@ def verify(flow: Flow, analysis: Analysis | None = None) -> list[Diagnostic]:
     """Check an IR from any front end: unique names, existing targets, structure, limits.
 
     Args:
+        flow: the flow.
         analysis: the analysis of the flow, if the caller has one.
+
+    Returns:
+        All faults of the first group that has some, since later groups rely on the earlier ones: names and targets; the
+        graph's structure; joins, actions, limits and gangs. Empty for a flow without faults.
     """
     analysis = analysis or Analysis(flow)
     faults = Faults()

@@ -79,7 +79,11 @@ class Format:
         return self.versions[-1].number
 
     def check(self, kind: str, number: object) -> int:
-        """Return the number of an object's version; None stands for an object that has none.
+        """Return the number of an object's version.
+
+        Args:
+            kind: the kind of the object, such as `attempt`; it matters only for `unnumbered` kinds.
+            number: the value under `key`; None if the object has none.
 
         Raises:
             NewerError: a newer flowc wrote it.
@@ -97,7 +101,11 @@ class Format:
         return number
 
     def parse(self, text: str | bytes) -> Json:
-        """Return the value of an object's JSON of any version. Raises ValueError."""
+        """Return the value of an object's JSON of any version.
+
+        Raises:
+            ValueError: the text is not JSON.
+        """
         value = json_text.loads(text)
         if json_text.is_plain(text):
             return value
@@ -105,7 +113,16 @@ class Format:
         return value if type(number) is int and number >= self.marks else json_text.plain(text)
 
     def read(self, kind: str, data: object) -> dict[str, Json]:
-        """Return an object of a known version in the form of the current version. Raises SchemaError."""
+        """Return an object of a known version in the form of the current version, with the current number.
+
+        Args:
+            kind: the kind of the object, which `check` and upgrades take.
+            data: the parsed JSON; its fields are not checked.
+
+        Raises:
+            NewerError: a newer flowc wrote it.
+            SchemaError: it is not an object, or has no version of this format.
+        """
         if not isinstance(data, dict):
             raise SchemaError(f"an object, not {type(data).__name__}")
         number = self.check(kind, data.get(self.key))

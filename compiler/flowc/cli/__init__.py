@@ -94,7 +94,10 @@ class LazyGroup(click.Group):
         return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None if the group does not have it. For completion, its parameters get candidates."""
+        """Import a command; None if the group does not have it. For completion, its parameters get candidates.
+
+        A name of a command of Metaflow's that flowc refuses gives a command that fails with the replacement.
+        """
         if cmd_name not in self._lazy:
             return self._refused(cmd_name) if self._refused else None
         module, _ = self._lazy[cmd_name]
@@ -132,7 +135,11 @@ class LazyGroup(click.Group):
             _end_interrupted()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the options before the command. Raises UsageError, which says where an unknown option belongs."""
+        """Parse the options before the command.
+
+        Raises:
+            click.UsageError: an option is unknown; the message says where it belongs.
+        """
         words = [*args]
         try:
             return super().parse_args(ctx, args)
@@ -156,7 +163,13 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Check the installation and the configuration, then find the command. Raises UsageError with a hint."""
+        """Check the installation and the configuration, then find the command.
+
+        Raises:
+            click.UsageError: there is no such command; the message has the line to type, if one is likely.
+            FaultyConfiguration: the configuration file or a variable has a fault.
+            SystemExit: another package provides `metaflow`.
+        """
         if not ctx.resilient_parsing and args[0] not in WITHOUT_CONFIGURATION:
             from flowc.cli.rendering.calling import check_setup
 
@@ -201,6 +214,16 @@ def make_group(
     kind: type[LazyGroup] = LazyGroup,
     **attributes: Any,
 ) -> LazyGroup:
+    """Return a group of commands that are imported on demand, with the option `--version`.
+
+    Args:
+        name: the group's name.
+        commands: by the command's name, its module (relative to this package, if it starts with a dot) and a line of
+            help.
+        text: the group's help.
+        kind: the class of the group.
+        attributes: further arguments of the class; `params` are the group's options.
+    """
     version = click.Option(
         ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
     )
@@ -210,7 +233,11 @@ def make_group(
 
 
 def main() -> None:
-    """Run the program `flowc`."""
+    """Run the program `flowc` and end it with an exit code of `words.exit_codes`.
+
+    Raises:
+        SystemExit: always.
+    """
     open_closed()
     if "_FLOWC_COMPLETE" in os.environ:
         from flowc.cli.commands.shells import register

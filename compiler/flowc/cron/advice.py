@@ -29,7 +29,10 @@ class Advice(NamedTuple):
 
 
 def check_timezone(name: str) -> Refusal | None:
-    """Return what is wrong with a time zone's name, or None. Names are case-sensitive, as in the cluster."""
+    """Return what is wrong with a time zone's name, or None. Names are case-sensitive, as in the cluster.
+
+    Without zone data on this machine every name is accepted: only the cluster can check it.
+    """
     known = zoneinfo.available_timezones() - {"localtime"}
     if name in known or not known:  # without zone data only the cluster can check it
         return None

@@ -66,7 +66,10 @@ ARGO_4 = (
 
 
 def check(cron: str) -> Refusal | None:
-    """Return what is wrong with `cron`, or None if Argo accepts it."""
+    """Return what is wrong with a schedule, or None if Argo accepts it.
+
+    Both the rules of `parse` and the pattern of Argo 4's CronWorkflow resource (`ARGO_4`) apply.
+    """
     try:
         parse(cron)
     except CronError as error:
@@ -78,7 +81,12 @@ def check(cron: str) -> Refusal | None:
 
 
 def parse(cron: str) -> CronSchedule:
-    """Parse a schedule. Raises CronError."""
+    """Parse a schedule by the rules of robfig/cron v3, `ParseStandard`: five fields, a macro such as `@daily`, or
+    `@every`.
+
+    Raises:
+        CronError: the library would refuse it; the error's `refusal` has the reason and, if known, a hint.
+    """
     if cron.startswith(("TZ=", "CRON_TZ=")):
         raise CronError(f"{cron.split('=')[0]}= is not part of an Argo schedule", "give the time zone in `timezone`")
     if cron.startswith("@"):

@@ -19,7 +19,14 @@ class CronSchedule(ABC):
 
     @abstractmethod
     def next(self, after: datetime) -> datetime | None:
-        """Return the first time after `after`, an aware datetime in the schedule's zone; None after five years."""
+        """Return the first time after `after`; None if there is none in five years.
+
+        Args:
+            after: an aware datetime in the schedule's zone.
+
+        Raises:
+            ValueError: it has no zone.
+        """
 
 
 @final
@@ -30,7 +37,11 @@ class Every(CronSchedule):
     seconds: int
 
     def next(self, after: datetime) -> datetime | None:
-        """Return the time one interval after `after`, to the whole second."""
+        """Return the time one interval after `after`, an aware datetime, to the whole second.
+
+        Raises:
+            ValueError: it has no zone.
+        """
         clock = Clock.of(after)
         return clock.time((after - EPOCH) // SECOND + self.seconds)
 
@@ -93,7 +104,14 @@ class CronFields(CronSchedule):
         return day or weekday if self.either_day else day and weekday
 
     def next(self, after: datetime) -> datetime | None:
-        """Return the first time after `after` that Argo's controller finds; None if it finds none in five years."""
+        """Return the first time after `after` that Argo's controller finds; None if it finds none in five years.
+
+        Args:
+            after: an aware datetime in the schedule's zone.
+
+        Raises:
+            ValueError: it has no zone.
+        """
         if self.empty():
             return None  # it never fires: skip the search of five years
         clock = Clock.of(after)
@@ -114,7 +132,11 @@ class Clock:
 
     @staticmethod
     def of(time: datetime) -> Clock:
-        """Return the clock of a datetime's zone. Raises ValueError if it has no zone."""
+        """Return the clock of a datetime's zone.
+
+        Raises:
+            ValueError: the datetime has no zone.
+        """
         if time.tzinfo is None:
             raise ValueError("an aware datetime is needed: a schedule fires by the clock of a zone")
         return Clock(time.tzinfo)
@@ -138,7 +160,8 @@ class Clock:
         return sorted(as_utc - by for by in offsets if self.offset(as_utc - by) == by)
 
     def at(self, local: datetime) -> int:
-        """Return the instant of a local time; for a repeated or skipped time, the instant that Go chooses."""
+        """Return the instant of a local time; for a repeated or skipped time, the instant that Go's `time.Date`
+        chooses."""
         as_utc = (local.replace(tzinfo=UTC) - EPOCH) // SECOND
         return as_utc - self.offset(as_utc - self.offset(as_utc))
 

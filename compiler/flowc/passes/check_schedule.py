@@ -29,7 +29,15 @@ _CODES: Final[Mapping[AdviceKind, str]] = {
 
 
 def check_schedule(flow: Flow, context: Context) -> tuple[Diagnostic, ...]:
-    """Return warnings about the next five years of the schedule; none if this machine lacks the time zone."""
+    """Return warnings about the next five years of the schedule.
+
+    Returns:
+        One warning for each kind of surprise of each cron expression. Empty if the schedule will not start runs
+        (`context.scheduled`), or this machine lacks the time zone.
+
+    Raises:
+        CronError: Argo would refuse a cron expression; front ends refuse it first.
+    """
     if flow.schedule is None or not context.scheduled:
         return ()
     from zoneinfo import ZoneInfoNotFoundError

@@ -37,7 +37,8 @@ class Naming:
     reserved: frozenset[str] = frozenset()
 
     def name(self, text: str) -> str:
-        """Return the target's name for `text`."""
+        """Return the target's name for `text`: the readable one if it is plain and at most `longest` characters, else a
+        hash."""
         kept = self.kept(text)
         return kept if kept is not None and len(kept) <= self.longest else self.hashed(text)
 
@@ -49,7 +50,8 @@ class Naming:
         return None if kept in self.reserved or _HASHED.fullmatch(kept) else kept
 
     def hashed(self, text: str) -> str:
-        """Return a name made of a readable prefix of `text` and its digest."""
+        """Return a name made of a readable prefix of `text` and its digest: `PREFIX-x12345678`, at most `longest`
+        characters."""
         readable = _NOT_ALPHANUMERIC.sub("-", _HUMP.sub("-", text).lower()).lstrip("-0123456789")
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         prefix = readable[: self.longest - len("-x") - len(digest)].rstrip("-")

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 def pack_files(flow: Flow, context: Context) -> Flow:
     """Return the flow with every default file packed; return it unchanged if the context has no room for files.
 
+    The packed files use up `context.room`, which also collects the files beside the code and those for the store.
+
+    Args:
+        flow: the flow, whose default files are paths.
+        context: `room` and `beside`, the directory to search for a file that is not in the working directory.
+
     Raises:
         PassError: a file cannot be read, is not text although it has to be, or does not fit anywhere.
     """

@@ -29,7 +29,11 @@ class Pass(Protocol):
     def __name__(self) -> str: ...
 
     def __call__(self, flow: Flow, context: Context, /) -> Flow | tuple[Diagnostic, ...]:
-        """Rewrite or check a valid flow. Raises PassError."""
+        """Rewrite or check a valid flow.
+
+        Raises:
+            PassError: the flow has faults.
+        """
         ...
 
 
@@ -49,13 +53,21 @@ class Passed(NamedTuple):
 
 
 def verify_after(stage: str, flow: Flow) -> None:
-    """Verify the flow that `stage` returned. Raises InternalError: an invalid flow is a bug in flowc."""
+    """Verify the flow that `stage` returned.
+
+    Raises:
+        InternalError: it has a fault, which is a bug in flowc.
+    """
     if missed := verify(flow):
         raise InternalError(f"{stage} made a flow with the fault {missed[0].code}: {missed[0].message}")
 
 
 def verify_json_after(stage: str, flow: Flow) -> None:
-    """Verify the flow that `stage` returned, and that its JSON reads back as an equal flow. Raises InternalError."""
+    """Verify the flow that `stage` returned, and that its JSON reads back as an equal flow.
+
+    Raises:
+        InternalError: it has a fault, its JSON cannot be read, or reads back as another flow.
+    """
     verify_after(stage, flow)
     try:
         again = schema.loads(schema.dumps(flow))

@@ -25,5 +25,13 @@ WRITERS: Final[Mapping[str, Callable[[Sequence[Fact]], str]]] = {
 
 
 def write(facts: Sequence[Fact], form: str) -> str:
-    """Return faults and warnings in a format of `WRITERS`; the text ends with a newline, or is empty."""
+    """Return faults and warnings in one of the formats that programs read.
+
+    Args:
+        facts: the faults and warnings, in the order in which they are written.
+        form: a key of `WRITERS`.
+
+    Returns:
+        A text that ends with a newline; empty if there is nothing to write (a SARIF document is never empty).
+    """
     return WRITERS[form](facts)

@@ -1,4 +1,4 @@
-"""What programs are told of a fault or a warning, whatever the format: with paths, and with the ends of its places."""
+"""The facts of a fault or a warning that every format for programs contains, with paths and the ends of places."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Spot:
         line: its number, from 1.
         column: the first character, from 1.
         end: the character after the last one.
-        label: what is said of it; empty for the place of the fault itself.
+        label: the text about this place; empty for the place of the fault itself.
     """
 
     path: str
@@ -37,7 +37,7 @@ class Spot:
     label: str = ""
 
     def relative_to(self, directory: str) -> str:
-        """Return the path relative to a directory that holds the file; else the path as it is."""
+        """Return the path relative to `directory` if that contains the file, else the whole path; always with `/`."""
         inside = f"{directory.rstrip(os.sep)}{os.sep}"
         return (self.path[len(inside) :] if self.path.startswith(inside) else self.path).replace(os.sep, "/")
 
@@ -56,12 +56,17 @@ class Fact:
 
     @property
     def is_warning(self) -> bool:
-        """Whether the flow is valid all the same."""
+        """Whether the flow is valid nevertheless."""
         return self.code in WARNINGS
 
 
 def facts_of(diagnostics: Iterable[Diagnostic], root: Path) -> list[Fact]:
-    """Return the facts of diagnostics, in the order of their places; the spans' files are relative to `root`."""
+    """Return the facts of diagnostics, in the order of their places.
+
+    Args:
+        diagnostics: in any order; duplicates are left out.
+        root: the directory that the spans' files are relative to.
+    """
     sources = SourceLines(root)
     return [
         Fact(

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def write(facts: Sequence[Fact]) -> str:
-    """Return one command for each fault or warning: `::error file=…,line=…::message`."""
+    """Return one workflow command for each fault or warning: `::error file=…,line=…::message`.
+
+    Paths are relative to `GITHUB_WORKSPACE`, the repository, or else to the working directory.
+
+    Source: GitHub's documentation of workflow commands, and the escapes of its toolkit.
+    """
     return "".join(f"{_command(fact)}\n" for fact in facts)
 
 

@@ -32,7 +32,11 @@ class BackendError(Exception):
 
 
 def fail_if(faults: Faults) -> None:
-    """Raise a BackendError with all collected faults, if there are any."""
+    """Raise all collected faults together, if there are any.
+
+    Raises:
+        BackendError: there are faults.
+    """
     if faults:
         raise BackendError(faults)
 

@@ -21,10 +21,11 @@ def names() -> list[str]:
 
 
 def find(name: str) -> AnyTarget | None:
-    """Return the target of this name, None if no package has one.
+    """Return the target of this name; None if no package has one.
 
     Raises:
-        TargetError: two packages have one, or it cannot be loaded.
+        TargetError: two packages have one, it cannot be loaded, is not a `Target`, or has another name than its entry
+            point.
     """
     entries = _entries(name)
     if not entries:
@@ -36,7 +37,11 @@ def find(name: str) -> AnyTarget | None:
 
 
 def check_alone(name: str) -> None:
-    """Raise TargetError if a package has a target with the name of one of flowc's own."""
+    """Check that no package has a target with the name of one of flowc's own.
+
+    Raises:
+        TargetError: a package has one.
+    """
     if entries := _entries(name):
         raise TargetError(f"two targets are called '{name}': flowc's own, and one of {_whose(entries[0])}", _ONE)
 

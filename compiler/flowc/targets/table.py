@@ -61,10 +61,16 @@ def target_names() -> list[str]:
 
 
 def find_deployment(name: str = DEFAULT) -> Deployment | None:
-    """Return the deployment of a target, None if it has none; that of a built-in target is loaded without the target.
+    """Return the deployment of a target; that of a built-in target is loaded without the target.
+
+    Args:
+        name: the target's name.
+
+    Returns:
+        None if the target has no deployment.
 
     Raises:
-        TargetError: as `find_target`.
+        TargetError: the target does not exist, several have the name, or it cannot be loaded.
     """
     if name not in BUILTIN:
         return find_target(name).deployment

@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 
 def check_names(flow: str, what: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Check that a flow declares these names. Raises TypeError, with the known names.
+    """Check that a flow declares these names.
 
     Args:
         flow: the flow's name, for the message.
         what: the kind of names, for the message: `parameter` or `config`.
         given: the names to check.
         known: the names that the flow declares.
+
+    Raises:
+        TypeError: it does not declare one of them; the message lists the known names.
     """
     there = sorted(known)
     if unknown := sorted(set(given) - set(there)):

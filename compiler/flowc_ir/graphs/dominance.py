@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def postorder(start: NodeId, successors: Callable[[NodeId], Iterable[NodeId]]) -> list[NodeId]:
-    """Return the nodes that are reachable from the start in postorder of a depth-first search."""
+    """Return the nodes that are reachable from the start in postorder of a depth-first search.
+
+    Args:
+        start: where the search begins.
+        successors: returns a node's successors, in the order in which they are visited.
+    """
     found: list[NodeId] = []
     seen = {start}
     stack = [(start, iter(successors(start)))]
@@ -32,9 +37,13 @@ def postorder(start: NodeId, successors: Callable[[NodeId], Iterable[NodeId]]) -
 
 
 def dominators(order: Sequence[NodeId], before: Mapping[NodeId, Iterable[NodeId]]) -> dict[NodeId, NodeId]:
-    """Return the immediate dominator of each node; the start's is itself. `order` is a reverse postorder.
+    """Return the immediate dominator of each node; the start's is the start itself.
 
     The algorithm of Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm".
+
+    Args:
+        order: the nodes in reverse postorder, from the start.
+        before: the predecessors of each node; those outside `order` are ignored.
     """
     number = {at: index for index, at in enumerate(order)}
     nearest = {order[0]: order[0]}
@@ -62,7 +71,7 @@ def dominators(order: Sequence[NodeId], before: Mapping[NodeId, Iterable[NodeId]
 
 
 def dominates(nearest: Mapping[NodeId, NodeId], one: NodeId, other: NodeId) -> bool:
-    """Return whether every path from the start to `other` passes `one`."""
+    """Return whether every path from the start to `other` passes `one`; `nearest` is the result of `dominators`."""
     while other != one:
         if nearest[other] == other:
             return False
@@ -73,7 +82,13 @@ def dominates(nearest: Mapping[NodeId, NodeId], one: NodeId, other: NodeId) -> b
 def natural_loop(
     header: NodeId, latches: Iterable[NodeId], before: Mapping[NodeId, Iterable[NodeId]]
 ) -> frozenset[NodeId]:
-    """Return the header, and every node from which a latch is reachable without passing the header."""
+    """Return the nodes of a loop: the header, and those from which a latch is reachable without passing the header.
+
+    Args:
+        header: the node that dominates all others of the loop.
+        latches: the nodes with an edge back to the header.
+        before: the predecessors of each node.
+    """
     inside = {header}
     stack = [latch for latch in latches if latch != header]
     while stack:

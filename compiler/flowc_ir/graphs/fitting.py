@@ -33,9 +33,15 @@ if TYPE_CHECKING:
 
 
 def fit(blocks: Series, limit: int) -> Series:
-    """Return an equivalent series of at most `limit` tasks (at least 4), also in every part and body inside it.
+    """Return an equivalent series that fits into DAGs of limited size.
 
-    Only a large loop that continues from many places, and a switch with very many arms, still have more.
+    Args:
+        blocks: the series of a whole flow.
+        limit: the most tasks in one DAG, at least 4.
+
+    Returns:
+        A series of at most `limit` tasks, also in every part and body inside it. Only a large loop that continues from
+        many places, and a switch with very many arms, still have more.
     """
     return _Fitting(limit).fit(blocks)
 

@@ -27,9 +27,13 @@ def _splits(stack: Stack) -> tuple[NodeId, ...]:
 
 
 class Report(Protocol):
+    """A function that receives faults."""
+
     def __call__(
         self, code: str, message: str, at: NodeId, hint: str | None, also: Sequence[tuple[NodeId, str]] = ()
-    ) -> None: ...
+    ) -> None:
+        """Report one fault of the node `at`; `also` are further nodes that explain it, each with a label."""
+        ...
 
 
 def match_joins(
@@ -38,10 +42,12 @@ def match_joins(
     predecessors: Mapping[NodeId, Sequence[NodeId]],
     report: Report,
 ) -> dict[NodeId, NodeId]:
-    """Return the split that each join closes; report faults.
+    """Return the split that each join closes, by the join; report faults.
 
     Args:
         order: the nodes in topological order, from the start.
+        by_id: the vertices.
+        predecessors: the nodes before each node.
         report: called with each fault.
     """
     return _Walk(by_id, predecessors, report).walk(order)

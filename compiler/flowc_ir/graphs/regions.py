@@ -110,7 +110,7 @@ class Region:
     items: tuple[Item, ...]
 
     def nodes(self) -> Iterator[NodeId]:
-        """Return the nodes of the region and of the regions inside it, in order, each once."""
+        """Yield the nodes of the region and of the regions inside it, in order, each once."""
         yield from dict.fromkeys(self._nodes())
 
     def _nodes(self) -> Iterator[NodeId]:
@@ -139,7 +139,15 @@ def build_region(
     loops: Mapping[NodeId, frozenset[NodeId]],
     order: Sequence[NodeId],
 ) -> Region:
-    """Return the tree of regions of a flow without faults. `Analysis.region` calls it with the right arguments."""
+    """Return the tree of regions of a flow without faults. `Analysis.region` calls it with the right arguments.
+
+    Args:
+        start: the first node.
+        nodes: the nodes by their id.
+        join_of: the join of each split.
+        loops: the nodes of each loop, by its header.
+        order: the nodes in topological order.
+    """
     return _Builder(nodes, join_of, loops, order).build(start, None, ())
 
 

@@ -39,7 +39,13 @@ Scope: TypeAlias = "ItemScope | LoopScope"
 
 
 def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[NodeId, frozenset[NodeId]]:
-    """Return the loops by their header; an edge back to a node that does not dominate its origin closes no loop."""
+    """Return the nodes of each loop, by its header. An edge back to a node that does not dominate its origin closes no
+    loop.
+
+    Args:
+        start: the first node.
+        after: the successors of each node.
+    """
     order = postorder(start, after.__getitem__)[::-1]
     number = {at: index for index, at in enumerate(order)}
     back = [(at, target) for at in order for target in after[at] if number[target] <= number[at]]
@@ -69,7 +75,13 @@ class Nesting:
 def find_places(
     order: Sequence[NodeId], nodes: Mapping[NodeId, Node], loops: Mapping[NodeId, frozenset[NodeId]]
 ) -> dict[NodeId, Nesting]:
-    """Return the place of every node of a flow without faults; `order` is topological, from the start."""
+    """Return the place of every node of a flow without faults.
+
+    Args:
+        order: the nodes in topological order, from the start.
+        nodes: the nodes by their id.
+        loops: the nodes of each loop, by its header.
+    """
     found = {order[0]: Nesting((), ())}
     for at in order:
         following = nodes[at].next

@@ -226,7 +226,7 @@ class _Builder:
 
 
 def leads(blocks: Series) -> Mapping[NodeId, int]:
-    """Return the headers of the loops around the series that it may lead to, with the number of places that do."""
+    """Return the places at which the series continues a loop around it: their number by the loop's header."""
     return _sum(_block_leads(block) for block in blocks)
 
 

@@ -83,11 +83,19 @@ class FlowOptions(NamedTuple):
 
     @classmethod
     def take(cls, options: dict[str, object]) -> FlowOptions:
-        """Take the values out of the options of a command."""
+        """Take the values out of the options of a command: they are removed from `options`.
+
+        Raises:
+            KeyError: the command does not have `flow_options`.
+        """
         return cls._make(options.pop(name) for name in cls._fields)
 
     def deployment(self) -> ProjectBranch:
-        """Return user, branch and production; a variable counts if the option is missing."""
+        """Return user, branch and production.
+
+        Without the option, `METAFLOW_BRANCH` and `METAFLOW_PRODUCTION` count; only an option needs a flow with
+        @project.
+        """
         production = os.environ.get("METAFLOW_PRODUCTION", "").lower() in ("1", "t", "true", "y", "yes", "on")
         return ProjectBranch(
             user=user_name(),
@@ -98,7 +106,12 @@ class FlowOptions(NamedTuple):
         )
 
     def suffixes(self) -> tuple[str, ...]:
-        """Return the suffixes of files that travel besides Python's: from the settings and from the option."""
+        """Return the suffixes of files that travel besides Python's: from the settings, then from the option.
+
+        Raises:
+            click.UsageError: the value of the option has an empty part.
+            ConfigurationError: the configuration file has a fault.
+        """
         given = [part.strip() for part in (self.package_suffixes or ".").split(",")]
         if not all(given):
             raise click.UsageError(f"--package-suffixes is a list such as .sql,.csv, not {self.package_suffixes!r}")
@@ -143,7 +156,11 @@ TOP = "flowc.top"  # in a context's `meta`, which nested contexts share
 
 
 def top(ctx: click.Context | None = None) -> Top:
-    """Return the values of the options before the command."""
+    """Return the values of the options before the command; all are None or empty outside a command.
+
+    Args:
+        ctx: the context of the command; None is the current one.
+    """
     here = ctx or click.get_current_context(silent=True)
     found = here.meta.get(TOP, NO_TOP) if here is not None else NO_TOP
     assert isinstance(found, Top)
@@ -151,7 +168,12 @@ def top(ctx: click.Context | None = None) -> Top:
 
 
 def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:
-    """Print errors and warnings on stderr, in color on a terminal, or in the `--error-format`."""
+    """Print errors and warnings on stderr, in color on a terminal, or in the `--error-format`.
+
+    Args:
+        diagnostics: in any order.
+        root: the directory that the spans' files are relative to.
+    """
     form = error_format()
     if form.name != "text":
         click.echo(write(facts_of(diagnostics, root), form.name), file=form.file or sys.stderr, nl=False)
@@ -183,13 +205,22 @@ def use_color() -> bool:
 
 
 def fail(message: str, hint: str | None = None, *, code: int = FAULTY) -> NoReturn:
-    """Print an error in one line, with an optional hint, and end the program with this exit code."""
+    """Print an error in one line, with an optional hint, and end the program.
+
+    Args:
+        message: what is wrong, and where.
+        hint: what to do.
+        code: the exit code.
+
+    Raises:
+        SystemExit: always.
+    """
     tell_error(message, hint)
     raise SystemExit(code)
 
 
 def tell_error(message: str, hint: str | None = None) -> None:
-    """Print an error on stderr in one line, with an optional hint, or in the `--error-format`."""
+    """Print an error on stderr in one line, with a hint in a second one, or both in the `--error-format`."""
     form = error_format()
     if form.name != "text":
         click.echo(write([Fact(message, hint)], form.name), file=form.file or sys.stderr, nl=False)
@@ -201,7 +232,11 @@ def tell_error(message: str, hint: str | None = None) -> None:
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """Turn an OSError of the block, which writes the file `path`, into a FlowcError."""
+    """Let the block write the file `path`.
+
+    Raises:
+        FlowcError: the block raised an OSError; the message names the file.
+    """
     try:
         yield
     except OSError as error:
@@ -209,7 +244,11 @@ def writing(path: str | Path) -> Iterator[None]:
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of cells in columns."""
+    """Print rows of cells in columns, as wide as their longest cell.
+
+    Args:
+        rows: at least one row; all have the same number of cells.
+    """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -226,7 +265,15 @@ store_option = click.option(
 
 
 def open_store(url: str | None) -> Store:
-    """Open the store at this address, or the default one. A store that cannot be opened ends the program."""
+    """Open the store at this address, or the default one.
+
+    Args:
+        url: an address or a directory, the value of `--store`; None is the store that options before the command,
+            variables or the configuration file name, or else `.flowc`.
+
+    Raises:
+        SystemExit: the store cannot be opened; the error is printed.
+    """
     given = top()
     try:
         return records_store.Store.open(url or default_url(datastore=given.datastore, root=given.datastore_root))

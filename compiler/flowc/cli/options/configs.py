@@ -43,7 +43,12 @@ def config_options() -> list[click.Option]:
 
 
 def describe_configs(params: list[click.Parameter], cls: type) -> None:
-    """Add the names of the flow's configs to the help of `--config` among `params`."""
+    """Add the names of the flow's configs to the help of `--config`.
+
+    Args:
+        params: the parameters of a command; the option is replaced in the list by a copy.
+        cls: the flow's class.
+    """
     declared = [config._flowc for config in configs_of(cls).values()]
     known = ", ".join(f"{config.name} ({config.help})" if config.help else str(config.name) for config in declared)
     for number, option in enumerate(params):
@@ -58,7 +63,12 @@ def takes_configs(function: Command) -> Command:
 
 
 def config_sources(ctx: click.Context, given: Top) -> ConfigSources:
-    """Return the sources of the flow's configs: the command line (`given` and the context) and the environment."""
+    """Return the sources of the flow's configs: the command line and the environment.
+
+    Args:
+        ctx: the command's context, which has the values of `config_options`.
+        given: the values before the command, over which those after it take precedence.
+    """
     kept = ctx.meta.get(_CONFIGS, {"config": {}, "config_value": {}})
     return ConfigSources(
         files={**dict(given.config), **kept["config"]},

@@ -33,7 +33,11 @@ class ConfiguredOption(click.Option):
         self._partly = partly
 
     def consume_value(self, ctx: click.Context, opts: Mapping[str, click.Parameter]) -> tuple[object, ParameterSource]:
-        """Return the value and its source: the option, FLOWC_*, METAFLOW_*, the file, or nothing."""
+        """Return the value and its source: the option, FLOWC_*, METAFLOW_*, the configuration file, or the default.
+
+        Raises:
+            FaultyConfiguration: a variable or the file has a fault.
+        """
         value, source = super().consume_value(ctx, opts)
         if source is ParameterSource.COMMANDLINE or ctx.resilient_parsing:
             return value, source

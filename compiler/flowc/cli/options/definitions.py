@@ -135,7 +135,15 @@ def _before_command(option: click.Option) -> click.Option:
 
 
 def take_before(ctx: click.Context, values: dict[str, object]) -> list[str]:
-    """Take the values of BEFORE_OPTIONS out of `values`; return them as words for the command that loads the flow."""
+    """Take the values of BEFORE_OPTIONS out of `values`; return those of the command line as words.
+
+    Args:
+        ctx: the context of the group of a flow's own file.
+        values: the values of the group's options, by name; the ones taken are removed.
+
+    Returns:
+        Options and values, for the command that loads the flow.
+    """
     words: list[str] = []
     for option in BEFORE_OPTIONS:
         if not any(option is param for param in ctx.command.params):  # an extension's option replaces it
@@ -148,7 +156,11 @@ def take_before(ctx: click.Context, values: dict[str, object]) -> list[str]:
 
 
 def split_top(values: dict[str, object]) -> Top:
-    """Take the values of `Top` out of the others and return them; print a note for an option without effect."""
+    """Take the values of `Top` out of the others and return them; print a note for an option without effect.
+
+    Args:
+        values: the values of TOP_OPTIONS and others, by name; those of TOP_OPTIONS are removed.
+    """
     if values.pop("pylint", None):
         click.echo("note: flowc's own checks have run; it does not run Pylint", err=True)
     for name in ("metadata", "event_logger", "monitor", "mode"):
@@ -158,9 +170,14 @@ def split_top(values: dict[str, object]) -> Top:
 
 
 def add_top(ctx: click.Context, more: Top) -> Top:
-    """Combine the values after the command (`more`) with those before it, which count less; keep and return the result.
+    """Combine the values after the command with those before it; keep the result in the context and return it.
 
-    A variable or a file, which may give the command's own option, counts less than an option before the command.
+    Repeatable options add up. Of other options, the one after the command counts. A variable or a file, which may give
+    the command's own option, counts less than an option before the command.
+
+    Args:
+        ctx: the command's context.
+        more: the values after the command.
     """
     before = top(ctx)
     fields = zip(Top._fields, before, more, strict=True)
@@ -184,7 +201,11 @@ def _is_kept(ctx: click.Context, name: str) -> bool:
 
 
 def top_of_environment() -> Top:
-    """Return the values from variables for a command without options before it, such as `flowc run`."""
+    """Return the values from variables for a command without options before it, such as `flowc run`.
+
+    Raises:
+        click.BadParameter: a variable has a value that its option does not allow.
+    """
     command = click.Command("flowc", params=[*TOP_OPTIONS])
     with command.make_context("flowc", [], auto_envvar_prefix=PREFIX) as ctx:
         return split_top(dict(ctx.params))

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def error_option(*, stdout: bool = False) -> ConfiguredOption:
-    """Return the option. With `stdout`, the forms for programs go to stdout, since errors are the command's result."""
+    """Return the option.
+
+    Args:
+        stdout: whether the forms for programs go to stdout, for commands whose result is the errors.
+    """
 
     def take(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
         if value is not None and not ctx.resilient_parsing:
@@ -37,7 +41,11 @@ def error_option(*, stdout: bool = False) -> ConfiguredOption:
 
 
 def takes_error_format(*, stdout: bool = False) -> Callable[[Command], Command]:
-    """Return a decorator that adds the option to a command; the command's function does not get the value."""
+    """Return a decorator that adds the option to a command; the command's function does not get the value.
+
+    Args:
+        stdout: whether the forms for programs go to stdout.
+    """
 
     def add(function: Command) -> Command:
         option = error_option(stdout=stdout)

@@ -75,7 +75,7 @@ def load_flow(
     read: Callable[[type], object] | None = None,
     otherwise: ChooseClass | None = None,
 ) -> Checked:
-    """Return the flow of a file or module, or that of a flow's own file. Faults are printed and end the program.
+    """Return the flow of a file or module, or that of a flow's own file.
 
     Args:
         ctx: the command's context; its object is the flow's class in a flow's own file.
@@ -85,6 +85,10 @@ def load_flow(
         data: whether stdout is for the command's output only: prints of the flow's own code then go to stderr.
         read: called with the flow's class before the flow is read, if the words depend on its declarations.
         otherwise: as for `open_flow`.
+
+    Raises:
+        SystemExit: the flow has faults, or the words name no flow; the errors are printed.
+        click.UsageError: `--with` names an unknown decorator, or `--branch` and `--production` do not fit the flow.
     """
 
     def ask(cls: type) -> Asked:
@@ -139,7 +143,19 @@ def opened(
     root: Path | None = None,
     code: CodeOf | None = None,
 ) -> Checked:
-    """Return the flow that the words name (`flowc.opening`). A fault ends the program."""
+    """Return the flow that the words name (`flowc.opening`).
+
+    Args:
+        words: a file or module, with or without a class.
+        asked: the decorators, deployment and configs to apply, or a function that returns them for the class.
+        class_name: the value of `--flow`.
+        otherwise: as for `open_flow`.
+        root: the root of the flow's code, which a file's name is relative to.
+        code: the place of an IR's code.
+
+    Raises:
+        SystemExit: the words name no flow (exit code 2), or the flow has faults; the errors are printed.
+    """
     code = code or CodeOf()
     try:
         return checked(open_flow(words, asked, class_name=class_name, otherwise=otherwise, root=root, code=code))
@@ -149,7 +165,11 @@ def opened(
 
 
 def checked(loaded: Loaded) -> Checked:
-    """Return a loaded flow without faults; faults are printed and end the program."""
+    """Return a loaded flow without faults.
+
+    Raises:
+        SystemExit: the flow has faults, which are printed; with exit code 2 if all are about the values of configs.
+    """
     if loaded.flow is None or loaded.program is None:
         report(loaded.diagnostics, loaded.package.root)
         given_wrongly = all(diagnostic.code == CONFIG_VALUE for diagnostic in loaded.diagnostics)
@@ -158,7 +178,11 @@ def checked(loaded: Loaded) -> Checked:
 
 
 def require_runnable(flow: Flow) -> None:
-    """End the program if the flow has a step of a kind that tasks cannot run yet."""
+    """End the program if the flow has a step of a kind that tasks cannot run yet.
+
+    Raises:
+        SystemExit: it has one; the error is printed.
+    """
     try:
         check_runnable(flow)
     except ProtocolError as error:
@@ -173,7 +197,16 @@ def warn(found: Checked, warnings: Iterable[Diagnostic]) -> int:
 
 
 def root_of(store: Store, code: Code, hint: str) -> Path:
-    """Return the root of a run's code: the working directory or the store's parent. A missing file ends the program."""
+    """Return the root of a run's code: the working directory, or else the parent of the store's directory.
+
+    Args:
+        store: the store of the run.
+        code: the run's code; its file must exist below the root.
+        hint: what to do if the file is in neither.
+
+    Raises:
+        SystemExit: the file is in neither; the error is printed.
+    """
     beside = Path(store.objects.url.removeprefix("file://")).parent
     for root in (Path.cwd(), beside):
         if os.path.isfile(root / code.file):

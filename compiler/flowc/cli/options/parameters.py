@@ -44,7 +44,12 @@ _METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN
 
 
 def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[click.Option]:
-    """Return an option for each parameter, except for the names in `without`; `given_texts` takes the values."""
+    """Return an option for each parameter; `given_texts` takes the values out of a command's options.
+
+    Args:
+        found: the flow.
+        without: names of options, with `_` for `-`, that are not a parameter's in this command.
+    """
     silent = {name for name, each in declared_parameters(found.cls).items() if each.show_default is False}
     options = []
     for number, parameter in enumerate(found.flow.parameters):
@@ -84,7 +89,16 @@ def _key(number: int) -> str:
 
 
 def given_texts(flow: Flow, options: dict[str, object]) -> dict[str, list[str]]:
-    """Take the texts of each parameter on the command line out of a command's options."""
+    """Take the texts of each parameter on the command line out of a command's options.
+
+    Args:
+        flow: the flow.
+        options: the values of the command's options, by name; those of `parameter_options` are removed.
+
+    Returns:
+        The texts by the parameter's name, in the order of the command line; `["true"]` for a flag. Parameters that are
+        not on the command line are missing.
+    """
     found = {}
     for number, parameter in enumerate(flow.parameters):
         value = options.pop(_key(number), None)
@@ -105,7 +119,7 @@ def run_values(
     ds_type: str = "local",
     before: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """Return the values of a run's parameters; the value of a file is its path. An error ends the program.
+    """Return the values of a run's parameters; the value of a file is its path.
 
     Args:
         found: the flow.
@@ -113,6 +127,10 @@ def run_values(
         params_files: the files of `--params-file`.
         ds_type: the kind of store, for functions of defaults.
         before: the values of the run to resume: they take precedence over the environment and the defaults.
+
+    Raises:
+        click.UsageError: a value is missing or wrong, or a file of parameters cannot be read.
+        SystemExit: a function of a default fails; the error is printed.
     """
     warn_of_unread(found.flow)
     sources = _sources(found, given, params_files, before or {})

@@ -36,9 +36,19 @@ params_file_option = click.option(
 
 
 def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None = None) -> dict[str, FileValue]:
-    """Return the values in files by parameter; a later file takes precedence. Raises click.UsageError.
+    """Return the values in files of parameters; a later file takes precedence.
 
-    `cls` is the flow's class, if it is loaded: its parameters may have the author's own types.
+    Args:
+        flow: the flow; None if it is not known.
+        files: paths of YAML, JSON and TOML files.
+        cls: the flow's class, if it is loaded: its parameters may have the author's own types.
+
+    Returns:
+        The values in the form of records, with their places, by the parameter's name.
+
+    Raises:
+        click.UsageError: a file cannot be read or parsed, has a parameter that the flow does not have or a value of a
+            wrong type, or the flow is not known.
     """
     if flow is None:
         raise click.UsageError("the flow's parameters are not known; give them by --param")
@@ -79,7 +89,11 @@ def _value(parameter: Parameter, declared: Declared[object] | None, given: objec
 
 
 def check_converted(declared: Declared[object], value: object) -> None:
-    """Convert a recorded value with the parameter's type, as steps will. Raises ParameterError."""
+    """Convert a recorded value with the parameter's type, as steps will.
+
+    Raises:
+        ParameterError: the type refuses the value.
+    """
     try:
         seen(declared, value)
     except ConversionError as error:

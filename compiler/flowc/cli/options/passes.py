@@ -25,7 +25,11 @@ class PassName(ParamType):
     name = "pass"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name. An unknown name is a usage error with a suggestion."""
+        """Return the name.
+
+        Raises:
+            click.BadParameter: there is no such pass; the message has a suggestion.
+        """
         known = _names()
         if value not in known:
             hint = suggest(value, known, f"the passes are {', '.join(known)}")

@@ -54,7 +54,16 @@ def filter_options(command: Command) -> Command:
 
 
 def selected(store: Store, flows: Sequence[str], filters: Mapping[str, object]) -> Iterator[RunRecords]:
-    """Yield the selected runs of the flows, newest first; without a filter, also runs without a record yet."""
+    """Yield the selected runs, newest first; without a filter, also runs without a record yet.
+
+    Args:
+        store: the store.
+        flows: the names of the flows whose runs are searched.
+        filters: the values of `filter_options`, by NAMES.
+
+    Raises:
+        SystemExit: a filter is invalid; the error is printed.
+    """
     if states := texts(filters, "status"):
         _check_states(states)
     if not any(filters.values()):

@@ -36,7 +36,11 @@ class TargetName(ParamType):
         return f"[{'|'.join([*self._more, *table.target_names()])}]"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name. An unknown name is a usage error that lists the known ones."""
+        """Return the name.
+
+        Raises:
+            click.BadParameter: there is no such target; the message lists the known ones.
+        """
         if value in self._more or value in table.BUILTIN:
             return value
         return str(click.Choice([*self._more, *table.target_names()]).convert(value, param, ctx))
@@ -55,7 +59,11 @@ def named_in(words: Sequence[str]) -> str | None:
 
 
 def target_of(words: Sequence[str]) -> AnyTarget:
-    """Return the target that a command line names, or the default one. An unusable target ends the program."""
+    """Return the target that a command line names, or the default one, also for an unknown name: the option refuses it.
+
+    Raises:
+        SystemExit: the target cannot be loaded; the error is printed.
+    """
     name = named_in(words)
     try:
         if name is None or (name not in table.BUILTIN and name not in table.target_names()):
@@ -66,7 +74,11 @@ def target_of(words: Sequence[str]) -> AnyTarget:
 
 
 def deployment_named(name: str) -> Deployment:
-    """Return the deployment of the target of this name. Without one the program ends."""
+    """Return the deployment of the target of this name.
+
+    Raises:
+        SystemExit: the target does not exist, cannot be loaded or has no deployment; the error is printed.
+    """
     try:
         deployment = table.find_deployment(name)
     except TargetError as error:

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
 
 def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:
-    """Return the trigger records for the runs of `--trigger`. A run that has not succeeded ends the program."""
+    """Return the trigger records for the runs of `--trigger`.
+
+    Args:
+        store: the store with the runs that are said to have triggered this one.
+        flow: the flow that starts.
+
+    Raises:
+        click.UsageError: the flow has no @trigger_on_finish, or a value names a step.
+        SystemExit: a run does not exist or has not succeeded; the error is printed.
+    """
     names = top().triggers
     if names and not any(trigger.kind == "finish" for trigger in flow.triggers):
         raise click.UsageError(f"--trigger: flow '{flow.name}' has no @trigger_on_finish")

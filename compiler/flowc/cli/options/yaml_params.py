@@ -50,17 +50,22 @@ class Entry(NamedTuple):
         return f'; YAML reads {found.value} as {_NOUNS[_kind(found)]}: write "{found.value}" for the text'
 
     def check(self, parameter: Parameter) -> None:
-        """Raise YamlError if the value is ambiguous as a value of the parameter."""
+        """Check that the value is not ambiguous as a value of the parameter.
+
+        Raises:
+            YamlError: versions of YAML read it differently; the message has what to write instead.
+        """
         for node in _scalars(self.node):
             if surprise := _surprise(node, self.value if node is self.node else None, parameter):
                 raise YamlError(f"line {_line(node)}: {surprise}")
 
 
 def read(text: str) -> dict[str, Entry]:
-    """Return the entries of the file by the names of parameters.
+    """Return the entries of the file by the names of parameters; empty for an empty file.
 
     Raises:
-        YamlError: the text is not valid YAML, or has a duplicate key or a key that is not a text.
+        YamlError: PyYAML is not installed, the text is not valid YAML or not a mapping, or it has a duplicate key or a
+            key that is not a text.
     """
     try:
         import yaml  # noqa: TID251  # only here, where a user has such a file

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 
 def check_setup() -> None:
-    """End the program if another package provides `metaflow`; raise ConfigurationError for a faulty configuration."""
+    """Check that `metaflow` is flowc's package, and that the configuration file has no fault; print warnings.
+
+    Raises:
+        SystemExit: another package provides `metaflow`; the error is printed.
+        ConfigurationError: the configuration file has a fault.
+    """
     if (fault := find_fault()) is not None:
         if fault.fatal:
             fail(fault.message, REPAIR)
@@ -37,6 +42,7 @@ def reporting_errors() -> Iterator[None]:
     """Call a command inside: errors of flowc end the program with one line, and unreadable records are warnings.
 
     Raises:
+        SystemExit: the command raised an error; it is printed.
         FaultyConfiguration: the configuration file or a variable has a fault.
     """
     try:

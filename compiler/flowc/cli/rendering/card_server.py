@@ -61,7 +61,13 @@ class ServedCards(NamedTuple):
         return None
 
     def cards(self) -> dict[str, object]:
-        """Return the run, its state and its cards: those of running tasks first, then those of the latest steps."""
+        """Return the run, its state and its cards: those of running tasks first, then those of the latest steps.
+
+        Returns:
+            `run` (FLOW/RUN, or None while it does not exist), `state`, `cards` (at most `most`) and `more`, whether
+            there are further cards. A card has `key`, `task`, `type`, `id`, `state`, `from` (the task that made it),
+            `token` (it changes with the card's structure) and `changed`, in seconds since the epoch.
+        """
         run = self.run()
         if run is None or not run.exists():
             return {"run": None, "state": "no run yet", "cards": [], "more": False}
@@ -114,7 +120,16 @@ def _of_task(attempt: AttemptView) -> list[dict[str, object]]:
 
 
 def serve(shown: ServedCards, port: int, tell: Callable[[str], None]) -> None:
-    """Serve the cards until the program is interrupted; `tell` prints a line."""
+    """Serve the cards until the program is interrupted.
+
+    Args:
+        shown: the cards.
+        port: the port on 127.0.0.1; 0 chooses a free one.
+        tell: prints a line.
+
+    Raises:
+        SystemExit: the port is in use; the error is printed.
+    """
     with make_server(shown, port) as server:
         tell(f"Cards of {shown.flow}{f'/{shown.run_id}' if shown.run_id else ''}: http://{HOST}:{server.server_port}")
         tell("Press Ctrl-C to stop.")
@@ -125,7 +140,15 @@ def serve(shown: ServedCards, port: int, tell: Callable[[str], None]) -> None:
 
 
 def make_server(shown: ServedCards, port: int) -> ThreadingHTTPServer:
-    """Return a listening server. A port in use ends the program."""
+    """Return a listening server.
+
+    Args:
+        shown: the cards.
+        port: the port on 127.0.0.1; 0 chooses a free one.
+
+    Raises:
+        SystemExit: the port is in use; the error is printed.
+    """
 
     class Handler(_Handler):
         served = shown

@@ -78,7 +78,12 @@ class Paths(NamedTuple):
 
 
 def add_reading_commands(group: click.Group, paths: Paths) -> None:
-    """Add `view`, `get` and `list`, for either command line, and `create`, which is refused."""
+    """Add `view`, `get` and `list`, for either command line, and `create`, which is refused.
+
+    Args:
+        group: the group of commands.
+        paths: the notation for tasks on this command line.
+    """
 
     def taken(options: dict[str, object]) -> Wanted:
         return Wanted._make(options.pop(name) for name in Wanted._fields)
@@ -118,7 +123,11 @@ _ANY = click.argument("words", nargs=-1, type=click.UNPROCESSED)
 
 
 def refuse_create(words: tuple[str, ...]) -> None:
-    """Refuse `card create`, with which Metaflow's tasks make cards."""
+    """Refuse `card create`, with which Metaflow's tasks make cards.
+
+    Raises:
+        SystemExit: always.
+    """
     fail(
         "flowc has no command 'card create': a task makes its cards itself, while it runs",
         "write @card above the step; spin STEP --persist makes a card again, from the step's earlier inputs",
@@ -126,7 +135,15 @@ def refuse_create(words: tuple[str, ...]) -> None:
 
 
 def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
-    """Return the cards of a task, a step or a run, by the tasks' pathspecs. An empty result ends the program."""
+    """Return the cards of a task, a step or a run, by the tasks' pathspecs.
+
+    Args:
+        place: the run, step and task.
+        wanted: the selection.
+
+    Raises:
+        SystemExit: there is none; the error is printed.
+    """
     client.metadata(place.run.objects.url)
     client.namespace(None)
     found: dict[str, list[Card]] = {}
@@ -181,7 +198,15 @@ def _has_hash(card: Card, wanted: str | None) -> bool:
 
 
 def find_card(place: Pathspec, wanted: Wanted) -> Card:
-    """Return the selected card of a task: of several its default card, with a note. Several tasks end the program."""
+    """Return the selected card of a task: if there are several, its default card or else the first, with a note.
+
+    Args:
+        place: the run, step and task.
+        wanted: the selection.
+
+    Raises:
+        SystemExit: there is none, or several tasks have one; the error is printed.
+    """
     found = find_cards(place, wanted)
     if len(found) > 1:
         fail(f"{len(found)} tasks have such cards", f"name one: {', '.join(list(found)[:5])}")
@@ -199,7 +224,15 @@ def _named(card: Card) -> str:
 
 
 def write_card(card: Card, file: str | None) -> None:
-    """Write a card's HTML to stdout, or to a file."""
+    """Write a card's HTML in UTF-8.
+
+    Args:
+        card: the card.
+        file: the file to write; None is stdout.
+
+    Raises:
+        FlowcError: the file cannot be written.
+    """
     html = card.get()
     if file is None:
         click.echo(html.encode())  # always in UTF-8, as the HTML declares
@@ -214,7 +247,17 @@ def _write(file: str, text: str) -> None:
 
 
 def list_cards(found: dict[str, list[Card]], *, as_json: bool, file: str | None) -> None:
-    """Print the cards as a table or JSON, an object (a list of objects for several tasks); or write them to a file."""
+    """Print the cards, or write them to a file.
+
+    Args:
+        found: the cards, by the tasks' pathspecs.
+        as_json: whether to print an object with the keys `pathspec` and `cards` (a list of objects for several tasks).
+            Each card has `id`, `hash`, `type` and `filename`.
+        file: the file to write; None is stdout.
+
+    Raises:
+        FlowcError: the file cannot be written.
+    """
     told = [{"pathspec": pathspec, "cards": [_entry(card) for card in cards]} for pathspec, cards in found.items()]
     if as_json:
         text = json_text.shown(told[0] if len(told) == 1 else told, indent=4)
@@ -236,7 +279,11 @@ def _entry(card: Card) -> dict[str, object]:
 
 
 def newest(store: Store, flow: str) -> str:
-    """Return the newest run of a flow. A flow without runs ends the program."""
+    """Return the newest run of a flow.
+
+    Raises:
+        SystemExit: the flow has no run; the error is printed.
+    """
     runs = store.runs(flow)
     if not runs:
         fail(f"no run of a flow '{flow}' in {store.objects.url}", "run it first")

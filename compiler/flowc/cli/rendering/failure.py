@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 
 def render_failure(failures: Sequence[Failure], flow: Flow, root: Path) -> str:
-    """Return the first failure like a diagnostic of the flow's source, with the user's frames, outermost first."""
+    """Return the first failure like a diagnostic of the flow's source, with the user's frames, outermost first.
+
+    Args:
+        failures: the failed tasks, at least one; the others are only named.
+        flow: the flow.
+        root: the directory that the files of frames are relative to.
+    """
     first, *others = failures
     job, error = first.job, first.error
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""

@@ -52,7 +52,17 @@ def prefix_of(step: str, path: str, attempt: int) -> bytes:
 
 
 def chosen_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool) -> Sequence[Stream]:
-    """Return the streams that the three options select: `--stdout` and `--stderr` override `--both`."""
+    """Return the streams that the three options select: `--stdout` and `--stderr` override `--both`.
+
+    Args:
+        ctx: the command's context.
+        stdout: the value of `--stdout`.
+        stderr: the value of `--stderr`.
+        both: the value of `--both`.
+
+    Raises:
+        click.UsageError: they select none.
+    """
     streams: list[Stream] = []
     if stdout or (both and not stderr):
         streams.append("stdout")
@@ -79,7 +89,11 @@ class Printer:
         self._when = 0.0  # time of the previous line
 
     def show(self, told: Iterable[tuple[Task, Chunk]]) -> None:
-        """Print chunks in their order."""
+        """Print chunks in their order.
+
+        Args:
+            told: the chunks, each with its task (step, index path, attempt).
+        """
         for task, chunk in told:
             if self._form.only not in (None, chunk.stream):
                 continue
@@ -94,7 +108,13 @@ class Printer:
         self.flush()
 
     def line(self, task: Task, line: Chunk, *, more: bool = False) -> None:
-        """Print a line; `more` of it follows."""
+        """Print a line.
+
+        Args:
+            task: the step, index path and attempt.
+            line: the line, with or without its end.
+            more: whether the line continues in the next call.
+        """
         if self._form.as_json:
             self._write("stdout", _json(task, line, more=more))
             return

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def told_in_a_line() -> Iterator[None]:
     """End the program with one line for an OSError or RecursionError of the block, a command.
 
-    An error of an output stream is raised again, for `told_if_full`.
+    Raises:
+        SystemExit: the block raised such an error; it is printed.
+        OSError: an output stream failed; `told_if_full` reports that.
     """
     try:
         yield

@@ -18,7 +18,10 @@ _MOMENT = 500  # milliseconds
 
 
 def open_closed() -> None:
-    """Open closed standard streams on /dev/null. Hazard: otherwise the next pipe would get their descriptors."""
+    """Open closed standard streams on /dev/null. Hazard: otherwise the next pipe would get their descriptors.
+
+    The descriptors 0, 1 and 2 are inheritable then, like standard streams, because started programs need them too.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             while os.open(os.devnull, os.O_RDWR) < number:
@@ -29,10 +32,14 @@ def open_closed() -> None:
 
 @contextmanager
 def told_if_full() -> Iterator[None]:
-    """Report output of the block that cannot be written in one line, with exit code 1. The block ends by SystemExit.
+    """Report output of the block that cannot be written in one line, with exit code 1.
 
     A pipe that its reader has closed ends the program without a message. So does a closed terminal, with the exit code
     of SIGHUP: the signal and the failing write come in any order.
+
+    Raises:
+        SystemExit: always, with the block's own exit code if the output was written.
+        OSError: the block raised one that is not about an output stream.
     """
     ended = SystemExit(0)
     try:

@@ -23,9 +23,13 @@ FLOW = "flowc.flow"  # in a context's `meta`: the words that named the flow, Non
 
 
 def resume_line(run: RunStore, options: Mapping[str, object]) -> str:
-    """Return the command that resumes a run of this command line.
+    """Return the command that resumes a run of this command line, quoted for a shell.
 
     Its options precede FLOW, where they cannot be parameters of the flow.
+
+    Args:
+        run: the run.
+        options: the values of the command's options.
     """
     flow: str | None = click.get_current_context().meta.get(FLOW)
     words = [*_given(), *store_words(run.objects.url, text(options, "store_url"))]
@@ -38,7 +42,13 @@ def resume_line(run: RunStore, options: Mapping[str, object]) -> str:
 
 
 def logs_line(run: RunStore, pathspec: str, options: Mapping[str, object]) -> str:
-    """Return the command that prints the logs of a part of a run."""
+    """Return the command that prints the logs of a part of a run, quoted for a shell.
+
+    Args:
+        run: the run.
+        pathspec: the run, step or task.
+        options: the values of the command's options.
+    """
     return shlex.join(["flowc", "logs", pathspec, *store_words(run.objects.url, text(options, "store_url"))])
 
 

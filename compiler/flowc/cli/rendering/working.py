@@ -29,7 +29,13 @@ FIRST, NEXT = 1.0, 0.2  # seconds until the line appears, and between its update
 def working(what: str) -> Iterator[Callable[[str], None]]:
     """Show the line during the block; loops in it report their progress by `flowc_runtime.base.progress`.
 
-    The block must write to the terminal only by the yielded function, which writes a line on stderr.
+    Hazard: a thread draws the line, so the block must not fork.
+
+    Args:
+        what: the work, for the line.
+
+    Yields:
+        A function that writes a line on stderr: the only way in which the block may write to the terminal.
     """
     if not _shows():
         yield partial(click.echo, err=True)

@@ -107,7 +107,13 @@ class _Beginning:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let a signal end the block, a command that may begin a run, with one line and exit code 128 + its number."""
+    """Let a signal end the block, a command that may begin a run, with one line.
+
+    Inside another such block, and outside the main thread, it has no effect.
+
+    Raises:
+        SystemExit: a signal arrived; the exit code is 128 + its number.
+    """
     global _here
     if _here is not None or threading.current_thread() is not threading.main_thread():
         yield
@@ -127,7 +133,11 @@ def interruptible() -> Iterator[None]:
 def record_made() -> Iterator[Callable[[RunStore], None]]:
     """Hold signals while the block writes a run's record, so that it is complete or missing.
 
-    The block passes the run to the yielded function.
+    Yields:
+        A function that the block calls with the run, once its record exists.
+
+    Raises:
+        Interrupted: a signal arrived meanwhile; raised after the block.
     """
     here = _here
     if here is None:
@@ -143,7 +153,11 @@ def record_made() -> Iterator[Callable[[RunStore], None]]:
 
 @contextmanager
 def interruption_recorded() -> Iterator[None]:
-    """Record an interruption during the block, which creates a run's record and begins the run."""
+    """Record an interruption during the block, which creates a run's record and begins the run.
+
+    Raises:
+        Interrupted: a signal arrived; the begun run is recorded as interrupted.
+    """
     try:
         yield
     except Interrupted as error:

@@ -25,7 +25,17 @@ HERE = "."
 
 
 def show_difference(store: Store, run: RunStore, other: str) -> None:
-    """Print a unified diff from the code of a run to that of `other`: RUN, FLOW/RUN, or HERE for the files here."""
+    """Print a unified diff from the code of a run to other code.
+
+    Args:
+        store: the store of the run.
+        run: the run.
+        other: RUN, FLOW/RUN, or HERE for the files here.
+
+    Raises:
+        SystemExit: the other run does not exist, one of them has no recorded code, or the files here cannot be read;
+            the error is printed.
+    """
     name, files = f"{run.flow}/{run.id}", _files(run)
     if other == HERE:
         there, found = "here", _files_here(store, run)

@@ -35,20 +35,33 @@ environment_option = click.option(
 
 
 def chosen(ctx: click.Context, given: str | None = None) -> str | None:
-    """Return the environment: from after the command, before it, a variable or the configuration file; else None."""
+    """Return the environment of tasks.
+
+    Args:
+        ctx: the command's context.
+        given: the value of `--environment` after the command.
+
+    Returns:
+        The value from after the command, before it, a variable or the configuration file, in this order; None if there
+        is none.
+    """
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     return given or before.environment or configuration.text("environment")
 
 
 def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | None:
-    """Build the environments of the steps, with progress on stderr; None if all steps run in this interpreter.
-
-    A failed build ends the program, and so do packages without a choice.
+    """Build the environments of the steps, with progress on stderr.
 
     Args:
         found: the flow.
         choice: the value of `--environment`, or None.
         remote: whether the store is remote, so that tasks need obstore.
+
+    Returns:
+        The interpreters of the steps; None if all steps run in this interpreter.
+
+    Raises:
+        SystemExit: a build fails, or steps have packages and there is no choice; the error is printed.
     """
     flow = found.flow
     note_elsewhere(flow)
@@ -82,7 +95,15 @@ def note_elsewhere(flow: Flow) -> None:
 
 
 def refuse_or_note(flow: Flow, choice: str | None) -> None:
-    """Report packages that are not applied: an error without a choice, a note for `local`."""
+    """Report packages that are not applied: an error without a choice, a note for `local`.
+
+    Args:
+        flow: the flow.
+        choice: the value of `--environment`, or None.
+
+    Raises:
+        SystemExit: steps have packages, and the choice is not `local`; the error is printed.
+    """
     asking = asking_steps(flow)
     if not asking:
         return

@@ -65,14 +65,20 @@ else:  # not for the help of `run`
 
 
 def run_here(found: Checked, seeds: Seeds, given: Given, options: Mapping[str, object], kind: RunKind) -> int:
-    """Run the flow, or the rest of a resumed run; return the exit code. Raises FlowcError.
+    """Run the flow, or the rest of a resumed run; return the exit code.
 
     Args:
         found: the flow.
         seeds: the seeds of the run's random numbers.
-        given: the texts of parameters on the command line.
+        given: the texts of parameters on the command line, by name.
         options: the values of the command's options.
         kind: the command.
+
+    Raises:
+        FlowcError: the store cannot be read or written before the first task starts.
+        click.UsageError: a parameter is missing or wrong.
+        SystemExit: the run cannot begin, or the store fails during the run; the error is printed.
+        Interrupted: a signal arrived before the first task; a begun run is recorded as interrupted.
     """
     tags, user, graph = new_run.tags_given(), user_name(), Graph(found.flow)
     store = open_store(text(options, "store_url"))

@@ -22,7 +22,10 @@ _SECONDS = 2  # time limit for git when a run begins
 def travelling(found: Checked) -> Checked:
     """Return the flow with the package without ignored files; print a note about ignored files that it may need.
 
-    If git does not report the ignored files, the program ends.
+    Without the program git, ignored files travel too, with a note.
+
+    Raises:
+        SystemExit: git does not report the ignored files; the error is printed.
     """
     try:
         package, gone = without_ignored(found.package, found.flow.code.file, _patterns())
@@ -39,12 +42,15 @@ def travelling(found: Checked) -> Checked:
 
 
 def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tuple[str, bytes]] | None:
-    """Return the Python files of a package that a run may record; None if git does not report ignored files in time.
+    """Return the Python files of a package that a run may record.
 
     Args:
         package: the code package.
         own: the flow's file.
         secrets: whether to include files that contain the word `secrets`, which may have secret values in them.
+
+    Returns:
+        Relative paths, each with its content; None if git does not report ignored files in two seconds.
     """
     try:
         package, _ = without_ignored(package, own, _patterns(), seconds=_SECONDS)
@@ -56,7 +62,10 @@ def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tup
 
 
 def is_code(found: Checked, digest: str) -> bool:
-    """Return whether a digest is that of the flow's code, complete or without ignored files."""
+    """Return whether a digest is that of the flow's code, complete or without ignored files.
+
+    If git does not report the ignored files, only the digest of the complete code counts.
+    """
     if digest == found.package.digest:
         return True
     try:

@@ -68,13 +68,17 @@ class _Prepared:
 def lower_for(
     target: Target[Settings, Product], found: Checked, given: Mapping[str, object], *, sends: bool = True
 ) -> Lowered[Settings, Product]:
-    """Lower a flow for a target. A flow that the target refuses ends the program.
+    """Lower a flow for a target.
 
     Args:
         target: the target.
         found: the flow.
         given: the values of `target.options` and `--environment` by name; None for a missing option.
         sends: whether to send files that do not fit into the product to the store.
+
+    Raises:
+        SystemExit: the target refuses the flow, a default fails, or files cannot travel; the errors are printed.
+        click.UsageError: a setting is wrong.
     """
     values = {name: value for name, value in given.items() if name != "environment"}
     if target.travel is not None:
@@ -91,7 +95,17 @@ def lower_for(
 
 
 def pass_flow(target: Target[Settings, Product], found: Checked, hook: Hook) -> None:
-    """Run the passes before a target's lowering, with settings from variables and files; call `hook` after each."""
+    """Run the passes before a target's lowering, with settings from variables and files.
+
+    Args:
+        target: the target.
+        found: the flow.
+        hook: called after each pass with its name and the flow.
+
+    Raises:
+        SystemExit: a pass refuses the flow, or a default fails; the errors are printed.
+        click.UsageError: a setting is wrong.
+    """
     with _reporting(found):
         named = configuration.lookup("cluster-store").source != "default"
         _prepare(target, found, _settings(target, {}), None, named, hook)

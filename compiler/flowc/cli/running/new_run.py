@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 def new_run_id(now: float) -> str:
     """Return an id that sorts by time and is valid in Kubernetes names: `20261120-091500-482kxz`, in UTC.
 
-    After the seconds come the milliseconds and three letters that distinguish runs of the same moment. `now` is in
-    seconds since the epoch.
+    After the seconds come the milliseconds and three random letters, which distinguish runs of the same moment.
+
+    Args:
+        now: the time in seconds since the epoch.
     """
     clock = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     letters = "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(3))
@@ -48,7 +50,12 @@ def new_run_id(now: float) -> str:
 
 
 def tags_given() -> tuple[str, ...]:
-    """Return the tags on the command line without duplicates. A wrong tag raises TagError in a flow's own file."""
+    """Return the tags on the command line without duplicates.
+
+    Raises:
+        click.UsageError: a tag is wrong.
+        TagError: the same, in a flow's own file.
+    """
     try:
         return tuple(check_tags(top().tags))
     except TagError as error:
@@ -66,10 +73,20 @@ def namespace_for(user: str) -> str | None:
 def begin_run(
     store: Store, found: Checked, parameters: dict[str, object], user: str, more: Mapping[str, object], look: Look
 ) -> RunStore:
-    """Create the run's record under an unused id, with `more` and the repository's revision; return the run.
+    """Create the run's record under an unused id, and return the run.
+
+    Args:
+        store: the store.
+        found: the flow.
+        parameters: the values of the parameters, in the form of records.
+        user: the user's name.
+        more: further fields of the record, such as `origin`.
+        look: the query of the repository, whose revision goes into the record.
 
     Raises:
-        FlowcError: the store cannot be written, or a trigger or a tag is wrong.
+        FlowcError: the store cannot be written, or a tag is wrong.
+        click.UsageError: a trigger or a tag is wrong.
+        SystemExit: the run of a trigger has not succeeded; the error is printed.
     """
     tags, definition = tags_given(), dumps(found.flow)
     more = {**more, **_sources(store, found)}
@@ -110,7 +127,17 @@ def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
 
 
 def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
-    """Record and print why a run with a record cannot start its tasks, and end the program. Raises StoreError."""
+    """Record and print why a run with a record cannot start its tasks, and end the program.
+
+    Args:
+        run: the run.
+        message: the reason.
+        disk: the store's disk, which must have the record before the program ends; None if nothing waits for it.
+
+    Raises:
+        SystemExit: always, with exit code 1, unless the store fails.
+        StoreError: the end of the run cannot be recorded.
+    """
     status: StatusRecord = {"state": "failed", "changed": time.time(), "message": message}
     end_run_here(run, status, lambda text: click.echo(f"note: {text}", err=True), disk)
     fail(message)
@@ -119,7 +146,18 @@ def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
 def tell_of(
     run: RunStore, records: RunStore, options: Mapping[str, object], disk: Disk | None = None, **more: str
 ) -> None:
-    """Write the files of `--run-id-file` and, for a Runner, of `--runner-attribute-file`, which contains `more` too."""
+    """Write the files of `--run-id-file` and, for a Runner, of `--runner-attribute-file`.
+
+    Args:
+        run: the run, whose store is the one that other programs open.
+        records: the same run, as this process writes its records.
+        options: the values of the command's options.
+        disk: as for `cannot_begin`.
+        more: further attributes for the Runner.
+
+    Raises:
+        SystemExit: a file cannot be written: the run is recorded as failed, and the error is printed.
+    """
     attributes = {"run_id": run.id, "flow_name": run.flow, "metadata": f"local@{run.objects.url}"} | more
     texts = {"run_id_file": run.id, "runner_attribute_file": json_text.shown(attributes)}
     for option, text in texts.items():
@@ -139,13 +177,20 @@ def note_unused(console: Console) -> None:
 
 
 def tell_end(console: Console, run: RunStore, result: RunResult, began: float) -> None:
-    """Print how the run ended; `began` is its start in seconds of the monotonic clock."""
+    """Print how the run ended.
+
+    Args:
+        console: prints it.
+        run: the run.
+        result: the result of the supervisor.
+        began: the run's start in seconds of the monotonic clock.
+    """
     state = "succeeded" if result.ok else "interrupted" if result.signal else "failed"
     console.run_ended(f"{run.flow}/{run.id}", state, result.tally, time.monotonic() - began)
 
 
 def exit_code(result: RunResult) -> int:
-    """Return the exit code for a run's result; 128 + n for signal n, as in shells."""
+    """Return the exit code for a run's result: 0 for success, 1 for failure, 128 + n for signal n, as in shells."""
     if result.signal is not None:
         return 128 + result.signal
     return 0 if result.ok else 1

@@ -24,7 +24,8 @@ class Resumption(NamedTuple):
     parameters: Mapping[str, object]
 
     def record(self) -> dict[str, object]:
-        """Return the fields of the new run's record about the resumption."""
+        """Return the fields of the new run's record about the resumption: `origin`, `resumed_from` and `trigger`, if
+        any."""
         found: dict[str, object] = {"origin": self.origin.id}
         if self.step is not None:
             found["resumed_from"] = self.step

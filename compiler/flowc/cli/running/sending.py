@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 def sender(
     url: str | None, limit: int, *, claim: str | None = None, only_name: bool = False
 ) -> Callable[[str], dict[str, object]]:
-    """Return a function that sends a file of more than `limit` bytes to the store at `url` and returns its record.
+    """Return a function that sends a file to the store of the cluster's runs and returns its record.
 
-    A directory must be the volume of the `claim`, mounted on this machine too. With `only_name` the function only
-    returns the record and does not send the file.
+    The function raises ParameterError if no store is named or it cannot be reached from here, and StoreError if the
+    store cannot be written.
 
-    The function raises:
-        ParameterError: no store is named, or it cannot be reached from here.
-        StoreError: the store cannot be written.
+    Args:
+        url: the address of the store; None if no setting names one. A directory must be the volume of the `claim`,
+            mounted on this machine too.
+        limit: the bytes that a smaller file would fit into, for the message.
+        claim: the volume with the store; None for the one in the settings.
+        only_name: whether the function only returns the record and does not send the file.
     """
 
     def send(path: str) -> dict[str, object]:

@@ -87,7 +87,12 @@ class Verdict(NamedTuple):
 
 
 def judge(found: Checked, before: State | None) -> Verdict:
-    """Judge the import of a flow in this process; `before` is the process's state before it, None if unknown."""
+    """Judge the import of a flow in this process, by the sources of the user's modules and the state of the process.
+
+    Args:
+        found: the flow, which has been imported.
+        before: the process's state before the import; None if unknown.
+    """
     flow = found.flow
     sources, unreadable = _user_modules(found.cls.__module__, str(found.package.root))
     purity = examine(sources)
@@ -125,8 +130,12 @@ def _has_own_decorators(cls: type) -> bool:
 def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
     """Start a fork server early if it will be needed, so that it starts while the flow is imported.
 
-    It is needed if `choice`, which is auto, fork or fresh, requires it, or if the flow's file alone is harmful. The
-    server ends with the context `ctx`, used or not.
+    It is needed if `choice` requires it, or if the flow's file alone is harmful.
+
+    Args:
+        ctx: the command's context: the server ends with it, used or not.
+        file: the flow's file; None if it is not known.
+        choice: the value of `--start`: auto, fork or fresh.
     """
     if file is None or choice == "fork" or not os.path.isfile(file) or (choice == "auto" and is_debugged()):
         return
@@ -144,7 +153,14 @@ def _is_harmful(file: Path) -> bool:
 
 
 def begin_starts(found: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
-    """Return the starter of tasks with a fresh import; None if all are forks. `choice` is auto, fork or fresh."""
+    """Return the starter of tasks with a fresh import; None if all are forks.
+
+    Args:
+        found: the flow, which has been imported.
+        choice: the value of `--start`: auto, fork or fresh.
+        before: the process's state before the import; None if unknown.
+        note: prints a line for the user.
+    """
     verdict = judge(found, before)
     if choice == "fork":
         if any("thread" in fault for fault in verdict.faults):

@@ -33,7 +33,14 @@ else:
 def before_command(
     ctx: click.Context, args: Sequence[str], error: click.NoSuchOption, commands: Mapping[str, object]
 ) -> click.UsageError:
-    """Return the error for an option before a command of `flowc` that `flowc` itself does not have."""
+    """Return the error for an option before a command of `flowc` that `flowc` itself does not have.
+
+    Args:
+        ctx: the context of `flowc`.
+        args: the words of the command line.
+        error: click's error about the option.
+        commands: the commands of `flowc`.
+    """
     option = error.option_name
     at = _command_at(args, commands)
     if at is None:
@@ -45,7 +52,14 @@ def before_command(
 def before_own_command(
     ctx: click.Context, args: Sequence[str], error: click.NoSuchOption, commands: Mapping[str, object]
 ) -> click.UsageError:
-    """Return the error for an option before a command of a flow's own file: a parameter, or an option of `run`."""
+    """Return the error for an option before a command of a flow's own file: a parameter, or an option of `run`.
+
+    Args:
+        ctx: the context of the file's group.
+        args: the words of the command line.
+        error: click's error about the option.
+        commands: the commands of the file.
+    """
     option, parameters = error.option_name, _parameters(ctx)
     flags = {f"--{name}": flag for name, flag in parameters.items()}
     behind = {**flags, **{name: bool(each.is_flag) for each in RUN_OPTIONS for name in each.opts}}
@@ -122,7 +136,11 @@ def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str
 
 
 def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
-    """Raise click.UsageError for words after the flow that are not options, such as `n=3`."""
+    """Check that no words follow the flow that are not options, such as `n=3`.
+
+    Raises:
+        click.UsageError: there are some; the message has the option to write.
+    """
     if not ctx.args:
         return
     extra = ctx.args[0]
@@ -140,7 +158,8 @@ def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
 
 
 def single_dash(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
-    """Return the error for an unknown option; for `-name` it suggests `--name`, if the command has it."""
+    """Return the error to raise for an unknown option: click's, or for `-name` one that suggests `--name`, if that
+    exists."""
     option = error.option_name
     if option.startswith("--"):
         return error

@@ -9,28 +9,48 @@ if TYPE_CHECKING:
 
 
 def text(values: Mapping[str, object], name: str) -> str | None:
-    """Return the value of an option that takes a text; None without the option."""
+    """Return the value of an option that takes a text; None without the option.
+
+    Args:
+        values: the values of a command's options, by name.
+        name: the option's name.
+    """
     value = values.get(name)
     assert value is None or isinstance(value, str), f"{name}: {value!r}"
     return value
 
 
 def word(values: Mapping[str, object], name: str) -> str:
-    """Return the value of an option that takes a text and has a default."""
+    """Return the value of an option that takes a text and has a default.
+
+    Args:
+        values: the values of a command's options, by name.
+        name: the option's name, which must be among them.
+    """
     value = values[name]
     assert isinstance(value, str), f"{name}: {value!r}"
     return value
 
 
 def texts(values: Mapping[str, object], name: str) -> tuple[str, ...]:
-    """Return the values of an option that may be repeated."""
+    """Return the values of an option that may be repeated; empty without the option.
+
+    Args:
+        values: the values of a command's options, by name.
+        name: the option's name.
+    """
     value = values.get(name) or ()
     assert isinstance(value, tuple | list), f"{name}: {value!r}"
     return tuple(map(str, value))
 
 
 def number(values: Mapping[str, object], name: str) -> int | None:
-    """Return the value of an option that takes an integer; None without the option."""
+    """Return the value of an option that takes an integer; None without the option.
+
+    Args:
+        values: the values of a command's options, by name.
+        name: the option's name.
+    """
     value = values.get(name)
     assert value is None or isinstance(value, int), f"{name}: {value!r}"
     return value

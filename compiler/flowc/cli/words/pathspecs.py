@@ -26,13 +26,17 @@ class Pathspec(NamedTuple):
 
 
 def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = False) -> Pathspec:
-    """Return the run of a pathspec, with step and task if it names them. A missing object ends the program.
+    """Return the run of a pathspec, with step and task if it names them.
 
     Args:
         store: the store to search.
         pathspec: FLOW/RUN/STEP/TASK: RUN may be `latest`, TASK a task's id or its index path; see `parts_of`.
-        least: the minimum number of parts. Fewer parts raise click.UsageError.
+        least: the minimum number of parts.
         to_read: whether to find also tasks without their own process (`flowc_runtime.run.views.run_records`).
+
+    Raises:
+        click.UsageError: it has fewer than `least` parts, more than four, or an empty one.
+        SystemExit: the object does not exist; the error is printed.
     """
     parts = parts_of(store, pathspec)
     if not least <= len(parts) <= 4 or not all(parts):
@@ -56,7 +60,16 @@ def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = Fal
 
 
 def find_path(run: RunStore | RunRecords, step: str, task: str) -> str:
-    """Return the index path of a task of a step, named by its id or path. A missing task ends the program."""
+    """Return the index path of a task of a step.
+
+    Args:
+        run: the run.
+        step: the step.
+        task: the task's id or index path.
+
+    Raises:
+        SystemExit: the step has no such task; the error is printed.
+    """
     known = run.attempts(step)
     try:
         path = path_of(step, task)
@@ -79,12 +92,24 @@ def flow_name(ctx: click.Context) -> str:
 
 
 def find_task(ctx: click.Context, path: str) -> Pathspec:
-    """Return the run, step and optional task of a path `RUN/STEP[/TASK]`, for reading; FLOW/ may precede it."""
+    """Return the run, step and optional task of a path, for reading.
+
+    Args:
+        ctx: the context of a command of a flow's own file.
+        path: `RUN/STEP` or `RUN/STEP/TASK`; the flow's name may precede it.
+
+    Raises:
+        SystemExit: the path has another form, or the object does not exist; the error is printed.
+    """
     return find_run(open_store(None), f"{flow_name(ctx)}/{inner_path(ctx, path)}", least=3, to_read=True)
 
 
 def inner_path(ctx: click.Context, path: str) -> str:
-    """Return a path `RUN/STEP` or `RUN/STEP/TASK` without the flow's name before it. Another form ends the program."""
+    """Return a path `RUN/STEP` or `RUN/STEP/TASK` without the flow's name before it.
+
+    Raises:
+        SystemExit: the path has another form; the error is printed.
+    """
     inner = path.strip("/").removeprefix(f"{flow_name(ctx)}/")
     if inner.count("/") not in (1, 2) or not all(inner.split("/")):
         fail(f"not a path: {path!r}", "give RUN/STEP or RUN/STEP/TASK")

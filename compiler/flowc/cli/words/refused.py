@@ -22,7 +22,7 @@ _REFUSED: Mapping[str, str] = {
 
 
 def what_instead() -> Mapping[str, str]:
-    """Return the replacement for each refused command, or command and subcommand."""
+    """Return the replacement for each refused command, or command and subcommand, perhaps with `{file}` and `{flow}`."""
     return {**_REFUSED, **default_deployment().instead}
 
 

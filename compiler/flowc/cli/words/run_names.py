@@ -34,7 +34,11 @@ class NamedInstead(NamedTuple):
 
 
 def parts_of(store: Store, pathspec: str) -> list[str]:
-    """Return the parts of FLOW/RUN/STEP/TASK. The flow is optional, and so is the step if TASK is a task's id."""
+    """Return the parts of FLOW/RUN/STEP/TASK. The flow is optional, and so is the step if TASK is a task's id.
+
+    Returns:
+        The parts, with the missing flow and step added. A run without a flow that does not exist stays the first part.
+    """
     parts = pathspec.strip("/").split("/")
     if RUN_ID.fullmatch(parts[0]):
         parts = [*(flow for flow in store.flows() if parts[0] in store.runs(flow)), *parts]
@@ -55,7 +59,13 @@ def no_pathspec(store: Store, pathspec: str, least: int) -> click.UsageError:
 def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
     """End the program: the flow has no runs. For a run's name, the hint is the command that shows a run.
 
-    `pathspec` is the pathspec that begins with the name, or empty.
+    Args:
+        store: the store.
+        name: the flow's name, or what was typed in its place.
+        pathspec: the pathspec that begins with the name; empty if there is none.
+
+    Raises:
+        SystemExit: always.
     """
     flow, slash, rest = name.partition("/")
     hint = hint_for(name, flows := store.flows(), "flows") or (None if pathspec else "flows: none")
@@ -67,7 +77,14 @@ def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
 
 
 def hint_for(name: str, known: Sequence[str], what: str, also: Sequence[str] = ()) -> str | None:
-    """Return the hint for an unknown name: the closest name (or word of `also`), or the list of known names."""
+    """Return the hint for an unknown name: the closest name, or the list of known names; None if there are none.
+
+    Args:
+        name: the unknown name.
+        known: the existing names.
+        what: the plural of their kind, for the list.
+        also: further words that may be meant, which the list does not contain.
+    """
     if close := closest(name, [*known, *also]):
         return did_you_mean(close)
     return f"{what}: {', '.join(known)}" if known else None

@@ -111,7 +111,14 @@ class CommandWords:
             at += length
 
     def early(self, names: Names) -> Early:
-        """Read the values that loading the flow needs; an option whose name the flow takes is not flowc's."""
+        """Read the values that loading the flow needs; an option whose name the flow takes is not flowc's.
+
+        Args:
+            names: the names of the flow's parameters.
+
+        Raises:
+            click.UsageError: a value is missing or wrong.
+        """
         wanted = self._early()
         found: list[str] = []
         for option, part in self._parts(self.line.before, NO_NAMES):
@@ -146,7 +153,8 @@ class CommandWords:
             return dict(inner.params)
 
     def foreseen_start(self) -> str:
-        """Return the value of `--start` on the guess that it is flowc's option in every position."""
+        """Return the value of `--start` on the guess that it is flowc's option in every position; `auto` for a wrong
+        one."""
         try:
             words = [*self._of(self.line.before, "start", NO_NAMES), *self._of(self.line.behind, "start", NO_NAMES)]
             return str(self._one("start", words))
@@ -178,7 +186,11 @@ class CommandWords:
         return None if name is None else str(name)
 
     def check_class(self, names: Names) -> None:
-        """Raise OpeningError if FLOW, or `--flow` before it, names a different class than `--flow` after it."""
+        """Check that FLOW, `--flow` before it and `--flow` after it name the same class.
+
+        Raises:
+            OpeningError: they name different classes.
+        """
         behind, file = self.class_behind(names), self.line.file
         if behind is not None and file is not None:
             with_class(with_class(parse(file), self.class_before()), behind)

@@ -28,7 +28,13 @@ _BEHIND: Mapping[str, str] = {
 
 
 def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object]) -> click.UsageError | None:
-    """Return the error for an unknown command of `flowc` that is known elsewhere; `own` are a flow file's commands."""
+    """Return the error for an unknown command of `flowc` that is known elsewhere; None if it is not.
+
+    Args:
+        ctx: the context of `flowc`.
+        args: the words of the command line; the first is not a command.
+        own: the commands of a flow's own file.
+    """
     name = args[0]
     if meant := _MEANT.get(name):
         return click.UsageError(f"No such command {name!r}. Did you mean {meant!r}?", ctx)
@@ -49,7 +55,14 @@ def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object])
 def of_a_flow(
     ctx: click.Context, args: Sequence[str], commands: Mapping[str, object], flow: str
 ) -> click.UsageError | None:
-    """Return the error for an unknown command of a flow's file that is one of `commands`, those of `flowc`."""
+    """Return the error for an unknown command of a flow's own file that `flowc` has; None for another word.
+
+    Args:
+        ctx: the context of the file's group.
+        args: the words of the command line; the first is not a command.
+        commands: the commands of `flowc`.
+        flow: the flow's name.
+    """
     name, *rest = args
     if _is_pathspec(name, flow):
         line = _line("flowc", "show", f"{flow}/{name.removeprefix(f'{flow}/')}", *rest)
@@ -84,7 +97,11 @@ class PathGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the name, the command and its words; the error for a run has the line to type."""
+        """Return the name, the command and its words.
+
+        Raises:
+            click.UsageError: there is no such command; for a run in its place, the message has the line to type.
+        """
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:

@@ -19,7 +19,8 @@ _PREFIX = "METAFLOW_RUN_"
 
 
 def variable(name: str) -> str:
-    """Return the name of a parameter's environment variable."""
+    """Return the name of a parameter's environment variable: `METAFLOW_RUN_` and the name in upper case, with `_` for
+    `-`."""
     return f"{_PREFIX}{_normal(name)}"
 
 

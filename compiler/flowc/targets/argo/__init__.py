@@ -22,14 +22,23 @@ class Bundle(NamedTuple):
     manifests: tuple[Object, ...]
 
     def to_yaml(self) -> str:
-        """Return the manifests as one YAML stream; equal flows give equal bytes."""
+        """Return the manifests as one YAML stream; equal flows give equal bytes.
+
+        Raises:
+            ValueError: a string has a lone surrogate, which no YAML can hold.
+        """
         from flowc.targets.argo.emit import emit
 
         return emit(self.manifests)
 
 
 def compile_flow(flow: Flow, package: CodePackage, settings: Settings) -> Bundle:
-    """Compile a flow without faults (`flowc_ir.verify`) and its code to manifests of Argo.
+    """Compile a flow and its code to manifests of Argo.
+
+    Args:
+        flow: a flow without faults (`flowc_ir.verify`), after all passes.
+        package: the code package with all files that travel.
+        settings: the settings of the deployment.
 
     Raises:
         BackendError: Argo or Kubernetes cannot run the flow; `diagnostics` has all reasons.

@@ -50,7 +50,13 @@ def _collecting_nothing() -> Iterator[None]:
 
 @_collecting_nothing()
 def manifests(analysis: Analysis, package: CodePackage, settings: Settings) -> tuple[Object, ...]:
-    """Return the manifests of a flow without faults of `check_flow`, in the order to apply them.
+    """Return the manifests of a flow, in the order to apply them: the ConfigMap of its code, the template, any
+    schedule.
+
+    Args:
+        analysis: the analysis of a flow in which `check_flow` found no fault.
+        package: the code package.
+        settings: the settings of the deployment; `kind` decides which objects there are.
 
     Raises:
         BackendError: a ConfigMap, a template or a DAG would exceed a limit of Argo or Kubernetes.

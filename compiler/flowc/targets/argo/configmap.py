@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from flowc_ir.model import Flow
 
     class CodePackage(Protocol):
-        """A code package: `files` are relative POSIX paths, sorted, with contents; `digest` is `sha256:…`."""
+        """A code package."""
 
         @property
-        def files(self) -> tuple[tuple[str, bytes], ...]: ...
+        def files(self) -> tuple[tuple[str, bytes], ...]:
+            """The files: relative paths with forward slashes, sorted, each with its content."""
+            ...
+
         @property
-        def digest(self) -> str: ...
+        def digest(self) -> str:
+            """The digest of the files, `sha256:` and hexadecimal digits."""
+            ...
 
 
 @final
@@ -45,10 +50,16 @@ class CodeMap:
 
 
 def code_map(flow: Flow, package: CodePackage, base_name: str, metadata: Metadata) -> CodeMap:
-    """Return the ConfigMap of a flow.
+    """Return the ConfigMap of a flow, with the keys `c0`, `c1`, … for the files of code and one for the IR.
+
+    Args:
+        flow: the flow.
+        package: its code package.
+        base_name: the flow's name on the cluster; the ConfigMap is called `BASE-code-DIGEST`.
+        metadata: the metadata of the object, without a name.
 
     Raises:
-        BackendError: it is too large, or a file has a name that a volume cannot hold.
+        BackendError: it exceeds the size that a ConfigMap may have, or a file has a name that a volume cannot hold.
     """
     ir = ir_text(flow)
     faults = Faults()

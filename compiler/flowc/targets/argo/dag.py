@@ -42,7 +42,7 @@ class Dag:
         self._tasks: dict[str, m.DAGTask] = {}
 
     def run(self, blocks: Series) -> list[m.DAGTask]:
-        """Return the tasks of the series."""
+        """Return the tasks of the series, which the tasks and templates of inner blocks precede."""
         self._series(blocks, [])
         return list(self._tasks.values())
 
@@ -147,5 +147,5 @@ def _either(ends: After, head: str) -> str:
 
 
 def arguments_of(values: dict[str, str]) -> m.Arguments:
-    """Return the arguments of a task."""
+    """Return arguments, as names and values, in the form of Argo's model."""
     return make(m.Arguments, parameters=[make(m.Parameter, name=key, value=value) for key, value in values.items()])

@@ -30,8 +30,11 @@ _FIRST = {key: rank for rank, key in enumerate(("apiVersion", "kind", "name", "t
 def emit(documents: Iterable[Mapping[str, object]]) -> str:
     """Return the documents as a YAML stream; equal documents give equal text.
 
+    Args:
+        documents: mappings of strings to strings, integers, booleans, lists and mappings.
+
     Raises:
-        TypeError: a value is not a string, int, bool, list or mapping.
+        TypeError: a value has another type.
         ValueError: a string has a lone surrogate, which no YAML can hold.
     """
     return "---\n".join("".join(f"{line}\n" for line in _mapping(document, "")) for document in documents)

@@ -32,6 +32,13 @@ def budgets(analysis: Analysis, blocks: Series) -> dict[NodeId, str]:
 
     In the budget `95:10,4`, 95 is the number of further levels of calls; each level has 10 iterations of the outer loop
     around the step and 4 of the inner one.
+
+    Args:
+        analysis: the analysis of the flow.
+        blocks: the flow's series, as it is lowered.
+
+    Returns:
+        The budget of each step that leads back to the header of a loop around it; no entries for other steps.
     """
     of: dict[NodeId, int] = {}
     for loop in loops(blocks):

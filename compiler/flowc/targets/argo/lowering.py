@@ -42,7 +42,7 @@ class Lowering:
         self._made: dict[object, str] = {}
 
     def main(self, blocks: Series) -> None:
-        """Add the entrypoint: the flow's root region, at path 0."""
+        """Add the template `main`, the entry point, with the tasks of the whole flow at the index path 0."""
         self.templates["main"] = make(m.Template, name="main")  # reserves its place as the first template
         self.templates["main"] = make(
             m.Template, name="main", dag=self._dag(Dag(self, TemplatePlace(ROOT_PATH)), blocks)
@@ -53,7 +53,13 @@ class Lowering:
         return make(m.DAGTemplate, fail_fast=False, tasks=dag.run(blocks))
 
     def dag_template(self, prefix: str, blocks: Series, place: TemplatePlace) -> str:
-        """Return the name of the DAG template that runs the series in such a place, which is added if needed."""
+        """Return the name of the DAG template that runs a series; it is added if no such template exists.
+
+        Args:
+            prefix: the first word of a new template's name.
+            blocks: the series.
+            place: the place from which the template is called.
+        """
         place = place.called()
         key = (prefix, blocks, place)
         if key not in self._made:
@@ -62,7 +68,12 @@ class Lowering:
         return self._made[key]
 
     def loop_template(self, loop: Iterations, place: TemplatePlace) -> str:
-        """Return the name of the DAG template that runs iterations of the loop and calls itself for further ones."""
+        """Return the name of the DAG template that runs iterations of the loop and calls itself for further ones.
+
+        Args:
+            loop: the loop.
+            place: the place from which the template is called.
+        """
         key = (loop, place.called())
         if key not in self._made:
             name = self._made[key] = self._reserve(f"loop-{names.step_name(loop.header)}")
@@ -85,8 +96,11 @@ class Lowering:
     def each_template(self, body: Series, together: bool) -> tuple[str, dict[str, str]]:
         """Return the Steps template that runs the body for each item, and its arguments besides `path` and `count`.
 
-        A DAG with `withParam` would take time quadratic in the number of items. All tasks of a gang (`together`) run at
-        once.
+        A DAG with `withParam` would take time quadratic in the number of items.
+
+        Args:
+            body: the series to run for each item.
+            together: whether it is a gang, whose tasks all run at once; else `parallelism` limits them.
         """
         if is_call(body) and isinstance(body[0], Call):
             template = self._steps[body[0].node].name
@@ -112,7 +126,8 @@ class Lowering:
         return name, passed
 
     def step_arguments(self, node: NodeId) -> dict[str, str]:
-        """Return the arguments that name a step to the container template that it shares."""
+        """Return the arguments that name a step to the container template that it shares: `step`, and `title` if it has
+        one."""
         return {"step": node} | ({"title": self._titles[node]} if self._steps[node].titled else {})
 
     def step_template(self, node: NodeId) -> str:

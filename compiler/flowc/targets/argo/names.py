@@ -25,17 +25,21 @@ _SEGMENTS = Naming(plain=re.compile(r"[a-z0-9](?:_?[a-z0-9])*", re.ASCII), longe
 
 
 def step_name(name: str) -> str:
-    """Return the name of a step's task, and the part of a template's name that stands for the step."""
+    """Return the name of a step's task, which is also the part of a template's name that means the step."""
     return STEPS.name(name)
 
 
 def flow_name(name: str) -> str:
-    """Return the name of the WorkflowTemplate and the CronWorkflow of a flow."""
+    """Return the name of the WorkflowTemplate and CronWorkflow of a flow without a project, at most 52 characters."""
     return _FLOWS.name(name)
 
 
 def deployment_name(flow: Flow) -> str:
-    """Return the name of a flow's template and schedule; in a project it is `project.branch.flow`."""
+    """Return the name of a flow's template and schedule, at most 52 characters; in a project it is
+    `project.branch.flow`.
+
+    A longer name of a project's flow is shortened to `project.flow-x12345678`, with a digest of the whole name.
+    """
     name, project = flow_name(flow.name), flow.project
     if project is None:
         return name
@@ -53,6 +57,11 @@ def _segment(name: str) -> str:
 
 
 def title(name: str, room: int) -> str:
-    """Return a step's title in Argo's page and in labels, at most `room` characters; it need not be unique."""
+    """Return a step's title in Argo's page and in labels; it need not be unique.
+
+    Args:
+        name: the step's name.
+        room: the most characters of the title.
+    """
     readable = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") if name.isascii() else ""
     return (readable or step_name(name))[:room].rstrip("-")

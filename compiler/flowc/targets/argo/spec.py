@@ -54,7 +54,15 @@ def metadata(settings: Settings, flow_name: str, annotations: Mapping[str, str] 
 def workflow_spec(
     flow: Flow, settings: Settings, flow_name: str, code: CodeMap, templates: Sequence[m.Template]
 ) -> m.WorkflowSpec:
-    """Return the spec that a WorkflowTemplate and a Workflow share."""
+    """Return the spec that a WorkflowTemplate and a Workflow share.
+
+    Args:
+        flow: the flow.
+        settings: the settings of the deployment.
+        flow_name: the flow's name on the cluster, the value of its label.
+        code: the ConfigMap of the code.
+        templates: the templates, which include `main` and `finish`.
+    """
     own = {contract.FLOW_LABEL: flow_name}
     return make(
         m.WorkflowSpec,
@@ -83,7 +91,10 @@ def _pull_secrets(flow: Flow) -> list[m.LocalObjectReference] | None:
 
 
 def argument(parameter: Parameter) -> m.Parameter:
-    """Return a parameter of the Workflow; a required one has no value, so that Argo refuses to submit without it."""
+    """Return a parameter of the Workflow, with its default as the value.
+
+    A required parameter has no value, so that Argo refuses to submit a run without it.
+    """
     value = default_of(parameter)
     has_value = parameter.default is not None or not parameter.required
     return make(
@@ -95,21 +106,24 @@ def argument(parameter: Parameter) -> m.Parameter:
 
 
 def workflow_template(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> Object:
-    """Return the manifest that deploys a flow."""
+    """Return the manifest of the WorkflowTemplate, which deploys a flow under the name `flow_name`."""
     fields = dict(metadata(settings, flow_name, about(flow)))
     meta = make(m.ObjectMeta, name=flow_name, **fields)
     return dump(make(m.WorkflowTemplate, api_version=API_VERSION, kind="WorkflowTemplate", metadata=meta, spec=spec))
 
 
 def workflow(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> Object:
-    """Return the manifest of one run with all its templates; `kubectl create` takes it, `apply` does not."""
+    """Return the manifest of one run with all its templates, whose name the cluster generates from `flow_name`.
+
+    `kubectl create` takes it; `kubectl apply` refuses an object without a name.
+    """
     fields = dict(metadata(settings, flow_name, about(flow)))
     meta = make(m.ObjectMeta, generate_name=f"{flow_name}-", **fields)
     return dump(make(m.Workflow, api_version=API_VERSION, kind="Workflow", metadata=meta, spec=spec))
 
 
 def cron_workflow(flow: Flow, schedule: Schedule, settings: Settings, flow_name: str) -> Object:
-    """Return the manifest that starts runs of the WorkflowTemplate on a schedule."""
+    """Return the manifest of the CronWorkflow, which starts runs of the WorkflowTemplate `flow_name` on a schedule."""
     fields = dict(metadata(settings, flow_name, about(flow)))
     spec = make(
         m.CronWorkflowSpec,

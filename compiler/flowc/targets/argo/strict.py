@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 
 
 def make(model: type[Model], /, **fields: object) -> Model:
-    """Return a model with exactly these fields, without those that are None.
+    """Return one of Hera's models with exactly these fields, without those that are None.
+
+    Args:
+        model: a class of `hera.workflows.models`.
+        fields: values by the names of the model's fields in Python.
 
     Raises:
         TypeError: the model has no such field.
+        pydantic.ValidationError: a value has a type that the field does not allow.
     """
     unknown = fields.keys() - model.model_fields.keys()
     if unknown:

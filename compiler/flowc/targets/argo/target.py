@@ -35,7 +35,11 @@ _INSTALL: Final = "pip install 'flowc[argo]'"
 
 
 def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
-    """Return the options of compiling to manifests; `kinds` are the values of --kind."""
+    """Return the options of compiling to manifests, whose names are the fields of `Settings`.
+
+    Args:
+        kinds: the values of `--kind`.
+    """
     return [
         click.Option(["--image"], metavar="IMAGE", help="Run every task in this image [$FLOWC_IMAGE]."),
         click.Option(["--store"], metavar="URL",

@@ -39,7 +39,7 @@ class TemplatePlace:
     rounds: tuple[Round, ...] = ()
 
     def path(self, scopes: Sequence[Scope]) -> str:
-        """Return the index path of a task whose step has these scopes."""
+        """Return the index path of a task whose step has these scopes; it may contain expressions of Argo."""
         inside = [at for at, round_ in enumerate(self.rounds) if LoopScope(round_.header) in scopes]
         return self.base + "".join(f"~{self._number(at)}" for at in inside)
 
@@ -48,7 +48,8 @@ class TemplatePlace:
         return {"path": self.base} | {_counter(at): self._number(at) for at in range(len(self.rounds))}
 
     def called(self) -> TemplatePlace:
-        """Return this place as seen in a template that is called from here."""
+        """Return this place as a template that is called from here sees it: its inputs are the path and the iterations
+        here."""
         return TemplatePlace(PATH, tuple(replace(round_, offset=0) for round_ in self.rounds))
 
     def inputs(self) -> list[str]:
@@ -56,11 +57,20 @@ class TemplatePlace:
         return ["path", *(_counter(at) for at in range(len(self.rounds)))]
 
     def into(self, header: NodeId, template: str) -> TemplatePlace:
-        """Return the place inside the template of a loop that is called from here."""
+        """Return the place inside the template of a loop that is called from here.
+
+        Args:
+            header: the loop's header.
+            template: the name of the loop's template.
+        """
         return TemplatePlace(PATH, (*self.called().rounds, Round(header, template)))
 
     def again(self, header: NodeId) -> TemplatePlace:
-        """Return the place in the next iteration of a loop around this one; the loops inside that loop end."""
+        """Return the place in the next iteration of a loop around this one; the loops inside that loop end.
+
+        Args:
+            header: the header of one of `rounds`.
+        """
         at = next(at for at, round_ in enumerate(self.rounds) if round_.header == header)
         last = self.rounds[at]
         return TemplatePlace(self.base, (*self.rounds[:at], replace(last, offset=last.offset + 1)))

@@ -30,7 +30,13 @@ _CPU = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
 
 
 def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:
-    """Report the faults that are known before lowering."""
+    """Report the constructs that Argo or Kubernetes refuses and that are known before lowering.
+
+    Args:
+        analysis: the analysis of a flow without faults.
+        settings: the settings of the deployment.
+        faults: receives the faults.
+    """
     flow = analysis.flow
     _check_schedule(flow, settings, faults)
     _check_parameters(flow, faults)
@@ -43,7 +49,14 @@ def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:
 def check_templates(
     flow: Flow, steps: Mapping[NodeId, StepTemplate], names_used: Sequence[str], faults: Faults
 ) -> None:
-    """Check the limit of Argo 4, 200 templates, and name the step that exceeds it."""
+    """Check the limit of Argo 4, 200 templates, and name the step that exceeds it.
+
+    Args:
+        flow: the flow.
+        steps: the container template of each step.
+        names_used: the names of all templates.
+        faults: receives the fault.
+    """
     if len(names_used) <= limits.MAX_TEMPLATES:
         return
     own = sorted({template.name for template in steps.values()} - {"step"})
@@ -68,6 +81,11 @@ def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults)
 
     `fitting.fit` splits long series into several DAGs. It cannot split the arms of one switch, or the body of a loop
     that continues from many places.
+
+    Args:
+        flow: the flow.
+        templates: the templates by name.
+        faults: receives the faults.
     """
     for name, template in templates.items():
         tasks = {task.name for task in template.dag.tasks} if template.dag else set()
@@ -93,7 +111,13 @@ def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
 
 
 def check_size(flow: Flow, manifest: Object, faults: Faults) -> None:
-    """Check that a manifest leaves room in the 1 MiB of a run's Workflow."""
+    """Check that a manifest has at most 512 KiB, since the 1 MiB of a run's Workflow also holds the state of its nodes.
+
+    Args:
+        flow: the flow.
+        manifest: the WorkflowTemplate or Workflow.
+        faults: receives the fault.
+    """
     size = len(json_text.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode())
     if size <= limits.MAX_TEMPLATE_BYTES:
         return

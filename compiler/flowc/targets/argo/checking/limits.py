@@ -16,6 +16,9 @@ MAX_CONFIG_MAP_BYTES = 1024 * 1024 - 16 * 1024
 
 
 def untemplated(text: str) -> str:
-    """Return a text for people (title, help) in a form that Argo does not expand."""
+    """Return a text for people (title, help) in a form that Argo does not expand: `{{` becomes `{ {`.
+
+    Characters that are not printable become spaces.
+    """
     visible = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
     return re.sub(r"\{(?=\{)", "{ ", visible)

@@ -33,8 +33,13 @@ _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
 def connect(*, kubeconfig: str | None = None, context: str | None = None, namespace: str | None = None) -> Cluster:
     """Return the cluster and namespace that kubectl would use, or those of the arguments; no request is sent yet.
 
+    Args:
+        kubeconfig: a file to use instead of those in `KUBECONFIG` or `~/.kube/config`.
+        context: a context of the file, instead of its current one.
+        namespace: a namespace, instead of the context's or, in a pod without kubeconfig, of the pod's own.
+
     Raises:
-        ClusterError: the client is not installed, or no configuration names a cluster.
+        ClusterError: the client is not installed, no configuration names a cluster, or it cannot be used.
     """
     try:
         from kubernetes.client import ApiClient, Configuration
@@ -114,14 +119,20 @@ def _namespace(files: str, context: str | None) -> str | None:
 
 
 class Cluster:
-    """One namespace of a cluster. Every method raises ClusterError."""
+    """One namespace of a cluster. Every method raises ClusterError if the cluster does not answer or refuses the
+    request."""
 
     def __init__(self, client: ApiClient, namespace: str) -> None:
         self.namespace = namespace
         self._client = client
 
     def get(self, kind: ResourceKind, name: str) -> Object:
-        """Return an object. Raises Missing if it does not exist."""
+        """Return an object.
+
+        Raises:
+            Missing: it does not exist.
+            ClusterError: the cluster does not answer, or refuses the request.
+        """
         return self._call(_Call("GET", kind, name))
 
     def find(self, kind: ResourceKind, name: str) -> Object | None:
@@ -132,7 +143,12 @@ class Cluster:
             return None
 
     def search(self, kind: ResourceKind, selector: str = "") -> list[Object]:
-        """Return only the metadata of all objects with these labels: a whole object can have a megabyte."""
+        """Return the metadata of all objects with these labels, and only that: a whole object can have a megabyte.
+
+        Args:
+            kind: the kind of the objects.
+            selector: a label selector of Kubernetes, such as `flowc.dev/flow=hello-flow`; empty selects all.
+        """
         return list(self._pages(kind, selector))
 
     def _pages(self, kind: ResourceKind, selector: str) -> Iterator[Object]:
@@ -147,22 +163,48 @@ class Cluster:
                 return
 
     def apply(self, manifest: Object, kind: ResourceKind, *, dry_run: bool = False, force: bool = False) -> Object:
-        """Apply a manifest (server-side apply) and return the object that results."""
+        """Apply a manifest (server-side apply) and return the object that results.
+
+        Args:
+            manifest: the object, with its name.
+            kind: the object's kind.
+            dry_run: whether the cluster only checks the request and changes nothing.
+            force: whether to take over fields that another manager has set to another value.
+
+        Raises:
+            ClusterError: another manager has set a field and `force` is false, the manifest has an unknown field, or
+                the cluster refuses it or does not answer.
+        """
         query = {"fieldManager": MANAGER, "fieldValidation": "Strict", "force": "true" if force else "false"}
         query |= {"dryRun": "All"} if dry_run else {}
         return self._call(_Call("PATCH", kind, manifest["metadata"]["name"], query, manifest, _APPLY))
 
     def create(self, manifest: Object, kind: ResourceKind) -> Object:
-        """Create an object. Raises AlreadyThere if one of this name exists."""
+        """Create an object.
+
+        Raises:
+            AlreadyThere: an object of this name exists.
+            ClusterError: the cluster does not answer, or refuses the request.
+        """
         query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
         return self._call(_Call("POST", kind, None, query, manifest, "application/json"))
 
     def patch(self, kind: ResourceKind, name: str, changes: Mapping[str, object]) -> Object:
-        """Change some fields of an object; the value None removes a field. Raises Missing."""
+        """Change some fields of an object (JSON merge patch).
+
+        Args:
+            kind: the object's kind.
+            name: its name.
+            changes: the new values of fields, nested as in the object; None removes a field.
+
+        Raises:
+            Missing: it does not exist.
+            ClusterError: the cluster does not answer, or refuses the request.
+        """
         return self._call(_Call("PATCH", kind, name, {"fieldManager": MANAGER}, changes, _MERGE))
 
     def delete(self, kind: ResourceKind, name: str) -> bool:
-        """Delete an object and the objects that it owns; return False if it does not exist."""
+        """Delete an object and, in the background, the objects that it owns; return False if it does not exist."""
         try:
             self._call(_Call("DELETE", kind, name, {"propagationPolicy": "Background"}))
         except Missing:
@@ -221,7 +263,19 @@ def _reason(error: BaseException) -> str:
 def refusal(
     method: str, kind: ResourceKind, name: str | None, namespace: str, status: int, data: bytes
 ) -> ClusterError:
-    """Return the error to raise for an answer whose status is not success."""
+    """Return the error to raise for an answer whose status is not success.
+
+    Args:
+        method: the method of the HTTP request.
+        kind: the kind of the object.
+        name: its name; None for a request for a list or a new object.
+        namespace: the namespace of the request.
+        status: the HTTP status.
+        data: the body of the answer: a `Status` object of Kubernetes, or any text of a proxy.
+
+    Returns:
+        `Missing` for an object that does not exist, `AlreadyThere` for one that does, else a `ClusterError`.
+    """
     said = _status(data)
     message = str(said.get("message") or data.decode("utf-8", "replace").strip()).partition("\n")[0]
     shown = f"{kind.title}/{name}" if name else kind.plural

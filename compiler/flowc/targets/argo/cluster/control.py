@@ -34,12 +34,17 @@ INTERVAL = 1.0  # seconds between two requests for the state of a run that is en
 
 
 def suspend(cluster: Cluster, target: ClusterTarget, *, on: bool) -> str:
-    """Suspend (`on`) or unsuspend a run or a schedule, and return a sentence for the user.
+    """Suspend or unsuspend a run or a schedule, and return a sentence for the user.
 
     Tasks of a suspended run that have started continue; no others start.
 
+    Args:
+        cluster: the cluster.
+        target: the run or the deployed flow.
+        on: whether to suspend it.
+
     Raises:
-        ClusterError: the run has ended, or the flow has no schedule.
+        ClusterError: the run has ended, the flow has no schedule, or the cluster refuses.
     """
     kind, name, item = _suspendable(target)
     before = bool((item.get("spec") or {}).get("suspend"))
@@ -71,10 +76,15 @@ def _suspendable(target: ClusterTarget) -> tuple[ResourceKind, str, Object]:
 
 
 def end(cluster: Cluster, run: Run, *, now: bool) -> None:
-    """End a run: with its exit handler, which records the end in the store, or, with `now`, without.
+    """End a run.
+
+    Args:
+        cluster: the cluster.
+        run: the run.
+        now: whether its tasks end without its exit handler, which would record the end in the store.
 
     Raises:
-        ClusterError: it has already ended.
+        ClusterError: it has already ended, or the cluster refuses.
     """
     seen = view(run.workflow)
     if not seen.active:
@@ -83,10 +93,16 @@ def end(cluster: Cluster, run: Run, *, now: bool) -> None:
 
 
 def wait(cluster: Cluster, name: str, seconds: float, *, sleep: Callable[[float], None] = time.sleep) -> Object | None:
-    """Wait until a run has ended and return its Workflow, or None after `seconds`.
+    """Wait until a run has ended and return its Workflow, or None if it has not.
+
+    Args:
+        cluster: the cluster.
+        name: the run's name.
+        seconds: how long to wait; 0 asks once.
+        sleep: waits for the seconds between two requests.
 
     Raises:
-        Missing: it was deleted.
+        Missing: the run was deleted.
         ClusterError: the cluster does not answer, or refuses.
     """
     deadline = time.monotonic() + seconds
@@ -102,7 +118,16 @@ def wait(cluster: Cluster, name: str, seconds: float, *, sleep: Callable[[float]
 def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
     """Record in the store that the run was terminated; return why this is impossible from here, or None.
 
-    The exit handler only knows that the run failed, and does not run if the run was ended with `now`.
+    The exit handler only knows that the run failed, and does not run if the run was ended with `now`. The record of a
+    run that succeeded stays.
+
+    Args:
+        cluster: the cluster.
+        workflow: the run's Workflow.
+        user: the user who ended it, for the record's message.
+
+    Raises:
+        ClusterError: a newer flowc deployed the run's code, or the cluster does not answer.
     """
     flow, url = flow_of(cluster, workflow), store_of(workflow)
     if flow is None or url is None:
@@ -127,7 +152,7 @@ def belongings(cluster: Cluster, target: ClusterTarget) -> list[tuple[ResourceKi
     """Return the objects to delete with the target: the schedule first, so that it starts no run of a deleted template.
 
     Raises:
-        ClusterError: flowc did not deploy the flow.
+        ClusterError: flowc did not deploy the flow, or the cluster does not answer.
     """
     match target:
         case Run(name=name):
@@ -147,7 +172,11 @@ def _of_flow(cluster: Cluster, name: str, item: Object) -> Iterator[tuple[Resour
 
 
 def active_runs(cluster: Cluster, target: ClusterTarget) -> list[str]:
-    """Return the active runs that deleting the target would end or break."""
+    """Return the names of the active runs that deleting the target would end or break.
+
+    Raises:
+        ClusterError: the cluster does not answer.
+    """
     match target:
         case Run(name=name, workflow=workflow):
             return [name] if view(workflow).active else []

@@ -57,12 +57,35 @@ class Change:
 
 
 def plan(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) -> list[Change]:
-    """Return what applying the manifests would change, by a dry run on the cluster. Raises ClusterError."""
+    """Return what applying the manifests would change, by a dry run on the cluster.
+
+    Args:
+        cluster: the cluster.
+        manifests: the objects, in the order to apply them.
+        force: whether to take over fields of other managers.
+
+    Raises:
+        ClusterError: the cluster does not answer, or refuses a manifest.
+    """
     return [_apply(cluster, manifest, dry_run=True, force=force) for manifest in manifests]
 
 
 def carry_out(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) -> list[Change]:
-    """Apply the manifests in their order: the code first, then the template that refers to it. Raises ClusterError."""
+    """Apply the manifests in their order: the code first, then the template that refers to it.
+
+    After a new template it waits for `SETTLING` seconds.
+
+    Args:
+        cluster: the cluster.
+        manifests: the objects, in the order to apply them.
+        force: whether to take over fields of other managers.
+
+    Returns:
+        The changes, one for each manifest.
+
+    Raises:
+        ClusterError: the cluster does not answer, or refuses a manifest; earlier ones are applied then.
+    """
     changes = []
     for manifest in manifests:
         change = _apply(cluster, manifest, dry_run=False, force=force)
@@ -79,7 +102,16 @@ def _apply(cluster: Cluster, manifest: Object, *, dry_run: bool, force: bool) ->
 
 
 def show(cluster: Cluster, change: Change, changes: Sequence[Change]) -> str:
-    """Return a change as a unified diff; new code is compared with the code of the deployed template."""
+    """Return a change as a unified diff.
+
+    Args:
+        cluster: the cluster.
+        change: the change to show.
+        changes: all changes: new code is compared with the code of the deployed template among them.
+
+    Returns:
+        The diff; empty if the objects are equal.
+    """
     before, old_name = change.before, change.name
     if change.kind is CONFIG_MAP and before is None:
         template = next((other.before for other in changes if other.kind is TEMPLATE), None)
@@ -108,7 +140,16 @@ class Leftover:
 
 
 def leftovers(cluster: Cluster, flow: str, manifests: Sequence[Object]) -> list[Leftover]:
-    """Return the flow's schedules and code on the cluster that are not among the manifests. Raises ClusterError."""
+    """Return the flow's schedules and code on the cluster that are not among the manifests.
+
+    Args:
+        cluster: the cluster.
+        flow: the value of the flow's label.
+        manifests: the current objects.
+
+    Raises:
+        ClusterError: the cluster does not answer.
+    """
     current = {(kind_of(manifest), name_of(manifest)) for manifest in manifests}
     found = [
         (kind, name_of(item))

@@ -26,7 +26,13 @@ def text_of(item: Object) -> str:
 
 
 def difference(before: Object | None, after: Object, names: tuple[str, str]) -> str:
-    """Return a unified diff of two objects, empty if they are equal; without `before` all lines are added."""
+    """Return a unified diff of two objects, empty if they are equal.
+
+    Args:
+        before: the older object; None if there is none: then all lines are added.
+        after: the newer object.
+        names: the two names in the head of the diff.
+    """
     old = text_of(before).splitlines(keepends=True) if before is not None else []
     new = text_of(after).splitlines(keepends=True)
     return "".join(unified_diff(old, new, *names)) if old != new else ""

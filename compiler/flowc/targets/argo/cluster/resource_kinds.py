@@ -50,7 +50,7 @@ _BY_NAME = {kind.name: kind for kind in (CONFIG_MAP, TEMPLATE, CRON, WORKFLOW)}
 
 
 def kind_of(manifest: Object) -> ResourceKind:
-    """Return the kind of a manifest that flowc wrote."""
+    """Return the kind of a manifest that flowc wrote, one of the four."""
     return _BY_NAME[manifest["kind"]]
 
 
@@ -67,8 +67,12 @@ def labels_of(item: Object) -> dict[str, str]:
 def check_version(item: Object, kind: ResourceKind) -> None:
     """Check that this flowc knows the form of an object's manifest; without a version it is that of the first release.
 
+    Args:
+        item: the object, whose annotation has the version.
+        kind: its kind, for the message.
+
     Raises:
-        ClusterError: a newer flowc has deployed it.
+        ClusterError: a newer flowc has deployed it, or the annotation is not a version.
     """
     text = (item["metadata"].get("annotations") or {}).get(MANIFESTS.key)
     try:

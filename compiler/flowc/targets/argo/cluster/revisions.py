@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
 
 def with_revision(manifest: Object, revision: RevisionRecord | None, deployed: Object | None = None) -> Object:
-    """Return a template or a run whose pods know the revision of their code.
+    """Return a copy of a template or a run whose pods know the revision of their code.
 
-    If the same code is `deployed` already, it keeps the revision of that deployment: a commit to other files of the
+    If the same code is deployed already, it keeps the revision of that deployment: a commit to other files of the
     repository does not change the flow.
+
+    Args:
+        manifest: the manifest of the template or the run.
+        revision: the revision of the flow's directory; None outside a repository.
+        deployed: the object on the cluster; None if there is none.
     """
     made = copy.deepcopy(manifest)
     value = None if revision is None else _text(revision)

@@ -59,10 +59,13 @@ class BadParameter(Exception):
 
 
 def flow_of(cluster: Cluster, item: Object) -> Flow | None:
-    """Return the flow of a template or a run, from the IR beside its code; None if the IR is missing.
+    """Return the flow of a template or a run, from the IR beside its code.
+
+    Returns:
+        None if the ConfigMap is missing, or does not contain a readable IR.
 
     Raises:
-        ClusterError: a newer flowc wrote the IR.
+        ClusterError: a newer flowc wrote the IR, or the cluster does not answer.
     """
     name = code_of(item)
     code = cluster.find(CONFIG_MAP, name) if name else None
@@ -90,13 +93,20 @@ def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
 def arguments_of(
     parameters: Sequence[Accepted], given: Given, send: Send, in_files: Mapping[str, FileValue] | None = None
 ) -> list[dict[str, str]]:
-    """Return Argo's arguments for the given values and those in files; other parameters keep the template's defaults.
+    """Return Argo's arguments for the values of parameters; other parameters keep the template's defaults.
 
-    Given values take precedence over `in_files`, which are values that `read_params_files` returned. A file of more
-    than 64 KiB is passed to `send`.
+    Args:
+        parameters: the parameters of the template.
+        given: names and texts from the command line, which take precedence over `in_files`.
+        send: sends a file of more than 64 KiB to the store, and returns its reference.
+        in_files: values that `read_params_files` returned, by the parameter's name.
+
+    Returns:
+        Mappings with the keys `name` (the argument's) and `value`.
 
     Raises:
-        BadParameter: a name is unknown or repeated, a value has the wrong type, or a required one is missing.
+        BadParameter: a name is unknown or repeated, a value has the wrong type, a file cannot be read or sent, or a
+            required parameter has no value.
     """
     known = {parameter.name: parameter for parameter in parameters}
     texts: dict[str, list[str]] = {}
@@ -165,7 +175,12 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 
 
 def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> None:
-    """Check that a run's parameters fit into its first pod; `names` maps arguments to the flow's parameters.
+    """Check that a run's parameters fit into one environment variable of its first pod, 128 KiB.
+
+    Args:
+        template: the WorkflowTemplate, whose defaults count too.
+        arguments: the result of `arguments_of`.
+        names: the flow's name of a parameter by the name of its argument, for the message.
 
     Raises:
         BadParameter: they are too long.
@@ -183,7 +198,13 @@ def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: 
 
 
 def workflow(template: Object, name: str, arguments: Sequence[Mapping[str, str]]) -> Object:
-    """Return the manifest of a run's Workflow."""
+    """Return the manifest of a run's Workflow, which refers to the template.
+
+    Args:
+        template: the WorkflowTemplate.
+        name: the run's name.
+        arguments: the result of `arguments_of`.
+    """
     flow = labels_of(template).get(FLOW_LABEL)
     manifest: Object = {
         "apiVersion": f"{WORKFLOW.group}/{WORKFLOW.version}",
@@ -199,7 +220,17 @@ def workflow(template: Object, name: str, arguments: Sequence[Mapping[str, str]]
 def submit(
     cluster: Cluster, template: Object, arguments: Sequence[Mapping[str, str]], new_id: Callable[[], str]
 ) -> str:
-    """Start a run under an unused name and return the name, which is the run's id. Raises ClusterError."""
+    """Start a run under an unused name and return the name, which is the run's id.
+
+    Args:
+        cluster: the cluster.
+        template: the WorkflowTemplate.
+        arguments: the result of `arguments_of`.
+        new_id: returns another id at each call; it is called at most five times.
+
+    Raises:
+        ClusterError: all five names were taken, or the cluster refuses.
+    """
     for _ in range(5):
         name = run_name(name_of(template), new_id())
         try:
@@ -211,5 +242,8 @@ def submit(
 
 
 def run_name(template: str, run_id: str) -> str:
-    """Return a run's name: the template's, shortened if needed, and an id that contains the time, which orders runs."""
+    """Return a run's name, at most 63 characters: the template's, shortened if needed, and the run's id.
+
+    The id contains the time, so that names of one flow's runs sort by it.
+    """
     return f"{template[: MAX_NAME - len(run_id) - 1].rstrip('-.')}-{run_id}"

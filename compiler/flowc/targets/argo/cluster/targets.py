@@ -52,10 +52,15 @@ ClusterTarget: TypeAlias = Run | Deployed
 
 
 def find_target(cluster: Cluster, text: str) -> ClusterTarget:
-    """Return the run (its name or FLOW/RUN) or the flow (its template's name or its class) that `text` names.
+    """Return the run or the flow that `text` names.
+
+    Args:
+        cluster: the cluster.
+        text: a run's name, FLOW/RUN, the name of a flow's template, or the name of its class; runs come first.
 
     Raises:
-        ClusterError: neither exists (the hint has similar names), or a newer flowc deployed it.
+        ClusterError: neither exists (the hint has similar names), a newer flowc deployed it, or the cluster does not
+            answer.
     """
     run = text.rpartition("/")[2]
     if workflow := _find(cluster, WORKFLOW, run):
@@ -66,7 +71,11 @@ def find_target(cluster: Cluster, text: str) -> ClusterTarget:
 
 
 def find_run(cluster: Cluster, text: str) -> Run:
-    """Return the run that `text` names. Raises ClusterError."""
+    """Return the run that `text`, a run's name or FLOW/RUN, names.
+
+    Raises:
+        ClusterError: it does not exist, a newer flowc deployed it, or the cluster does not answer.
+    """
     run = text.rpartition("/")[2]
     if workflow := _find(cluster, WORKFLOW, run):
         return Run(run, workflow)
@@ -74,7 +83,11 @@ def find_run(cluster: Cluster, text: str) -> Run:
 
 
 def find_deployed(cluster: Cluster, text: str) -> Deployed | None:
-    """Return the flow whose template or class `text` names. Raises ClusterError if a newer flowc deployed it."""
+    """Return the flow that `text`, the name of a template or of a flow's class, names; None if it is not deployed.
+
+    Raises:
+        ClusterError: a newer flowc deployed it, or the cluster does not answer.
+    """
     for name in flow_names(text):
         template, cron = _find(cluster, TEMPLATE, name), _find(cluster, CRON, name)
         if template or cron:
@@ -97,7 +110,17 @@ def flow_names(text: str) -> list[str]:
 
 
 def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[ResourceKind]) -> tuple[str, str | None]:
-    """Return the message and the hint for a run or flow that does not exist; the hint has similar names."""
+    """Return the message and the hint for a run or flow that does not exist; the hint has similar names.
+
+    Args:
+        cluster: the cluster.
+        what: the kind, for the message: `run`, `run or flow`.
+        text: the name that does not exist.
+        kinds: the kinds of the objects whose names are offered.
+
+    Raises:
+        ClusterError: the cluster does not answer.
+    """
     known = [name_of(item) for kind in kinds for item in cluster.search(kind)]
     message = f"there is no {what} '{text}' in namespace {cluster.namespace}"
     for name in (text, flow_name(text)):
@@ -110,13 +133,21 @@ def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[ResourceKind
 
 
 def runs_of(cluster: Cluster, flow: str | None) -> list[Object]:
-    """Return the metadata of the runs of a flow, or of all flows, newest first."""
+    """Return the metadata of the runs of a flow, or of all flows, newest first.
+
+    Args:
+        cluster: the cluster.
+        flow: the value of the flow's label; None for the runs of all flows.
+
+    Raises:
+        ClusterError: the cluster does not answer.
+    """
     items = cluster.search(WORKFLOW, f"{FLOW_LABEL}={flow}" if flow else FLOW_LABEL)
     return sorted(items, key=lambda item: (item["metadata"]["creationTimestamp"], name_of(item)), reverse=True)
 
 
 def flow_label(target: ClusterTarget) -> str | None:
-    """Return the label that all objects of the target's flow have."""
+    """Return the label that all objects of the target's flow have; None if flowc did not create the target."""
     match target:
         case Run(workflow=item):
             return labels_of(item).get(FLOW_LABEL)

@@ -92,7 +92,7 @@ def view(workflow: Object) -> WorkflowView:
 
 
 def is_active(item: Object) -> bool:
-    """Return whether a run has not ended, from its metadata alone."""
+    """Return whether a run has not ended, from its metadata alone (Argo's label for completed workflows)."""
     return labels_of(item).get(COMPLETED_LABEL) != "true"
 
 

@@ -38,7 +38,11 @@ class ShownNames:
     loops: bool
 
     def of(self, path: str) -> str:
-        """Return an expression for the path in a form that labels can have: `0.3-1` for `0.3~1`."""
+        """Return an expression for the path in a form that labels can have: `0.3-1` for `0.3~1`.
+
+        Args:
+            path: an expression of Argo for the path, which is returned unchanged if paths contain no `~`.
+        """
         return "{{=sprig.replace('~', '-', inputs.parameters.path)}}" if self.loops else path
 
 
@@ -46,6 +50,12 @@ def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: Shown
     """Return the template that all steps with this spec share.
 
     Its inputs are `step` and `path`, and `title` if the title of a step differs from its name.
+
+    Args:
+        template: the name and the spec.
+        settings: the settings of the deployment.
+        code: the ConfigMap of the code.
+        shown: the parts of a task's identity that fit into labels and display names.
     """
     spec, pod = template.spec, template.spec.pod
     title = "{{inputs.parameters.title}}" if template.titled else "{{inputs.parameters.step}}"
@@ -83,7 +93,10 @@ def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: Shown
 
 
 def finish(settings: Settings, code: CodeMap) -> m.Template:
-    """Return the exit handler, which records the run's end in the store. It exits 0, so that only lost pods retry."""
+    """Return the template of the exit handler, which records the run's end in the store.
+
+    It exits with code 0 even if the run failed, so that only lost pods are retried.
+    """
     return make(
         m.Template,
         name="finish",
@@ -93,7 +106,14 @@ def finish(settings: Settings, code: CodeMap) -> m.Template:
 
 
 def volumes(config_map: str, files: tuple[tuple[str, str], ...], settings: Settings) -> list[m.Volume]:
-    """Return the volumes of all pods: the code, /tmp (the root file system is read-only), and the store's claim."""
+    """Return the volumes of all pods: the code, /tmp (the root file system is read-only), and the store's claim if it
+    has one.
+
+    Args:
+        config_map: the name of the ConfigMap of the code.
+        files: the keys of the ConfigMap, each with its path below the mount.
+        settings: the settings of the deployment.
+    """
     items = [make(m.KeyToPath, key=key, path=path) for key, path in files]
     found = [
         make(
@@ -114,6 +134,9 @@ def argo_containers() -> str:
     "restricted" Pod Security Standard then refuses every pod. Argo's own way to withhold the token from the main
     container, an `executor` with another service account, needs a Secret with a token that never expires. So the token
     is mounted as Kubernetes would mount it, but only in these containers, which read it when they start.
+
+    Returns:
+        A strategic merge patch of the pod's spec, as JSON.
     """
     mount = {"name": _TOKEN_VOLUME, "mountPath": _TOKEN_DIRECTORY, "readOnly": True}
     least = {

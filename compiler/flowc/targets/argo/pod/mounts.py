@@ -21,7 +21,10 @@ _WHOLE: Final = (
 def problem(path: str, store: str | None = None, others: Iterable[str] = ()) -> str | None:
     """Return why no volume can be mounted at this path, as the end of "a volume at PATH, which …"; None if one can.
 
-    `store` is the directory of the store, `others` are the paths of the pod's other volumes.
+    Args:
+        path: the path of the mount.
+        store: the directory at which the store is mounted; None if the store is a bucket.
+        others: the paths of the pod's other volumes.
     """
     if ":" in path or ".." in path.split("/"):
         return "contains ':' or '..'"
@@ -37,6 +40,7 @@ def problem(path: str, store: str | None = None, others: Iterable[str] = ()) -> 
 
 
 def is_below(path: str, directory: str) -> bool:
-    """Return whether a path is the directory or below it."""
+    """Return whether a path is the directory or below it; both are compared without `.` and `..`, and links are not
+    followed."""
     plain = posixpath.normpath(directory)
     return path == plain or posixpath.normpath(path).startswith(f"{plain}/")

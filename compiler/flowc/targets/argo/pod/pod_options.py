@@ -18,10 +18,14 @@ TEMPDIR = "METAFLOW_TEMPDIR"
 
 
 def resources(asked: Resources, pod: Kubernetes) -> m.ResourceRequirements | None:
-    """Return the requests and limits of a pod, None if it has none.
+    """Return the requests and limits of a pod; None if it has none.
 
     Like in Metaflow, amounts are requests: a task may use more if its node has it. Only a pod with qos `guaranteed` is
-    limited to its requests.
+    limited to its requests. For GPUs and other extended resources, request and limit are equal.
+
+    Args:
+        asked: the amounts of `@resources` and `@kubernetes`.
+        pod: the other options of `@kubernetes`.
     """
     requests = {
         "cpu": asked.cpu,
@@ -40,7 +44,10 @@ def resources(asked: Resources, pod: Kubernetes) -> m.ResourceRequirements | Non
 
 
 def volumes(spec: PodSpec) -> list[tuple[m.Volume, m.VolumeMount]]:
-    """Return the volumes that only these pods have, each with its mount."""
+    """Return the volumes that only these pods have, each with its mount: shared memory, tmpfs and claims.
+
+    A tmpfs without a size has half of the requested memory; without a request for memory, it gets no limit.
+    """
     pod, asked = spec.pod, spec.resources
     found: list[tuple[m.Volume, m.VolumeMount]] = []
     if asked and asked.shared_memory:

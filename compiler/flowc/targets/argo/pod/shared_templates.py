@@ -58,7 +58,15 @@ class StepTemplate:
 
 
 def pod_spec(flow: Flow, node: Node, loops: str = "", *, meets: bool = False, tagged: bool = False) -> PodSpec:
-    """Return the properties of a step's pods."""
+    """Return the properties of a step's pods.
+
+    Args:
+        flow: the flow.
+        node: the step.
+        loops: its budget of iterations (`loops.budgets`); empty for none.
+        meets: whether the step's tasks are a gang.
+        tagged: whether runs get tags, which the start step's pod records.
+    """
     retry = node.retry
     return PodSpec(
         counts=isinstance(node.next, Foreach | Gang),
@@ -86,7 +94,14 @@ def _secrets(node: Node) -> tuple[str, ...]:
 def step_templates(
     analysis: Analysis, titles: Mapping[NodeId, str], loops: Mapping[NodeId, str], *, tagged: bool = False
 ) -> dict[NodeId, StepTemplate]:
-    """Return the container template of each step; steps with equal specs share one. With `tagged`, runs get tags."""
+    """Return the container template of each step; steps with equal specs share one.
+
+    Args:
+        analysis: the analysis of the flow.
+        titles: the title of each step.
+        loops: the budgets of iterations (`loops.budgets`).
+        tagged: whether runs get tags.
+    """
     by_spec: dict[PodSpec, StepTemplate] = {}
     of: dict[NodeId, PodSpec] = {}
     for node in analysis.flow.nodes:
