@@ -48,7 +48,12 @@ class CommandTable(Mapping[str, tuple[str, str]]):
 
 
 def command_of(deployment: Deployment, name: str) -> click.Command:
-    """Return a command of a deployment, with the option --target added, which selects the deployment."""
+    """Return a command of a deployment, with the option --target added, which selects the deployment.
+
+    Args:
+        deployment: the deployment.
+        name: one of its `commands`.
+    """
     from flowc.cli.options.targets import TargetName
 
     found, text = _load(deployment, name), "Compile for this orchestrator."
@@ -68,7 +73,12 @@ def default_command(name: str) -> click.Command:
 def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.Command | None:
     """Return the command of the deployment that --target among the words selects; None without --target.
 
-    A target whose deployment does not have the command ends the program. `own` are the commands of no deployment.
+    Args:
+        words: the words of the command line; the first is the command.
+        own: the commands of no deployment, for which the result is None.
+
+    Raises:
+        SystemExit: the target has no deployment, or the deployment does not have the command; the error is printed.
     """
     if words[0] in own or not any(word.startswith("--target") for word in words):
         return None

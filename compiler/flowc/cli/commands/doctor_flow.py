@@ -23,7 +23,19 @@ if TYPE_CHECKING:
 
 
 def examine_file(ctx: click.Context, file: str, class_name: str | None) -> Iterator[tuple[str, str]]:
-    """Import the flow of a file; yield a mark and a text for each finding about it."""
+    """Import the flow of a file, and report findings about it.
+
+    Args:
+        ctx: the command's context.
+        file: the words that name the flow.
+        class_name: the value of `--flow`.
+
+    Yields:
+        A mark and a text for each finding.
+
+    Raises:
+        SystemExit: the flow cannot be loaded or has faults; the errors are printed.
+    """
     before = State.now()
     yield from _findings(load_flow(ctx, file, class_name, data=True), before)
 

@@ -57,7 +57,17 @@ class Typed(NamedTuple):
 
 
 def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed | None:
-    """Read the file that FLOW on a command line names; return None if there is no such file or no flow in it."""
+    """Read the file that FLOW on a command line names, without importing it.
+
+    Args:
+        words: FLOW.
+        class_name: the value of `--flow`.
+        store: the store with the newest run of the flow, for parameters that the source does not show; None if there is
+            none.
+
+    Returns:
+        None if there is no such file or no flow in it.
+    """
     try:
         parsed = parse(words)
         path = Path(parsed.name)
@@ -82,7 +92,12 @@ def _newest(store: Store, flow: str) -> Flow | None:
 
 
 def parameter_options(typed: Typed, reserved: Collection[str]) -> Iterator[click.Option]:
-    """Yield an option for each parameter, for completion; parameters named like a `reserved` option are left out."""
+    """Yield an option for each parameter, for completion.
+
+    Args:
+        typed: the flow.
+        reserved: names of options, with `_` for `-`, that a parameter does not take over.
+    """
     for number, parameter in enumerate(typed.parameters()):
         if parameter.name.replace("-", "_") in reserved:
             continue
@@ -121,7 +136,10 @@ class OfFlow(Protocol):
 def know_flow(command: OfFlow, ctx: click.Context, read: Callable[[], CommandWords]) -> None:
     """Find the flow in the words of a command such as `run`, and add options for the flow's parameters to the command.
 
-    `read` returns the words; it may raise ClickException, and nothing is added then.
+    Args:
+        command: the command, whose `params` are replaced.
+        ctx: its context, which keeps the flow for other candidates.
+        read: returns the words; if it raises ClickException, nothing is added.
     """
     try:
         words = read()
@@ -153,7 +171,13 @@ def names_flow(ctx: click.Context) -> bool:
 
 
 def behind_flow(command: str | None, ctx: click.Context, incomplete: str) -> Iterator[str]:
-    """Yield candidates for the word after FLOW: a step for `resume`, a step or a task for `spin`."""
+    """Yield candidates for the word after FLOW: a step for `resume` and `retry`, a step or a task for `spin`.
+
+    Args:
+        command: the command's name.
+        ctx: its context.
+        incomplete: the beginning of the word.
+    """
     typed: Typed | None = ctx.meta.get(_TYPED)
     if typed is None or typed.flow is None or command not in ("resume", "retry", "spin"):
         return

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def pathspecs(store: Store, incomplete: str) -> Iterator[str]:
-    """Yield candidates for the next part of FLOW/RUN/STEP/TASK; runs newest first."""
+    """Yield candidates for the next part of FLOW/RUN/STEP/TASK; runs newest first.
+
+    Args:
+        store: the store.
+        incomplete: the beginning of a pathspec.
+    """
     done = incomplete.split("/")[:-1]
     before = "".join(f"{part}/" for part in done)
     if not done:

@@ -47,7 +47,15 @@ class FlowGroup(LazyGroup):
 
 @click.pass_context
 def begin(ctx: click.Context, /, **values: object) -> None:
-    """Keep the options, and print the line "flowc … executing FLOW". Without a command, check the flow."""
+    """Keep the options, and print the line "flowc … executing FLOW". Without a command, check the flow.
+
+    Args:
+        ctx: the context of the group of a flow's own file.
+        values: the values of its options.
+
+    Raises:
+        click.UsageError: an option of `run` precedes a command that does not run the flow.
+    """
     before = [*take_before(ctx, values), *(["--help"] if ctx.meta.get(_HELP) else [])]
     ctx.meta[BEFORE_COMMAND] = before
     if before and ctx.invoked_subcommand not in (*RUN_LIKE, "signature"):

@@ -31,7 +31,12 @@ _TARGET = "flowc.target"  # in a context's `meta`: the target that the words sel
 
 
 def with_lowering_options(function: Command, own: Sequence[click.Option] = ()) -> Command:
-    """Add the `own` options of a target to a command, and the options that every target lowers a flow with."""
+    """Add the options with which every target lowers a flow to a command.
+
+    Args:
+        function: the function of the command.
+        own: further options, of one target.
+    """
     text = "The class of the flow, if the file has several flows."
     of_flow = click.option("--flow", "class_name", metavar="CLASS", help=text)
     for option in reversed([of_flow, *flow_options, environment_option]):
@@ -43,7 +48,12 @@ class TargetCommand(click.Command):
     """A command with the help and the further options of the target that its words select."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Find the target in the words, then parse them with its options."""
+        """Find the target in the words, then parse them with its options.
+
+        Raises:
+            SystemExit: the target cannot be loaded; the error is printed.
+            click.UsageError: an option is unknown, or a value is wrong.
+        """
         ctx.meta[_TARGET] = target_of(args)
         return super().parse_args(ctx, args)
 

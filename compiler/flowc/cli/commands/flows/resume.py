@@ -78,7 +78,11 @@ def _origin(chosen: Newest, store: Store, flow: str, options: Mapping[str, Any])
 
 
 def newest(store: Store, flow: str) -> RunStore:
-    """Return the user's newest readable run of a flow; without one, the program ends."""
+    """Return the user's newest readable run of a flow; unreadable ones are reported by a note.
+
+    Raises:
+        SystemExit: there is none; the error is printed.
+    """
     user = user_name()
     for run_id in reversed(store.runs(flow)):
         run = store.run(flow, run_id)
@@ -110,8 +114,16 @@ def _check_ended(run: RunStore, *, force: bool) -> None:
 def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, str | None]:
     """Return the run whose tasks are reused, and the step to begin with.
 
-    A run that itself resumed another run may have been killed before it recorded the tasks that it reuses. It has
-    run no task then, so the run that it resumed is returned, with the step that it was to begin with.
+    A run that itself resumed another run may have been killed before it recorded the tasks that it reuses. It has run
+    no task then, so the run that it resumed is returned, with the step that it was to begin with.
+
+    Args:
+        store: the store of the runs.
+        run: the run to resume.
+        step: the step to begin with; None for the tasks that the run did not finish.
+
+    Raises:
+        SystemExit: the run that it resumed no longer exists; the error is printed.
     """
     while (origin := (record := run.record()).get("origin")) and record["target"] == "local" and not run.has_reused():
         step = step or record.get("resumed_from")
@@ -143,6 +155,12 @@ def reading(url: str | None) -> Iterator[Store]:
     """Open a store for reading in a program that will fork later.
 
     Hazard: a client of a remote store has threads, which do not survive a fork, so a separate process has the client.
+
+    Args:
+        url: as for `open_store`.
+
+    Raises:
+        SystemExit: the store cannot be opened; the error is printed.
     """
     store = open_store(url)
     if isinstance(store.objects, LocalObjects):

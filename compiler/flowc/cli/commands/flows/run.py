@@ -98,7 +98,13 @@ class RunCommand(click.Command):
 def run_like(
     kind: RunKind, words: str, about: str
 ) -> Callable[[Callable[[click.Context, tuple[str, ...]], None]], RunCommand]:
-    """Return a decorator that makes a function a command of this kind; `words` is its usage and `about` its help."""
+    """Return a decorator that makes a function a command of this kind.
+
+    Args:
+        kind: the command.
+        words: its usage.
+        about: its help.
+    """
 
     def make(function: Callable[[click.Context, tuple[str, ...]], None]) -> RunCommand:
         command = RunCommand(
@@ -142,7 +148,17 @@ def _options(kind: RunKind, *, own: bool) -> list[click.Option]:
 
 
 def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
-    """Find the flow in the words, load it, and parse the words with the options of its parameters; then run it."""
+    """Find the flow in the words, load it, and parse the words with the options of its parameters; then run it.
+
+    Args:
+        ctx: the command's context.
+        words: the words after the command.
+        kind: the command.
+
+    Raises:
+        click.UsageError: FLOW is missing, or an option is unknown or has a wrong value.
+        SystemExit: always else, with the exit code of the run, or because the flow cannot be loaded or has faults.
+    """
     own = ctx.find_object(type) is not None
     given = words_of(ctx, words, kind)
     file = given.line.file

@@ -22,9 +22,19 @@ if TYPE_CHECKING:
 
 
 def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, object]]:
-    """Return the artifacts of ARTIFACTS in the file, stored in `objects`, and its values of parameters, both by name.
+    """Return the artifacts and the parameters that a file sets.
 
-    A faulty file, a config or an invalid value ends the program. Without a file, both are empty.
+    Args:
+        found: the flow.
+        objects: the store for the artifacts.
+        file: a Python file with the dictionary ARTIFACTS; None sets nothing.
+
+    Returns:
+        References to the stored artifacts, and the values of parameters, both by name.
+
+    Raises:
+        SystemExit: the file is faulty, sets a config or a parameter for a file, or has an invalid value; the error is
+            printed.
     """
     flow, declared = found.flow, declared_parameters(found.cls)
     parameters = {parameter.attribute or parameter.name: parameter for parameter in flow.parameters}

@@ -66,7 +66,7 @@ class ArtifactFilter(NamedTuple):
 
     @classmethod
     def of(cls, private: bool, include: str | None) -> ArtifactFilter:
-        """Return the filter for the values of --private and --include."""
+        """Return the filter for the values of --private and --include, a list separated by commas."""
         return cls(private, frozenset(name.strip() for name in include.split(",")) if include else None)
 
     def among(self, values: Mapping[str, DumpedValue]) -> dict[str, DumpedValue]:
@@ -193,7 +193,13 @@ def end_damaged() -> None:
 
 
 def print_json(tasks: Iterable[Dumped], choice: ArtifactFilter, limit: int) -> None:
-    """Print a list of the tasks' records, each with the task's id."""
+    """Print a list of the tasks' records, each with the task's id.
+
+    Args:
+        tasks: the tasks.
+        choice: the selection of their artifacts.
+        limit: the most characters of a value's representation.
+    """
     rows = [
         {
             "task": task_id(task.step, task.path),
@@ -229,7 +235,18 @@ def _is_plain(value: object) -> bool:
 
 
 def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: ArtifactFilter) -> None:
-    """Write the values to a file, as a pickle of {RUN/STEP/TASK: {name: value}}."""
+    """Write the values to a file, as a pickle of {RUN/STEP/TASK: {name: value}}.
+
+    Args:
+        file: the path of the file.
+        run_id: the run's id.
+        tasks: the tasks.
+        choice: the selection of their artifacts.
+
+    Raises:
+        SystemExit: a value cannot be loaded or pickled; the error is printed.
+        FlowcError: the file cannot be written.
+    """
     values: dict[str, dict[str, object]] = {}
     name = ""
     try:

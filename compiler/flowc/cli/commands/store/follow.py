@@ -129,7 +129,13 @@ class Tail:
     more: bool = False  # whether the last read left output behind: a log may be larger than memory
 
     def read(self, run: RunStore, *, last: bool) -> list[Chunk]:
-        """Return the new output, at most about PIECE bytes; an incomplete frame only in the `last` read."""
+        """Return the new output, at most about PIECE bytes; `more` is true afterwards if there is further output
+        already.
+
+        Args:
+            run: the run.
+            last: whether the attempt has ended: then an incomplete frame at the end is returned too.
+        """
         new = b""
         try:
             for piece in run.objects.pieces(self.key, self.at):

@@ -28,7 +28,11 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """Return the seconds of a duration such as 30d, 12h or 90m."""
+    """Return the seconds of a duration such as 30d, 12h or 90m; None without a value. It is a callback of an option.
+
+    Raises:
+        click.BadParameter: the value is not a number with one of the units s, m, h, d and w.
+    """
     if value is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", value.strip())

@@ -124,6 +124,11 @@ def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterato
     """Yield the lines of several attempts in the order in which the lines were begun.
 
     A log is read further only when its next line is due, so only logs that were written at the same time are in memory.
+
+    Args:
+        run: the run.
+        tasks: the attempts: step, index path, number.
+        only: the only stream to yield; None for both.
     """
     waiting: list[tuple[float, int, Task, Chunk | None, Iterator[Chunk]]] = []
     for order, task in enumerate(tasks):

@@ -20,14 +20,27 @@ if TYPE_CHECKING:
 
 
 def add(run: RunStore, tags: Collection[str]) -> None:
-    """Tag a run. An invalid tag, or no tag, ends the program."""
+    """Tag a run.
+
+    Raises:
+        SystemExit: a tag is invalid, there is no tag, or the store cannot be written; the error is printed.
+    """
     change(run, add=tags, remove=())
 
 
 def change(run: RunStore, *, add: Collection[str], remove: Collection[str]) -> None:
-    """Add and remove tags of a run; a tag in both is kept. An invalid tag or a system tag to remove ends the program.
+    """Add and remove tags of a run; a tag in both is kept.
 
     Tags are added first, so that no reader sees the run without both the old and the new tags.
+
+    Args:
+        run: the run.
+        add: the tags to add; system tags are noted and skipped.
+        remove: the tags to remove.
+
+    Raises:
+        SystemExit: a tag is invalid, a system tag is to be removed, or the store cannot be written; the error is
+            printed.
     """
     try:
         if fixed := sorted(set(add) & run.system_tags()):

@@ -39,7 +39,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_cluster(kubeconfig: str | None, context: str | None, namespace: str | None) -> Iterator[Deployments]:
-    """Connect to a cluster; a ClusterError inside the block is raised as a MetaflowException."""
+    """Connect to a cluster.
+
+    Args:
+        kubeconfig: as for `connect`, like the others.
+        context: a context of the kubeconfig.
+        namespace: a namespace.
+
+    Raises:
+        MetaflowException: a ClusterError in `connect` or in the block.
+    """
     try:
         yield _Deployments(connect(kubeconfig=kubeconfig, context=context, namespace=namespace))
     except ClusterError as error:

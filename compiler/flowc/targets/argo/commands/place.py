@@ -38,7 +38,16 @@ def cluster_options(function: Command) -> Command:
 def connected(
     context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None
 ) -> Iterator[Cluster]:
-    """Yield the cluster; a ClusterError inside the block is printed and ends the program."""
+    """Yield the cluster.
+
+    Args:
+        context: the value of `--context`.
+        kubeconfig: the value of `--kubeconfig`.
+        namespace: the value of `--namespace`.
+
+    Raises:
+        SystemExit: the block or the connection raised a ClusterError; it is printed.
+    """
     from flowc.targets.argo.cluster.api import connect
 
     try:

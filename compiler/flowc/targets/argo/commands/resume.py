@@ -54,7 +54,19 @@ _LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", 
 def resume_on_cluster(
     find: Find, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
 ) -> int:
-    """Submit the Workflow, or write it to a file, and return the exit code; `find` returns the run to resume."""
+    """Submit the Workflow that resumes a run, or write it to a file; return the exit code.
+
+    Args:
+        find: returns the run to resume.
+        found: the flow.
+        given: the texts of parameters on the command line, by name.
+        options: the values of the command's options.
+
+    Raises:
+        click.UsageError: an option is only for runs on this machine, or a parameter is wrong.
+        SystemExit: pods cannot read the store, Argo cannot run the flow, or the cluster refuses; the error is printed.
+        FlowcError: the store cannot be read, or a file cannot be written.
+    """
     for option, name in _LOCAL.items():
         if is_given(name):
             raise click.UsageError(f"{option} is only for runs on this machine")
@@ -135,7 +147,13 @@ def _arguments(found: Checked, values: Mapping[str, object], kept: set[str], sto
 
 
 def resuming(workflow: Object, order: Order, arguments: Mapping[str, str]) -> Object:
-    """Return the Workflow with these arguments, whose pods know by a variable what to resume."""
+    """Return a copy of the Workflow whose pods know by a variable what to resume.
+
+    Args:
+        workflow: the manifest.
+        order: the run to resume, the step to begin with, and the names of the new parameters.
+        arguments: the values of all parameters, as texts, by the argument's name.
+    """
     changed = deepcopy(workflow)
     for parameter in (changed["spec"].get("arguments") or {}).get("parameters") or ():
         parameter["value"] = arguments[parameter["name"]]

@@ -174,7 +174,17 @@ def _all(cluster: Cluster, as_json: bool) -> None:
 
 
 def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> None:
-    """Print the newest runs of a flow (its template's name or its class), or of all flows."""
+    """Print the newest runs of a flow, or of all flows.
+
+    Args:
+        cluster: the cluster.
+        flow: the name of a template or of a flow's class; None for all flows.
+        limit: the most runs to print.
+        as_json: whether to print a JSON list with the fields of `WorkflowView`.
+
+    Raises:
+        SystemExit: the flow has no run; the error is printed.
+    """
     items = runs_of(cluster, None)
     if flow is not None:
         names = flow_names(flow)
