@@ -224,7 +224,7 @@ class SourceLines:
 def decode(content: bytes) -> str:
     r"""Return a Python source as text with `\n` line ends; bytes that cannot be decoded are replaced.
 
-    The encoding is the one that the source declares (PEP 263), or UTF-8 with or without a byte order mark.
+    The source declares its encoding (PEP 263), else it is UTF-8 with or without a byte order mark.
     """
     if b"coding" in content[:200]:
         with suppress(SyntaxError, UnicodeDecodeError):

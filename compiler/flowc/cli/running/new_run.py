@@ -149,7 +149,7 @@ def tell_of(
     """Write the files of `--run-id-file` and, for a Runner, of `--runner-attribute-file`.
 
     Args:
-        run: the run, whose store is the one that other programs open.
+        run: the run in the store that other programs open.
         records: the same run, as this process writes its records.
         options: the values of the command's options.
         disk: as for `cannot_begin`.

@@ -22,7 +22,7 @@ _REFUSED: Mapping[str, str] = {
 
 
 def what_instead() -> Mapping[str, str]:
-    """Return the replacement for each refused command, or command and subcommand, with `{file}` and `{flow}` in some."""
+    """Return the replacement for each refused command, or command and subcommand; some have `{file}` and `{flow}`."""
     return {**_REFUSED, **default_deployment().instead}
 
 
