@@ -123,11 +123,7 @@ _ANY = click.argument("words", nargs=-1, type=click.UNPROCESSED)
 
 
 def refuse_create(words: tuple[str, ...]) -> None:
-    """Refuse `card create`, with which Metaflow's tasks make cards.
-
-    Raises:
-        SystemExit: always.
-    """
+    """Refuse `card create`, with which Metaflow's tasks make cards."""
     fail(
         "flowc has no command 'card create': a task makes its cards itself, while it runs",
         "write @card above the step; spin STEP --persist makes a card again, from the step's earlier inputs",
