@@ -16,13 +16,14 @@ from flowc_runtime.store.values.parameters import same, shortened
 from metaflow.parameters import JSONType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from flowc_ir import ParameterType
     from metaflow.parameters import Parameter
 
 _PLAIN = frozenset({str, int, float, bool, dict, list})
 # types of click that flowc has kinds for; the front end (`parameter_types`) reads the others
-CLICK_KINDS = {
+CLICK_KINDS: Mapping[str, ParameterType] = {
     "StringParamType": "str", "IntParamType": "int", "FloatParamType": "float", "BoolParamType": "bool",
     "Choice": "str", "IntRange": "int", "FloatRange": "float",
 }  # fmt: skip

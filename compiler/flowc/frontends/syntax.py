@@ -7,7 +7,7 @@ mutators, configs and bases in other files are missing; `complete` is false if t
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -96,7 +96,7 @@ def _parameter(item: ast.stmt) -> ParameterSyntax | None:
             return None
     if kind not in _PARAMETERS:
         return None
-    given: dict[str, Any] = {str(keyword.arg): keyword.value for keyword in call.keywords}
+    given: dict[str, ast.expr] = {str(keyword.arg): keyword.value for keyword in call.keywords}
     name = _constant(call.args[0] if call.args else given.get("name"))
     if not isinstance(name, str) or not name:
         return None
@@ -126,7 +126,7 @@ def _is_step(item: ast.stmt) -> bool:
     return any(_last(one.func if isinstance(one, ast.Call) else one) == "step" for one in item.decorator_list)
 
 
-def _constant(node: Any) -> Any:
+def _constant(node: ast.AST | None) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 

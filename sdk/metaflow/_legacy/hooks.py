@@ -44,7 +44,7 @@ class Added(NamedTuple):
     """A decorator that a hook has added to a step: of an extension (`plugin`), or a built-in one."""
 
     name: str
-    attributes: Mapping[str, Any]
+    attributes: Mapping[str, object]
     plugin: bool
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.frontends.metaflow.assignments import call_of, span_of
 from flowc.frontends.metaflow.decorators.policies import Reader
@@ -81,7 +81,7 @@ def _names_the_error(item: ast.AST) -> bool:
     return "AttributeError" in names
 
 
-def _declared(value: Config | Parameter[Any], owner: type, sources: Sources) -> Span:
+def _declared(value: Config | Parameter[object], owner: type, sources: Sources) -> Span:
     """Return the place of the call that creates a parameter or a config."""
     made = value._flowc if isinstance(value, Config) else value
     source = sources.of(made.file)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from flowc.diagnostics import describe, raised_at
 from flowc.frontends.metaflow.assignments import call_of, span_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from flowc.frontends.source import Sources
     from flowc_ir import Span
+    from flowc_ir.json_text import Json
     from metaflow.user_configs.config_parameters import Declared
 
 FILES, VALUES = "METAFLOW_FLOW_CONFIG", "METAFLOW_FLOW_CONFIG_VALUE"
@@ -55,7 +56,7 @@ class ConfigSources:
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     user_name: str | None = None
     earlier: Callable[[str], Mapping[str, IrConfig]] | None = None
@@ -97,7 +98,7 @@ class _Reader:
         self.earlier = given.earlier(cls.__name__) if given.earlier is not None else {}
         self.from_environment = {name: self._variable(name) for name in (FILES, VALUES)}
 
-    def _variable(self, name: str) -> dict[str, Any]:
+    def _variable(self, name: str) -> Mapping[str, Json]:
         text = self.given.environment.get(name)
         if not text:
             return {}
@@ -234,7 +235,7 @@ class _Reader:
             raise _FailedError(f"missing configuration for '{name}': it is required", hint)
         return None
 
-    def _called(self, config: Declared, value: Any) -> Any:
+    def _called(self, config: Declared, value: object) -> object:
         if not callable(value):
             return value
         context = ParameterContext(self.cls.__name__, self.given.user_name or user_name(), config.name)
@@ -257,7 +258,7 @@ class _Reader:
             message = f"{which} '{path}' could not be read for '{config.name}': {why}"
             raise _FailedError(message, f"{hint}, then beside the flow" if default else hint) from None
 
-    def _parsed(self, config: Declared, text: Any) -> tuple[str, str]:
+    def _parsed(self, config: Declared, text: object) -> tuple[str, str]:
         value = self._parse(config, text) if isinstance(text, str) else text
         if not isinstance(value, dict) and not config.plain:
             what = (
@@ -278,7 +279,7 @@ class _Reader:
             hint = "let the parser return values that can be pickled: dicts, lists, texts, numbers, objects of classes"
             raise _FailedError(f"config '{config.name}' cannot be stored: {error}", hint) from None
 
-    def _parse(self, config: Declared, text: str) -> Any:
+    def _parse(self, config: Declared, text: str) -> object:
         if config.parser is None:
             if config.plain:
                 return text

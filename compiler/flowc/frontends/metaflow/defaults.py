@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_runtime.store.values.parameters import ParameterError, check_parameter, shortened
 from metaflow._conversions import ConversionError, as_json, written
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowc_ir import Parameter as IrParameter
+    from flowc_runtime.store.values.parameters import Value
     from metaflow.parameters import Parameter
 
 
-def given(declared: Parameter[Any] | None, parameter: IrParameter, value: Any, *, texts: bool = False) -> Any:
+def given(declared: Parameter[object] | None, parameter: IrParameter, value: object, *, texts: bool = False) -> Value:
     """Return a value for the parameter of a run as JSON; None is the value None.
 
     Args:
@@ -36,13 +39,14 @@ def given(declared: Parameter[Any] | None, parameter: IrParameter, value: Any, *
     return check_parameter(parameter, value, texts=texts)
 
 
-def _without_class(value: Any) -> Any:
+def _without_class(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_without_class(item) for item in value]
-    return value.isoformat() if hasattr(value, "isoformat") else value
+    write: Callable[[], object] | None = getattr(value, "isoformat", None)
+    return value if write is None else write()
 
 
-def recorded(declared: Parameter[Any], parameter: IrParameter, value: Any) -> Any:
+def recorded(declared: Parameter[object], parameter: IrParameter, value: object) -> Value:
     """Return a default as JSON, converted as a value of the command line is; None if only the class can express it.
 
     As in Metaflow, an int is allowed for a text parameter and a float for an int parameter.
@@ -64,7 +68,7 @@ def recorded(declared: Parameter[Any], parameter: IrParameter, value: Any) -> An
     return check_parameter(parameter, found if items is value else found[0], texts=True)
 
 
-def _one(parameter: IrParameter, value: Any) -> Any:
+def _one(parameter: IrParameter, value: object) -> object:
     match parameter.type, value:
         case "int", float() | bool():
             return int(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontends.metaflow.artifacts import check_artifacts
@@ -52,13 +52,14 @@ from metaflow.user_decorators._errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
     from flowc.frontends.metaflow.asked import Asked, ChooseClass
     from flowc.frontends.metaflow.structure.graph import DeclaredGraph
     from flowc_ir import Packages
+    from metaflow import FlowSpec
     from metaflow.decorators import Applied
 
 
@@ -295,7 +296,7 @@ class _Asked:
         return cls(tuple(said.with_decorators), deployment, configs, said.suffixes)
 
 
-def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Package, asked: _Asked) -> Loaded:
+def _lower(name: str, cls: type[FlowSpec], source: Source, sources: Sources, package: Package, asked: _Asked) -> Loaded:
     from metaflow import FlowSpec
 
     faults = Faults()
@@ -359,7 +360,7 @@ def _lower(name: str, cls: Any, source: Source, sources: Sources, package: Packa
     return Loaded(package=package, program=program, flow=begun)
 
 
-def _check_init(cls: Any, where: Span, faults: Faults) -> None:
+def _check_init(cls: type[FlowSpec], where: Span, faults: Faults) -> None:
     """Report a flow whose `__init__` needs arguments: tasks create the object without arguments."""
     if lacking := required_by_init(cls):
         faults.add(
@@ -371,7 +372,7 @@ def _check_init(cls: Any, where: Span, faults: Faults) -> None:
 
 
 def _prepare(
-    program: FlowProgram, values: dict[str, Any], added: Sequence[Applied], sources: Sources, faults: Faults
+    program: FlowProgram, values: Mapping[str, object], added: Sequence[Applied], sources: Sources, faults: Faults
 ) -> None:
     """Evaluate the configs' expressions and run the mutators of the class; report those that fail."""
     try:
@@ -405,7 +406,7 @@ def _nodes(
         given = policies(method, transition, faults, added)
         given["packages"] = step_packages(method, base, faults)
         check_card_types(method, added, given, faults)
-        if given.pop("cache", None):
+        if "cache" in given:
             given["cache"] = cached_code(method, graph, package, faults)
         if transition is not None:
             nodes.append(

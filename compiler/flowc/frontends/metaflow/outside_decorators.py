@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.frontends.metaflow.decorators.plugins import plugin_class
 from flowc_ir import codes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from flowc.package import Package
     from flowc_ir import Flow, Span
+    from metaflow.user_decorators.common import UserDecorator
 
 
 def packing_decorators(flow: Flow, faults: Faults) -> None:
@@ -53,7 +54,7 @@ def foreign_decorators(cls: type, flow: Flow, package: Package, faults: Faults) 
             )
 
 
-def _decorators(cls: type, flow: Flow) -> Iterator[tuple[Any, Span]]:
+def _decorators(cls: type, flow: Flow) -> Iterator[tuple[UserDecorator, Span]]:
     if "metaflow.user_decorators.common" not in sys.modules:  # without this module there are no such decorators
         return
     from metaflow.user_decorators.common import user_decorators

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypedDict, cast
 
 from flowc.frontends.metaflow.decorators.policies import shown
 from flowc_runtime.store.values.parameters import to_text
@@ -10,10 +10,34 @@ from metaflow._conversions import CLICK_KINDS, converter, is_click, is_kept_by_c
 from metaflow.parameters import JSONType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from typing_extensions import Required
 
     from flowc_ir import ParameterType
     from metaflow.parameters import Parameter
+
+    class Kind(TypedDict, total=False):
+        """The fields of the IR's `Parameter` that describe its values, without those that have their defaults."""
+
+        type: Required[ParameterType]
+        multiple: bool
+        separator: str
+        choices: tuple[str, ...]
+        minimum: str
+        maximum: str
+        flag: bool
+        hidden: bool
+        encoding: str | None
+        converted: bool
+
+    class _ClickType(Protocol):
+        """`choices` is an attribute of click's Choice, `min` and `max` are attributes of its ranges."""
+
+        choices: Iterable[object]
+        min: float | None
+        max: float | None
+
 
 TYPES: Final = "a parameter's type is str, int, float, bool, JSONType, one of click's, or a function of a text"
 _KINDS: Final[Mapping[object, ParameterType]] = {
@@ -35,7 +59,7 @@ class KindError(Exception):
         self.hint = hint
 
 
-def kind_of(parameter: Parameter[Any]) -> dict[str, Any]:
+def kind_of(parameter: Parameter[object]) -> Kind:
     """Return the fields of the IR that describe the values of a parameter.
 
     Raises:
@@ -48,15 +72,16 @@ def kind_of(parameter: Parameter[Any]) -> dict[str, Any]:
         raise KindError(f"a parameter cannot be of click's type {type(given).__name__}", "type",
                         _OTHERWISE[type(given).__name__])  # fmt: skip
     kept = click and is_kept_by_click(given)
-    fields: dict[str, Any] = {"type": CLICK_KINDS[type(given).__name__] if kept else _plain_kind(parameter)}
-    if converter(parameter) is not None:
-        fields = {"type": "str", "converted": True}
-    elif fields["type"] is None:
+    plain = CLICK_KINDS[type(given).__name__] if kept else _plain_kind(parameter)
+    kind = "str" if converter(parameter) is not None else plain
+    if kind is None:
         hint = _OTHERWISE["Tuple"] if isinstance(given, tuple) else TYPES
         raise KindError(f"a parameter cannot be of type {shown(given)}", "type", hint)
-    kind: ParameterType = fields["type"]
+    fields: Kind = {"type": kind}
+    if converter(parameter) is not None:
+        fields["converted"] = True
     if kept:
-        fields |= _limits(given)
+        _add_limits(fields, given)
     if parameter.choices is not None:
         fields["choices"] = _choices(parameter.choices)
     if fields.get("choices") and (kind != "str" or "converted" in fields):
@@ -75,7 +100,7 @@ def kind_of(parameter: Parameter[Any]) -> dict[str, Any]:
     return fields
 
 
-def _plain_kind(parameter: Parameter[Any]) -> ParameterType | None:
+def _plain_kind(parameter: Parameter[object]) -> ParameterType | None:
     given = parameter.type
     if given is None:
         given = bool if parameter.is_flag else parameter._flowc_type() or str
@@ -85,24 +110,26 @@ def _plain_kind(parameter: Parameter[Any]) -> ParameterType | None:
         return None
 
 
-def _limits(given: Any) -> dict[str, Any]:
+def _add_limits(fields: Kind, given: _ClickType) -> None:
     name = type(given).__name__
     if name == "Choice":
-        return {"choices": _choices(given.choices)}
+        fields["choices"] = _choices(given.choices)
     if name not in ("IntRange", "FloatRange"):
-        return {}
-    number: Callable[[Any], Any] = int if name == "IntRange" else float
-    limits = {"minimum": given.min, "maximum": given.max}
-    return {limit: to_text(number(value)) for limit, value in limits.items() if value is not None}
+        return
+    number: Callable[[float], float] = int if name == "IntRange" else float
+    if given.min is not None:
+        fields["minimum"] = to_text(number(given.min))
+    if given.max is not None:
+        fields["maximum"] = to_text(number(given.max))
 
 
-def _choices(given: Any) -> tuple[str, ...]:
+def _choices(given: Iterable[object]) -> tuple[str, ...]:
     if isinstance(given, str) or not all(isinstance(choice, str) for choice in given) or not given:
         raise KindError(f"choices must be a list of texts, not {shown(given)}", "choices", 'write choices=["a", "b"]')
-    return tuple(given)
+    return tuple(cast("Iterable[str]", given))
 
 
-def _check_separator(separator: Any, whose: str, *, several: bool) -> None:
+def _check_separator(separator: object, whose: str, *, several: bool) -> None:
     if not isinstance(separator, str) or not separator:
         raise KindError(f"a separator must be a text, not {shown(separator)}", "separator", 'write separator=","')
     if whose != "type str":

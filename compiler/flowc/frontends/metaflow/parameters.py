@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import typing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flowc.diagnostics import describe
 from flowc.frontends.metaflow.assignments import call_of, span_of
@@ -26,6 +26,7 @@ from metaflow.includefile import IncludeFile, find_parser
 from metaflow.parameters import Parameter
 
 if TYPE_CHECKING:
+    from flowc.frontends.metaflow.parameter_types import Kind
     from flowc.frontends.metaflow.structure.steps import Members
     from flowc.frontends.source import Sources
 
@@ -38,7 +39,7 @@ _ELSEWHERE: Final = {
 _FILE_ONLY: Final = ("type", "multiple", "separator", "choices", "is_flag")
 
 
-def declared_parameters(cls: type) -> dict[str, Parameter[Any]]:
+def declared_parameters(cls: type) -> dict[str, Parameter[object]]:
     """Return the parameters of the class by name, with those of its bases that no other attribute hides.
 
     Before the mutators ran these are the parameters in the source; afterwards, those that the mutators left.
@@ -131,7 +132,7 @@ class _Reader:
                 codes.BAD_PARAMETER, self.span("help"), f"help must be a text, not {shown(parameter.help)}", hint=None
             )
 
-    def _file(self) -> dict[str, Any]:
+    def _file(self) -> Kind:
         """Return the fields of an `IncludeFile`."""
         parameter = self.parameter
         assert isinstance(parameter, IncludeFile)

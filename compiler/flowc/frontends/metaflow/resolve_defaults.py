@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from inspect import Parameter as Argument
 from inspect import signature
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc.diagnostics import describe, raised_at
 from flowc.frontends.metaflow.defaults import given as given_value
@@ -24,7 +24,7 @@ from metaflow.parameters import ParameterContext, log
 from metaflow.user_configs.config_value import ConfigValue
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from flowc_ir import Flow
     from flowc_ir import Parameter as IrParameter
@@ -72,7 +72,7 @@ def resolve_defaults(
     return replace(flow, parameters=tuple(resolved))
 
 
-def _configs(flow: Flow) -> Any:
+def _configs(flow: Flow) -> ConfigValue | None:
     """Return the value of `context.configs`: the configs' values by name, also as attributes."""
     if not flow.configs:
         return None
@@ -80,7 +80,7 @@ def _configs(flow: Flow) -> Any:
 
 
 def _resolve(
-    parameter: IrParameter, declared: Parameter[Any], context: ParameterContext, faults: Faults
+    parameter: IrParameter, declared: Parameter[object], context: ParameterContext, faults: Faults
 ) -> IrParameter:
     function = declared.default
     try:
@@ -107,7 +107,7 @@ def _resolve(
         return parameter
 
 
-def _takes_context(function: Any) -> bool:
+def _takes_context(function: Callable[[], object]) -> bool:
     try:
         arguments = signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin without a signature

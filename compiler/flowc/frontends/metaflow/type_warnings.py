@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flowc.frontends.metaflow.decorators.policies import shown
 from flowc.frontends.metaflow.parameters import declared_parameters
@@ -46,7 +46,7 @@ def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
     return tuple(found)
 
 
-def _of_type(given: Any, parameter: IrParameter, faults: Faults) -> None:
+def _of_type(given: object, parameter: IrParameter, faults: Faults) -> None:
     origin = typing.get_origin(given)
     if origin is None or origin is typing.Annotated:  # it converts as its first argument does
         return
@@ -59,7 +59,7 @@ def _of_type(given: Any, parameter: IrParameter, faults: Faults) -> None:
     faults.add(codes.PARAMETER_TYPE, parameter.where, message, hint=hint_for(given))
 
 
-def hint_for(given: Any) -> str:
+def hint_for(given: object) -> str:
     """Return the hint that names a replacement for a type that is for type checkers."""
     origin = typing.get_origin(given)
     inner = [part for part in typing.get_args(given) if part is not type(None)]
@@ -68,7 +68,7 @@ def hint_for(given: Any) -> str:
     return _HINTS.get(origin, "give a function or class that makes a value from a text")
 
 
-def _of_default(default: Any, parameter: IrParameter, faults: Faults) -> None:
+def _of_default(default: object, parameter: IrParameter, faults: Faults) -> None:
     """Report a default that is not of the parameter's type, so that steps see another value than the one written."""
     if default is None or parameter.converted or parameter.multiple or parameter.separator or parameter.default is None:
         return

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from flowc.frontends.metaflow.decorators.cards import check_card_types
 from flowc.frontends.metaflow.decorators.plugins import is_json
-from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS, policies
+from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS, Policies, policies
 from flowc.frontends.metaflow.decorators.reader import canonical
 from flowc.frontends.metaflow.decorators.with_decorators import parse_with
 from flowc.frontends.metaflow.mutators import mutator_fault
@@ -45,12 +45,13 @@ def attach(node: Node, method: StepMethod, added: Sequence[Added], faults: Fault
         else:
             attributes = canonical(decorator.attributes)
             plugins.append(Plugin(name=decorator.name, attributes=attributes, written=False))
-    fields: dict[str, Any] = policies(replace(method, applied=()), node.next, faults, own) if own else {}
+    fields: Policies = policies(replace(method, applied=()), node.next, faults, own) if own else {}
     fields.pop("plugins", None)
     check_card_types(replace(method, applied=()), own, {**fields, "kubernetes": node.kubernetes}, faults)
     cards = (*node.cards, *fields.pop("cards", ()))
-    missing = {name: value for name, value in fields.items() if not getattr(node, name)}
-    return replace(node, cards=cards, plugins=(*node.plugins, *plugins), **missing)
+    missing = cast("Policies", {name: value for name, value in fields.items() if not getattr(node, name)})
+    changed: Policies = {**missing, "cards": cards, "plugins": (*node.plugins, *plugins)}
+    return replace(node, **changed)
 
 
 def _fault(faults: Faults, method: StepMethod, decorator: Added, why: str, hint: str) -> None:

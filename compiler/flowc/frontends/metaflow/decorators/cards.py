@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from flowc.frontends.metaflow.decorators.reader import (
     BOOL,
@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.steps import StepMethod
     from metaflow.decorators import Applied
 
+    class CardArguments(TypedDict, total=False):
+        """The arguments of `@card` that `CARD` accepts."""
+
+        type: str
+        id: str | None
+        options: Mapping[str, object] | None
+        timeout: int | str
+        refresh_interval: int | str
+        save_errors: bool
+        customize: bool
+
+
 CARD: Final[Mapping[str, ArgumentKind]] = {
     "type": TEXT,
     "id": optional(TEXT),
@@ -38,7 +50,7 @@ CARD: Final[Mapping[str, ArgumentKind]] = {
 }
 
 
-def read_card(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Card:
+def read_card(given: CardArguments) -> Card:
     """Return the card of one `@card`."""
     return Card(
         type=given.get("type", "default"),
@@ -54,7 +66,7 @@ def read_card(_reader: Reader, _applied: Applied, given: dict[str, Any]) -> Card
 _BUILT_IN: Final = frozenset({"default", "blank"})  # types that need no import
 
 
-def check_card_types(method: StepMethod, added: Sequence[Applied], given: Mapping[str, Any], faults: Faults) -> None:
+def check_card_types(method: StepMethod, added: Sequence[Applied], given: Mapping[str, object], faults: Faults) -> None:
     """Report card types that are neither built in, nor defined in the flow's files, nor in an installed package.
 
     Steps with their own packages or image are skipped: they may have types that are unknown here. A type whose package

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from flowc.frontends.metaflow.decorators.policies import ENVIRONMENTS, ArgumentKind, Reader
 from flowc_ir import Packages, codes
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from flowc_ir.diagnostic import Faults
     from flowc_ir.policies import Pairs
     from metaflow.decorators import Applied
+
+    class _Arguments(TypedDict, total=False):
+        packages: Mapping[str, str] | None
+        python: str | None
+        disabled: bool | None
+        libraries: Mapping[str, str] | None
 
 
 # A version, or a range of several conditions. Whether flowc supports it is checked when an environment is built.
@@ -123,12 +129,12 @@ def _spelling(name: str) -> str:
 
 def _read(found: Mapping[str, Applied], reader: Reader) -> Packages | None:
     """Return the packages of @pypi and @conda on one definition; None if there are none or one has a fault."""
-    given: dict[str, dict[str, Any]] = {}
+    given: dict[str, _Arguments] = {}
     for kind, applied in found.items():
-        arguments = reader.arguments(applied, TABLES[kind])
+        arguments = cast("_Arguments | None", reader.arguments(applied, TABLES[kind]))
         if arguments is not None:
             given[kind] = arguments
-    pythons = {kind: arguments["python"] for kind, arguments in given.items() if arguments.get("python")}
+    pythons = {kind: python for kind, arguments in given.items() if (python := arguments.get("python"))}
     if len({python.removesuffix(".*") for python in pythons.values()}) > 1:
         reader.faults.add(
             codes.BAD_ARGUMENT,

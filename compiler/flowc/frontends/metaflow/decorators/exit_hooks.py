@@ -5,27 +5,36 @@ from __future__ import annotations
 import inspect
 import sys
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, cast
 
 from flowc.frontends.metaflow.decorators.reader import OPTIONS, ArgumentKind, canonical, shown
 from flowc_ir import ExitHook, codes
 from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.frontends.metaflow.decorators.reader import Reader
     from flowc_ir import Span
     from metaflow.decorators import Applied
 
+    class _Arguments(TypedDict, total=False):
+        on_success: Sequence[object]
+        on_error: Sequence[object]
+        options: Mapping[str, object] | None
+
+
 _FUNCTIONS = ArgumentKind("a list of functions", lambda value: isinstance(value, (list, tuple)), "such as [notify]")
 HOOKS: Final[Mapping[str, ArgumentKind]] = {"on_success": _FUNCTIONS, "on_error": _FUNCTIONS, "options": OPTIONS}
-_WHEN: Final[tuple[tuple[str, Literal["success", "error"]], ...]] = (("on_success", "success"), ("on_error", "error"))
+_WHEN: Final[tuple[tuple[Literal["on_success", "on_error"], Literal["success", "error"]], ...]] = (
+    ("on_success", "success"),
+    ("on_error", "error"),
+)
 
 
 def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook]:
     """Return the valid hooks, in the order written; report the others."""
-    given = reader.arguments(applied, HOOKS)
+    given = cast("_Arguments | None", reader.arguments(applied, HOOKS))
     if given is None:
         return
     if not given.get("on_success") and not given.get("on_error"):
@@ -45,7 +54,7 @@ def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook
                 yield ExitHook(on=on, function=name, where=span, options=options)
 
 
-def _name(reader: Reader, hook: Any, module: Mapping[str, Any], span: Span) -> str | None:
+def _name(reader: Reader, hook: object, module: Mapping[str, object], span: Span) -> str | None:
     """Return the function's name in the module, by which a pod finds it; None, with a fault, if it has none."""
     if isinstance(hook, str):
         if isinstance(module.get(hook), FunctionType):
@@ -67,11 +76,11 @@ def _name(reader: Reader, hook: Any, module: Mapping[str, Any], span: Span) -> s
     return None
 
 
-def _is_callable_hook(reader: Reader, function: Any, span: Span) -> bool:
+def _is_callable_hook(reader: Reader, function: object, span: Span) -> bool:
     """Return whether a hook can be called with `run=` or without arguments; report one that cannot."""
     needs = [
         name
-        for name, parameter in inspect.signature(function).parameters.items()
+        for name, parameter in inspect.signature(cast("Callable[[], object]", function)).parameters.items()
         if name != "run"
         and parameter.default is parameter.empty
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)

@@ -7,7 +7,7 @@ exit hooks and triggers of other back ends, which add up.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Final, TypedDict, final
 
 from flowc.frontends.metaflow.decorators.exit_hooks import HOOKS, read_hooks
 from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_flow_plugin
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from flowc.frontends.metaflow.decorators.reader import ArgumentKind
     from flowc.frontends.source import Source
+    from flowc_ir import ExitHook, Plugin, Project, Schedule, Trigger
     from flowc_ir.diagnostic import Faults
     from metaflow.decorators import Applied
 
@@ -42,6 +43,17 @@ FLOW_DECORATORS: Final = (*FLOW_TABLES, *_SENSORS)
 _SEVERAL: Final = frozenset({"exit_hook", *_SENSORS})
 
 
+class FlowFields(TypedDict):
+    """The fields of the IR's `Flow` that decorators set."""
+
+    schedule: Schedule | None
+    project: Project | None
+    triggers: tuple[Trigger, ...]
+    exit_hooks: tuple[ExitHook, ...]
+    elsewhere: tuple[str, ...]
+    plugins: tuple[Plugin, ...]
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -56,7 +68,7 @@ def read_flow(
     place: Callable[[type], tuple[Source, ast.ClassDef] | None],
     deployment: ProjectBranch,
     faults: Faults,
-) -> dict[str, Any]:
+) -> FlowFields:
     """Return the fields of the flow that decorators set.
 
     Args:
@@ -75,34 +87,36 @@ def read_flow(
                 found.setdefault(name, []).extend(several)
             else:
                 found.setdefault(name, several[:1])
-    fields: dict[str, Any] = {}
+    schedule: Schedule | None = None
+    project: Project | None = None
     for one in found.get("schedule", ()):
-        fields["schedule"] = read_schedule(one.reader, one.applied)
+        schedule = read_schedule(one.reader, one.applied)
     for one in found.get("project", ()):
-        fields["project"] = read_project(one.reader, one.applied, deployment)
+        project = read_project(one.reader, one.applied, deployment)
     check_unused(deployment, cls.__name__, has_project="project" in found)
-    fields["triggers"] = (
+    triggers = (
         *(
             trigger
             for one in found.get("trigger", ())
-            for trigger in read_events(one.reader, one.applied, fields.get("project"), declared_parameters(cls))
+            for trigger in read_events(one.reader, one.applied, project, declared_parameters(cls))
         ),
         *(trigger for one in found.get("trigger_on_finish", ()) for trigger in read_finishes(one.reader, one.applied)),
     )
-    fields["exit_hooks"] = tuple(
-        hook for one in found.get("exit_hook", ()) for hook in read_hooks(one.reader, one.applied, cls)
-    )
-    fields["elsewhere"] = tuple(name for name in found if name in _SENSORS)
+    exit_hooks = tuple(hook for one in found.get("exit_hook", ()) for hook in read_hooks(one.reader, one.applied, cls))
     plugins = [
         read_flow_plugin(one.reader, one.applied, cls)
         for name, several in found.items()
         if name not in FLOW_DECORATORS
         for one in several
     ]
-    fields["plugins"] = tuple(
-        plugin for plugin in reversed(plugins) if plugin is not None
-    )  # the decorator next to the class first
-    return fields
+    return FlowFields(
+        schedule=schedule,
+        project=project,
+        triggers=triggers,
+        exit_hooks=exit_hooks,
+        elsewhere=tuple(name for name in found if name in _SENSORS),
+        plugins=tuple(plugin for plugin in reversed(plugins) if plugin is not None),  # the one next to the class first
+    )
 
 
 def _of_class(cls: type, reader: Reader) -> list[_Found]:

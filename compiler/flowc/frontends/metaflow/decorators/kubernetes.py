@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from flowc.frontends.metaflow.decorators.reader import (
     BOOL,
@@ -20,10 +20,62 @@ from flowc_ir import Kubernetes, Resources, SecurityContext, Toleration, codes
 from flowc_ir.policies import HOSTNAME_TIMEOUT, TMPFS_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flowc.frontends.metaflow.decorators.reader import Reader
+    from flowc_ir.policies import Pairs
     from metaflow.decorators import Applied
+
+    class _Toleration(TypedDict, total=False):
+        key: str | None
+        operator: str | None
+        value: str | None
+        effect: str | None
+        toleration_seconds: int | None
+
+    class _Security(TypedDict, total=False):
+        privileged: bool | None
+        allow_privilege_escalation: bool | None
+        run_as_user: int | None
+        run_as_group: int | None
+        run_as_non_root: bool | None
+
+    class Amounts(TypedDict, total=False):
+        """The arguments that `@resources` and `@kubernetes` share."""
+
+        cpu: float | str | None
+        memory: int | str | None
+        disk: int | str | None
+        gpu: int | str | None
+        shared_memory: int | str | None
+
+    class KubernetesArguments(Amounts, total=False):
+        """The arguments of `@kubernetes` that `KUBERNETES` accepts."""
+
+        image: str | None
+        image_pull_policy: str | None
+        image_pull_secrets: str | Sequence[str] | None
+        service_account: str | None
+        secrets: str | Sequence[str] | None
+        node_selector: str | Mapping[str, str] | None
+        namespace: str | None
+        gpu_vendor: str | None
+        tolerations: Sequence[_Toleration] | None
+        labels: Mapping[str, str] | None
+        annotations: Mapping[str, str] | None
+        use_tmpfs: bool | None
+        tmpfs_tempdir: bool
+        tmpfs_size: int | str | None
+        tmpfs_path: str | None
+        persistent_volume_claims: Mapping[str, str] | None
+        port: int | str | None
+        compute_pool: str | None
+        executable: str | None
+        hostname_resolution_timeout: int | str
+        qos: str
+        extended_resources: Mapping[str, str] | None
+        security_context: _Security | None
+
 
 QOS: Final = ("guaranteed", "burstable", "besteffort")
 _PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
@@ -35,10 +87,6 @@ _SECURITY: Final = {
     "run_as_group": int,
     "run_as_non_root": bool,
 }
-_AS_WRITTEN: Final = (
-    "image", "image_pull_policy", "service_account", "namespace", "gpu_vendor", "compute_pool", "executable",
-)  # fmt: skip
-_PAIRS: Final = ("labels", "annotations", "persistent_volume_claims", "extended_resources")
 # The amounts that apply if neither @kubernetes nor @resources sets one, as Metaflow documents.
 _DEFAULTS: Final = {"cpu": 1, "memory": 4096, "disk": 10240}
 
@@ -114,10 +162,10 @@ KUBERNETES: Final[Mapping[str, ArgumentKind]] = {
 }
 
 
-def read_kubernetes(reader: Reader, applied: Applied, given: dict[str, Any]) -> Kubernetes:
+def read_kubernetes(reader: Reader, applied: Applied, given: KubernetesArguments) -> Kubernetes:
     """Return everything except the amounts, which `amounts` returns."""
-    asked = {name: value for name, value in given.items() if value is not None}
-    for claim, path in asked.get("persistent_volume_claims", {}).items():
+    claims = given.get("persistent_volume_claims")
+    for claim, path in (claims or {}).items():
         if not path.startswith("/"):
             span = reader.span(applied, "persistent_volume_claims")
             reader.faults.add(
@@ -126,35 +174,52 @@ def read_kubernetes(reader: Reader, applied: Applied, given: dict[str, Any]) -> 
                 f"@kubernetes: claim '{claim}' is mounted at {path!r}",
                 hint='give an absolute path: {"claim": "/data"}',
             )
-    security = {name: value for name, value in asked.get("security_context", {}).items() if value is not None}
-    size = asked.get("tmpfs_size")
-    pod: dict[str, Any] = {name: asked.get(name) for name in _AS_WRITTEN}
-    pod |= {name: _names(asked.get(name)) for name in ("image_pull_secrets", "secrets")}
-    pod |= {name: tuple(asked.get(name, {}).items()) for name in _PAIRS}
+    security = {name: value for name, value in (given.get("security_context") or {}).items() if value is not None}
+    size, use, path_of_tmpfs = given.get("tmpfs_size"), given.get("use_tmpfs"), given.get("tmpfs_path")
     return Kubernetes(
-        **pod,
-        node_selector=_selector(asked.get("node_selector")),
-        tolerations=tuple(Toleration(**one) for one in asked.get("tolerations", ())),
+        image=given.get("image"),
+        image_pull_policy=given.get("image_pull_policy"),
+        image_pull_secrets=_names(given.get("image_pull_secrets")),
+        service_account=given.get("service_account"),
+        namespace=given.get("namespace"),
+        secrets=_names(given.get("secrets")),
+        node_selector=_selector(given.get("node_selector")),
+        gpu_vendor=given.get("gpu_vendor"),
+        tolerations=tuple(Toleration(**one) for one in given.get("tolerations") or ()),
+        labels=_pairs(given.get("labels")),
+        annotations=_pairs(given.get("annotations")),
         # As in Metaflow, a size alone also requests the mount.
-        use_tmpfs=asked.get("use_tmpfs", size is not None),
-        tmpfs_tempdir=asked.get("tmpfs_tempdir", True),
-        tmpfs_size=None if size is None else int(size),
-        tmpfs_path=asked.get("tmpfs_path", TMPFS_PATH),
-        port=int(asked["port"]) if "port" in asked else None,
-        hostname_resolution_timeout=int(asked.get("hostname_resolution_timeout", HOSTNAME_TIMEOUT)),
-        qos=asked.get("qos", "burstable").lower(),
-        security_context=SecurityContext(**security) if security else None,
+        use_tmpfs=size is not None if use is None else use,
+        tmpfs_tempdir=given.get("tmpfs_tempdir", True),
+        tmpfs_size=_whole(size),
+        tmpfs_path=TMPFS_PATH if path_of_tmpfs is None else path_of_tmpfs,
+        persistent_volume_claims=_pairs(claims),
+        port=_whole(given.get("port")),
+        compute_pool=given.get("compute_pool"),
+        executable=given.get("executable"),
+        hostname_resolution_timeout=int(given.get("hostname_resolution_timeout", HOSTNAME_TIMEOUT)),
+        qos=given.get("qos", "burstable").lower(),
+        extended_resources=_pairs(given.get("extended_resources")),
+        security_context=SecurityContext(**cast("_Security", security)) if security else None,
     )
 
 
-def amounts(given: Mapping[str, Any]) -> Resources:
+def requested(given: Amounts) -> Resources:
+    """Return the amounts as written."""
+    cpu = given.get("cpu")
+    return Resources(
+        cpu=None if cpu is None else decimal_text(cpu),
+        memory=_whole(given.get("memory")),
+        gpu=_whole(given.get("gpu")),
+        disk=_whole(given.get("disk")),
+        shared_memory=_whole(given.get("shared_memory")),
+    )
+
+
+def amounts(given: KubernetesArguments) -> Resources:
     """Return the resources of one `@kubernetes`, with a default for each missing amount (none for best effort)."""
-    defaults = {} if str(given.get("qos", "")).lower() == "besteffort" else _DEFAULTS
-    asked = {name: given.get(name) for name in ("cpu", "memory", "disk", "gpu", "shared_memory")}
-    texts = {name: value for name, value in asked.items() if value is not None}
-    cpu = texts.pop("cpu", None)
-    own = Resources(cpu=None if cpu is None else decimal_text(cpu), **{name: int(text) for name, text in texts.items()})
-    return own if not defaults else _with_defaults(own)
+    own = requested(given)
+    return own if given.get("qos", "").lower() == "besteffort" else _with_defaults(own)
 
 
 def _with_defaults(own: Resources) -> Resources:
@@ -179,11 +244,19 @@ def largest(one: Resources | None, other: Resources) -> Resources | None:
     return Resources(cpu=max(cpus, key=Decimal, default=None), **sizes)
 
 
-def _names(value: Any) -> tuple[str, ...]:
+def _whole(value: int | str | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _pairs(value: Mapping[str, str] | None) -> Pairs:
+    return tuple((value or {}).items())
+
+
+def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(part for part in value.split(",") if part) if isinstance(value, str) else tuple(value or ())
 
 
-def _selector(value: Any) -> tuple[tuple[str, str], ...]:
+def _selector(value: str | Mapping[str, str] | None) -> Pairs:
     if isinstance(value, str):
         return tuple((key, text) for key, text in (part.split("=") for part in value.split(",") if part))
-    return tuple((value or {}).items())
+    return _pairs(value)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from flowc.frontends.metaflow.decorators.reader import ArgumentKind, canonical
 from flowc_ir import Plugin, codes, json_text
 from metaflow import _extensions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from flowc.frontends.metaflow.decorators.reader import Reader
+    from metaflow._legacy.base import Decorator, FlowDecorator
     from metaflow.decorators import Applied
 
 
-def plugin_class(name: str, kind: str) -> Any:
+def plugin_class(name: str, kind: str) -> type[Decorator] | None:
     """Return the class of an extension's decorator of this name; None if there is none.
 
     Args:
@@ -38,14 +37,14 @@ def is_json(value: object) -> bool:
     return True
 
 
-def read_plugin(reader: Reader, applied: Applied, cls: Any) -> Plugin | None:
+def read_plugin(reader: Reader, applied: Applied, cls: type[Decorator]) -> Plugin | None:
     """Return one application of a decorator as a plugin; None if it has a fault."""
     from metaflow._legacy.hooks import unsupported_hooks
 
     kind = ArgumentKind(
         "a value that JSON can hold", is_json, "it is sent to every pod: use a text, a number, a list or a dict"
     )
-    table: Mapping[str, ArgumentKind] = dict.fromkeys(cls.defaults, kind)
+    table = dict.fromkeys(cls.defaults, kind)
     given = reader.arguments(applied, table)
     hooks = unsupported_hooks(cls)
     for hook, hint in hooks.items():
@@ -62,7 +61,7 @@ def read_plugin(reader: Reader, applied: Applied, cls: Any) -> Plugin | None:
 
 def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | None:
     """Return one application to a flow's class, with the values of its options; None if it has a fault."""
-    cls = plugin_class(applied.name, "flow")
+    cls = cast("type[FlowDecorator]", plugin_class(applied.name, "flow"))
     plugin = read_plugin(reader, applied, cls)
     if plugin is None or not cls.options:
         return plugin

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from flowc.frontends.metaflow.decorators.cards import CARD, read_card
-from flowc.frontends.metaflow.decorators.kubernetes import KUBERNETES, amounts, largest, read_kubernetes
+from flowc.frontends.metaflow.decorators.kubernetes import KUBERNETES, amounts, largest, read_kubernetes, requested
 from flowc.frontends.metaflow.decorators.plugins import plugin_class, read_plugin
 from flowc.frontends.metaflow.decorators.reader import BOOL as _BOOL
 from flowc.frontends.metaflow.decorators.reader import CORES as _CORES
@@ -14,22 +14,43 @@ from flowc.frontends.metaflow.decorators.reader import COUNT as _COUNT
 from flowc.frontends.metaflow.decorators.reader import DURATION as _DURATION
 from flowc.frontends.metaflow.decorators.reader import JSON as _JSON
 from flowc.frontends.metaflow.decorators.reader import MIB as _MIB
-from flowc.frontends.metaflow.decorators.reader import ArgumentKind, Reader, decimal_text, optional, shown
+from flowc.frontends.metaflow.decorators.reader import ArgumentKind, Reader, optional, shown
 from flowc.frontends.metaflow.decorators.secrets import SECRETS, read_secrets
-from flowc_ir import Catch, Foreach, Gang, Resources, Retry, Switch, Timeout, codes
+from flowc_ir import Catch, Foreach, Gang, Retry, Switch, Timeout, codes
 from flowc_ir.policies import ELSEWHERE
 from flowc_runtime.store.values.parameters import to_text
 from metaflow.decorators import COMMAND_LINE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from flowc.frontends.metaflow.decorators.cards import CardArguments
+    from flowc.frontends.metaflow.decorators.kubernetes import Amounts, KubernetesArguments
+    from flowc.frontends.metaflow.decorators.secrets import SecretsArguments
     from flowc.frontends.metaflow.structure.steps import StepMethod
-    from flowc_ir import Plugin, Transition
+    from flowc_ir import Card, Kubernetes, Packages, Plugin, Resources, Secret, Transition
     from flowc_ir.diagnostic import Faults
+    from flowc_ir.policies import Pairs
     from metaflow.decorators import Applied
 
-__all__ = ["SEVERAL", "STEP_DECORATORS", "ArgumentKind", "Reader", "check_misplaced", "policies", "shown"]
+    class _Retry(TypedDict, total=False):
+        times: int | str
+        minutes_between_retries: float | str
+
+    class _Catch(TypedDict, total=False):
+        var: str | None
+        print_exception: bool
+
+    class _Timeout(TypedDict, total=False):
+        seconds: float | str
+        minutes: float | str
+        hours: float | str
+
+    class _Environment(TypedDict, total=False):
+        vars: Mapping[str, str | float]
+
+
+__all__ = ["SEVERAL", "STEP_DECORATORS", "ArgumentKind", "Policies", "Reader", "check_misplaced", "policies", "shown"]
 
 
 def _is_environment(value: object) -> bool:
@@ -91,9 +112,30 @@ _UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
 # -- the policies of a step --------------------------------------------------------------------------------------------
 
 
+class Policies(TypedDict, total=False):
+    """Fields of a step's node, without those that have their defaults.
+
+    `cache` is there if the step has `@cache`; the front end replaces its value by the digest of the step's code.
+    """
+
+    retry: Retry
+    catch: Catch
+    timeout: Timeout
+    resources: Resources
+    environment: Pairs
+    kubernetes: Kubernetes
+    secrets: tuple[Secret, ...]
+    cards: tuple[Card, ...]
+    packages: Packages | None
+    cache: str | None
+    plugins: tuple[Plugin, ...]
+    info: str
+    elsewhere: tuple[str, ...]
+
+
 def policies(
     method: StepMethod, transition: Transition | None, faults: Faults, added: Sequence[Applied] = ()
-) -> dict[str, Any]:
+) -> Policies:
     """Return the policy fields of a step's node.
 
     Args:
@@ -101,8 +143,9 @@ def policies(
         added: decorators of the command line, for steps that lack them.
     """
     reader = Reader(method.source, method.tree, faults)
-    given: dict[str, list[dict[str, Any]]] = {}
+    elsewhere: list[str] = []
     plugins: list[Plugin] = []
+    fields = Policies()
     for applied in _of_step(method, added, reader):
         if (plugin := plugin_class(applied.name, "step")) is not None:
             if (read := read_plugin(reader, applied, plugin)) is not None:
@@ -110,7 +153,8 @@ def policies(
             continue
         arguments = reader.arguments(applied, STEP_DECORATORS[applied.name])
         if arguments is not None:
-            given.setdefault(applied.name, []).append(_checked(reader, applied, arguments))
+            _read(fields, reader, applied, arguments)
+            elsewhere += [applied.name] if applied.name in ELSEWHERE else []
         if applied.name == "catch" and type(transition) in _UNCATCHABLE:
             what, missing = _UNCATCHABLE[type(transition)]
             reader.faults.add(
@@ -119,16 +163,7 @@ def policies(
                 f"step '{method.name}' has @catch but {what}",
                 hint=f"if the step fails, there is no {missing}: put @catch on the steps after it",
             )
-    found: dict[str, Any] = {name: _BUILD[name](several[0]) for name, several in given.items() if name in _BUILD}
-    found["plugins"] = tuple(plugins)
-    found["elsewhere"] = tuple(name for name in given if name in ELSEWHERE)
-    if info := next((step["node_info"] for step in given.get("step", ()) if step.get("node_info")), None):
-        found["info"] = to_text(info)
-    if cards := given.get("card"):
-        found["cards"] = tuple(card["card"] for card in cards)
-    if pod := given.get("kubernetes"):
-        found["resources"] = largest(found.get("resources"), amounts(pod[0]))
-    return {name: value for name, value in found.items() if value is not None}
+    return {**fields, "plugins": tuple(plugins), "elsewhere": tuple(elsewhere)}
 
 
 def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> Iterator[Applied]:
@@ -162,67 +197,58 @@ def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> It
             yield applied
 
 
-def _checked(reader: Reader, applied: Applied, given: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments, in the form that `_BUILD` takes; report arguments that contradict each other."""
+def _read(fields: Policies, reader: Reader, applied: Applied, given: dict[str, object]) -> None:
+    """Add the policy of a decorator to the fields; report arguments that contradict each other."""
     match applied.name:
-        case "timeout" if _seconds(given) <= 0:
-            reader.faults.add(
-                codes.BAD_ARGUMENT,
-                reader.span(applied),
-                "@timeout has no duration",
-                hint="give it seconds=, minutes= or hours=",
-            )
-        case "secrets":
-            return {"secrets": read_secrets(reader, applied, given)}
-        case "card":
-            return {"card": read_card(reader, applied, given)}
+        case "step":
+            if info := given.get("node_info"):
+                fields["info"] = to_text(info)
+        case "retry":
+            fields["retry"] = _retry(cast("_Retry", given))
+        case "catch":
+            fields["catch"] = Catch(**cast("_Catch", given))
+        case "timeout":
+            fields["timeout"] = _timeout(reader, applied, cast("_Timeout", given))
+        case "resources":
+            _add_resources(fields, requested(cast("Amounts", given)))
+        case "environment":
+            if variables := cast("_Environment", given).get("vars", {}):
+                fields["environment"] = tuple((name, str(value)) for name, value in variables.items())
         case "kubernetes":
-            return given | {"kubernetes": read_kubernetes(reader, applied, given)}
-    return given
+            arguments = cast("KubernetesArguments", given)
+            fields["kubernetes"] = read_kubernetes(reader, applied, arguments)
+            _add_resources(fields, amounts(arguments))
+        case "secrets":
+            if secrets := read_secrets(reader, applied, cast("SecretsArguments", given)):
+                fields["secrets"] = secrets
+        case "card":
+            fields["cards"] = (*fields.get("cards", ()), read_card(cast("CardArguments", given)))
+        case "cache":
+            fields["cache"] = None
 
 
-def _retry(given: dict[str, Any]) -> Retry:
+def _add_resources(fields: Policies, amounts: Resources) -> None:
+    """Add the amounts of `@resources` or `@kubernetes`; the larger of two amounts counts."""
+    if (resources := largest(fields.get("resources"), amounts)) is not None:
+        fields["resources"] = resources
+
+
+def _retry(given: _Retry) -> Retry:
     minutes = float(given.get("minutes_between_retries", 2))
     return Retry(times=int(given.get("times", 3)), wait_seconds=math.ceil(minutes * 60))
 
 
-def _catch(given: dict[str, Any]) -> Catch:
-    return Catch(var=given.get("var"), print_exception=given.get("print_exception", True))
-
-
-def _seconds(given: dict[str, Any]) -> float:
-    units = {"seconds": 1, "minutes": 60, "hours": 3600}
-    return sum(factor * float(given.get(unit, 0)) for unit, factor in units.items())
-
-
-def _timeout(given: dict[str, Any]) -> Timeout:
-    return Timeout(seconds=math.ceil(_seconds(given)))
-
-
-def _resources(given: dict[str, Any]) -> Resources | None:
-    asked = {name: value for name, value in given.items() if value is not None}
-    if not asked:
-        return None
-    cpu = asked.pop("cpu", None)
-    return Resources(
-        cpu=None if cpu is None else decimal_text(cpu), **{name: int(value) for name, value in asked.items()}
-    )
-
-
-def _environment(given: dict[str, Any]) -> tuple[tuple[str, str], ...] | None:
-    return tuple((name, str(value)) for name, value in given.get("vars", {}).items()) or None
-
-
-_BUILD: Final[Mapping[str, Callable[[dict[str, Any]], object]]] = {
-    "retry": _retry,
-    "catch": _catch,
-    "timeout": _timeout,
-    "resources": _resources,
-    "environment": _environment,
-    "kubernetes": lambda given: given["kubernetes"],
-    "secrets": lambda given: given["secrets"] or None,
-    "cache": lambda given: True,
-}
+def _timeout(reader: Reader, applied: Applied, given: _Timeout) -> Timeout:
+    minutes = 60 * float(given.get("minutes", 0))
+    seconds = float(given.get("seconds", 0)) + minutes + 3600 * float(given.get("hours", 0))
+    if seconds <= 0:
+        reader.faults.add(
+            codes.BAD_ARGUMENT,
+            reader.span(applied),
+            "@timeout has no duration",
+            hint="give it seconds=, minutes= or hours=",
+        )
+    return Timeout(seconds=math.ceil(seconds))
 
 
 def check_misplaced(method: StepMethod, faults: Faults) -> None:

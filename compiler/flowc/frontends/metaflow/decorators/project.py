@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, TypedDict, cast, final
 
 from flowc.frontends.metaflow.decorators.reader import BOOL, TEXT, ArgumentKind, optional
 from flowc_ir import Project, codes
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
     from flowc.frontends.metaflow.decorators.reader import Reader
     from metaflow.decorators import Applied
+
+    class _Arguments(TypedDict, total=False):
+        name: str
+        branch: str | None
+        production: bool
+
 
 PROJECT: Final[Mapping[str, ArgumentKind]] = {"name": TEXT, "branch": optional(TEXT), "production": BOOL}
 _NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
@@ -48,7 +54,7 @@ def read_project(reader: Reader, applied: Applied, deployment: ProjectBranch) ->
     Raises:
         DeploymentError: the command line contradicts the decorator.
     """
-    given = reader.arguments(applied, PROJECT)
+    given = cast("_Arguments | None", reader.arguments(applied, PROJECT))
     if given is None:
         return None
     name, branch = given.get("name"), given.get("branch")

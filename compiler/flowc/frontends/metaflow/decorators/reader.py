@@ -6,7 +6,7 @@ import ast
 import math
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_ir import codes, json_text
 from flowc_ir.diagnostic import Faults
@@ -26,7 +26,7 @@ class ArgumentKind:
     """The values that an argument allows: in words and as a predicate, with a hint about the usual mistake."""
 
     words: str
-    accepts: Callable[[Any], bool]
+    accepts: Callable[[object], bool]
     hint: str | None = None
 
 
@@ -115,8 +115,10 @@ class Reader:
         self.tree = tree
         self.faults = faults
 
-    def arguments(self, applied: Applied, table: Mapping[str, ArgumentKind]) -> dict[str, Any] | None:
+    def arguments(self, applied: Applied, table: Mapping[str, ArgumentKind]) -> dict[str, object] | None:
         """Return the arguments of an application; None if one has a fault, which is reported.
+
+        The caller's TypedDict says which types the accepted values have.
 
         Args:
             table: the kind of each argument that the decorator has.

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from flowc.frontends.metaflow.decorators.reader import BOOL as _BOOL
 from flowc.frontends.metaflow.decorators.reader import ArgumentKind
 from flowc_ir import Schedule, codes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flowc.frontends.metaflow.decorators.reader import Reader
     from flowc_ir import Span
     from metaflow.decorators import Applied
+
+    class _Arguments(TypedDict, total=False):
+        hourly: bool
+        daily: bool
+        weekly: bool
+        cron: str | Sequence[str] | None
+        timezone: str | None
+
 
 _FIELDS: Final = "the five fields are minute, hour, day of month, month and day of week"
 
@@ -35,7 +43,7 @@ _CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * *
 
 def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
     """Return the schedule; None if it has a fault or is switched off by `daily=False` alone."""
-    given = reader.arguments(applied, SCHEDULE)
+    given = cast("_Arguments | None", reader.arguments(applied, SCHEDULE))
     if given is None:
         return None
     before = len(reader.faults)
@@ -49,7 +57,7 @@ def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
     return Schedule(crons=crons, timezone=timezone, where=where)
 
 
-def _crons(applied: Applied, given: dict[str, Any], reader: Reader) -> tuple[str, ...]:
+def _crons(applied: Applied, given: _Arguments, reader: Reader) -> tuple[str, ...]:
     cron = given.get("cron")
     chosen = [name for name in _CRONS if given.get(name)] + (["cron"] if cron is not None else [])
     if len(chosen) > 1:

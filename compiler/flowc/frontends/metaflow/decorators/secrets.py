@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from flowc.frontends.metaflow.decorators.reader import (
     BOOL,
@@ -19,10 +19,18 @@ from flowc_ir.suggestion import suggest
 from flowc_runtime.run.task.secrets import PROVIDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flowc.frontends.metaflow.decorators.reader import Reader
     from metaflow.decorators import Applied
+
+    class SecretsArguments(TypedDict, total=False):
+        """The arguments of `@secrets` that `SECRETS` accepts."""
+
+        sources: Sequence[object]
+        role: str | None
+        allow_override: bool
+
 
 DEFAULT_TYPE: Final = "METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE"
 
@@ -37,7 +45,7 @@ _CLOUDS: Final = ("aws-secrets-manager", "gcp-secret-manager", "az-key-vault")
 _FIELDS: Final = ("type", "id", "options", "role")
 
 
-def read_secrets(reader: Reader, applied: Applied, given: dict[str, Any]) -> tuple[Secret, ...]:
+def read_secrets(reader: Reader, applied: Applied, given: SecretsArguments) -> tuple[Secret, ...]:
     """Return the valid sources, in the order written; report the others."""
     found: list[Secret] = []
     if not isinstance(given.get("sources", ()), (list, tuple)):
@@ -60,7 +68,7 @@ def read_secrets(reader: Reader, applied: Applied, given: dict[str, Any]) -> tup
     return tuple(found)
 
 
-def _source(source: object, given: dict[str, Any]) -> Secret | tuple[str, str | None]:
+def _source(source: object, given: SecretsArguments) -> Secret | tuple[str, str | None]:
     """Return a source; or a message and a hint if it is wrong."""
     if isinstance(source, str):
         source = _spelt_out(source)
@@ -88,7 +96,7 @@ def _source(source: object, given: dict[str, Any]) -> Secret | tuple[str, str | 
     return Secret(type=kind, id=name, options=kept, role=role, allow_override=given.get("allow_override", False))
 
 
-def _spelt_out(text: str) -> dict[str, Any] | tuple[str, str]:
+def _spelt_out(text: str) -> dict[str, str] | tuple[str, str]:
     """Return the type and the id of a source `type.id`, or of an id of the default type; or a message and a hint."""
     kind, dot, name = text.partition(".")
     if dot and (kind in PROVIDERS or kind in _CLOUDS):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from flowc.frontends.metaflow.decorators.reader import OPTIONS, ArgumentKind, canonical, shown
 from flowc.frontends.reserved_names import listed
@@ -12,7 +13,7 @@ from flowc_ir.suggestion import suggest
 from metaflow.events import EventName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from flowc.frontends.metaflow.decorators.reader import Reader
     from flowc_ir import Project, Span
@@ -42,12 +43,11 @@ def read_events(
         known: the names of the flow's parameters, whose values may come from fields of an event.
     """
 
-    def event(item: Any, span: Span) -> Trigger:
-        match item:
-            case EventName():
-                item = _named(item, project)
-            case {"name": EventName() as name}:
-                item = {**item, "name": _named(name, project)}
+    def event(item: object, span: Span) -> Trigger:
+        if isinstance(item, EventName):
+            item = _named(item, project)
+        elif isinstance(item, Mapping) and isinstance(name := item.get("name"), EventName):
+            item = {**item, "name": _named(name, project)}
         trigger = _event(item, span)
         for parameter, _ in trigger.parameters:
             if _plain(parameter) not in map(_plain, known):
@@ -77,13 +77,13 @@ def _read(
     applied: Applied,
     table: Mapping[str, ArgumentKind],
     names: tuple[str, str],
-    make: Callable[[Any, Span], Trigger],
+    make: Callable[[object, Span], Trigger],
 ) -> Iterator[Trigger]:
     given = reader.arguments(applied, table)
     if given is None:
         return
     one, several = names
-    single, many = given.get(one), given.get(several) or ()
+    single, many = given.get(one), cast("Sequence[object]", given.get(several) or ())
     if (single is not None) == bool(many):
         wrong = f"has both {one} and {several}" if many else f"has no {one}"
         reader.faults.add(
@@ -104,7 +104,7 @@ def _read(
         yield replace(trigger, options=options)
 
 
-def _event(item: Any, span: Span) -> Trigger:
+def _event(item: object, span: Span) -> Trigger:
     if callable(item):
         return _computed(item, (), span)
     if isinstance(item, str) and item:
@@ -125,20 +125,20 @@ def _event(item: Any, span: Span) -> Trigger:
     return Trigger(kind="event", name=name, where=span, parameters=parameters)
 
 
-def _computed(function: Any, parameters: tuple[tuple[str, str], ...], span: Span) -> Trigger:
+def _computed(function: Callable[[], object], parameters: tuple[tuple[str, str], ...], span: Span) -> Trigger:
     name = getattr(function, "__name__", type(function).__name__)
     return Trigger(kind="event", name=name, where=span, computed=True, parameters=parameters)
 
 
-def _parameters(given: Any) -> tuple[tuple[str, str], ...]:
+def _parameters(given: object) -> tuple[tuple[str, str], ...]:
     """Return the pairs of parameter and field.
 
     Args:
         given: a dict from parameters to fields; or a list of pairs, and of names that a parameter and a field share.
     """
     found: list[tuple[str, str]] = []
-    items = given.items() if isinstance(given, dict) else () if given is None else given
-    for item in items if isinstance(given, (dict, list, tuple)) or given is None else (given,):
+    items: Collection[object] = given if isinstance(given, (list, tuple)) else () if given is None else (given,)
+    for item in given.items() if isinstance(given, dict) else items:
         match item:
             case str():
                 found.append((item, item))
@@ -153,7 +153,7 @@ def _parameters(given: Any) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _finish(item: Any, span: Span) -> Trigger:
+def _finish(item: object, span: Span) -> Trigger:
     if isinstance(item, str) and item:
         return _qualified(item, span)
     if not isinstance(item, dict):

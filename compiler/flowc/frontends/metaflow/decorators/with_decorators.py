@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc.frontends.metaflow.decorators.policies import SEVERAL, STEP_DECORATORS
 from flowc.frontends.metaflow.decorators.reader import shown
@@ -14,6 +14,8 @@ from metaflow.decorators import COMMAND_LINE, Applied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from flowc_ir.json_text import Json
 
 _NEXT = re.compile(r",\s*(?=[A-Za-z_]\w*\s*=)")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
@@ -40,7 +42,7 @@ def parse_with(specs: Sequence[str]) -> tuple[Applied, ...]:
     return tuple(found)
 
 
-def seen_by_mutators(cls: Any, asked: Sequence[Applied], own: Sequence[Applied]) -> list[Applied]:
+def seen_by_mutators(cls: type, asked: Sequence[Applied], own: Sequence[Applied]) -> list[Applied]:
     """Return those decorators of the command line that the class itself gets, so that its mutators can change them.
 
     Args:
@@ -94,7 +96,7 @@ def _parse(spec: str) -> Applied:
     table = STEP_DECORATORS.get(name)
     if name == "step":
         raise WithError(f"--with {spec}: every step has @step already")
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, object] = {}
     for argument, text in _arguments(spec, written):
         if table is None:  # a decorator of the user, which is looked up after the flow's file was imported
             arguments[argument] = _value(text)
@@ -155,7 +157,7 @@ def _split(written: str) -> list[str]:
     return [part for part in (*parts, written[start:]) if part.strip()]
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> Json:
     try:
         return json_text.parsed(text)
     except ValueError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from flowc.frontends.metaflow.structure.steps import Members, StepMethod
@@ -21,7 +21,7 @@ def text_of(method: StepMethod, members: Members, node: ast.expr) -> str | None:
     return str.__str__(value) if isinstance(value, str) else None  # also the value of an Enum, whose `__str__` differs
 
 
-def _value(method: StepMethod, members: Members, node: ast.expr) -> Any:
+def _value(method: StepMethod, members: Members, node: ast.expr) -> object:
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -45,22 +45,23 @@ def _value(method: StepMethod, members: Members, node: ast.expr) -> Any:
     return _UNKNOWN
 
 
-def _joined(method: StepMethod, members: Members, parts: list[ast.expr]) -> Any:
+def _joined(method: StepMethod, members: Members, parts: list[ast.expr]) -> object:
     texts = [text_of(method, members, part) for part in parts]
     return _UNKNOWN if None in texts else "".join(filter(None, texts))
 
 
-def _variable(method: StepMethod, name: str) -> Any:
-    function: Any = method.function
+def _variable(method: StepMethod, name: str) -> object:
+    function = method.function
     code = function.__code__
     if name in code.co_varnames or name in code.co_cellvars:  # assigned by the step itself
         return _UNKNOWN
     if name in code.co_freevars:
-        cell = function.__closure__[code.co_freevars.index(name)]
+        cell = (function.__closure__ or ())[code.co_freevars.index(name)]
         return cell.cell_contents if cell != type(cell)() else _UNKNOWN
-    return function.__globals__.get(name, _UNKNOWN)
+    names: dict[str, object] = function.__globals__  # pyright: ignore[reportAttributeAccessIssue]  # it is a plain function
+    return names.get(name, _UNKNOWN)
 
 
-def _of_class(members: Members, name: str) -> Any:
+def _of_class(members: Members, name: str) -> object:
     value, owner = members.get(name, (_UNKNOWN, object))
     return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # a config returns its value

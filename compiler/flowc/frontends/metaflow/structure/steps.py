@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from inspect import cleandoc
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast, final
 
 from flowc.frontends.reserved_names import FLOW_API, is_private
 from flowc.frontends.source import Function, functions_in
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from flowc.frontends.source import Source, Sources
     from flowc_ir import Span
     from metaflow.decorators import Applied
+
+    class _Wrapper(Protocol):
+        __wrapped__: object
+
 
 Members: TypeAlias = "Mapping[str, tuple[object, type]]"
 """Every attribute of a flow's class, with the class that defines it."""
@@ -107,7 +111,7 @@ def find_methods(
     for name, (value, owner) in members.items():
         is_static = isinstance(value, (staticmethod, classmethod))
         marks = applied_to(value)
-        function: Any = getattr(value, "__func__", value)
+        function: object = getattr(value, "__func__", value)
         applied = applied_to(function) or marks
         inner = _unwrapped(function)
         if not isinstance(inner, FunctionType):
@@ -137,11 +141,11 @@ def find_method(name: str, members: Members, sources: Sources) -> StepMethod | N
     return StepMethod(name, owner, inner, tree, source, applied_to(value)) if source and tree else None
 
 
-def _unwrapped(function: Any) -> object:
+def _unwrapped(function: object) -> object:
     """Return the user's function inside the wrappers of `functools.wraps`."""
     seen = 0
     while hasattr(function, "__wrapped__") and seen < 100:
-        function, seen = function.__wrapped__, seen + 1
+        function, seen = cast("_Wrapper", function).__wrapped__, seen + 1
     return function
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from flowc.frontends.metaflow.structure.leaving import Leaving, fault_of, step_named
 from flowc_ir import Switch, codes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir import Choice, Span
 
@@ -63,7 +65,7 @@ def _bad_condition(method: StepMethod, condition: ast.keyword, hint: str) -> Lea
     return fault_of(method, codes.SWITCH_CONDITION, message, condition.value, hint)
 
 
-def _choice(method: StepMethod, key: ast.expr | None) -> Any:
+def _choice(method: StepMethod, key: ast.expr | None) -> object:
     """Return the value of a key: a literal, or an attribute of the class such as a config's `self.config.key`."""
     match key:
         case ast.Constant(value=value):
@@ -75,7 +77,7 @@ def _choice(method: StepMethod, key: ast.expr | None) -> Any:
     return _NOTHING
 
 
-def _from_class(method: StepMethod, key: ast.expr) -> Any:
+def _from_class(method: StepMethod, key: ast.expr) -> object:
     match key:
         case ast.Attribute(attr=name) if method.attribute(key):
             return getattr(method.owner, name, _NOTHING)
@@ -83,7 +85,8 @@ def _from_class(method: StepMethod, key: ast.expr) -> Any:
             return getattr(_from_class(method, inner), name, _NOTHING)
         case ast.Subscript(value=inner, slice=ast.Constant(value=index)):
             try:
-                return _from_class(method, inner)[index]
+                holder = cast("Mapping[object, object]", _from_class(method, inner))  # or anything else with items
+                return holder[index]
             except (LookupError, TypeError):
                 return _NOTHING
     return _NOTHING
