@@ -27,7 +27,8 @@ class MetaflowObject:
 
     It is a container of its children: iterate over it, index it by an id, test with `in`. Two objects are equal if they
     have the same pathspec. An object keeps the namespace and store in which it was created; so does a pickled object,
-    if its store can be reached.
+    if its store can be reached. Attributes are read from the run's records when they are needed: a record that cannot
+    be read raises RecordError, a bucket that does not answer StoreError.
 
     >>> task = Flow("Letters").latest_successful_run["each"]["each-0.1"]
     >>> task.pathspec == "/".join(task.path_components), task.id, task.parent.id
@@ -59,9 +60,13 @@ class MetaflowObject:
     ) -> None:
         """Find the object.
 
+        Args:
+            pathspec: `FLOW/RUN/STEP/TASK/ARTIFACT`, or its first parts; its number of parts is that of the class.
+            attempt: the number of a task's attempt, from 0; only tasks and artifacts have attempts.
+
         Raises:
             MetaflowInvalidPathspec: the text is not a pathspec of this kind.
-            MetaflowNotFound: the object does not exist.
+            MetaflowNotFound: the object does not exist, or `attempt` is no number of an attempt.
             MetaflowNamespaceMismatch: the object is in another namespace.
         """
         parts = pathspec.split("/") if isinstance(pathspec, str) else []
@@ -88,11 +93,11 @@ class MetaflowObject:
         cls: type[Self], near: MetaflowObject, parts: tuple[str, ...], reader: RunReader | None, **more: Any
     ) -> Self:
         """Create an object that is known to exist, in the store of another one."""
-        made = cls.__new__(cls)
-        made._url, made._parts, made._known = near._url, parts, reader
-        made._attempt = more.get("attempt")
-        made._namespace_check, made._namespace = near._namespace_check, near._namespace
-        return made
+        created = cls.__new__(cls)
+        created._url, created._parts, created._known = near._url, parts, reader
+        created._attempt = more.get("attempt")
+        created._namespace_check, created._namespace = near._namespace_check, near._namespace
+        return created
 
     # -- for derived classes
 
@@ -153,7 +158,7 @@ class MetaflowObject:
 
     @property
     def user_tags(self) -> frozenset[str]:
-        """The current user tags of the run."""
+        """The current user tags of the run, read from the store at each access."""
         return self._reader.user_tags
 
     @property
@@ -172,17 +177,23 @@ class MetaflowObject:
         return None
 
     def is_in_namespace(self) -> bool:
-        """Return whether the object is in the current namespace."""
+        """Return whether the object is in the current namespace of the process."""
         return self._is_in(get_namespace())
 
     def __iter__(self) -> Iterator[Any]:
         return self._children()
 
     def __getitem__(self, id: str) -> Any:
-        """Return the child with this id. Raises KeyError."""
+        """Return the child with this id.
+
+        Raises:
+            KeyError: there is no such child.
+            MetaflowNamespaceMismatch: a flow has this run, but in another namespace.
+        """
         return self._child(str(id))
 
     def __contains__(self, id: object) -> bool:
+        """Return whether there is a child with this id, also if it is a run in another namespace."""
         try:
             self._child(str(id))
         except KeyError:
@@ -227,12 +238,16 @@ class MetaflowObject:
 
 
 def when(seconds: float) -> datetime:
-    """Return a record's time in Metaflow's form: local, without a time zone."""
+    """Return a record's time, in seconds since 1970, in Metaflow's form: local, without a time zone."""
     return datetime.fromtimestamp(seconds)
 
 
 def check_attempt(attempt: Any) -> int | None:
-    """Check the number of an attempt for a task or an artifact. Raises MetaflowNotFound."""
+    """Return the number of an attempt for a task or an artifact, or None for none.
+
+    Raises:
+        MetaflowNotFound: it is not an integer, or negative. Metaflow raises this class, too.
+    """
     if attempt is None:
         return None
     if not isinstance(attempt, int) or isinstance(attempt, bool):

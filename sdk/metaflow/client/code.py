@@ -37,7 +37,7 @@ class MetaflowCode:
 
     @property
     def path(self) -> str:
-        """The address of the package."""
+        """The address of the package's object in the store."""
         return f"{self._reader.store.objects.url}/{blob_key(self._digest)}"
 
     @property
@@ -47,7 +47,7 @@ class MetaflowCode:
 
     @property
     def info(self) -> dict[str, str]:
-        """Facts about the package."""
+        """Facts about the package: `script`, `class`, `digest`, `python_version` and `metaflow_version`."""
         return {
             "script": self.script_name,
             "class": self._reader.flow.code.name,
@@ -66,13 +66,25 @@ class MetaflowCode:
 
     @property
     def tarball(self) -> tarfile.TarFile:
-        """The package as a `tarfile.TarFile`."""
+        """The package as a `tarfile.TarFile`, which the caller closes.
+
+        Raises:
+            NotFound: the package has been deleted from the store.
+            Damaged: its bytes do not match its digest.
+        """
         if self._data is None:
             self._data = self._reader.store.objects.read_blob(self._digest)
         return tarfile.open(fileobj=io.BytesIO(self._data))
 
     def extract(self) -> TemporaryDirectory[str]:
-        """Extract the files to a temporary directory, which the end of a `with` block, or `cleanup`, removes."""
+        """Extract the files to a temporary directory, which the end of a `with` block, or `cleanup`, removes.
+
+        Members outside the directory are refused (`filter="data"` of `tarfile`).
+
+        Raises:
+            NotFound: the package has been deleted from the store.
+            Damaged: its bytes do not match its digest.
+        """
         directory = TemporaryDirectory(prefix="flowc-code-")
         with self.tarball as archive:
             archive.extractall(directory.name, filter="data")
@@ -89,7 +101,11 @@ def code_of(reader: RunReader) -> MetaflowCode | None:
 
 
 def environment_of(reader: RunReader, step: str) -> dict[str, Any] | None:
-    """Return the packages of a step's environment."""
+    """Return the packages of a step's environment; None without @pypi and @conda, or if they are disabled.
+
+    Returns:
+        A dict with `python` (the version or None), `pypi` and `conda` (name -> version).
+    """
     packages: Any = getattr(reader.graph.nodes.get(step), "packages", None)
     if packages is None or packages.disabled:
         return None

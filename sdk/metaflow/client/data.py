@@ -25,21 +25,27 @@ __all__ = ["DataArtifact", "MetaflowData"]
 
 
 def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Constant]:
-    """Return the artifacts of an attempt by name; an attempt that was killed has those that it started with."""
-    found: dict[str, ArtifactRef | Constant] = {**class_constants(reader), **constants(reader)}
+    """Return the artifacts of an attempt, sorted by name.
+
+    An attempt that has not ended, or failed without a record of its artifacts (a killed process), has those that it
+    started with: parameters, configs and constants, and the artifacts of its parent if the step is no join.
+    """
+    artifacts: dict[str, ArtifactRef | Constant] = {**class_constants(reader), **constants(reader)}
     record = task._record
     if record is not None and (record["artifacts"] or record["outcome"] != "failed"):
-        found.update(record["artifacts"])
+        artifacts.update(record["artifacts"])
     else:
-        before = list(task.parent_tasks)
-        if len(before) == 1 and reader.graph.node(task._parts[2]).joins is None:
-            parent = reader.done(*before[0]._place)
-            found.update(parent["artifacts"] if parent is not None else {})
-    return dict(sorted(found.items()))
+        parents = list(task.parent_tasks)
+        if len(parents) == 1 and reader.graph.node(task._parts[2]).joins is None:
+            parent = reader.done(*parents[0]._place)
+            artifacts.update(parent["artifacts"] if parent is not None else {})
+    return dict(sorted(artifacts.items()))
 
 
 class DataArtifact(MetaflowObject):
-    """One artifact of a task. Only `data` loads the value, which runs code of its class; other facts are in the record.
+    """One artifact of a task.
+
+    Only `data` loads the value, which runs code of its class; other facts are in the record.
 
     >>> artifact = Flow("Letters").latest_successful_run["end"].task["letters"]
     >>> artifact.data, artifact.size, artifact.sha[:7]
@@ -61,7 +67,7 @@ class DataArtifact(MetaflowObject):
 
     @property
     def data(self) -> Any:
-        """The value.
+        """The value, loaded from the store at each access. Loading runs code of the value's class in this process.
 
         Raises:
             MetaflowDataMissing: its blob has been deleted from the store.
@@ -83,13 +89,13 @@ class DataArtifact(MetaflowObject):
 
     @property
     def sha(self) -> str:
-        """The sha256 of its bytes: equal values have the same digest in all tasks."""
+        """The sha256 of its stored bytes, in hexadecimal digits: equal bytes have the same digest in all tasks."""
         ref = self._ref
         return ref.sha if isinstance(ref, Constant) else ref["digest"]
 
     @property
     def type(self) -> str:
-        """The name of the value's class."""
+        """The name of the value's class, with its module unless it is a builtin: `str`, `numpy.float64`."""
         ref = self._ref
         return ref.type if isinstance(ref, Constant) else ref["type"]
 
@@ -101,7 +107,7 @@ class DataArtifact(MetaflowObject):
 
     @property
     def created_at(self) -> datetime:
-        """The time at which it was stored."""
+        """The end of its task in local time without a time zone; the task's start while it is active."""
         task = self.parent
         return task.finished_at or task.created_at
 
@@ -112,7 +118,7 @@ class DataArtifact(MetaflowObject):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The original artifact in the resumed run."""
+        """The pathspec of the original artifact in the resumed run; None if the task has run itself."""
         origin = self.parent.origin_pathspec
         return f"{origin}/{self.id}" if origin else None
 
@@ -132,13 +138,15 @@ class DataArtifact(MetaflowObject):
 
 
 def as_artifacts(artifacts: Iterable[DataArtifact]) -> Any:
-    """Return all artifacts of a task as a named tuple: `artifacts.accuracy` is a DataArtifact."""
-    found = [artifact for artifact in artifacts if not iskeyword(artifact.id)]  # task["class"] returns these
-    return namedtuple("MetaflowArtifacts", [one.id for one in found])(*found)
+    """Return artifacts as a named tuple: `artifacts.accuracy` is a DataArtifact. Keywords are left out."""
+    named = [artifact for artifact in artifacts if not iskeyword(artifact.id)]  # task["class"] returns these
+    return namedtuple("MetaflowArtifacts", [one.id for one in named])(*named)
 
 
 class MetaflowData:
     """The values of a task's artifacts. Each is read on first access.
+
+    A missing name raises AttributeError; reading a value raises the errors of `DataArtifact.data`.
 
     >>> data = Flow("Letters").latest_successful_run.data
     >>> data

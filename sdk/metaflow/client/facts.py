@@ -19,7 +19,7 @@ __all__ = ["Metadata", "metadata_of"]
 
 
 class OfAttempt(Protocol):
-    """A task of the client, as far as what is known of it depends on it."""
+    """A task of the client, as far as its facts depend on it."""
 
     _attempt: int | None
 
@@ -30,12 +30,12 @@ class OfAttempt(Protocol):
 
     @property
     def current_attempt(self) -> int:
-        """The number of the attempt that the task is about."""
+        """The number of the attempt that the task shows, from 0."""
         ...
 
     @property
     def index(self) -> int | None:
-        """Which item of the innermost foreach it is about."""
+        """The index of its item in the innermost foreach."""
         ...
 
     @property
@@ -55,22 +55,33 @@ class Metadata(NamedTuple):
 
 
 def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
-    """Return the facts about all attempts, or about the attempt of the task, the oldest first."""
+    """Return the facts about all attempts, or about the attempt of the task, the oldest first.
+
+    The names are Metaflow's where Metaflow has the fact. Facts that decorators registered follow those of their
+    attempt.
+
+    Args:
+        task: the client's task; its `_attempt` restricts the facts to one attempt.
+        reader: the task's run.
+
+    Raises:
+        RecordError: the record of an attempt cannot be read.
+    """
     step, path = task._place
     last = task.current_attempt
-    found: list[Metadata] = []
+    facts: list[Metadata] = []
     for attempt in [last] if task._attempt is not None else range(last + 1):
         begun = reader.began(step, path, attempt + 1)
         view = AttemptView(reader, step, path, attempt + 1).readable()
         began = begun["began"] if begun is not None else view.began or 0.0
         ended = view.finished or 0.0
-        found += [
+        facts += [
             Metadata(name, value, int(1000 * (ended if late else began)), name, task)
             for name, value, late in _items(task, reader, attempt, view.record, begun)
         ]
-        said = view.record.get("metadata", ()) if view.record is not None else ()
-        found += [Metadata(one["name"], one["value"], int(1000 * ended), one["type"], task) for one in said]
-    return found
+        registered = view.record.get("metadata", ()) if view.record is not None else ()
+        facts += [Metadata(one["name"], one["value"], int(1000 * ended), one["type"], task) for one in registered]
+    return facts
 
 
 def _items(

@@ -36,7 +36,7 @@ class Metaflow:
 
     @property
     def flows(self) -> list[Flow]:
-        """The flows, by name."""
+        """The flows, sorted by name. Flows whose runs are all in other namespaces are left out."""
         return list(self)
 
     def __iter__(self) -> Iterator[Flow]:
@@ -47,7 +47,12 @@ class Metaflow:
                 continue
 
     def __getitem__(self, name: str) -> Flow:
-        """Return the flow with this name. Raises MetaflowNotFound, MetaflowNamespaceMismatch."""
+        """Return the flow with this name.
+
+        Raises:
+            MetaflowNotFound: the flow has no run in the store.
+            MetaflowNamespaceMismatch: all its runs are in other namespaces.
+        """
         return Flow(name, _current_metadata=self._url, _current_namespace=self._namespace)
 
     def __contains__(self, name: object) -> bool:
@@ -86,7 +91,16 @@ class Flow(MetaflowObject):
         _current_namespace: str | None = None,
         _current_metadata: str | None = None,
     ) -> None:
-        """Find the flow. Raises the errors of `MetaflowObject`."""
+        """Find the flow.
+
+        Args:
+            pathspec: the flow's name.
+
+        Raises:
+            MetaflowInvalidPathspec: the name is empty, or contains a slash.
+            MetaflowNotFound: the flow has no run in the store.
+            MetaflowNamespaceMismatch: all its runs are in other namespaces.
+        """
         super().__init__(
             pathspec,
             _namespace_check=_namespace_check,
@@ -101,7 +115,10 @@ class Flow(MetaflowObject):
 
     @property
     def latest_successful_run(self) -> Run | None:
-        """The newest successful run; None if the namespace has none."""
+        """The newest successful run; None if the namespace has none.
+
+        Runs whose records cannot be read are reported and skipped.
+        """
         return next((run for run in self if _is_successful(run)), None)
 
     def runs(
@@ -115,15 +132,19 @@ class Flow(MetaflowObject):
     ) -> Iterator[Run]:
         """Return the runs that have all given tags and match all filters, newest first.
 
+        Runs whose records cannot be read are reported by a RecordWarning and left out.
+
         Args:
+            all_of: tags that a run must have, user tags or system tags.
             status: one or several of running, succeeded, failed, interrupted and killed.
-            since: the run started at this time or later: a date, a datetime, a text such as `2026-11-20` or
-                `2026-11-20 14:30`, or an age: `90m`, `12h`, `7d`, `2w`.
+            since: the run started at this time or later: a date, a datetime, a timedelta before now, a text such as
+                `2026-11-20` or `2026-11-20 14:30`, or an age: `90m`, `12h`, `7d`, `2w`. Times without a zone are local.
             until: the run started before this time.
             tags: an expression that the tags match: `"good and not (old or user:a*)"`, the words in either case; quote
                 tags with spaces.
             parameters: values of parameters, or functions of the value that return whether it matches:
-                `{"n": lambda n: n > 5}`. `learning_rate` also means `learning-rate`.
+                `{"n": lambda n: n > 5}`. `learning_rate` also means `learning-rate`. A run without the parameter does
+                not match; neither does one for whose value the function raises TypeError.
 
         Raises:
             ValueError: an argument has another form.
@@ -135,12 +156,27 @@ class Flow(MetaflowObject):
     def metrics(
         self, *all_of: str, artifacts: str | Iterable[str] | None = None, frame: bool = False, **filters: Any
     ) -> Any:
-        """Return the runs as a table, newest first: a list of dicts, or with `frame` a pandas DataFrame.
+        """Return the runs as a table, newest first.
 
-        Each row has `run`, `status`, `created_at`, `finished_at`, `seconds`, `user` and `tags`, the parameters, and the
-        artifacts of the end step that are single numbers or short texts. `artifacts=["model"]` selects other artifacts
-        of any type; a run without one has None. An artifact or parameter with the name of one of these columns becomes
-        `artifact.status` or `parameter.status`. The filters are those of `runs`.
+        Each row has `run`, `status`, `created_at`, `finished_at`, `seconds`, `user` and `tags`, the parameters, and
+        artifacts of the end step. An artifact or parameter with the name of one of these columns becomes
+        `artifact.status` or `parameter.status`.
+
+        Args:
+            all_of: tags that a run must have.
+            artifacts: names of artifacts of any type; a run without one has None. By default, those that are single
+                numbers or short texts.
+            frame: whether to return a pandas DataFrame.
+            filters: the filters of `runs`.
+
+        Returns:
+            A list of dicts, or a DataFrame.
+
+        Raises:
+            ValueError: a filter has another form.
+            ImportError: `frame` needs pandas, which is not installed.
+            MetaflowDataMissing: the value of an artifact has been deleted from the store.
+            ArtifactError: the value of an artifact cannot be loaded.
 
         >>> [(row["n"], row["letters"]) for row in Flow("Letters").metrics(status="succeeded")]
         [(3, 'ABC')]
@@ -157,8 +193,13 @@ class Flow(MetaflowObject):
     def artifact_versions(self, name: str, *, step: str | None = None) -> list[dict[str, Any]]:
         """Return all values of an artifact, newest run first, each with the first task of its run that had it.
 
-        Each is a dict with `pathspec` (for `DataArtifact`), `digest`, `size`, `type`, `repr` and `created_at`. `step`
-        restricts the search to tasks of this step.
+        Args:
+            name: the artifact's name.
+            step: the step whose tasks are searched; by default all tasks.
+
+        Returns:
+            Dicts with `pathspec` (for `DataArtifact`), `digest`, `size` (bytes), `type`, `repr` and `created_at` (local
+            time).
 
         >>> [(version["type"], version["repr"]) for version in Flow("Letters").artifact_versions("letters")]
         [('str', "'ABC'")]
@@ -215,18 +256,18 @@ class Flow(MetaflowObject):
 
     @property
     def created_at(self) -> datetime:
-        """The start of its first run."""
+        """The start of the oldest run in the store, in any namespace."""
         *_, first = readers(self._store, self.id)
         return when(first.record["created"])
 
     @property
     def user_tags(self) -> frozenset[str]:
-        """None: only runs have tags."""
+        """No tags: only runs have tags."""
         return frozenset()
 
     @property
     def system_tags(self) -> frozenset[str]:
-        """None: only runs have tags."""
+        """No tags: only runs have tags."""
         return frozenset()
 
 

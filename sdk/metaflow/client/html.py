@@ -23,13 +23,13 @@ SHOWN = 20  # rows
 _COLORS = {"succeeded": "#2a7", "failed": "#c33", "interrupted": "#c33", "killed": "#c33", "running": "#27c"}
 
 
-def show(shown: MetaflowObject) -> str:
-    """Return the object as HTML."""
-    return f"<b>{escape(repr(shown))}</b>{_BODIES[type(shown).__name__](shown)}"
+def show(value: MetaflowObject) -> str:
+    """Return the object as HTML: its pathspec, and tables of its facts and of at most 20 children."""
+    return f"<b>{escape(repr(value))}</b>{_BODIES[type(value).__name__](value)}"
 
 
 def artifact_table(artifacts: Iterable[DataArtifact]) -> str:
-    """Return artifacts as HTML, each with type, size and a one-line description."""
+    """Return artifacts as an HTML table, each with type, size in bytes and a one-line description."""
     rows = [[artifact.id, artifact.type, f"{artifact.size:,}", artifact._short] for artifact in artifacts]
     return _table(("artifact", "type", "bytes", "value"), rows)
 
@@ -94,7 +94,7 @@ def _outcome_and_attempt(task: Task) -> tuple[str, str]:
 
 
 class _State(str):
-    """Return a status as HTML, with its color."""
+    """A status, which the table shows in its color."""
 
     __slots__ = ()
 

@@ -41,7 +41,7 @@ def steps_before(reader: RunReader, step: str) -> list[str]:
 
 
 def steps_after(reader: RunReader, step: str) -> list[str]:
-    """Return the started steps that follow a step."""
+    """Return the started steps that follow a step; none for `_parameters`, which is outside the graph."""
     if reader.is_beside(step):
         return []
     begun = set(reader.store.steps())
@@ -49,19 +49,28 @@ def steps_after(reader: RunReader, step: str) -> list[str]:
 
 
 def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the tasks (step, path) that a task follows, in the order in which a join sees them."""
+    """Yield the tasks (step, path) that a task follows, in the order in which a join sees them.
+
+    Args:
+        reader: the run.
+        step: the task's step.
+        path: the task's index path.
+
+    Raises:
+        RecordError: a record that names the parents cannot be read.
+    """
     if reader.is_beside(step):
         return
     number = reader.last(step, path)
     record = reader.attempt(step, path, number) if number else None
-    told = record["parents"] if record is not None else []
-    for parent in told:
+    parents = record["parents"] if record is not None else []
+    for parent in parents:
         if parent["count"] is None:
             yield parent["step"], parent["path"]
-    several = [parent for parent in told if parent["count"] is not None]
-    if several:
-        yield from _items(reader, step, path, several)
-    elif not told:  # it is active, or its process died before recording it
+    counted = [parent for parent in parents if parent["count"] is not None]
+    if counted:
+        yield from _items(reader, step, path, counted)
+    elif not parents:  # it is active, or its process died before recording it
         yield from _by_graph(reader, step, path)
 
 
@@ -102,7 +111,13 @@ def _by_graph(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, st
 
 
 def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the tasks (step, path) that a task has led to and that have begun."""
+    """Yield the tasks (step, path) that a task has led to and that have begun; none before it is done.
+
+    Args:
+        reader: the run.
+        step: the task's step.
+        path: the task's index path.
+    """
     graph, record = reader.graph, reader.done(step, path)
     if record is None or reader.is_beside(step):
         return
@@ -123,16 +138,16 @@ def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, 
 
 
 def execution_path(reader: RunReader, step: str, path: str) -> str:
-    """Return a task's items of foreaches in Metaflow's form: `outer:0,inner:3`."""
+    """Return a task's items of foreaches in Metaflow's form: `outer:0,inner:3`; empty outside any foreach."""
     graph, numbers = reader.graph, parts(path)
-    found: list[str] = []
+    items: list[str] = []
     if reader.is_beside(step):
         return ""
     for part, scope in zip(numbers, graph.scopes(step), strict=False):  # a control task is outside its items
         if isinstance(scope, ItemScope):
             (body,) = targets(graph.nodes[scope.split].next)
-            found.append(f"{body}:{part[1:]}")
-    return ",".join(found)
+            items.append(f"{body}:{part[1:]}")
+    return ",".join(items)
 
 
 def is_gang(reader: RunReader, step: str) -> bool:

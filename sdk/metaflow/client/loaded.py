@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 
 def module_of(flow: Flow) -> ModuleType | None:
-    """Return the module with the flow's class, under any name; `__main__` in the notebook that defines it."""
-    found, ahead = None, list(FlowSpec.__subclasses__())
-    for cls in ahead:  # which grows
-        ahead += cls.__subclasses__()
+    """Return the module that has the flow's class as an attribute, under any name; None if no module has it.
+
+    In a notebook that defines the class, it is `__main__`.
+    """
+    match, classes = None, list(FlowSpec.__subclasses__())
+    for cls in classes:  # which grows
+        classes += cls.__subclasses__()
         module = sys.modules.get(cls.__module__)
         if cls.__name__ == flow.code.name and getattr(module, cls.__name__, None) is cls:
-            found = module
-    return found
+            match = module
+    return match

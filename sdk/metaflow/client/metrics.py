@@ -19,7 +19,19 @@ _NUMPY = ("numpy.int", "numpy.uint", "numpy.float", "numpy.bool")
 
 
 def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
-    """Return a run's row: the columns, its parameters, and the scalar or selected artifacts of its end step."""
+    """Return a run's row: the columns, its parameters, and the scalar or selected artifacts of its end step.
+
+    Args:
+        run: the run.
+        artifacts: names of artifacts; None selects those whose records describe a number or a short text.
+
+    Returns:
+        Cells by column; times are local, `seconds` is a float or None, `tags` are the sorted user tags.
+
+    Raises:
+        MetaflowDataMissing: the value of an artifact has been deleted from the store.
+        ArtifactError: the value of an artifact cannot be loaded.
+    """
     reader = run._reader
     finished = run.finished_at
     cells: dict[str, Any] = {
@@ -46,7 +58,11 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
 
 
 def as_frame(rows: list[dict[str, Any]]) -> Any:
-    """Return a DataFrame of the rows. Raises ImportError."""
+    """Return the rows as a pandas DataFrame.
+
+    Raises:
+        ImportError: pandas is not installed.
+    """
     try:
         from pandas import DataFrame  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError as error:

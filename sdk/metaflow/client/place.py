@@ -28,7 +28,15 @@ _stores: dict[tuple[int, str], Store] = {}
 
 
 def namespace(ns: str | None) -> str | None:
-    """Restrict the client to objects with the tag `ns`; None: no restriction. Return the namespace.
+    """Restrict the client to objects whose run has the tag `ns`.
+
+    The namespace belongs to the process; objects that already exist keep the one in which they were created.
+
+    Args:
+        ns: a tag, usually `user:NAME`; None removes the restriction.
+
+    Returns:
+        `ns`.
 
     >>> namespace("user:ann")
     'user:ann'
@@ -40,6 +48,8 @@ def namespace(ns: str | None) -> str | None:
 
 def get_namespace() -> str | None:
     """Return the client's namespace; None if it is not restricted.
+
+    Without a call of `namespace`, it is the namespace of the run in a step, and `user:NAME` elsewhere.
 
     >>> get_namespace()
     'user:ann'
@@ -65,10 +75,18 @@ def default_namespace() -> str | None:
 
 
 def metadata(ms: str) -> str:
-    """Select another store: a directory, `local@DIR`, or `s3://…`, `gs://…`, `az://…`.
+    """Select another store for the objects that are created later.
 
-    DIR is a store or a directory that contains a store `.flowc`. Return the result of `get_metadata`. Raises ValueError
-    if there is no store.
+    Args:
+        ms: a directory, `local@DIR`, or the address of a bucket: `s3://…`, `gs://…`, `az://…`. The directory is a store
+            or contains a store `.flowc`.
+
+    Returns:
+        The result of `get_metadata`.
+
+    Raises:
+        ValueError: the directory is and contains no store, or the text has another form.
+        AddressError: flowc cannot open addresses of this scheme, or the address may contain credentials.
 
     >>> metadata("s3://bucket/team")
     's3://bucket/team'
@@ -80,16 +98,23 @@ def metadata(ms: str) -> str:
 def inspect_spin(datastore_root: str = ".") -> str:
     """Select the results of `spin --persist` in a directory; `default_metadata` selects the runs again.
 
-    Return the result of `get_metadata`. Raises ValueError if the directory has no results.
+    Args:
+        datastore_root: the directory in which `spin` ran.
+
+    Returns:
+        The result of `get_metadata`.
+
+    Raises:
+        ValueError: the directory has no such results.
 
     >>> inspect_spin("nowhere")
     Traceback (most recent call last):
     ValueError: no result of spin in nowhere: run spin with --persist to keep its task
     """
-    kept = os.path.join(os.path.abspath(datastore_root), SPIN_NAME)
-    if not os.path.isdir(kept):
+    results = os.path.join(os.path.abspath(datastore_root), SPIN_NAME)
+    if not os.path.isdir(results):
         raise ValueError(f"no result of spin in {datastore_root}: run spin with --persist to keep its task")
-    ambient().store_url = kept
+    ambient().store_url = results
     return get_metadata()
 
 
@@ -113,7 +138,10 @@ def default_metadata() -> str:
 
 
 def current_url() -> str:
-    """Return the address of the client's store."""
+    """Return the address of the client's store: an absolute path, or the address of a bucket.
+
+    The first of these counts: the store that `metadata` selected, the store of the run in a step, the default.
+    """
     here = ambient()
     of_run = here.task.store if here.task is not None else None  # a step uses the store of its run
     url = here.store_url or of_run or default_url()
@@ -122,9 +150,19 @@ def current_url() -> str:
 
 
 def open_store(url: str) -> Store:
-    """Return the store of an address. For a bucket it is always the same object, because its client keeps connections.
+    """Return the store of an address.
 
-    A forked process has its own store. A process that is going to fork tasks accesses it through another process.
+    Every call for a bucket returns the same object, because its client keeps connections.
+
+    A forked process opens its own store. A process that is going to fork tasks must not use a bucket's client itself:
+    its store makes the requests through another process (`ambient().open_bucket`).
+
+    Args:
+        url: a path, `file://…`, or the address of a bucket. Nothing is read or created.
+
+    Raises:
+        AddressError: flowc cannot open such an address.
+        StoreError: the address lacks a slash, or the directory cannot be read.
     """
     known, here = (os.getpid(), url), ambient()
     if known not in _stores:
@@ -136,7 +174,7 @@ def open_store(url: str) -> Store:
 
 
 def describe(url: str) -> str:
-    """Return an address in the form of `metadata`."""
+    """Return the address of a store in the form of `metadata`: `local@DIR` for a directory, without its `.flowc`."""
     path = url.removeprefix("file://")
     if "://" in path:
         return path
@@ -151,7 +189,17 @@ def shown_store(url: str) -> str:
 
 
 def metadata_url(ms: str, *, must_exist: bool = True) -> str:
-    """Return the address of the store in `metadata`'s argument. Raises ValueError if it must exist but does not."""
+    """Return the address of the store that `metadata`'s argument names.
+
+    Args:
+        ms: `local@DIR`, a directory, or the address of a bucket.
+        must_exist: whether a directory must be or contain a store; otherwise the path of a store `.flowc` in it is
+            returned.
+
+    Raises:
+        ValueError: the directory is and contains no store although it must, or the text has another form.
+        AddressError: flowc cannot open addresses of this scheme.
+    """
     kind, at, place = ms.partition("@")
     if not at or "://" in kind:
         kind, place = "local", ms

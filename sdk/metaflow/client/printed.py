@@ -16,9 +16,14 @@ _STREAMS: dict[str, Stream] = {"stdout": "stdout", "stderr": "stderr"}
 
 
 def text(log: Iterable[bytes], stream: Stream) -> str:
-    """Return a stream as text; bytes that are not UTF-8 are replaced."""
-    found = b"".join(chunk.data for chunk in logs.chunks(log) if chunk.stream == stream)
-    return found.decode("utf-8", "replace")
+    """Return the output on one stream as text; bytes that are not UTF-8 are replaced.
+
+    Args:
+        log: the frames of the attempt's log (`flowc_runtime.process.logs`), in pieces of any size.
+        stream: `stdout` or `stderr`.
+    """
+    data = b"".join(chunk.data for chunk in logs.chunks(log) if chunk.stream == stream)
+    return data.decode("utf-8", "replace")
 
 
 def size(log: Iterable[bytes], stream: Stream) -> int:
@@ -27,7 +32,15 @@ def size(log: Iterable[bytes], stream: Stream) -> int:
 
 
 def lines(log: Iterable[bytes], stream: str) -> Iterator[tuple[datetime, bytes]]:
-    """Yield (time in UTC, line without its end). Raises ValueError for another stream."""
+    """Yield the lines of one stream: (time in UTC without a time zone, line without its end).
+
+    Args:
+        log: the frames of the attempt's log, in pieces of any size.
+        stream: `stdout` or `stderr`.
+
+    Raises:
+        ValueError: there is no such stream.
+    """
     if stream not in _STREAMS:
         raise ValueError(f"a task has 'stdout' and 'stderr', not {stream!r}")
     for when, _, line in logs.lines(log, _STREAMS[stream]):

@@ -41,7 +41,11 @@ class Query:
         tags: str | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
-        """Create it from the arguments of `Flow.runs`. Raises ValueError."""
+        """Create it from the arguments of `Flow.runs`, which describes them.
+
+        Raises:
+            ValueError: an argument has another form.
+        """
         self._all_of = frozenset(all_of)
         self._states = None if status is None else frozenset([status] if isinstance(status, str) else status)
         if unknown := sorted((self._states or frozenset()) - set(STATES)):
@@ -52,7 +56,11 @@ class Query:
         self._parameters = dict(parameters or {})
 
     def candidates(self, newest_first: Iterable[RunReader]) -> Iterator[RunReader]:
-        """Yield those that began in time; what is older than that is not looked at."""
+        """Yield the runs of the time range. Runs that began before it are not read.
+
+        Args:
+            newest_first: runs in the order of their ids.
+        """
         for reader in newest_first:
             created = round(reader.record["created"], 6)  # in the form of a datetime
             if self._until is not None and created >= self._until:
@@ -64,9 +72,13 @@ class Query:
                 yield reader
 
     def matches(self, reader: RunReader, user_tags: Callable[[RunReader], Collection[str]]) -> bool:
-        """Return whether a run of the time range matches; `user_tags` returns its user tags.
+        """Return whether a run of the time range matches the other conditions.
 
         A run with unreadable records does not match and is reported.
+
+        Args:
+            reader: the run.
+            user_tags: returns the user tags of a run; called only if a condition needs them.
         """
         try:
             return self._matches(reader, user_tags)
@@ -91,29 +103,37 @@ class Query:
         return True
 
 
-def _is(value: Any, wanted: Any) -> bool:
-    if callable(wanted):
+def _is(value: Any, expected: Any) -> bool:
+    if callable(expected):
         try:
-            return bool(wanted(value))
+            return bool(expected(value))
         except TypeError:  # such as None > 5
             return False
-    return bool(value == wanted) and isinstance(value, bool) == isinstance(
-        wanted, bool
+    return bool(value == expected) and isinstance(value, bool) == isinstance(
+        expected, bool
     )  # True == 1, but does not match
 
 
-def moment(given: Moment) -> float:
-    """Return the seconds since 1970 of a time, which is local without a time zone. Raises ValueError."""
+def moment(value: Moment) -> float:
+    """Return a point in time as seconds since 1970. A time without a zone is local.
+
+    Args:
+        value: a date, a datetime, a timedelta before now, an ISO 8601 text, or an age such as `7d` (units s, m, h, d,
+            w).
+
+    Raises:
+        ValueError: it has another form.
+    """
     now = datetime.now()
-    if isinstance(given, str):
-        given = _read(given.strip())
-    if isinstance(given, timedelta):
-        return round((now - given).timestamp(), 6)
-    if isinstance(given, datetime):
-        return round(given.timestamp(), 6)
-    if isinstance(given, date):
-        return datetime(given.year, given.month, given.day).timestamp()
-    raise ValueError(f"not a time: {given!r}; give a date, a datetime, or text such as '2026-11-20' or '7d'")
+    if isinstance(value, str):
+        value = _read(value.strip())
+    if isinstance(value, timedelta):
+        return round((now - value).timestamp(), 6)
+    if isinstance(value, datetime):
+        return round(value.timestamp(), 6)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day).timestamp()
+    raise ValueError(f"not a time: {value!r}; give a date, a datetime, or text such as '2026-11-20' or '7d'")
 
 
 def _read(text: str) -> datetime | timedelta:
@@ -128,15 +148,21 @@ def _read(text: str) -> datetime | timedelta:
 def condition(text: str) -> tuple[str, Callable[[Any], bool]]:
     """Return the name and the test of a condition on a parameter, such as `n=5`, `rate<0.1` or `name!=x`.
 
-    The text is read as a value of the type of the run's value. Raises ValueError for other texts.
+    The text is read as a value of the type of the run's value. The test raises TypeError for values without an order.
+
+    Args:
+        text: a name, one of `=`, `==`, `!=`, `<`, `<=`, `>`, `>=`, and a value.
+
+    Raises:
+        ValueError: the text has another form.
     """
-    found = _CONDITION.fullmatch(text)
-    if found is None:
+    match = _CONDITION.fullmatch(text)
+    if match is None:
         raise ValueError(f"not a condition on a parameter: {text!r}; write n=5, n!=5, n<5, n<=5, n>5 or n>=5")
-    sign, told = found["sign"], found["value"]
+    sign, operand = match["sign"], match["value"]
 
     def test(value: Any) -> bool:
-        wanted = _like(value, told)
+        wanted = _like(value, operand)
         match sign:
             case "=" | "==":
                 return _is(value, wanted)
@@ -151,19 +177,23 @@ def condition(text: str) -> tuple[str, Callable[[Any], bool]]:
             case _:
                 return bool(value >= wanted)
 
-    return found["name"].strip(), test
+    return match["name"].strip(), test
 
 
 def conditions(texts: Iterable[str]) -> dict[str, Callable[[Any], bool]]:
-    """Return conditions by the parameters' names; all conditions on a parameter must hold. Raises ValueError."""
-    found: dict[str, list[Callable[[Any], bool]]] = {}
+    """Return conditions by the parameters' names; all conditions on a parameter must hold.
+
+    Raises:
+        ValueError: a text is not a condition.
+    """
+    by_name: dict[str, list[Callable[[Any], bool]]] = {}
     for name, test in map(condition, texts):
-        found.setdefault(name, []).append(test)
+        by_name.setdefault(name, []).append(test)
 
     def together(tests: list[Callable[[Any], bool]]) -> Callable[[Any], bool]:
         return lambda value: all(test(value) for test in tests)
 
-    return {name: together(tests) for name, tests in found.items()}
+    return {name: together(tests) for name, tests in by_name.items()}
 
 
 def _like(value: Any, text: str) -> Any:

@@ -35,7 +35,11 @@ class RunReader(RunRecords):
         self.constants: dict[str, Constant] | None = None  # set by `values.constants`
 
     def exists(self) -> bool:
-        """Return whether the run has started."""
+        """Return whether the run has started.
+
+        Raises:
+            RecordError: the run's record cannot be read.
+        """
         try:
             return self.record is not None
         except NotFound:
@@ -52,25 +56,31 @@ class RunReader(RunRecords):
         return frozenset(self.store.user_tags())
 
     def has_tag(self, tag: str) -> bool:
-        """Return whether the run has the tag."""
+        """Return whether the run has the tag, as a system tag or as a user tag."""
         return tag in self.system_tags or tag in self.user_tags
 
     # -- the graph
 
     @cached_property
     def end(self) -> str:
-        """The end step of the run."""
+        """The name of the end step."""
         return next(node.id for node in self.flow.nodes if isinstance(node.next, End))
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return a class of the run's values that cannot be imported. Raises ArtifactError."""
+        """Return a class of the run's values that cannot be imported under its name.
+
+        It is looked for in the module of the flow's class, then in the Python files that the run saved in the store.
+
+        Raises:
+            ArtifactError: it is in neither, or its module cannot be loaded.
+        """
         from flowc_runtime.store.values.classes import Classes
         from metaflow.client.loaded import module_of
 
         return Classes(self.store, module_of).find(module, name)
 
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
-        """Yield the paths, with their records read some ahead where each is a request."""
+        """Yield the paths. If the store is a bucket, records are read in parallel, a few hundred paths ahead."""
         if not isinstance(self.store.objects, RemoteObjects):
             yield from paths
         else:
@@ -84,13 +94,13 @@ class RunReader(RunRecords):
 
     @property
     def metaflow_version(self) -> str:
-        """The version of Metaflow's API of the run, from its tag."""
+        """The version of Metaflow's API with which the run was made, from its tag."""
         return self.tagged("metaflow_version:") or API_VERSION
 
     def tagged(self, prefix: str) -> str | None:
-        """Return the rest of the system tag that begins with the prefix."""
-        found: Iterable[Any] = (tag for tag in self.system_tags if tag.startswith(prefix))
-        return next((str(tag)[len(prefix) :] for tag in found), None)
+        """Return the rest of the system tag that begins with the prefix; None if there is none."""
+        tags: Iterable[Any] = (tag for tag in self.system_tags if tag.startswith(prefix))
+        return next((str(tag)[len(prefix) :] for tag in tags), None)
 
 
 class UserTags:
@@ -109,11 +119,11 @@ class UserTags:
 
 def readers(store: Store, flow: str) -> Iterator[RunReader]:
     """Yield the started runs of a flow, newest first; runs with an unreadable record are reported and left out."""
-    found = [RunReader(store.run(flow, run)) for run in reversed(store.runs(flow))]
+    runs = [RunReader(store.run(flow, run)) for run in reversed(store.runs(flow))]
     if not isinstance(store.objects, RemoteObjects):
-        yield from (reader for reader in found if _is_readable(reader))
+        yield from (reader for reader in runs if _is_readable(reader))
     else:
-        yield from (reader for reader, readable in ahead(found, _is_readable) if readable)
+        yield from (reader for reader, readable in ahead(runs, _is_readable) if readable)
 
 
 def _is_readable(reader: RunReader) -> bool:
@@ -123,7 +133,11 @@ def _is_readable(reader: RunReader) -> bool:
 
 
 def ahead(items: Sequence[T], read: Callable[[T], R]) -> Iterator[tuple[T, R]]:
-    """Yield each item with its result, reading in parallel, at most a few hundred items ahead."""
+    """Yield each item with the result of `read`, in order, reading in parallel.
+
+    At most 256 items are read ahead; the first part has 16 and each next part twice as many, so that a caller that
+    stops early has read few. An error of `read` is raised when its item is reached.
+    """
     with ThreadPoolExecutor(THREADS) as pool:
         size = THREADS
         at = 0

@@ -26,8 +26,10 @@ __all__ = ["Run"]
 
 
 class Run(MetaflowObject):
-    """One run of a flow. Its children are the steps that have begun, newest first; `run["_parameters"]` is a step too,
-    though not among them, whose only task has as artifacts what all tasks have.
+    """One run of a flow. Its children are the steps that have begun, newest first.
+
+    `run["_parameters"]` is a further step, which iteration leaves out. The artifacts of its only task are those that
+    every task has.
 
     >>> run = Flow("Letters").latest_successful_run
     >>> run.successful, run.status, run.data.letters
@@ -55,7 +57,7 @@ class Run(MetaflowObject):
 
     @property
     def successful(self) -> bool:
-        """Whether the end step has succeeded."""
+        """Whether the end step has succeeded; False for a run that is still active."""
         end = self.end_task
         return end is not None and end.successful
 
@@ -67,13 +69,19 @@ class Run(MetaflowObject):
 
     @property
     def finished_at(self) -> datetime | None:
-        """The end of the end step; None if it has not ended."""
+        """The end of the end step, in local time without a time zone; None if it has not ended."""
         end = self.end_task
         return end.finished_at if end is not None else None
 
     @property
     def status(self) -> str:
-        """running, succeeded, failed, interrupted, or killed: the process has ended without recording an end."""
+        """The status: running, succeeded, failed, interrupted or killed.
+
+        A killed run has no process any more and has not recorded its end.
+
+        Raises:
+            RecordError: a record on which the status depends cannot be read.
+        """
         return RunView(self._reader).own_status.readable().state
 
     @property
@@ -83,7 +91,7 @@ class Run(MetaflowObject):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The run that this run resumes."""
+        """The pathspec `FLOW/RUN` of the run that this run resumes; None if it resumes none."""
         origin = self._reader.record.get("origin")
         return f"{self._parts[0]}/{origin}" if origin else None
 
@@ -105,14 +113,14 @@ class Run(MetaflowObject):
 
     @property
     def code(self) -> MetaflowCode | None:
-        """The code, if the store has it, which is true of runs on a cluster."""
+        """The code package; None if the store does not have it. Only runs on a cluster save it."""
         from metaflow.client.code import code_of
 
         return code_of(self._reader)
 
     @property
     def trigger(self) -> Trigger | None:
-        """The events that started the run, or None."""
+        """The events that started the run; None if no event did."""
         events = self._reader.record.get("trigger")
         if not events:
             return None
@@ -130,7 +138,10 @@ class Run(MetaflowObject):
         return self._reader.flow.start, self._reader.end
 
     def steps(self, *tags: str) -> Iterator[Step]:
-        """Return its steps; none if it lacks one of the tags."""
+        """Return the steps that have begun, newest first; no step if the run lacks one of the tags.
+
+        Tags belong to runs, so that they select all steps or none.
+        """
         return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
 
     # -- its tags
@@ -144,7 +155,10 @@ class Run(MetaflowObject):
         return super().user_tags if self._left is None else self._left
 
     def add_tag(self, tag: str | Iterable[str]) -> None:
-        """Add a tag. A text that is already a system tag is not added.
+        """Add a tag, or several from an iterable. A text that is already a system tag is not added.
+
+        Raises:
+            MetaflowTaggingError: a tag is invalid: not a text, empty, or longer than 500 characters.
 
         >>> run = Flow("Letters").latest_run
         >>> run.add_tag("reviewed")
@@ -154,25 +168,46 @@ class Run(MetaflowObject):
         self.add_tags(tag)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Add one or several tags. Raises MetaflowTaggingError for an invalid tag or an empty list."""
+        """Add several tags, or a single one.
+
+        Raises:
+            MetaflowTaggingError: a tag is invalid, or the iterable is empty.
+        """
         self.replace_tags((), _one_or_several(tags))
 
     def remove_tag(self, tag: str | Iterable[str]) -> None:
-        """Remove a tag; a missing tag is not an error."""
+        """Remove a tag, or several from an iterable; a missing tag is not an error.
+
+        Raises:
+            MetaflowTaggingError: it is a system tag, which cannot be removed.
+        """
         self.remove_tags(_one_or_several(tag))
 
     def remove_tags(self, tags: Iterable[str]) -> None:
-        """Remove several tags. Raises MetaflowTaggingError for system tags, which cannot be removed."""
+        """Remove several tags; a missing tag is not an error.
+
+        Raises:
+            MetaflowTaggingError: one is a system tag, which cannot be removed, the iterable is empty, or `tags` is a
+                text, whose letters would be the tags.
+        """
         self.replace_tags(tags, ())
 
     def replace_tag(self, tag_to_remove: str | Iterable[str], tag_to_add: str | Iterable[str]) -> None:
-        """Remove a tag and add another one."""
+        """Remove a tag and add another one; each can also be an iterable of several.
+
+        Raises:
+            MetaflowTaggingError: as for `replace_tags`.
+        """
         self.replace_tags(_one_or_several(tag_to_remove), _one_or_several(tag_to_add))
 
     def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
         """Remove tags and add others; a tag that is in both lists is there afterwards.
 
         The new tags are added first, so that no reader sees the run without both.
+
+        Raises:
+            MetaflowTaggingError: a system tag would be removed, a tag is invalid, an argument is a text or not
+                iterable, or both are empty. Then no tag is changed.
 
         >>> run = Flow("Letters").latest_run
         >>> run.add_tags(["new", "red"])
@@ -182,10 +217,6 @@ class Run(MetaflowObject):
         >>> run.remove_tags(["green", "never was"])
         >>> sorted(run.user_tags & {"new", "red", "old", "older", "green"})
         []
-
-        Raises:
-            MetaflowTaggingError: a system tag would be removed, a tag is invalid, or both lists are empty. Then
-                no tag is changed.
         """
         remove, add = _several("tags_to_remove", tags_to_remove), _several("tags_to_add", tags_to_add)
         try:

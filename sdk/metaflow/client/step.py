@@ -27,9 +27,9 @@ class Step(MetaflowObject):
     (['start'], ['join'])
     >>> step.task.id, len(list(step.tasks())), step.created_at < step.finished_at
     ('each-0.2', 3, True)
-    >>> step.control_task, list(step.control_tasks())  # it is no gang
+    >>> step.control_task, list(step.control_tasks())  # the step is no gang
     (None, [])
-    >>> step.environment_info  # nor has it @pypi or @conda
+    >>> step.environment_info  # it has neither @pypi nor @conda
     """
 
     _PARTS: ClassVar[str] = "FlowName/RunID/StepName"
@@ -45,22 +45,27 @@ class Step(MetaflowObject):
 
     @property
     def task(self) -> Task | None:
-        """The only task, or the newest of several."""
+        """The only task, or the newest of several; None if no task has started."""
         return next(self._children(), None)
 
     def tasks(self, *tags: str) -> Iterator[Task]:
-        """Return its tasks; none if the run lacks one of the tags."""
+        """Return the tasks that have started, newest first; no task if the run lacks one of the tags.
+
+        Tags belong to runs, so that they select all tasks or none.
+        """
         return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
 
     @property
     def control_task(self) -> Task | None:
-        """The first member of a gang, which the others can reach; for an unbounded foreach, a task without code that
-        represents the others. None for other steps.
-        """
+        """The first of `control_tasks`; None for other steps."""
         return next(self.control_tasks(), None)
 
     def control_tasks(self, *tags: str) -> Iterator[Task]:
-        """Return those of all its gangs and unbounded foreach; none if the run lacks one of the tags."""
+        """Return the control tasks, newest first; no task if the run lacks one of the tags.
+
+        In a gang, that is the first member, whose address the others know. In an unbounded foreach, it is a task
+        without code that represents the others.
+        """
         from metaflow.client.lineage import is_gang
 
         reader, gang = self._reader, is_gang(self._reader, self.id)
@@ -69,38 +74,38 @@ class Step(MetaflowObject):
 
     @property
     def parent_steps(self) -> Iterator[Step]:
-        """Yield the steps that lead to it."""
+        """Yield the started steps that lead to it."""
         from metaflow.client.lineage import steps_before
 
         return (self._beside(name) for name in steps_before(self._reader, self.id))
 
     @property
     def child_steps(self) -> Iterator[Step]:
-        """Yield the steps that it has led to."""
+        """Yield the started steps that it leads to."""
         from metaflow.client.lineage import steps_after
 
         return (self._beside(name) for name in steps_after(self._reader, self.id))
 
     @property
     def created_at(self) -> datetime:
-        """The start of its first task."""
+        """The start of its first task, in local time without a time zone."""
         return min(task.created_at for task in self._children())
 
     @property
     def finished_at(self) -> datetime | None:
-        """The end of its last task; None if a task has not ended."""
+        """The end of its last task, in local time without a time zone; None if a task has not ended."""
         times = [task.finished_at for task in self._children()]
         return None if None in times else max(time for time in times if time is not None)
 
     @property
     def environment_info(self) -> dict[str, Any] | None:
-        """The packages of its tasks' environment; None without @pypi and @conda."""
+        """The packages of its tasks' environment, as in `Task.environment_info`; None without @pypi and @conda."""
         task = self.task
         return task.environment_info if task is not None else None
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The step of the resumed run, if one of its tasks was reused."""
+        """The pathspec of the step in the resumed run, if its newest task was reused; else None."""
         task = self.task
         origin = task.origin_pathspec if task is not None else None
         return origin.rpartition("/")[0] if origin else None

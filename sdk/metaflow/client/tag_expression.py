@@ -28,7 +28,14 @@ class TagExpressionError(ValueError):
 
 
 def parse(text: str) -> Test:
-    """Return a function that returns whether a collection of tags matches the expression. Raises TagExpressionError."""
+    """Return a function that tells whether a collection of tags matches the expression.
+
+    Args:
+        text: an expression in the grammar of this module.
+
+    Raises:
+        TagExpressionError: the text is not an expression, or nested more than 100 deep. It is a ValueError.
+    """
     return _Parser(text).whole()
 
 

@@ -24,9 +24,9 @@ __all__ = ["Task"]
 
 class Task(MetaflowObject):
     """A task of a step. Its id `STEP-PATH` is unique in the run: `train-0` outside any foreach, `train-0.3` for item 3.
-    The index path alone, `0.3`, finds it, too. Its children are its artifacts.
 
-    It shows the successful attempt, or the latest if none succeeded; `attempt=` selects another one, from 0.
+    The index path alone, `0.3`, also finds it. Its children are its artifacts. It shows the successful attempt, or the
+    latest if none succeeded; `attempt=` selects another one, from 0.
 
     >>> task = Flow("Letters").latest_successful_run["each"]["each-0.1"]
     >>> task.data.letter, task.index, task.current_attempt
@@ -90,7 +90,7 @@ class Task(MetaflowObject):
 
     @property
     def finished_at(self) -> datetime | None:
-        """The end, successful or not; None while it is active."""
+        """The end of the shown attempt, in local time without a time zone; None while it is active."""
         ended = self._view.finished
         return when(ended) if ended is not None else None
 
@@ -101,13 +101,16 @@ class Task(MetaflowObject):
 
     @property
     def exception(self) -> MetaflowExceptionWrapper | None:
-        """The exception of a failed task; None without a failure, or if it was caught. Its `str()` is the traceback."""
+        """The exception of a failed task; None if it did not fail, or if @catch caught the failure.
+
+        Its `type` is the class's dotted path, `exception` the message, and its `str()` the traceback.
+        """
         view = self._view
         return _wrapped(view.failure or {}) if view.outcome == "failed" else None
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The original task in the resumed run, which may itself be a copy."""
+        """The pathspec of the original task, which may be a copy too; None unless a resumed run's task was reused."""
         if self._view.origin is None:
             return None
         return f"{self._parts[0]}/{self._reader.record['origin']}/{'/'.join(self._parts[2:])}"
@@ -121,12 +124,18 @@ class Task(MetaflowObject):
 
     @property
     def artifacts(self) -> Any:
-        """Its artifacts as a named tuple: `task.artifacts.accuracy.size`."""
+        """The artifacts as a named tuple: `task.artifacts.accuracy` is a DataArtifact.
+
+        Artifacts whose names are keywords of Python are not in it; `task["class"]` returns those.
+        """
         return as_artifacts(self._children())
 
     @property
     def metadata(self) -> list[Metadata]:
-        """The facts about its attempts: a list of `(name, value, created_at, type, task)`, the oldest first."""
+        """The facts about all attempts, or about the attempt that `attempt=` selected, the oldest attempt first.
+
+        Each is a named tuple `(name, value, created_at, type, task)`; `created_at` is in milliseconds since 1970.
+        """
         from metaflow.client.facts import metadata_of
 
         return metadata_of(self, self._reader)
@@ -143,14 +152,17 @@ class Task(MetaflowObject):
 
     @property
     def code(self) -> MetaflowCode | None:
-        """The code, if the store has it, which is true of runs on a cluster."""
+        """The code package of the run; None if the store does not have it. Only runs on a cluster save it."""
         from metaflow.client.code import code_of
 
         return code_of(self._reader)
 
     @property
     def environment_info(self) -> dict[str, Any] | None:
-        """The packages of its environment; None without @pypi and @conda."""
+        """The packages of its environment: a dict with `python` (the version), `pypi` and `conda` (name -> version).
+
+        None if the step has no @pypi or @conda, or they are disabled.
+        """
         from metaflow.client.code import environment_of
 
         return environment_of(self._reader, self._parts[2])
@@ -164,12 +176,12 @@ class Task(MetaflowObject):
 
     @property
     def stdout(self) -> str:
-        """The text on stdout."""
+        """The text that the shown attempt wrote to stdout; bytes that are not UTF-8 are replaced."""
         return printed.text(self._log(), "stdout")
 
     @property
     def stderr(self) -> str:
-        """The text on stderr."""
+        """The text that the shown attempt wrote to stderr; bytes that are not UTF-8 are replaced."""
         return printed.text(self._log(), "stderr")
 
     @property
@@ -187,7 +199,19 @@ class Task(MetaflowObject):
     @overload
     def loglines(self, stream: str, as_unicode: Literal[False]) -> Iterator[tuple[datetime, bytes]]: ...
     def loglines(self, stream: str, as_unicode: bool = True) -> Iterator[tuple[datetime, str | bytes]]:
-        """Yield the lines of `stdout` or `stderr` with their times, which are UTC without a time zone."""
+        """Yield the lines of the shown attempt's output, each with its time.
+
+        Args:
+            stream: `stdout` or `stderr`.
+            as_unicode: whether lines are text, in which bytes that are not UTF-8 are replaced; otherwise they are
+                bytes.
+
+        Returns:
+            An iterator of (time in UTC without a time zone, line without its end).
+
+        Raises:
+            ValueError: there is no such stream; raised by the first step of the iteration.
+        """
         for time, line in printed.lines(self._log(), stream):
             yield time, line.decode("utf-8", "replace") if as_unicode else line
 
@@ -209,14 +233,18 @@ class Task(MetaflowObject):
 
     @property
     def parent_tasks(self) -> Iterator[Task]:
-        """Yield its parents; those of a join in the order of its `inputs`."""
+        """Yield its parents; those of a join in the order of its `inputs`.
+
+        While the task is active, and if it died before recording its parents, they are derived from the graph and the
+        index path.
+        """
         from metaflow.client.lineage import tasks_before
 
         return (self._beside(*place) for place in tasks_before(self._reader, *self._place))
 
     @property
     def child_tasks(self) -> Iterator[Task]:
-        """Yield its children."""
+        """Yield the tasks that it has led to and that have begun; none before it is done."""
         from metaflow.client.lineage import tasks_after
 
         return (self._beside(*place) for place in tasks_after(self._reader, *self._place))
@@ -247,9 +275,9 @@ class Task(MetaflowObject):
 
 
 def _wrapped(error: ErrorRecord) -> MetaflowExceptionWrapper:
-    made = MetaflowExceptionWrapper()
+    wrapper = MetaflowExceptionWrapper()
     kind = error.get("type", "")
-    made.type = kind if "." in kind else f"builtins.{kind}"
-    made.exception = error.get("message", "")
-    made.stacktrace = error.get("traceback") or None
-    return made
+    wrapper.type = kind if "." in kind else f"builtins.{kind}"
+    wrapper.exception = error.get("message", "")
+    wrapper.stacktrace = error.get("traceback") or None
+    return wrapper

@@ -34,16 +34,19 @@ class Constant:
 
 
 def constants(reader: RunReader) -> Mapping[str, Constant]:
-    """Return the values by the names of attributes; `_graph_info` is the graph."""
+    """Return the values that every task has, by the names of attributes: parameters, configs, `name` and `_graph_info`.
+
+    The latter is the graph. The values are cached in the reader.
+    """
     if reader.constants is None:
-        found = {"name": value_of(reader.flow.name), "_graph_info": _graph(reader)}
+        by_name = {"name": value_of(reader.flow.name), "_graph_info": _graph(reader)}
         for config in reader.flow.configs:
-            found[config.attribute or config.name] = _config(reader, config)
+            by_name[config.attribute or config.name] = _config(reader, config)
         values = reader.record["parameters"]
         for parameter in reader.flow.parameters:
             if parameter.name in values and not _is_converted(reader, parameter):
-                found[parameter.attribute or parameter.name] = _parameter(reader, parameter, values[parameter.name])
-        reader.constants = found
+                by_name[parameter.attribute or parameter.name] = _parameter(reader, parameter, values[parameter.name])
+        reader.constants = by_name
     return reader.constants
 
 
@@ -61,7 +64,7 @@ def _is_converted(reader: RunReader, parameter: Parameter) -> bool:
 
 
 def value_of(value: Any) -> Constant:
-    """Return the value in the form of the store."""
+    """Return a value in the form of an artifact: pickled, with the digest of the pickle."""
     data = pickle.dumps(value, protocol=5)
     digest = sha256(data).hexdigest()
     return Constant(lambda: pickle.loads(data), type_name(type(value)), short_repr(value), len(data), digest)

@@ -29,7 +29,13 @@ class Deployment(NamedTuple):
 
 
 class RunStatus(NamedTuple):
-    """A run in the cluster: Argo's phase, whether it is suspended, and whether it has not ended yet."""
+    """A run in the cluster.
+
+    Attributes:
+        phase: Argo's phase, such as `Running`.
+        suspended: whether the run is suspended.
+        active: whether it has not ended yet.
+    """
 
     phase: str
     suspended: bool
@@ -37,7 +43,11 @@ class RunStatus(NamedTuple):
 
 
 class Deployments(Protocol):
-    """The deployed flows of one namespace of a cluster. Each method raises MetaflowException."""
+    """The deployed flows of one namespace of a cluster.
+
+    Each method raises MetaflowException for what the cluster refuses or does not have, and for a cluster that cannot be
+    reached.
+    """
 
     def find(self, name: str) -> Deployment:
         """Return the deployed flow whose class or template has this name."""
@@ -48,7 +58,7 @@ class Deployments(Protocol):
         ...
 
     def template(self, name: str) -> dict[str, Any]:
-        """Return the manifest of a deployed flow."""
+        """Return the manifest of a deployed flow, as the cluster stores it."""
         ...
 
     def start(self, name: str, words: Words) -> str:
@@ -64,7 +74,11 @@ class Deployments(Protocol):
         ...
 
     def delete(self, name: str, *, force: bool) -> bool:
-        """Delete a deployed flow; return False if it did not exist. Without `force`, it must have no active run."""
+        """Delete a deployed flow; return False if it did not exist.
+
+        Raises:
+            MetaflowException: an active run needs it, and `force` is false.
+        """
         ...
 
     def status(self, run: str) -> RunStatus:

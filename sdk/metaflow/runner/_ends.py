@@ -22,7 +22,9 @@ HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
 def ended(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
     """Provide a file descriptor that becomes readable when the process ends; None if the system has no pidfds.
 
-    The caller owns the descriptor: several callers may wait for one process.
+    The caller of each call has its own descriptor, which is closed at the end of the `with` block: several callers may
+    wait for one process. If the process has ended already, the descriptor is the end of a pipe without a writer: a
+    pidfd could then name another process with the same id.
     """
     end = _open(process)
     try:
@@ -47,7 +49,10 @@ _started: weakref.WeakSet[CommandManager] = weakref.WeakSet()
 
 
 def end_with_me(manager: CommandManager) -> None:
-    """End the command if an interrupt ends this process: the terminal may have signalled this process alone."""
+    """End the command if an interrupt ends this process: the terminal may have signalled this process alone.
+
+    Only a weak reference is kept.
+    """
     _started.add(manager)
 
 

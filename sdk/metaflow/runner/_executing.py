@@ -49,12 +49,20 @@ class ExecutingProcess:
 
     @property
     def stdout(self) -> str:
-        """The process's stdout so far: the output of the flow's code and of its command line."""
+        """The process's stdout so far: the output of the flow's code and of its command line.
+
+        Raises:
+            FileNotFoundError: `cleanup` has removed it.
+        """
         return self.command_obj.read_log("stdout")
 
     @property
     def stderr(self) -> str:
-        """The process's stderr so far: progress and errors."""
+        """The process's stderr so far: progress and errors.
+
+        Raises:
+            FileNotFoundError: `cleanup` has removed it.
+        """
         return self.command_obj.read_log("stderr")
 
     async def wait(self: Self, timeout: float | None = None, stream: str | None = None) -> Self:
@@ -63,14 +71,29 @@ class ExecutingProcess:
         Args:
             timeout: Seconds after which the process is ended and `status` becomes `timeout`.
             stream: `stdout` or `stderr`: print this stream meanwhile.
+
+        Returns:
+            This object.
+
+        Raises:
+            ValueError: there is no such stream.
         """
         await self.command_obj.wait(timeout, stream)
         return self
 
     async def stream_log(self, stream: str, position: int | None = None) -> AsyncIterator[tuple[int, str]]:
-        """Yield each new line of `stdout` or `stderr` with the offset behind it; pass that offset to continue later."""
-        async for found in self.command_obj.stream_log(stream, position):
-            yield found
+        """Yield the lines of a stream as they are written, each with the byte offset behind it.
+
+        Args:
+            stream: `stdout` or `stderr`.
+            position: the offset to start at, such as one that was yielded before; default: 0.
+
+        Raises:
+            ValueError: there is no such stream.
+            FileNotFoundError: `cleanup` has removed the log.
+        """
+        async for item in self.command_obj.stream_log(stream, position):
+            yield item
 
 
 class ExecutingRun(ExecutingProcess):

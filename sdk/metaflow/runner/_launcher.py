@@ -19,6 +19,10 @@ class Launcher:
         flow_file: its absolute path.
         env_vars: the whole environment of its processes.
         top_level_kwargs: options before the command.
+
+    Raises:
+        FileNotFoundError: the flow's file does not exist.
+        MetaflowException: the file is not Python.
     """
 
     def __init__(

@@ -62,7 +62,12 @@ def write_flow(flow: Any, directory: str) -> str:
 
 
 def flow_text(flow: type) -> str:
-    """Return the cells that define the flow and its bases, without the calls that start it, as a program."""
+    """Return the cells that define the flow and its bases, without the calls that start it, as a program.
+
+    Raises:
+        ValueError: the source of a class is unknown.
+        SyntaxError: the text of a cell cannot be parsed.
+    """
     cells: dict[str, set[str]] = {}
     for cls in reversed(flow.__mro__):
         if cls.__module__ == flow.__module__:
@@ -91,7 +96,7 @@ def _definitions(cell: str, names: set[str]) -> str:
     transformers = import_module("IPython.core.inputtransformer2")  # IPython is installed wherever a notebook runs
     text = transformers.TransformerManager().transform_cell(cell)  # magics become calls, which are left out below
     lines = text.splitlines(keepends=True)
-    kept: list[str] = []
+    selected: list[str] = []
     before = 0
     behind = False
     for node in ast.parse(text).body:
@@ -101,9 +106,9 @@ def _definitions(cell: str, names: set[str]) -> str:
         defines = imports or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign))
         starts = not imports and used & {*_LAUNCHERS, "get_ipython"}
         if not starts and (defines or not behind):
-            kept += lines[before : node.end_lineno]
+            selected += lines[before : node.end_lineno]
         else:
-            kept += lines[before : first - 1]  # comments belong to no statement
+            selected += lines[before : first - 1]  # comments belong to no statement
         before = node.end_lineno or before
         behind = behind or (isinstance(node, ast.ClassDef) and node.name in names)
-    return "".join(kept)
+    return "".join(selected)

@@ -27,7 +27,18 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowParameter:
-    """A parameter of a flow. `default` is JSON; it is None if the parameter has none or computes it."""
+    """A parameter of a flow, as far as command lines depend on it.
+
+    Attributes:
+        name: the name on the command line.
+        type: `str`, `int`, `float`, `bool`, `json` or `file`.
+        default: JSON; None if the parameter has none or computes it.
+        required: whether a run needs a value.
+        multiple: whether the value is a list.
+        separator: the text between the values of a list in one text.
+        flag: whether it is an option without a value.
+        converted: whether the flow's class converts the text, so that any value may be right.
+    """
 
     name: str
     type: str
@@ -98,9 +109,14 @@ class Signatures:
                 return tuple(FlowParameter(**found) for found in json.load(file)["parameters"])
 
 
-def no_flow(flow_file: str, said: str) -> MetaflowException:
-    """Return the error of a flow's file that ran nothing: stderr says so if the file never calls its flow."""
-    lines = said.strip().splitlines()
+def no_flow(flow_file: str, stderr: str) -> MetaflowException:
+    """Return the error of a flow's file that ran nothing.
+
+    Args:
+        flow_file: the path of the file.
+        stderr: the output of the file; it has a warning and a hint if the file never calls its flow.
+    """
+    lines = stderr.strip().splitlines()
     for number, line in enumerate(lines):
         if line.endswith(NEVER_CALLED):  # a hint follows
             return MetaflowException("\n".join([line.removeprefix("warning: "), *lines[number + 1 :]]))

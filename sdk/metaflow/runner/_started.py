@@ -21,11 +21,17 @@ USAGE = 2  # the exit code of a wrong command line
 
 
 class Line(NamedTuple):
-    """A command line, with the arguments that it was built from."""
+    """A command line, with the arguments that it was built from.
+
+    Attributes:
+        words: the command line without the interpreter.
+        api: the flow's command line, if the command is `run`.
+        arguments: the arguments by name.
+    """
 
     words: list[str]
     api: MetaflowAPI | None
-    given: Mapping[str, Any]
+    arguments: Mapping[str, Any]
 
 
 class Starts(Protocol):
@@ -41,7 +47,8 @@ class Starts(Protocol):
 class Started:
     """A started command, and the pipe on which it reports its run or task.
 
-    The pipe also shows the end of the command: the child is its only writer.
+    The pipe also shows the end of the command, because the child is its only writer: the writing end is inherited by
+    the child alone (`pass_fds`) and closed here at once. `close` closes the reading end.
     """
 
     def __init__(self, runner: Starts, line: Line, *, show_output: bool) -> None:
@@ -58,20 +65,27 @@ class Started:
             raise
         finally:
             os.close(writer)
-        found = runner.spm.get(pid)
-        assert found is not None
-        self.command = found
+        manager = runner.spm.get(pid)
+        assert manager is not None
+        self.command = manager
 
     def close(self) -> None:
         """Close the pipe."""
         os.close(self.reader)
 
     async def readable(self, timeout: float) -> bool:
-        """Wait until the child has reported or has ended; return False if that takes longer than the limit."""
-        loop, said = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self.reader, said.set)
+        """Wait until the child has reported or has ended.
+
+        Args:
+            timeout: seconds to wait.
+
+        Returns:
+            False if it took longer.
+        """
+        loop, event = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self.reader, event.set)
         try:
-            await asyncio.wait_for(said.wait(), timeout)
+            await asyncio.wait_for(event.wait(), timeout)
         except asyncio.TimeoutError:
             return False
         finally:
@@ -79,11 +93,15 @@ class Started:
         return True
 
     def attributes(self, readable: bool) -> dict[str, Any]:
-        """Return the child's report.
+        """Return the child's report: `flow_name`, `run_id`, `metadata`, and of a task `step_name` and `task_id`.
+
+        Args:
+            readable: whether the pipe is readable: the child has reported, or has ended.
 
         Raises:
             TimeoutError: the child reported nothing in time.
             ValueError: a parameter of the flow is missing.
+            MetaflowException: the file ran and started no flow.
             RuntimeError: the child ended without a report, for another reason; the message has its stderr.
         """
         ended = not readable and self.command.started.poll() is not None
@@ -91,13 +109,13 @@ class Started:
             raise TimeoutError(f"'{self.command}' started no run within {self.runner.file_read_timeout} seconds")
         os.set_blocking(self.reader, False)
         if text := os.read(self.reader, 65536):  # one write, and small enough for a pipe to take it whole
-            found = json.loads(text)
-            assert isinstance(found, dict)
-            return found
+            report = json.loads(text)
+            assert isinstance(report, dict)
+            return report
         self.command.sync_wait()
-        code, said = self.command.started.returncode, self.command.read_log("stderr").strip()
-        if code == 0 and (not said or NEVER_CALLED in said):
-            raise no_flow(str(self.runner.flow_file), said)
-        if code == USAGE and self.line.api is not None and (missing := self.line.api.missing(self.line.given)):
+        code, stderr = self.command.started.returncode, self.command.read_log("stderr").strip()
+        if code == 0 and (not stderr or NEVER_CALLED in stderr):
+            raise no_flow(str(self.runner.flow_file), stderr)
+        if code == USAGE and self.line.api is not None and (missing := self.line.api.missing(self.line.arguments)):
             raise ValueError(f"Missing argument: {missing} is required.")
-        raise RuntimeError(f"Error executing: '{self.command}':\n\nStderr:\n{said}\n")
+        raise RuntimeError(f"Error executing: '{self.command}':\n\nStderr:\n{stderr}\n")

@@ -55,7 +55,15 @@ _REFUSED_TOP: Mapping[str, str] = {
 
 
 class ArgoWorkflowsDeployer:
-    """Deploys one flow to Argo Workflows; `Deployer.argo_workflows` returns it."""
+    """Deploys one flow to Argo Workflows; `Deployer.argo_workflows` returns it.
+
+    Args:
+        deployer: The flow's file and the environment of the command.
+        **kwargs: `name`, the name of the WorkflowTemplate; default: a name derived from the flow's.
+
+    Raises:
+        ValueError: there is another argument.
+    """
 
     TYPE: ClassVar[str] = "argo-workflows"
 
@@ -79,7 +87,8 @@ class ArgoWorkflowsDeployer:
     def create(self, **kwargs: Any) -> ArgoWorkflowsDeployedFlow:
         """Compile the flow and apply it to the cluster.
 
-        A process of its own compiles the flow's file, as for the runs of a Runner; the file is never imported here.
+        A process of its own compiles the flow's file, as for the runs of a Runner; the file is never imported here. If
+        this call is interrupted, that process is ended.
 
         Args:
             **kwargs: The options of `flowc deploy`, such as `image`, `store`, `namespace`, `service_account`,
@@ -87,35 +96,42 @@ class ArgoWorkflowsDeployer:
                 `prune`.
 
         Raises:
-            ValueError: an option is unknown.
-            RuntimeError: the deployment failed; the message has the command's output.
+            ValueError: an option is unknown, or one of Metaflow's that flowc does not have; the message says what to
+                do.
+            TypeError: a value has another type than its option.
+            TimeoutError: it took longer than the Deployer's `file_read_timeout` seconds.
+            RuntimeError: the deployment failed; the message has the command's stderr.
         """
         from metaflow.cli import start
 
-        asked = self.deployer
-        for given, refused in (kwargs, _REFUSED), (asked.top_level_kwargs, _REFUSED_TOP):
-            if found := next((key for key in given if key in refused), None):
-                raise ValueError(f"a deployment has no option '{found}': {refused[found]}")
-        api = MetaflowAPI.from_cli(asked.flow_file, start)(**asked.top_level_kwargs)
+        deployer = self.deployer
+        for arguments, refused in (kwargs, _REFUSED), (deployer.top_level_kwargs, _REFUSED_TOP):
+            if option := next((key for key in arguments if key in refused), None):
+                raise ValueError(f"a deployment has no option '{option}': {refused[option]}")
+        api = MetaflowAPI.from_cli(deployer.flow_file, start)(**deployer.top_level_kwargs)
         with tempfile.TemporaryDirectory(prefix="flowc-deployer-") as directory:
             answer = os.path.join(directory, "deployed.json")
             words = api.deploy(**{"name": self.name} | kwargs, deployer_attribute_file=answer)
-            pid = self.spm.run_command([sys.executable, *words], asked.env_vars, asked.cwd, asked.show_output)
+            pid = self.spm.run_command([sys.executable, *words], deployer.env_vars, deployer.cwd, deployer.show_output)
             command = self.spm.get(pid)
             assert command is not None
             try:
-                ended = command.forward(None, asked.file_read_timeout) or command.wait_until(asked.file_read_timeout)
+                ended = command.forward(None, deployer.file_read_timeout) or command.wait_until(
+                    deployer.file_read_timeout
+                )
             except BaseException:
                 command.kill()
                 raise
             if not ended:
                 command.kill()
-                raise TimeoutError(f"'{command}' has not ended within {asked.file_read_timeout} seconds")
+                raise TimeoutError(f"'{command}' has not ended within {deployer.file_read_timeout} seconds")
             if not os.path.exists(answer):
                 with open(command.log_files["stderr"], encoding="utf-8", errors="replace") as file:
-                    raise RuntimeError(f"Error deploying {asked.flow_file} to Argo Workflows:\n{file.read().strip()}")
+                    raise RuntimeError(
+                        f"Error deploying {deployer.flow_file} to Argo Workflows:\n{file.read().strip()}"
+                    )
             with open(answer, encoding="utf-8") as file:
-                made = json.load(file)
-        kubeconfig = made["kubeconfig"] or asked.env.get("KUBECONFIG")
-        place = Place(kubeconfig, made["context"], made["namespace"])
-        return ArgoWorkflowsDeployedFlow(made["name"], made["flow_name"], made["metadata"], place)
+                report = json.load(file)
+        kubeconfig = report["kubeconfig"] or deployer.env.get("KUBECONFIG")
+        place = Place(kubeconfig, report["context"], report["namespace"])
+        return ArgoWorkflowsDeployedFlow(report["name"], report["flow_name"], report["metadata"], place)

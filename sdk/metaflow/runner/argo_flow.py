@@ -36,55 +36,81 @@ class DeployedFlow:
             identifier: The name of the WorkflowTemplate, or of the flow's class.
             metadata: The store of its runs. None is the store that the deployed flow names.
             impl: The deployer's type: `argo_workflows`.
+
+        Raises:
+            MetaflowException: no such flow is deployed, or the cluster cannot be reached.
+            ValueError: there is no such type of deployer.
         """
         return _argo(impl).find(identifier, metadata)
 
     @classmethod
     def from_argo_workflows(cls, identifier: str, metadata: str | None = None) -> ArgoWorkflowsDeployedFlow:
-        """Return the flow of this name on Argo Workflows."""
+        """Return the flow of this name on Argo Workflows; `from_deployment` describes arguments and errors."""
         return _argo("argo_workflows").find(identifier, metadata)
 
     @classmethod
     def list_deployed_flows(
         cls, flow_name: str | None = None, impl: str = "argo_workflows"
     ) -> Iterator[ArgoWorkflowsDeployedFlow]:
-        """Yield all deployed flows, or all deployments of one flow."""
+        """Yield the deployed flows of the configured namespace.
+
+        Args:
+            flow_name: The name of a class: only its deployments.
+            impl: The deployer's type: `argo_workflows`.
+
+        Raises:
+            MetaflowException: the cluster cannot be reached; raised by the first step of the iteration.
+            ValueError: there is no such type of deployer.
+        """
         return _argo(impl).list(flow_name)
 
     @classmethod
     def list_argo_workflows(cls, flow_name: str | None = None) -> Iterator[ArgoWorkflowsDeployedFlow]:
-        """Yield all flows on Argo Workflows, or all deployments of one flow."""
+        """Yield the flows on Argo Workflows; `list_deployed_flows` describes arguments and errors."""
         return _argo("argo_workflows").list(flow_name)
 
     @classmethod
     def get_triggered_run(
         cls, identifier: str, run_id: str, metadata: str | None = None, impl: str = "argo_workflows"
     ) -> ArgoWorkflowsTriggeredRun:
-        """Return the run of a deployed flow with this id."""
+        """Return the run of a deployed flow with this id.
+
+        Whether the run exists is not checked: its `status` raises MetaflowException if it does not.
+
+        Args:
+            identifier: The name of the WorkflowTemplate, or of the flow's class.
+            run_id: The run's id, or its pathspec.
+            metadata: The store of its runs. None is the store that the deployed flow names.
+            impl: The deployer's type: `argo_workflows`.
+
+        Raises:
+            MetaflowException: no such flow is deployed, or the cluster cannot be reached.
+            ValueError: there is no such type of deployer.
+        """
         return _argo(impl).find(identifier, metadata).triggered(run_id)
 
     @classmethod
     def get_triggered_argo_workflows_run(
         cls, identifier: str, run_id: str, metadata: str | None = None
     ) -> ArgoWorkflowsTriggeredRun:
-        """Return the run of a flow on Argo Workflows with this id."""
+        """Return the run of a flow on Argo Workflows; `get_triggered_run` describes arguments and errors."""
         return _argo("argo_workflows").find(identifier, metadata).triggered(run_id)
 
     @classmethod
     def from_step_functions(cls, identifier: str, metadata: str | None = None) -> NoReturn:
-        """Raise an error: flowc does not support AWS Step Functions."""
+        """Raise ValueError: flowc does not support AWS Step Functions."""
         _argo("step_functions")
         raise AssertionError
 
     @classmethod
     def list_step_functions(cls, flow_name: str | None = None) -> NoReturn:
-        """Raise an error: flowc does not support AWS Step Functions."""
+        """Raise ValueError: flowc does not support AWS Step Functions."""
         _argo("step_functions")
         raise AssertionError
 
     @classmethod
     def get_triggered_step_functions_run(cls, identifier: str, run_id: str, metadata: str | None = None) -> NoReturn:
-        """Raise an error: flowc does not support AWS Step Functions."""
+        """Raise ValueError: flowc does not support AWS Step Functions."""
         _argo("step_functions")
         raise AssertionError
 
@@ -124,13 +150,21 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
 
     @property
     def workflow_template(self) -> dict[str, Any]:
-        """The WorkflowTemplate as the cluster stores it."""
+        """The WorkflowTemplate as the cluster stores it.
+
+        Raises:
+            MetaflowException: it has been deleted, or the cluster cannot be reached.
+        """
         with self._place.cluster() as cluster:
             return cluster.template(self.name)
 
     @classmethod
     def find(cls, identifier: str, metadata: str | None) -> ArgoWorkflowsDeployedFlow:
-        """Return the deployed flow; `DeployedFlow.from_deployment` calls this. Raises MetaflowException."""
+        """Return the deployed flow; `DeployedFlow.from_deployment` calls this.
+
+        Raises:
+            MetaflowException: no such flow is deployed, or the cluster cannot be reached.
+        """
         place = Place()
         with place.cluster() as cluster:
             return cls._of(cluster.find(identifier), metadata)
@@ -139,23 +173,26 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
     def list(cls, flow_name: str | None) -> Iterator[ArgoWorkflowsDeployedFlow]:
         """Yield deployed flows; `DeployedFlow.list_deployed_flows` calls this."""
         with Place().cluster() as cluster:
-            for found in cluster.find_all():
-                if flow_name in (None, found.flow):
-                    yield cls._of(found, None)
+            for deployment in cluster.find_all():
+                if flow_name in (None, deployment.flow):
+                    yield cls._of(deployment, None)
 
     @classmethod
-    def _of(cls, found: Deployment, metadata: str | None) -> ArgoWorkflowsDeployedFlow:
-        return cls(found.name, found.flow, metadata or found.store, Place(namespace=found.namespace))
+    def _of(cls, deployment: Deployment, metadata: str | None) -> ArgoWorkflowsDeployedFlow:
+        return cls(
+            deployment.name, deployment.flow, metadata or deployment.store, Place(namespace=deployment.namespace)
+        )
 
     def trigger(self, **kwargs: Any) -> ArgoWorkflowsTriggeredRun:
         """Start a run.
 
         Args:
-            **kwargs: The flow's parameters by their names.
+            **kwargs: The flow's parameters by their names. None leaves a parameter out.
 
         Raises:
             ValueError: a parameter is unknown or missing, or a value is invalid.
             TypeError: a value has the wrong type.
+            MetaflowException: the flow has been deleted, or the cluster cannot be reached or refuses the run.
         """
         with self._place.cluster() as cluster:
             run = cluster.start(
@@ -164,14 +201,22 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         return self.triggered(run)
 
     def triggered(self, run_id: str) -> ArgoWorkflowsTriggeredRun:
-        """Return the run with this id."""
+        """Return the run with this id, which is not looked up.
+
+        Args:
+            run_id: The run's id, or its pathspec `FLOW/RUN`.
+        """
         return ArgoWorkflowsTriggeredRun(self, run_id.rpartition("/")[2])
 
     def delete(self, *, force: bool = False) -> bool:
-        """Delete the flow from the cluster; the records of its runs remain. Return False if it did not exist.
+        """Delete the flow from the cluster; the records of its runs remain.
+
+        Returns:
+            False if it did not exist.
 
         Raises:
-            MetaflowException: active runs of it would lose objects that they need; `force` deletes the flow anyway.
+            MetaflowException: active runs of it would lose objects that they need (`force` deletes the flow anyway), or
+                the cluster cannot be reached.
         """
         with self._place.cluster() as cluster:
             return cluster.delete(self.name, force=force)
@@ -185,11 +230,14 @@ class TriggeredRun:
 
 
 class ArgoWorkflowsTriggeredRun(TriggeredRun):
-    """A run of a deployed flow.
+    """A run of a deployed flow. Its attributes ask the cluster at each access.
+
+    They raise MetaflowException if the cluster does not have the run any more or cannot be reached.
 
     Attributes:
         name: its id, which is the name of the Workflow.
         pathspec: FLOW/RUN.
+        metadata: the address of the store of the run.
     """
 
     def __init__(self, deployed: ArgoWorkflowsDeployedFlow, run_id: str) -> None:
@@ -213,8 +261,8 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
     @property
     def status(self) -> str:
         """Argo's phase: Pending, Running, Succeeded, Failed or Error; Suspended while the run is suspended."""
-        seen = self._status()
-        return "Suspended" if seen.suspended else seen.phase
+        status = self._status()
+        return "Suspended" if status.suspended else status.phase
 
     @property
     def is_running(self) -> bool:
@@ -234,6 +282,10 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
     def wait_for_run(self, check_interval: float = 5, timeout: float | None = None) -> None:
         """Wait until `run` exists.
 
+        Args:
+            check_interval: Seconds between two checks.
+            timeout: Seconds to wait; None is no limit.
+
         Raises:
             TimeoutError: it does not exist after `timeout` seconds.
             RuntimeError: the run ended without a record, for example because no pod could start.
@@ -248,7 +300,15 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
                 raise TimeoutError(f"run {self.name} has not begun within {timeout} seconds")
 
     def wait_for_completion(self, check_interval: float = 5, timeout: float | None = None) -> None:
-        """Wait until the run has ended. Raises TimeoutError if it has not ended after `timeout` seconds."""
+        """Wait until the run has ended, in success or failure.
+
+        Args:
+            check_interval: Seconds between two checks.
+            timeout: Seconds to wait; None is no limit.
+
+        Raises:
+            TimeoutError: it has not ended after `timeout` seconds.
+        """
         for late in looks(check_interval, timeout):
             if not self.is_running:
                 return
@@ -256,11 +316,11 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
                 raise TimeoutError(f"run {self.name} has not ended within {timeout} seconds")
 
     def suspend(self) -> bool:
-        """Suspend the run: its running tasks continue, and no new task starts."""
+        """Suspend the run: its running tasks continue, and no new task starts. Return True."""
         return self._suspend(on=True)
 
     def unsuspend(self) -> bool:
-        """Resume the suspended run."""
+        """Resume the suspended run. Return True."""
         return self._suspend(on=False)
 
     def _suspend(self, *, on: bool) -> bool:
@@ -285,7 +345,12 @@ def _argo(impl: str) -> type[ArgoWorkflowsDeployedFlow]:
 
 
 def looks(interval: float, timeout: float | None) -> Iterator[bool]:
-    """Yield at once and then at intervals; the value is True on the last time before the timeout."""
+    """Yield at once and then at intervals; the value is True on the last time before the timeout.
+
+    Args:
+        interval: seconds to sleep between two values.
+        timeout: seconds until the last value; None is no limit.
+    """
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         left = None if deadline is None else deadline - time.monotonic()
@@ -293,13 +358,22 @@ def looks(interval: float, timeout: float | None) -> Iterator[bool]:
         time.sleep(interval if left is None else max(0.0, min(interval, left)))
 
 
-def pairs(parameters: list[FlowParameter], given: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the arguments as names and texts, the form of `flowc trigger --param`."""
+def pairs(parameters: list[FlowParameter], arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return arguments as the names and texts of `flowc trigger --param`.
+
+    Args:
+        parameters: the parameters that the flow declares.
+        arguments: values by the parameters' names in Python. None leaves a parameter out.
+
+    Raises:
+        ValueError: the flow has no such parameter.
+        TypeError: a value has another type than its parameter.
+    """
     from metaflow.runner.click_api import parameter_words  # late: `from metaflow import *` in a pod imports this module
 
     known = {parameter.keyword: parameter for parameter in parameters}
     pairs: list[tuple[str, str]] = []
-    for key, value in given.items():
+    for key, value in arguments.items():
         if key not in known:
             raise ValueError(f"Unknown argument: '{key}', possible args are: {', '.join(known)}")
         if value is not None:

@@ -17,14 +17,25 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A namespace of a cluster, in the terms of the command line: None means kubectl's default."""
+    """A namespace of a cluster, in the terms of the command line: None means kubectl's default.
+
+    Attributes:
+        kubeconfig: the path of the kubeconfig file.
+        context: the name of its context.
+        namespace: the namespace in the cluster.
+    """
 
     kubeconfig: str | None = None
     context: str | None = None
     namespace: str | None = None
 
     def cluster(self) -> AbstractContextManager[Deployments]:
-        """Connect to the cluster. Its methods raise MetaflowException for every failure of the cluster."""
+        """Connect to the cluster. The settings of flowc count before kubectl's default context and namespace.
+
+        Raises:
+            MetaflowException: the kubeconfig has no such context. The methods of the connection raise it for every
+                failure of the cluster.
+        """
         namespace = self.namespace or configuration.text("namespace")
         context = self.context or configuration.text("context")
         return _seam.open_cluster(self.kubeconfig, context, namespace)

@@ -55,8 +55,15 @@ def extract_all_params(
     OrderedDict[str, Any],
     OrderedDict[str, Any],
 ]:
-    """The options and arguments of a command, by name: as parameters of a function; its arguments; its options; their
-    types; their defaults. Options without a value, such as `--help`, are left out.
+    """Return the options and arguments of a command, by name. Those without a value, such as `--help`, are left out.
+
+    The form is that of Metaflow, whose programs use the third part to read `.opts`, `.secondary_opts`, `.multiple` and
+    `.type` of options.
+
+    Returns:
+        Five dictionaries: parameters of a Python function, the command's arguments, its options, their Python types,
+            and
+        their defaults.
     """
     parameters: OrderedDict[str, inspect.Parameter] = OrderedDict()
     arguments: OrderedDict[str, click.Argument] = OrderedDict()
@@ -79,27 +86,31 @@ def extract_all_params(
         if type(default).__name__ == "Sentinel":  # later versions of click mark a missing default with it
             default = None
         defaults[param.name] = default
-        given = inspect.Parameter.empty if param.required else default
-        parameters[param.name] = inspect.Parameter(param.name, kind, default=given, annotation=annotation)
+        value = inspect.Parameter.empty if param.required else default
+        parameters[param.name] = inspect.Parameter(param.name, kind, default=value, annotation=annotation)
     return parameters, arguments, options, annotations, defaults
 
 
 def _annotation(param: click.Parameter) -> Any:
-    known: Any = click_to_python_types.get(type(param.type), str)
+    kind: Any = click_to_python_types.get(type(param.type), str)
     if param.multiple or param.nargs == -1:
-        known = list[known] | tuple[known, ...]
-    return known if param.required else known | None
+        kind = list[kind] | tuple[kind, ...]
+    return kind if param.required else kind | None
 
 
 class MetaflowAPI:
-    """The command line of one flow; `from_cli` builds it. Each command is a method that returns its `argv`."""
+    """The command line of one flow; `from_cli` builds it. Each command is a method that returns its `argv`.
+
+    The methods raise ValueError for an unknown or missing argument, and TypeError for a value of another type. The name
+    of a command that does not exist raises AttributeError.
+    """
 
     def __init__(
-        self, flow_file: str, cli: click.Group, given: dict[str, Any], signatures: Signatures | None = None
+        self, flow_file: str, cli: click.Group, top_options: dict[str, Any], signatures: Signatures | None = None
     ) -> None:
         self._cli = cli
         self._file = flow_file
-        self._top = _words(cli, given)
+        self._top = _words(cli, top_options)
         self._chain = [flow_file, *self._top]
         self._signatures = signatures or Signatures(flow_file)
 
@@ -120,13 +131,17 @@ class MetaflowAPI:
 
         return start
 
-    def missing(self, given: Mapping[str, Any]) -> str | None:
-        """Return the first required parameter of the flow that is missing; None also if the flow cannot report them."""
+    def missing(self, arguments: Mapping[str, Any]) -> str | None:
+        """Return the first required parameter of the flow that has no value; None also if the flow cannot report them.
+
+        Args:
+            arguments: values by the parameters' names in Python.
+        """
         try:
             needed = [p.keyword for p in self._signatures.parameters(self._top) if p.required]
         except MetaflowException:
             return None
-        return next((keyword for keyword in needed if given.get(keyword) is None), None)
+        return next((keyword for keyword in needed if arguments.get(keyword) is None), None)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
@@ -146,14 +161,14 @@ class MetaflowAPI:
             known = extract_all_params(command)
             if len(arguments) > len(known[1]):
                 raise TypeError(f"{name} takes at most {len(known[1])} positional arguments, not {len(arguments)}")
-            given = dict(zip(known[1], arguments, strict=False)) | options
+            values = dict(zip(known[1], arguments, strict=False)) | options
             parameters: Sequence[FlowParameter] = ()
             # A parameter may have the name of an option; only the options that Metaflow also has are surely options.
             reserved = {*getattr(command, "reserved", ()), *known[1], "runner_attribute_file"}
-            if name in _WITH_PARAMETERS and not reserved.issuperset(given):
-                resumed = resumption(given) if name == "resume" else ()
+            if name in _WITH_PARAMETERS and not reserved.issuperset(values):
+                resumed = resumption(values) if name == "resume" else ()
                 parameters = self._signatures.parameters(self._top, resumed)
-            words = [*self._chain, name, *_words(command, given, parameters)]
+            words = [*self._chain, name, *_words(command, values, parameters)]
             if not isinstance(command, click.Group):
                 return words
             inner = MetaflowAPI(self._file, command, {}, self._signatures)
@@ -175,18 +190,22 @@ ALIASES: Mapping[str, str] = {
 _WITH_PARAMETERS = frozenset({"run", "resume", "spin"})
 
 
-def resumption(given: Mapping[str, Any]) -> list[str]:
-    """Return the options of `signature` that name the run to resume: the new run inherits its configs."""
-    named = {"--origin-run-id": given.get("origin_run_id"), "--store": given.get("store_url")}
-    return ["--resume", *(f"{option}={value}" for option, value in named.items() if value is not None)]
+def resumption(arguments: Mapping[str, Any]) -> list[str]:
+    """Return the options of `signature` that name the run to resume: the new run inherits its configs.
+
+    Args:
+        arguments: the arguments of `resume`, such as `origin_run_id` and `store_url`.
+    """
+    values = {"--origin-run-id": arguments.get("origin_run_id"), "--store": arguments.get("store_url")}
+    return ["--resume", *(f"{option}={value}" for option, value in values.items() if value is not None)]
 
 
-def _words(command: click.Command, given: Mapping[str, Any], parameters: Sequence[FlowParameter] = ()) -> list[str]:
+def _words(command: click.Command, values: Mapping[str, Any], parameters: Sequence[FlowParameter] = ()) -> list[str]:
     """Return the options and then the arguments of a command as words of a command line."""
     _, arguments, options, annotations, defaults = extract_all_params(command)
     own = {parameter.keyword: parameter for parameter in parameters}
     words: list[str] = []
-    for name, value in given.items():
+    for name, value in values.items():
         key = ALIASES.get(name, name) if name not in options else name
         if value is None or key in arguments:
             continue
@@ -199,7 +218,7 @@ def _words(command: click.Command, given: Mapping[str, Any], parameters: Sequenc
             possible = ", ".join([*own, *arguments, *shown])
             raise ValueError(f"Unknown argument: '{name}', possible args are: {possible}")
     for key, argument in arguments.items():
-        if (value := given.get(key)) is not None:
+        if (value := values.get(key)) is not None:
             words += map(_text, value if isinstance(value, (list, tuple)) and argument.nargs == -1 else [value])
         elif argument.required:
             raise ValueError(f"Missing argument: {key} is required.")
@@ -229,7 +248,13 @@ def _option(option: click.Option, value: Any, annotation: Any, default: Any) -> 
 
 
 def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
-    """Return a parameter's value, or each of several, as a word of the flow's command line. Raises TypeError."""
+    """Return a parameter's value, or each of several, as words of the flow's command line: `--NAME TEXT …`.
+
+    A flag is one word, or none if it is false. A list for a parameter with a separator becomes one text.
+
+    Raises:
+        TypeError: the value has another type than the parameter.
+    """
     kind: Any = str if parameter.separator is not None else Any if parameter.converted else _KINDS[parameter.type]
     default = None if parameter.default is None else json_text.loads(parameter.default)
     several = parameter.multiple and parameter.separator is None and parameter.type != "json"

@@ -33,18 +33,29 @@ class Deployer(Launcher):
         cwd: The working directory; default: the current one. `flow_file` is not resolved against it.
         file_read_timeout: Seconds that compiling and applying the flow may take.
         **kwargs: Options before the command, such as `decospecs`, `branch`, `production`, `config_value`.
+
+    Raises:
+        FileNotFoundError: the flow's file does not exist.
+        MetaflowException: the file is not Python, but a notebook for example.
     """
 
     def argo_workflows(self, **deployer_kwargs: Any) -> ArgoWorkflowsDeployer:
-        """Return the deployer to Argo Workflows. Default of `name`: a name derived from the flow's."""
+        """Return the deployer to Argo Workflows.
+
+        Args:
+            **deployer_kwargs: `name`, the name of the WorkflowTemplate; default: a name derived from the flow's.
+
+        Raises:
+            ValueError: there is another argument.
+        """
         from metaflow.runner.argo import ArgoWorkflowsDeployer
 
         return ArgoWorkflowsDeployer(self, **deployer_kwargs)
 
     def step_functions(self, **_: Any) -> NoReturn:
-        """Raise an error: flowc does not support AWS Step Functions."""
+        """Raise MetaflowException: flowc does not support AWS Step Functions."""
         raise MetaflowException(f"flowc does not deploy to AWS Step Functions; {_ELSEWHERE}")
 
     def airflow(self, **_: Any) -> NoReturn:
-        """Raise an error: flowc does not support Airflow."""
+        """Raise MetaflowException: flowc does not support Airflow."""
         raise MetaflowException(f"flowc does not deploy to Airflow; {_ELSEWHERE}")

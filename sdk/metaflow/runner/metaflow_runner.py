@@ -30,8 +30,7 @@ class Runner(Launcher):
 
     `run`, `resume` and `spin` wait for the end; `async_run` and `async_resume` return once the run has begun, so
     that many can run at once. A failed flow raises no error: check `status`; a failed step in `spin` raises
-    RuntimeError. A run that cannot begin raises RuntimeError with the errors of the flow's command line, or ValueError
-    or TypeError for arguments that the flow does not have. After the start, the client reads the store of the run.
+    RuntimeError. After the start, the client of this process reads the store of the run.
 
     Args:
         flow_file: The flow's file.
@@ -41,6 +40,10 @@ class Runner(Launcher):
         cwd: The working directory; default: the current one. `flow_file` is not resolved against it.
         file_read_timeout: Seconds that a run may take to begin.
         **kwargs: Options before the command, such as `decospecs=["retry"]`, `config_value=[("name", {…})]`.
+
+    Raises:
+        FileNotFoundError: the flow's file does not exist.
+        MetaflowException: the file is not Python, but a notebook for example.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Runner(Launcher):
         self.__exit__(kind, *rest)
 
     def cleanup(self) -> None:
-        """Remove the temporary files. Running processes continue."""
+        """Remove the temporary files: logs, and tasks of `spin` that are not persisted. Running processes continue."""
         self.spm.cleanup()
         while self._directories:
             shutil.rmtree(self._directories.pop(), ignore_errors=True)
@@ -84,22 +87,47 @@ class Runner(Launcher):
     def run(self, **kwargs: Any) -> ExecutingRun:
         """Run the flow to its end.
 
+        If this call is interrupted or raises, the started run is ended.
+
         Args:
             **kwargs: The flow's parameters by their names, and options of `run`, such as `max_workers`, `tags`.
+
+        Returns:
+            The ended process; `status` is `successful` or `failed`.
+
+        Raises:
+            ValueError: an argument is neither a parameter nor an option, or a required parameter is missing.
+            TypeError: a value has another type than its parameter or option.
+            MetaflowException: the file cannot be run, or has no flow.
+            RuntimeError: the run cannot begin; the message has the errors of the flow's command line.
+            TimeoutError: the run has not begun within `file_read_timeout` seconds.
         """
         return self._run(self._begin("run", (), kwargs))
 
     def resume(self, **kwargs: Any) -> ExecutingRun:
-        """Resume a run to its end. The arguments are options of `resume`, such as `step_to_rerun`."""
+        """Resume a run to its end.
+
+        Args:
+            **kwargs: Options of `resume`, such as `step_to_rerun` and `origin_run_id` (default: the last run), and
+                parameters whose values differ from those of the resumed run.
+
+        Raises:
+            ValueError, TypeError, MetaflowException, RuntimeError, TimeoutError: as for `run`.
+        """
         return self._run(self._begin("resume", (), kwargs))
 
     def spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
-        """Run one step on the inputs of an earlier run; `pathspec` names a step or a task.
+        """Run one step on the inputs of an earlier run.
 
         Without `persist=True`, the task is deleted by `cleanup`.
 
+        Args:
+            pathspec: A step's name, or the pathspec of a step or task whose inputs are used.
+            **kwargs: Options of `spin`, such as `persist` and `artifacts_module`.
+
         Raises:
-            RuntimeError: the step failed; the message has its output.
+            RuntimeError: the step failed or could not begin; the message has its output.
+            ValueError, TypeError, MetaflowException, TimeoutError: as for `run`.
         """
         command, attributes = self._to_end(self._begin("spin", (pathspec,), kwargs))
         return _succeeded(ExecutingTask(self, command, _task(attributes)))
@@ -129,17 +157,32 @@ class Runner(Launcher):
     # -- the methods that do not wait
 
     async def async_run(self, **kwargs: Any) -> ExecutingRun:
-        """Start a run like `run`; return once it has begun."""
+        """Start a run like `run`; return once it has begun. `ExecutingRun.wait` waits for its end.
+
+        Raises:
+            ValueError, TypeError, MetaflowException, RuntimeError, TimeoutError: as for `run`.
+        """
         command, attributes = await self._begun("run", (), kwargs)
         return ExecutingRun(self, command, _run(attributes))
 
     async def async_resume(self, **kwargs: Any) -> ExecutingRun:
-        """Start a run like `resume`; return once it has begun."""
+        """Start a run like `resume`; return once it has begun.
+
+        Raises:
+            ValueError, TypeError, MetaflowException, RuntimeError, TimeoutError: as for `run`.
+        """
         command, attributes = await self._begun("resume", (), kwargs)
         return ExecutingRun(self, command, _run(attributes))
 
     async def async_spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
-        """Start a task like `spin`; return once it has ended, while other coroutines continue."""
+        """Start a task like `spin`; return once it has ended, while other coroutines continue.
+
+        A cancelled call ends the task's process.
+
+        Raises:
+            RuntimeError: the step failed or could not begin; the message has its output.
+            ValueError, TypeError, MetaflowException, TimeoutError: as for `run`.
+        """
         command, attributes = await self._begun("spin", (pathspec,), kwargs)
         spun = ExecutingTask(self, command, _task(attributes))
         try:
@@ -186,8 +229,8 @@ class Runner(Launcher):
 
 def _succeeded(spun: ExecutingTask) -> ExecutingTask:
     if spun.status != "successful":
-        said = f"Stdout:\n{spun.stdout}\nStderr:\n{spun.stderr}\n"
-        raise RuntimeError(f"Error executing: '{spun.command_obj}':\n\n{said}")
+        output = f"Stdout:\n{spun.stdout}\nStderr:\n{spun.stderr}\n"
+        raise RuntimeError(f"Error executing: '{spun.command_obj}':\n\n{output}")
     return spun
 
 

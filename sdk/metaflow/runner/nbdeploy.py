@@ -24,9 +24,15 @@ class NBDeployer(Deployer):
     >>> deployed = deployer.argo_workflows().create()
     >>> deployer.cleanup()
 
+    The other arguments are those of `Deployer`.
+
     Args:
         flow: The flow's class.
         base_dir: The working directory; default: the current one. Its Python files are packaged with the flow.
+
+    Raises:
+        NBDeployerInitializationError: this is not a notebook.
+        ValueError: `flow` is not a class of a flow, or its source is unknown.
     """
 
     def __init__(

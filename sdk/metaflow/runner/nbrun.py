@@ -35,6 +35,10 @@ class NBRunner:
         base_dir: The working directory; default: the current one.
         file_read_timeout: Seconds that a run may take to begin.
         **kwargs: Options before the command, such as `decospecs=["retry"]`.
+
+    Raises:
+        NBRunnerInitializationError: this is not a notebook.
+        ValueError: `flow` is not a class of a flow, or its source is unknown.
     """
 
     def __init__(
@@ -56,25 +60,31 @@ class NBRunner:
         )
 
     def nbrun(self, **kwargs: Any) -> Run:
-        """Run the flow to its end, clean up, and return the run. The arguments are those of `Runner.run`."""
+        """Run the flow to its end, clean up, and return the run, also if it failed.
+
+        The arguments and errors are those of `Runner.run`.
+        """
         try:
             return self.runner.run(**kwargs).run
         finally:
             self.cleanup()
 
     def nbresume(self, **kwargs: Any) -> Run:
-        """Resume a run to its end, clean up, and return the new run. The arguments are those of `Runner.resume`."""
+        """Resume a run to its end, clean up, and return the new run, also if it failed.
+
+        The arguments and errors are those of `Runner.resume`.
+        """
         try:
             return self.runner.resume(**kwargs).run
         finally:
             self.cleanup()
 
     def run(self, **kwargs: Any) -> ExecutingRun:
-        """Run the flow like `Runner.run`; the caller must call `cleanup` afterwards."""
+        """Run the flow like `Runner.run`. The flow's file and the logs remain until `cleanup`."""
         return self.runner.run(**kwargs)
 
     def resume(self, **kwargs: Any) -> ExecutingRun:
-        """Resume a run like `Runner.resume`."""
+        """Resume a run like `Runner.resume`. The flow's file and the logs remain until `cleanup`."""
         return self.runner.resume(**kwargs)
 
     async def async_run(self, **kwargs: Any) -> ExecutingRun:

@@ -40,6 +40,12 @@ class LogReadTimeoutError(Exception):
 class CommandManager:
     """One command as a child process.
 
+    Args:
+        command: the words of the command.
+        env: the whole environment of the child; default: that of this process.
+        cwd: the working directory of the child; default: the current one.
+        pass_fds: the file descriptors that the child inherits, besides the standard streams.
+
     Attributes:
         command: its words.
         process: the child, once it has started.
@@ -69,7 +75,16 @@ class CommandManager:
     # -- starting
 
     def run(self, show_output: bool = False) -> int:
-        """Start the command and return its process id. With `show_output`, `sync_wait` prints its output."""
+        """Start the command and return its process id.
+
+        Args:
+            show_output: whether `sync_wait` prints the output. It then comes through pipes: a caller that never waits
+                blocks the child when they are full.
+
+        Raises:
+            RuntimeError: the command has been started already.
+            OSError: the program or the working directory does not exist, or cannot be used.
+        """
         if self.process is not None:
             raise RuntimeError(f"'{self}' has been started already: make another CommandManager")
         self.temp_dir = tempfile.mkdtemp(prefix="flowc-runner-")
@@ -93,7 +108,7 @@ class CommandManager:
         return self.process.pid
 
     async def async_run(self) -> int:
-        """Start the command and return its process id."""
+        """Start the command as `run` does, and return its process id; it does not wait for the end."""
         return self.run()
 
     def __str__(self) -> str:
@@ -101,7 +116,11 @@ class CommandManager:
 
     @property
     def started(self) -> subprocess.Popen[bytes]:
-        """The child. Raises RuntimeError before it has started."""
+        """The child process.
+
+        Raises:
+            RuntimeError: it has not been started yet.
+        """
         if self.process is None:
             raise RuntimeError(f"'{self}' has not been started: call run()")
         return self.process
@@ -114,7 +133,16 @@ class CommandManager:
         self.started.wait()
 
     def forward(self, also: int | None, timeout: float | None = None) -> bool:
-        """Print the child's output until `also` is readable (return True), the child ends, or time is up (False)."""
+        """Print the child's output until another descriptor is readable, the child ends, or the time is up.
+
+        Args:
+            also: a file descriptor that ends the waiting when it is readable; None waits for the end alone.
+            timeout: seconds to wait; None is no limit.
+
+        Returns:
+            Whether `also` became readable. False at the end of the child, even if it left processes behind that keep
+            the pipes open, and when the time is up.
+        """
         deadline = None if timeout is None else time.monotonic() + timeout
         with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
             logs = {stream: stack.enter_context(open(self.log_files[stream], "ab")) for stream in self._pipes}
@@ -177,7 +205,16 @@ class CommandManager:
             pipe.close()
 
     async def wait(self, timeout: float | None = None, stream: str | None = None) -> None:
-        """Wait for the child to end and print a stream if one is named; end the child after `timeout` seconds."""
+        """Wait for the child to end.
+
+        Args:
+            timeout: seconds after which the child is ended: by SIGTERM, and 10 s later by SIGKILL. A line on stdout
+                says so, and the attribute `timeout` becomes true.
+            stream: the stream to print meanwhile.
+
+        Raises:
+            ValueError: there is no such stream.
+        """
         try:
             await asyncio.wait_for(_ended(self.started) if stream is None else self.emit_logs(stream), timeout)
         except asyncio.TimeoutError:
@@ -191,14 +228,22 @@ class CommandManager:
     # -- logs
 
     def open_log(self, stream: str) -> IO[bytes]:
-        """Return the path of a stream's log file. Raises FileNotFoundError after `cleanup`."""
+        """Return a stream's log file, open for reading bytes; the caller closes it.
+
+        Raises:
+            FileNotFoundError: `cleanup` has removed it.
+        """
         try:
             return open(self.log_files[stream], "rb")
         except FileNotFoundError:
             raise FileNotFoundError(f"its {stream} has been cleaned up: read it before, or inside of `with`") from None
 
     def read_log(self, stream: str) -> str:
-        """Return the output of the command on `stdout` or `stderr` so far."""
+        """Return the output of the command on `stdout` or `stderr` so far; bytes that are not UTF-8 are replaced.
+
+        Raises:
+            FileNotFoundError: `cleanup` has removed it.
+        """
         with io.TextIOWrapper(self.open_log(stream), encoding="utf-8", errors="replace") as file:
             return file.read()
 
@@ -209,10 +254,17 @@ class CommandManager:
         timeout_per_line: float | None = None,
         log_write_delay: float = DELAY,
     ) -> AsyncIterator[tuple[int, str]]:
-        """Yield a stream's lines as they are written, each with the offset behind it, where a later call continues.
+        """Yield a stream's lines as they are written, each with the byte offset behind it, which a later call can take.
+
+        Args:
+            stream: `stdout` or `stderr`.
+            position: the offset to start at; default: 0.
+            timeout_per_line: seconds to wait for each line; None is no limit.
+            log_write_delay: seconds between two reads of the file while it does not grow.
 
         Raises:
             ValueError: the stream does not exist.
+            FileNotFoundError: `cleanup` has removed the log.
             LogReadTimeoutError: no line was written for `timeout_per_line` seconds.
         """
         if stream not in self.log_files:
@@ -235,14 +287,22 @@ class CommandManager:
                     await asyncio.sleep(log_write_delay)
 
     async def emit_logs(self, stream: str = "stdout", custom_logger: Callable[..., None] = print) -> None:
-        """Print a stream to its end, as it is written."""
+        """Call a function with each line of a stream, as it is written, until the child has ended.
+
+        Raises:
+            ValueError: the stream does not exist.
+        """
         async for _, line in self.stream_log(stream):
             custom_logger(line)
 
     # -- ending
 
     def kill(self, termination_timeout: float = PATIENCE) -> None:
-        """End the child and its descendants: by SIGTERM, and by SIGKILL if that takes too long."""
+        """End the child and its descendants: by SIGTERM, and by SIGKILL if that takes too long.
+
+        Args:
+            termination_timeout: seconds between the two signals.
+        """
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(signal.SIGTERM)
@@ -285,7 +345,7 @@ async def _ended(process: subprocess.Popen[bytes]) -> None:
 
 
 class SubprocessManager:
-    """Commands by their process ids."""
+    """The commands that a program started, by their process ids."""
 
     def __init__(self) -> None:
         self.commands: dict[int, CommandManager] = {}
@@ -298,7 +358,18 @@ class SubprocessManager:
         show_output: bool = False,
         **more: Any,
     ) -> int:
-        """Start a command and return its process id."""
+        """Start a command and return its process id.
+
+        Args:
+            command: the words of the command.
+            env: the whole environment of the child; default: that of this process.
+            cwd: the working directory of the child; default: the current one.
+            show_output: whether `sync_wait` prints the output.
+            **more: further arguments of `CommandManager`.
+
+        Raises:
+            OSError: the program or the working directory does not exist, or cannot be used.
+        """
         manager = CommandManager(command, env, cwd, **more)
         pid = manager.run(show_output=show_output)
         self.commands[pid] = manager
@@ -307,15 +378,15 @@ class SubprocessManager:
     async def async_run_command(
         self, command: Sequence[str], env: Mapping[str, str] | None = None, cwd: str | None = None, **more: Any
     ) -> int:
-        """Start a command and return its process id."""
+        """Start a command without showing its output, and return its process id; it does not wait for the end."""
         return self.run_command(command, env, cwd, **more)
 
     def get(self, pid: int) -> CommandManager | None:
-        """Return the command with this process id."""
+        """Return the command with this process id; None if this object did not start it."""
         return self.commands.get(pid)
 
     def kill(self) -> None:
-        """End all commands that still run."""
+        """End all commands that still run, one after the other; each may take 10 s."""
         for manager in self.commands.values():
             manager.kill()
 
