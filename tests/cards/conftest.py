@@ -116,4 +116,4 @@ def other_warnings() -> None:
     """Cards warn once a process: each test counts as one."""
     from metaflow.plugins.cards import _warn
 
-    _warn.told.clear()
+    _warn.printed.clear()

@@ -31,11 +31,15 @@ class ParallelDecorator(StepDecorator):
         flow_datastore: Any,
         logger: Callable[..., None],
     ) -> None:
-        """Keep the environment for subclasses."""
+        """Keep the environment for subclasses. The arguments are those of the hook of `StepDecorator`."""
         self.environment = environment
 
     def setup_distributed_env(self, flow: Any) -> None:
-        """Set up the framework. Each task of the gang calls this before the step's code."""
+        """Set up the framework. Each task of the gang calls this before the step's code.
+
+        Args:
+            flow: the flow object of the task; `current.parallel` has the members of the gang.
+        """
 
     def task_decorate(
         self,
@@ -46,7 +50,10 @@ class ParallelDecorator(StepDecorator):
         max_user_code_retries: int,
         ubf_context: str | None,
     ) -> Callable[..., Any]:
-        """Call `setup_distributed_env` and then the step's code."""
+        """Return a function that calls `setup_distributed_env` and then the step's code.
+
+        The arguments are those of the hook of `StepDecorator`.
+        """
 
         @wraps(step_func)
         def set_up(*inputs: Any) -> Any:

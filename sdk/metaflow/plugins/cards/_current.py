@@ -22,7 +22,10 @@ _ID = re.compile(r"[a-zA-Z0-9_]+")
 
 
 class CardComponents:
-    """The components of one card: `current.card["id"]`."""
+    """The components of one card: `current.card["id"]`.
+
+    Iteration and indexes have the order in which they were appended.
+    """
 
     def __init__(self, renderer: Renderer | None = None) -> None:
         self._renderer = renderer
@@ -33,7 +36,12 @@ class CardComponents:
         self._sent = float("-inf")
 
     def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
-        """Append a component; `id` is its name in `components`."""
+        """Append a component. An object that is no component, or an invalid id, only causes a warning.
+
+        Args:
+            component: a component of `metaflow.cards`, or of a class derived from MetaflowCardComponent.
+            id: its name in `components`; a component with the same id is replaced.
+        """
         if not isinstance(component, MetaflowCardComponent):
             warn(f"{component!r:.80} is not a component of metaflow.cards (a MetaflowCardComponent): it is not shown")
             return
@@ -57,10 +65,15 @@ class CardComponents:
         self._changed = time.time()
 
     def refresh(self, data: Any = None, force: bool = False) -> None:
-        """Show the current state of the card while the step runs; `data` is for custom cards.
+        """Show the current state of the card while the step runs.
 
-        The card is rendered if the latest refresh is done and older than `refresh_interval`; with `force`, its age does
-        not matter. The final page always has everything.
+        The card is rendered if the latest refresh is done and older than the card's `refresh_interval`; otherwise the
+        call does nothing. The final page always has everything.
+
+        Args:
+            data: data for custom cards, passed to their `refresh`; it stays until other data replaces it.
+            force: whether to render at any age of the latest refresh. The call waits for the end of that refresh, at
+                most the card's `timeout`, in seconds.
         """
         if data is not None:
             self._data = data
@@ -78,7 +91,12 @@ class CardComponents:
         return self._components
 
     def message(self) -> str:
-        """Return the components and the data of the card as JSON."""
+        """Return the components and the data of the card as JSON.
+
+        Returns:
+            An object with `components` (id -> rendered component), `component_update_ts` (seconds since 1970),
+            `render_seq` (the number of this call), `user` (the data of `refresh`) and `mode`.
+        """
         self._refreshes += 1
         rendered = [f"{json_text.dumps(name)}: {_rendered(component)}" for name, component in self._components.items()]
         more = {
@@ -100,7 +118,10 @@ class CardComponents:
 
 
 class CurrentCards:
-    """All cards of the step: `current.card`. Without an id, it is the only card, or the card with `customize`."""
+    """All cards of the step: `current.card`. Without an id, it is the only card, or the card with `customize`.
+
+    Methods without such a card print a warning and have no effect; an unknown id does the same.
+    """
 
     def __init__(self, renderers: Iterable[Renderer]) -> None:
         self._all = [(renderer, CardComponents(renderer)) for renderer in renderers]
@@ -141,7 +162,7 @@ class CurrentCards:
     # -- the card without an id
 
     def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
-        """Append a component to the card."""
+        """Append a component to the card; see `CardComponents.append`."""
         if (card := self._one("append")) is not None:
             card.append(component, id)
 
@@ -156,7 +177,7 @@ class CurrentCards:
             card.clear()
 
     def refresh(self, data: Any = None, force: bool = False) -> None:
-        """Show the current state of the card while the step runs."""
+        """Show the current state of the card while the step runs; see `CardComponents.refresh`."""
         if (card := self._one("refresh")) is not None:
             card.refresh(data, force)
 

@@ -14,7 +14,12 @@ _Edge = tuple[str, str]
 
 
 def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
-    """Return the picture of the graph `{name: {"next": […], "type": …, "doc": …}}`, with the step `here` marked."""
+    """Return the picture of a flow's graph as SVG.
+
+    Args:
+        steps: step name -> `{"next": […], "type": …, "doc": …}`, the form of `graph` of a card.
+        here: the step to mark; empty for none.
+    """
     following = {name: [target for target in step["next"] if target in steps] for name, step in steps.items()}
     back = _back_edges(following)
     columns, chains = _columns(following, back)
@@ -39,22 +44,22 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
 
 def _many(steps: Mapping[str, Mapping[str, Any]], following: Mapping[str, list[str]]) -> set[str]:
     """Return the steps that have several tasks: those between a foreach and its join."""
-    found: set[str] = set()
+    names: set[str] = set()
     for name, step in steps.items():
         if str(step.get("type")) not in ("split-foreach", "foreach", "split-parallel"):
             continue
         waiting = list(following[name])
         while waiting:
             inner = waiting.pop()
-            if inner not in found and inner != step.get("matching_join"):
-                found.add(inner)
+            if inner not in names and inner != step.get("matching_join"):
+                names.add(inner)
                 waiting += following[inner]
-    return found
+    return names
 
 
 def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
     """Return the edges that close a loop, by a depth-first search."""
-    found: set[_Edge] = set()
+    edges: set[_Edge] = set()
     state: dict[str, int] = {}  # 1: on the current path, 2: finished
     for root in following:
         if root in state:
@@ -68,11 +73,11 @@ def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
                 state[name] = 2
                 stack.pop()
             elif state.get(target) == 1:
-                found.add((name, target))
+                edges.add((name, target))
             elif target not in state:
                 state[target] = 1
                 stack.append((target, iter(following[target])))
-    return found
+    return edges
 
 
 def _columns(following: Mapping[str, list[str]], back: set[_Edge]) -> tuple[list[list[str]], list[list[str]]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw_all(components: Iterable[Any]) -> str:
-    """Return components one below the other; value boxes are beside each other."""
+    """Return components as HTML, one below the other; neighbouring value boxes are beside each other."""
     parts, boxes = [], ""
     for component in components:
         drawn = draw(component)
@@ -30,7 +30,12 @@ def draw_all(components: Iterable[Any]) -> str:
 
 
 def draw(component: Any) -> str:
-    """Return one component as HTML; text is HTML already, the result of a user's own component."""
+    """Return one component as HTML.
+
+    Args:
+        component: a dict of the form of the built-in components, or HTML, the result of a user's own component. Dicts
+            of an unknown type are shown as JSON.
+    """
     if isinstance(component, str):
         return f'<div class="html">{component}</div>'
     kind = component.get("type") if isinstance(component, dict) else None
@@ -48,7 +53,7 @@ def needs_vega(html: str) -> bool:
 
 
 def script_data(value: Any) -> str:
-    """Return JSON that is safe inside of <script>."""
+    """Return a value as JSON that is safe inside of <script>: it cannot contain `</script>` or a line separator."""
     return json_text.page(value, default=str).replace("<", "\\u003c").replace("\u2028", "\\u2028")
 
 

@@ -25,7 +25,14 @@ _FINAL = "final"
 
 
 class Maker:
-    """Makes one card of an attempt (step, path, number) and stores it under `key`."""
+    """Makes one card of an attempt and stores it; it runs in the card's own process.
+
+    Attributes:
+        attempt: (step, index path, number of the attempt from 1).
+        card: the @card in the intermediate representation.
+        key: the key of the card's page.
+        cls: the flow's class.
+    """
 
     def __init__(
         self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], card: Card, key: str, cls: type
@@ -41,33 +48,44 @@ class Maker:
         client.namespace(self.run.record().get("namespace"))
 
     def make(self, message: str, *, final: bool) -> None:
-        """Render and store the page and the data of a refresh."""
+        """Render and store the page and the data of a refresh.
+
+        Args:
+            message: the JSON of `CardComponents.message`.
+            final: whether the attempt has ended. While it runs, the page is rendered only if the card's reload policy
+                asks for it, and otherwise only the data.
+
+        Raises:
+            CardClassFoundException: there is no card of the type.
+            CardUnrenderableException: the card's `render` returned no text. What the card's own code raises passes
+                through.
+        """
         data: dict[str, Any] = json_text.mapping(message) | {"mode": "final" if final else "runtime"}
-        made = self._card(data)
+        instance = self._card(data)
         task = self._task()
         if final:
-            self._put(made.render(task), _FINAL)
-            told = made.refresh(task, data) if type(made).RUNTIME_UPDATABLE else None
-            if told is not None:
-                self._put_data(told, _FINAL)
+            self._put(instance.render(task), _FINAL)
+            refreshed = instance.refresh(task, data) if type(instance).RUNTIME_UPDATABLE else None
+            if refreshed is not None:
+                self._put_data(refreshed, _FINAL)
             return
-        token = self._new_token(made, task, data)
+        token = self._new_token(instance, task, data)
         if token != self._token:
-            self._put(made.render_runtime(task, data), token)
+            self._put(instance.render_runtime(task, data), token)
             self._token = token
-        self._put_data(made.refresh(task, data), token)
+        self._put_data(instance.refresh(task, data), token)
 
     def _card(self, data: dict[str, Any]) -> MetaflowCard:
         cls = find_card(self.card.type, warn)
-        given: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "options": json_text.loads(self.card.options),
             "components": list(data["components"].values()) if cls.ALLOW_USER_COMPONENTS else [],
             "graph": self._graph(),
             "flow": self.cls,
         }
-        made = cls(**_taken(cls, given))
-        made.runtime_data = data
-        return made
+        instance = cls(**_accepted_arguments(cls, arguments))
+        instance.runtime_data = data
+        return instance
 
     def _graph(self) -> dict[str, Any]:
         from flowc_runtime.run.graph_info import graph_info
@@ -80,12 +98,12 @@ class Maker:
         task._attempt = self.attempt[2] - 1
         return task
 
-    def _new_token(self, made: MetaflowCard, task: Any, data: dict[str, Any]) -> str:
-        match made.RELOAD_POLICY:
+    def _new_token(self, instance: MetaflowCard, task: Any, data: dict[str, Any]) -> str:
+        match instance.RELOAD_POLICY:
             case MetaflowCard.RELOAD_POLICY_ALWAYS:
                 return f"refresh-{data['render_seq']}"
             case MetaflowCard.RELOAD_POLICY_ONCHANGE:
-                return str(made.reload_content_token(task, data))
+                return str(instance.reload_content_token(task, data))
             case _:
                 return "never"
 
@@ -97,14 +115,14 @@ class Maker:
         page = html.replace(MetaflowCard.RELOAD_POLICY_TOKEN, token)
         self.run.objects.put(self.key, page.encode("utf-8", "replace"))
 
-    def _put_data(self, told: Any, token: str) -> None:
-        record = CardRecord(version=RECORD_VERSION, reload_token=token, data=told, created_on=time.time())
+    def _put_data(self, data: Any, token: str) -> None:
+        record = CardRecord(version=RECORD_VERSION, reload_token=token, data=data, created_on=time.time())
         self.run.objects.put(self.key.removesuffix(PAGE) + DATA, json_text.dumps(record).encode())
 
 
-def _taken(cls: type, given: dict[str, Any]) -> dict[str, Any]:
+def _accepted_arguments(cls: type, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments that the class takes: older card classes have no argument `flow`."""
     parameters = inspect.signature(cls).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return given
-    return {name: value for name, value in given.items() if name in {parameter.name for parameter in parameters}}
+        return arguments
+    return {name: value for name, value in arguments.items() if name in {parameter.name for parameter in parameters}}

@@ -12,7 +12,14 @@ TOKEN = "[METAFLOW_RELOAD_TOKEN]"
 
 
 def page(title: str, body: str, *, vega: bool = False) -> str:
-    """Return the HTML of a card. `vega` adds the library that draws charts (0.8 MB), which compiles expressions."""
+    """Return a self-contained page of a card, with a policy that forbids all requests.
+
+    Args:
+        title: plain text, which is escaped.
+        body: HTML.
+        vega: whether to add the library that draws charts (0.8 MB). It compiles expressions, so that the policy then
+            allows `eval`.
+    """
     scripts = f"{asset('vega.min.js')}</script>\n<script>{asset('vega-lite.min.js')}</script>\n<script>" if vega else ""
     evaluate = " 'unsafe-eval'" if vega else ""
     policy = (

@@ -42,10 +42,17 @@ class Renderer:
         self._torn = False  # an exception of the step, such as its timeout, interrupted a message
 
     def start(self, prctl: Callable[[int, int], None] | None, others: Iterable[Renderer]) -> None:
-        """Fork the process. It ends with this process, or when it has made the card."""
+        """Fork the process. It ends with this process, or when it has made the card.
+
+        Args:
+            prctl: the function of the C library, loaded before the fork: importing after it could wait for a lock that
+                another thread held. None on systems without it.
+            others: the renderers that were started before; the child closes their sockets, because a copy that stays
+                open would hide the end of this process from their children.
+        """
         ours, theirs = socket.socketpair()
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            stream.flush()  # the child would write the buffered text again
         parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
@@ -56,16 +63,24 @@ class Renderer:
                 for other in (ours, *(other.socket for other in others)):
                     if other is not None:
                         other.close()
-                if os.getppid() == parent:
+                if os.getppid() == parent:  # otherwise the parent ended before prctl took effect
                     _serve(self.maker, theirs)
                     code = 0
             finally:
-                os._exit(code)
+                os._exit(code)  # the child never returns into the step's code
         theirs.close()
         self.socket = ours
 
     def refresh(self, message: Callable[[], str], *, wait: bool) -> bool:
-        """Render the current page; return False if the last one is not ready yet and the call must not wait."""
+        """Render the current page.
+
+        Args:
+            message: returns the JSON of the components; called only if it will be sent.
+            wait: whether to wait for the end of the last refresh, at most the card's timeout.
+
+        Returns:
+            False if the last refresh is not done yet; then nothing was sent.
+        """
         if self.socket is None:  # no renderer runs, for example when a test runs one step
             message()
             return True
@@ -82,7 +97,15 @@ class Renderer:
         return True
 
     def begin_final(self, message: str, deadline: float) -> Failure | None:
-        """Start to render the final page; return the reason if that is impossible, otherwise None."""
+        """Start to render the final page.
+
+        Args:
+            message: the JSON of the components.
+            deadline: the latest end of a refresh that is not done yet, on the monotonic clock.
+
+        Returns:
+            The failure if the page cannot be rendered, otherwise None.
+        """
         try:
             if self._torn:
                 raise EOFError
@@ -90,15 +113,22 @@ class Renderer:
                 return self._late()
             self._send(_FINAL, message)
         except (OSError, EOFError):
-            return Failure.told(self._end())
+            return Failure.from_text(self._end())
         return None
 
     def finish(self, deadline: float) -> Failure | None:
-        """Wait until the page is made, or until `deadline` (monotonic); return the reason for a failure, or None."""
+        """Wait until the final page is made, and end the process.
+
+        Args:
+            deadline: the latest end, on the monotonic clock.
+
+        Returns:
+            The failure, or None.
+        """
         try:
             answer = self._answer(deadline)
         except (OSError, EOFError):
-            return Failure.told(self._end())
+            return Failure.from_text(self._end())
         if answer is None:
             return self._late()
         self._end()
@@ -111,7 +141,7 @@ class Renderer:
 
     def _late(self) -> Failure:
         self._end()
-        return Failure.told(f"it took longer than its timeout of {self.card.timeout} s")
+        return Failure.from_text(f"it took longer than its timeout of {self.card.timeout} s")
 
     def _end(self) -> str:
         """End the process after its last answer; return how it ended."""
@@ -182,9 +212,9 @@ def _serve(maker: Maker, source: socket.socket) -> None:
                 entered = True
             maker.make(message.decode("utf-8", "surrogatepass"), final=kind == _FINAL)
         except CardClassFoundException as error:
-            answer = Failure.told(str(error)).packed()
+            answer = Failure.from_text(str(error)).packed()
         except BaseException as error:  # a card fails whatever it raises, even SystemExit; the answer has the reason
-            answer = Failure.of(error).packed()
+            answer = Failure.from_error(error).packed()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         try:

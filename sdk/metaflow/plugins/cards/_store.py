@@ -26,7 +26,15 @@ PAGE, DATA = ".html", ".data.json"
 
 
 class CardFile(NamedTuple):
-    """One card in the store. `name` is the name of the file, `key` the key of the object."""
+    """One card in the store.
+
+    Attributes:
+        key: the key of its page.
+        name: the last part of the key.
+        type: `@card(type=…)`.
+        id: `@card(id=…)`.
+        hash: 32 hexadecimal digits that differ for each card.
+    """
 
     key: str
     name: str
@@ -36,7 +44,15 @@ class CardFile(NamedTuple):
 
 
 def card_key(run: RunStore, attempt: tuple[str, str, int], number: int, type: str, id: str | None) -> str:
-    """Return the key of the page of @card number `number` of an attempt (step, path, number)."""
+    """Return the key of the page of a card.
+
+    Args:
+        run: the run in the store.
+        attempt: (step, index path, number of the attempt from 1).
+        number: the position of the @card among those of the step, from 0.
+        type: `@card(type=…)`.
+        id: `@card(id=…)`.
+    """
     step, path, count = attempt
     digest = hashlib.sha256(f"{run.flow}/{run.id}/{step}/{path}/{count}/{number}".encode()).hexdigest()[:32]
     name = "-".join([_part(type), *([_part(id)] if id else []), digest])
@@ -44,12 +60,12 @@ def card_key(run: RunStore, attempt: tuple[str, str, int], number: int, type: st
 
 
 def cards_of(run: RunStore, step: str, path: str, attempt: int) -> list[CardFile]:
-    """Return the cards of an attempt, sorted by type and id."""
+    """Return the cards of an attempt, in the order of their keys: by type, then id. It takes one listing."""
     prefix = run.cards_key(step, path, attempt)
     return [_file(f"{prefix}/{name}") for name in run.objects.names(prefix) if name.endswith(PAGE)]
 
 
-class Found(NamedTuple):
+class TaskCardFiles(NamedTuple):
     """The cards of a task; `origin` is the pathspec of the reused task that they belong to, None for its own cards."""
 
     run: RunStore
@@ -57,22 +73,39 @@ class Found(NamedTuple):
     origin: str | None
 
 
-def find(run: RunStore, step: str, path: str, attempt: int, record: AttemptRecord | None, *, follow: bool) -> Found:
-    """Return the cards of the attempt with this record. With `follow`, a reused task has the cards of its origin."""
+def find(
+    run: RunStore, step: str, path: str, attempt: int, record: AttemptRecord | None, *, follow: bool
+) -> TaskCardFiles:
+    """Return the cards of an attempt.
+
+    Args:
+        run: the run in the store.
+        step: the step.
+        path: the index path.
+        attempt: the number of the attempt, from 1.
+        record: the record of the attempt, if it has ended.
+        follow: whether an attempt without cards of its own has those of the task that it reused: the origin in a
+            resumed run, or the task whose result `@cache` returned.
+    """
     files = cards_of(run, step, path, attempt)
     if files or record is None or not follow:
-        return Found(run, files, None)
+        return TaskCardFiles(run, files, None)
     for origin in (record.get("origin"), record.get("cached")):
         if origin is None:
             continue
         there = RunStore(run.objects, run.flow, origin["run"])
         if files := cards_of(there, origin["step"], origin["path"], origin["attempt"]):
-            return Found(there, files, task_pathspec(run.flow, origin["run"], origin["step"], path=origin["path"]))
-    return Found(run, [], None)
+            return TaskCardFiles(
+                there, files, task_pathspec(run.flow, origin["run"], origin["step"], path=origin["path"])
+            )
+    return TaskCardFiles(run, [], None)
 
 
 def steps_with_cards(run: RunStore) -> list[str]:
-    """Return the steps with cards that have begun, in the order of the flow."""
+    """Return the steps with cards that have begun, in the order of the flow.
+
+    If the flow's graph cannot be read, a warning reports it, and the order is that of the names.
+    """
     begun = run.steps()
     try:
         graph = Graph(run.executes())
@@ -85,7 +118,12 @@ def steps_with_cards(run: RunStore) -> list[str]:
 
 
 def read(objects: Objects, key: str) -> str:
-    """Return the HTML of a card. Raises NotFound, RecordError."""
+    """Return the HTML of a card.
+
+    Raises:
+        NotFound: the card does not exist.
+        RecordError: its content is not UTF-8.
+    """
     try:
         return objects.get(key).decode()
     except UnicodeDecodeError as error:
@@ -93,7 +131,15 @@ def read(objects: Objects, key: str) -> str:
 
 
 def read_data(objects: Objects, key: str) -> Any:
-    """Return the data of the latest refresh; None if the card had none, or after a warning if it cannot be read."""
+    """Return the data of the latest refresh; None if the card had none, or after a warning if it cannot be read.
+
+    Args:
+        objects: the store.
+        key: the key of the card's page.
+
+    Returns:
+        `{"reload_token": …, "data": …, "created_on": …}`.
+    """
     try:
         data = objects.get(place := key.removesuffix(PAGE) + DATA)
     except NotFound:

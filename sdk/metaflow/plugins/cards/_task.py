@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 
 class TaskCards:
-    """The cards of an attempt (step, path, number) of a step with @card. `current` is the step's `current.card`."""
+    """The cards of an attempt (step, path, number) of a step with @card. `current` is the step's `current.card`.
+
+    The runtime calls `start` before the step's code, and `finish` or `leave_to` at the end. No method raises for a card
+    that fails.
+    """
 
     def __init__(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], cls: type) -> None:
         self._run = run
@@ -35,22 +39,28 @@ class TaskCards:
         for number, card in enumerate(cards):
             maker = Maker(run, flow, attempt, card, card_key(run, attempt, number, card.type, card.id), cls)
             try:
-                found = find_card(card.type, warn)
+                card_class = find_card(card.type, warn)
             except CardClassFoundException:
                 editable = updatable = False  # set when the card is made
             else:
-                editable, updatable = found.ALLOW_USER_COMPONENTS, found.RUNTIME_UPDATABLE
+                editable, updatable = card_class.ALLOW_USER_COMPONENTS, card_class.RUNTIME_UPDATABLE
             self._renderers.append(Renderer(card, maker, editable=editable, updatable=updatable))
         self.current = CurrentCards(self._renderers)
 
     def start(self) -> None:
-        """Fork the processes that render the cards, before this process has used the store or started a thread."""
+        """Start the processes that render the cards.
+
+        They are forked before this process has used the store or started a thread.
+        """
         prctl = load_prctl()
         for renderer in self._renderers:
             renderer.start(prctl, self._renderers)
 
     def finish(self) -> None:
-        """Render the final page of each card, after the attempt's record is written. A failed card causes a warning."""
+        """Render the final page of each card, after the attempt's record is written.
+
+        A card that fails, or takes longer than its `timeout`, causes a warning, and an error page with `save_errors`.
+        """
         began = time.monotonic()
         messages = [components.message() for components in self.current.get()]
         failures = [
@@ -63,7 +73,14 @@ class TaskCards:
                 self._failed(renderer, why)
 
     def leave_to(self, task: OriginRecord) -> bool:
-        """Render no cards: this task reuses another task of a run of the flow. Return False if that task has none."""
+        """Render no cards, because this task reuses the result of another task of the flow.
+
+        Args:
+            task: that task and its run.
+
+        Returns:
+            False if that task has no cards, so that this one has to render them.
+        """
         run = RunStore(self._run.objects, self._run.flow, task["run"])
         if not cards_of(run, task["step"], task["path"], task["attempt"]):
             return False

@@ -35,39 +35,52 @@ PACKAGES: Mapping[str, str] = {
 
 
 def known_cards(warn: Callable[[str], None]) -> dict[str, type[MetaflowCard]]:
-    """Return the card classes by type. A broken extension is skipped with a warning."""
-    found: dict[str, type[MetaflowCard]] = {}
-    for given in (*_extended(warn), *_own()):
-        if given.type is not None:
-            found.setdefault(given.type, given)
-    return found | _BUILT_IN
+    """Return the card classes by type. Built-in cards win over those of extensions, and these over those of the flow.
+
+    Args:
+        warn: called with a line for each broken extension, which is skipped.
+    """
+    by_type: dict[str, type[MetaflowCard]] = {}
+    for card in (*_extended(warn), *_own()):
+        if card.type is not None:
+            by_type.setdefault(card.type, card)
+    return by_type | _BUILT_IN
 
 
-def find_card(wanted: str, warn: Callable[[str], None]) -> type[MetaflowCard]:
-    """Return the class of a type. Raises CardClassFoundException; a broken extension is skipped with a warning."""
-    if wanted in _BUILT_IN:  # and no extension has to be imported
-        for given in (given for given in _own() if given.type == wanted):
-            warn(f"{given.__name__} has the type '{wanted}' of a built-in card, and does not replace it")
-        return _BUILT_IN[wanted]
+def find_card(type_name: str, warn: Callable[[str], None]) -> type[MetaflowCard]:
+    """Return the class of a type of cards.
+
+    Args:
+        type_name: `@card(type=…)`.
+        warn: called with a line for each broken extension, which is skipped, and for a class with the type of a
+            built-in card.
+
+    Raises:
+        CardClassFoundException: there is no such type; the message lists the known types.
+    """
+    if type_name in _BUILT_IN:  # and no extension has to be imported
+        for card in (card for card in _own() if card.type == type_name):
+            warn(f"{card.__name__} has the type '{type_name}' of a built-in card, and does not replace it")
+        return _BUILT_IN[type_name]
     known = known_cards(warn)
-    if wanted not in known:
-        advice = f"; `pip install {PACKAGES[wanted]}` brings it" if wanted in PACKAGES else ""
-        raise CardClassFoundException(f"there is no card of type '{wanted}'; there are {told(known)}{advice}")
-    return known[wanted]
+    if type_name not in known:
+        advice = f"; `pip install {PACKAGES[type_name]}` brings it" if type_name in PACKAGES else ""
+        raise CardClassFoundException(f"there is no card of type '{type_name}'; there are {type_names(known)}{advice}")
+    return known[type_name]
 
 
-def told(known: Mapping[str, type[MetaflowCard]]) -> str:
+def type_names(cards: Mapping[str, type[MetaflowCard]]) -> str:
     """Return the types to list in messages: without those for tests and those that replace a failed card."""
-    return ", ".join(sorted(name for name in known if name in ("blank", "default") or name not in _BUILT_IN))
+    return ", ".join(sorted(name for name in cards if name in ("blank", "default") or name not in _BUILT_IN))
 
 
 def _own() -> Iterator[type[MetaflowCard]]:
     """Return the classes that the flow's own files have defined; these files are imported by then."""
-    waiting = list(MetaflowCard.__subclasses__())
-    for given in waiting:  # grows during the loop
-        waiting += given.__subclasses__()
-        if not given.__module__.startswith((_OURS, f"{_EXTENSION}.")) and given.type is not None:
-            yield given
+    classes = list(MetaflowCard.__subclasses__())
+    for card in classes:  # grows during the loop
+        classes += card.__subclasses__()
+        if not card.__module__.startswith((_OURS, f"{_EXTENSION}.")) and card.type is not None:
+            yield card
 
 
 def _extended(warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:
@@ -112,9 +125,9 @@ def _load(module: str, warn: Callable[[str], None]) -> bool:
 
 
 def _listed(module: str, warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:
-    listed = getattr(sys.modules[module], "CARDS", None)
-    for given in listed if isinstance(listed, (list, tuple)) else () if listed is None else (listed,):
-        if isinstance(given, type) and issubclass(given, MetaflowCard):
-            yield given
+    declared = getattr(sys.modules[module], "CARDS", None)
+    for card in declared if isinstance(declared, (list, tuple)) else () if declared is None else (declared,):
+        if isinstance(card, type) and issubclass(card, MetaflowCard):
+            yield card
         else:
-            warn(f"the cards of {module}: {given!r} in CARDS is not a subclass of MetaflowCard")
+            warn(f"the cards of {module}: {card!r} in CARDS is not a subclass of MetaflowCard")

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from flowc_ir import json_text
 
-told: set[str] = set()
+printed: set[str] = set()
 
 
 def warn(text: str) -> None:
     """Print a warning about a card on the task's stderr, each text once."""
-    if text not in told:
-        told.add(text)
+    if text not in printed:
+        printed.add(text)
         print(f"[@card WARNING] {text}", file=sys.stderr)
 
 
@@ -26,12 +26,12 @@ class Failure(NamedTuple):
     whole: str
 
     @classmethod
-    def told(cls, text: str) -> Failure:
+    def from_text(cls, text: str) -> Failure:
         """Return a failure with one text."""
         return cls(text, text)
 
     @classmethod
-    def of(cls, error: BaseException) -> Failure:
+    def from_error(cls, error: BaseException) -> Failure:
         """Return the failure of an exception; the message may have several lines, and notes."""
         short = "".join(traceback.format_exception_only(type(error), error)).strip()
         return cls(short, "".join(traceback.format_exception(type(error), error, error.__traceback__)))

@@ -22,7 +22,9 @@ __all__ = ["Card", "CardContainer", "get_cards"]
 
 
 class Card:
-    """A card of a task.
+    """A card of a task, in the store.
+
+    Methods that read it raise NotFound if it has been deleted, and RecordError if it cannot be read.
 
     >>> card = get_cards(task, type="default")[0]
     >>> card.type, card.id, "</html>" in card.get()
@@ -51,7 +53,7 @@ class Card:
 
     @property
     def path(self) -> str:
-        """The card's address in the store."""
+        """The key of the card's page in the store."""
         return self._file.key
 
     @property
@@ -60,16 +62,29 @@ class Card:
         return self.origin_pathspec is not None
 
     def get(self) -> str:
-        """The card's current HTML; that of a running task changes."""
+        """Return the card's current HTML; that of a running task changes.
+
+        Raises:
+            NotFound: the card has been deleted from the store.
+            RecordError: its content is not UTF-8.
+        """
         return _store.read(self._run.objects, self._file.key)
 
     def get_data(self) -> dict[str, Any] | None:
-        """The data of the latest refresh: `{"reload_token": …, "data": …, "created_on": …}`."""
+        """Return the data of the latest refresh; None if the card was never refreshed.
+
+        Returns:
+            `{"reload_token": …, "data": …, "created_on": …}`; `data` is what the card's `refresh` returned,
+            `created_on` is in seconds since 1970.
+        """
         data: dict[str, Any] | None = _store.read_data(self._run.objects, self._file.key)
         return data
 
     def view(self) -> bool:
-        """Open the card in the browser. Without a browser, print the path of its file and return False."""
+        """Open the card in the browser. Without a browser, print the path of its file and return False.
+
+        The file is temporary, but nothing deletes it.
+        """
         if self._temporary is None:
             with tempfile.NamedTemporaryFile("wb", prefix="card-", suffix=".html", delete=False) as file:
                 self._temporary = file.name
@@ -117,24 +132,30 @@ class CardContainer(Sequence[Card]):
         return f"CardContainer({self._cards})"
 
     def _repr_html_(self) -> str:
-        def told(card: Card) -> str:
+        def framed(card: Card) -> str:
             name = f"{card.type}{f', id {card.id}' if card.id else ''}"
             return f"<p><b>Card {escape(name)}</b></p>{card._repr_html_()}"
 
-        return "".join(map(told, self._cards))
+        return "".join(map(framed, self._cards))
 
 
 def get_cards(
     task: str | Task, id: str | None = None, type: str | None = None, follow_resumed: bool = True
 ) -> CardContainer:
-    """Return the cards of a task's latest attempt, filtered by `id` and `type` if they are given.
+    """Return the cards of a task's latest attempt.
 
-    `task` is a Task or `FLOW/RUN/STEP/TASK`. With `follow_resumed`, a task that did not run, because a resumed run or
-    `@cache` reused another task, has the cards of that task.
+    Args:
+        task: a Task, or `FLOW/RUN/STEP/TASK`.
+        id: only the card with this id.
+        type: only cards of this type.
+        follow_resumed: whether a task that did not run, because a resumed run or `@cache` reused another task, has the
+            cards of that task.
 
     Raises:
-        CardNotPresentException: the card does not exist.
+        CardNotPresentException: the task has no card, or none with this id and type.
+        MetaflowInvalidPathspec: the text is not the pathspec of a task.
         MetaflowNotFound: the task does not exist.
+        TypeError: `task` is neither a text nor a Task.
     """
     if isinstance(task, str):
         if task.count("/") != 3:
@@ -142,9 +163,9 @@ def get_cards(
         task = Task(task)
     if not isinstance(task, Task):
         raise TypeError(f"get_cards takes a task, or its FLOW/RUN/STEP/TASK, not {task!r}")
-    found = _store.find(task._reader.store, *task._place, task.current_attempt + 1, task._record, follow=follow_resumed)
-    files = [file for file in found.files if id in (None, file.id) and type in (None, file.type)]
+    cards = _store.find(task._reader.store, *task._place, task.current_attempt + 1, task._record, follow=follow_resumed)
+    files = [file for file in cards.files if id in (None, file.id) and type in (None, file.type)]
     if not files:
-        asked = " and ".join(f"{name} '{value}'" for name, value in (("id", id), ("type", type)) if value is not None)
-        raise CardNotPresentException(f"Card not found for pathspec {task.pathspec}{asked and f' with {asked}'}")
-    return CardContainer([Card(found.run, file, found.origin) for file in files], found.origin)
+        filters = " and ".join(f"{name} '{value}'" for name, value in (("id", id), ("type", type)) if value is not None)
+        raise CardNotPresentException(f"Card not found for pathspec {task.pathspec}{filters and f' with {filters}'}")
+    return CardContainer([Card(cards.run, file, cards.origin) for file in files], cards.origin)

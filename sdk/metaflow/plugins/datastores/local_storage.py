@@ -42,7 +42,7 @@ class LocalStorage(DataStoreStorage):
 
     @classmethod
     def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
-        """Return the root of the store, if it is a directory."""
+        """Return the root of the running task's store, or of the default store; None if that is a bucket."""
         from flowc_runtime.base.ambient import ambient
         from flowc_runtime.base.config.whereabouts import default_url
 
@@ -82,7 +82,14 @@ class LocalStorage(DataStoreStorage):
     def save_bytes(
         self, path_and_bytes_iter: Iterable[tuple[str, Content]], overwrite: bool = False, len_hint: int = 0
     ) -> None:
-        """Store contents: each a file, or a file and its metadata. Existing files stay, unless `overwrite` is true."""
+        """Store contents. A reader sees a whole file or none.
+
+        Args:
+            path_and_bytes_iter: paths below the root, each with a binary stream, or a stream and its metadata (which
+                JSON can hold).
+            overwrite: whether existing files are replaced; otherwise they stay unchanged.
+            len_hint: ignored.
+        """
         for path, content in path_and_bytes_iter:
             whole = self.full_uri(path)
             if os.path.exists(whole) and not overwrite:
@@ -94,9 +101,12 @@ class LocalStorage(DataStoreStorage):
             _write(whole, stream)
 
     def load_bytes(self, keys: Iterable[str]) -> CloseAfterUse:
-        """Return a context manager over (path, local file, metadata); file and metadata are None for a missing path."""
-        found = []
+        """Return a context manager over (path, local file, metadata); file and metadata are None for a missing path.
+
+        The files are those of the store: the caller must not change them.
+        """
+        files = []
         for path in keys:
             there, meta = self.info_file(path)
-            found.append((path, self.full_uri(path) if there else None, meta))
-        return CloseAfterUse(iter(found))
+            files.append((path, self.full_uri(path) if there else None, meta))
+        return CloseAfterUse(iter(files))

@@ -35,10 +35,16 @@ class ParserValueError(MetaflowException):
 
 
 def requirements_txt_parser(content: str) -> dict[str, Any]:
-    """Return the packages of a requirements.txt: `{"packages": {name: version}, "python": version or None}`.
+    """Return the packages of a requirements.txt.
 
     `==` is left out of versions: `pandas==2.0` is `{"pandas": "2.0"}`. A requirement of `python` is the Python version.
-    `-e file:.`, the project itself, is left out: its code travels with the flow.
+    `-e file:.`, the project itself, is left out: its code travels with the flow. The grammar is that of PEP 508.
+
+    Args:
+        content: the text of the file.
+
+    Returns:
+        `{"packages": {name: version}, "python": version or None}`.
 
     Raises:
         ParserValueError: a line is an option such as `-r`, is not a requirement, or has an environment marker.
@@ -50,29 +56,34 @@ def requirements_txt_parser(content: str) -> dict[str, Any]:
 def pyproject_toml_parser(content: str) -> dict[str, Any]:
     """Return `dependencies` and `requires-python` of the section `[project]`, in the form of `requirements_txt_parser`.
 
+    Args:
+        content: the text of the file.
+
     Raises:
         ParserValueError: a dependency is not a requirement, or has an environment marker.
         tomllib.TOMLDecodeError: the content is not TOML.
+        RuntimeError: Python 3.10 has no tomli.
     """
     try:
         toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     except ModuleNotFoundError as error:
         raise RuntimeError("pyproject_toml_parser needs tomli on Python 3.10: pip install tomli") from error
     project = toml.loads(content).get("project", {})
-    found = _collect(project.get("dependencies", ()))
-    if (asked := project.get("requires-python")) is not None:
-        if found["python"] is not None:
+    result = _collect(project.get("dependencies", ()))
+    if (python := project.get("requires-python")) is not None:
+        if result["python"] is not None:
             raise ParserValueError(
                 "the file names several versions of Python, in requires-python and in dependencies: keep one"
             )
-        found["python"] = _without_equals(asked)
-    return found
+        result["python"] = _without_equals(python)
+    return result
 
 
 def conda_environment_yml_parser(content: str) -> dict[str, Any]:
     """Return the `dependencies` of an environment.yml, in the form of `requirements_txt_parser`.
 
-    Each line is `- name=version`.
+    Args:
+        content: the text of the file. Each dependency is a line `- name=version`; other sections are ignored.
 
     Raises:
         ParserValueError: a line has another form, or is in a section such as `pip:`.

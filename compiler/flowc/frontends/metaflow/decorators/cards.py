@@ -82,7 +82,7 @@ def check_card_types(method: StepMethod, added: Sequence[Applied], given: Mappin
 
 
 def _check_type(reader: Reader, applied: Applied, kind: str) -> None:
-    from metaflow.plugins.cards._types import PACKAGES, known_cards, told
+    from metaflow.plugins.cards._types import PACKAGES, known_cards, type_names
     from metaflow.plugins.cards._warn import warn
 
     passed_over: list[str] = []
@@ -96,4 +96,4 @@ def _check_type(reader: Reader, applied: Applied, kind: str) -> None:
     elif passed_over:
         warn(f"{span}: {message}, the card is left out: {'; '.join(passed_over)} ({hint})")
     else:
-        reader.faults.add(codes.BAD_ARGUMENT, span, f"@card: {message}; there are {told(known)}", hint=hint)
+        reader.faults.add(codes.BAD_ARGUMENT, span, f"@card: {message}; there are {type_names(known)}", hint=hint)

@@ -58,7 +58,12 @@ __all__ = [
 
 
 def read_file(path: str) -> str:
-    """Return the text of a file, such as a template beside a card's module."""
+    """Return the text of a UTF-8 file, such as a template beside a card's module.
+
+    Raises:
+        OSError: the file cannot be read.
+        UnicodeDecodeError: the file is not UTF-8.
+    """
     with open(path, encoding="utf-8") as file:
         return file.read()
 

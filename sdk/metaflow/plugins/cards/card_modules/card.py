@@ -16,10 +16,15 @@ __all__ = ["MetaflowCard", "MetaflowCardComponent"]
 
 
 class MetaflowCard:
-    """A kind of card. `render` makes the HTML of one task.
+    """A kind of card; subclasses override `render`, which makes the HTML of one task.
 
-    A process of its own creates it after the step's code: `options` are those of @card, `components` the rendered
-    components that the step has appended, `graph` the steps of the flow, by name.
+    A process of its own creates it after the step's code. What its methods raise fails the card, not the step.
+
+    Args:
+        options: the options of `@card(options=…)`.
+        components: the rendered components that the step has appended; empty unless `ALLOW_USER_COMPONENTS` is true.
+        graph: the steps of the flow: name -> `{"type": …, "next": […], "doc": …, …}`.
+        flow: the flow's class.
     """
 
     type: ClassVar[str | None] = None
@@ -55,19 +60,42 @@ class MetaflowCard:
         return import_module("chevron")
 
     def render(self, task: Task) -> str:
-        """Return the HTML of the card of a task that has ended."""
+        """Return the HTML of the card of a task that has ended.
+
+        Args:
+            task: the client's object of the task.
+        """
         raise NotImplementedError
 
     def render_runtime(self, task: Task, data: Any) -> str:
-        """Return the HTML while the task runs; `data` is `{"user": …, "components": {id: …}, …}`."""
+        """Return the HTML while the task runs; called only if `RUNTIME_UPDATABLE` is true.
+
+        Args:
+            task: the client's object of the task, which has no artifacts yet.
+            data: `{"user": …, "components": {id: …}, "component_update_ts": …, "render_seq": …, "mode": "runtime"}`;
+                `user` is the data of `current.card.refresh`.
+        """
         raise NotImplementedError
 
     def refresh(self, task: Task, data: Any) -> Any:
-        """Return the data of a refresh for the page (`window.metaflow_card_update(…)`): a value that JSON can hold."""
+        """Return the data of a refresh for the page, which gets it by `window.metaflow_card_update(…)`.
+
+        Args:
+            task: the client's object of the task.
+            data: as for `render_runtime`; `mode` is `final` after the end.
+
+        Returns:
+            A value that JSON can hold, or None.
+        """
         return None
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """Return a text that changes when the HTML must be rendered again, for RELOAD_POLICY_ONCHANGE."""
+        """Return a text that changes when the HTML must be rendered again, for RELOAD_POLICY_ONCHANGE.
+
+        Args:
+            task: the client's object of the task.
+            data: as for `render_runtime`.
+        """
         return "content-token"
 
 
@@ -79,7 +107,7 @@ class MetaflowCardComponent:
 
     @property
     def component_id(self) -> str:
-        """The component's name on the card: `current.card.components[…]`."""
+        """The component's name on the card: `current.card.components[…]`; by default its class and random digits."""
         if self._id is None:
             self._id = f"{type(self).__name__.lower()}_{uuid4().hex[:6]}"
         return self._id
@@ -93,5 +121,5 @@ class MetaflowCardComponent:
         raise NotImplementedError
 
     def render(self) -> Any:
-        """Return HTML as text, or a dict of the form of the built-in components."""
+        """Return HTML as text, or a dict of the form of the built-in components, which JSON can hold."""
         raise NotImplementedError

@@ -17,6 +17,10 @@ class VegaChart(UserComponent):
     """A chart, described in Vega-Lite or Vega. The description must include the data: a card loads nothing.
 
     >>> current.card.append(VegaChart({"data": {"values": points}, "mark": "line"}))
+
+    Args:
+        spec: the description; `$schema` decides between the two, and Vega-Lite is the default.
+        show_controls: whether a button saves the chart as SVG.
     """
 
     type = "vegaChart"
@@ -62,7 +66,7 @@ def _of_altair(chart: Any) -> Any:
 
 
 def _loaded(spec: Any) -> str | None:
-    """Yield the addresses that a chart would load data from."""
+    """Return the first address that a chart would load data from; None if it loads nothing."""
     if isinstance(spec, Mapping):
         data = spec.get("data")
         for source in data if isinstance(data, list) else [data]:

@@ -18,6 +18,13 @@ class ProgressBar(UserComponent):
     >>> bar = ProgressBar(max=10, label="Epochs")
     >>> current.card.append(bar)
     >>> bar.update(3)
+
+    Args:
+        max: the value at the end.
+        label: the text above the bar.
+        value: the current value.
+        unit: the unit of the values, such as `epochs`.
+        metadata: the text below the bar.
     """
 
     type = "progressBar"
@@ -33,7 +40,12 @@ class ProgressBar(UserComponent):
         self._max, self._label, self._value, self._unit, self._metadata = max, label, value, unit, metadata
 
     def update(self, new_value: int, metadata: str | None = None) -> None:
-        """Change the progress."""
+        """Change the progress.
+
+        Args:
+            new_value: the current value.
+            metadata: the text below the bar; None leaves it unchanged.
+        """
         self._value = new_value
         if metadata is not None:
             self._metadata = metadata
@@ -42,9 +54,9 @@ class ProgressBar(UserComponent):
     def render(self) -> dict[str, Any]:
         """Return the component as a dict."""
         most, value = plain(self._max), plain(self._value)
-        for given in (most, value):
-            if not isinstance(given, int | float):
-                raise NotShownError(f"a ProgressBar takes numbers, not {given!r:.80}")
+        for number in (most, value):
+            if not isinstance(number, int | float):
+                raise NotShownError(f"a ProgressBar takes numbers, not {number!r:.80}")
         return self._base(
             "progressBar", max=most, value=value, label=self._label, unit=self._unit, details=self._metadata
         )
@@ -54,6 +66,13 @@ class ValueBox(UserComponent):
     """One large number with its label.
 
     >>> current.card.append(ValueBox("Accuracy", "94.2 %", theme="success", change_indicator="+1.2"))
+
+    Args:
+        title: the label above the value.
+        value: the number or text.
+        subtitle: the text below the value.
+        theme: one of `VALID_THEMES`; another one only causes a warning.
+        change_indicator: the change, as text.
     """
 
     type = "valueBox"
@@ -81,12 +100,12 @@ class ValueBox(UserComponent):
         theme: str | None = None,
         change_indicator: str | None = None,
     ) -> None:
-        """Change the arguments that are given."""
+        """Change the arguments that are not None."""
         if theme is not None and theme not in self.VALID_THEMES:
             warn(f"a ValueBox has no theme {theme!r}; there are {', '.join(sorted(self.VALID_THEMES))}")
             theme = None
-        given = {"title": title, "subtitle": subtitle, "theme": theme, "change_indicator": change_indicator}
-        self._values.update({name: str(value) for name, value in given.items() if value is not None})
+        texts = {"title": title, "subtitle": subtitle, "theme": theme, "change_indicator": change_indicator}
+        self._values.update({name: str(value) for name, value in texts.items() if value is not None})
         self._value = value if value is not None else self._value
 
     @render_safely

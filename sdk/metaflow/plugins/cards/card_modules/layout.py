@@ -62,16 +62,22 @@ class _Holder(DefaultComponent):
         additional_allowed_types: Sequence[type] = (str, dict),
         allow_unknowns: bool = False,
     ) -> list[Any]:
-        """Return the components' dicts and the values of an allowed type; others become `<object>`, or are left out."""
-        found = []
+        """Return the dicts of components and the values of an allowed type, in order.
+
+        Args:
+            component_array: components, and values.
+            additional_allowed_types: the types of values that stay as they are.
+            allow_unknowns: whether other values become the text `<object>`; otherwise they are left out.
+        """
+        rendered = []
         for each in component_array:
             if isinstance(each, MetaflowCardComponent):
-                found.append(each.render())
+                rendered.append(each.render())
             elif isinstance(each, tuple(additional_allowed_types)):
-                found.append(each)
+                rendered.append(each)
             elif allow_unknowns:
-                found.append("<object>")
-        return found
+                rendered.append("<object>")
+        return rendered
 
 
 class PageComponent(_Holder):
@@ -121,7 +127,7 @@ class TableComponent(DefaultComponent):
 
     @classmethod
     def validate(cls, headers: Any, data: Any) -> tuple[bool, bool]:
-        """Return whether the headers are a list, and whether the data are rows."""
+        """Return whether the headers are a list, and whether the data are a non-empty sequence of lists."""
         return isinstance(headers, list), bool(data) and all(isinstance(row, list) for row in data)
 
     def render(self) -> dict[str, Any]:
@@ -131,7 +137,7 @@ class TableComponent(DefaultComponent):
 
 
 class ImageComponent(DefaultComponent):
-    """A picture, given by its `data:` URI."""
+    """A picture; `src` is its `data:` URI."""
 
     type = "image"
 

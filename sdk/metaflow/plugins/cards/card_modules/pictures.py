@@ -19,6 +19,11 @@ class Image(UserComponent):
 
     >>> with open("cat.png", "rb") as file:
     ...     current.card.append(Image(file.read(), label="A cat"))
+
+    Args:
+        src: the bytes or the URI. An address of the network is refused: a card loads nothing.
+        label: the text below the picture.
+        disable_updates: whether `update` has no effect.
     """
 
     def __init__(self, src: bytes | str | None = None, label: str | None = None, disable_updates: bool = True) -> None:
@@ -28,7 +33,12 @@ class Image(UserComponent):
 
     @classmethod
     def from_matplotlib(cls, plot: Any, label: str | None = None, disable_updates: bool = False) -> Image:
-        """Return a figure of matplotlib, or the figure of an axes or line, as a PNG picture.
+        """Return a figure of matplotlib as a PNG picture.
+
+        Args:
+            plot: the figure, or an axes or a line in it, whose whole figure is shown.
+            label: the text below the picture.
+            disable_updates: whether `update` has no effect.
 
         >>> current.card.append(Image.from_matplotlib(figure, label="Loss"))
         """
@@ -44,7 +54,12 @@ class Image(UserComponent):
         return image
 
     def update(self, image: Any, label: str | None = None) -> None:
-        """Show another picture: bytes, a figure or an image of Pillow. A picture created from bytes never changes."""
+        """Show another picture, unless `disable_updates` is true, which is the default of a picture created from bytes.
+
+        Args:
+            image: bytes, a `data:` URI, a figure of matplotlib, or an image of Pillow.
+            label: the text below the picture; None leaves it unchanged.
+        """
         if self._fixed:
             return
         self._label = self._label if label is None else label

@@ -22,7 +22,10 @@ class NotShownError(Exception):
 
 
 def render_safely(render: _Render) -> _Render:
-    """Decorate `render` of a component: an exception becomes an error on the card."""
+    """Decorate `render` of a component: an exception becomes an error on the card.
+
+    A timeout of the step passes through.
+    """
 
     @functools.wraps(render)
     def safe(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -42,7 +45,7 @@ def with_default_component_id(render: _Render) -> _Render:
 
 
 class TaskToDict:
-    """Return values in the form of ArtifactsComponent; they are printed whatever `only_repr` says."""
+    """The conversion of values to the form of ArtifactsComponent, for card packages. All arguments are ignored."""
 
     def __init__(
         self, only_repr: bool = False, runtime: bool = False, max_artifact_size: int | None = None
@@ -66,7 +69,7 @@ def _render(component: Any) -> Any:
 
 
 def failure(component: Any, error: BaseException) -> dict[str, Any]:
-    """Return the error that replaces a failed component; `failed` is the short reason."""
-    why = Failure.told(str(error)) if isinstance(error, NotShownError) else Failure.of(error)
+    """Return the dict that replaces a failed component: a log with the error; `failed` is the short reason."""
+    why = Failure.from_text(str(error)) if isinstance(error, NotShownError) else Failure.from_error(error)
     title = f"{type(component).__name__} could not be shown"
     return {"type": "log", "title": title, "data": why.whole, "error": True, "failed": why.short}

@@ -20,6 +20,11 @@ class Table(UserComponent):
     """Rows of values or of other components.
 
     >>> current.card.append(Table([["a", 1], ["b", Markdown("*two*")]], headers=["name", "value"]))
+
+    Args:
+        data: the rows, each a sequence of cells: values or components.
+        headers: the headings of the columns.
+        disable_updates: whether `update` has no effect.
     """
 
     def __init__(
@@ -37,7 +42,9 @@ class Table(UserComponent):
     def from_dataframe(cls, dataframe: Any = None, truncate: bool = True) -> Table:
         """Return a table of a data frame of pandas or Polars.
 
-        It has at most 100 rows and 30 columns unless `truncate` is false; the card shows the data frame's full size.
+        Args:
+            dataframe: the data frame, or a series. Missing values are shown as None.
+            truncate: whether to show at most 100 rows and 30 columns; the card then shows the data frame's full size.
 
         >>> current.card.append(Table.from_dataframe(houses))
         """
@@ -88,10 +95,10 @@ def _of_frame(frame: Any, truncate: bool) -> tuple[list[list[Any]], list[str], s
         frame = frame.iloc[:_ROWS, :_COLUMNS] if hasattr(frame, "iloc") else frame[:_ROWS, :_COLUMNS]
     headers = [_header(column) for column in frame.columns]
     if not hasattr(frame, "itertuples"):
-        return [[_known(value) for value in row] for row in frame.rows()], headers, note
+        return [[_or_none(value) for value in row] for row in frame.rows()], headers, note
     names = [name for name in frame.index.names if name is not None]
     index = bool(names) or type(frame.index).__name__ != "RangeIndex"
-    rows = [[_known(value) for value in row] for row in frame.itertuples(index=index, name=None)]
+    rows = [[_or_none(value) for value in row] for row in frame.itertuples(index=index, name=None)]
     return rows, [", ".join(map(str, names)), *headers] if index else headers, note
 
 
@@ -100,7 +107,7 @@ def _header(column: Any) -> str:
     return ", ".join(map(str, column)) if isinstance(column, tuple) else str(column)
 
 
-def _known(value: Any) -> Any:
+def _or_none(value: Any) -> Any:
     """Return a value of a data frame; a missing value (NaN, NaT, NA) becomes None."""
     try:
         missing = bool(value != value)

@@ -64,6 +64,11 @@ class Artifact(UserComponent):
     """A pretty-printed value, shortened if it is large.
 
     >>> current.card.append(Artifact({"depth": 3}, name="settings"))
+
+    Args:
+        artifact: any value; if its `repr` fails, the card shows the error.
+        name: the name above the value.
+        compressed: whether a container of more than 200 items is shortened. Text is cut after 20,000 characters anyway.
     """
 
     def __init__(self, artifact: Any, name: str | None = None, compressed: bool = True) -> None:
@@ -87,6 +92,10 @@ class Error(MetaflowCardComponent):
     """An exception and its traceback.
 
     >>> current.card.append(Error(error, "The download failed"))
+
+    Args:
+        exception: the exception, or a value that is shown as text.
+        title: the heading; default: `Error`.
     """
 
     def __init__(self, exception: BaseException | Any, title: str | None = None) -> None:
@@ -108,6 +117,10 @@ class PythonCode(UserComponent):
     """The source code of a function, or code as text.
 
     >>> current.card.append(PythonCode(code_string="x = 1"))
+
+    Args:
+        code_func: a function whose source file can be read.
+        code_string: the code, if there is no function.
     """
 
     REALTIME_UPDATABLE: ClassVar[bool] = False

@@ -22,6 +22,10 @@ class EventsTimeline(UserComponent):
     >>> events = EventsTimeline(title="Agent")
     >>> current.card.append(events)
     >>> events.update({"action": "tool_call", "status": "ok"}, style_theme="success")
+
+    Args:
+        title: a heading.
+        max_events: how many events are kept; older ones are only counted.
     """
 
     type = "eventsTimeline"
@@ -45,7 +49,15 @@ class EventsTimeline(UserComponent):
         payloads: Mapping[str, MetaflowCardComponent] | None = None,
         finished: bool | None = None,
     ) -> None:
-        """Add an event; `finished` marks it as the last one. A payload is a component, or a value to print."""
+        """Add an event. An unknown theme or priority only causes a warning.
+
+        Args:
+            event_data: values by name; another value is shown as `event`.
+            style_theme: one of `VALID_THEMES`.
+            priority: one of `VALID_PRIORITIES`.
+            payloads: name -> a component, or a value to print, to unfold below the event.
+            finished: whether this is the last event.
+        """
         self._finished = self._finished if finished is None else finished
         now = time.time()
         self._began = self._began or now
@@ -54,15 +66,20 @@ class EventsTimeline(UserComponent):
         parts = payloads if isinstance(payloads, Mapping) else {}
         self._events.insert(0, {
             "metadata": {str(key): plain(value) for key, value in values.items()},
-            "theme": _known("theme", style_theme, self.VALID_THEMES) or "default",
-            "priority": _known("priority", priority, self.VALID_PRIORITIES) or "normal",
+            "theme": _valid("theme", style_theme, self.VALID_THEMES) or "default",
+            "priority": _valid("priority", priority, self.VALID_PRIORITIES) or "normal",
             "received_at": now,
             "payloads": {str(name): _component(part) for name, part in parts.items()},
         })  # fmt: skip
         del self._events[self._limit :]
 
     def get_stats(self) -> dict[str, Any]:
-        """Return the number of events and their times."""
+        """Return the numbers of events and their times.
+
+        Returns:
+            `total_events`, `displayed_events`, `first_event` and `last_update` (seconds since 1970, or None),
+            `runtime_seconds` between these two, and `finished`.
+        """
         last = self._events[0]["received_at"] if self._events else None
         return {
             "total_events": self._total,
@@ -83,12 +100,12 @@ class EventsTimeline(UserComponent):
         return self._base("eventsTimeline", title=self._title, events=events, stats=self.get_stats())
 
 
-def _known(what: str, given: str | None, known: frozenset[str]) -> str | None:
-    if given is None or given in known:
-        return given
-    warn(f"an event has no {what} {given!r}; there are {', '.join(sorted(known))}")
+def _valid(kind: str, value: str | None, valid: frozenset[str]) -> str | None:
+    if value is None or value in valid:
+        return value
+    warn(f"an event has no {kind} {value!r}; there are {', '.join(sorted(valid))}")
     return None
 
 
-def _component(given: Any) -> MetaflowCardComponent:
-    return given if isinstance(given, MetaflowCardComponent) else Artifact(given)
+def _component(value: Any) -> MetaflowCardComponent:
+    return value if isinstance(value, MetaflowCardComponent) else Artifact(value)

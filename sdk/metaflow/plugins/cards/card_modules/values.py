@@ -17,7 +17,15 @@ _short.maxlevel = 8
 
 
 def brief(value: Any, *, short: bool = True) -> tuple[str, bool]:
-    """Return a value printed, and whether the text was shortened. If printing fails, the text has the error."""
+    """Return a value as text, and whether the text was shortened.
+
+    If the value cannot be printed, the text has the error.
+
+    Args:
+        value: any value. A text of several lines stays as it is.
+        short: whether a container of more than 200 items is shortened to 50 at each level. Text is cut after 20,000
+            characters anyway.
+    """
     try:
         if short and isinstance(value, dict | list | tuple | set | frozenset) and len(value) > 200:
             return _short.repr(value), True
@@ -28,7 +36,15 @@ def brief(value: Any, *, short: bool = True) -> tuple[str, bool]:
 
 
 def plain(value: Any, *, deep: bool = False) -> Any:
-    """Return a value as JSON: NumPy's numbers become numbers, NaN becomes text (`deep`: None), the rest is printed."""
+    """Return a value that JSON can hold.
+
+    Numbers of NumPy become numbers of Python, dates become ISO 8601 text, other objects become `str(value)`.
+
+    Args:
+        value: any value.
+        deep: whether containers and arrays are converted item by item, and NaN and infinity become None; otherwise
+            containers become text, and so do NaN and infinity.
+    """
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):

@@ -49,6 +49,13 @@ class JSONViewer(_Viewer):
     """Data as JSON; text is parsed as JSON and indented.
 
     >>> current.card.append(JSONViewer({"a": [1, 2]}, title="Answer"))
+
+    Args:
+        data: any value; what JSON cannot hold is printed.
+        collapsible: whether it can be folded.
+        max_height: a length of CSS, such as `300px`, above which it scrolls.
+        show_copy_button: whether a button copies the text.
+        title: the heading; default: `JSON`.
     """
 
     type = "jsonViewer"
@@ -60,7 +67,7 @@ class JSONViewer(_Viewer):
 
 
 class YAMLViewer(_Viewer):
-    """Data as YAML; text is YAML and stays unchanged.
+    """Data as YAML; text is YAML and stays unchanged. The arguments are those of JSONViewer.
 
     >>> current.card.append(YAMLViewer({"a": [1, 2]}))
     """

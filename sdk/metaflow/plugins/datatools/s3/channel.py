@@ -31,7 +31,20 @@ _parents: list[subprocess.Popen[bytes]] = []
 
 
 def ask(operation: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Send one operation for each item to the worker, concurrently; return the answers in the items' order."""
+    """Send one operation for each item to the worker, concurrently; return the answers in the items' order.
+
+    Threads wait for each other. An interrupt ends the worker, because its late answer would be read as the next one.
+
+    Args:
+        operation: a name in `operations.OPERATIONS`.
+        items: the arguments of each call, with `url`.
+
+    Returns:
+        One dict for each item, which `operations` describes, or `{"error": kind, "message": text}`.
+
+    Raises:
+        MetaflowS3Exception: the worker has died, obstore is not installed, or a setting is no number.
+    """
     settings = {name: value for name, value in os.environ.items() if name.startswith(_SETTINGS)}
     with _lock:
         process = _running()
@@ -54,7 +67,7 @@ def ask(operation: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def send(stream: IO[bytes], message: object) -> None:
-    """Write one message."""
+    """Write one message: the length as 8 bytes, then a pickle."""
     data = pickle.dumps(message, protocol=5)
     stream.write(HEAD.pack(len(data)))
     stream.write(data)
@@ -62,7 +75,7 @@ def send(stream: IO[bytes], message: object) -> None:
 
 
 def receive(stream: IO[bytes]) -> Any:
-    """Read one message; None at the end of the stream."""
+    """Read one message; None at the end of the stream. Pickles are trusted: the writer is a process of this program."""
     head = stream.read(HEAD.size)
     if len(head) < HEAD.size:
         return None

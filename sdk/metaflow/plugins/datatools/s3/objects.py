@@ -28,7 +28,13 @@ class S3PutObject(NamedTuple):
 
 
 class RangeInfo(NamedTuple):
-    """The facts about a fetched object; all sizes are in bytes."""
+    """The range of a fetched object, in bytes.
+
+    Attributes:
+        total_size: the size of the whole object.
+        request_offset: the first byte that was fetched.
+        request_length: how many bytes were fetched; -1 if unknown.
+    """
 
     total_size: int
     request_offset: int = 0
@@ -78,7 +84,7 @@ class S3Object:
 
     @property
     def prefix(self) -> str | None:
-        """The requested prefix that matches this object."""
+        """The requested prefix that matches this object; None if the client takes full addresses."""
         return self._prefix
 
     @property
@@ -88,12 +94,12 @@ class S3Object:
 
     @property
     def path(self) -> str | None:
-        """The local copy; closing the client deletes it. None if the object was not fetched."""
+        """The path of the local copy; closing the client deletes it. None if the object was not fetched."""
         return self._path
 
     @property
     def blob(self) -> bytes | None:
-        """The content; None if it was not fetched."""
+        """The content; None if it was not fetched. After the client is closed, reading it raises FileNotFoundError."""
         if self._path is None:
             return None
         with open(self._path, "rb") as file:
@@ -101,7 +107,12 @@ class S3Object:
 
     @property
     def text(self) -> str | None:
-        """The content as UTF-8 text; None if it was not fetched."""
+        """The content as UTF-8 text; None if it was not fetched.
+
+        Raises:
+            UnicodeDecodeError: it is not UTF-8.
+            FileNotFoundError: the client has been closed.
+        """
         blob = self.blob
         return None if blob is None else blob.decode("utf-8")
 

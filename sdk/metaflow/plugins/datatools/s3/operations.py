@@ -48,11 +48,11 @@ def _get(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
     def fetch() -> tuple[dict[str, Any], str, str]:
         return asker.ask(lambda client: _fetch(client, key, item), key)
 
-    answer, found, expected = fetch()
-    if not whole or not expected or found == expected or asker.url in _other_tags:
+    answer, digest, expected = fetch()
+    if not whole or not expected or digest == expected or asker.url in _other_tags:
         return answer
     answer, again, expected = fetch()
-    if again == found:
+    if again == digest:
         _other_tags.add(asker.url)
     elif again != expected:
         raise StoreError("its content was damaged twice, differently each time: check the network and this machine")
@@ -144,9 +144,9 @@ def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str
 
     request = creation(put, same, same)
     for pause in _PAUSES:
-        found = asker.ask(request, key) if size <= _LARGE else asker.send(request, key, size, limit=_WHOLE)
-        if found is not None:
-            return found
+        created = asker.ask(request, key) if size <= _LARGE else asker.send(request, key, size, limit=_WHOLE)
+        if created is not None:
+            return created
         time.sleep(pause)
     return False  # another writer is creating it at each attempt
 
@@ -170,16 +170,16 @@ def _exists(asker: Asker, key: str) -> bool:
 
 
 def _list(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
-    """Yield the next level under a directory: its objects, then its sub-directories."""
-    found = asker.ask(lambda client: obstore.list_with_delimiter(client, key.rstrip("/") or None), key)
+    """Return the next level under a directory: its objects, and its sub-directories."""
+    listing = asker.ask(lambda client: obstore.list_with_delimiter(client, key.rstrip("/") or None), key)
     return {
-        "objects": [(entry["path"], entry["size"]) for entry in found["objects"]],
-        "prefixes": [f"{prefix.rstrip('/')}/" for prefix in found["common_prefixes"]],
+        "objects": [(entry["path"], entry["size"]) for entry in listing["objects"]],
+        "prefixes": [f"{prefix.rstrip('/')}/" for prefix in listing["common_prefixes"]],
     }
 
 
 def _list_recursive(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
-    """Yield every object under a directory; if `raw`, every object whose key begins with this text."""
+    """Return every object under a directory; if `raw`, every object whose key begins with this text."""
     directory = key.rpartition("/")[0] if item["raw"] else key
     start = key if item["raw"] else ""
     return {"objects": asker.ask(lambda client: _entries(client, directory, start), key)}

@@ -11,7 +11,12 @@ from metaflow.plugins.datatools.s3.errors import MetaflowS3URLException
 
 
 def find_root(bucket: str | None, prefix: str | None, run: Any, s3root: str | None) -> str | None:
-    """Return the prefix of a client, `s3://…` without a slash at its end; None if the client takes full addresses."""
+    """Return the prefix of a client, `s3://…` without a slash at its end; None if the client takes full addresses.
+
+    Raises:
+        MetaflowS3URLException: the arguments do not fit together, no setting names the root of `run`, or `run` is
+            neither a flow in its step nor a Run.
+    """
     if run is not None:
         return f"{_data_root(bucket, prefix)}/{_run_path(run)}"
     if s3root is not None:
@@ -52,7 +57,15 @@ def _run_path(run: Any) -> str:
 
 
 def join_key(root: str | None, key: str | None) -> str:
-    """Return the full address of a key."""
+    """Return the full address of a key.
+
+    Args:
+        root: the client's prefix; None if it takes full addresses.
+        key: the key; None is the prefix itself.
+
+    Raises:
+        MetaflowS3URLException: a full address is given with a prefix, or missing without one.
+    """
     if root is None:
         if key is None or not key.startswith("s3://") or "/" not in key.removeprefix("s3://").rstrip("/"):
             raise MetaflowS3URLException(

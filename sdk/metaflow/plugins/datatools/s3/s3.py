@@ -46,7 +46,24 @@ class S3:
 
     `with S3(run=self) as s3` keeps a run's data under `METAFLOW_DATATOOLS_S3ROOT` (`bucket` and `prefix` replace its
     parts), `S3(s3root="s3://bucket/prefix")` keeps it under a prefix, and `S3()` takes full addresses. Fetched objects
-    are files in a directory below `tmproot` until the client is closed.
+    are files in a directory below `tmproot` until the client is closed. A separate process talks to the store, so that
+    steps may fork.
+
+    Args:
+        tmproot: the directory for fetched objects; default: METAFLOW_TEMPDIR, or the working directory.
+        bucket: replaces the bucket of the root; only with `run`.
+        prefix: replaces the prefix of the root; only with `run`.
+        run: `self` in a step, or a Run of the client.
+        s3root: the prefix of all keys, `s3://BUCKET/PREFIX`.
+        encryption: the server-side encryption of stored objects, `AES256` or `aws:kms`; default:
+            METAFLOW_S3_SERVER_SIDE_ENCRYPTION.
+
+    Raises:
+        MetaflowS3URLException: the arguments do not fit together, or no setting names the root of `run`.
+
+    Every method raises MetaflowS3AccessDenied if the store refuses the credentials, MetaflowS3Exception if the store
+    does not answer or obstore is not installed, and MetaflowS3URLException for a key that does not fit the client's
+    prefix.
     """
 
     TYPE = "s3"
@@ -85,47 +102,99 @@ class S3:
     def get(
         self, key: str | S3GetObject | None = None, return_missing: bool = False, return_info: bool = True
     ) -> S3Object:
-        """Fetch one object or a range of it; without a key, the object at the prefix itself.
+        """Fetch one object or a range of it.
+
+        Args:
+            key: the key below the client's prefix, or a full address if it has none; S3GetObject for a range. None is
+                the object at the prefix itself.
+            return_missing: whether a missing object is returned with `exists` false.
+            return_info: whether the result has the content type, the metadata, the range and the time of the last
+                change.
 
         Raises:
-            MetaflowS3NotFound: the object does not exist. With `return_missing`, its `exists` is false instead.
+            MetaflowS3NotFound: the object or the bucket does not exist.
+            MetaflowS3InvalidRange: the range is negative, empty, or outside the object.
+            MetaflowS3InsufficientDiskSpace: the local disk is full.
         """
         return self._get([key], return_missing, return_info)[0]
 
     def get_many(
         self, keys: Iterable[str | S3GetObject], return_missing: bool = False, return_info: bool = True
     ) -> list[S3Object]:
-        """Fetch objects concurrently; the result is in the order of the keys. Raises the errors of `get`."""
-        return self._get(_several(keys, "get_many"), return_missing, return_info)
+        """Fetch objects concurrently; the result is in the order of the keys.
+
+        Args:
+            keys: keys as for `get`.
+            return_missing: whether missing objects are returned with `exists` false.
+            return_info: whether the results have metadata.
+
+        Raises:
+            MetaflowS3URLException: `keys` is a single text.
+            MetaflowS3NotFound, MetaflowS3InvalidRange, MetaflowS3InsufficientDiskSpace: as for `get`, for the first key
+                with an error.
+        """
+        return self._get(_key_list(keys, "get_many"), return_missing, return_info)
 
     def get_recursive(self, keys: Iterable[str], return_info: bool = False) -> list[S3Object]:
-        """Fetch every object whose key begins with one of the prefixes; a directory's prefix ends with a slash."""
-        found = self._list_recursive(self._prefixes(keys, "get_recursive"), raw=True)
-        items = [{"url": each.url, "path": self._path()} for each in found]
+        """Fetch every object whose key begins with one of the prefixes; a directory's prefix ends with a slash.
+
+        Args:
+            keys: the prefixes.
+            return_info: whether the results have metadata, and keys relative to the client's prefix, as in Metaflow;
+                otherwise keys are relative to the requested prefix.
+
+        Raises:
+            MetaflowS3URLException: `keys` is a single text.
+            MetaflowS3InsufficientDiskSpace: the local disk is full.
+        """
+        objects = self._list_recursive(self._prefixes(keys, "get_recursive"), raw=True)
+        items = [{"url": each.url, "path": self._path()} for each in objects]
         # As in Metaflow: with `return_info`, keys are relative to the client's own prefix.
-        prefixes = [self._root if return_info else each.prefix for each in found]
+        prefixes = [self._root if return_info else each.prefix for each in objects]
         return self._fetch(items, prefixes, return_missing=False, return_info=return_info)
 
     def get_all(self, return_info: bool = False) -> list[S3Object]:
-        """Fetch every object under the client's prefix."""
+        """Fetch every object under the client's prefix.
+
+        Raises:
+            MetaflowS3URLException: the client has no prefix.
+            MetaflowS3InsufficientDiskSpace: the local disk is full.
+        """
         if self._root is None:
             raise MetaflowS3URLException("Can't get_all() when S3 is initialized without a prefix")
-        found = self.list_recursive()
-        items = [{"url": each.url, "path": self._path()} for each in found]
+        objects = self.list_recursive()
+        items = [{"url": each.url, "path": self._path()} for each in objects]
         return self._fetch(items, [self._root] * len(items), return_missing=False, return_info=return_info)
 
     def info(self, key: str | None = None, return_missing: bool = False) -> S3Object:
-        """Return the facts about an object without fetching it. Raises the errors of `get`."""
+        """Return the facts about an object without fetching it.
+
+        Args:
+            key: the key as for `get`.
+            return_missing: whether a missing object is returned with `exists` false.
+
+        Raises:
+            MetaflowS3NotFound: the object or the bucket does not exist.
+        """
         return self._info([key], return_missing)[0]
 
     def info_many(self, keys: Iterable[str], return_missing: bool = False) -> list[S3Object]:
-        """Return the facts about objects without fetching them. Raises the errors of `get`."""
-        return self._info(_several(keys, "info_many"), return_missing)
+        """Return the facts about objects without fetching them, in the order of the keys.
+
+        Args:
+            keys: keys as for `get`.
+            return_missing: whether missing objects are returned with `exists` false.
+
+        Raises:
+            MetaflowS3URLException: `keys` is a single text.
+            MetaflowS3NotFound: an object or bucket does not exist.
+        """
+        return self._info(_key_list(keys, "info_many"), return_missing)
 
     def _get(self, keys: Sequence[Any], return_missing: bool, return_info: bool) -> list[S3Object]:
         items = []
-        for given in keys:
-            key, offset, length = given if isinstance(given, S3GetObject) else (given, None, None)
+        for request in keys:
+            key, offset, length = request if isinstance(request, S3GetObject) else (request, None, None)
             if (offset or 0) < 0 or (length is not None and length <= 0):
                 raise MetaflowS3InvalidRange(
                     f"{key}: a range begins at 0 or later and has 1 byte or more, not offset {offset}, length {length}"
@@ -150,29 +219,43 @@ class S3:
     # -- listing
 
     def list_paths(self, keys: Iterable[str] | None = None) -> list[S3Object]:
-        """Return the next level under each key, as in a directory; `exists` is false for a sub-directory."""
+        """Return the next level under each key, as in a directory; `exists` is false for a sub-directory.
+
+        Args:
+            keys: the directories; None is the client's prefix.
+
+        Raises:
+            MetaflowS3URLException: `keys` is a single text.
+        """
         urls = [f"{url.rstrip('/')}/" for url in self._prefixes(keys, "list_paths")]
-        found: list[S3Object] = []
+        objects: list[S3Object] = []
         for url, answer in zip(urls, _checked("list", [{"url": url} for url in urls]), strict=True):
             bucket = url[: url.index("/", len("s3://"))]
-            found += [S3Object(url, f"{bucket}/{path}", None, size) for path, size in answer["objects"]]
-            found += [S3Object(url, f"{bucket}/{path}", None) for path in answer["prefixes"]]
-        return found
+            objects += [S3Object(url, f"{bucket}/{path}", None, size) for path, size in answer["objects"]]
+            objects += [S3Object(url, f"{bucket}/{path}", None) for path in answer["prefixes"]]
+        return objects
 
     def list_recursive(self, keys: Iterable[str] | None = None) -> list[S3Object]:
-        """Return every object under each key, as under a directory, at any depth."""
+        """Return every object under each key, as under a directory, at any depth.
+
+        Args:
+            keys: the directories; None is the client's prefix.
+
+        Raises:
+            MetaflowS3URLException: `keys` is a single text.
+        """
         return self._list_recursive(self._prefixes(keys, "list_recursive"))
 
     def _list_recursive(self, urls: list[str], *, raw: bool = False) -> list[S3Object]:
         items = [{"url": url, "raw": raw} for url in urls]
-        found: list[S3Object] = []
+        objects: list[S3Object] = []
         for url, answer in zip(urls, _checked("list_recursive", items), strict=True):
             bucket = "/".join(url.split("/")[:3])
-            found += [S3Object(url, f"{bucket}/{path}", None, size) for path, size in answer["objects"]]
-        return found
+            objects += [S3Object(url, f"{bucket}/{path}", None, size) for path, size in answer["objects"]]
+        return objects
 
-    def _prefixes(self, keys: Iterable[str] | None, asked: str) -> list[str]:
-        return [self._url(key) for key in (_several(keys, asked) if keys is not None else [None])]
+    def _prefixes(self, keys: Iterable[str] | None, method: str) -> list[str]:
+        return [self._url(key) for key in (_key_list(keys, method) if keys is not None else [None])]
 
     # -- storing
 
@@ -184,22 +267,47 @@ class S3:
         content_type: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> str:
-        """Store one object and return its address. Without `overwrite`, an existing object stays unchanged."""
+        """Store one object and return its address.
+
+        Args:
+            key: the key below the client's prefix, or a full address if it has none; S3PutObject for more options.
+            obj: text (stored as UTF-8), bytes, or a binary file, which is read to its end.
+            overwrite: whether an existing object is replaced; otherwise it stays unchanged, and its address is returned
+                too.
+            content_type: the MIME type.
+            metadata: names and texts to store with the object.
+
+        Raises:
+            MetaflowS3InvalidObject: the value is neither text nor bytes nor a binary file.
+            MetaflowS3NotFound: the bucket does not exist.
+        """
         if isinstance(key, S3PutObject):
-            given = key._replace(
+            request = key._replace(
                 value=obj, content_type=content_type or key.content_type, metadata=metadata or key.metadata
             )
         else:
-            given = S3PutObject(key, obj, None, content_type, None, metadata)
-        item = self._item(given, overwrite)
-        _checked("put", [{**item, "data": _as_bytes(given.key, given.value)}])
+            request = S3PutObject(key, obj, None, content_type, None, metadata)
+        item = self._item(request, overwrite)
+        _checked("put", [{**item, "data": _as_bytes(request.key, request.value)}])
         url: str = item["url"]
         return url
 
     def put_many(
         self, key_objs: Iterable[tuple[str, PutValue] | S3PutObject], overwrite: bool = True
     ) -> list[tuple[str, str]]:
-        """Store values concurrently; return (key, address) of each value that was stored."""
+        """Store values concurrently.
+
+        Args:
+            key_objs: pairs of key and value, or S3PutObject.
+            overwrite: whether existing objects are replaced; otherwise they stay unchanged.
+
+        Returns:
+            (key, address) of each value that was stored; objects that stayed unchanged are left out.
+
+        Raises:
+            MetaflowS3InvalidObject: a value is neither text nor bytes nor a binary file; then nothing is stored.
+            MetaflowS3NotFound: the bucket does not exist.
+        """
         pairs = [each if isinstance(each, S3PutObject) else S3PutObject(*each) for each in key_objs]
         items = [self._item(each, overwrite) | {"data": _as_bytes(each.key, each.value)} for each in pairs]
         return _stored(pairs, items)
@@ -207,7 +315,18 @@ class S3:
     def put_files(
         self, key_paths: Iterable[tuple[str, str] | S3PutObject], overwrite: bool = True
     ) -> list[tuple[str, str]]:
-        """Store local files concurrently; return (key, address) of each file that was stored."""
+        """Store local files concurrently.
+
+        Args:
+            key_paths: pairs of key and path, or S3PutObject with `path`.
+            overwrite: whether existing objects are replaced; otherwise they stay unchanged.
+
+        Returns:
+            (key, address) of each file that was stored; objects that stayed unchanged are left out.
+
+        Raises:
+            MetaflowS3NotFound: a local file does not exist (then nothing is stored), or the bucket does not.
+        """
         pairs = [
             each if isinstance(each, S3PutObject) else S3PutObject(each[0], path=os.fspath(each[1]))
             for each in key_paths
@@ -219,13 +338,13 @@ class S3:
             items.append(self._item(each, overwrite) | {"path": os.path.abspath(each.path)})
         return _stored(pairs, items)
 
-    def _item(self, given: S3PutObject, overwrite: bool) -> dict[str, Any]:
+    def _item(self, request: S3PutObject, overwrite: bool) -> dict[str, Any]:
         return {
-            "url": self._url(given.key),
+            "url": self._url(request.key),
             "overwrite": overwrite,
-            "content_type": given.content_type,
-            "metadata": given.metadata,
-            "encryption": given.encryption or self._encryption,
+            "content_type": request.content_type,
+            "metadata": request.metadata,
+            "encryption": request.encryption or self._encryption,
         }
 
     # -- names
@@ -238,9 +357,9 @@ class S3:
         return os.path.abspath(os.path.join(self._directory, f"{os.getpid()}-{next(self._numbers)}"))
 
 
-def _several(keys: Iterable[Any], asked: str) -> list[Any]:
+def _key_list(keys: Iterable[Any], method: str) -> list[Any]:
     if isinstance(keys, str):
-        raise MetaflowS3URLException(f"{asked} takes a list of keys; for one key, write [{keys!r}]")
+        raise MetaflowS3URLException(f"{method} takes a list of keys; for one key, write [{keys!r}]")
     return list(keys)
 
 

@@ -26,7 +26,11 @@ _WHOLE: Final = 3600.0  # seconds that a request may take while data still flows
 
 
 def main() -> None:
-    """Serve requests until stdin ends."""
+    """Serve requests until stdin ends.
+
+    Descriptor 1 becomes a copy of stderr, because a print of any library must not break an answer; answers go to a copy
+    of the former descriptor 1. SIGINT is ignored: an interrupt of the terminal is for the caller's process.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller's process
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a print of any library must not break an answer
@@ -46,9 +50,9 @@ def main() -> None:
 
 def _leave(requests: int) -> None:
     """End this process when the caller's process has ended, even during a request to the store."""
-    ended = select.poll()
-    ended.register(requests, 0)  # POLLHUP is reported although it is not requested
-    ended.poll()
+    poller = select.poll()
+    poller.register(requests, 0)  # POLLHUP is reported although it is not requested
+    poller.poll()
     os._exit(0)
 
 
@@ -69,7 +73,7 @@ def _serve(operation: str, items: list[dict[str, Any]], settings: dict[str, str]
         dict[str, Any]
     ] = []  # the first error of a store that does not answer: the other items do not wait for it
 
-    def one(item: dict[str, Any]) -> dict[str, Any]:
+    def serve_item(item: dict[str, Any]) -> dict[str, Any]:
         if unreachable:
             return unreachable[0]
         bucket, _, key = item["url"].removeprefix("s3://").partition("/")
@@ -82,9 +86,9 @@ def _serve(operation: str, items: list[dict[str, Any]], settings: dict[str, str]
             return answer
 
     if len(items) == 1:
-        return [one(items[0])]
+        return [serve_item(items[0])]
     with ThreadPoolExecutor(max(1, min(workers, len(items)))) as pool:
-        return [*pool.map(one, items)]
+        return [*pool.map(serve_item, items)]
 
 
 @cache
