@@ -17,7 +17,17 @@ COMMAND_LINE = "--with"  # the file of a decorator that the command line adds
 
 @final
 class Applied:
-    """An application of a decorator: its arguments as written, the place of the call, and the mutator that added it."""
+    """An application of a decorator.
+
+    Attributes:
+        name: the decorator.
+        args: the positional arguments, with configs replaced by their values.
+        kwargs: the arguments by name, with configs replaced by their values.
+        file: the file of the call; `--with` for one of the command line.
+        line: its line.
+        by: the mutator that added it, or None.
+        written: the arguments before configs had values, if they contain configs.
+    """
 
     __slots__ = ("args", "by", "file", "kwargs", "line", "name", "written")
 
@@ -39,18 +49,22 @@ class Applied:
 
 def applied_to(target: object) -> tuple[Applied, ...]:
     """Return the decorators of a function or a class (without those of its bases), the innermost first."""
-    found: tuple[Applied, ...] = vars(target).get(ATTRIBUTE, ()) if hasattr(target, "__dict__") else ()
-    return found
+    decorators: tuple[Applied, ...] = vars(target).get(ATTRIBUTE, ()) if hasattr(target, "__dict__") else ()
+    return decorators
 
 
 def added_to(cls: type) -> tuple[Applied, ...]:
-    """Add the decorators of the command line to the steps of a flow that lack them."""
-    found: tuple[Applied, ...] = getattr(cls, ADDED, ())
-    return found
+    """Return the decorators of the command line, which steps of the flow have unless they have one of that name."""
+    decorators: tuple[Applied, ...] = getattr(cls, ADDED, ())
+    return decorators
 
 
 def inline_secrets(cls: type, step: str) -> list[Mapping[str, Any]]:
-    """Return the options of the `inline` sources of a step's `@secrets`, in the order written."""
+    """Return the options of the `inline` sources of a step's `@secrets`, in the order written.
+
+    A decorator of the step wins over one of the command line. METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE is the type of
+    sources without a type.
+    """
     from flowc_runtime.run.task.secrets import PROVIDERS
 
     own = [applied for applied in applied_to(getattr(cls, step)) if applied.name == "secrets"]
@@ -64,10 +78,10 @@ def inline_secrets(cls: type, step: str) -> list[Mapping[str, Any]]:
     ]
 
 
-def _secret_type(source: Mapping[str, Any] | str, default: str | None, known: Container[str]) -> str | None:
+def _secret_type(source: Mapping[str, Any] | str, default: str | None, types: Container[str]) -> str | None:
     if isinstance(source, str):
         prefix, dot, _ = source.partition(".")
-        return prefix if dot and prefix in known else default
+        return prefix if dot and prefix in types else default
     return source.get("type") or default
 
 

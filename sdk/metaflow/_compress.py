@@ -18,7 +18,14 @@ __all__ = ["compress_list", "decompress_list", "longest_common_prefix"]
 def compress_list(
     lst: Sequence[str], separator: str = ",", rangedelim: str = ":", zlibmarker: str = "!", zlibmin: int = 500
 ) -> str:
-    """Return `["ab1", "ab2"]` as `ab:1,2`; a text longer than `zlibmin` characters is deflated.
+    """Return `["ab1", "ab2"]` as `ab:1,2`.
+
+    Args:
+        lst: the strings.
+        separator: the text between two strings.
+        rangedelim: the text behind the common prefix.
+        zlibmarker: the first character of a deflated text.
+        zlibmin: the number of characters above which the text is deflated and encoded as Base64.
 
     Raises:
         MetaflowInternalError: an item contains a delimiter.
@@ -36,7 +43,7 @@ def compress_list(
 
 
 def decompress_list(lststr: str, separator: str = ",", rangedelim: str = ":", zlibmarker: str = "!") -> list[str]:
-    """Return the list that `compress_list` compressed."""
+    """Return the list that `compress_list` compressed with the same delimiters."""
     text = lststr
     if text.startswith(zlibmarker):
         text = zlib.decompress(b64decode(text[len(zlibmarker) :])).decode("utf-8")

@@ -33,30 +33,33 @@ class ConversionError(ValueError):
     """A value does not fit the type of its parameter; the message has the reason."""
 
 
-def is_click(given: object) -> bool:
+def is_click(kind: object) -> bool:
     """Return whether the type is a type of click, or derived from one."""
-    return any(f".{cls.__module__}".endswith(".click.types") for cls in type(given).__mro__)
+    return any(f".{cls.__module__}".endswith(".click.types") for cls in type(kind).__mro__)
 
 
-def is_kept_by_click(given: Any) -> bool:
-    """Return whether a type of click only means a kind of value, choices and a range."""
-    closed = not (getattr(given, "clamp", False) or getattr(given, "min_open", False)
-                  or getattr(given, "max_open", False))  # fmt: skip
-    return type(given).__name__ in CLICK_KINDS and closed and getattr(given, "case_sensitive", True)
+def is_kept_by_click(kind: Any) -> bool:
+    """Return whether a type of click only means a kind of value, choices and a range, which flowc checks itself."""
+    closed = not (getattr(kind, "clamp", False) or getattr(kind, "min_open", False)
+                  or getattr(kind, "max_open", False))  # fmt: skip
+    return type(kind).__name__ in CLICK_KINDS and closed and getattr(kind, "case_sensitive", True)
 
 
 def converter(parameter: Parameter[Any]) -> Callable[[Any], Any] | None:
-    """Return the function that converts a value for steps; None if steps see the value unchanged."""
-    given = parameter._flowc_type()
-    if given is None or given is JSONType or (isinstance(given, type) and given in _PLAIN):
+    """Return the function that converts a recorded value for steps; None if steps see the value unchanged.
+
+    The function raises whatever the author's type raises.
+    """
+    kind = parameter._flowc_type()
+    if kind is None or kind is JSONType or (isinstance(kind, type) and kind in _PLAIN):
         return None
-    if is_click(given):
-        return None if is_kept_by_click(given) else lambda value: given.convert(value, None, None)
-    if isinstance(given, type) and issubclass(given, Enum):
-        return partial(_member, given)
-    if isinstance(given, UnionType):  # `int | None` cannot be called
-        return partial(_refuse, given)
-    return given if callable(given) else None
+    if is_click(kind):
+        return None if is_kept_by_click(kind) else lambda value: kind.convert(value, None, None)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return partial(_member, kind)
+    if isinstance(kind, UnionType):  # `int | None` cannot be called
+        return partial(_refuse, kind)
+    return kind if callable(kind) else None
 
 
 def _refuse(kind: object, _: Any) -> Any:
@@ -103,6 +106,10 @@ def written(parameter: Parameter[Any], value: Any) -> Any:
 
     A text is its own record: whether the type accepts it is checked on use, perhaps on another machine.
 
+    Args:
+        parameter: the parameter.
+        value: a value given to a run, or a default.
+
     Raises:
         ConversionError: the type does not accept the value, or the value of a multiple parameter is not a list.
     """
@@ -130,16 +137,16 @@ def _written(convert: Callable[[Any], Any], value: Any) -> Any:
     if type(value) is str:
         return value
     try:
-        made, refused = _converted(convert, value), None
+        converted, refused = _converted(convert, value), None
     except ConversionError as error:  # the type takes texts only: try the text that may convert to this value
-        made, refused = value, error
+        converted, refused = value, error
     for write in (as_json, _of_enum, _of_date, str):
         try:
             stand_in = write(value)
             if type(stand_in) not in (str, int, float, bool, list):
                 continue
             again = convert(stand_in)
-            if type(again) is type(made) and again == made:
+            if type(again) is type(converted) and again == converted:
                 return stand_in
         except Exception:  # noqa: S112  # the type rejects this candidate; the next one may convert
             continue

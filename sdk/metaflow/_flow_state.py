@@ -23,7 +23,12 @@ class FlowStateItems(Enum):
 
 
 def flow_state(flow: type) -> dict[FlowStateItems, Any]:
-    """The flow's decorators by their names, its parameters as (attribute, parameter), its configs and mutators."""
+    """Return the parts of a flow's class besides its steps.
+
+    Returns:
+        The decorators by their names, the parameters as (attribute, parameter), the configs by attribute, and the
+        mutators.
+    """
     decorators: dict[str, list[Any]] = {}
     for base in reversed(flow.__mro__):
         for applied in applied_to(base):

@@ -21,7 +21,7 @@ def is_hideable(attribute: object) -> bool:
 
 
 def bring_forward(flow: Any) -> None:
-    """Read the inherited artifacts that the flow's steps would hide: Python looks attributes up in the class first."""
+    """Load the inherited artifacts with the names of steps: Python would find the methods of the class first."""
     state = flow.__dict__[STATE]
     for name in [name for name in state.inherited if name not in flow.__dict__ and _is_step(flow, name)]:
         state.load(flow, name)
@@ -32,7 +32,12 @@ def _is_step(flow: object, name: str) -> bool:
 
 
 def step_names(flow: object, steps: Sequence[Any]) -> list[str]:
-    """Return the names of steps given as methods; the source has the name of a step that an artifact hides."""
+    """Return the names of steps given as methods. If an artifact hides a step, the name comes from the step's source.
+
+    Args:
+        flow: the flow object.
+        steps: the arguments of `self.next`: bound methods, or values of artifacts with the names of steps.
+    """
     names = [getattr(step, "__name__", None) or repr(step) for step in steps]
     if all(getattr(step, "__self__", None) is flow for step in steps):
         return names

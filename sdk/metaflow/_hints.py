@@ -27,6 +27,6 @@ class _Hints:
 
 
 def install() -> None:
-    """Install the finder."""
+    """Install the finder behind all others; a second call has no effect."""
     if not any(finder is _Hints for finder in sys.meta_path):
         sys.meta_path.append(_Hints)

@@ -19,26 +19,37 @@ if TYPE_CHECKING:
 
 
 def merge(flow: Any, state: TaskState, inputs: Iterable[Any], exclude: Sequence[str], include: Sequence[str]) -> None:
-    """Merge artifacts as `FlowSpec.merge_artifacts` documents, with the same errors."""
+    """Merge artifacts as `FlowSpec.merge_artifacts` documents, with the same errors.
+
+    Args:
+        flow: the flow object of the join.
+        state: the state of its task.
+        inputs: the flow objects of the inputs.
+        exclude: artifacts to leave out.
+        include: the only artifacts to copy.
+
+    Raises:
+        UnhandledInMergeArtifactsException, MissingInMergeArtifactsException, MetaflowException: as documented there.
+    """
     if state.inputs is None:
         raise MetaflowException(
             f"merge_artifacts can be called only in a join, a step with inputs, and step '{state.step}' is not"
         )
     if exclude and include:
         raise MetaflowException("merge_artifacts takes `exclude` or `include`, not both")
-    found: dict[str, dict[str, ArtifactRef]] = {}
-    for given in inputs:
-        one = given._flowc_task("merge_artifacts")
-        one.seen.update(include or "*")
-        for name, ref in one.inherited.items():
-            found.setdefault(name, {})[ref["digest"]] = ref
+    by_name: dict[str, dict[str, ArtifactRef]] = {}
+    for parent in inputs:
+        task = parent._flowc_task("merge_artifacts")
+        task.seen.update(include or "*")
+        for name, ref in task.inherited.items():
+            by_name.setdefault(name, {})[ref["digest"]] = ref
     own = {*flow.__dict__, *(name for name in include if hasattr(type(flow), name))}  # also parameters
-    if missing := [name for name in include if name not in found and name not in own]:
+    if missing := [name for name in include if name not in by_name and name not in own]:
         raise MissingInMergeArtifactsException(
             f"merge_artifacts(include=…) names artifacts that no input has: {', '.join(missing)}", missing
         )
-    wanted = include or [name for name in found if name not in exclude]
-    merging = {name: found[name] for name in wanted if name in found and name not in flow.__dict__}
+    names = include or [name for name in by_name if name not in exclude]
+    merging = {name: by_name[name] for name in names if name in by_name and name not in flow.__dict__}
     if conflicts := sorted(name for name, values in merging.items() if len(values) > 1):
         raise UnhandledInMergeArtifactsException(
             f"these artifacts have different values in the inputs: {', '.join(conflicts)}; "

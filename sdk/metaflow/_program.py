@@ -53,11 +53,18 @@ class FlowProgram:
     def prepare(
         self, configs: Mapping[str, Any], with_decorators: Sequence[tuple[str, Mapping[str, Any]]] = ()
     ) -> None:
-        """Bring the class to its final form: give its configs their values, then let its mutators change it.
+        """Bring the class to its final form: set the values of its configs, then let its mutators change it.
 
-        The front end calls it once before it lowers the class, and a pod once before it runs a step. `configs` maps a
-        config's name to its value (None: the config has none). `with_decorators` are the names and arguments of the
-        user's own decorators that the command line adds.
+        The front end calls it once before it lowers the class, and a pod once before it runs a step.
+
+        Args:
+            configs: the configs' values by name; None for one without a value.
+            with_decorators: the names and arguments of the user's own decorators that the command line adds.
+
+        Raises:
+            ConfigError: expressions of configs fail.
+            PreparationError: a mutator, or the `init` of a decorator, fails.
+            UnknownStepDecoratorException: a decorator of the command line is unknown.
         """
         # Only a program with configs, decorators or mutators of its own has loaded those modules.
         mutates = bool(with_decorators) or "metaflow.user_decorators.common" in sys.modules
@@ -76,8 +83,18 @@ class FlowProgram:
     def begin(self, flow: Flow, root: str, parse: Parse | None = None) -> FlowHooks | None:
         """Create the flow's decorators of extensions, and call their hooks before a run.
 
-        Called once the class is prepared, where a flow is compiled or started and again in every pod. `root` is the
-        directory of the flow's code; with `parse` the flow is being lowered (`FlowHooks`).
+        It is called once the class is prepared, when a flow is compiled or started and again in every pod.
+
+        Args:
+            flow: the intermediate representation.
+            root: the directory of the flow's code, for the places of errors.
+            parse: parses decorators that hooks add to steps; only while the flow is lowered.
+
+        Returns:
+            The hooks; None if the flow has no decorators of extensions.
+
+        Raises:
+            PreparationError: a hook fails.
         """
         self._hooks = None
         if not flow.plugins and not any(node.plugins for node in flow.nodes):
@@ -111,7 +128,10 @@ class FlowProgram:
         return flow
 
     def start(self, task: FlowSpec) -> None:
-        """Call the class's own `__init__`; the attributes that it sets override the artifacts of the tasks before."""
+        """Call the class's own `__init__`; the attributes that it sets override the artifacts of the tasks before.
+
+        What `__init__` raises fails the task.
+        """
         if has_own_init(self.cls):
             state = task.__dict__.pop(STATE)  # it sets attributes as on any object, including those that the class has
             try:
@@ -122,7 +142,16 @@ class FlowProgram:
         bring_forward(task)
 
     def call_step(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...]) -> None:
-        """Run a step's code: the method, inside the decorators of extensions or of the user's own that wrap it."""
+        """Run a step's code inside its wrappers: the decorators of extensions and the user's own.
+
+        What the code or a wrapper raises passes through. If a wrapper skipped or replaced the code, the state of the
+        task has the arguments for `self.next`.
+
+        Args:
+            task: the flow object of the task.
+            node: the step.
+            arguments: the `inputs` of a join, otherwise nothing.
+        """
         step = method_name(node)
         if self._hooks is not None and step in self._hooks.of_step:
             from metaflow._legacy.tasks import call_hooked
@@ -149,7 +178,7 @@ class FlowProgram:
             tell_finished(task, self._hooks, method_name(node), ok=ok)
 
     def lost(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...]) -> None:
-        """Tell the decorators of extensions of a catch-only attempt that the attempts before it were lost."""
+        """Call the hooks of decorators of extensions in an attempt that only handles the loss of earlier ones."""
         step = method_name(node)
         if self._hooks is not None and step in self._hooks.of_step:
             from metaflow._legacy.tasks import tell_lost
@@ -175,7 +204,13 @@ class FlowProgram:
     # -- the values of the code
 
     def constants(self, flow: Flow, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Return the values that the bodies of the class and its bases set, and the values of converted parameters."""
+        """Yield (attribute, value) of the values that the class and its bases set, and of converted parameters.
+
+        Args:
+            flow: the intermediate representation.
+            parameters: the recorded values of parameters, by name. One that its type rejects is left out: the step that
+                reads it raises the error.
+        """
         for parameter in flow.parameters:
             if parameter.converted:
                 attribute = parameter.attribute or parameter.name
@@ -193,7 +228,11 @@ class FlowProgram:
                 yield name, value
 
     def function(self, name: str) -> Callable[..., Any]:
-        """Return a function of the module that defines the class."""
+        """Return a function of the module that defines the class.
+
+        Raises:
+            KeyError: the module has no such name.
+        """
         found: Callable[..., Any] = vars(sys.modules[self.cls.__module__])[name]
         return found
 
@@ -204,7 +243,7 @@ class FlowProgram:
         return Run(f"{run.flow}/{run.id}", _namespace_check=False, _current_metadata=f"local@{run.objects.url}")
 
     def code_of(self, node: Node) -> CodeType | None:
-        """Return the code of the step's method, inside its wrappers."""
+        """Return the code object of the step's method, inside its wrappers; None if it has none."""
         method = getattr(self.cls, method_name(node), None)
         code: CodeType | None = getattr(inspect.unwrap(method) if callable(method) else None, "__code__", None)
         return code
@@ -223,7 +262,7 @@ def has_own_init(cls: Any) -> bool:
 
 
 def required_by_init(cls: Any) -> list[str]:
-    """Return the required arguments of a class's own `__init__`, which no task can give."""
+    """Return the names of the arguments that a class's own `__init__` requires: no task can give them."""
     own = list(inspect.signature(cls.__init__).parameters.values())[1:] if has_own_init(cls) else []
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [it.name for it in own if it.default is it.empty and it.kind not in several and it.name != "use_cli"]

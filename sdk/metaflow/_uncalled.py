@@ -7,20 +7,20 @@ import os
 import sys
 
 # The commands of a flow's file that users type first; without one of them, the program may be anything.
-_ASKED = "signature"  # the command with which a Runner reads a flow's parameters
-_COMMANDS = frozenset({_ASKED, "check", "dump", "logs", "resume", "run", "show", "spin"})
+_SIGNATURE = "signature"  # the command with which a Runner reads a flow's parameters
+_COMMANDS = frozenset({_SIGNATURE, "check", "dump", "logs", "resume", "run", "show", "spin"})
 _defined: list[type] = []
 NEVER_CALLED = "and never calls it: nothing has been done"
 
 
 def note(cls: type) -> None:
-    """Note a flow that the program itself defines."""
+    """Note a flow that the program defines; its end prints a warning if no command line has started."""
     if not _defined:
         atexit.register(_tell)
     _defined.append(cls)
 
 
-def called() -> None:
+def note_call() -> None:
     """Note that a flow's command line has been started."""
     atexit.unregister(_tell)
 
@@ -32,7 +32,7 @@ def _tell() -> None:
     bases = {base for cls in _defined for base in cls.__mro__[1:]}
     flows = [cls.__name__ for cls in _defined if cls not in bases]
     name = os.path.relpath(sys.argv[0])
-    command = "run" if commands[0] == _ASKED else commands[0]
+    command = "run" if commands[0] == _SIGNATURE else commands[0]
     print(
         f"warning: {name} defines the flow '{flows[-1]}' {NEVER_CALLED}\n"
         f'hint: end the file with `if __name__ == "__main__":`, and below that, indented, `{flows[-1]}()`; '

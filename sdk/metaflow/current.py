@@ -33,67 +33,82 @@ class Current:
 
     @property
     def flow_name(self) -> str:
-        """The flow's name."""
+        """The flow's name; None outside of a run, except while defaults of parameters are computed."""
         here = ambient()
         return here.starting.flow if here.task is None and here.starting is not None else self._name("flow")
 
     @property
     def run_id(self) -> str:
-        """The run's id."""
+        """The run's id; None outside of a run."""
         return self._name("run")
 
     @property
     def origin_run_id(self) -> str | None:
         """The id of the run that this run resumes; None if it resumes none."""
-        origin: str | None = self._told("origin_run")
+        origin: str | None = self._task_field("origin_run")
         return origin
 
     @property
     def step_name(self) -> str:
-        """The step's name."""
+        """The step's name; None outside of a run."""
         return self._name("step")
 
     @property
     def task_id(self) -> str:
-        """The task's id, unique in the run: `train-0` outside of any foreach, `train-0.3` for item 3."""
+        """The task's id, unique in the run: `train-0` outside of any foreach, `train-0.3` for item 3.
+
+        None outside of a run.
+        """
         return self._name("task_id")
 
     @property
     def retry_count(self) -> int:
-        """The number of attempts of this task before this attempt."""
+        """The number of attempts of this task before this attempt, from 0; None outside of a run."""
         task = ambient().task
         return task.attempt - 1 if task is not None else cast("int", None)
 
     @property
     def pathspec(self) -> str:
-        """`FLOW/RUN/STEP/TASK`."""
+        """The pathspec `FLOW/RUN/STEP/TASK` of the task; None outside of a run."""
         task = ambient().task
         return f"{task.flow}/{task.run}/{task.step}/{task.task_id}" if task is not None else self._name("task_id")
 
     @property
     def username(self) -> str:
-        """The user who started the run."""
+        """The name of the user who started the run; None outside of a run."""
         return self._name("user")
 
     @property
     def namespace(self) -> str | None:
         """The client's initial namespace: `user:NAME`, or the value of `--namespace`; None is the global namespace."""
-        namespace: str | None = self._told("namespace")
+        namespace: str | None = self._task_field("namespace")
         return namespace
 
     @property
     def tags(self) -> set[str]:
-        """The tags that the user gave the run at its start."""
+        """A copy of the tags that the user gave the run at its start.
+
+        Raises:
+            AttributeError: the code runs outside of a run.
+        """
         return set(self._task("tags").tags)
 
     @property
     def parameter_names(self) -> list[str]:
-        """The names of the flow's parameters and configs in steps, sorted: `getattr(self, name)` is the value."""
+        """The names of the flow's parameters and configs in steps, sorted: `getattr(self, name)` is the value.
+
+        Raises:
+            AttributeError: the code runs outside of a run.
+        """
         return list(self._task("parameter_names").parameter_names)
 
     @property
     def parallel(self) -> Parallel:
-        """The task's place in the gang of its `num_parallel`; AttributeError in a flow without a gang."""
+        """The task's place in its gang: `main_ip`, `num_nodes`, `node_index` and `control_task_id`.
+
+        Raises:
+            AttributeError: the flow has no gang, or the code runs outside of a run.
+        """
         parallel = self._task("parallel").parallel
         if parallel is None:
             raise AttributeError("current.parallel has a value only in flows with @parallel")
@@ -101,7 +116,11 @@ class Current:
 
     @property
     def graph(self) -> dict[str, Any]:
-        """The flow's graph: its steps with their types, decorators and successors."""
+        """The flow's graph: its steps with their types, decorators and successors.
+
+        Raises:
+            AttributeError: the code runs outside of a run.
+        """
         ir = self._task("graph").ir
         if ir is None:
             raise AttributeError("current.graph has no value in this process")
@@ -120,7 +139,11 @@ class Current:
 
     @property
     def project_name(self) -> str:
-        """The name that @project gives."""
+        """The name that @project gives.
+
+        Raises:
+            AttributeError: the flow has no @project. This holds for all names of the project.
+        """
         return str(self._project("project_name"))
 
     @property
@@ -147,7 +170,11 @@ class Current:
 
     @property
     def trigger(self) -> Any:
-        """The events that started the run; None if no event did."""
+        """The events that started the run, a `Trigger`; None if no event did.
+
+        Raises:
+            AttributeError: the code runs outside of a run.
+        """
         self._task("trigger")
         if "trigger" in (extra := ambient().extra):
             return extra["trigger"]
@@ -158,7 +185,11 @@ class Current:
 
     @property
     def card(self) -> Any:
-        """The cards of the step."""
+        """The cards of the step: `current.card.append(…)`, `current.card["id"]`.
+
+        Raises:
+            AttributeError: the step has no @card, or the code runs outside of a run.
+        """
         card = self._task("card").card
         if card is None:
             raise AttributeError("current.card: the step has no @card")
@@ -184,7 +215,7 @@ class Current:
     # -- all of them
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return the property of this name, or the default if it has no value."""
+        """Return the property of this name, or the default if it has no value here; `get` raises no AttributeError."""
         return getattr(self, key, default)
 
     def __contains__(self, key: str) -> bool:
@@ -204,14 +235,14 @@ class Current:
         where = "" if ambient().task is not None else " outside of a run"
         raise AttributeError(f"current.{name} has no value{where}")
 
-    def _told(self, name: str) -> Any:
+    def _task_field(self, name: str) -> Any:
         """Return a field of the task; None outside of a task."""
         task = ambient().task
         return None if task is None else getattr(task, name)
 
     def _name(self, name: str) -> str:
         # The type is str, although the value is None outside of a run: code that runs in both cases expects None there.
-        return cast("str", self._told(name))
+        return cast("str", self._task_field(name))
 
     def _project(self, name: str) -> Any:
         here = ambient()

@@ -26,7 +26,12 @@ class EventName:
         return self.within(project_value("project_name"), project_value("branch_name"))
 
     def within(self, project: str | None, branch: str | None) -> str:
-        """Return the whole name in a project's branch."""
+        """Return the whole name of the event in a branch of a project: `mfns.PROJECT.BRANCH.NAME`.
+
+        Args:
+            project: the name of @project, or None.
+            branch: the branch of the project, or None.
+        """
         return ".".join(["mfns", *(part for part in (project, branch) if part), self.name])
 
     def __repr__(self) -> str:
@@ -34,7 +39,10 @@ class EventName:
 
 
 def namespaced_event_name(event_name: str) -> EventName:
-    """Return the name of an event of this project and branch only, for `@trigger(event=…)`."""
+    """Return the name of an event of this project and branch only, for `@trigger(event=…)`.
+
+    The prefix `mfns` is Metaflow's: publishers for Metaflow's flows use the same names.
+    """
     return EventName(event_name)
 
 
@@ -55,12 +63,21 @@ class Trigger:
     """The events that started the run, the newest first."""
 
     def __init__(self, _meta: Sequence[Mapping[str, Any]] | None = None) -> None:
-        """Create the trigger from dicts with `name`, `id`, `type` and `timestamp`, the seconds since 1970."""
+        """Create the trigger.
+
+        Args:
+            _meta: events as dicts with `name`, `id`, `type` (`event` or `run`) and `timestamp` (seconds since 1970, or
+                None).
+        """
         self._events = sorted(map(_event, _meta or ()), key=_when, reverse=True)
 
     @classmethod
     def from_runs(cls, run_objs: Sequence[Any]) -> Trigger:
-        """Return the trigger whose events are the ends of these runs, objects of the client."""
+        """Return the trigger whose events are the ends of runs.
+
+        Args:
+            run_objs: runs of the client; those whose end step has not started are left out.
+        """
         return cls(
             [
                 {
@@ -86,17 +103,33 @@ class Trigger:
 
     @property
     def run(self) -> Any:
-        """The client's object of the run whose end is the newest such event; None without such an event."""
+        """The client's object of the run whose end is the newest such event; None without such an event.
+
+        Raises:
+            MetaflowNotFound: the store does not have that run.
+        """
         runs = self.runs
         return runs[0] if runs else None
 
     @property
     def runs(self) -> list[Any] | None:
-        """The client's objects of all runs whose ends are among the events; None without such an event."""
+        """The client's objects of all runs whose ends are among the events; None without such an event.
+
+        Raises:
+            MetaflowNotFound: the store does not have one of them.
+        """
         return [_run_of(event) for event in self._events if event.type == "run"] or None
 
     def __getitem__(self, key: str) -> Any:
-        """Return the run of this flow whose end is an event, or the event of this name."""
+        """Return the run of this flow whose end is an event, or the event of this name.
+
+        Args:
+            key: the name of a flow or of an event.
+
+        Raises:
+            KeyError: there is no such event.
+            MetaflowNotFound: the store does not have the run.
+        """
         for event in self._events:
             if _key(event) == key:
                 return _run_of(event) if event.type == "run" else event
@@ -112,10 +145,10 @@ class Trigger:
         return f"Trigger({self._events})"
 
 
-def _event(given: Mapping[str, Any]) -> MetaflowEvent:
-    seconds = given.get("timestamp")
-    made = None if seconds in (None, "") else datetime.fromtimestamp(float(seconds))
-    return MetaflowEvent(given["name"], given["id"], made, given["type"])
+def _event(record: Mapping[str, Any]) -> MetaflowEvent:
+    seconds = record.get("timestamp")
+    time = None if seconds in (None, "") else datetime.fromtimestamp(float(seconds))
+    return MetaflowEvent(record["name"], record["id"], time, record["type"])
 
 
 def _key(event: MetaflowEvent) -> str:

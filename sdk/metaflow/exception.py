@@ -43,7 +43,14 @@ METAFLOW_EXIT_ALLOW_RETRY = 203
 
 
 class MetaflowException(Exception):
-    """The base of the API's exceptions. `headline` is a title for people; `line_no` and `source_file` are the place."""
+    """The base of the API's exceptions.
+
+    Attributes:
+        headline: a title for people.
+        message: the text.
+        line_no: the line that the error is about, or None.
+        source_file: the file of that line, or None.
+    """
 
     headline = "Flow failed"
 
@@ -71,7 +78,13 @@ class _Wrapping(type):
 
 
 class MetaflowExceptionWrapper(Exception, metaclass=_Wrapping):
-    """An exception as text that outlives its class: its `type`, its message in `exception`, and its `stacktrace`."""
+    """An exception as text that outlives its class.
+
+    Attributes:
+        type: the dotted name of its class.
+        exception: its message.
+        stacktrace: its traceback, or None.
+    """
 
     def __init__(self, exc: BaseException | None = None) -> None:
         self.exception = str(exc) if exc is not None else None
@@ -210,7 +223,11 @@ class InvalidDecoratorAttribute(MetaflowException):
 
 
 class UnhandledInMergeArtifactsException(MetaflowException):
-    """Artifacts have different values in the inputs of a join, and nothing decides between them."""
+    """Artifacts have different values in the inputs of a join, and nothing decides between them.
+
+    Attributes:
+        artifact_names: those artifacts.
+    """
 
     headline = "Unhandled artifacts in merge"
 
@@ -220,7 +237,11 @@ class UnhandledInMergeArtifactsException(MetaflowException):
 
 
 class MissingInMergeArtifactsException(MetaflowException):
-    """`include` names artifacts that no input has."""
+    """`include` names artifacts that no input has.
+
+    Attributes:
+        artifact_names: those artifacts.
+    """
 
     headline = "Missing artifacts in merge"
 
@@ -230,7 +251,11 @@ class MissingInMergeArtifactsException(MetaflowException):
 
 
 class ConfigError(MetaflowException):
-    """Expressions cannot be evaluated: (message, file, line) of each."""
+    """Expressions cannot be evaluated.
+
+    Attributes:
+        faults: (message, file, line) of each.
+    """
 
     headline = "Config expression"
 

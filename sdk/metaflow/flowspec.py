@@ -37,9 +37,14 @@ class _FlowState:
 
 
 class ForeachFrame(NamedTuple):
-    """A foreach around a task: the step `step` works on item `index` of the artifact `var`.
+    """A foreach around a task.
 
-    `value` is the item as short text. A gang has no `num_splits` and no `var`.
+    Attributes:
+        step: the step that works on the item.
+        var: the artifact with the items; None for a gang.
+        num_splits: the number of items; None for a gang or if the number is unknown.
+        index: the index of the item, from 0.
+        value: the item as text of at most 100 characters.
     """
 
     step: str
@@ -57,10 +62,17 @@ class FlowSpec:
     """
 
     def __init__(self, use_cli: bool = True) -> None:
-        """Run the command line of the flow's file, unless `use_cli` is false. In a task, do nothing."""
+        """Run the command line of the flow's file; in a task, do nothing.
+
+        Args:
+            use_cli: whether to run it; False makes an object that can be inspected, for example by `metaflow.lint`.
+
+        Raises:
+            SystemExit: the command has ended; its code is that of the command.
+        """
         if use_cli and PARAMETERS not in self.__dict__:
             refuse_call(type(self))
-            _uncalled.called()
+            _uncalled.note_call()
             _seam.run_command_line(type(self))
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -91,8 +103,16 @@ class FlowSpec:
         `self.next(self.a)`, `self.next(self.a, self.b)`, `self.next(self.a, foreach="xs")`,
         `self.next(self.a, num_parallel=4)`, `self.next({"x": self.a, "y": self.b}, condition="choice")`.
 
+        Args:
+            *dsts: the steps, or a dict from the choices of a switch to steps.
+            foreach: the name of an artifact with items: one task for each.
+            num_parallel: the number of tasks of a gang, 1 or more.
+            condition: the name of the artifact with the choice.
+
         Raises:
-            InvalidNextException: the named artifact is missing, cannot be iterated, or matches no choice.
+            InvalidNextException: the named artifact is missing, cannot be iterated, or matches no choice;
+                `num_parallel` is no whole number above 0; or the step has called it before.
+            MetaflowException: the code does not run in a step.
         """
         state = self._flowc_task("next")
         if state.transition is not None:
@@ -122,7 +142,10 @@ class FlowSpec:
         return state.index if state else None
 
     def foreach_stack(self) -> list[tuple[int, int | None, Any]]:
-        """Return the index, the number of items and the item of each foreach around this task, outermost first."""
+        """Return (index, number of items, item) of each foreach around this task, outermost first.
+
+        The number is None in a gang and in an unbounded foreach. Outside of a task, the list is empty.
+        """
         state = self.__dict__.get(STATE)
         return [(frame.index, frame.num_splits, frame.item) for frame in state.frames] if state else []
 
@@ -174,8 +197,12 @@ class FlowSpec:
     ) -> None:
         """In a join, copy from the inputs each artifact that has the same value in all inputs that have it.
 
-        Artifacts already set in this step stay unchanged; no value is loaded. Give either `exclude` with artifacts to
-        leave out, or `include` with the only artifacts to copy.
+        Artifacts already set in this step stay unchanged; no value is loaded: equal values are those with one digest.
+
+        Args:
+            inputs: the `inputs` of the join, or some of them.
+            exclude: artifacts to leave out.
+            include: the only artifacts to copy; not together with `exclude`.
 
         Raises:
             UnhandledInMergeArtifactsException: an artifact has different values: set it in the step, or exclude it.

@@ -25,7 +25,29 @@ __all__ = ["DAGNode", "FlowGraph"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class DAGNode:
-    """One step. `type` is start, linear, split, foreach, split-switch, join or end."""
+    """One step of a graph.
+
+    Attributes:
+        name: the step.
+        type: start, linear, split, foreach, split-switch, join or end.
+        doc: the docstring of the step.
+        in_funcs: the steps before it, sorted.
+        out_funcs: the steps after it, in the order of `self.next`.
+        split_parents: the splits around it, outermost first; for a join also its own.
+        split_branches: the first steps of the branches around it.
+        matching_join: the join of this split.
+        is_inside_foreach: whether it runs once for each item of a foreach.
+        foreach_param: the artifact with the items, if it starts a foreach.
+        condition: the artifact with the choice, if it is a switch.
+        switch_cases: choice -> step.
+        parallel_step: whether its tasks are a gang.
+        parallel_foreach: whether it starts a gang.
+        num_args: 2 for a join, otherwise 1.
+        source_file: the file, relative to the flow's directory.
+        func_lineno: its line.
+        node_info: the information of `@step(node_info=…)`.
+        decorators: the decorators, from the inside out.
+    """
 
     name: str
     type: str
@@ -59,7 +81,9 @@ class DAGNode:
 class FlowGraph:
     """The steps of a flow by name, iterated in the order of their names.
 
-    `cls` is the class that the graph was read from, or None; with it, the steps know their decorators.
+    Args:
+        flow: the intermediate representation.
+        cls: the class that it was read from; with it, the steps know their decorators.
     """
 
     def __init__(self, flow: Flow, cls: type | None = None) -> None:
@@ -71,12 +95,12 @@ class FlowGraph:
         analysis = Analysis(flow)
         where, before = analysis.places, {at: sorted(parents) for at, parents in analysis.parents.items()}
         joins, gangs = analysis.join_of, analysis.gang_members
-        made = {node.id: _node(node, where[node.id], before[node.id], joins, gangs) for node in flow.nodes}
-        self.nodes = {name: made[name] for name in sorted(made)}
+        nodes = {node.id: _node(node, where[node.id], before[node.id], joins, gangs) for node in flow.nodes}
+        self.nodes = {name: nodes[name] for name in sorted(nodes)}
         self.sorted_nodes = list(where)
         if cls is not None:
             for node in flow.nodes:
-                made[node.id].decorators.extend(decorators_of(cls, node))
+                nodes[node.id].decorators.extend(decorators_of(cls, node))
 
     def __getitem__(self, name: str) -> DAGNode:
         return self.nodes[name]

@@ -24,7 +24,12 @@ _READ = "_flowc_files"  # key in a flow object's __dict__: the contents that wer
 
 @final
 class IncludedFile:
-    """A file in the store. `descriptor` identifies it in a run's record; `size` is in bytes."""
+    """A file in the store.
+
+    Attributes:
+        descriptor: its name, size and digest, as in a run's record.
+        encoding: the encoding of its text; None for bytes.
+    """
 
     def __init__(self, descriptor: FileRecord, encoding: str | None, objects: Objects) -> None:
         self.descriptor = descriptor
@@ -37,7 +42,13 @@ class IncludedFile:
         return self.descriptor["size"]
 
     def decode(self, name: str = "", var_type: str = "Artifact") -> str | bytes:
-        """The content: text, or bytes with `is_text=False`."""
+        """Return the content: text, or bytes if there is no encoding. Both arguments are ignored.
+
+        Raises:
+            NotFound: the store does not have the content any more.
+            Damaged: the content does not match its digest.
+            ArtifactError: the content is not text in the encoding.
+        """
         return read_file(self._objects, self.descriptor, self.encoding)
 
     def __repr__(self) -> str:
@@ -47,9 +58,17 @@ class IncludedFile:
 class IncludeFile(Parameter[_T]):
     """A file given to a run: `data = IncludeFile("data", default="data.csv")`, and `--data other.csv`.
 
-    The file is read when a run starts or the flow is compiled. Steps read the content from the store on first access:
-    text in `encoding` (default: UTF-8), or bytes with `is_text=False`. `parser`, a function or its dotted name,
-    converts the content.
+    The file is read when a run starts or the flow is compiled. Steps read the content from the store on first access.
+
+    Args:
+        name: the name on the command line.
+        required: whether a run needs a file.
+        is_text: whether the content is text (the default) or bytes.
+        encoding: the encoding of the text; default: UTF-8.
+        help: the text in the help.
+        parser: a function of the content, or its dotted name; steps then see its result.
+        **others: further arguments of `Parameter`: `default` (a path, or a function that returns one), `show_default`,
+            `hidden`.
     """
 
     ARGUMENTS: ClassVar[tuple[str, ...]] = (
@@ -132,7 +151,15 @@ class IncludeFile(Parameter[_T]):
 
 
 def find_parser(parser: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a parser, or the function of its dotted name. Raises ImportError or AttributeError for a wrong name."""
+    """Return a parser, or the function of its dotted name.
+
+    Args:
+        parser: a function, or `module.function`; a name that begins with a dot is below `metaflow`.
+
+    Raises:
+        ImportError: the name has no module, or the module cannot be imported.
+        AttributeError: the module has no such function.
+    """
     if not isinstance(parser, str):
         return parser
     module, _, name = parser.rpartition(".")

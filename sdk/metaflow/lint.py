@@ -43,21 +43,25 @@ class FlowLinter:
         self._checks: list[Callable[[Any], None]] = []
 
     def check(self, function: _Check) -> _Check:
-        """Add a check: a function of the graph that raises LintWarn. It runs on flows without other faults."""
+        """Add a check and return it: `@linter.check`.
+
+        Args:
+            function: a function of the graph that raises LintWarn. It runs only on flows without other faults.
+        """
         self._checks.append(function)
         return function
 
     def run_checks(self, graph: Any, **options: Any) -> None:
-        """Check a flow: its `_graph`, its class, or an object of it.
+        """Check a flow. If configs of the flow have no value, only the steps and their transitions are checked.
 
-        If configs of the flow have no value, only the steps and their transitions are checked.
-
-        The options are Metaflow's `require_…`. Their values are fixed here: everything is required, except that nested
-        foreaches are allowed.
+        Args:
+            graph: the flow's `_graph`, its class, or an object of it.
+            **options: Metaflow's `require_…`, with the values that are fixed here: everything is required, except that
+                nested foreaches are allowed.
 
         Raises:
             LintWarn: the flow has a fault.
-            TypeError: an option has another value.
+            TypeError: an option has another value, or `graph` is no flow.
         """
         for name, value in options.items():
             if _REQUIRED.get(name) is not value:

@@ -88,10 +88,16 @@ DEFAULTS: dict[str, Any] = {
 
 
 def from_conf(name: str, default: Any = None, validate_fn: Callable[[str, Any], Any] | None = None) -> Any:
-    """Return the setting `METAFLOW_<name>` of the environment or the configuration file, in the default's type.
+    """Return the setting `METAFLOW_<name>` of the environment or the configuration file.
+
+    Args:
+        name: the name without the prefix.
+        default: the value without a setting; a text is converted to its type.
+        validate_fn: called with the variable's name and the value; it raises for a wrong value.
 
     Raises:
-        MetaflowException: the text is not such a value, or the configuration file cannot be read.
+        MetaflowException: the text is not a value of the type.
+        SettingsError: the configuration file cannot be read.
     """
     variable = f"METAFLOW_{name}"
     value = os.environ.get(variable)

@@ -16,7 +16,10 @@ __all__ = ["profile"]
 def profile(label: str, stats_dict: MutableMapping[str, int] | None = None) -> Iterator[None]:
     """Print when the block starts and how many milliseconds it took: `with profile("load"):`.
 
-    With `stats_dict`, print nothing and add the milliseconds to `stats_dict[label]`, so that repeated blocks add up.
+    Args:
+        label: the name of the block.
+        stats_dict: a dict to which the milliseconds are added under the label, so that repeated blocks add up; then
+            nothing is printed.
     """
     if stats_dict is None:
         print(f"PROFILE: {label} starting", flush=True)

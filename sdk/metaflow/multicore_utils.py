@@ -40,11 +40,15 @@ def parallel_map(
 ) -> list[_R]:
     """Return `[func(x) for x in iterable]`, computed in parallel; the results are in the order of the arguments.
 
-    At most `max_parallel` processes run at a time; the default is the number of cores. `dir` is the directory of the
-    temporary files with the results.
+    Args:
+        func: the function; its results are pickled.
+        iterable: the arguments.
+        max_parallel: the number of processes at a time; default: the number of cores that this process may use.
+        dir: the directory of the temporary files with the results; default: that of `tempfile`.
 
     Raises:
         MulticoreException: a call raised or died. Other calls are ended.
+        ValueError: `max_parallel` is less than 1.
     """
     numbered = parallel_imap_unordered(lambda item: (item[0], func(item[1])), enumerate(iterable), max_parallel, dir)
     return [result for _, result in sorted(numbered, key=lambda pair: pair[0])]
@@ -53,7 +57,20 @@ def parallel_map(
 def parallel_imap_unordered(
     func: Callable[[_A], _R], iterable: Iterable[_A], max_parallel: int | None = None, dir: str | None = None
 ) -> Iterator[_R]:
-    """Yield results like `parallel_map`, each as soon as it is ready; arguments are read as processes become free."""
+    """Yield results like `parallel_map`, each as soon as it is ready; arguments are read as processes become free.
+
+    When the caller stops iterating, the calls that still run are killed.
+
+    Args:
+        func: the function; its results are pickled.
+        iterable: the arguments.
+        max_parallel: the number of processes at a time; default: the number of cores that this process may use.
+        dir: the directory of the temporary files with the results; default: that of `tempfile`.
+
+    Raises:
+        MulticoreException: a call raised or died. Other calls are ended.
+        ValueError: `max_parallel` is less than 1. The errors are raised during the iteration.
+    """
     limit = max_parallel if max_parallel is not None else _cores()
     if limit < 1:
         raise ValueError(f"max_parallel is {limit}: it must be at least 1")
@@ -85,8 +102,8 @@ def _cores() -> int:
 
 def _spawn(func: Callable[[Any], Any], argument: Any, directory: str | None) -> _Child:
     opened, result = mkstemp(prefix="parallel-map-", dir=directory)
-    alive, held = os.pipe()
-    sys.stdout.flush()
+    alive, held = os.pipe()  # `held` closes when the child has ended, however it ends
+    sys.stdout.flush()  # the child would write the buffered text again
     sys.stderr.flush()
     pid = os.fork()
     if pid:
@@ -103,7 +120,7 @@ def _spawn(func: Callable[[Any], Any], argument: Any, directory: str | None) -> 
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+        os._exit(code)  # the child skips the parent's `atexit` functions and `finally` blocks
 
 
 def _collect(child: _Child) -> Any:

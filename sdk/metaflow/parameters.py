@@ -50,7 +50,16 @@ JSONType = _JSONType()
 
 
 class ParameterContext(NamedTuple):
-    """The argument of a default function: `configs` by their names; `ds_type` is the kind of store, such as `local`."""
+    """The argument of a function that computes a default.
+
+    Attributes:
+        flow_name: the flow.
+        user_name: the user who starts the run.
+        parameter_name: the parameter.
+        logger: prints a line on stderr.
+        ds_type: the kind of store, such as `local` or `s3`.
+        configs: the flow's configs, by name.
+    """
 
     flow_name: str
     user_name: str
@@ -63,12 +72,24 @@ class ParameterContext(NamedTuple):
 class Parameter(Generic[_T]):
     """A value given to a run: `alpha = Parameter("alpha", default=0.1)` in the flow's class.
 
-    `name` is the name on the command line; steps read the attribute that the parameter was assigned to. The type is
-    `type` (str, int, float, bool, JSONType, a click type, or a function of a text such as `pathlib.Path`); without
-    `type`, it is the default's type, or str. `default` may be a function, called once when a run starts or the flow is
-    compiled. As in Metaflow, `required` has no effect beside a default. With `multiple`, the option may be repeated and
-    the value is a tuple; `separator` splits a text into a list; `choices` are the allowed texts; `is_flag` makes an
-    option without a value; `hidden` and `show_default` change the help.
+    Steps read it as the attribute that it was assigned to; a step cannot assign to it (AttributeError). The constructor
+    raises nothing: `flowc check`, and each command that reads the flow, report unknown and ill-typed arguments.
+
+    Args:
+        name: the name on the command line.
+        default: the value without an option; or a function of no argument or of a ParameterContext, called once when a
+            run starts or the flow is compiled.
+        type: str, int, float, bool, JSONType, a click type, or a function of a text such as `pathlib.Path`; default:
+            the type of `default`, or str.
+        help: the text in the help.
+        required: whether a run needs a value. As in Metaflow, it has no effect beside a default.
+        show_default: whether the help has the default.
+        multiple: whether the option may be repeated; the value is a tuple.
+        separator: splits a text into a list.
+        choices: the allowed texts.
+        is_flag: whether the option takes no value.
+        hidden: whether the help leaves the option out.
+        **unknown: arguments that do not exist, to be reported.
     """
 
     ARGUMENTS: ClassVar[tuple[str, ...]] = (

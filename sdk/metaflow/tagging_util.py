@@ -32,7 +32,11 @@ def validate_tag(tag: object) -> None:
 
 
 def validate_tags(tags: Iterable[object], existing_tags: Collection[object] | None = None) -> None:
-    """Check a run's tags: each tag, and their number. At most 50 are allowed, or as many as before.
+    """Check a run's tags: each tag, and their number.
+
+    Args:
+        tags: the tags that the run will have.
+        existing_tags: the tags that it has. At most 50 tags are allowed, or as many as it has.
 
     Raises:
         MetaflowTaggingError: a tag is invalid, or the tags are too many.

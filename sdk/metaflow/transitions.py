@@ -21,7 +21,11 @@ class InvalidNextException(MetaflowException):
 
 
 def check_foreach(flow: object, name: str) -> None:
-    """Check that the artifact can be iterated; replace an iterator, which yields its items only once, by a list."""
+    """Check that the artifact can be iterated; replace an iterator, which yields its items only once, by a list.
+
+    Raises:
+        InvalidNextException: the artifact is missing, or cannot be iterated.
+    """
     value = _artifact(flow, "foreach", name)
     try:
         items = iter(value)
@@ -32,7 +36,16 @@ def check_foreach(flow: object, name: str) -> None:
 
 
 def choose(flow: object, name: str, cases: Mapping[Any, str]) -> str:
-    """Return the step that a switch leads to; `cases` maps its choices to the names of steps."""
+    """Return the step that a switch leads to.
+
+    Args:
+        flow: the flow object.
+        name: the artifact with the choice.
+        cases: choice -> step.
+
+    Raises:
+        InvalidNextException: the artifact is missing, or matches no choice.
+    """
     value = _artifact(flow, "condition", name)
     try:
         return cases[value]
@@ -53,7 +66,11 @@ def _artifact(flow: object, argument: str, name: str) -> Any:
 
 
 def gang_size(value: Any) -> int:
-    """Return the number of tasks that `num_parallel` asks for."""
+    """Return the number of tasks that `num_parallel` asks for.
+
+    Raises:
+        InvalidNextException: it is no whole number, or less than 1.
+    """
     try:
         count = value.__index__()  # also integers of numpy
     except AttributeError:
@@ -63,8 +80,13 @@ def gang_size(value: Any) -> int:
     return int(count)
 
 
-def imply(flow: object, transition: Transition, given: Mapping[str, Any]) -> Said:
+def imply(flow: object, transition: Transition, arguments: Mapping[str, Any]) -> Said:
     """Return the transition of a step whose code a decorator replaced, from the `self.next` in its source.
+
+    Args:
+        flow: the flow object.
+        transition: the transition of the step in the intermediate representation.
+        arguments: arguments of `self.next` that a decorator returned; `foreach` replaces the artifact of a foreach.
 
     Raises:
         InvalidNextException: an artifact that it needs is missing, or only the code knows the size of a gang.
@@ -73,7 +95,7 @@ def imply(flow: object, transition: Transition, given: Mapping[str, Any]) -> Sai
 
     match transition:
         case Foreach(over=over, body=body):
-            over = given.get("foreach", over)
+            over = arguments.get("foreach", over)
             check_foreach(flow, over)
             return Said((body,), over)
         case Switch(condition=condition, arms=arms):

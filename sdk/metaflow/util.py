@@ -138,7 +138,10 @@ def _rename_keys(obj: Any, rename: Any) -> Any:
 
 
 def to_pod(value: Any) -> Any:
-    """Return plain data: strings, numbers, lists and dicts unchanged, a class as its name, and other values as text."""
+    """Return plain data: strings and numbers unchanged, collections as dicts and lists, a class as its name.
+
+    Other values become text, also None and bytes.
+    """
     match value:
         case str() | int() | float():
             return value
@@ -152,15 +155,17 @@ def to_pod(value: Any) -> Any:
 
 
 def dict_to_cli_options(params: Mapping[str, Any]) -> Iterator[str]:
-    """Yield options as words: `{"max_workers": 3}` becomes `--max-workers`, `3`. False and None yield nothing.
+    """Yield options as words: `{"max_workers": 3}` becomes `--max-workers`, `3`.
 
-    A list repeats its option. Values are quoted for a shell. `decospecs` becomes `--with`.
+    Args:
+        params: values by names in Python. False and None yield nothing, True only the option; a list repeats the
+            option. Values are quoted for a shell. `decospecs` becomes `--with`.
     """
-    for name, given in params.items():
-        if given is None or given is False:
+    for name, values in params.items():
+        if values is None or values is False:
             continue
         option = "--with" if name == "decospecs" else f"--{name.replace('_', '-')}"
-        for value in given if isinstance(given, (list, tuple, set)) else [given]:
+        for value in values if isinstance(values, (list, tuple, set)) else [values]:
             yield option
             if value is not True:
                 yield shell_quote(to_unicode(value))
@@ -170,7 +175,7 @@ def dict_to_cli_options(params: Mapping[str, Any]) -> Iterator[str]:
 
 
 def get_username() -> str | None:
-    """Return the user: METAFLOW_USER, or the login; None without a name."""
+    """Return the user's name: METAFLOW_USER, or the login; None if there is neither."""
     if name := os.environ.get("METAFLOW_USER"):
         return name
     try:
@@ -194,7 +199,11 @@ def resolve_identity_as_tuple() -> tuple[str, str]:
 
 
 def resolve_identity() -> str:
-    """Return `user:NAME`, the namespace of this user's runs."""
+    """Return `user:NAME`, the namespace of this user's runs, or `production:TOKEN` with METAFLOW_PRODUCTION_TOKEN.
+
+    Raises:
+        MetaflowUnknownUser: the user has no name.
+    """
     return ":".join(resolve_identity_as_tuple())
 
 
@@ -204,7 +213,7 @@ def get_metaflow_root() -> str:
 
 
 def get_object_package_version(obj: object) -> tuple[str | None, str | None]:
-    """Return the top-level package that defines an object's class, and its `__version__` if it has one."""
+    """Return the top-level package that defines an object's class, and its `__version__`, or None."""
     package = type(obj).__module__.partition(".")[0]
     return package, getattr(sys.modules.get(package), "__version__", None)
 
@@ -215,7 +224,12 @@ def get_object_package_version(obj: object) -> tuple[str | None, str | None]:
 def walk_without_cycles(
     top_root: str, exclude_dirs: Sequence[str] | None = None
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Yield like `os.walk`, but follow links, each directory once; skip directories whose name is in `exclude_dirs`."""
+    """Yield (directory, sub-directories, files) like `os.walk`, but follow links, each directory once.
+
+    Args:
+        top_root: the directory to start from.
+        exclude_dirs: names of directories to skip, at any depth.
+    """
     seen: set[str] = set()
     for root, directories, files in os.walk(top_root, followlinks=True):
         real = os.path.realpath(root)
@@ -230,7 +244,17 @@ def walk_without_cycles(
 def tar_safe_extract(
     tar: tarfile.TarFile, path: str = ".", members: Any = None, *, numeric_owner: bool = False
 ) -> None:
-    """Extract an archive, unless a member would be written outside of `path`."""
+    """Extract an archive, unless a member would be written outside of `path`.
+
+    Args:
+        tar: the archive.
+        path: the directory.
+        members: the members to extract; default: all.
+        numeric_owner: whether owners are set by number.
+
+    Raises:
+        Exception: a member would be written outside of `path`; nothing was extracted. Metaflow raises this class, too.
+    """
     base = os.path.realpath(path)
     for member in tar.getmembers():
         target = os.path.realpath(os.path.join(base, member.name))
@@ -247,9 +271,9 @@ def read_artifacts_module(file_path: str) -> dict[str, Any]:
         MetaflowInternalError: the file cannot be run, or has no such dict.
     """
     try:
-        found = runpy.run_path(file_path).get("ARTIFACTS")
+        artifacts = runpy.run_path(file_path).get("ARTIFACTS")
     except Exception as error:
         raise MetaflowInternalError(f"cannot read artifacts from '{file_path}': {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(artifacts, dict):
         raise MetaflowInternalError(f"'{file_path}' does not define a dict named ARTIFACTS")
-    return found
+    return artifacts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from metaflow.user_decorators._builtin import STEP_DECORATORS, asked_for
+from metaflow.user_decorators._builtin import STEP_DECORATORS, without_defaults
 
 if TYPE_CHECKING:
     from project import Project
@@ -110,10 +110,10 @@ def test_inline_secrets_of_the_command_line_are_not_in_the_ir(project: Project) 
 
 def test_only_a_whole_specification_is_relieved_of_its_defaults() -> None:
     every = dict(STEP_DECORATORS["kubernetes"].defaults)
-    assert asked_for("kubernetes", every, STEP_DECORATORS) == {}
-    assert asked_for("kubernetes", every | {"cpu": 1}, STEP_DECORATORS) == {"cpu": 1}  # a number, not the text "1"
-    assert asked_for("kubernetes", {"qos": "burstable"}, STEP_DECORATORS) == {"qos": "burstable"}
-    assert asked_for("parallel", {}, STEP_DECORATORS) == {}
+    assert without_defaults("kubernetes", every, STEP_DECORATORS) == {}
+    assert without_defaults("kubernetes", every | {"cpu": 1}, STEP_DECORATORS) == {"cpu": 1}  # a number, not the text "1"
+    assert without_defaults("kubernetes", {"qos": "burstable"}, STEP_DECORATORS) == {"qos": "burstable"}
+    assert without_defaults("parallel", {}, STEP_DECORATORS) == {}
 
 
 def test_a_back_end_that_flowc_has_not_has_metaflow_s_values_too(project: Project) -> None:

@@ -36,7 +36,7 @@ _KINDS = {"STEP_DECORATORS_DESC": "step", "FLOW_DECORATORS_DESC": "flow"}
 _found: list[Extension] = []
 _known: tuple[str, ...] = ()  # the directories of the namespace that the extensions in `_found` come from
 _finder: AliasFinder | None = None
-_told: set[str] = set()
+_printed: set[str] = set()
 left_out: dict[str, dict[str, str]] = {}
 """By organization: the modules of extensions that cannot be imported, each with its error."""
 decorators: dict[str, dict[str, str]] = {}
@@ -44,7 +44,7 @@ decorators: dict[str, dict[str, str]] = {}
 
 
 def begin() -> None:
-    """Find the extensions and import their early modules, before any module of metaflow."""
+    """Find the extensions and import their early modules, before any module of metaflow. Failures are warnings."""
     global _found, _known
     try:
         package = importlib.import_module(_PACKAGE)
@@ -66,23 +66,27 @@ def begin() -> None:
         warn(f"{package.__file__} makes {_PACKAGE} a plain package, which hides all others: remove that file")
     _known = roots
     _found = discover.find(roots, warn)
-    for extension in _of("toplevel"):
+    for extension in _at_point("toplevel"):
         if name := getattr(_load(extension.module, extension), "module_overrides", None):
             _load(f"{_PACKAGE}.{extension.org}.toplevel.{name}", extension)
 
 
 def complete(api: ModuleType) -> None:
-    """Add the names of extensions to `metaflow`, which has its own names by then."""
+    """Add the names of extensions to `metaflow`, after its own names. Failures are warnings.
+
+    Args:
+        api: the module `metaflow`.
+    """
     if not _found:
         return
     exceptions = importlib.import_module("metaflow.exception")
-    for extension in _of("exceptions"):
+    for extension in _at_point("exceptions"):
         vars(exceptions).update(_names(_load(extension.module, extension)))
-    for extension in _of("plugins"):
+    for extension in _at_point("plugins"):
         if module := _load(extension.module, extension):
             _read_plugins(module, extension)
             _promote(module, "plugins.", extension)
-    for extension in _of("toplevel"):
+    for extension in _at_point("toplevel"):
         if name := getattr(_load(extension.module, extension), "toplevel", None):
             _complete_toplevel(api, f"{_PACKAGE}.{extension.org}.toplevel.{name}", extension)
 
@@ -103,9 +107,12 @@ def refresh() -> None:
 
 
 def config() -> dict[str, Any]:
-    """Return the settings of extensions; the last extension counts, and lists of DEBUG_OPTIONS are joined."""
+    """Return the settings of extensions by name.
+
+    A later extension overrides an earlier one; lists of DEBUG_OPTIONS are joined.
+    """
     values: dict[str, Any] = {}
-    for extension in _of("config"):
+    for extension in _at_point("config"):
         module = _load(extension.module, extension)
         own = _entries(module, "DEBUG_OPTIONS", extension, "a text", _is_text)
         options = [*values.get("DEBUG_OPTIONS", ()), *own]
@@ -131,7 +138,7 @@ def order() -> list[str]:
     return [extension.module for extension in _found] if len(_found) > 1 else []
 
 
-def _of(point: str) -> Iterator[Extension]:
+def _at_point(point: str) -> Iterator[Extension]:
     return (extension for extension in _found if extension.point == point)
 
 
@@ -152,8 +159,8 @@ def _load(name: str, extension: Extension) -> ModuleType | None:
 
 def warn(text: str) -> None:
     """Print a warning about an extension on stderr, once."""
-    if text not in _told:
-        _told.add(text)
+    if text not in _printed:
+        _printed.add(text)
         print(f"warning: {text}", file=sys.stderr)
 
 
@@ -170,12 +177,12 @@ def _entries(
     module: ModuleType | None, name: str, extension: Extension, form: str, fits: Callable[[object], bool]
 ) -> list[Any]:
     """Return the valid entries of a list in a module of an extension; others are left out with a warning."""
-    given: Any = vars(module).get(name) if module else None
+    declared: Any = vars(module).get(name) if module else None
     try:
-        entries = [given] if isinstance(given, str) else list(given if given is not None else ())
-        wrong = [entry for entry in entries if isinstance(given, str) or not fits(entry)]
+        entries = [declared] if isinstance(declared, str) else list(declared if declared is not None else ())
+        wrong = [entry for entry in entries if isinstance(declared, str) or not fits(entry)]
     except TypeError:
-        entries = wrong = [given]
+        entries = wrong = [declared]
     for entry in wrong:
         warn(f"{name} of the extension '{extension.org}' must be a list, each entry {form}: {entry!r} is left out")
     return [entry for entry in entries if all(entry is not one for one in wrong)]
@@ -205,14 +212,14 @@ def without_effect() -> Iterator[tuple[str, str]]:
 
     A user chooses such a plugin by its name, on the command line or in a setting; flowc refuses it there.
     """
-    for extension in _of("plugins"):
+    for extension in _at_point("plugins"):
         for name, value in vars(sys.modules.get(extension.module, sys)).items():
             if name.endswith("_DESC") and value and name not in _KINDS:
                 yield extension.org, name
 
 
 def broken_decorators() -> Iterator[str]:
-    """Load the classes of all decorators of extensions, and report those that cannot be loaded."""
+    """Load the classes of all decorators of extensions; yield the error of each that cannot be loaded."""
     from metaflow._extensions.discover import ExtensionError
 
     for name, kinds in sorted(decorators.items()):
@@ -224,41 +231,46 @@ def broken_decorators() -> Iterator[str]:
 
 
 def decorator_class(name: str, kind: str) -> type:
-    """Return the class of an extension's decorator of a `step` or a `flow`.
+    """Return the class of an extension's decorator.
+
+    Args:
+        name: the decorator.
+        kind: `step` or `flow`.
 
     Raises:
-        ExtensionError: the class does not exist at its path.
+        ExtensionError: the class does not exist at its path, or importing its module fails.
+        KeyError: no extension has such a decorator.
     """
     from metaflow._extensions.discover import ExtensionError
 
     path = decorators[name][kind]
     module, _, attribute = path.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), attribute)
-        if not isinstance(found, type):
-            raise TypeError(f"{found!r} is not a class")
+        cls = getattr(importlib.import_module(module), attribute)
+        if not isinstance(cls, type):
+            raise TypeError(f"{cls!r} is not a class")
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         raise ExtensionError(
             f"the decorator '{name}' of an extension cannot be loaded from {path}: {type(error).__name__}: {error}"
         ) from error
-    return found
+    return cls
 
 
 def make_decorator(name: str) -> Any:
     """Return the decorator `@name` of an extension: its class, or a function that records the application.
 
     Raises:
-        ExtensionError: flowc cannot decorate with a class.
+        ExtensionError: the class cannot be loaded, or is of a kind that flowc cannot decorate with.
     """
     from metaflow._extensions.discover import ExtensionError
 
     for kind, path in decorators[name].items():
-        found = decorator_class(name, kind)
-        if any(base.__module__.startswith("metaflow.user_decorators.") for base in found.__mro__):
-            return found  # which decorates when it is called
-        if getattr(found, "_flowc_kind", None) != kind:
+        cls = decorator_class(name, kind)
+        if any(base.__module__.startswith("metaflow.user_decorators.") for base in cls.__mro__):
+            return cls  # which decorates when it is called
+        if getattr(cls, "_flowc_kind", None) != kind:
             raise ExtensionError(
                 f"the decorator '{name}' of an extension, {path}, cannot be used: flowc takes classes that derive from "
                 "UserStepDecorator, StepMutator or FlowMutator; or from StepDecorator, FlowDecorator"

@@ -28,7 +28,13 @@ class ExtensionError(ImportError, FlowcError):
 
 
 class Extension(NamedTuple):
-    """A module that configures one point of an extension."""
+    """A module that configures one point of an extension.
+
+    Attributes:
+        org: the directory below `metaflow_extensions`.
+        point: `config`, `exceptions`, `plugins` or `toplevel`.
+        module: the dotted name of the module.
+    """
 
     org: str
     point: str
@@ -36,17 +42,19 @@ class Extension(NamedTuple):
 
 
 def find(roots: Sequence[str], warn: Callable[[str], None]) -> list[Extension]:
-    """Return all modules that configure a point, in their order; `roots` are the namespace's directories.
+    """Return all modules that configure a point, in their order: later ones override earlier ones.
 
-    A directory with several configurations is skipped after `warn`.
+    Args:
+        roots: the directories of the namespace.
+        warn: called with a line for a directory with several configurations, which is skipped.
     """
-    found: dict[str, Extension] = {}
+    by_module: dict[str, Extension] = {}
     for root in _ordered(roots):
         for org in sorted(_directories(root)):
             for point in POINTS:
                 for module in _modules(os.path.join(root, org, point), f"{PACKAGE}.{org}.{point}", warn):
-                    found.setdefault(module, Extension(org, point, module))
-    extensions = list(found.values())
+                    by_module.setdefault(module, Extension(org, point, module))
+    extensions = list(by_module.values())
     if len({extension.org for extension in extensions}) < 2:
         return extensions
     for root in roots:
@@ -64,7 +72,7 @@ def _directories(root: str) -> Iterator[str]:
 
 
 def _modules(directory: str, package: str, warn: Callable[[str], None]) -> list[str]:
-    """Return the only module that configures a point here, or None."""
+    """Return the module that configures a point here as a list; empty if there is none, or several."""
     try:
         files = sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):

@@ -14,9 +14,12 @@ __all__ = ["Decorator", "FlowDecorator", "StepDecorator"]
 
 
 class Decorator:
-    """Base of both: `attributes` are the `defaults`, updated by the given arguments.
+    """Base of both kinds of decorators.
 
-    `statically_defined`: it is written in the flow's source; `inserted_by`: the mutators that added it.
+    Attributes:
+        attributes: the `defaults` of the class, updated by the given arguments.
+        statically_defined: whether it is written in the flow's source.
+        inserted_by: the mutators that added it.
     """
 
     name: ClassVar[str] = "NONAME"
@@ -29,7 +32,11 @@ class Decorator:
         statically_defined: bool = False,
         inserted_by: Sequence[str] | None = None,
     ) -> None:
-        """Create it from its attributes. Raises InvalidDecoratorAttribute for an attribute without a default."""
+        """Create it from its arguments.
+
+        Raises:
+            InvalidDecoratorAttribute: an argument has no default, so that it does not exist.
+        """
         self.attributes: dict[str, Any] = dict(self.defaults)
         self.statically_defined = statically_defined
         self.inserted_by = [*(inserted_by or ())]
@@ -85,10 +92,23 @@ class StepDecorator(Decorator):
         flow_datastore: Any,
         logger: Callable[..., None],
     ) -> None:
-        """Override this to check the step and its decorators; an exception is an error of the flow."""
+        """Override this to check the step and its decorators before a run; an exception is an error of the flow.
+
+        Args:
+            flow: the flow object, without artifacts.
+            graph: the flow's graph, `metaflow.graph.FlowGraph`.
+            step_name: the step.
+            decorators: all decorators of the step, the innermost first; built-in ones are read-only.
+            environment: a stand-in for Metaflow's object.
+            flow_datastore: the type and the root of the store.
+            logger: prints a text on stderr.
+        """
 
     def step_task_retry_count(self) -> tuple[int, int]:
-        """Return the number of retries of a task, and 0. The largest number of all decorators counts."""
+        """Return the number of retries of a task, and 0. The largest number of all decorators counts.
+
+        Another second number than 0 is an error of the flow.
+        """
         return 0, 0
 
     def runtime_init(self, flow: Any, graph: Any, package: Any, run_id: str) -> None:
@@ -111,7 +131,21 @@ class StepDecorator(Decorator):
         ubf_context: str | None,
         inputs: Sequence[Any],
     ) -> None:
-        """Override this; called before the step's code; `inputs` are the parent tasks."""
+        """Override this; called before the step's code. An exception fails the attempt.
+
+        Args:
+            step_name: the step.
+            task_datastore: the task, and its artifacts by name.
+            metadata: records facts about the task by `register_metadata`.
+            run_id: the run.
+            task_id: the task.
+            flow: the flow object of the task.
+            graph: the flow's graph.
+            retry_count: the number of attempts before this one.
+            max_user_code_retries: the number of attempts that may follow the first.
+            ubf_context: `ubf_control` in the first task of a gang, `ubf_task` in its other tasks, otherwise None.
+            inputs: the parent tasks, each with its artifacts by name.
+        """
 
     def task_decorate(
         self,
@@ -122,7 +156,16 @@ class StepDecorator(Decorator):
         max_user_code_retries: int,
         ubf_context: str | None,
     ) -> Callable[..., Any]:
-        """Return the function to call instead of the bound step function; that of a join takes its inputs."""
+        """Return the function to call instead of the bound step function; that of a join takes its inputs.
+
+        Args:
+            step_func: the step's method, or the function that an inner decorator returned.
+            flow: the flow object of the task.
+            graph: the flow's graph.
+            retry_count: the number of attempts before this one.
+            max_user_code_retries: the number of attempts that may follow the first.
+            ubf_context: as for `task_pre_step`.
+        """
         return step_func
 
     def task_post_step(
@@ -139,7 +182,19 @@ class StepDecorator(Decorator):
         retry_count: int,
         max_user_code_retries: int,
     ) -> bool | None:
-        """Override this; called when the step's code or a hook has raised. Return True if the step has succeeded."""
+        """Override this; called when the step's code or a hook has raised.
+
+        Args:
+            exception: the error.
+            step_name: the step.
+            flow: the flow object of the task.
+            graph: the flow's graph.
+            retry_count: the number of attempts before this one.
+            max_user_code_retries: the number of attempts that may follow the first.
+
+        Returns:
+            True if the step has succeeded in spite of the error.
+        """
 
     def task_finished(
         self,
@@ -150,7 +205,16 @@ class StepDecorator(Decorator):
         retry_count: int,
         max_user_code_retries: int,
     ) -> None:
-        """Override this; called at the end of the attempt, when its artifacts are stored."""
+        """Override this; called at the end of the attempt, when its artifacts are stored.
+
+        Args:
+            step_name: the step.
+            flow: the flow object of the task.
+            graph: the flow's graph.
+            is_task_ok: whether the attempt has succeeded.
+            retry_count: the number of attempts before this one.
+            max_user_code_retries: the number of attempts that may follow the first.
+        """
 
 
 class FlowDecorator(Decorator):
@@ -174,7 +238,18 @@ class FlowDecorator(Decorator):
         echo: Callable[..., None],
         options: Mapping[str, Any],
     ) -> None:
-        """Override this; called before the steps' `step_init`, with the values of the options."""
+        """Override this; called before the steps' `step_init`. An exception is an error of the flow.
+
+        Args:
+            flow: the flow object, without artifacts.
+            graph: the flow's graph.
+            environment: a stand-in for Metaflow's object.
+            flow_datastore: the type and the root of the store.
+            metadata: a stand-in for Metaflow's object.
+            logger: prints a text on stderr.
+            echo: prints a text on stderr.
+            options: the values of the decorator's own options, by name.
+        """
 
     def get_top_level_options(self) -> list[tuple[str, Any]]:
         """Return options whose values differ in the tasks, with these values."""

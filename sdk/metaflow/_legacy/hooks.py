@@ -41,7 +41,13 @@ Parse: TypeAlias = "Callable[[Sequence[str]], Sequence[Applied]]"
 
 
 class Added(NamedTuple):
-    """A decorator that a hook has added to a step: of an extension (`plugin`), or a built-in one."""
+    """A decorator that a hook has added to a step.
+
+    Attributes:
+        name: the decorator.
+        attributes: its arguments by name.
+        plugin: whether it is one of an extension, and not built in.
+    """
 
     name: str
     attributes: Mapping[str, object]
@@ -50,10 +56,17 @@ class Added(NamedTuple):
 
 @final
 class FlowHooks:
-    """The decorators of extensions of a flow. `root` is the directory of its code, for the places of errors.
+    """The decorators of extensions of a flow.
 
-    With `parse` the flow is being lowered, and decorators that hooks add to steps become part of it. In a pod they
-    already are.
+    Args:
+        cls: the flow's class.
+        ir: the intermediate representation.
+        root: the directory of the flow's code, for the places of errors.
+        parse: parses decorators in the form of `--with`, while the flow is lowered: decorators that hooks add to steps
+            become part of the flow. None in a pod, whose flow has them already.
+
+    Raises:
+        PreparationError: a decorator cannot be created.
     """
 
     def __init__(self, cls: type[Any], ir: Flow, root: str, parse: Parse | None) -> None:
@@ -76,14 +89,18 @@ class FlowHooks:
         self.added: dict[str, list[Added]] = {}
 
     def _make(self, plugin: Plugin, where: Span, base: type) -> Any:
-        with self.told(plugin.name, "making", where):
+        with self.placing_errors(plugin.name, "making", where):
             cls: Any = _extensions.decorator_class(plugin.name, "flow" if base is FlowDecorator else "step")
             if not issubclass(cls, base):
                 raise MetaflowException(f"it does not derive from {base.__name__}")
             return cls(attributes=json_text.loads(plugin.attributes), statically_defined=plugin.written)
 
     def begin(self) -> None:
-        """Call `init`, `flow_init` and `step_init` of all. Raises PreparationError where one fails."""
+        """Call `init`, `flow_init` and `step_init` of all decorators.
+
+        Raises:
+            PreparationError: a hook fails, or adds something else than a decorator to a step.
+        """
         note_begun(type(self.flow), self.of_flow)
         with beginning(self):
             self._begin()
@@ -92,10 +109,10 @@ class FlowHooks:
         environment, metadata = stand_ins.Environment(), stand_ins.Metadata()
         store = stand_ins.FlowDatastore(self.ir.name)
         for decorator, plugin in zip(self.of_flow, self.ir.plugins, strict=True):
-            with self.told(plugin.name, "init", self.ir.where):
+            with self.placing_errors(plugin.name, "init", self.ir.where):
                 decorator.external_init()
             options = json_text.loads(plugin.options)
-            with self.told(plugin.name, "flow_init", self.ir.where):
+            with self.placing_errors(plugin.name, "flow_init", self.ir.where):
                 decorator.flow_init(
                     self.flow, self.graph, environment, store, metadata, stand_ins.logger, stand_ins.echo, options
                 )
@@ -104,11 +121,11 @@ class FlowHooks:
         waiting = list(self._all())
         while waiting:  # added decorators are initialised after their adder
             for name, decorator in waiting:
-                with self.told(decorator.name, "init", self.nodes[name].where):
+                with self.placing_errors(decorator.name, "init", self.nodes[name].where):
                     decorator.external_init()
             for name, decorator in waiting:
                 beside = self.graph[name].decorators
-                with self.told(decorator.name, "step_init", self.nodes[name].where):
+                with self.placing_errors(decorator.name, "step_init", self.nodes[name].where):
                     decorator.step_init(self.flow, self.graph, name, beside, environment, store, stand_ins.logger)
                     self._check_added()
             waiting = self._take_added()
@@ -126,7 +143,7 @@ class FlowHooks:
 
     def _take_added(self) -> list[tuple[str, Any]]:
         """Record the decorators that hooks have added to steps; return those that have hooks."""
-        begun: list[tuple[str, Any]] = []
+        added: list[tuple[str, Any]] = []
         for name, node in self.graph.nodes.items():
             for decorator in node.decorators:
                 if any(decorator is other for other in self._known[name]):
@@ -138,22 +155,30 @@ class FlowHooks:
                 self.added.setdefault(name, []).append(Added(decorator.name, dict(decorator.attributes), plugin))
                 if plugin:
                     self.of_step.setdefault(name, []).append(decorator)
-                    begun.append((name, decorator))
-        return begun
+                    added.append((name, decorator))
+        return added
 
     def task_options(self) -> list[dict[str, Any]]:
-        """Return the values of each flow decorator's options in the tasks."""
-        found = []
+        """Return the values of each flow decorator's options in the tasks: dicts in the order of `ir.plugins`.
+
+        Raises:
+            PreparationError: `get_top_level_options` fails.
+        """
+        values = []
         for decorator in self.of_flow:
-            with self.told(decorator.name, "get_top_level_options", self.ir.where):
-                found.append(dict(decorator.get_top_level_options()))
-        return found
+            with self.placing_errors(decorator.name, "get_top_level_options", self.ir.where):
+                values.append(dict(decorator.get_top_level_options()))
+        return values
 
     def retries(self, node: Node) -> int:
-        """Return how many further attempts a step's decorators request."""
+        """Return how many further attempts a step's decorators request: the largest number counts.
+
+        Raises:
+            PreparationError: a decorator fails, returns no whole number, or requests attempts after the last one.
+        """
         most = 0
         for decorator in self.of_step.get(node.id, ()):
-            with self.told(decorator.name, "step_task_retry_count", node.where):
+            with self.placing_errors(decorator.name, "step_task_retry_count", node.where):
                 times, more = decorator.step_task_retry_count()
                 if more:
                     raise MetaflowException(
@@ -169,19 +194,27 @@ class FlowHooks:
         self.ir, self.nodes = ir, ir.by_id()
 
     def run_begins(self, run_id: str) -> None:
-        """Call `runtime_init` of all."""
+        """Call `runtime_init` of all decorators.
+
+        Raises:
+            PreparationError: a hook fails.
+        """
         for name, decorator in self._all():
-            with self.told(decorator.name, "runtime_init", self.nodes[name].where):
+            with self.placing_errors(decorator.name, "runtime_init", self.nodes[name].where):
                 decorator.runtime_init(self.flow, self.graph, stand_ins.Package(), run_id)
 
     def run_ended(self, error: BaseException | None) -> None:
-        """Call `runtime_finished` of all."""
+        """Call `runtime_finished` of all decorators; `error` is None if the run succeeded.
+
+        Raises:
+            PreparationError: a hook fails.
+        """
         for name, decorator in self._all():
-            with self.told(decorator.name, "runtime_finished", self.nodes[name].where):
+            with self.placing_errors(decorator.name, "runtime_finished", self.nodes[name].where):
                 decorator.runtime_finished(error)
 
     @contextmanager
-    def told(self, name: str, hook: str, where: Span) -> Iterator[None]:
+    def placing_errors(self, name: str, hook: str, where: Span) -> Iterator[None]:
         """Raise an error that names the failed hook, its decorator and its place."""
         try:
             yield
@@ -189,18 +222,18 @@ class FlowHooks:
             raise PreparationError(f"{hook} of @{name}", f"{self.root}/{where.file}", where.line) from error
 
     def _all(self) -> Iterator[tuple[str, Any]]:
-        return ((name, decorator) for name, several in self.of_step.items() for decorator in several)
+        return ((name, decorator) for name, group in self.of_step.items() for decorator in group)
 
     def _decorators(self, name: str) -> list[Any]:
         """Return all decorators of a step, including built-in ones, the innermost first."""
         own = iter(self.of_step.get(name, ()))
-        found: list[Any] = []
+        decorators: list[Any] = []
         for applied in applied_to(getattr(type(self.flow), method_name(self.nodes[name]))):
             if legacy(applied.name, "step") is not None:
-                found += [one for one in [next(own, None)] if one is not None]
+                decorators += [one for one in [next(own, None)] if one is not None]
             elif applied.name != "step":
-                found.append(stand_ins.make_builtin(applied.name, applied.kwargs, written=applied.line > 0))
-        return [*found, *own]
+                decorators.append(stand_ins.make_builtin(applied.name, applied.kwargs, written=applied.line > 0))
+        return [*decorators, *own]
 
 
 def _is_step_decorator(value: object) -> bool:
@@ -216,7 +249,7 @@ _beginning: list[FlowHooks] = []
 
 @contextmanager
 def beginning(hooks: FlowHooks) -> Iterator[None]:
-    """Make these the active hooks before a run; a flow that reads its graph gets theirs."""
+    """Make these hooks the active ones inside the block, before a run; a flow that reads its graph gets theirs."""
     cls = type(hooks.flow)
     _beginning.append(hooks)
     setattr(cls, GRAPH, hooks.graph)
@@ -240,13 +273,13 @@ def attach_decorators(step: Any, specs: Sequence[str]) -> None:
         return
     node = hooks.graph[step.__name__]
     try:
-        given = hooks.parse(specs)
+        added = hooks.parse(specs)
     except ValueError as error:
         raise MetaflowException(str(error)) from error
-    for applied in given:
+    for applied in added:
         cls = legacy(applied.name, "step")
-        several = cls.allow_multiple if cls is not None else applied.name == "card"
-        if several or all(other.name != applied.name for other in node.decorators):
+        repeatable = cls.allow_multiple if cls is not None else applied.name == "card"
+        if repeatable or all(other.name != applied.name for other in node.decorators):
             made = cls(attributes=applied.kwargs) if cls else None
             node.decorators.append(made or stand_ins.make_builtin(applied.name, applied.kwargs, written=False))
 

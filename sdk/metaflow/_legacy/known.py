@@ -14,11 +14,22 @@ _begun: dict[type, Sequence[Any]] = {}
 
 
 def legacy(name: str, kind: str) -> type[Any] | None:
-    """Return the class of an extension's decorator of a `step` or a `flow`, if it has the older form."""
+    """Return the class of an extension's decorator in the older form.
+
+    Args:
+        name: the decorator.
+        kind: `step` or `flow`.
+
+    Returns:
+        None if no extension has such a decorator, or if it has another form.
+
+    Raises:
+        ExtensionError: the class cannot be loaded.
+    """
     if kind not in _extensions.decorators.get(name, ()):
         return None
-    found = _extensions.decorator_class(name, kind)
-    return found if issubclass(found, StepDecorator if kind == "step" else FlowDecorator) else None
+    decorator = _extensions.decorator_class(name, kind)
+    return decorator if issubclass(decorator, StepDecorator if kind == "step" else FlowDecorator) else None
 
 
 def note_begun(cls: type, decorators: Sequence[Any]) -> None:
@@ -26,6 +37,6 @@ def note_begun(cls: type, decorators: Sequence[Any]) -> None:
     _begun[cls] = decorators
 
 
-def begun(cls: type) -> Sequence[Any]:
+def begun_decorators(cls: type) -> Sequence[Any]:
     """Return the decorators of extensions of a flow's class that have begun in this process."""
     return _begun.get(cls, ())

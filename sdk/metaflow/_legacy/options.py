@@ -13,12 +13,16 @@ from metaflow.decorators import applied_to
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-GIVEN = "_flowc_options"
+OPTION_VALUES = "_flowc_options"
 """In a flow's class: the option values of its command line."""
 
 
 def options_of(flow: type) -> list[click.Option]:
-    """Return the options of the decorators of a flow's class and of its bases."""
+    """Return the options that the decorators of a flow's class, and of its bases, add to the command line.
+
+    Raises:
+        ExtensionError: the class of a decorator cannot be loaded.
+    """
     return [option for decorator in _decorators(flow) for option in _options(decorator)]
 
 
@@ -28,19 +32,19 @@ def values(decorator: type[FlowDecorator], flow: type) -> dict[str, Any]:
     Raises:
         click.UsageError: the option does not accept a variable's value.
     """
-    given: dict[str, Any] | None = vars(flow).get(GIVEN)
+    parsed: dict[str, Any] | None = vars(flow).get(OPTION_VALUES)
     options = _options(decorator)
-    if given is not None:
-        return {str(option.name): given[str(option.name)] for option in options}
+    if parsed is not None:
+        return {str(option.name): parsed[str(option.name)] for option in options}
     with click.Command("flow", params=[*options]).make_context("flow", [], auto_envvar_prefix="METAFLOW") as context:
         return dict(context.params)
 
 
 def keep(flow: type, parsed: dict[str, Any]) -> None:
-    """Remove the options of the flow's decorators from the parsed options, and store them with the class."""
+    """Move the options of the flow's decorators from the parsed options to an attribute of the class."""
     names = [str(option.name) for option in options_of(flow)]
     if names:
-        setattr(flow, GIVEN, {name: parsed.pop(name) for name in names})
+        setattr(flow, OPTION_VALUES, {name: parsed.pop(name) for name in names})
 
 
 def _options(decorator: type[FlowDecorator]) -> list[click.Option]:

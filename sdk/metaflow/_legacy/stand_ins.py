@@ -15,7 +15,7 @@ from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.run.program import method_name
 from flowc_runtime.run.state import STATE
 from metaflow import _extensions
-from metaflow._legacy.known import begun, legacy
+from metaflow._legacy.known import begun_decorators, legacy
 from metaflow.decorators import applied_to
 from metaflow.exception import MetaflowException
 
@@ -55,12 +55,12 @@ class FlowDatastore(_StandIn):
 
     @property
     def TYPE(self) -> str:  # Metaflow's name
-        """`local`, `s3`, `gs` or `azure`."""
+        """The kind of store: `local`, `s3`, `gs` or `azure`."""
         return datastore_of(self.datastore_root)
 
     @property
     def datastore_root(self) -> str:
-        """The directory or URL."""
+        """The directory or URL of the running task's store, or of the default store."""
         task = ambient().task
         url = (task.store if task is not None else None) or default_url()
         return url.removeprefix("file://")
@@ -133,7 +133,7 @@ class TaskDatastore(_StandIn):
 
     @property
     def pathspec(self) -> str:
-        """RUN/STEP/TASK."""
+        """The task's place, `RUN/STEP/TASK`."""
         return f"{self.run_id}/{self.step_name}/{self.task_id}"
 
     @property
@@ -180,41 +180,49 @@ class BuiltinDecorator(_StandIn):
         self.statically_defined = written
 
 
-def make_builtin(name: str, given: Mapping[str, Any], *, written: bool) -> Any:
-    """Return a built-in decorator with its given arguments and the defaults of the others."""
+def make_builtin(name: str, arguments: Mapping[str, Any], *, written: bool) -> Any:
+    """Return a built-in decorator with its arguments and the defaults of the others, for reading.
+
+    Args:
+        name: the decorator.
+        arguments: its arguments by name.
+        written: whether it is written in the flow's source.
+    """
     if name in ("card", "parallel"):
         cls: Any = _builtin_class(name)
-        made = cls(attributes=given, statically_defined=written)
-        made.attributes = MappingProxyType(made.attributes)
-        return made
+        decorator = cls(attributes=arguments, statically_defined=written)
+        decorator.attributes = MappingProxyType(decorator.attributes)
+        return decorator
     from metaflow.user_decorators._builtin import STEP_DECORATORS
 
-    known = STEP_DECORATORS.get(name)
-    return BuiltinDecorator(name, {**(known.defaults if known else {}), **given}, written=written)
+    builtin = STEP_DECORATORS.get(name)
+    return BuiltinDecorator(name, {**(builtin.defaults if builtin else {}), **arguments}, written=written)
 
 
 def decorators_of(cls: type, node: Node) -> list[Any]:
     """Return a step's built-in decorators, the innermost first, for reading."""
-    found = []
+    decorators = []
     for applied in applied_to(getattr(cls, method_name(node), None)):
         extension = legacy(applied.name, "step")
         if extension is not None:
-            found.append(extension(attributes=applied.kwargs, statically_defined=applied.line > 0))
+            decorators.append(extension(attributes=applied.kwargs, statically_defined=applied.line > 0))
         elif applied.name != "step":
-            found.append(make_builtin(applied.name, applied.kwargs, written=applied.line > 0))
-    return found
+            decorators.append(make_builtin(applied.name, applied.kwargs, written=applied.line > 0))
+    return decorators
 
 
 def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
-    """Return the decorators of a flow's class and its bases by name: the initialised objects, if there are any."""
-    found: dict[str, list[Any]] = {}
-    for decorator in begun(cls):
-        found.setdefault(decorator.name, []).append(decorator)
+    """Return the decorators of a flow's class and its bases, by name; those of extensions once they are initialised."""
+    decorators: dict[str, list[Any]] = {}
+    for decorator in begun_decorators(cls):
+        decorators.setdefault(decorator.name, []).append(decorator)
     for applied in (one for owner in cls.__mro__ for one in applied_to(owner)):
         if applied.name not in _extensions.decorators:
             written = applied.line > 0
-            found.setdefault(applied.name, []).append(BuiltinDecorator(applied.name, applied.kwargs, written=written))
-    return found
+            decorators.setdefault(applied.name, []).append(
+                BuiltinDecorator(applied.name, applied.kwargs, written=written)
+            )
+    return decorators
 
 
 def _builtin_class(name: str) -> type:
@@ -236,7 +244,7 @@ def logger(
     timestamp: object = True,
     nl: bool = True,
 ) -> None:
-    """Print a text on stderr."""
+    """Print a text on stderr. The arguments are Metaflow's; those that change its form are ignored."""
     print(f"{head}{body}", end="\n" if nl else "", file=sys.stderr)
 
 

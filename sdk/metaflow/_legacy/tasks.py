@@ -22,9 +22,20 @@ if TYPE_CHECKING:
 
 
 def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ...]) -> Mapping[str, Any] | None:
-    """Run a step's code inside the user-written decorators, between the hooks.
+    """Run a step's code between the hooks of its decorators, and inside the user-written decorators.
 
-    Return the further arguments for `self.next` if the code did not run to its end but the step has succeeded.
+    Args:
+        flow: the flow object of the task.
+        hooks: the flow's decorators of extensions.
+        step: the step.
+        arguments: the `inputs` of a join, otherwise nothing.
+
+    Returns:
+        None if the code has run to its end. If it has not but the step has succeeded, the further arguments for
+        `self.next`.
+
+    Raises:
+        Exception: what the code or a hook raised, unless a `task_exception` returned True.
     """
     decorators = hooks.of_step[step]
     node = hooks.nodes[step]
@@ -45,8 +56,10 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
         for decorator in decorators:
             decorator.task_post_step(step, flow, hooks.graph, *retries)
     except Exception as error:
-        said = [decorator.task_exception(error, step, flow, hooks.graph, *retries) for decorator in decorators]
-        if not any(said) or (node.catch and retries[0] >= retries[1]):  # @catch has further effects on the last attempt
+        answers = [decorator.task_exception(error, step, flow, hooks.graph, *retries) for decorator in decorators]
+        if not any(answers) or (
+            node.catch and retries[0] >= retries[1]
+        ):  # @catch has further effects on the last attempt
             raise
         return {}
     return implied
@@ -55,7 +68,10 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
 def tell_lost(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ...]) -> None:
     """Call the hooks of an attempt in which @catch handles a killed process: all but `task_post_step`.
 
-    An exception of a hook is passed to the others and raised, like an exception of the code.
+    `task_exception` gets a FailureHandledByCatch.
+
+    Raises:
+        Exception: what a hook raised; it is passed to `task_exception` first, like an exception of the code.
     """
     decorators = hooks.of_step[step]
     retries = _retries(hooks, step)
@@ -74,7 +90,7 @@ def tell_lost(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ...]
 
 
 def tell_finished(flow: Any, hooks: FlowHooks, step: str, *, ok: bool) -> None:
-    """Call `task_finished` of all."""
+    """Call `task_finished` of all decorators of a step."""
     for decorator in hooks.of_step.get(step, ()):
         decorator.task_finished(step, flow, hooks.graph, ok, *_retries(hooks, step))
 
@@ -87,7 +103,10 @@ def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
 
 
 def _decorated(flow: Any, hooks: FlowHooks, step: str, retries: tuple[int, int]) -> tuple[Any, list[bool]]:
-    """The step's method in what `task_decorate` gives, and a list that has an item once the method has returned."""
+    """Return the step's method inside the functions of `task_decorate`.
+
+    Also return a list that gets an item once the method has returned.
+    """
     method = MethodType(getattr(type(flow), step), flow)  # an artifact may hide the method
     done: list[bool] = []
 

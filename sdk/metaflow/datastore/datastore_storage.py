@@ -30,7 +30,7 @@ class ListContentResult(NamedTuple):
 
 
 class CloseAfterUse:
-    """A context manager over `data`; `closer` is closed at its end."""
+    """A context manager: the block gets `data`, and its end closes `closer`."""
 
     def __init__(self, data: Any, closer: Any = None) -> None:
         self.data = data
@@ -45,7 +45,11 @@ class CloseAfterUse:
 
 
 class DataStoreStorage:
-    """Files by their paths below a root. A custom storage derives from this class."""
+    """Files by their paths below a root. A custom storage derives from this class and overrides its methods.
+
+    Args:
+        root: the directory or address of the root; default: that of the class.
+    """
 
     TYPE: ClassVar[str | None] = None
     datastore_root: str | None = None
@@ -59,7 +63,12 @@ class DataStoreStorage:
 
     @classmethod
     def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
-        """Return the root from the settings."""
+        """Return the root from the settings; None if there is none.
+
+        Args:
+            echo: prints a line.
+            create_on_absent: whether to create a missing root.
+        """
         raise NotImplementedError
 
     def is_file(self, paths: Iterable[str]) -> list[bool]:
@@ -67,7 +76,7 @@ class DataStoreStorage:
         raise NotImplementedError
 
     def info_file(self, path: str) -> tuple[bool, Any]:
-        """Return whether the file exists, and its metadata."""
+        """Return whether the file exists, and its metadata; None if it has none."""
         raise NotImplementedError
 
     def size_file(self, path: str) -> int | None:
@@ -81,7 +90,14 @@ class DataStoreStorage:
     def save_bytes(
         self, path_and_bytes_iter: Iterable[tuple[str, Content]], overwrite: bool = False, len_hint: int = 0
     ) -> None:
-        """Store contents: each a file, or a file and its metadata. Existing files stay, unless `overwrite` is true."""
+        """Store contents.
+
+        Args:
+            path_and_bytes_iter: paths below the root, each with a binary stream, or a stream and its metadata (which
+                JSON can hold).
+            overwrite: whether existing files are replaced; otherwise they stay unchanged.
+            len_hint: the number of files, or 0 if it is unknown.
+        """
         raise NotImplementedError
 
     def load_bytes(self, keys: Iterable[str]) -> CloseAfterUse:

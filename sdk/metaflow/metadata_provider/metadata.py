@@ -10,7 +10,14 @@ __all__ = ["MetaDatum", "MetadataProvider"]
 
 
 class MetaDatum(NamedTuple):
-    """One piece of metadata: `field` is its name. `tags` has no effect, since only runs have tags."""
+    """One fact about a task, for `register_metadata`.
+
+    Attributes:
+        field: its name.
+        value: its value.
+        type: its kind, a name of the caller's choice.
+        tags: no effect, since only runs have tags.
+    """
 
     field: str
     value: str

@@ -16,15 +16,20 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 
-def bind_configs(cls: Any, given: Mapping[str, Any]) -> None:
-    """Give the class's configs their values, by name, and put the values into its decorators and parameters.
+def bind_configs(cls: Any, values: Mapping[str, Any]) -> None:
+    """Set the values of the class's configs, and put them into its decorators and parameters.
 
-    A config that is missing from `values` has no value: None. Raises ConfigError with every expression that fails.
+    Args:
+        cls: the flow's class, which is changed. It can be bound again with other values.
+        values: the values by the configs' names; a missing config has no value: None.
+
+    Raises:
+        ConfigError: expressions fail; it has all of them.
     """
     configs = configs_of(cls)
-    values = {config._flowc.name: _as_seen(config, given.get(config._flowc.name)) for config in configs.values()}
+    by_name = {config._flowc.name: _as_seen(config, values.get(config._flowc.name)) for config in configs.values()}
     # By the attribute's name too, unless another config has that name.
-    names = {attribute: values[config._flowc.name] for attribute, config in configs.items()} | values
+    names = {attribute: by_name[config._flowc.name] for attribute, config in configs.items()} | by_name
     setattr(cls, VALUES, names)
     faults: list[tuple[str, str, int]] = []
     for target in {id(target): target for target in _targets(cls)}.values():
@@ -58,7 +63,7 @@ def _bind_applied(applied: Applied, values: Mapping[str, Any], faults: list[tupl
     try:
         applied.args, applied.kwargs = resolved(args, values), resolved(kwargs, values)
     except Exception as error:
-        faults.append((f"@{applied.name}: {_told(args, kwargs, error)}", applied.file, applied.line))
+        faults.append((f"@{applied.name}: {_failure_text(args, kwargs, error)}", applied.file, applied.line))
 
 
 def _bind_parameter(parameter: Parameter[Any], values: Mapping[str, Any], faults: list[tuple[str, str, int]]) -> None:
@@ -70,10 +75,10 @@ def _bind_parameter(parameter: Parameter[Any], values: Mapping[str, Any], faults
         try:
             setattr(parameter, argument, resolved(written, values))
         except Exception as error:
-            message = f"parameter '{parameter.attribute}': {_told((written,), {}, error)}"
+            message = f"parameter '{parameter.attribute}': {_failure_text((written,), {}, error)}"
             faults.append((message, parameter.file, parameter.line))
 
 
-def _told(args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> str:
+def _failure_text(args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> str:
     texts = [repr(value) for value in delayed_in([args, kwargs])]
     return f"{', '.join(texts)} cannot be evaluated: {type(error).__name__}: {error}"

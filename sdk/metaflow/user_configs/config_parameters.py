@@ -45,7 +45,7 @@ class _Delayed:
         return self._flowc_then("item", key)
 
     def keys(self) -> list[str]:
-        """Return the keys for `**config`: one key, which stands for all keys of the value."""
+        """Return the keys for `**config`: one key, which represents all keys of the value."""
         return [f"{_UNPACKED}{id(self)}"]
 
     def get(self, key: Any, default: Any = None) -> Any:
@@ -122,8 +122,12 @@ class DelayEvaluator(_Delayed):
 def config_expr(expr: str) -> Any:
     """Return a placeholder for an expression of configs, by their names: `config_expr("config.rate * 2")`.
 
-    The expression may use the names of the module. It also reaches a config that is out of scope, for example in a
-    decorator of the class: `@project(name=config_expr("config").project)`.
+    It also reaches a config that is out of scope, for example in a decorator of the class:
+    `@project(name=config_expr("config").project)`.
+
+    Args:
+        expr: an expression of Python, which may use the names of the calling module. An error in it is reported, with
+            the place of its decorator or parameter, when the configs get values.
     """
     return DelayEvaluator(expr, sys._getframe(1).f_globals)
 
@@ -151,9 +155,21 @@ class Declared:
 class Config(_Delayed):
     """A configuration of a flow, fixed before a run starts: `config = Config("config", default="config.json")`.
 
-    Its value comes from `--config NAME FILE`, `--config-value NAME TEXT`, or the default: `default` is a file's path,
-    `default_value` a text or a dict; both may be functions. `parser` converts the text to a dict; without a parser, the
-    text is JSON. In steps, the value is a `ConfigValue`; with `plain`, it is the result of the parser, or the text.
+    Its value comes from `--config NAME FILE`, `--config-value NAME TEXT`, or the default. In steps, the value is a
+    `ConfigValue`; with `plain`, it is the result of the parser, or the text. While the class is defined, each attribute
+    of a config is a placeholder, and operators on it raise TypeError: write `config_expr("config.value + 1")`.
+
+    Args:
+        name: the name on the command line.
+        default: the path of a file, or a function of a ParameterContext that returns one.
+        default_value: a text or a dict, or a function of a ParameterContext that returns one; not together with
+            `default`.
+        help: the text in the help.
+        required: whether a run needs a value.
+        parser: a function of the text that returns a dict, or its dotted name; default: the text is JSON.
+        plain: whether steps see the result of the parser, or the text, instead of a ConfigValue.
+        show_default: whether the help has the default.
+        **unknown: arguments that do not exist, to be reported by `flowc check`.
     """
 
     __slots__ = ("_flowc",)  # every other attribute belongs to the value
@@ -209,14 +225,15 @@ class Config(_Delayed):
 
 def configs_of(cls: type) -> dict[str, Config]:
     """Return the configs of a class and its bases, by attribute, bases first."""
-    found = {name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()}
-    return {name: value for name, value in found.items() if isinstance(value, Config)}
+    members = {name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()}
+    return {name: value for name, value in members.items() if isinstance(value, Config)}
 
 
 # -- replacing placeholders --------------------------------------------------------------------------------------------
 
 
 def delayed_in(value: Any) -> Iterator[_Delayed]:
+    """Yield the placeholders in a value: in its dicts, lists and tuples at any depth."""
     if isinstance(value, _Delayed):
         yield value
     elif isinstance(value, dict):
@@ -228,24 +245,33 @@ def delayed_in(value: Any) -> Iterator[_Delayed]:
 
 
 def is_delayed(value: Any) -> bool:
+    """Return whether there is a placeholder in the value."""
     return any(True for _ in delayed_in(value))
 
 
 def resolved(value: Any, values: Mapping[str, Any]) -> Any:
-    """Return the value with every placeholder in it evaluated; the items of a `**config` replace its one key."""
+    """Return the value with every placeholder in it evaluated; the items of a `**config` replace its one key.
+
+    Args:
+        value: an argument of a decorator or parameter.
+        values: the values of configs, by name.
+
+    Raises:
+        Exception: whatever the expression of a placeholder raises.
+    """
     if isinstance(value, DelayEvaluator):
         return _plain(value._flowc_evaluate(values))
     if isinstance(value, Config):
         return _plain(values[value._flowc.name])
     if isinstance(value, dict):
-        found: dict[Any, Any] = {}
+        items: dict[Any, Any] = {}
         for key, inner in value.items():
             result = resolved(inner, values)
             if isinstance(key, str) and key.startswith(_UNPACKED):
-                found.update(result)
+                items.update(result)
             else:
-                found[key] = result
-        return found
+                items[key] = result
+        return items
     if type(value) in (list, tuple):
         return type(value)(resolved(inner, values) for inner in value)
     return value

@@ -16,6 +16,7 @@ class ConfigValue(dict[str, Any]):
     """An immutable dict whose items are attributes too: `config.model.depth`, `config["model"]["depth"]`.
 
     Inner dicts are ConfigValues, in lists as well. It derives from dict, so that `json.dumps` and `**config` accept it.
+    Changing it raises TypeError; a missing attribute raises AttributeError, a missing key KeyError.
     """
 
     __slots__ = ()

@@ -17,15 +17,21 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """A built-in decorator. `several`: a step can have it more than once."""
+    """A built-in decorator.
+
+    Attributes:
+        full_name: the name with its module, in Metaflow's form.
+        defaults: the defaults of all arguments.
+        multiple: whether a step or flow can have it more than once.
+    """
 
     full_name: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    several: bool = False
+    multiple: bool = False
 
 
-def _plugin(module: str, cls: str, several: bool = False, **defaults: Any) -> Builtin:
-    return Builtin(f"metaflow.plugins.{module}.{cls}", defaults, several)
+def _plugin(module: str, cls: str, multiple: bool = False, **defaults: Any) -> Builtin:
+    return Builtin(f"metaflow.plugins.{module}.{cls}", defaults, multiple)
 
 
 _PACKAGES: Final[Mapping[str, Any]] = {"packages": {}, "python": None, "disabled": None}
@@ -59,7 +65,7 @@ STEP_DECORATORS: Final[Mapping[str, Builtin]] = {
     "batch": _plugin("aws.batch.batch_decorator", "BatchDecorator", **_BATCH),
     "secrets": _plugin("secrets.secrets_decorator", "SecretsDecorator", sources=[], role=None,
                        allow_override=False),
-    "card": _plugin("cards.card_decorator", "CardDecorator", several=True, type="default", options={}, scope="task",
+    "card": _plugin("cards.card_decorator", "CardDecorator", multiple=True, type="default", options={}, scope="task",
                     rank=None, timeout=45, id=None, save_errors=True, customize=False, refresh_interval=5),
     "parallel": _plugin("parallel_decorator", "ParallelDecorator"),
     "conda": _plugin("pypi.conda_decorator", "CondaStepDecorator", **_CONDA),
@@ -74,7 +80,7 @@ FLOW_DECORATORS: Final[Mapping[str, Builtin]] = {
     ),
     "trigger": _plugin("events_decorator", "TriggerDecorator", event=None, events=[], options={}),
     "trigger_on_finish": _plugin("events_decorator", "TriggerOnFinishDecorator", flow=None, flows=[], options={}),
-    "exit_hook": _plugin("exit_hook.exit_hook_decorator", "ExitHookDecorator", several=True,
+    "exit_hook": _plugin("exit_hook.exit_hook_decorator", "ExitHookDecorator", multiple=True,
                          on_success=[], on_error=[], options={}),
     "conda_base": _plugin("pypi.conda_decorator", "CondaFlowDecorator", **_CONDA),
     "pypi_base": _plugin("pypi.pypi_decorator", "PyPIFlowDecorator", **_PACKAGES),
@@ -82,7 +88,11 @@ FLOW_DECORATORS: Final[Mapping[str, Builtin]] = {
 
 
 def supported(table: Mapping[str, Builtin]) -> list[str]:
-    """Return the built-in decorators, and the decorators of extensions with the same form."""
+    """Return the names of the built-in decorators, and of decorators of extensions with the same form.
+
+    Args:
+        table: STEP_DECORATORS or FLOW_DECORATORS.
+    """
     public = sys.modules["metaflow"].__all__  # the package of this module: loaded, and above it
     added = [name for name in _extensions.decorators if _is_legacy(name, table)]
     return [*(name for name in table if name in public), *added]
@@ -107,28 +117,28 @@ def _legacy(name: str, table: Mapping[str, Builtin]) -> type[Any] | None:
     return legacy(name, "flow" if table is FLOW_DECORATORS else "step")
 
 
-def several(name: str, table: Mapping[str, Builtin]) -> bool:
+def allows_multiple(name: str, table: Mapping[str, Builtin]) -> bool:
     """Return whether a step or a flow can have more than one decorator of that name."""
-    return table[name].several if name in table else bool(getattr(_legacy(name, table), "allow_multiple", False))
+    return table[name].multiple if name in table else bool(getattr(_legacy(name, table), "allow_multiple", False))
 
 
 def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]:
-    """Return all arguments of a decorator: the given ones and the defaults of the others."""
+    """Return all arguments of a decorator: the written ones, and the defaults of the others."""
     known = table.get(applied.name)
     defaults = known.defaults if known else getattr(_legacy(applied.name, table), "defaults", {})
     return {**defaults, **applied.kwargs}
 
 
-def asked_for(name: str, given: Mapping[str, Any], table: Mapping[str, Builtin]) -> dict[str, Any]:
+def without_defaults(name: str, arguments: Mapping[str, Any], table: Mapping[str, Builtin]) -> dict[str, Any]:
     """Return the arguments without those that repeat a default, if all of them are given.
 
     So a mutator can read a decorator's `decorator_specs`, change one value and add it again without setting the others.
     """
     defaults = table[name].defaults if name in table else {}
-    if not defaults or not given.keys() >= defaults.keys():
-        return dict(given)
-    same = {key for key, value in defaults.items() if type(given[key]) is type(value) and given[key] == value}
-    return {key: value for key, value in given.items() if key not in same}
+    if not defaults or not arguments.keys() >= defaults.keys():
+        return dict(arguments)
+    same = {key for key, value in defaults.items() if type(arguments[key]) is type(value) and arguments[key] == value}
+    return {key: value for key, value in arguments.items() if key not in same}
 
 
 def full_name(name: str, table: Mapping[str, Builtin]) -> str:

@@ -16,10 +16,21 @@ if TYPE_CHECKING:
 def call_wrapped(
     flow: FlowSpec, step: str, arguments: tuple[Any, ...], code: Callable[..., Any] | None = None
 ) -> Mapping[str, Any] | None:
-    """Run the step, or `code` instead of it, inside its wrappers; the first written wrapper is the outermost.
+    """Run a step's code inside its wrappers; the first written wrapper is the outermost.
 
-    Return None if the step's code has run. If a wrapper has skipped or replaced it and succeeded, return the further
-    arguments for `self.next`, for the case that no code has called it.
+    Args:
+        flow: the flow object of the task.
+        step: the step.
+        arguments: the `inputs` of a join, otherwise nothing.
+        code: runs instead of the step's method.
+
+    Returns:
+        None if the step's code has run. If a wrapper has skipped or replaced it and succeeded, the further arguments
+        for `self.next`, for the case that no code has called it.
+
+    Raises:
+        Exception: what the code raised, unless a wrapper caught it, or what a wrapper raised.
+        MetaflowException: a wrapper returned an invalid result.
     """
     method: Any = getattr(type(flow), step)
     entered: list[UserStepDecorator] = []
@@ -46,16 +57,16 @@ def call_wrapped(
             failure = error
     for wrapper in reversed(entered):
         before = failure
-        failure, given = _after(wrapper, step, flow, failure)
-        if given is not None or (before is not None and failure is None):
-            implied = _next_arguments(given) or implied or {}
+        failure, result = _after(wrapper, step, flow, failure)
+        if result is not None or (before is not None and failure is None):
+            implied = _next_arguments(result) or implied or {}
     if failure is not None:
         raise failure
     return implied
 
 
-def _next_arguments(given: object) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not None} if isinstance(given, Mapping) else {}
+def _next_arguments(result: object) -> dict[str, Any]:
+    return {name: value for name, value in result.items() if value is not None} if isinstance(result, Mapping) else {}
 
 
 def _after(

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def _suggest(name: str, known: Iterable[str]) -> str:
+def _suggest(name: str, names_known: Iterable[str]) -> str:
     from flowc_ir.suggestion import suggest  # imported only for an error
 
-    names = sorted(known)
+    names = sorted(names_known)
     return suggest(name, names, f"there are {', '.join(names)}; one of your own is named with its module")
 
 
@@ -64,7 +64,13 @@ class DuplicateFlowDecoratorException(MetaflowException):
 
 
 class PreparationError(MetaflowException):
-    """A mutator, or a decorator's `init`, failed. `__cause__` is the error; the place is that of the decorator."""
+    """A mutator, or a decorator's `init`, failed. `__cause__` is the error.
+
+    Attributes:
+        what: the hook and its decorator.
+        file: the file of the decorator.
+        line: its line.
+    """
 
     headline = "Mutating the flow failed"
 

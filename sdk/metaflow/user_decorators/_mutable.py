@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 
 class Mutable:
-    """A flow or a step as one mutator sees it. `early`: in `pre_mutate`; `by`: the mutator's name."""
+    """A flow or a step as one mutator sees it.
+
+    Args:
+        preparation: the flow's class.
+        early: whether `pre_mutate` runs, which may change more than `mutate`.
+        by: the mutator's name.
+        static: whether the mutator is in the source, or was added by one that is: the command line's are not.
+    """
 
     IGNORE = 1
     """Keep the existing decorator."""
@@ -32,7 +39,7 @@ class Mutable:
 
     @property
     def decorator_specs(self) -> Iterator[tuple[str, str, list[Any], dict[str, Any]]]:
-        """The decorators."""
+        """The decorators: (name, full name, positional arguments, keyword arguments) of each."""
         raise NotImplementedError
 
     def has_decorator(self, name: str) -> bool:
@@ -41,23 +48,23 @@ class Mutable:
 
     def get_decorator_specs(self, name: str) -> list[tuple[str, str, list[Any], dict[str, Any]]]:
         """Return the `decorator_specs` of this name, short or with its module."""
-        return [spec for spec in self.decorator_specs if named(name, spec[0], spec[1])]
+        return [spec for spec in self.decorator_specs if has_name(name, spec[0], spec[1])]
 
     # -- for add_decorator
 
     def _asked(
-        self, asked: Any, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
+        self, decorator: Any, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
     ) -> tuple[str | Any, dict[str, Any]]:
         """The argument of `add_decorator`: a built-in decorator's name or a user's class, and its arguments."""
-        given = dict(kwargs or {})
-        if isinstance(asked, str):
-            name, written = parse_spec(asked)
-            if written and (args or given):
-                raise MetaflowException(f"add_decorator({asked!r}) has arguments in the text and beside it")
-            return self._find(name), {**written, **given}
-        if self._is_own(asked):
-            return asked, given
-        return self._find(_public_name(asked)), given
+        arguments = dict(kwargs or {})
+        if isinstance(decorator, str):
+            name, written = parse_spec(decorator)
+            if written and (args or arguments):
+                raise MetaflowException(f"add_decorator({decorator!r}) has arguments in the text and beside it")
+            return self._find(name), {**written, **arguments}
+        if self._is_own(decorator):
+            return decorator, arguments
+        return self._find(_public_name(decorator)), arguments
 
     def _replaces(self, name: str, duplicates: int) -> bool:
         """Return whether to add the new decorator although there is one already."""
@@ -67,9 +74,9 @@ class Mutable:
             raise MetaflowException("duplicates is IGNORE, ERROR or OVERRIDE")
         return duplicates == self.OVERRIDE
 
-    def _only_early(self, what: str) -> None:
+    def _only_early(self, change: str) -> None:
         if not self._early:
-            raise MetaflowException(f"{what} is possible only in a mutator's pre_mutate, not in its mutate")
+            raise MetaflowException(f"{change} is possible only in a mutator's pre_mutate, not in its mutate")
 
     def _find(self, name: str) -> Any:
         raise NotImplementedError
@@ -89,7 +96,7 @@ def _public_name(value: object) -> str:
     return name
 
 
-def named(name: str, short: str, full: str) -> bool:
+def has_name(name: str, short: str, full: str) -> bool:
     """Return whether a name, with or without its module, names the decorator."""
     return full == name if "." in name else short.rpartition(".")[2] == name
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from metaflow.decorators import ATTRIBUTE, Applied, applied_to
-from metaflow.user_decorators._builtin import STEP_DECORATORS, several, supported
+from metaflow.user_decorators._builtin import STEP_DECORATORS, allows_multiple, supported
 from metaflow.user_decorators._errors import PreparationError, UnknownStepDecoratorException
 from metaflow.user_decorators._kinds import flow_mutators
 from metaflow.user_decorators._preparation import Preparation
@@ -35,34 +35,34 @@ def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> Non
     mutators: list[Any] = []
     for decorator in [*flow_mutators(flow), *(d for _, d in _of_steps(preparation))]:
         _check_package(decorator)
-        with _told(decorator, "init"):
+        with _place_in_errors(decorator, "init"):
             decorator.external_init()
     while (mutator := _next(flow_mutators(flow), mutators)) is not None:  # each may add further ones
-        with _told(mutator, "pre_mutate"):
+        with _place_in_errors(mutator, "pre_mutate"):
             mutator.pre_mutate(_as_flow(preparation, mutator, early=True))
     for name in preparation.step_names():
         done: list[Any] = []
         while (mutator := _next(_mutators_of(preparation, name), done)) is not None:
-            with _told(mutator, "pre_mutate"):
+            with _place_in_errors(mutator, "pre_mutate"):
                 mutator.pre_mutate(_as_step(preparation, name, mutator, early=True))
     for asked in with_decorators:
         _attach(preparation, asked)
     for mutator in mutators:
-        with _told(mutator, "mutate"):
+        with _place_in_errors(mutator, "mutate"):
             mutator.mutate(_as_flow(preparation, mutator, early=False))
     for name in preparation.step_names():
         for mutator in _mutators_of(preparation, name):
-            with _told(mutator, "mutate"):
+            with _place_in_errors(mutator, "mutate"):
                 mutator.mutate(_as_step(preparation, name, mutator, early=False))
 
 
 def _as_flow(preparation: Preparation, mutator: UserDecorator, *, early: bool) -> MutableFlow:
-    """The flow in the hands of a mutator."""
+    """Return the flow as a mutator sees it."""
     return MutableFlow(preparation, early=early, by=mutator.decorator_name, static=mutator._flowc_static)
 
 
 def _as_step(preparation: Preparation, name: str, mutator: UserDecorator, *, early: bool) -> MutableStep:
-    """A step in the hands of a mutator."""
+    """Return a step as a mutator sees it."""
     return MutableStep(preparation, name, early=early, by=mutator.decorator_name, static=mutator._flowc_static)
 
 
@@ -94,7 +94,7 @@ def _next(all_of_them: Sequence[Any], done: list[Any]) -> Any:
 
 
 @contextmanager
-def _told(decorator: UserDecorator, hook: str) -> Iterator[None]:
+def _place_in_errors(decorator: UserDecorator, hook: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
@@ -106,27 +106,29 @@ def _told(decorator: UserDecorator, hook: str) -> Iterator[None]:
 def _check_package(decorator: UserDecorator) -> None:
     """Refuse calls that would have no effect."""
     if isinstance(decorator, (StepMutator, FlowMutator)) and hasattr(decorator, "add_to_package"):
-        with _told(decorator, "add_to_package"):
+        with _place_in_errors(decorator, "add_to_package"):
             raise NotImplementedError("flowc packs the directory of the flow's file; put the files there")
 
 
-def _attach(preparation: Preparation, asked: Applied) -> None:
+def _attach(preparation: Preparation, applied: Applied) -> None:
     """Add a decorator of the command line to every step that does not have it."""
-    builtin = asked.name in supported(STEP_DECORATORS)
-    cls = None if builtin else find_user_decorator(asked.name)
+    builtin = applied.name in supported(STEP_DECORATORS)
+    cls = None if builtin else find_user_decorator(applied.name)
     if not builtin and cls is None:
-        raise UnknownStepDecoratorException(asked.name, supported(STEP_DECORATORS))
+        raise UnknownStepDecoratorException(applied.name, supported(STEP_DECORATORS))
     for step in preparation.step_names():
         function = preparation.own_step(step)
         if cls is None:
-            if several(asked.name, STEP_DECORATORS) or all(one.name != asked.name for one in applied_to(function)):
-                setattr(function, ATTRIBUTE, (*applied_to(function), asked))
+            if allows_multiple(applied.name, STEP_DECORATORS) or all(
+                one.name != applied.name for one in applied_to(function)
+            ):
+                setattr(function, ATTRIBUTE, (*applied_to(function), applied))
         elif not any(type(user) is cls for user in user_decorators(function)):
-            made = cls.make(asked.args, asked.kwargs, (asked.file, asked.line))
-            made._flowc_static = False
-            with _told(made, "init"):
-                made.external_init()
-            add(function, made)
-            if isinstance(made, StepMutator):
-                with _told(made, "pre_mutate"):
-                    made.pre_mutate(_as_step(preparation, step, made, early=True))
+            decorator = cls.make(applied.args, applied.kwargs, (applied.file, applied.line))
+            decorator._flowc_static = False
+            with _place_in_errors(decorator, "init"):
+                decorator.external_init()
+            add(function, decorator)
+            if isinstance(decorator, StepMutator):
+                with _place_in_errors(decorator, "pre_mutate"):
+                    decorator.pre_mutate(_as_step(preparation, step, decorator, early=True))

@@ -30,7 +30,7 @@ class _Removed:
 
 
 class Preparation:
-    """A flow's class while its mutators change it."""
+    """A flow's class while its mutators change it. Creating it undoes an earlier preparation of the class."""
 
     def __init__(self, flow: type[FlowSpec]) -> None:
         self.flow = flow
@@ -41,11 +41,11 @@ class Preparation:
 
     def members(self) -> dict[str, Any]:
         """Return every attribute of the class and its bases below FlowSpec, bases first, in source order."""
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for owner in reversed(self.flow.__mro__):
             if owner not in FlowSpec.__mro__:
-                found.update(vars(owner))
-        return found
+                members.update(vars(owner))
+        return members
 
     def step_names(self) -> list[str]:
         """Return the names of the steps."""
@@ -53,11 +53,11 @@ class Preparation:
 
     def flow_decorators(self) -> list[Applied]:
         """Return the built-in decorators of the class, then those of its bases that the class does not have."""
-        found: list[Applied] = []
+        decorators: list[Applied] = []
         for owner in self.flow.__mro__:
-            names = {applied.name for applied in found}
-            found += [applied for applied in applied_to(owner) if applied.name not in names]
-        return found
+            names = {applied.name for applied in decorators}
+            decorators += [applied for applied in applied_to(owner) if applied.name not in names]
+        return decorators
 
     # -- changing
 
@@ -74,7 +74,10 @@ class Preparation:
         self.set(name, removed)
 
     def own_step(self, name: str) -> Any:
-        """Return a copy of a step's function that may be changed."""
+        """Return a step's function that belongs to this class alone: the first call replaces it by a copy.
+
+        Bases of the flow keep the original function.
+        """
         function: Any = self.members()[name]
         if name in self._own:
             return function
@@ -100,7 +103,7 @@ class Preparation:
 
 
 def restore(flow: type[FlowSpec]) -> None:
-    """Undo an earlier preparation: restore the class of the source."""
+    """Undo an earlier preparation: the class has its attributes of the source again."""
     for name, value in vars(flow).get(_WRITTEN, {}).items():
         if value is not _MISSING:
             setattr(flow, name, value)

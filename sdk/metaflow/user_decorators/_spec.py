@@ -15,8 +15,13 @@ _NEXT = re.compile(r",(?=\s*[A-Za-z_]\w*\s*=)")
 
 
 def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
-    """Return the name and the arguments. A value is JSON if it can be parsed, else text. A comma begins the next
-    argument only if a name and `=` follow it. Raises MetaflowException for an argument without `=`.
+    """Return the name and the arguments of a decorator written as `NAME` or `NAME:KEY=VALUE,…`.
+
+    A value is JSON if it can be parsed, otherwise text. A comma begins the next argument only if a name and `=` follow
+    it.
+
+    Raises:
+        MetaflowException: an argument has no `=`.
     """
     name, colon, rest = spec.partition(":")
     arguments: dict[str, Any] = {}
@@ -32,9 +37,13 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
 
 
 def find_user_decorator(name: str) -> Any:
-    """Return the step decorator or mutator of this name: a defined one, or an imported `module.name`.
+    """Return the class of a step decorator or step mutator; None if the name is unknown.
 
-    Return None if the name is unknown. Raises DecoratorImportError if its module cannot be imported.
+    Args:
+        name: a suffix of the full name of a class that is defined, or `module.name`, whose module is imported.
+
+    Raises:
+        DecoratorImportError: the module cannot be imported.
     """
     known = matching(name, known_classes(UserStepDecoratorBase))
     module_name, dot, attribute = name.rpartition(".")

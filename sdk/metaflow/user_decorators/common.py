@@ -40,11 +40,20 @@ class UserDecoratorMeta(type):
         return cls.make(args, kwargs, place)
 
     def make(cls, args: tuple[Any, ...], kwargs: dict[str, Any], place: tuple[str, int]) -> Any:
-        """Create an instance with its place in the source."""
+        """Create an instance with its place in the source.
+
+        Args:
+            args: the positional arguments of the decorator.
+            kwargs: its arguments by name.
+            place: the file and line of the call.
+
+        Raises:
+            MetaflowException: this kind of decorator does not accept the positional arguments.
+        """
         cls._check_arguments(args)
-        made = super().__call__(*args, **kwargs)
-        made._flowc_applied = Applied(cls.__name__, args, kwargs, *place)
-        return made
+        decorator = super().__call__(*args, **kwargs)
+        decorator._flowc_applied = Applied(cls.__name__, args, kwargs, *place)
+        return decorator
 
     def _decorates(cls, value: object) -> bool:
         return is_step(value)
@@ -81,7 +90,11 @@ class UserDecorator(metaclass=UserDecoratorMeta):
         return [*self._flowc_applied.args], {**self._flowc_applied.kwargs}
 
     def external_init(self) -> None:
-        """Call `init` with the arguments. Raises MetaflowException if there are arguments but no `init`."""
+        """Call `init` with the arguments.
+
+        Raises:
+            MetaflowException: there are arguments but no `init`. What `init` raises passes through.
+        """
         args, kwargs = self.get_args_kwargs()
         if (args or kwargs) and type(self).init is UserDecorator.init:
             raise MetaflowException(
@@ -101,12 +114,12 @@ def is_step(value: object) -> bool:
 
 def user_decorators(target: object) -> tuple[UserDecorator, ...]:
     """Return the user-written decorators of a step's function or a class (not of its bases), the innermost first."""
-    found: tuple[UserDecorator, ...] = vars(target).get(USER, ()) if hasattr(target, "__dict__") else ()
-    return found
+    decorators: tuple[UserDecorator, ...] = vars(target).get(USER, ()) if hasattr(target, "__dict__") else ()
+    return decorators
 
 
 def add(target: Any, decorator: UserDecorator) -> Any:
-    """Add it as the outermost decorator."""
+    """Add a decorator as the outermost one, and return the function or class."""
     setattr(target, USER, (*user_decorators(target), decorator))
     return target
 
@@ -120,12 +133,12 @@ def full_name(cls: type) -> str:
 
 
 def known_classes(base: type) -> list[type]:
-    """Return every class of this kind that the program has defined."""
+    """Return every user-written class below `base` that the program has defined."""
     return [cls for cls in _classes if issubclass(cls, base) and not cls.__module__.startswith("metaflow.")]
 
 
 def short_name(cls: type, kind: type) -> str:
-    """Return the shortest unique suffix of its full name."""
+    """Return the shortest suffix of a class's full name that no other class of the kind has."""
     parts = full_name(cls).split(".")
     others = {full_name(other) for other in known_classes(kind)} - {full_name(cls)}
     for start in range(len(parts) - 1, 0, -1):
@@ -137,5 +150,5 @@ def short_name(cls: type, kind: type) -> str:
 
 def matching(name: str, classes: Iterable[type]) -> Any:
     """Return the last class whose full name ends in `name`, or None. A file loaded again defines its classes again."""
-    found = [cls for cls in classes if f".{full_name(cls)}".endswith(f".{name}")]
-    return found[-1] if found else None
+    matches = [cls for cls in classes if f".{full_name(cls)}".endswith(f".{name}")]
+    return matches[-1] if matches else None

@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Any
 from metaflow.decorators import ATTRIBUTE, Applied, applied_to
 from metaflow.exception import MetaflowException
 from metaflow.parameters import Parameter
-from metaflow.user_decorators._builtin import FLOW_DECORATORS, asked_for, attributes, full_name, several, supported
+from metaflow.user_decorators._builtin import (
+    FLOW_DECORATORS,
+    allows_multiple,
+    attributes,
+    full_name,
+    supported,
+    without_defaults,
+)
 from metaflow.user_decorators._errors import DuplicateFlowDecoratorException, UnknownFlowDecoratorException
 from metaflow.user_decorators._kinds import MutatorOfFlows, flow_mutators
-from metaflow.user_decorators._mutable import Mutable, caller, named
+from metaflow.user_decorators._mutable import Mutable, caller, has_name
 from metaflow.user_decorators.common import add, known_classes, matching, short_name
 from metaflow.user_decorators.mutable_step import MutableStep
 
@@ -63,9 +70,15 @@ class MutableFlow(Mutable):
     # -- parameters
 
     def add_parameter(self, name: str, value: Parameter[Any], overwrite: bool = False) -> None:
-        """Add a parameter as the flow's attribute `name`. Only in `pre_mutate`.
+        """Add a parameter as an attribute of the flow. Only in `pre_mutate`.
 
-        Raises MetaflowException if the flow has an attribute of this name, unless `overwrite` is true.
+        Args:
+            name: the attribute.
+            value: the parameter.
+            overwrite: whether it may replace an attribute of this name.
+
+        Raises:
+            MetaflowException: the flow has an attribute of this name, `value` is no Parameter, or `mutate` calls it.
         """
         self._only_early(f"adding the parameter '{name}'")
         if not isinstance(value, Parameter):
@@ -79,12 +92,16 @@ class MutableFlow(Mutable):
         value.__set_name__(flow, name)
 
     def remove_parameter(self, parameter_name: str) -> bool:
-        """Remove the parameter with this option name; return whether it existed. Only in `pre_mutate`."""
+        """Remove the parameter with this option name; return whether it existed. Only in `pre_mutate`.
+
+        Raises:
+            MetaflowException: `mutate` calls it.
+        """
         self._only_early(f"removing the parameter '{parameter_name}'")
-        found = [attribute for attribute, parameter in self.parameters if parameter.name == parameter_name]
-        for attribute in found:
+        attributes_found = [attribute for attribute, parameter in self.parameters if parameter.name == parameter_name]
+        for attribute in attributes_found:
             self._preparation.remove(attribute)
-        return bool(found)
+        return bool(attributes_found)
 
     # -- decorators
 
@@ -104,23 +121,36 @@ class MutableFlow(Mutable):
         deco_kwargs: Mapping[str, Any] | None = None,
         duplicates: int = Mutable.IGNORE,
     ) -> Any:
-        """Add a flow decorator or a mutator, as an object or a text such as `project:name=mine`. Only in `pre_mutate`.
+        """Add a flow decorator or a mutator. Only in `pre_mutate`.
 
-        If the flow already has it, `duplicates` decides: IGNORE keeps the existing one, OVERRIDE replaces it, ERROR
-        raises. Return the added decorator, or None if nothing was added.
+        Args:
+            deco_type: the decorator or mutator, its name, or a text such as `project:name=mine`.
+            deco_args: positional arguments, of a mutator only.
+            deco_kwargs: arguments by name; not together with arguments in the text.
+            duplicates: what to do if the flow has the decorator already: IGNORE keeps the existing one, OVERRIDE
+                replaces it, ERROR raises.
+
+        Returns:
+            The added decorator, or None if nothing was added.
+
+        Raises:
+            UnknownFlowDecoratorException: there is no such decorator.
+            DuplicateFlowDecoratorException: the flow has the decorator, and `duplicates` is ERROR.
+            MetaflowException: an argument is invalid, `mutate` calls it, or a mutator that already runs would be
+                replaced.
         """
-        found, kwargs = self._asked(deco_type, deco_args, deco_kwargs)
+        decorator, kwargs = self._asked(deco_type, deco_args, deco_kwargs)
         args = tuple(deco_args or ())
         flow = self._preparation.flow
-        if isinstance(found, str):
-            self._only_early(f"adding the decorator '{found}'")
-            return self._add_builtin(found, args, kwargs, duplicates)
-        self._only_early(f"adding the mutator '{found.decorator_name}'")
-        if any(type(mutator) is found for mutator in flow_mutators(flow)):
-            if not self._replaces(found.decorator_name, duplicates):
+        if isinstance(decorator, str):
+            self._only_early(f"adding the decorator '{decorator}'")
+            return self._add_builtin(decorator, args, kwargs, duplicates)
+        self._only_early(f"adding the mutator '{decorator.decorator_name}'")
+        if any(type(mutator) is decorator for mutator in flow_mutators(flow)):
+            if not self._replaces(decorator.decorator_name, duplicates):
                 return None
-            raise MetaflowException(f"'{found.decorator_name}' cannot be replaced: mutators are at work already")
-        made = found.make(args, kwargs, caller(1))
+            raise MetaflowException(f"'{decorator.decorator_name}' cannot be replaced: mutators are at work already")
+        made = decorator.make(args, kwargs, caller(1))
         made._flowc_static, made._flowc_applied.by = self._static, self._by
         made.external_init()
         self._preparation.own_decorators()
@@ -132,11 +162,11 @@ class MutableFlow(Mutable):
         flow = self._preparation.flow
         self._preparation.own_decorators()
         present = [applied for applied in self._preparation.flow_decorators() if applied.name == name]
-        if present and not several(name, FLOW_DECORATORS):
+        if present and not allows_multiple(name, FLOW_DECORATORS):
             if not self._replaces(name, duplicates):
                 return None
             self._drop(present)
-        applied = Applied(name, (), asked_for(name, kwargs, FLOW_DECORATORS), *caller(2), by=self._by)
+        applied = Applied(name, (), without_defaults(name, kwargs, FLOW_DECORATORS), *caller(2), by=self._by)
         setattr(flow, ATTRIBUTE, (*applied_to(flow), applied))
         return applied
 
@@ -146,9 +176,19 @@ class MutableFlow(Mutable):
         deco_args: Sequence[Any] | None = None,
         deco_kwargs: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Remove the decorators of this name; with arguments, only those with equal arguments. Only in `pre_mutate`.
+        """Remove the decorators of this name. Only in `pre_mutate`.
 
-        Mutators cannot be removed because they are already running. Return whether a decorator was removed.
+        Args:
+            deco_name: the name, with or without its module.
+            deco_args: with this or `deco_kwargs`, only decorators with equal arguments are removed.
+            deco_kwargs: arguments by name, with the defaults of a built-in decorator.
+
+        Returns:
+            Whether a decorator was removed.
+
+        Raises:
+            MetaflowException: it is a mutator, which already runs; the decorator is that of a base class; or `mutate`
+                calls it.
         """
         self._only_early(f"removing the decorator '{deco_name}'")
         if matching(deco_name, [type(mutator) for mutator in flow_mutators(self._preparation.flow)]) is not None:
@@ -158,7 +198,7 @@ class MutableFlow(Mutable):
         found = [
             applied
             for applied in self._preparation.flow_decorators()
-            if named(deco_name, applied.name, full_name(applied.name, FLOW_DECORATORS))
+            if has_name(deco_name, applied.name, full_name(applied.name, FLOW_DECORATORS))
             and (everything or ([*applied.args], attributes(applied, FLOW_DECORATORS)) == wanted)
         ]
         self._drop(found)

@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from metaflow.decorators import ATTRIBUTE, Applied, applied_to
 from metaflow.exception import MetaflowException
-from metaflow.user_decorators._builtin import STEP_DECORATORS, asked_for, attributes, full_name, several, supported
+from metaflow.user_decorators._builtin import (
+    STEP_DECORATORS,
+    allows_multiple,
+    attributes,
+    full_name,
+    supported,
+    without_defaults,
+)
 from metaflow.user_decorators._errors import DuplicateStepDecoratorException, UnknownStepDecoratorException
 from metaflow.user_decorators._kinds import MutatorOfSteps, UserStepDecoratorBase, WrapperOfSteps
-from metaflow.user_decorators._mutable import Mutable, caller, named
+from metaflow.user_decorators._mutable import Mutable, caller, has_name
 from metaflow.user_decorators._spec import find_user_decorator
 from metaflow.user_decorators.common import USER, add, short_name, user_decorators
 
@@ -43,7 +50,7 @@ class MutableStep(Mutable):
     def decorator_specs(self) -> Iterator[Spec]:
         """Yield (name, full name, positional arguments, keyword arguments) of each decorator, in no particular order.
 
-        Built-in decorators include the defaults of their arguments.
+        Arguments of built-in decorators include the defaults.
         """
         function = self._function()
         for applied in applied_to(function):
@@ -62,38 +69,51 @@ class MutableStep(Mutable):
         deco_kwargs: Mapping[str, Any] | None = None,
         duplicates: int = Mutable.IGNORE,
     ) -> Any:
-        """Add a built-in or user-written decorator, as an object or a text such as `retry:times=2`.
+        """Add a built-in or user-written decorator.
 
-        If the step already has it, `duplicates` decides: IGNORE keeps the existing one, OVERRIDE replaces it, ERROR
-        raises. Return the added decorator, or None if nothing was added.
+        Args:
+            deco_type: the decorator, its name, or a text such as `retry:times=2`.
+            deco_args: positional arguments, of a user-written decorator only.
+            deco_kwargs: arguments by name; not together with arguments in the text.
+            duplicates: what to do if the step has the decorator already: IGNORE keeps the existing one, OVERRIDE
+                replaces it, ERROR raises.
+
+        Returns:
+            The added decorator, or None if nothing was added.
+
+        Raises:
+            UnknownStepDecoratorException: there is no such decorator.
+            DecoratorImportError: the module in the name cannot be imported.
+            DuplicateStepDecoratorException: the step has the decorator, and `duplicates` is ERROR.
+            MetaflowException: an argument is invalid, or `mutate` adds a step mutator.
         """
-        found, kwargs = self._asked(deco_type, deco_args, deco_kwargs)
+        decorator, kwargs = self._asked(deco_type, deco_args, deco_kwargs)
         args = tuple(deco_args or ())
-        if isinstance(found, str):
-            return self._add_builtin(found, args, kwargs, duplicates)
-        if issubclass(found, MutatorOfSteps):
-            self._only_early(f"adding the step mutator '{found.decorator_name}'")
+        if isinstance(decorator, str):
+            return self._add_builtin(decorator, args, kwargs, duplicates)
+        if issubclass(decorator, MutatorOfSteps):
+            self._only_early(f"adding the step mutator '{decorator.decorator_name}'")
         function = self._function()
-        if any(type(user) is found for user in user_decorators(function)):
-            if not self._replaces(found.decorator_name, duplicates):
+        if any(type(user) is decorator for user in user_decorators(function)):
+            if not self._replaces(decorator.decorator_name, duplicates):
                 return None
-            self._keep(lambda user: type(user) is not found)
-        made = found.make(args, kwargs, caller(1))
-        made._flowc_static, made._flowc_applied.by = self._static, self._by
-        made.external_init()
-        add(self._function(), made)
-        return made
+            self._keep(lambda user: type(user) is not decorator)
+        added = decorator.make(args, kwargs, caller(1))
+        added._flowc_static, added._flowc_applied.by = self._static, self._by
+        added.external_init()
+        add(self._function(), added)
+        return added
 
     def _add_builtin(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], duplicates: int) -> Any:
         if args:
             raise MetaflowException(f"@{name} takes its arguments by name: give them as deco_kwargs")
         function = self._function()
         present = [applied for applied in applied_to(function) if applied.name == name]
-        if present and not several(name, STEP_DECORATORS):
+        if present and not allows_multiple(name, STEP_DECORATORS):
             if not self._replaces(name, duplicates):
                 return None
             setattr(function, ATTRIBUTE, tuple(one for one in applied_to(function) if one.name != name))
-        applied = Applied(name, (), asked_for(name, kwargs, STEP_DECORATORS), *caller(2), by=self._by)
+        applied = Applied(name, (), without_defaults(name, kwargs, STEP_DECORATORS), *caller(2), by=self._by)
         setattr(function, ATTRIBUTE, (*applied_to(function), applied))
         return applied
 
@@ -103,37 +123,49 @@ class MutableStep(Mutable):
         deco_args: Sequence[Any] | None = None,
         deco_kwargs: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Remove the decorators of this name; with arguments, only those with equal ones. Return whether one was."""
+        """Remove the decorators of this name.
+
+        Args:
+            deco_name: the name, with or without its module.
+            deco_args: with this or `deco_kwargs`, only decorators with equal arguments are removed.
+            deco_kwargs: arguments by name, with the defaults of a built-in decorator.
+
+        Returns:
+            Whether a decorator was removed.
+
+        Raises:
+            MetaflowException: `mutate` removes a step mutator.
+        """
         function = self._function()
         everything = deco_args is None and deco_kwargs is None
         wanted = [*(deco_args or ())], {**(deco_kwargs or {})}
-        kept = tuple(
+        remaining = tuple(
             applied
             for applied in applied_to(function)
-            if not named(deco_name, applied.name, full_name(applied.name, STEP_DECORATORS))
+            if not has_name(deco_name, applied.name, full_name(applied.name, STEP_DECORATORS))
             or applied.name == "step"
             or not (everything or ([*applied.args], attributes(applied, STEP_DECORATORS)) == wanted)
         )
         removed = [
             user
             for user in user_decorators(function)
-            if named(deco_name, short_name(type(user), UserStepDecoratorBase), user.decorator_name)
+            if has_name(deco_name, short_name(type(user), UserStepDecoratorBase), user.decorator_name)
             and (everything or user.get_args_kwargs() == wanted)
         ]
         for user in removed:
             if isinstance(user, MutatorOfSteps):
                 self._only_early(f"removing the step mutator '{user.decorator_name}'")
-        found = len(kept) < len(applied_to(function)) or bool(removed)
-        setattr(function, ATTRIBUTE, kept)
+        is_removed = len(remaining) < len(applied_to(function)) or bool(removed)
+        setattr(function, ATTRIBUTE, remaining)
         self._keep(lambda user: user not in removed)
-        return found
+        return is_removed
 
     def _function(self) -> Any:
         return self._preparation.own_step(self._name)
 
-    def _keep(self, wanted: Callable[[Any], bool]) -> None:
+    def _keep(self, remains: Callable[[Any], bool]) -> None:
         function = self._function()
-        setattr(function, USER, tuple(user for user in user_decorators(function) if wanted(user)))
+        setattr(function, USER, tuple(user for user in user_decorators(function) if remains(user)))
 
     def _find(self, name: str) -> Any:
         known = supported(STEP_DECORATORS)

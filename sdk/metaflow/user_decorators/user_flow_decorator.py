@@ -37,7 +37,10 @@ class FlowMutator(MutatorOfFlows, metaclass=_OfFlows):
     _flowc_kind = "FlowMutator"
 
     def pre_mutate(self, mutable_flow: MutableFlow) -> None:
-        """Override this to change the flow's parameters and decorators; called when the configs have their values."""
+        """Override this to change the flow's parameters and decorators; called when the configs have their values.
+
+        What it raises is an error of the flow, with the place of the decorator.
+        """
 
     def mutate(self, mutable_flow: MutableFlow) -> None:
         """Override this; called after every `pre_mutate`, with the decorators of the command line attached."""

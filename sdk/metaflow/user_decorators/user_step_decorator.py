@@ -43,18 +43,31 @@ class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
     skip_step: bool | Mapping[str, Any] = False
 
     def pre_step(self, step_name: str, flow: FlowSpec, inputs: Any = None) -> Callable[..., Any] | None:
-        """Override this; called before the decorated code; `inputs` are those of a join. If it returns a function, that
-        runs instead, with `self` (and a join's inputs) as arguments.
+        """Override this; called before the decorated code.
+
+        Args:
+            step_name: the step.
+            flow: the flow object of the task.
+            inputs: the inputs of a join; None for other steps.
+
+        Returns:
+            None, or a function that runs instead of the step's code, with `flow` (and a join's inputs) as arguments.
         """
         return None
 
     def post_step(
         self, step_name: str, flow: FlowSpec, exception: Exception | None = None
     ) -> Exception | tuple[Exception | None, Mapping[str, Any] | bool | None] | None:
-        """Override this; called after the decorated code, which may have raised `exception`.
+        """Override this; called after the decorated code.
 
-        Return None if the step has succeeded, or an exception to raise. Return a tuple of one of these and a dictionary
-        to pass further arguments to `self.next`, if no code has called it; True and False in the tuple have no effect.
+        Args:
+            step_name: the step.
+            flow: the flow object of the task.
+            exception: what the decorated code has raised, or None.
+
+        Returns:
+            None if the step has succeeded, or an exception to raise. Or a tuple of one of these and a dictionary of
+            further arguments to `self.next`, used if no code has called it; True and False in the tuple have no effect.
         """
         return exception
 
@@ -65,7 +78,10 @@ class StepMutator(MutatorOfSteps):
     _flowc_kind = "StepMutator"
 
     def pre_mutate(self, mutable_step: MutableStep) -> None:
-        """Override this to add step mutators and decorators; called when the configs have their values."""
+        """Override this to add step mutators and decorators; called when the configs have their values.
+
+        What it raises is an error of the flow, with the place of the decorator.
+        """
 
     def mutate(self, mutable_step: MutableStep) -> None:
         """Override this; called after every `pre_mutate`, with the decorators of the command line attached."""
@@ -78,29 +94,43 @@ class GeneratorDecorator(UserStepDecorator):
     _flowc_running: Generator[Any, None, Any]
 
     def init(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the arguments as `attributes` of the generator."""
         self.attributes = kwargs
 
     def pre_step(self, step_name: str, flow: FlowSpec, inputs: Any = None) -> Callable[..., Any] | None:
+        """Run the generator to its `yield`.
+
+        Returns:
+            The function that it yielded, or None.
+
+        Raises:
+            MetaflowException: it did not yield, or yielded something else than nothing, a function or a dictionary.
+        """
         self.skip_step = False
         function = self._flowc_function
         arguments = (step_name, flow, inputs, self.attributes)
         self._flowc_running = function(*arguments[: function.__code__.co_argcount])
         try:
-            said = next(self._flowc_running)
+            result = next(self._flowc_running)
         except StopIteration:
             raise MetaflowException(f"{self._flowc_who()} did not yield: the step runs at its `yield`") from None
-        if isinstance(said, dict):
-            self.skip_step = said
-        elif callable(said):
-            return said  # type: ignore[no-any-return]  # its arguments are checked when it is called
-        elif said:
+        if isinstance(result, dict):
+            self.skip_step = result
+        elif callable(result):
+            return result  # type: ignore[no-any-return]  # its arguments are checked when it is called
+        elif result:
             raise MetaflowException(
-                f"{self._flowc_who()} yielded {said!r}; yield nothing, a function to run instead of the step, "
+                f"{self._flowc_who()} yielded {result!r}; yield nothing, a function to run instead of the step, "
                 "or a dictionary to skip it"
             )
         return None
 
     def post_step(self, step_name: str, flow: FlowSpec, exception: Exception | None = None) -> Any:
+        """Continue the generator behind its `yield`, where the step's exception is raised, and return its result.
+
+        Raises:
+            MetaflowException: it yielded a second time.
+        """
         try:
             if exception is None:
                 next(self._flowc_running)
@@ -134,6 +164,9 @@ def user_step_decorator(function: Any = None, /) -> Any:
     The generator yields once. A step's exception is raised at the `yield`; if it is caught there, the step has
     succeeded. `yield {}` skips the step's code, `yield function` runs the function instead. `attributes` are the
     decorator's arguments.
+
+    Raises:
+        MetaflowException: it is not a generator, or takes another number of arguments than three or four.
     """
     if function is None:
         return user_step_decorator
