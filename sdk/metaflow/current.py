@@ -252,10 +252,10 @@ class Current:
             raise AttributeError(f"current.{name} has a value only in a flow with @project")
         return project[name]
 
-    def _task(self, asked: str) -> TaskContext:
+    def _task(self, attribute: str) -> TaskContext:
         task = ambient().task
         if task is None:
-            raise AttributeError(f"current.{asked} has a value only while a flow runs, inside a step")
+            raise AttributeError(f"current.{attribute} has a value only while a flow runs, inside a step")
         return task
 
 

@@ -254,10 +254,10 @@ class FlowSpec:
         names = {name for name in super().__dir__() if not name.startswith(OURS)}
         return sorted(names | set(state.inherited if state else ()))
 
-    def _flowc_task(self, asked: str) -> TaskState:
+    def _flowc_task(self, method: str) -> TaskState:
         state = self.__dict__.get(STATE)
         if state is None:
-            raise MetaflowException(f"self.{asked} is valid only inside a step of a running flow")
+            raise MetaflowException(f"self.{method} is valid only inside a step of a running flow")
         assert isinstance(state, TaskState)
         return state
 

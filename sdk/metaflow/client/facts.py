@@ -71,13 +71,13 @@ def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
     last = task.current_attempt
     facts: list[Metadata] = []
     for attempt in [last] if task._attempt is not None else range(last + 1):
-        begun = reader.began(step, path, attempt + 1)
+        beginning = reader.began(step, path, attempt + 1)
         view = AttemptView(reader, step, path, attempt + 1).readable()
-        began = begun["began"] if begun is not None else view.began or 0.0
+        began = beginning["began"] if beginning is not None else view.began or 0.0
         ended = view.finished or 0.0
         facts += [
             Metadata(name, value, int(1000 * (ended if late else began)), name, task)
-            for name, value, late in _items(task, reader, attempt, view.record, begun)
+            for name, value, late in _items(task, reader, attempt, view.record, beginning)
         ]
         registered = view.record.get("metadata", ()) if view.record is not None else ()
         facts += [Metadata(one["name"], one["value"], int(1000 * ended), one["type"], task) for one in registered]
@@ -85,7 +85,7 @@ def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
 
 
 def _items(
-    task: OfAttempt, reader: RunReader, attempt: int, record: AttemptRecord | None, begun: BeginRecord | None
+    task: OfAttempt, reader: RunReader, attempt: int, record: AttemptRecord | None, beginning: BeginRecord | None
 ) -> Iterator[tuple[str, Any, bool]]:
     """Yield (name, value, whether it is known only at the end) of the attempt with these records."""
     from metaflow.client.lineage import execution_path, is_gang
@@ -107,7 +107,7 @@ def _items(
         yield "foreach-execution-path", items, False
     if (is_gang(reader, step) and task.index == 0) or reader.is_control(step, path):
         yield "internal_task_type", "control_task", False
-    known: Any = record or begun or {}
+    known: Any = record or beginning or {}
     for name in ("host", "pid", "pod", "node"):
         if name in known.get("process", {}):
             yield name, str(known["process"][name]), False

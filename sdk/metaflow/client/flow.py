@@ -151,7 +151,7 @@ class Flow(MetaflowObject):
         """
         from metaflow.client.query import Query
 
-        return self._found(Query(all_of, status=status, since=since, until=until, tags=tags, parameters=parameters))
+        return self._matching(Query(all_of, status=status, since=since, until=until, tags=tags, parameters=parameters))
 
     def metrics(
         self, *all_of: str, artifacts: str | Iterable[str] | None = None, frame: bool = False, **filters: Any
@@ -219,15 +219,15 @@ class Flow(MetaflowObject):
             for version in versions(self._store, self.id, name, run=run.id, step=step)
         ]
 
-    def _found(self, query: Any) -> Iterator[Run]:
+    def _matching(self, query: Any) -> Iterator[Run]:
         listed = UserTags(self._store, self.id)
         for reader in query.candidates(readers(self._store, self.id)):
             if self._sees(reader, listed) and query.matches(reader, listed.of):
                 yield self._run(reader)
 
-    def _sees(self, reader: RunReader, listed: UserTags) -> bool:
+    def _sees(self, reader: RunReader, user_tags: UserTags) -> bool:
         namespace = self._namespace if self._namespace_check else None
-        return namespace is None or namespace in reader.system_tags or namespace in listed.of(reader)
+        return namespace is None or namespace in reader.system_tags or namespace in user_tags.of(reader)
 
     def _run(self, reader: RunReader) -> Run:
         return Run._make(self, (self.id, reader.store.id), reader)

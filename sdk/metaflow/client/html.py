@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metaflow.client.step import Step
     from metaflow.client.task import Task
 
-SHOWN = 20  # rows
+MAX_ROWS = 20  # rows
 _COLORS = {"succeeded": "#2a7", "failed": "#c33", "interrupted": "#c33", "killed": "#c33", "running": "#27c"}
 
 
@@ -37,7 +37,7 @@ def artifact_table(artifacts: Iterable[DataArtifact]) -> str:
 def _flow(flow: Flow) -> str:
     rows = [
         [run.id, _status(run), str(run.created_at)[:19], ", ".join(sorted(run.user_tags))]
-        for run in islice(flow, SHOWN)
+        for run in islice(flow, MAX_ROWS)
     ]
     return _table(("run", "status", "began", "tags"), rows)
 
@@ -50,7 +50,7 @@ def _run(run: Run) -> str:
     facts = [
         ["status", _status(run)],
         ["began", str(run.created_at)[:19]],
-        ["ended", _ended(run)],
+        ["ended", _end_time(run)],
         ["tags", ", ".join(sorted(run.user_tags))],
         *[[name, repr(value)[:100]] for name, value in run._reader.record["parameters"].items()],
     ]
@@ -58,9 +58,9 @@ def _run(run: Run) -> str:
 
 
 def _step(step: Step) -> str:
-    rows = [[task.id, *_outcome_and_attempt(task)] for task in islice(step, SHOWN)]
+    rows = [[task.id, *_outcome_and_attempt(task)] for task in islice(step, MAX_ROWS)]
     total = len(step._reader.paths(step.id))
-    more = f"<p>{total - SHOWN:,} more</p>" if total > SHOWN else ""
+    more = f"<p>{total - MAX_ROWS:,} more</p>" if total > MAX_ROWS else ""
     return _table(("task", "status", "attempt"), rows) + more
 
 
@@ -81,7 +81,7 @@ def _status(run: Run) -> str:
     return UNREADABLE
 
 
-def _ended(run: Run) -> str:
+def _end_time(run: Run) -> str:
     with unreadable.going_on():
         return str(run.finished_at or "")[:19]
     return UNREADABLE

@@ -51,7 +51,7 @@ class Run(MetaflowObject):
     _PARTS: ClassVar[str] = "FlowName/RunID"
     _DEPTH: ClassVar[int] = 2
     _PARENT: ClassVar[str] = "Flow"
-    _left: frozenset[str] | None = None  # the tags after the last change by this object
+    _changed_tags: frozenset[str] | None = None  # the tags after the last change by this object
 
     # -- its status
 
@@ -152,7 +152,7 @@ class Run(MetaflowObject):
 
         New objects of the run show later changes by others.
         """
-        return super().user_tags if self._left is None else self._left
+        return super().user_tags if self._changed_tags is None else self._changed_tags
 
     def add_tag(self, tag: str | Iterable[str]) -> None:
         """Add a tag, or several from an iterable. A text that is already a system tag is not added.
@@ -173,7 +173,7 @@ class Run(MetaflowObject):
         Raises:
             MetaflowTaggingError: a tag is invalid, or the iterable is empty.
         """
-        self.replace_tags((), _one_or_several(tags))
+        self.replace_tags((), _one_or_more(tags))
 
     def remove_tag(self, tag: str | Iterable[str]) -> None:
         """Remove a tag, or several from an iterable; a missing tag is not an error.
@@ -181,7 +181,7 @@ class Run(MetaflowObject):
         Raises:
             MetaflowTaggingError: it is a system tag, which cannot be removed.
         """
-        self.remove_tags(_one_or_several(tag))
+        self.remove_tags(_one_or_more(tag))
 
     def remove_tags(self, tags: Iterable[str]) -> None:
         """Remove several tags; a missing tag is not an error.
@@ -198,7 +198,7 @@ class Run(MetaflowObject):
         Raises:
             MetaflowTaggingError: as for `replace_tags`.
         """
-        self.replace_tags(_one_or_several(tag_to_remove), _one_or_several(tag_to_add))
+        self.replace_tags(_one_or_more(tag_to_remove), _one_or_more(tag_to_add))
 
     def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
         """Remove tags and add others; a tag that is in both lists is there afterwards.
@@ -218,7 +218,7 @@ class Run(MetaflowObject):
         >>> sorted(run.user_tags & {"new", "red", "old", "older", "green"})
         []
         """
-        remove, add = _several("tags_to_remove", tags_to_remove), _several("tags_to_add", tags_to_add)
+        remove, add = _tag_list("tags_to_remove", tags_to_remove), _tag_list("tags_to_add", tags_to_add)
         try:
             add, remove = check_tags(add), check_tags(remove)
             if not add and not remove:
@@ -229,7 +229,7 @@ class Run(MetaflowObject):
             gone = set(remove) - set(add)
             self._reader.store.remove_tags(gone)
             # Others may have changed the same tags since: this object shows its own change.
-            self._left = super().user_tags.difference(gone).union(set(add) - self.system_tags)
+            self._changed_tags = super().user_tags.difference(gone).union(set(add) - self.system_tags)
         except TagError as error:
             raise MetaflowTaggingError(str(error)) from None
 
@@ -256,11 +256,11 @@ class Run(MetaflowObject):
         return Step._make(self, (*self._parts, name), self._reader)
 
 
-def _one_or_several(tags: str | Iterable[str]) -> Iterable[str]:
+def _one_or_more(tags: str | Iterable[str]) -> Iterable[str]:
     return [tags] if isinstance(tags, str) else tags
 
 
-def _several(name: str, tags: object) -> list[Any]:
+def _tag_list(name: str, tags: object) -> list[Any]:
     if isinstance(tags, str):  # whose letters would be tags
         raise MetaflowTaggingError(f"{name} is a list of tags, not a text")
     try:

@@ -92,10 +92,10 @@ class _Parser:
         name = next(text for text in (word, token["double"], token["single"]) if text is not None)
         return lambda tags: name in tags
 
-    def _takes(self, what: str) -> bool:
+    def _takes(self, word: str) -> bool:
         """Return whether this is the next token, and skip it."""
         token = _TOKEN.match(self._text, self._at)
-        if token is None or (token["sign"] != what and token["word"] not in (what, what.upper())):
+        if token is None or (token["sign"] != word and token["word"] not in (word, word.upper())):
             return False
         self._at = token.end()
         return True

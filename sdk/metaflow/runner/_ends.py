@@ -19,7 +19,7 @@ HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
 
 
 @contextmanager
-def ended(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
+def end_descriptor(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
     """Provide a file descriptor that becomes readable when the process ends; None if the system has no pidfds.
 
     The caller of each call has its own descriptor, which is closed at the end of the `with` block: several callers may

@@ -50,7 +50,7 @@ class FlowParameter:
     converted: bool = False
 
     @classmethod
-    def of(cls, parameter: Parameter) -> FlowParameter:
+    def from_ir(cls, parameter: Parameter) -> FlowParameter:
         """Return the parameter that the flow's intermediate representation describes."""
         return cls(
             **{part.name: getattr(parameter, part.name) for part in fields(cls) if hasattr(parameter, part.name)}

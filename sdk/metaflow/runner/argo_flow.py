@@ -167,7 +167,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         """
         place = Place()
         with place.cluster() as cluster:
-            return cls._of(cluster.find(identifier), metadata)
+            return cls._from_deployment(cluster.find(identifier), metadata)
 
     @classmethod
     def list(cls, flow_name: str | None) -> Iterator[ArgoWorkflowsDeployedFlow]:
@@ -175,10 +175,10 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         with Place().cluster() as cluster:
             for deployment in cluster.find_all():
                 if flow_name in (None, deployment.flow):
-                    yield cls._of(deployment, None)
+                    yield cls._from_deployment(deployment, None)
 
     @classmethod
-    def _of(cls, deployment: Deployment, metadata: str | None) -> ArgoWorkflowsDeployedFlow:
+    def _from_deployment(cls, deployment: Deployment, metadata: str | None) -> ArgoWorkflowsDeployedFlow:
         return cls(
             deployment.name, deployment.flow, metadata or deployment.store, Place(namespace=deployment.namespace)
         )
@@ -196,7 +196,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         """
         with self._place.cluster() as cluster:
             run = cluster.start(
-                self.name, lambda declared: pairs([FlowParameter.of(each) for each in declared], kwargs)
+                self.name, lambda declared: pairs([FlowParameter.from_ir(each) for each in declared], kwargs)
             )
         return self.triggered(run)
 

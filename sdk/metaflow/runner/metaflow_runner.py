@@ -162,7 +162,7 @@ class Runner(Launcher):
         Raises:
             ValueError, TypeError, MetaflowException, RuntimeError, TimeoutError: as for `run`.
         """
-        command, attributes = await self._begun("run", (), kwargs)
+        command, attributes = await self._start("run", (), kwargs)
         return ExecutingRun(self, command, _run(attributes))
 
     async def async_resume(self, **kwargs: Any) -> ExecutingRun:
@@ -171,7 +171,7 @@ class Runner(Launcher):
         Raises:
             ValueError, TypeError, MetaflowException, RuntimeError, TimeoutError: as for `run`.
         """
-        command, attributes = await self._begun("resume", (), kwargs)
+        command, attributes = await self._start("resume", (), kwargs)
         return ExecutingRun(self, command, _run(attributes))
 
     async def async_spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
@@ -183,7 +183,7 @@ class Runner(Launcher):
             RuntimeError: the step failed or could not begin; the message has its output.
             ValueError, TypeError, MetaflowException, TimeoutError: as for `run`.
         """
-        command, attributes = await self._begun("spin", (pathspec,), kwargs)
+        command, attributes = await self._start("spin", (pathspec,), kwargs)
         spun = ExecutingTask(self, command, _task(attributes))
         try:
             await spun.wait()
@@ -192,7 +192,7 @@ class Runner(Launcher):
             raise
         return _succeeded(spun)
 
-    async def _begun(
+    async def _start(
         self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[CommandManager, dict[str, Any]]:
         line = await asyncio.to_thread(self._line, name, arguments, kwargs)  # it may start a process of the flow's file

@@ -21,7 +21,7 @@ import time
 import weakref
 from typing import IO, TYPE_CHECKING, Any
 
-from metaflow.runner._ends import end_with_me, ended
+from metaflow.runner._ends import end_descriptor, end_with_me
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -151,7 +151,7 @@ class CommandManager:
                 selector.register(pipe, selectors.EVENT_READ, stream)
             if also is not None:
                 selector.register(also, selectors.EVENT_READ)
-            with ended(self.started) as end:
+            with end_descriptor(self.started) as end:
                 if end is not None:
                     selector.register(end, selectors.EVENT_READ, "end")
                 while self._pipes or also is not None:
@@ -216,7 +216,7 @@ class CommandManager:
             ValueError: there is no such stream.
         """
         try:
-            await asyncio.wait_for(_ended(self.started) if stream is None else self.emit_logs(stream), timeout)
+            await asyncio.wait_for(_wait_for_end(self.started) if stream is None else self.emit_logs(stream), timeout)
         except asyncio.TimeoutError:
             self.timeout = True
             print(
@@ -316,10 +316,10 @@ class CommandManager:
         process = self.started
         process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(_ended(process), PATIENCE)
+            await asyncio.wait_for(_wait_for_end(process), PATIENCE)
         except asyncio.TimeoutError:
             process.kill()
-            await _ended(process)
+            await _wait_for_end(process)
 
     def cleanup(self) -> None:
         """Remove the log files. A running child continues."""
@@ -329,9 +329,9 @@ class CommandManager:
             shutil.rmtree(self.temp_dir, ignore_errors=True)
 
 
-async def _ended(process: subprocess.Popen[bytes]) -> None:
+async def _wait_for_end(process: subprocess.Popen[bytes]) -> None:
     """Wait for a process to end without blocking the event loop."""
-    with ended(process) as end:
+    with end_descriptor(process) as end:
         while process.poll() is None:
             if end is None:
                 await asyncio.sleep(DELAY)

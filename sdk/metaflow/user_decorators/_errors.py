@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def _suggest(name: str, names_known: Iterable[str]) -> str:
+def _suggest(name: str, known_names: Iterable[str]) -> str:
     from flowc_ir.suggestion import suggest  # imported only for an error
 
-    names = sorted(names_known)
+    names = sorted(known_names)
     return suggest(name, names, f"there are {', '.join(names)}; one of your own is named with its module")
 
 
@@ -22,8 +22,8 @@ class UnknownStepDecoratorException(MetaflowException):
 
     headline = "Unknown step decorator"
 
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"there is no step decorator '{name}'; {_suggest(name, known)}")
+    def __init__(self, name: str, names: Iterable[str]) -> None:
+        super().__init__(f"there is no step decorator '{name}'; {_suggest(name, names)}")
         self.name = name
 
 
@@ -41,8 +41,8 @@ class UnknownFlowDecoratorException(MetaflowException):
 
     headline = "Unknown flow decorator"
 
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"there is no flow decorator '{name}'; {_suggest(name, known)}")
+    def __init__(self, name: str, names: Iterable[str]) -> None:
+        super().__init__(f"there is no flow decorator '{name}'; {_suggest(name, names)}")
 
 
 class DuplicateStepDecoratorException(MetaflowException):

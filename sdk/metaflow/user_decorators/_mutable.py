@@ -52,10 +52,10 @@ class Mutable:
 
     # -- for add_decorator
 
-    def _asked(
+    def _parse_decorator(
         self, decorator: Any, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
     ) -> tuple[str | Any, dict[str, Any]]:
-        """The argument of `add_decorator`: a built-in decorator's name or a user's class, and its arguments."""
+        """Return the decorator that `add_decorator` names (its name, or the class of a user's), and its arguments."""
         arguments = dict(kwargs or {})
         if isinstance(decorator, str):
             name, written = parse_spec(decorator)

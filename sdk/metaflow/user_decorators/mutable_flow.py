@@ -139,7 +139,7 @@ class MutableFlow(Mutable):
             MetaflowException: an argument is invalid, `mutate` calls it, or a mutator that already runs would be
                 replaced.
         """
-        decorator, kwargs = self._asked(deco_type, deco_args, deco_kwargs)
+        decorator, kwargs = self._parse_decorator(deco_type, deco_args, deco_kwargs)
         args = tuple(deco_args or ())
         flow = self._preparation.flow
         if isinstance(decorator, str):

@@ -87,7 +87,7 @@ class MutableStep(Mutable):
             DuplicateStepDecoratorException: the step has the decorator, and `duplicates` is ERROR.
             MetaflowException: an argument is invalid, or `mutate` adds a step mutator.
         """
-        decorator, kwargs = self._asked(deco_type, deco_args, deco_kwargs)
+        decorator, kwargs = self._parse_decorator(deco_type, deco_args, deco_kwargs)
         args = tuple(deco_args or ())
         if isinstance(decorator, str):
             return self._add_builtin(decorator, args, kwargs, duplicates)

@@ -33,5 +33,5 @@ def signature_command(
         store_url = store_url or before["store_url"]
         ctx.meta[EARLIER] = partial(KIND.configs, {"origin_run_id": origin_run_id, "store_url": store_url})
     flow = load_flow(ctx, None).flow
-    parameters = [asdict(FlowParameter.of(parameter)) for parameter in flow.parameters]
+    parameters = [asdict(FlowParameter.from_ir(parameter)) for parameter in flow.parameters]
     Path(file).write_text(json_text.shown({"flow": flow.name, "parameters": parameters}), encoding="utf-8")

@@ -152,39 +152,39 @@ class CurrentCards:
             "current.card['ID'], or mark one with @card(customize=True)"
         )
 
-    def _one(self, what: str) -> CardComponents | None:
-        if self._default is None and what == "refresh" and len(self._all) == 1:
+    def _default_card(self, method: str) -> CardComponents | None:
+        if self._default is None and method == "refresh" and len(self._all) == 1:
             return self._all[0][1]  # it takes no components, but data
         if self._default is None:
-            warn(f"current.card.{what} has no effect: {self._why}")
+            warn(f"current.card.{method} has no effect: {self._why}")
         return self._default
 
     # -- the card without an id
 
     def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
         """Append a component to the card; see `CardComponents.append`."""
-        if (card := self._one("append")) is not None:
+        if (card := self._default_card("append")) is not None:
             card.append(component, id)
 
     def extend(self, components: Iterable[MetaflowCardComponent]) -> None:
         """Append components to the card."""
-        if (card := self._one("extend")) is not None:
+        if (card := self._default_card("extend")) is not None:
             card.extend(components)
 
     def clear(self) -> None:
         """Remove all components from the card."""
-        if (card := self._one("clear")) is not None:
+        if (card := self._default_card("clear")) is not None:
             card.clear()
 
     def refresh(self, data: Any = None, force: bool = False) -> None:
         """Show the current state of the card while the step runs; see `CardComponents.refresh`."""
-        if (card := self._one("refresh")) is not None:
+        if (card := self._default_card("refresh")) is not None:
             card.refresh(data, force)
 
     @property
     def components(self) -> Mapping[str, MetaflowCardComponent]:
         """The components of the card by their ids."""
-        return card.components if (card := self._one("components")) is not None else {}
+        return card.components if (card := self._default_card("components")) is not None else {}
 
     # -- one of several
 

@@ -125,9 +125,9 @@ def _table(component: Mapping[str, Any]) -> str:
     return f'<div class="scroll" tabindex="0" role="region" aria-label="Table">{table}</div>{note}'
 
 
-def _side(rows: list[Any], at: int) -> str:
+def _side(rows: list[Any], column: int) -> str:
     """Return the style of a column: numbers, their heading and missing values are aligned to the right."""
-    values = [row[at] for row in rows if at < len(row) and row[at] is not None]
+    values = [row[column] for row in rows if column < len(row) and row[column] is not None]
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     return ' class="number"' if values and numbers else ""
 

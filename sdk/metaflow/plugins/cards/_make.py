@@ -64,14 +64,14 @@ class Maker:
         instance = self._card(data)
         task = self._task()
         if final:
-            self._put(instance.render(task), _FINAL)
+            self._put_page(instance.render(task), _FINAL)
             refreshed = instance.refresh(task, data) if type(instance).RUNTIME_UPDATABLE else None
             if refreshed is not None:
                 self._put_data(refreshed, _FINAL)
             return
         token = self._new_token(instance, task, data)
         if token != self._token:
-            self._put(instance.render_runtime(task, data), token)
+            self._put_page(instance.render_runtime(task, data), token)
             self._token = token
         self._put_data(instance.refresh(task, data), token)
 
@@ -107,7 +107,7 @@ class Maker:
             case _:
                 return "never"
 
-    def _put(self, html: Any, token: str) -> None:
+    def _put_page(self, html: Any, token: str) -> None:
         if not isinstance(html, str):
             raise CardUnrenderableException(
                 f"render of the card '{self.card.type}' gave {type(html).__name__}, not a text of HTML"

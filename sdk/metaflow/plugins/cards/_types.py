@@ -96,11 +96,11 @@ def _of_organization(organization: str, warn: Callable[[str], None]) -> Iterator
     for module in (organization, f"{organization}.plugins", f"{organization}.plugins.cards"):
         if not _load(module, warn):
             return
-        yield from _listed(module, warn)
+        yield from _declared(module, warn)
     for directory in list(getattr(sys.modules[module], "__path__", ())):
         for name in _modules(directory):
             if _load(f"{module}.{name}", warn):
-                yield from _listed(f"{module}.{name}", warn)
+                yield from _declared(f"{module}.{name}", warn)
 
 
 def _modules(directory: str) -> list[str]:
@@ -124,7 +124,7 @@ def _load(module: str, warn: Callable[[str], None]) -> bool:
     return True
 
 
-def _listed(module: str, warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:
+def _declared(module: str, warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:
     declared = getattr(sys.modules[module], "CARDS", None)
     for card in declared if isinstance(declared, (list, tuple)) else () if declared is None else (declared,):
         if isinstance(card, type) and issubclass(card, MetaflowCard):
