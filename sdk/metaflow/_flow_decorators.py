@@ -36,7 +36,7 @@ def schedule(*args: Any, **kwargs: Any) -> Any:
         hourly: Start at each full hour.
         daily: Start at midnight (the default).
         weekly: Start each Sunday at 0:00.
-        cron: Cron expression of five fields, or a list of them, in place of the three before.
+        cron: Cron expression of five fields, or a list of them, instead of `hourly`, `daily` and `weekly`.
         timezone: Name of the time zone, such as `Europe/Berlin`. None is UTC.
     """
     return _decorate("schedule", args, kwargs)
@@ -52,7 +52,7 @@ def project(
     production: bool = False,
 ) -> Callable[[_Class], _Class]: ...
 def project(*args: Any, **kwargs: Any) -> Any:
-    """Make the flow part of a project, which keeps its runs and deployments apart by branch.
+    """Make the flow part of a project, whose runs and deployments are separated by branch.
 
     The branch is `user.NAME`; with `branch` it is `test.BRANCH`, with `production` it is `prod` or `prod.BRANCH`.
 
@@ -62,8 +62,8 @@ def project(*args: Any, **kwargs: Any) -> Any:
 
     Args:
         name: Name of the project.
-        branch: Name of the branch; `--branch` comes before it.
-        production: Use the production branch, as `--production` does.
+        branch: Name of the branch. It cannot be combined with `--branch`.
+        production: Use the production branch, like `--production`.
     """
     return _decorate("project", args, kwargs)
 
@@ -81,7 +81,7 @@ def trigger(*args: Any, **kwargs: Any) -> Any:
     """Start a run when an event arrives.
 
     Targets:
-        local: checked; `--trigger FLOW/RUN` starts a run as the end of another would
+        local: checked; `--trigger FLOW/RUN` starts a run as if that run had just ended
         argo: refuses it
 
     Args:
@@ -106,7 +106,7 @@ def trigger_on_finish(*args: Any, **kwargs: Any) -> Any:
     """Start a run when a run of another flow has succeeded.
 
     Targets:
-        local: checked; `--trigger FLOW/RUN` starts a run as the end of another would
+        local: checked; `--trigger FLOW/RUN` starts a run as if that run had just ended
         argo: refuses it
 
     Args:
@@ -127,7 +127,7 @@ def exit_hook(
     options: Mapping[str, Any] | None = None,
 ) -> Callable[[_Class], _Class]: ...
 def exit_hook(*args: Any, **kwargs: Any) -> Any:
-    """Call functions of the flow's file when a run has ended; one with a parameter `run` is given the run.
+    """Call functions of the flow's file when a run has ended; a parameter `run` gets the run.
 
     Targets:
         local: works

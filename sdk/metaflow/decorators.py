@@ -82,10 +82,10 @@ def pytorch_parallel(function: _Function, /) -> _Function: ...
 @overload
 def pytorch_parallel(*, master_port: int | str | None = None) -> Callable[[_Function], _Function]: ...
 def pytorch_parallel(*args: Any, **kwargs: Any) -> Any:
-    """Mark a step as `@parallel` does, and let its tasks find each other as `torch.distributed` wants them to.
+    """Mark a step like `@parallel`, and set up `torch.distributed` in its tasks.
 
-    Each task has the environment variables that `metaflow.plugins.frameworks.pytorch.setup_torch_distributed` sets. The
-    class of the decorator is made like one of an extension, which may replace it.
+    Each task has the environment variables that `metaflow.plugins.frameworks.pytorch.setup_torch_distributed` sets. An
+    extension may replace the class of the decorator.
 
     Targets:
         local: works
@@ -106,7 +106,7 @@ def unbounded_test_foreach_internal(function: _Function, /) -> _Function: ...
 @overload
 def unbounded_test_foreach_internal() -> Callable[[_Function], _Function]: ...
 def unbounded_test_foreach_internal(*args: Any, **kwargs: Any) -> Any:
-    """Mark a step that a foreach over an `InternalTestUnboundedForeachInput` runs; it runs as every other does.
+    """Mark a step that a foreach over an `InternalTestUnboundedForeachInput` runs; it runs like any other step.
 
     Targets:
         local: works
@@ -138,15 +138,14 @@ def catch(function: _Function, /) -> _Function: ...
 @overload
 def catch(*, var: str | None = None, print_exception: bool = True) -> Callable[[_Function], _Function]: ...
 def catch(*args: Any, **kwargs: Any) -> Any:
-    """Go on with the next step when the step fails for good.
+    """Continue with the next step if all attempts of the step fail.
 
     Targets:
         local: works
         argo: works
 
     Args:
-        var: Name of the artifact with the exception; it is None if the step succeeds. Without a name, nothing is
-            kept.
+        var: Name of the artifact with the exception; None if the step succeeds. Without a name, there is no artifact.
         print_exception: Print the exception and its traceback.
     """
     return _decorate("catch", args, kwargs)
@@ -189,7 +188,7 @@ def resources(*args: Any, **kwargs: Any) -> Any:
 
     Targets:
         local: no effect
-        argo: works, as the pods' requests; what is not named has no request
+        argo: works, as the pods' requests; amounts that are not given are not requested
 
     Args:
         cpu: Cores, such as 0.5 or 4.
@@ -206,7 +205,7 @@ def environment(function: _Function, /) -> _Function: ...
 @overload
 def environment(*, vars: Mapping[str, str | float]) -> Callable[[_Function], _Function]: ...
 def environment(*args: Any, **kwargs: Any) -> Any:
-    """Set environment variables for the step. Their values stand in manifests and records: no secrets.
+    """Set environment variables for the step. Manifests and records contain their values: use no secrets.
 
     Targets:
         local: works
@@ -255,7 +254,7 @@ def kubernetes(
 def kubernetes(*args: Any, **kwargs: Any) -> Any:
     """Describe the pods that the step runs in on a cluster.
 
-    Where a step has `@resources` too, the larger amount counts.
+    If a step also has `@resources`, the larger amount counts.
 
     Targets:
         local: no effect
@@ -271,14 +270,14 @@ def kubernetes(*args: Any, **kwargs: Any) -> Any:
         service_account: Service account of the pods. None is that of the flow: `--service-account`.
         secrets: Secrets of the cluster whose keys become environment variables.
         node_selector: Labels that a node must have.
-        namespace: Namespace of the pods. `argo` refuses another one than that of the flow.
+        namespace: Namespace of the pods. `argo` refuses a namespace other than that of the flow.
         gpu: Number of GPUs that a pod requests.
         gpu_vendor: Vendor of the GPUs. None is `nvidia`.
         tolerations: Taints of nodes that the pods tolerate, each with Kubernetes' fields.
         labels: Labels of the pods.
         annotations: Annotations of the pods.
         use_tmpfs: Mount a file system in memory. None mounts one if `tmpfs_size` is given.
-        tmpfs_tempdir: Let `METAFLOW_TEMPDIR` name the file system in memory.
+        tmpfs_tempdir: Set `METAFLOW_TEMPDIR` to the file system in memory.
         tmpfs_size: Size of the file system in memory, in MiB. None is half of the memory.
         tmpfs_path: Directory where the file system in memory is mounted.
         persistent_volume_claims: Claims of volumes and the absolute paths where they are mounted.
@@ -305,10 +304,10 @@ def secrets(
     allow_override: bool = False,
 ) -> Callable[[_Function], _Function]: ...
 def secrets(*args: Any, **kwargs: Any) -> Any:
-    """Set environment variables from sources of secrets, for this step only and right before its code runs.
+    """Set environment variables from sources of secrets, for this step only, directly before its code runs.
 
     A source is a dict with `type` (`env`, `dotenv`, `files`, `inline`, `kubernetes`, or the dotted name of a class),
-    `id` and `options`, or the text `type.id`. The values are stored nowhere.
+    `id` and `options`, or the text `type.id`. No value is stored.
 
     Targets:
         local: works
@@ -350,8 +349,8 @@ def card(*args: Any, **kwargs: Any) -> Any:
         options: Options that the type of card takes.
         timeout: Seconds that making the card may take.
         refresh_interval: Seconds between two updates while the step runs.
-        save_errors: Keep a card with the error where making the card fails.
-        customize: Make this the card that `current.card` without a name is.
+        save_errors: Store a card with the error if making the card fails.
+        customize: Make this the card to which `current.card` refers without a name.
         scope: Only `task`, for compatibility.
         rank: Only None, for compatibility.
     """

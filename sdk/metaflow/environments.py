@@ -29,8 +29,8 @@ def pypi(*args: Any, **kwargs: Any) -> Any:
     """Run the step in an interpreter of its own that has these packages of PyPI.
 
     Targets:
-        local: works where a run has `--environment=pypi` or `conda`; refused without a choice
-        argo: refused without `--environment=local`, which says that the image has the packages
+        local: works in runs with `--environment=pypi` or `conda`; refused without a choice
+        argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:
         packages: Names of packages and their versions; an empty version is any.
@@ -56,8 +56,8 @@ def conda(*args: Any, **kwargs: Any) -> Any:
     Building the environment needs micromamba, mamba or conda.
 
     Targets:
-        local: works where a run has `--environment=pypi` or `conda`; refused without a choice
-        argo: refused without `--environment=local`, which says that the image has the packages
+        local: works in runs with `--environment=pypi` or `conda`; refused without a choice
+        argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:
         packages: Names of packages and their versions; an empty version is any.
@@ -75,11 +75,11 @@ def pypi_base(
     *, packages: Mapping[str, str] | None = None, python: str | None = None, disabled: bool | None = None
 ) -> Callable[[_Class], _Class]: ...
 def pypi_base(*args: Any, **kwargs: Any) -> Any:
-    """Give all steps of the flow `@pypi`; a step's own adds packages and replaces versions.
+    """Add `@pypi` to all steps of the flow; the `@pypi` of a step adds packages and replaces versions.
 
     Targets:
-        local: works where a run has `--environment=pypi` or `conda`; refused without a choice
-        argo: refused without `--environment=local`, which says that the image has the packages
+        local: works in runs with `--environment=pypi` or `conda`; refused without a choice
+        argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:
         packages: Names of packages and their versions; an empty version is any.
@@ -100,11 +100,11 @@ def conda_base(
     disabled: bool | None = None,
 ) -> Callable[[_Class], _Class]: ...
 def conda_base(*args: Any, **kwargs: Any) -> Any:
-    """Give all steps of the flow `@conda`; a step's own adds packages and replaces versions.
+    """Add `@conda` to all steps of the flow; the `@conda` of a step adds packages and replaces versions.
 
     Targets:
-        local: works where a run has `--environment=pypi` or `conda`; refused without a choice
-        argo: refused without `--environment=local`, which says that the image has the packages
+        local: works in runs with `--environment=pypi` or `conda`; refused without a choice
+        argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:
         packages: Names of packages and their versions; an empty version is any.
