@@ -47,7 +47,7 @@ class IncludedFile:
         Raises:
             NotFound: the store does not have the content any more.
             Damaged: the content does not match its digest.
-            ArtifactError: the content is not text in the encoding.
+            UnicodeDecodeError: the content is not text in the encoding.
         """
         return read_file(self._objects, self.descriptor, self.encoding)
 

@@ -145,6 +145,7 @@ class S3:
 
         Raises:
             MetaflowS3URLException: `keys` is a single text.
+            MetaflowS3NotFound: the bucket does not exist.
             MetaflowS3InsufficientDiskSpace: the local disk is full.
         """
         objects = self._list_recursive(self._prefixes(keys, "get_recursive"), raw=True)
@@ -158,6 +159,7 @@ class S3:
 
         Raises:
             MetaflowS3URLException: the client has no prefix.
+            MetaflowS3NotFound: the bucket does not exist.
             MetaflowS3InsufficientDiskSpace: the local disk is full.
         """
         if self._root is None:
@@ -226,6 +228,7 @@ class S3:
 
         Raises:
             MetaflowS3URLException: `keys` is a single text.
+            MetaflowS3NotFound: the bucket does not exist.
         """
         urls = [f"{url.rstrip('/')}/" for url in self._prefixes(keys, "list_paths")]
         objects: list[S3Object] = []
@@ -243,6 +246,7 @@ class S3:
 
         Raises:
             MetaflowS3URLException: `keys` is a single text.
+            MetaflowS3NotFound: the bucket does not exist.
         """
         return self._list_recursive(self._prefixes(keys, "list_recursive"))
 
