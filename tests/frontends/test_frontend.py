@@ -83,7 +83,7 @@ def test_what_hooks_of_extensions_have_changed_is_verified(tmp_path: Path, monke
     def begin_plugins(program: object, flow: Flow, *others: object) -> Flow:
         return replace(flow, nodes=tuple(replace(node, timeout=Timeout(seconds=0)) for node in flow.nodes))
 
-    monkeypatch.setattr("flowc.frontends.metaflow.flowspec.begin_plugins", begin_plugins)
+    monkeypatch.setattr("flowc.frontends.metaflow.lower_class.begin_plugins", begin_plugins)
     loaded = load(write(tmp_path, f"class Case(FlowSpec):{STEPS}"))
     assert (loaded.flow, codes(loaded)) == (None, ["bad-policy", "bad-policy"])
 

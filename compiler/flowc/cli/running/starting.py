@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from flowc.frontends.purity.examination import Harm, examine
+from flowc.frontends.purity.examination import examine
+from flowc.frontends.purity.findings import Harm
 from flowc.frontends.purity.user_modules import loaded_imports
 from flowc_emulator.processes.packages import UNSAFE
 from flowc_emulator.processes.process_state import State, is_debugged

@@ -1,4 +1,4 @@
-"""Collect the names, imports and definitions of a module for `purity`."""
+"""Collect the names, imports and definitions of a user's module."""
 
 from __future__ import annotations
 

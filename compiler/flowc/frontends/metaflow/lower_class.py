@@ -1,0 +1,225 @@
+"""Lower a flow's class to IR: its configs, graph, steps, parameters and decorators, with all their faults."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from flowc.diagnostics import InternalError
+from flowc.frontends.metaflow.assignments import check_shadowed
+from flowc.frontends.metaflow.configs import ConfigSources, read_configs
+from flowc.frontends.metaflow.decorators.attached import begin_plugins
+from flowc.frontends.metaflow.decorators.caching import cached_code
+from flowc.frontends.metaflow.decorators.cards import check_card_types
+from flowc.frontends.metaflow.decorators.environments import read_base, step_packages
+from flowc.frontends.metaflow.decorators.flow_decorators import read_flow
+from flowc.frontends.metaflow.decorators.plugins import plugin_class
+from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS, check_misplaced, policies
+from flowc.frontends.metaflow.decorators.project import ProjectBranch
+from flowc.frontends.metaflow.decorators.reader import canonical
+from flowc.frontends.metaflow.decorators.with_decorators import WithError, seen_by_mutators, unknown
+from flowc.frontends.metaflow.mutators import mutator_fault
+from flowc.frontends.metaflow.parameters import read_parameters
+from flowc.frontends.metaflow.structure.artifacts import check_artifacts
+from flowc.frontends.metaflow.structure.gangs import check_gangs
+from flowc.frontends.metaflow.structure.graph import Candidates, connect
+from flowc.frontends.metaflow.structure.steps import check_duplicates, check_step, clean_doc, find_methods, members_of
+from flowc.frontends.source import Source, Sources
+from flowc.frontends.source_locations import written_at
+from flowc.package import Package
+from flowc_ir import Code, Flow, Node, Span, codes
+from flowc_ir import Method as RunMethod
+from flowc_ir.diagnostic import Faults
+from flowc_ir.verify import verify
+from flowc_runtime.store.values.parameters import config_values
+from metaflow import FlowSpec
+from metaflow._program import FlowProgram, required_by_init
+from metaflow.decorators import ADDED
+from metaflow.exception import ConfigError
+from metaflow.user_decorators._errors import (
+    DecoratorImportError,
+    PreparationError,
+    UnknownStepDecoratorException,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from flowc.frontends.metaflow.asked import Asked
+    from flowc.frontends.metaflow.structure.graph import DeclaredGraph
+    from flowc.frontends.metaflow.structure.steps import StepMethod
+    from flowc_ir import Packages
+    from metaflow.decorators import Applied
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LoweringOptions:
+    """The options of the flow; fields that `Asked` leaves out have their defaults."""
+
+    with_decorators: tuple[Applied, ...]
+    deployment: ProjectBranch
+    configs: ConfigSources
+    suffixes: Collection[str]
+
+    @classmethod
+    def of(cls, flow: type, ask: Callable[[type], Asked]) -> LoweringOptions:
+        """Return the options for this class, with defaults for missing ones."""
+        said = ask(flow)
+        deployment, configs = said.deployment or ProjectBranch(), said.configs or ConfigSources()
+        return cls(tuple(said.with_decorators), deployment, configs, said.suffixes)
+
+
+def lower_class(
+    name: str,
+    program: FlowProgram,
+    source: Source,
+    sources: Sources,
+    package: Package,
+    options: LoweringOptions,
+    faults: Faults,
+) -> Flow | None:
+    """Lower the flow of a program's class; return None if there are faults, which are added to `faults`.
+
+    Args:
+        name: the class's name in the flow's file.
+        source: the flow's file.
+        sources: the files of the package.
+
+    Raises:
+        InternalError: the flow is invalid without a fault.
+        WithError: a decorator of `--with` is unknown or cannot be imported.
+    """
+    cls = program.cls
+    added = [one for one in options.with_decorators if one.name in STEP_DECORATORS or plugin_class(one.name, "step")]
+    own = [one for one in options.with_decorators if one not in added]
+    setattr(cls, ADDED, tuple(added))  # tasks read inline secrets from the class: the IR does not contain their values
+    attached = seen_by_mutators(cls, options.with_decorators, own)
+    added = [one for one in added if one not in attached]
+    where, tree, home = written_at(cls, source, sources)
+    configs = read_configs(cls, where, sources, options.configs, faults)
+    if not faults:
+        _prepare(program, config_values(configs), attached, sources, faults)
+    if faults:  # without the configs' values the rest cannot be read
+        return None
+    members = members_of(cls, FlowSpec)
+    methods, lost = find_methods(members, sources, where, faults)
+    graph = connect(cls.__name__, where, Candidates(methods, lost, members, sources), faults)
+    base = read_base(cls, home, tree, faults) if tree is not None else None
+    nodes = _nodes(graph, base, package, added, faults)
+    _check_methods(graph, methods, faults)
+    parameters = read_parameters(members, sources, faults)
+    check_artifacts(graph.steps, members, sources, faults, added)
+    _check_init(cls, where, faults)
+    if tree is not None:
+        check_shadowed(tree, home, faults)
+
+    def place(owner: type) -> tuple[Source, ast.ClassDef] | None:
+        _, written, file = written_at(owner, source, sources)
+        return (file, written) if written else None
+
+    fields = read_flow(cls, place, options.deployment, faults)
+    if faults:
+        return None
+    flow = Flow(
+        name=cls.__name__,
+        code=Code(file=source.file, name=name, digest=package.digest),
+        where=where,
+        start=graph.start,
+        nodes=nodes,
+        parameters=parameters,
+        configs=configs,
+        with_decorators=tuple(
+            (applied.name, canonical(applied.kwargs)) for applied in attached if applied.name != "secrets"
+        ),
+        **fields,
+        doc=clean_doc(cls.__dict__.get("__doc__")),
+    )
+    return _begin(flow, program, graph, sources, faults)
+
+
+def _check_methods(graph: DeclaredGraph, methods: Mapping[str, StepMethod], faults: Faults) -> None:
+    for method in methods.values():
+        if method.name not in graph.steps:
+            check_misplaced(method, faults)
+    check_gangs(graph, faults)
+    check_duplicates(methods, faults)
+
+
+def _begin(flow: Flow, program: FlowProgram, graph: DeclaredGraph, sources: Sources, faults: Faults) -> Flow:
+    """Call the hooks of extensions' decorators; return the flow as they leave it.
+
+    Raises:
+        InternalError: the front end has made an invalid flow.
+    """
+    missed = verify(flow)
+    if missed:
+        raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
+    begun = begin_plugins(program, flow, graph.steps, sources, faults)
+    if begun is not flow:  # extensions' hooks changed the flow: new faults come from them
+        faults.extend(verify(begun))
+    return begun
+
+
+def _check_init(cls: type[FlowSpec], where: Span, faults: Faults) -> None:
+    """Report a flow whose `__init__` needs arguments: tasks create the object without arguments."""
+    if lacking := required_by_init(cls):
+        faults.add(
+            codes.UNSUPPORTED_FEATURE,
+            where,
+            f"the __init__ of flow '{cls.__name__}' needs arguments: {', '.join(lacking)}",
+            hint="give them defaults: each task creates the flow's object without arguments",
+        )
+
+
+def _prepare(
+    program: FlowProgram, values: Mapping[str, object], added: Sequence[Applied], sources: Sources, faults: Faults
+) -> None:
+    """Evaluate the configs' expressions and run the mutators of the class; report those that fail."""
+    try:
+        program.prepare(values, [(applied.name, applied.kwargs) for applied in added])
+    except ConfigError as error:
+        for message, file, line in error.faults:
+            source = sources.of(file)
+            span = source.whole_line(line) if source else Span(sources.relative(file), line, 1)
+            faults.add(
+                codes.CONFIG_EXPRESSION,
+                span,
+                message,
+                hint="the expression is evaluated with the configs' values before a run starts",
+            )
+    except PreparationError as error:
+        mutator_fault(error, sources, faults)
+    except UnknownStepDecoratorException as error:
+        raise unknown(error.name) from error
+    except DecoratorImportError as error:
+        raise WithError(f"--with: {error}") from error
+
+
+def _nodes(
+    graph: DeclaredGraph, base: Packages | None, package: Package, added: Sequence[Applied], faults: Faults
+) -> tuple[Node, ...]:
+    """Return the nodes of the steps; a step whose transition has a fault has no node."""
+    nodes = []
+    for method in graph.steps.values():
+        transition = graph.next_of[method.name]
+        check_step(method, faults)
+        given = policies(method, transition, faults, added)
+        given["packages"] = step_packages(method, base, faults)
+        check_card_types(method, added, given, faults)
+        if "cache" in given:
+            given["cache"] = cached_code(method, graph, package, faults)
+        if transition is not None:
+            nodes.append(
+                Node(
+                    id=method.name,
+                    where=method.where,
+                    run=RunMethod(name=method.name),
+                    next=transition,
+                    joins=graph.closes.get(method.name),
+                    doc=method.doc,
+                    **given,
+                )
+            )
+    return tuple(nodes)

@@ -1,0 +1,74 @@
+"""Choose the class of the flow in a file's module."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from flowc.frontends.reserved_names import listed
+from flowc_ir import Span, codes
+from flowc_ir.suggestion import suggest
+from metaflow import FlowSpec
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from flowc.frontends.source import Source
+    from flowc_ir.diagnostic import Faults
+
+_NAMED = 5  # a hint names at most this number of flows
+
+
+def choose_class(
+    module: ModuleType, source: Source, class_name: str | None, called: str, faults: Faults
+) -> tuple[str, type] | None:
+    """Return the name and the class of the flow in the module; None, with a fault, if none can be chosen.
+
+    Args:
+        called: the module's file as the user named it.
+    """
+    everything = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, FlowSpec) and value is not FlowSpec
+    }
+    top = Span(source.file, 1, 1)
+    if class_name is not None:
+        if class_name in everything:
+            return class_name, everything[class_name]
+        hint = suggest(class_name, everything, f"it has {', '.join(everything) or 'no flow'}")
+        faults.add(codes.NO_FLOW, top, f"{source.file} has no flow '{class_name}'", hint=hint)
+        return None
+    defined = {n: cls for n, cls in everything.items() if cls.__module__ == module.__name__ and cls.__name__ == n}
+    # `if __name__ == "__main__": TrainFlow()` tells which flow `python flow.py` runs.
+    main = [name for name in _called_in_main(source.tree) if name in everything]
+    bases = {base for cls in defined.values() for base in cls.__mro__[1:]}
+    leaves = [name for name, cls in defined.items() if cls not in bases]
+    for names in (main, leaves):
+        if len(names) == 1:
+            return names[0], everything[names[0]]
+    if not leaves:
+        hint = "write a class that derives from FlowSpec"
+        faults.add(codes.NO_FLOW, top, f"{source.file} defines no flow", hint=hint)
+        return None
+    first, second = (source.class_of(defined[name]) for name in leaves[:2])
+    faults.add(
+        codes.MANY_FLOWS,
+        source.header(second) if second else top,
+        f"{source.file} defines several flows: {listed(leaves)}",
+        hint=f"name one: {' or '.join(f'{called}:{name}' for name in leaves[:_NAMED])}",
+        also=[(source.header(first), "the first flow")] if first else (),
+    )
+    return None
+
+
+def _called_in_main(tree: ast.Module) -> list[str]:
+    names: list[str] = []
+    for statement in tree.body:
+        match statement:
+            case ast.If(test=ast.Compare(left=ast.Name(id="__name__")), body=body):
+                for node in (node for inner in body for node in ast.walk(inner)):
+                    match node:
+                        case ast.Call(func=ast.Name(id=name)):
+                            names.append(name)
+    return list(dict.fromkeys(names))

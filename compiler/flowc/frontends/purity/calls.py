@@ -1,0 +1,261 @@
+"""Judge the calls that the import of the user's modules makes."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from typing import TYPE_CHECKING, Protocol
+
+from flowc.frontends.purity.harmless_names import (
+    BUILTINS,
+    CALLING_FIRST,
+    DECORATOR_MAKERS,
+    ENVIRONMENT,
+    EXCEPT_WITH,
+    KEEPING,
+    METHODS,
+    METHODS_CALLING,
+    NOW,
+    SEEDED,
+    is_below,
+    is_listed,
+)
+from flowc.frontends.purity.user_modules import (
+    FUNCTIONS,
+    CodeScope,
+    FunctionNode,
+    Module,
+    base_of,
+    decorators_of,
+    methods,
+    value_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc.frontends.purity.findings import Findings
+    from flowc.frontends.purity.lookup import Lookup
+
+_MADE = ("__new__", "__init__", "__post_init__")
+# These methods are called by name or by a statement, where they are examined; any operator may call the others.
+_NOT_OPERATORS = frozenset({
+    "__aenter__", "__aexit__", "__call__", "__class_getitem__", "__del__", "__enter__", "__exit__", "__getstate__",
+    "__init_subclass__", "__reduce__", "__reduce_ex__", "__setstate__",
+})  # fmt: skip
+_FACTORIES = ("default_factory", "factory")
+
+
+class CodeExaminer(Protocol):
+    """The examination of the code that a call runs, and of a call's arguments."""
+
+    def expression(self, expression: ast.expr, scope: CodeScope) -> None:
+        """Examine an expression."""
+        ...
+
+    def body(self, function: FunctionNode, scope: CodeScope) -> None:
+        """Examine the code that a call of the function runs."""
+        ...
+
+
+class Calls:
+    """The judge of calls: it adds harms to `findings`, and has `code` examine the user functions that are called."""
+
+    def __init__(self, lookup: Lookup, findings: Findings, code: CodeExaminer) -> None:
+        self._lookup = lookup
+        self._findings = findings
+        self._code = code
+
+    def judge_call(self, node: ast.Call, scope: CodeScope) -> None:
+        """Judge a call and examine its arguments."""
+        given: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+        for argument in given:
+            self._code.expression(value_of(argument), scope)
+        match node.func:
+            case ast.Call() as inner:
+                self.judge_call(inner, scope)
+                self._result_called(inner, scope)
+            case ast.Lambda(body=body):
+                self._code.expression(body, scope)
+            case ast.Subscript(value=ast.Name() | ast.Attribute() as function) if self._lookup.find(
+                self._lookup.name(function, scope), scope
+            ):  # Box[int](…)
+                self.judge_function(function, self._lookup.name(function, scope), given, scope)
+            case function:
+                self.judge_function(function, self._lookup.name(function, scope), given, scope)
+
+    def _result_called(self, inner: ast.Call, scope: CodeScope) -> None:
+        """Judge a call of a call's result: a function that a function returned, or a decorator with arguments."""
+        name = self._lookup.name(inner.func, scope)
+        found = self._lookup.find(name, scope)
+        for definition, home in found:
+            if isinstance(definition, ast.ClassDef):
+                self.examine_methods("__call__")
+            else:
+                self._functions_inside(definition, home)
+        if not found and not (name is not None and is_below(name, DECORATOR_MAKERS)):
+            self._findings.add(inner, scope, f"calls the result of {name or ast.unparse(inner.func)}")
+
+    def _functions_inside(self, function: FunctionNode, home: Module) -> None:
+        """Examine the functions inside a user function, because the call may run them."""
+        for inner in ast.walk(function):
+            if isinstance(inner, (*FUNCTIONS, ast.Lambda)) and inner is not function:
+                self._code.body(inner, CodeScope(home))
+
+    def judge_function(
+        self, function: ast.expr, name: str | None, given: Sequence[ast.expr | ast.keyword], scope: CodeScope
+    ) -> None:
+        """Judge the call of a function; `name` is its dotted name, if that is known."""
+        if name is not None and is_below(name, ENVIRONMENT):
+            self._findings.add_environment(function, scope)
+            return
+        found = self._lookup.find(name, scope)
+        for definition, home in found:
+            if isinstance(definition, ast.ClassDef):
+                self._made(function, definition, home, scope)
+            else:
+                self._code.body(definition, CodeScope(home))
+                self._wrappers_called(definition, home)
+        if found or (name is not None and self._is_harmless(name, given, scope)):
+            return
+        if isinstance(function, ast.Attribute) and (name is None or self._lookup.is_value(function, scope)):
+            self._method_called(function, given, scope)
+            return
+        if isinstance(function, ast.Name) and function.id == "cls" and scope.self_class is not None:
+            self._made(function, scope.self_class, scope.module, scope)
+            return
+        if name is None and isinstance(function, ast.Name) and function.id in scope.values and scope.self_class is None:
+            self._findings.add(function, scope, f"calls {function.id}, which is unknown before the import")
+            return
+        self._findings.add(function, scope, f"calls {name or ast.unparse(function)}")
+
+    def _method_called(
+        self, function: ast.Attribute, given: Sequence[ast.expr | ast.keyword], scope: CodeScope
+    ) -> None:
+        """Judge a call of a method of a plain value, or of an object of a user's class."""
+        match function.value:
+            case ast.Call(func=ast.Name(id="super")) if scope.self_class is not None:
+                self._super_called(function, scope.self_class, scope)
+                return
+        before = len(self._findings.harms)
+        self._code.expression(function.value, scope)
+        if len(self._findings.harms) > before:  # report only the first harmful call of a chain
+            return
+        self.examine_methods(function.attr)
+        if function.attr in METHODS_CALLING:
+            self._called_by(given, scope)
+        moves_a_file = function.attr == "replace" and len(given) == 1  # `Path.replace`; `str.replace` has two arguments
+        known = function.attr in METHODS or function.attr in self._lookup.methods
+        if moves_a_file or not known:
+            self._findings.add(function, scope, f"calls {ast.unparse(function)}")
+
+    def _super_called(self, function: ast.Attribute, node: ast.ClassDef, scope: CodeScope) -> None:
+        for parent, home in list(self._lookup.family(node, CodeScope(scope.module)))[1:]:
+            for method in methods(parent, (function.attr,)):
+                self._code.body(method, CodeScope(home, self_class=parent))
+        # Bases that are not the user's are judged when an object is created.
+        if (
+            function.attr not in (*_MADE, "__init_subclass__", "__set_name__")
+            and function.attr not in self._lookup.methods
+        ):
+            self._findings.add(function, scope, f"calls {ast.unparse(function)}")
+
+    def _made(self, function: ast.expr, definition: ast.ClassDef, home: Module, scope: CodeScope) -> None:
+        """Judge the creation of an object of a user's class: this calls constructors, and later perhaps operators."""
+        for parent, where in self._lookup.family(definition, CodeScope(home)):
+            inside = CodeScope(where, self_class=parent)
+            for base in parent.bases:
+                self._base_made(function, parent, self._lookup.name(base_of(base), CodeScope(where)), scope)
+            if id(parent) in self._findings.examined:
+                continue
+            self._findings.examined.add(id(parent))
+            for method in (inner for inner in parent.body if isinstance(inner, FUNCTIONS)):
+                special = method.name.startswith("__") and method.name.endswith("__")
+                if (special and method.name not in _NOT_OPERATORS) or self._lookup.is_validator(method, inside):
+                    self._code.body(method, CodeScope(where, self_class=parent))
+            for node in (inner for statement in parent.body for inner in ast.walk(statement)):
+                if isinstance(node, ast.keyword) and node.arg in _FACTORIES:
+                    self._called_by([node.value], inside)
+
+    def _base_made(self, function: ast.expr, node: ast.ClassDef, name: str | None, scope: CodeScope) -> None:
+        if name is None or name == "builtins.object" or self._lookup.find(name, scope):
+            return
+        if is_below(name, ENVIRONMENT):
+            self._findings.add_environment(function, scope)
+        elif not self._is_harmless(name, (), scope):
+            self._findings.add(function, scope, f"creates an object of {node.name}, which is a {name}")
+
+    def examine_methods(self, name: str) -> None:
+        """Examine all methods of this name in user classes: the value may be of any of these classes."""
+        for method, node, module in self._lookup.methods.get(name, ()):
+            self._code.body(method, CodeScope(module, self_class=node))
+            self._wrappers_called(method, module)
+
+    def _wrappers_called(self, definition: FunctionNode, home: Module) -> None:
+        """Examine the wrappers that the user's decorators put around a function: its call runs them too."""
+        for decorator in decorators_of(definition):
+            name = self._lookup.decorator_name(decorator, CodeScope(home))
+            for wrapper, where in self._lookup.find(name, CodeScope(home)):
+                if isinstance(wrapper, ast.ClassDef):
+                    self.examine_methods("__call__")
+                else:
+                    self._functions_inside(wrapper, where)
+
+    def _is_harmless(self, name: str, given: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> bool:
+        if name in SEEDED:
+            return any(self._lookup.is_seed(value_of(argument), scope) for argument in given)
+        if name in EXCEPT_WITH:
+            return not any(isinstance(arg, ast.keyword) and arg.arg in EXCEPT_WITH[name] for arg in given)
+        if name == "importlib.import_module":
+            return bool(given) and isinstance(given[0], ast.Constant)
+        if name.startswith("builtins."):
+            short = name.removeprefix("builtins.")
+            if short not in BUILTINS and not _is_exception(short):
+                return False
+        elif not is_listed(name):
+            return False
+        values = [value_of(argument) for argument in given]
+        if name.startswith("pandas.") and any(isinstance(v, ast.Constant) and v.value in NOW for v in values):
+            return False
+        if name in CALLING_FIRST:
+            self._called_by(given[:1], scope)
+        if name.startswith("metaflow."):
+            self._functions_given(given, scope)
+        elif not is_below(name, KEEPING):
+            self._called_by([arg for arg in given if _is_key(arg)], scope)
+            self._functions_given([arg for arg in given if not _is_key(arg)], scope)
+        return True
+
+    def _called_by(self, given: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
+        """Judge arguments that are functions and that the called function calls."""
+        for argument in given:
+            value = value_of(argument)
+            match value:
+                case ast.Lambda():
+                    self._code.body(value, scope.inside())
+                case ast.Name() | ast.Attribute():
+                    if (name := self._lookup.name(value, scope)) is not None:
+                        self.judge_function(value, name, (), scope)
+
+    def _functions_given(self, given: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
+        """Examine user functions that are passed as arguments and called later: a parameter's default, a parser."""
+        for argument in given:
+            value = value_of(argument)
+            match value:
+                case ast.Lambda():
+                    self._code.body(value, scope.inside())
+                case ast.Name() | ast.Attribute():
+                    for definition, home in self._lookup.find(self._lookup.name(value, scope), scope):
+                        if not isinstance(definition, ast.ClassDef):
+                            self._code.body(definition, CodeScope(home))
+                case ast.Constant(value=str()) if isinstance(argument, ast.keyword) and argument.arg == "parser":
+                    self._findings.add(value, scope, "names a parser, which runs before the import is done")
+
+
+def _is_key(argument: ast.expr | ast.keyword) -> bool:
+    return isinstance(argument, ast.keyword) and argument.arg == "key"
+
+
+def _is_exception(name: str) -> bool:
+    value = getattr(builtins, name, None)
+    return isinstance(value, type) and issubclass(value, BaseException)
