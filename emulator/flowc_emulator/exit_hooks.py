@@ -9,7 +9,7 @@ from flowc_runtime.base.index import ROOT
 from flowc_runtime.pod.hooks import run_hooks
 
 if TYPE_CHECKING:
-    from flowc_emulator.console.text_console import Console
+    from flowc_emulator.console.protocol import Console
     from flowc_emulator.processes.starts import Starts
     from flowc_ir import Flow
     from flowc_runtime.process.logs import Stream
@@ -20,9 +20,17 @@ if TYPE_CHECKING:
 def call_exit_hooks(
     flow: Flow, program: Program, run: RunStore, console: Console, starts: Starts | None, *, successful: bool
 ) -> None:
-    """Call the hooks for the run's outcome; a failing hook is reported and changes nothing.
+    """Call the hooks for the run's outcome; a failing hook is reported by a note and changes nothing.
 
     They start like the tasks of a step without an environment.
+
+    Args:
+        flow: the flow.
+        program: the flow's program, which finds the functions.
+        run: the run, which has ended.
+        console: shows the output, like a task's.
+        starts: starts the processes if tasks import the flow themselves.
+        successful: the outcome.
     """
 
     jobs: dict[str, Job] = {}

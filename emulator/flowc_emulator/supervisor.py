@@ -32,7 +32,7 @@ from flowc_runtime.store.records.runs import end_run, end_run_here
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowc_emulator.console.text_console import Console
+    from flowc_emulator.console.protocol import Console
     from flowc_emulator.plan import Plan
     from flowc_emulator.processes.engine import Finished, Inherited, Launcher
     from flowc_runtime.run.task.attempts import Result
@@ -65,7 +65,12 @@ class Supervisor:
         self._engine: Engine[Job] = Engine(self, guard=(self._end_others, self._record_killed), close=private)
 
     def run(self) -> RunResult:
-        """Run until all tasks are done, or a task failed and the active tasks have ended."""
+        """Run until all tasks are done, or a task failed and the active tasks have ended.
+
+        Raises:
+            FlowcError: the store cannot be read or written, a process cannot be started, or the guardian is killed
+                repeatedly.
+        """
         agent, starts = self._plan.agent, self._plan.starts
         self._engine.begin()
         if agent is not None:

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 
 class JsonConsole:
-    """A console for programs: one JSON object per line on stdout, each with `time` and `event`.
+    r"""A console for programs: one JSON object per line on stdout, each with `time` (seconds since the epoch) and
+    `event`.
 
-    A task's line is text in which each byte that is not UTF-8 is a lone surrogate (`\\udcXX`), so no byte
-    is lost.
+    Events about an attempt also have `step`, `task`, `path` and `attempt`. A task's line is text in which each byte
+    that is not UTF-8 is a lone surrogate (`\udcXX`), so no byte is lost.
     """
 
     live = False

@@ -50,7 +50,13 @@ class LineCutter:
         self._unsettled: set[tuple[Job, Stream]] = set()
 
     def add(self, job: Job, stream: Stream, data: bytes) -> list[bytes]:
-        """Add output and return the lines that it completes."""
+        """Add output of a task, and return the lines that it completes, without line ends.
+
+        Args:
+            job: the task's attempt.
+            stream: the stream that it wrote to.
+            data: the bytes, which may end anywhere in a line.
+        """
         if (found := self._open.get((job, stream))) is None:
             found = self._open[job, stream] = Rows() if stream in self._shortened else _Plain()
         lines = found.add(data)
@@ -59,11 +65,11 @@ class LineCutter:
 
     @property
     def unsettled(self) -> bool:
-        """Return whether `settle` will return lines, now or in a moment."""
+        """Whether `settle` will return lines, now or in a moment."""
         return bool(self._unsettled)
 
     def settle(self) -> list[tuple[Job, Stream, list[bytes]]]:
-        """Return the lines that are final because they have not changed for a while."""
+        """Return the lines that are final because they have not changed for a second, by attempt and stream."""
         found = []
         for job, stream in sorted(self._unsettled, key=str):
             if lines := self._open[job, stream].settle():
@@ -77,7 +83,7 @@ class LineCutter:
         return found.bars() if found is not None else []
 
     def end(self, job: Job) -> list[tuple[Stream, bytes]]:
-        """Return the remaining lines of a task, which has ended or shows its prompt."""
+        """Return the remaining lines of a task, which has ended or shows its prompt, each with its stream."""
         left = []
         for stream in _STREAMS:
             self._unsettled.discard((job, stream))

@@ -38,7 +38,13 @@ class ProgressLine:
         """Set the states of the tasks' progress bars."""
 
     def draw(self, scheduler: Scheduler, running: Sequence[Job], *, stops: bool = False) -> None:
-        """Show the run's progress; `stops`: no further task starts."""
+        """Show the run's progress; it is drawn at most 20 times a second.
+
+        Args:
+            scheduler: has the numbers of tasks.
+            running: the active attempts, whose bars are shown above the line.
+            stops: whether no further task starts.
+        """
         now = time.monotonic()
         if now - self._drawn >= _OFTEN:
             lines = self._render(scheduler, running, now, stops=stops)

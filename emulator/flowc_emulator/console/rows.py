@@ -61,18 +61,18 @@ class Rows:
         return found + self._long()
 
     def settle(self) -> list[bytes]:
-        """Return the lines that are final because the cursor left them long ago."""
+        """Return the lines that are final because the cursor left them `SETTLED` seconds ago."""
         if self._at == 0 or self._clock() - self._since < SETTLED:
             return []
         return self._drop(self._at)
 
     @property
     def unsettled(self) -> bool:
-        """Return whether `settle` will return lines."""
+        """Whether `settle` will return lines."""
         return self._at > 0
 
     def bars(self) -> list[str]:
-        """Return the states of the bars as text."""
+        """Return the states of the bars, from top to bottom, without colors and other control sequences."""
         texts = (bytes(row.text).decode(errors="replace") for row in self._rows if row.bar)
         plain = ("".join(char for char in _STYLES.sub("", text) if char.isprintable()) for text in texts)
         return [text.rstrip() for text in plain if text.strip()]
@@ -138,7 +138,7 @@ class Rows:
     # -- final rows
 
     def _final(self) -> list[bytes]:
-        """Return the number of final rows: plain lines above the cursor, and all rows above them."""
+        """Return the lines that are final: plain lines above the cursor, and all lines above them."""
         for number in range(self._at - 1, -1, -1):
             if not self._rows[number].bar or self._at >= _MOST:
                 return self._drop(number + 1)

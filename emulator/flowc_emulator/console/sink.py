@@ -16,7 +16,8 @@ NOT_SHOWN = "note: cannot write to stdout: {}; the run continues, and its logs a
 class Sink:
     """A stream that may be closed. A run continues when its output has lost its reader, or when a disk is full.
 
-    `lost` is called with the reason, unless the reader has closed the stream.
+    `lost` is called with the reason, unless the reader has closed the stream. Hazard: the descriptor of a lost stream
+    is replaced by /dev/null, so that the flush of the standard streams at exit does not fail.
     """
 
     def __init__(self, file: IO[bytes], lost: Callable[[str], None] | None = None) -> None:
@@ -38,6 +39,7 @@ class Sink:
             held.close()
 
     def write(self, data: bytes) -> None:
+        """Write and flush; errors of the stream are not raised. After an error, all output is discarded."""
         if self._held is not None:
             self._held.write(data)
         elif self._file is not None:

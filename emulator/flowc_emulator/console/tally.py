@@ -28,17 +28,26 @@ class Tally:
 
     @property
     def not_run(self) -> int:
-        """Return the least number of tasks that were not started."""
+        """The least number of tasks that were not started."""
         return max(0, self.total - self.done - self.failed - self.ended)
 
     def fields(self) -> dict[str, int | None]:
-        """Return the numbers for a program; `tasks` are the completed tasks, `total` is None if it is unknown."""
+        """Return the numbers for a program.
+
+        Returns:
+            `tasks` (the completed ones), `failed`, `ended` and `total`, which is None if it is unknown.
+        """
         numbers = asdict(self)
         exact = numbers.pop("exact")
         return {"tasks": numbers.pop("done"), **numbers, "total": self.total if exact else None}
 
     def words(self, state: str, seconds: float) -> str:
-        """Return the text after a run's state: how many tasks have this state, and how many have others."""
+        """Return the text after a run's state: how many tasks have this state, and how many have others.
+
+        Args:
+            state: `succeeded`, `failed` or `interrupted`.
+            seconds: the duration of the run.
+        """
         took = f"in {seconds:.1f} s"
         if state == "succeeded":
             return f"{count(self.done, 'task')} {took}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING
 
 from flowc_emulator.console.lines import LineCutter
 from flowc_emulator.console.sink import NOT_SHOWN, Sink
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc_emulator.console.progress_line import ProgressLine
+    from flowc_emulator.console.protocol import Console
     from flowc_emulator.console.tally import Tally
     from flowc_emulator.scheduling.scheduler import Job, Scheduler
     from flowc_runtime.process.logs import Stream
@@ -28,33 +29,13 @@ _BAR_FIRST, _BAR_NEXT = 1.0, 10.0  # seconds between two lines about a task's pr
 _NAMED = 8  # the most steps that are named
 
 
-class Console(Protocol):
-    """The calls of the supervisor. `live`: progress() should also be called between events.
-
-    `stops`: no further task starts.
-    """
-
-    @property
-    def live(self) -> bool: ...
-
-    def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None: ...
-    def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None: ...
-    def task_began(self, job: Job, pid: int) -> None: ...
-    def output(self, job: Job, stream: Stream, data: bytes) -> None: ...
-    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None: ...
-    def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None, *, stops: bool = False) -> None: ...
-    def task_ended(self, job: Job, error: ErrorRecord) -> None: ...
-    def interrupted(self, number: int, running: int, *, again: bool) -> None: ...
-    def progress(self, scheduler: Scheduler, running: Sequence[Job], *, stops: bool = False) -> None: ...
-    def finish(self, job: Job) -> None: ...
-    def hold(self, job: Job) -> None: ...
-    def release(self) -> None: ...
-    def note(self, text: str) -> None: ...
-    def run_ended(self, pathspec: str, state: str, tally: Tally, seconds: float) -> None: ...
-
-
 def make_console(log_format: str, *, quiet: bool = False) -> Console:
-    """Return the console for `--log-format`, `--quiet`, and the kinds of stdout and stderr."""
+    """Return the console for a command's options and the kinds of stdout and stderr.
+
+    Args:
+        log_format: the value of `--log-format`: `text` or `json`.
+        quiet: the value of `--quiet`, which has no effect on JSON.
+    """
     if log_format == "json":
         from flowc_emulator.console.json_console import JsonConsole
 
@@ -88,7 +69,7 @@ class TextConsole:
 
     @property
     def live(self) -> bool:
-        """Return whether output is due soon without an event."""
+        """Whether output is due soon without an event."""
         return self._progress is not None or self._lines.unsettled or bool(self._bars_new)
 
     def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
@@ -146,7 +127,7 @@ class TextConsole:
             self._say(f"done {job.task} in {seconds:.1f} s")
 
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None, *, stops: bool = False) -> None:
-        """Show a failed attempt; `stops`: another attempt would follow, but the run has failed."""
+        """Show a failed attempt; for `stops`, another attempt would follow, but the run has failed."""
         self.finish(job)
         then = "" if follow is None else ", its failure will be caught" if follow.only_catch else ", trying again"
         then = ", not tried again because the run has failed" if stops else then

@@ -37,10 +37,15 @@ _PIP_TO_UV = {
 
 
 def ensure(spec: Spec, say: Callable[[str], None]) -> str:
-    """Return the interpreter of an environment, and build it if needed; `say` is called before slow actions.
+    """Return the path of an environment's interpreter; build the environment if it is not in the cache.
+
+    Args:
+        spec: the environment.
+        say: called with a line before slow actions: a build, or waiting for another process that builds it.
 
     Raises:
-        BuildError: the installer failed or is missing; the message has its last lines.
+        BuildError: the installer failed or is missing, or the cache cannot be written; the message has the installer's
+            last lines.
     """
     home = Path(cache_home(), "envs", spec.digest)
     if _is_ready(home):
@@ -92,7 +97,15 @@ def _build(spec: Spec, home: Path) -> None:
 
 
 def commands(spec: Spec, home: Path) -> Iterator[Sequence[str]]:
-    """Return the commands that build an environment, in order. Raises BuildError."""
+    """Yield the commands that build an environment, in order.
+
+    Args:
+        spec: the environment.
+        home: its directory, which does not exist yet.
+
+    Raises:
+        BuildError: it has packages of conda, and no program that installs them is on PATH.
+    """
     uv, path = interpreters.uv(), spec.interpreter.path
     if spec.conda:
         conda = interpreters.conda()

@@ -41,10 +41,18 @@ def this_version() -> str:
 
 
 def find(asked: str | None) -> Interpreter:
-    """Return an interpreter of a version such as `3.12` or `3.12.4`, or of a range; the running one if it matches.
+    """Return an interpreter of a version; the running one if it matches.
+
+    Interpreters on PATH, under pyenv and those that uv knows are searched in this order.
+
+    Args:
+        asked: a version such as `3.12` or `3.12.4`, or a range; None for any.
+
+    Returns:
+        An interpreter without a path if only uv can fetch one.
 
     Raises:
-        BuildError: no interpreter is found and uv cannot fetch one, or flowc's runtime does not support the version.
+        BuildError: no interpreter is found and uv is not installed, or flowc's runtime does not support the version.
     """
     if asked is None or pythons.fits(this_version(), asked):
         return Interpreter(sys.executable, this_version())
@@ -62,7 +70,11 @@ def find(asked: str | None) -> Interpreter:
 
 
 def check_python(asked: str | None) -> None:
-    """Refuse a Python that flowc's runtime does not support. Raises BuildError."""
+    """Check that flowc's runtime supports a version or a range of Python; None is always supported.
+
+    Raises:
+        BuildError: it does not.
+    """
     if asked is not None and pythons.is_too_old(asked):
         least = ".".join(map(str, pythons.LEAST))
         raise BuildError(

@@ -38,7 +38,12 @@ class Isolation:
 
     @classmethod
     def over(cls, interpreters: Mapping[str, str], root: Path) -> Isolation:
-        """Isolation together with the directory of flowc's own packages."""
+        """Return the isolation of these steps; the directory of flowc's own packages is created if it does not exist.
+
+        Args:
+            interpreters: the path of the interpreter of each step with its own one.
+            root: the root of the flow's code.
+        """
         return cls(interpreters, root, _make_bridge())
 
     def takes(self, job: Assignment) -> bool:
@@ -46,7 +51,18 @@ class Isolation:
         return job.step in self.interpreters and not job.only_catch
 
     def enter(self, job: Assignment, control: int, tasks: int) -> NoReturn:
-        """Continue in the step's interpreter, in the forked child of one attempt, of `tasks` parallel ones."""
+        """Continue in the step's interpreter, in the forked child of one attempt; exec replaces this process.
+
+        Hazard: only the standard streams and `control` are inheritable, so exec closes all other descriptors.
+
+        Args:
+            job: the attempt.
+            control: the descriptor of the control pipe, on which the task reports its result.
+            tasks: how many tasks run in parallel: native thread pools get a share of the cores.
+
+        Raises:
+            OSError: the interpreter cannot be executed.
+        """
         python = self.interpreters[job.step]
         order = {
             "store": job.run.objects.url,

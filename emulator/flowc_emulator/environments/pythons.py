@@ -14,13 +14,22 @@ _PART = re.compile(r"(===?|~=|!=|<=|>=|<|>|)(\d+(?:\.\d+)*)(\.\*)?")
 
 
 def parts(asked: str) -> list[tuple[str, tuple[int, ...], bool]]:
-    """Return the conditions of a range: operator, numbers, and whether they are a prefix."""
+    """Return the conditions of a version or range: operator (empty for none), numbers, and whether they are a prefix
+    (`.*`).
+
+    Conditions in another form are left out. Source: the version specifiers of PEP 440.
+    """
     found = (_PART.fullmatch(part) for part in _close(asked).split(","))
     return [(m[1], tuple(map(int, m[2].split("."))), m[3] is not None) for m in found if m is not None]
 
 
 def fits(version: str, asked: str) -> bool:
-    """Return whether a version such as `3.11.7` is allowed."""
+    """Return whether a version such as `3.11.7` is allowed.
+
+    Args:
+        version: the version of an interpreter.
+        asked: the version or range of the step.
+    """
     numbers = tuple(int(digits) for digits in re.findall(r"\d+", version)[:3])
     return all(_fits(numbers, *part) for part in parts(asked))
 

@@ -42,7 +42,9 @@ class Spec:
 def make_spec(packages: Packages | None, extra: Iterable[str] = ()) -> Spec:
     """Return the environment of a step; a step without packages gets an environment without packages.
 
-    `extra` are packages of PyPI that flowc itself needs; a version that the step requests has precedence.
+    Args:
+        packages: the packages of the step.
+        extra: packages of PyPI that flowc itself needs; a version that the step requests has precedence.
 
     Raises:
         BuildError: no interpreter of that version is found, or flowc does not support it.
@@ -65,7 +67,12 @@ def make_spec(packages: Packages | None, extra: Iterable[str] = ()) -> Spec:
 
 
 def requirement(name: str, version: str) -> str:
-    """Return a requirement of pip: `("six", "1.16.0")` gives `six==1.16.0`; ranges and addresses are unchanged."""
+    """Return a requirement of pip (PEP 508): `("six", "1.16.0")` gives `six==1.16.0`.
+
+    Args:
+        name: a package, with extras or an address (`six@https://…`, `git+https://…`).
+        version: a version, a range, `*` or empty for any, or `@` and an address.
+    """
     name, at, address = name.partition("@") if not name.startswith("git+") else (name, "", "")
     if at:  # a requirement with an address: `six@https://…`
         version = f"@{address}"

@@ -64,11 +64,24 @@ class ForkServer:
         self.pid = self._process.pid
 
     def begin(self, setup: Setup) -> None:
-        """Send the first request, which describes the run. Raises FlowcError."""
+        """Send the first request, which describes the run.
+
+        Raises:
+            FlowcError: the server has ended.
+        """
         _send(self._link, setup, ())
 
     def branch(self, environment: Sequence[tuple[str, str]], modules: Sequence[str], *, debugger: bool) -> ServerBranch:
-        """Request a branch with additional variables and imported modules, without waiting for it."""
+        """Request a branch, without waiting for it.
+
+        Args:
+            environment: additional variables for the branch and its tasks.
+            modules: modules to import before tasks are forked.
+            debugger: whether to import the debugger too.
+
+        Raises:
+            FlowcError: the server has ended.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             order = NewBranch(environment=tuple(environment), modules=tuple(modules), debugger=debugger)
@@ -76,7 +89,7 @@ class ForkServer:
         return ServerBranch(ours)
 
     def close(self) -> None:
-        """End it; its branches end when their sockets are closed."""
+        """End the server, and wait for its end; its branches end when their sockets are closed."""
         _end(self._link)
         self._process.wait()
 
@@ -93,13 +106,29 @@ class ServerBranch:
         self._closed = False
 
     def wait(self) -> UnsafeImport | None:
-        """Wait until it has imported its modules; return a package that must not be shared, if it has found one."""
+        """Wait until the branch has imported its modules.
+
+        Returns:
+            A package that must not be shared, if the branch has found one: it has ended then. Else None.
+
+        Raises:
+            FlowcError: the branch or its server has ended.
+        """
         answer = self._await()
         assert isinstance(answer, (Ready, UnsafeImport))
         return answer if isinstance(answer, UnsafeImport) else None
 
     def start(self, order: StartTask | StartHook, descriptors: Sequence[int]) -> Child:
-        """Make it fork a process, which gets these descriptors and its pipes. Raises OSError."""
+        """Make the branch fork a process, and return the process with the reading ends of its pipes.
+
+        Args:
+            order: the attempt or the exit hook.
+            descriptors: further descriptors that the process gets.
+
+        Raises:
+            OSError: the fork failed.
+            FlowcError: the branch has ended.
+        """
         readers, writers = open_pipes()
         try:
             _send(self._link, order, [writers.stdout, writers.stderr, writers.control, *descriptors])
@@ -123,7 +152,7 @@ class ServerBranch:
 
     @property
     def broken(self) -> bool:
-        """Whether it has ended."""
+        """Whether the branch has ended."""
         return self._closed
 
     # -- reaping its children
@@ -139,11 +168,14 @@ class ServerBranch:
 
     @property
     def gone(self) -> bool:
-        """Whether it has ended, and with it all its children."""
+        """Whether the branch has ended, and with it all its children, and all ends were reported."""
         return self._closed and not self._exited
 
     def ended(self) -> Iterator[tuple[int, int, int]]:
-        """Yield the children that have ended."""
+        """Yield the children that have ended, without waiting: pid, wait status, and peak RSS in bytes.
+
+        If the branch itself has ended, its remaining children count as killed, since the kernel kills them with it.
+        """
         while not self._closed:
             try:
                 data = self._link.recv(1 << 16, socket.MSG_DONTWAIT)
@@ -196,7 +228,12 @@ class TaskLauncher:
         self._tasks = tasks
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Make the branch fork it. Raises OSError."""
+        """Make the branch fork the process.
+
+        Raises:
+            OSError: the fork failed.
+            FlowcError: the branch has ended.
+        """
         lent = place.terminal.lent() if place.terminal is not None else ()
         order = StartTask(assignment=self._assignment, tasks=self._tasks, guarded=True, lent=bool(lent))
         return self._branch.start(order, [place.guardian.descriptor, *lent]), self._branch

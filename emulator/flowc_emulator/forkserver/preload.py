@@ -29,7 +29,11 @@ class UnsafePackage:
 def preload(modules: Sequence[str]) -> UnsafePackage | None:
     """Import the modules and discard their output; return the first package that left state which must not be shared.
 
-    This process must not be forked afterwards. A module that cannot be imported is left to the tasks, which report it.
+    A module that cannot be imported is left to the tasks, which report it. Hazard: after an unsafe package was
+    imported, this process must not be forked.
+
+    Args:
+        modules: names such as `numpy`, `numpy.array` (an attribute that may be imported lazily) and `numpy.*`.
     """
     with _silence():
         before, known = State.now(), {name for name in UNSAFE if name in sys.modules}

@@ -120,7 +120,16 @@ Reply: TypeAlias = "Started | NotStarted | Exited | Ready | UnsafeImport"
 
 
 def send(link: socket.socket, request: Request, descriptors: Sequence[int] = ()) -> None:
-    """Send a request with open descriptors. Raises OSError."""
+    """Send a request with open descriptors: eight bytes with its length, and a pickle.
+
+    Args:
+        link: the socket.
+        request: the request.
+        descriptors: at most 16 descriptors, which the receiver gets as copies.
+
+    Raises:
+        OSError: the other end is closed.
+    """
     data = pickle.dumps(request, pickle.HIGHEST_PROTOCOL)
     message = memoryview(_LENGTH.pack(len(data)) + data)
     sent = socket.send_fds(link, [message], list(descriptors)) if descriptors else link.send(message)
@@ -128,7 +137,12 @@ def send(link: socket.socket, request: Request, descriptors: Sequence[int] = ())
 
 
 def receive(link: socket.socket) -> tuple[Request, list[int]] | None:
-    """Return the next request and its descriptors; None at the end."""
+    """Return the next request and its descriptors, which are not inheritable; None if the client has closed the socket.
+
+    Raises:
+        EOFError: the client has ended in the middle of a request.
+        OSError: the socket cannot be read.
+    """
     header, descriptors, _, _ = socket.recv_fds(link, _LENGTH.size, _MOST_DESCRIPTORS)
     while header and len(header) < _LENGTH.size:
         header += _take(link, _LENGTH.size - len(header))
@@ -152,7 +166,11 @@ def _take(link: socket.socket, most: int) -> bytes:
 
 
 def reply(link: socket.socket, message: Reply) -> None:
-    """Send a reply: a line of text."""
+    """Send a reply: a line of text.
+
+    Raises:
+        OSError: the client has gone.
+    """
     match message:
         case Started(pid):
             text = f"started {pid}"

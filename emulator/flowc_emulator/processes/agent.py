@@ -39,7 +39,12 @@ _HEAD = struct.Struct("<Q")
 
 
 class Agent:
-    """The supervisor's side: the part of `Objects` that it needs, as requests to the agent's process."""
+    """The supervisor's side: the part of `Objects` that it needs, as requests to the agent's process.
+
+    Every request raises StoreError if the agent has died, or if the store does not answer within `limit` seconds or,
+    after a signal that ends the run, within `HURRY`. An error of the store is raised as in the agent; one of `append`
+    is raised by the next request that has an answer.
+    """
 
     def __init__(self, url: str) -> None:
         """Fork the agent of the store at `url`, without a request."""
@@ -60,11 +65,11 @@ class Agent:
         theirs.close()
 
     def descriptor(self) -> int:
-        """Return the descriptors that a forked child must close: the agent ends when no process holds them."""
+        """Return the descriptor that a forked child must close: the agent ends when no process holds it."""
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Let the agent send the remaining requests and end."""
+        """Let the agent send the remaining requests and end; wait for it."""
         self._socket.close()
         os.waitpid(self.pid, 0)
 
@@ -104,7 +109,12 @@ class Agent:
         return memoryview(bytearray(self.read_blob(digest, size, key=key)))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes]:
-        """Return existing objects, requested in parallel."""
+        """Return existing objects, requested in parallel.
+
+        Raises:
+            NotFound: one of them does not exist.
+            StoreError: the store or the agent fails.
+        """
         answer: list[bytes] = self._ask("get_many", list(keys))
         return answer
 
@@ -113,7 +123,12 @@ class Agent:
         self._ask("create_many", list(written))
 
     def store_file(self, path: str) -> FileRecord:
-        """Store a file. The agent reads it itself, so that large files do not pass through the socket."""
+        """Store a file, and return its reference. The agent reads it itself: large files do not pass through the
+        socket.
+
+        Raises:
+            FlowcError: the file cannot be read, or the store fails.
+        """
         answer: FileRecord = self._ask("store_file", os.path.abspath(path))
         return answer
 

@@ -90,7 +90,14 @@ class Launcher(Protocol):
     """Starts one process."""
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Start it; return the child, and the reporter of its end if it is not this process's child. Raises OSError."""
+        """Start the process with the descriptors in `place`.
+
+        Returns:
+            The child, and the reporter of its end if it is not this process's child.
+
+        Raises:
+            OSError: it cannot be started.
+        """
         ...
 
 
@@ -102,7 +109,7 @@ class ForkStart:
     body: Callable[[int, Inherited], int]
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Fork."""
+        """Fork this process; the child calls `body` and never returns from here. Raises OSError."""
 
         def enter(control: int) -> int:
             place.guardian.enter_child()
@@ -188,7 +195,10 @@ class Engine(Generic[J]):
     # -- beginning and end
 
     def begin(self) -> None:
-        """Take signals, adopt orphans and fork the guardian."""
+        """Take signals, adopt orphans and fork the guardian. Raises OSError if no process can be made.
+
+        Hazard: call it after everything that tasks share was imported: objects that exist now are frozen until `close`.
+        """
         self._children = frozenset(children())
         self._adopted = adopts_orphans()
         adopt_orphans(self._prctl)
@@ -241,7 +251,16 @@ class Engine(Generic[J]):
     # -- jobs
 
     def start(self, job: J, launcher: Launcher, *, seconds: float | None = None) -> int:
-        """Start the process of a job and return its pid; the process is killed after `seconds`. Raises OSError."""
+        """Start the process of a job and return its pid.
+
+        Args:
+            job: the job.
+            launcher: starts the process.
+            seconds: the process is killed after this time; None sets no limit.
+
+        Raises:
+            OSError: it cannot be started.
+        """
         began = time.time()
         place = Inherited(
             guardian=self._guardian, terminal=self._terminal, close=tuple(self._descriptors()), prctl=self._prctl
@@ -255,7 +274,10 @@ class Engine(Generic[J]):
         return child.pid
 
     def end(self, job: J, why: str) -> None:
-        """Ask a job's process to end, and kill it after the grace period; `why` is the reason for `Finished`."""
+        """Ask a job's process to end, and kill it after the grace period.
+
+        `why` is the reason for `Finished.why`; a job that is ending already keeps its first reason.
+        """
         for pid, running in self._running.items():
             if running.job == job and running.ended_by is None:
                 running.ended_by = why
@@ -263,7 +285,14 @@ class Engine(Generic[J]):
                 self._deadline(GRACE, pid, signal.SIGKILL)
 
     def poll(self, timeout: float | None = None) -> list[Finished[J]]:
-        """Wait for an event, for at most `timeout` seconds; return the jobs that have ended."""
+        """Wait for an event; return the jobs that have ended. The observer gets all other events.
+
+        Args:
+            timeout: the most seconds to wait; None sets no limit.
+
+        Raises:
+            FlowcError: the guardian was killed several times, or cannot be replaced.
+        """
         finished: list[Finished[J]] = []
         for event in self._watcher.poll(self._wait(timeout)):
             match event:
@@ -284,7 +313,7 @@ class Engine(Generic[J]):
         return finished
 
     def interrupt(self, number: int) -> None:
-        """End all jobs: the first call asks them to end and waits, the second call kills them."""
+        """End all jobs because of a signal: the first call asks them to end and waits, the second call kills them."""
         again, self.signal = self.signal is not None, self.signal or number
         self._hurried = again
         self._observer.interrupted(number, len(self._running), again=again)

@@ -76,7 +76,12 @@ class Hangs:
 
 
 def told(task: str, stack: bytes) -> str | None:
-    """Return the note about a hanging task that has printed this stack; None if the stack is still incomplete."""
+    """Return the note about a hanging task; None if its stack is still incomplete.
+
+    Args:
+        task: the task's name.
+        stack: its output on stderr since it was asked for its stack, in the form of `faulthandler`.
+    """
     place = re.search(r'File "([^"]+)", line (\d+) in (\S+)\n', stack.decode(errors="replace"))
     if place is None:
         return None

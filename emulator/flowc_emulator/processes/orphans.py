@@ -12,7 +12,14 @@ from flowc_runtime.process.leftovers import GRACE, wait_for_one
 
 
 def end_marked(run: str) -> None:
-    """End the processes that were executed with the run's id in their environment: SIGTERM, then SIGKILL (Linux)."""
+    """End the processes that were executed with the run's id in their environment: SIGTERM, and SIGKILL after a grace
+    period.
+
+    They are found in /proc (Linux); elsewhere none is ended. Processes of other users are left.
+
+    Args:
+        run: the run's id, the value of the variable `FLOWC_RUN`.
+    """
     deadline = time.monotonic() + GRACE
     asked: set[int] = set()
     while found := _marked(run):

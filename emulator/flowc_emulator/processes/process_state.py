@@ -45,7 +45,10 @@ class State(NamedTuple):
 
     @classmethod
     def now(cls) -> State:
-        """Return the state of this process. It forks once if it has more than one thread."""
+        """Return the state of this process.
+
+        Hazard: it forks once if the process has more than one thread, to see which threads stop at a fork.
+        """
         return cls(_threads(), _descriptors(), _children(), _finalizers(), _handlers(), _pools())
 
     @classmethod
@@ -55,7 +58,11 @@ class State(NamedTuple):
         return cls((), inherited, frozenset(), (), (), frozenset())
 
     def since(self, before: State) -> list[str]:
-        """Return the added state as words that follow "importing it "; none if a fork may share all of it."""
+        """Return the added state as words that follow "importing it "; none if a fork may share all of it.
+
+        Args:
+            before: the state before the import.
+        """
         faults = []
         if len(self.threads) > len(before.threads):
             new = [name for name in self.threads if name not in before.threads] or list(self.threads)

@@ -80,7 +80,16 @@ class Starts:
             self._server(())  # it imports what it needs while the run is prepared
 
     def begin(self, run: RunStore, ir: str, parameters: Mapping[str, object]) -> None:
-        """Set the run, before any task is started: its IR as JSON, and its parameters. Raises FlowcError."""
+        """Set the run, before any task is started.
+
+        Args:
+            run: the run.
+            ir: its IR as JSON.
+            parameters: the values of its parameters, in the form of records.
+
+        Raises:
+            FlowcError: a fork server has ended.
+        """
         self._setup = setup = Setup(
             store=run.objects.url,
             flow=run.flow,
@@ -110,11 +119,29 @@ class Starts:
         return self._rule.fresh(node)
 
     def launcher(self, assignment: Assignment, tasks: int) -> Launcher:
-        """Return the launcher of an attempt's process; `tasks` run in parallel. Raises FlowcError."""
+        """Return the launcher of an attempt's process; the branch for its environment is started if there is none.
+
+        Args:
+            assignment: the attempt.
+            tasks: how many tasks run in parallel.
+
+        Raises:
+            FlowcError: a fork server or a branch has ended.
+            OSError: a fork server cannot be started.
+        """
         return TaskLauncher(self._branch(assignment.node.environment), assignment, tasks)
 
     def start_hook(self, number: int, close: Sequence[int]) -> tuple[Child, Reaper | None]:
-        """Start the process of the flow's exit hook with this index. Raises FlowcError or OSError."""
+        """Start the process of an exit hook, and return it with the reporter of its end.
+
+        Args:
+            number: the index of the hook in the flow.
+            close: not used: the process is a fork of a branch, which holds none of this process's descriptors.
+
+        Raises:
+            FlowcError: a fork server or the branch has ended.
+            OSError: the process cannot be started.
+        """
         branch = self._branch(())
         return branch.start(StartHook(number=number), ()), branch
 

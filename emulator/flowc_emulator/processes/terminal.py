@@ -50,7 +50,7 @@ class Terminal:
 
     @classmethod
     def find(cls) -> Terminal | None:
-        """Return the descriptor of the terminal if stdin is one."""
+        """Return the terminal of stdin; None if stdin is not a terminal."""
         try:
             if not os.isatty(0):
                 return None
@@ -67,7 +67,11 @@ class Terminal:
         return [self._tty, self.requests, self._request, self._answers, self._answer, self._lock.fileno()]
 
     def asked(self) -> list[tuple[bytes, int, float]]:
-        """Return the requests of tasks: each with the task's process and the seconds for which its clock was paused."""
+        """Read the requests of tasks from `requests`, without waiting if that is readable.
+
+        Returns:
+            The kind of each request, the task's process, and the seconds for which the task's clock was paused.
+        """
         *lines, self._rest = (self._rest + os.read(self.requests, 1 << 16)).split(b"\n")
         found = []
         for line in lines:
@@ -78,7 +82,15 @@ class Terminal:
         return found
 
     def lend(self, task: int, *, refuse: bool) -> bool:
-        """Answer a request; return False if the run cannot lend the terminal at the moment."""
+        """Answer a request for the terminal.
+
+        Args:
+            task: the task's process.
+            refuse: whether to refuse it.
+
+        Returns:
+            False if it was refused, or the run is not in the foreground of its terminal.
+        """
         if refuse:
             self._say(b"no")
             return False
@@ -249,7 +261,7 @@ class Lender:
         self.paused: set[int] = set()  # tasks at the prompt, or waiting for it
 
     def serve(self) -> bool:
-        """Serve the requests; return True if the user has quit."""
+        """Serve the requests that have arrived; return True if the user has quit the debugger."""
         quitted = False
         for what, task, seconds in self._terminal.asked():
             if what == _WAIT:

@@ -80,10 +80,13 @@ class Scheduler:
         return job
 
     def replay(self, reused: Callable[[str, str], Result | None]) -> None:
-        """Mark each task for which `reused` has a result as ended, and continue with its successors.
+        """Mark each task with a result of an earlier run as ended, and continue with its successors.
 
-        Call it before any job is taken. `reused` is called for a task, by step and path, when all tasks before it have
-        ended; for a gang, all members are reused or none.
+        Call it before any job is taken.
+
+        Args:
+            reused: returns the result of a task, by step and index path; None if it has to run. It is called when all
+                tasks before the task have ended; for a gang, it must return results for all members or none.
         """
         jobs: deque[Job | _Items] = deque()
         items: deque[Job | _Items] = deque()
@@ -111,10 +114,14 @@ class Scheduler:
         self._ready = jobs + items  # in the order of `_start`
 
     def startable(self, free: int, places: int) -> int:
-        """Return how many of the next jobs of `take` start now, with `free` of all `places` free.
+        """Return how many of the next jobs of `take` start now.
 
         A gang starts as a whole, when enough places, or all places, are free. A member that is retried starts without a
         free place, because the other members run and may wait for it.
+
+        Args:
+            free: the free places; negative if more jobs run than there are places.
+            places: all places.
         """
         if not self._ready:
             return 0
@@ -141,7 +148,13 @@ class Scheduler:
         return count
 
     def succeeded(self, job: Job, count: int = 0, choice: str = "") -> None:
-        """Record a completed task; `count` is the number of items of its foreach, `choice` the target of its switch."""
+        """Record a completed task.
+
+        Args:
+            job: its last attempt.
+            count: the number of items of its foreach, or of members of its gang.
+            choice: the target of its switch.
+        """
         self.done += 1
         if self._only is not None:
             self.finished = True
@@ -164,9 +177,15 @@ class Scheduler:
                 assert_never(transition)
 
     def failed(self, job: Job, *, died: bool = False, retryable: bool = True) -> Job | None:
-        """Record a failed attempt; return the next attempt, or None if there is none and the run has failed.
+        """Record a failed attempt; the next attempt is queued before all other jobs.
 
-        `died`: the process could not catch its failure itself. The next attempt is queued before all other jobs.
+        Args:
+            job: the attempt.
+            died: whether its process could not catch the failure itself.
+            retryable: whether retries are allowed; an attempt that only catches the failure may follow in any case.
+
+        Returns:
+            The next attempt; None if there is none, and the run has failed.
         """
         follow = None
         if not job.last and retryable:

@@ -23,7 +23,7 @@ class Seeds:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Record whether `random.seed` is called."""
+        """Record whether the block calls `random.seed`, and the state of the generator at its end."""
         original = random.seed
 
         def seed(a: int | float | str | bytes | bytearray | None = None, version: int = 2) -> None:

@@ -44,7 +44,12 @@ class Totals:
         return not self._unknown
 
     def opened(self, split: str, count: int) -> None:
-        """Record that this foreach or gang has `count` items."""
+        """Record the number of items of a foreach, or of members of a gang.
+
+        Args:
+            split: the step that opens it.
+            count: the number.
+        """
         (body,) = targets(self._graph.nodes[split].next)
         self.least += count * self._need(body)
         self._unknown += count * self._open[body] - 1

@@ -79,7 +79,12 @@ class Places:
         return min(self._most, self.computing + self._extra + sum(task.waits for task in self._tasks.values()))
 
     def began(self, pid: int, kind: Hashable) -> None:
-        """Add the process of a task. Until the first check it counts like the ended task whose place it takes."""
+        """Add the process of a task. Until the first check it counts like the ended task whose place it takes.
+
+        Args:
+            pid: the process.
+            kind: the same for tasks that probably behave alike: the step.
+        """
         if not self._tasks:
             self._quiet = self._clock()
         waits = self._left[kind] > 0
@@ -99,7 +104,7 @@ class Places:
         return max(0.0, self._next - self._clock())
 
     def look(self) -> None:
-        """Check which tasks wait, if it is time to, because a task is held back."""
+        """Check which tasks wait, if the pause since the last check is over. Call it when a task is held back."""
         now = self._clock()
         if now < self._next:
             return
@@ -120,7 +125,15 @@ class Places:
 
 
 def default_places(proc: Path = Path("/proc")) -> tuple[int, int | None]:
-    """Return the `most` and `processors` of a run without `--max-workers`."""
+    """Return the arguments `most` and `processors` of a run without `--max-workers`.
+
+    Args:
+        proc: the mount of procfs.
+
+    Returns:
+        The most tasks in parallel, and how many of them may compute; None if the system does not show which tasks
+        compute.
+    """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # Linux may be built without CONFIG_PROC_CHILDREN; then the descendants of a task are unknown.
     tells = sys.platform.startswith("linux") and (proc / f"self/task/{os.getpid()}/children").exists()
@@ -128,7 +141,10 @@ def default_places(proc: Path = Path("/proc")) -> tuple[int, int | None]:
 
 
 def activity_of(pid: int) -> Activity | None:
-    """Return the activity of a process and its descendants; None if it has ended."""
+    """Return the activity of a process and its descendants; None if it has ended.
+
+    Source: proc(5), the files `stat` and `children`.
+    """
     ticks = 0
     processes = [pid]
     for process in processes:  # which grows

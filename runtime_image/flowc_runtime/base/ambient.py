@@ -114,10 +114,10 @@ def ambient() -> Ambient:
 
 @contextmanager
 def apart() -> Iterator[Ambient]:
-    """Give the code in here a state of its own, as in a process that has made no attempt; restore the other one then.
+    """Give the block its own state, as in a process that has made no attempt; restore the outer state then.
 
     It begins with what belongs to the process: how that loads files, reports and opens buckets, whether it keeps the
-    terminal, and what the client was given.
+    terminal, and the client's namespace and store.
     """
     global _ambient
     outer = _ambient
@@ -139,7 +139,12 @@ def apart() -> Iterator[Ambient]:
 
 @contextmanager
 def starts(flow: str, project: Mapping[str, object]) -> Iterator[None]:
-    """Set `Ambient.starting` while functions of the flow are called before a run begins."""
+    """Set `Ambient.starting` while the block calls functions of the flow before a run begins.
+
+    Args:
+        flow: the flow's name.
+        project: the values of @project, by the names of `current`'s properties; empty without a project.
+    """
     here = ambient()
     before, here.starting = here.starting, Starting(flow, project)
     try:
@@ -151,7 +156,8 @@ def starts(flow: str, project: Mapping[str, object]) -> Iterator[None]:
 def project_value(name: str) -> str | None:
     """Return a name of the project of the task, or of the flow that is about to start; None without a project.
 
-    `name` is a property of `current` whose value is text: `project_name`, `branch_name` or `project_flow_name`.
+    Args:
+        name: a property of `current` whose value is text: `project_name`, `branch_name` or `project_flow_name`.
     """
     here = ambient()
     subject = here.task if here.task is not None else here.starting

@@ -47,7 +47,13 @@ STATUS: Final = "--status"
 
 
 def task_arguments(step: str, path: str, retry: str) -> list[str]:
-    """Return the arguments that make one attempt of one task."""
+    """Return the arguments that make one attempt of one task.
+
+    Args:
+        step: the step, or an expression of Argo for it, like the others.
+        path: the task's index path.
+        retry: the number of earlier attempts by the orchestrator.
+    """
     return [TASK, step, PATH, path, RETRY, retry]
 
 

@@ -34,7 +34,11 @@ class FileParts(Sequence[bytes]):
     def __getitem__(self, index: slice) -> Sequence[bytes]: ...
 
     def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
-        """Return a part of at most PART bytes. Raises StoreError if the file cannot be read or has become shorter."""
+        """Return a part of at most PART bytes.
+
+        Raises:
+            StoreError: the file cannot be read, or has become shorter.
+        """
         if isinstance(index, slice):
             raise TypeError("the parts of a file have no slices")
         offset = index * PART

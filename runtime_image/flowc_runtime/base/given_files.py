@@ -30,7 +30,11 @@ _files: dict[str, str] = {}  # files with the content of pipes, by the pipe's pa
 
 
 def content(path: str) -> bytes:
-    """Return the content of a file or pipe; repeated calls return the same content of a pipe. Raises OSError."""
+    """Return the content of a file or pipe; repeated calls return the same content of a pipe.
+
+    Raises:
+        OSError: it cannot be read, or is a directory or a device without an end.
+    """
     if path in _contents:
         return _contents[path]
     if path in _files:
@@ -43,7 +47,12 @@ def content(path: str) -> bytes:
 
 
 def lasting(path: str) -> str:
-    """Return `path` if it is a regular file, otherwise the path of a regular copy. Raises OSError."""
+    """Return `path` if it is a regular file, otherwise the path of a regular copy, which exists until this process
+    ends.
+
+    Raises:
+        OSError: it cannot be read or copied, or is a directory or a device without an end.
+    """
     if path in _files:
         return _files[path]
     if path in _contents:

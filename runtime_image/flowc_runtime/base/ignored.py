@@ -13,6 +13,12 @@ def make_root(root: str) -> None:
     """Create the directory of a store if it is missing; write a `.gitignore` into it if it has one of flowc's names.
 
     The `.gitignore` is written only when the directory is created, so users can change or remove it.
+
+    Args:
+        root: the path of the directory.
+
+    Raises:
+        OSError: the directory cannot be created.
     """
     parent = os.path.dirname(root)
     if parent:

@@ -53,7 +53,11 @@ def path_order(path: str) -> tuple[int, ...]:
 
 
 def check_path(path: str) -> str:
-    """Return the path unchanged. Raises ProtocolError if it is malformed."""
+    """Return the path unchanged.
+
+    Raises:
+        ProtocolError: it is malformed.
+    """
     if not _PATH.fullmatch(path):
         raise ProtocolError(f"not an index path: {path!r}; write one such as '0', '0.3.1' or '0~2'")
     return path
@@ -65,7 +69,15 @@ def task_id(step: str, path: str) -> str:
 
 
 def path_of(step: str, task: str) -> str:
-    """Return the index path of a task of `step`, named by its id or by the path alone. Raises ProtocolError."""
+    """Return the index path of a task.
+
+    Args:
+        step: the task's step.
+        task: the task's id, or its path alone.
+
+    Raises:
+        ProtocolError: it is neither.
+    """
     try:
         return check_path(task.removeprefix(f"{step}-"))
     except ProtocolError:
@@ -112,7 +124,11 @@ class Graph:
         self.join_of = analysis.join_of
 
     def node(self, name: str) -> Node:
-        """Return the node of this name. Raises ProtocolError if the flow has none."""
+        """Return the node of this name.
+
+        Raises:
+            ProtocolError: the flow has none.
+        """
         try:
             return self.nodes[name]
         except KeyError:
@@ -140,7 +156,15 @@ class Graph:
         return list(arms.values())
 
     def inside(self, node: str, path: str) -> str:
-        """Return the path unchanged. Raises ProtocolError if no task of the node has a path of that form."""
+        """Return the path unchanged.
+
+        Args:
+            node: the node's name.
+            path: the index path of one of its tasks.
+
+        Raises:
+            ProtocolError: no task of the node has a path of that form.
+        """
         scopes = self.scopes(node)
         marks = "".join(part[0] for part in parts(check_path(path)))
         if marks != "".join("~" if isinstance(scope, LoopScope) else "." for scope in scopes):
@@ -163,7 +187,14 @@ class Graph:
         return bool(around) and around[-1] == LoopScope(target) and LoopScope(target) in self.scopes(node)
 
     def following(self, node: str, path: str, target: str, item: int = 0) -> str:
-        """Return the path of the task of `target` after a task of `node`; for a new foreach, that of item `item`."""
+        """Return the path of the task that follows a task.
+
+        Args:
+            node: the node of the earlier task.
+            path: its index path.
+            target: the node of the following task, a successor of `node`.
+            item: if `node` opens a foreach or gang, the number of the item or member.
+        """
         around, known = self.scopes(target), parts(path)
         if self.repeats(node, target):
             last = len(around) - 1

@@ -9,9 +9,13 @@ _MOUNTS = "/proc/self/mountinfo"
 
 
 def volume_fault(path: str, mounts: str | None = None) -> str | None:
-    """Return why a file at `path` (absolute, without links) does not outlive the pod; None if it is on a volume.
+    """Return why a file does not outlive the pod; None if it is on a volume.
 
-    `mounts` is the content of /proc/self/mountinfo, which is read if it is None.
+    Source: proc(5), the format of mountinfo.
+
+    Args:
+        path: the file, absolute and without links.
+        mounts: the content of /proc/self/mountinfo; None reads it.
     """
     if mounts is None:
         with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:

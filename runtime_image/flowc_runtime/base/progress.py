@@ -13,13 +13,25 @@ T = TypeVar("T")
 
 
 def over(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items; before each, report the number of finished items to the listener, `Ambient.report_progress`."""
+    """Yield the items; before each, report the number of finished items to the listener, `Ambient.report_progress`.
+
+    Args:
+        items: the items of the work.
+        what: the work, for the line on the terminal.
+        total: the number of items; None if it is not known.
+    """
     for number, item in enumerate(items):
         doing(what, number, total)
         yield item
 
 
 def doing(what: str, done: int | None = None, total: int | None = None) -> None:
-    """Report the current work, and its progress if known, to the listener, `Ambient.report_progress`."""
+    """Report the current work, and its progress if known, to the listener, `Ambient.report_progress`.
+
+    Args:
+        what: the work.
+        done: the number of finished items.
+        total: the number of all items.
+    """
     if (report := ambient().report_progress) is not None:
         report(what, done, total)

@@ -40,7 +40,12 @@ class Wakeup:
         self._numbers = bytearray()  # read from the pipe, not yet taken
 
     def open(self) -> int:
-        """Create the pipe; return its writing end, for `signal.set_wakeup_fd`."""
+        """Create the pipe; return its writing end, for `signal.set_wakeup_fd`. Both ends do not block and are not
+        inheritable.
+
+        Raises:
+            OSError: this process has too many descriptors.
+        """
         self._read, self._write = os.pipe()
         for descriptor in self.descriptors():
             os.set_blocking(descriptor, False)

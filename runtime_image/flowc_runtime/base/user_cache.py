@@ -6,7 +6,11 @@ import os
 
 
 def cache_home() -> str:
-    """Return the directory, which may not exist yet. Raises RuntimeError if the user has no home directory."""
+    """Return the directory, which may not exist yet: `flowc` in XDG_CACHE_HOME or else in `~/.cache`.
+
+    Raises:
+        RuntimeError: the user has no home directory.
+    """
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):
         base = os.path.expanduser("~/.cache")

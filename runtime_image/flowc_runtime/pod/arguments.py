@@ -32,7 +32,12 @@ _TAG = re.compile(r"\{(?=\{)")
 
 
 def encode(kind: Kind, value: object) -> str:
-    """Return the text of a value (or of None), without `{{` and with printable characters only."""
+    """Return the text of a value (or of None), without `{{` and with printable characters only.
+
+    Args:
+        kind: the type of the parameter.
+        value: the value.
+    """
     if isinstance(value, str) and kind == "str" and _is_safe(value):
         return value
     if kind == "float" and isinstance(value, float) and not math.isfinite(value):
@@ -44,6 +49,10 @@ def encode(kind: Kind, value: object) -> str:
 
 def decode(kind: Kind, text: str) -> object:
     """Return the value of a text that `encode` wrote or that a person typed after `argo submit -p name=`.
+
+    Args:
+        kind: the type of the parameter.
+        text: the text.
 
     Raises:
         ValueError: the text is not a value of this type.
@@ -65,7 +74,11 @@ def encode_parameter(parameter: Parameter, value: object) -> str:
 
 
 def decode_parameter(parameter: Parameter, text: str) -> object:
-    """Return the value of a text that `encode_parameter` wrote or a person typed, for a file its content.
+    """Return the value of a text that `encode_parameter` wrote or a person typed; for a file, its packed form.
+
+    Args:
+        parameter: the parameter.
+        text: the text.
 
     Raises:
         ValueError: the text is not a value of the parameter.
@@ -107,6 +120,9 @@ def variable_size(parameters: Sequence[Mapping[str, str]]) -> int:
     """Return the size in bytes of the environment variable that passes all parameters to the first pod.
 
     The variable's value is JSON in base64; the size includes the variable's name.
+
+    Args:
+        parameters: Argo's parameters, with the keys `name`, `value` and perhaps `description`.
     """
     text = json_text.dumps(list(parameters), ensure_ascii=False, separators=(",", ":"))
     escaped = sum(map(text.count, "<>&"))  # Go escapes HTML characters, such as `\\u003c`
@@ -123,7 +139,11 @@ class ArgumentText:
     place: str
 
     def value(self, parameter: Parameter) -> object:
-        """Return the value of the text. Raises ParameterError."""
+        """Return the value of the text.
+
+        Raises:
+            ParameterError: the text is not a value of the parameter.
+        """
         try:
             return decode_parameter(parameter, self.text)
         except ParameterError:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def pack(directory: str) -> bytes:
-    """Return the files of a directory as a tar.gz; equal files give equal bytes."""
+    """Return the files of a directory as a tar.gz; equal files give equal bytes.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for path in sorted(paths_in(directory)):
@@ -26,13 +30,18 @@ def pack(directory: str) -> bytes:
 
 
 def store_package(objects: Objects, directory: str) -> PackageRecord:
-    """Store the files of a directory as one blob, shared by runs with equal files; return its digest and size."""
+    """Store the files of a directory as one blob, shared by runs with equal files; return its digest and size.
+
+    Raises:
+        OSError: a file cannot be read.
+        StoreError: the store cannot be written.
+    """
     data = pack(directory)
     return {"digest": objects.create_blob([data]), "size": len(data)}
 
 
 def paths_in(directory: str) -> list[str]:
-    """Return the files of a code package, relative to its directory, without compiled byte code."""
+    """Return the files of a code package, relative to its directory, without compiled byte code. Links are followed."""
     found = []
     for here, directories, names in os.walk(directory, followlinks=True):
         # The files of a Kubernetes volume are links into `..data`, so that it can replace all of them at once.

@@ -53,7 +53,15 @@ class ContainerTask:
         self.disk = Disk.of(run.objects, self.durability)
 
     def main(self) -> int:
-        """Make the attempt; return an exit code of `flowc_runtime.base.contract`. Raises FlowcError."""
+        """Make the attempt; return an exit code of `flowc_runtime.base.contract`.
+
+        The process adopts orphans and takes SIGTERM and SIGINT, on which it asks the child to end.
+
+        Raises:
+            FlowcError: the store cannot be read or written, or the flow has a step of a kind that tasks cannot run; the
+                child is killed first.
+            OSError: no process can be created.
+        """
         check_runnable(self.graph.flow)
         adopt_orphans(prctl := load_prctl())
         numbers, number_in = os.pipe()

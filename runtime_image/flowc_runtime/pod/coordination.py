@@ -31,7 +31,21 @@ class GangError(FlowcError):
 
 
 def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
-    """Put the address of the gang's first task into the environment of a gang's task. Raises GangError."""
+    """Put the address of the gang's first task into the environment (`MF_PARALLEL_MAIN_IP`) of a gang's task.
+
+    Other tasks, and a task whose environment already has the address, are left alone. The record of the first task's
+    beginning is read every half second.
+
+    Args:
+        run: the run.
+        graph: the graph of the flow.
+        node: the step of this task.
+        path: the index path of this task.
+
+    Raises:
+        GangError: the run failed, or the first task did not start within `hostname_resolution_timeout` seconds.
+        StoreError: the store cannot be read.
+    """
     split = graph.foreach_of(node)
     own = os.environ.get(POD_IP)
     if own is None or MAIN_IP in os.environ or split is None or not isinstance(split.next, Gang):
@@ -65,7 +79,14 @@ def _address(run: RunStore, step: str, path: str) -> str | None:
 
 
 def too_far(graph: Graph, node: Node, path: str, choice: str) -> str | None:
-    """Return why the loop cannot continue, or None: Argo limits how deep its templates call each other."""
+    """Return why the loop cannot continue, or None: Argo limits how deep its templates call each other.
+
+    Args:
+        graph: the graph of the flow.
+        node: the step of the task that has ended.
+        path: its index path.
+        choice: the target that its switch chose; empty without a switch.
+    """
     budget = os.environ.get(LOOPS)
     following = [choice] if choice else targets(node.next)
     again = [target for target in following if graph.repeats(node.id, target)]

@@ -92,7 +92,13 @@ def _problem(event: Ended) -> str | None:
 
 
 def call_hook(hook: ExitHook, run: RunStore, load: Callable[[], Program]) -> int:
-    """Call a hook in this process, which runs nothing else; return the exit code."""
+    """Call a hook in this process, which runs nothing else; return the exit code, 1 for an exception.
+
+    Args:
+        hook: the hook.
+        run: the run that has ended; a hook with a parameter `run` gets it as an object of the client.
+        load: returns the flow's program.
+    """
     os.environ[STORE] = run.objects.url  # the store of the client, and of flows that the hook starts
     try:
         program = load()

@@ -37,7 +37,11 @@ if TYPE_CHECKING:
 
 
 def environment(name: str) -> str:
-    """Return the value of an environment variable that the pod needs. Raises ProtocolError if it is not set."""
+    """Return the value of an environment variable that the pod needs.
+
+    Raises:
+        ProtocolError: it is unset or empty.
+    """
     value = os.environ.get(name)
     if not value:
         raise ProtocolError(f"the environment variable {name} is not set")
@@ -45,7 +49,17 @@ def environment(name: str) -> str:
 
 
 def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
-    """Write the run's record, unless an earlier attempt of the start step wrote it. Raises ProtocolError."""
+    """Write the run's record, unless an earlier attempt of the start step wrote it.
+
+    Args:
+        run: the run.
+        graph: the graph of the flow.
+        order: the run to resume, if any; its parameters count for those that were not set at submission.
+
+    Raises:
+        ProtocolError: a parameter is missing or wrong; the run is recorded as failed then.
+        FlowcError: the store cannot be read or written.
+    """
     parameters = graph.flow.parameters
     try:
         text = os.environ.get(contract.PARAMETERS) or "[]"
@@ -93,7 +107,15 @@ def _create(run: RunStore, graph: Graph, parameters: dict[str, object]) -> None:
 
 
 def finish(run: RunStore, graph: Graph, phase: str) -> None:
-    """Record that the workflow ended in `phase` and, if the code is unchanged, call the flow's exit hooks."""
+    """Record that the workflow ended in a phase and, if the code is unchanged, call the flow's exit hooks.
+
+    A failure to record the end is only printed: a failing exit handler would fail the workflow.
+
+    Args:
+        run: the run.
+        graph: the graph of the flow.
+        phase: Argo's phase of the workflow, such as `Succeeded`.
+    """
     problem = None
     try:
         check_code()

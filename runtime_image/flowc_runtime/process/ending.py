@@ -53,7 +53,8 @@ _mark: _Mark | None = None
 def settle() -> None:
     """Flush the buffers of the forking process, once, before its first fork; children would write them again.
 
-    Each child can then flush these files and logging handlers, since they only contain the child's own lines.
+    Each child can then flush these files and logging handlers, since they only contain the child's own lines. A stream
+    that fails is reported on stderr, and children leave it alone.
     """
     logging: Any = sys.modules.get("logging")
     for each in list(getattr(logging, "_handlerList", ())):
@@ -67,7 +68,13 @@ def settle() -> None:
 
 
 def flush() -> None:
-    """Flush all writers before a fork; the child would write their buffers a second time."""
+    """Flush all writers before a fork; the child would write their buffers a second time.
+
+    Hazard: a standard stream whose terminal or reader is gone is replaced by /dev/null.
+
+    Raises:
+        OSError: a standard stream cannot be written for another reason, such as a full disk.
+    """
     for standard in (sys.stdout, sys.stderr):
         try:
             standard.flush()
@@ -124,7 +131,9 @@ def begin() -> None:
 def measured() -> dict[str, object] | None:
     """Return the settings with which `measure` continues this process's coverage in a process that is not its fork.
 
-    None if coverage is not being measured.
+    Returns:
+        Arguments of `coverage.Coverage` by name, and `directory`, the working directory; None if coverage is not being
+        measured.
     """
     coverage = sys.modules.get("coverage")
     if coverage is None or (current := coverage.Coverage.current()) is None:
@@ -137,7 +146,11 @@ def measured() -> dict[str, object] | None:
 
 
 def measure(settings: dict[str, Any]) -> None:
-    """Start to measure this process's coverage; `end` saves it in a separate file."""
+    """Start to measure this process's coverage; `end` saves it in a separate file.
+
+    Args:
+        settings: the result of `measured`.
+    """
     global _coverage
     from coverage import Coverage
 
@@ -162,7 +175,11 @@ def _forget_threads() -> None:
 
 
 def end() -> None:
-    """End the user's part of this process, once: threads, exit handlers, files, coverage."""
+    """End the user's part of this process, once: threads, exit handlers, files, coverage.
+
+    Errors there are reported on stderr and not raised, as in Python. Hazard: in the child of an exit handler that
+    forked, it ends the process.
+    """
     global _ended
     if _ended:
         return

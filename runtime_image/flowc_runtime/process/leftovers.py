@@ -33,10 +33,12 @@ def children() -> list[int]:
 
 
 def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeup | None = None) -> None:
-    """End and reap every child of this process except `keep`, and the children that they leave behind.
+    """End and reap every child of this process, and the children that they leave behind.
 
-    `grace` is the number of seconds between SIGTERM and SIGKILL. SIGKILL comes early if a signal of `hurry` ends this
-    program.
+    Args:
+        keep: the children to leave running.
+        grace: the seconds between SIGTERM and SIGKILL.
+        hurry: if a signal in it ends this program, SIGKILL comes early; None waits in any case.
     """
     deadline = time.monotonic() + grace
     asked: set[int] = set()
@@ -63,9 +65,15 @@ def _reap(pids: Iterable[int]) -> list[int]:
 
 
 def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = None) -> bool:
-    """Wait until one of the processes has ended; return True then.
+    """Wait until one of the processes has ended; return False if something else ends the wait.
 
-    Return False if the deadline (monotonic seconds), or a signal of `hurry` that ends the program, comes first.
+    Args:
+        pids: the processes, which may be children of any process.
+        deadline: when to stop, in seconds of the monotonic clock.
+        hurry: stops the wait if a signal in it ends the program.
+
+    Returns:
+        True if one has ended. Without pidfd, it waits for a moment and returns whether time is left.
     """
     if not HAS_PIDFD:
         return _pause(deadline)

@@ -84,9 +84,14 @@ def is_taken(name: str) -> bool:
 
 
 def package_place(name: str, path: str) -> tuple[str, str] | None:
-    """Return the root of a packaged module and its file relative to the root; None for a file outside packages.
+    """Return the root of a packaged module and its file relative to the root: `/x` and `pkg/module.py`.
 
-    For `pkg.module` in `/x/pkg/module.py`, it returns `/x` and `pkg/module.py`.
+    Args:
+        name: the dotted name of the module.
+        path: the path of its file.
+
+    Returns:
+        None for a file outside packages.
     """
     stem, _ = os.path.splitext(path)
     parts = name.split(".")
@@ -109,6 +114,9 @@ def code_root(cls: type) -> str:
 def refuse_call(cls: type) -> None:
     """Stop the loading of a file that calls its flow, if one is being loaded.
 
+    Args:
+        cls: the flow's class.
+
     Raises:
         UnguardedFlow: the loaded file itself calls its flow.
         RuntimeError: a file that it imports calls its flow.
@@ -125,11 +133,20 @@ def refuse_call(cls: type) -> None:
 
 
 def load_module(root: Path, file: str, *, guarded: bool = False) -> ModuleType:
-    """Run `root/file` once as a module; a second call returns the same module, unless the file was edited.
+    """Run a flow's file once as a module; a second call returns the same module, unless the file was edited.
 
-    `root` becomes the first entry of `sys.path`, as with `python flow.py`. Packages around the file are imported first.
-    An exception of the file is raised unchanged, and the module is then not registered. Loading ends at a call of the
-    flow at the file's top level, as when the file is run as a program; with `guarded`, the call raises UnguardedFlow.
+    The root becomes the first entry of `sys.path`, as with `python flow.py`. Packages around the file are imported
+    first. Loading ends at a call of the flow at the file's top level, as when the file is run as a program.
+
+    Args:
+        root: the root of the flow's code.
+        file: the file's path relative to the root.
+        guarded: whether a call of the flow at the top level is an error.
+
+    Raises:
+        UnguardedFlow: such a call, if `guarded`.
+        ImportError: the file is in a package, and another package or module has its name.
+        BaseException: an exception of the file, unchanged; the module is then not registered.
     """
     path = os.path.abspath(root / file)  # symbolic links are kept: a pod's code volume consists of them
     with loading(path):
@@ -195,7 +212,12 @@ def _execute(name: str, path: str, *, guarded: bool) -> ModuleType:
 
 
 def precompile(root: Path, file: str) -> None:
-    """Compile `root/file` without running it, for processes that are forked later. Errors are left to them."""
+    """Compile a file without running it, for processes that are forked later. Errors are left to them.
+
+    Args:
+        root: the root of the flow's code.
+        file: the file's path relative to the root.
+    """
     path = os.path.abspath(root / file)
     loader = _SourceOnly("", path)
     try:
@@ -249,10 +271,16 @@ def program_names() -> dict[str, object]:
 
 
 def adopt_main(name: str | None = None) -> ModuleType:
-    """Make `__main__`, the flow's file under `python flow.py`, also importable under its stable name.
+    """Make `__main__`, the flow's file under `python flow.py`, also importable under its stable name, and return it.
 
     Its classes, including nested ones, and its functions get that name as their `__module__`, so that their pickles
     equal those of a pod. Call it when the file has reached its `if __name__ == "__main__":`.
+
+    Args:
+        name: the name; None derives it from the file. An interactive session, which has no file, stays as it is.
+
+    Raises:
+        ImportError: the file is in a package, and another module has its name.
     """
     main = sys.modules["__main__"]
     if name is None:

@@ -26,7 +26,13 @@ class Chunk(NamedTuple):
 
 
 def frame(when: float, stream: Stream, data: bytes) -> bytes:
-    """Return a chunk as a frame of a log."""
+    """Return a chunk as a frame of a log.
+
+    Args:
+        when: the time in seconds since the epoch.
+        stream: the stream that the bytes were written to.
+        data: the bytes.
+    """
     return b"%.6f %s %d\n%s" % (when, _LETTER[stream], len(data), data)
 
 
@@ -85,7 +91,12 @@ class Lines(Generic[Of]):
         self._begun: dict[Of, tuple[float, int, list[bytes]]] = {}  # lists, so that a line is joined only once
 
     def add(self, of: Of, chunk: Chunk) -> Iterator[Chunk]:
-        """Yield the lines, with their line ends, that the chunk completes."""
+        """Yield the lines, with their line ends, that the chunk completes.
+
+        Args:
+            of: the stream, by any key.
+            chunk: the next chunk of the stream.
+        """
         *ended, last = chunk.data.split(b"\n")
         for line in ended:
             when, _, pieces = self._begun.pop(of, (chunk.when, 0, []))
@@ -108,7 +119,10 @@ class Lines(Generic[Of]):
 def lines(log: bytes | Iterable[bytes], stream: Stream | None = None, limit: int | None = None) -> Iterator[Chunk]:
     """Yield the log as lines (with their line ends), each with the time and stream of its first byte.
 
-    `limit` is the largest size of a line, as in `Lines`.
+    Args:
+        log: the log, or pieces of it of any size.
+        stream: the only stream to yield; None for both.
+        limit: the largest size of a line in bytes, as in `Lines`.
     """
     made: Lines[Stream] = Lines(limit)
     for chunk in chunks(log):

@@ -28,7 +28,12 @@ class ProcessOrigin(NamedTuple):
         return cls(dict(os.environ), directory)
 
     def follow(self, before: ProcessOrigin, after: ProcessOrigin) -> ProcessOrigin:
-        """Return this state with the differences between two other states applied."""
+        """Return this state with the differences between two other states applied.
+
+        Args:
+            before: the earlier state.
+            after: the later state.
+        """
         names = {*before.environment, *after.environment}
         changed = {name for name in names if before.environment.get(name) != after.environment.get(name)}
         environment = {name: value for name, value in self.environment.items() if name not in changed}

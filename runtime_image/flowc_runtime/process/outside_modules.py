@@ -26,7 +26,11 @@ _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
 def imported(directory: str) -> Modules:
-    """Return the outside modules that this process has imported, for a flow in `directory`."""
+    """Return the outside modules that this process has imported, with their files and digests.
+
+    Args:
+        directory: the directory of the flow's code, whose modules are not outside.
+    """
     roots = tuple(f"{os.path.realpath(root)}/" for root in (directory, *_standard()))
     found: Modules = {}
     for name in sorted(sys.modules):

@@ -51,9 +51,10 @@ class Child:
 
 
 def load_prctl() -> Callable[[int, int], None] | None:
-    """Return prctl(2), or None if the system has none (macOS).
+    """Return prctl(2), or None if the system has none (macOS); the function raises OSError.
 
-    Load it before a fork: loading a library in a forked child could deadlock, calling the loaded function cannot.
+    Hazard: load it before a fork. Loading a library in a forked child could deadlock, calling the loaded function
+    cannot.
     """
     if not sys.platform.startswith("linux"):
         return None
@@ -129,7 +130,11 @@ class Readers:
 
 
 def open_pipes() -> tuple[Readers, PipeEnds]:
-    """Create the three pipes of a child. Raises OSError."""
+    """Create the three pipes of a child, whose descriptors are not inheritable by exec.
+
+    Raises:
+        OSError: this process has too many descriptors.
+    """
     out, err, control = os.pipe(), os.pipe(), os.pipe()
     return Readers(out[0], err[0], control[0]), PipeEnds(out[1], err[1], control[1])
 
@@ -148,6 +153,9 @@ def spawn(
         body: the child's work; its argument is the descriptor of the control pipe, its result the exit code.
         prctl: the result of `load_prctl`.
         close: the parent's descriptors that the child must not keep open.
+
+    Returns:
+        The child, with the reading ends of its pipes, which do not block.
 
     Raises:
         OSError: no pipe or process can be created.
@@ -170,7 +178,19 @@ def fork(
     prctl: Callable[[int, int], None] | None,
     close: Iterable[int] = (),
 ) -> int:
-    """Fork a child like `spawn`, with these pipes; return its pid. The caller closes the pipes. Raises OSError."""
+    """Fork a child like `spawn`, with pipes of the caller; return its pid.
+
+    Hazard: the child never returns into this stack; it ends in `leave`. The caller closes the pipes.
+
+    Args:
+        body: the child's work; its argument is the descriptor of the control pipe, its result the exit code.
+        writers: the writing ends of the child's pipes.
+        prctl: the result of `load_prctl`.
+        close: the descriptors that the child must not keep open.
+
+    Raises:
+        OSError: no process can be created, or a standard stream cannot be flushed.
+    """
     ending.flush()
     parent = os.getpid()
     # Signals are blocked until the child has its own handlers: the inherited ones would swallow the child's signals.
@@ -239,7 +259,13 @@ def _reset_signals() -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End a child without returning into the parent's stack and without running the parent's exit handlers."""
+    """End a child without returning into the parent's stack and without running the parent's exit handlers.
+
+    An active exception is printed first. Then `ending.end` ends the user's part.
+
+    Args:
+        code: the exit code; a 0 becomes 1 if the last output cannot be written.
+    """
     try:
         if (error := sys.exc_info()[1]) is not None:
             sys.excepthook(type(error), error, error.__traceback__)

@@ -143,7 +143,7 @@ class Watcher:
         return self._wakeup
 
     def descriptors(self) -> list[int]:
-        """Return the descriptors that a forked child must close."""
+        """Return the descriptors that a forked child must close: of children, reapers, signals and the selector."""
         held = [fd for watched in self._children.values() for fd in (*watched.open, watched.pidfd) if fd is not None]
         selector = getattr(self._selector, "fileno", None)
         more = [self._waking] if self._waking is not None else []
@@ -152,7 +152,9 @@ class Watcher:
     def add(self, child: Child, reaper: Reaper | None = None) -> None:
         """Start to watch a child. Its end is reported even if it happened before this call.
 
-        `reaper` reports the end of a child that this process did not fork.
+        Args:
+            child: the child and the reading ends of its pipes, which the watcher closes.
+            reaper: reports the end of a child that this process did not fork.
         """
         if reaper is not None and reaper not in self._reapers.values():
             self.attach(reaper)
@@ -180,7 +182,7 @@ class Watcher:
             self._selector.unregister(reaper.fileno())
 
     def listen(self, descriptor: int) -> None:
-        """Report `Called` when the descriptor is readable; the caller reads it."""
+        """Report `Called` when the descriptor is readable; the caller reads it. One descriptor can be listened to."""
         self._listened = descriptor
         self._selector.register(descriptor, selectors.EVENT_READ)
 
@@ -207,7 +209,11 @@ class Watcher:
         return events
 
     def poll(self, timeout: float | None = None) -> list[Event]:
-        """Wait for events, at most `timeout` seconds; return them in the order of their occurrence."""
+        """Wait for events; return them in the order of their occurrence.
+
+        Args:
+            timeout: the most seconds to wait; None sets no limit.
+        """
         events, self._early = self._early, []
         dead: list[_Watched] = []
         reports = [reaper for reaper in self._reapers.values() if reaper.queued]
@@ -318,7 +324,10 @@ class Watcher:
 
 
 def kill_child(pid: int, number: int) -> None:
-    """Signal the process group of a child that is not yet reaped, or the child alone if it leads no group yet."""
+    """Signal the process group of a child that is not yet reaped, or the child alone if it leads no group yet.
+
+    Hazard: the number of a reaped child may belong to another process.
+    """
     if not kill_group(pid, number):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)

@@ -59,7 +59,11 @@ class OpenWriters(NamedTuple):
 
 
 def find(objects: list[Any]) -> OpenWriters:
-    """Find the open files among objects. Only the attribute `closed` is read: a proxy may act on other accesses."""
+    """Find the open files among objects. Only the attribute `closed` is read: a proxy may act on other accesses.
+
+    Args:
+        objects: any objects, such as those of `gc.get_objects`.
+    """
     found: dict[_Kind, list[OpenFile]] = {"text": [], "closed": [], "buffer": [], "raw": []}
     kinds: dict[int, _Kind | None] = {}  # by id, since a class may be unhashable
     for each in objects:

@@ -113,7 +113,11 @@ class Situation:
     def recall(self) -> tuple[CacheEntry, ReadsRecord] | None:
         """Return the entry of an earlier task with equal inputs, and the names that it read; None if there is none.
 
-        Keys of the first release are tried second.
+        Keys of the first release are tried second. Damaged entries are collected in `unreadable`; an entry of a newer
+        flowc is kept in `refused`, and nothing is reused.
+
+        Raises:
+            StoreError: the store cannot be read.
         """
         first = f"cache/{_digest(first_cache.identity(self._job.graph.flow, self._job.node))}"
         try:
@@ -143,7 +147,15 @@ class Situation:
         return None
 
     def keep(self, record: AttemptRecord, assigned: Mapping[str, ArtifactRef]) -> None:
-        """Write a cache entry with the results of a task whose code `assigned` these artifacts."""
+        """Write a cache entry with the results of a task, unless a newer flowc has written entries.
+
+        Args:
+            record: the task's record, with the names that it read.
+            assigned: the artifacts that its code assigned.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
         if self.refused is not None:
             return
         try:

@@ -38,6 +38,10 @@ class ControlTasks:
         """Return the paths of the control tasks of the foreach that these tasks of a step belong to, in order.
 
         If the first foreach is bounded, all foreach of the step are.
+
+        Args:
+            step: the first step of the foreach's body.
+            begun: the index paths of its tasks.
         """
         split = self._split_of(step)
         if split is None:
@@ -54,7 +58,12 @@ class ControlTasks:
         return found
 
     def opened(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of the split that opened a control task; None for any other task. Raises NotFound."""
+        """Return the record of the split that opened a control task; None for any other task.
+
+        Raises:
+            NotFound: the task of the split is not done.
+            RecordError: its record cannot be read.
+        """
         split = self._split_of(step)
         if split is None or len(parts(path)) != len(self._graph.scopes(split)):
             return None
@@ -62,14 +71,26 @@ class ControlTasks:
         return record if record.get("fanout", {}).get("unbounded") else None
 
     def is_done(self, step: str, path: str, done: Collection[str]) -> bool:
-        """Return whether the tasks of all items of a control task are in `done`. Raises NotFound."""
+        """Return whether the tasks of all items of a control task are done.
+
+        Args:
+            step: the task's step.
+            path: its index path.
+            done: the index paths of the step's tasks that are done.
+
+        Raises:
+            NotFound: the task of the split is not done.
+            RecordError: its record cannot be read.
+        """
         split = self.opened(step, path)
         return split is not None and all(item_path(path, number) in done for number in range(split["fanout"]["count"]))
 
     def record(self, step: str, path: str) -> AttemptRecord | None:
         """Return the record of a control task, or None while a task of its foreach is unfinished.
 
-        Raises NotFound if the task is not a control task.
+        Raises:
+            NotFound: the task is not a control task.
+            RecordError: the record of the split cannot be read.
         """
         split = self.opened(step, path)
         if split is None:

@@ -33,7 +33,18 @@ class Family:
         self.place: set[str] = set()  # parts of the inputs' foreach frames that the code read
 
     def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[object, ...]]:
-        """Give the task its parents' artifacts; return the parents and the arguments of the step's method."""
+        """Give the task its parents' artifacts.
+
+        Args:
+            state: the state of the task, which gets the artifacts or the inputs.
+
+        Returns:
+            The parents, for the task's record, and the arguments of the step's method: the inputs of a join.
+
+        Raises:
+            ProtocolError: a parent task is not done.
+            StoreError: the store cannot be read.
+        """
         job = self.job
         parents = Parents(job.before, job.graph, job.step, job.path)
         if job.node.joins is not None:
@@ -84,7 +95,14 @@ class Family:
     def state(
         self, node: Node, path: str, inherited: Mapping[str, ArtifactRef], *, read_only: bool = False
     ) -> TaskState:
-        """Return the state of a task of `node`; its foreach items are read lazily from the records of the splits."""
+        """Return the state of a task; its foreach items are read lazily from the records of the splits.
+
+        Args:
+            node: the task's step.
+            path: its index path.
+            inherited: its artifacts.
+            read_only: whether code cannot assign artifacts, as for the inputs of a join.
+        """
         graph, run = self.job.graph, self.job.before
         numbers = parts(path)
         frames = []
@@ -111,6 +129,13 @@ def parallel_of(job: Assignment, state: TaskState) -> Parallel | None:
     """Return the task's place in its gang, and set the environment variables that describe it.
 
     In a flow with gangs, a task outside of them is a gang of one; in any other flow the result is None.
+
+    Args:
+        job: the attempt.
+        state: the state of the task.
+
+    Raises:
+        ProtocolError: the task that opened the gang is not done.
     """
     frame = state.frames[-1] if state.frames else None
     split = job.graph.foreach_of(job.node)

@@ -56,7 +56,12 @@ class StepInfo(_StepInfo, total=False):
 
 
 def graph_info(flow: Flow) -> dict[str, object]:
-    """Return the graph of a flow as the dictionary that Metaflow's `current.graph` has."""
+    """Return the graph of a flow as the dictionary that Metaflow's `current.graph` has.
+
+    Returns:
+        A dictionary with the keys `file`, `start_step`, `end_step`, `parameters`, `constants`, `steps` (a `StepInfo` by
+        step), `graph_structure` (steps and nested lists of branches), `doc`, `decorators` and `extensions`.
+    """
     graph = Graph(flow)
     return {
         "file": flow.code.file,
@@ -113,7 +118,10 @@ def step_type(graph: Graph, node: Node) -> str:
 
 
 def decorators(node: Node) -> Iterator[tuple[str, dict[str, object]]]:
-    """Yield the name and attributes of each built-in decorator of a node, in Metaflow's terms."""
+    """Yield the name and attributes of each built-in decorator of a node, in Metaflow's terms.
+
+    `@retry` has `minutes_between_retries`, which may be a fraction; a step with several cards has several entries.
+    """
     for name in POLICIES:
         policy = getattr(node, name, None)
         match name, policy:

@@ -31,12 +31,26 @@ class Parents:
         self._step, self._path = step, path
 
     def one(self) -> tuple[Node, str, AttemptRecord] | None:
-        """Return the parent (node, path, record) of a non-join task; None at the start. Raises ProtocolError."""
+        """Return the parent (node, index path, record) of a task that is not a join; None at the start.
+
+        Raises:
+            ProtocolError: the parent is not done.
+            StoreError: the store cannot be read.
+        """
         before = self._graph.predecessors[self._step]
         return self._of(before, self._path) if before else None
 
     def ended(self, ends: Sequence[Node], item: int | None) -> tuple[Node, str, AttemptRecord]:
-        """Return the last task (node, path, record) of one arm or foreach item before a join. Raises ProtocolError."""
+        """Return the last task (node, index path, record) of one arm or foreach item before a join.
+
+        Args:
+            ends: the nodes that may be the last of the arm.
+            item: the number of the item; None for an arm of a branch.
+
+        Raises:
+            ProtocolError: no such task is done.
+            StoreError: the store cannot be read.
+        """
         return self._of(ends, self._path if item is None else f"{self._path}.{item}")
 
     def _of(self, candidates: Sequence[Node], path: str) -> tuple[Node, str, AttemptRecord]:

@@ -74,14 +74,27 @@ class Program(Protocol):
     def prepare(
         self, configs: Mapping[str, object], with_decorators: Sequence[tuple[str, Mapping[str, object]]] = ()
     ) -> None:
-        """Bring the code to its final form: set the values of its configs, by name (None: no value).
+        """Bring the code to its final form.
 
-        `with_decorators` are the user-defined decorators that the command line adds: names and arguments.
+        Args:
+            configs: the values of the flow's configs, by name; None is no value.
+            with_decorators: the user-defined decorators that the command line adds: names and arguments.
+
+        Raises:
+            BaseException: any exception of the user's code.
         """
         ...
 
     def begin(self, flow: Flow, root: str) -> object:
-        """Make the decorators that act before a run, and start them. `root` is the directory of the code package."""
+        """Make the decorators that act before a run, and start them.
+
+        Args:
+            flow: the flow.
+            root: the directory of the code package.
+
+        Raises:
+            BaseException: any exception of the decorators.
+        """
         ...
 
     # -- once in a run, in the process that starts it
@@ -112,7 +125,13 @@ class Program(Protocol):
         ...
 
     def imply(self, task: BoundTask, transition: Transition, given: Mapping[str, object]) -> None:
-        """Set the transition of a task whose code did not run; `given` are the decorator's arguments of self.next."""
+        """Set the transition of a task whose code did not run.
+
+        Args:
+            task: the task.
+            transition: the transition of its node.
+            given: the arguments of self.next that a decorator sets, such as `foreach`.
+        """
         ...
 
     def finished(self, task: BoundTask, node: Node, *, ok: bool) -> None:
@@ -195,7 +214,11 @@ def load_program(flow: Flow, root: str) -> Program:
 
 
 def check_runnable(flow: Flow) -> None:
-    """Check that this flowc can run every node. Raises ProtocolError, which names the first node it cannot run."""
+    """Check that this flowc can run every node.
+
+    Raises:
+        ProtocolError: it cannot; the message names the first such node.
+    """
     for node in flow.nodes:
         if what := _unsupported(node.run):
             raise ProtocolError(
@@ -220,7 +243,11 @@ def _unsupported(action: Action) -> str | None:
 
 
 def method_name(node: Node) -> str:
-    """Return the name of the method that a node of a flow class runs. Raises ProtocolError for another kind of node."""
+    """Return the name of the method that a node of a flow class runs.
+
+    Raises:
+        ProtocolError: the node runs something else.
+    """
     if not isinstance(node.run, Method):
         raise ProtocolError(f"step '{node.id}' of a flow class is {_unsupported(node.run)}, not a method")
     return node.run.name

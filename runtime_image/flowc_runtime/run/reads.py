@@ -37,7 +37,11 @@ class Reads(dict[str, object]):
             self.others()
 
     def watch_forks(self) -> None:
-        """Make every fork mark all values as read, since this process cannot see the reads of a forked process."""
+        """Make every fork mark all values as read, since this process cannot see the reads of a forked process.
+
+        Hazard: the hook is registered once with `os.register_at_fork` and stays for the life of the process; it acts
+        through `Ambient.before_fork`.
+        """
         _register()
         ambient().before_fork = self.see_all
 

@@ -55,7 +55,12 @@ class Order:
 
     @classmethod
     def of(cls, text: str | None) -> Order | None:
-        """Parse the text of an order; return None for no text."""
+        """Parse the text of an order; return None for no text.
+
+        Raises:
+            ValueError: the text is not JSON.
+            KeyError: a field is missing.
+        """
         if not text:
             return None
         order = cast("_OrderFields", json_text.mapping(text))  # `text` wrote it
@@ -86,7 +91,15 @@ class Reuse:
         self.reasons: dict[str, str] = {}
 
     def find(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record to reuse for a task whose parents are all reused; None if the task has to run."""
+        """Return the record to reuse for a task; None if the task has to run: `reasons` may have the reason.
+
+        Args:
+            step: the task's step.
+            path: its index path; all its parents must be reused.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
         record = self._find(step, path)
         if record is not None and (split := self._gang_of(step)) is not None:
             gang = step, outer_path(path, len(self._graph.scopes(split)))
@@ -96,7 +109,15 @@ class Reuse:
         return record
 
     def take(self, run: RunStore, record: AttemptRecord) -> Result:
-        """Make the record of a reused task in `run`; it is written by the next `flush` at the latest."""
+        """Make the record of a reused task in another run, and return the task's result.
+
+        Args:
+            run: the new run; `flush` writes the record, or this call if there are many.
+            record: the result of `find`.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
         task: OriginRecord = {
             "run": record["run"],
             "step": record["step"],
@@ -111,7 +132,11 @@ class Reuse:
         return Result(outcome=record["outcome"], count=count, choice=record.get("choice", ""))
 
     def flush(self, run: RunStore) -> None:
-        """Write the records of `take` that are not written yet."""
+        """Write the records of `take` that are not written yet.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
         run.reuse_all(self._taken)
         self._taken.clear()
 
@@ -126,9 +151,18 @@ class Reuse:
         return [node.id for node in self._graph.flow.nodes if node.id in (found & known) - self.reasons.keys()]
 
     def follows(self, run: RunStore, step: str, path: str) -> bool:
-        """Return whether all parents of a task are reused, by their records; the parents have to be finished.
+        """Return whether all parents of a task are reused, by their records.
 
         Pods need it: no scheduler of flowc knows their parents.
+
+        Args:
+            run: the new run.
+            step: the task's step.
+            path: its index path.
+
+        Raises:
+            ProtocolError: a parent is not done.
+            StoreError: the store cannot be read.
         """
         node, graph = self._graph.nodes[step], self._graph
         parents = Parents(run, graph, step, path)

@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
 
 def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
-    """Check that the step called self.next as the IR says. Raises ProtocolError if it did not."""
+    """Check that the step called self.next as the IR says.
+
+    A step whose decorator replaced its code gets the transition of the IR. A task of a gang may end without a call.
+
+    Args:
+        job: the attempt.
+        flow: the object of the task.
+        state: the state of the task, which has the call.
+
+    Raises:
+        ProtocolError: the step made no call, or another one.
+    """
     call, node = state.transition, job.node
     if isinstance(node.next, End):
         return
@@ -64,7 +75,17 @@ def _agree(call: Said, expected: Transition) -> bool:
 def fan_out(job: Assignment, flow: object, state: TaskState, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
     """Store the items of a foreach and return the tasks that the foreach or gang opens; None for another step.
 
-    Raises ValueError for too many tasks.
+    Args:
+        job: the attempt.
+        flow: the object of the task.
+        state: the state of the task.
+        artifacts: the stored artifacts of the task.
+
+    Raises:
+        ValueError: there are more tasks than --max-num-splits allows.
+        TypeError: the value of the foreach cannot be iterated.
+        ArtifactError: an item cannot be pickled.
+        StoreError: the store cannot be written.
     """
     call = state.transition
     match job.node.next:
@@ -90,7 +111,16 @@ def fan_out(job: Assignment, flow: object, state: TaskState, artifacts: Mapping[
 
 
 def check_splits(job: Assignment, count: int, what: str) -> None:
-    """Refuse more tasks than a foreach or gang may make. Raises ValueError."""
+    """Check that a foreach or gang does not open too many tasks.
+
+    Args:
+        job: the attempt, with the largest number.
+        count: the number of tasks.
+        what: the foreach or gang, for the message.
+
+    Raises:
+        ValueError: it opens more.
+    """
     most = job.max_splits
     if most is not None and count > most:
         raise ValueError(f"{what} in step '{job.node.id}' makes {count} tasks, but --max-num-splits allows {most}")

@@ -78,7 +78,18 @@ class TaskState:
         self.place.add("stack")
 
     def load(self, flow: object, name: str) -> bool:
-        """Read an inherited artifact into the flow object; False if there is none of this name."""
+        """Read an inherited artifact into the flow object; return False if there is none of this name.
+
+        Args:
+            flow: the object of the task, whose `__dict__` gets the value.
+            name: the artifact's name.
+
+        Raises:
+            NotFound: the artifact was deleted from the store.
+            Damaged: its bytes do not match their digest.
+            ArtifactError: it cannot be unpickled.
+            StoreError: the store cannot be read.
+        """
         self.seen.add(name)
         ref = self.inherited.get(name)
         if ref is None:
@@ -123,10 +134,16 @@ class TaskState:
     def store(self, flow: object, *, whatever: bool = False) -> dict[str, ArtifactRef]:
         """Store the artifacts that the step assigned or changed; return all artifacts that the next task inherits.
 
-        With `whatever`, values that cannot be pickled are left out.
+        Args:
+            flow: the object of the task.
+            whatever: whether values that cannot be pickled are left out.
+
+        Returns:
+            References by name, sorted.
 
         Raises:
             ArtifactError: a value cannot be pickled; its two arguments are the artifact's name and the reason.
+            StoreError: the store cannot be written.
         """
         refs = dict(self.inherited)
         origins = self._values_read()

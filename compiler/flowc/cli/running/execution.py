@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.cli.running.run_kinds import RunKind
-    from flowc_emulator.console.text_console import Console, make_console
+    from flowc_emulator.console.protocol import Console
+    from flowc_emulator.console.text_console import make_console
     from flowc_emulator.exit_hooks import call_exit_hooks
     from flowc_emulator.plan import Plan, RunResult
     from flowc_emulator.processes.agent import Agent

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.loading import Checked
     from flowc.revision import Look
-    from flowc_emulator.console.text_console import Console
+    from flowc_emulator.console.protocol import Console
     from flowc_emulator.plan import RunResult
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord

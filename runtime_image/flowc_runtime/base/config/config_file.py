@@ -45,10 +45,13 @@ class ConfigFile(NamedTuple):
 
 
 def find_file(start: str | None = None) -> ConfigFile | None:
-    """Find the nearest configuration file in `start` (the working directory) and its parents; read and check it.
+    """Find the nearest configuration file in a directory and its parents; read and check it.
+
+    Args:
+        start: the directory; None is the working directory.
 
     Returns:
-        The file; None if there is none.
+        The file; None if there is none, or the working directory was deleted.
 
     Raises:
         ConfigurationError: the file cannot be read or has faults, or one directory has two of them.
@@ -209,7 +212,12 @@ def normal(setting: Setting, value: object) -> object:
 
 
 def wrong(setting: Setting, value: object) -> str | None:
-    """Return what is wrong with the value of a setting; None if it is valid."""
+    """Return what is wrong with the value of a setting, as the end of a sentence; None if it is valid.
+
+    Args:
+        setting: the setting.
+        value: the value of a file in TOML, or of a variable after its conversion.
+    """
     value = normal(setting, value)
     if setting.type == "number":
         right = isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -44,7 +44,15 @@ class SettingValue(NamedTuple):
 
 
 def lookup(key: str) -> SettingValue:
-    """Return the value of a setting from the first source that has it. Raises ConfigurationError, SettingsError."""
+    """Return the value of a setting from the first source that has it.
+
+    Args:
+        key: a key of `config_keys.BY_KEY`.
+
+    Raises:
+        ConfigurationError: a variable or the configuration file is invalid.
+        SettingsError: Metaflow's configuration file cannot be read, or names an unsupported store.
+    """
     if key == "store":  # several METAFLOW_* variables set it together
         from flowc_runtime.base.config.whereabouts import locate
 
@@ -54,12 +62,21 @@ def lookup(key: str) -> SettingValue:
 
 
 def text(key: str) -> str | None:
-    """Return the value of a text setting. Raises ConfigurationError, SettingsError."""
+    """Return the value of a text setting; None if nothing sets it and it has no default.
+
+    Raises:
+        ConfigurationError: a variable or the configuration file is invalid.
+        SettingsError: Metaflow's configuration file cannot be read.
+    """
     return lookup(key).text
 
 
 def from_variable(key: str) -> SettingValue | None:
-    """Return the value of a setting's `FLOWC_*` variable; None if it is unset or empty. Raises ConfigurationError."""
+    """Return the value of a setting's `FLOWC_*` variable; None if it is unset or empty.
+
+    Raises:
+        ConfigurationError: the value is invalid.
+    """
     setting = BY_KEY[key]
     written = os.environ.get(setting.variable)
     if not written:
@@ -72,7 +89,11 @@ def from_variable(key: str) -> SettingValue | None:
 
 
 def from_file(key: str) -> SettingValue | None:
-    """Return the value of a setting in the configuration file, if any. Raises ConfigurationError."""
+    """Return the value of a setting in the configuration file; None if the file does not have it.
+
+    Raises:
+        ConfigurationError: the file cannot be read or has faults.
+    """
     file = current_file()
     if file is None or key not in file.values:
         return None
@@ -80,7 +101,11 @@ def from_file(key: str) -> SettingValue | None:
 
 
 def current_file() -> ConfigFile | None:
-    """Return the checked configuration file of the working directory; None in a pod. Raises ConfigurationError."""
+    """Return the checked configuration file of the working directory; None in a pod, or if there is none.
+
+    Raises:
+        ConfigurationError: the file cannot be read or has faults.
+    """
     return None if POD in os.environ else find_file()
 
 

@@ -83,7 +83,15 @@ READ_PREFIXES: Mapping[str, str] = {
 
 
 def get(name: str, default: str | None = None) -> str | None:
-    """Return the setting `METAFLOW_<name>`; an empty value counts as unset. Raises SettingsError."""
+    """Return the setting `METAFLOW_<name>`; an empty value counts as unset.
+
+    Args:
+        name: the setting's name without the prefix.
+        default: the value if neither a variable nor Metaflow's configuration file sets it.
+
+    Raises:
+        SettingsError: the configuration file cannot be read.
+    """
     if value := os.environ.get(PREFIX + name):
         return value
     if name in ("HOME", "PROFILE"):  # they select the file
@@ -92,14 +100,19 @@ def get(name: str, default: str | None = None) -> str | None:
 
 
 def config_path() -> str:
-    """Return the path of the configuration file, which may not exist."""
+    """Return the path of Metaflow's configuration file, which may not exist."""
     home = os.environ.get("METAFLOW_HOME") or "~/.metaflowconfig"
     profile = os.environ.get("METAFLOW_PROFILE")
     return f"{os.path.expanduser(home)}/{f'config_{profile}.json' if profile else 'config.json'}"
 
 
 def config_file() -> Mapping[str, str]:
-    """Return the settings of the configuration file; empty if there is none. Raises SettingsError."""
+    """Return the settings of Metaflow's configuration file, as texts by the variables' names; empty if there is no
+    file.
+
+    Raises:
+        SettingsError: it cannot be read, is not a JSON object, or METAFLOW_PROFILE names a profile without a file.
+    """
     return _read(config_path(), bool(os.environ.get("METAFLOW_PROFILE")))
 
 
@@ -123,7 +136,11 @@ def _read(path: str, needed: bool) -> Mapping[str, str]:
 
 
 def user_name() -> str:
-    """Return the user: METAFLOW_USER, else SUDO_USER, USERNAME or USER if not root, else the login or user id."""
+    """Return the user: METAFLOW_USER, else SUDO_USER, USERNAME or USER if not root, else the login or user id.
+
+    Raises:
+        SettingsError: Metaflow's configuration file cannot be read.
+    """
     if name := get("USER"):
         return name
     for variable in ("SUDO_USER", "USERNAME", "USER"):
@@ -139,10 +156,15 @@ _SCHEMES = {"s3": "s3", "gs": "gs", "azure": "az"}
 
 
 def store_url(datastore: str | None = None, root: str | None = None) -> str | None:
-    """Return the address of the store that Metaflow's settings name; None if they name none. Raises SettingsError.
+    """Return the address of the store that Metaflow's settings name; None if they name none.
 
-    `datastore` and `root` are the options `--datastore` and `--datastore-root`, which take precedence. The option names
-    the store itself, whereas METAFLOW_DATASTORE_SYSROOT_LOCAL names the directory that contains `.flowc`.
+    Args:
+        datastore: the option `--datastore`, which takes precedence over METAFLOW_DEFAULT_DATASTORE.
+        root: the option `--datastore-root`, which takes precedence over METAFLOW_DATASTORE_SYSROOT_…. The option names
+            the store itself, whereas METAFLOW_DATASTORE_SYSROOT_LOCAL names the directory that contains `.flowc`.
+
+    Raises:
+        SettingsError: the kind of store does not exist, or its address is missing or has another scheme.
     """
     kind = datastore or get("DEFAULT_DATASTORE", "local")
     assert kind is not None
@@ -167,7 +189,11 @@ def store_url(datastore: str | None = None, root: str | None = None) -> str | No
 
 
 def store_variable() -> str | None:
-    """Return the environment variable that names a store or its kind, if any. Raises SettingsError."""
+    """Return the environment variable that names a store or its kind; None if none does.
+
+    Raises:
+        SettingsError: Metaflow's configuration file cannot be read.
+    """
     kind = get("DEFAULT_DATASTORE", "local") or ""
     names = (f"{PREFIX}DATASTORE_SYSROOT_{kind.upper()}", f"{PREFIX}DEFAULT_DATASTORE")
     return next((name for name in names if os.environ.get(name)), None)
@@ -183,7 +209,11 @@ def datastore_of(url: str) -> str:
 
 
 def check() -> None:
-    """Refuse settings with unsupported values. Raises SettingsError."""
+    """Refuse settings with unsupported values that would change how flows behave (`CHOICES`).
+
+    Raises:
+        SettingsError: a setting has one.
+    """
     for name, (allowed, hint) in CHOICES.items():
         value = get(name)
         if value is not None and value not in allowed:
@@ -192,7 +222,11 @@ def check() -> None:
 
 
 def unused() -> list[str]:
-    """Return the names of the METAFLOW_* settings that are set but that nothing reads."""
+    """Return the names of the METAFLOW_* settings that are set but that nothing reads, sorted.
+
+    Raises:
+        SettingsError: Metaflow's configuration file cannot be read.
+    """
     names = {*os.environ, *config_file()}
     return sorted(name for name in names if name.startswith(PREFIX) and not _is_read(name[len(PREFIX) :]))
 

@@ -14,12 +14,17 @@ LOCAL_NAME = ".flowc"
 
 
 def default_url(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> str:
-    """Return the address of the store; see `locate`. Raises SettingsError, ConfigurationError."""
+    """Return the address of the store; `locate` has the arguments and the errors."""
     return str(locate(start, datastore=datastore, root=root).value)
 
 
 def store_words(url: str, typed: str | None = None) -> list[str]:
-    """Return the `--store` option for a store, with the address as typed; empty if the store is the default."""
+    """Return the `--store` option for a store; empty if the store is the default, or a directory.
+
+    Args:
+        url: the address of the store.
+        typed: the address as typed, which the option then has.
+    """
     try:
         default = default_url()
     except FlowcError:  # the settings are invalid, which other code reports
@@ -38,8 +43,12 @@ def locate(start: str | None = None, *, datastore: str | None = None, root: str 
     """Return the store's address and its source, from the first source that has one.
 
     The sources are `FLOWC_STORE`; METAFLOW_* variables; the configuration file; Metaflow's configuration file; a
-    `.flowc` in `start` (the working directory) or its parents. If there is none, the result is `.flowc` in `start`,
-    which does not exist yet. `datastore` and `root` are Metaflow's options, which take precedence over all sources.
+    `.flowc` in `start` or its parents. If there is none, the result is `.flowc` in `start`, which does not exist yet.
+
+    Args:
+        start: a directory; None is the working directory.
+        datastore: Metaflow's option `--datastore`, which takes precedence over all sources.
+        root: Metaflow's option `--datastore-root`, likewise.
 
     Raises:
         SettingsError: Metaflow's settings name an unsupported or incomplete store.

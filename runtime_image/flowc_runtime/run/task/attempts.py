@@ -46,7 +46,12 @@ class Result:
 
 
 def refuse(error: FlowcError, control: int) -> int:
-    """Report an attempt that could not be made or recorded; return the exit code, which says if a retry may help."""
+    """Report an attempt that could not be made or recorded; return the exit code, which says if a retry may help.
+
+    Args:
+        error: the reason.
+        control: the descriptor of the control pipe.
+    """
     say(f"{error}\n")
     report(control, Result(outcome="failed", error=failures.describe_refusal(error)))
     return exit_code(error)
@@ -58,7 +63,15 @@ def exit_code(error: FlowcError) -> int:
 
 
 def report(control: int, result: Result) -> None:
-    """Report the result to the parent process through the control pipe."""
+    """Report the result to the parent process; the error is sent without its traceback, since a pipe's buffer is small.
+
+    Args:
+        control: the descriptor of the control pipe.
+        result: the result.
+
+    Raises:
+        OSError: the parent has gone.
+    """
     error = dict(result.error or {})
     error.pop("traceback", None)  # the record and the log have it; a pipe's buffer is small
     message = {"outcome": result.outcome, "count": result.count, "choice": result.choice, "error": error or None}
@@ -105,7 +118,16 @@ def begin_record(began: float) -> BeginRecord:
 def new_record(
     run: RunStore, graph: Graph, attempt: tuple[str, str, int], outcome: Outcome, began: float, exit_: Exit
 ) -> AttemptRecord:
-    """Return the record of an attempt (step, path, number) that ends now, without parents and artifacts."""
+    """Return the record of an attempt that ends now, without parents and artifacts.
+
+    Args:
+        run: the run.
+        graph: the graph of the flow.
+        attempt: the step, the index path and the number of the attempt, from 1.
+        outcome: how it ended.
+        began: its beginning, in seconds since the epoch.
+        exit_: the process's exit code or signal, and its peak memory.
+    """
     step, path, number = attempt
     return AttemptRecord(
         version=RECORD_VERSION,
@@ -128,7 +150,19 @@ def new_record(
 def record_failure(
     run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, exit_: Exit
 ) -> None:
-    """Write the record of an attempt that failed outside of `perform`."""
+    """Write the record of an attempt that failed outside of `perform`.
+
+    Args:
+        run: the run.
+        graph: the graph of the flow.
+        attempt: the step, the index path and the number of the attempt.
+        began: its beginning, in seconds since the epoch.
+        error: the reason.
+        exit_: how the process ended.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
     record = new_record(run, graph, attempt, "failed", began, exit_)
     record["error"] = error
     run.finish(record)
@@ -137,7 +171,21 @@ def record_failure(
 def report_failure(
     run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, control: int
 ) -> int:
-    """Record and report an attempt whose code cannot be imported; return the exit code."""
+    """Record and report an attempt whose code cannot be imported; return the exit code.
+
+    The user's part of the process ends before the record is written.
+
+    Args:
+        run: the run.
+        graph: the graph of the flow.
+        attempt: the step, the index path and the number of the attempt.
+        began: its beginning, in seconds since the epoch.
+        error: the failure, with its traceback.
+        control: the descriptor of the control pipe.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
     say(error["traceback"])
     begin_ending(control)
     ending.end()
@@ -156,10 +204,19 @@ def record_death(
     *,
     ended_by_run: bool = False,
 ) -> ErrorRecord:
-    """Record an attempt whose process ended without a report; the parent process calls it. Return the error.
+    """Record an attempt whose process ended without a report; return the error. The parent process calls it.
 
-    `message` replaces the message about the signal or exit code, if the parent knows the reason. `ended_by_run` is the
-    field of the record's error.
+    Args:
+        run: the run.
+        graph: the graph of the flow.
+        attempt: the step, the index path and the number of the attempt.
+        began: its beginning, in seconds since the epoch.
+        ended: how the process ended.
+        message: the reason if the parent knows it; it replaces the message about the signal or exit code.
+        ended_by_run: the field of the record's error.
+
+    Raises:
+        StoreError: the store cannot be written.
     """
     exit_: Exit = {"peak_rss": ended.peak_rss}
     if ended.signal is not None:
@@ -173,7 +230,12 @@ def record_death(
 
 
 def say(text: str, *, out: bool = False) -> None:
-    """Write to the task's stderr, or with `out` to its stdout, if it still has one."""
+    """Write to the task's log; nothing happens if the step has closed the stream.
+
+    Args:
+        text: the text, with its line ends.
+        out: whether to write to stdout instead of stderr.
+    """
     try:
         (sys.stdout if out else sys.stderr).write(text)
     except (AttributeError, ValueError, OSError):  # the step closed or replaced it; the record has the text

@@ -36,7 +36,11 @@ class Lease(Protocol):
     """A terminal that a task can borrow."""
 
     def held(self) -> AbstractContextManager[None]:
-        """Hold the terminal as descriptors 0, 1 and 2 and as `sys.stdin`, … Raises NoTerminalError."""
+        """Hold the terminal as descriptors 0, 1 and 2 and as `sys.stdin`, … inside the block.
+
+        Raises:
+            NoTerminalError: the run cannot lend it.
+        """
         ...
 
     def is_held(self) -> bool:
@@ -44,7 +48,11 @@ class Lease(Protocol):
         ...
 
     def keep(self) -> None:
-        """Hold the terminal until the process ends. Raises NoTerminalError."""
+        """Hold the terminal until the process ends.
+
+        Raises:
+            NoTerminalError: the run cannot lend it.
+        """
         ...
 
     def quit(self) -> None:
@@ -53,7 +61,11 @@ class Lease(Protocol):
 
 
 def install(lease: Lease | None) -> None:
-    """Make `breakpoint()` in a task's process use the terminal of `lease`, or raise NoTerminalError without one."""
+    """Make `breakpoint()` and pdb use a terminal in this process, a task's; a hook that the flow has set is kept.
+
+    Args:
+        lease: the terminal; without one, `breakpoint()` raises NoTerminalError.
+    """
     if lease is not None:
         _lend_to_pdb(lease)
     if sys.breakpointhook is not sys.__breakpointhook__:

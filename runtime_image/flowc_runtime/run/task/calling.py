@@ -27,7 +27,19 @@ def call_code(
 ) -> None:
     """Run the step's code under its timeout, with its secrets in the environment.
 
-    `note` is called with a message if the code runs longer than its timeout and is not stopped.
+    Hazard: a process that the step's code forked and that returns from the code ends here, by `os._exit`.
+
+    Args:
+        program: the user's code.
+        task: the object of the task.
+        node: the step.
+        arguments: the arguments of its method.
+        note: called with a message if the code runs longer than its timeout and is not stopped.
+
+    Raises:
+        SecretError: a secret cannot be read or set.
+        StepTimeout: the code exceeded its timeout.
+        BaseException: any exception of the code.
     """
     secrets.inject(node.secrets, lambda: program.inline_secrets(node))
     process = os.getpid()

@@ -71,9 +71,14 @@ def _restore(cls: type[Caught], state: dict[str, object]) -> Caught:
 
 
 def describe(error: BaseException, root: str, code: CodeType | None = None) -> ErrorRecord:
-    """Return the error record of an exception of the user's code below `root`, without flowc's own frames.
+    """Return the error record of an exception of the user's code, without flowc's own frames.
 
-    For an artifact that cannot be stored, the place is the line of the step's `code` that assigned it.
+    Messages and tracebacks are cut to 16,000 characters.
+
+    Args:
+        error: the exception.
+        root: the directory of the user's code; the files of its frames are relative to it.
+        code: the code of the step: for an artifact that cannot be stored, the place is the line that assigned it.
     """
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)
@@ -260,7 +265,17 @@ def mebibytes(size: int) -> str:
 
 
 def lost_attempts(run: RunStore, step: str, path: str, attempt: int) -> ErrorRecord:
-    """Return why the attempts before this one failed: the last recorded error, or a process that vanished."""
+    """Return why the attempts before this one failed: the last recorded error, or a process that vanished.
+
+    Args:
+        run: the run.
+        step: the task's step.
+        path: its index path.
+        attempt: the number of this attempt.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
     for number in range(attempt - 1, 0, -1):
         record = run.attempt(step, path, number)
         if record is not None and "error" in record:

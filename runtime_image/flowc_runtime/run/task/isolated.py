@@ -31,7 +31,10 @@ class IsolatedOrder(TypedDict):
 
 
 def main() -> int:
-    """Make the attempt that the only argument describes; return an exit code of `flowc_runtime.base.contract`."""
+    """Make the attempt that the only argument describes; return an exit code of `flowc_runtime.base.contract`.
+
+    The argument is an `IsolatedOrder` as JSON; it is removed from `sys.argv` before the flow is imported.
+    """
     order: IsolatedOrder = json.loads(sys.argv.pop(1))
     control, asked = order["control"], order["assignment"]
     open_streams()

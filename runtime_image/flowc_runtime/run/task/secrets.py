@@ -189,9 +189,9 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def parse_dotenv(text: str) -> dict[str, str]:
-    """Return the variables of a `.env` file: `NAME=value`, `export`, comments, and quotes as in a shell.
+    r"""Return the variables of a `.env` file: `NAME=value`, `export`, comments, and quotes as in a shell.
 
-    Variables are not expanded. A quoted value may span lines; double quotes allow escapes such as `\\n`.
+    Variables are not expanded. A quoted value may span lines; double quotes allow escapes such as `\n`.
 
     Raises:
         SecretError: a line is not NAME=value; the message has its number.

@@ -89,7 +89,7 @@ def perform(job: Assignment, end: Callable[[], None]) -> Result:
 
 
 def perform_and_report(job: Assignment, control: int) -> int:
-    """Make an attempt in a forked child: report the result to the parent through its pipe, return the exit code."""
+    """Make an attempt in a forked child: report the result on the pipe `control`, and return the exit code."""
     try:
         result = perform(job, lambda: end_process(control))
     except FlowcError as error:
@@ -103,7 +103,10 @@ def _exit_code(outcome: Outcome, *, final: bool) -> int:
 
 
 def end_process(control: int) -> None:
-    """Report that the code has ended, then end the user's part of this process; exit handlers may end the process."""
+    """Report on the control pipe that the code has ended, then end the user's part of this process.
+
+    Exit handlers may end the process.
+    """
     begin_ending(control)
     ending.end()
 
@@ -125,7 +128,10 @@ def begin_cards(
 
 
 class Attempt:
-    """The stages of `perform`: enter, run the code, store the results. Unit tests of steps call them separately."""
+    """The stages of `perform`: enter, run the code, store the results. Unit tests of steps call them separately.
+
+    Each of them raises StoreError if the store cannot be read or written.
+    """
 
     def __init__(self, job: Assignment, end: Callable[[], None] = lambda: None) -> None:
         self._end = end
@@ -149,7 +155,11 @@ class Attempt:
         self.cards = job.cards
 
     def enter(self) -> None:
-        """Find the parents' records and become the task: environment, `current`."""
+        """Find the parents' records and become the task: environment, `current`.
+
+        Raises:
+            ProtocolError: a parent is not done, or the attempt has begun before.
+        """
         job = self.job
         os.environ.update(job.node.environment)
         if self.cards is None:
@@ -185,7 +195,13 @@ class Attempt:
         )
 
     def recall(self) -> Result | None:
-        """Reuse the cached results of an earlier task with equal inputs; return None if the code has to run."""
+        """Reuse the cached results of an earlier task with equal inputs; return None if the code has to run.
+
+        The record is written if there are such results.
+
+        Raises:
+            ValueError: the results open more tasks than --max-num-splits allows.
+        """
         job = self.job
         if job.node.cache is None or not job.cache or job.inputs is not None:
             return None
@@ -220,7 +236,11 @@ class Attempt:
         self.family.place.add("stack")
 
     def run_code(self) -> None:
-        """Run the step's code under its timeout, with its secrets in the environment."""
+        """Run the step's code under its timeout, with its secrets in the environment. Any exception of the code is
+        raised.
+
+        A wrong call of self.next raises ProtocolError.
+        """
         for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
             seen.clear()  # reads before this point are not by the step's code
         self.reads.watch_forks()
@@ -232,7 +252,12 @@ class Attempt:
         check_transition(self.job, self.flow, self.state)
 
     def done(self) -> Result:
-        """Store the artifacts and the record of a step that has finished."""
+        """Store the artifacts and the record of a step that has finished.
+
+        Raises:
+            ArtifactError: an artifact cannot be pickled; `failed` records it.
+            ValueError: a foreach opens more tasks than --max-num-splits allows.
+        """
         if (catch := self.job.node.catch) and catch.var:
             self.flow.__dict__[catch.var] = None  # the step did not fail
             self.state.forget(catch.var)
@@ -253,7 +278,10 @@ class Attempt:
         return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
 
     def failed(self, error: BaseException) -> Result:
-        """Record why the code failed; on the last attempt of a step with @catch, catch it."""
+        """Record why the code failed; on the last attempt of a step with @catch, catch it.
+
+        Artifacts are stored as far as possible, except after an interrupt or a MemoryError.
+        """
         # After an interrupt there is no time to store artifacts, and after a MemoryError there is no memory.
         self.final = isinstance(error, SystemExit) and error.code == DISALLOW_RETRY
         self.hopeless = isinstance(error, Damaged) and not isinstance(error, DamagedOnTheWay)

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 def status_of(run: RunStore, record: RunRecord | None = None) -> StatusRecord:
     """Return the run's status; a run whose process has died without recording its end counts as killed.
 
-    `record` is the run's record, if it has been read before.
+    Only processes of this machine can be checked.
+
+    Args:
+        run: the run.
+        record: the run's record, if it has been read before.
+
+    Raises:
+        NotFound: the run has no record.
+        RecordError: its record or its status cannot be read.
     """
     status = run.written_status()
     if status is None:

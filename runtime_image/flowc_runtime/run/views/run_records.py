@@ -92,7 +92,15 @@ class RunRecords:
             return False
 
     def done(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of a finished task; None if the task is not finished. Raises RecordError."""
+        """Return the record of a finished task; None if the task is not finished.
+
+        Args:
+            step: the task's step.
+            path: its index path.
+
+        Raises:
+            RecordError: the record cannot be read.
+        """
         if self.is_beside(step):
             return self._of_parameters() if path == ROOT else None
         try:
@@ -135,7 +143,16 @@ class RunRecords:
         }
 
     def attempt(self, step: str, path: str, number: int) -> AttemptRecord | None:
-        """Return the record of an attempt that has ended, else None; numbers start at 1. Raises RecordError."""
+        """Return the record of an attempt that has ended, else None.
+
+        Args:
+            step: the task's step.
+            path: its index path.
+            number: the number of the attempt, from 1.
+
+        Raises:
+            RecordError: the record cannot be read.
+        """
         with suppress(RecordError):  # the attempt may have another record, read below
             done = self.done(step, path)
             if done is not None and done["attempt"] == number:
@@ -143,7 +160,16 @@ class RunRecords:
         return self.store.attempt(step, path, number)
 
     def began(self, step: str, path: str, number: int) -> BeginRecord | None:
-        """Return the record of an attempt's beginning, or None. Raises RecordError."""
+        """Return the record of an attempt's beginning, or None.
+
+        Args:
+            step: the task's step.
+            path: its index path.
+            number: the number of the attempt, from 1.
+
+        Raises:
+            RecordError: the record cannot be read.
+        """
         begun = self.store.beginning(step, path, number)
         if begun is None and number == ATTEMPT and self.is_control(step, path):
             split = self.controls.opened(step, path)
@@ -154,7 +180,12 @@ class RunRecords:
     def last(self, step: str, task: str) -> int:
         """Return the number of a task's last attempt: the successful one, else the latest; 0 if there is none.
 
-        `task` is the task's id or its index path.
+        Args:
+            step: the task's step.
+            task: the task's id or its index path.
+
+        Raises:
+            RecordError: the record of the task cannot be read.
         """
         try:
             path = path_of(step, task)

@@ -58,7 +58,11 @@ class RunView:
         return self._begun if isinstance(self._begun, Exception) else None
 
     def begun(self) -> RunView:
-        """Return the view itself. Raises NotFound if the run has no record, but not for an unreadable record."""
+        """Return the view itself.
+
+        Raises:
+            NotFound: the run has no record; an unreadable record is no error here.
+        """
         if isinstance(self.error, NotFound):
             raise self.error
         return self

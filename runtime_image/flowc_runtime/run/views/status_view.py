@@ -55,14 +55,28 @@ class StatusView:
         return (self.message or "").partition("\n")[0]
 
     def readable(self) -> StatusView:
-        """Return the view itself. Raises NotFound, RecordError if the status is unknown."""
+        """Return the view itself.
+
+        Raises:
+            NotFound: the run has no record yet.
+            RecordError: the status cannot be read.
+        """
         if self.error is not None:
             raise self.error
         return self
 
 
 def read_status(run: RunStore, record: RunRecord | None = None) -> StatusView:
-    """Read the status of a run; `record` is the run's record, if it was read. Raises NotFound, RecordError."""
+    """Read the status of a run.
+
+    Args:
+        run: the run.
+        record: the run's record, if it was read.
+
+    Raises:
+        NotFound: the run has no record.
+        RecordError: its record or its status cannot be read.
+    """
     return status_view(status_of(run, record))
 
 

@@ -81,7 +81,11 @@ class AttemptView:
         return self._beginning if isinstance(self._beginning, RecordError) else None
 
     def readable(self) -> AttemptView:
-        """Return the view itself. Raises RecordError if the attempt's record cannot be read."""
+        """Return the view itself.
+
+        Raises:
+            RecordError: the attempt's record cannot be read.
+        """
         if self.end_error is not None:
             raise self.end_error
         return self

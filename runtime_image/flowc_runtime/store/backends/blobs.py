@@ -31,7 +31,12 @@ class Movable(Protocol):
         ...
 
     def map(self, key: str) -> memoryview:
-        """Return the object's bytes as memory. Raises NotFound."""
+        """Return the object's bytes as memory.
+
+        Raises:
+            NotFound: it does not exist.
+            StoreError: it cannot be read.
+        """
         ...
 
     def exists(self, key: str, size: int | None = None) -> bool:
@@ -39,7 +44,12 @@ class Movable(Protocol):
         ...
 
     def move(self, key: str, to: str) -> None:
-        """Move an object to another key. Raises NotFound, StoreError."""
+        """Move an object to another key.
+
+        Raises:
+            NotFound: it does not exist.
+            StoreError: it cannot be moved, as in a read-only store.
+        """
         ...
 
 
@@ -49,7 +59,16 @@ def aside_key(key: str) -> str:
 
 
 def checked(objects: Movable, key: str, digest: str, size: int | None, fetch: Callable[[], tuple[T, str, int]]) -> T:
-    """Return the value of `fetch`, which also returns the digest and size of the bytes; fetch again if they are wrong.
+    """Return the value of `fetch` if its bytes have the expected digest; fetch again if they are wrong.
+
+    Bytes that are wrong twice in the same way are moved aside (`set_aside`).
+
+    Args:
+        objects: the store.
+        key: the key of the object.
+        digest: the expected sha256 in hex.
+        size: the expected size in bytes, for the message; None if it is not known.
+        fetch: reads the object; returns the value, and the digest and number of its bytes.
 
     Raises:
         Damaged: the bytes were wrong twice, or were moved aside as damaged earlier.
@@ -86,6 +105,11 @@ def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
 
     Since it was read, another reader may have moved it and a writer may have stored it again: an object that turns out
     to be whole is moved back.
+
+    Args:
+        objects: the store.
+        key: the key of the object.
+        digest: the sha256 that its bytes should have.
     """
     aside = aside_key(key)
     try:

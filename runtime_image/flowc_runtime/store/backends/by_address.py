@@ -38,7 +38,11 @@ def open_objects(url: str) -> Objects:
 
 
 def open_directory(root: str) -> LocalObjects:
-    """Open the store in a directory, with the store below it if it has one. Raises StoreError."""
+    """Open the store in a directory, with the store below it if it has one.
+
+    Raises:
+        StoreError: the directory cannot be read.
+    """
     try:
         with open(f"{root}/{BELOW}", encoding="utf-8") as file:
             return LayeredObjects(root, file.read(), open_objects)

@@ -44,7 +44,12 @@ _FULL_SYNC: Final = cast("int | None", getattr(fcntl, "F_FULLFSYNC", None))  # m
 
 
 def mode() -> Mode:
-    """Return the setting `durability`. Raises ConfigurationError, SettingsError."""
+    """Return the setting `durability`.
+
+    Raises:
+        ConfigurationError: a variable or the configuration file is invalid.
+        SettingsError: Metaflow's configuration file cannot be read.
+    """
     return cast("Mode", configuration.text("durability"))
 
 
@@ -64,7 +69,16 @@ class Disk:
 
     @classmethod
     def of(cls, objects: Objects, mode: Mode) -> Disk | None:
-        """Return the disk to wait for; None if no wait is needed. Raises StoreError."""
+        """Return the disk to wait for; None if no wait is needed: for `none`, and for a bucket, which confirms each
+        object.
+
+        Args:
+            objects: the store.
+            mode: the setting `durability`.
+
+        Raises:
+            StoreError: the directory cannot be opened.
+        """
         return cls(objects) if mode != "none" and isinstance(objects, LocalObjects) else None
 
     def descriptor(self) -> int:
@@ -76,7 +90,14 @@ class Disk:
         os.close(self._descriptor)
 
     def flush(self, slow: Callable[[str], None]) -> None:
-        """Wait until the disk has all writes; call `slow` with a message if that takes long. Raises StoreError."""
+        """Wait until the disk has all writes.
+
+        Args:
+            slow: called in another thread with a message if the wait takes longer than PATIENCE seconds.
+
+        Raises:
+            StoreError: the disk reports an error.
+        """
         timer = threading.Timer(PATIENCE, slow, [self.waiting])
         timer.daemon = True
         with suppress(RuntimeError):  # no thread can start: wait without a message
@@ -95,14 +116,22 @@ class Disk:
         )
 
     def put(self, key: str, data: bytes) -> None:
-        """Create or replace an object; when this returns, the disk has it. Raises StoreError."""
+        """Create or replace an object; when this returns, the disk has it.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
         with self._told():
             temporary = self._write([data])
             os.replace(temporary, f"{self._root}/{key}")
             self._sync_parent(key)
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
-        """Create an object like `put`; return False, without writing, if it exists. Raises StoreError."""
+        """Create an object like `put`; return False, without writing, if it exists.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
         with self._told():
             temporary = self._write(parts)
             try:
@@ -147,6 +176,14 @@ class Disk:
 
     def wait_apart(self, then: Callable[[], None], slow: Callable[[str], None], wakeup: Wakeup) -> int | None:
         """Flush, then call `then`, in a separate process that can be abandoned: a disk may not answer for minutes.
+
+        Hazard: the process is a fork, which holds no stream of this one and ignores the signals that end it. If no
+        process can be made, this process waits itself.
+
+        Args:
+            then: the work after the flush, such as writing the record of the end.
+            slow: called with a message if the wait takes longer than PATIENCE seconds.
+            wakeup: the signals of this process.
 
         Returns:
             None after `then`; otherwise the signal of `wakeup` that ended the wait. In that case, `then` may not have

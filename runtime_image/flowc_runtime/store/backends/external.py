@@ -50,16 +50,35 @@ class ExternalFile:
         return open(self.path, "rb")
 
     def read_bytes(self) -> bytes:
-        """Return the content. Raises ArtifactError."""
+        """Return the content.
+
+        Raises:
+            ArtifactError: the file is missing or has changed.
+            OSError: it cannot be read.
+        """
         with self.open() as file:
             return file.read()
 
     def read_text(self, encoding: str = "utf-8") -> str:
-        """Return the content as text. Raises ArtifactError, UnicodeDecodeError."""
+        """Return the content as text.
+
+        Args:
+            encoding: the encoding of the text.
+
+        Raises:
+            ArtifactError: the file is missing or has changed.
+            OSError: it cannot be read.
+            UnicodeDecodeError: it is not text in this encoding.
+        """
         return self.read_bytes().decode(encoding)
 
     def mmap(self) -> memoryview:
-        """Map the content as read-only memory, which is read on access. Raises ArtifactError."""
+        """Map the content as read-only memory, which is read on access.
+
+        Raises:
+            ArtifactError: the file is missing or has changed.
+            OSError: it cannot be mapped.
+        """
         with self.open() as file:
             if not self.size:  # mmap refuses empty files
                 return memoryview(b"")
@@ -87,7 +106,8 @@ class ExternalFile:
         self._checked = True
 
     def record(self) -> ExternalRecord:
-        """Return the description of the file for records."""
+        """Return the description of the file for records: path, size in bytes, time of modification in ns, sha256 in
+        hex."""
         return {"path": self.path, "size": self.size, "mtime_ns": self.mtime_ns, "digest": self.digest}
 
     def __fspath__(self) -> str:
@@ -113,8 +133,12 @@ def external_file(path: str | os.PathLike[str]) -> ExternalFile:
     Later steps open it at the same path, and fail if it has changed. Its content is read once to compute the digest; it
     is read again only if its size or time changes.
 
+    Args:
+        path: the path of a file; links are resolved.
+
     Raises:
-        ArtifactError: the file does not exist, or, in a pod, it is not on a volume that other pods can mount.
+        ArtifactError: the file does not exist or cannot be read, changes meanwhile, or, in a pod, is not on a volume
+            that other pods can mount.
     """
     absolute = os.path.realpath(path)
     status = _status(absolute)
@@ -127,7 +151,12 @@ def external_file(path: str | os.PathLike[str]) -> ExternalFile:
 
 
 def digest_of(path: str) -> str:
-    """Return the sha256 of a file's content, cached by its path, size, times and inode. Raises ArtifactError."""
+    """Return the sha256 (hex) of a file's content, cached by its path, size, times and inode in the user's cache
+    directory.
+
+    Raises:
+        ArtifactError: the file cannot be read, or changes meanwhile.
+    """
     status = _status(path)
     identity = [path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
     note = _notes() / hashlib.sha256(json_text.dumps(identity).encode()).hexdigest()

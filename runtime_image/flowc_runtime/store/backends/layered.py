@@ -41,28 +41,38 @@ class LayeredObjects(LocalObjects):
         return self._open(self._below_url)
 
     def get(self, key: str) -> bytes:
-        """Return the object's bytes from this directory, else from the store below. Raises NotFound."""
+        """Return the object's bytes from this directory, else from the store below.
+
+        Raises:
+            NotFound: neither has it.
+            StoreError: it cannot be read.
+        """
         try:
             return super().get(key)
         except NotFound:
             return self._below.get(key)
 
     def map(self, key: str) -> memoryview:
-        """Map the object's bytes as private, writable memory. Raises NotFound, StoreError."""
+        """Map the object's bytes as private, writable memory.
+
+        Raises:
+            NotFound: neither store has it.
+            StoreError: it cannot be read.
+        """
         try:
             return super().map(key)
         except NotFound:
             return self._below.map(key)
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
-        """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
+        """Return the checked bytes of a blob, from this directory or the store below, like `Objects.read_blob`."""
         try:
             return self._own.read_blob(digest, size, key=key, once=once)
         except NotFound:
             return self._below.read_blob(digest, size, key=key, once=once)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
-        """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound."""
+        """Map the checked bytes of a blob, of this directory or the store below, like `Objects.map_blob`."""
         try:
             return self._own.map_blob(digest, size, key=key)
         except NotFound:
@@ -81,7 +91,15 @@ class LayeredObjects(LocalObjects):
 
 
 def put_on(root: str, below: str) -> None:
-    """Make the directory `root` a store on top of the store at `below`."""
+    """Make a directory a store on top of another store.
+
+    Args:
+        root: the directory, which is created if it is missing.
+        below: the address of the other store.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
     make_root(root)
     temporary = f"{root}/{BELOW}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8") as file:

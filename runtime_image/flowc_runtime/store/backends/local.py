@@ -235,7 +235,15 @@ class LocalObjects:
             yield piece
 
     def replace(self, key: str, parts: Iterable[Buffer]) -> None:
-        """Create or replace an object from parts, which may be computed one by one. Raises StoreError."""
+        """Create or replace an object from parts.
+
+        Args:
+            key: the key.
+            parts: the parts of its bytes, which may be computed one by one.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
         with self._writing():
             os.replace(self._write(parts), self._parent(key))
 

@@ -41,7 +41,11 @@ class _Place(NamedTuple):
 
 
 def digest_of(descriptor: int, expected: str) -> str:
-    """Return the sha256 (hex) of an open file; return `expected` without hashing if a mark confirms it.
+    """Return the sha256 (hex) of an open file; if a mark confirms the expected digest, without hashing.
+
+    Args:
+        descriptor: the file, open for reading.
+        expected: the digest that the file should have.
 
     Raises:
         ConfigurationError: the setting `verify` is invalid.
@@ -72,7 +76,11 @@ def digest_of(descriptor: int, expected: str) -> str:
 
 
 def verify_always() -> bool:
-    """Return whether marks are ignored, by the setting `verify`. Raises ConfigurationError."""
+    """Return whether marks are ignored, by the setting `verify`.
+
+    Raises:
+        ConfigurationError: the setting is invalid, or the configuration file cannot be read.
+    """
     if value := os.environ.get(VARIABLE):
         if value == "once":
             return False

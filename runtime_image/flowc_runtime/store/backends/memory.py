@@ -22,7 +22,12 @@ class MemoryObjects:
         self._objects: dict[str, bytes] = {}
 
     def get(self, key: str) -> bytes:
-        """Return the object's bytes. Raises NotFound, StoreError."""
+        """Return the object's bytes.
+
+        Raises:
+            NotFound: neither memory nor the store below has it.
+            StoreError: the store below cannot be read.
+        """
         if key in self._objects:
             return self._objects[key]
         if self._below is None:
@@ -41,26 +46,35 @@ class MemoryObjects:
         return True
 
     def map(self, key: str) -> memoryview:
-        """Map the object's bytes as private, writable memory. Raises NotFound, StoreError."""
+        """Return a copy of the object's bytes as private, writable memory; an object of the store below is mapped.
+
+        Raises:
+            NotFound: neither memory nor the store below has it.
+            StoreError: the store below cannot be read.
+        """
         if key not in self._objects and self._below is not None:
             return self._below.map(key)
         return memoryview(bytearray(self.get(key)))  # private and writable
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, once; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, once; return its sha256 (hex).
+
+        Raises:
+            StoreError: the store below cannot be read.
+        """
         digest, size = sha256(parts), size_of(parts)
         if not self.exists(blob_key(digest), size):
             self._objects[blob_key(digest)] = b"".join(parts)
         return digest
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
-        """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
+        """Return the bytes of a blob; those of the store below are checked, like in `Objects.read_blob`."""
         if (key or blob_key(digest)) in self._objects or self._below is None:
             return self.get(key or blob_key(digest))
         return self._below.read_blob(digest, size, key=key, once=once)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
-        """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound."""
+        """Map the bytes of a blob; those of the store below are checked, like in `Objects.map_blob`."""
         if (key or blob_key(digest)) in self._objects or self._below is None:
             return self.map(key or blob_key(digest))
         return self._below.map_blob(digest, size, key=key)
@@ -76,7 +90,11 @@ class MemoryObjects:
         return self.exists(key, size)
 
     def append(self, key: str, data: bytes) -> None:
-        """Append to an object. Raises StoreError."""
+        """Append to an object; the beginning of one of the store below is copied.
+
+        Raises:
+            StoreError: the store below cannot be read.
+        """
         self._objects[key] = self.appended(key) + data if self.exists(key) else data
 
     def appended(self, key: str, start: int = 0) -> bytes:
@@ -108,7 +126,11 @@ class MemoryObjects:
         return sorted(mine.union(self._below.names_below(prefix) if self._below else ()))
 
     def delete(self, key: str) -> None:
-        """Delete the object if it exists. Raises StoreError if the store below has it."""
+        """Delete the object if it exists.
+
+        Raises:
+            StoreError: the store below has it, which is only read.
+        """
         if key not in self._objects and self._below and self._below.exists(key):
             raise StoreError(f"cannot delete {key}: it is in a store that is only read")
         self._objects.pop(key, None)

@@ -27,12 +27,23 @@ class Streaming(Protocol):
     """A store that can return an object in pieces, each by a request: a bucket."""
 
     def stream(self, key: str) -> Iterator[bytes]:
-        """Yield the object's bytes in pieces. Raises NotFound, StoreError."""
+        """Yield the object's bytes in pieces.
+
+        Raises:
+            NotFound: it does not exist.
+            StoreError: it cannot be read.
+        """
         ...
 
 
 def read_many(read: Callable[[S], T], items: Sequence[S], threads: int) -> Iterator[T]:
-    """Yield the result of `read` for each item, in order; `threads` threads call it at the same time."""
+    """Yield the result of `read` for each item, in order.
+
+    Args:
+        read: reads one item; it is called by several threads.
+        items: the items.
+        threads: the number of threads; 1 calls it in this thread.
+    """
     if threads == 1:
         yield from map(read, items)
         return
@@ -42,7 +53,17 @@ def read_many(read: Callable[[S], T], items: Sequence[S], threads: int) -> Itera
 
 
 def stream(objects: LocalObjects | Streaming, key: str) -> Iterator[bytes | memoryview]:
-    """Yield the object's bytes in pieces; a piece is valid until the next one. Raises NotFound, RecordError."""
+    """Yield the object's bytes in pieces; a piece is valid until the next one.
+
+    Args:
+        objects: a directory or a bucket.
+        key: the key of the object.
+
+    Raises:
+        NotFound: it does not exist.
+        RecordError: it cannot be read in a directory.
+        StoreError: it cannot be read in a bucket.
+    """
     if not isinstance(objects, LocalObjects):
         yield from objects.stream(key)
         return
@@ -59,7 +80,11 @@ def stream(objects: LocalObjects | Streaming, key: str) -> Iterator[bytes | memo
 
 
 def move_below(objects: Collectable, prefix: str, to: str) -> None:
-    """Move all objects below a prefix to the same names below another prefix. Raises StoreError."""
+    """Move all objects below a prefix to the same names below another prefix.
+
+    Raises:
+        StoreError: an object cannot be moved; others may be moved already.
+    """
     for name in objects.names_below(prefix):
         move(objects, f"{prefix}/{name}", f"{to}/{name}")
     if isinstance(objects, LocalObjects):  # remove empty directories: one would count as a run
@@ -69,9 +94,15 @@ def move_below(objects: Collectable, prefix: str, to: str) -> None:
 
 
 def move(objects: Collectable, key: str, to: str) -> str:
-    """Move an object, and return its new key: `to`, with a number appended if that key is taken.
+    """Move an object, and return its new key. A missing object counts as moved by another process.
 
-    A missing object counts as moved by another process. Raises StoreError.
+    Args:
+        objects: the store.
+        key: the key of the object.
+        to: its new key; a number is appended if the key is taken.
+
+    Raises:
+        StoreError: it cannot be moved.
     """
     number, target = 1, to
     while objects.exists(target):

@@ -31,39 +31,66 @@ class Objects(Protocol):
     url: str
 
     def get(self, key: str) -> bytes:
-        """Return the object's bytes. Raises NotFound, StoreError."""
+        """Return the object's bytes.
+
+        Raises:
+            NotFound: it does not exist.
+            StoreError: it cannot be read.
+        """
         ...
 
     def put(self, key: str, data: bytes) -> None:
-        """Create or replace an object, atomically. Raises StoreError."""
+        """Create or replace an object, atomically.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
         ...
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
-        """Create an object, atomically, from the joined parts; return False, without writing, if the key exists."""
+        """Create an object, atomically; return False, without writing, if the key exists.
+
+        Args:
+            key: the key.
+            parts: the parts of its bytes, in order.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
         ...
 
     def map(self, key: str) -> memoryview:
-        """Map the object's bytes as private, writable memory, which is loaded on access. Raises NotFound."""
+        """Map the object's bytes as private, writable memory, which is loaded on access.
+
+        Raises:
+            NotFound: it does not exist.
+            StoreError: it cannot be read.
+        """
         ...
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
         """Store the joined parts as a blob, once; return its sha256 (hex).
 
         An existing blob of the right size is kept. One of another size, as a crash may leave it, is replaced.
+
+        Raises:
+            StoreError: it cannot be written.
         """
         ...
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
-        """Return the checked bytes of the blob `digest` (sha256, hex).
+        """Return the checked bytes of a blob.
 
         Args:
-            size: the expected size, only for error messages.
+            digest: its sha256 in hex.
+            size: the expected size in bytes, only for error messages.
             key: another object that has this digest, instead of the blob.
             once: in a directory, hash the object only once per machine (`flowc_runtime.store.backends.marks`).
 
         Raises:
             Damaged: the store has other bytes, which are moved aside (`flowc_runtime.store.backends.blobs`).
             NotFound: there is no such object.
+            StoreError: it cannot be read.
         """
         ...
 
@@ -76,7 +103,11 @@ class Objects(Protocol):
         ...
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`, and make an old object young, so that no collection deletes it."""
+        """Return like `exists`, and make an old object young, so that no collection deletes it.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
         ...
 
     def append(self, key: str, data: bytes) -> None:
@@ -84,7 +115,16 @@ class Objects(Protocol):
         ...
 
     def appended(self, key: str, start: int = 0) -> bytes:
-        """Return the appended data from byte `start`. Without such data, raise NotFound or return nothing."""
+        """Return the appended data from a byte on.
+
+        Args:
+            key: the key.
+            start: the first byte.
+
+        Raises:
+            NotFound: in some backends, there is no such data; others return nothing.
+            StoreError: it cannot be read.
+        """
         ...
 
     def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
@@ -92,7 +132,14 @@ class Objects(Protocol):
         ...
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due, or all with `now`; return the seconds until the next is due, if any."""
+        """Write appended data that is due; return the seconds until the next is due, if any.
+
+        Args:
+            now: whether all appended data is due.
+
+        Raises:
+            StoreError: the data cannot be written.
+        """
         ...
 
     def names(self, prefix: str) -> list[str]:
@@ -116,7 +163,12 @@ class Collectable(Objects, Protocol):
         ...
 
     def move(self, key: str, to: str) -> None:
-        """Move an object to another key; replace an object of that key. Raises NotFound, StoreError."""
+        """Move an object to another key; replace an object of that key.
+
+        Raises:
+            NotFound: it does not exist.
+            StoreError: it cannot be moved.
+        """
         ...
 
     def delete_many(self, keys: Sequence[str]) -> None:
@@ -124,7 +176,15 @@ class Collectable(Objects, Protocol):
         ...
 
     def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
-        """Delete all objects under a prefix; those in `last` after the others, so that an interruption leaves them."""
+        """Delete all objects under a prefix.
+
+        Args:
+            prefix: the prefix, without a slash at its end.
+            last: names below the prefix that are deleted after the others, so that an interruption leaves them.
+
+        Raises:
+            StoreError: an object cannot be deleted.
+        """
         ...
 
 

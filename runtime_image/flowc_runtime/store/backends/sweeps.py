@@ -32,7 +32,15 @@ _SWEEPS = "gc/sweeps"
 
 
 def wait(objects: Objects, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Wait until the running sweeps, which may delete objects that were old at the time of the call, have ended."""
+    """Wait until the running sweeps, which may delete objects that were old at the time of the call, have ended.
+
+    Args:
+        objects: the store.
+        sleep: waits for the seconds between two checks.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
     for name in objects.names(_SWEEPS):
         key = f"{_SWEEPS}/{name}"
         while _is_on(objects, key):
@@ -90,7 +98,11 @@ class Sweep:
         self._objects.delete(self._key)
 
     def renew(self) -> None:
-        """Extend the lease to LEASE seconds from now."""
+        """Extend the lease to LEASE seconds from now.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
         lease: LeaseRecord = {
             "version": RECORDS.current,
             "until": time.time() + LEASE,

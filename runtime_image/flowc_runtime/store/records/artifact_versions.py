@@ -40,9 +40,17 @@ class ArtifactVersion(NamedTuple):
 def versions(
     store: Store, flow: str, name: str, *, run: str | None = None, step: str | None = None
 ) -> Iterator[ArtifactVersion]:
-    """Yield the versions of an artifact of a flow, newest run first, or of one run; `step`: only in its tasks.
+    """Yield the versions of an artifact of a flow, newest run first.
 
-    A value that tasks pass on is one version. A run with the value of an earlier run has its own version.
+    A value that tasks pass on is one version. A run with the value of an earlier run has its own version. Unreadable
+    records are reported and left out.
+
+    Args:
+        store: the store.
+        flow: the flow's name.
+        name: the artifact's name.
+        run: the id of the only run to search; None for all runs.
+        step: the only step whose tasks are searched; None for all steps.
     """
     runs = [run] if run is not None else list(reversed(store.runs(flow)))
     for id in runs:

@@ -96,6 +96,11 @@ def _in_run(flow: str, run: str, rest: list[str]) -> KeyPlace:
 def check(key: str, data: bytes, url: str) -> Any:
     """Return the content of an object: the record, the flow or the tag; None if its content has no known form.
 
+    Args:
+        key: the key of the object, which decides its kind.
+        data: its bytes.
+        url: the address of the store, for errors.
+
     Raises:
         RecordError: it is damaged, or was written by a newer flowc.
     """
@@ -122,7 +127,16 @@ def may_name(key: str) -> bool:
 
 
 def check_names(key: str, data: bytes, url: str) -> None:
-    """Return the content like `check`, at the least cost, of a record that `may_name` objects. Raises RecordError."""
+    """Check like `check`, at the least cost, a record that `may_name` objects.
+
+    Args:
+        key: the key of the record.
+        data: its bytes.
+        url: the address of the store, for errors.
+
+    Raises:
+        RecordError: it is damaged, or was written by a newer flowc.
+    """
     place = place_of(key)
     if place.kind != "ir":
         check(key, data, url)

@@ -26,17 +26,34 @@ def key_before(key: str) -> str:
 
 
 def moved_aside(key: str, url: str, subject: str) -> MovedAside:
-    """Return the error of a record that `fsck` has moved."""
+    """Return the error of a record that `fsck` has moved.
+
+    Args:
+        key: the key that it had.
+        url: the address of the store.
+        subject: its run or task, such as `run Flow/1`.
+    """
     return MovedAside(f"{key} in {url} ({subject}) was moved to {ASIDE}/{key}; {_advice(url)}", key, subject)
 
 
 def lost(key: str, url: str, subject: str) -> LostRecord:
-    """Return the error of a missing record of NEEDED in a run with tasks."""
+    """Return the error of a missing record of NEEDED in a run with tasks.
+
+    Args:
+        key: the key of the record.
+        url: the address of the store.
+        subject: its run.
+    """
     return LostRecord(f"{key} in {url} ({subject}) is missing, though the run has tasks; {_advice(url)}", key, subject)
 
 
 def one_per_run(errors: Iterable[RecordError], url: str) -> Iterator[RecordError]:
-    """Yield the errors; the moved records of a run are one error."""
+    """Yield the errors; the moved records of a run are one error.
+
+    Args:
+        errors: the errors of records.
+        url: the address of the store.
+    """
     aside: dict[tuple[str, str], dict[str, RecordError]] = {}
     for error in errors:
         if isinstance(error, MovedAside):

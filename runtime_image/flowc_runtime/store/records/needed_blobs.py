@@ -28,7 +28,12 @@ class References(NamedTuple):
 
 
 def named(place: KeyPlace, record: Any) -> References:
-    """Return the references of a whole record."""
+    """Return the references of a whole record; empty for a record of another kind than a run or an attempt.
+
+    Args:
+        place: the meaning of the record's key.
+        record: the record, checked.
+    """
     found = References([], [], [], [])
     if place.kind == "run":
         _of_run(place, record, found)
@@ -63,7 +68,7 @@ def _of_attempt(place: KeyPlace, record: Mapping[str, Any], found: References) -
 
 
 def items(path: str, count: int) -> list[str]:
-    """Yield the paths of a foreach's items for a split at `path`; at most a million, in case the count is wrong."""
+    """Return the paths of a foreach's items for a split at `path`; at most a million, in case the count is wrong."""
     return [item_path(path, number) for number in range(min(count, 1_000_000))]
 
 

@@ -9,7 +9,11 @@ if TYPE_CHECKING:
 
 
 def values(flow: Flow) -> dict[str, Any]:
-    """Return the project by the names of `current`'s properties; empty if the flow has none."""
+    """Return the project by the names of `current`'s properties; empty if the flow has none.
+
+    Returns:
+        `project_name`, `branch_name`, `is_user_branch`, `is_production` and `project_flow_name`.
+    """
     project = flow.project
     if project is None:
         return {}

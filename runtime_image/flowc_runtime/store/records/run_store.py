@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 
 class RunStore:
-    """The records and logs of one run."""
+    """The records and logs of one run.
+
+    A task is named by its step and its index path; numbers of attempts count from 1. Every method raises StoreError if
+    the store cannot be read or written, and its subclass RecordError for an object that is damaged, lost or of a newer
+    flowc.
+    """
 
     def __init__(self, objects: Objects, flow: str, run: str) -> None:
         self.objects = objects
@@ -51,12 +56,17 @@ class RunStore:
     # -- the run itself
 
     def create(self, record: RunRecord, ir: str) -> bool:
-        """Create the run; return False if its id exists. The IR is written first, so that every run has one."""
+        """Create the run; return False if its id exists. The IR, JSON text, is written first, so that every run has
+        one."""
         self.objects.create(f"{self._prefix}/ir.json", [ir.encode()])
         return self.objects.create(f"{self._prefix}/run.json", [dump(record)])
 
     def hold(self, origin: str) -> None:
-        """Protect the run that this one resumes from deletion by a collection. Raises NotFound."""
+        """Protect the run that this one resumes, `origin`, from deletion by a collection.
+
+        Raises:
+            NotFound: it has been deleted; this run is recorded as failed then.
+        """
         sweeps.wait(self.objects)
         if not RunStore(self.objects, self.flow, origin).exists():
             message = f"run {self.flow}/{origin}, which was to be resumed, has been deleted"
@@ -68,31 +78,43 @@ class RunStore:
         return self.objects.exists(f"{self._prefix}/run.json") or self.find_loss("run.json") is not None
 
     def record(self) -> RunRecord:
-        """Return the run's record. Raises NotFound, RecordError."""
+        """Return the run's record.
+
+        Raises:
+            NotFound: the run does not exist, or its first task has not written it yet.
+        """
         return cast("RunRecord", self._load("run", "run.json"))
 
     def ir(self) -> str:
-        """Return the IR that the run executes, as JSON text. Raises NotFound."""
+        """Return the IR that the run executes, as JSON text, unchecked.
+
+        Raises:
+            NotFound: it does not exist.
+        """
         return self.objects.get(f"{self._prefix}/ir.json").decode()
 
     def executes(self) -> Flow:
-        """Return the flow that the run executes. Raises NotFound, FormatError, RecordError."""
+        """Return the flow that the run executes.
+
+        Raises:
+            NotFound: the run does not exist.
+        """
         key = f"{self._prefix}/ir.json"
         return parse_flow(self._get("ir.json"), key=key, url=self.objects.url, subject=self._subject())
 
     def status(self) -> StatusRecord:
-        """Return the run's status; a run that has only started is running."""
+        """Return the run's status; a run that has only started is running. Raises NotFound."""
         return self.written_status() or first_status(self.record())
 
     def written_status(self) -> StatusRecord | None:
-        """Return the recorded status; None if the run has only started. Raises RecordError."""
+        """Return the recorded status; None if the run has only started."""
         try:
             return cast("StatusRecord", self._load("status", "status.json"))
         except NotFound:
             return None
 
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
-        """Replace the run's status; with a `disk` it is on the disk when this returns."""
+        """Replace the run's status, without its version; with a `disk` it is on the disk when this returns."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
 
     def delete(self) -> None:
@@ -104,7 +126,11 @@ class RunStore:
     # -- tags: one object each, so that concurrent changes never undo each other
 
     def system_tags(self) -> set[str]:
-        """Return the system tags of the run, which never change. Raises NotFound."""
+        """Return the system tags of the run, which never change.
+
+        Raises:
+            NotFound: the run has no record.
+        """
         return set(self.record().get("system_tags", ()))
 
     def user_tags(self) -> set[str]:
@@ -121,7 +147,12 @@ class RunStore:
         return self.objects.names(self._tags)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Add tags to the run, except for texts that are system tags of it. Raises TagError."""
+        """Add tags to the run, except for texts that are system tags of it.
+
+        Raises:
+            TagError: a tag is invalid.
+            NotFound: the run has no record.
+        """
         wanted = check_tags(tags)
         system = self.system_tags() if wanted else set()
         for tag in wanted:
@@ -130,7 +161,12 @@ class RunStore:
                 self.objects.create(f"{self._tags}/{name}", [content])
 
     def remove_tags(self, tags: Iterable[str]) -> None:
-        """Remove tags of the run; a missing tag is not an error. Raises TagError for system tags."""
+        """Remove tags of the run; a missing tag is not an error.
+
+        Raises:
+            TagError: a tag is invalid, or a system tag.
+            NotFound: the run has no record.
+        """
         wanted = check_tags(tags)
         if fixed := sorted(set(wanted) & self.system_tags()):
             raise TagError(f"system tags cannot be removed: {', '.join(fixed)}")
@@ -146,7 +182,8 @@ class RunStore:
     def finish(self, record: AttemptRecord, disk: Disk | None = None) -> bool:
         """Write the record of an ended attempt, after all objects that it names; a `disk` has it when this returns.
 
-        The first completed attempt becomes the task's record. A later one is kept as superseded; return False then.
+        The first completed attempt becomes the task's record. A later one is kept as superseded, and marked so in
+        `record`; the result is False then.
         """
         step, path = record["step"], record["path"]
         to = disk or self.objects
@@ -173,7 +210,7 @@ class RunStore:
     def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
         """Return the records of all completed tasks of a step, by path; None if that is not faster than `task`.
 
-        They are JSON for `parse_task`, because their number may be large.
+        They are JSON for `parse_task`, because their number may be large; `at_once` of them are requested together.
         """
         many = getattr(self.objects, "get_many", None)
         if many is None:
@@ -185,7 +222,7 @@ class RunStore:
         return dict(zip(paths, found, strict=True))
 
     def parse_task(self, step: str, path: str, data: bytes) -> AttemptRecord:
-        """Return the record of a task that `done_tasks` has read. Raises RecordError."""
+        """Return the record of a task from the JSON that `done_tasks` has read."""
         return cast("AttemptRecord", self._parse("attempt", f"tasks/{quote_name(step)}/{path}.json", data, step, path))
 
     def set_reused(self, tasks: int) -> None:
@@ -201,7 +238,11 @@ class RunStore:
         return self._task(step, f"{path}.json")
 
     def task(self, step: str, path: str) -> AttemptRecord:
-        """Return the record of a completed task. Raises NotFound."""
+        """Return the record of a completed task.
+
+        Raises:
+            NotFound: the task is not completed.
+        """
         return cast("AttemptRecord", self._load("attempt", f"tasks/{quote_name(step)}/{path}.json", step, path))
 
     def is_done(self, step: str, path: str) -> bool:
@@ -284,7 +325,8 @@ class RunStore:
         return f"{self._prefix}/logs/{quote_name(step)}/{path}-{attempt}.log"
 
     def log(self, step: str, path: str, attempt: int, size: int = PIECE) -> Iterator[bytes]:
-        """Yield the log frames of an attempt in pieces; for a reused task, those of the original."""
+        """Yield the log frames of an attempt, in pieces of at most `size` bytes; for a reused task, those of the
+        original."""
         key, empty = self.log_key(step, path, attempt), True
         for piece in self._pieces(key, size):
             empty = False
@@ -330,7 +372,8 @@ class RunStore:
             raise
 
     def find_loss(self, name: str, *task: str) -> LostRecord | None:
-        """Return the error of a missing object of the run; None if the run does not need it."""
+        """Return the error of a missing object, by its name in the run (and its task); None if the run does not need
+        it."""
         if self._aside is None:  # one listing, because many tasks may be unfinished
             self._aside = frozenset(map(lost_records.key_before, self.objects.names_below(f"{ASIDE}/{self._prefix}")))
         what = f"{self._prefix}/{name}", self.objects.url, self._subject(*task)

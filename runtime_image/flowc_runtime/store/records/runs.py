@@ -32,7 +32,18 @@ def new_run_record(
     tags: list[str],
     namespace: str | None,
 ) -> RunRecord:
-    """Return the record of a new run of this process, without an origin. `created` is seconds since the epoch."""
+    """Return the record of a new run of this process, without an origin.
+
+    Args:
+        run: the run.
+        flow: the flow.
+        created: the start in seconds since the epoch.
+        user: the user who starts the run.
+        target: where the run executes.
+        parameters: the values of the parameters, in the form of records.
+        tags: the user tags.
+        namespace: the namespace of `current`.
+    """
     return RunRecord(
         version=RECORD_VERSION,
         flow=run.flow,
@@ -61,9 +72,16 @@ def end_run(
     disk: Disk | None,
     wait: Callable[[Disk, Callable[[], None]], None],
 ) -> None:
-    """Record the end of a run after the disk has all of it; `wait` waits for the disk, then calls its argument.
+    """Record the end of a run after the disk has all of it.
 
-    Raises StoreError; then the run is not recorded as succeeded.
+    Args:
+        run: the run.
+        status: its last status.
+        disk: the store's disk; None if nothing waits for it.
+        wait: waits for the disk, then calls its second argument, which writes the status.
+
+    Raises:
+        StoreError: the disk or the store failed; the run is not recorded as succeeded then.
     """
     if disk is None:
         run.set_status(status)
@@ -79,7 +97,17 @@ def end_run(
 
 
 def end_run_here(run: RunStore, status: StatusRecord, slow: Callable[[str], None], disk: Disk | None) -> None:
-    """Call `end_run` and wait in this process. Raises StoreError."""
+    """Record the end of a run like `end_run`, and wait in this process.
+
+    Args:
+        run: the run.
+        status: its last status.
+        slow: called with a message if the wait takes long.
+        disk: the store's disk; None if nothing waits for it.
+
+    Raises:
+        StoreError: the disk or the store failed.
+    """
 
     def wait(disk: Disk, then: Callable[[], None]) -> None:
         disk.flush(slow)

@@ -22,7 +22,15 @@ FAULT: Final = 'its text does not match its digest (if you edit a record by hand
 
 
 def dump(record: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a record for the store; it must have fields."""
+    """Return the bytes of a record for the store: compact JSON with the digest as its last field.
+
+    Args:
+        record: the record, with at least one field and without `digest`.
+
+    Raises:
+        TypeError: it contains a value that JSON cannot represent.
+        ValueError: it contains itself.
+    """
     text = json_text.dumps(record, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
     return text[:-1] + _HEAD + _digest(text) + _TAIL
 

@@ -171,7 +171,13 @@ SHAPES: Mapping[str, ObjectOf] = {
 
 
 def find_fault(kind: str, record: Mapping[str, Any], identity: Mapping[str, object]) -> str | None:
-    """Return the fault of a record of a kind, or None. `identity` are fields with required values."""
+    """Return the fault of a record, with the place of the field, or None.
+
+    Args:
+        kind: a key of SHAPES.
+        record: the record in the current version.
+        identity: the fields that must have these values, because the record's key says so.
+    """
     shape = SHAPES[kind]
     if fault := _fault(shape, record, ""):
         return fault

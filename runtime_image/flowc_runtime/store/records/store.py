@@ -25,7 +25,16 @@ class Store:
 
     @classmethod
     def open(cls, url: str) -> Store:
-        """Return the store at a directory or `file://…`. It reads and creates nothing. Raises StoreError."""
+        """Return the store at an address. It reads and creates nothing, except that a directory may name a store below
+        it.
+
+        Args:
+            url: a directory, `file://…`, or the address of a bucket.
+
+        Raises:
+            AddressError: the address is not supported, or may contain credentials.
+            StoreError: a slash is missing in the address, or the directory cannot be read.
+        """
         return cls(open_objects(url))
 
     def flows(self) -> list[str]:
@@ -56,7 +65,13 @@ class Store:
             return ""
 
     def tagged(self, flow: str) -> dict[str, set[str]]:
-        """Return the user tags of a flow's tagged runs: run id -> tags. It needs one listing for any number of runs."""
+        """Return the user tags of a flow's tagged runs, by the run's id, by one listing for any number of runs.
+
+        Unreadable tags are reported and left out.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
         prefix = f"flows/{quote_name(flow)}/tags"
         found: dict[str, set[str]] = {}
         for key in self.objects.names_below(prefix):

@@ -33,8 +33,14 @@ def parse(
 ) -> Any:
     """Return an object of the store in the current version of its format.
 
-    `key` and `url` are its place, `subject` its description, such as `run Flow/1`. `identity` are the fields that must
-    match its place: an object with other values was put there by another program.
+    Args:
+        format: the format.
+        kind: a key of `shapes.SHAPES`.
+        data: the object's bytes.
+        key: its key, for errors.
+        url: the address of the store, for errors.
+        subject: its description, such as `run Flow/1`.
+        identity: the fields that must match its place: an object with other values was put there by another program.
 
     Raises:
         FormatError: it was written by a newer flowc.
@@ -59,7 +65,14 @@ def parse(
 
 
 def damaged(why: str, key: str, url: str, subject: str) -> DamagedRecord:
-    """Return the error of an object that is damaged."""
+    """Return the error of an object that is damaged.
+
+    Args:
+        why: the fault.
+        key: the object's key.
+        url: the address of the store.
+        subject: its description, such as `run Flow/1`.
+    """
     from flowc_runtime.base.config.whereabouts import command_on  # imported only for an error
 
     fsck = command_on(url, "flowc", "fsck")
@@ -68,7 +81,18 @@ def damaged(why: str, key: str, url: str, subject: str) -> DamagedRecord:
 
 
 def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
-    """Return the flow of an IR in the store. Raises FormatError, DamagedRecord."""
+    """Return the flow of an IR in the store.
+
+    Args:
+        data: the object's bytes.
+        key: its key, for errors.
+        url: the address of the store, for errors.
+        subject: its run.
+
+    Raises:
+        FormatError: a newer flowc wrote it.
+        DamagedRecord: it is damaged, or leads to a step that it does not have.
+    """
     try:
         flow = loads(data.decode())
     except NewerError as error:
@@ -89,7 +113,18 @@ def _lost_steps(flow: Flow) -> set[str]:
 
 
 def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subject: str) -> str:
-    """Return the tag of the object with this name; `read` returns its bytes. Raises DamagedRecord."""
+    """Return the tag of an object.
+
+    Args:
+        name: the object's name.
+        read: returns its bytes; called only for tags that do not fit into a name.
+        key: its key, for errors.
+        url: the address of the store, for errors.
+        subject: its run.
+
+    Raises:
+        DamagedRecord: its content is not text, or does not match its name.
+    """
     try:
         tag = tag_of(name, read)
     except UnicodeDecodeError as error:

@@ -19,12 +19,20 @@ _MAX_NAME = 200  # the most bytes of a name: file systems allow 255
 
 
 def check_tags(tags: Iterable[object]) -> list[str]:
-    """Return the tags, each once, in order. Raises TagError for an invalid one."""
+    """Return the tags, each once, in order.
+
+    Raises:
+        TagError: one of them is invalid.
+    """
     return list(dict.fromkeys(map(check_tag, tags)))
 
 
 def check_tag(tag: object) -> str:
-    """Return the tag if it is valid. Raises TagError."""
+    """Return the tag if it is valid: a text of 1 to 500 characters.
+
+    Raises:
+        TagError: it is not.
+    """
     if not isinstance(tag, str):
         raise TagError(f"a tag is text, not of type {type(tag).__name__}")
     if not tag:
@@ -39,7 +47,13 @@ def check_tag(tag: object) -> str:
 
 
 def system_tags(user: str, runtime: str, created: float) -> list[str]:
-    """Return the system tags of a run: the user, the date, and the versions."""
+    """Return the system tags of a run, sorted: the user, the date, and the versions.
+
+    Args:
+        user: the user who starts the run.
+        runtime: Metaflow's name of the place where it runs.
+        created: its start in seconds since the epoch.
+    """
     return sorted([
         f"date:{time.strftime('%Y-%m-%d', time.gmtime(created))}",
         f"metaflow_version:{FULL_VERSION}",
@@ -59,5 +73,13 @@ def name_of(tag: str) -> tuple[str, bytes]:
 
 
 def tag_of(name: str, read: Callable[[], bytes]) -> str:
-    """Return the tag of a name; `read` returns the object's content."""
+    """Return the tag of a name.
+
+    Args:
+        name: the object's name.
+        read: returns the object's content; called only for tags that do not fit into a name.
+
+    Raises:
+        UnicodeDecodeError: the content is not text.
+    """
     return read().decode() if name.startswith("=") else unquote(name)

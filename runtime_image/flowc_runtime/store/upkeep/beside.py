@@ -37,12 +37,26 @@ class Beside:
     _small: set[str] = field(default_factory=set)  # blobs that were searched
 
     def note_blob(self, digest: str, size: int) -> None:
-        """Record a blob, which a remaining run may need."""
+        """Record a blob, which a remaining run may need.
+
+        Args:
+            digest: its digest.
+            size: its size in bytes; larger blobs than SMALL are not searched.
+        """
         if self.extended and size <= SMALL:
             self._small.add(digest)
 
     def spare(self, objects: Collectable, content: bytes, digests: Collection[str]) -> None:
-        """Record an object of a remaining run, which names these digests."""
+        """Remove the objects from the deletable ones that an object of a remaining run names.
+
+        Args:
+            objects: the store.
+            content: the bytes of the object.
+            digests: the digests in it.
+
+        Raises:
+            StoreError: a blob cannot be read.
+        """
         for digest in digests:
             self.sent.pop(digest, None)
         if not self.extended:
@@ -69,7 +83,13 @@ class Beside:
 
 
 def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str, str]]) -> Beside:
-    """Find the objects that are old enough and belong to deleted or `doomed` runs. The caller keeps needed ones."""
+    """Find the objects that are old enough and belong to deleted or doomed runs. The caller keeps needed ones.
+
+    Args:
+        store: the store.
+        objects: its backend.
+        doomed: the runs to delete, as flow and id.
+    """
     beside = Beside(_old_sent(objects))
     for key, size in _old_extended(objects).items():
         flow, _, run = key.partition("/")
@@ -79,7 +99,17 @@ def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str
 
 
 def delete_beside(store: Store, objects: Collectable, beside: Beside, renew: Callable[[], None]) -> int:
-    """Delete the objects that are still old and of deleted runs; return their size. It calls `renew` regularly."""
+    """Delete the objects that are still old and of deleted runs; return their size in bytes.
+
+    Args:
+        store: the store.
+        objects: its backend.
+        beside: the objects.
+        renew: called before each deletion, to renew the lease.
+
+    Raises:
+        StoreError: an object cannot be deleted.
+    """
     freed = 0
     sent = _old_sent(objects) if beside.sent else {}
     for digest in beside.sent.keys() & sent.keys():

@@ -66,6 +66,13 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
     """Return the blobs that only runs to delete, or no runs, reference.
 
     The blobs are listed before the records are read: blobs that runs reference later are young (see `sweeps`).
+
+    Args:
+        store: the store.
+        doomed: the runs to delete, as flow and id.
+
+    Raises:
+        StoreError: the store cannot be read.
     """
     objects, now = collectable(store), time.time()
     garbage = Garbage(beside=find_beside(store, objects, doomed))
@@ -143,7 +150,16 @@ class Swept(NamedTuple):
 
 
 def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
-    """Delete the runs and the blobs, except for those that a run has referenced in the meantime."""
+    """Delete the runs and the blobs, except for those that a run has referenced in the meantime.
+
+    Args:
+        store: the store.
+        chosen: the result of `choose`; runs that have become needed are removed from it.
+        garbage: the result of `find_garbage`, likewise.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
     objects, blobs, freed = collectable(store), 0, 0
     with Sweep(objects) as lease:
         _spare_late(store, chosen, garbage)

@@ -82,7 +82,11 @@ class FsckReport:
 
 
 def check_store(store: Store) -> FsckReport:
-    """Read all of a store."""
+    """Read all of a store and return its faults; nothing is changed.
+
+    Raises:
+        StoreError: the store cannot be listed.
+    """
     return _Check(store).run()
 
 
@@ -298,6 +302,14 @@ def repair(store: Store, found: FsckReport) -> None:
     """Move damaged blobs and records to `damaged/`, and remove leftovers. Objects of a newer flowc stay.
 
     A run whose record is missing, also in `damaged/`, is moved there as a whole.
+
+    Args:
+        store: the store.
+        found: the result of `check_store`; its faults get the new keys.
+
+    Raises:
+        StoreError: a run cannot be moved, or a leftover not removed. Other objects that cannot be moved have the reason
+            in their fault.
     """
     objects: Any = store.objects
     for fault in found.faults:
@@ -338,7 +350,12 @@ def _is_whole(objects: Any, key: str) -> bool:
 
 
 def digest_of(objects: Any, key: str) -> str:
-    """Return the sha256 of an object's bytes in hex; the object is read in pieces."""
+    """Return the sha256 of an object's bytes in hex; the object is read in pieces.
+
+    Raises:
+        NotFound: it does not exist.
+        StoreError: it cannot be read.
+    """
     digest = hashlib.sha256()
     for piece in stream(objects, key):
         digest.update(piece)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def lost_artifact(objects: Objects, record: AttemptRecord) -> str | None:
-    """Return a description of a task's missing or truncated objects; None if all are complete."""
+    """Return a description of a task's missing or truncated objects; None if all are complete, and for a bucket."""
     return next((described(name) for name, ref in refs(record) if is_lost(objects, ref)), None)
 
 
@@ -31,7 +31,12 @@ def described(name: str) -> str:
 
 
 def is_lost(objects: Objects, ref: Mapping[str, Any]) -> bool:
-    """Return whether the blob of an artifact or a file is missing or has a wrong size."""
+    """Return whether the blob of an artifact or a file is missing or has a wrong size; its bytes are not read.
+
+    Args:
+        objects: the store.
+        ref: the reference to an artifact, or a `FileRecord`.
+    """
     if "data" in ref or not isinstance(objects, LocalObjects):  # objects of a bucket are always whole
         return False
     key = blob_key(ref["digest"])

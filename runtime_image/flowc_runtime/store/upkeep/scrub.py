@@ -22,6 +22,14 @@ def scrub_log(objects: Objects, key: str, streams: Collection[Stream]) -> None:
     """Replace the output on the streams by a line that says so. A second call changes nothing.
 
     A local log is replaced at once, a log in a bucket chunk by chunk. If it is killed in between, call it again.
+
+    Args:
+        objects: the store.
+        key: the key of the log.
+        streams: the streams to remove.
+
+    Raises:
+        StoreError: the store cannot be read or written.
     """
     if isinstance(objects, LocalObjects):
         objects.replace(key, _scrubbed(_pieces(objects, key), streams, mark=True))

@@ -75,7 +75,16 @@ class Chosen:
 
 
 def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
-    """Return the runs to delete. A run stays if a remaining run has resumed it, because it contains that run's logs."""
+    """Return the runs to delete. A run stays if a remaining run has resumed it, because it contains that run's logs.
+
+    Args:
+        store: the store.
+        selection: the options.
+        now: the time in seconds since the epoch; None is the present.
+
+    Raises:
+        StoreError: the store cannot be read; unreadable records of single runs only keep these runs.
+    """
     chosen, now = Chosen(), time.time() if now is None else now
     origins: dict[tuple[str, str], str] = {}  # run -> the run that it has resumed
     aside = records_set_aside(store)

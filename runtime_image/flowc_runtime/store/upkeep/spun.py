@@ -26,7 +26,16 @@ _ELSEWHERE = 30 * 24 * 3600.0  # seconds for which a directory on another machin
 
 
 def need(run: RunStore, root: str) -> None:
-    """Record in a run that the store in `root` is layered on top of it. Raises NotFound if the run was deleted."""
+    """Record in a run that the store in a directory is layered on top of it.
+
+    Args:
+        run: the run.
+        root: the directory.
+
+    Raises:
+        NotFound: the run was deleted.
+        StoreError: the store cannot be read or written.
+    """
     needs: SpinRecord = {
         "version": RECORDS.current,
         "host": os.uname().nodename,
@@ -44,7 +53,13 @@ def need(run: RunStore, root: str) -> None:
 
 
 def needed_by(run: RunStore) -> str | None:
-    """Return the directory in which `spin` has kept a task of this run, while it exists."""
+    """Return the directory in which `spin` has kept a task of this run, while it exists; None if there is none.
+
+    A directory on another machine, HOST:PATH, counts as existing for 30 days.
+
+    Raises:
+        RecordError: an object about such a directory cannot be read.
+    """
     here = os.uname().nodename
     for name in run.objects.names(f"{run.prefix}/{_NEEDED}"):
         try:

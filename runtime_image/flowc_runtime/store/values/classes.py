@@ -38,7 +38,15 @@ class Classes:
         self._here = here
 
     def find(self, module: str, name: str) -> object:
-        """Return the class or function that a pickle names. Raises ArtifactError with the errors of the search."""
+        """Return the class or function that a pickle names.
+
+        Args:
+            module: the name of its module.
+            name: its name there, which may be dotted.
+
+        Raises:
+            ArtifactError: it is not found; the message has the errors of the search.
+        """
         failures: list[str] = []
         for run, record, flow in self._runs():
             names = names_of(flow.code.file)

@@ -144,6 +144,8 @@ def store_value(objects: Objects, value: UserValue, encoded: Encoded | None = No
     """Store a value and return its reference; equal bytes are stored once.
 
     Args:
+        objects: the store.
+        value: the value.
         encoded: the encoding of the value, if it exists already.
 
     Raises:
@@ -180,10 +182,12 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
     """Read an artifact.
 
     Args:
+        objects: the store.
+        ref: the reference to the artifact.
         find: returns a class that cannot be imported, by its module and name; `Ambient.find_class` if None.
 
     Raises:
-        ArtifactError: the value cannot be restored.
+        ArtifactError: the value cannot be restored, or a newer flowc wrote it.
         Damaged: the stored bytes do not match the digest.
         NotFound: the blob is missing.
     """
@@ -230,7 +234,17 @@ def load_value(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -
 
 
 def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find: Finder | None = None) -> UserValue:
-    """Return the value of a pickle. Raises any error of the value's classes; ArtifactError if one is missing."""
+    """Return the value of a pickle.
+
+    Args:
+        stream: the pickle.
+        views: its buffers that are out of band, in order.
+        find: returns a class that cannot be imported, by its module and name; `Ambient.find_class` if None.
+
+    Raises:
+        ArtifactError: a class is missing, and `find` does not find it.
+        Exception: any error of the value's classes.
+    """
     try:
         return pickle.loads(stream, buffers=views)
     except (ImportError, AttributeError) as error:

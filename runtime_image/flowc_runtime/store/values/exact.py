@@ -29,12 +29,26 @@ def is_json(value: UserValue) -> bool:
 
 
 def to_exact(value: object) -> str:
-    """Return the value as JSON with tags. Raises ArtifactError for an object that cannot be pickled, RecursionError."""
+    """Return the value as JSON with tags.
+
+    Raises:
+        ArtifactError: it contains an object that cannot be pickled.
+        RecursionError: it is nested too deeply, or contains itself.
+    """
     return json_text.dumps(_tagged(value), ensure_ascii=False)
 
 
 def from_exact(text: str, find: Finder | None = None) -> UserValue:
-    """Return the argument of `to_exact`. Raises the errors of `codecs.unpickle`."""
+    """Return the value of JSON with tags.
+
+    Args:
+        text: the result of `to_exact`.
+        find: returns a class that cannot be imported, by its module and name.
+
+    Raises:
+        ArtifactError: a class is missing.
+        Exception: any error of the value's classes.
+    """
     return _untagged(json_text.loads(text), find)
 
 

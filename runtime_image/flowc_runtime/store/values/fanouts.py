@@ -21,7 +21,11 @@ MOST_CHUNKS = 256  # the split's record names all of them
 
 
 def items_of(value: Iterable[UserValue]) -> list[UserValue] | tuple[UserValue, ...]:
-    """Return the items of a foreach: the iterated items, or the values of a mapping from 0, 1, … Raises TypeError."""
+    """Return the items of a foreach: the iterated items, or the values of a mapping from 0, 1, …
+
+    Raises:
+        TypeError: the value cannot be iterated.
+    """
     if isinstance(value, list | tuple):
         return value
     if isinstance(value, Mapping) and list(value) == list(range(len(value))):
@@ -35,8 +39,14 @@ def store_items(
     """Store the items of a fan-out; return its record.
 
     Args:
+        objects: the store.
         over: the name of the artifact with the items.
+        items: the items.
         whole: the reference of that artifact, which is used instead of a copy if it is a small list or tuple.
+
+    Raises:
+        ArtifactError: an item cannot be pickled.
+        StoreError: the store cannot be written.
     """
     fanout: Fanout = {"over": over, "count": len(items)}
     if whole["size"] <= CHUNK and whole["type"] in ("list", "tuple"):
@@ -53,7 +63,17 @@ def store_items(
 
 
 def item_of(objects: Objects, fanout: Fanout, index: int) -> UserValue:
-    """Return one item; for a gang, the number of its member. Raises ArtifactError, NotFound."""
+    """Return one item; for a gang, the number of its member.
+
+    Args:
+        objects: the store.
+        fanout: the record of the fan-out.
+        index: the number of the item, from 0.
+
+    Raises:
+        ArtifactError: the item cannot be restored.
+        NotFound: its blob is missing.
+    """
     if "chunks" in fanout:
         return codecs.load_value(objects, fanout["chunks"][index // fanout["chunk"]])[index % fanout["chunk"]]
     return codecs.load_value(objects, fanout["items"])[index] if "items" in fanout else index

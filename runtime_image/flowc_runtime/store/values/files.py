@@ -48,7 +48,12 @@ class FileRecord(TypedDict):
 
 
 def find_file(path: str, beside: str | None = None) -> str:
-    """Return the path of a file with `~` expanded; a missing relative path is also looked up in `beside`."""
+    """Return the path of a file with `~` expanded.
+
+    Args:
+        path: the path as the user wrote it.
+        beside: the directory in which a relative path is also looked up if the file is missing.
+    """
     expanded = os.path.expanduser(path)
     if beside is not None and not os.path.isabs(expanded) and not os.path.exists(expanded):
         other = os.path.join(beside, expanded)
@@ -59,6 +64,10 @@ def find_file(path: str, beside: str | None = None) -> str:
 
 def check_file(path: str, encoding: str | None) -> None:
     """Check that a file can be read; with an encoding, read all of it as text.
+
+    Args:
+        path: the path of the file.
+        encoding: the encoding of its text; None for bytes.
 
     Raises:
         ParameterError: it cannot be opened, or is not text in that encoding.
@@ -80,12 +89,21 @@ def check_file(path: str, encoding: str | None) -> None:
 
 
 def size_of(path: str) -> int:
-    """Return the size in bytes of a file or of a pipe's content. Raises OSError."""
+    """Return the size in bytes of a file or of a pipe's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     return os.stat(lasting(path)).st_size
 
 
 def store_file(objects: Objects, path: str) -> FileRecord:
-    """Store a file's content once; return its record. Raises StoreError, OSError."""
+    """Store a file's content once; return its record.
+
+    Raises:
+        StoreError: the store cannot be written.
+        OSError: the file cannot be read.
+    """
     if asked := getattr(objects, "store_file", None):  # what asks another process to store
         record: FileRecord = asked(lasting(path))
         return {**record, "file": path}
@@ -95,7 +113,11 @@ def store_file(objects: Objects, path: str) -> FileRecord:
 
 
 def store_again(objects: Objects, record: FileRecord) -> bool:
-    """Store a run's file again if it still has the recorded content; return whether it has. Raises StoreError."""
+    """Store a run's file again if it still has the recorded content; return whether it has.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
     try:
         with open(lasting(record["file"]), "rb") as file:
             if os.fstat(file.fileno()).st_size != record["size"] or _digest(file) != record["digest"]:
@@ -129,15 +151,28 @@ def _set_damaged_aside(objects: Objects, key: str, digest: str, size: int) -> No
 
 
 def pack(path: str) -> dict[str, str]:
-    """Return a file as an argument of a run on a cluster: its name, and its content in base64. Raises OSError."""
+    """Return a file as an argument of a run on a cluster: its name (`file`), and its content in base64 (`content`).
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     with open(lasting(path), "rb") as file:
         return {"file": path, "content": base64.b64encode(file.read()).decode("ascii")}
 
 
 def send_file(objects: Objects | None, path: str) -> dict[str, Value]:
-    """Store a file, once, ahead of a cluster's runs; return the argument that names it. Without a store, only name it.
+    """Store a file, once, ahead of a cluster's runs; return the argument that names it.
 
-    Raises StoreError, OSError.
+    Args:
+        objects: the store; None only names the file.
+        path: the path of the file.
+
+    Returns:
+        A dictionary with the keys `file`, `sent` (the digest) and `size` in bytes.
+
+    Raises:
+        StoreError: the store cannot be written.
+        OSError: the file cannot be read.
     """
     with open(lasting(path), "rb") as file:
         content = FileParts(file.fileno(), path)
@@ -166,11 +201,14 @@ def store_files(
     """Store all files among a run's values; return the values with a FileRecord in place of each file.
 
     Args:
+        objects: the store.
+        parameters: the flow's parameters.
         values: by the parameter's name; a file is a path, or a dictionary of `pack` or `send_file`.
         code: the directory of the code package, if there is one.
 
     Raises:
         Damaged: a file in the code package or in the store does not match its digest.
+        NotFound: a file that was sent to the store is gone.
         StoreError: the store cannot be read or written.
         OSError: a file cannot be read.
     """
@@ -213,8 +251,15 @@ def seen_values(
     """Return a run's parameters and configs by their attribute names, from its IR and record, without running parsers.
 
     Args:
+        objects: the store.
+        flow: the flow.
         recorded: the values in the run's record, by the parameters' names.
         find: finds classes, as in `codecs.unpickle`.
+
+    Raises:
+        Damaged: the content of a file does not match its digest.
+        NotFound: the content of a file is missing.
+        UnicodeDecodeError: a file is not text in its encoding.
     """
     found: dict[str, Value] = {}
     for parameter in flow.parameters:
@@ -229,9 +274,17 @@ def seen_values(
 
 
 def read_file(objects: Objects, record: FileRecord, encoding: str | None) -> str | bytes:
-    """Return the content of a recorded file: bytes, or text with each line's end as `\\n`.
+    r"""Return the content of a recorded file: bytes, or text with each line's end as `\n`.
 
-    Raises UnicodeDecodeError, Damaged, NotFound.
+    Args:
+        objects: the store.
+        record: the file.
+        encoding: the encoding of the text; None for bytes.
+
+    Raises:
+        UnicodeDecodeError: the content is not text in this encoding.
+        Damaged: the content does not match its digest.
+        NotFound: the content is missing.
     """
     try:
         content = objects.read_blob(record["digest"], record["size"], once=True)

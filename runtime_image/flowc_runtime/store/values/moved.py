@@ -84,7 +84,12 @@ _CLASSES: Final = {
 
 
 def new_place(module: str, name: str) -> tuple[str, str] | None:
-    """Return the current module and name of a class of an earlier flowc; None if they are unchanged."""
+    """Return the current module and name of a class of an earlier flowc; None if they are unchanged.
+
+    Args:
+        module: the module that a pickle names.
+        name: the name of the class or function there.
+    """
     package, _, rest = module.partition(".")
     if package == "flowc_runtime" and rest in _FLAT:
         there = f"{package}.{_FLAT[rest]}.{_RENAMED.get(rest, rest)}"

@@ -35,7 +35,11 @@ class GivenValue(Protocol):
         ...
 
     def value(self, parameter: Parameter) -> Value:
-        """Return the parameter's value. Raises ParameterError."""
+        """Return the parameter's value.
+
+        Raises:
+            ParameterError: it does not fit the parameter.
+        """
         ...
 
 
@@ -48,7 +52,11 @@ class GivenTexts:
     place: str = ""
 
     def value(self, parameter: Parameter) -> Value:
-        """Parse the texts. Raises ParameterError."""
+        """Parse the texts.
+
+        Raises:
+            ParameterError: they do not fit the parameter.
+        """
         return parse_texts(parameter, self.texts)
 
 
@@ -74,7 +82,11 @@ class EarlierValue:
     place: str = ""
 
     def value(self, parameter: Parameter) -> Value:
-        """Return the value if the current parameter accepts it. Raises ParameterError."""
+        """Return the value if the current parameter accepts it.
+
+        Raises:
+            ParameterError: it does not.
+        """
         if self.content is None:
             return None
         try:
@@ -110,7 +122,11 @@ class VariableText:
     place: str
 
     def value(self, parameter: Parameter) -> Value:
-        """Parse the text. Raises ParameterError."""
+        """Parse the text.
+
+        Raises:
+            ParameterError: it does not fit the parameter.
+        """
         return parse_texts(parameter, self.text.split() if parameter.multiple else [self.text])
 
 
@@ -172,7 +188,14 @@ def resolve(parameter: Parameter, sources: ParameterSources) -> ResolvedParamete
 
 @contextmanager
 def naming(place: str) -> Iterator[None]:
-    """Add the place of the value to a ParameterError raised in the block."""
+    """Add the place of the value to a ParameterError raised in the block.
+
+    Args:
+        place: the place, such as `METAFLOW_RUN_N`; empty changes nothing.
+
+    Raises:
+        ParameterError: the block raised it.
+    """
     try:
         yield
     except ParameterError as error:

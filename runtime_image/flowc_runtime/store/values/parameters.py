@@ -29,7 +29,11 @@ class ParameterError(ValueError):
 
 
 def parse_texts(parameter: Parameter, texts: Sequence[str]) -> Value:
-    """Parse a parameter's texts, one for each option. Only the last counts, unless the parameter is `multiple`.
+    """Parse a parameter's texts. Only the last counts, unless the parameter is `multiple`.
+
+    Args:
+        parameter: the parameter.
+        texts: one text for each option on the command line, at least one.
 
     Raises:
         ParameterError: a text is not a value of the parameter.
@@ -48,7 +52,9 @@ def check_parameter(parameter: Parameter, value: object, *, texts: bool = False)
     For a type that the flow's author defined, any JSON value is accepted: only the flow's class can check it.
 
     Args:
-        texts: also accept texts, which are parsed.
+        parameter: the parameter.
+        value: the value.
+        texts: whether texts are also accepted, which are parsed.
 
     Raises:
         ParameterError: it is not a value of the parameter.
@@ -80,12 +86,28 @@ def default_of(parameter: Parameter) -> Value:
 
 
 def config_values(configs: Sequence[Config], find: Finder | None = None) -> dict[str, UserValue]:
-    """Return the values of a flow's configs by name, for `Program.prepare`. Call it after the flow was imported."""
+    """Return the values of a flow's configs by name, for `Program.prepare`. Call it after the flow was imported.
+
+    Args:
+        configs: the configs of the IR.
+        find: finds classes, as in `codecs.unpickle`.
+
+    Raises:
+        ArtifactError: a value contains a class that is not found.
+    """
     return {config.name: config_value(config, find) for config in configs}
 
 
 def config_value(config: Config, find: Finder | None = None) -> UserValue:
-    """Return the value of a config; None if it has none. `find` finds classes, as in `codecs.unpickle`."""
+    """Return the value of a config; None if it has none.
+
+    Args:
+        config: the config of the IR.
+        find: finds classes, as in `codecs.unpickle`.
+
+    Raises:
+        ArtifactError: the value contains a class that is not found.
+    """
     if config.exact:
         return from_exact(config.exact, find)
     return None if config.value is None else from_text(config.value)
@@ -104,7 +126,11 @@ def own_decorators(flow: Flow) -> list[tuple[str, Value]]:
 
 
 def among(parameter: Parameter, value: Value) -> Value:
-    """Return the value unchanged. Raises ParameterError if it is not among the choices or not in the range."""
+    """Return the value unchanged.
+
+    Raises:
+        ParameterError: it is not among the parameter's choices, or not in its range.
+    """
     if parameter.choices and value not in parameter.choices:
         raise ParameterError(f"{shortened(value)} is not one of {', '.join(parameter.choices)}")
     if parameter.minimum is not None and not value >= from_text(parameter.minimum):
@@ -117,8 +143,12 @@ def among(parameter: Parameter, value: Value) -> Value:
 def parse_value(kind: ParameterType, text: str) -> Value:
     """Parse a text of the command line.
 
+    Args:
+        kind: the type of the parameter.
+        text: the text; for `bool` a word that click accepts, such as `true`, `1` or `yes`.
+
     Raises:
-        ParameterError: the text is not a value of that kind.
+        ParameterError: the text is not a value of that type.
     """
     _check_unicode(text)
     try:
@@ -139,7 +169,7 @@ def parse_value(kind: ParameterType, text: str) -> Value:
 
 
 def check_value(kind: ParameterType, value: object) -> Value:
-    """Return a Python value, such as a default, converted to its parameter's kind: an int to a float, text from JSON.
+    """Return a Python value, such as a default, converted to its parameter's type: an int to a float, text from JSON.
 
     Raises:
         ParameterError: the value has another type, or JSON cannot represent it.
@@ -169,7 +199,11 @@ def to_text(value: Value) -> str:
 
 
 def from_text(text: str) -> Value:
-    """Return the value of a canonical JSON text."""
+    """Return the value of a canonical JSON text.
+
+    Raises:
+        ValueError: the text is not JSON.
+    """
     return json_text.loads(text)
 
 

@@ -21,7 +21,12 @@ else:
 
 
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
-    """Return the texts of a run's Python files by path; None if it stored none. Raises NotFound if they are gone."""
+    """Return the texts of a run's Python files by path; None if it stored none.
+
+    Raises:
+        NotFound: their blob is missing.
+        Damaged: their blob does not match its digest.
+    """
     if sources := record.get("sources"):
         blob = objects.read_blob(sources["digest"], sources["size"])
         return dict(cast("list[tuple[str, str]]", json_text.loads(blob)))
@@ -33,7 +38,15 @@ def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
 
 
 def store_sources(objects: Objects, files: Iterable[tuple[str, bytes]]) -> PackageRecord:
-    """Store files (path, content) for `read_sources`, once for all runs with the same files; return their record."""
+    """Store Python files for `read_sources`, once for all runs with the same files; return the record of the blob.
+
+    Args:
+        objects: the store.
+        files: relative paths, each with its content.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
     text = json_text.dumps([[path, text_of(content)] for path, content in files], ensure_ascii=False)
     data = text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes a JSON escape
     digest = sha256([data])

@@ -44,7 +44,13 @@ class StoredModules:
         self._loaded: dict[str, ModuleType] = {}
 
     def load(self, name: str) -> ModuleType | None:
-        """Return a module; None if the run has no file for it. Raises any error of the import."""
+        """Return a module; None if the run has no file for it.
+
+        Hazard: `sys.modules` contains the run's modules during the import, under a lock.
+
+        Raises:
+            BaseException: any error of the import.
+        """
         if name not in self._files:
             return None
         with _lock:

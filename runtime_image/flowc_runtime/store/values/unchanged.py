@@ -56,7 +56,11 @@ class ValueOrigin:
         self.value, self._stream, self._views = decode(objects, ref)
 
     def left(self, value: object, mappings: Mappings) -> Left | None:
-        """Encode `value` after the step; return None if it is certainly unchanged.
+        """Encode a value after the step; return None if it is certainly unchanged.
+
+        Args:
+            value: the value that the step leaves under the name.
+            mappings: the private mappings of this process.
 
         Raises:
             ArtifactError: the value cannot be pickled.
@@ -114,7 +118,8 @@ class Mappings:
     def written(self, views: Sequence[memoryview]) -> bool | None:
         """Return whether a page of the private mapping that contains the views was written to; None if it is unknown.
 
-        One file may have several mappings, since mprotect or madvise on a part splits a mapping.
+        One file may have several mappings, since mprotect or madvise on a part splits a mapping. Source: proc(5),
+        smaps.
         """
         if self._ends is None:
             self._ends = []

@@ -75,15 +75,33 @@ class Asker:
         self._given_up = False
 
     def ask(self, request: Callable[[ObjectStore], T], key: str) -> T:
-        """Call `request` with a client; repeat it after transient failures. Raises StoreError, NotFound."""
+        """Call a request with a client; repeat it after transient failures.
+
+        Hazard: in the main thread the request runs in another thread, because obstore blocks signals; an interruption
+        abandons it.
+
+        Args:
+            request: makes the request and returns its result.
+            key: the key of the object, for errors.
+
+        Raises:
+            NotFound: the object does not exist.
+            AddressError: obstore is not installed, or refuses the address.
+            StoreError: the store does not answer in time, or refuses the request.
+        """
         return self._repeat(lambda quiet: _listen(lambda: request(self._client(quiet))), key)
 
     def send(self, request: Callable[[ObjectStore], T], key: str, size: int, *, limit: float | None = None) -> T:
-        """Like `ask`, for a request that sends a large object. Small requests meanwhile check that the store answers.
+        """Send a large object like `ask`. Small requests meanwhile check that the store answers.
 
         Args:
+            request: makes the request and returns its result.
+            key: the key of the object, for errors and for the note about a long upload.
             size: the size of the object in bytes.
             limit: the seconds that one request may take; by default UPLOAD or UPLOAD_SMALL.
+
+        Raises:
+            StoreError: the store does not answer in time, or refuses the request.
         """
         upload = limit or (UPLOAD if size > SMALL else UPLOAD_SMALL)
 

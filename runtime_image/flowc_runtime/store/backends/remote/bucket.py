@@ -77,6 +77,10 @@ class RemoteObjects:
 
         An object with the same bytes was written by this call: if an answer is lost, the repeated request finds its own
         object. Records contain their writer and time, so no other writer's object has the same bytes.
+
+        Raises:
+            StoreError: the store cannot be reached, refuses, or reports for several seconds both that the object exists
+                and that it does not.
         """
         data = b"".join(parts)
         for pause in _CONFLICTS:

@@ -26,7 +26,11 @@ _POD_BACKOFF = {"init_backoff": timedelta(seconds=1), "base": 3, "max_backoff": 
 
 
 def library(url: str) -> ModuleType:
-    """Import obstore for the store at `url`. Raises AddressError if it is missing or cannot be loaded."""
+    """Import obstore for the store at an address.
+
+    Raises:
+        AddressError: it is not installed, or cannot be loaded.
+    """
     try:
         import obstore
         import obstore.store
@@ -41,9 +45,10 @@ def library(url: str) -> ModuleType:
 
 
 def connect(url: str, quiet: float | None, upload: float | None) -> ObjectStore:
-    """Create a client of the bucket at `url`, without a request yet.
+    """Create a client of a bucket, without a request yet.
 
     Args:
+        url: the address of the store.
         quiet: the seconds without a byte of an answer, including the time of sending, after which a request fails.
         upload: the seconds that one request may take, for a client that sends large objects.
 

@@ -81,7 +81,16 @@ def is_denied(error: Exception) -> bool:
 
 
 def explain(error: Exception, url: str, key: str) -> FlowcError:
-    """Return an error that names in one line the refusal of the store and what to check."""
+    """Return an error that names in one line the refusal of the store and what to check.
+
+    Args:
+        error: obstore's error, or an OSError of a local file.
+        url: the address of the store.
+        key: the key of the object.
+
+    Returns:
+        `NotFound` for a missing object, else a `StoreError`.
+    """
     text = str(error)
     if any(place in text for place in _CREDENTIALS):
         return StoreError(f"there are no credentials for {url}: {_ADVICE}")
@@ -97,7 +106,12 @@ def explain(error: Exception, url: str, key: str) -> FlowcError:
 
 
 def place(text: str, url: str) -> str:
-    """Return the store's address, and the address of the machine that received the request, if known."""
+    """Return the store's address, and the address of the machine that received the request, if known.
+
+    Args:
+        text: obstore's error message.
+        url: the address of the store.
+    """
     from flowc_runtime.store.backends.remote.connection import endpoint
 
     found = _PLACE.search(text)
