@@ -90,14 +90,7 @@ class Launcher(Protocol):
     """Starts one process."""
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Start the process with the descriptors in `place`.
-
-        Returns:
-            The child, and the reporter of its end if it is not this process's child.
-
-        Raises:
-            OSError: it cannot be started.
-        """
+        """Start it; return the child, and the reporter of its end if it is not this process's child. Raises OSError."""
         ...
 
 

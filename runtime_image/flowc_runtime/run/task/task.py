@@ -130,7 +130,8 @@ def begin_cards(
 class Attempt:
     """The stages of `perform`: enter, run the code, store the results. Unit tests of steps call them separately.
 
-    Each of them raises StoreError if the store cannot be read or written.
+    A stage raises StoreError if the store fails, ProtocolError if a parent is not done or self.next does not match the
+    IR, and ValueError for a foreach over more items than --max-num-splits allows.
     """
 
     def __init__(self, job: Assignment, end: Callable[[], None] = lambda: None) -> None:
@@ -155,11 +156,7 @@ class Attempt:
         self.cards = job.cards
 
     def enter(self) -> None:
-        """Find the parents' records and become the task: environment, `current`.
-
-        Raises:
-            ProtocolError: a parent is not done, or the attempt has begun before.
-        """
+        """Find the parents' records and become the task: environment, `current`. An attempt begins only once."""
         job = self.job
         os.environ.update(job.node.environment)
         if self.cards is None:
@@ -195,13 +192,8 @@ class Attempt:
         )
 
     def recall(self) -> Result | None:
-        """Reuse the cached results of an earlier task with equal inputs; return None if the code has to run.
-
-        The record is written if there are such results.
-
-        Raises:
-            ValueError: the results open more tasks than --max-num-splits allows.
-        """
+        """Reuse the cached results of an earlier task with equal inputs, and write the record; None if the code has to
+        run."""
         job = self.job
         if job.node.cache is None or not job.cache or job.inputs is not None:
             return None
@@ -237,10 +229,7 @@ class Attempt:
 
     def run_code(self) -> None:
         """Run the step's code under its timeout, with its secrets in the environment. Any exception of the code is
-        raised.
-
-        A wrong call of self.next raises ProtocolError.
-        """
+        raised."""
         for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
             seen.clear()  # reads before this point are not by the step's code
         self.reads.watch_forks()
@@ -252,12 +241,7 @@ class Attempt:
         check_transition(self.job, self.flow, self.state)
 
     def done(self) -> Result:
-        """Store the artifacts and the record of a step that has finished.
-
-        Raises:
-            ArtifactError: an artifact cannot be pickled; `failed` records it.
-            ValueError: a foreach opens more tasks than --max-num-splits allows.
-        """
+        """Store the artifacts and the record of a step that has finished. Raises ArtifactError, which `failed` records."""
         if (catch := self.job.node.catch) and catch.var:
             self.flow.__dict__[catch.var] = None  # the step did not fail
             self.state.forget(catch.var)
