@@ -241,7 +241,7 @@ class Attempt:
         check_transition(self.job, self.flow, self.state)
 
     def done(self) -> Result:
-        """Store the artifacts and the record of a step that has finished. Raises ArtifactError, which `failed` records."""
+        """Store the artifacts and the record of a step that has finished. Raises ArtifactError, see `failed`."""
         if (catch := self.job.node.catch) and catch.var:
             self.flow.__dict__[catch.var] = None  # the step did not fail
             self.state.forget(catch.var)
