@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, TypedDict
 
 import click
 
@@ -18,9 +18,19 @@ from flowc.cli.rendering.streams import open_closed, told_if_full
 from flowc.targets.table import default_deployment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
+    from typing_extensions import Unpack
+
+    class _Attributes(TypedDict, total=False):
+        name: str | None
+        help: str | None
+        params: list[click.Parameter]
+        context_settings: dict[str, object]
+        callback: Callable[[], object] | None
+        invoke_without_command: bool
+
 
 __all__ = ["main"]
 
@@ -83,7 +93,7 @@ class LazyGroup(click.Group):
         self,
         commands: Mapping[str, tuple[str, str]],
         refused: Callable[[str], click.Command | None] | None = None,
-        **attributes: Any,
+        **attributes: Unpack[_Attributes],
     ) -> None:
         super().__init__(**attributes)
         self._lazy = commands
@@ -127,10 +137,12 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
 
-    def make_context(self, *args: Any, **more: Any) -> click.Context:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
+    ) -> click.Context:
         """Parse the words; after Ctrl-C, end with exit code 130."""
         try:
-            return super().make_context(*args, **more)
+            return super().make_context(info_name, args, parent, **extra)
         except KeyboardInterrupt:
             _end_interrupted()
 
@@ -212,7 +224,11 @@ def make_group(
     commands: Mapping[str, tuple[str, str]],
     text: str,
     kind: type[LazyGroup] = LazyGroup,
-    **attributes: Any,
+    *,
+    refused: Callable[[str], click.Command | None] | None = None,
+    params: Sequence[click.Parameter] = (),
+    callback: Callable[[], object] | None = None,
+    invoke_without_command: bool = False,
 ) -> LazyGroup:
     """Return a group of commands that are imported on demand, with the option `--version`.
 
@@ -227,9 +243,16 @@ def make_group(
     version = click.Option(
         ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
     )
-    params = [*attributes.pop("params", ()), version]
-    context = {"max_content_width": 100, "help_option_names": ["--help", "-h"]}
-    return kind(commands, name=name, help=text, params=params, context_settings=context, **attributes)
+    return kind(
+        commands,
+        refused,
+        name=name,
+        help=text,
+        params=[*params, version],
+        context_settings={"max_content_width": 100, "help_option_names": ["--help", "-h"]},
+        callback=callback,
+        invoke_without_command=invoke_without_command,
+    )
 
 
 def main() -> None:

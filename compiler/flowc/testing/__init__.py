@@ -17,7 +17,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, TypedDict, cast, final
 
 from flowc.diagnostics import render
 from flowc.frontends.metaflow.configs import ConfigSources
@@ -29,11 +29,28 @@ from flowc_runtime.base.ambient import ambient, apart
 from metaflow.user_configs.config_parameters import configs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from flowc_ir import Flow
+    from flowc_runtime.base.ambient import Parallel
     from flowc_runtime.run.program import Program
     from flowc_runtime.run.task.task import Attempt
+    from flowc_runtime.store.values.codecs import UserValue
+
+    class _Changes(TypedDict, total=False):
+        flow: str
+        run: str
+        step: str
+        task_id: str
+        attempt: int
+        user: str
+        parameter_names: tuple[str, ...]
+        namespace: str | None
+        origin_run: str | None
+        tags: frozenset[str]
+        card: object
+        parallel: Parallel | None
+
 
 __all__ = ["FaultyFlowError", "StepResult", "run_step"]
 
@@ -63,12 +80,12 @@ class StepResult:
         num_parallel: the number of tasks in a gang of the next step; None without a gang.
     """
 
-    artifacts: Mapping[str, Any]
+    artifacts: Mapping[str, UserValue]
     next: tuple[str, ...]
-    foreach: tuple[Any, ...] | None = None
+    foreach: tuple[UserValue, ...] | None = None
     num_parallel: int | None = None
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> UserValue:
         """Return an artifact that the step set or changed."""
         return self.artifacts[name]
 
@@ -152,18 +169,18 @@ def _environment_restored() -> Iterator[None]:
         os.environ.update(environment)
 
 
-def _override(given: Mapping[str, Any]) -> None:
+def _override(given: Mapping[str, object]) -> None:
     here = ambient()
     assert here.task is not None
     known = {field.name for field in fields(here.task)} - {"project", "ir", "store"}
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     project = dict(here.task.project)
     for name, value in given.items():
         field = _CURRENT.get(name, name)
         if name == "retry_count":
-            changes["attempt"] = value + 1
+            changes["attempt"] = cast("int", value) + 1
         elif name == "tags":
-            changes["tags"] = frozenset(value)
+            changes["tags"] = frozenset(cast("Iterable[str]", value))
         elif name == "trigger":
             here.extra["trigger"] = value
         elif name in project:
@@ -172,7 +189,7 @@ def _override(given: Mapping[str, Any]) -> None:
             changes[field] = value
         else:
             raise TypeError(f"current.{name} cannot be given: it follows from the step or the flow")
-    here.task = replace(here.task, project=project, **changes)
+    here.task = replace(here.task, project=project, **cast("_Changes", changes))
 
 
 def _result(attempt: Attempt, around: Surroundings) -> StepResult:

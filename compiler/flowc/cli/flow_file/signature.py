@@ -30,8 +30,8 @@ def signature_command(
     if resume:
         assert KIND.configs is not None
         before = words_of(ctx, [], KIND).early(NO_NAMES).more
-        store_url = store_url or before["store_url"]
-        ctx.meta[EARLIER] = partial(KIND.configs, {"origin_run_id": origin_run_id, "store_url": store_url})
+        store = store_url or before["store_url"]
+        ctx.meta[EARLIER] = partial(KIND.configs, {"origin_run_id": origin_run_id, "store_url": store})
     flow = load_flow(ctx, None).flow
     parameters = [asdict(FlowParameter.from_ir(parameter)) for parameter in flow.parameters]
     Path(file).write_text(json_text.shown({"flow": flow.name, "parameters": parameters}), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any, final
+from typing import IO, TYPE_CHECKING, TypedDict, final
 
 import click
 from click.core import ParameterSource
@@ -13,7 +13,19 @@ from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from typing_extensions import Required, Unpack
+
+    class _Attributes(TypedDict, total=False):
+        help: Required[str]
+        type: object
+        default: object
+        show_default: bool
+        metavar: str | None
+        callback: Callable[[click.Context, click.Parameter, str], object] | None
+        is_eager: bool
+        allow_from_autoenv: bool
 
 
 @final
@@ -23,12 +35,14 @@ class ConfiguredOption(click.Option):
     With `partly`, the caller reads the configuration file, because other sources take precedence over it.
     """
 
-    def __init__(self, *args: Any, key: str, partly: bool = False, **attributes: Any) -> None:
+    def __init__(
+        self, declarations: Sequence[str], *, key: str, partly: bool = False, **attributes: Unpack[_Attributes]
+    ) -> None:
         setting = BY_KEY[key]
         attributes["help"] = f"{attributes['help'].rstrip('.')} [${setting.variable}]."
         if setting.choices and "type" not in attributes:
             attributes["type"] = click.Choice(setting.choices)
-        super().__init__(*args, **attributes)
+        super().__init__(declarations, **attributes)
         self.key = key
         self._partly = partly
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from copy import copy
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 import click
 
@@ -48,7 +48,7 @@ class Early(NamedTuple):
     """The values of a command line that are read before the flow is loaded."""
 
     top: Top
-    more: dict[str, Any]  # the store, and the values of the options of the command itself
+    more: dict[str, object]  # the store, and the values of the options of the command itself
 
 
 def name_of(option: str) -> str:

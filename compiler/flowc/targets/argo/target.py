@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 import click
 
@@ -18,7 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc.package import Package
+    from flowc.targets.argo.settings import ManifestKind
     from flowc_ir.graphs.analysis import Analysis
+
+    class _Values(TypedDict, total=False):
+        image: str
+        store: str
+        namespace: str | None
+        service_account: str
+        store_claim: str | None
+        store_secret: str
+        tags: tuple[str, ...]
+        name: str | None
+        parallelism: int
+        deadline_seconds: int | None
+        kind: ManifestKind
+
 
 # Settings that a variable or a configuration file can set, and their keys there.
 KEYS: Final[Mapping[str, str]] = {
@@ -62,8 +77,8 @@ def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
     ]  # fmt: skip
 
 
-def _settings(values: Mapping[str, Any]) -> Settings:
-    return Settings(**values)
+def _settings(values: Mapping[str, object]) -> Settings:
+    return Settings(**cast("_Values", values))
 
 
 def _lower(analysis: Analysis, package: Package, settings: Settings) -> Bundle:
@@ -90,6 +105,21 @@ def _lacking(error: ModuleNotFoundError) -> Exception:
 def _what_next(path: str, settings: Settings) -> str:
     """Return the command that uses the file; `apply` cannot take a Workflow, whose name is generated for each run."""
     return f"kubectl {'create' if settings.kind == 'workflow' else 'apply --server-side'} -f {path}"
+
+    class _Values(TypedDict, total=False):
+        """The values of `options`."""
+
+        image: str
+        store: str
+        namespace: str | None
+        service_account: str
+        store_claim: str | None
+        store_secret: str
+        tags: tuple[str, ...]
+        name: str | None
+        parallelism: int
+        deadline_seconds: int | None
+        kind: ManifestKind
 
 
 TARGET: Final = Target(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -83,7 +83,7 @@ def _target(ctx: click.Context) -> AnyTarget:
 @takes_error_format()
 @click.pass_context
 def compile_command(
-    ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **given: Any
+    ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **given: object
 ) -> None:
     """Compile a flow."""
     chosen = _target(ctx)

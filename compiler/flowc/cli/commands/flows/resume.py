@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import click
 
@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
 
     Newest: TypeAlias = Callable[[Store, str], RunStore]
+
+    class _Options(TypedDict):
+        step_to_rerun: str | None
+        origin_run_id: str | None
+        force: bool
+        store_url: str | None
 else:
     agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
 
@@ -52,23 +58,24 @@ OPTIONS: tuple[click.Parameter, ...] = (
 )  # fmt: skip
 
 
-def _find(chosen: Newest, store: Store, found: Checked, options: Mapping[str, Any]) -> Resumption:
+def _find(chosen: Newest, store: Store, found: Checked, options: Mapping[str, object]) -> Resumption:
     """Return the run to resume, the first step and the parameters. A run that cannot be resumed ends the program."""
-    step = options["step_to_rerun"]
+    given = cast("_Options", options)
+    step = given["step_to_rerun"]
     if step is not None and step not in (known := sorted(node.id for node in found.flow.nodes)):
         run_id = step.rpartition("/")[2]
         is_run = store.run(found.flow.name, run_id).exists()
         hint = f"'{step}' is a run: give it by --origin-run-id {run_id}" if is_run else hint_for(step, known, "steps")
         fail(f"flow '{found.flow.name}' has no step '{step}'", hint)
     run = _origin(chosen, store, found.flow.name, options)
-    _check_ended(run, force=options["force"])
+    _check_ended(run, force=given["force"])
     parameters = run.record()["parameters"]
     run, step = settled(store, run, step)
     return Resumption(run, step, parameters)
 
 
-def _origin(chosen: Newest, store: Store, flow: str, options: Mapping[str, Any]) -> RunStore:
-    run_id = options["origin_run_id"]
+def _origin(chosen: Newest, store: Store, flow: str, options: Mapping[str, object]) -> RunStore:
+    run_id = cast("_Options", options)["origin_run_id"]
     if run_id is None:
         return chosen(store, flow)
     run = store.run(flow, run_id.rpartition("/")[2])
@@ -133,9 +140,9 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
     return run, step
 
 
-def _configs(chosen: Newest, options: Mapping[str, Any], flow: str) -> Mapping[str, Config]:
+def _configs(chosen: Newest, options: Mapping[str, object], flow: str) -> Mapping[str, Config]:
     """Return the configs, by name, of the run to resume."""
-    with reading(options["store_url"]) as store:
+    with reading(cast("_Options", options)["store_url"]) as store:
         run, _ = settled(store, _origin(chosen, store, flow, options), None)
         return {config.name: _as_named_now(config, run) for config in run.executes().configs}
 
@@ -191,10 +198,11 @@ def _kind(name: str, about: str, chosen: Newest) -> RunKind:
 
 
 def _elsewhere(
-    chosen: Newest, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, Any]
+    chosen: Newest, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
 ) -> int | None:
     """Resume on the deployment of the chosen target; return the exit code, or None to resume on this machine."""
     name = options["target"]
+    assert isinstance(name, str)
     if name == LOCAL:
         if options["output"]:
             raise click.UsageError(f"--output needs --target {table.DEFAULT}, whose manifests it writes")
@@ -261,7 +269,7 @@ def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     if asks_for_help(ctx, words) or names_code(line.file or ""):
         start(ctx, words, RETRY)
         return
-    with reading(given.early(NO_NAMES).more["store_url"]) as store:
+    with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
         run = _newest_failed(store, line.file)
         ctx.meta[ROOT], code = _code_of(store, run)
     start(ctx, [*line.before, "--flow", code.name, "--origin-run-id", run.id, code.file, *line.behind], KIND)

@@ -6,7 +6,7 @@ import atexit
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -261,7 +261,7 @@ def _code_of_ir(given: CommandWords, kind: RunKind) -> CodeOf:
     taken = frozenset(flags) - kind.keeps
     early = given.early(Names(taken, frozenset(name for name in taken if flags[name])))
     suffixes = FlowOptions(package_suffixes=early.top.package_suffixes).suffixes()
-    return CodeOf(early.more["code_place"], suffixes)
+    return CodeOf(cast("str | None", early.more["code_place"]), suffixes)
 
 
 def _file_of(ctx: click.Context, file: str | None) -> Path | None:
@@ -299,7 +299,7 @@ def _command(
     of_flow = parameter_options(found, without=kind.keeps) if found else []
     params += of_flow
 
-    def callback(**options: Any) -> None:
+    def callback(**options: object) -> None:
         assert found is not None
         if options.pop("code_place", None) is not None and CODE not in click.get_current_context().meta:
             raise click.UsageError("--code is the place of an IR's code, but FLOW is not an IR: leave out --code")

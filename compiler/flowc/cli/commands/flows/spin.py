@@ -10,7 +10,7 @@ import tempfile
 import time
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, cast
 
 import click
 
@@ -45,10 +45,25 @@ from flowc_runtime.store.upkeep.spun import need
 from flowc_runtime.store.values.files import store_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flowc_emulator.scheduling.seeds import Seeds
     from flowc_runtime.store.records.run_store import RunStore
+
+    class _Options(TypedDict):
+        pathspec: str
+        skip_decorators: bool
+        artifacts_module: str | None
+        persist: bool
+        scratch: str | None
+        store_url: str | None
+        params_files: Sequence[str]
+        environment: str
+        log_format: str
+        start: str
+        run_id_file: str | None
+        tags: Sequence[str]
+
 
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["pathspec"], metavar="[RUN/]STEP[/TASK]"),
@@ -71,7 +86,8 @@ class SpinInputs(NamedTuple):
     url: str
 
 
-def _spin(found: Checked, seeds: Seeds, given: dict[str, list[str]], options: dict[str, Any], kind: RunKind) -> int:
+def _spin(found: Checked, seeds: Seeds, given: dict[str, list[str]], values: dict[str, object], kind: RunKind) -> int:
+    options = cast("_Options", values)
     kept = SPIN_NAME if options["persist"] else options["scratch"]
     root = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="flowc-spin-")
     try:
@@ -149,7 +165,7 @@ def _plain(found: Checked, step: str) -> Checked:
 
 
 def _perform(
-    found: Checked, seeds: Seeds, inputs: SpinInputs, store: Store, given: dict[str, list[str]], options: dict[str, Any]
+    found: Checked, seeds: Seeds, inputs: SpinInputs, store: Store, given: dict[str, list[str]], options: _Options
 ) -> int:
     tags, user = new_run.tags_given(), user_name()
     instead, values = overrides(found, store.objects, options["artifacts_module"])
