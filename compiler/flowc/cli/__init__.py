@@ -238,7 +238,10 @@ def make_group(
             help.
         text: the group's help.
         kind: the class of the group.
-        attributes: further arguments of the class; `params` are the group's options.
+        refused: returns the command that reports an unknown command, if there is one.
+        params: the group's options.
+        callback: what the group itself does, before the command.
+        invoke_without_command: whether it does that without a command, too.
     """
     version = click.Option(
         ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
