@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cluster import go_builds
-from tools import apt, chromium, gobuild, versions
+from tools import apt, chromium, gobuild, npm, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,20 @@ PARTS = (
         lambda: apt.found(*chromium.NAMES) is not None,
         chromium.install,
     ),
+    Part(
+        "installing Debian's Graphviz",
+        "half a minute",
+        "what Graphviz reads is not tested",
+        lambda: apt.found("dot") is not None,
+        lambda: apt.program("dot", packages=("graphviz",)),
+    ),
+    Part(
+        f"fetching Mermaid {versions.MERMAID} from npm (kept in {gobuild.cache()})",
+        "half a minute",
+        "what Mermaid reads is not tested",
+        lambda: npm.mermaid_place().exists(),
+        npm.fetch_mermaid,
+    ),
 )
 
 
@@ -60,7 +74,7 @@ def main() -> None:
         start = time.monotonic()
         try:
             made = part.make()
-        except gobuild.GoUnavailable as error:
+        except (gobuild.GoUnavailable, npm.NpmError) as error:
             made = None
             print(f"  {error}", flush=True)
         print(f"  {f'done in {time.monotonic() - start:.0f} s' if made else part.without}", flush=True)

