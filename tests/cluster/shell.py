@@ -9,9 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from tools import gobuild
 
+Answer = TypeVar("Answer")
 FILES = Path(__file__).parent / "files"
 
 
@@ -20,7 +22,7 @@ class Missing(Exception):
 
 
 class CommandFailed(Exception):
-    """A command ended with an error; the text has its last lines."""
+    """A command ended with an error, or a wait with no answer; the text has the last lines, or what did not happen."""
 
 
 def root() -> Path:
@@ -89,11 +91,23 @@ def say(text: str) -> None:
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Ask `condition` until it is true; raises CommandFailed after `seconds`."""
+    wait_for(condition, lambda: f"{what} did not happen", seconds, every=0.1)
+
+
+def wait_for(
+    ask: Callable[[], Answer | None], failure: Callable[[], str], seconds: float = 60, *, every: float = 0.5
+) -> Answer:
+    """Return the first true answer of `ask`, which is called again after `every` seconds.
+
+    Raises:
+        CommandFailed: there is none within `seconds`; with the text of `failure`, which may ask the cluster for more.
+    """
     end = time.monotonic() + seconds
-    while not condition():
+    while not (answer := ask()):
         if time.monotonic() > end:
-            raise CommandFailed(f"{what} did not happen within {seconds:.0f} s")
-        time.sleep(0.1)
+            raise CommandFailed(f"{failure()} within {seconds:.0f} s")
+        time.sleep(every)
+    return answer
 
 
 def install_packages(commands: Mapping[str, str]) -> None:

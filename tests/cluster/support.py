@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cluster.description import Cluster as Description
 from cluster.kind_cluster import Kubectl
+from cluster.shell import wait_for
 
 ENDED = ("Succeeded", "Failed", "Error")
 FIGURES: list[str] = []  # what the tests measured; printed at the end of the run
@@ -72,21 +72,24 @@ class Cluster:
 
         A busy controller may not have heard of a template that was applied a moment ago: then it is submitted again.
         """
-        for _ in range(10):
+
+        def started() -> str | None:
             name = self._create(template, parameters)
             status = self._first_status(name)
             if status.get("phase") != "Error" or "not found" not in status.get("message", ""):
                 return name
             self.kubectl("delete", "workflow", name)
-            time.sleep(1)
-        raise AssertionError(f"the controller does not find the WorkflowTemplate {template}")
+            return None
 
-    def _first_status(self, name: str, seconds: float = 60) -> dict[str, Any]:
-        end = time.monotonic() + seconds
-        while not (status := self.workflow(name).get("status", {})).get("phase"):
-            assert time.monotonic() < end, f"the controller does not take up {name}"
-            time.sleep(0.3)
-        return dict(status)
+        failure = f"the controller did not find the WorkflowTemplate {template}"
+        return wait_for(started, lambda: failure, every=1)
+
+    def _first_status(self, name: str) -> dict[str, Any]:
+        def status() -> dict[str, Any] | None:
+            found: dict[str, Any] = self.workflow(name).get("status", {})
+            return found if found.get("phase") else None
+
+        return wait_for(status, lambda: f"the controller did not take up {name}", every=0.3)
 
     def _create(self, template: str, parameters: Mapping[str, str] | None) -> str:
         arguments = {"parameters": [{"name": name, "value": value} for name, value in (parameters or {}).items()]}
@@ -103,12 +106,9 @@ class Cluster:
         return self.start(self.deploy(flow_file, image=image), parameters)
 
     def wait(self, name: str, seconds: float = 300) -> str:
-        """The Workflow's phase once it has ended. Raises AssertionError with what it was waiting for."""
-        end = time.monotonic() + seconds
-        while (phase := self.phase(name)) not in ENDED:
-            assert time.monotonic() < end, f"{name} has not ended after {seconds:.0f} s:\n{self.explain(name)}"
-            time.sleep(0.5)
-        return phase
+        """The Workflow's phase once it has ended. Raises CommandFailed with what it was waiting for."""
+        wait_for(lambda: self.phase(name) in ENDED, lambda: f"{self.explain(name)}\n{name} did not end", seconds)
+        return self.phase(name)
 
     def phase(self, name: str) -> str:
         return self.kubectl("get", "workflow", name, "-o", "jsonpath={.status.phase}")

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cluster import docker_daemon, engine
+from cluster.shell import wait_for
 from cluster.support import FIGURES, Cluster
 from compare import summary
 from conformance import FLOWS
@@ -234,14 +235,11 @@ def test_a_deleted_pod_is_tried_again(cluster: Cluster, store: Store, tmp_path: 
 
 
 def _running_pod(cluster: Cluster, workflow: str, line: str) -> str:
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        for pod in cluster.pods(workflow):
-            name = str(pod["metadata"]["name"])
-            if pod["status"]["phase"] == "Running" and line in cluster.kubectl("logs", name, "-c", "main"):
-                return name
-        time.sleep(0.5)
-    raise AssertionError(f"no pod of {workflow} has printed {line!r}")
+    def pod() -> str | None:
+        running = [pod["metadata"]["name"] for pod in cluster.pods(workflow) if pod["status"]["phase"] == "Running"]
+        return next((name for name in running if line in cluster.kubectl("logs", name, "-c", "main")), None)
+
+    return wait_for(pod, lambda: f"no pod of {workflow} printed {line!r}", 120)
 
 
 @pytest.mark.smoke
@@ -272,11 +270,10 @@ def test_a_schedule_fires(cluster: Cluster, store: Store, tmp_path: Path) -> Non
     # As docs/argo.md says: the controller may have heard of the CronWorkflow before it knew of the template.
     cluster.kubectl("annotate", "--overwrite", "cronworkflow", template, "flowc.dev/applied=again")
     selector = f"workflows.argoproj.io/cron-workflow={template}"
-    end = time.monotonic() + 420
-    while not (made := cluster.get("workflows", "-l", selector)["items"]):
-        assert time.monotonic() < end, "the CronWorkflow did not fire"
-        time.sleep(1)
-    name = made[0]["metadata"]["name"]
+    workflows = wait_for(
+        lambda: cluster.get("workflows", "-l", selector)["items"], lambda: "the CronWorkflow did not fire", 420, every=1
+    )
+    name = workflows[0]["metadata"]["name"]
     cluster.succeed(name)
     assert store.run("Fires", name).status()["state"] == "succeeded"
     cluster.kubectl("delete", "cronworkflow", template)
@@ -343,10 +340,7 @@ def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
 
 def _open_to_all(cluster: Cluster) -> None:
     """A directory of the node, as kind's volumes are, belongs to root: fsGroup changes real volumes only."""
-    end = time.monotonic() + 60
-    while cluster.get("pvc", "runs")["status"]["phase"] != "Bound":
-        assert time.monotonic() < end, "the claim was not bound"
-        time.sleep(0.5)
+    wait_for(lambda: cluster.get("pvc", "runs")["status"]["phase"] == "Bound", lambda: "the claim was not bound")
     volume = cluster.get("pv", cluster.get("pvc", "runs")["spec"]["volumeName"])["spec"]
     if "hostPath" in volume:
         (node,) = (each["metadata"]["name"] for each in cluster.get("nodes")["items"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from cluster import description, tenant
 from cluster.kind_cluster import Kubectl
+from cluster.shell import wait_for
 from cluster.support import Cluster
 from flowc.targets.argo.cluster.api import connect
 from flowc.targets.argo.cluster.difference import essence
@@ -104,10 +104,10 @@ class User:
         return self.store.run(flow, run)
 
     def until(self, run: str, phase: str, seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while (seen := json.loads(self.does("status", run, "--json")))["phase"] != phase:
-            assert time.monotonic() < end, seen
-            time.sleep(0.5)
+        def status() -> dict[str, Any]:
+            return dict(json.loads(self.does("status", run, "--json")))
+
+        wait_for(lambda: status()["phase"] == phase, lambda: f"{status()}: {run} was not {phase}", seconds)
 
 
 @pytest.fixture(scope="module")
@@ -150,11 +150,12 @@ def test_a_new_schedule_is_taken_up_at_once(user: User) -> None:
     """Argo's controller puts off for 20 minutes a schedule whose template it does not know yet."""
     user.flow("Prompt", scheduled=True)
     user.does("deploy", "prompt/flow.py")
-    end = time.monotonic() + 60
-    while not any("added" in line for line in _of_controller(user, f"{NAMESPACE}/prompt")):
-        assert time.monotonic() < end, _of_controller(user, f"{NAMESPACE}/prompt")
-        time.sleep(1)
-    assert not any("level=error" in line for line in _of_controller(user, f"{NAMESPACE}/prompt"))
+
+    def lines() -> list[str]:
+        return _of_controller(user, f"{NAMESPACE}/prompt")
+
+    wait_for(lambda: any("added" in line for line in lines()), lambda: f"{lines()}: it was not added", every=1)
+    assert not any("level=error" in line for line in lines())
 
 
 def _of_controller(user: User, about: str) -> list[str]:
@@ -269,8 +270,7 @@ def test_hold_and_end_a_run(user: User, now: bool) -> None:
     user.does("deploy", f"{name.lower()}/flow.py")
     run = user.trigger(name, "-p", "seconds=600")
     user.until(run, "Running")
-    while not user.run(name, run).exists():
-        time.sleep(0.2)
+    wait_for(user.run(name, run).exists, lambda: f"{run} had no record", every=0.2)
     assert user.does("suspend", run) == f"run {run} is suspended: started tasks continue, no others start\n"
     assert "(suspended)" in user.does("status", run)
     assert user.does("unsuspend", run) == f"run {run} continues\n"

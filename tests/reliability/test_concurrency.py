@@ -68,7 +68,7 @@ def test_many_runs_and_readers_at_once(store: Project, writers: int, count: int)
 def test_a_record_that_is_replaced_is_read_whole(tmp_path: Path) -> None:
     """Of two processes that replace a record as fast as they can, a reader sees the one's or the other's."""
     program = (
-        "import sys\nfrom flowc_runtime.store.backends.objects import LocalObjects\n"
+        "import sys\nfrom flowc_runtime.store.backends.local import LocalObjects\n"
         "objects = LocalObjects(sys.argv[1])\n"
         "for n in range(1500): objects.put('status.json', b'[\"%s\"]' % (sys.argv[2].encode() * (1 + n % 7000)))\n"
     )

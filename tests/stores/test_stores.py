@@ -16,9 +16,10 @@ from flowc_ir import schema
 from flowc_ir.versions import CACHE, FORMATS, IR, MANIFESTS, RECORDS
 from flowc_runtime.base.index import Graph
 from flowc_runtime.run.reuse import Reuse
-from flowc_runtime.store.backends.objects import LocalObjects
+from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.records import sealed
-from flowc_runtime.store.records.store import RunStore, Store
+from flowc_runtime.store.records.run_store import RunStore
+from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.values.codecs import load_value
 from ir.test_versions import Cluster, _marks, fields_now, listed
 from stores import STORES, opened

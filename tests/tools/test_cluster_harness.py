@@ -13,7 +13,7 @@ import pytest
 
 import image
 from cluster import argo, description, docker_daemon, images
-from cluster.shell import CommandFailed
+from cluster.shell import CommandFailed, wait_for
 from cluster.stages import length
 from tools import versions
 
@@ -170,3 +170,20 @@ def test_the_capabilities_are_those_of_the_kernel() -> None:
 def test_what_is_installed_is_pinned() -> None:
     lines = image.REQUIREMENTS.read_text().splitlines()
     assert all("==" in line for line in lines if line and not line.startswith("#"))
+
+
+def test_a_wait_returns_the_first_answer() -> None:
+    answers = iter(["", None, "it is there", "later"])
+    assert wait_for(lambda: next(answers), lambda: "nothing came", every=0) == "it is there"
+    assert next(answers) == "later"
+
+
+def test_a_wait_ends_at_its_deadline_with_the_reason() -> None:
+    seen: list[str] = []
+
+    def ask() -> bool:
+        seen.append("asked")
+        return False
+
+    with pytest.raises(CommandFailed, match=r"^asked(, asked)*: nothing came within 0 s$"):
+        wait_for(ask, lambda: f"{', '.join(seen)}: nothing came", 0, every=0)
