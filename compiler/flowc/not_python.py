@@ -95,7 +95,7 @@ def find_other(name: str, content: bytes) -> NotPython | None:
     return _by_content(content) or _MORE_SUFFIXES.get(suffix)
 
 
-def tell_other(name: str, content: bytes) -> str | None:
+def describe_other(name: str, content: bytes) -> str | None:
     """Return the error for a file that is not Python, as one line with a hint; None if it may be Python.
 
     Args:

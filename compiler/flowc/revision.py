@@ -64,7 +64,7 @@ class Look:
         if self._revision is None:
             return None
         output = self._output()
-        told = told_by(output) if output is not None else {}
+        told = parse_status(output) if output is not None else {}
         found: RevisionRecord = {}
         for name in ("commit", "branch"):
             if value := self._revision.get(name) or told.get(name):
@@ -105,7 +105,7 @@ class Look:
             self.close()
 
 
-def told_by(output: bytes) -> RevisionRecord:
+def parse_status(output: bytes) -> RevisionRecord:
     """Parse the output of `git status --porcelain=v2 -z --branch`.
 
     Args:

@@ -68,9 +68,9 @@ class Faults:
             Diagnostic(code=code, message=message, span=at, hint=hint, note=note, also=tuple(also)),
         )
 
-    def extend(self, found: Iterable[Diagnostic]) -> None:
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Add the faults of another check."""
-        self._found.extend(found)
+        self._found.extend(diagnostics)
 
     def __len__(self) -> int:
         return len(self._found)

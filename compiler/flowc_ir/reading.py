@@ -150,16 +150,16 @@ def items(value: object, at: str, read: Callable[[object, str], _T], least: int 
     return tuple([read(item, f"{at}[{index}]") for index, item in enumerate(value)])
 
 
-def distinct(found: tuple[_T, ...], at: str) -> tuple[_T, ...]:
+def distinct(values: tuple[_T, ...], at: str) -> tuple[_T, ...]:
     """Return the items of a list in which no item occurs twice.
 
     Raises:
         SchemaError: an item occurs twice; the error names the place of the second.
     """
-    for index, item in enumerate(found):
-        if item in found[:index]:
+    for index, item in enumerate(values):
+        if item in values[:index]:
             raise SchemaError(f"{at}[{index}]: {item!r} is in the list already")
-    return found
+    return values
 
 
 def row(value: object, at: str, length: int) -> list[object]:
@@ -198,7 +198,7 @@ def record(value: object, at: str, known: Iterable[str], required: Iterable[str]
     return value
 
 
-def given(data: Mapping[str, object], name: str, at: str, read: Callable[[object, str], _T], default: _D) -> _T | _D:
+def optional(data: Mapping[str, object], name: str, at: str, read: Callable[[object, str], _T], default: _D) -> _T | _D:
     """Read a field of a record; return its default if it is missing.
 
     Args:
@@ -214,7 +214,7 @@ def given(data: Mapping[str, object], name: str, at: str, read: Callable[[object
     return read(data[name], f"{at}.{name}") if name in data else default
 
 
-def given_items(data: Mapping[str, object], name: str, at: str, read: Callable[[object, str], _T]) -> tuple[_T, ...]:
+def optional_items(data: Mapping[str, object], name: str, at: str, read: Callable[[object, str], _T]) -> tuple[_T, ...]:
     """Read a list that is a field of a record; return an empty list if it is missing.
 
     Args:

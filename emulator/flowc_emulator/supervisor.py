@@ -261,7 +261,7 @@ class Supervisor:
         attempt = (job.step, job.path, job.attempt)
         began, ended, why = finished.began, finished.ended, finished.why
         error = record_death(plan.records, plan.graph, attempt, began, ended, why, ended_by_run=ended_by_run)
-        self._log(job, "stderr", f"{failures.told(error)}\n".encode())  # the console has its own words for it
+        self._log(job, "stderr", f"{failures.text_of(error)}\n".encode())  # the console has its own words for it
         return error
 
     # -- events of the engine
@@ -272,7 +272,7 @@ class Supervisor:
         self._console.output(job, stream, data)
         if job in self._hung and stream == "stderr":
             self._hung[job] += data
-            if told := hangs.told(job.task, self._hung[job]):
+            if told := hangs.note_about(job.task, self._hung[job]):
                 del self._hung[job]
                 self._console.note(told)
 

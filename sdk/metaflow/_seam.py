@@ -48,7 +48,7 @@ find_faults: LateFunction[[type], tuple[tuple[Diagnostic, ...], Path]] = LateFun
 )
 """Return the faults of a flow's class, and the directory to which their files are relative."""
 
-refuse_other: LateFunction[[str, bytes], str | None] = LateFunction("flowc.not_python:tell_other")
+refuse_other: LateFunction[[str, bytes], str | None] = LateFunction("flowc.not_python:describe_other")
 """Return the fault of a flow's file that is not Python; the arguments are its name and its content."""
 
 open_cluster: LateFunction[[str | None, str | None, str | None], AbstractContextManager[Deployments]] = LateFunction(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.process import origin
 from flowc_runtime.process.loader import refuse_call
-from flowc_runtime.run.state import GRAPH, NO_ARTIFACTS, OURS, PARAMETERS, STATE, Inputs, Said, TaskState
+from flowc_runtime.run.state import GRAPH, NO_ARTIFACTS, OURS, PARAMETERS, STATE, Inputs, NextCall, TaskState
 from metaflow import _seam, _uncalled
 from metaflow._hidden import is_hideable, step_names
 from metaflow._merging import merge
@@ -127,7 +127,7 @@ class FlowSpec:
             choice = choose(self, condition, dict(zip(cases, names, strict=False)))
         if num_parallel is not None:
             gang = gang_size(num_parallel)
-        state.transition = Said(steps, foreach, condition, choice, gang)
+        state.transition = NextCall(steps, foreach, condition, choice, gang)
 
     @property
     def input(self) -> Any:

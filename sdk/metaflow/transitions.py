@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowc_runtime.run.state import Said
+from flowc_runtime.run.state import NextCall
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def gang_size(value: Any) -> int:
     return int(count)
 
 
-def imply(flow: object, transition: Transition, arguments: Mapping[str, Any]) -> Said:
+def imply(flow: object, transition: Transition, arguments: Mapping[str, Any]) -> NextCall:
     """Return the transition of a step whose code a decorator replaced, from the `self.next` in its source.
 
     Args:
@@ -97,10 +97,10 @@ def imply(flow: object, transition: Transition, arguments: Mapping[str, Any]) ->
         case Foreach(over=over, body=body):
             over = arguments.get("foreach", over)
             check_foreach(flow, over)
-            return Said((body,), over)
+            return NextCall((body,), over)
         case Switch(condition=condition, arms=arms):
             cases = dict(arms)
-            return Said(targets(transition), None, condition, choose(flow, condition, cases))
+            return NextCall(targets(transition), None, condition, choose(flow, condition, cases))
         case Gang():
             raise InvalidNextException("a step with num_parallel cannot be skipped: only its code has their number")
-    return Said(targets(transition))
+    return NextCall(targets(transition))

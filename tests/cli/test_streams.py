@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flowc.cli.rendering.refusals import told_in_a_line
-from flowc.cli.rendering.streams import is_of_a_stream, told_if_full
+from flowc.cli.rendering.refusals import reporting_system_errors
+from flowc.cli.rendering.streams import is_of_a_stream, reporting_failed_output
 from project import Finished
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def test_a_disk_that_fails_below_the_output_is_told_in_a_line(
     stream = io.TextIOWrapper(io.BufferedWriter(Failing()))
     monkeypatch.setattr(sys, name, stream)
     stream.write("more")
-    with pytest.raises(SystemExit) as ended, told_if_full():
+    with pytest.raises(SystemExit) as ended, reporting_failed_output():
         stream.flush()
     assert ended.value.code == 1
     assert capsys.readouterr().err == ("error: cannot write the output: Input/output error\n" * (name == "stdout"))
@@ -166,10 +166,10 @@ def test_a_disk_that_fails_below_the_output_is_told_in_a_line(
 def test_a_file_that_the_disk_cannot_read_is_no_matter_of_the_output(capsys: pytest.CaptureFixture[str]) -> None:
     error = OSError(errno.EIO, "Input/output error")  # as of `file.read()`, which names no file
     assert not is_of_a_stream(error)
-    with pytest.raises(OSError, match="Input/output error") as raised, told_if_full():
+    with pytest.raises(OSError, match="Input/output error") as raised, reporting_failed_output():
         raise error
     assert raised.value is error
-    with pytest.raises(SystemExit) as ended, told_if_full(), told_in_a_line():
+    with pytest.raises(SystemExit) as ended, reporting_failed_output(), reporting_system_errors():
         raise error
     assert ended.value.code == 1
     assert capsys.readouterr().err == "error: Input/output error\n"

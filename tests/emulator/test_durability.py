@@ -237,12 +237,12 @@ def test_where_there_is_no_syncfs_each_file_is_waited_for(kept: Project, disk: D
     assert run(kept).code == 0
     waited = [call.path for call in syncs(disk.calls()) if call.name == "fsync"]
     store = kept.root / ".flowc"
-    kept_files = {
+    recordable_files = {
         str(path.relative_to(store))
         for path in store.rglob("*")
         if path.name != "status.json" and path != store / "tmp"
     }
-    assert kept_files <= set(waited[:-2])
+    assert recordable_files <= set(waited[:-2])
     assert waited[-1] == kept.latest().prefix
     for at, path in enumerate(waited[:-3]):
         assert not any(later.startswith(f"{path}/") for later in waited[at:-3]), "a directory comes after what is in it"

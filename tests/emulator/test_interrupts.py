@@ -134,10 +134,10 @@ def test_output_to_a_terminal_that_is_gone(project: Project, meant: str, code: i
         f"""
         import signal
         import click
-        from flowc.cli.rendering.streams import told_if_full
+        from flowc.cli.rendering.streams import reporting_failed_output
 
         signal.signal(signal.SIGHUP, {meant})
-        with told_if_full():
+        with reporting_failed_output():
             while True:
                 click.echo("more", err=True)
         """,

@@ -67,7 +67,7 @@ def test_a_new_field_is_in_all_that_is_generated() -> None:
     )
     timeout.__module__ = "flowc_ir.model"
     files = generated(timeout)
-    assert 'grace=given(data, "grace", at, number, 5),' in files["reader.py"]
+    assert 'grace=optional(data, "grace", at, number, 5),' in files["reader.py"]
     assert "    if value.grace != 5:\n" in files["writer.py"]
     assert "    if value.grace < 2:\n" in files["limits.py"]
     assert json.loads(files["schema.json"])["properties"]["grace"] == {"type": "integer", "minimum": 2, "default": 5}

@@ -17,8 +17,8 @@ from flowc_runtime.store.values.parameter_sources import (
     PRECEDENCE,
     EarlierValue,
     FileValue,
-    GivenTexts,
     MissingValue,
+    OptionTexts,
     ParameterSources,
     VariableText,
     choose,
@@ -52,11 +52,11 @@ def reference(name: str, sources: Mapping[str, Mapping[str, int]]) -> tuple[int,
 @given(st.fixed_dictionaries(dict.fromkeys(PRECEDENCE, maps)))
 def test_the_first_source_counts(values: dict[str, dict[str, int]]) -> None:
     sources = ParameterSources(
-        given={name: GivenTexts(["7", str(number)]) for name, number in values["given"].items()},
+        given={name: OptionTexts(["7", str(number)]) for name, number in values["given"].items()},
         files={name: FileValue(number, "run.json") for name, number in values["files"].items()},
         resumed={name: EarlierValue(number) for name, number in values["resumed"].items()},
         environment={name: VariableText(str(number), name) for name, number in values["environment"].items()},
-        defaults={name: GivenTexts([str(number)]) for name, number in values["defaults"].items()},
+        defaults={name: OptionTexts([str(number)]) for name, number in values["defaults"].items()},
     )
     assert sources.names() == {name for mapping in values.values() for name in mapping}
     for name in NAMES:
@@ -95,7 +95,7 @@ def test_nothing_is_given() -> None:
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        (ParameterSources(given={"n": GivenTexts(["x"])}), "'x' is not an int"),
+        (ParameterSources(given={"n": OptionTexts(["x"])}), "'x' is not an int"),
         (
             ParameterSources(environment={"n": VariableText("x", "METAFLOW_RUN_N")}),
             "'x' is not an int (from METAFLOW_RUN_N)",

@@ -14,7 +14,7 @@ import click
 
 from flowc import __version__
 from flowc.cli.commands.deployed import CommandTable, command_of_words, default_command
-from flowc.cli.rendering.streams import open_closed, told_if_full
+from flowc.cli.rendering.streams import open_closed, reporting_failed_output
 from flowc.targets.table import default_deployment
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def main() -> None:
         from flowc.cli.commands.shells import register
 
         register()
-    with told_if_full():
+    with reporting_failed_output():
         flowc_group().main(prog_name="flowc")
 
 

@@ -22,46 +22,46 @@ if TYPE_CHECKING:
     from flowc_ir.model import Parameter
 
 
-def check_names(flow: str, what: str, given: Iterable[str], known: Iterable[str]) -> None:
+def check_names(flow: str, what: str, names: Iterable[str], known: Iterable[str]) -> None:
     """Check that a flow declares these names.
 
     Args:
         flow: the flow's name, for the message.
         what: the kind of names, for the message: `parameter` or `config`.
-        given: the names to check.
+        names: the names to check.
         known: the names that the flow declares.
 
     Raises:
         TypeError: it does not declare one of them; the message lists the known names.
     """
     there = sorted(known)
-    if unknown := sorted(set(given) - set(there)):
+    if unknown := sorted(set(names) - set(there)):
         raise TypeError(f"flow '{flow}' has no {what} '{unknown[0]}'; it has {', '.join(there) or 'none'}")
 
 
-def parameter_values(flow: Flow, cls: type, given: Mapping[str, object]) -> dict[str, object]:
+def parameter_values(flow: Flow, cls: type, overrides: Mapping[str, object]) -> dict[str, object]:
     """Return a value for each parameter; a file's value has its content.
 
     Args:
         flow: the flow.
         cls: the flow class, whose file's directory is searched for default files.
-        given: values of the test, by parameter name.
+        overrides: values of the test, by parameter name.
 
     Raises:
         TypeError: a parameter does not exist, or the content of a file has the wrong type.
         ParameterError: a value does not have its parameter's type.
     """
-    check_names(flow.name, "parameter", given, (parameter.name for parameter in flow.parameters))
+    check_names(flow.name, "parameter", overrides, (parameter.name for parameter in flow.parameters))
     home = os.path.dirname(str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
     declared, values = declared_parameters(cls), dict[str, object]()
-    for parameter in resolve_defaults(flow, cls, given=given, user_name="test").parameters:
+    for parameter in resolve_defaults(flow, cls, given=overrides, user_name="test").parameters:
         name = parameter.name
         default = default_of(parameter)
         if parameter.type == "file":
-            found = given[name] if name in given else default and Path(find_file(default, home))
+            found = overrides[name] if name in overrides else default and Path(find_file(default, home))
             values[name] = None if found is None else _packed(parameter, found)
-        elif name in given:
-            values[name] = given_value(declared[name], parameter, given[name])
+        elif name in overrides:
+            values[name] = given_value(declared[name], parameter, overrides[name])
         else:
             values[name] = default
     return values

@@ -43,10 +43,10 @@ from flowc_ir.model import (
 from flowc_ir.reading import (
     distinct,
     flag,
-    given,
-    given_items,
     items,
     number,
+    optional,
+    optional_items,
     pairs,
     record,
     row,
@@ -66,7 +66,7 @@ def read_code(value: object, at: str) -> Code:
     data = record(value, at, Code.__slots__, ("file", "digest"))
     return Code(
         file=text(data["file"], f"{at}.file"),
-        name=given(data, "name", at, text, ""),
+        name=optional(data, "name", at, text, ""),
         digest=text(data["digest"], f"{at}.digest"),
     )
 
@@ -162,15 +162,15 @@ def read_retry(value: object, at: str) -> Retry:
     data = record(value, at, Retry.__slots__, ("times",))
     return Retry(
         times=number(data["times"], f"{at}.times"),
-        wait_seconds=given(data, "wait_seconds", at, number, 0),
+        wait_seconds=optional(data, "wait_seconds", at, number, 0),
     )
 
 
 def read_catch(value: object, at: str) -> Catch:
     data = record(value, at, Catch.__slots__, ())
     return Catch(
-        var=given(data, "var", at, text, None),
-        print_exception=given(data, "print_exception", at, flag, True),
+        var=optional(data, "var", at, text, None),
+        print_exception=optional(data, "print_exception", at, flag, True),
     )
 
 
@@ -184,21 +184,21 @@ def read_timeout(value: object, at: str) -> Timeout:
 def read_resources(value: object, at: str) -> Resources:
     data = record(value, at, Resources.__slots__, ())
     return Resources(
-        cpu=given(data, "cpu", at, text, None),
-        memory=given(data, "memory", at, number, None),
-        gpu=given(data, "gpu", at, number, None),
-        disk=given(data, "disk", at, number, None),
-        shared_memory=given(data, "shared_memory", at, number, None),
+        cpu=optional(data, "cpu", at, text, None),
+        memory=optional(data, "memory", at, number, None),
+        gpu=optional(data, "gpu", at, number, None),
+        disk=optional(data, "disk", at, number, None),
+        shared_memory=optional(data, "shared_memory", at, number, None),
     )
 
 
 def read_packages(value: object, at: str) -> Packages:
     data = record(value, at, Packages.__slots__, ())
     return Packages(
-        python=given(data, "python", at, text, None),
-        pypi=given(data, "pypi", at, pairs, ()),
-        conda=given(data, "conda", at, pairs, ()),
-        disabled=given(data, "disabled", at, flag, False),
+        python=optional(data, "python", at, text, None),
+        pypi=optional(data, "pypi", at, pairs, ()),
+        conda=optional(data, "conda", at, pairs, ()),
+        disabled=optional(data, "disabled", at, flag, False),
     )
 
 
@@ -209,21 +209,21 @@ def read_node(value: object, at: str) -> Node:
         where=span(data["where"], f"{at}.where"),
         run=read_action(data["run"], f"{at}.run"),
         next=read_transition(data["next"], f"{at}.next"),
-        joins=given(data, "joins", at, text, None),
-        doc=given(data, "doc", at, text, ""),
-        retry=given(data, "retry", at, read_retry, None),
-        catch=given(data, "catch", at, read_catch, None),
-        timeout=given(data, "timeout", at, read_timeout, None),
-        resources=given(data, "resources", at, read_resources, None),
-        environment=given(data, "environment", at, pairs, ()),
-        kubernetes=given(data, "kubernetes", at, read_kubernetes, None),
-        secrets=given_items(data, "secrets", at, read_secret),
-        cards=given_items(data, "cards", at, read_card),
-        packages=given(data, "packages", at, read_packages, None),
-        cache=given(data, "cache", at, text, None),
-        plugins=given_items(data, "plugins", at, read_plugin),
-        info=given(data, "info", at, text, None),
-        elsewhere=given_items(data, "elsewhere", at, text),
+        joins=optional(data, "joins", at, text, None),
+        doc=optional(data, "doc", at, text, ""),
+        retry=optional(data, "retry", at, read_retry, None),
+        catch=optional(data, "catch", at, read_catch, None),
+        timeout=optional(data, "timeout", at, read_timeout, None),
+        resources=optional(data, "resources", at, read_resources, None),
+        environment=optional(data, "environment", at, pairs, ()),
+        kubernetes=optional(data, "kubernetes", at, read_kubernetes, None),
+        secrets=optional_items(data, "secrets", at, read_secret),
+        cards=optional_items(data, "cards", at, read_card),
+        packages=optional(data, "packages", at, read_packages, None),
+        cache=optional(data, "cache", at, text, None),
+        plugins=optional_items(data, "plugins", at, read_plugin),
+        info=optional(data, "info", at, text, None),
+        elsewhere=optional_items(data, "elsewhere", at, text),
     )
 
 
@@ -233,20 +233,20 @@ def read_parameter(value: object, at: str) -> Parameter:
         name=text(data["name"], f"{at}.name"),
         type=word(data["type"], f"{at}.type", ("str", "int", "float", "bool", "json", "file")),
         where=span(data["where"], f"{at}.where"),
-        default=given(data, "default", at, text, None),
-        computed=given(data, "computed", at, flag, False),
-        required=given(data, "required", at, flag, False),
-        help=given(data, "help", at, text, ""),
-        multiple=given(data, "multiple", at, flag, False),
-        separator=given(data, "separator", at, text, None),
-        choices=given_items(data, "choices", at, text),
-        minimum=given(data, "minimum", at, text, None),
-        maximum=given(data, "maximum", at, text, None),
-        flag=given(data, "flag", at, flag, False),
-        hidden=given(data, "hidden", at, flag, False),
-        encoding=given(data, "encoding", at, text, None),
-        attribute=given(data, "attribute", at, text, ""),
-        converted=given(data, "converted", at, flag, False),
+        default=optional(data, "default", at, text, None),
+        computed=optional(data, "computed", at, flag, False),
+        required=optional(data, "required", at, flag, False),
+        help=optional(data, "help", at, text, ""),
+        multiple=optional(data, "multiple", at, flag, False),
+        separator=optional(data, "separator", at, text, None),
+        choices=optional_items(data, "choices", at, text),
+        minimum=optional(data, "minimum", at, text, None),
+        maximum=optional(data, "maximum", at, text, None),
+        flag=optional(data, "flag", at, flag, False),
+        hidden=optional(data, "hidden", at, flag, False),
+        encoding=optional(data, "encoding", at, text, None),
+        attribute=optional(data, "attribute", at, text, ""),
+        converted=optional(data, "converted", at, flag, False),
     )
 
 
@@ -255,9 +255,9 @@ def read_config(value: object, at: str) -> Config:
     return Config(
         name=text(data["name"], f"{at}.name"),
         where=span(data["where"], f"{at}.where"),
-        value=given(data, "value", at, text, None),
-        attribute=given(data, "attribute", at, text, ""),
-        exact=given(data, "exact", at, text, ""),
+        value=optional(data, "value", at, text, None),
+        attribute=optional(data, "attribute", at, text, ""),
+        exact=optional(data, "exact", at, text, ""),
     )
 
 
@@ -266,7 +266,7 @@ def read_schedule(value: object, at: str) -> Schedule:
     return Schedule(
         crons=items(data["crons"], f"{at}.crons", text, 1),
         where=span(data["where"], f"{at}.where"),
-        timezone=given(data, "timezone", at, text, None),
+        timezone=optional(data, "timezone", at, text, None),
     )
 
 
@@ -278,14 +278,14 @@ def read_flow(value: object, at: str) -> Flow:
         where=span(data["where"], f"{at}.where"),
         start=text(data["start"], f"{at}.start"),
         nodes=items(data["nodes"], f"{at}.nodes", read_node, 1),
-        parameters=given_items(data, "parameters", at, read_parameter),
-        configs=given_items(data, "configs", at, read_config),
-        schedule=given(data, "schedule", at, read_schedule, None),
-        doc=given(data, "doc", at, text, ""),
-        project=given(data, "project", at, read_project, None),
-        triggers=given_items(data, "triggers", at, read_trigger),
-        exit_hooks=given_items(data, "exit_hooks", at, read_exit_hook),
-        with_decorators=given(data, "with_decorators", at, pairs, ()),
-        plugins=given_items(data, "plugins", at, read_plugin),
-        elsewhere=given_items(data, "elsewhere", at, text),
+        parameters=optional_items(data, "parameters", at, read_parameter),
+        configs=optional_items(data, "configs", at, read_config),
+        schedule=optional(data, "schedule", at, read_schedule, None),
+        doc=optional(data, "doc", at, text, ""),
+        project=optional(data, "project", at, read_project, None),
+        triggers=optional_items(data, "triggers", at, read_trigger),
+        exit_hooks=optional_items(data, "exit_hooks", at, read_exit_hook),
+        with_decorators=optional(data, "with_decorators", at, pairs, ()),
+        plugins=optional_items(data, "plugins", at, read_plugin),
+        elsewhere=optional_items(data, "elsewhere", at, text),
     )

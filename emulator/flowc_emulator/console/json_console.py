@@ -10,7 +10,7 @@ from flowc_emulator.console.lines import LineCutter
 from flowc_emulator.console.sink import NOT_SHOWN, Sink
 from flowc_ir import json_text
 from flowc_runtime.base.index import task_id
-from flowc_runtime.run.task.failures import signal_name, told
+from flowc_runtime.run.task.failures import signal_name, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,11 +55,11 @@ class JsonConsole:
 
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None, *, stops: bool = False) -> None:
         self.finish(job)
-        self._event("task_failed", job, type=error["type"], message=told(error), retried=follow is not None)
+        self._event("task_failed", job, type=error["type"], message=text_of(error), retried=follow is not None)
 
     def task_ended(self, job: Job, error: ErrorRecord) -> None:
         self.finish(job)
-        self._event("task_failed", job, type=error["type"], message=told(error), retried=False, ended=True)
+        self._event("task_failed", job, type=error["type"], message=text_of(error), retried=False, ended=True)
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
         self._event("interrupted", signal=signal_name(number), running=running)

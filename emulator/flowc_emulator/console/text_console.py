@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 from flowc_emulator.console.lines import LineCutter
 from flowc_emulator.console.sink import NOT_SHOWN, Sink
 from flowc_ir.counting import count
-from flowc_runtime.run.task.failures import short_type, signal_name, told
+from flowc_runtime.run.task.failures import short_type, signal_name, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,13 +132,13 @@ class TextConsole:
         then = "" if follow is None else ", its failure will be caught" if follow.only_catch else ", trying again"
         then = ", not tried again because the run has failed" if stops else then
         word = self._paint("failed", 33 if follow else 31)
-        first = f"{short_type(error)}{(told(error).splitlines() or [''])[0]}".removesuffix(": ")
+        first = f"{short_type(error)}{(text_of(error).splitlines() or [''])[0]}".removesuffix(": ")
         self._say(f"{word} {_attempt(job, more=bool(follow or stops))}{then}: {first}")
 
     def task_ended(self, job: Job, error: ErrorRecord) -> None:
         """Show that the run has ended a task."""
         self.finish(job)
-        self._say(f"{self._paint('ended', 33)} {_attempt(job)}: {(told(error).splitlines() or [''])[0]}")
+        self._say(f"{self._paint('ended', 33)} {_attempt(job)}: {(text_of(error).splitlines() or [''])[0]}")
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
         how = "killing" if again else "ending"

@@ -40,13 +40,13 @@ def this_version() -> str:
     return platform.python_version()
 
 
-def find(asked: str | None) -> Interpreter:
+def find(allowed: str | None) -> Interpreter:
     """Return an interpreter of a version; the running one if it matches.
 
     Interpreters on PATH, under pyenv and those that uv knows are searched in this order.
 
     Args:
-        asked: a version such as `3.12` or `3.12.4`, or a range; None for any.
+        allowed: a version such as `3.12` or `3.12.4`, or a range; None for any.
 
     Returns:
         An interpreter without a path if only uv can fetch one.
@@ -54,37 +54,37 @@ def find(asked: str | None) -> Interpreter:
     Raises:
         BuildError: no interpreter is found and uv is not installed, or flowc's runtime does not support the version.
     """
-    if asked is None or pythons.fits(this_version(), asked):
+    if allowed is None or pythons.fits(this_version(), allowed):
         return Interpreter(sys.executable, this_version())
-    check_python(asked)
-    for path in _candidates(asked):
+    check_python(allowed)
+    for path in _candidates(allowed):
         said = _version(path)
-        if said is not None and pythons.fits(said, asked) and pythons.can_run(said):
+        if said is not None and pythons.fits(said, allowed) and pythons.can_run(said):
             return Interpreter(path, said)
     if uv():
-        return Interpreter(None, pythons.for_uv(asked))
+        return Interpreter(None, pythons.for_uv(allowed))
     raise BuildError(
-        f"no interpreter of Python {asked} was found on PATH or under pyenv, and this one is {this_version()}; "
+        f"no interpreter of Python {allowed} was found on PATH or under pyenv, and this one is {this_version()}; "
         "install it, or install uv, which fetches interpreters"
     )
 
 
-def check_python(asked: str | None) -> None:
+def check_python(allowed: str | None) -> None:
     """Check that flowc's runtime supports a version or a range of Python; None is always supported.
 
     Raises:
         BuildError: it does not.
     """
-    if asked is not None and pythons.is_too_old(asked):
+    if allowed is not None and pythons.is_too_old(allowed):
         least = ".".join(map(str, pythons.LEAST))
         raise BuildError(
-            f'flowc runs on Python {least} and later, not {asked}; write python="{least}" or a later one, '
+            f'flowc runs on Python {least} and later, not {allowed}; write python="{least}" or a later one, '
             "or --environment=local to run with what is installed here"
         )
 
 
-def _candidates(asked: str) -> Iterator[str]:
-    for short in pythons.shorts(asked):
+def _candidates(allowed: str) -> Iterator[str]:
+    for short in pythons.shorts(allowed):
         for directory in os.get_exec_path():
             path = os.path.join(directory, f"python{short}")
             if os.access(path, os.X_OK):
@@ -93,11 +93,11 @@ def _candidates(asked: str) -> Iterator[str]:
     if os.path.isdir(versions):
         for name in sorted(os.listdir(versions), reverse=True):
             path = os.path.join(versions, name, "bin", "python")
-            if name[:1].isdigit() and pythons.fits(name, asked) and os.access(path, os.X_OK):
+            if name[:1].isdigit() and pythons.fits(name, allowed) and os.access(path, os.X_OK):
                 yield path
     if command := uv():
         found = subprocess.run(
-            [*command, "python", "find", pythons.for_uv(asked)], capture_output=True, text=True, env=environment()
+            [*command, "python", "find", pythons.for_uv(allowed)], capture_output=True, text=True, env=environment()
         )
         if found.returncode == 0:
             yield found.stdout.strip()

@@ -13,25 +13,25 @@ _NEWEST: Final = (3, 15)  # the newest version that is looked up by name
 _PART = re.compile(r"(===?|~=|!=|<=|>=|<|>|)(\d+(?:\.\d+)*)(\.\*)?")
 
 
-def parts(asked: str) -> list[tuple[str, tuple[int, ...], bool]]:
+def parts(allowed: str) -> list[tuple[str, tuple[int, ...], bool]]:
     """Return the conditions of a version or range: operator (empty for none), numbers, and whether they are a prefix
     (`.*`).
 
     Conditions in another form are left out. Source: the version specifiers of PEP 440.
     """
-    found = (_PART.fullmatch(part) for part in _close(asked).split(","))
+    found = (_PART.fullmatch(part) for part in _close(allowed).split(","))
     return [(m[1], tuple(map(int, m[2].split("."))), m[3] is not None) for m in found if m is not None]
 
 
-def fits(version: str, asked: str) -> bool:
+def fits(version: str, allowed: str) -> bool:
     """Return whether a version such as `3.11.7` is allowed.
 
     Args:
         version: the version of an interpreter.
-        asked: the version or range of the step.
+        allowed: the version or range of the step.
     """
     numbers = tuple(int(digits) for digits in re.findall(r"\d+", version)[:3])
-    return all(_fits(numbers, *part) for part in parts(asked))
+    return all(_fits(numbers, *part) for part in parts(allowed))
 
 
 def _fits(numbers: tuple[int, ...], operator: str, than: tuple[int, ...], wild: bool) -> bool:
@@ -62,41 +62,41 @@ def can_run(version: str) -> bool:
     return tuple(int(digits) for digits in re.findall(r"\d+", version)[:2]) >= LEAST
 
 
-def is_too_old(asked: str) -> bool:
+def is_too_old(allowed: str) -> bool:
     """Return whether flowc's runtime supports none of the allowed versions."""
-    return next(shorts(asked), None) is None
+    return next(shorts(allowed), None) is None
 
 
-def shorts(asked: str) -> Iterator[str]:
+def shorts(allowed: str) -> Iterator[str]:
     """Yield the minor versions, such as `3.12`, that are allowed, the newest first."""
-    named = {numbers[:2] for _, numbers, _ in parts(asked) if len(numbers) > 1}
+    named = {numbers[:2] for _, numbers, _ in parts(allowed) if len(numbers) > 1}
     known = {(3, minor) for minor in range(LEAST[1], _NEWEST[1] + 1)} | {found for found in named if found >= LEAST}
     for major, minor in sorted(known, reverse=True):
-        if any(fits(f"{major}.{minor}.{patch}", asked) for patch in _patches(asked)):
+        if any(fits(f"{major}.{minor}.{patch}", allowed) for patch in _patches(allowed)):
             yield f"{major}.{minor}"
 
 
-def _patches(asked: str) -> set[int]:
+def _patches(allowed: str) -> set[int]:
     """Return the third numbers that distinguish ranges: the written ones, their neighbours, and a large one."""
-    named = {numbers[2] for _, numbers, _ in parts(asked) if len(numbers) > 2}
+    named = {numbers[2] for _, numbers, _ in parts(allowed) if len(numbers) > 2}
     return {0, 1, 99} | {near for patch in named for near in (patch - 1, patch, patch + 1) if near >= 0}
 
 
-def for_conda(asked: str) -> str:
+def for_conda(allowed: str) -> str:
     """Return the requirement on conda's package `python`, such as `python=3.11` or `python>=3.10,<3.13`."""
-    return f"python={_plain(asked)}" if asked[:1].isdigit() else f"python{_close(asked)}"
+    return f"python={_plain(allowed)}" if allowed[:1].isdigit() else f"python{_close(allowed)}"
 
 
-def for_uv(asked: str) -> str:
+def for_uv(allowed: str) -> str:
     """Return the version to request from uv; for a range, a version that flowc's runtime supports."""
-    if asked[:1].isdigit():
-        return _plain(asked)
-    return f"{_close(asked)},>={LEAST[0]}.{LEAST[1]}"
+    if allowed[:1].isdigit():
+        return _plain(allowed)
+    return f"{_close(allowed)},>={LEAST[0]}.{LEAST[1]}"
 
 
-def _plain(asked: str) -> str:
-    return asked.removesuffix(".*")
+def _plain(allowed: str) -> str:
+    return allowed.removesuffix(".*")
 
 
-def _close(asked: str) -> str:
-    return re.sub(r"\s", "", asked)
+def _close(allowed: str) -> str:
+    return re.sub(r"\s", "", allowed)

@@ -75,7 +75,7 @@ class Hangs:
                 yield pid
 
 
-def told(task: str, stack: bytes) -> str | None:
+def note_about(task: str, stack: bytes) -> str | None:
     """Return the note about a hanging task; None if its stack is still incomplete.
 
     Args:

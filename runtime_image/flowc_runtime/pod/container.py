@@ -122,9 +122,9 @@ class ContainerTask:
             error = record_death(self.run, self.graph, (self.node.id, self.path, attempt), began, ended)
             self.run.objects.append(
                 self.run.log_key(self.node.id, self.path, attempt),
-                logs.frame(time.time(), "stderr", f"{failures.told(error)}\n".encode()),
+                logs.frame(time.time(), "stderr", f"{failures.text_of(error)}\n".encode()),
             )
-            print(f"flowc: {failures.told(error)}", file=sys.stderr)
+            print(f"flowc: {failures.text_of(error)}", file=sys.stderr)
             result = Result(outcome="failed", error=error)
         self.run.objects.flush(now=True)
         if result.outcome == "failed":

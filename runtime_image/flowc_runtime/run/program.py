@@ -124,13 +124,13 @@ class Program(Protocol):
         """Run the node's code. Debuggers show the frames that a function of this name calls as the user's."""
         ...
 
-    def imply(self, task: BoundTask, transition: Transition, given: Mapping[str, object]) -> None:
+    def imply(self, task: BoundTask, transition: Transition, arguments: Mapping[str, object]) -> None:
         """Set the transition of a task whose code did not run.
 
         Args:
             task: the task.
             transition: the transition of its node.
-            given: the arguments of self.next that a decorator sets, such as `foreach`.
+            arguments: the arguments of self.next that a decorator sets, such as `foreach`.
         """
         ...
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowc_ir import Node, Transition
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.run.program import Program
-    from flowc_runtime.run.state import Said, TaskState
+    from flowc_runtime.run.state import NextCall, TaskState
     from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
 
 
@@ -62,7 +62,7 @@ def _imply(program: Program, flow: object, node: Node, given: Mapping[str, objec
     program.imply(flow, node.next, given)
 
 
-def _agree(call: Said, expected: Transition) -> bool:
+def _agree(call: NextCall, expected: Transition) -> bool:
     """Return whether a step's call of self.next matches the IR."""
     return (
         call.steps == targets(expected)

@@ -27,7 +27,7 @@ NO_ARTIFACTS: set[str] = set()
 T = TypeVar("T")
 
 
-class Said(NamedTuple):
+class NextCall(NamedTuple):
     """A step's call of self.next. `choice` is the step that a switch chose; `gang` is the number of tasks of a gang."""
 
     steps: tuple[str, ...]
@@ -62,7 +62,7 @@ class TaskState:
         self.place: set[str] = set()  # parts of the frames that were read: "index", "item" or "stack"
         self.assigned: dict[str, ArtifactRef] = {}  # artifacts that the step itself set, known after `store`
         self.read_only = read_only
-        self.transition: Said | None = None
+        self.transition: NextCall | None = None
         self.implied: Mapping[str, object] | None = None  # set by a decorator that replaced the code
         self._origins: dict[str, ValueOrigin] = {}
 

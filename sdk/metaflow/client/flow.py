@@ -186,7 +186,7 @@ class Flow(MetaflowObject):
         named = [artifacts] if isinstance(artifacts, str) else None if artifacts is None else list(artifacts)
         rows = []
         for run in self.runs(*all_of, **filters):
-            with unreadable.going_on():
+            with unreadable.skipping():
                 rows.append(row(run, named))
         return as_frame(rows) if frame else rows
 
@@ -273,6 +273,6 @@ class Flow(MetaflowObject):
 
 def _is_successful(run: Run) -> bool:
     """Return whether a run has succeeded, as far as its records are readable."""
-    with unreadable.going_on():
+    with unreadable.skipping():
         return run.successful
     return False

@@ -76,19 +76,19 @@ def _artifact(artifact: DataArtifact) -> str:
 
 
 def _status(run: Run) -> str:
-    with unreadable.going_on():
+    with unreadable.skipping():
         return _State(run.status)
     return UNREADABLE
 
 
 def _end_time(run: Run) -> str:
-    with unreadable.going_on():
+    with unreadable.skipping():
         return str(run.finished_at or "")[:19]
     return UNREADABLE
 
 
 def _outcome_and_attempt(task: Task) -> tuple[str, str]:
-    with unreadable.going_on():
+    with unreadable.skipping():
         return _outcome(task), str(task.current_attempt + 1)
     return UNREADABLE, ""
 

@@ -127,7 +127,7 @@ def readers(store: Store, flow: str) -> Iterator[RunReader]:
 
 
 def _is_readable(reader: RunReader) -> bool:
-    with unreadable.going_on():
+    with unreadable.skipping():
         return reader.exists()
     return False
 

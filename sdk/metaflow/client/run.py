@@ -243,7 +243,7 @@ class Run(MetaflowObject):
 
         begun = self._reader.store.steps()
         order = begun  # by name, if the graph cannot be read
-        with unreadable.going_on():
+        with unreadable.skipping():
             order = in_order(self._reader.flow)
         return (self._step(name) for name in reversed(order) if name in begun)
 

@@ -53,7 +53,7 @@ def constants(reader: RunReader) -> Mapping[str, Constant]:
 def class_constants(reader: RunReader) -> Mapping[str, ArtifactRef]:
     """Return the constants of the flow's class, which the first task has stored; none before it has finished."""
     first = None
-    with unreadable.going_on():  # only the constants are missing then
+    with unreadable.skipping():  # only the constants are missing then
         first = reader.done(reader.flow.start, ROOT) or reader.attempt(reader.flow.start, ROOT, 1)
     return first.get("constants", {}) if first is not None else {}
 

@@ -61,8 +61,8 @@ def _field(part: Record, field: Field) -> str:
     if field.required:
         return _read(field.kind, value, at, field.marks, _row_name(part, field))
     if isinstance(field.kind, ListOf) and field.default == () and not field.marks:
-        return f'given_items(data, "{field.key}", at, {_reader(field.kind.item)})'
-    return f'given(data, "{field.key}", at, {_reader(field.kind)}, {literal(field.default)})'
+        return f'optional_items(data, "{field.key}", at, {_reader(field.kind.item)})'
+    return f'optional(data, "{field.key}", at, {_reader(field.kind)}, {literal(field.default)})'
 
 
 def _read(kind: Kind, value: str, at: str, marks: tuple[object, ...], row: str) -> str:

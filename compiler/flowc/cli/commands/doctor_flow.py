@@ -40,15 +40,15 @@ def examine_file(ctx: click.Context, file: str, class_name: str | None) -> Itera
     yield from _findings(load_flow(ctx, file, class_name, data=True), before)
 
 
-def _findings(found: Checked, before: State) -> Iterator[tuple[str, str]]:
+def _findings(checked: Checked, before: State) -> Iterator[tuple[str, str]]:
     """Yield a mark and a text for each finding about a flow.
 
     Args:
-        found: the flow, which this process has imported.
+        checked: the flow, which this process has imported.
         before: the state of this process before the import.
     """
-    verdict = judge(found, before)
-    file, flow = found.flow.code.file, found.flow
+    verdict = judge(checked, before)
+    file, flow = checked.flow.code.file, checked.flow
     environments = [node.id for node in flow.nodes if node.environment]
     if verdict.harmless:
         yield "ok", f"{file}: importing it is harmless, so tasks start as forks of the process that imported it"

@@ -12,7 +12,7 @@ from flowc.cli.flow_file.common import FlowGroup, begin
 from flowc.cli.options.common import fail
 from flowc.cli.options.configs import describe_configs
 from flowc.cli.options.definitions import BEFORE_OPTIONS, TOP_OPTIONS
-from flowc.cli.rendering.streams import open_closed, told_if_full
+from flowc.cli.rendering.streams import open_closed, reporting_failed_output
 from flowc.cli.words.refused import refused_command
 from flowc_runtime.process import loader
 from metaflow import _extensions
@@ -28,7 +28,7 @@ def flow_main(cls: type) -> None:
     group = flow_group(sys.argv[0], text)
     describe_configs(group.params, cls)
     _add_options(group, cls)
-    with told_if_full():
+    with reporting_failed_output():
         group.main(prog_name=f"python {sys.argv[0]}", obj=cls, auto_envvar_prefix="METAFLOW")
 
 

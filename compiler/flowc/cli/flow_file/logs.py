@@ -13,7 +13,7 @@ import click
 from flowc.cli.commands.store.logs import LogsGroup, pieces
 from flowc.cli.commands.store.scrub import flow_scrub_command
 from flowc.cli.flow_file.common import tell
-from flowc.cli.rendering.log_printer import LONGEST, Form, Printer, chosen_streams, clock
+from flowc.cli.rendering.log_printer import LONGEST, Form, Printer, clock, selected_streams
 from flowc.cli.words.pathspecs import find_task
 from flowc_runtime.base.index import task_id
 from flowc_runtime.process.logs import chunks, lines
@@ -56,7 +56,7 @@ def show_command(
     """Print logs, all on stdout."""
     found = find_task(ctx, path)
     assert found.step is not None
-    streams = chosen_streams(ctx, stdout, stderr, both)
+    streams = selected_streams(ctx, stdout, stderr, both)
     printer = Printer(Form(None if len(streams) > 1 else streams[0], as_json=True)) if as_json else None
     for task, numbers in RunRecords(found.run).attempts(found.step).items():
         number = numbers[-1] if attempt is None else attempt + 1

@@ -169,7 +169,7 @@ def _runs(ctx: click.Context, every: bool) -> list[_Tagged]:
     tags = store.tagged(flow)
     found = []
     for run in (store.run(flow, id) for id in (ids if every else ids[-1:])):
-        with unreadable.going_on():
+        with unreadable.skipping():
             if run.exists():
                 found.append(_Tagged(run, run.system_tags(), tags.get(run.id, set())))
     return found

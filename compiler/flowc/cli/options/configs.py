@@ -62,17 +62,17 @@ def takes_configs(function: Command) -> Command:
     return with_options(function, config_options())
 
 
-def config_sources(ctx: click.Context, given: Top) -> ConfigSources:
+def config_sources(ctx: click.Context, before: Top) -> ConfigSources:
     """Return the sources of the flow's configs: the command line and the environment.
 
     Args:
         ctx: the command's context, which has the values of `config_options`.
-        given: the values before the command, over which those after it take precedence.
+        before: the values before the command, over which those after it take precedence.
     """
     kept = ctx.meta.get(_CONFIGS, {"config": {}, "config_value": {}})
     return ConfigSources(
-        files={**dict(given.config), **kept["config"]},
-        values={**dict(given.config_value), **kept["config_value"]},
+        files={**dict(before.config), **kept["config"]},
+        values={**dict(before.config_value), **kept["config_value"]},
         environment=os.environ,
         earlier=ctx.meta.get(EARLIER),
     )

@@ -189,10 +189,10 @@ def require_runnable(flow: Flow) -> None:
         fail(str(error))
 
 
-def warn(found: Checked, warnings: Iterable[Diagnostic]) -> int:
+def warn(checked: Checked, warnings: Iterable[Diagnostic]) -> int:
     """Print warnings about a flow without faults on stderr, those about types first; return their number."""
-    if found_all := [*check_types(found.cls, found.flow), *warnings]:
-        report(found_all, found.package.root)
+    if found_all := [*check_types(checked.cls, checked.flow), *warnings]:
+        report(found_all, checked.package.root)
     return len(found_all)
 
 

@@ -18,8 +18,8 @@ from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.store.values.files import check_file, find_file
 from flowc_runtime.store.values.parameter_sources import (
     EarlierValue,
-    GivenTexts,
     MissingValue,
+    OptionTexts,
     ParameterSources,
     VariableText,
     naming,
@@ -43,16 +43,16 @@ else:  # not for the help of commands
 _METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN", "json": "JSON", "file": "FILE"}
 
 
-def parameter_options(found: Checked, *, without: Collection[str] = ()) -> list[click.Option]:
-    """Return an option for each parameter; `given_texts` takes the values out of a command's options.
+def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> list[click.Option]:
+    """Return an option for each parameter; `option_texts` takes the values out of a command's options.
 
     Args:
-        found: the flow.
+        checked: the flow.
         without: names of options, with `_` for `-`, that are not a parameter's in this command.
     """
-    silent = {name for name, each in declared_parameters(found.cls).items() if each.show_default is False}
+    silent = {name for name, each in declared_parameters(checked.cls).items() if each.show_default is False}
     options = []
-    for number, parameter in enumerate(found.flow.parameters):
+    for number, parameter in enumerate(checked.flow.parameters):
         if parameter.name.replace("-", "_") in without:
             continue
         text = parameter.help
@@ -88,7 +88,7 @@ def _key(number: int) -> str:
     return f"parameter_{number}"
 
 
-def given_texts(flow: Flow, options: dict[str, object]) -> dict[str, list[str]]:
+def option_texts(flow: Flow, options: dict[str, object]) -> dict[str, list[str]]:
     """Take the texts of each parameter on the command line out of a command's options.
 
     Args:
@@ -112,8 +112,8 @@ def given_texts(flow: Flow, options: dict[str, object]) -> dict[str, list[str]]:
 
 
 def run_values(
-    found: Checked,
-    given: Mapping[str, Sequence[str]],
+    checked: Checked,
+    texts: Mapping[str, Sequence[str]],
     params_files: Sequence[str] = (),
     *,
     ds_type: str = "local",
@@ -122,8 +122,8 @@ def run_values(
     """Return the values of a run's parameters; the value of a file is its path.
 
     Args:
-        found: the flow.
-        given: the texts on the command line, by parameter.
+        checked: the flow.
+        texts: the texts on the command line, by parameter.
         params_files: the files of `--params-file`.
         ds_type: the kind of store, for functions of defaults.
         before: the values of the run to resume: they take precedence over the environment and the defaults.
@@ -132,25 +132,25 @@ def run_values(
         click.UsageError: a value is missing or wrong, or a file of parameters cannot be read.
         SystemExit: a function of a default fails; the error is printed.
     """
-    warn_of_unread(found.flow)
-    sources = _sources(found, given, params_files, before or {})
+    warn_of_unread(checked.flow)
+    sources = _sources(checked, texts, params_files, before or {})
     try:
-        flow = resolving.resolve_defaults(found.flow, found.cls, given=sources.names(), ds_type=ds_type)
+        flow = resolving.resolve_defaults(checked.flow, checked.cls, given=sources.names(), ds_type=ds_type)
     except resolving.DefaultError as error:
-        report(error.diagnostics, found.package.root)
+        report(error.diagnostics, checked.package.root)
         raise SystemExit(FAULTY) from None
-    declared, home = declared_parameters(found.cls), str((found.package.root / found.flow.code.file).parent)
+    declared, home = declared_parameters(checked.cls), str((checked.package.root / checked.flow.code.file).parent)
     return {p.name: _run_value(p, sources, declared, home) for p in flow.parameters}
 
 
 def _sources(
-    found: Checked, given: Mapping[str, Sequence[str]], params_files: Sequence[str], before: Mapping[str, object]
+    checked: Checked, given: Mapping[str, Sequence[str]], params_files: Sequence[str], before: Mapping[str, object]
 ) -> ParameterSources:
     """Return all sources of parameters for a run on this machine."""
-    variables = {parameter.name: variable(parameter.name) for parameter in found.flow.parameters}
+    variables = {parameter.name: variable(parameter.name) for parameter in checked.flow.parameters}
     return ParameterSources(
-        given={name: GivenTexts(texts) for name, texts in given.items()},
-        files=read_params_files(found.flow, params_files, found.cls),
+        given={name: OptionTexts(texts) for name, texts in given.items()},
+        files=read_params_files(checked.flow, params_files, checked.cls),
         resumed={name: EarlierValue(value) for name, value in before.items()},
         environment={p: VariableText(os.environ[name], name) for p, name in variables.items() if name in os.environ},
     )

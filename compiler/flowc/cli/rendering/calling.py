@@ -12,7 +12,7 @@ import click
 
 from flowc.cli.options.common import fail
 from flowc.cli.options.configured import FaultyConfiguration
-from flowc.cli.rendering.refusals import told_in_a_line
+from flowc.cli.rendering.refusals import reporting_system_errors
 from flowc.installation import REPAIR, find_fault
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.config.configuration import current_file
@@ -47,7 +47,7 @@ def reporting_errors() -> Iterator[None]:
     """
     try:
         settings.check()
-        with told_in_a_line(), unreadable.told_through(lambda line: click.echo(f"warning: {line}", err=True)):
+        with reporting_system_errors(), unreadable.reporting_by(lambda line: click.echo(f"warning: {line}", err=True)):
             yield
     except ConfigurationError as error:
         raise FaultyConfiguration(error) from None

@@ -55,7 +55,7 @@ class ServedCards(NamedTuple):
             return self.store.run(self.flow, self.run_id)
         for name in reversed(self.store.runs(self.flow)):
             run = self.store.run(self.flow, name)
-            with unreadable.going_on():
+            with unreadable.skipping():
                 if self.tag is None or (run.exists() and self.tag in run.system_tags() | run.user_tags()):
                     return run
         return None
@@ -82,7 +82,7 @@ class ServedCards(NamedTuple):
             if len(found) > self.most:
                 break
         state = UNREADABLE
-        with unreadable.going_on():
+        with unreadable.skipping():
             state = read_status(run).state
         return {
             "run": f"{run.flow}/{run.id}",
@@ -105,7 +105,7 @@ _STATES = {None: "running", "ok": "", "caught": "failure caught", "failed": "fai
 def _of_task(attempt: AttemptView) -> list[dict[str, object]]:
     run, step, path = attempt.records.store, attempt.step, attempt.path
     state = UNREADABLE
-    with unreadable.going_on():
+    with unreadable.skipping():
         state = _STATES[attempt.readable().outcome]
     there = find(run, step, path, attempt.number, attempt.record, follow=True)
     cards = []

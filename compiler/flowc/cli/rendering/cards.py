@@ -242,11 +242,11 @@ def _write(file: str, text: str) -> None:
         out.write(text)
 
 
-def list_cards(found: dict[str, list[Card]], *, as_json: bool, file: str | None) -> None:
+def list_cards(by_task: dict[str, list[Card]], *, as_json: bool, file: str | None) -> None:
     """Print the cards, or write them to a file.
 
     Args:
-        found: the cards, by the tasks' pathspecs.
+        by_task: the cards, by the tasks' pathspecs.
         as_json: whether to print an object with the keys `pathspec` and `cards` (a list of objects for several tasks).
             Each card has `id`, `hash`, `type` and `filename`.
         file: the file to write; None is stdout.
@@ -254,16 +254,16 @@ def list_cards(found: dict[str, list[Card]], *, as_json: bool, file: str | None)
     Raises:
         FlowcError: the file cannot be written.
     """
-    told = [{"pathspec": pathspec, "cards": [_entry(card) for card in cards]} for pathspec, cards in found.items()]
+    told = [{"pathspec": pathspec, "cards": [_entry(card) for card in cards]} for pathspec, cards in by_task.items()]
     if as_json:
         text = json_text.shown(told[0] if len(told) == 1 else told, indent=4)
     elif file is None:
         rows = [["task", "type", "id", "hash"]]
-        rows += [[task, card.type, card.id or "", card.hash] for task, cards in found.items() for card in cards]
+        rows += [[task, card.type, card.id or "", card.hash] for task, cards in by_task.items() for card in cards]
         table(rows)
         return
     else:
-        text = "\n".join(f"{task} {_entry(card)['filename']}" for task, cards in found.items() for card in cards)
+        text = "\n".join(f"{task} {_entry(card)['filename']}" for task, cards in by_task.items() for card in cards)
     if file is None:
         click.echo(text)
         return

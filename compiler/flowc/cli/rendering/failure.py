@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec
-from flowc_runtime.run.task.failures import short_type, told
+from flowc_runtime.run.task.failures import short_type, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ def render_failure(failures: Sequence[Failure], flow: Flow, root: Path) -> str:
     first, *others = failures
     job, error = first.job, first.error
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
-    lines = [f"error: step '{job.step}' failed{_task(job)}{attempts}: {short_type(error)}{told(error)}"]
+    lines = [f"error: step '{job.step}' failed{_task(job)}{attempts}: {short_type(error)}{text_of(error)}"]
     for frame in error.get("frames") or [_definition(job.step, flow, root)]:
         lines.append(f"  --> {_from_here(frame['file'], root)}:{frame['line']} in {frame['function']}")
         if frame["text"]:

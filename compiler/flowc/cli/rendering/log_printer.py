@@ -51,7 +51,7 @@ def prefix_of(step: str, path: str, attempt: int) -> bytes:
     return f"[{step}/{path}{f' #{attempt}' if attempt > 1 else ''}] ".encode()
 
 
-def chosen_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool) -> Sequence[Stream]:
+def selected_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool) -> Sequence[Stream]:
     """Return the streams that the three options select: `--stdout` and `--stderr` override `--both`.
 
     Args:
@@ -88,13 +88,13 @@ class Printer:
         self._last: Stream = "stdout"
         self._when = 0.0  # time of the previous line
 
-    def show(self, told: Iterable[tuple[Task, Chunk]]) -> None:
+    def show(self, chunks: Iterable[tuple[Task, Chunk]]) -> None:
         """Print chunks in their order.
 
         Args:
-            told: the chunks, each with its task (step, index path, attempt).
+            chunks: the chunks, each with its task (step, index path, attempt).
         """
-        for task, chunk in told:
+        for task, chunk in chunks:
             if self._form.only not in (None, chunk.stream):
                 continue
             if self._form.by_line:

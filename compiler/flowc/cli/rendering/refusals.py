@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def told_in_a_line() -> Iterator[None]:
+def reporting_system_errors() -> Iterator[None]:
     """End the program with one line for an OSError or RecursionError of the block, a command.
 
     Raises:
         SystemExit: the block raised such an error; it is printed.
-        OSError: an output stream failed; `told_if_full` reports that.
+        OSError: an output stream failed; `reporting_failed_output` reports that.
     """
     try:
         yield

@@ -31,7 +31,7 @@ def open_closed() -> None:
 
 
 @contextmanager
-def told_if_full() -> Iterator[None]:
+def reporting_failed_output() -> Iterator[None]:
     """Report output of the block that cannot be written in one line, with exit code 1.
 
     A pipe that its reader has closed ends the program without a message. So does a closed terminal, with the exit code

@@ -130,7 +130,7 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def record_made() -> Iterator[Callable[[RunStore], None]]:
+def writing_record() -> Iterator[Callable[[RunStore], None]]:
     """Hold signals while the block writes a run's record, so that it is complete or missing.
 
     Yields:

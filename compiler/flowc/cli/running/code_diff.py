@@ -9,7 +9,7 @@ import click
 
 from flowc.cli.options.common import fail
 from flowc.cli.options.loading import root_of
-from flowc.cli.running.ignoring import kept_files
+from flowc.cli.running.ignoring import recordable_files
 from flowc.cli.words.pathspecs import find_run
 from flowc.package import UnreadableFileError, collect
 from flowc_runtime.base.errors import NotFound
@@ -90,7 +90,7 @@ def _files_here(store: Store, run: RunStore) -> dict[str, str]:
         package = package.every() if package.every is not None else package
     except UnreadableFileError as error:
         fail(str(error))
-    files = kept_files(package, code.file, secrets="package" in run.record())
+    files = recordable_files(package, code.file, secrets="package" in run.record())
     if files is None:
         fail("the files that git ignores are unknown, and a run's code does not include them: make `git status` work")
     return {name: text_of(content) for name, content in files}

@@ -34,26 +34,26 @@ environment_option = click.option(
 )
 
 
-def chosen(ctx: click.Context, given: str | None = None) -> str | None:
+def chosen(ctx: click.Context, option: str | None = None) -> str | None:
     """Return the environment of tasks.
 
     Args:
         ctx: the command's context.
-        given: the value of `--environment` after the command.
+        option: the value of `--environment` after the command.
 
     Returns:
         The value from after the command, before it, a variable or the configuration file, in this order; None if there
         is none.
     """
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
-    return given or before.environment or configuration.text("environment")
+    return option or before.environment or configuration.text("environment")
 
 
-def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | None:
+def isolate(checked: Checked, choice: str | None, *, remote: bool) -> Isolation | None:
     """Build the environments of the steps, with progress on stderr.
 
     Args:
-        found: the flow.
+        checked: the flow.
         choice: the value of `--environment`, or None.
         remote: whether the store is remote, so that tasks need obstore.
 
@@ -63,7 +63,7 @@ def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | 
     Raises:
         SystemExit: a build fails, or steps have packages and there is no choice; the error is printed.
     """
-    flow = found.flow
+    flow = checked.flow
     note_elsewhere(flow)
     if choice not in ("pypi", "conda"):
         refuse_or_note(flow, choice)
@@ -82,7 +82,7 @@ def isolate(found: Checked, choice: str | None, *, remote: bool) -> Isolation | 
             fail(f"step '{node.id}': {error}")
         if said:
             click.echo(f"environment of step '{node.id}': ready after {time.monotonic() - began:.1f} s", err=True)
-    return environments.Isolation.over(interpreters, found.package.root)
+    return environments.Isolation.over(interpreters, checked.package.root)
 
 
 def note_elsewhere(flow: Flow) -> None:

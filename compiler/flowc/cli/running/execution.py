@@ -65,13 +65,13 @@ else:  # not for the help of `run`
     Agent = LateFunction("flowc_emulator.processes.agent:Agent")  # only for a remote store
 
 
-def run_here(found: Checked, seeds: Seeds, given: Given, options: Mapping[str, object], kind: RunKind) -> int:
+def run_here(checked: Checked, seeds: Seeds, texts: Given, options: Mapping[str, object], kind: RunKind) -> int:
     """Run the flow, or the rest of a resumed run; return the exit code.
 
     Args:
-        found: the flow.
+        checked: the flow.
         seeds: the seeds of the run's random numbers.
-        given: the texts of parameters on the command line, by name.
+        texts: the texts of parameters on the command line, by name.
         options: the values of the command's options.
         kind: the command.
 
@@ -81,20 +81,24 @@ def run_here(found: Checked, seeds: Seeds, given: Given, options: Mapping[str, o
         SystemExit: the run cannot begin, or the store fails during the run; the error is printed.
         Interrupted: a signal arrived before the first task; a begun run is recorded as interrupted.
     """
-    tags, user, graph = new_run.tags_given(), user_name(), Graph(found.flow)
+    tags, user, graph = new_run.checked_tags(), user_name(), Graph(checked.flow)
     store = open_store(text(options, "store_url"))
     remote = not isinstance(store.objects, LocalObjects)
-    isolation = isolate(found, text(options, "environment"), remote=remote)
+    isolation = isolate(checked, text(options, "environment"), remote=remote)
     console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
-        starts = begin_starts(found, word(options, "start"), state_before(), console.note)
+        starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
-        look = Look(str(found.package.root))  # after the import was judged, so that git's process is not a fault of it
+        look = Look(
+            str(checked.package.root)
+        )  # after the import was judged, so that git's process is not a fault of it
         stack.callback(look.close)
         agent = stack.enter_context(_agent(store.objects.url if remote else None))
         stack.enter_context(interruption_recorded())
-        records, parameters, reuse = _begin(Store(agent) if agent else store, graph, found, given, options, kind, look)
+        records, parameters, reuse = _begin(
+            Store(agent) if agent else store, graph, checked, texts, options, kind, look
+        )
         run = store.run(records.flow, records.id)
         mode = cast("Mode", options["durability"])  # one of the choices of the option
         disk = Disk.of(run.objects, mode)
@@ -106,14 +110,14 @@ def run_here(found: Checked, seeds: Seeds, given: Given, options: Mapping[str, o
         console.run_began(f"{run.flow}/{run.id}", workers, store.objects.url, exact=processors is None)
         new_run.note_unused(console)
         if starts is not None:
-            starts.begin(run, dumps(found.flow), parameters)
+            starts.begin(run, dumps(checked.flow), parameters)
         plan = Plan(
             run=run,
             records=records,
             agent=agent,
             isolation=isolation,
             graph=graph,
-            program=found.program,
+            program=checked.program,
             parameters=parameters,
             user=user,
             max_workers=workers,
@@ -128,25 +132,25 @@ def run_here(found: Checked, seeds: Seeds, given: Given, options: Mapping[str, o
             reuse=reuse,
             starts=starts,
         )
-        result = _supervise(plan, console, found, options)
+        result = _supervise(plan, console, checked, options)
     if not result.ok:
-        _tell_failures(result, run, found, options)
+        _tell_failures(result, run, checked, options)
     return new_run.exit_code(result)
 
 
-def _supervise(plan: Plan, console: Console, found: Checked, options: Mapping[str, object]) -> RunResult:
+def _supervise(plan: Plan, console: Console, checked: Checked, options: Mapping[str, object]) -> RunResult:
     """Run the plan between the hooks around a run. Return how the run ended. Raises FlowcError."""
     run, began = plan.run, time.monotonic()
-    _call_hooks(plan.records, lambda: found.program.run_begins(run.id), plan.disk)
+    _call_hooks(plan.records, lambda: checked.program.run_begins(run.id), plan.disk)
     try:
         result = Supervisor(plan, console).run()
     except FlowcError as error:  # such as an unreachable store
         fail(str(error), f"repair that, then: {resume_line(run, options)}")
     failure = None if result.ok else RuntimeError("the run has failed")
-    _call_hooks(None, lambda: found.program.run_ended(failure))
+    _call_hooks(None, lambda: checked.program.run_ended(failure))
     new_run.tell_end(console, run, result, began)
-    if found.flow.exit_hooks and result.signal is None:
-        call_exit_hooks(found.flow, found.program, run, console, plan.starts, successful=result.ok)
+    if checked.flow.exit_hooks and result.signal is None:
+        call_exit_hooks(checked.flow, checked.program, run, console, plan.starts, successful=result.ok)
     return result
 
 
@@ -166,20 +170,20 @@ def _agent(url: str | None) -> Iterator[Agent | None]:
 
 
 def _begin(
-    store: Store, graph: Graph, found: Checked, given: Given, options: Mapping[str, object], kind: RunKind, look: Look
+    store: Store, graph: Graph, checked: Checked, given: Given, options: Mapping[str, object], kind: RunKind, look: Look
 ) -> tuple[RunStore, dict[str, object], Reuse | None]:
     """Return the new run with its record, its parameters, and the reuse of a resumed run. Raises FlowcError."""
-    resumption = kind.find(store, found, options) if kind.find else None
+    resumption = kind.find(store, checked, options) if kind.find else None
     before = resumption.parameters if resumption else {}
     ds_type = datastore_of(store.objects.url)
-    parameters = run_values(found, given, texts(options, "params_files"), ds_type=ds_type, before=before)
+    parameters = run_values(checked, given, texts(options, "params_files"), ds_type=ds_type, before=before)
     with working("storing the files given as parameters"):
-        parameters = store_files(store.objects, found.flow.parameters, parameters)
+        parameters = store_files(store.objects, checked.flow.parameters, parameters)
     if resumption:
-        _check_files(store, found.flow, parameters)
+        _check_files(store, checked.flow, parameters)
     reuse = Reuse(resumption.origin, graph, parameters, resumption.step) if resumption else None
     more = resumption.record() if resumption else {}
-    return new_run.begin_run(store, found, parameters, user_name(), more, look), parameters, reuse
+    return new_run.begin_run(store, checked, parameters, user_name(), more, look), parameters, reuse
 
 
 def _check_files(store: Store, flow: Flow, values: Mapping[str, object]) -> None:
@@ -218,13 +222,13 @@ def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | Non
         fail(message)
 
 
-def _tell_failures(result: RunResult, run: RunStore, found: Checked, options: Mapping[str, object]) -> None:
+def _tell_failures(result: RunResult, run: RunStore, checked: Checked, options: Mapping[str, object]) -> None:
     """Print the error at the end of a run, problems with the disk, and the commands to type next."""
     sys.stdout.flush()
     if result.unsaved is not None:
         tell_error(result.unsaved, "when the disk works again, `flowc resume` runs the incomplete tasks")
     if result.failures:
-        click.echo(render_failure(result.failures, found.flow, found.package.root), err=True, nl=False)
+        click.echo(render_failure(result.failures, checked.flow, checked.package.root), err=True, nl=False)
         click.echo(f"log: {logs_line(run, pathspec_of(result.failures[0], run), options)}", err=True)
     elif top().quiet or options["log_format"] == "json":
         return  # a person or program interrupted it on purpose

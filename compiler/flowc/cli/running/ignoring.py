@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SECONDS = 2  # time limit for git when a run begins
 
 
-def travelling(found: Checked) -> Checked:
+def travelling(checked: Checked) -> Checked:
     """Return the flow with the package without ignored files; print a note about ignored files that it may need.
 
     Without the program git, ignored files travel too, with a note.
@@ -28,20 +28,20 @@ def travelling(found: Checked) -> Checked:
         SystemExit: git does not report the ignored files; the error is printed.
     """
     try:
-        package, gone = without_ignored(found.package, found.flow.code.file, _patterns())
+        package, gone = without_ignored(checked.package, checked.flow.code.file, _patterns())
     except NoGitError as error:
         click.echo(f"note: {error}: files that it ignores travel too", err=True)
-        return found
+        return checked
     except UnknownError as error:
         message = f"the files that git ignores are unknown, and they must not travel: {error}"
         fail(message, "make `git status` work there, delete a `.git` that is no repository, or move the flow elsewhere")
-    if line := stays(found.package, gone):
+    if line := stays(checked.package, gone):
         click.echo(f"note: {line}", err=True)
-    flow = replace(found.flow, code=replace(found.flow.code, digest=package.digest))
-    return found._replace(flow=flow, package=package)
+    flow = replace(checked.flow, code=replace(checked.flow.code, digest=package.digest))
+    return checked._replace(flow=flow, package=package)
 
 
-def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tuple[str, bytes]] | None:
+def recordable_files(package: Package, own: str, *, secrets: bool = False) -> list[tuple[str, bytes]] | None:
     """Return the Python files of a package that a run may record.
 
     Args:
@@ -61,15 +61,15 @@ def kept_files(package: Package, own: str, *, secrets: bool = False) -> list[tup
     return [file for file in package.files if file[0].endswith(".py") and (secrets or b"secrets" not in file[1])]
 
 
-def is_code(found: Checked, digest: str) -> bool:
+def is_code(checked: Checked, digest: str) -> bool:
     """Return whether a digest is that of the flow's code, complete or without ignored files.
 
     If git does not report the ignored files, only the digest of the complete code counts.
     """
-    if digest == found.package.digest:
+    if digest == checked.package.digest:
         return True
     try:
-        package, _ = without_ignored(found.package, found.flow.code.file, _patterns(), seconds=_SECONDS)
+        package, _ = without_ignored(checked.package, checked.flow.code.file, _patterns(), seconds=_SECONDS)
     except UnknownError:
         return False
     return digest == package.digest

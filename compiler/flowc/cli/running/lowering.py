@@ -66,58 +66,58 @@ class _Prepared:
 
 
 def lower_for(
-    target: Target[Settings, Product], found: Checked, given: Mapping[str, object], *, sends: bool = True
+    target: Target[Settings, Product], checked: Checked, options: Mapping[str, object], *, sends: bool = True
 ) -> Lowered[Settings, Product]:
     """Lower a flow for a target.
 
     Args:
         target: the target.
-        found: the flow.
-        given: the values of `target.options` and `--environment` by name; None for a missing option.
+        checked: the flow.
+        options: the values of `target.options` and `--environment` by name; None for a missing option.
         sends: whether to send files that do not fit into the product to the store.
 
     Raises:
         SystemExit: the target refuses the flow, a default fails, or files cannot travel; the errors are printed.
         click.UsageError: a setting is wrong.
     """
-    values = {name: value for name, value in given.items() if name != "environment"}
+    values = {name: value for name, value in options.items() if name != "environment"}
     if target.travel is not None:
-        found = _travelling(found)
-    environment = given.get("environment")
-    with _reporting(found):
+        checked = _travelling(checked)
+    environment = options.get("environment")
+    with _reporting(checked):
         settings = _settings(target, values)
         named = values.get("store") is not None or configuration.lookup("cluster-store").source != "default"
-        prepared = _prepare(target, found, settings, environment if isinstance(environment, str) else None, named)
+        prepared = _prepare(target, checked, settings, environment if isinstance(environment, str) else None, named)
         product = _lower(target, prepared.passed.flow, prepared.package, settings)
         if sends:
             prepared.send()
     return Lowered(product, settings, prepared.passed.warnings)
 
 
-def pass_flow(target: Target[Settings, Product], found: Checked, hook: Hook) -> None:
+def pass_flow(target: Target[Settings, Product], checked: Checked, hook: Hook) -> None:
     """Run the passes before a target's lowering, with settings from variables and files.
 
     Args:
         target: the target.
-        found: the flow.
+        checked: the flow.
         hook: called after each pass with its name and the flow.
 
     Raises:
         SystemExit: a pass refuses the flow, or a default fails; the errors are printed.
         click.UsageError: a setting is wrong.
     """
-    with _reporting(found):
+    with _reporting(checked):
         named = configuration.lookup("cluster-store").source != "default"
-        _prepare(target, found, _settings(target, {}), None, named, hook)
+        _prepare(target, checked, _settings(target, {}), None, named, hook)
 
 
 @contextmanager
-def _reporting(found: Checked) -> Iterator[None]:
+def _reporting(checked: Checked) -> Iterator[None]:
     """End the program with the faults that the block raises."""
     try:
         yield
     except (DefaultError, PassError, BackendError) as error:
-        report(error.diagnostics, found.package.root)
+        report(error.diagnostics, checked.package.root)
         raise SystemExit(FAULTY) from None
     except TargetError as error:
         fail(error.message, error.hint)
@@ -136,25 +136,25 @@ def _settings(target: Target[Settings, Product], given: Mapping[str, object]) ->
         raise click.UsageError(f"setting {error}{origin}") from None
 
 
-def _travelling(found: Checked) -> Checked:
+def _travelling(checked: Checked) -> Checked:
     """Return the flow with the files that travel. A flow that cannot travel ends the program."""
-    require_runnable(found.flow)
+    require_runnable(checked.flow)
     faults = Faults()
-    check_package(found.package, found.flow, faults)
+    check_package(checked.package, checked.flow, faults)
     if not faults:
-        foreign_decorators(found.cls, found.flow, found.package, faults)
-        packing_decorators(found.flow, faults)
+        foreign_decorators(checked.cls, checked.flow, checked.package, faults)
+        packing_decorators(checked.flow, faults)
     if faults:
-        report(faults, found.package.root)
+        report(faults, checked.package.root)
         raise SystemExit(FAULTY)
-    for line in left_behind(found.package):
+    for line in left_behind(checked.package):
         click.echo(f"note: {line}", err=True)
-    return travelling(found)
+    return travelling(checked)
 
 
 def _prepare(
     target: Target[Settings, Product],
-    found: Checked,
+    checked: Checked,
     settings: Settings,
     environment: str | None,
     named: bool,
@@ -165,24 +165,24 @@ def _prepare(
     scheduled = target.scheduled(settings)
     if target.travel is None:  # the target runs no task
         return _Prepared(
-            pipeline.run_passes(found.flow, Context(scheduled=scheduled), hook), found.package, lambda: None
+            pipeline.run_passes(checked.flow, Context(scheduled=scheduled), hook), checked.package, lambda: None
         )
     travel = target.travel(settings)
     choice = chosen(click.get_current_context(), environment)
     with redirect_stdout(sys.stderr):  # stdout is for the product, not for prints of user functions
-        flow = resolve_defaults(found.flow, found.cls, ds_type=datastore_of(travel.store))
+        flow = resolve_defaults(checked.flow, checked.cls, ds_type=datastore_of(travel.store))
     hook(pipeline.RESOLVE_DEFAULTS, flow)
-    room, send = _room(found.package, flow, travel, named=named)
+    room, send = _room(checked.package, flow, travel, named=named)
     note_packages(flow, choice)
     context = Context(
         scheduled=scheduled,
         packages=choice != "local",
-        beside=(found.package.root / flow.code.file).parent,
+        beside=(checked.package.root / flow.code.file).parent,
         room=room,
     )
     passed = pipeline.run_passes(flow, context, hook)
-    files = tuple(sorted([*found.package.files, *room.packed.items()]))
-    return _Prepared(passed, replace(found.package, files=files), lambda: send_files(room, send))
+    files = tuple(sorted([*checked.package.files, *room.packed.items()]))
+    return _Prepared(passed, replace(checked.package, files=files), lambda: send_files(room, send))
 
 
 def _lower(target: Target[Settings, Product], flow: Flow, package: Package, settings: Settings) -> Product:

@@ -12,8 +12,8 @@ import click
 from flowc.cli.options.common import fail, top, writing
 from flowc.cli.options.triggers import trigger_events
 from flowc.cli.rendering.working import working
-from flowc.cli.running.beginning import record_made
-from flowc.cli.running.ignoring import kept_files
+from flowc.cli.running.beginning import writing_record
+from flowc.cli.running.ignoring import recordable_files
 from flowc.cli.words import option_values
 from flowc_ir import json_text
 from flowc_ir.schema import dumps
@@ -49,7 +49,7 @@ def new_run_id(now: float) -> str:
     return f"{clock}-{int(now * 1000) % 1000:03}{letters}"
 
 
-def tags_given() -> tuple[str, ...]:
+def checked_tags() -> tuple[str, ...]:
     """Return the tags on the command line without duplicates.
 
     Raises:
@@ -71,13 +71,13 @@ def namespace_for(user: str) -> str | None:
 
 
 def begin_run(
-    store: Store, found: Checked, parameters: dict[str, object], user: str, more: Mapping[str, object], look: Look
+    store: Store, checked: Checked, parameters: dict[str, object], user: str, more: Mapping[str, object], look: Look
 ) -> RunStore:
     """Create the run's record under an unused id, and return the run.
 
     Args:
         store: the store.
-        found: the flow.
+        checked: the flow.
         parameters: the values of the parameters, in the form of records.
         user: the user's name.
         more: further fields of the record, such as `origin`.
@@ -88,16 +88,16 @@ def begin_run(
         click.UsageError: a trigger or a tag is wrong.
         SystemExit: the run of a trigger has not succeeded; the error is printed.
     """
-    tags, definition = tags_given(), dumps(found.flow)
-    more = {**more, **_sources(store, found)}
-    more = {**more, "trigger": events} if (events := trigger_events(store, found.flow)) else more
+    tags, definition = checked_tags(), dumps(checked.flow)
+    more = {**more, **_sources(store, checked)}
+    more = {**more, "trigger": events} if (events := trigger_events(store, checked.flow)) else more
     more = {**more, "revision": revision} if (revision := look.result()) is not None else more
     while True:
         created = time.time()
-        run = store.run(found.flow.name, new_run_id(created))
+        run = store.run(checked.flow.name, new_run_id(created))
         record = new_run_record(
             run,
-            found.flow,
+            checked.flow,
             created,
             user=user,
             target="local",
@@ -106,7 +106,7 @@ def begin_run(
             namespace=namespace_for(user),
         )
         record.update(cast("RunRecord", more))
-        with record_made() as made:
+        with writing_record() as made:
             if is_new := run.create(record, definition):
                 made(run)
         if is_new:
@@ -116,11 +116,11 @@ def begin_run(
             return run
 
 
-def _sources(store: Store, found: Checked) -> dict[str, PackageRecord]:
+def _sources(store: Store, checked: Checked) -> dict[str, PackageRecord]:
     """Store the Python files for the run's record, except for ignored files and files that may contain secrets."""
-    if any(node.secrets for node in found.flow.nodes) or configuration.text("keep-sources") == "no":
+    if any(node.secrets for node in checked.flow.nodes) or configuration.text("keep-sources") == "no":
         return {}
-    if (files := kept_files(found.package, found.flow.code.file)) is None:
+    if (files := recordable_files(checked.package, checked.flow.code.file)) is None:
         return {}
     with working("storing the flow's Python files"):
         return {"sources": store_sources(store.objects, files)}

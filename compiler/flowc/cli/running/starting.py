@@ -87,22 +87,22 @@ class Verdict(NamedTuple):
         return not (self.environment or self.third_parties)
 
 
-def judge(found: Checked, before: State | None) -> Verdict:
+def judge(checked: Checked, before: State | None) -> Verdict:
     """Judge the import of a flow in this process, by the sources of the user's modules and the state of the process.
 
     Args:
-        found: the flow, which has been imported.
+        checked: the flow, which has been imported.
         before: the process's state before the import; None if unknown.
     """
-    flow = found.flow
-    sources, unreadable = _user_modules(found.cls.__module__, str(found.package.root))
+    flow = checked.flow
+    sources, unreadable = _user_modules(checked.cls.__module__, str(checked.package.root))
     purity = examine(sources)
     own = [
         *unreadable,
         *(Harm(flow.code.file, flow.where.line, f"@{plugin.name} runs code of an extension before the steps")
           for plugin in (*flow.plugins, *(each for node in flow.nodes for each in node.plugins))),
     ]  # fmt: skip
-    if flow.with_decorators or _has_own_decorators(found.cls):
+    if flow.with_decorators or _has_own_decorators(checked.cls):
         own.append(Harm(flow.code.file, flow.where.line, "has decorators or mutators that run code before the steps"))
     modules = tuple(name for name in purity.imports if _is_of_others(name, sources))
     packages = dict.fromkeys(name.partition(".")[0] for name in list(sys.modules))
@@ -153,16 +153,16 @@ def _is_harmful(file: Path) -> bool:
         return False
 
 
-def begin_starts(found: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
+def begin_starts(checked: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
     """Return the starter of tasks with a fresh import; None if all are forks.
 
     Args:
-        found: the flow, which has been imported.
+        checked: the flow, which has been imported.
         choice: the value of `--start`: auto, fork or fresh.
         before: the process's state before the import; None if unknown.
         note: prints a line for the user.
     """
-    verdict = judge(found, before)
+    verdict = judge(checked, before)
     if choice == "fork":
         if any("thread" in fault for fault in verdict.faults):
             note("the flow started threads when it was imported; they do not exist in its tasks (--start fork)")
@@ -173,11 +173,11 @@ def begin_starts(found: Checked, choice: str, before: State | None, note: Callab
         return None
     everywhere = choice == "fresh" or not verdict.harmless
     in_environments = not verdict.harmless_elsewhere
-    if not everywhere and not (in_environments and any(node.environment for node in found.flow.nodes)):
+    if not everywhere and not (in_environments and any(node.environment for node in checked.flow.nodes)):
         return None
     rule = Rule(all=everywhere, in_environments=in_environments, modules=verdict.modules)
     server = click.get_current_context().meta.pop(SERVER, None) if everywhere else None
-    return Starts(rule, str(found.package.root), note, _origin(), server=server, debugger=os.isatty(0))
+    return Starts(rule, str(checked.package.root), note, _origin(), server=server, debugger=os.isatty(0))
 
 
 def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str]], list[Harm]]:

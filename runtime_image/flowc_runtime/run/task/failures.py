@@ -246,7 +246,7 @@ def typed(error: ErrorRecord) -> str:
     return f"{short_type(error)}{error['message']}".removesuffix(": ")
 
 
-def told(error: ErrorRecord) -> str:
+def text_of(error: ErrorRecord) -> str:
     """Return the message and the note of an error, for display."""
     return "; ".join(part for part in (error["message"], error.get("note")) if part)
 

@@ -25,7 +25,7 @@ def perform_fresh(
     graph: Graph,
     root: str,
     parameters: Mapping[str, object],
-    asked: AssignmentFields,
+    fields: AssignmentFields,
     control: int,
     imported: Callable[[], None] = lambda: None,
 ) -> int:
@@ -38,24 +38,24 @@ def perform_fresh(
         graph: the graph of the run's flow.
         root: the directory of the user's code.
         parameters: the values of the run's parameters.
-        asked: the other fields of the `Assignment`.
+        fields: the other fields of the `Assignment`.
         control: the descriptor of the pipe for the report.
         imported: called between the import and the step.
     """
     began = time.time()
     try:
         program = open_program(graph.flow, root)
-        if asked["bare"]:
-            program.undecorate(graph.node(asked["step"]))
+        if fields["bare"]:
+            program.undecorate(graph.node(fields["step"]))
         imported()
     except BaseException as error:
-        attempt = (asked["step"], asked["path"], asked["attempt"])
+        attempt = (fields["step"], fields["path"], fields["attempt"])
         try:
-            if not asked["claimed"]:
+            if not fields["claimed"]:
                 run.begin(*attempt, begin_record(began))
             return report_failure(run, graph, attempt, began, failures.describe(error, root), control)
         except FlowcError as refused:
             return refuse(refused, control)
     return perform_and_report(
-        Assignment(run=run, graph=graph, program=program, parameters=parameters, **asked), control
+        Assignment(run=run, graph=graph, program=program, parameters=parameters, **fields), control
     )

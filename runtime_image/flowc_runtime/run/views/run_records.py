@@ -64,7 +64,7 @@ class RunRecords:
         If the flow's graph cannot be read, which is reported, they are sorted by name.
         """
         order: list[str] = []
-        with unreadable.going_on():
+        with unreadable.skipping():
             order = [node.id for node in self.flow.nodes]
         known = self.store.steps()
         return [step for step in order if step in known] + [step for step in known if step not in order]
@@ -217,7 +217,7 @@ class RunRecords:
 
     def _control_paths(self, step: str, begun: Iterable[str]) -> list[str]:
         """Return the paths of `ControlTasks.paths`; none if the graph cannot be read, which is reported."""
-        with unreadable.going_on():
+        with unreadable.skipping():
             return self.controls.paths(step, begun)
         return []
 

@@ -140,7 +140,7 @@ class AttemptView:
     @property
     def message(self) -> str | None:
         """The error's message and its note, which differs between machines."""
-        return failures.told(self.failure) if self.failure is not None else None
+        return failures.text_of(self.failure) if self.failure is not None else None
 
     @property
     def ended_by_run(self) -> bool:

@@ -137,7 +137,7 @@ class RunStore:
         """Return the user tags of the run."""
         found: set[str] = set()
         for name in self.objects.names(self._tags):
-            with unreadable.going_on():
+            with unreadable.skipping():
                 tag = tag_at(self.objects, f"{self._tags}/{name}", name, self._subject())
                 found |= {tag} if tag is not None else set()
         return found

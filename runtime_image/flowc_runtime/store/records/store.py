@@ -76,7 +76,7 @@ class Store:
         found: dict[str, set[str]] = {}
         for key in self.objects.names_below(prefix):
             run, _, name = key.partition("/")
-            with unreadable.going_on():
+            with unreadable.skipping():
                 tag = tag_at(self.objects, f"{prefix}/{key}", name, f"run {flow}/{unquote(run)}")
                 if tag is not None:
                     found.setdefault(unquote(run), set()).add(tag)

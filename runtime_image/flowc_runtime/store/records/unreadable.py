@@ -26,8 +26,8 @@ def tell(error: RecordError) -> None:
 
 
 @contextmanager
-def going_on() -> Iterator[None]:
-    """Skip a block that needs an unreadable record: `with going_on(): rows.append(row(run))`."""
+def skipping() -> Iterator[None]:
+    """Skip a block that needs an unreadable record: `with skipping(): rows.append(row(run))`."""
     try:
         yield
     except RecordError as error:
@@ -35,7 +35,7 @@ def going_on() -> Iterator[None]:
 
 
 @contextmanager
-def told_through(tell_line: Callable[[str], None]) -> Iterator[None]:
+def reporting_by(tell_line: Callable[[str], None]) -> Iterator[None]:
     """Report each unreadable record inside the block once, by `tell_line`."""
     here, known = ambient(), set[str]()
     before = here.report_unreadable

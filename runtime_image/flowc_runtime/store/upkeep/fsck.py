@@ -298,21 +298,21 @@ class _Check:
             self._fault(LEFTOVER, f"tmp/{name}", f"a writer left it {hours:,.0f} hours ago", (), size)
 
 
-def repair(store: Store, found: FsckReport) -> None:
+def repair(store: Store, report: FsckReport) -> None:
     """Move damaged blobs and records to `damaged/`, and remove leftovers. Objects of a newer flowc stay.
 
     A run whose record is missing, also in `damaged/`, is moved there as a whole.
 
     Args:
         store: the store.
-        found: the result of `check_store`; its faults get the new keys.
+        report: the result of `check_store`; its faults get the new keys.
 
     Raises:
         StoreError: a run cannot be moved, or a leftover not removed. Other objects that cannot be moved have the reason
             in their fault.
     """
     objects: Any = store.objects
-    for fault in found.faults:
+    for fault in report.faults:
         if fault.kind in (DAMAGED_BLOB, DAMAGED_RECORD):
             if not _is_whole(objects, fault.key):  # a task may have written it again in the meantime
                 try:
@@ -362,16 +362,16 @@ def digest_of(objects: Any, key: str) -> str:
     return digest.hexdigest()
 
 
-def runs_without_record(found: FsckReport) -> list[str]:
+def runs_without_record(report: FsckReport) -> list[str]:
     """Return the runs whose record is missing, also in `damaged/`: `repair` moves their other objects there."""
-    aside = {key_before(name) for name in found.aside}
-    lost = [fault.key for fault in found.faults if fault.kind == LOST_RECORD and fault.key not in aside]
+    aside = {key_before(name) for name in report.aside}
+    lost = [fault.key for fault in report.faults if fault.kind == LOST_RECORD and fault.key not in aside]
     return [place.pathspec for key in lost if (place := place_of(key)).kind == "run"]
 
 
-def counts(found: FsckReport) -> dict[str, int]:
+def counts(report: FsckReport) -> dict[str, int]:
     """Return the number of faults of each kind."""
-    known = Counter(fault.kind for fault in found.faults)
+    known = Counter(fault.kind for fault in report.faults)
     return {kind: known[kind] for kind in KINDS if known[kind]}
 
 

@@ -139,7 +139,7 @@ def _choose(chosen: Chosen, run: RunStore, selection: Selection, *, kept: bool) 
     name = f"{run.flow}/{run.id}"
     if kept or not selection.keep_tags.isdisjoint(_tags_by_name(run, selection.keep_tags)):
         chosen.kept += 1
-    elif may_go_on(run):
+    elif may_be_active(run):
         chosen.kept += 1
         chosen.live.append(name)
     elif directory := needed_by(run):
@@ -179,7 +179,7 @@ def _is_selected(run: RunStore, tags: set[str], selection: Selection, now: float
     )
 
 
-def may_go_on(run: RunStore) -> bool:
+def may_be_active(run: RunStore) -> bool:
     """Return whether a task of the run may be active, according to its records."""
     status, record = run.status(), run.record()
     if record["target"] == "argo":

@@ -26,7 +26,7 @@ OriginOfValue: TypeAlias = Literal["given", "files", "resumed", "environment", "
 PRECEDENCE: tuple[OriginOfValue, ...] = ("given", "files", "resumed", "environment", "defaults")
 
 
-class GivenValue(Protocol):
+class SourceValue(Protocol):
     """The value of one parameter in one source."""
 
     @property
@@ -45,7 +45,7 @@ class GivenValue(Protocol):
 
 @final
 @dataclass(frozen=True, slots=True)
-class GivenTexts:
+class OptionTexts:
     """The texts of a parameter's options on the command line, whose errors name the option."""
 
     texts: Sequence[str]
@@ -135,13 +135,13 @@ class VariableText:
 class ParameterSources:
     """All values by parameter name: one field for each source in PRECEDENCE."""
 
-    given: Mapping[str, GivenValue] = field(default_factory=dict)
-    files: Mapping[str, GivenValue] = field(default_factory=dict)
-    resumed: Mapping[str, GivenValue] = field(default_factory=dict)
-    environment: Mapping[str, GivenValue] = field(default_factory=dict)
-    defaults: Mapping[str, GivenValue] = field(default_factory=dict)
+    given: Mapping[str, SourceValue] = field(default_factory=dict)
+    files: Mapping[str, SourceValue] = field(default_factory=dict)
+    resumed: Mapping[str, SourceValue] = field(default_factory=dict)
+    environment: Mapping[str, SourceValue] = field(default_factory=dict)
+    defaults: Mapping[str, SourceValue] = field(default_factory=dict)
 
-    def by_origin(self) -> Iterator[tuple[OriginOfValue, Mapping[str, GivenValue]]]:
+    def by_origin(self) -> Iterator[tuple[OriginOfValue, Mapping[str, SourceValue]]]:
         """Yield the sources in the order of precedence."""
         yield from zip(PRECEDENCE, (self.given, self.files, self.resumed, self.environment, self.defaults), strict=True)
 
@@ -164,7 +164,7 @@ class MissingValue(ParameterError):
     """A required parameter has no value in any source."""
 
 
-def choose(name: str, sources: ParameterSources) -> tuple[OriginOfValue, GivenValue] | None:
+def choose(name: str, sources: ParameterSources) -> tuple[OriginOfValue, SourceValue] | None:
     """Return the value of the first source that has one for this name, and the source's name; None without one."""
     return next(((origin, values[name]) for origin, values in sources.by_origin() if name in values), None)
 

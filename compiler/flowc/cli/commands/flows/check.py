@@ -106,7 +106,7 @@ def ir_command(
         show(found.flow)
 
 
-def _run_passes(found: Checked, show: Callable[[Flow], None], wanted: Collection[str], *, verify_each: bool) -> None:
+def _run_passes(checked: Checked, show: Callable[[Flow], None], wanted: Collection[str], *, verify_each: bool) -> None:
     """Run the passes for the default target; verify the flow after each pass, and show it after the `wanted` passes."""
 
     def hook(stage: str, flow: Flow) -> None:
@@ -118,7 +118,7 @@ def _run_passes(found: Checked, show: Callable[[Flow], None], wanted: Collection
         if stage in wanted:
             show(flow)
 
-    pass_flow(table.default_target(), found, hook)
+    pass_flow(table.default_target(), checked, hook)
 
 
 def _required(ctx: click.Context, file: str | None) -> str | None:

@@ -120,10 +120,10 @@ def _root_in(given: str, file: str) -> Path | None:
     return Path(*path.parts[: -len(inner)])
 
 
-def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
+def _attempt(run: RunStore, step: str, path: str, checked: Checked) -> Attempt:
     record = run.record()
     number = run.attempts(step)[path][-1]
-    patient = replace(found.flow, nodes=tuple(replace(node, timeout=None) for node in found.flow.nodes))
+    patient = replace(checked.flow, nodes=tuple(replace(node, timeout=None) for node in checked.flow.nodes))
     graph, place = Graph(patient), RunStore(MemoryObjects(run.objects), run.flow, run.id)
     return Attempt(
         Assignment(
@@ -132,14 +132,14 @@ def _attempt(run: RunStore, step: str, path: str, found: Checked) -> Attempt:
             step=step,
             path=path,
             attempt=number,
-            program=found.program,
+            program=checked.program,
             parameters=record["parameters"],
             user=record["user"],
             claimed=True,
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
             origin=record.get("origin"),
-            cards=begin_cards(found.program, place, graph, (step, path, number), made=False),
+            cards=begin_cards(checked.program, place, graph, (step, path, number), made=False),
         )
     )
 

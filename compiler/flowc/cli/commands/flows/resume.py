@@ -58,16 +58,16 @@ OPTIONS: tuple[click.Parameter, ...] = (
 )  # fmt: skip
 
 
-def _find(chosen: Newest, store: Store, found: Checked, options: Mapping[str, object]) -> Resumption:
+def _find(chosen: Newest, store: Store, checked: Checked, options: Mapping[str, object]) -> Resumption:
     """Return the run to resume, the first step and the parameters. A run that cannot be resumed ends the program."""
     given = cast("_Options", options)
     step = given["step_to_rerun"]
-    if step is not None and step not in (known := sorted(node.id for node in found.flow.nodes)):
+    if step is not None and step not in (known := sorted(node.id for node in checked.flow.nodes)):
         run_id = step.rpartition("/")[2]
-        is_run = store.run(found.flow.name, run_id).exists()
+        is_run = store.run(checked.flow.name, run_id).exists()
         hint = f"'{step}' is a run: give it by --origin-run-id {run_id}" if is_run else hint_for(step, known, "steps")
-        fail(f"flow '{found.flow.name}' has no step '{step}'", hint)
-    run = _origin(chosen, store, found.flow.name, options)
+        fail(f"flow '{checked.flow.name}' has no step '{step}'", hint)
+    run = _origin(chosen, store, checked.flow.name, options)
     _check_ended(run, force=given["force"])
     parameters = run.record()["parameters"]
     run, step = settled(store, run, step)
@@ -198,7 +198,7 @@ def _kind(name: str, about: str, chosen: Newest) -> RunKind:
 
 
 def _elsewhere(
-    chosen: Newest, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
+    chosen: Newest, checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
 ) -> int | None:
     """Resume on the deployment of the chosen target; return the exit code, or None to resume on this machine."""
     name = options["target"]
@@ -207,7 +207,7 @@ def _elsewhere(
         if options["output"]:
             raise click.UsageError(f"--output needs --target {table.DEFAULT}, whose manifests it writes")
         return None
-    return table.operations_of(deployment_named(name)).resume(partial(_find, chosen), found, given, options)
+    return table.operations_of(deployment_named(name)).resume(partial(_find, chosen), checked, given, options)
 
 
 KIND = _kind("resume", "Resume a run of FLOW: run only what it did not finish, or STEP and the steps after it.", newest)
@@ -235,7 +235,7 @@ def _newest_failed(store: Store, flow: str | None) -> RunStore:
     user, resumed = user_name(), set[tuple[str, str | None]]()
     for name, run_id in reversed(found):
         run = store.run(name, run_id)
-        with unreadable.going_on():
+        with unreadable.skipping():
             if not run.exists() or (record := run.record())["user"] != user:
                 continue
             resumed.add((name, record.get("origin")))

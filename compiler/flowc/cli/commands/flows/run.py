@@ -23,7 +23,7 @@ from flowc.cli.options.definitions import (
     top_of_environment,
 )
 from flowc.cli.options.loading import Checked, load_flow, require_runnable
-from flowc.cli.options.parameters import given_texts, parameter_options
+from flowc.cli.options.parameters import option_texts, parameter_options
 from flowc.cli.rendering.what_next import FLOW
 from flowc.cli.running.beginning import interruptible
 from flowc.cli.running.environment import chosen
@@ -304,7 +304,7 @@ def _command(
         if options.pop("code_place", None) is not None and CODE not in click.get_current_context().meta:
             raise click.UsageError("--code is the place of an IR's code, but FLOW is not an IR: leave out --code")
         require_runnable(found.flow)
-        given = given_texts(found.flow, options)
+        given = option_texts(found.flow, options)
         add_top(click.get_current_context(), split_top(options))
         if kind.elsewhere is not None and (code := kind.elsewhere(found, given, options)) is not None:
             raise SystemExit(code)

@@ -86,20 +86,20 @@ class SpinInputs(NamedTuple):
     url: str
 
 
-def _spin(found: Checked, seeds: Seeds, given: dict[str, list[str]], values: dict[str, object], kind: RunKind) -> int:
+def _spin(checked: Checked, seeds: Seeds, given: dict[str, list[str]], values: dict[str, object], kind: RunKind) -> int:
     options = cast("_Options", values)
     kept = SPIN_NAME if options["persist"] else options["scratch"]
     root = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="flowc-spin-")
     try:
         with reading(options["store_url"]) as store:
-            inputs = _find_inputs(store, Graph(found.flow), options["pathspec"])
+            inputs = _find_inputs(store, Graph(checked.flow), options["pathspec"])
             put_on(root, inputs.url)
             if options["persist"]:
-                _spare(store.run(found.flow.name, inputs.run), root)
+                _spare(store.run(checked.flow.name, inputs.run), root)
         if options["skip_decorators"]:
-            found = _plain(found, inputs.step)
+            checked = _plain(checked, inputs.step)
         with interruption_recorded():
-            return _perform(found, seeds, inputs, Store.open(root), given, options)
+            return _perform(checked, seeds, inputs, Store.open(root), given, options)
     except (FlowcError, OSError) as error:
         fail(str(error))
     finally:
@@ -153,47 +153,47 @@ def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
     return list(known)[-1]
 
 
-def _plain(found: Checked, step: str) -> Checked:
+def _plain(checked: Checked, step: str) -> Checked:
     """Return the flow without the decorators of the step."""
-    node = found.flow.by_id()[step]
+    node = checked.flow.by_id()[step]
     bare = replace(
         node, retry=None, catch=None, timeout=None, environment=(), secrets=(), cards=(), packages=None
     )  # the other decorators only affect clusters
-    found.program.undecorate(node)
-    nodes = tuple(bare if other.id == step else other for other in found.flow.nodes)
-    return found._replace(flow=replace(found.flow, nodes=nodes))
+    checked.program.undecorate(node)
+    nodes = tuple(bare if other.id == step else other for other in checked.flow.nodes)
+    return checked._replace(flow=replace(checked.flow, nodes=nodes))
 
 
 def _perform(
-    found: Checked, seeds: Seeds, inputs: SpinInputs, store: Store, given: dict[str, list[str]], options: _Options
+    checked: Checked, seeds: Seeds, inputs: SpinInputs, store: Store, given: dict[str, list[str]], options: _Options
 ) -> int:
-    tags, user = new_run.tags_given(), user_name()
-    instead, values = overrides(found, store.objects, options["artifacts_module"])
-    parameters = run_values(found, given, options["params_files"], before={**inputs.parameters, **values})
+    tags, user = new_run.checked_tags(), user_name()
+    instead, values = overrides(checked, store.objects, options["artifacts_module"])
+    parameters = run_values(checked, given, options["params_files"], before={**inputs.parameters, **values})
     with working("storing the files given as parameters"):
-        parameters = store_files(store.objects, found.flow.parameters, parameters)
-    own = replace(found.flow, nodes=(found.flow.by_id()[inputs.step],))
+        parameters = store_files(store.objects, checked.flow.parameters, parameters)
+    own = replace(checked.flow, nodes=(checked.flow.by_id()[inputs.step],))
     remote = not inputs.url.startswith("file://")
-    isolation = isolate(found._replace(flow=own), options["environment"], remote=remote)
+    isolation = isolate(checked._replace(flow=own), options["environment"], remote=remote)
     spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
-    with closing(Look(str(found.package.root))) as look:
-        run = new_run.begin_run(store, found, parameters, user, {"spun_from": spun_from}, look)
+    with closing(Look(str(checked.package.root))) as look:
+        run = new_run.begin_run(store, checked, parameters, user, {"spun_from": spun_from}, look)
     run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # readers of the run's id can find the task now
     new_run.tell_of(run, run, options, step_name=inputs.step, task_id=task_id(inputs.step, inputs.path))
     console = make_console(options["log_format"], quiet=bool(top().quiet))
     origin = task_pathspec(run.flow, inputs.run, inputs.step, path=inputs.path)
     console.note(f"{inputs.step} runs with the inputs of {origin}")
     new_run.note_unused(console)
-    starts = begin_starts(found, options["start"], state_before(), console.note)
+    starts = begin_starts(checked, options["start"], state_before(), console.note)
     if starts is not None:
-        starts.begin(run, dumps(found.flow), parameters)
+        starts.begin(run, dumps(checked.flow), parameters)
     began = time.monotonic()
     plan = Plan(
         run=run,
         records=run,
         isolation=isolation,
-        graph=Graph(found.flow),
-        program=found.program,
+        graph=Graph(checked.flow),
+        program=checked.program,
         parameters=parameters,
         user=user,
         max_workers=1,

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef
 
 
-def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, object]]:
+def overrides(checked: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, object]]:
     """Return the artifacts and the parameters that a file sets.
 
     Args:
-        found: the flow.
+        checked: the flow.
         objects: the store for the artifacts.
         file: a Python file with the dictionary ARTIFACTS; None sets nothing.
 
@@ -36,7 +36,7 @@ def overrides(found: Checked, objects: Objects, file: str | None) -> tuple[dict[
         SystemExit: the file is faulty, sets a config or a parameter for a file, or has an invalid value; the error is
             printed.
     """
-    flow, declared = found.flow, declared_parameters(found.cls)
+    flow, declared = checked.flow, declared_parameters(checked.cls)
     parameters = {parameter.attribute or parameter.name: parameter for parameter in flow.parameters}
     configs = {config.attribute or config.name: config.name for config in flow.configs}
     stored: dict[str, ArtifactRef] = {}

@@ -105,18 +105,18 @@ def dump_options(function: Command) -> Command:
     return function
 
 
-def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = False) -> Iterator[Dumped]:
+def dumped(place: Pathspec, say: Callable[[str], None], *, may_be_none: bool = False) -> Iterator[Dumped]:
     """Yield the task, or all tasks of the step, with their artifacts; for a failed task, those of its last attempt.
 
     Args:
-        found: the task or the step.
+        place: the task or the step.
         say: is called with a line for each task that has failed or has not finished.
         may_be_none: whether a step without any finished task is allowed; otherwise it ends the program.
     """
-    run, step, view = found.run, found.step, RunRecords(found.run)
+    run, step, view = place.run, place.step, RunRecords(place.run)
     assert step is not None
     attempts = view.attempts(step)
-    paths = [found.path] if found.path is not None else list(attempts)
+    paths = [place.path] if place.path is not None else list(attempts)
     any_finished = False
     for path in paths:
         last = attempts.get(path, [0])[-1]
@@ -129,7 +129,7 @@ def dumped(found: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
             continue
         if record is None:
             unfinished = f"task {step}/{path} has not finished, so it has no artifacts"
-            if path == paths[-1] and not any_finished and (found.path is not None or not may_be_none):
+            if path == paths[-1] and not any_finished and (place.path is not None or not may_be_none):
                 fail(
                     unfinished,
                     command_on(run.objects.url, "flowc", "logs", task_pathspec(run.flow, run.id, step, path=path)),
@@ -148,7 +148,7 @@ def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
     """Yield the values that every task has, by attribute name: class constants, parameters and configs."""
     run, flow = view.store, view.flow
     first = None
-    with unreadable.going_on():  # an unreadable record costs only the constants
+    with unreadable.skipping():  # an unreadable record costs only the constants
         first = view.done(flow.start, ROOT) or view.attempt(flow.start, ROOT, 1)
     kept = first.get("constants", {}) if first is not None else {}
     for name, ref in kept.items():

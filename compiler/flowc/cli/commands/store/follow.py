@@ -191,11 +191,11 @@ class Follower:
             self._pause.sleep(interval)
             interval = min(interval * 1.5, SLOWEST)
 
-    def check(self, asked: str) -> None:
+    def check(self, pathspec: str) -> None:
         """End the program if none of the wanted attempts has started."""
         attempt = self._wanted[2]
         if not self._tails:
-            fail(f"{asked} has no {'tasks' if attempt is None else f'attempt {attempt}'}")
+            fail(f"{pathspec} has no {'tasks' if attempt is None else f'attempt {attempt}'}")
 
     def _is_over(self, status: StatusView, silence: float) -> bool:
         if status.is_running:

@@ -106,7 +106,7 @@ class DoomedRow(TypedDict):
 class _Found(TypedDict):
     runs: list[DoomedRow]
     kept: int
-    may_go_on: list[str]
+    may_be_active: list[str]
     needed: dict[str, str]
     spun: dict[str, str]
     unreadable_runs: list[str]
@@ -138,7 +138,7 @@ def _report(chosen: Chosen, garbage: Garbage, *, delete: bool) -> GcReport:
     return {
         "runs": runs,
         "kept": chosen.kept,
-        "may_go_on": chosen.live,
+        "may_be_active": chosen.live,
         "needed": chosen.needed,
         "spun": chosen.spun,
         "unreadable_runs": sorted(chosen.unreadable),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from flowc.cli.options.common import fail, open_store, store_option
-from flowc.cli.rendering.log_printer import chosen_streams
+from flowc.cli.rendering.log_printer import selected_streams
 from flowc.cli.words.pathspecs import find_run, find_task
 from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.run.views.run_records import RunRecords
@@ -68,7 +68,7 @@ def flow_scrub_command(ctx: click.Context, /, path: str, attempt: int | None, **
 
 def _scrub(ctx: click.Context, found: Pathspec, attempt: int | None, options: dict[str, bool], *, first: int) -> None:
     assert found.step is not None
-    streams: Sequence[Stream] = chosen_streams(ctx, options["stdout"], options["stderr"], options["both"])
+    streams: Sequence[Stream] = selected_streams(ctx, options["stdout"], options["stderr"], options["both"])
     done = 0
     for task in _attempts(found, attempt, latest=options["latest"], not_done=options["include_not_done"]):
         scrub_log(found.run.objects, found.run.log_source(*task), streams)

@@ -95,7 +95,7 @@ def list_command(run: str, hide_system_tags: bool, as_json: bool, store_url: str
     """Print a run's tags, one per line."""
     found = _run(run, store_url)
     user, system = sorted(found.user_tags()), list[str]()
-    with unreadable.going_on():
+    with unreadable.skipping():
         system = sorted(found.system_tags())
     if as_json:
         click.echo(

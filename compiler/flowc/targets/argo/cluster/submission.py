@@ -24,7 +24,7 @@ from flowc_runtime.base.contract import IR_KEY
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.pod.arguments import argument_name, encode_parameter, variable_size
 from flowc_runtime.store.values.files import MAX_PACKED, check_file, pack, size_of
-from flowc_runtime.store.values.parameter_sources import GivenTexts, ParameterSources, naming, resolve
+from flowc_runtime.store.values.parameter_sources import OptionTexts, ParameterSources, naming, resolve
 from flowc_runtime.store.values.parameters import ParameterError
 
 if TYPE_CHECKING:
@@ -91,13 +91,13 @@ def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
 
 
 def arguments_of(
-    parameters: Sequence[Accepted], given: Given, send: Send, in_files: Mapping[str, FileValue] | None = None
+    parameters: Sequence[Accepted], pairs: Given, send: Send, in_files: Mapping[str, FileValue] | None = None
 ) -> list[dict[str, str]]:
     """Return Argo's arguments for the values of parameters; other parameters keep the template's defaults.
 
     Args:
         parameters: the parameters of the template.
-        given: names and texts from the command line, which take precedence over `in_files`.
+        pairs: names and texts from the command line, which take precedence over `in_files`.
         send: sends a file of more than 64 KiB to the store, and returns its reference.
         in_files: values that `read_params_files` returned, by the parameter's name.
 
@@ -110,7 +110,7 @@ def arguments_of(
     """
     known = {parameter.name: parameter for parameter in parameters}
     texts: dict[str, list[str]] = {}
-    for name, text in given:
+    for name, text in pairs:
         if name not in known:
             raise BadParameter(f"there is no parameter '{name}'{_suggest(name, known)}")
         declared = known[name].declared
@@ -118,7 +118,7 @@ def arguments_of(
             raise BadParameter(f"parameter '{name}' is given twice")
         texts.setdefault(name, []).append(text)
     sources = ParameterSources(
-        given={name: GivenTexts(several) for name, several in texts.items()}, files=in_files or {}
+        given={name: OptionTexts(several) for name, several in texts.items()}, files=in_files or {}
     )
     names = dict.fromkeys([*sources.given, *sources.files])
     missing = [name for name, parameter in known.items() if parameter.required and name not in names]

@@ -153,10 +153,10 @@ def diff_command(
     raise SystemExit(DIFFERS if texts else SAME)
 
 
-def _with_revision(cluster: Cluster, manifests: Sequence[Object], found: Checked) -> tuple[Object, ...]:
+def _with_revision(cluster: Cluster, manifests: Sequence[Object], checked: Checked) -> tuple[Object, ...]:
     """Return the manifests with the revision of the code in the template's pods. Raises ClusterError."""
     code, template, *others = manifests
-    with closing(Look(str(found.package.root))) as look:
+    with closing(Look(str(checked.package.root))) as look:
         deployed = cluster.find(TEMPLATE, name_of(template))
         return (code, with_revision(template, look.result(), deployed), *others)
 

@@ -21,10 +21,10 @@ def _list_runs(place: Mapping[str, str | None], flow: str | None, limit: int, as
         list_runs(cluster, flow, limit, as_json)
 
 
-def _resume(find: Find, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]) -> int:
+def _resume(find: Find, checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]) -> int:
     from flowc.targets.argo.commands.resume import resume_on_cluster
 
-    return resume_on_cluster(find, found, given, options)
+    return resume_on_cluster(find, checked, given, options)
 
 
 OPERATIONS: Final = Operations(place=PLACE, list_runs=_list_runs, resume=_resume)

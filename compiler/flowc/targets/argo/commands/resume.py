@@ -52,14 +52,14 @@ _LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", 
 
 
 def resume_on_cluster(
-    find: Find, found: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
+    find: Find, checked: Checked, texts: Mapping[str, Sequence[str]], options: Mapping[str, object]
 ) -> int:
     """Submit the Workflow that resumes a run, or write it to a file; return the exit code.
 
     Args:
         find: returns the run to resume.
-        found: the flow.
-        given: the texts of parameters on the command line, by name.
+        checked: the flow.
+        texts: the texts of parameters on the command line, by name.
         options: the values of the command's options.
 
     Raises:
@@ -76,22 +76,22 @@ def resume_on_cluster(
     if output and run_id_file:
         raise click.UsageError("--run-id-file needs a submitted run, and --output submits none")
     url = _store_of_pods(store)
-    resumption = find(Store.open(url), found, options)
-    given_names = {*given, *read_params_files(found.flow, params_files, found.cls)}
-    values = run_values(found, given, params_files, ds_type=datastore_of(url), before=resumption.parameters)
+    resumption = find(Store.open(url), checked, options)
+    given_names = {*texts, *read_params_files(checked.flow, params_files, checked.cls)}
+    values = run_values(checked, texts, params_files, ds_type=datastore_of(url), before=resumption.parameters)
     order = Order(resumption.origin.id, resumption.step, tuple(sorted(given_names)))
     settings = {"kind": "workflow", "store": store, "tags": tuple(top().tags)}
-    bundle = lower_for(TARGET, found, settings).product
+    bundle = lower_for(TARGET, checked, settings).product
     code, workflow = bundle.manifests[:2]
-    with closing(Look(str(found.package.root))) as look:
+    with closing(Look(str(checked.package.root))) as look:
         workflow = with_revision(workflow, look.result())
-    ordered = resuming(workflow, order, _arguments(found, values, {*resumption.parameters} - given_names, url))
+    ordered = resuming(workflow, order, _arguments(checked, values, {*resumption.parameters} - given_names, url))
     if output:
         with writing(output):
             Path(output).write_bytes(Bundle((code, ordered)).to_yaml().encode())
         click.echo(f"{output}: kubectl create -f {output}", err=True)
         return 0
-    name, namespace = _submit(found, code, ordered)
+    name, namespace = _submit(checked, code, ordered)
     click.echo(name)
     click.echo(f"resumes {order.origin} in namespace {namespace}; flowc status {name}", err=True)
     if run_id_file:
@@ -119,22 +119,22 @@ def _store_of_pods(given: str | None) -> str:
     return url
 
 
-def _submit(found: Checked, code: Object, workflow: Object) -> tuple[str, str]:
+def _submit(checked: Checked, code: Object, workflow: Object) -> tuple[str, str]:
     """Start the Workflow, and return its name and namespace."""
     with connected(configuration.text("context"), None, configuration.text("namespace")) as cluster:
         carry_out(cluster, [code])
-        name = run_name(flow_name(found.flow.name), new_run_id(time.time()))
+        name = run_name(flow_name(checked.flow.name), new_run_id(time.time()))
         del workflow["metadata"]["generateName"]
         workflow["metadata"]["name"] = name
         cluster.create(workflow, WORKFLOW)
         return name, cluster.namespace
 
 
-def _arguments(found: Checked, values: Mapping[str, object], kept: set[str], store: str) -> dict[str, str]:
+def _arguments(checked: Checked, values: Mapping[str, object], kept: set[str], store: str) -> dict[str, str]:
     """Return the texts of Argo's arguments; the first pod takes the `kept` ones from the resumed run."""
     send = sender(store, MAX_PACKED)
     texts = {}
-    for parameter in found.flow.parameters:
+    for parameter in checked.flow.parameters:
         value = None if parameter.name in kept else values[parameter.name]
         if parameter.type == "file" and value is not None:
             assert isinstance(value, str)

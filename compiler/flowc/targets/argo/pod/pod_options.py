@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 TEMPDIR = "METAFLOW_TEMPDIR"
 
 
-def resources(asked: Resources, pod: Kubernetes) -> m.ResourceRequirements | None:
+def resources(amounts: Resources, pod: Kubernetes) -> m.ResourceRequirements | None:
     """Return the requests and limits of a pod; None if it has none.
 
     Like in Metaflow, amounts are requests: a task may use more if its node has it. Only a pod with qos `guaranteed` is
     limited to its requests. For GPUs and other extended resources, request and limit are equal.
 
     Args:
-        asked: the amounts of `@resources` and `@kubernetes`.
+        amounts: the amounts of `@resources` and `@kubernetes`.
         pod: the other options of `@kubernetes`.
     """
     requests = {
-        "cpu": asked.cpu,
-        "memory": f"{asked.memory}Mi" if asked.memory else None,
-        "ephemeral-storage": f"{asked.disk}Mi" if asked.disk else None,
+        "cpu": amounts.cpu,
+        "memory": f"{amounts.memory}Mi" if amounts.memory else None,
+        "ephemeral-storage": f"{amounts.disk}Mi" if amounts.disk else None,
     }
     # Kubernetes neither shares nor overcommits these resources, so that request and limit are equal.
     whole = dict(pod.extended_resources)
-    if asked.gpu:
-        whole[f"{pod.gpu_vendor or 'nvidia'}.com/gpu"] = str(asked.gpu)
+    if amounts.gpu:
+        whole[f"{pod.gpu_vendor or 'nvidia'}.com/gpu"] = str(amounts.gpu)
     shared = {name: amount for name, amount in requests.items() if amount is not None}
     limits = whole | (shared if pod.qos == "guaranteed" else {})
     if not shared and not whole:
