@@ -233,7 +233,7 @@ class Supervisor:
             return
         error = result.error if result else None
         died = error is None
-        ended_by_run = finished.asked or self._engine.signal is not None
+        ended_by_run = finished.by_caller or self._engine.signal is not None
         if error is None:
             error = self._record_death(finished, ended_by_run=ended_by_run)
         if ended_by_run:

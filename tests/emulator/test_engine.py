@@ -89,7 +89,7 @@ def test_jobs_run_and_end(engine: Engine[str], log: Log) -> None:
     engine.start("dies", job(die))
     assert engine.jobs == ["speaks", "dies"]
     done = finish(engine)
-    assert (done["speaks"].ended.code, done["speaks"].why, done["speaks"].asked) == (3, None, False)
+    assert (done["speaks"].ended.code, done["speaks"].why, done["speaks"].by_caller) == (3, None, False)
     assert done["dies"].ended.signal == signal.SIGUSR1
     told = [each[1:] for each in log.told if each[1] == "speaks"]
     assert sorted(told) == [("speaks", "stderr", b"oh\n"), ("speaks", "stdout", b"hello\n")]
@@ -111,7 +111,11 @@ def test_a_job_that_is_ended_says_why(engine: Engine[str]) -> None:
     engine.start("other", job(lambda: 0))
     engine.end("one", "nobody needs it")
     done = finish(engine)
-    assert (done["one"].ended.signal, done["one"].why, done["one"].asked) == (signal.SIGTERM, "nobody needs it", True)
+    assert (done["one"].ended.signal, done["one"].why, done["one"].by_caller) == (
+        signal.SIGTERM,
+        "nobody needs it",
+        True,
+    )
     assert done["other"].ended.code == 0
 
 

@@ -39,15 +39,15 @@ class Naming:
     def name(self, text: str) -> str:
         """Return the target's name for `text`: the readable one if it is plain and at most `longest` characters, else a
         hash."""
-        kept = self.kept(text)
-        return kept if kept is not None and len(kept) <= self.longest else self.hashed(text)
+        readable = self.readable(text)
+        return readable if readable is not None and len(readable) <= self.longest else self.hashed(text)
 
-    def kept(self, text: str) -> str | None:
+    def readable(self, text: str) -> str | None:
         """Return the readable name for `text`, of any length; None if `text` is not plain."""
         if not self.plain.fullmatch(text):
             return None
-        kept = _HUMP.sub("-", text).replace("_", "-").lower()
-        return None if kept in self.reserved or _HASHED.fullmatch(kept) else kept
+        name = _HUMP.sub("-", text).replace("_", "-").lower()
+        return None if name in self.reserved or _HASHED.fullmatch(name) else name
 
     def hashed(self, text: str) -> str:
         """Return a name made of a readable prefix of `text` and its digest: `PREFIX-x12345678`, at most `longest`

@@ -18,7 +18,7 @@ from flowc.passes.context import PassError
 from flowc_ir import codes
 from flowc_ir.diagnostic import Faults
 from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.base.given_files import lasting
+from flowc_runtime.base.input_files import lasting
 from flowc_runtime.store.values.files import PACKED_DIRECTORY, check_file, find_file, pack, size_of
 from flowc_runtime.store.values.parameters import ParameterError, from_text, to_text
 

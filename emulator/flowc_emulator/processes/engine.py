@@ -116,14 +116,14 @@ class ForkStart:
 class Finished(Generic[J]):
     """A job's process has ended. All its output was reported before.
 
-    `why` is the reason if the engine ended it; `asked`: the caller had requested the end of the job.
+    `why` is the reason if the engine ended it; `by_caller`: the caller had requested the end of the job.
     """
 
     job: J
     ended: Ended
     began: float  # seconds since the epoch
     why: str | None
-    asked: bool
+    by_caller: bool
 
 
 @dataclass(slots=True)

@@ -15,8 +15,8 @@ class ForkHazard(NamedTuple):
 
     why: str
     version: str
-    found: str
-    """How it was found: the action in the forked process, and its result."""
+    evidence: str
+    """The action in the forked process, and its result."""
     seconds: float
     """The duration of its import."""
 

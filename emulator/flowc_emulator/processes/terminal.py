@@ -66,7 +66,7 @@ class Terminal:
         """Return the descriptors that the guardian must not hold."""
         return [self._tty, self.requests, self._request, self._answers, self._answer, self._lock.fileno()]
 
-    def asked(self) -> list[tuple[bytes, int, float]]:
+    def read_requests(self) -> list[tuple[bytes, int, float]]:
         """Read the requests of tasks from `requests`, without waiting if that is readable.
 
         Returns:
@@ -263,7 +263,7 @@ class Lender:
     def serve(self) -> bool:
         """Serve the requests that have arrived; return True if the user has quit the debugger."""
         quitted = False
-        for what, task, seconds in self._terminal.asked():
+        for what, task, seconds in self._terminal.read_requests():
             if what == _WAIT:
                 self.paused.add(task)
             elif what == _ASK:

@@ -15,7 +15,7 @@ from flowc.cli.options.yaml_params import read as read_yaml
 from flowc.frontends.metaflow.defaults import given as given_value
 from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import suggest
-from flowc_runtime.base import given_files
+from flowc_runtime.base import input_files
 from flowc_runtime.store.values.parameter_sources import FileValue
 from flowc_runtime.store.values.parameters import ParameterError
 from metaflow._conversions import ConversionError, seen
@@ -109,12 +109,12 @@ def _read(file: str) -> dict[object, object]:
     """Return the values in a file, by name; those of YAML are entries. Raises click.UsageError."""
     path = Path(file)
     parse = _PARSERS.get(path.suffix.lower())
-    if parse is None and given_files.comes_once(file):
+    if parse is None and input_files.comes_once(file):
         parse = _any
     if parse is None:
         raise click.UsageError(f"{file}: a file of parameters ends with .yaml, .yml, .json or .toml")
     try:
-        values = parse(_text(given_files.content(file)))
+        values = parse(_text(input_files.content(file)))
     except RecursionError:
         raise click.UsageError(f"cannot read {file}: it is nested too deeply") from None
     except OSError as error:

@@ -19,7 +19,7 @@ from flowc_ir import Config as IrConfig
 from flowc_ir import codes, json_text
 from flowc_ir.diagnostic import Faults
 from flowc_ir.suggestion import suggest
-from flowc_runtime.base import given_files
+from flowc_runtime.base import input_files
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.errors import ArtifactError
 from flowc_runtime.store.values.exact import is_json, readable, to_exact, without_subclasses
@@ -249,7 +249,7 @@ class _Reader:
     def _file(self, config: Declared, path: str, *, default: bool = False) -> str:
         beside = os.path.dirname(config.file) if default else None
         try:
-            found = given_files.content(find_file(path, beside))
+            found = input_files.content(find_file(path, beside))
             return io.TextIOWrapper(io.BytesIO(found), encoding="utf-8").read()  # line ends become a newline
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"

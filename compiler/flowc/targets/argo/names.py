@@ -53,7 +53,7 @@ def deployment_name(flow: Flow) -> str:
 
 def _segment(name: str) -> str:
     """Return a part of a dotted name, hashed if it contains a dot, as a user's name may."""
-    return _SEGMENTS.kept(name) or _SEGMENTS.hashed(name)
+    return _SEGMENTS.readable(name) or _SEGMENTS.hashed(name)
 
 
 def title(name: str, room: int) -> str:

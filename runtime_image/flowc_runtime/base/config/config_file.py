@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from flowc_runtime.base import addresses, given_files
+from flowc_runtime.base import addresses, input_files
 from flowc_runtime.base.config.config_keys import BY_KEY, YES_NO
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
@@ -125,7 +125,7 @@ def _read(path: str, *stamp: int) -> ConfigFile | None:
 
 def _content(path: str) -> bytes:
     try:
-        return given_files.content(path)
+        return input_files.content(path)
     except OSError as error:
         hint = "make it readable, or move it away"
         if isinstance(error, IsADirectoryError):

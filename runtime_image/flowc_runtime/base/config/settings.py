@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
-from flowc_runtime.base import given_files
+from flowc_runtime.base import input_files
 from flowc_runtime.base.config.config_keys import SETTINGS
 from flowc_runtime.base.errors import SettingsError
 
@@ -119,7 +119,7 @@ def config_file() -> Mapping[str, str]:
 @cache
 def _read(path: str, needed: bool) -> Mapping[str, str]:
     try:
-        found: object = json_text.parsed(given_files.content(path).decode("utf-8"))
+        found: object = json_text.parsed(input_files.content(path).decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         if needed:
             raise SettingsError(f"METAFLOW_PROFILE names a profile without a file: {path} does not exist") from None

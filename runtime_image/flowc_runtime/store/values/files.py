@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 from flowc_runtime.base.errors import Damaged, NotFound
 from flowc_runtime.base.file_parts import FileParts
-from flowc_runtime.base.given_files import lasting
+from flowc_runtime.base.input_files import lasting
 from flowc_runtime.store.backends.blobs import REMEDY
 from flowc_runtime.store.backends.objects import blob_key, sha256
 from flowc_runtime.store.values.parameters import ParameterError, config_values

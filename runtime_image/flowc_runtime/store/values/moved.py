@@ -31,6 +31,7 @@ _RENAMED: Final = {
     "context": "ambient",
     "control": "control_tasks",
     "foreign": "outside_modules",
+    "given_files": "input_files",
     "lost": "power_loss",
     "missing": "lost_records",
     "places": "key_places",
@@ -47,6 +48,7 @@ _FLAT: Final = {name: room for room, names in _ROOMS.items() for name in names.s
 
 # Modules that have moved to another directory since then.
 _MOVED: Final = {
+    "flowc_runtime.base.given_files": "flowc_runtime.base.input_files",
     "flowc_runtime.store.backends.asking": "flowc_runtime.store.backends.remote.asking",
     "flowc_runtime.store.backends.creating": "flowc_runtime.store.backends.remote.creating",
     "flowc_runtime.store.backends.remote_client": "flowc_runtime.store.backends.remote.connection",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flowc.frontends.metaflow.defaults import given as given_value
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc.frontends.metaflow.resolve_defaults import resolve_defaults
-from flowc_runtime.base.given_files import lasting
+from flowc_runtime.base.input_files import lasting
 from flowc_runtime.store.values.files import check_file, find_file
 from flowc_runtime.store.values.parameters import ParameterError, default_of
 
