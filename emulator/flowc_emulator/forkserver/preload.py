@@ -69,7 +69,11 @@ def _load(name: str) -> None:
 
 
 class _silence:
-    """Discard output on descriptors 1 and 2: the process that started the run has shown the same output."""
+    """Discard output on descriptors 1 and 2: the process that started the run has shown the same output.
+
+    Hazard: the descriptors are replaced, not `sys.stdout`, since native code prints too. The copies are not inheritable,
+    so a program that an import starts cannot hold them.
+    """
 
     def __enter__(self) -> None:
         self._saved = [os.dup(1), os.dup(2)]

@@ -65,7 +65,11 @@ class _Run:
 
 
 def main() -> NoReturn:
-    """Serve until the client closes the socket, whose descriptor is the first argument, or has ended."""
+    """Serve until the client closes the socket, whose descriptor is the first argument, or has ended.
+
+    The second argument is the client's pid. Hazard: this process and its forks end only by `os._exit`: an exit handler
+    of the interpreter would run in each of them.
+    """
     link = socket.socket(fileno=int(sys.argv[1]))
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the process that started the run may have blocked signals
     prctl = load_prctl()
@@ -94,6 +98,8 @@ class _Server:
         self._wake_read, self._wake_write = os.pipe()
         for descriptor in (self._wake_read, self._wake_write):
             os.set_blocking(descriptor, False)
+        # Hazard: only a signal with a Python handler is written to the wakeup descriptor, so SIGCHLD has an empty one.
+        # The pipe does not block: a full one already wakes `poll`, and a signal must not wait for a reader.
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         self._threads: Threads | None = None
@@ -148,6 +154,11 @@ class _Server:
     # -- a branch
 
     def _fork_branch(self, request: NewBranch, link: int) -> None:
+        """Fork a branch, which serves the socket `link`.
+
+        Hazard: the branch closes this server's socket and wakeup pipe, or the client would never see their ends and the
+        server would get the branch's signals. It never returns into this stack: it ends in `finally`.
+        """
         parent = os.getpid()
         if os.fork():
             os.close(link)

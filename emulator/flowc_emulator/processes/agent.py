@@ -47,7 +47,11 @@ class Agent:
     """
 
     def __init__(self, url: str) -> None:
-        """Fork the agent of the store at `url`, without a request."""
+        """Fork the agent of the store at `url`, without a request. Raises OSError if that fails.
+
+        Hazard: this process must not have used obstore, whose threads a fork does not copy. The child closes the other
+        end of the socket, or it would never see that this process has ended, and it never returns into this stack.
+        """
         self.url = url
         self.wakeup: Wakeup | None = None  # tells whether a signal ends the run
         self.limit: float | None = None  # timeout of each answer in seconds

@@ -33,7 +33,10 @@ class Guardian:
         """Fork the guardian. `close` lists descriptors that it must not keep, `sessions` the existing sessions.
 
         If this process is killed, the guardian ends the registered sessions, calls `end_others`, which ends the
-        processes that have left these sessions, and then `record`.
+        processes that have left these sessions, and then `record`. Raises OSError if no process can be made.
+
+        Hazard: the guardian must close the writing end of its pipe, whose end of file tells it that this process has
+        ended; and it never returns into this stack.
         """
         read, self._write = os.pipe()
         self.pid = os.fork()
@@ -97,6 +100,7 @@ def register(descriptor: int) -> None:
 
 
 def _guard(end_others: Callable[[], None], record: Callable[[], None], read: int, sessions: set[int]) -> NoReturn:
+    # Hazard: these signals may be sent to the whole process group or terminal; the guardian has to outlive them.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     null = os.open(os.devnull, os.O_RDWR)

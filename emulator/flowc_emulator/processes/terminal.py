@@ -106,7 +106,7 @@ class Terminal:
     def take_back(self) -> None:
         """Take the terminal back from a task, which may have stopped in the middle of a line with the echo off."""
         self.holder = None
-        signal.signal(signal.SIGTSTP, self._suspend)
+        signal.signal(signal.SIGTSTP, self._suspend)  # Ctrl-Z stops the run again
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self._tty, termios.TCSADRAIN, self._modes)
 

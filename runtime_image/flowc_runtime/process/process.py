@@ -224,6 +224,11 @@ def fork(
 
 
 def _redirect(out: int, err: int) -> None:
+    """Put the pipes on descriptors 1 and 2, and /dev/null on 0.
+
+    Hazard: `dup2` makes the copies inheritable, which programs of the step need; the originals are closed, because a
+    pipe ends only when no process holds it.
+    """
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(out, 1)
@@ -246,6 +251,7 @@ def open_streams() -> None:
 
 
 def _text(descriptor: int, errors: str) -> TextIOWrapper:
+    # `closefd=False`: a step that closes `sys.stdout` must not free descriptor 1, which the next file would get.
     return open(descriptor, "w", encoding="utf-8", errors=errors, buffering=1, closefd=False)
 
 

@@ -117,6 +117,7 @@ class Watcher:
     def __enter__(self) -> Watcher:
         write = self._wakeup.open()
         self._selector.register(self._wakeup, selectors.EVENT_READ, self._wakeup)
+        # Hazard: forked children inherit this descriptor and must reset it, or their signals would be reported here.
         previous = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         self._undo.callback(signal.set_wakeup_fd, previous)
         for number in self._signals:

@@ -43,10 +43,12 @@ class _Beginning:
         self._recorded = False
         self.run: RunStore | None = None
         numbers = heeded()
+        # Handlers first: a signal that the caller had blocked arrives at the next line.
         self._replaced = {number: signal.signal(number, self._come) for number in numbers}
         signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
     def give_back(self) -> None:
+        """Restore the handlers that were there before this command."""
         for number, handler in self._replaced.items():
             signal.signal(number, handler)
 

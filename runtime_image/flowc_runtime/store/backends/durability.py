@@ -237,6 +237,7 @@ def _fork() -> tuple[int, int, int] | None:
     except OSError:
         return None
     try:
+        # Hazard: other threads do not exist in the child; it only calls functions that were loaded before.
         return os.fork(), read, write
     except OSError:
         os.close(read)
