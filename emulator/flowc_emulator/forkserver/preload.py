@@ -71,8 +71,8 @@ def _load(name: str) -> None:
 class _silence:
     """Discard output on descriptors 1 and 2: the process that started the run has shown the same output.
 
-    Hazard: the descriptors are replaced, not `sys.stdout`, since native code prints too. The copies are not inheritable,
-    so a program that an import starts cannot hold them.
+    Hazard: the descriptors are replaced, not `sys.stdout`, since native code prints too. Their copies are not
+    inheritable, so a program that an import starts cannot hold them.
     """
 
     def __enter__(self) -> None:
