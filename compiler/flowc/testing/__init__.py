@@ -23,8 +23,8 @@ from flowc.diagnostics import render
 from flowc.frontends.metaflow.configs import ConfigSources
 from flowc.frontends.metaflow.decorators.project import ProjectBranch
 from flowc.frontends.metaflow.flowspec import load_class
+from flowc.testing.parameter_values import check_names, parameter_values
 from flowc.testing.surroundings import Surroundings
-from flowc.testing.values import check_names, parameter_values
 from flowc_runtime.base.ambient import ambient, apart
 from metaflow.user_configs.config_parameters import configs_of
 
