@@ -1,5 +1,5 @@
-# The image that a flow's pods run in: Python, flowc's runtime and authoring API, what `runtime_image/dependencies` lists.
-# No compiler, no Hera, no Kubernetes client, no pip. Everything of flowc's is in the virtual environment /opt/flowc.
+# The image of flows' pods: Python, flowc's runtime and authoring API, and the packages of `runtime_image/dependencies`.
+# It has no compiler, Hera, Kubernetes client or pip. All of flowc is in the virtual environment /opt/flowc.
 #
 #   docker build -t flowc-runtime .
 #   docker build -t flowc-runtime:ml --build-arg EXTRA_PIP="numpy==2.4.6 scikit-learn==1.9.1" .
@@ -11,9 +11,9 @@ ARG PIP="python3 -m pip --python /opt/flowc/bin/python"
 ARG PIP_OPTIONS=""
 ARG EXTRA_PIP=""
 RUN python3 -m venv --without-pip /opt/flowc && rm /opt/flowc/bin/[Aa]ctivate*
-# Bytecode is made here, since nothing can be written where it runs; unchecked, since nothing can change there either.
+# Bytecode is compiled here, because a pod is read-only; it is unchecked, because the files cannot change.
 RUN echo 'exec /opt/flowc/bin/python -m compileall -q -f --invalidation-mode unchecked-hash "$@"' > /compile
-# What says that `metaflow` is there: packages that require it, named by EXTRA_PIP, must not bring Metaflow's own.
+# The metadata of `metaflow`: packages of EXTRA_PIP that require it must not install Metaflow itself.
 COPY sdk/distribution /distribution
 RUN cp -r /distribution/* /opt/flowc/lib/python3*/site-packages
 COPY runtime_image/dependencies /dependencies
@@ -27,7 +27,7 @@ COPY runtime_image/flowc_runtime /source/flowc_runtime
 RUN sh /compile -s /source -p /opt/flowc /source && cp -r /source/* /opt/flowc/lib/python3*/site-packages
 
 FROM ${BASE}
-# Official images come without the standard library's bytecode: a read-only pod would compile what it imports every time.
+# Official images lack the standard library's bytecode: a read-only pod would compile its imports at every start.
 RUN lib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))') \
  && rm -rf "$lib"/ensurepip "$lib"/site-packages/* /usr/local/bin/pip* \
  && python3 -m compileall -q -x '/(test|tests|idlelib|tkinter|turtledemo|lib2to3)/' "$lib" \

@@ -1,12 +1,12 @@
 # The few commands of this repository: `make help` lists them.
 #
-# Each makes the virtual environment .venv with the python3 that is there and installs into it what the command needs,
-# again only when pyproject.toml has changed. PYTHON=… chooses another interpreter, VENV=… another place.
+# Each creates the virtual environment .venv with the installed python3 and installs the packages that the command needs.
+# It installs them again only after a change of pyproject.toml. PYTHON=… selects another interpreter, VENV=… another directory.
 
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
-# Processes that run tests: one more than processors, since many tests wait for something.
+# Number of processes that run tests: one more than processors, because many tests wait.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 export ARGO ?=
 
@@ -30,26 +30,26 @@ demo: $(VENV)/.demo ## Compile the digits flow for Argo, run it here on real dat
 	@echo
 	@echo "The result is above; the same flow for a cluster is in $(YAML)."
 
-generate: $(VENV)/.dev ## Write the IR's reader, writer, limits and JSON Schema anew, after a change of its classes.
+generate: $(VENV)/.dev ## Write the IR's reader, writer, limits and JSON Schema again, after a change of its classes.
 	PYTHONPATH=tests $(BIN)/python -m tools.ir_shape
 
-# Each worker reads all test files: pytest keeps them as bytecode, unless this variable, which many images set, is there.
+# Each worker reads all test files. pytest caches their bytecode unless this variable is set, as in many images.
 test: export PYTHONDONTWRITEBYTECODE =
-test: $(VENV)/.dev ## Run the tests; ARGS="-k name" and the like go to pytest.
+test: $(VENV)/.dev ## Run the tests; ARGS="-k name" are options of pytest.
 	@PYTHONPATH=tests $(BIN)/python -m tools.ready
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-test-go: $(VENV)/.dev ## Ask Argo's validator, the API server's code and the cron library anew; ARGS=--update-golden records.
+test-go: $(VENV)/.dev ## Ask Argo's validator, the API server's code and the cron library again; ARGS=--update-golden records the answers.
 	PYTHONPATH=tests $(BIN)/python -m tools.gobuild
 	FLOWC_TEST_GO=compare $(BIN)/python -m pytest -n 2 $(GO_TESTS) $(ARGS)
 
-test-slow: $(VENV)/.dev ## Run the tests of real sizes: gigabytes, tens of thousands of tasks; prints what they measure.
+test-slow: $(VENV)/.dev ## Run the tests with real sizes (gigabytes, tens of thousands of tasks) and print their measurements.
 	$(BIN)/python -m pytest --slow -m slow -s -p no:randomly tests/emulator/test_sizes.py $(ARGS)
 
-test-reliability: $(VENV)/.dev ## Kill runs at 260 random moments, cut the power at 6, crowd a store, spoil a bucket's requests; FLOWC_SEED=2 for other moments.
+test-reliability: $(VENV)/.dev ## Kill runs at 260 random moments, cut the power at 6, use one store from many processes, disturb requests; FLOWC_SEED=2 selects other moments.
 	$(BIN)/python -m pytest --slow -n 2 tests/reliability $(ARGS)
 
-compat: $(VENV)/.dev ## Run flows and commands under Metaflow itself too, and compare; ARGS=WORD for some of them.
+compat: $(VENV)/.dev ## Run flows and commands under flowc and Metaflow and compare them; ARGS=WORD selects some.
 	PYTHONPATH=tests $(BIN)/python -m compat $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types: ruff, mypy --strict, pyright.
@@ -67,37 +67,37 @@ docs: $(VENV)/.dev ## Build the documentation's site into build/site; a broken l
 reference: $(VENV)/.dev ## Write docs/reference from the tables of commands, decorators, settings and errors.
 	$(BIN)/python docs/reference/generate.py
 
-bench: $(VENV)/.dev ## Measure speed against the floor of this machine; ARGS=--peers compares with others.
+bench: $(VENV)/.dev ## Measure speed relative to the floor of this machine; ARGS=--peers compares with other programs.
 	$(BIN)/python -m bench $(ARGS)
 
-image: $(VENV)/.dev ## Build the image that pods run in, and print its size and cold start.
+image: $(VENV)/.dev ## Build the image of pods, and print its size and cold start.
 	$(CLUSTER) image
 
-cluster-up: $(VENV)/.dev ## Make a Kubernetes cluster with Argo and an S3 store on this machine, 25 minutes the first time; ARGO=4.0.7 for another version.
+cluster-up: $(VENV)/.dev ## Create a Kubernetes cluster with Argo and an S3 store on this machine (25 minutes the first time); ARGO=4.0.7 selects the version.
 	$(CLUSTER) up
 
-cluster-down: $(VENV)/.dev ## End that cluster; what was built for it stays in the cache.
+cluster-down: $(VENV)/.dev ## Delete that cluster; the programs built for it stay in the cache.
 	$(CLUSTER) down
 
-test-cluster: $(VENV)/.dev ## Run the tests on a cluster: the one that is up, KUBECONFIG's, or one made for it; ARGO=, ARGS=.
+test-cluster: $(VENV)/.dev ## Run the tests on a cluster: the running one, KUBECONFIG's, or a new one; ARGO=, ARGS=.
 	$(CLUSTER) test $(ARGS)
 
-clean: ## Delete what these commands have made, .flowc excepted: it holds your runs.
+clean: ## Delete the files of these commands, except .flowc, which contains your runs.
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# An environment that is broken, or was made without pip, is made anew; one that works is kept.
+# A broken environment, or one without pip, is created again; a working one is kept.
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2])' || \
 	  { echo "flowc needs Python 3.10 or newer: make PYTHON=python3.12 …" >&2; exit 1; }
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || { \
-	  echo "making the virtual environment $(VENV) with $$($(PYTHON) --version)"; \
+	  echo "creating the virtual environment $(VENV) with $$($(PYTHON) --version)"; \
 	  $(PYTHON) -m venv --clear $(VENV) || \
-	    { echo "that needs Python's venv module; on Debian: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }; }
+	    { echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }; }
 	@touch $@
 
 $(VENV)/.demo: pyproject.toml $(VENV)/.made
-	@echo "installing flowc and what the example needs into $(VENV)"
+	@echo "installing flowc and the example's packages into $(VENV)"
 	@$(PIP) --editable '.[examples]'
 	@touch $@
 

@@ -1,1 +1,1 @@
-"""`python -m bench`: what flowc costs, as ratios against the floors of the machine that it runs on."""
+"""`python -m bench`: the time and memory that flowc needs, as ratios to the floors of the machine."""

@@ -1,4 +1,4 @@
-"""The command line of the bench: measures and prints a table."""
+"""The command line of the bench: it measures and prints a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.measure import Floors, measure_floors
 
 
 def main() -> int:
-    """Measure and print; 1 with --check if a target is missed."""
+    """Measure and print. Return the exit code: 1 with --check if a target is missed."""
     arguments = _arguments()
     missed = 0
     with tempfile.TemporaryDirectory(prefix="flowc-bench-", dir=arguments.directory) as name:
@@ -39,10 +39,10 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--times", type=int, default=5, metavar="N", help="measure each N times [default: 5]")
-    parser.add_argument("--only", action="append", choices=GROUPS, help="this group of figures; may be repeated")
-    parser.add_argument("--directory", type=Path, help="measure on this disk, in a directory made there")
+    parser.add_argument("--only", action="append", choices=GROUPS, help="measure this group; may be repeated")
+    parser.add_argument("--directory", type=Path, help="measure on this disk, in a new directory")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
-    parser.add_argument("--peers", action="store_true", help="install other programs and run the same flows with them")
+    parser.add_argument("--peers", action="store_true", help="install other programs and run the same flows under them")
     return parser.parse_args()
 
 

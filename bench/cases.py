@@ -1,4 +1,4 @@
-"""What is measured, one function a group of figures, and the targets that flowc has to meet."""
+"""The measurements, one function per group of figures, and the targets that flowc must meet."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 Unit = Literal["s", "ms", "×", "kB", ""]
 HEAVY = ("hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "click", "asyncio", "numpy")
-CHECKED_ONCE, CHECKED_ALWAYS, CHECKED_TEXT = 1.15, 4.0, 2.0  # times as long as without the check
+CHECKED_ONCE, CHECKED_ALWAYS, CHECKED_TEXT = 1.15, 4.0, 2.0  # ratio to the time without the check
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table: `value` is a median, `least` the minimum, `ratio` relates it to a floor, in words."""
+    """One line of the table: `value` is a median, `least` the minimum, `ratio` compares it with a floor, in words."""
 
     name: str
     value: float
@@ -37,48 +37,48 @@ class Figure:
 
     @property
     def ok(self) -> bool:
-        """Whether the target is met."""
+        """Whether the figure meets its target."""
         return self.value <= self.target
 
 
 def seconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
-    """A time of seconds."""
+    """Return a figure in seconds."""
     return Figure(name, sample.median, target, "s", sample.least, ratio)
 
 
 def milliseconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
-    """A time of milliseconds."""
+    """Return a figure in milliseconds."""
     return Figure(name, sample.median * 1e3, target, "ms", sample.least * 1e3, ratio)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where and how often to measure, and the floors."""
+    """The directory and the number of measurements, and the floors."""
 
     directory: Path
     times: int
     floors: Floors
 
     def program(self, *arguments: str) -> Sample:
-        """A Python program, measured several times."""
+        """Measure a Python program several times."""
         return measure_program([sys.executable, *arguments], self.directory, self.times)
 
     def together(self, *programs: list[str]) -> list[Sample]:
-        """Several Python programs, measured in turns: another program that slows one slows the others."""
+        """Measure several Python programs alternately, so that a busy machine slows all of them."""
         once = [partial(run_once, [sys.executable, *program], self.directory) for program in programs]
         rounds = [[measure() for measure in once] for _ in range(self.times + 1)][1:]
         return [Sample(times) for times in zip(*rounds, strict=True)]
 
 
 def measure_program(command: list[str], directory: Path, times: int) -> Sample:
-    """Run a program once for its caches, then measure it."""
+    """Run a program once to fill its caches, then measure it."""
     run_once(command, directory)
     return repeat(times, lambda: run_once(command, directory))
 
 
 def run_once(command: list[str], directory: Path, around: Mapping[str, str] | None = None) -> float:
-    """The seconds of a program in an empty directory, and so with an empty store."""
+    """Return the seconds of a program in an empty directory, and so with an empty store."""
     place = directory / "run"
     place.mkdir()
     try:
@@ -88,12 +88,12 @@ def run_once(command: list[str], directory: Path, around: Mapping[str, str] | No
 
 
 def flow(name: str, *options: str) -> list[str]:
-    """`python FLOW.py run`, the same command line under Metaflow."""
+    """Return the command line `python FLOW.py run`, which is the same under Metaflow."""
     return [str(FLOWS / f"{name}.py"), "run", *options]
 
 
 def measure_tasks(bench: Bench) -> Iterator[Figure]:
-    """The fixed cost of a run and the cost of a task."""
+    """Yield the fixed cost of a run and the cost of a task."""
     start, fork = bench.floors.python.median, bench.floors.fork.median
     linear = bench.program(*flow("linear"))
     ratio = f"{linear.median / start:.1f} × a Python start"
@@ -115,7 +115,7 @@ def measure_tasks(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_data(bench: Bench) -> Iterator[Figure]:
-    """What a large array costs in time and memory."""
+    """Yield the cost of a large array in time and memory."""
     array = bench.program(*flow("large"))
     ratio = f"{array.median / bench.floors.write.median:.1f} × one raw write of it"
     yield seconds("256 MiB array made, added to, read", array, 1.2, ratio)
@@ -131,7 +131,7 @@ def measure_data(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_starts(bench: Bench) -> Iterator[Figure]:
-    """What is paid before anything happens."""
+    """Yield the costs of starting."""
     start = bench.floors.python.median
     imported = bench.program("-c", "import metaflow")
     ratio = f"{imported.median / start:.1f} × a Python start"
@@ -156,12 +156,12 @@ print(json.dumps({"modules": len(new), "packages": sorted({name.partition(".")[0
 
 
 def measure_compiler(bench: Bench) -> Iterator[Figure]:
-    """A flow of 100 steps, compiled to Argo."""
+    """Yield the cost of compiling a flow of 100 steps to Argo."""
     place = bench.directory / "chain"
     place.mkdir()
     write_chain(place / "chain.py")
     command = [sys.executable, "-m", "bench.compiling", str(place / "chain.py")]
-    runs = [json.loads(output(command, ROOT)) for _ in range(bench.times + 1)][1:]  # the first only fills caches
+    runs = [json.loads(output(command, ROOT)) for _ in range(bench.times + 1)][1:]  # the first run only fills caches
     shutil.rmtree(place)
     compiling = Sample(tuple(one["front_end"] + one["back_end"] for one in runs))
     ratio = f"and Hera's import {statistics.median(one['hera'] for one in runs):.2f} s"
@@ -170,7 +170,7 @@ def measure_compiler(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_client(bench: Bench) -> Iterator[Figure]:
-    """Reading a store of 1,000 runs, and a run of 10,000 tasks."""
+    """Yield the cost of reading a store of 1,000 runs, and a run of 10,000 tasks."""
     place = bench.directory / "client"
     place.mkdir()
     run([sys.executable, *flow("linear")], place)
@@ -198,7 +198,7 @@ def measure_client(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_checks(bench: Bench) -> Iterator[Figure]:
-    """What it costs that data is compared with its digest; each in turn with the same thing unchecked."""
+    """Yield the cost of comparing data with its digest; each program alternates with the same one without the check."""
     ways: tuple[tuple[str, list[str], dict[str, str]], ...] = (
         ("once", [], {}),
         ("always", ["--verify", "always"], {}),
@@ -232,7 +232,7 @@ def measure_checks(bench: Bench) -> Iterator[Figure]:
 
 
 def measure_durability(bench: Bench) -> Iterator[Figure]:
-    """What it costs that a run which is said to have ended is on the disk."""
+    """Yield the cost of writing a run to the disk before it is reported as ended."""
     none, run, task = bench.together(*(flow("fanout", "--durability", mode) for mode in ("none", "run", "task")))
     for mode, sample, target in (("run", run, 1.15), ("task", task, 1.6)):
         times = Sample(tuple(own / least for least, own in zip(none.seconds, sample.seconds, strict=True)))

@@ -1,4 +1,4 @@
-"""What checking 20 MiB costs: the seconds that the client takes to read a text, and those without the check."""
+"""Measure the cost of checking 20 MiB: the seconds in which the client reads a text, with and without the check."""
 
 from __future__ import annotations
 

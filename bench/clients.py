@@ -1,4 +1,4 @@
-"""What reading costs: a store with 1,000 runs and one run of 10,000 tasks, made of copies of runs that really were."""
+"""Measure the cost of reading: a store with 1,000 runs and one run of 10,000 tasks, copied from real runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUNS, TASKS = 1_000, 10_000
 
 
 def make_runs(store: Path, flow: str, count: int = RUNS) -> None:
-    """Copy the only run of a flow, with ids and times a second apart; every tenth has the tag `tenth`."""
+    """Copy the only run of a flow, with ids and times a second apart; every tenth copy has the tag `tenth`."""
     (first,) = (store / "flows" / flow / "runs").iterdir()
     record = json.loads((first / "run.json").read_text())
     for number in range(1, count):
@@ -39,7 +39,7 @@ def make_tasks(store: Path, flow: str, step: str, count: int = TASKS) -> None:
 
 def main(what: str, flow: str) -> None:
     """Print the seconds that one reading takes, after the imports."""
-    from metaflow import Flow, Run, namespace  # its own cost is `import metaflow` of the other figures
+    from metaflow import Flow, Run, namespace  # measured by the figure `import metaflow`
 
     namespace(None)
     latest = Flow(flow).latest_run

@@ -1,4 +1,4 @@
-"""Run as a program on a flow's file: compiles it in this process and prints how long each part took, as JSON."""
+"""A program that compiles a flow's file in this process and prints the time of each part, as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STEPS = 100
 
 
 def write_chain(path: Path) -> None:
-    """A flow of a hundred steps in a row, each of a few lines."""
+    """Return the source of a flow with a hundred linear steps of a few lines each."""
     names = ["start", *(f"step_{number}" for number in range(1, STEPS - 1)), "end"]
     lines = ["from metaflow import FlowSpec, step", "", "", "class ChainBench(FlowSpec):"]
     for name, following in zip(names, [*names[1:], None], strict=True):
@@ -21,7 +21,7 @@ def write_chain(path: Path) -> None:
 
 
 def main(path: Path) -> None:
-    """Time loading the flow, importing Hera, and compiling; Hera's import is not the compiler's doing."""
+    """Measure loading the flow, importing Hera, and compiling; Hera's import is not part of the compiler."""
     began = time.perf_counter()
     from flowc.frontends.metaflow.flowspec import load
     from flowc.targets.argo import Settings, compile_flow

@@ -1,4 +1,4 @@
-"""Running programs and measuring them, and the floors: what the machine itself takes for the least that is needed."""
+"""Run programs and measure them, and the floors: the time that the machine needs for the least possible work."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ FLOWS = ROOT / "bench" / "flows"
 @final
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The same thing measured several times, in seconds."""
+    """Several measurements of one program, in seconds."""
 
     seconds: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """The middle one."""
+        """The median."""
         return statistics.median(self.seconds)
 
     @property
     def least(self) -> float:
-        """The fastest one: what the others would have been on an idle machine."""
+        """The minimum, which is closest to the time on an idle machine."""
         return min(self.seconds)
 
 
 class Floors(NamedTuple):
-    """The least that the operating system and Python take, measured in the same run as everything else."""
+    """The minimal times of the operating system and Python, measured in the same run as everything else."""
 
     python: Sample  # a Python that does nothing
-    fork: Sample  # a fork of a small Python process, and waiting for its end
+    fork: Sample  # a fork of a small Python process, with waiting for its end
     write: Sample  # 256 MiB written to a new file
 
 
 def repeat(times: int, action: Callable[[], float]) -> Sample:
-    """Measure `times` times what the action says it took."""
+    """Call the action `times` times; it returns its seconds."""
     return Sample(tuple(action() for _ in range(times)))
 
 
 def environment(home: Path) -> dict[str, str]:
-    """What programs are measured in: an empty home, byte code kept as for a user, no settings of the caller."""
+    """Return the environment of measured programs: an empty home, cached bytecode, no settings of the caller."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     return kept | {"HOME": str(home), "USER": "bench", "PYTHONHASHSEED": "0"}
 
 
 def run(command: Sequence[str], directory: Path, variables: Mapping[str, str] | None = None) -> float:
-    """Run a program to its end, its output thrown away, and give the seconds it took. Raises CalledProcessError."""
+    """Run a program without its output and return its seconds. Raises CalledProcessError."""
     began = time.perf_counter()
     done = subprocess.run(
         command,
@@ -77,13 +77,13 @@ def run(command: Sequence[str], directory: Path, variables: Mapping[str, str] | 
 
 
 def output(command: Sequence[str], directory: Path, variables: Mapping[str, str] | None = None) -> str:
-    """What a program prints on stdout."""
+    """Return the stdout of a program."""
     around = environment(directory) | dict(variables or {})
     return subprocess.run(command, cwd=directory, env=around, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def measure_floors(directory: Path, times: int) -> Floors:
-    """The floors, in a directory on the disk that the store will be on."""
+    """Measure the floors, in a directory on the store's disk."""
     bare = [sys.executable, "-I", "-S", "-c", ""]
     return Floors(
         python=repeat(4 * times, lambda: run(bare, directory)),

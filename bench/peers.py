@@ -1,7 +1,7 @@
-"""The same flows under other programs, as black boxes, each in a virtual environment that is kept in a cache.
+"""The same flows under other programs, as black boxes, each in a cached virtual environment.
 
-The flow files run unchanged under Metaflow, whose API they are written in. Luigi has no foreach; `flows/luigi_tasks.py`
-is a hundred tasks of the same work.
+The flow files run unchanged under Metaflow. Luigi has no foreach; `flows/luigi_tasks.py` has a hundred tasks with the
+same work.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ TWO_WORKERS = ("--max-workers", "2")
 
 
 def cache() -> Path:
-    """Where the environments are kept: `FLOWC_BENCH_CACHE`, or below the user's cache directory."""
+    """Return the directory of the environments: `FLOWC_BENCH_CACHE`, or one below the user's cache directory."""
     given = os.environ.get("FLOWC_BENCH_CACHE")
     return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "flowc-bench"
 
 
 def make_environment(name: str, packages: tuple[str, ...]) -> str:
-    """The Python of an environment with these packages, made on first use."""
+    """Return the Python of an environment with these packages; create it on first use."""
     place = cache() / name
     python = place / "bin" / "python"
     stamp = place / "made"
@@ -44,7 +44,7 @@ def make_environment(name: str, packages: tuple[str, ...]) -> str:
 
 
 def measure_peers(directory: Path, times: int) -> Iterator[tuple[str, str, float]]:
-    """(what, by whom, median seconds), flowc beside each peer on the same command line."""
+    """Yield (program, runner, median seconds): flowc and each peer with the same command line."""
     metaflow = make_environment(*METAFLOW)
     for what, name in (("3 trivial steps", "linear"), ("100-way foreach", "fanout"), ("256 MiB array", "large")):
         for who, python in (("flowc", sys.executable), ("Metaflow 2.19", metaflow)):

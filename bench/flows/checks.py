@@ -1,6 +1,6 @@
 """A 256 MiB array before a foreach whose tasks each read a number of it, and 20 MiB of text: the cost of checks.
 
-With BENCH_UNCHECKED in the environment, no file that is mapped is hashed.
+With BENCH_UNCHECKED in the environment, mapped files are not hashed.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Three steps that do next to nothing: the fixed cost of a run."""
+"""Three trivial steps: the fixed cost of a run."""
 
 from metaflow import FlowSpec, step
 

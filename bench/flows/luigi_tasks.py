@@ -1,4 +1,4 @@
-"""A hundred small tasks and one that needs them all, for Luigi with two workers."""
+"""A hundred small tasks and one that requires all of them, for Luigi with two workers."""
 
 import luigi
 

@@ -1,10 +1,10 @@
 """The harness's commands; the Makefile calls them.
 
-PYTHONPATH=tests python -m cluster up        a cluster for flows, made or brought up to date
-PYTHONPATH=tests python -m cluster down      end all of it
-PYTHONPATH=tests python -m cluster status    what is up
-PYTHONPATH=tests python -m cluster env       lines for a shell: KUBECONFIG, the store and its credentials
-PYTHONPATH=tests python -m cluster test …    the cluster tests; brings down afterwards what it brought up
+PYTHONPATH=tests python -m cluster up        create a cluster for flows, or update it
+PYTHONPATH=tests python -m cluster down      delete all of it
+PYTHONPATH=tests python -m cluster status    show its status
+PYTHONPATH=tests python -m cluster env       print lines for a shell: KUBECONFIG, the store and its credentials
+PYTHONPATH=tests python -m cluster test …    run the cluster tests; delete the cluster afterwards if this created it
 PYTHONPATH=tests python -m cluster image     build the runtime image and measure it
 """
 
@@ -58,18 +58,18 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """One command at a time: they share a daemon and a cluster."""
+    """Allow one command at a time, because commands share a daemon and a cluster."""
     with (state() / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another command of the harness is at work; waiting for it")
+            say("another command of the harness is running; waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """A SIGTERM ends the harness as Ctrl-C does: in order."""
+    """End the harness on SIGTERM in order, like on Ctrl-C."""
     raise KeyboardInterrupt
 
 
@@ -80,7 +80,7 @@ def _up(version: str) -> int:
 
 
 def _up_or_down(version: str) -> description.Cluster:
-    """A cluster, or nothing left of one."""
+    """Create a cluster; after a failure, delete what was started."""
     was_up = description.read() is not None
     try:
         return lifecycle.up(version)
@@ -101,7 +101,7 @@ def _test(version: str, arguments: list[str]) -> int:
         try:
             return tests.wait()
         finally:
-            if tests.poll() is None:  # a Ctrl-C reached pytest as well, which ends in its own time
+            if tests.poll() is None:  # a Ctrl-C reached pytest as well, which needs time to end
                 tests.terminate()
                 tests.wait()
     finally:

@@ -1,4 +1,4 @@
-"""Argo's controller on a cluster: its own cluster install, with full CRDs and without the web server."""
+"""Argo's controller on a cluster: Argo's cluster installation, with full CRDs and without the web server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USER = "8737"
 
 
 def version(wanted: str) -> str:
-    """The pinned version that `wanted` names: a whole one, or its beginning, such as 4."""
+    """Return the pinned version that `wanted` names: a complete version, or its beginning, such as 4."""
     for known in versions.ARGO:
         if known == wanted or known.startswith(f"{wanted}."):
             return known
@@ -25,7 +25,7 @@ def version(wanted: str) -> str:
 
 
 def archives(binaries: Path, argo_version: str, work: Path) -> list[Path]:
-    """The controller's and the executor's images, under their official names."""
+    """Return the controller's and the executor's images, under their official names."""
     return [
         images.of_binary(
             binaries / name,
@@ -52,7 +52,7 @@ def install(kubectl: Kubectl, argo_version: str) -> None:
 
 
 def wait(kubectl: Kubectl) -> None:
-    """Until the controller runs."""
+    """Wait until the controller runs."""
     kubectl("-n", NAMESPACE, "rollout", "status", "deployment/workflow-controller", "--timeout=120s", timeout=150)
 
 

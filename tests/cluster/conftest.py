@@ -1,4 +1,4 @@
-"""The tests in this directory need a cluster: `make test-cluster` makes one. Without it one line says that they did not run."""
+"""The tests in this directory need a cluster, which `make test-cluster` creates. Without it, one line says that they did not run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """The cluster that is up; its store can be opened in the tests' own process too."""
+    """Return the running cluster; the tests' own process can open its store too."""
     found = description.read(Path(os.environ[description.VARIABLE]))
     assert found is not None, f"{description.VARIABLE} names no description of a cluster"
     cluster = Cluster(found)

@@ -1,4 +1,4 @@
-"""Root file systems from Debian's packages: what images are made of where none can be pulled."""
+"""Root file systems from Debian's packages: the contents of images if none can be pulled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RUBBISH = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/ma
 
 
 def file_system(name: str, packages: tuple[str, ...]) -> Path:
-    """A minimal Debian with these packages, made once."""
+    """Return a minimal Debian with these packages, created once."""
     digest = hashlib.sha256(" ".join((SUITE, *packages)).encode()).hexdigest()[:12]
     done = root() / f"debian-{SUITE}-{name}-{digest}"
 

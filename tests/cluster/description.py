@@ -1,4 +1,4 @@
-"""What is known of the cluster that is up: written last by `up`, read by the tests and by `down`."""
+"""The description of the running cluster: `up` writes it last, the tests and `down` read it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ VARIABLE = "FLOWC_TEST_CLUSTER"  # the file, for the tests
 
 @dataclass(frozen=True)
 class Cluster:
-    origin: Literal["kind", "given"]  # made by the harness, or named by KUBECONFIG
+    origin: Literal["kind", "given"]  # created by the harness, or named by KUBECONFIG
     argo: str
     kubectl: str
     kubeconfig: str
     namespace: str
     image: str
     image_with_ml: str
-    runtime: dict[str, str]  # the two images as they were loaded: name -> digest
+    runtime: dict[str, str]  # the two loaded images: name -> digest
     store: str
-    environment: dict[str, str]  # for a program of this machine that opens the store
-    shell: dict[str, str]  # for a person who looks around
+    environment: dict[str, str]  # for programs of this machine that open the store
+    shell: dict[str, str]  # for a person's shell
 
 
 def path() -> Path:
@@ -33,14 +33,14 @@ def path() -> Path:
 
 def write(cluster: Cluster) -> None:
     path().write_text(json.dumps(asdict(cluster), indent=1))
-    path().chmod(0o600)  # credentials are in it
+    path().chmod(0o600)  # it contains credentials
 
 
 def read(file: Path | None = None) -> Cluster | None:
-    """The cluster that is up, as far as the file knows."""
+    """Return the running cluster, according to the file."""
     try:
         return Cluster(**json.loads((file or path()).read_text()))
-    except (FileNotFoundError, TypeError):  # none, or one that another version of this file wrote
+    except (FileNotFoundError, TypeError):  # no file, or one of another version
         return None
 
 

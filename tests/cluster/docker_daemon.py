@@ -1,7 +1,7 @@
-"""A docker daemon of the harness's own, for machines where no image can be pulled.
+"""The harness's own docker daemon, for machines that cannot pull images.
 
-It leaves the machine's network as it is: no docker0, no firewall rules, no forwarding. The bridge of a cluster is all
-there is, so pods reach each other and this machine, and nothing else.
+It does not change the machine's network: no docker0, no firewall rules, no forwarding. There is only the bridge of a
+cluster, so pods reach each other and this machine, and nothing else.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CAPABILITIES = (
 
 
 def run_directory() -> Path:
-    """Sockets and pids: below /run, since a socket's path has to be short."""
+    """Return the directory of sockets and pids: below /run, because a socket's path must be short."""
     return Path("/run") / f"flowc-cluster-{hashlib.sha256(str(root()).encode()).hexdigest()[:8]}"
 
 
@@ -42,7 +42,7 @@ def host() -> str:
 
 
 def check() -> None:
-    """Raises Missing where such a daemon cannot run; installs what it needs where it can."""
+    """Install the daemon's requirements if possible. Raises Missing if such a daemon cannot run."""
     if os.uname().sysname != "Linux":
         raise Missing(
             "without images to pull a cluster can be made on Linux only; start a container engine that can pull"
@@ -55,19 +55,19 @@ def check() -> None:
 
 
 def start() -> None:
-    """The daemon, started if it does not run yet."""
+    """Return the daemon; start it if it does not run."""
     if _pid() is not None and succeeds("docker", "version", env={"DOCKER_HOST": host()}):
         return
     with stage("docker daemon"):
         run_directory().mkdir(exist_ok=True)
-        (run_directory() / "docker.pid").unlink(missing_ok=True)  # of a daemon that was killed
+        (run_directory() / "docker.pid").unlink(missing_ok=True)  # left by a daemon that was killed
         log = (state() / "dockerd.log").open("wb")
         process = subprocess.Popen(
             [shutil.which("dockerd") or "/usr/sbin/dockerd", *_options()],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # a Ctrl-C is for the harness, which then ends it in order
+            start_new_session=True,  # Hazard: a Ctrl-C must reach only the harness, which then ends the daemon in order
         )
         log.close()
 
@@ -102,14 +102,14 @@ def _options() -> list[str]:
 
 
 def _lacking() -> list[str]:
-    """The capabilities that this process may not give to anyone."""
+    """Return the capabilities that this process may not give to other processes."""
     status = Path("/proc/self/status").read_text().splitlines()
     bounding = int(next(line.split()[1] for line in status if line.startswith("CapBnd")), 16)
     return [f"CAP_{name}" for bit, name in enumerate(CAPABILITIES) if not bounding >> bit & 1]
 
 
 def _pid() -> int | None:
-    """The daemon's process, if the pid in its file is still that of our daemon."""
+    """Return the daemon's process, if the pid in its file still belongs to our daemon."""
     with contextlib.suppress(OSError, ValueError):
         pid = int((run_directory() / "docker.pid").read_text())
         if str(root() / "docker").encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
@@ -122,12 +122,12 @@ def running() -> bool:
 
 
 def crashed() -> bool:
-    """Whether a daemon ended without `stop`: its containers run on, until the next daemon ends them."""
+    """Return whether a daemon ended without `stop`; its containers run until the next daemon ends them."""
     return not running() and (run_directory() / "exec").exists()
 
 
 def stop() -> None:
-    """End the daemon and all that is left of it: processes, mounts, cgroups, its files in /run."""
+    """End the daemon and delete everything that it leaves: processes, mounts, cgroups, its files in /run."""
     if (pid := _pid()) is not None:
         os.kill(pid, signal.SIGTERM)
         wait_until(lambda: _pid() is None, "the end of the docker daemon")
@@ -144,7 +144,7 @@ def stop() -> None:
 
 
 def _processes_below(directory: Path) -> list[int]:
-    """Processes whose command line names a file in the directory: the daemon's own, and nobody else's."""
+    """Return the processes whose command line names a file in the directory; they belong to the daemon."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

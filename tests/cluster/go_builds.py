@@ -1,7 +1,7 @@
-"""The programs that a cluster is made of, built from Go modules: Kubernetes, etcd, CoreDNS, crictl, kind, Argo, S3.
+"""The programs of a cluster, built from Go modules: Kubernetes, etcd, CoreDNS, crictl, kind, Argo, S3.
 
-Each is built once and kept outside the tree (`tools.gobuild`), under a name made of its versions. Static, so that an image
-of one is that one file.
+Each is built once and kept outside the tree (`tools.gobuild`), under a name with its versions. They are static, so an
+image of one contains one file.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ SOURCES = Path(__file__).parent / "files"
 
 @dataclass(frozen=True)
 class Build:
-    """One `go build` of `commands` (file name -> package) in a module of its own that requires `module`."""
+    """A `go build` of `commands` (file name -> package) in a new module that requires `module`."""
 
     name: str
     module: Module
     commands: tuple[tuple[str, str], ...]
     replace: tuple[tuple[str, Module], ...] = ()
-    kubernetes: str = ""  # the version of Kubernetes whose staging modules have to be replaced by their published twins
+    kubernetes: str = ""  # the version of Kubernetes whose staging modules are replaced by the published ones
     link: str = ""  # flags for the linker
-    added: tuple[tuple[str, str], ...] = ()  # files the module as published lacks: path in it -> one of SOURCES
+    added: tuple[tuple[str, str], ...] = ()  # files that the published module lacks: path in it -> one of SOURCES
 
 
 def _kubernetes(version: str) -> Build:
@@ -54,7 +54,7 @@ def _kubernetes(version: str) -> Build:
 
 
 def _crictl(version: str) -> Build:
-    """Its go.mod declares another path than the one it is published under."""
+    """Return whether its go.mod declares another path than the published one."""
     declared, published = "github.com/kubernetes-sigs/cri-tools", "sigs.k8s.io/cri-tools"
     return Build(
         name="crictl",
@@ -86,16 +86,16 @@ ETCD = _simple("etcd", "go.etcd.io/etcd/server/v3", versions.ETCD)
 COREDNS = _simple("coredns", "github.com/coredns/coredns", versions.COREDNS)
 KIND = _simple("kind", "sigs.k8s.io/kind", versions.KIND)
 S3 = _simple("versitygw", "github.com/versity/versitygw", versions.VERSITYGW, "/cmd/versitygw")
-NODE = (KUBERNETES, ETCD, COREDNS, CRICTL)  # what the node image holds
+NODE = (KUBERNETES, ETCD, COREDNS, CRICTL)  # the contents of the node image
 
 
 def build(what: Build, root: Path) -> Path:
-    """The directory with the binaries, below `root`, built if it is not there. Raises GoUnavailable."""
+    """Return the directory with the binaries, below `root`; build it if it is missing. Raises GoUnavailable."""
     return gobuild.cached(place(what, root), lambda target: _compile(what, target))
 
 
 def place(what: Build, root: Path) -> Path:
-    """Where below `root` the binaries are, or will be."""
+    """Return the directory of the binaries below `root`, whether it exists or not."""
     digest = hashlib.sha256(f"{what} {platform.machine()}".encode())
     for _, source in what.added:
         digest.update((SOURCES / source).read_bytes())
@@ -103,7 +103,7 @@ def place(what: Build, root: Path) -> Path:
 
 
 def build_pause(root: Path) -> Path:
-    """The directory with `pause`, the one program that has no module."""
+    """Return the directory with `pause`, the only program without a module."""
     source = SOURCES / "pause.go"
     digest = hashlib.sha256(source.read_bytes() + platform.machine().encode()).hexdigest()[:12]
     flags = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
@@ -119,12 +119,14 @@ def _compile(what: Build, target: Path) -> None:
     work.mkdir()
     (work / "go.mod").write_text(_go_mod(what, work))
     packages = [package for _, package in what.commands]
-    # Fetching apart from compiling: what fails first is the network's fault, what fails second is ours.
+    # Fetch before compiling: a failed fetch is a fault of the network, a failed compilation is ours.
     gobuild.go("list", "-mod=mod", "-deps", *packages, cwd=work, blame=GoUnavailable)
     flags = ["-mod=mod", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {what.link}"]
     gobuild.go("build", *flags, "-o", f"{target}/", *packages, cwd=work, blame=RuntimeError)
     for name, package in what.commands:
-        if not (built := target / name).exists():  # Go names it after the package's last element, a version left out
+        if not (
+            built := target / name
+        ).exists():  # Go names it after the last element of the package's path, without a version
             (target / package.removesuffix("/v3").rsplit("/", 1)[-1]).rename(built)
     shutil.rmtree(work)
 
@@ -144,7 +146,7 @@ def _go_mod(what: Build, work: Path) -> str:
 
 
 def _published_staging(version: str) -> list[str]:
-    """Kubernetes' go.mod replaces its libraries by directories of its repository; the published ones are the same."""
+    """Replace Kubernetes' libraries by the published ones; its go.mod names equal directories of its repository."""
     go_mod = downloaded(Module("k8s.io/kubernetes", f"v{version}")) / "go.mod"
     published = f"v0{version.removeprefix('1')}"
     local = [line.split(" => ")[0].strip() for line in go_mod.read_text().splitlines() if "=> ./staging" in line]
@@ -154,7 +156,7 @@ def _published_staging(version: str) -> list[str]:
 def _copy_with_additions(what: Build, copy: Path) -> None:
     shutil.copytree(
         downloaded(what.module), copy, copy_function=shutil.copyfile
-    )  # without modes: the original is read-only
+    )  # without file modes: the original is read-only
     for directory in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
         directory.chmod(0o755)
     for path, source in what.added:
@@ -163,6 +165,6 @@ def _copy_with_additions(what: Build, copy: Path) -> None:
 
 
 def downloaded(module: Module) -> Path:
-    """The module's files in Go's cache, read-only."""
+    """Return the module's directory in Go's cache, which is read-only."""
     answer = gobuild.go("mod", "download", "-json", str(module), cwd=Path("/"), blame=GoUnavailable)
     return Path(json.loads(answer)["Dir"])

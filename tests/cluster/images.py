@@ -16,7 +16,7 @@ USERS = "root:x:0:0:root:/:/bin/false\nargo:x:8737:8737::/tmp:/bin/false\nuser:x
 
 
 def archive(tree: Path, name: str, entrypoint: str, target: Path, *, user: str = "") -> Path:
-    """The file tree as an image of one layer; the same tree gives the same bytes, and so the same image."""
+    """Write the file tree as an image of one layer; equal trees give equal bytes, and so the same image."""
     with tempfile.TemporaryDirectory(dir=target.parent) as work:
         layer = Path(work) / "layer.tar"
         with tarfile.open(layer, "w") as tar:
@@ -44,7 +44,7 @@ def archive(tree: Path, name: str, entrypoint: str, target: Path, *, user: str =
 
 
 def of_binary(binary: Path, name: str, target: Path, *, path: str, user: str = "") -> Path:
-    """An image of one static program, with what such programs look for: users, certificates, a /tmp."""
+    """Write an image of a static program, with the files that such programs expect: users, certificates, a /tmp."""
     with tempfile.TemporaryDirectory(dir=target.parent) as work:
         tree = Path(work)
         tree.chmod(0o755)
@@ -55,7 +55,7 @@ def of_binary(binary: Path, name: str, target: Path, *, path: str, user: str = "
 
 
 def minimal(tree: Path) -> None:
-    """What every program expects of a file system."""
+    """Create the files that every program expects."""
     for directory in ("etc/ssl/certs", "tmp"):
         (tree / directory).mkdir(parents=True, exist_ok=True)
     (tree / "tmp").chmod(0o1777)

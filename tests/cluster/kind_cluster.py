@@ -1,4 +1,4 @@
-"""A cluster from kind, and the kubectl that talks to it."""
+"""A cluster of kind, and its kubectl."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME = "flowc"
 
 @dataclass(frozen=True)
 class Kubectl:
-    """kubectl with a cluster to talk to."""
+    """kubectl for one cluster."""
 
     program: str
     kubeconfig: str
@@ -24,7 +24,7 @@ class Kubectl:
         return run(self.program, "--kubeconfig", self.kubeconfig, *arguments, stdin=stdin, timeout=timeout)
 
     def json(self, *arguments: str) -> dict[str, Any]:
-        """What `kubectl … -o json` says."""
+        """Return the output of `kubectl … -o json`."""
         answer: dict[str, Any] = json.loads(self(*arguments, "-o", "json"))
         return answer
 
@@ -51,7 +51,7 @@ class Kind:
         return NAME in self._run("get", "clusters").split()
 
     def create(self, image: str | None) -> None:
-        """A cluster whose node is ready; kind's own node image if none is given."""
+        """Create a cluster and wait for its node; the default is kind's own node image."""
         options = ["--name", NAME, "--config", str(FILES / "kind.yaml"), "--kubeconfig", str(self.kubeconfig)]
         self._run("create", "cluster", *options, *(["--image", image] if image else []), "--wait", "180s")
 
@@ -60,12 +60,12 @@ class Kind:
         self.kubeconfig.unlink(missing_ok=True)
 
     def load(self, archive: Path) -> None:
-        """The images of an archive, for the node's containerd."""
+        """Load the images of an archive into the node's containerd."""
         self._run("load", "image-archive", "--name", NAME, archive)
 
 
 def node_address(kubectl: Kubectl) -> str:
-    """The first node's address on the cluster's network, which this machine reaches too."""
+    """Return the first node's address on the cluster's network, which this machine reaches too."""
     (node, *_) = kubectl.json("get", "nodes")["items"]
     addresses: dict[str, str] = {entry["type"]: entry["address"] for entry in node["status"]["addresses"]}
     return addresses["InternalIP"]

@@ -1,8 +1,8 @@
-"""Up and down: which cluster it is to be, and the order of the pieces.
+"""Up and down: the kind of cluster, and the order of its parts.
 
-KUBECONFIG is set                  that cluster; Argo and a namespace are installed, the rest is named by variables
-an engine runs and can pull        kind's own node image; Argo's and the gateway's images come from their registries
-otherwise                          all images from Go modules and Debian packages, in a docker daemon of our own
+KUBECONFIG is set                  use that cluster; install Argo and a namespace, variables name the rest
+an engine runs and can pull        use kind's node image, and Argo's and the gateway's images from their registries
+otherwise                          build all images from Go modules and Debian packages, in our own docker daemon
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ STORE_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_U
 
 
 def up(argo_version: str) -> Cluster:
-    """A cluster with Argo, a store and a namespace for flows; the one that is up is brought up to date."""
+    """Create a cluster with Argo, a store and a namespace for flows, or update the running one."""
     with stage("up"):
         root().mkdir(parents=True, exist_ok=True)
         given = os.environ.get("KUBECONFIG")
-        ours = str(state() / "kubeconfig")  # which a shell has after `cluster env`
+        ours = str(state() / "kubeconfig")  # a shell has these variables after `cluster env`
         cluster = _given(argo_version, given) if given and given != ours else _made(argo_version)
         description.write(cluster)
     return cluster
 
 
 def down() -> None:
-    """End all that `up` started, also what it left when it was interrupted. What was built stays in the cache."""
+    """Delete everything that `up` started, also after an interruption. Built programs stay in the cache."""
     cluster = description.read()
     if cluster is not None and cluster.origin == "given":
         kubectl = Kubectl(cluster.kubectl, cluster.kubeconfig)
@@ -57,7 +57,7 @@ def down() -> None:
 
 
 def _delete_kind(of: Engine) -> None:
-    """Delete the cluster, if there is one; a machine without kind has none."""
+    """Delete the cluster, if it exists; a machine without kind has none."""
     built = sorted((root() / "bin").glob("kind-*/kind"))
     program = built[-1] if built else shutil.which("kind")
     if program and (kind := Kind(Path(program), of)).exists():
@@ -68,7 +68,7 @@ def _delete_kind(of: Engine) -> None:
 
 
 def _given(argo_version: str, kubeconfig: str) -> Cluster:
-    """The cluster that KUBECONFIG names."""
+    """Use the cluster that KUBECONFIG names."""
     say(f"KUBECONFIG is set: using the cluster of {kubeconfig}")
     image, store = os.environ.get("FLOWC_TEST_IMAGE"), os.environ.get("FLOWC_TEST_STORE")
     if not image or not store:
@@ -104,7 +104,7 @@ def _given(argo_version: str, kubeconfig: str) -> Cluster:
 
 
 def _made(argo_version: str) -> Cluster:
-    """A kind cluster, on the engine that is there if it can pull, else on one of our own."""
+    """Create a kind cluster on the existing engine if it can pull images, otherwise on our own."""
     if not docker_daemon.running() and (found := engine.find()) is not None and engine.can_pull(found):
         say(f"{found.program} is there and can pull images: kind with its own node image")
         kind = Kind(Path(shutil.which("kind") or _build(go_builds.KIND) / "kind"), found)
@@ -120,7 +120,7 @@ def _made(argo_version: str) -> Cluster:
 
 
 def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str, *, offline: bool) -> Cluster:
-    """A cluster of kind's with everything on it; what takes long runs side by side."""
+    """Create a kind cluster with everything on it; slow parts run concurrently."""
     kubectl = Kubectl(kubectl_program, str(kind.kubeconfig))
     before = description.read()
     fresh = not kind.exists()
@@ -172,7 +172,7 @@ def _fill(kind: Kind, kubectl_program: str, node: str | None, argo_version: str,
 
 
 def _load(kind: Kind, argo_version: str | None, runtime: Collection[str], work: Path) -> None:
-    """Images that no registry gives to the node; Argo's and the gateway's with `argo_version` only."""
+    """Build the images that the node cannot pull; Argo's and the gateway's only with `argo_version`."""
     if argo_version is not None:
         for archive in argo.archives(_build(go_builds.argo(argo_version)), argo_version, work):
             kind.load(archive)
@@ -187,7 +187,7 @@ def _apply(kubectl: Kubectl, argo_version: str) -> None:
     tenant.install(kubectl, NAMESPACE, s3_gateway.environment(kubectl))
 
 
-# -- what is built
+# -- builds
 
 
 def _build(what: go_builds.Build) -> Path:
@@ -197,7 +197,7 @@ def _build(what: go_builds.Build) -> Path:
 
 
 def _binaries(argo_version: str) -> node_image.Binaries:
-    """All programs of an offline cluster and its root file systems: minutes the first time, nothing after that."""
+    """Build all programs of an offline cluster and its root file systems: minutes the first time, no time afterwards."""
     builds = [*go_builds.NODE, go_builds.KIND, go_builds.argo(argo_version), go_builds.S3]
 
     def compile_all() -> None:
@@ -219,7 +219,7 @@ def _binaries(argo_version: str) -> node_image.Binaries:
 
 
 def _side_by_side(*jobs: Callable[[], None]) -> None:
-    """All of them, and then the first failure, if there is one."""
+    """Wait for all of them, then raise the first failure, if any."""
     with ThreadPoolExecutor(len(jobs)) as pool:
         for future in [pool.submit(job) for job in jobs]:
             future.result()

@@ -1,4 +1,4 @@
-"""`make image`: the runtime image, its size, and how long it takes to the user's first line."""
+"""`make image`: the runtime image, its size, and the time until the first line of user code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FirstFlow(FlowSpec):
 
 
 def image() -> None:
-    """Build the image with the engine that is there, or one of our own, and print what it costs."""
+    """Build the image with the existing engine or our own, and print its size and start time."""
     root().mkdir(parents=True, exist_ok=True)
     was_running = docker_daemon.running()
     chosen, offline = _engine()
@@ -50,7 +50,7 @@ def image() -> None:
 
 
 def _engine() -> tuple[Engine, bool]:
-    """An engine to build with, and whether it has to do without a registry."""
+    """Return an engine to build with, and whether it works without a registry."""
     if not docker_daemon.running():
         if (found := engine.find()) is not None and engine.can_pull(found):
             return found, False
@@ -63,7 +63,7 @@ def _engine() -> tuple[Engine, bool]:
 
 
 def cold_start(chosen: Engine, name: str) -> tuple[float, float]:
-    """Seconds of a bare Python and of the runtime to the user's first line, in one container, read-only as a pod is."""
+    """Return the seconds of a bare Python, and of the runtime until the first line of user code, in one read-only container."""
     with tempfile.TemporaryDirectory(dir=scratch(), prefix="coldstart.") as work:
         code = Path(work) / "code"
         code.mkdir()
@@ -78,7 +78,7 @@ def cold_start(chosen: Engine, name: str) -> tuple[float, float]:
 
 
 def size(chosen: Engine) -> int:
-    """The image in bytes, its base included."""
+    """Return the size of the image in bytes, with its base."""
     if chosen.program == "buildah":
         return sum(
             int(entry["size"])

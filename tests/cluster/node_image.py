@@ -1,6 +1,6 @@
 """The image of kind's nodes, after kind's own images/base/Dockerfile: Debian, containerd, kubelet, the control plane.
 
-The control plane's images lie packed in the node's containerd store, as `kind build node-image` leaves them.
+The control plane's images are packed in the node's containerd store, as after `kind build node-image`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STATIC_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "k
 
 @dataclass(frozen=True)
 class Binaries:
-    """Where the programs of a node are; building them is most of a cold start."""
+    """The directories of a node's programs; building them is most of a cold start."""
 
     kubernetes: Path
     etcd: Path
@@ -55,7 +55,7 @@ class Binaries:
 
 
 def name() -> str:
-    """The image's name: its tag changes with everything that goes into it."""
+    """Return the image's name; its tag changes with all contents."""
     parts = [repr(go_builds.NODE), go_builds.KIND.module.version, debian.SUITE, *PACKAGES, *UNWANTED_UNITS]
     parts += [(FILES / file).read_text() for file in (*NODE_FILES, "pause.go")]
     parts.append(Path(__file__).read_text())
@@ -64,12 +64,12 @@ def name() -> str:
 
 
 def file_system() -> Path:
-    """The Debian that the node is made of."""
+    """Return the Debian of the node."""
     return debian.file_system("node", PACKAGES)
 
 
 def ensure(engine: Engine, binaries: Binaries) -> str:
-    """The image, built if the engine does not have it."""
+    """Return the image; build it if the engine does not have it."""
     image = name()
     if not engine.has(image):
         base = file_system()
@@ -98,7 +98,7 @@ def _files_of_kind(node: Path) -> None:
 
 
 def _units(node: Path) -> None:
-    """The node starts containerd, kubelet and the network, and nothing else of Debian's."""
+    """Let the node start containerd, kubelet and the network, and no other service of Debian."""
     for pattern in UNWANTED_UNITS:
         for unit in node.glob(pattern):
             unit.unlink()
@@ -114,7 +114,7 @@ def _units(node: Path) -> None:
 
 def _containerd(node: Path, pause: str) -> None:
     for program in ("containerd", "ctr", "containerd-shim-runc-v2"):
-        _link(node / "usr/local/bin" / program, f"/usr/bin/{program}")  # where kind's units look for them
+        _link(node / "usr/local/bin" / program, f"/usr/bin/{program}")  # the place that kind's units expect
     (node / "opt/cni/bin").mkdir(parents=True, exist_ok=True)
     (node / "etc/cni/net.d").mkdir(parents=True, exist_ok=True)
     (node / "etc/kubernetes/manifests").mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def _containerd(node: Path, pause: str) -> None:
     for line in config.read_text().splitlines():
         if line.strip().startswith("sandbox_image"):
             line = f'{line[: len(line) - len(line.lstrip())]}sandbox_image = "{pause}"'
-        # Where an OOM score may not be lowered, every sandbox would die with "can't get final child's PID".
+        # If the OOM score may not be lowered, every sandbox would die with "can't get final child's PID".
         lines.append(line.replace("restrict_oom_score_adj = false", "restrict_oom_score_adj = true"))
     config.write_text("\n".join(lines) + "\n")
 
@@ -140,7 +140,7 @@ def _programs(node: Path, binaries: Binaries) -> None:
 
 
 def _images(node: Path, binaries: Binaries, work: Path) -> None:
-    """The control plane's images, imported by a containerd of this machine whose root is the node's."""
+    """Import the control plane's images with a containerd of this machine whose root is the node's."""
     store = node / "var/lib/containerd"
     shutil.rmtree(store, ignore_errors=True)
     with _containerd_on(store) as socket:
@@ -160,7 +160,7 @@ def _images(node: Path, binaries: Binaries, work: Path) -> None:
 
 
 def _iptables(node: Path, tree: Path) -> None:
-    """kube-proxy calls the node's iptables: the program, its libraries, and those of its extensions."""
+    """Return the files of iptables, which kube-proxy calls: the program, its libraries, and those of its extensions."""
     for directory in ("lib", "lib64", "sbin"):
         (tree / "usr" / directory).mkdir(parents=True, exist_ok=True)
         (tree / directory).symlink_to(f"usr/{directory}")
@@ -186,7 +186,7 @@ def _iptables(node: Path, tree: Path) -> None:
 
 @contextlib.contextmanager
 def _containerd_on(store: Path) -> Iterator[str]:
-    """A containerd that keeps its content in `store`; its socket."""
+    """Run a containerd that keeps its content in `store`; yield its socket."""
     with tempfile.TemporaryDirectory(dir=docker_daemon.run_directory()) as work:
         socket = f"{work}/containerd.sock"
         Path(work, "config.toml").write_text(
@@ -207,7 +207,7 @@ def _containerd_on(store: Path) -> Iterator[str]:
 
 
 def _official_name(program: str, binaries: Binaries) -> str:
-    """The name under which kubeadm of this version asks for a program's image."""
+    """Return the name of a program's image in kubeadm of this version."""
     version = f"v{versions.KUBERNETES}"
     asked = run(binaries.path("kubeadm"), "config", "images", "list", "--kubernetes-version", version).split()
     (image,) = (image for image in asked if f"/{program}:" in image)

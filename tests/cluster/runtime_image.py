@@ -1,6 +1,6 @@
 """The runtime image, from the Dockerfile at the repository's root.
 
-Where no image can be pulled, its base is a Debian of our own, and its wheels are fetched before: a build there reaches no
+If no image can be pulled, its base is our own Debian, and its wheels are fetched before, because the build reaches no
 package index.
 """
 
@@ -21,8 +21,8 @@ from cluster.shell import root, run, scratch
 from cluster.stages import stage
 from tools import gobuild
 
-ML = "numpy==2.4.6 scikit-learn==1.9.1"  # what the digits example imports
-PYTHON = "3.11"  # of the Debian that `debian.SUITE` names
+ML = "numpy==2.4.6 scikit-learn==1.9.1"  # the imports of the digits example
+PYTHON = "3.11"  # the Python of `debian.SUITE`
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ WITH_ML = Image("flowc.test/flowc-runtime:test-ml", ML)
 
 
 def build(engine: Engine, image: Image, *, offline: bool) -> None:
-    """Build the Dockerfile; `offline` means without anything from a registry or an index."""
+    """Build the Dockerfile; `offline` means without a registry and an index."""
     with stage(f"image {image.name}"), tempfile.TemporaryDirectory(dir=scratch(), prefix="context.") as work:
         context = Path(work)
         contents.lay_out(context, ["Dockerfile", *contents.context()])
@@ -46,7 +46,7 @@ def build(engine: Engine, image: Image, *, offline: bool) -> None:
             wheels = _wheels(image.extra)
             for wheel in wheels.iterdir():
                 shutil.copy(wheel, context / "runtime_image/dependencies")
-            (pip,) = wheels.glob("pip-*.whl")  # a wheel of pip runs without being installed
+            (pip,) = wheels.glob("pip-*.whl")  # a wheel of pip runs without installation
             arguments |= {"PIP": f"/opt/flowc/bin/python /dependencies/{pip.name}/pip", "PIP_OPTIONS": "--no-index"}
             arguments |= {"BASE": _base(engine)}
             options = ["--network", "none"]
@@ -56,12 +56,12 @@ def build(engine: Engine, image: Image, *, offline: bool) -> None:
 
 
 def file_system() -> Path:
-    """The Debian that the image is made of."""
+    """Return the Debian of the image."""
     return debian.file_system("runtime", ("python3", "ca-certificates", "tzdata"))
 
 
 def _base(engine: Engine) -> str:
-    """A Debian with Python as the image to build on."""
+    """Return a Debian with Python as the base image."""
     tree = file_system()
     name = f"flowc.test/python:{PYTHON}-{tree.name.rsplit('-', 1)[-1]}"
     if not engine.has(name):
@@ -72,7 +72,7 @@ def _base(engine: Engine) -> str:
 
 
 def _wheels(extra: str) -> Path:
-    """The wheels that the build installs, and pip's own, for the base's Python."""
+    """Fetch the wheels that the build installs, and pip's own, for the base's Python."""
     wanted = ["pip", *extra.split(), *(f"{name}=={version}" for name, version in contents.requirements().items())]
     digest = hashlib.sha256(" ".join([PYTHON, platform.machine(), *wanted]).encode()).hexdigest()[:12]
     machine = platform.machine()

@@ -1,4 +1,4 @@
-"""An S3 gateway on the cluster, and the one address by which pods and this machine reach it."""
+"""An S3 gateway on the cluster, with one address for pods and this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IMAGE = f"ghcr.io/versity/versitygw:v{versions.VERSITYGW}"
 COMMAND = "/usr/local/bin/versitygw"
 PORT = 30900
 STORE = "s3://flowc"
-ACCESS_KEY, SECRET_KEY = "flowc-tests", "flowc-tests-secret"  # a gateway that no other machine reaches
+ACCESS_KEY, SECRET_KEY = "flowc-tests", "flowc-tests-secret"  # no other machine reaches the gateway
 
 
 def archive(binaries: Path, work: Path) -> Path:
@@ -33,7 +33,7 @@ def wait(kubectl: Kubectl) -> None:
 
 
 def environment(kubectl: Kubectl) -> dict[str, str]:
-    """The variables from which obstore, and every other S3 client, takes where the store is and who asks."""
+    """Return the variables from which S3 clients such as obstore read the store's address and credentials."""
     return {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,

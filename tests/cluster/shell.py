@@ -1,4 +1,4 @@
-"""Running commands and saying so: what every piece of the harness shares."""
+"""Commands and progress lines, shared by all parts of the harness."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILES = Path(__file__).parent / "files"
 
 
 class Missing(Exception):
-    """What this machine lacks for a cluster; the text is for a person, who can do something about it."""
+    """This machine lacks something for a cluster; the text tells a person what to do."""
 
 
 class CommandFailed(Exception):
@@ -26,19 +26,19 @@ class CommandFailed(Exception):
 
 
 def root() -> Path:
-    """Where everything is kept that outlives a cluster: binaries, root file systems, the daemon's images."""
+    """Return the directory of everything that outlives a cluster: binaries, root file systems, the daemon's images."""
     return gobuild.cache() / "cluster"
 
 
 def state() -> Path:
-    """Where the files of the cluster that is up are kept: its description, kubeconfig, logs."""
+    """Return the directory of the running cluster's files: its description, kubeconfig, logs."""
     directory = root() / "state"
     directory.mkdir(parents=True, exist_ok=True)
     return directory
 
 
 def scratch() -> Path:
-    """Where work in progress is; `down` deletes what a killed harness has left there."""
+    """Return the directory of work in progress; `down` deletes the remains of a killed harness."""
     directory = root() / "scratch"
     directory.mkdir(parents=True, exist_ok=True)
     return directory
@@ -51,7 +51,7 @@ def run(
     stdin: str | None = None,
     timeout: float | None = None,
 ) -> str:
-    """What the command prints to stdout. Raises CommandFailed."""
+    """Run a command and return its stdout. Raises CommandFailed."""
     words = [str(word) for word in command]
     try:
         done = subprocess.run(
@@ -76,7 +76,7 @@ def run(
 
 
 def succeeds(*command: str | Path, env: Mapping[str, str] | None = None, timeout: float | None = 30) -> bool:
-    """Whether the command ends without an error."""
+    """Return whether the command succeeds."""
     try:
         run(*command, env=env, timeout=timeout)
     except CommandFailed:
@@ -85,7 +85,7 @@ def succeeds(*command: str | Path, env: Mapping[str, str] | None = None, timeout
 
 
 def say(text: str) -> None:
-    """A line of progress, on stderr: stdout is for what a command was asked for."""
+    """Print a line of progress on stderr; stdout is for results."""
     print(f"cluster: {text}", file=sys.stderr, flush=True)
 
 
@@ -111,7 +111,7 @@ def wait_for(
 
 
 def install_packages(commands: Mapping[str, str]) -> None:
-    """Debian's packages (command -> package) whose commands are not there. Raises Missing where that cannot be done."""
+    """Install Debian's packages (command -> package) whose commands are missing. Raises Missing if that is impossible."""
     packages = sorted(
         {package for command, package in commands.items() if not shutil.which(command, path=_search_path())}
     )

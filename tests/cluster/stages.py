@@ -1,6 +1,6 @@
-"""The stages of what takes long: each is told as it starts, with how long it takes, and as it ends.
+"""The stages of slow work: a line when a stage starts, with its usual time, and when it ends.
 
-How long is what it took the last time on this machine; before that, what is known of two cores.
+The usual time is the last one on this machine, or at first that of a machine with two cores.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from cluster.shell import root, say
 KNOWN = {
     "up": "20 to 25 minutes on two cores the first time, which compiles for 44 CPU-minutes; then three quarters of a minute",
 }
-_lock = threading.Lock()  # stages run side by side
+_lock = threading.Lock()  # stages run concurrently
 
 
 @contextlib.contextmanager
 def stage(what: str) -> Iterator[None]:
-    """Around a stage that has work to do; `what` is its name, the same each time."""
+    """Report a stage that has work to do; `what` is its constant name."""
     last = _times().get(what)
     usual = f"{length(last)} the last time" if last is not None else KNOWN.get(what, "not yet timed on this machine")
     say(f"{what} … ({usual})")
@@ -33,12 +33,12 @@ def stage(what: str) -> Iterator[None]:
         raise
     took = time.monotonic() - began
     say(f"{what}: {length(took)}")
-    if what not in KNOWN:  # whose time is another one each time
+    if what not in KNOWN:  # their time varies
         _keep(what, took)
 
 
 def length(seconds: float) -> str:
-    """A time for people."""
+    """Return a time as text for people."""
     if seconds < 100:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"

@@ -1,4 +1,4 @@
-"""What tests on a cluster share: a flow is compiled, applied, submitted and waited for, and its records are read here."""
+"""Shared code of tests on a cluster: compile, apply and submit a flow, wait for it, and read its records here."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cluster.kind_cluster import Kubectl
 from cluster.shell import wait_for
 
 ENDED = ("Succeeded", "Failed", "Error")
-FIGURES: list[str] = []  # what the tests measured; printed at the end of the run
+FIGURES: list[str] = []  # measurements of the tests, printed at the end of the run
 
 
 class Cluster:
     """The cluster of this test run.
 
-    `store` is the one address of the store, in pods and here. `store_environment` is what a program of this machine needs
-    to open it (the fixture sets it in the tests' own process), `environment` a whole environment for a child.
+    `store` is the address of the store, in pods and here. `store_environment` has the variables with which a program of
+    this machine opens it (the fixture sets them in the tests' own process), `environment` a whole environment for a child.
     """
 
     def __init__(self, description: Description) -> None:
@@ -36,16 +36,16 @@ class Cluster:
         self._kubectl = Kubectl(description.kubectl, description.kubeconfig)
 
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
-        """What kubectl prints, in the tests' namespace. Raises CommandFailed."""
+        """Return the output of kubectl, in the tests' namespace. Raises CommandFailed."""
         return self._kubectl("--namespace", self.namespace, *arguments, stdin=stdin, timeout=timeout)
 
     def get(self, *what: str) -> dict[str, Any]:
-        """An object, or a list of them."""
+        """Return an object, or a list of objects."""
         answer: dict[str, Any] = json.loads(self.kubectl("get", *what, "-o", "json"))
         return answer
 
     def flowc(self, *arguments: str | Path, cwd: Path | None = None) -> str:
-        """What a command of flowc's prints, run here. Raises AssertionError with its output if it fails."""
+        """Run a command of flowc here and return its output. Raises AssertionError with the output if it fails."""
         done = subprocess.run(
             [sys.executable, "-m", "flowc", *map(str, arguments)],
             env=self.environment,
@@ -60,7 +60,7 @@ class Cluster:
         return done.stdout
 
     def deploy(self, flow_file: Path, *options: str, image: str | None = None) -> str:
-        """Compile the flow and apply it; the name of its WorkflowTemplate."""
+        """Compile the flow and apply it; return the name of its WorkflowTemplate."""
         settings = ["--store", self.store, "--image", image or self.image, *options]
         manifests = self.flowc("compile", "--target", "argo", flow_file, *settings)
         applied = self.kubectl("apply", "--server-side", "-f", "-", "-o", "name", stdin=manifests).split()
@@ -68,9 +68,9 @@ class Cluster:
         return template
 
     def start(self, template: str, parameters: Mapping[str, str] | None = None) -> str:
-        """Submit a WorkflowTemplate, as `argo submit --from` does; the name of the Workflow, which is the run's id.
+        """Submit a WorkflowTemplate, like `argo submit --from`; return the name of the Workflow, which is the run's id.
 
-        A busy controller may not have heard of a template that was applied a moment ago: then it is submitted again.
+        A busy controller may not know a template that was just applied: then it is submitted again.
         """
 
         def started() -> str | None:
@@ -102,7 +102,7 @@ class Cluster:
         return self.kubectl("create", "-f", "-", "-o", "name", stdin=json.dumps(workflow)).strip().split("/")[1]
 
     def submit(self, flow_file: Path, parameters: Mapping[str, str] | None = None, *, image: str | None = None) -> str:
-        """Deploy a flow and start it; the name of the Workflow, which is the run's id."""
+        """Deploy a flow and start it; return the name of the Workflow, which is the run's id."""
         return self.start(self.deploy(flow_file, image=image), parameters)
 
     def wait(self, name: str, seconds: float = 300) -> str:
@@ -117,12 +117,12 @@ class Cluster:
         return self.get("workflow", name)
 
     def pods(self, name: str) -> list[dict[str, Any]]:
-        """The pods of a Workflow that are there; those that succeeded are deleted after a minute."""
+        """Return the existing pods of a Workflow; successful pods are deleted after a minute."""
         pods: list[dict[str, Any]] = self.get("pods", "-l", f"workflows.argoproj.io/workflow={name}")["items"]
         return pods
 
     def explain(self, name: str) -> str:
-        """What a failed test wants to know of a Workflow: its nodes that did not succeed, and its pods' last lines."""
+        """Return the nodes of a Workflow that did not succeed, and its pods' last lines, for the report of a failed test."""
         lines = []
         for node in self.workflow(name)["status"].get("nodes", {}).values():
             if node["phase"] not in ("Succeeded", "Omitted", "Skipped"):
@@ -132,6 +132,6 @@ class Cluster:
         return "\n".join(lines)
 
     def succeed(self, name: str, seconds: float = 300) -> None:
-        """Wait for the Workflow; anything but success fails the test, and says why."""
+        """Wait for the Workflow; fail the test with the reason unless it succeeds."""
         phase = self.wait(name, seconds)
         assert phase == "Succeeded", f"{name}: {phase}\n{self.explain(name)}"

@@ -1,4 +1,4 @@
-"""A namespace in which flows run: restricted pods, a service account with the least rights, the store's credentials."""
+"""A namespace for flows: restricted pods, a service account with minimal rights, the store's credentials."""
 
 from __future__ import annotations
 

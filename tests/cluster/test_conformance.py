@@ -1,4 +1,4 @@
-"""The same flows on a laptop and on the cluster: the same tasks, parents, artifacts, attempts, failures and end."""
+"""The same flows here and on the cluster have the same tasks, parents, artifacts, attempts, failures and end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ir.test_golden_ir import CASES
 from project import Project
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-# Memory that a container may have where its flow does not say: what the flow below asks for is more.
+# The memory of a container whose flow sets none; the flow below uses more.
 LIMITS = {
     "apiVersion": "v1",
     "kind": "LimitRange",
@@ -58,7 +58,7 @@ HOG = """
 
 
 class Started(NamedTuple):
-    """A flow that runs on the cluster, and the directory of the same flow here."""
+    """A flow that runs on the cluster, and the directory of its local run."""
 
     project: Project
     workflow: str
@@ -77,7 +77,7 @@ def store(cluster: Cluster) -> Iterator[Store]:
 def started(
     cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[dict[str, Started]]:
-    """Every flow whose test is run is submitted before the first is waited for: the cluster's pods are slow, not many."""
+    """Submit the flows of all selected tests before waiting for the first: pods of the cluster are slow but can run concurrently."""
     wanted = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(LIMITS))
     found: dict[str, Started] = {}
@@ -104,7 +104,7 @@ def _time(text: str) -> datetime:
 
 
 def _flows() -> dict[str, dict[str, str]]:
-    # Not the golden `kubernetes`: it asks for an image, a GPU and volumes that no test cluster has.
+    # Without the golden `kubernetes`, which requires an image, a GPU and volumes that no test cluster has.
     flows = {
         case.name: {file.name: file.read_text() for file in case.glob("*.py")}
         for case in CASES
@@ -184,7 +184,7 @@ PARAMETERS = """
 def test_every_awkward_string_arrives(cluster: Cluster, store: Store, tmp_path: Path) -> None:
     project = Project(tmp_path)
     template = cluster.deploy(project.write("flow.py", PARAMETERS))
-    # Both together reach the first pod in one environment variable of at most 128 KiB, in base64.
+    # Both together are passed to the first pod in one environment variable of at most 128 KiB, in base64.
     given = [(text, {"deep": [text[:1000], None, 1.5]}) for text in AWKWARD]
     names = [
         cluster.start(template, {"text": encode("str", text), "data": encode("json", data)}) for text, data in given
@@ -267,7 +267,7 @@ def test_a_schedule_fires(cluster: Cluster, store: Store, tmp_path: Path) -> Non
     template = cluster.deploy(project.root / "flow.py")
     cron: dict[str, Any] = cluster.get("cronworkflow", template)
     assert cron["spec"]["schedules"] == schedules
-    # As docs/argo.md says: the controller may have heard of the CronWorkflow before it knew of the template.
+    # As in docs/argo.md: the controller may learn of the CronWorkflow before the template.
     cluster.kubectl("annotate", "--overwrite", "cronworkflow", template, "flowc.dev/applied=again")
     selector = f"workflows.argoproj.io/cron-workflow={template}"
     workflows = wait_for(
@@ -280,7 +280,7 @@ def test_a_schedule_fires(cluster: Cluster, store: Store, tmp_path: Path) -> Non
 
 
 def test_wide(cluster: Cluster, store: Store, tmp_path: Path) -> None:
-    """A foreach over 200 items: all artifacts are right, and the Workflow object stays small."""
+    """In a foreach over 200 items all artifacts are right, and the Workflow object stays small."""
     project = Project(tmp_path)
     project.write(
         "flow.py",
@@ -319,7 +319,7 @@ def test_wide(cluster: Cluster, store: Store, tmp_path: Path) -> None:
 
 
 def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
-    """A claim in place of a bucket; what it holds is read by a pod of the same image."""
+    """A claim replaces the bucket; a pod of the same image reads its contents."""
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -334,7 +334,7 @@ def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
     manifests = cluster.flowc("compile", project.root / "flow.py", *options)
     applied = cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", "-o", "name", stdin=manifests)
     (template,) = (name.split("/")[1] for name in applied.split() if name.startswith("workflowtemplate"))
-    cluster.succeed(cluster.start(template))  # the join has read what the items wrote
+    cluster.succeed(cluster.start(template))  # the join has read the items' results
     cluster.kubectl("delete", "workflowtemplate", template)
 
 

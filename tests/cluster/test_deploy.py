@@ -1,4 +1,4 @@
-"""flowc's commands for a cluster, against a real one, in a namespace of their own."""
+"""flowc's commands for a cluster, against a real one, in a separate namespace."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class {name}(FlowSpec):
     def end(self):
         print("{says}", end="")
 """
-# Whatever a shell, YAML, JSON, Go's templates or the kubelet could stumble over.
+# Texts that a shell, YAML, JSON, Go's templates or the kubelet could misread.
 AWKWARD = {
     "quotes": "\"'`\\",
     "lines": "one\ntwo\r\n\tthree\n",
@@ -62,7 +62,7 @@ AWKWARD = {
 
 
 class User:
-    """Somebody who works on the cluster from a directory of flows."""
+    """A user of the cluster with a directory of flows."""
 
     def __init__(self, project: Project, cluster: Cluster) -> None:
         found = description.read(Path(os.environ[description.VARIABLE]))
@@ -89,7 +89,7 @@ class User:
         return self.project.flowc(*arguments, **environment)
 
     def does(self, *arguments: str) -> str:
-        """What a command prints that has to succeed."""
+        """Run a command that must succeed and return its output."""
         done = self.flowc(*arguments)
         assert done.code == 0, done.err
         return done.out
@@ -112,7 +112,7 @@ class User:
 
 @pytest.fixture(scope="module")
 def namespace(cluster: Cluster) -> Iterator[Kubectl]:
-    """The namespace, ready for flows."""
+    """Create the namespace for flows."""
     found = description.read(Path(os.environ[description.VARIABLE]))
     assert found is not None
     kubectl = Kubectl(found.kubectl, found.kubeconfig)
@@ -147,7 +147,7 @@ def test_deploy_says_what_it_does_and_diff_what_it_would(user: User) -> None:
 
 
 def test_a_new_schedule_is_taken_up_at_once(user: User) -> None:
-    """Argo's controller puts off for 20 minutes a schedule whose template it does not know yet."""
+    """Argo's controller postpones a schedule for 20 minutes if it does not know its template yet."""
     user.flow("Prompt", scheduled=True)
     user.does("deploy", "prompt/flow.py")
 
@@ -159,7 +159,7 @@ def test_a_new_schedule_is_taken_up_at_once(user: User) -> None:
 
 
 def _of_controller(user: User, about: str) -> list[str]:
-    """Lines of its log."""
+    """Return lines of the controller's log."""
     log = user.kubectl("-n", "argo", "logs", "deploy/workflow-controller", "--tail=-1")
     return [line for line in log.splitlines() if about in line]
 
@@ -331,7 +331,7 @@ class Mended(FlowSpec):
 
 
 def test_a_run_is_resumed_on_the_cluster_and_that_one_here(user: User) -> None:
-    """Each time only what is not done runs again, and everything is read the same, wherever it ran."""
+    """Each resumed run executes only unfinished tasks, and all results read the same, wherever they ran."""
 
     def begun(run: RunStore) -> list[str]:
         return sorted(f"{step}/{path}" for step in run.steps() for path in run.tasks_run(step))

@@ -1,4 +1,4 @@
-"""`Deployer` against a real cluster: a program that deploys a flow, runs it, ends a run, and removes the flow."""
+"""`Deployer` against a real cluster: a program deploys a flow, runs it, ends a run, and deletes the flow."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FLOW = """
 
 @pytest.fixture(scope="module")
 def namespace(cluster: Cluster) -> Iterator[str]:
-    """The namespace, ready for flows."""
+    """Create the namespace for flows."""
     found = description.read(Path(os.environ[description.VARIABLE]))
     assert found is not None
     kubectl = Kubectl(found.kubectl, found.kubeconfig)

@@ -1,4 +1,4 @@
-"""What the guide says that commands print on a cluster is what they print on this one."""
+"""The outputs of commands on a cluster in the guide equal those on this cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEPLOYED = ("prices-flow", "nightly-flow")
 
 @pytest.fixture
 def environment(cluster: Cluster, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The settings that the guide writes into flowc.toml, with this cluster's values; its flows are deleted afterwards."""
+    """Write the guide's settings into flowc.toml, with this cluster's values; delete the guide's flows afterwards."""
     (tmp_path / "flowc").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m flowc "$@"\n')
     (tmp_path / "flowc").chmod(0o755)
     found = description.read(Path(os.environ[description.VARIABLE]))
@@ -48,7 +48,7 @@ def environment(cluster: Cluster, tmp_path: Path) -> Iterator[dict[str, str]]:
 def test_a_page(page: Path, cluster: Cluster, tmp_path: Path, environment: dict[str, str]) -> None:
     directory = tmp_path / "houses"
     directory.mkdir()
-    runs: dict[str, str] = {}  # as the page has them -> as they are here
+    runs: dict[str, str] = {}  # text in the page -> text here
     for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
         if block["name"]:
             (directory / block["name"]).write_text(block["text"], encoding="utf-8")

@@ -22,7 +22,7 @@ COMES_AND_GOES = ("events", "events.events.k8s.io", "endpoints", "endpointslices
 
 
 class Tenant:
-    """A namespace of its own, and helm in it."""
+    """helm in a separate namespace."""
 
     def __init__(self, cluster: Cluster, kubeconfig: str, directory: Path) -> None:
         self.cluster = copy.copy(cluster)
@@ -55,20 +55,20 @@ class Tenant:
         self.helm(command, CHART, "--values", self.values)
 
     def test(self) -> None:
-        """`helm test`; when it fails, with what its pod said: helm does not tell."""
+        """Run `helm test`; an error contains the output of its pod, which helm does not print."""
         try:
             self.helm("test")
         except HelmError as error:
             raise AssertionError(f"{error}\n{self.cluster.kubectl('logs', 'flowc-test')}") from None
 
     def objects(self) -> set[str]:
-        """Everything in the namespace, whatever its kind."""
+        """Return all objects in the namespace, of every kind."""
         kinds = self.cluster.kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name").split()
         wanted = ",".join(kind for kind in kinds if kind not in COMES_AND_GOES and not kind.endswith("metrics.k8s.io"))
         return set(self.cluster.kubectl("get", wanted, "-o", "name", "--ignore-not-found").split())
 
     def may(self, account: str, verb: str, what: str) -> bool:
-        """Whether a service account of the namespace has a right."""
+        """Return whether a service account of the namespace has a right."""
         user = f"system:serviceaccount:{self.namespace}:{account}"
         try:
             return self.cluster.kubectl("auth", "can-i", verb, what, "--as", user, "--quiet") == ""
@@ -78,7 +78,7 @@ class Tenant:
 
 @pytest.fixture
 def tenant(cluster: Cluster, tmp_path: Path) -> Iterator[Tenant]:
-    """A new namespace that enforces the restricted standard; it is deleted afterwards."""
+    """Create a namespace that enforces the restricted standard; delete it afterwards."""
     found = description.read(Path(os.environ[description.VARIABLE]))
     assert found is not None
     tenant = Tenant(cluster, found.kubeconfig, tmp_path)
@@ -87,7 +87,7 @@ def tenant(cluster: Cluster, tmp_path: Path) -> Iterator[Tenant]:
     cluster.kubectl("create", "-f", "-", stdin=json.dumps(namespace))
     try:
         always = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
-        wait_until(lambda: tenant.objects() == always, "a namespace with what every namespace has", 30)
+        wait_until(lambda: tenant.objects() == always, "a namespace with the objects of every namespace", 30)
         yield tenant
     finally:
         cluster.kubectl("delete", "namespace", tenant.namespace, "--wait=false")
@@ -95,7 +95,7 @@ def tenant(cluster: Cluster, tmp_path: Path) -> Iterator[Tenant]:
 
 @pytest.mark.smoke
 def test_the_life_of_a_release(tenant: Tenant) -> None:
-    """Install, test, a flow, upgrade, test, uninstall: nothing is left."""
+    """Install, test, run a flow, upgrade, test, uninstall: nothing is left."""
     before = tenant.objects()
     tenant.install()
     installed = tenant.objects()
@@ -107,7 +107,7 @@ def test_the_life_of_a_release(tenant: Tenant) -> None:
         "secret/sh.helm.release.v1.flowc.v1",
     }
     tenant.test()
-    wait_until(lambda: tenant.objects() == installed, "the end of all that the test had made", 60)
+    wait_until(lambda: tenant.objects() == installed, "the deletion of the test's objects", 60)
 
     run = tenant.cluster.submit(GOLDEN / "foreach" / "flow.py")
     tenant.cluster.succeed(run)
@@ -133,7 +133,7 @@ def test_the_life_of_a_release(tenant: Tenant) -> None:
 
 
 def test_rights_are_enough_and_no_more(tenant: Tenant) -> None:
-    """A deployer deploys, runs and watches a flow; the flow's pods may report to Argo, and nothing else."""
+    """A deployer deploys, runs and watches a flow; the flow's pods may only report to Argo."""
     deployer = {"kind": "ServiceAccount", "name": "ci"}
     tenant.install(deployers=[deployer])  # type: ignore[arg-type]
     user = ("--as", f"system:serviceaccount:{tenant.namespace}:ci")
@@ -161,7 +161,7 @@ def test_rights_are_enough_and_no_more(tenant: Tenant) -> None:
 
 
 def test_a_test_that_fails_says_why(tenant: Tenant) -> None:
-    """And what it leaves is deleted as the README says."""
+    """A failed test shows its error; its objects can be deleted as in the README."""
     before = tenant.objects()
     tenant.install(store={"url": "s3://there-is-no-such-bucket"})
     with pytest.raises(HelmError, match="pod flowc-test failed"):

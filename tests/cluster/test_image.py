@@ -1,4 +1,4 @@
-"""The runtime image: what is in it and what it costs."""
+"""The runtime image: its contents, size and start time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ print(json.dumps({"missing": [n for n in wanted if not there(n)], "left": [n for
 
 @pytest.fixture(scope="module")
 def host(cluster: Cluster) -> Engine:
-    """The engine that built the image; a cluster that was given has its own."""
+    """Return the engine that built the image; skip the test on a cluster with its own image."""
     found = engine.own() if docker_daemon.running() else engine.find()
     if found is None or not found.has(runtime_image.PLAIN.name):
         pytest.skip("the image was built elsewhere")
@@ -66,7 +66,7 @@ def test_what_it_costs(host: Engine) -> None:
 def pods(
     host: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, Callable[[Pod], tuple[int, str]]]]:
-    """A directory, and what runs pods below it one after the other: in one container, which is quicker than many."""
+    """Yield a directory, and a function that runs pods below it one after another, in one container to save time."""
     work = tmp_path_factory.mktemp("pods")
     options = ["--rm", "--detach", "--user", "0", "--network", "none", "--volume", f"{work}:{work}"]
     container = host.run("run", *options, runtime_image.PLAIN.name, "sleep", "infinity").strip()
@@ -83,7 +83,7 @@ def pods(
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_a_flow_of_each_decorator_runs(pods: tuple[Path, Callable[[Pod], tuple[int, str]]], name: str) -> None:
-    """As `tests/runtime/test_image.py` has it for an environment with the same packages."""
+    """Flows with every decorator run in the image, as in `tests/runtime/test_image.py`."""
     work = pods[0] / name.replace(" ", "-")
     (work / "code").mkdir(parents=True)
     for file, text in FLOWS[name].items():

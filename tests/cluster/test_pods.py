@@ -1,4 +1,4 @@
-"""What only real pods can show: a gang whose tasks meet, options and Secrets of a step's pods, a hook at the end."""
+"""Features that need real pods: a gang whose tasks meet, options and Secrets of a step's pods, a hook at the end."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_options_secrets_and_a_hook(cluster: Cluster, store: Store, tmp_path: Pa
 
 
 def test_a_loop_without_end_is_ended_with_words(cluster: Cluster, store: Store, tmp_path: Path) -> None:
-    """With room for one level of calls only, as a loop of 970 iterations would take half an hour here."""
+    """The loop has room for one level of calls only, because 970 iterations would take half an hour here."""
     project = Project(tmp_path)
     manifests = cluster.flowc(
         "compile", project.write("flow.py", LONG), "--store", cluster.store, "--image", cluster.image

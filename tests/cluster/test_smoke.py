@@ -1,4 +1,4 @@
-"""The smallest proof: compiled flows run in a namespace that enforces the restricted standard, and leave their records."""
+"""Compiled flows run in a namespace that enforces the restricted standard, and write their records."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def test_a_golden_flow_runs(cluster: Cluster, case: str, flow: str) -> None:
 
 
 def test_the_namespace_is_restricted(cluster: Cluster) -> None:
-    """What the flows above run under is enforced, not only asked for."""
+    """The restricted standard of the flows above is enforced, not only requested."""
     labels = cluster.get("namespace", cluster.namespace)["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
 def test_the_store_is_reached_from_here(cluster: Cluster) -> None:
-    """The tests' own process reads what pods wrote, by the same address."""
+    """The tests' own process reads the pods' records at the same address."""
     assert {name: os.environ[name] for name in cluster.store_environment} == cluster.store_environment

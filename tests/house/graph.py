@@ -1,4 +1,4 @@
-"""Which of our modules imports which, read from the syntax trees: when it is imported, in functions, for types."""
+"""The graph of imports between our modules, from the syntax trees: at run time, in functions, for types."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def _imports(name: str, path: Path) -> Iterator[Import]:
 
 
 def edges(found: Mapping[str, Path]) -> dict[str, dict[str, int]]:
-    """Return what each module imports of ours, with the line of one of the imports."""
+    """Return our modules that each module imports, with the line of one of the imports."""
     edges: dict[str, dict[str, int]] = {}
     for name, path in found.items():
         own = edges.setdefault(name, {})
         for each in imports(name, path):
             target = each.name
-            while target and target not in found:  # what is imported is a name in a module
+            while target and target not in found:  # the imported name belongs to a module
                 target = target.rpartition(".")[0]
             if target and target != name:
                 own[target] = each.line
@@ -72,7 +72,7 @@ def edges(found: Mapping[str, Path]) -> dict[str, dict[str, int]]:
 
 
 def circles(edges: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
-    """Return the sets of modules each of which reaches each other (Tarjan's components of more than one), largest first."""
+    """Return the circles: sets of modules that all reach each other (Tarjan's components of two or more), largest first."""
     number: dict[str, int] = {}
     lowest: dict[str, int] = {}
     stack: list[str] = []
@@ -100,7 +100,7 @@ def circles(edges: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
 
 
 def way_around(edges: Mapping[str, Mapping[str, int]], circle: list[str]) -> str:
-    """Return a shortest way around in a circle, as `a:12 → b:3 → a`: each module with the line of its import."""
+    """Return a shortest path around a circle, as `a:12 → b:3 → a`: each module with the line of its import."""
     ways: list[list[str]] = []
     for start in circle:
         paths, seen = [[start]], {start}

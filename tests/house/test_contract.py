@@ -1,4 +1,4 @@
-"""The contract of a pod stands in one module: no other file of the packages spells what both sides say."""
+"""The contract with pods is in one module: no other file of the packages contains its literals."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ FILES = [path for part in PACKAGES for path in sorted((ROOT / part).rglob("*.py"
 NAMES = {name: value for name, value in vars(contract).items() if name.isupper()}
 VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z_]+", str(value))}
 
-# What users set for commands on their own machine: the table of settings owns it. FLOWC_STORE is in both.
+# Variables that users set for commands on their own machine belong to the table of settings. FLOWC_STORE is in both.
 SETTINGS = {setting.variable for setting in config_keys.SETTINGS} - {contract.STORE} | {"FLOWC_COMPLETE"}
-OWNERS = {  # where else a literal may stand, and why
+OWNERS = {  # other files that may contain a literal, with the reason
     (
         "runtime_image/flowc_runtime/base/config/config_keys.py",
         contract.STORE,
-    ),  # the setting has the name that a pod reads
-    ("compiler/flowc_ir/versions.py", "flowc.dev/"),  # the IR imports nothing: its versions name their annotation
+    ),  # the setting has the name of the pod's variable
+    ("compiler/flowc_ir/versions.py", "flowc.dev/"),  # the IR imports nothing, so its versions name their annotation
 }
 NUMBERS = {
     contract.NOT_STARTED,
@@ -44,11 +44,11 @@ NUMBERS = {
     contract.TIMEOUT_GRACE,
 }
 TEXTS = (contract.OUT_DIRECTORY, contract.IR_FILE, "lastRetry", "flowc.dev/")
-WHOLE = {contract.PATH, contract.RETRY, contract.CODE_ROOT}  # `--status` is an option of `flowc runs` too
+WHOLE = {contract.PATH, contract.RETRY, contract.CODE_ROOT}  # `flowc runs` also has an option `--status`
 
 
 def literals(text: str) -> Iterator[tuple[int, str]]:
-    """What of the contract a file spells: line and literal. Docstrings are for readers."""
+    """Return (line, literal) of the contract's literals in a file. Docstrings are ignored."""
     tree = ast.parse(text)
     told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -90,11 +90,11 @@ def test_what_is_for_readers_is_left_alone() -> None:
     assert list(literals('"""The variable FLOWC_RUN, and 79."""\nx = 64\ny = True\n')) == []
 
 
-# -- what each constant is good for ------------------------------------------------------------------------------------
+# -- the use of each constant ------------------------------------------------------------------------------------------
 
 
 def test_every_constant_is_used_and_explained() -> None:
-    """None is left over from something that is gone, as FLOWC_USER was."""
+    """None is unused, as FLOWC_USER was."""
     text = "".join(path.read_text("utf-8") for path in FILES)
     own = CONTRACT.read_text("utf-8")
     unused = [
@@ -109,7 +109,7 @@ def test_every_constant_is_used_and_explained() -> None:
 
 def test_variables_say_who_writes_and_who_reads_them() -> None:
     own = CONTRACT.read_text("utf-8")
-    for variable in VARIABLES - {contract.POD_UID, contract.NODE}:  # these are as POD
+    for variable in VARIABLES - {contract.POD_UID, contract.NODE}:  # these have the form of POD
         told = own.partition(f'"{variable}"\n')[2].partition('"""')[2].partition('"""')[0]
         assert "ritten by" in told, variable
         assert re.search(r"read (?:only )?by|for the user's code|under Metaflow's name", told), variable
@@ -137,7 +137,7 @@ def test_attempts_are_counted_once_for_compiler_and_runtime(policies: dict[str, 
 
 @pytest.mark.usefixtures("fresh_imports")
 def test_manifests_say_what_the_runtime_reads() -> None:
-    """The arguments of the manifests are taken by the entrypoint's own parser, and its variables are those that it reads."""
+    """The entry point's parser accepts the arguments of the manifests, and the entry point reads their variables."""
     loaded = load(ROOT / "tests" / "golden" / "policies" / "flow.py")
     assert loaded.flow is not None
     _, template, *_ = compile_flow(loaded.flow, loaded.package, Settings(image="i")).manifests
@@ -176,7 +176,7 @@ def test_the_image_has_what_the_command_needs() -> None:
 
 
 def test_the_chart_s_workflow_says_the_same() -> None:
-    """The chart's own test has a compiled flow in it; made anew it must still fit this version's runtime."""
+    """The chart's test contains a compiled flow, which must fit this version's runtime."""
     text = (ROOT / "helm" / "flowc" / "files" / "test" / "workflow.yaml").read_text("utf-8")
     assert set(re.findall(r"FLOWC_[A-Z_]+", text)) <= VARIABLES
     (spec,) = (document["spec"] for document in yaml.safe_load_all(text) if document["kind"] == "Workflow")

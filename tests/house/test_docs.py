@@ -1,4 +1,4 @@
-"""The documents tell the truth: what they quote is what the programs print, and what they name exists.
+"""The documents are true: their quoted outputs equal those of the programs, and the things that they name exist.
 
 A code block after `<!-- file: NAME -->` is written to an empty directory; a console block after `<!-- checked -->` is
 run there, after the files before it. The blocks after `<!-- cell -->` are the cells of one notebook, and a block after
@@ -65,7 +65,7 @@ OTHERS = {
 GUIDE = ROOT / "docs" / "guide"
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?!https?:|mailto:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
 
-# Runs the cells that stdin has, and prints the output of each; what a cell raises is its last lines.
+# Run the cells from stdin and print the output of each; an exception of a cell is its last line.
 EXECUTE = """
 import json, sys
 import nbformat
@@ -82,7 +82,7 @@ NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True).e
 print(json.dumps(["".join(map(shown, cell.outputs)) for cell in notebook.cells]))
 """
 
-# What `pip install humanize` gives the guide's page about packages, which is checked without a network.
+# A small `humanize` for the guide's page about packages, which is checked without a network.
 HUMANIZE = """
 def intcomma(number):
     return f"{number:,}"
@@ -94,13 +94,13 @@ def intword(number):
 
 
 def relative(path: Path) -> str:
-    """The name of a document in a test's id."""
+    """Return the name of a document in a test's id."""
     return str(path.relative_to(ROOT))
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A home of its own, where `flowc` is this one."""
+    """Return an environment with an empty home, in which `flowc` is this one."""
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "flowc").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m flowc "$@"\n')
@@ -121,7 +121,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def shell(command: str, directory: Path, environment: dict[str, str]) -> list[str]:
-    """What a command prints, stdout and stderr in their order. `make` runs in the project's directory."""
+    """Return the output of a command, stdout and stderr in their order. `make` runs in the project's directory."""
     where = ROOT if command.startswith("make ") else directory
     done = subprocess.run(
         ["sh", "-c", f"{command} 2>&1"],
@@ -139,7 +139,7 @@ def shell(command: str, directory: Path, environment: dict[str, str]) -> list[st
     "document", [path for path in DOCUMENTS if "<!-- checked -->" in path.read_text()], ids=relative
 )
 def test_quoted_output(document: Path, tmp_path: Path, environment: dict[str, str]) -> None:
-    """What a document says that a command prints is what it prints."""
+    """The output of a command in a document equals its real output."""
     pytest.importorskip("hera")
     directory = tmp_path / "hello"
     directory.mkdir()
@@ -160,7 +160,7 @@ def test_quoted_output(document: Path, tmp_path: Path, environment: dict[str, st
 
 @pytest.mark.parametrize("document", [path for path in DOCUMENTS if "<!-- cell -->" in path.read_text()], ids=relative)
 def test_cells_of_a_notebook(document: Path, tmp_path: Path, environment: dict[str, str]) -> None:
-    """The output that a document shows of each cell of a notebook is its output."""
+    """The output of each notebook cell in a document equals its real output."""
     pytest.importorskip("nbclient")
     cells: list[str] = []
     expected: dict[int, list[str]] = {}
@@ -192,7 +192,7 @@ def test_cells_of_a_notebook(document: Path, tmp_path: Path, environment: dict[s
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
 def test_links(document: Path) -> None:
-    """What a document links to exists, down to the heading."""
+    """The links of a document lead to existing files and headings."""
     for link in LINK.finditer(re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)):
         target = (document.parent / link["file"]).resolve() if link["file"] else document
         assert target.exists(), f"{link[0]} leads nowhere"
@@ -201,13 +201,13 @@ def test_links(document: Path) -> None:
 
 
 def headings(document: Path) -> set[str]:
-    """The anchors of a document's headings, as GitHub makes them."""
+    """Return the anchors of a document's headings, as GitHub creates them."""
     found = re.findall(r"^#+ (.+)$", document.read_text(), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
 def options(command: click.Command) -> Iterator[str]:
-    """The long options of a command and of those below it."""
+    """Return the long options of a command and of its subcommands."""
     for parameter in command.params:
         yield from (option for option in [*parameter.opts, *parameter.secondary_opts] if option.startswith("--"))
     if isinstance(command, click.Group):
@@ -219,7 +219,7 @@ def options(command: click.Command) -> Iterator[str]:
 
 
 def test_commands_side_by_side_exist() -> None:
-    """Of each row of the table for people who come from Metaflow: flowc's commands, and those that are "the same"."""
+    """Return, for each row of the migration table, flowc's commands and those that are "the same"."""
     text = (ROOT / "docs" / "migrating.md").read_text()
     (table,) = re.findall(r"^\| Metaflow \| flowc \|\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
     rows = [row.strip("| ").split(" | ") for row in table.splitlines()[1:]]
@@ -233,13 +233,13 @@ def test_commands_side_by_side_exist() -> None:
 
 
 def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
-    """An option that a document names belongs to a command, or to a program of others or a flow of the document."""
+    """An option in a document belongs to a command of flowc, to another program, or to a flow of the document."""
     known = {*options(LazyGroup(COMMANDS, name="flowc")), *options(LazyGroup(FLOW_COMMANDS, name="flow.py")), "--help"}
     (tmp_path / "flow.py").write_text(FLOW)
     for command in ("run", "resume", "spin"):  # whose options depend on the flow
         for line in (f"flowc {command} --help", f"python flow.py {command} --help"):
             known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(shell(line, tmp_path, environment))))
-    # these name also options of Metaflow, of earlier versions and of the benchmark
+    # these also name options of Metaflow, of earlier versions and of the benchmark
     others = {
         ROOT / "docs" / "metaflow.md",
         ROOT / "docs" / "migrating.md",
@@ -260,7 +260,7 @@ def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
     "page", [path for path in DOCUMENTS if path.parent == GUIDE and path.name != "index.md"], ids=relative
 )
 def test_a_page_of_the_guide_has_its_parts(page: Path) -> None:
-    """It starts with a file that runs, ends with a mistake and its error, and leads on."""
+    """The page starts with a file, ends with a mistake and its error, and links to the next page."""
     text = page.read_text()
     first, wrong = text.partition("\n## What goes wrong\n")[::2]
     kinds = [block["kind"] for block in BLOCK.finditer(first)]
@@ -274,7 +274,7 @@ def test_a_page_of_the_guide_has_its_parts(page: Path) -> None:
 
 
 def test_each_module_says_what_it_does() -> None:
-    """`docs/architecture.md` relies on it: it names directories, not modules."""
+    """`docs/architecture.md` relies on this, because it names directories and not modules."""
     files = [path for parent in PACKAGES for path in (ROOT / parent).rglob("*.py") if "_vendor" not in path.parts]
     without = [
         path for path in files if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
@@ -283,14 +283,14 @@ def test_each_module_says_what_it_does() -> None:
 
 
 def test_architecture_names_directories() -> None:
-    """Each directory that it names exists, and each package of ours is named."""
+    """The page names only existing directories, and all our packages."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     rows = [re.findall(r"`([\w./]+)/`", line) for line in text.splitlines()]
     named = {name for row in rows for name in row}
     missing = [
         name for row in rows for name in row if not (ROOT / name).is_dir() and not any((ROOT / row[0]).rglob(name))
     ]
-    assert missing == []  # a row's first directory is a path; others are below it, or paths as well
+    assert missing == []  # a row's first directory is a path; the others are paths, or names below it
     packages = {
         f"{parent}/{path.name}"
         for parent in PACKAGES
@@ -301,7 +301,7 @@ def test_architecture_names_directories() -> None:
 
 
 def test_changelog_has_this_version() -> None:
-    """The version that is being made has a section."""
+    """The current version has a section."""
     from flowc import __version__
 
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,4 +1,4 @@
-"""What an import loads and what is public: start-up time and the direction of dependence are part of the contract."""
+"""The modules that imports load, and the public names: start-up time and the direction of imports are promised."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 @pytest.fixture
 def loaded(project: Project) -> Callable[[str], set[str]]:
-    """The modules that a statement loads in a fresh Python."""
+    """Return the modules that a statement loads in a new Python process."""
 
     def probe(statement: str) -> set[str]:
         done = project.python("-c", _PROBE.format(statement=statement))
@@ -54,12 +54,12 @@ def loaded(project: Project) -> Callable[[str], set[str]]:
 
 
 def packages(modules: set[str]) -> set[str]:
-    """The top-level packages of modules."""
+    """Return the top-level packages of modules."""
     return {name.partition(".")[0] for name in modules}
 
 
 def modules_of(package: str) -> list[str]:
-    """All modules of one of our packages, by their files."""
+    """Return all modules of one of our packages, from their files."""
     (root,) = (ROOT / parent / package for parent in PACKAGES if (ROOT / parent / package).is_dir())
     names = (path.relative_to(root.parent).with_suffix("").parts for path in sorted(root.rglob("*.py")))
     return [".".join(parts).removesuffix(".__init__") for parts in names if parts[-1] != "__main__"]
@@ -70,7 +70,7 @@ def test_metaflow_is_light(loaded: Callable[[str], set[str]]) -> None:
     modules = loaded("import metaflow")
     assert not packages(modules) & (HEAVY | {"click", "cloudpickle", "flowc_emulator", "pathlib"})
     assert not any(name.startswith(("flowc.frontends", "flowc.targets", "flowc.cli")) for name in modules)
-    # 33 classes of the IR and the shapes of records: only what reads a run needs them
+    # 33 classes of the IR and the shapes of records: only readers of runs need them
     assert not modules & {
         "flowc_ir.model",
         "flowc_runtime.store.records.stored",
@@ -80,12 +80,12 @@ def test_metaflow_is_light(loaded: Callable[[str], set[str]]) -> None:
 
 
 def test_flowc_is_empty(loaded: Callable[[str], set[str]]) -> None:
-    """`import flowc` is a name and a version."""
+    """`import flowc` loads only a version."""
     assert loaded("import flowc") == {"flowc"}
 
 
 def test_help_is_light(loaded: Callable[[str], set[str]]) -> None:
-    """`flowc --help` knows the commands without importing one."""
+    """`flowc --help` lists the commands without importing them."""
     modules = loaded(
         "import contextlib\n"
         "import flowc.cli\n"
@@ -110,11 +110,11 @@ def test_help_is_light(loaded: Callable[[str], set[str]]) -> None:
         "flowc_ir",
         "flowc_ir.late",
     }
-    assert "dataclasses" not in modules  # a third of the time that the help takes
+    assert "dataclasses" not in modules  # a third of the time of the help
 
 
 def test_the_cluster_s_client_is_imported_lazily(loaded: Callable[[str], set[str]]) -> None:
-    """Everything about a cluster but the talking to it works, and starts, without the Kubernetes client."""
+    """Only commands that talk to a cluster import the Kubernetes client."""
     modules = loaded("\n".join(f"import {name}" for name in modules_of("flowc") if "cluster" in name))
     assert not packages(modules) & (HEAVY | {"cloudpickle", "flowc_emulator", "urllib3"})
     assert not any(name.startswith("flowc.cli.") for name in loaded("import flowc.targets.argo.cluster.control"))
@@ -132,27 +132,27 @@ def test_reading_a_flow_is_light(project: Project, command: str) -> None:
 
 @pytest.mark.parametrize("module", modules_of("flowc_ir"))
 def test_ir_needs_the_standard_library_only(loaded: Callable[[str], set[str]], module: str) -> None:
-    """A pod carries the IR without the compiler."""
+    """A pod contains the IR without the compiler."""
     modules = loaded(f"import {module}")
     assert packages(modules) - set(sys.stdlib_module_names) == {"flowc_ir"}
 
 
 def test_runtime_needs_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
-    """What executes a task knows neither the authoring API nor the compiler."""
+    """The runtime imports neither the authoring API nor the compiler."""
     modules = loaded("\n".join(f"import {name}" for name in modules_of("flowc_runtime")))
     assert packages(modules) - set(sys.stdlib_module_names) == {"flowc", "flowc_ir", "flowc_runtime"}
-    assert not any(name.startswith("flowc.") for name in modules)  # `flowc` itself is the version alone
+    assert not any(name.startswith("flowc.") for name in modules)  # `flowc` itself contains only the version
 
 
 def test_authoring_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
-    """The authoring API does not know the compiler, the emulator or the command line."""
+    """The authoring API imports neither the compiler nor the emulator nor the command line."""
     modules = loaded("\n".join(f"import {name}" for name in modules_of("metaflow")))
     assert packages(modules) & OURS <= {"metaflow", "flowc", "flowc_ir", "flowc_runtime"}
     assert not any(name.startswith("flowc.") for name in modules)
 
 
 def test_every_name_can_be_had_in_a_pod() -> None:
-    """`from metaflow import *` asks for all of them; the image has neither click nor what a compiler needs."""
+    """`from metaflow import *` imports all names, although the image has neither click nor the compiler's packages."""
     lacking = ["click", "hera", "pydantic", "yaml", "kubernetes", "rich", "jsonschema", "numpy", "pandas"]
     program = (
         "import sys\n"
@@ -170,7 +170,7 @@ def test_every_name_can_be_had_in_a_pod() -> None:
 
 
 def test_emulator_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[str]]) -> None:
-    """The emulator runs the IR; it does not know where that came from."""
+    """The emulator runs the IR and imports no front end."""
     modules = loaded("\n".join(f"import {name}" for name in modules_of("flowc_emulator")))
     assert packages(modules) & OURS <= {"flowc", "flowc_ir", "flowc_runtime", "flowc_emulator"}
     assert not any(name.startswith("flowc.") for name in modules)
@@ -178,7 +178,7 @@ def test_emulator_needs_the_runtime_and_the_ir_only(loaded: Callable[[str], set[
 
 
 def test_the_compiler_takes_of_hera_its_models_alone(loaded: Callable[[str], set[str]]) -> None:
-    """What else Hera imports, an HTTP client for example, would be a third of the time that `flowc compile` takes."""
+    """Other imports of Hera, such as an HTTP client, would take a third of the time of `flowc compile`."""
     pytest.importorskip("hera")
     modules = loaded("import flowc.targets.argo.compiler")
     assert "hera.workflows.models" in modules
@@ -206,18 +206,18 @@ def test_a_flow_that_imports_hera_has_all_of_it(project: Project, statement: str
         assert m is models
         """
     project.write("program.py", program)
-    project.environment.pop("PYTHONWARNINGS")  # of Hera's own
+    project.environment.pop("PYTHONWARNINGS")  # Hera's own module
     done = project.python("program.py")
     assert done.code == 0, done.err
 
 
 def test_public_names(golden: Callable[[Path, str], None]) -> None:
-    """What users can rely on changes on purpose only: `--update-golden` after a change, and a line in CHANGELOG.md."""
+    """The public names change only on purpose: with `--update-golden` and a line in CHANGELOG.md."""
     pytest.importorskip("hera")
     lines = []
     for name in PUBLIC:
         module = import_module(name)
         exported = list(getattr(module, "__all__", ()))
-        assert exported == [n for n in exported if hasattr(module, n)], f"{name}.__all__ names what is not there"
+        assert exported == [n for n in exported if hasattr(module, n)], f"{name}.__all__ contains a missing name"
         lines += [name, *(f"    {public}" for public in sorted(exported))]
     golden(ROOT / "tests" / "public_api.txt", "\n".join(lines) + "\n")

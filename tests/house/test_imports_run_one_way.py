@@ -1,4 +1,4 @@
-"""Imports run one way: between packages, up the one seam of the API, and without circles of modules."""
+"""Imports go one way: between packages, through the one table of the API, and without circles of modules."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ BELOW = {
     "metaflow": {"flowc_ir", "flowc_runtime"},
     "flowc_emulator": {"flowc_ir", "flowc_runtime"},
 }
-"""What each package may import of ours, for types and in functions too; `flowc` may import all."""
-NAME = {"flowc.__version__"}  # the distribution's version, of which `flowc` is no more than the name
+"""The packages of ours that each package may import, also for types and in functions; `flowc` may import all."""
+NAME = {"flowc.__version__"}  # the distribution's version, which is all that `flowc` contains
 
 
 @pytest.mark.parametrize("package", BELOW)
@@ -39,11 +39,11 @@ def test_the_seam_s_rows_are_functions() -> None:
     assert len(rows) == 9
     for name, row in rows.items():
         module, _, function = row.target.partition(":")
-        assert callable(getattr(import_module(module), function, None)), f"{name} is {row.target}, which is not there"
+        assert callable(getattr(import_module(module), function, None)), f"{name} is {row.target}, which does not exist"
 
 
 def test_only_the_seam_names_modules_above() -> None:
-    """No other file of the API goes around it with a module's name as text."""
+    """No other file of the API bypasses it with a module's name as text."""
     texts = [
         f"{name}:{node.lineno} has {node.value!r}"
         for name, path in modules().items()
@@ -62,7 +62,7 @@ def test_a_circle_is_told() -> None:
 
 
 def test_only_the_commands_of_a_target_import_the_command_line() -> None:
-    """A target brings its commands; what it makes of a flow needs no command line."""
+    """A target has commands; lowering a flow needs no command line."""
     upward = [
         f"{name}:{each.line} imports {each.name}"
         for name, path in modules().items()
@@ -74,17 +74,17 @@ def test_only_the_commands_of_a_target_import_the_command_line() -> None:
 
 
 def test_no_circle_has_more_than_two_modules() -> None:
-    """Imports in functions and for types are counted: who reads a module can tell what it stands on."""
+    """Imports in functions and for types count too, so that a reader of a module sees what it depends on."""
     graph = edges(modules())
     told = [f"{len(circle)} modules: {way_around(graph, circle)}" for circle in circles(graph) if len(circle) > 2]
     assert told == []
 
 
-MOST_INNER = 181  # import statements in functions; the number only goes down
+MOST_INNER = 181  # import statements in functions; the number only decreases
 
 
 def test_few_imports_stand_in_functions() -> None:
-    """What is late for start-up's sake goes through a table of names, a module's `__getattr__` or a `LateModule`."""
+    """Late imports, which save start-up time, go through a table of names, a module's `__getattr__` or a `LateModule`."""
     inner = {(name, each.line) for name, path in modules().items() for each in imports(name, path) if each.inner}
-    assert len(inner) <= MOST_INNER, f"{len(inner)} imports stand in functions; at most {MOST_INNER} do"
+    assert len(inner) <= MOST_INNER, f"{len(inner)} imports are in functions; at most {MOST_INNER} may be"
     assert len(inner) > MOST_INNER - 10, f"only {len(inner)} are left: set MOST_INNER to it"

@@ -1,4 +1,4 @@
-"""What is imported late is named by a text: every such name exists."""
+"""Late imports are named by texts: every such name exists."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_late_function_is_called() -> None:
 
 
 def test_one_module_has_the_classes_of_late_names() -> None:
-    """Each package has them from there: `flowc --help` loads no runtime, and the API no compiler."""
+    """Each package has late imports for this purpose: `flowc --help` loads no runtime, and the API no compiler."""
     homes = [
         name
         for name, path in modules().items()

@@ -1,4 +1,4 @@
-"""The rooms of the packages: the runtime's floors, and how many modules a directory has."""
+"""The layout of the packages: the runtime's floors, and the number of modules in a directory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FLOORS = ("base", "process", "store", "run", "pod")
 
 
 def floor(module: str) -> int | None:
-    """The floor on which a module of the runtime stands; None for other modules."""
+    """Return the floor of a module of the runtime; None for other modules."""
     package, _, rest = module.partition(".")
     room = rest.partition(".")[0]
     return FLOORS.index(room) if package == "flowc_runtime" and room in FLOORS else None
@@ -41,7 +41,7 @@ def test_no_room_is_crowded(package: str) -> None:
 
 
 CLI = ("options", "words"), ("rendering",), ("running",), ("commands",), ("flow_file",)
-"""The rooms of the command line: each imports only its own floor and those before it. `flowc.cli` itself is above."""
+"""Each directory of the command line imports only itself and the directories before it. `flowc.cli` itself is above."""
 
 
 def test_a_room_of_the_command_line_imports_no_later_one() -> None:

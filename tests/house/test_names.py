@@ -1,4 +1,4 @@
-"""A name stands for one thing: no two public classes of our packages share one, and few modules do."""
+"""A name has one meaning: no two public classes of our packages share a name, and few modules do."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).parents[2]
-# The names in sdk/ are Metaflow's.
+# The names in sdk/ come from Metaflow.
 PACKAGES = ("compiler/flowc", "compiler/flowc_ir", "emulator/flowc_emulator", "runtime_image/flowc_runtime")
 
 CLASSES: dict[str, str] = {}
-"""Names of several public classes, each with its reason."""
+"""Names of several public classes, with the reasons."""
 
 
 def classes(tree: ast.Module) -> Iterator[str]:
-    """The public classes and type aliases of a module, also those that only type checkers see."""
+    """Return the public classes and type aliases of a module, also those that only type checkers see."""
     for node in tree.body:
         for each in node.body if isinstance(node, ast.If) else [node]:
             if isinstance(each, ast.ClassDef):
@@ -44,8 +44,8 @@ def test_no_two_public_classes_share_a_name() -> None:
             found[name].add(str(file.relative_to(REPOSITORY)))
     shared = {name: files for name, files in found.items() if len(files) > 1}
     unknown = {name: sorted(files) for name, files in shared.items() if name not in CLASSES}
-    assert not unknown, "give each class the name of what it is"
-    assert not CLASSES.keys() - shared.keys(), "these names are of one class only: take them off the list"
+    assert not unknown, "give each class its own name"
+    assert not CLASSES.keys() - shared.keys(), "these names belong to one class only: remove them from the list"
 
 
 def test_a_shared_name_is_found() -> None:
@@ -53,30 +53,30 @@ def test_a_shared_name_is_found() -> None:
     assert list(classes(ast.parse(source))) == ["A", "C"]
 
 
-# Modules there have the names of what people type: a command, an option, a decorator.
+# Modules in these directories have the names that users type: a command, an option, a decorator.
 TYPED = ("flowc/cli/", "flowc/targets/argo/commands/", "flowc/frontends/metaflow/decorators/")
 MODULES = {
     "__main__": "Python's name",
     "constants": "texts in a flow's source; the values of its class's body",
-    "deployment": "what any target may bring; that of Argo",
-    "errors": "those of a package each",
-    "ignored": "files that git ignores; directories that it is told to ignore",
+    "deployment": "the deployment of any target; that of Argo",
+    "errors": "the errors of each package",
+    "ignored": "files that git ignores; directories excluded from git",
     "limits": "those of the IR, generated; those of Argo",
     "mounts": "a subject of several packages",
     "parameters": "a subject of several packages",
     "pod": "a subject of several packages",
-    "process": "the room and its chief module",
+    "process": "the directory and its main module",
     "revision": "finding it; its record",
     "settings": "those of a target; those of a process",
     "spec": "of Argo's objects; of an environment",
-    "steps": "what flowc has for steps; the steps of a class",
-    "store": "the room and its chief module",
+    "steps": "flowc's decorators for steps; the steps of a class",
+    "store": "the directory and its main module",
     "structure": "of a flow's class; of its graph",
     "target": "the protocol; that of Argo",
     "targets": "of the compiler; of commands on a cluster",
-    "task": "the room and its chief module",
+    "task": "the directory and its main module",
 }
-"""Names of several modules or rooms, each with what they stand for."""
+"""Names of several modules or directories, with their meanings."""
 
 
 def test_few_modules_share_a_name() -> None:
@@ -87,5 +87,7 @@ def test_few_modules_share_a_name() -> None:
             found[file.parent.name if file.name == "__init__.py" else file.stem].add(path)
     shared = {name: files for name, files in found.items() if len(files) > 1}
     unknown = {name: sorted(files) for name, files in shared.items() if name not in MODULES}
-    assert not unknown, "give each module the name of its subject, or say here why they share it"
-    assert sorted(MODULES.keys() - shared.keys()) == [], "these names are of one module only: take them off the list"
+    assert not unknown, "give each module its own name, or add the reason here"
+    assert sorted(MODULES.keys() - shared.keys()) == [], (
+        "these names belong to one module only: remove them from the list"
+    )

@@ -1,4 +1,4 @@
-"""What a process changes of itself is in one object, `ambient()`: modules have no other names that functions rebind."""
+"""The changing state of a process is in one object, `ambient()`: functions rebind no other names of modules."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from house.graph import modules
 
 ALLOWED = {
     "flowc_runtime.base.ambient:_ambient": "the object itself",
-    "flowc_runtime.process.ending:_coverage": "belongs to a process, of which `begin` makes a new one at each fork",
+    "flowc_runtime.process.ending:_coverage": "belongs to a process; `begin` creates a new one at each fork",
     "flowc_runtime.process.ending:_ended": "as `_coverage`",
     "flowc_runtime.process.ending:_mark": "as `_coverage`",
-    "flowc_runtime.process.origin:_defined": "belongs to the program: what it was like when its flow was defined",
+    "flowc_runtime.process.origin:_defined": "belongs to the program: its state when its flow was defined",
     "flowc_runtime.process.writers:_fflush": "a function of the C library, looked up once",
-    "flowc.cli.running.beginning:_here": "the handlers of signals, which a process has once",
+    "flowc.cli.running.beginning:_here": "the handlers of signals, which exist once per process",
     "metaflow._extensions:_found": "the installed extensions, looked up once",
     "metaflow._extensions:_known": "as `_found`",
-    "metaflow._extensions:_finder": "the entry in `sys.meta_path`, which a process has once",
-    "metaflow.plugins.datatools.s3.channel:_process": "the helper process of this process; a forked one starts its own",
+    "metaflow._extensions:_finder": "the entry in `sys.meta_path`, which exists once per process",
+    "metaflow.plugins.datatools.s3.channel:_process": "the helper process of this process; a forked process starts its own",
     "metaflow.plugins.datatools.s3.channel:_lock": "as `_process`",
 }
-"""Names by their module, and why they are not in `Ambient`."""
+"""Names by their module, with the reason why they are not in `Ambient`."""
 
 
 def rebound(name: str, tree: ast.Module, known: set[str]) -> set[str]:
-    """Return MODULE:NAME of what functions rebind with `global`, and of what is set on another of our modules."""
+    """Return MODULE:NAME of the names that functions rebind with `global` or set on another of our modules."""
     found = {f"{name}:{each}" for node in ast.walk(tree) if isinstance(node, ast.Global) for each in node.names}
     ours: dict[str, str] = {}
     for node in ast.walk(tree):
@@ -50,5 +50,5 @@ def test_modules_have_no_state_that_functions_rebind() -> None:
     found = {
         each for name, path in modules().items() for each in rebound(name, ast.parse(path.read_text("utf-8")), known)
     }
-    assert found - set(ALLOWED) == set(), "keep it in `Ambient`, or say in ALLOWED why it is not an attempt's"
-    assert set(ALLOWED) - found == set(), "no function rebinds it any more: take it out of ALLOWED"
+    assert found - set(ALLOWED) == set(), "keep it in `Ambient`, or add the reason to ALLOWED"
+    assert set(ALLOWED) - found == set(), "no function rebinds it any more: remove it from ALLOWED"

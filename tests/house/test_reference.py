@@ -1,4 +1,4 @@
-"""The reference is what the programs say: docs/reference/generate.py makes it, and nothing is left out."""
+"""The reference matches the programs: docs/reference/generate.py generates it, and it is complete."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_pages_are_all_there_are(generator: Any) -> None:
 
 
 def test_every_decorator_is_described_with_every_argument(generator: Any) -> None:
-    """What the front end takes, what the API declares, and what its docstrings describe are the same."""
+    """The front end accepts, the API declares, and its docstrings describe the same arguments."""
     from flowc.frontends.metaflow.decorators.environments import TABLES
     from flowc.frontends.metaflow.decorators.flow_decorators import FLOW_DECORATORS
     from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS
@@ -94,7 +94,7 @@ def test_every_argument_of_kubernetes_has_a_sample(generator: Any) -> None:
 
 
 def test_every_command_is_described(generator: Any) -> None:
-    """Also what stands below a command, as `flowc --help` and the help of each know it."""
+    """Every subcommand is described too, as in `flowc --help` and its own help."""
     from flowc.cli import COMMANDS, FLOW_COMMANDS
     from flowc.cli.words.exit_codes import EXIT_CODES_OF
 
@@ -104,7 +104,7 @@ def test_every_command_is_described(generator: Any) -> None:
     for name in FLOW_COMMANDS:
         assert f"\n### `python flow.py {name}`\n" in text
     for name in EXIT_CODES_OF:
-        assert f"`flowc {name}`\n" in text, f"the exit codes of {name} are of no command"
+        assert f"`flowc {name}`\n" in text, f"the exit codes of {name} belong to no command"
 
 
 def test_an_option_without_a_help_text_is_hidden(generator: Any) -> None:

@@ -1,4 +1,4 @@
-"""The documentation's site: `make docs` builds it, finds what leads nowhere, and the pages load nothing from other hosts."""
+"""The documentation's site: `make docs` builds it, finds broken links, and the pages load nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tools.chromium import Browser
 
 pytest.importorskip("material", reason="the site is built by mkdocs-material")
 
-# Attributes of tags whose value a browser loads. `a` is not here: a link is followed by its reader only.
+# Attributes of tags whose value a browser loads. `a` is missing, because only the reader follows a link.
 LOADS = {
     "audio": "src", "embed": "src", "iframe": "src", "img": "src", "input": "src", "link": "href", "object": "data",
     "script": "src", "source": "src", "track": "src", "video": "src",
@@ -30,7 +30,7 @@ ABROAD = re.compile(r"(?:https?:)?//")
 
 
 class Reader(HTMLParser):
-    """A page's text outside of code, and the addresses that it loads."""
+    """The text of a page outside code, and the addresses that it loads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of this documentation."""
+    """Build the site of this documentation."""
     site = tmp_path_factory.mktemp("site")
     done = build(ROOT, site)
     assert done.returncode == 0, done.stderr
@@ -108,7 +108,7 @@ def test_styles_load_nothing_from_other_hosts(site: Path) -> None:
 
 
 def test_a_browser_asks_only_the_site_s_own_host(site: Path, tmp_path: Path) -> None:
-    """Also for what scripts load: a page is opened, and the search is used."""
+    """Scripts load nothing from other hosts either: a page is opened, and the search is used."""
     pytest.importorskip("websocket")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -137,7 +137,7 @@ def test_a_browser_asks_only_the_site_s_own_host(site: Path, tmp_path: Path) -> 
 
 
 def test_pages_show_no_markup(site: Path) -> None:
-    """A list, a table or a fence that Python-Markdown reads as text would show its markup."""
+    """Every list, table and fence is rendered; one that Python-Markdown reads as text would show its markup."""
     raw = re.compile(r"^\s*(?:- |\||```)|\*\*|`|\]\(|<!--", re.MULTILINE)
     for path in site.rglob("*.html"):
         body = read(path).text

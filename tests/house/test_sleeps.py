@@ -1,4 +1,4 @@
-"""Tests wait for what they wait for: a gate, a pipe, the end of a process (project.py); none sleeps and hopes."""
+"""Tests wait for events: a gate, a pipe, the end of a process (project.py). None sleeps for a guessed time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from project import ROOT
 TESTS = ROOT / "tests"
 SLEEP = re.compile(r"\btime(?:\W+import \w*|['\")]*\.)sleep\b|\basyncio\.sleep\b(?!\(0[,)])")
 
-# How many lines of a file, or of a directory, sleep, and why.
+# The number of lines of a file or directory that sleep, with the reason.
 ALLOWED = {
     "project.py": (1, "`wait_until`, for what tells nobody when it happens"),
     "cluster/": (5, "a cluster is asked at intervals in one place; a flow waits for another task, others last long"),
@@ -20,10 +20,10 @@ ALLOWED = {
     "cards/test_browser.py": (1, "a card that is refreshed at intervals is what the browser is to show"),
     "cli/test_debug.py": (1, "a person at a prompt takes longer than the step's timeout"),
     "emulator/test_debugger.py": (3, "a person at a prompt takes longer than a timeout, and than others that print"),
-    "emulator/test_ending.py": (2, "work and handlers that go on after the step, one for longer than its timeout"),
-    "emulator/test_places.py": (3, "tasks that ask for each other at intervals, or sleep, are what gives up its place"),
-    "emulator/test_resume.py": (1, "a task asks for records that flowc writes, which have no event"),
-    "emulator/test_ways_out.py": (8, "a step that goes on for longer than its timeout"),
+    "emulator/test_ending.py": (2, "work and handlers that continue after the step, one for longer than its timeout"),
+    "emulator/test_places.py": (3, "tasks that poll for each other, or sleep, give up their place"),
+    "emulator/test_resume.py": (1, "a task polls for records that flowc writes, which have no event"),
+    "emulator/test_ways_out.py": (8, "a step that runs for longer than its timeout"),
 }
 
 

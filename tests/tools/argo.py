@@ -1,16 +1,16 @@
-"""Would a cluster take a manifest? Without a cluster: the API server's own code and Argo's own validator say so.
+"""Check whether a cluster would accept a manifest, with the API server's own code and Argo's own validator.
 
-`schema_errors` is the API server's verdict with Argo's full CRDs and strict field validation: unknown fields, metadata,
+`schema_errors` returns the API server's errors with Argo's full CRDs and strict field validation: unknown fields, metadata,
 types, patterns, list maps, and the CEL rules with their cost limits (`go/crdcheck`). ConfigMaps are checked too. Known
-gap: admission webhooks, quotas and RBAC, and what fails at run time only; that is for tests on a cluster.
+gap: admission webhooks, quotas, RBAC, and failures at run time; tests on a cluster cover them.
 
 `lint`: Argo's workflow/validate with strict decoding, as `argo lint --offline --strict` (`go/argolint`): template and
 task references, `depends`, variables, schedules. It reads the text as the cluster's YAML parser does, so an unquoted
-1234e56 is a number here. Each file is a world of its own: what one deploys, another cannot refer to. Known gap: Argo's
+1234e56 is a number here. Each file is checked alone: it cannot refer to objects of another file. Known gap: Argo's
 linter does not look inside `when`, `expression` and `stopStrategy`.
 
-`make test-go` asks the programs, one process a call, however many manifests it is given; `make test` reads what they
-answered then (`tools.recorded`).
+`make test-go` asks the programs, one process per call for any number of manifests; `make test` reads the recorded
+answers (`tools.recorded`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KINDS = ("workflows", "workflowtemplates", "clusterworkflowtemplates", "cronwork
 
 
 class _Loader(yaml.SafeLoader):
-    """Without timestamps: a date is text to Kubernetes, and JSON has none."""
+    """A loader without timestamps: a date is text for Kubernetes, and JSON has no dates."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -40,7 +40,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def load(text: str) -> list[Doc]:
-    """The documents of a manifest."""
+    """Return the documents of a manifest."""
     return [doc for doc in yaml.load_all(text, Loader=_Loader) if doc is not None]
 
 
@@ -51,14 +51,14 @@ def crds(version: str) -> list[Path]:
 
 
 def schema_errors(docs: Iterable[Doc], version: str) -> list[str]:
-    """What the API server has against `docs` with the CRDs of Argo `version`: 'Workflow name: path: what'."""
+    """Return the API server's errors in `docs` with the CRDs of Argo `version`: 'Workflow name: path: error'."""
     docs = list(docs)
     each = schema_errors_each(docs, version)
     return [f"{_title(doc)}: {error}" for doc, errors in zip(docs, each, strict=True) for error in errors]
 
 
 def schema_errors_each(docs: Sequence[Doc], version: str) -> list[list[str]]:
-    """The same for each document, in their order."""
+    """Return the errors of each document, in their order."""
 
     def ask(questions: Sequence[Doc]) -> list[list[str]]:
         found: list[list[str]] = _ask([gobuild.build(gobuild.CRDCHECK), *crds(version)], list(questions))
@@ -68,13 +68,13 @@ def schema_errors_each(docs: Sequence[Doc], version: str) -> list[list[str]]:
 
 
 def lint(manifests: str | Iterable[Path], version: str) -> list[str]:
-    """What Argo `version`'s linter has against a manifest's text, or against files: 'file: Workflow name: what'."""
+    """Return the errors of Argo `version`'s linter in a manifest's text, or in files: 'file: Workflow name: error'."""
     files = {"text": manifests} if isinstance(manifests, str) else {str(p): p.read_text("utf-8") for p in manifests}
     return [f"{name}: {error}" for name, errors in lint_each(files, version).items() for error in errors]
 
 
 def lint_each(texts: Mapping[str, str], version: str) -> dict[str, list[str]]:
-    """The same for each text by its name. A text without any manifest is an error."""
+    """Return the errors of each text by its name. A text without a manifest is an error."""
 
     def ask(questions: Sequence[str]) -> list[list[str]]:
         request = [{"name": str(number), "text": text} for number, text in enumerate(questions)]

@@ -1,4 +1,4 @@
-"""A browser without a window: Debian's Chromium, spoken to by its debugging protocol."""
+"""A browser without a window: Debian's Chromium, controlled through its debugging protocol."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from project import wait_until
 from tools import apt
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-_START = 60  # seconds; a machine under load starts it slowly
+_START = 60  # seconds; a busy machine starts it slowly
 _FLAGS = (
     "--headless=new",
-    "--no-sandbox",  # the tests may run as root, and open pages that they made themselves
+    "--no-sandbox",  # the tests may run as root, and open only their own pages
     "--disable-gpu",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
@@ -34,19 +34,19 @@ _FLAGS = (
 
 
 def install() -> str | None:
-    """The browser, which is installed if it is not there; None where that cannot be done."""
+    """Return the browser, and install it if necessary; None if it cannot be installed."""
     return apt.program(*NAMES, packages=("chromium", "fonts-dejavu"))
 
 
 def program() -> str:
-    """The browser, which is installed where that can be done; skips the test where it cannot."""
+    """Return the browser, and install it if necessary; skip the test if it cannot be installed."""
     if found := install():
         return found
     pytest.skip("NOT TESTED: cards in a browser, as there is no Chromium")
 
 
 class Browser:
-    """One browser for many pages."""
+    """A browser for many pages."""
 
     def __init__(self, directory: Path) -> None:
         import websocket
@@ -75,7 +75,7 @@ class Browser:
         self._process.stderr.close()
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> Any:
-        """Call a method of the protocol and wait for its answer; events on the way are kept."""
+        """Call a method of the protocol and wait for its answer; events before the answer are kept."""
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}
         self._socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
@@ -102,11 +102,11 @@ class Browser:
         return page
 
     def frame(self, part: str) -> Page:
-        """The frame whose address has this part: it is a process of its own where it must not see the page."""
+        """Return the frame whose address has this part. A frame that is isolated from the page has its own process."""
         return self.frames(part)[0]
 
     def frames(self, part: str) -> list[Page]:
-        """All such frames, at least one."""
+        """Return all such frames, at least one."""
         until = time.monotonic() + _START
         while time.monotonic() < until:
             targets = self.call("Target.getTargets")["targetInfos"]
@@ -121,7 +121,7 @@ class Browser:
         return Page(self, target, found["sessionId"])
 
 
-# What the browser says of a page that is on its way to another address, or is being loaded again.
+# The browser's errors about a page that is changing to another address, or is loaded again.
 _ON_ITS_WAY = ("Cannot find default execution context", "Inspected target navigated or closed")
 
 
@@ -136,7 +136,7 @@ class Page:
         return self._browser.call(method, self._session, **parameters)
 
     def ask(self, script: str) -> Any:
-        """The value of an expression in the page."""
+        """Return the value of an expression in the page."""
         answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
@@ -154,24 +154,24 @@ class Page:
             raise
 
     def text(self, selector: str) -> list[str]:
-        """The texts of all elements that a selector finds."""
+        """Return the texts of all elements that a selector finds."""
         found: list[str] = self.ask(
             f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => e.innerText ?? e.textContent)"
         )
         return found
 
     def screenshot(self, file: Path) -> bytes:
-        """A picture of the whole page, kept in a file as well."""
+        """Return a picture of the whole page, and write it to a file."""
         picture = base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"])
         file.write_bytes(picture)
         return picture
 
     def pdf(self) -> bytes:
-        """The page as it is printed."""
+        """Return the page as it is printed."""
         return base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"])
 
     def problems(self) -> list[str]:
-        """Errors and warnings of the console, and exceptions that nobody has caught."""
+        """Return errors and warnings of the console, and uncaught exceptions."""
         found = []
         for event in self._events():
             told = event.get("params", {})
@@ -184,7 +184,7 @@ class Page:
         return found
 
     def requests(self) -> list[str]:
-        """What the page has asked for besides itself."""
+        """Return the addresses that the page has requested besides its own."""
         urls = [
             event["params"]["request"]["url"]
             for event in self._events()
@@ -197,5 +197,5 @@ class Page:
         self._browser.call("Target.closeTarget", targetId=self._target)
 
     def _events(self) -> list[dict[str, Any]]:
-        self.ask("1")  # what has happened until now has been told by then
+        self.ask("1")  # earlier events have arrived by then
         return [event for event in self._browser.events if event.get("sessionId") == self._session]

@@ -1,4 +1,4 @@
-"""The fields of what flowc stores, as text: what the table of versions is compared with."""
+"""The fields of flowc's stored objects, as text, for comparison with the table of versions."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _LEAVES: dict[object, str] = {Any: "any", type(None): "null", model.Span: "place"}
 _MODULES = (typing_extensions, external, codecs, outside_modules, records, caching, markers, model, policies)
-# What the modules import for the type checker only.
+# Names that the modules import only for the type checker.
 _NAMES = {name: value for module in _MODULES for name, value in vars(module).items() if not name.startswith("__")}
 
 
 def fields_of(roots: Iterable[type]) -> dict[str, str]:
-    """Return the fields of dataclasses and TypedDicts, and of those that they contain: `Type.field` -> its type."""
+    """Return the fields of dataclasses and TypedDicts, and of the types that they contain: `Type.field` -> its type."""
     found: dict[str, str] = {}
     waiting, known = list(roots), set[object]()
     while waiting:
@@ -48,7 +48,7 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def _text(hint: Any, waiting: list[type]) -> str:
-    if isinstance(hint, str):  # the alias of a union, which Python 3.10 leaves as it is inside a tuple
+    if isinstance(hint, str):  # the alias of a union, which Python 3.10 does not resolve inside a tuple
         hint = eval(hint, dict(_NAMES))
     if get_origin(hint) is Annotated:
         hint = get_args(hint)[0]

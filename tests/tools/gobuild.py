@@ -1,11 +1,11 @@
-"""Small Go programs that answer for the real thing: Argo's validator, the API server, the cron library.
+"""Small Go programs around real components: Argo's validator, the API server, the cron library.
 
-`make test` reads what they answered once (`tools.recorded`); `make test-go` builds and asks them.
+`make test` reads their recorded answers (`tools.recorded`); `make test-go` builds and asks them.
 
-Sources are in `go/<name>/`, the modules they need in `versions.py`. A program is built once and kept outside the tree,
-in `$FLOWC_TEST_CACHE` or `~/.cache/flowc-tests`, under a name made of its sources and versions; after that neither `go`
-nor a network is needed. There is no go.mod to keep up to date: each program requires one module at one version, whose
-own go.mod fixes all others, and Go's checksum database vouches for what is downloaded.
+Sources are in `go/<name>/`, the required modules in `versions.py`. A program is built once and kept outside the tree,
+in `$FLOWC_TEST_CACHE` or `~/.cache/flowc-tests`, under a name that depends on its sources and versions; afterwards
+neither `go` nor a network is needed. There is no go.mod to maintain: each program requires one module at one version,
+whose own go.mod fixes all others, and Go's checksum database verifies the downloads.
 
     PYTHONPATH=tests python -m tools.gobuild     builds all of them now, with a line each (`make test-go` does)
 """
@@ -36,7 +36,7 @@ SOURCES = Path(__file__).parent / "go"
 
 
 class GoUnavailable(Exception):
-    """There is no `go`, or it cannot fetch a module: the machine's fault, not the program's."""
+    """`go` is missing, or cannot fetch a module: a fault of the machine, not of the program."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ CRDS = "manifests/base/crds/full"  # a directory of Argo's module
 
 
 def build(program: Program) -> Path:
-    """The program's binary, built if it is not in the cache. Raises GoUnavailable."""
+    """Return the program's binary, and build it if it is not in the cache. Raises GoUnavailable."""
     sources = sorted((SOURCES / program.name).glob("*.go"))
     digest = hashlib.sha256(f"{program} {platform.system()} {platform.machine()}".encode())
     for source in sources:
@@ -84,7 +84,7 @@ def build(program: Program) -> Path:
         require = f"require {program.module.path} {program.module.version}"
         (work / "go.mod").write_text(f"module flowc.test/{program.name}\n\ngo 1.25\n\n{require}\n")
         flags = ["-mod=mod", f"-tags={program.tags}"]
-        # Fetching apart from compiling: what fails first is the network's fault, what fails second is ours.
+        # Fetch before compiling: a failed fetch is a fault of the network, a failed compilation is ours.
         go("list", *flags, "-deps", ".", cwd=work, blame=GoUnavailable)
         small = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
         go("build", *flags, *small, "-o", str(target / program.name), ".", cwd=work, blame=RuntimeError)
@@ -95,7 +95,7 @@ def build(program: Program) -> Path:
 
 
 def module_files(module: Module, directory: str) -> Path:
-    """A copy of the files in a directory of a Go module, kept in the cache. Raises GoUnavailable."""
+    """Return a copy of the files in a directory of a Go module, kept in the cache. Raises GoUnavailable."""
 
     def make(target: Path) -> None:
         answer = go("mod", "download", "-json", str(module), cwd=target, blame=GoUnavailable)
@@ -107,12 +107,12 @@ def module_files(module: Module, directory: str) -> Path:
 
 
 def or_skip(what: Callable[[], T]) -> T:
-    """What `what` returns; skips the test where Go is not to be had (or fails it, with FLOWC_TEST_REQUIRE_GO=1).
+    """Return the result of `what`; skip the test if Go is unavailable (fail it with FLOWC_TEST_REQUIRE_GO=1).
 
-    For the S3 gateway, which no recorded answers can stand for.
+    This is for the S3 gateway, which recorded answers cannot replace.
 
-    All such skips come from this one place with one reason, and pytest then reports them as one line. That holds for
-    calls from a test's body: a skip in a fixture counts as one of the test that asked for it.
+    All such skips have this place and one reason, so pytest reports them as one line. This holds for calls from a
+    test's body: a skip in a fixture counts for the test that uses it.
     """
     import pytest
 
@@ -123,7 +123,7 @@ def or_skip(what: Callable[[], T]) -> T:
         except GoUnavailable as error:
             if os.environ.get("FLOWC_TEST_REQUIRE_GO") == "1":
                 raise
-            _missing = str(error)  # the next test need not wait for the network again
+            _missing = str(error)  # the next test does not wait for the network again
     pytest.skip(f"NOT TESTED with an S3 gateway: {_missing}")
 
 
@@ -137,37 +137,37 @@ def cache() -> Path:
 
 
 def cached(done: Path, make: Callable[[Path], None]) -> Path:
-    """The directory `done`; `make` fills it when it is not there. Safe among any number of processes."""
+    """Return the directory `done`; if it is missing, `make` fills it. Any number of processes may call this at once."""
     if done.exists():
         return done
     done.parent.mkdir(parents=True, exist_ok=True)
     with _lock(done.with_name(f"{done.name}.lock")):
-        if not done.exists():  # else another process made it while this one waited
+        if not done.exists():  # otherwise another process created it meanwhile
             with tempfile.TemporaryDirectory(
                 dir=done.parent, prefix=f"{done.name}.", ignore_cleanup_errors=True
             ) as work:
                 (target := Path(work) / "new").mkdir()
                 make(target)
-                target.rename(done)  # all of it or nothing, also when this process is killed
+                target.rename(done)  # complete or missing, also if this process is killed
     return done
 
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # ends with the file, and so with the process
+        fcntl.flock(file, fcntl.LOCK_EX)  # released with the file, and so with the process
         yield
 
 
 def go(*arguments: str, cwd: Path, blame: type[Exception]) -> str:
-    """What a `go` command prints, without cgo and workspaces; raises `blame` when it fails, GoUnavailable without Go."""
+    """Return the output of a `go` command, without cgo and workspaces; raise `blame` if it fails, GoUnavailable without Go."""
     if (program := shutil.which("go")) is None:
         raise GoUnavailable("`go` is not installed")
     environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off", "GO111MODULE": "on"}
     done = subprocess.run([program, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        # The reason of a skip is one line; a compiler's output is wanted whole.
+        # The reason of a skip is one line; a compiler's output is shown whole.
         detail = lines[-1] if lines and blame is GoUnavailable else "\n".join(lines)
         raise blame(f"`go {' '.join(arguments[:2])}` failed: {detail}")
     return done.stdout

@@ -1,4 +1,4 @@
-"""The chart, and the helm command line: the one that `helm-binary` puts beside Python, or else one of the PATH's."""
+"""The chart, and the helm command line: the one that `helm-binary` installs beside Python, or one on the PATH."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CHART = Path(__file__).parents[2] / "helm" / "flowc"
 
 
 class HelmError(Exception):
-    """helm did not do it; the text is what it said."""
+    """helm failed; the text is its output."""
 
 
 def helm(*arguments: str | Path, **environment: str) -> str:
-    """What a helm command prints. Skips the test where there is no helm. Raises HelmError."""
+    """Return the output of a helm command. Skip the test without helm. Raises HelmError."""
     program = shutil.which("helm", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if program is None:
         pytest.skip("NOT TESTED: the Helm chart, as there is no helm command")
@@ -47,7 +47,7 @@ def render(
     release: str = "flowc",
     namespace: str = "flows",
 ) -> str:
-    """The chart's manifests with these values."""
+    """Return the chart's manifests with these values."""
     given = [f"--set-json={name}={json.dumps(value)}" for name, value in (values or {}).items()]
     return helm("template", release, chart, "--namespace", namespace, *given, *flags)
 
@@ -55,5 +55,5 @@ def render(
 def objects(
     values: Mapping[str, Any] | None = None, *, release: str = "flowc", namespace: str = "flows"
 ) -> list[dict[str, Any]]:
-    """The same as objects."""
+    """Return the chart's manifests as objects."""
     return argo.load(render(values, release=release, namespace=namespace))

@@ -1,7 +1,7 @@
-"""Would a cluster take an object of Kubernetes' own? Its published OpenAPI schemas say so, read strictly.
+"""Check whether a cluster would accept an object of Kubernetes, with its published OpenAPI schemas, strictly.
 
-Strictly is what `kubectl apply` asks for: a field that the schema does not have is an error. Known gap: what the API
-server checks in code (names, labels, quantities, references); that is for tests on a cluster.
+Strictly, as in `kubectl apply`, means that a field that the schema lacks is an error. Known gap: the API server's checks
+in code (names, labels, quantities, references); tests on a cluster cover them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MODULE = gobuild.Module("k8s.io/kubernetes", f"v{versions.KUBERNETES}")
 
 
 def schema_errors(docs: Iterable[Doc]) -> list[str]:
-    """What the schemas have against `docs`: 'Role name: path: what'; as recorded, or looked at in `make test-go`."""
+    """Return the schemas' errors in `docs`: 'Role name: path: error'; from the records, or anew in `make test-go`."""
     found = recorded.answers(f"kubernetes-{versions.KUBERNETES}", list(docs), lambda each: list(map(_errors, each)))
     return [error for errors in found for error in errors]
 

@@ -1,4 +1,4 @@
-"""Manifests for the tests of the validation: one of each shape that flowc compiles to, and a way to spoil them."""
+"""Manifests for the tests of the validation: one of each form that flowc creates, and a function that breaks them."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def code() -> Doc:
 
 
 def change(doc: Doc, path: str, value: Any) -> Doc:
-    """`doc` with one field set: a path like 'spec.templates.0.name'. The value `...` removes the field."""
+    """Return `doc` with one field set, by a path like 'spec.templates.0.name'. The value `...` removes the field."""
     *parents, last = path.split(".")
     node: Any = doc
     for key in parents:

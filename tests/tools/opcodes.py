@@ -1,4 +1,4 @@
-"""How much our own code works, as a number that is the same on every machine: the opcodes that it executes."""
+"""The number of opcodes that our code executes: a measure of work that is the same on every machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests ask besides Python: made before they start, with a line for each part that takes long.
+"""Prerequisites of tests besides Python: prepared before the tests start, with a line for each slow part.
 
 PYTHONPATH=tests python -m tools.ready
 """
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """Something that tests need. `there` says whether it is made; `make` makes it, and its error says why it cannot."""
+    """A prerequisite. `there` returns whether it exists; `make` creates it, or raises an error with the reason."""
 
     what: str
-    usual: str  # how long it takes
-    without: str  # what is not tested without it
+    usual: str  # the usual time
+    without: str  # the tests that are skipped without it
     there: Callable[[], bool]
     make: Callable[[], object]
 
 
 def gateway() -> Path:
-    """The S3 gateway's directory. Raises GoUnavailable."""
+    """Return the S3 gateway's directory. Raises GoUnavailable."""
     return go_builds.build(go_builds.S3, gobuild.cache() / "cluster" / "bin")
 
 
@@ -66,7 +66,7 @@ PARTS = (
 
 
 def main() -> None:
-    """Make what is missing. What cannot be made is told, and its tests are skipped."""
+    """Create missing prerequisites. A failure is printed, and its tests are skipped."""
     for part in PARTS:
         if part.there():
             continue

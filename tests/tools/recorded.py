@@ -1,7 +1,7 @@
-"""What the real programs answered, kept in `tests/recorded/`, so that `make test` needs neither Go nor minutes to build.
+"""Recorded answers of the real programs in `tests/recorded/`, so that `make test` needs neither Go nor minutes to build.
 
-A question is asked by `answers`, which looks its answer up under a digest of the question. `make test-go` asks the programs
-themselves and compares; with ARGS=--update-golden it writes the files anew. A question without an answer fails its test.
+`answers` finds the answer to a question under the question's digest. `make test-go` asks the programs themselves and
+compares; with ARGS=--update-golden it writes the files again. A question without an answer fails its test.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FILES = Path(__file__).parents[1] / "recorded"
 
 
 def asks() -> bool:
-    """Whether the programs themselves are asked in this run of the tests."""
+    """Return whether this run of the tests asks the programs themselves."""
     return bool(os.environ.get("FLOWC_TEST_GO"))
 
 
 def record(*, anew: bool) -> None:
-    """From now on write answers down, `anew`: without those that are there."""
+    """Record answers from here on; with `anew`, without the existing ones."""
     os.environ["FLOWC_TEST_GO"] = "record"
     if anew:
         for file in FILES.glob("*.json"):
@@ -37,7 +37,7 @@ def record(*, anew: bool) -> None:
 def answers(
     name: str, questions: Sequence[Question], ask: Callable[[Sequence[Question]], list[Answer]]
 ) -> list[Answer]:
-    """The answers to `questions`, in their order, of what `name` stands for: a program and its version."""
+    """Return the answers of `name`, a program and its version, to `questions`, in their order."""
     keys = [hashlib.sha256(json.dumps(each, sort_keys=True).encode()).hexdigest()[:16] for each in questions]
     file = FILES / f"{name}.json"
     if not asks():
@@ -66,7 +66,7 @@ def _read(file: Path) -> dict[str, Answer]:
 
 
 def _add(file: Path, new: dict[str, Answer]) -> None:
-    """Several processes of pytest add to one file."""
+    """Add answers to a file; several processes of pytest may do so at once."""
     file.parent.mkdir(exist_ok=True)
     directory = os.open(file.parent, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""The harness that makes clusters, as far as it can be tried without one."""
+"""The harness that creates clusters, as far as it can be tested without one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def harness(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the harness on a machine with nothing: no engine, no go."""
+    """Run a command of the harness on a machine without an engine and go."""
     bare = {"PATH": "/nonexistent", "HOME": str(tmp_path), "PYTHONPATH": str(TESTS), "FLOWC_TEST_CACHE": str(tmp_path)}
     command = [sys.executable, "-m", "cluster", *arguments]
     return subprocess.run(command, env=bare | environment, capture_output=True, text=True, check=False)
@@ -105,7 +105,7 @@ def test_a_stage_is_told_as_it_starts_and_as_it_ends(tmp_path: Path) -> None:
             "cluster: up … (20 to 25 minutes on two cores the first time, which compiles for 44 CPU"
         )
         assert process.stderr.readline() == "cluster: a program compiled … (not yet timed on this machine)\n"
-        assert process.poll() is None  # it has told before it is done
+        assert process.poll() is None  # it prints the line before it is done
         (tmp_path / "go").write_text("")
         ended = process.stderr.read().splitlines()
     assert [line.rpartition(": ")[0] for line in ended] == ["cluster: a program compiled", "cluster: up"]
@@ -161,7 +161,7 @@ def test_an_image_is_the_same_bytes_each_time(tmp_path: Path) -> None:
 
 
 def test_the_capabilities_are_those_of_the_kernel() -> None:
-    """In the order of their bits; the last one is number 40 since Linux 5.9."""
+    """The names are in the order of their bits; the last is number 40 since Linux 5.9."""
     assert docker_daemon.CAPABILITIES.index("SYS_ADMIN") == 21
     assert docker_daemon.CAPABILITIES.index("SYS_RESOURCE") == 24
     assert docker_daemon.CAPABILITIES.index("CHECKPOINT_RESTORE") == 40

@@ -1,4 +1,4 @@
-"""The programs that judge: built once by however many processes ask, and a skip that is seen where they cannot be."""
+"""The Go programs: built once for any number of processes, with a visible skip if they cannot be built."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROGRAM = gobuild.Program("hello", gobuild.Module("example.test/none", "v1.0.0")
 
 @pytest.fixture
 def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A `go` that writes down its calls and takes its time; the sources and the cache are the test's own."""
+    """A `go` that records its calls and is slow; the sources and the cache belong to the test."""
     (tmp_path / "bin").mkdir()
     go = tmp_path / "bin" / "go"
     go.write_text(
@@ -99,7 +99,7 @@ def test_what_is_in_the_cache_needs_no_go(fake_go: Path, monkeypatch: pytest.Mon
 
 
 def run_tests(tmp_path: Path, *tests: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A pytest without `go` and with an empty cache of programs."""
+    """Run a pytest without `go` and with an empty cache of programs."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
     without = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "FLOWC_TEST_"))}
     without |= {"PATH": "", "FLOWC_TEST_CACHE": str(tmp_path), **environment}

@@ -1,12 +1,12 @@
-"""Versions of all that the tests compare with, build, or make a cluster of; no other file names one."""
+"""Versions of everything that the tests compare with, build, or create a cluster from; no other file names one."""
 
-ARGO = ("3.7.18", "4.0.7")  # one of each major version that a manifest must be right for
+ARGO = ("3.7.18", "4.0.7")  # one of each major version for which manifests must be valid
 KUBERNETES = "1.34.4"  # the last line that runs on cgroup v1 by default and with containerd 1.6
-KUBERNETES_MODULES = "0" + KUBERNETES[1:]  # its libraries: k8s.io/apimachinery and the like
-ETCD = "3.6.5"  # this, CoreDNS and pause are what kubeadm of that Kubernetes asks for
+KUBERNETES_MODULES = "0" + KUBERNETES[1:]  # its libraries, such as k8s.io/apimachinery
+ETCD = "3.6.5"  # kubeadm of that Kubernetes requires this, CoreDNS and pause
 COREDNS = "1.12.1"
 PAUSE = "3.10.1"
-CRI_TOOLS = "1.30.0"  # crictl: the last that both the module proxy and the checksum database give
+CRI_TOOLS = "1.30.0"  # crictl: the last version in both the module proxy and the checksum database
 KIND = "0.30.0"
 ROBFIG_CRON = "3.0.1"  # the cron library inside Argo's controller, both versions
 VERSITYGW = "1.8.0"  # an S3 gateway on a directory

@@ -1,4 +1,4 @@
-"""Wheels that tests make, and environments to install them into, without a package index."""
+"""Wheels that tests build, and environments to install them into, without a package index."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CORE = ("chevron", "click", "cloudpickle", "markdown-it-py", "mdurl", "rich", "pygments", "tomli")
-"""What flowc's own wheel requires, and what that does."""
+"""Return the distributions that flowc's wheel requires, directly and indirectly."""
 
 
 def write_wheel(
     directory: Path, name: str, version: str, files: Mapping[str, str], requires: str = "", entry_points: str = ""
 ) -> Path:
-    """Write a wheel with these files by their paths: what a registry would have."""
+    """Write a wheel with these files by their paths, as a registry would have it."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     requirement = f"Requires-Dist: {requires}\n" if requires else ""
@@ -56,14 +56,14 @@ def flowc_wheel(directory: Path) -> Path:
 
 
 def make_environment(directory: Path) -> Path:
-    """Make a virtual environment with pip and what flowc requires, copied from this one. Its Python."""
+    """Create a virtual environment with pip and flowc's requirements, copied from this one. Return its Python."""
     venv.create(directory, symlinks=True)
     copy_distributions(directory, "pip", *CORE)
     return directory / "bin" / "python"
 
 
 def copy_distributions(environment: Path, *names: str) -> None:
-    """Copy what is installed here into an environment of the same Python, with its bytecode, which goes by its times."""
+    """Copy installed packages into an environment of the same Python, with their bytecode and file times."""
     (site,) = environment.glob("lib/python3*/site-packages")
     for name in names:
         try:
@@ -72,6 +72,6 @@ def copy_distributions(environment: Path, *names: str) -> None:
             continue
         for file in files:
             source = Path(str(file.locate()))
-            if ".." not in file.parts and source.exists():  # programs: not needed; bytecode may be missing
+            if ".." not in file.parts and source.exists():  # programs are not needed; bytecode may be missing
                 (site / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, site / file)

@@ -1,6 +1,6 @@
-"""Faults and warnings in the formats that programs read. docs/errors.md describes each.
+"""Errors and warnings in formats for programs; docs/errors.md describes them.
 
-`write(faults, format)` is the entry: `json` is a line for each fault, `github` a workflow command for each, `sarif` one
+`write(faults, format)` is the entry: `json` gives a line per fault, `github` a workflow command per fault, `sarif` one
 document for all.
 """
 

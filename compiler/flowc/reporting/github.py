@@ -22,7 +22,7 @@ def write(facts: Sequence[Fact]) -> str:
 
 
 def _command(fact: Fact) -> str:
-    # GitHub knows files by their paths in the repository; a job may have changed to a directory of it.
+    # GitHub needs paths relative to the repository; a job may have changed to a subdirectory.
     base = os.environ.get("GITHUB_WORKSPACE") or os.getcwd()
     properties: dict[str, object] = {}
     if fact.at is not None:

@@ -54,6 +54,6 @@ def _location(spot: Spot) -> dict[str, object]:
 
 
 def _uri(spot: Spot) -> str:
-    """A relative reference for a file below the working directory, else a `file:` URI."""
+    """Return a relative reference for a file below the working directory, otherwise a `file:` URI."""
     path = quote(spot.relative_to(os.getcwd()))
     return f"file://{path}" if path.startswith("/") else path

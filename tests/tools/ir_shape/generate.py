@@ -1,4 +1,4 @@
-"""What `make generate` writes, by the names of the files in `flowc_ir/generated`."""
+"""The texts that `make generate` writes, by the names of the files in `flowc_ir/generated`."""
 
 from __future__ import annotations
 

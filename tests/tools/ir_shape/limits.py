@@ -1,4 +1,4 @@
-"""Emit the check of limits: what the fields' marks say beyond their types, for flows that passes make and that are read."""
+"""Emit the check of limits: the constraints in fields' marks beyond their types, for created and read flows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def emit(parts: tuple[Record | Union, ...]) -> str:
     """Return the module."""
     limited: set[str] = set()
     functions = []
-    for part in parts:  # parts come before what contains them
+    for part in parts:  # parts come before the classes that contain them
         if not isinstance(part, Record):
             continue
         if lines := [line for field in part.fields for line in _field(part, field, limited)]:
@@ -67,7 +67,7 @@ def _field(part: Record, field: Field, limited: set[str]) -> list[str]:
 
 
 def _test(mark: Mark, value: str) -> tuple[str, str]:
-    """The condition that a value is outside a limit, and what is wanted instead."""
+    """Return the condition that a value is outside a limit, and the description of valid values."""
     match mark:
         case markers.AtLeast(least=least):
             return f"{value} < {least}", f"at least {least}"

@@ -1,4 +1,4 @@
-"""The text of a generated module: its header, the imports of what it uses, and its functions."""
+"""The text of a generated module: its header, its imports, and its functions."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def module(
 
     Args:
         doc: the first line of its docstring.
-        functions: what it has, each as text.
-        runs: names of flowc_ir that it needs when it runs.
+        functions: its functions, each as text.
+        runs: names of flowc_ir that it needs at run time.
         types: names of flowc_ir that only its annotations need.
         std: lines of imports from the standard library; those that only annotations need are indented.
     """
@@ -88,7 +88,7 @@ def _import(start: str, names: list[str]) -> str:
 
 
 def _home(name: str) -> str | None:
-    """The module of flowc_ir that defines a name; for functions of the other generated modules, those of policies."""
+    """Return the module of flowc_ir that defines a name; for functions of other generated modules, those of policies."""
     if made := re.match("(read|write)_", name):
         return f"flowc_ir.generated.policy_{made[1]}{'er' if made[1] == 'read' else 'r'}"
     return next((home for home, has in _HOMES.items()

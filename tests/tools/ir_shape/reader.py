@@ -66,7 +66,7 @@ def _field(part: Record, field: Field) -> str:
 
 
 def _read(kind: Kind, value: str, at: str, marks: tuple[object, ...], row: str) -> str:
-    """The call that reads a value of a kind."""
+    """Return the call that reads a value of a kind."""
     match kind:
         case Words(words=words):
             return f"word({value}, {at}, {literal(words)})"
@@ -80,7 +80,7 @@ def _read(kind: Kind, value: str, at: str, marks: tuple[object, ...], row: str) 
 
 
 def _reader(kind: Kind) -> str:
-    """The function that reads a value of a kind."""
+    """Return the function that reads a value of a kind."""
     match kind:
         case Scalar(types=types):
             return _SCALARS.get(types, "scalar")
@@ -98,7 +98,7 @@ def _row_name(part: Record, field: Field) -> str:
 
 
 def _row(part: Record, field: Field) -> str:
-    """The function that reads an item of a field whose items are tuples of a fixed length."""
+    """Return the function that reads an item of a field whose items are tuples of a fixed length."""
     assert isinstance(field.kind, ListOf)
     assert isinstance(field.kind.item, Row)
     kinds = field.kind.item.items
@@ -148,7 +148,7 @@ def _json_name(kind: Kind) -> str:
 
 
 def _wanted(part: Union) -> list[str]:
-    """The text for a value that is none of the members."""
+    """Return the error text for a value that matches no member."""
     words = {"str": "a string", "list": "a list"}
     bare = [words[_json_name(member.fields[0].kind)] if member.fields else "null" for member in part.bare]
     keys = [f"'{member.flag}': true" if member.flag else " and ".join(f"'{each.key}'" for each in member.fields)

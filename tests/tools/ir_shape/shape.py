@@ -1,4 +1,4 @@
-"""The shape of the IR, read from the annotations of its dataclasses: what all four generated files are made from."""
+"""The shape of the IR, read from the annotations of its dataclasses: the source of all four generated files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Texts:
-    """Pairs of texts, which are an object in JSON."""
+    """Pairs of texts, written as an object in JSON."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Field:
 class Record:
     """A class of the IR, and its form in JSON.
 
-    `bare` is the value of its only field, or null without one; `keyed` an object with a first key of its own, `flag` an
-    object with the key `flag` and the value true; the others are objects with their fields.
+    `bare` is the value of its only field, or null without fields; `keyed` is an object with its own first key; `flag` is
+    an object with the key `flag` and the value true; the others are objects with their fields.
     """
 
     cls: type
@@ -105,7 +105,7 @@ class Union:
 
     @property
     def bare(self) -> tuple[Record, ...]:
-        """The members that are no objects in JSON."""
+        """The members that are not objects in JSON."""
         return tuple(member for member in self.members if member.form == "bare")
 
     @property
@@ -148,7 +148,7 @@ class _Finder:
         required = of.default is dataclasses.MISSING
         if type(None) in get_args(hint):
             if of.default is not None:
-                raise TypeError(f"the field {of.name} may be None, which is left out in JSON: give it the default None")
+                raise TypeError(f"the field {of.name} may be None, which JSON omits: give it the default None")
             hint, more = _split(_without_none(hint))
             marks = (*marks, *more)
         keys = [mark.name for mark in marks if isinstance(mark, markers.Key)]
@@ -200,7 +200,7 @@ def _evaluated(hint: object) -> object:
 
 
 def _split(hint: object) -> tuple[object, tuple[object, ...]]:
-    """A hint and the marks that stand with it in `Annotated`."""
+    """Return a hint and its marks in `Annotated`."""
     if get_origin(hint) is not Annotated:
         return hint, ()
     inner, *marks = get_args(hint)

@@ -41,7 +41,7 @@ def _record(part: Record) -> str:
 
 
 def _differs(field: Field) -> str:
-    """Whether a field is not at its default."""
+    """Return the condition that a field differs from its default."""
     name = f"value.{field.name}"
     match field.default:
         case None:
@@ -54,7 +54,7 @@ def _differs(field: Field) -> str:
 
 
 def _written(kind: Kind, value: str) -> str:
-    """A value as JSON has it."""
+    """Return the expression of a value in JSON."""
     match kind:
         case Scalar() | Words():
             return value
