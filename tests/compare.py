@@ -1,4 +1,4 @@
-"""What a run came to, in a form in which a laptop's and a cluster's can be compared."""
+"""The results of a run in a form that allows comparing local and cluster runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def summary(run: RunStore) -> dict[str, Any]:
-    """The run's state and parameters, and of every task: attempts, parents, artifacts by digest, items, failures."""
+    """Return the run's state and parameters, and each task's attempts, parents, artifact digests, items and failures."""
     status = run.status()
     return {
         "state": status["state"],

@@ -1,8 +1,8 @@
-"""Flows whose runs must come to the same on a laptop and on a cluster, beside those in tests/golden."""
+"""Flows whose local and cluster runs must have equal results, in addition to those in tests/golden."""
 
 from __future__ import annotations
 
-# Flows that need more than goldens show: (name, source, the state that the run ends in).
+# Flows with features that no golden has: (name, source, final state of the run).
 FLOWS: dict[str, tuple[str, str]] = {}
 
 

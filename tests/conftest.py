@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-# How long an example takes says how busy the machine is.
+# The time of an example depends on how busy the machine is.
 hypothesis.settings.register_profile("flowc", deadline=None)
 hypothesis.settings.load_profile("flowc")
 
-# A program inherits which signals are ignored: interrupts in a shell's background command, SIGHUP under nohup. A handler
-# is not inherited, so the programs that tests start and interrupt get the default, and this process still ignores SIGHUP.
+# A program inherits ignored signals: SIGINT in a shell's background command, SIGHUP under nohup. It does not inherit
+# handlers, so the programs that tests start and interrupt get the default, and this process still ignores SIGHUP.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 for _number in (signal.SIGHUP, signal.SIGQUIT):
@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
-    """`golden(path, text)`: the text is byte for byte what the file holds."""
+    """Return `golden(path, text)`, which asserts that the file contains exactly this text."""
 
     def compare(path: Path, text: str) -> None:
         if request.config.getoption("--update-golden"):
@@ -65,7 +65,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
 
 @pytest.fixture
 def fresh_imports() -> Iterator[None]:
-    """Forget afterwards what a test imported, and its entries of sys.path: flows of several tests share names.
+    """Forget a test's imports and its entries of sys.path afterwards, because flows of several tests share names.
 
     What is installed stays: objects of a library that is imported twice are not the same, and flowc keeps some of them.
     """
@@ -84,14 +84,14 @@ def _installed(module: ModuleType) -> bool:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """An empty directory of a user's, with a store of its own; what a test leaves running there is ended."""
+    """Return a user's empty directory with its own store; programs that the test leaves running are ended."""
     with contextlib.closing(Project(tmp_path)) as project:
         yield project
 
 
 @pytest.fixture
 def public_project() -> Iterator[Project]:
-    """As `project`, in a directory that every user may read: pytest's own are for one, and each pytest sees to that."""
+    """Return a `project` in a directory that every user may read; pytest's directories are private to one user."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         with contextlib.closing(Project(Path(directory))) as project:
@@ -100,6 +100,6 @@ def public_project() -> Iterator[Project]:
 
 @pytest.fixture(params=versions.ARGO, ids=lambda version: f"argo-{version}")
 def argo_version(request: pytest.FixtureRequest) -> str:
-    """Each version of Argo in turn that a manifest must be right for."""
+    """Return each version of Argo for which manifests must be valid."""
     version: str = request.param
     return version

@@ -18,7 +18,7 @@ DAMAGES: Mapping[str, Callable[[bytes], bytes]] = {
 
 
 def damage(file: Path, kind: str) -> None:
-    """Damage a file where it is, as a disk does."""
+    """Damage a file in place, like a disk."""
     data = file.read_bytes()
     file.write_bytes(DAMAGES[kind](data))
     assert file.read_bytes() != data

@@ -1,4 +1,4 @@
-"""A library to preload (`disk_faults.c`): the order of the calls that reach a disk, and disks that fail or are slow."""
+"""A library to preload (`disk_faults.c`): it records the order of disk calls, and simulates failing and slow disks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCE = Path(__file__).with_name("disk_faults.c")
 
 
 class Call(NamedTuple):
-    """A call of a process, and the path of what it is about: below the store, the key."""
+    """A call of a process and its path; below the store, the path is the key."""
 
     name: str
     path: str
@@ -35,7 +35,7 @@ def build(directory: Path) -> Path:
 
 
 class Disk:
-    """What a project's programs do to the disk; `fail` and `slow` are rules for those that start from here on."""
+    """The disk calls of a project's programs; `fail` and `slow` are rules for programs that start afterwards."""
 
     def __init__(self, project: Project, library: Path) -> None:
         self._root = project.root
@@ -48,11 +48,11 @@ class Disk:
         self._environment["FAULTS_FAIL"] = ",".join(f"{call}:{number}:{part}" for call, number, part in rules)
 
     def slow(self, call: str, seconds: float) -> None:
-        """Make each call of this name wait."""
+        """Delay each call of this name."""
         self._environment["FAULTS_SLOW"] = f"{call}:{seconds}"
 
     def well(self) -> None:
-        """Neither failing nor slow."""
+        """Remove all rules."""
         self._environment.pop("FAULTS_FAIL", None)
         self._environment.pop("FAULTS_SLOW", None)
 
@@ -61,7 +61,7 @@ class Disk:
         self._log.unlink(missing_ok=True)
 
     def calls(self) -> list[Call]:
-        """The calls so far on the store, in their order."""
+        """Return the calls on the store, in their order."""
         store = f"{self._root}/.flowc"
         text = self._log.read_text(errors="replace") if self._log.exists() else ""
         found = [Call(*line.split(" ", 1)) for line in text.splitlines()]

@@ -1,4 +1,4 @@
-"""What documents say of commands: blocks that a comment marks, with commands and the lines that these print."""
+"""Blocks in documents that a comment marks, with commands and their output lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
-# What differs from run to run, from machine to machine and from version to version.
+# Texts that differ between runs, machines and versions.
 VARIABLE = (
     (re.compile(r"\b\d{8}-\d{6}-[a-z0-9]+\b"), "RUN"),
     (re.compile(r"\bfile:///\S*/\.flowc\b"), "STORE"),
@@ -29,28 +29,28 @@ VARIABLE = (
 
 
 class Command(NamedTuple):
-    """A command of a document, and the lines that it is said to print."""
+    """A command of a document, and its output lines there."""
 
     line: str
     expected: list[str]
 
 
 def commands(text: str) -> Iterator[Command]:
-    """The commands of a console block."""
+    """Return the commands of a console block."""
     for chunk in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         line, *expected = chunk.splitlines()
         yield Command(line, expected)
 
 
 def normal(line: str) -> str:
-    """The line with what varies replaced by its name."""
+    """Return the line with its varying parts replaced by their names."""
     for pattern, name in VARIABLE:
         line = pattern.sub(name, line)
     return line.rstrip()
 
 
 def matches(expected: list[str], printed: list[str]) -> bool:
-    """Whether the lines are the same, where `…` is any number of lines."""
+    """Return whether the lines are equal; `…` matches any number of lines."""
     if not expected:
         return not printed
     if expected[0] == "…":

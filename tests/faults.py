@@ -1,4 +1,4 @@
-"""A proxy between a store's client and the real gateway that spoils some of the requests."""
+"""A proxy between a store's client and the real gateway that disturbs some of the requests."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Mode = Literal[
     # The gateway does not see the request.
     "busy",  # 503
     "reset-before",  # the connection is reset
-    "hang",  # no answer, as long as the proxy is there
-    "conflict",  # 409, as S3 has it while another writer of the key is at work
+    "hang",  # no answer while the proxy runs
+    "conflict",  # 409, as from S3 while another writer creates the key
     # It does.
     "slow",  # the answer comes late
     "reset-after",  # the connection is reset instead of an answer
     "error-after",  # 500 instead of the answer
-    "cut",  # half of the body, then the end of the connection
-    "flip",  # one bit of the body is another
-    "noise",  # one byte of the body is another, each time a different one
-    "renamed",  # the ETag is the MD5 of something else, as it is of what a store encrypts
+    "cut",  # half of the body, then the connection ends
+    "flip",  # one bit of the body is changed
+    "noise",  # one byte of the body is changed, a different one each time
+    "renamed",  # the ETag is another MD5, as in a store with encryption
 ]
 SLOW = 1.0  # seconds
 _ANSWERS = {
@@ -39,7 +39,7 @@ _ANSWERS = {
 
 
 class Request(NamedTuple):
-    """What a client asks: `target` is the path with the query, `conditional` a write that must find nothing there."""
+    """A request: `target` is the path with the query; `conditional` is a write that fails if the object exists."""
 
     method: str
     target: str
@@ -47,28 +47,28 @@ class Request(NamedTuple):
 
     @property
     def lists(self) -> bool:
-        """Whether it asks for a listing."""
+        """Whether it requests a listing."""
         return "list-type=2" in self.target
 
 
 def is_create(request: Request) -> bool:
-    """Whether the request creates an object where there must be none."""
+    """Whether the request creates an object that must not exist."""
     return request.conditional
 
 
 def is_put(request: Request) -> bool:
-    """Whether the request writes an object, whatever is there."""
+    """Whether the request writes an object unconditionally."""
     return request.method == "PUT" and not request.conditional
 
 
 def names(pattern: str, of: Callable[[Request], bool] = lambda request: True) -> Callable[[Request], bool]:
-    """What chooses the requests `of` a kind whose target matches a regular expression."""
+    """Return a function that selects the requests `of` a kind whose target matches a regular expression."""
     return lambda request: of(request) and re.search(pattern, request.target) is not None
 
 
 @dataclass
 class Faults:
-    """Which requests are spoiled how: the first `times` of those that are `chosen`, or each with some probability.
+    """A rule for disturbed requests: the first `times` of the `chosen` ones, or each with some probability.
 
     `log` has each request, and whether it was spoiled. `url` is the proxy's.
     """
@@ -92,7 +92,7 @@ class Faults:
         rate: float = 1.0,
         seed: object = 1,
     ) -> None:
-        """Spoil from now on; `times` None is for ever."""
+        """Start disturbing requests; `times` None means without end."""
         with self._lock:
             self.log.clear()
             self.mode, self.chosen, self.times, self.rate = mode, chosen, times, rate
@@ -100,15 +100,15 @@ class Faults:
 
     @property
     def spoiled(self) -> list[Request]:
-        """The requests that were spoiled since `begin`."""
+        """Return the requests that were disturbed since `begin`."""
         return [request for request, spoiled in self.log if spoiled]
 
     def environment(self, gateway: dict[str, str]) -> dict[str, str]:
-        """What a client needs that is to ask the proxy."""
+        """Return the environment of a client that uses the proxy."""
         return gateway | {"AWS_ENDPOINT_URL": self.url}
 
     def take(self, request: Request) -> Mode | None:
-        """How a request is to be spoiled."""
+        """Return the fault for a request, or None."""
         with self._lock:
             hit = self.mode is not None and self.times != 0 and self.chosen(request)
             hit = hit and self._random.random() < self.rate
@@ -118,17 +118,17 @@ class Faults:
             return self.mode if hit else None
 
     def wait(self, seconds: float | None = None) -> None:
-        """Wait so long, or until the proxy ends."""
+        """Wait for this time, or until the proxy ends."""
         self._closed.wait(seconds)
 
     def close(self) -> None:
-        """Let go of the requests that hang."""
+        """Release the requests that hang."""
         self._closed.set()
 
 
 @contextlib.contextmanager
 def between(upstream: str) -> Iterator[Faults]:
-    """A proxy in front of the gateway at this URL; it spoils nothing before it is told to."""
+    """Run a proxy in front of the gateway at this URL; it disturbs nothing before `begin`."""
     host, _, port = upstream.removeprefix("http://").partition(":")
 
     class Server(socketserver.ThreadingTCPServer):
@@ -136,7 +136,7 @@ def between(upstream: str) -> Iterator[Faults]:
         request_queue_size = 128
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that has gone is none."""
+            """Ignore clients that have closed their connection."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -156,7 +156,7 @@ def between(upstream: str) -> Iterator[Faults]:
 
 
 def _pass_on(faults: Faults, client: socket.socket, message: tuple[bytes, bytes], gateway: tuple[str, int]) -> bool:
-    """Answer one request; whether the connection can take another."""
+    """Answer one request; return whether the connection stays open."""
     head, body = message
     method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ", 2)
     mode = faults.take(Request(method, target, b"\nif-none-match:" in head.lower()))
@@ -192,7 +192,7 @@ def _pass_on(faults: Faults, client: socket.socket, message: tuple[bytes, bytes]
 
 
 def _read(source: Any) -> tuple[bytes, bytes] | None:
-    """A request's head and body; None at the end."""
+    """Return a request's head and body; None at the end."""
     lines = []
     while (line := source.readline()) not in (b"\r\n", b""):
         lines.append(line.rstrip(b"\r\n"))
@@ -204,7 +204,7 @@ def _read(source: Any) -> tuple[bytes, bytes] | None:
 
 
 def _ask(gateway: tuple[str, int], head: bytes, body: bytes) -> bytes:
-    """The gateway's answer, as bytes that leave the connection open."""
+    """Return the gateway's answer, as bytes that leave the connection open."""
     answer = bytearray()
     with socket.create_connection(gateway) as upstream:
         upstream.sendall(head + b"\r\nConnection: close\r\n\r\n" + body)

@@ -20,7 +20,7 @@ ACCESS, SECRET = "flowc", "flowc-secret"
 
 
 class Gateway:
-    """A running gateway; `environment` is what a client of it needs."""
+    """A running gateway; `environment` has the variables for its clients."""
 
     def __init__(self, address: str, directory: Path) -> None:
         self.directory = directory
@@ -33,14 +33,14 @@ class Gateway:
         }
 
     def bucket(self, name: str) -> str:
-        """Make a bucket; gives its address."""
+        """Create a bucket and return its address."""
         (self.directory / name).mkdir()
         return f"s3://{name}"
 
 
 @contextlib.contextmanager
 def gateway(directory: Path) -> Iterator[Gateway]:
-    """A gateway on loopback that ends with the block."""
+    """Run a gateway on loopback that ends with the block."""
     program = or_skip(ready.gateway) / "versitygw"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

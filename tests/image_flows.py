@@ -1,4 +1,4 @@
-"""A flow for each decorator, and for what else a flow may ask of the image. Each prints `ran in the image` at its end."""
+"""A flow for each decorator, and for other requirements of the image. Each prints `ran in the image` at its end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import textwrap
 
 
 def _flow(names: str, above: str = "", start: str = "pass", end: str = "pass", *, cls: str = "", head: str = "") -> str:
-    """A flow of two steps: `names` are imported from metaflow, `cls` decorates the class and `above` its first step."""
+    """Return a flow of two steps: `names` are imported from metaflow, `cls` decorates the class, `above` its first step."""
     step = textwrap.indent(above.strip(), "    ") + "\n" if above else ""
     return f"""
 from metaflow import FlowSpec, step{", " + names if names else ""}
@@ -27,7 +27,7 @@ class ImageFlow(FlowSpec):
 
 
 def _split(opens: str, above: str, body: str, end: str, *, names: str = "", head: str = "") -> str:
-    """A flow that splits by `self.next(self.work, OPENS)`; `above` and `body` are of the step in it."""
+    """Return a flow that splits by `self.next(self.work, OPENS)`; `above` and `body` belong to the step `work`."""
     return f"""
 from metaflow import FlowSpec, step{", " + names if names else ""}
 {head}
@@ -134,7 +134,7 @@ _ONE_FILE: dict[str, str] = {
     "schedule": _flow("schedule", cls="@schedule(cron='0 6 * * *')"),
     "project": _flow("current, project", start="assert current.project_name == 'p'", cls="@project(name='p')"),
     "exit_hook": _flow("exit_hook", cls="@exit_hook(on_success=[told], on_error=[told])", head=_HOOK),
-    # what is no decorator of ours
+    # features without a decorator of ours
     "own decorators": _flow(
         "", "@traced\n@Careful", "import os; assert os.environ['ADDED'] == '1'", "assert self.seen == ['start']",
         cls="@Everywhere", head=_OWN,
@@ -172,7 +172,7 @@ _ONE_FILE: dict[str, str] = {
 }  # fmt: skip
 
 FLOWS: dict[str, dict[str, str]] = {name: {"flow.py": text, "note.txt": "text"} for name, text in _ONE_FILE.items()}
-"""By a decorator's name, or what else it shows: the files of the flow's directory."""
+"""The files of a flow's directory, by the name of the decorator or feature."""
 
 REFUSED: dict[str, str] = {
     "batch": _flow("batch", "@batch(cpu=1)"),
@@ -183,4 +183,4 @@ REFUSED: dict[str, str] = {
     "trigger": _flow("trigger", cls="@trigger(event='e')"),
     "trigger_on_finish": _flow("trigger_on_finish", cls="@trigger_on_finish(flow='Other')"),
 }
-"""Decorators with which no flow gets into the image, and flows that show it."""
+"""Decorators that are refused for the image, and flows that show this."""

@@ -1,4 +1,4 @@
-"""Cutting the power of a file system: ext4 on a loop device, shut down at a moment as a dead machine leaves it.
+"""Cut the power of a file system: ext4 on a loop device, shut down like on a machine that dies.
 
 `EXT4_IOC_SHUTDOWN` without a flush of the journal: what ext4 has not given to its device by then is gone, and every
 further call fails. Mounted again, the journal is replayed, as after any loss of power. It needs root.
@@ -39,7 +39,7 @@ class Machine:
         subprocess.run(["mkfs.ext4", "-q", "-F", self._image], check=True)
 
     def up(self) -> None:
-        """Mount it. What was shut down is mounted once more as it was, as long as anything still holds it."""
+        """Mount it. After a shutdown, the same mount continues while a process still uses it."""
         wait_until(self._mount, f"{self.root} stays shut down")
 
     def _mount(self) -> bool:
@@ -52,7 +52,7 @@ class Machine:
         return True
 
     def cut(self) -> None:
-        """Cut the power: nothing is written any more."""
+        """Cut the power: nothing is written afterwards."""
         descriptor = os.open(self.root, os.O_RDONLY)
         try:
             fcntl.ioctl(descriptor, _SHUTDOWN, struct.pack("I", _NO_LOG_FLUSH))
@@ -60,7 +60,7 @@ class Machine:
             os.close(descriptor)
 
     def down(self) -> None:
-        """Unmount it; whatever had files open there is gone, or goes in a moment."""
+        """Unmount it; processes with open files there have ended, or end soon."""
         wait_until(lambda: not os.path.ismount(self.root) or self._unmount(), f"{self.root} stays busy")
 
     def _unmount(self) -> bool:
@@ -69,7 +69,7 @@ class Machine:
 
 @contextlib.contextmanager
 def machine(directory: Path, mebibytes: int = 256) -> Iterator[Machine]:
-    """A machine that is up; the test is skipped where there can be none."""
+    """Return a running machine; skip the test if that is impossible."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("to cut the power of a file system needs root and Linux")
     if any(shutil.which(name) is None for name in ("mkfs.ext4", "mount", "umount")):

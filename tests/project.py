@@ -1,4 +1,4 @@
-"""A user's directory for tests: files, a store, and the programs run in it as a user would run them."""
+"""A user's directory for tests: files, a store, and programs that run in it as a user would run them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACKAGES = ("sdk", "compiler", "emulator", "runtime_image")
 
 
 def run_record(run: RunStore, **fields: Any) -> Any:
-    """The record of a run of nobody's, with nothing in it but these fields."""
+    """Return the record of a run without a user, with only these fields."""
     return {
         "version": RECORD_VERSION, "flow": run.flow, "run": run.id, "created": 0.0, "user": "me", "target": "local",
         "parameters": {}, "code": "sha256:0", "process": {}, **fields,
@@ -32,7 +32,7 @@ def run_record(run: RunStore, **fields: Any) -> Any:
 
 
 def done_record(run: RunStore, step: str, path: str = "0", **fields: Any) -> Any:
-    """The record of a task that is done, with nothing in it but these fields."""
+    """Return the record of a finished task, with only these fields."""
     return {
         "version": RECORD_VERSION, "flow": run.flow, "run": run.id, "step": step, "path": path, "attempt": 1,
         "outcome": "ok", "began": 0.0, "ended": 1.0, "parents": [], "artifacts": {}, "exit": {}, "process": {},
@@ -41,7 +41,7 @@ def done_record(run: RunStore, step: str, path: str = "0", **fields: Any) -> Any
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process is gone, or only its parent has still to wait for it."""
+    """Return whether a process has ended, even if its parent has not waited for it."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:
@@ -50,7 +50,7 @@ def has_ended(pid: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Ask `condition` until it is true; `what` is the failure if it is not."""
+    """Poll `condition` until it is true; fail with `what` otherwise."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, what
@@ -58,24 +58,24 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) ->
 
 
 def passing(name: str = "go") -> str:
-    """The line of a program that waits until `Project.gate` of this name is open; it needs `fcntl`."""
+    """Return a line of a program that waits until `Project.gate` of this name is open; it needs `fcntl`."""
     return f'with open("{name}") as gate: fcntl.flock(gate, fcntl.LOCK_SH)'
 
 
 class Gate:
-    """A file that a test keeps locked: programs stop at their line `passing(name)` until `open`, or until the test ends."""
+    """A file that a test keeps locked: programs wait at their line `passing(name)` until `open`, or until the test ends."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("w")
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def open(self) -> None:
-        """Let pass who waits, and who comes later."""
+        """Release waiting and later programs."""
         self._file.close()
 
 
 def read_until(stream: IO[str] | None, text: str) -> str:
-    """Read lines of a program's output up to one that contains `text`; all of them."""
+    """Read lines of a program's output up to one that contains `text`; return all of them."""
     assert stream is not None
     lines = ""
     while text not in lines:
@@ -86,7 +86,7 @@ def read_until(stream: IO[str] | None, text: str) -> str:
 
 
 class Started(subprocess.Popen[str]):
-    """A program that is killed where its `with` ends by a failure: it may wait for what the test would have done."""
+    """A program that is killed if its `with` block fails, because it may wait for an action of the test."""
 
     def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
         if kind is not None:
@@ -95,7 +95,7 @@ class Started(subprocess.Popen[str]):
 
 
 class Finished(NamedTuple):
-    """A program that has ended."""
+    """A finished program."""
 
     code: int
     out: str
@@ -103,7 +103,7 @@ class Finished(NamedTuple):
 
 
 class Project:
-    """A directory of a user's: files, a store of its own, and the programs run in it as a user would."""
+    """A user's directory: files, a store, and programs that run in it as a user would run them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -119,9 +119,9 @@ class Project:
         self._gates: list[Gate] = []
 
     def close(self) -> None:
-        """Kill what was started and still runs, as where a test has failed."""
+        """Kill programs that still run, for example after a failed test."""
         for process in self._started:
-            with process:  # closes its pipes and waits for it
+            with process:  # closes its pipes and waits for its end
                 process.kill()
         for gate in self._gates:
             gate.open()
@@ -169,17 +169,17 @@ class Project:
         return self.python("-m", "flowc", *arguments, **environment)
 
     def run(self, file: str, *arguments: str, **environment: str) -> RunStore:
-        """Run a flow that has to succeed."""
+        """Run a flow that must succeed."""
         done = self.flowc("run", "--local", file, *arguments, **environment)
         assert done.code == 0, done.err
         return self.latest()
 
     def latest(self) -> RunStore:
-        """The newest run of the only flow."""
+        """Return the newest run of the only flow."""
         (flow,) = self.store.flows()
         return self.store.run(flow, self.store.runs(flow)[-1])
 
     def artifacts(self, run: RunStore, step: str, path: str = "0") -> dict[str, Any]:
-        """The values that a task left."""
+        """Return the artifacts of a task."""
         record = run.task(step, path)
         return {name: load_value(run.objects, ref) for name, ref in record["artifacts"].items()}

@@ -1,4 +1,4 @@
-"""Killing a process of a run at a moment, and reading all that it left in the store."""
+"""Kill a process of a run at a given moment, and read everything that it left in the store."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ FLOW = """
         Crashes()
     """
 VALUES = [10, 200, 3000, 40000]
-EVENTS = 60  # about so many things does a run of it tell
+EVENTS = 60  # the approximate number of events of a run
 VICTIMS = ("supervisor", "guardian", "task", "all")
 
 
 class Blow(NamedTuple):
-    """What is killed: `victim`, after so many events of the run, and so many seconds more."""
+    """A kill: of `victim`, after a number of events of the run, and some more seconds."""
 
     victim: str
     events: int
@@ -95,21 +95,21 @@ class Blow(NamedTuple):
 
     @classmethod
     def choose(cls, seed: str, victims: tuple[str, ...] = VICTIMS) -> Blow:
-        """One at random; the same for the same seed."""
+        """Return a random kill; the same for the same seed."""
         chosen = random.Random(seed)
         events = chosen.randrange(EVENTS)
         return cls(chosen.choice(victims), events, chosen.uniform(0, 0.02 if events else 0.6))
 
 
 def strike(process: subprocess.Popen[str], blow: Blow) -> str:
-    """Kill, and wait until the run and every process that it had is gone; what became of it."""
+    """Kill, and wait until the run and all its processes have ended; return the result."""
     assert process.stdout is not None
     told = 0
     with contextlib.suppress(StopIteration):
         while told < blow.events:
             next(process.stdout)
             told += 1
-    select.select([], [], [], blow.seconds)  # a moment is what is asked for; nothing is waited for
+    select.select([], [], [], blow.seconds)  # this is a moment of the test, not a wait for an event
     family = _family(process.pid)
     victims = {"supervisor": [process.pid], "all": [pid for pids in family.values() for pid in pids]}
     hit = victims.get(blow.victim) or family.get(blow.victim, [])
@@ -124,7 +124,7 @@ def strike(process: subprocess.Popen[str], blow: Blow) -> str:
 
 
 def _family(supervisor: int) -> dict[str, list[int]]:
-    """The processes of a run, by what they are for."""
+    """Return the processes of a run, by their roles."""
     found: dict[str, list[int]] = {"supervisor": [supervisor], "guardian": [], "agent": [], "task": []}
     try:
         with open(f"/proc/{supervisor}/task/{supervisor}/children", encoding="ascii") as file:
@@ -139,11 +139,11 @@ def _family(supervisor: int) -> dict[str, list[int]]:
     return found
 
 
-# -- what is left ------------------------------------------------------------------------------------------------------
+# -- the remains -------------------------------------------------------------------------------------------------------
 
 
 def check_store(store: Store) -> int:
-    """Read everything in a store; nothing is half-written or names what is not there. The number of objects read."""
+    """Read everything in a store and return the number of objects; all are complete and name existing objects."""
     keys = [f"flows/{key}" for key in store.objects.names_below("flows")]
     for key in keys:
         if key.endswith(".json"):
@@ -153,7 +153,7 @@ def check_store(store: Store) -> int:
     for flow in store.flows():
         for run_id in store.runs(flow):
             run = store.run(flow, run_id)
-            if run.exists():  # which is the last thing that a run's beginning writes
+            if run.exists():  # written last when a run begins
                 check_run(run)
     return len(keys)
 
@@ -173,7 +173,7 @@ def check_run(run: RunStore) -> None:
 
 
 def read_all(run: Run) -> int:
-    """Read a run through the client, which may go on meanwhile; what is finished has all that it says it has."""
+    """Read a run through the client, perhaps while it is active; finished tasks have all their artifacts."""
     seen = 0
     assert run.status and run.tags and run.created_at
     for step in run:
@@ -189,7 +189,7 @@ def read_all(run: Run) -> int:
 
 
 def records(run: RunStore) -> Iterator[Any]:
-    """The record of each attempt that has one."""
+    """Yield the record of each attempt that has one."""
     for step in run.steps():
         for path, numbers in run.attempts(step).items():
             for number in numbers:
@@ -198,14 +198,14 @@ def records(run: RunStore) -> Iterator[Any]:
 
 
 def _logs(run: RunStore) -> list[str]:
-    """The logs of a run: files, or what chunks are under."""
+    """Yield the logs of a run: files, or the prefixes of chunks."""
     top = f"flows/{run.flow}/runs/{run.id}/logs"
     found = [f"{top}/{name}" for name in run.objects.names_below(top)]
     return found if isinstance(run.objects, LocalObjects) else sorted({key.rpartition("/")[0] for key in found})
 
 
 def has_begun(store: Store) -> bool:
-    """Whether there is a run to resume."""
+    """Return whether a run can be resumed."""
     with contextlib.suppress(NotFound):
         return any(store.run("Crashes", run).exists() for run in store.runs("Crashes"))
     return False

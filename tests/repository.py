@@ -16,7 +16,7 @@ WHO = {
 
 
 def git(directory: Path, *arguments: str) -> str:
-    """Run git in a directory; what it prints."""
+    """Run git in a directory and return its output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(
         ["git", *arguments], cwd=directory, env=kept | WHO, capture_output=True, text=True, check=False
@@ -26,7 +26,7 @@ def git(directory: Path, *arguments: str) -> str:
 
 
 def repository(directory: Path, *ignored: str, commits: bool = False) -> Path:
-    """Make a directory a repository that ignores these patterns; with `commits`, what is in it is committed."""
+    """Turn a directory into a repository that ignores these patterns; with `commits`, commit its files."""
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
     directory.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def repository(directory: Path, *ignored: str, commits: bool = False) -> Path:
 
 
 def commit(directory: Path, message: str = "all") -> str:
-    """Commit everything; the commit."""
+    """Commit everything and return the commit."""
     git(directory, "add", "-A")
     git(directory, "commit", "-q", "--allow-empty", "-m", message)
     return git(directory, "rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""The flow that most tests need: two steps, with little in them. What a test is about is its argument."""
+"""The flow of most tests: two small steps. The subject of a test is an argument."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def two_steps(
     end: str = "pass",
     guard: bool = True,
 ) -> str:
-    """Return a flow with the steps start and end, as text that `Project.write` takes.
+    """Return a flow with the steps start and end, as text for `Project.write`.
 
     Args:
         name: Name of the flow's class.

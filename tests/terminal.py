@@ -1,4 +1,4 @@
-"""A terminal for tests: a program on a pseudo-terminal, and a user who reads what it shows and types."""
+"""A terminal for tests: a program on a pseudo-terminal, and a user who reads and types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from project import Project
 
-# The program's session gets the terminal as its own, so that Ctrl-C there is a signal here as in any shell.
+# The terminal controls the program's session, so that Ctrl-C is a signal, as in any shell.
 _ENTER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
 
 
@@ -49,13 +49,13 @@ class Terminal:
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Close the terminal, as when its window is closed: the program gets SIGHUP."""
+        """Close the terminal like a window: the program gets SIGHUP."""
         if self._control >= 0:
             os.close(self._control)
             self._control = -1
 
     def until(self, text: str, seconds: float = 30) -> str:
-        """Read on until the text is shown; what came since the last call, up to and with it."""
+        """Read until the text is shown; return the output since the last call, including the text."""
         deadline = time.monotonic() + seconds
         while (at := self.seen.find(text, self._read)) < 0:
             assert time.monotonic() < deadline, f"{text!r} was not shown:\n{self.seen[self._read :]}"
@@ -64,7 +64,7 @@ class Terminal:
         return self.seen[begin : self._read]
 
     def shows(self, text: str) -> bool:
-        """Whether the text is shown within half a second."""
+        """Return whether the text is shown within half a second."""
         self._more()
         return text in self.seen[self._read :]
 
@@ -73,20 +73,20 @@ class Terminal:
         os.write(self._control, text.encode())
 
     def say(self, line: str, prompt: str = "(Pdb) ") -> str:
-        """Type a line; what is shown up to the next prompt, without the line's own echo."""
+        """Type a line; return the output up to the next prompt, without the echo of the line."""
         self.type(f"{line}\n")
         self.until("\n")
         return self.until(prompt).removesuffix(prompt)
 
     def end(self, seconds: float = 30) -> int:
-        """Read to the program's end; its exit code, that of a shell for a signal."""
+        """Read to the program's end; return its exit code, for a signal that of a shell."""
         deadline = time.monotonic() + seconds
         while self._more():
             assert time.monotonic() < deadline, f"the program does not end:\n{self.seen[self._read :]}"
         return self.process.wait(20)
 
     def _more(self) -> bool:
-        """Read what there is; False at the end."""
+        """Read the available output; return False at the end."""
         if select.select([self._control], [], [], 0.5)[0]:
             try:
                 data = os.read(self._control, 1 << 16)

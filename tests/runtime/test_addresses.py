@@ -1,4 +1,4 @@
-"""Addresses of stores: credentials in them are refused, and never repeated."""
+"""Addresses of stores: credentials in them are refused, and never printed."""
 
 from __future__ import annotations
 

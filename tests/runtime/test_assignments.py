@@ -1,4 +1,4 @@
-"""The line that is shown for an artifact that cannot be stored: the one of the code that ran, and of no namesake."""
+"""The line in the error about an artifact that cannot be stored is from the code that ran, not from a namesake."""
 
 from __future__ import annotations
 

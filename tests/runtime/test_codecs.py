@@ -134,7 +134,7 @@ def test_nesting_too_deep_is_refused(local: LocalObjects) -> None:
         value = [value]
     with pytest.raises(ArtifactError, match="nested too deeply"):
         store_value(local, value)
-    while value:  # taken apart by hand: freeing it at once would recurse as deep
+    while value:  # taken apart in a loop: freeing it at once would recurse as deeply
         value = value[0]
 
 

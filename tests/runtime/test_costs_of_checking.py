@@ -1,4 +1,4 @@
-"""What a check and a collection ask of a bucket: a request for what has to be read, and few besides."""
+"""The requests of a check and a collection to a bucket: one per object to read, and few others."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TASKS = 150  # of the run, besides its first; each has a blob of its own
-FEW = 25  # requests that a whole check or collection makes besides
+TASKS = 150  # tasks of the run besides the first; each has its own blob
+FEW = 25  # other requests of a whole check or collection
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ buckets = itertools.count()
 
 @pytest.fixture
 def store(s3: Gateway, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A bucket with a run whose tasks all follow its first one."""
+    """Return a bucket with a run whose tasks all follow its first one."""
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
     store = Store.open(s3.bucket(f"costs{next(buckets)}"))
@@ -61,7 +61,7 @@ def task(run: RunStore, number: int) -> None:
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, body: Callable[[], T]) -> tuple[T, int]:
-    """What a call gives, and how many requests it makes."""
+    """Return the result of a call, and the number of its requests."""
     requests = itertools.count()
     real = Asker.ask
 

@@ -1,4 +1,4 @@
-"""An object is created once, though answers get lost: the store and the S3 client ask in the same way."""
+"""An object is created once even if answers are lost: the store and the S3 client use the same method."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ exceptions = pytest.importorskip("obstore.exceptions")
 
 
 class Bucket:
-    """A client that stores one object, and whose answers may get lost."""
+    """A client that stores one object, and whose answers may be lost."""
 
     def __init__(self, there: str | None = None) -> None:
         self.there, self.losing, self.read = there, False, 0
 
     def put(self, content: str) -> None:
-        """Store, if nothing is there."""
+        """Store the object if it does not exist."""
         if self.there is not None:
             raise exceptions.AlreadyExistsError("412")
         self.there = content
@@ -26,7 +26,7 @@ class Bucket:
             raise ConnectionError("the answer is lost")
 
     def same(self, content: str) -> bool | None:
-        """Whether this is there."""
+        """Return whether the stored object has this content."""
         self.read += 1
         return None if self.there is None else self.there == content
 

@@ -1,4 +1,4 @@
-"""Damaged bytes: told, moved aside, stored anew. Every reader of what a digest names, with each kind of damage."""
+"""Damaged bytes are reported, moved aside and stored again: every reader of digests, with each kind of damage."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def aside_of(objects: LocalObjects, digest: str) -> Path:
     return Path(objects.root, "damaged", blob_key(digest))
 
 
-# Each stores something, and gives the file that it is in and what reads it.
+# Each function stores an object, and returns its file and its reader.
 
 
 def _blob(objects: LocalObjects) -> tuple[str, Callable[[], Any]]:
@@ -119,7 +119,7 @@ def test_every_reader_tells_damage_and_moves_it_aside(local: LocalObjects, reade
     assert aside_of(local, digest).read_bytes() == DAMAGES[kind](good)
     with pytest.raises(Damaged, match=f"was damaged and was moved to damaged/{blob_key(digest)}"):
         read()
-    assert local.create_blob([good]) == digest  # the next writer stores it anew
+    assert local.create_blob([good]) == digest  # the next writer stores it again
     assert read() == whole
 
 
@@ -200,7 +200,7 @@ def test_the_content_of_an_external_file_is_checked_if_that_is_asked_for(
     external = external_file(file)
     status = file.stat()
     damage(file, "flipped")
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # as a disk flips a bit: nobody has written
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))  # as when a disk flips a bit: no process has written
     monkeypatch.setenv("FLOWC_VERIFY", "always")
     with pytest.raises(ArtifactError, match="its content differs"):
         external.read_bytes()
@@ -237,7 +237,7 @@ def test_size_is_part_of_the_question_whether_there_is_an_object(local: LocalObj
             assert not ask("blobs/none", 3)
 
 
-# -- where it cannot be moved, and stores on stores --------------------------------------------------------------------
+# -- objects that cannot be moved, and stores on stores ----------------------------------------------------------------
 
 
 def test_a_store_that_is_only_read_is_told_in_the_same_line(public_project: Project) -> None:
@@ -318,7 +318,7 @@ def test_damage_below_another_store_is_moved_aside_there(local: LocalObjects, tm
                 read(digest)
             assert aside_of(local, digest).exists()
             local.create_blob([DATA])
-        above.create_blob([DATA[1:]])  # what is above is read there
+        above.create_blob([DATA[1:]])  # objects of the upper store are read there
         assert above.read_blob(sha256([DATA[1:]])) == bytes(above.map_blob(sha256([DATA[1:]]))) == DATA[1:]
         with pytest.raises(NotFound):
             above.read_blob("0" * 64)
@@ -384,7 +384,7 @@ def test_a_blob_of_the_wrong_size_in_a_bucket_is_stored_anew(
 
 
 class _Wrong(RemoteObjects):
-    """A network that changes the bytes of the first so many answers, and where."""
+    """A network that changes bytes of the first answers; the arguments are their number and the place."""
 
     wrong: list[int]
 
@@ -405,5 +405,5 @@ def test_bytes_that_come_wrong_from_a_bucket_are_asked_for_again(remote: RemoteO
         wrong.wrong = places
         with pytest.raises(Damaged, match=rf"{told}.*check the network"):
             wrong.read_blob(digest)
-        assert remote.read_blob(digest) == DATA  # the fault was not the store's
+        assert remote.read_blob(digest) == DATA  # the fault was not in the store
         assert not remote.exists(f"damaged/{blob_key(digest)}")

@@ -1,4 +1,4 @@
-"""A forked child ends what is its own, and nothing of the process that forked it."""
+"""A forked child ends its own threads, handlers and files, and nothing of the process that forked it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ KEPT = {
 
 
 def parent(project: Project, before: str, body: str, after: str = "", count: int = 1) -> str:
-    """Run a program that does `before`, has children do `body`, and then does `after`; what they printed."""
+    """Run a program that executes `before`, then `body` in children, then `after`; return the output."""
     code = f"""
 held = Thing()
 {before}
@@ -121,7 +121,7 @@ def test_a_directory_of_the_forking_process_stays_until_its_end(project: Project
 
 
 def test_processes_and_executors_of_the_forking_process_go_on(project: Project) -> None:
-    """A child that ended what multiprocessing knows of would terminate its parent's workers."""
+    """A child must not end the processes of multiprocessing: they may be its parent's workers."""
     out = parent(
         project,
         "worker = multiprocessing.get_context('fork').Process(target=signal.pause, daemon=True); worker.start()\n"
@@ -135,7 +135,7 @@ def test_processes_and_executors_of_the_forking_process_go_on(project: Project) 
 
 
 def test_an_archive_that_was_inherited_is_not_closed(project: Project) -> None:
-    """Each child would write its last bytes, and the forking process once more."""
+    """Buffered bytes are written once: each child would write them, and the forking process again."""
     parent(project, "import gzip; f = gzip.open('out.gz', 'wb'); f.write(b'parent')", "pass", "f.close()", count=2)
     done = project.python("-c", "import gzip; print(gzip.open('out.gz').read())")
     assert done.out == "b'parent'\n", done.err
@@ -153,7 +153,7 @@ def test_native_output_is_written_once(project: Project) -> None:
 
 
 def test_proxies_are_left_alone(project: Project) -> None:
-    """The search for open files asks an object's own class; what a proxy pretends to be would be made by asking."""
+    """The search for open files uses an object's own class: asking a lazy proxy for its class would create its object."""
     out = parent(
         project,
         "class Proxy:\n"
@@ -220,7 +220,7 @@ def test_coverage_sees_the_steps(
 
 
 def test_coverage_sees_the_steps_of_a_flow_that_each_task_imports(project: Project) -> None:
-    """Its tasks are no forks of the process that `coverage run` measures."""
+    """Coverage also measures tasks that are not forks of the process of `coverage run`."""
     project.write("flow.py", "import uuid\n\nKEY = uuid.uuid4()\n" + textwrap.dedent(COVERED).lstrip("\n"))
     done = project.python("-m", "coverage", "run", "--include=flow.py", "flow.py", "run", PYTHONWARNINGS="default")
     assert done.code == 0, done.err
@@ -238,7 +238,7 @@ OUTSIDE = {
 
 @pytest.mark.parametrize("way", OUTSIDE)
 def test_a_service_that_another_process_starts_outlives_the_run(project: Project, way: str, tmp_path: Path) -> None:
-    """As docs/metaflow.md says; the first stands for systemd and docker, whose daemons start what they are told."""
+    """The cases of docs/metaflow.md; the first represents systemd and docker, whose daemons start the programs."""
     if way == "tmux" and not shutil.which("tmux"):
         pytest.skip("tmux is not installed")
     socket = f"flowc-{tmp_path.name[-40:]}-{time.time_ns()}"

@@ -1,4 +1,4 @@
-"""The exit codes of a pod that could not make its attempt: 79 where no attempt can go better, 75 where another may."""
+"""The exit codes of a pod that could not run its attempt: 79 if every attempt would fail, 75 if another may succeed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FLOW = """
 
 
 class Pods:
-    """Calls the entrypoint as the pods of one workflow, whose first task is done."""
+    """Call the entry point like the pods of a workflow whose first task is done."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -86,7 +86,7 @@ def test_a_damaged_record_of_a_parent_is_no_matter_of_another_attempt(cluster: P
     done = cluster.call("work", "0.0")
     told = damaged(cluster, "tasks/start/0.json", "task Pods/pods-x7/start/start-0").removeprefix("flowc: ")
     assert (done.code, done.err) == (NO_RETRY, told)
-    assert cluster.run.status()["state"] == "failed"  # though retries are left
+    assert cluster.run.status()["state"] == "failed"  # although retries are left
 
 
 def test_a_record_that_was_moved_aside_is_no_matter_of_another_attempt(cluster: Pods) -> None:

@@ -1,4 +1,4 @@
-"""Collecting garbage: what goes, what stays, and that nothing goes that a flow beside it needs."""
+"""Garbage collection: what is deleted, what stays, and that concurrent flows lose nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded", **fields: Any) -> RunStore:
-    """A run that has begun, and is in this state since its `created`."""
+    """Create a run that has been in this state since its `created`."""
     run = store.run(flow, run_id)
     record: Any = {"version": 1, "flow": flow, "run": run_id, "created": time.time() - 60, "user": "me",
                    "target": "local", "parameters": {}, "code": "sha256:0", "process": {}}  # fmt: skip
@@ -58,29 +58,29 @@ def begin(store: Store, run_id: str, *, flow: str = "F", state: str = "succeeded
 
 
 def finish(run: RunStore, step: str, **values: object) -> None:
-    """A task that is done, with these artifacts."""
+    """Create a finished task with these artifacts."""
     refs = {name: store_value(run.objects, value) for name, value in values.items()}
     run.finish(done_record(run, step, artifacts=refs))
 
 
 def big(letter: str) -> str:
-    """A value too large to stand in a record."""
+    """Return a value that is too large for a record."""
     return letter * 2000
 
 
 def blobs(store: Store) -> set[str]:
-    """The digests that are in the store."""
+    """Return the digests of the blobs in the store."""
     return {key.rpartition("/")[2] for key in store.objects.names_below("blobs")}
 
 
 def everything(store: Store) -> list[Path]:
-    """All files of the store."""
+    """Return all files of the store."""
     assert isinstance(store.objects, LocalObjects)
     return sorted(Path(store.objects.root).rglob("*"))
 
 
 def age(store: Store, seconds: float = 2 * DAY) -> None:
-    """Make all that is in the store as old as that."""
+    """Set the age of everything in the store."""
     assert isinstance(store.objects, LocalObjects)
     then = time.time() - seconds
     for path in Path(store.objects.root).rglob("*"):
@@ -88,14 +88,14 @@ def age(store: Store, seconds: float = 2 * DAY) -> None:
 
 
 def collect(store: Store, selection: Selection = ALL) -> set[str]:
-    """Collect; the runs that are gone."""
+    """Collect and return the deleted runs."""
     chosen = choose(store, selection)
     gone = {f"{flow}/{run}" for flow, run in chosen.doomed}
     sweep(store, chosen, find_garbage(store, set(chosen.doomed)))
     return gone
 
 
-# -- what goes ---------------------------------------------------------------------------------------------------------
+# -- deletions ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_run_goes_with_its_blobs_but_not_with_those_of_others(store: Store) -> None:
@@ -112,7 +112,7 @@ def test_a_run_goes_with_its_blobs_but_not_with_those_of_others(store: Store) ->
 
 
 def keep(store: Store, run: RunStore, name: str = "start/start-0/ck") -> str:
-    """What a decorator of an extension keeps of a run; its key."""
+    """Store a file of an extension's decorator for a run and return its key."""
     key = f"extensions/{run.flow}/{run.id}/{name}"
     store.objects.create(key, [b"kept"])
     return key
@@ -139,7 +139,7 @@ def test_what_extensions_keep_stays_while_a_run_that_stays_names_it(store: Store
     old = begin(store, "2026-1")
     key = keep(store, old)
     reference = f"{store.objects.url}/{key}"
-    large = [big("x"), [[[[[[[[reference]]]]]]]]]  # so deep that the record's short description has not got it
+    large = [big("x"), [[[[[[[[reference]]]]]]]]]  # so deep that the record's short description does not contain it
     values = {"artifact": [reference], "large": large, "damaged": large}.get(names)
     user = begin(store, "2026-2", flow="G", **({"origin": old.id} if names == "resumed" else {}))
     if names == "resumed":
@@ -151,7 +151,7 @@ def test_what_extensions_keep_stays_while_a_run_that_stays_names_it(store: Store
     if names == "spun":
         put_on(str(tmp_path / "spin"), store.objects.url)
         need(old, str(tmp_path / "spin"))
-    if names == "damaged":  # what it names nobody can tell
+    if names == "damaged":  # its references are unknown
         (file,) = (path for path in everything(store) if len(path.name) == 64)
         damage(file, "cut")
     age(store)
@@ -171,7 +171,7 @@ def test_what_extensions_keep_stays_if_a_run_comes_to_need_it_meanwhile(store: S
 
 
 def send(store: Store, path: Path, content: str = "x" * 3000) -> str:
-    """Send a file ahead; its digest."""
+    """Upload a file ahead of runs and return its digest."""
     path.write_text(content)
     return str(send_file(store.objects, str(path))["sent"])
 
@@ -239,7 +239,7 @@ def test_which_runs_go(store: Store) -> None:
 def test_a_run_that_may_go_on_stays(store: Store) -> None:
     begin(store, "here", state="running", process=this_process())
     begin(store, "elsewhere", state="running", process={"host": "another", "pid": 1})
-    begin(store, "on-the-cluster", state="failed", target="argo")  # a task has failed, others may still run
+    begin(store, "on-the-cluster", state="failed", target="argo")  # a task has failed, but others may still run
     begin(store, "killed", state="running", process={**this_process(), "started": "0"})
     chosen = choose(store, ALL)
     assert {run for _, run in chosen.doomed} == {"killed"}
@@ -259,7 +259,7 @@ def test_what_a_run_has_resumed_stays_with_it(store: Store) -> None:
 
 
 def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
-    """And what that run has resumed. Of another machine's directories nobody knows: they count for thirty days."""
+    """The original of a spun task stays, and runs that it resumed. Directories of another machine count for thirty days."""
     now = time.time()
     for number, more in enumerate([{}, {"origin": "0"}, {}, {}]):
         begin(store, str(number), created=now - 40 * DAY, **more)
@@ -281,7 +281,7 @@ def test_what_spin_has_kept_needs_its_run(store: Store, tmp_path: Path) -> None:
 
 
 def test_what_is_young_stays(store: Store) -> None:
-    """A task that runs has stored its artifacts, and no record names them yet."""
+    """A running task has stored its artifacts, and no record names them yet."""
     store_value(store.objects, big("a"))
     assert collect(store) == set()
     assert len(blobs(store)) == 1
@@ -291,7 +291,7 @@ def test_what_is_young_stays(store: Store) -> None:
 
 
 def test_whatever_in_a_run_s_records_looks_like_a_digest_is_needed(store: Store) -> None:
-    """Also items of a foreach, files given as parameters, and what later versions may name in other places."""
+    """References count in every place: items of a foreach, files of parameters, and places in later versions."""
     run = begin(
         store, "1", parameters={"data": {"file": "x", "digest": store.objects.create_blob([b"content"]), "size": 7}}
     )
@@ -311,7 +311,7 @@ def test_what_killed_writers_left_goes(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_collection_that_was_killed_is_done_by_the_next(store: Store) -> None:
-    """It left its lease, whose process is gone, and a run without its tasks."""
+    """A killed collection leaves a lease whose process is gone, and a run without its tasks."""
     dead = {"until": time.time() + 1000, "process": {**this_process(), "started": "0"}}
     store.objects.put("gc/sweeps/1-abc", json.dumps(dead).encode())
     finish(begin(store, "1"), "start", x=big("a"))
@@ -321,7 +321,7 @@ def test_a_collection_that_was_killed_is_done_by_the_next(store: Store) -> None:
     assert (store.objects.names("gc/sweeps"), blobs(store)) == ([], set())
 
 
-# -- beside flows that run ---------------------------------------------------------------------------------------------
+# -- concurrent flows --------------------------------------------------------------------------------------------------
 
 
 def test_a_value_that_is_stored_again_is_young_again(store: Store) -> None:
@@ -329,7 +329,7 @@ def test_a_value_that_is_stored_again_is_young_again(store: Store) -> None:
     age(store)
     garbage = find_garbage(store, set())
     assert set(garbage.blobs) == {ref["digest"]}
-    store_value(store.objects, big("a"))  # by a task whose record comes later
+    store_value(store.objects, big("a"))  # by a task whose record is written later
     assert sweep(store, choose(store, Selection()), garbage).blobs == 0
     assert blobs(store) == {ref["digest"]}
 
@@ -356,7 +356,7 @@ def test_a_run_on_which_a_step_was_tried_meanwhile_stays(store: Store, tmp_path:
 
 
 def test_a_writer_waits_for_a_sweep_and_looks_again(store: Store) -> None:
-    """What a sweep was about to delete when the writer found it there is written anew."""
+    """A writer stores a blob again if a sweep was about to delete it when the writer found it."""
     ref = store_value(store.objects, big("a"))
     age(store)
     with sweeps.Sweep(store.objects):  # type: ignore[arg-type]
@@ -370,7 +370,7 @@ def test_a_writer_waits_for_a_sweep_and_looks_again(store: Store) -> None:
 
 
 class Turns:
-    """Threads that run one at a time, and change places before each operation on the store as a seed says."""
+    """Threads that run one at a time and switch before each operation on the store, in an order that a seed determines."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -395,7 +395,9 @@ class Turns:
                     self._choose()
 
         self._running = set(bodies)
-        self._speeds = {name: self._random.choice([1, 3, 9, 27]) for name in bodies}  # each may be well ahead of others
+        self._speeds = {
+            name: self._random.choice([1, 3, 9, 27]) for name in bodies
+        }  # a thread may be far ahead of others
         threads = [threading.Thread(target=body, args=(name,), name=name) for name in bodies]
         for thread in threads:
             thread.start()
@@ -421,7 +423,7 @@ class Turns:
 
 
 class Interleaved(LocalObjects):
-    """A directory whose operations are done in an order that `turns` decides."""
+    """A directory whose operations run in an order that `turns` determines."""
 
     turns: Turns
 
@@ -429,14 +431,14 @@ class Interleaved(LocalObjects):
         self.turns.step(threading.current_thread().name)
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("_path", "names", "listing", "_write", "exists"):  # of which every operation does one at least
+        if name in ("_path", "names", "listing", "_write", "exists"):  # every operation calls at least one of these
             self._turn()
         return super().__getattribute__(name)
 
 
 @pytest.mark.parametrize("first", range(0, 400, 50))
 def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
-    """A collection beside two flows: one stores an old value again, one resumes an old run. Nothing dangles."""
+    """A collection runs beside two flows, one that stores an old value again and one that resumes an old run. Nothing dangles."""
     monkeypatch.setattr(sweeps, "_POLL", 0)
     for seed in range(first, first + 50):
         plain = Store(LocalObjects(tmp_path / str(seed)))
@@ -453,7 +455,7 @@ def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
 
         def resumes(shared: Store = shared) -> None:
             run = begin(shared, "resumed", state="running", origin="old-1", process=this_process())
-            with suppress(NotFound):  # it was collected before: that is told, and nothing is reused
+            with suppress(NotFound):  # it was collected before: this is reported, and nothing is reused
                 run.hold("old-1")
                 task: Any = shared.run("F", "old-1").task("start", "0")
                 run.reuse(
@@ -469,7 +471,7 @@ def test_random_interleavings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
 
 
 def test_random_interleavings_with_a_spun_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Either spin is told that the run has been deleted, or what it keeps can be read."""
+    """Either spin reports that the run was deleted, or its results can be read."""
     monkeypatch.setattr(sweeps, "_POLL", 0)
     kept: list[bool] = []
     for seed in range(60):
@@ -499,7 +501,7 @@ def test_random_interleavings_with_a_spun_step(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same in a bucket, where what is old is written again by the store itself."""
+    """The same holds in a bucket, where the store itself copies old objects."""
     with gateway(tmp_path_factory.mktemp("s3")) as running:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
@@ -519,11 +521,11 @@ def test_a_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
         assert blobs(store) == set()
 
 
-# -- records that are lost ---------------------------------------------------------------------------------------------
+# -- lost records ------------------------------------------------------------------------------------------------------
 
 
 def lose(run: RunStore, name: str, *, aside: bool) -> None:
-    """Take a record of the run away, as a person does or as `fsck --repair` does."""
+    """Remove a record of the run, like a person or `fsck --repair`."""
     objects: Any = run.objects
     key = f"{run.prefix}/{name}"
     if aside:

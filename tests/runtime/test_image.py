@@ -1,4 +1,4 @@
-"""The runtime image holds what any IR may ask for: flows in an environment with exactly its packages, and every import."""
+"""The runtime image is complete: flows run in an environment with exactly its packages, and every import is there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that holds what the image holds."""
+    """Return the Python of an environment with the image's contents."""
     return image.stand_in(tmp_path_factory.mktemp("image") / "flowc")
 
 
@@ -37,7 +37,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compiled(project: Project, name: str) -> list[dict[str, object]]:
-    """The manifests of a flow, which stands in a directory of its own."""
+    """Return the manifests of a flow in its own directory."""
     for file, text in FLOWS[name].items():
         project.write(f"code/{file}", text)
     done = project.flowc("compile", "code/flow.py", "--environment", "local")
@@ -74,7 +74,7 @@ def test_what_has_no_flow_is_refused(project: Project, name: str) -> None:
 # -- imports -----------------------------------------------------------------------------------------------------------
 
 OURS = {"metaflow", "flowc", "flowc_ir", "flowc_runtime", "flowc_emulator"}
-OTHERS = {  # packages that are not in the image, by the module that imports them where the user's code has them
+OTHERS = {  # packages that are not in the image, by the module that imports them if the user's code provides them
     "IPython": "metaflow.runner._notebook",
     "coverage": "flowc_runtime.process.ending",
     "pandas": "metaflow.client.metrics",
@@ -84,7 +84,7 @@ OTHERS = {  # packages that are not in the image, by the module that imports the
 
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Our modules in the image, by their names."""
+    """Return our modules in the image, by their names."""
     work = tmp_path_factory.mktemp("contents")
     (site := work / "site").mkdir()
     image.copy_packages(site, work / "context")
@@ -96,7 +96,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def imports(name: str, path: Path) -> Iterator[str]:
-    """What a module imports, anywhere in it; not what only type checkers read."""
+    """Return the imports of a module, also in functions, without those for type checkers."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
     while waiting:
@@ -146,7 +146,7 @@ def test_packages_of_others_are_in_the_image(modules: dict[str, Path]) -> None:
 
 
 def test_requirements_are_complete() -> None:
-    """What they require is there too, for any Python that the image may have."""
+    """The requirements of the packages are in the image, for any Python that it may have."""
     listed = image.requirements()
     for name in listed:
         needed = (text for text in metadata.requires(name) or () if "extra ==" not in text)
@@ -156,7 +156,7 @@ def test_requirements_are_complete() -> None:
 
 
 def test_each_module_can_be_imported_in_the_image(python: Path, modules: dict[str, Path]) -> None:
-    """But for the runner's, whose notebooks and commands are of another machine."""
+    """All imports exist, except those of the runner, whose notebooks and commands are for other machines."""
     names = [name for name in modules if not name.startswith("metaflow.runner") and not name.endswith("__main__")]
     program = (
         "import importlib, json, sys\n"

@@ -1,4 +1,4 @@
-"""Index paths and what the graph says about them."""
+"""Index paths and the facts about them in the graph."""
 
 from __future__ import annotations
 

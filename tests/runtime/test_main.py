@@ -1,4 +1,4 @@
-"""The in-pod entrypoint, as a manifest calls it: a process with arguments and environment."""
+"""The entry point of pods, called like in a manifest: a process with arguments and environment."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FLOW = """
 
 
 class Cluster:
-    """Calls the entrypoint as pods of one workflow."""
+    """Call the entry point like the pods of a workflow."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -144,7 +144,7 @@ def test_a_switch_says_where_it_leads(cluster: Cluster) -> None:
 
 
 def test_a_flow_in_a_package(cluster: Cluster) -> None:
-    """Its code is rooted where its package is imported from: relative imports work, and pickles name the same module."""
+    """The root of the code is the package's import directory: relative imports work, and pickles name the same module."""
     flow = """
         from metaflow import FlowSpec, step
 
@@ -188,7 +188,7 @@ def test_a_flow_in_a_package(cluster: Cluster) -> None:
 
 
 def test_pods_compute_their_tasks_ids(cluster: Cluster) -> None:
-    """Unique in the run, without asking anyone; all kinds of steps are in conformance.py, `Ids`."""
+    """Ids are unique in the run without a counter; all kinds of steps are in conformance.py, `Ids`."""
     cluster.project.write(
         "code/flow.py",
         """
@@ -247,7 +247,7 @@ def test_pods_compute_their_tasks_ids(cluster: Cluster) -> None:
 
 
 def test_a_pod_takes_over_what_a_cached_step_has_left(cluster: Cluster) -> None:
-    """As in the emulator, and with the outputs that Argo reads."""
+    """Switches work as in the emulator, and write the outputs that Argo reads."""
     cluster.project.write("code/flow.py", """
         from flowc.steps import cache
         from metaflow import FlowSpec, step
@@ -320,7 +320,7 @@ def test_a_failure_is_retried_and_then_caught(cluster: Cluster, mode: str) -> No
 
 
 def test_an_attempts_number_is_the_stores(cluster: Cluster) -> None:
-    """`argo retry` counts from 0 again: the store does not."""
+    """`argo retry` counts from 0 again, but the store does not."""
     cluster.start("raise")
     for _ in range(3):
         cluster.call("task", "work", "--path", "0.0", "--retry", "0")
@@ -344,7 +344,7 @@ def test_a_deleted_pod_leaves_a_record(cluster: Cluster) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "asleep\n"
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)  # it would wait for ever
+        process.communicate(timeout=60)  # it would wait forever
     assert process.returncode == 1
     record = cluster.run.attempt("work", "0.1", 1)
     assert record is not None
@@ -392,7 +392,7 @@ def test_code_that_is_not_what_was_compiled_is_never_imported(cluster: Cluster, 
     started = cluster.start()
     assert started.code == 0, started.err
     (root / "code" / "__pycache__").mkdir(exist_ok=True)
-    (root / "code" / "__pycache__" / "flow.pyc").write_bytes(b"")  # which an import leaves
+    (root / "code" / "__pycache__" / "flow.pyc").write_bytes(b"")  # left by an import
     work = ("task", "work", "--path", "0.0", "--retry", "0")
     assert cluster.call(*work).code == 0
     marker = f"open({str(root / 'imported')!r}, 'w')\n"
@@ -490,7 +490,7 @@ def test_a_run_that_has_hardly_begun_does_not_spoil_the_list(cluster: Cluster) -
 
 
 def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) -> None:
-    """In a process of their own: one that dies changes neither the record nor the pod's exit code."""
+    """Exit hooks run in their own process: its death changes neither the record nor the pod's exit code."""
     hooks = """
         import os
         from metaflow import FlowSpec, exit_hook, step
@@ -519,6 +519,6 @@ def test_exit_hooks_are_called_by_the_pod_that_ends_the_run(cluster: Cluster) ->
     done = cluster.call("finish", "--status", "Succeeded")
     assert (done.code, done.out) == (0, "run Pods/pods-x7: Succeeded\nRun('Pods/pods-x7') True True\n")
     assert done.err.endswith("flowc: exit hook dies failed: it was killed by SIGABRT; the run stays as it is\n")
-    assert "in dies" in done.err  # where it was, as for any crash in native code
+    assert "in dies" in done.err  # the place, as for any crash in native code
     assert cluster.run.status()["state"] == "succeeded"
     assert cluster.call("finish", "--status", "Failed").out.endswith("Run('Pods/pods-x7') True True\n")

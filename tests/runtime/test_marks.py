@@ -1,4 +1,4 @@
-"""A file that is mapped is hashed once on a machine; whatever is wrong with the marks means that it is hashed again."""
+"""A mapped file is hashed once per machine; after any problem with the marks it is hashed again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often a file was hashed."""
+    """Return how often a file was hashed."""
     counted: Counter[str] = Counter()
     real = marks._hash
 
@@ -49,7 +49,7 @@ def objects(tmp_path: Path) -> LocalObjects:
 
 
 def stored(objects: LocalObjects, size: int = SIZE) -> str:
-    """A blob, older than a tick of the kernel's clock."""
+    """Return a blob that is older than a tick of the kernel's clock."""
     digest = objects.create_blob([os.urandom(size)])
     file = Path(objects.root, blob_key(digest))
     os.utime(file, (1, 1))
@@ -58,7 +58,7 @@ def stored(objects: LocalObjects, size: int = SIZE) -> str:
 
 
 def settle(file: Path) -> None:
-    """Wait until a change of the file would be seen by its time."""
+    """Wait until a change of the file would change its time."""
     probe = file.with_name("probe")
 
     def later() -> bool:
@@ -134,7 +134,7 @@ def test_another_file_of_the_name_is_hashed(objects: LocalObjects, table: Path, 
 
 @pytest.mark.parametrize("digest", ["0" * 64, "f" * 64])
 def test_a_mark_is_of_one_digest(objects: LocalObjects, table: Path, digest: str) -> None:
-    """As where a record names another blob than the one that was hashed in this place."""
+    """A mark does not count for another blob than the one that was hashed at this place."""
     good = stored(objects)
     objects.map_blob(good)
     assert table.exists()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUNTIME = ROOT / "runtime_image" / "flowc_runtime"
-# Made by the commit 271b10f, whose runtime was one directory of modules.
+# Created by the commit 271b10f, whose runtime was one directory of modules.
 EXTERNAL_FILE = (
     "gAWVggAAAAAAAACMFmZsb3djX3J1bnRpbWUuZXh0ZXJuYWyUjAxFeHRlcm5hbEZpbGWUk5QojAhkYXRhLnR4dJRLEEsAjEAyOWMzNjEzZDQ2"
     "MjhmY2U3MmE0MGUyZGFkNTVkNjI4MWQ5NWUyNTJhYjUxYzEyYTdiNjM4MTBjYWQwMmVkMmNmlHSUUpQu"
@@ -46,7 +46,7 @@ def test_an_error_of_an_earlier_flowc() -> None:
 
 
 def test_a_class_that_is_gone_is_asked_for() -> None:
-    """The stored sources of a flow are asked only for what flowc does not have."""
+    """The stored sources of a flow are used only for modules that flowc does not have."""
     asked: list[tuple[str, str]] = []
 
     def find(module: str, name: str) -> object:
@@ -94,6 +94,6 @@ def test_each_class_that_was_renamed_is_found(module: str) -> None:
 
 
 def test_a_class_that_was_renamed_and_whose_module_was_moved() -> None:
-    """As a run has it whose step kept the error of a configuration file, before the modules stood in rooms."""
+    """A run of an earlier flowc, whose modules had other places, can be read: its step stored an error of a configuration file."""
     fault = unpickle(b"cflowc_runtime.errors\nFault\n(X\x01\x00\x00\x00aX\x01\x00\x00\x00bt\x81.")
     assert fault == ConfigurationFault("a", "b")

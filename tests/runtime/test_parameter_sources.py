@@ -1,4 +1,4 @@
-"""Which value of a parameter counts, against a reference of ten lines; errors name where the value was given."""
+"""The precedence of a parameter's values, compared with a reference of ten lines; errors name the value's source."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ maps = st.dictionaries(st.sampled_from(NAMES), st.integers())
 
 
 def reference(name: str, sources: Mapping[str, Mapping[str, int]]) -> tuple[int, str]:
-    """The value of a parameter, and the source that it is of."""
+    """Return the value of a parameter and its source."""
     if name in sources["given"]:
         return sources["given"][name], "given"
     if name in sources["files"]:
@@ -70,7 +70,7 @@ def test_the_first_source_counts(values: dict[str, dict[str, int]]) -> None:
     maps,
 )
 def test_the_first_pod_decides_alike(passed: dict[str, int], named: set[str] | None, before: dict[str, int]) -> None:
-    """What a resumed run was given counts, then what the earlier run had, then what Argo passes."""
+    """A resumed run's own values take precedence, then those of the earlier run, then those that Argo passes."""
     text = json.dumps([{"name": name, "value": str(number)} for name, number in passed.items()])
     found = arguments.read(text, [replace(NUMBER, name=name) for name in NAMES], named, before)
     given_values = {name: number for name, number in passed.items() if named is None or name in named}

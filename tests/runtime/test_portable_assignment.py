@@ -1,4 +1,4 @@
-"""What another process receives of an assignment: every field that it does not make itself, and no other."""
+"""The fields of an assignment that another process receives: exactly those that it does not create itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MADE_THERE = {"run", "graph", "program", "parameters", "cards"}
 
 
 def test_the_fields_are_named_once() -> None:
-    """A field that is added to `Assignment` is added to what travels, too."""
+    """Each field of `Assignment` is also a field of the portable form."""
     assert set(AssignmentFields.__annotations__) == {field.name for field in fields(Assignment)} - MADE_THERE
 
 

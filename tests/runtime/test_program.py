@@ -1,4 +1,4 @@
-"""Programs: what tasks run, opened by one function; the kinds of nodes, of which one can be run so far."""
+"""Programs, which tasks run, and which one function opens; the kinds of nodes, one of which can run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def loaded() -> tuple[Loaded, Flow, FlowProgram]:
 
 
 def running(flow: Flow, action: Action, step: str = "middle") -> Flow:
-    """The flow, one step of which runs this."""
+    """Return the flow; one of its steps runs this action."""
     return replace(flow, nodes=tuple(replace(node, run=action) if node.id == step else node for node in flow.nodes))
 
 
@@ -129,12 +129,12 @@ def test_run_refuses_it_and_makes_no_run(
 
 
 def test_argo_lowers_all_kinds_alike() -> None:
-    """The pod's entrypoint finds in the IR what to run."""
+    """The entry point of a pod finds the action in the IR."""
     found, flow, _ = loaded()
 
     def template(flow: Flow) -> Any:
         _, manifest = compile_flow(flow, found.package, Settings(image="flowc-runtime:golden")).manifests
-        for each in manifest["spec"]["templates"]:  # the digest of the code and the IR, which say what to run
+        for each in manifest["spec"]["templates"]:  # the digest of the code and the IR, which determine the action
             for variable in each.get("container", {}).get("env", []):
                 if variable["name"] == contract.CODE_DIGEST:
                     variable["value"] = "a digest"
@@ -171,7 +171,7 @@ def test_the_debugger_knows_the_function_that_calls_steps() -> None:
 
 
 def test_a_flow_class_has_one_name_of_ours_for_the_runtime() -> None:
-    """What a user may call a step is not taken by the runtime's own."""
+    """The runtime's own names do not restrict the names of steps."""
     from metaflow import FlowSpec
 
     assert {name for name in vars(FlowSpec) if name.startswith("_flowc_")} == {OPENS, "_flowc_task"}

@@ -1,4 +1,4 @@
-"""Records have a digest of their own text: whoever reads one gets what was written, or an error."""
+"""Records contain the digest of their text: a reader gets the written text, or an error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(run: RunStore) -> list[Any]:
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_no_bit_of_a_record_changes_unnoticed(run: RunStore, name: str, tmp_path: Path) -> None:
-    """A record is read as it was written, or not at all, whichever bit of its file is another."""
+    """A record with any changed bit is refused, or reads as it was written."""
     file = tmp_path / "store/flows/F/runs/1" / name
     good, expected, noticed = file.read_bytes(), read(run), 0
     for at in range(len(good)):
@@ -48,7 +48,7 @@ def test_no_bit_of_a_record_changes_unnoticed(run: RunStore, name: str, tmp_path
             except RecordError:
                 noticed += 1
             else:
-                # A bit of the name of the digest's own field: all else is what was written.
+                # A bit of the name of the digest's own field: the rest is as written.
                 assert all(one.items() >= other.items() for one, other in zip(found, expected, strict=True)), (at, bit)
     assert noticed > len(good)
 

@@ -1,4 +1,4 @@
-"""The shapes of records: they are those of the types, whole records pass, and nothing else does."""
+"""The shapes of records equal their types, and only valid records pass."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_fields_are_those_of_the_type(kind: Any, shape: ObjectOf) -> None:
 
 
 def whole() -> dict[str, tuple[str, Any]]:
-    """An object of each kind, as a run has left it: its key and what it says."""
+    """Return an object of each kind from a run: its key and its content."""
     found: dict[str, tuple[str, Any]] = {}
     store = STORES[-1] / "store"
     for path in sorted(store.rglob("*")):
@@ -94,7 +94,7 @@ def nested() -> bytes:
 
 
 def damages(key: str, record: Any) -> dict[str, bytes]:
-    """What may have become of a record's bytes."""
+    """Return damaged forms of a record's bytes."""
     text = json.dumps(record).encode()
     wrong = {name: [[]] if isinstance(value, dict) else {"runs": 3} for name, value in record.items()}
     return {
@@ -140,7 +140,7 @@ def fields(shape: ObjectOf, record: Any) -> list[tuple[str, Any]]:
 def test_a_field_of_another_type_is_found(kind: str) -> None:
     _, record = WHOLE[kind]
     for name, value in fields(SHAPES[kind], record):
-        if name != "data":  # of a card: anything
+        if name != "data":  # of a card: any value
             wrong = 3 if isinstance(value, str | list | dict) else "3"
             assert f"'{name}' is {wrong!r}" in (find_fault(kind, {**record, name: wrong}, {}) or "")
     for name in SHAPES[kind].required:

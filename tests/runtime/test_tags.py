@@ -1,4 +1,4 @@
-"""Tags as objects of the store: which there can be, and that no change loses another's."""
+"""Tags as objects of the store: valid tags, and that no change loses another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step has only read is known to be what it was; what it has changed is not."""
+"""A value that a step only reads keeps its digest; a changed value does not."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Node:
-    """Has the hash of its identity, which is another one in every process and for every copy."""
+    """Its hash is its identity, which differs in every process and for every copy."""
 
     name: str
 
 
 class Holder:
-    """Its state has the name of an attribute as a value too."""
+    """Its state also contains the name of an attribute as a value."""
 
     def __init__(self) -> None:
         self.column = "column"
@@ -61,7 +61,7 @@ WHOLE = np.arange(60_000.0).reshape(300, 200)
 
 
 def times() -> Any:
-    """A DataFrame with arrays that remember what was asked of them."""
+    """Return a DataFrame with arrays that cache computed values."""
     pandas = pytest.importorskip("pandas")
     index = pandas.date_range("2024", periods=6)
     numbers = pandas.array([1, 2, None, 4, 5, 6], dtype="Int64")
@@ -69,7 +69,7 @@ def times() -> Any:
 
 
 def wide(number: int) -> Any:
-    """Rows of two columns that were put together one after the other."""
+    """Return rows of two columns that were concatenated one after another."""
     frame = pytest.importorskip("pandas").DataFrame({"key": [f"k{index % 90}" for index in range(number)]})
     frame["value"] = np.arange(number)
     return frame
@@ -116,7 +116,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Callable[[Any], object], Callable[[An
 
 
 def changed(origin: ValueOrigin, value: Any) -> bool:
-    """Whether the value is stored anew."""
+    """Return whether the value is stored again."""
     left = origin.left(value, Mappings())
     return left is not None and (left.certain or not origin.reads_as(left.encoded))
 
@@ -137,7 +137,7 @@ def test_what_was_only_read_is_unchanged_and_what_was_changed_is_not(tmp_path: P
 
 
 def test_a_set_in_the_order_of_addresses_is_stored_anew(tmp_path: Path) -> None:
-    """Reading it again gives other addresses, and what the class knows of itself is not asked of the step's objects."""
+    """Reading it again gives other addresses, and the step's objects are not pickled twice."""
     objects = LocalObjects(tmp_path)
     origin = ValueOrigin(objects, store_value(objects, {Node(f"n{index}") for index in range(60)}))
     assert changed(origin, origin.value)
@@ -265,7 +265,7 @@ def test_what_cannot_be_pickled_again_can_be_read_and_fails_where_it_is_stored()
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc/self/smaps")
 def test_writes_are_seen_in_every_part_of_a_mapping(tmp_path: Path) -> None:
-    """What a library advises or locks is a mapping of its own from then on."""
+    """A part that a library advises or locks becomes a separate mapping."""
     objects = LocalObjects(tmp_path)
     origin = ValueOrigin(objects, store_value(objects, np.zeros(1_000_000)))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -277,7 +277,7 @@ def test_writes_are_seen_in_every_part_of_a_mapping(tmp_path: Path) -> None:
 
 
 class Pooled:
-    """Is the same object whenever it is made, as sets it up again what reads it."""
+    """Exists once per process: reading it again sets up the same object."""
 
     only: Pooled | None = None
     value = 0
@@ -288,7 +288,7 @@ class Pooled:
 
 
 class Asked:
-    """Counts how often its state was asked for, and keeps the first answer."""
+    """Counts the requests for its state, and keeps the first answer."""
 
     def __init__(self) -> None:
         self.items = [1]
@@ -301,7 +301,7 @@ class Asked:
 
 
 def task(objects: Objects, **artifacts: Any) -> tuple[TaskState, Any]:
-    """A task that has read these."""
+    """Return a task that has read these values."""
     state = TaskState(objects, {name: store_value(objects, value) for name, value in artifacts.items()})
     flow = type("Holder", (), {})()
     for name in artifacts:
@@ -341,7 +341,7 @@ def test_a_timeout_while_a_value_is_encoded_is_one() -> None:
 
 
 class Slow:
-    """Restored only when as many threads restore it as there are."""
+    """Restored only when all threads restore it at the same time."""
 
     barrier = threading.Barrier(4)
 
@@ -377,13 +377,13 @@ def test_what_a_program_registers_for_a_class_counts(monkeypatch: pytest.MonkeyP
     def reduce(array: np.ndarray[Any, Any]) -> tuple[Callable[[str], str], tuple[str]]:
         return str, (f"{array.size} numbers",)
 
-    monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # as copyreg.pickle does
+    monkeypatch.setitem(copyreg.dispatch_table, np.ndarray, reduce)  # like copyreg.pickle
     objects = MemoryObjects()
     assert load_value(objects, store_value(objects, np.arange(3))) == "3 numbers"
 
 
 class Reads(LocalObjects):
-    """Counts how often an artifact is read."""
+    """Count how often an artifact is read."""
 
     count = 0
 
@@ -401,7 +401,7 @@ class Reads(LocalObjects):
 def test_a_large_value_that_has_changed_is_not_read_again(
     array: Any, stored: int, left: int, reads: bool, tmp_path: Path
 ) -> None:
-    """It would be in memory twice. What counts are neither arrays nor what is only large in one of the two."""
+    """A large value is not read again, because it would be in memory twice. The limit excludes arrays."""
     objects = Reads(tmp_path)
     value = {"text": "x" * max(stored, 1000), "array": array}
     state, flow = task(objects, x=value)

@@ -1,4 +1,4 @@
-"""Children, their output and their deaths: with pidfd, and with SIGCHLD as where there is none."""
+"""Children, their output and their deaths: with pidfd, and with SIGCHLD as on systems without pidfd."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def start(watcher: Watcher, body: Callable[[int], int]) -> Child:
 
 
 def wait(watcher: Watcher, children: int = 1) -> tuple[list[Ended], dict[tuple[int, str], bytes]]:
-    """The ends of so many children, and all that they wrote."""
+    """Return the ends of this number of children, and all their output."""
     ended: list[Ended] = []
     output: dict[tuple[int, str], bytes] = {}
     deadline = time.monotonic() + 60
@@ -108,7 +108,7 @@ def test_output_report_and_exit_code(watcher: Watcher) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_a_death_by_signal(watcher: Watcher, number: signal.Signals) -> None:
     def body(control: int) -> int:
-        faulthandler.disable()  # pytest's, which would write a page about it
+        faulthandler.disable()  # pytest's, which would print a page about it
         os.kill(os.getpid(), number)
         return 0
 
@@ -145,7 +145,7 @@ def test_more_than_a_pipe_holds(watcher: Watcher) -> None:
 
 def test_what_the_child_leaves_in_its_session_dies_with_it(watcher: Watcher) -> None:
     def body(control: int) -> int:
-        sleeper = subprocess.Popen(["sleep", "1000"])  # holds our pipes open as well
+        sleeper = subprocess.Popen(["sleep", "1000"])  # keeps our pipes open too
         print(sleeper.pid, flush=True)
         return 0
 
@@ -170,7 +170,7 @@ def test_a_child_sees_a_clean_process(watcher: Watcher) -> None:
         assert os.getsid(0) == os.getpid() == os.getpgid(0)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert signal.getsignal(signal.SIGUSR1) is not None
-        with contextlib.suppress(OSError):  # closed, and perhaps taken by something else since
+        with contextlib.suppress(OSError):  # closed, and perhaps reused since
             assert "eventpoll" not in os.readlink(f"/proc/self/fd/{selector}")
         return 0
 
