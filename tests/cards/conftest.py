@@ -1,4 +1,4 @@
-"""A run with every component on its cards, made once; and a browser."""
+"""A run with every component on its cards, created once, and a browser."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ SHOW = '''
 
 @pytest.fixture(scope="session")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with one run of `ShowFlow`."""
+    """Return a project with one run of `ShowFlow`."""
     project = Project(tmp_path_factory.mktemp("shown"))
     project.environment["METAFLOW_USER"] = "ann"
     project.write("flow.py", SHOW)
@@ -105,7 +105,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser without a window."""
+    """Return a browser without a window."""
     browser = Browser(tmp_path_factory.mktemp("browser"))
     yield browser
     browser.close()
@@ -113,7 +113,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(autouse=True)
 def other_warnings() -> None:
-    """Cards warn once a process: each test counts as one."""
+    """Reset the warnings of cards, which appear once per process, for each test."""
     from metaflow.plugins.cards import _warn
 
     _warn.printed.clear()

@@ -1,4 +1,4 @@
-"""Cards as a person sees them: in a browser, without a network, in the light and in the dark, and on paper."""
+"""Cards in a browser: without a network, in the light and the dark theme, and printed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def saved(shown: Project, tmp_path: Path, browser: Browser) -> Iterator[Opener]:
 
 
 class Opener:
-    """Opens cards of the run of `ShowFlow`, each from a file."""
+    """Return a function that opens a card of the run of `ShowFlow` from a file."""
 
     def __init__(self, project: Project, directory: Path, browser: Browser) -> None:
         self.project, self.directory, self.browser = project, directory, browser
@@ -48,7 +48,7 @@ class Opener:
 
 
 def contrast(page: Page, selector: str) -> float:
-    """WCAG's contrast of a text and what is behind it."""
+    """Return WCAG's contrast of a text and its background."""
     script = """(selector) => {
         const element = document.querySelector(selector);
         const color = getComputedStyle(element).color;
@@ -107,7 +107,7 @@ def test_nothing_is_loaded_from_anywhere(saved: Opener) -> None:
 
 def test_text_of_others_stays_text(saved: Opener) -> None:
     page = saved("start", "--type", "default")
-    assert page.ask("document.title").startswith("ShowFlow/")  # which each of the scripts would have changed
+    assert page.ask("document.title").startswith("ShowFlow/")  # each of the scripts would have changed this
     assert page.ask("[...document.links].map((link) => link.protocol)") == []
     assert page.text(".markdown")[0].count("document.title = 'taken over'") == 1
 
@@ -181,7 +181,7 @@ LIVE = """
 
 
 def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> None:
-    """Each at the card that it has chosen, which changes in its place; Ctrl-C ends the server, and they say so."""
+    """Two browsers show their selected cards, which update in place; after Ctrl-C they report the end of the server."""
     project.write("live.py", LIVE)
     flow = project.start("live.py", "run")
     server = project.start("-u", "live.py", "card", "server", "--port", "0", "--poll-interval", "1")
@@ -191,7 +191,7 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
         one = browser.open(url)
         one.wait("document.querySelectorAll('nav button').length === 2")
         assert one.text("nav button")[0].split() == ["end-0", "running", "default"]
-        one.ask("document.querySelector('nav button').click()")  # it may have been opened when there was the other only
+        one.ask("document.querySelector('nav button').click()")  # it may have been opened when only the other existed
         end = browser.frame(one.ask("shown").split("/")[-1])
         end.wait("document.body !== null && document.body.innerText.includes('1 / 2')")
         other = browser.open(url, dark=True, width=500)
@@ -223,7 +223,7 @@ def test_two_browsers_see_a_run_go_on(project: Project, browser: Browser) -> Non
 
 
 def test_a_notebook_shows_the_pages_in_frames(shown: Project, browser: Browser, tmp_path: Path) -> None:
-    """Each with its charts, and none of them can reach the notebook."""
+    """Several cards show their charts, and cannot access the notebook."""
     metadata(str(shown.root))
     namespace(None)
     try:

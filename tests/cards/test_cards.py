@@ -1,4 +1,4 @@
-"""`@card` and `current.card` in running flows. Whatever goes wrong with a card does no harm to its step."""
+"""`@card` and `current.card` in running flows. A failing card does not harm its step."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def flow(project: Project) -> Flow:
 
 
 class Flow:
-    """Runs a flow whose step `end` is given, and reads its cards."""
+    """Run a flow with this step `end`, and read its cards."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -54,7 +54,7 @@ class Flow:
         return self.project.latest()
 
     def cards(self, step: str = "end", path: str = "0", attempt: int = 1) -> dict[str, str]:
-        """The pages of an attempt's cards by type and id."""
+        """Return the pages of an attempt's cards by type and id."""
         run = self.project.latest()
         files = _store.cards_of(run, step, path, attempt)
         return {f"{file.type}:{file.id or ''}": _store.read(run.objects, file.key) for file in files}
@@ -152,7 +152,7 @@ def test_the_card_to_customize_is_meant_without_an_id(flow: Flow) -> None:
 
 
 def test_any_text(flow: Flow) -> None:
-    """Of every script, and what is none: half of a pair of surrogates, control characters."""
+    """Texts of every script work, and invalid ones: half of a pair of surrogates, control characters."""
     flow(r"""
         @card(type="blank", options={"title": "漢字 🎉"})
         @step
@@ -220,7 +220,7 @@ def test_a_step_without_cards_has_none(flow: Flow) -> None:
     ],
 )
 def test_a_card_that_fails(flow: Flow, card: str, told: str, shown: str) -> None:
-    """The step and the other cards are as if it were not there; it has a page that says why."""
+    """A failing card does not affect the step and other cards; its page shows the reason."""
     flow(
         f"""
         @card
@@ -260,7 +260,7 @@ def test_a_card_that_fails(flow: Flow, card: str, told: str, shown: str) -> None
 
 
 def test_a_type_that_there_is_not_in_the_step_s_image(flow: Flow) -> None:
-    """Of any other step it is known before the run: tests/errors/bad-argument+card.py."""
+    """For all other steps this is reported before the run: tests/errors/bad-argument+card.py."""
     flow("""
         @card(type="theirs")
         @kubernetes(image="example.org/theirs:1")
@@ -305,7 +305,7 @@ def test_a_failure_that_is_not_to_be_kept(flow: Flow) -> None:
 
 
 def test_a_message_of_several_lines_is_told_whole(flow: Flow) -> None:
-    """By a card, by a refresh of it, and by a component."""
+    """The process is ended by a card, by its refresh, and by a component."""
     flow(
         """
         @card(type="wordy", id="a")
@@ -341,7 +341,7 @@ def test_a_message_of_several_lines_is_told_whole(flow: Flow) -> None:
 
 
 def test_templates_of_cards(flow: Flow) -> None:
-    """In the language Mustache, as the cards of packages have them."""
+    """Templates are in Mustache, as in the cards of packages."""
     flow(
         """
         @card(type="stencil")
@@ -426,7 +426,7 @@ def test_a_card_in_the_flow_s_file(flow: Flow) -> None:
     ],
 )
 def test_cards_of_extensions(flow: Flow, file: str) -> None:
-    """In each form of a package; a broken module is told of and passed over."""
+    """Packages of every form work; a broken module is reported and skipped."""
     text = "from metaflow.cards import MetaflowCard\n" + textwrap.dedent(OWN) + "\nCARDS = [Mine, 5]\n"
     flow.project.write(f"metaflow_extensions/{file}", text)
     flow.project.write("metaflow_extensions/acme/plugins/cards/broken.py", "raise RuntimeError('broken')")
@@ -450,7 +450,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
 def test_a_type_whose_package_is_broken_is_left_out(flow: Flow, text: str) -> None:
-    """It is told with the flow, and where its page would be; the step may use it as one that takes components."""
+    """It is reported before the run and instead of its page; the step may still append components."""
     flow.project.write("metaflow_extensions/acme/plugins/cards/broken/__init__.py", f"{text}\n\nCARDS = []\n")
     run = flow("""
         @card(type="theirs", id="t")
@@ -559,7 +559,7 @@ def test_refreshes_come_no_closer_than_the_interval(flow: Flow) -> None:
 
 
 def test_a_page_is_made_anew_when_its_card_says_so(flow: Flow) -> None:
-    """The HTML as the policy says; the data with every refresh."""
+    """The HTML is written according to the policy, the data with every refresh."""
     run = flow(
         """
         @card(type="counts", refresh_interval=0)
@@ -625,7 +625,7 @@ def test_a_refresh_that_hangs_does_not_hold_the_step(flow: Flow) -> None:
 
 
 def test_a_step_that_dies_leaves_no_process(flow: Flow) -> None:
-    """The processes that make cards end with their task; what was refreshed stays."""
+    """The processes of cards end with their task; refreshed pages stay."""
     flow(
         """
         @card(refresh_interval=0)

@@ -190,7 +190,7 @@ def port(shown: Project) -> Iterator[int]:
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, str, str]:
-    """Status, policy and body of an answer."""
+    """Return status, policy and body of an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     try:
         connection.request("GET", path, headers=headers)

@@ -1,4 +1,4 @@
-"""Components by themselves: the dicts that they become, which are Metaflow's, and how those are drawn."""
+"""Components: their dicts, which equal Metaflow's, and their rendering."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 
 def made(component: MetaflowCardComponent) -> dict[str, Any]:
-    """What it becomes, without the id."""
+    """Return the component's dict without the id."""
     return {key: value for key, value in component.render().items() if key != "id"}
 
 
@@ -85,7 +85,7 @@ def test_tables() -> None:
 
 
 def test_pictures_of_libraries() -> None:
-    """Anything that can be saved: a figure of matplotlib's, what is on one, an image of Pillow's."""
+    """Everything that can be saved works: a figure of matplotlib, a part of one, an image of Pillow."""
 
     class Figure:
         def savefig(self, out: Any, **_: Any) -> None:
@@ -139,7 +139,7 @@ def test_what_cannot_be_shown_says_why(component: MetaflowCardComponent, told: s
     rendered = component.render()
     assert (rendered["type"], rendered["error"]) == ("log", True)
     assert told in rendered["data"]
-    assert "Traceback" not in rendered["data"]  # it is no fault of ours
+    assert "Traceback" not in rendered["data"]  # it is not our fault
     assert 'class="failure"' in draw(rendered)
 
 
@@ -152,7 +152,7 @@ def test_what_is_shown_instead_can_be_updated() -> None:
 
 
 def test_a_timeout_of_the_step_is_no_failure_of_a_component() -> None:
-    """It comes at any time, and ends the step whatever the step is at."""
+    """A timeout may occur at any time, and ends the step."""
 
     class Slow(MetaflowCardComponent):
         @render_safely
@@ -178,7 +178,7 @@ def test_a_component_of_ones_own_may_be_careful() -> None:
 
 
 def test_what_there_is_not_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """A theme that there is not is no reason to end a step that has run for hours."""
+    """An unknown theme does not end a step that has run for hours."""
     assert made(ValueBox("a", 1, theme="loud")) == {"type": "valueBox", "title": "a", "value": 1}
     assert "a ValueBox has no theme 'loud'; there are bg-" in capsys.readouterr().err
     events = EventsTimeline()
@@ -208,7 +208,7 @@ def test_numbers_of_a_table_can_be_read() -> None:
         "0.123457", "1234568", "2.5", "1000000000000", '<span class="word">None</span>', "1e-09",
     ]  # fmt: skip
     assert 'title="0.1234567890123"' in drawn
-    assert drawn.count('class="number"') == 7  # with the heading, and where there is none
+    assert drawn.count('class="number"') == 7  # with and without a heading
 
 
 def test_a_timeline_keeps_the_newest() -> None:
@@ -260,7 +260,7 @@ def test_everything_is_escaped() -> None:
 
 
 def test_the_picture_of_a_graph() -> None:
-    """Steps from left to right; a loop goes back below."""
+    """Steps are drawn from left to right; a loop goes back below them."""
     graph = {
         "start": {"next": ["a", "b"]},
         "a": {"next": ["each"], "type": "split-foreach", "matching_join": "join"},

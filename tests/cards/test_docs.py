@@ -1,4 +1,4 @@
-"""The examples in the docstrings of cards do what they say."""
+"""The examples in the docstrings of cards work as described."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EXAMPLES = [
 
 
 def given(name: str) -> dict[str, Any]:
-    """What the examples of a component use and do not say."""
+    """The names that the examples of a component use without defining them."""
     known: dict[str, Any] = {
         "current": types.SimpleNamespace(card=CardComponents()),
         "error": ValueError("no file"),

@@ -1,4 +1,4 @@
-"""Components that cards of packages put together: the dicts that their own scripts take, and how the cards here draw them."""
+"""Components that cards of packages combine: the dicts for their own scripts, and the rendering here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures, charts and data frames of the libraries that people have, where they are installed."""
+"""Figures, charts and data frames of common libraries, if they are installed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def size(component: Image) -> tuple[int, int]:
-    """Width and height of its picture, which is PNG."""
+    """Return width and height of its PNG picture."""
     data = base64.b64decode(component.render()["src"].partition(",")[2])
     assert data.startswith(b"\x89PNG")
     width, height = struct.unpack(">II", data[16:24])
@@ -32,7 +32,7 @@ def size(component: Image) -> tuple[int, int]:
 
 
 def test_figures_of_matplotlib() -> None:
-    """A figure, or anything on one; sharp on every screen: two pixels for one of the page's."""
+    """A figure, or a part of one, has two pixels per pixel of the page, so it is sharp on every screen."""
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -104,7 +104,7 @@ def test_values_of_libraries() -> None:
 
 
 def test_charts_of_altair(browser: Browser, tmp_path: Path) -> None:
-    """One, one with two sides, one that moves; and one in a table. Nothing is said in the console."""
+    """Charts are shown: one, one with two sides, one that moves, and one in a table. The console stays empty."""
     altair: Any = pytest.importorskip("altair")
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"x": range(50), "y": [n * n for n in range(50)], "kind": ["a", "b"] * 25})

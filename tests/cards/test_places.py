@@ -1,4 +1,4 @@
-"""Cards where the store is a bucket, and in a pod: what makes them is forked before the bucket is first used."""
+"""Cards with a store in a bucket, and in a pod: their processes are forked before the bucket is first used."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_bucket(project: Project, tmp_path_factory: pytest.TempPathFactory, mo
 
 
 def test_a_large_card(project: Project) -> None:
-    """Fifty megabytes, also while the step runs."""
+    """Cards of fifty megabytes work, also while the step runs."""
     project.write("flow.py", """
         import os
         from metaflow import FlowSpec, card, current, step

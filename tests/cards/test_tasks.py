@@ -1,4 +1,4 @@
-"""The cards of tasks that did not simply run: of gangs, of failures, of tasks that were resumed, cached or killed."""
+"""The cards of special tasks: of gangs, of failures, of resumed, cached and killed tasks."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def tasks(project: Project) -> Project:
 
 
 def listed(tasks: Project, *arguments: str) -> list[tuple[str, str, str | None]]:
-    """The cards of the newest run: run and task, type, id."""
+    """Return the cards of the newest run: run and task, type, id."""
     done = tasks.python("flow.py", "card", "list", "--as-json", *arguments)
     assert done.code == 0, done.err
     found = json.loads(done.out)
@@ -136,7 +136,7 @@ def test_a_resumed_run_has_the_cards_of_what_it_has_taken_over(tasks: Project) -
 
 
 def test_a_cached_task_has_the_cards_of_the_one_that_ran(tasks: Project) -> None:
-    """And a run that resumes one with cached tasks has them too."""
+    """A run that resumes one with cached tasks has their cards too."""
     tasks.run("flow.py")
     first = tasks.latest().id
     assert tasks.python("flow.py", "run", END="raises").code == 1
@@ -154,7 +154,7 @@ def test_a_killed_task_keeps_the_cards_of_its_last_refresh(tasks: Project) -> No
 
 
 def test_spin_makes_the_card_of_its_step(tasks: Project) -> None:
-    """In a store of its own: that of the run stays."""
+    """A spun task has its card in its own store: the card of the run stays."""
     tasks.run("flow.py")
     before = get(tasks, "end", "--type", "default")
     assert tasks.python("flow.py", "spin", "end", "--persist", END="raises").code == 1

@@ -1,4 +1,4 @@
-"""The versions of artifacts, files that stay where they are, and `flowc gc` as it is typed."""
+"""The versions of artifacts, external files, and the command `flowc gc`."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def test_a_file_that_is_only_touched_is_the_same(project: Project) -> None:
 
 
 def test_a_digest_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And again where the file may have been written to within the same tick of its clock."""
+    """The file is hashed again if it may have been changed within the same tick of its clock."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file, reads = tmp_path / "file", list[str]()
 
@@ -266,7 +266,7 @@ def test_in_a_pod_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def make_old(project: Project) -> None:
-    """As if all of it had happened two days ago."""
+    """Make everything in the store two days old."""
     then = time.time() - 2 * 86400
     for path in (project.root / ".flowc").rglob("*"):
         os.utime(path, (then, then))
@@ -307,7 +307,7 @@ def test_gc_keeps_what_was_resumed(project: Project) -> None:
 
 
 def test_gc_keeps_what_a_spun_task_needs(project: Project) -> None:
-    """As long as the directory is there in which `spin` has kept it."""
+    """The run stays as long as the directory of the spun task exists."""
     project.write("flow.py", MODEL)
     first = project.run("flow.py")
     assert project.flowc("spin", "flow.py", "end", "--persist").code == 0
@@ -340,7 +340,7 @@ def test_gc_keeps_what_a_spun_task_needs_in_a_bucket(
 
 
 def test_gc_beside_runs_that_store_the_same_values_again(project: Project) -> None:
-    """What is old when they begin belongs to runs that go meanwhile."""
+    """Old values at their beginning belong to runs that are deleted meanwhile."""
     project.write("flow.py", MODEL)
     project.run("flow.py")
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Input that cannot be used: a line that names it, the documented exit code, and never a traceback."""
+"""Unusable input: a line that names it, the documented exit code, and never a traceback."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def reads(project: Project) -> Project:
 
 
 def refused(project: Project, *words: str, code: int, names: str, **environment: str) -> str:
-    """What a command says of something that it cannot use."""
+    """Run a command with unusable input and return its error."""
     done = project.python(*words, **environment)
     told(done, code, names)
     return done.err
@@ -117,7 +117,7 @@ def test_included_files(reads: Project, name: str, names: str) -> None:
 
 
 def test_texts(reads: Project) -> None:
-    deep = DEEP[:60_000]  # as much as one argument may have, and some
+    deep = DEEP[:60_000]  # more than one argument may have
     refused(reads, "flow.py", "run", "--tree", deep, code=USAGE, names="'--tree'")
     refused(reads, "flow.py", "--config-value", "settings", deep, "run", code=USAGE, names="'settings'")
     refused(reads, "flow.py", "run", "--with", f"retry:times={deep}", code=FAULTY, names="--with retry")
@@ -157,7 +157,7 @@ def test_a_kubeconfig(reads: Project, name: str, names: str) -> None:
 
 
 def shell(project: Project, text: str) -> Finished:
-    """Run a text of bash, in which `python` is this one."""
+    """Run a bash script in which `python` is this one."""
     done = subprocess.run(
         ["bash", "-c", text.replace("python", sys.executable)], cwd=project.root, env=project.environment,
         capture_output=True, text=True, check=False,
@@ -192,7 +192,7 @@ def test_pipes(reads: Project, command: str) -> None:
 
 
 def test_a_socket_is_a_file_too(reads: Project) -> None:
-    """Stdin of some services is one, and /dev/stdin cannot be opened then."""
+    """A socket as stdin works, as in some services, where /dev/stdin cannot be opened."""
     import socket
 
     ours, theirs = socket.socketpair()
@@ -208,7 +208,7 @@ def test_a_socket_is_a_file_too(reads: Project) -> None:
 
 
 def test_files_of_the_kernel_have_content(reads: Project) -> None:
-    """Their size is 0."""
+    """Files of the kernel are read although their size is 0."""
     run = reads.run("flow.py", "--file", "/proc/sys/kernel/ostype")
     assert reads.artifacts(run, "start")["seen"] == "Linux\n"
 
@@ -218,7 +218,7 @@ def test_files_of_the_kernel_have_content(reads: Project) -> None:
 
 @pytest.fixture(scope="module")
 def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a run, which the tests only read."""
+    """Return a directory with a run, which the tests only read."""
     project = Project(tmp_path_factory.mktemp("names"))
     project.write("flow.py", FLOW)
     project.run("flow.py", "--run-id-file", "id")
@@ -227,7 +227,7 @@ def done_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(root: Path, command: str, code: int, names: str) -> str:
-    """What a command says of the run there, which is not its `latest` once another test has begun one."""
+    """Return a command's error about the run there, which is not `latest` after another test has begun a run."""
     words = command.replace("latest", (root / "id").read_text()).split()
     return refused(Project(root), *words, code=code, names=names)
 
@@ -292,7 +292,7 @@ def test_a_store_that_cannot_be_written(reads: Project, command: str, store: str
     refused(reads, "-m", "flowc", *command.split(), "--store", store, code=FAULTY, names=store)
 
 
-# The system call numbers of link(2) and linkat(2), and a filter that lets both fail as they do on FAT.
+# The system call numbers of link(2) and linkat(2), and a filter that makes both fail as on FAT.
 WITHOUT_LINKS = """
     import ctypes, os, struct, sys
 
@@ -355,7 +355,7 @@ def test_a_working_directory_that_is_gone(reads: Project) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root may not change the limits back")
 def test_too_many_open_files(reads: Project) -> None:
-    """The place is told, where there is no name."""
+    """The error names the place if the error of the system names no file."""
     done = shell(reads, "ulimit -n 12; exec python flow.py run")
     assert "Traceback" not in done.err
     assert done.code == FAULTY

@@ -1,4 +1,4 @@
-"""What the commands for a cluster do without one: diffs, parameters, reading a Workflow, saying what was refused."""
+"""The parts of the commands for a cluster that need no cluster: diffs, parameters, Workflows, refusals."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SERVER = {
 
 
 def template(**spec: Any) -> dict[str, Any]:
-    """A WorkflowTemplate as the cluster has it."""
+    """Return a WorkflowTemplate as the cluster has it."""
     return {"kind": "WorkflowTemplate", "metadata": {"name": "a", **SERVER}, "spec": spec, "status": {"x": 1}}
 
 
@@ -94,7 +94,7 @@ SEND = sender(None, MAX_PACKED)  # no store is named
 
 
 def passed(*given: tuple[str, str]) -> dict[str, str]:
-    """The arguments by their names."""
+    """Return the arguments by their names."""
     return {entry["name"]: entry["value"] for entry in arguments_of(TYPED, given, SEND)}
 
 
@@ -180,7 +180,7 @@ def test_parameters_of_a_template() -> None:
 
 
 def test_what_a_pod_cannot_take_is_said_before() -> None:
-    """All parameters reach the first pod in one variable of 128 KiB, in base64."""
+    """All parameters are passed to the first pod in one variable of 128 KiB, in base64."""
     takes = template(arguments={"parameters": [{"name": "a", "value": "x"}]})
     room = 128 * 1024 * 3 // 4 - len('[{"name":"a","value":""}]') - 40
     check_size(takes, [{"name": "a", "value": "x" * room}], {})
@@ -312,7 +312,7 @@ def test_deployed_code_keeps_the_revision_that_it_was_deployed_with() -> None:
     assert json.loads(value) == new
     assert "{{" not in value
     assert "$" not in value
-    assert manifest == deployed("code-1")  # as it was
+    assert manifest == deployed("code-1")  # unchanged
     for live, expected in (
         (deployed("code-1"), value),
         (deployed("code-1", {"name": "FLOWC_REVISION", "value": "old"}), "old"),

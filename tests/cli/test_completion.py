@@ -1,4 +1,4 @@
-"""Completion as somebody at a terminal has it: in a real shell, by the tab key."""
+"""Completion in a real shell on a terminal, with the tab key."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FLOW = """
         def end(self):
             pass
     """
-# fish ends at once where the terminal is not that of its session.
+# fish ends immediately if the terminal does not belong to its session.
 ENTER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 STARTS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
@@ -56,7 +56,7 @@ SETUPS = {
 
 @pytest.fixture
 def typed(project: Project) -> Project:
-    """A directory with a flow, two runs of it with tags, and `flowc` on the PATH."""
+    """Return a directory with a flow, two runs with tags, and `flowc` on the PATH."""
     project.write("flow.py", FLOW)
     project.write("flags.txt", "not a flow")
     project.run("flow.py", "--run-id-file", "id", "--tag", "team:blue", "--tag", "owner=ann")
@@ -68,7 +68,7 @@ def typed(project: Project) -> Project:
 
 
 class Shell:
-    """A shell on a terminal of its own."""
+    """A shell on its own terminal."""
 
     def __init__(self, project: Project, name: str) -> None:
         self._terminal, theirs = pty.openpty()
@@ -82,7 +82,7 @@ class Shell:
         self._read("really\r\n")
 
     def complete(self, line: str) -> str:
-        """What becomes of a line when the tab key is pressed: it is made an argument of `echo` and run.
+        """Return a line after the tab key was pressed: it becomes an argument of `echo`, which is run.
 
         Another key is pressed first: zsh takes a blank that it has added away again if nothing follows.
         """
@@ -93,7 +93,7 @@ class Shell:
         os.write(self._terminal, text.encode())
 
     def _read(self, end: str) -> str:
-        """What it prints up to the end of a line."""
+        """Return its output up to the end of a line."""
         seen = ""
         while end not in seen or seen.rstrip().endswith("'"):
             assert select.select([self._terminal], [], [], 60)[0], f"the shell is silent after {seen!r}"
@@ -101,7 +101,7 @@ class Shell:
         return seen[: seen.index(end) + len(end)]
 
     def end(self) -> None:
-        """Take the terminal away."""
+        """Close the terminal."""
         self._process.kill()
         self._process.wait()
         os.close(self._terminal)
@@ -221,7 +221,7 @@ WRITTEN = """
 
 
 def test_a_flows_own_parameters(typed: Project) -> None:
-    """By the file's syntax: importing it would fail, and leave a file."""
+    """Completion reads the file's syntax: importing the file would fail, and leave a file."""
     typed.write("written.py", WRITTEN)
     ours = answers(typed, "flowc run flow.py --")
     parameters = ["--alpha", "--mode", "--learning-rate", "--dry", "--sure", "--data"]
@@ -279,7 +279,7 @@ INHERITED = """
 
 
 def test_what_only_the_newest_run_knows(typed: Project) -> None:
-    """The base of the flow is in another file: its parameters and steps are those of the recorded flow."""
+    """If the base of the flow is in another file, its parameters and steps come from the recorded flow."""
     typed.write("base.py", BASE)
     typed.write("inherited.py", INHERITED)
     assert answers(typed, "flowc run inherited.py --cou") == []

@@ -37,7 +37,7 @@ def below(project: Project, directory: str, *words: str) -> Finished:
 
 
 def said(project: Project, key: str, **environment: str) -> tuple[object, str]:
-    """The value of a setting, and where it comes from."""
+    """Return the value of a setting, and its source."""
     done = project.flowc("config", key, "--json", **environment)
     assert done.code == 0, done.err
     found = json.loads(done.out)
@@ -48,7 +48,7 @@ def said(project: Project, key: str, **environment: str) -> tuple[object, str]:
 
 
 def test_the_order(small: Project) -> None:
-    """Options, FLOWC_*, METAFLOW_*, the file, Metaflow's file, the default."""
+    """The order is: options, FLOWC_*, METAFLOW_*, the file, Metaflow's file, the default."""
     metaflow = {"METAFLOW_ENVIRONMENT": "conda"}
     own = {"FLOWC_ENVIRONMENT": "pypi"}
     assert said(small, "environment") == (None, "default")
@@ -143,7 +143,7 @@ def test_how_tasks_begin_reaches_the_supervisor(small: Project) -> None:
 
 
 def test_the_store(small: Project) -> None:
-    """A directory in the file is relative to the file; one in a variable, to the working directory."""
+    """A directory in the file is relative to the file; in a variable, to the working directory."""
     small.write("flowc.toml", 'store = "data/runs"\n')
     assert below(small, "deep/down", "run", f"{small.root}/flow.py").code == 0
     assert (small.root / "data" / "runs" / "flows" / "Small").is_dir()
@@ -201,7 +201,7 @@ def test_the_settings_of_a_cluster(small: Project) -> None:
 
 
 def test_options_of_runs_here_do_not_hinder_a_cluster(small: Project) -> None:
-    """A file may have settings of both; only an option that is given is for one of them."""
+    """A file may have settings for both targets; an option belongs to one of them."""
     small.write("flowc.toml", 'max-workers = 2\nstart = "fresh"\ncluster-store = "/nowhere"\n')
     assert small.flowc("run", "flow.py").code == 0
     done = small.flowc("resume", "flow.py", "--target", "argo", "-o", "x.yaml")
@@ -222,7 +222,7 @@ def test_the_context_and_the_namespace(small: Project) -> None:
 
 
 def test_a_pod_reads_no_file(small: Project) -> None:
-    """Its directory is that of an image, or of a volume."""
+    """A pod reads no file: its directory belongs to an image or a volume."""
     small.write("flowc.toml", 'start = "fresh"\n')
     assert said(small, "start", FLOWC_POD="p-1") == ("auto", "default")
     small.write("flowc.toml", "faulty")
@@ -274,7 +274,7 @@ def test_every_way_to_write_the_section(project: Project, text: str) -> None:
 
 
 def test_a_pyproject_of_others_is_not_read(project: Project) -> None:
-    """Not even for whether it is TOML: it costs time, and its faults are others' business."""
+    """A file without a section is not even parsed: parsing takes time, and its errors concern other tools."""
     project.write("pyproject.toml", '[tool.black]\nline-length = "\n')
     code = "import sys, flowc.cli\nsys.argv = ['flowc', 'config']\ntry: flowc.cli.main()\nfinally: print(*sys.modules)"
     done = project.python("-c", code)
@@ -505,7 +505,7 @@ def test_defaults_are_those_of_the_back_end() -> None:
 
 
 def test_every_setting_is_read_somewhere() -> None:
-    """Each is the key of an option, or is asked for by its name."""
+    """Each key belongs to an option, or is read by its name."""
     sources = "\n".join(path.read_text() for package in ("compiler/flowc/cli", "compiler/flowc/targets", "runtime_image/flowc_runtime/base/config/whereabouts.py")
                         for path in ([ROOT / package] if package.endswith(".py") else (ROOT / package).rglob("*.py")))  # fmt: skip
     for setting in SETTINGS:
@@ -513,7 +513,7 @@ def test_every_setting_is_read_somewhere() -> None:
 
 
 def test_no_other_variable_is_a_setting(tmp_path: Path) -> None:
-    """A variable that users set has a row: what a document or a help text names is one, or belongs to pods."""
+    """A variable in a document or a help text has a row, or belongs to pods."""
     pods = {"FLOWC_CACHE", "FLOWC_CODE", "FLOWC_IR", "FLOWC_OUT", "FLOWC_PARAMETERS", "FLOWC_POD", "FLOWC_RESUME",
             "FLOWC_RUN", "FLOWC_COMPLETE", "FLOWC_SEED", "FLOWC_CODE_DIGEST", "FLOWC_REVISION"}  # fmt: skip
     texts = [path.read_text() for path in (ROOT / "compiler/flowc/cli").rglob("*.py")]
@@ -523,7 +523,7 @@ def test_no_other_variable_is_a_setting(tmp_path: Path) -> None:
 
 
 def test_old_python_needs_tomli(tmp_path: Path) -> None:
-    """An interpreter of a step's own, under Python 3.10, may lack it: that is told in a line."""
+    """A step's own interpreter under Python 3.10 may lack tomli: the error is one line."""
     (tmp_path / "flowc.toml").write_text('start = "fork"\n')
     code = (
         "import sys\nsys.modules['tomllib'] = sys.modules['tomli'] = None\n"

@@ -1,4 +1,4 @@
-"""`flowc debug`: a task that has run, once more at a prompt, with what it had."""
+"""`flowc debug`: runs a task again at a prompt, with its inputs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_it_stops_at_the_first_line_and_where_the_step_raises(failed: Project) -
         assert "-> return one / other\n" in raised
         assert terminal.say("p one, other") == "(3, 0)\n"
         assert "work()" in terminal.say("up")
-        terminal.say("import time; time.sleep(1.2)")  # its timeout is not for people
+        terminal.say("import time; time.sleep(1.2)")  # its timeout does not apply to people
         terminal.type("q\n")
         assert terminal.end() == 1
     assert everything(failed.root / ".flowc") == before
@@ -83,7 +83,7 @@ def test_a_task_may_be_brought_to_its_end(failed: Project) -> None:
         terminal.until("(Pdb) ")
         terminal.say("n")
         assert "-> self.share = divide(" in terminal.say("n")
-        assert "-> def divide(" in terminal.say("s")  # over the reading of self.alpha, which is not the user's code
+        assert "-> def divide(" in terminal.say("s")  # skips reading self.alpha, which is not user code
         assert "-> return one / other" in terminal.say("n")
         terminal.say("other = 6")
         terminal.type("c\n")
@@ -222,7 +222,7 @@ KINDS = """
 
 
 def test_tasks_of_loops_and_gangs_and_of_resumed_runs(project: Project) -> None:
-    """A task has what it had, whatever it is in, and what its run was given; also one that was not run but reused."""
+    """A task has its original inputs and the run's values, in every construct; a reused task too."""
     project.write("flow.py", KINDS)
     given = ("--config-value", "sizes", '{"rate": 5}', "--branch", "mine")
     done = project.python("flow.py", *given, "run", "--tag", "given", FAIL="1")

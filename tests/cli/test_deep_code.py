@@ -1,4 +1,4 @@
-"""Code that is deeper than Python's limit of recursion: Python reads it, and so does everything that reads flows."""
+"""Code that is nested deeper than Python's recursion limit: all readers of flows accept it, like Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples work as their README says: through the command line, in a directory of the user's own."""
+"""The examples work as in their README: through the command line, in a user's directory."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ ONE_OF_A_KIND = {
 
 @pytest.fixture
 def digits(project: Project) -> Project:
-    """Where to run the example."""
+    """Return the directory in which the example runs."""
     pytest.importorskip("sklearn")
-    del project.environment["PYTHONWARNINGS"]  # scikit-learn's warnings are not ours to fix
+    del project.environment["PYTHONWARNINGS"]  # we cannot fix scikit-learn's warnings
     return project
 
 
@@ -40,12 +40,12 @@ def _text(value: Any) -> str:
 
 
 def test_digits_checks(digits: Project) -> None:
-    """It has no faults."""
+    """The example has no faults."""
     assert digits.flowc("check", DIGITS) == (0, "DigitsFlow: 7 steps, no faults\n", "")
 
 
 def test_digits_runs(digits: Project) -> None:
-    """It finds a good model, and what it shows is what it stored."""
+    """The example finds a good model, and shows its stored results."""
     done = run(digits, folds=2, models=ONE_OF_A_KIND)
     assert done.code == 0, done.err
     end = digits.artifacts(digits.latest(), "end")
@@ -61,7 +61,7 @@ def test_digits_runs(digits: Project) -> None:
 
 
 def test_digits_is_deterministic(digits: Project) -> None:
-    """Two runs with one seed give the same bytes, which the store keeps once."""
+    """Two runs with the same seed give the same bytes, which the store keeps once."""
     few = {name: ONE_OF_A_KIND[name] for name in ("near", "trees")}
     runs = []
     for _ in range(2):
@@ -74,7 +74,7 @@ def test_digits_is_deterministic(digits: Project) -> None:
 
 
 def test_digits_survives_a_setting_that_fails(digits: Project) -> None:
-    """A setting that cannot be trained is tried three times, told, and does not spoil the others."""
+    """A setting that cannot be trained is tried three times, reported, and does not affect the others."""
     done = run(digits, folds=2, models={"near": ONE_OF_A_KIND["near"], "odd": {"kind": "oracle"}})
     assert done.code == 0, done.err
     found = digits.latest()

@@ -1,4 +1,4 @@
-"""The command line of a flow's own file, with the names, options and streams that Metaflow's has."""
+"""The command line of a flow's own file, with Metaflow's names, options and streams."""
 
 from __future__ import annotations
 

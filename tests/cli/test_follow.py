@@ -1,4 +1,4 @@
-"""`flowc logs --follow`: nothing missed, nothing told twice, an end."""
+"""`flowc logs --follow`: it prints everything once, and ends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ IR = (
 
 
 class Story:
-    """A run that goes on by a step each time the follower sleeps: a clock and a writer in one."""
+    """A run that advances by a step each time the follower sleeps: a clock and a writer in one."""
 
     def __init__(self, run: RunStore, events: Iterator[Any]) -> None:
         self.run, self.events, self.clock = run, events, 0.0
@@ -70,12 +70,12 @@ Told = tuple[int, str, str]
 
 @pytest.fixture
 def told(store: Store, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Told]:
-    """The exit code, stdout and stderr of following a story."""
+    """Return the exit code, stdout and stderr of following a story."""
 
     def tell(story: Callable[[Story], Iterator[Any]], pathspec: str = "Slow/r1") -> Told:
         made = Story(store.run("Slow", "r1"), iter(()))
         made.events = story(made)
-        next(made.events, None)  # up to its first yield it is what was there before
+        next(made.events, None)  # everything up to its first yield exists before
         code = follow.follow_run(store, pathspec, Form(), None, made.pause)
         out, err = capfdbinary.readouterr()
         return code, out.decode(), err.decode()
@@ -118,7 +118,7 @@ def test_a_task_alone_is_told_as_its_bytes_are(told: Callable[..., Told]) -> Non
 
 
 def test_a_failed_task_is_not_the_end_of_the_others(told: Callable[..., Told]) -> None:
-    """On a cluster the run's status says failed as soon as it is clear; what still runs is told as well."""
+    """On a cluster the run's status is failed as soon as this is certain; running tasks are still followed."""
 
     def story(run: Story) -> Iterator[None]:
         run.begin()
@@ -144,7 +144,7 @@ def test_a_failed_run_whose_end_nobody_records(told: Callable[..., Told]) -> Non
 
 
 def test_a_log_that_goes_on_long_after_its_record(told: Callable[..., Told]) -> None:
-    """An attempt that has its record is no longer asked; the last look at the end still finds what came late."""
+    """A recorded attempt is not read again; the last reading at the end finds late output."""
 
     def story(run: Story) -> Iterator[None]:
         run.begin()
@@ -186,7 +186,7 @@ def test_a_step_that_there_is_not(store: Store, capfd: pytest.CaptureFixture[str
     ("asked", "hint"), [("Slwo/r1", "Slow"), ("Slow/20261120-101112-123abd", "Slow/20261120-101112-123abc")]
 )
 def test_a_run_that_does_not_begin(store: Store, capfd: pytest.CaptureFixture[str], asked: str, hint: str) -> None:
-    """It may have been triggered a moment ago, or its name may be misspelt: it is waited for, and both is said."""
+    """An unknown run may have just been triggered, or be misspelt: the command says so and waits."""
     run = store.run("Slow", "20261120-101112-123abc")
     story = Story(run, iter(()))
     story.begin()
@@ -198,7 +198,7 @@ def test_a_run_that_does_not_begin(store: Store, capfd: pytest.CaptureFixture[st
 
 
 def test_the_first_run_of_a_flow_is_waited_for(told: Callable[..., Told]) -> None:
-    """The flow was triggered for the first time a moment ago: `latest` has no run yet."""
+    """The flow was just triggered for the first time, so `latest` has no run yet."""
 
     def story(run: Story) -> Iterator[None]:
         yield
@@ -244,14 +244,14 @@ def test_what_has_not_begun_when_the_run_ends(
 
 
 def begun(project: Project) -> str:
-    """The id of the run that has just been started, as soon as there is one."""
+    """Return the id of the run that was just started, as soon as it exists."""
     file = project.root / "id"
     wait_until(lambda: file.exists() and file.read_text() != "", "the run did not begin")
     return file.read_text()
 
 
 def test_at_a_terminal(project: Project) -> None:
-    """What is written is shown at once, a line that is not ended too; Ctrl-C ends the following, not the run."""
+    """Output is shown immediately, also incomplete lines; Ctrl-C ends the command, not the run."""
     project.write(
         "flow.py",
         """
@@ -292,7 +292,7 @@ def test_reading_on_from_where_the_last_look_ended(writes: list[bytes], cut: int
 
 
 def test_a_real_run_in_the_background(project: Project) -> None:
-    """Another process follows while the run writes; what it prints is what is there afterwards."""
+    """Another process follows while the run writes, and prints the complete logs."""
     project.write(
         "flow.py",
         """

@@ -1,4 +1,4 @@
-"""`flowc fsck`: what is damaged or lost is found and named, in a directory and in a bucket; `--repair` moves it aside."""
+"""`flowc fsck` finds and names damaged and lost objects, in a directory and a bucket; `--repair` moves them aside."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 def place(
     request: pytest.FixtureRequest, tmp_path: Path, s3: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Store, Path]:
-    """A store with a run of two tasks, and the directory that its objects are in."""
+    """Return a store with a run of two tasks, and the directory of its objects."""
     if request.param == "directory":
         root = tmp_path / ".flowc"
         store = Store.open(str(root))
@@ -83,7 +83,7 @@ def fill(store: Store) -> RunStore:
 
 
 def test_what_is_wrong_is_no_matter_of_words(tmp_path: Path) -> None:
-    """The id of a run is any text."""
+    """A run's id may be any text."""
     store = Store.open(str(tmp_path / ".flowc"))
     run = store.run("F", "1 is damaged: 2; restore it")
     run.create(run_record(run), (STORES[-1] / "ir.json").read_text())
@@ -94,7 +94,7 @@ def test_what_is_wrong_is_no_matter_of_words(tmp_path: Path) -> None:
 
 
 def fsck(store: Store, *words: str) -> tuple[int, Any, str]:
-    """The exit code, what is found, and what is told on stderr."""
+    """Return the exit code, the findings, and stderr."""
     group = flowc.cli.make_group("flowc", flowc.cli.COMMANDS, "")
     done = CliRunner().invoke(group, ["fsck", "--json", "--store", store.objects.url, *words])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
@@ -102,7 +102,7 @@ def fsck(store: Store, *words: str) -> tuple[int, Any, str]:
 
 
 def faults(found: Any) -> dict[str, str]:
-    """The kinds of faults by the keys of the objects."""
+    """Return the kinds of faults by the keys of the objects."""
     return {fault["key"]: fault["kind"] for fault in found["faults"]}
 
 
@@ -138,7 +138,7 @@ def test_a_damaged_blob(place: tuple[Store, Path], damage: str) -> None:
     assert not store.objects.exists(key)
     code, found, _ = fsck(store)
     assert (code, faults(found), found["aside"]) == (1, {key: "lost-blob"}, 1)
-    store.objects.create_blob([data])  # who makes the value again
+    store.objects.create_blob([data])  # a run that stores the value again
     assert fsck(store)[:1] == (0,)
 
 
@@ -196,7 +196,7 @@ def test_a_damaged_record(place: tuple[Store, Path], kind: str) -> None:
     assert not store.objects.exists(key)
     again = faults(fsck(store)[1])
     assert "damaged-record" not in again.values()
-    store.objects.put(key, b"")  # another one of the same name does not replace what is there
+    store.objects.put(key, b"")  # another object with the same name does not replace it
     if kind not in ("lease", "entry", "reads"):
         assert fsck(store, "--repair")[1]["faults"][0]["moved"] == f"damaged/{key}.2"
 
@@ -252,7 +252,7 @@ def leave(store: Store, name: str, hours: float) -> Path:
 
 
 def test_leftovers(store: Store) -> None:
-    """Who writes a huge blob may be slow: `flowc gc` leaves them for as long."""
+    """The writer of a huge blob may be slow, so `flowc gc` keeps the file for the same time."""
     old, young = leave(store, "1-a", 24.1), leave(store, "1-b", 23.9)
     code, found, _ = fsck(store)
     assert (code, faults(found)) == (1, {"tmp/1-a": "leftover"})
@@ -273,7 +273,7 @@ def test_what_is_left_over_to_one_is_left_over_to_the_other(store: Store, monkey
 
 
 def test_a_blob_is_read_once_and_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many tasks have it, and however large it is."""
+    """A blob is read once, for any size and any number of tasks that reference it."""
     import tracemalloc
 
     from flowc_runtime.store.backends.moving import stream
@@ -312,7 +312,7 @@ def test_what_was_written_anew_since_is_not_moved(store: Store) -> None:
 
 
 def test_what_is_deleted_beside_it_is_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A collection has taken the run, with its blobs, after its records were read."""
+    """A collection has deleted the run with its blobs after its records were read."""
 
     def delete(what: str, done: int | None, total: int | None) -> None:
         if done == len(store.objects.names_below("flows")):
@@ -331,7 +331,7 @@ def test_no_store(tmp_path: Path) -> None:
 
 
 def test_a_spun_step(store: Store, tmp_path: Path) -> None:
-    """What is before its task is in the store below."""
+    """The inputs of a spun task are in the store below."""
     root = tmp_path / "spin"
     put_on(str(root), store.objects.url)
     need(store.run("F", "1"), str(root))
@@ -415,7 +415,7 @@ def test_a_lease_that_cannot_be_read_counts_by_its_age(place: tuple[Store, Path]
 
 
 def test_a_run_that_has_lost_its_record(place: tuple[Store, Path]) -> None:
-    """It goes aside as a whole, and nothing is left that would protect anything once that is deleted."""
+    """The run is moved as a whole; when it is deleted there, nothing is protected any more."""
     store, _ = place
     run = store.run("F", "1")
     number = len(store.objects.names_below(run.prefix)) - 1

@@ -1,4 +1,4 @@
-"""Values that a run is given in ways that people expect to work: null in a file, members of an Enum, variables."""
+"""Values in forms that users expect to work: null in a file, members of an Enum, variables."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_what_an_enum_has_not(flow: Project) -> None:
 
 
 def test_a_generic_type_is_called_as_under_metaflow(flow: Project) -> None:
-    """`check` warns of it (tests/errors/parameter-type.txt); a run is not refused."""
+    """`check` warns about it (tests/errors/parameter-type.txt), but a run is not refused."""
     flow.write("flow.py", FLOW.replace('"depth", type=int', '"depth", type=list[int]'))
     assert "warning[parameter-type]" in flow.flowc("check", "flow.py").err
     assert flow.artifacts(flow.run("flow.py"), "end")["seen"][1] is None

@@ -49,7 +49,7 @@ def local(project: Project) -> Project:
 
 
 def compiled(project: Project, *options: str, **environment: str) -> tuple[Finished, set[str]]:
-    """The end of `compile`, and the files in the ConfigMap."""
+    """Return the result of `compile`, and the files in the ConfigMap."""
     done = project.flowc("compile", "flow.py", *options, **environment)
     assert done.code == 0, done.err
     template = next(one for one in yaml.safe_load_all(done.out) if one["kind"] == "WorkflowTemplate")
@@ -113,7 +113,7 @@ def test_the_digest_of_the_code_is_that_of_what_travels(local: Project) -> None:
 
 
 def test_no_other_command_sends_them(local: Project) -> None:
-    """`diff` and `deploy` make the same manifests; the record of a run here keeps what is left of the code."""
+    """`diff` and `deploy` create the same manifests; the record of a local run keeps the remaining code."""
     assert local.python("flow.py", "run").code == 0
     run = local.latest()
     kept = read_sources(run.objects, run.record())
@@ -150,7 +150,7 @@ def test_without_git_all_of_them_travel_and_it_is_told(local: Project) -> None:
 def test_a_git_that_fails_stops_compiling_and_keeps_files_out_of_stores(local: Project, fault: str) -> None:
     if fault == "configuration":
         local.write(".git/config", "[core\n")
-    else:  # as an interrupted copy leaves it: what is ignored is secret all the same
+    else:  # like after an interrupted copy: ignored files are still secret
         (local.root / ".git/HEAD").unlink()
     done = local.flowc("compile", "flow.py")
     assert done.code != 0

@@ -1,4 +1,4 @@
-"""The IR as an input: `flowc run ir.json` and the like, with the code beside it, in a directory or in an archive."""
+"""The IR as an input, as in `flowc run ir.json`, with the code beside it, in a directory or in an archive."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def demo(project: Project) -> Project:
 
 @pytest.fixture
 def apart(demo: Project) -> Project:
-    """The IR in one directory, and its code in another."""
+    """Create the IR in one directory, and its code in another."""
     (demo.root / "src").mkdir()
     for name in ("flow.py", "helper.py"):
         (demo.root / name).rename(demo.root / "src" / name)
@@ -90,7 +90,7 @@ def ran(project: Project, *words: str) -> RunStore:
 
 
 def told(run: RunStore) -> dict[str, Any]:
-    """The records of a run, without what is of this run alone: times, processes, ids."""
+    """Return the records of a run, without values that differ between runs: times, processes, ids."""
     record: dict[str, Any] = dict(run.record())
     tasks = {
         (step, path): [
@@ -208,7 +208,7 @@ def test_the_code_is_elsewhere(apart: Project, place: Callable[[Project], str]) 
     done = apart.flowc("compile", "ir.json", "--code", code, *PLACE)
     assert done.code == 0, done.err
     assert done.out == apart.flowc("compile", "src/flow.py", *PLACE).out
-    # Behind FLOW the flow's own parameter has the name, as in each other case.
+    # Behind FLOW the name is the flow's parameter, as in all other cases.
     run = ran(apart, "--code", code, "ir.json", "--code", "mine")
     assert run.record()["parameters"]["code"] == "mine"
     assert told(run)["tasks"] == told(ran(apart, "src/flow.py", "--code", "mine"))["tasks"]
@@ -219,7 +219,7 @@ def test_the_code_is_elsewhere(apart: Project, place: Callable[[Project], str]) 
 
 
 def test_the_ir_that_a_run_has_left(apart: Project) -> None:
-    """With the code of the run, it runs again."""
+    """The task runs again with the code of the run."""
     run = ran(apart, "src/flow.py")
     (stored,) = (apart.root / ".flowc").rglob("ir.json")
     done = apart.flowc("run", "--code", tar(apart), str(stored))
@@ -295,7 +295,7 @@ def test_code_of_a_python_file_is_refused_before_the_file_is_imported(project: P
     project.write("helper.py", "")
     fails(project.flowc("run", "--code", ".", "flow.py"), 2, "'flow.py' is not an IR, so --code has no meaning")
     assert not (project.root / "imported").exists()
-    # Behind FLOW it may be a parameter, which is known only when the file has been imported.
+    # Behind FLOW it may be a parameter, which is unknown until the file is imported.
     fails(project.flowc("run", "flow.py", "--code", "."), 2, "--code is the place of an IR's code", "Usage: ")
 
 
@@ -375,6 +375,6 @@ def test_places_in_json() -> None:
     assert str(span_of("f", text, ["a", 1, "d"])) == "f:3:3"
     assert str(span_of("f", text, ["a", 0, "b"])) == "f:2:14"
     assert str(span_of("f", text, ["e"])) == "f:4:7"
-    assert str(span_of("f", text, ["a", 7, "b"])) == "f:2:7"  # the list, where there is no such item
+    assert str(span_of("f", text, ["a", 7, "b"])) == "f:2:7"  # the place of the list, if the item is missing
     assert str(span_of("f", text, [])) == "f:1:1"
     assert span_of("f", text, ["e"]).width == 1

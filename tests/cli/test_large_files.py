@@ -1,4 +1,4 @@
-"""Files of any size as defaults of flows that go to a cluster: with the name, beside the code, or ahead to the store."""
+"""Files of any size as defaults of flows on a cluster: inside the parameter, beside the code, or uploaded to the store."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CODE = "/flowc/code"
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
-    """A directory that may be a volume of the cluster's: it is not below /tmp."""
+    """Return a directory that may be a volume of the cluster, because it is not below /tmp."""
     directory = Path(tempfile.mkdtemp(dir="/var/tmp"))
     yield directory
     shutil.rmtree(directory)
@@ -67,7 +67,7 @@ def write(project: Project, size: int) -> bytes:
 
 
 def compiled(text: str) -> tuple[dict[str, Any], dict[str, bytes], Flow]:
-    """The template, the files of the code package by their paths, and the IR."""
+    """Return the template, the files of the code package by their paths, and the IR."""
     code, template = list(yaml.safe_load_all(text))[:2]
     data = {key: value.encode() for key, value in code["data"].items()}
     data |= {key: base64.b64decode(value) for key, value in code.get("binaryData", {}).items()}
@@ -77,7 +77,7 @@ def compiled(text: str) -> tuple[dict[str, Any], dict[str, bytes], Flow]:
 
 
 def as_a_pod_reads(template: dict[str, Any], flow: Flow, store: Store, code: Path) -> dict[str, Any]:
-    """The parameters of a run without arguments, its files stored."""
+    """Return the parameters of a run without arguments, with its files stored."""
     given = json.dumps(template["spec"]["arguments"]["parameters"])
     return store_files(store.objects, flow.parameters, read(given, flow.parameters), str(code))
 

@@ -1,4 +1,4 @@
-"""`flowc logs`: in which order and form, how much memory that takes, and taking it away again."""
+"""`flowc logs`: order, form and memory of the output, and `logs scrub`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SECRET = b"the password is swordfish"
 
 
 def write(run: RunStore, step: str, path: str, number: int, *entries: Entry, done: bool = True) -> None:
-    """An attempt that has written these frames."""
+    """Create an attempt that has written these frames."""
     begun: Any = {"version": RECORD_VERSION, "began": 0.0, "process": {}}
     run.begin(step, path, number, begun)
     for entry in entries:
@@ -47,7 +47,7 @@ def write(run: RunStore, step: str, path: str, number: int, *entries: Entry, don
 
 @pytest.fixture
 def run(project: Project) -> RunStore:
-    """Two tasks that wrote at the same time, one of them in a second attempt."""
+    """Create two tasks that wrote at the same time, one of them in a second attempt."""
     run = project.store.run("Told", "r1")
     assert run.create(run_record(run, target="argo", process={"pod": "p"}), IR)
     run.set_status({"state": "succeeded", "changed": 9.0, "ended": 9.0})
@@ -61,7 +61,7 @@ def run(project: Project) -> RunStore:
 
 
 def test_merged_by_time(project: Project, run: RunStore) -> None:
-    """A line counts from its first byte, as far as those after it have not been printed."""
+    """A line has the time of its first byte, unless later lines were already printed."""
     done = project.flowc("logs", "Told/r1", "--merge", "--stdout")
     assert done.out.encode("utf-8", "surrogateescape").splitlines() == [
         b"[start/0.0] one", b"[start/0.0] two", b"[start/0.1] first", b"[start/0.1 #2] second",
@@ -153,7 +153,7 @@ def test_a_damaged_log_gives_what_is_before_the_damage() -> None:
 def test_a_hundred_megabytes_take_no_more_memory_than_a_few(
     project: Project, run: RunStore, options: list[str], kind: str
 ) -> None:
-    """The program that prints a log of 100 MB, of lines or of one line, grows by far less than that."""
+    """Printing a log of 100 MB, in lines or as one line, takes far less memory."""
     text = b"x" * 999 + (b"\n" if kind == "lines" else b"x")
     block = b"".join(frame(9.0, "stdout", text * 65) for _ in range(160))
     write(run, "end", "0", 1, (8.0, "stdout", b"begin\n"))
@@ -237,7 +237,7 @@ def test_nothing_is_left_of_what_was_scrubbed(project: Project) -> None:
 
 
 def test_scrubbing_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each chunk of the log is exchanged; what was written to the other stream stays, in its order."""
+    """Each chunk of the log is replaced; the output of the other stream stays, in its order."""
     with gateway(tmp_path) as s3:
         for name, value in s3.environment.items():
             monkeypatch.setenv(name, value)
@@ -264,7 +264,7 @@ def test_a_local_log_is_exchanged_at_once(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_goes_away(project: Project, run: RunStore) -> None:
-    """`flowc logs … | head -1` says nothing of a broken pipe."""
+    """`flowc logs … | head -1` prints no error about a broken pipe."""
     write(run, "end", "0", 1, (8.0, "stdout", b"line\n" * 100_000))
     command = [sys.executable, "-m", "flowc", "logs", "Told/r1/end/0"]
     with subprocess.Popen(

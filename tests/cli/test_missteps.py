@@ -1,4 +1,4 @@
-"""What people do in their first hour that cannot work: each gets a message of its own that says what to type."""
+"""Typical mistakes of new users: each has its own message with the correct command."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_flow_that_is_called_when_it_is_imported(project: Project) -> None:
 
 @pytest.mark.parametrize("start", ["fork", "fresh"])
 def test_without_the_guard_a_flow_runs_by_itself(project: Project, start: str) -> None:
-    """As under Metaflow: tasks import the file up to the call."""
+    """As under Metaflow, tasks import the file up to the call."""
     project.write("flow.py", CLASS + "\nGood()\n1 / 0\n")
     done = project.python("flow.py", "run", "--n", "4", "--start", start)
     assert done.code == 0, done.err
@@ -79,7 +79,7 @@ def test_a_flow_that_is_never_called(project: Project) -> None:
             "warning: flow.py defines the flow 'Good' and never calls it: nothing has been done"
         )
         assert done.err.endswith("`Good()`; or type: flowc run flow.py\n")
-    assert project.python("flow.py").err == ""  # it may be a module that is tried out
+    assert project.python("flow.py").err == ""  # it may be a module under test
     project.write("broken.py", CLASS + "\n1 / 0\n")
     assert "warning" not in project.python("broken.py", "run").err
     project.write("good.py", CLASS + MAIN)
@@ -100,7 +100,7 @@ def test_a_file_with_two_flows(project: Project) -> None:
 
 
 def test_a_flow_in_a_package(project: Project) -> None:
-    """By its path a relative import cannot work; the hint is what to type instead."""
+    """A relative import cannot work if the file is named by its path; the hint names the module."""
     for package in ("outer", "outer/inner"):
         project.write(f"{package}/__init__.py", "")
         project.write(f"{package}/helper.py", "X = 1\n")
@@ -127,7 +127,7 @@ def test_a_flow_in_a_package(project: Project) -> None:
 
 
 def test_a_runner_of_a_notebook(project: Project) -> None:
-    """Its JSON would be run as a program."""
+    """A notebook is refused, because its JSON would be run as a program."""
     project.write("book.ipynb", '{"cells": [], "metadata": {"x": null}, "nbformat": 4}')
     for kind in ("Runner", "Deployer"):
         done = project.python("-c", f"from metaflow import {kind}; {kind}('book.ipynb', show_output=False)")
@@ -310,7 +310,7 @@ def test_git_leaves_the_store_alone(good: Project) -> None:
         ["git", "-C", str(good.root), "status", "--porcelain"], check=True, capture_output=True, text=True
     )
     assert ".flowc" not in shown.stdout
-    ignored.write_text("tmp/\n")  # somebody wants the rest in git
+    ignored.write_text("tmp/\n")  # the user wants the other files in git
     good.run("good.py")
     assert ignored.read_text() == "tmp/\n"
     ignored.unlink()
@@ -324,7 +324,7 @@ def test_git_and_other_directories(good: Project) -> None:
     assert good.flowc("spin", "good.py", "start", "--persist").code == 0
     assert (good.root / ".flowc_spin" / ".gitignore").read_text() == "*\n"
     assert good.flowc("run", "good.py", "--store", "kept/runs").code == 0
-    assert not list((good.root / "kept").rglob(".gitignore"))  # a directory of the user's own choice
+    assert not list((good.root / "kept").rglob(".gitignore"))  # a directory that the user has chosen
 
 
 def test_not_found_names_the_store(good: Project) -> None:
@@ -375,7 +375,7 @@ def test_the_help_without_a_flow(good: Project) -> None:
 
 
 def paths_of(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
-    """The words of each command of a group, and of the commands below it; hidden ones are left out."""
+    """Yield the words of each command of a group and its subcommands, without hidden ones."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -393,7 +393,7 @@ def test_a_short_option_for_help(words: tuple[str, ...]) -> None:
         assert isinstance(group, click.Group)
         group = group.get_command(click.Context(group), name)
     assert group is not None
-    group._help_option = None  # click keeps the first one, which another test may have made without `-h`
+    group._help_option = None  # click caches the first option, which another test may have created without `-h`
     short, long = (CliRunner().invoke(flowc_group(), [*words, option]) for option in ("-h", "--help"))
     assert (short.exit_code, short.output) == (long.exit_code, long.output)
     assert (long.exit_code, "Usage: " in long.output) == (0, True)
@@ -418,7 +418,7 @@ def test_a_short_option_for_the_help_of_a_flow(good: Project, words: list[str]) 
 
 
 def test_the_short_option_for_help_is_no_parameter(good: Project) -> None:
-    """`--help` is a parameter of this flow, and `-h` stays the help."""
+    """If `--help` is a parameter of the flow, `-h` is still the help."""
     good.write("helped.py", (CLASS + MAIN).replace('"dry"', '"help"'))
     done = good.flowc("run", "helped.py", "-h")
     assert (done.code, done.out) == (0, good.flowc("run", "--help", "helped.py").out)
@@ -450,7 +450,7 @@ def test_a_run_instead_of_a_file(good: Project) -> None:
             assert done.code == 2
             assert done.err.endswith(f"\nhint: {hint}\n"), done.err
             line = hint.partition("flowc ")[2].split()
-            assert good.flowc(*line).code == 0  # the line works as it is
+            assert good.flowc(*line).code == 0  # the line works unchanged
         done = good.flowc("resume", code, run)
         assert (
             done.err

@@ -1,4 +1,4 @@
-"""Whose an option behind FLOW is depends on the parameters that the flow has, not on all that were ever written."""
+"""Whether an option behind FLOW is the flow's depends on its final parameters, not on hidden or removed ones."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_an_option_is_flowc_s_where_the_flow_has_no_such_parameter_any_more(
     assert run.executes().by_id()["start"].cache is not None
     plain = project.python(*words, "--branch", "zz")
     assert plain.code == 0, plain.err
-    assert project.latest().executes().code.digest != run.executes().code.digest  # the file travelled
+    assert project.latest().executes().code.digest != run.executes().code.digest  # the file was packaged
     assert "--cache TEXT" not in project.python(*words, "--help").out
 
 
@@ -108,7 +108,7 @@ def test_another_class_may_be_named_where_a_mutator_removes_the_parameter_of_tha
 
 
 def test_a_parameter_that_its_own_value_takes_away(project: Project) -> None:
-    """If it is flowc's, the flow has such a parameter; and if it is the parameter's, the flow has none."""
+    """The error says whether the flow has a parameter with the name of the option."""
     project.write(
         "flow.py",
         f"""{HEAD}

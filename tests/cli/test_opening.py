@@ -1,4 +1,4 @@
-"""What to run, as people type it: files and modules, with a class or without, in every command that takes a flow."""
+"""The forms of FLOW: files and modules, with and without a class, in every command that takes a flow."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ OTHERS = {
 
 @pytest.fixture
 def packaged(project: Project) -> Project:
-    """A package with flows that use relative imports, and a flow in a file beside it."""
+    """Write a package with flows that use relative imports, and a flow in a file beside it."""
     project.write("pkg/__init__.py", "")
     project.write("pkg/helper.py", "def double(x):\n    return 2 * x\n")
     project.write("pkg/deep/__init__.py", "")
@@ -89,7 +89,7 @@ def packaged(project: Project) -> Project:
 
 
 def modules(project: Project) -> tuple[str, ...]:
-    """The names of modules that the last step of the newest run has seen."""
+    """Return the names of modules in the last step of the newest run."""
     run = project.latest()
     found: tuple[str, ...] = load_value(run.objects, run.task("end", "0")["artifacts"]["module"])
     return found
@@ -127,7 +127,7 @@ def test_a_package_that_is_a_flow_itself(packaged: Project) -> None:
 
 
 def test_a_module_on_the_path(packaged: Project) -> None:
-    """As under `python -m`: the working directory first, then sys.path; the code is rooted where it is found."""
+    """Modules are searched for as under `python -m`: in the working directory, then in sys.path, which gives the code's root."""
     (packaged.root / "src").mkdir()
     (packaged.root / "pkg").rename(packaged.root / "src" / "pkg")
     done = packaged.flowc("ir", "pkg.flows", PYTHONPATH=f"{packaged.root}/src:{packaged.environment['PYTHONPATH']}")
@@ -143,7 +143,7 @@ def test_a_namespace_package_around_the_flow(project: Project) -> None:
 
 
 def test_an_installed_package_travels_alone(packaged: Project) -> None:
-    """What else is installed does not."""
+    """Other installed packages do not travel."""
     packaged.write("lib/site-packages/other/big.py", "1 / 0\n")
     (packaged.root / "pkg").rename(packaged.root / "lib" / "site-packages" / "pkg")
     path = f"{packaged.root}/lib/site-packages:{packaged.environment['PYTHONPATH']}"
@@ -199,7 +199,7 @@ def test_compile_deploy_diff_and_trigger(packaged: Project) -> None:
 
 
 def test_python_m(packaged: Project) -> None:
-    """The module is called as in `flowc run pkg.flows`, so that what it pickles is the same."""
+    """The module has the same name as in `flowc run pkg.flows`, so its pickles are equal."""
     done = packaged.python("-m", "pkg.flows", "run")
     assert done.code == 0, done.err
     assert modules(packaged) == ("pkg.flows", "pkg.flows", "pkg.deep.tool")
@@ -397,7 +397,7 @@ def test_the_directory_above_is_named(packaged: Project) -> None:
 
 
 def test_a_package_that_is_loaded_from_elsewhere(packaged: Project) -> None:
-    """A module of it would be run among the modules of another package."""
+    """A package with the name of another package is refused: its modules would mix with the other's."""
     program = (
         "import sys\nsys.path.insert(0, 'other')\nimport pkg\nfrom pathlib import Path\n"
         "from flowc_runtime.process.loader import load_module\nload_module(Path.cwd(), 'pkg/flows.py')"
@@ -408,7 +408,7 @@ def test_a_package_that_is_loaded_from_elsewhere(packaged: Project) -> None:
 
 
 def test_names_of_deployed_flows_are_no_code(packaged: Project) -> None:
-    """`flowc trigger` takes them too; those of projects have dots."""
+    """`flowc trigger` also accepts names of deployed flows, which contain dots in projects."""
     from flowc.opening import names_code
 
     before = os.getcwd()

@@ -1,4 +1,4 @@
-"""`flowc ir --print-after` and `--verify-each`: the IR between the passes that compiling runs."""
+"""`flowc ir --print-after` and `--verify-each`: the IR between the compiler's passes."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ FLOW = """
     if __name__ == "__main__":
         Profiled()
     """
-# As kernprof, memray and others do it: the file's code with names of its own.
+# As in kernprof, memray and others: the file's code in a separate namespace.
 OTHER = """
     import sys
     sys.argv = sys.argv[1:]
@@ -92,7 +92,7 @@ def test_a_run_under_a_profiler_is_a_run(profiled: Project, profiler: str, start
 def test_other_commands_under_a_profiler_find_the_flow(profiled: Project, command: list[str]) -> None:
     done = profiled.python("-m", "cProfile", "flow.py", *command)
     assert (done.code, "error[" in done.err) == (0, False), done.err
-    assert "flow.py:" in done.out  # the profile has the flow's own lines
+    assert "flow.py:" in done.out  # the profile contains the flow's own lines
 
 
 def test_the_profile_has_what_the_flow_s_file_did(profiled: Project) -> None:

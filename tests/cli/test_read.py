@@ -1,4 +1,4 @@
-"""`flowc runs`, `logs` and `dump` on what runs have left."""
+"""`flowc runs`, `logs` and `dump` on existing runs."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_dump(left: Project) -> None:
 
 
 def test_a_value_that_cannot_be_restored_here_is_described(left: Project) -> None:
-    """Where not even the files that the run has left are there."""
+    """The error if the stored files of the run are missing too."""
     (left.root / "flow.py").unlink()
     left.store.objects.delete(blob_key(left.latest().record()["sources"]["digest"]))
     done = left.flowc("dump", "Left/latest/start/0")

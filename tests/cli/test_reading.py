@@ -1,4 +1,4 @@
-"""Commands that read: all can print JSON, and all end with an exit code and a line of their own for what there is not."""
+"""Commands that read: all can print JSON, and all have an exit code and a message for missing objects."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FLOW = """
         Read()
     """
 
-# Each command that reads, with words that find something.
+# Each command that reads, with arguments that exist.
 READING = {
     "runs": ["runs Read"],
     "tag": ["tag list Read/latest"],
@@ -84,7 +84,7 @@ def ran(project: Project) -> Project:
 
 
 def objects(text: str) -> list[Any]:
-    """The JSON that was printed: one value, or one a line."""
+    """Return the printed JSON: one value, or one per line."""
     try:
         return [json.loads(text)]
     except ValueError:
@@ -128,7 +128,7 @@ LEFT_OUT_OF_FLOW = [
 
 
 def test_what_commands_of_a_flow_s_file_leave_out(ran: Project) -> None:
-    """Exit code 0 and nothing on stdout, as under Metaflow; stderr says what there is not."""
+    """Missing objects give exit code 0 and an empty stdout, as under Metaflow; stderr names them."""
     for words in LEFT_OUT_OF_FLOW:
         quiet, loud = (ran.python("flow.py", *option, *words.split()) for option in (["--quiet"], []))
         assert quiet == (0, "", ""), words
@@ -141,7 +141,7 @@ def test_what_commands_of_a_flow_s_file_leave_out(ran: Project) -> None:
 
 
 def test_what_there_is_not(ran: Project) -> None:
-    """Exit code 1, nothing on stdout, and on stderr a line that says what there is not, and perhaps a hint."""
+    """Missing objects give exit code 1, an empty stdout, and a line on stderr that names them, perhaps with a hint."""
     for words in MISSING:
         done = ran.flowc(*words.split())
         *before, error, hint = [*done.err.splitlines(), *([] if "hint: " in done.err else [""])]
@@ -155,7 +155,7 @@ def test_what_there_is_not(ran: Project) -> None:
 
 
 def test_the_values_of_a_dump(ran: Project) -> None:
-    """Values are there where JSON gives back the same; of others it is said what they were."""
+    """Values are included if JSON can represent them; others are described."""
     (task,) = json.loads(ran.flowc("dump", "Read/latest/start", "--json").out)
     assert (task["step"], task["path"], task["outcome"]) == ("start", "0", "ok")
     artifacts = task["artifacts"]
@@ -180,7 +180,7 @@ def test_a_dump_to_a_file(ran: Project) -> None:
 
 
 def test_the_lines_of_a_flow_s_logs(ran: Project) -> None:
-    """In the order of time, with both streams; attempts are counted from 0, as everywhere in a flow's own commands."""
+    """Lines are in the order of time, with both streams; attempts count from 0, as in all commands of a flow's own file."""
     lines = objects(ran.python("flow.py", "logs", "latest/start", "--json", "--attempt", "0").out)
     assert [(line["step"], line["path"], line["attempt"]) for line in lines[:1]] == [("start", "0", 0)]
     assert (lines[0]["stream"], lines[0]["text"]) == ("stdout", "attempt 0")

@@ -49,7 +49,7 @@ GIT_INFO = "from metaflow import Flow; print(Flow('Code').latest_run['end'].task
 
 
 def test_the_client_has_it_by_metaflow_s_names(code: Project) -> None:
-    """As Metaflow 2.19 writes it: a JSON text; what is not known is left out, a detached head is HEAD."""
+    """The value is a JSON text, as in Metaflow 2.19: unknown facts are left out, a detached head is HEAD."""
 
     def told() -> object:
         code.run("flow.py")
@@ -57,7 +57,7 @@ def test_the_client_has_it_by_metaflow_s_names(code: Project) -> None:
 
     first = git(code.root, "rev-parse", "HEAD")
     assert told() == {"branch_name": "main", "commit_sha": first}
-    code.write("notes.txt", "x")  # files that git does not know are no changes
+    code.write("notes.txt", "x")  # files that git does not know do not count as changes
     assert told() == {"branch_name": "main", "commit_sha": first}
     git(code.root, "add", "notes.txt")
     assert told() == {"branch_name": "main", "commit_sha": first, "has_uncommitted_changes": True}
@@ -90,7 +90,7 @@ def test_a_git_that_hangs_holds_a_run_up_for_a_second_at_most(code: Project) -> 
     done = code.python("flow.py", "run", PATH=f"{slow.parent}:{code.environment['PATH']}")
     assert done.code == 0, done.err
     assert code.latest().record()["revision"]["dirty"] == ["unknown"]
-    assert time.monotonic() - began < 60  # and not ten minutes
+    assert time.monotonic() - began < 60  # instead of ten minutes
 
 
 def test_two_runs_are_compared(code: Project) -> None:

@@ -29,7 +29,7 @@ def small(project: Project) -> Project:
 
 @pytest.fixture
 def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """No settings but those of the test."""
+    """Remove all settings except the test's."""
     for name in [name for name in os.environ if name.startswith("METAFLOW_")]:
         monkeypatch.delenv(name)
     for name in ("SUDO_USER", "USERNAME", "USER", "LOGNAME", "LNAME", "FLOWC_STORE"):
@@ -90,7 +90,7 @@ def test_who_runs(clean: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("clean")
 def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getuid", lambda: 54321)  # as in a container that runs as anybody
+    monkeypatch.setattr(os, "getuid", lambda: 54321)  # as in a container with an arbitrary user
     assert settings.user_name() == "54321"
 
 

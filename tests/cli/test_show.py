@@ -1,4 +1,4 @@
-"""`flowc show`: what a run, a step and a task are, for people and for programs."""
+"""`flowc show`: runs, steps and tasks, for people and for programs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FLOW = """
 
 @pytest.fixture
 def shown(project: Project) -> Project:
-    """A run that has failed."""
+    """Return a failed run."""
     project.write("flow.py", FLOW)
     assert (
         project.flowc(
@@ -100,7 +100,7 @@ def test_a_task(shown: Project) -> None:
 
 
 def test_an_attempt_that_vanished_with_its_run(shown: Project) -> None:
-    """A machine that lost power: a beginning without an end."""
+    """A machine lost power: the attempt has a beginning without an end."""
     run = shown.latest()
     run.begin("end", "0", 1, {"version": 1, "began": 1.0, "process": {}})
     (task,) = json.loads(shown.flowc("show", "Shown/latest/end", "--json").out)["tasks"]

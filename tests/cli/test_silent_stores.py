@@ -1,4 +1,4 @@
-"""Buckets that do not answer: it is told soon, in a line with the address, and who waits can be interrupted."""
+"""Buckets that do not answer: a line with the address appears soon, and waiting commands can be interrupted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def way(s3: Gateway) -> Iterator[Faults]:
 
 @pytest.fixture
 def far(project: Project, s3: Gateway, way: Faults, request: pytest.FixtureRequest) -> Project:
-    """A project whose store is a bucket behind the proxy."""
+    """Return a project whose store is a bucket behind the proxy."""
     project.write("flow.py", FLOW)
     project.environment |= way.environment(s3.environment)
     project.environment["FLOWC_STORE"] = s3.bucket(f"b{abs(hash(request.node.nodeid))}")
@@ -112,7 +112,7 @@ def test_each_command_tells_it_when_it_gives_up(far: Project, way: Faults, how: 
         ("runs", signal.SIGINT, 130), ("gc", signal.SIGINT, 130), ("run", signal.SIGINT, 130),
         ("resume", signal.SIGINT, 130), ("client", signal.SIGINT, -signal.SIGINT),
         ("run", signal.SIGTERM, 143), ("resume", signal.SIGTERM, 143),
-        # Nothing is to be recorded: the signal itself ends them.
+        # Nothing must be recorded, so the signal itself ends them.
         ("runs", signal.SIGTERM, -signal.SIGTERM), ("gc", signal.SIGTERM, -signal.SIGTERM),
         ("client", signal.SIGTERM, -signal.SIGTERM),
     ],
@@ -129,7 +129,7 @@ def test_who_waits_can_be_interrupted(
         finally:
             process.kill()
     assert process.returncode == code, err
-    assert "cannot reach" not in err  # as what waits until the store is given up says, and ends with 1
+    assert "cannot reach" not in err  # like a command that waits until it gives up, with exit code 1
     assert len(way.spoiled) == 1
 
 

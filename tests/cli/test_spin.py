@@ -1,4 +1,4 @@
-"""`spin`: one step by itself, on the inputs that its task had in an earlier run."""
+"""`spin`: one step, on the inputs of its task in an earlier run."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_join_has_what_replaces_the_artifacts_of_its_inputs(project: Project) 
 
 
 def test_the_module_may_give_parameters(project: Project) -> None:
-    """It may import what is beside the flow; the command line comes first."""
+    """The module may import files beside the flow; the command line takes precedence."""
     project.write("beside.py", "rate = 9")
     project.write("given.py", "import beside\nARTIFACTS = {'rate': beside.rate, 'scale': 3}")
     words = ("flow.py", "spin", "each", "--artifacts-module", "given.py")
@@ -242,7 +242,7 @@ def test_what_is_kept_is_there_for_the_client(project: Project) -> None:
 
 
 def test_loops_gangs_and_configs(tmp_path: Path) -> None:
-    """The last iteration of a loop, the last of a gang, with its size and place; configs of now."""
+    """The last iteration of a loop and the last task of a gang can be spun, with its size and place, and current configs."""
     project = Project(tmp_path)
     project.write(
         "flow.py",

@@ -1,4 +1,4 @@
-"""Every command with a stdout that is full, closed, or read by nobody: its exit code, and no traceback."""
+"""Every command with a full, closed or unread stdout: its exit code, and no traceback."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FLOW = """
             print("the end")
     """
 FULL = "No space left on device"
-# Those that run tasks go on when nobody sees what they print, but for one whose reader has gone away.
+# Commands that run tasks continue without their output, except if the reader of a pipe has ended.
 GO_ON = {"run", "resume", "spin", "retry"}
 WORDS = {
     "run": "run --local flow.py", "resume": "resume flow.py end", "spin": "spin flow.py end", "retry": "retry flow.py",
@@ -77,7 +77,7 @@ def closed(project: Project, words: list[str]) -> Finished:
 
 
 def unread(project: Project, words: list[str]) -> Finished:
-    """As `flowc … | head -0`: the reader has gone away before anything is written."""
+    """The reader has ended before anything is written, as in `flowc … | head -0`."""
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w") as stdout:

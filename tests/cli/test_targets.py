@@ -1,4 +1,4 @@
-"""`--target`: flowc's own target, those of installed packages, and the commands that their deployments bring."""
+"""`--target`: flowc's own target, those of installed packages, and the commands of their deployments."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ STATUS = """
 
 
 def install(project: Project, name: str, entries: dict[str, str], modules: dict[str, str]) -> None:
-    """Install a distribution of this name into the project's own site, as pip does."""
+    """Install a distribution of this name into the project's own site, like pip."""
     source = project.root / "sources" / name
     for module, text in modules.items():
         path = source / module
@@ -107,7 +107,7 @@ def with_steps(made: Project) -> Project:
 
 
 def test_the_command_line_names_no_target() -> None:
-    """The help, the options, the commands of a cluster and the words of Metaflow's users come from the target."""
+    """The target provides the help, the options, the commands of a cluster and the answers to Metaflow's commands."""
     named = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in sorted((ROOT / "compiler/flowc/cli").rglob("*.py"))
@@ -118,7 +118,7 @@ def test_the_command_line_names_no_target() -> None:
 
 
 def test_the_deployment_of_a_built_in_target_is_its_own() -> None:
-    """The table has the deployment beside the target, so that the help loads it alone."""
+    """The table has the deployment beside the target, so that the help loads only the deployment."""
     assert default_deployment() is default_target().deployment
     assert [*COMMANDS].index("deploy") == [*COMMANDS].index("compile") + 1
     assert set(default_deployment().commands) < set(COMMANDS)
@@ -134,7 +134,7 @@ def test_a_package_brings_a_target(with_steps: Project) -> None:
     assert (with_steps.root / "out.txt").read_text() == "* start\n* end\n"
     assert (
         done.err == "the package is imported\nout.txt: 14 bytes; cat out.txt\n"
-    )  # and no warning of a schedule, which it does not have
+    )  # and no warning about a schedule, which it does not have
     done = with_steps.flowc("compile", "flow.py", "--target", "steps", "--mark", "x")
     assert done.code == 1
     assert "an x marks nothing" in done.err
@@ -224,7 +224,7 @@ def test_one_that_is_broken(made: Project, module: str, message: str) -> None:
 
 
 def test_the_document_s_target(project: Project) -> None:
-    """docs/targets.md has a package of 60 lines, what it prints, and how."""
+    """The package of 60 lines in docs/targets.md works and prints the documented output."""
     text = (ROOT / "docs/targets.md").read_text()
     blocks = dict(re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL))
     assert len(blocks["python"].splitlines()) <= 60

@@ -1,4 +1,4 @@
-"""Tasks that have no process of their own: that of `_parameters`, and control tasks of unbounded foreach.
+"""Tasks without a process: that of `_parameters`, and control tasks of unbounded foreach.
 
 Command lines that read runs have the same tasks as the client.
 """
@@ -73,7 +73,7 @@ def flowc(project: Project, *words: str) -> str:
 
 
 def own(project: Project, *words: str) -> tuple[str, list[str]]:
-    """What a command of the flow's own file prints, and the ids of the tasks that it tells of."""
+    """Return the output of a command of the flow's own file, and the ids of its tasks."""
     done = project.python("flow.py", *words)
     assert done.code == 0, done.err
     return done.out, [line.rpartition("task_id=")[2] for line in done.err.splitlines() if "task_id=" in line]
@@ -121,7 +121,7 @@ def test_control_tasks_in_the_commands_of_a_flow_s_own_file(opened: Project) -> 
 
 
 def test_the_task_of_the_parameters(opened: Project) -> None:
-    """Under Metaflow it has the constants and the parameters, and a log without a line."""
+    """The task has the constants and the parameters, and an empty log, as under Metaflow."""
     for path in ("_parameters", "_parameters/0", "_parameters/_parameters-0"):
         out, tasks = own(opened, "dump", f"latest/{path}")
         assert tasks == ["_parameters-0"]

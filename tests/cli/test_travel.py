@@ -1,4 +1,4 @@
-"""What travels with a flow, and what compile says of the rest."""
+"""The files that travel with a flow, and compile's messages about others."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def write(project: Project, imports: str = "import os", code: str = "pass") -> N
 
 
 def packed(done: Finished) -> set[str]:
-    """The files of the code package in manifests."""
+    """Return the files of the code package in manifests."""
     assert done.code == 0, done.err
     manifests: list[dict[str, Any]] = list(yaml.safe_load_all(done.out))
     template = next(manifest for manifest in manifests if manifest["kind"] == "WorkflowTemplate")
@@ -96,7 +96,7 @@ def test_suffixes_take_files_along(files: Project, way: str) -> None:
 
 
 def test_metaflow_s_option_before_the_command(files: Project) -> None:
-    """A gang reads the files here, with the option or without."""
+    """Local tasks of a gang read the files, with and without the option."""
     for options in ((), ("--package-suffixes", ".sql,.csv")):
         done = files.python("flow.py", *options, "run")
         assert done.code == 0, done.err
@@ -107,7 +107,7 @@ def test_metaflow_s_option_before_the_command(files: Project) -> None:
 
 
 def test_the_program_that_runs_is_no_module_of_the_flow(files: Project) -> None:
-    """`multiprocessing`, which `parallel_map` needs, has it as `__mp_main__` too."""
+    """`multiprocessing`, which `parallel_map` needs, also imports the file as `__mp_main__`."""
     write(files, "from metaflow import *", "import multiprocessing")
     done = files.flowc("compile", "flow.py", *COMPILE)
     assert packed(done) == {"code/flow.py"}
@@ -135,7 +135,7 @@ def test_modules_that_are_found_elsewhere_are_told(files: Project) -> None:
 
 
 def test_an_editable_install_is_told(files: Project) -> None:
-    """As setuptools makes them: a finder that knows where a package is, and no entry of sys.path."""
+    """Install a package like setuptools: with a finder instead of an entry of sys.path."""
     files.write("work/lib/edited/__init__.py", "X = 1\n")
     files.write(
         "finders/sitecustomize.py",

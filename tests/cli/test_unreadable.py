@@ -1,4 +1,4 @@
-"""One record that cannot be read stops nothing else: each kind, each damage, each reader."""
+"""An unreadable record stops nothing else: every kind of record, damage and reader."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "nested": lambda _: b"[" * 200_000,
     "newer": lambda data: json.dumps(json.loads(data) | {"version": 99, "flowc": 99}).encode(),
 }
-# Of a run, the record of each kind that is damaged.
+# The damaged record of each kind in a run.
 KINDS = {
     "run": "run.json",
     "ir": "ir.json",
@@ -65,7 +65,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "gc": ("gc", "--older-than", "1s", "--json"),
     "fsck": ("fsck", "--json"),
 }
-# Those that go on, where the reader is about the very thing that cannot be read; they end with 1, and a line.
+# Commands that continue but exit with 1 and a line, because their subject is the unreadable object itself.
 ABOUT_IT = {
     ("show a run", "run"), ("show a run", "status"), ("fsck", "run"), ("fsck", "status"), ("fsck", "ir"),
     ("fsck", "attempt"), ("fsck", "first"), ("fsck", "beginning"), ("fsck", "spin"), ("fsck", "card"),
@@ -84,7 +84,7 @@ def kept(project: Project) -> Iterator[Kept]:
 
 
 class Kept:
-    """A store with three runs, the first of which gets damaged."""
+    """Return a store with three runs; the first is damaged later."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -94,7 +94,7 @@ class Kept:
         self.others = others
 
     def damage(self, kind: str, damage: str) -> str:
-        """Damage the record; its key."""
+        """Damage the record and return its key."""
         (path,) = (self.root / self.run.prefix).glob(KINDS[kind])
         path.write_bytes(DAMAGES[damage](path.read_bytes()))
         return path.relative_to(self.root).as_posix()
@@ -108,7 +108,7 @@ class Kept:
 
 
 def names_it(text: str, kept: Kept, key: str, damage: str) -> bool:
-    """Whether a line names the run, and the record or that a newer flowc wrote it."""
+    """Return whether a line names the run, and either the record or a newer flowc."""
     return kept.run.id in text and ("was written by a newer flowc" if damage == "newer" else key) in text
 
 
@@ -295,7 +295,7 @@ def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage:
     assert blobs(kept) == before
     record = (kept.root / key).read_bytes()
     assert kept.flowc("fsck", "--repair").exit_code == 1
-    if damage != "newer":  # it is moved aside, and may be restored from a copy
+    if damage != "newer":  # the record is moved aside, and may be restored from a copy
         assert (kept.root / "damaged" / key).read_bytes() == record
         assert not (kept.root / key).exists()
         old(kept)
@@ -305,7 +305,7 @@ def test_nothing_goes_that_such_a_record_may_need(kept: Kept, kind: str, damage:
         )
         assert blobs(kept) == before
         (kept.root / "damaged" / key).unlink()
-        if kind == "run":  # it may have named anything: the rest of the run is in the way as well
+        if kind == "run":  # it may have named any blob; the rest of the run also stays
             assert "run.json" in kept.flowc("gc", "--delete").stderr
             assert "hint: restore the record of the run from a copy" in kept.flowc("fsck").stderr
             assert f"run Kept/{kept.run.id} has no record" in kept.flowc("fsck", "--repair").stdout
@@ -365,7 +365,7 @@ def test_a_keep_tag_that_cannot_be_read_keeps(kept: Kept) -> None:
 
 
 def test_records_of_a_run_that_were_moved_aside_are_one_warning(kept: Kept) -> None:
-    """Others are named one by one: each is at another place."""
+    """Other records are named one by one, because each has another place."""
     for kind in ("run", "ir", "attempt", "first"):
         kept.damage(kind, "empty")
     other = kept.project.store.run("Kept", kept.others[0])
@@ -410,7 +410,7 @@ def test_a_cached_step_runs_where_its_entry_cannot_be_read(kept: Kept, kind: str
 
 
 def lose(kept: Kept, run: RunStore, kind: str, *, aside: bool) -> str:
-    """Take a record away, as `fsck --repair` or as a person does; its key."""
+    """Remove a record like `fsck --repair` or a person; return its key."""
     (path,) = (kept.root / run.prefix).glob(KINDS[kind])
     key = path.relative_to(kept.root).as_posix()
     if aside:

@@ -1,4 +1,4 @@
-"""How a run that did not succeed ends: how many tasks failed, and what to type next, as it stands there."""
+"""The end of an unsuccessful run: the number of failed tasks, and the next commands, which work as printed."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def mixed(project: Project) -> Project:
 
 
 def ending(done: Finished) -> list[str]:
-    """The last lines, from the one that says how the run ended."""
+    """Return the last lines, from the one with the run's end."""
     lines = done.err.splitlines()
     at = next(number for number, line in enumerate(lines) if " failed: " in line and line.startswith("Mixed/"))
     return lines[at:]
 
 
 def typed(project: Project, line: str, label: str) -> subprocess.CompletedProcess[str]:
-    """Type what a line says to type, in a shell."""
+    """Run the command of a line in a shell."""
     assert line.startswith(f"{label}: "), line
     command = line.removeprefix(f"{label}: ")
     flowc, python = f'flowc() {{ {shlex.quote(sys.executable)} -m flowc "$@"; }}', shlex.quote(sys.executable)
@@ -94,7 +94,7 @@ def test_programs_get_the_numbers_too(mixed: Project) -> None:
 
 
 def test_a_task_that_is_not_tried_again_has_failed(project: Project) -> None:
-    """Another task has failed for good meanwhile: no attempt begins any more, so that none is promised."""
+    """Another task has failed finally, so no attempt begins any more, and none is announced."""
     project.write(
         "flow.py",
         """
@@ -201,7 +201,7 @@ def test_the_list_of_runs_has_the_step_and_the_type_of_the_error(mixed: Project)
 
 
 def test_every_hint_names_a_store_that_is_not_the_usual_one(mixed: Project) -> None:
-    """Those of commands that are about a run, and those of warnings about what is damaged."""
+    """The commands in outputs about a run and in warnings about damaged objects work as printed."""
     mixed.flowc("run", "--store", "my runs", "--max-workers", "1", "flow.py")
     store = f"file://{mixed.root}/my runs"
     named = f"--store {shlex.quote(store)}"

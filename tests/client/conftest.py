@@ -1,4 +1,4 @@
-"""Runs for the client to read, made once: of `Letters`, one that is well and one that is not, and of `Shapes`."""
+"""Runs for the client, created once: a successful and a failed run of `Letters`, and a run of `Shapes`."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _project(root: Path, flow: str) -> Project:
 
 @pytest.fixture(scope="session")
 def made_letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with two runs of `Letters`; tests work on copies."""
+    """Return a directory with two runs of `Letters`; tests work on copies."""
     project = _project(tmp_path_factory.mktemp("letters"), LETTERS)
     project.run("flow.py", "--tag", "good")
     assert project.flowc("run", "--local", "flow.py", "--n", "4", "--tag", "bad").code == 1
@@ -156,14 +156,14 @@ def made_letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def made_shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a run of `Shapes`; tests work on copies."""
+    """Return a directory with a run of `Shapes`; tests work on copies."""
     project = _project(tmp_path_factory.mktemp("shapes"), SHAPES)
     project.run("flow.py")
     return project.root
 
 
 def copied(source: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A copy to work in, which the client of this process reads as its user ann."""
+    """Return a copy as the working directory, which the client of this process reads as the user ann."""
     shutil.copytree(source, to)
     project = Project(to)
     project.environment["METAFLOW_USER"] = "ann"
@@ -175,7 +175,7 @@ def copied(source: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.fixture
 def letters(made_letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """The runs of `Letters`: the older one has succeeded, the newer one has failed."""
+    """Return a copy with the runs of `Letters`: the older run succeeded, the newer one failed."""
     yield copied(made_letters, tmp_path / "letters", monkeypatch)
     default_metadata()
     default_namespace()
@@ -183,7 +183,7 @@ def letters(made_letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def shapes(made_shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """The run of `Shapes`: foreach in foreach with a switch, a loop, a branch with a caught failure, a gang."""
+    """Return a copy with the run of `Shapes`: nested foreach with a switch, a loop, a branch with a caught failure, a gang."""
     yield copied(made_shapes, tmp_path / "shapes", monkeypatch)
     default_metadata()
     default_namespace()

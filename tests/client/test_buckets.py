@@ -1,4 +1,4 @@
-"""The client reads a store in a bucket as it reads a directory."""
+"""The client reads a store in a bucket like a directory."""
 
 from __future__ import annotations
 
@@ -109,12 +109,12 @@ ASKS = """
 
 
 def test_a_flow_may_ask_before_its_tasks_are_forked(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What has used a bucket's client must not fork: the flow's own code reads through another process."""
+    """A process that has used a bucket's client must not fork, so flow code reads through another process."""
     project.environment["METAFLOW_USER"] = "ann"
     project.write("asks.py", ASKS)
     with gateway(tmp_path_factory.mktemp("s3")) as s3:
         place = s3.environment | {"FLOWC_STORE": s3.bucket("asks")}
-        # Each task has an import of its own, which asks again: the flow is known then.
+        # Each task imports the file again and reads again; the flow exists by then.
         for seen in ("seen 0 1 [1, 1, 1]", "seen 1 1 [2, 2, 2]"):
             done = project.flowc("run", "--local", "asks.py", **place)
             assert done.code == 0, done.err

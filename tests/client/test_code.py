@@ -1,4 +1,4 @@
-"""The code of a run on a cluster is in the store, and the client gives it back."""
+"""The code of a cluster run is in the store, and the client returns it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FLOW = """
 def place(
     request: pytest.FixtureRequest, project: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
-    """Where pods have their store, as settings."""
+    """Return the settings of the pods' store."""
     if request.param == "directory":
         yield {"FLOWC_STORE": f"file://{project.root}/.flowc"}
         return
@@ -50,7 +50,7 @@ def place(
 
 
 def test_what_pods_have_left(project: Project, place: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It reads as runs on this machine do, and has the code besides."""
+    """A cluster run reads like a local run, and also has its code."""
     source = project.write("code/flow.py", FLOW)
     project.write("code/helpers/ours.py", "def answer():\n    return 42\n")
     (project.root / "ir.json").write_text(project.flowc("ir", "code/flow.py").out)
@@ -113,7 +113,7 @@ def test_the_same_files_are_the_same_package(tmp_path: Path) -> None:
 
 
 def test_a_volume_of_kubernetes(tmp_path: Path) -> None:
-    """Its names are links into a hidden directory."""
+    """The files of a ConfigMap's volume are links into a hidden directory."""
     (tmp_path / "..2026" / "helpers").mkdir(parents=True)
     (tmp_path / "..2026" / "flow.py").write_text("1")
     (tmp_path / "..2026" / "helpers" / "ours.py").write_text("2")

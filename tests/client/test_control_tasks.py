@@ -1,4 +1,4 @@
-"""The control task of an unbounded foreach, as the client and `dump` see it: one more than there are items."""
+"""The control task of an unbounded foreach in the client and `dump`: one more task than items."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def newest(project: Project) -> Run:
 
 
 def check(run: Run) -> None:
-    """Each of the two foreach has its control task, which has what its split left and stands between the same tasks."""
+    """Each of the two foreach has a control task with the artifacts of its split, between the same tasks."""
     cell = run["cell"]
     ids = ["cell-0.1.2", "cell-0.1.1", "cell-0.1.0", "cell-0.1", "cell-0.0.1", "cell-0.0.0", "cell-0.0"]
     assert [task.id for task in cell] == [task.id for task in cell.tasks()] == ids
@@ -150,7 +150,7 @@ def test_a_resumed_run_has_them_too(project: Project) -> None:
 
 
 def test_a_foreach_that_failed_and_went_on_in_a_resumed_run(project: Project) -> None:
-    """A control task is done when all that it stands for are."""
+    """A control task is done when all tasks of its foreach are done."""
     assert project.flowc("run", "--local", "flow.py", "--max-workers", "1", FAIL="yes").code == 1
     broken = newest(project)["cell"]
     done, failed = broken["cell-0.0"], broken["cell-0.1"]

@@ -1,4 +1,4 @@
-"""What reading costs in looks at the store: what bench/ measures in seconds."""
+"""The cost of reading, in store operations; bench/ measures it in seconds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _spec.loader.exec_module(made)
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often the store was looked at, by operation."""
+    """Count the store operations."""
     counted: Counter[str] = Counter()
     for name in ("get", "exists", "names", "names_below", "map", "appended"):
         real = getattr(LocalObjects, name)
@@ -40,7 +40,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 @pytest.fixture
 def only_good(letters: Project) -> Run:
-    """The successful run, alone in its store."""
+    """Return the successful run, alone in its store."""
     failed, good = Flow("Letters")
     shutil.rmtree(letters.root / ".flowc/flows/Letters/runs" / failed.id)
     return good

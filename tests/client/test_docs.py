@@ -1,4 +1,4 @@
-"""The examples of the client's docstrings and of docs/client.md say what happens."""
+"""The examples in the client's docstrings and in docs/client.md are correct."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ PUBLIC = PLACES | {name for kind in KINDS for name in dir(kind) if not name.star
 
 
 def words(examples: Iterable[doctest.Example]) -> set[str]:
-    """The names in examples."""
+    """Return the names in examples."""
     return {word for example in examples for word in re.findall(r"\w+", example.source)}
 
 
 def test_the_docstrings_show_all_there_is() -> None:
-    """Each public name of the client is in an example of them."""
+    """Each public name of the client is in an example."""
     modules = [import_module(f"metaflow.client.{module}") for module in MODULES]
     examples = [example for one in modules for test in doctest.DocTestFinder().find(one) for example in test.examples]
     assert PUBLIC - words(examples) == set()
@@ -77,7 +77,7 @@ FAR = """
 
 @pytest.fixture
 def far(letters: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run as pods make it, with its store in the directory `cluster`."""
+    """Create a run like pods, with its store in the directory `cluster`."""
     letters.write("cluster/code/flow.py", FAR)
     letters.write("cluster/code/helpers.py", "def answer():\n    return 42\n")
     ir = letters.write("cluster/ir.json", letters.flowc("ir", "cluster/code/flow.py").out)

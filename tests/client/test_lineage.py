@@ -1,4 +1,4 @@
-"""What comes before and after what: through foreach in foreach, a switch, a loop, a branch and a gang."""
+"""Parents and children of tasks: through nested foreach, a switch, a loop, a branch and a gang."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def run(shapes: Project) -> Run:
 
 
 def before(task: Task) -> list[str]:
-    """The tasks before one, as STEP/PATH."""
+    """Return the parents of a task, as STEP/PATH."""
     return ["/".join(parent.path_components[2:]) for parent in task.parent_tasks]
 
 
 def after(task: Task) -> list[str]:
-    """The tasks after one."""
+    """Return the children of a task."""
     return ["/".join(child.path_components[2:]) for child in task.child_tasks]
 
 
@@ -119,7 +119,7 @@ def test_a_task_that_has_not_ended_knows_its_parents(run: Run, shapes: Project, 
 
 
 def test_what_a_resumed_run_took_over(run: Run, shapes: Project) -> None:
-    """As a resumed run records it: `origin` in the run's record and in those of the attempts taken over."""
+    """A resumed run records `origin` in its own record and in those of reused attempts."""
     runs = shapes.root / ".flowc/flows/Shapes/runs"
     other = runs / "20990101-000000-resumed"
     (other / "tasks/right").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""examples/client.ipynb runs from its first cell to its last, and shows what is written down in it.
+"""examples/client.ipynb runs from the first cell to the last, and its outputs equal the saved ones.
 
 `pytest --update-golden` writes it down. Ids, times and durations are the same each time: those of one day in 2026.
 """
@@ -34,7 +34,7 @@ EXECUTE = """
 
 
 def settled(text: str) -> str:
-    """What is another one in each execution, always the same."""
+    """Replace the values that differ in each execution."""
     ids = (f"20261120-14{number:02}00-{number:03}abc" for number in count())
     found = re.findall(r"\d{8}-\d{6}-\d{3}[a-z]{3}", text)
     for id, instead in zip(sorted(set(found)), ids, strict=False):
@@ -48,7 +48,7 @@ def settled(text: str) -> str:
 def test_notebook(project: Project, golden: Callable[[Path, str], None]) -> None:
     pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    del project.environment["PYTHONWARNINGS"]  # those of Jupyter are not ours to fix
+    del project.environment["PYTHONWARNINGS"]  # we cannot fix Jupyter's warnings
     project.environment["METAFLOW_USER"] = "ann"
     program = project.write("execute.py", EXECUTE)
     done = project.python(str(program), str(NOTEBOOK), timeout=180)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def runs() -> tuple[Run, Run]:
-    """The run that succeeded and the one that failed."""
+    """Return the successful run and the failed one."""
     failed, good = Flow("Letters")
     return good, failed
 
@@ -143,7 +143,7 @@ LEFT = """
 
 
 def test_what_a_failed_attempt_had_set_is_there(letters: Project) -> None:
-    """As far as it can be stored, of each attempt; the next one sees none of it."""
+    """Artifacts of each failed attempt are kept if they can be stored; the next attempt does not see them."""
     letters.write("left.py", LEFT)
     assert letters.flowc("run", "--local", "left.py").code == 1
     run = Flow("Left").latest_run
@@ -152,7 +152,7 @@ def test_what_a_failed_attempt_had_set_is_there(letters: Project) -> None:
         assert task.exception.exception == "as ever"
         assert [artifact.id for artifact in task] == ["changed", "kept", "name", "table"]
         assert (task.data.kept, task.data.changed, task.data.table[999]) == (1, [1, 2], 999)
-    assert Flow("Left").artifact_versions("table") == []  # nor is it a version
+    assert Flow("Left").artifact_versions("table") == []  # and not a version
 
 
 def test_what_a_killed_attempt_began_with_is_there(letters: Project) -> None:
@@ -213,7 +213,7 @@ def test_parameters_and_the_name_are_artifacts_of_each_task(letters: Project) ->
 
 
 def test_the_step_of_the_parameters(letters: Project) -> None:
-    """It is in the run and not listed; its task, done with the run's beginning, has what all tasks have."""
+    """`_parameters` is in the run but not listed; its task is done when the run begins, and has all properties of tasks."""
     good, failed = runs()
     for run, n in ((good, 3), (failed, 4)):
         step = run["_parameters"]
@@ -275,7 +275,7 @@ CONSTANTS = """
 
 
 def test_constants_of_the_class_are_artifacts_of_each_task(letters: Project) -> None:
-    """With the values that they had when the run began, and as far as they can be stored."""
+    """Constants have their values at the run's beginning, and are kept if they can be stored."""
     letters.write("constant.py", CONSTANTS)
     assert letters.flowc("run", "--local", "constant.py").code == 0
     run = Flow("Constant").latest_run

@@ -1,4 +1,4 @@
-"""The client inside a step: it looks where its own run is, in the run's namespace."""
+"""The client inside a step: it reads the store of its own run, in the run's namespace."""
 
 from __future__ import annotations
 

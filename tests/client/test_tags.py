@@ -1,4 +1,4 @@
-"""Tags of runs, and the namespaces that they make."""
+"""Tags of runs, and their namespaces."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_a_user_tag_makes_a_namespace(good: Run) -> None:
 
 
 def test_a_run_is_in_its_flow_whatever_the_namespace(good: Run) -> None:
-    """As there: `in` does not ask for the namespace, taking the run does."""
+    """As in Metaflow, `in` ignores the namespace, but indexing does not."""
     failed = Flow("Letters").latest_run
     assert failed is not None
     namespace("good")
@@ -213,7 +213,7 @@ def test_metadata_selects_the_store(good: Run, letters: Project, monkeypatch: py
     assert default_metadata() == f"local@{empty}"
     assert list(Metaflow()) == []
     assert Run(good.pathspec, _current_metadata=here) == good
-    assert good.successful  # it stays where it is
+    assert good.successful  # it stays in place
     monkeypatch.delenv("FLOWC_STORE")
     monkeypatch.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(letters.root))
     assert get_metadata() == here

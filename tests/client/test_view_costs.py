@@ -1,4 +1,4 @@
-"""What the views of runs cost: looks at the store by each command and each property of the client."""
+"""The cost of the views of runs: the store operations of each command and each property of the client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from project import Project
 
-# Looks by operation. A change may make them fewer, never more.
+# The number of each operation. A change may decrease it, never increase it.
 COSTS = {
     "flowc runs": {"get": 4, "names": 4},
     "flowc runs --json": {"get": 4, "names": 4},
@@ -55,7 +55,7 @@ COSTS = {
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often the store was looked at, by operation."""
+    """Count the store operations."""
     counted: Counter[str] = Counter()
     for name in ("get", "exists", "names", "names_below", "map", "appended", "pieces"):
         real = getattr(LocalObjects, name)
@@ -69,7 +69,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def command(command: Any, *words: str) -> Callable[[Project], object]:
-    """A command line's command in this process."""
+    """Return a function that runs a command in this process."""
 
     def invoke(letters: Project) -> object:
         done = CliRunner().invoke(command, [*words, "--store", str(letters.root / ".flowc")])
@@ -80,22 +80,22 @@ def command(command: Any, *words: str) -> Callable[[Project], object]:
 
 
 def of_run(look: Callable[[Any], object]) -> Callable[[Project], object]:
-    """A look at the client's object of the newest run that was successful."""
+    """Return a function that reads a property of the newest successful run."""
     return lambda _: look(list(Flow("Letters"))[1])
 
 
 def of_task(look: Callable[[Any], object]) -> Callable[[Project], object]:
-    """A look at the client's object of a task with two attempts."""
+    """Return a function that reads a property of a task with two attempts."""
     return of_run(lambda run: look(run["each"]["0.1"]))
 
 
 def of_failed(look: Callable[[Any], object]) -> Callable[[Project], object]:
-    """A look at the client's object of a task that has failed."""
+    """Return a function that reads a property of a failed task."""
     return lambda _: look(next(iter(Flow("Letters")))["each"]["0.3"])
 
 
 def served(letters: Project) -> dict[str, Any]:
-    """What the page of cards asks for again and again."""
+    """The requests that the page of cards repeats."""
     return ServedCards(Store.open(str(letters.root / ".flowc")), "Letters", None, None, 30, 5).cards()
 
 
@@ -137,12 +137,12 @@ def test_no_look_more(letters: Project, looks: Counter[str], name: str) -> None:
 
 
 def test_a_running_run_costs_no_more(letters: Project, looks: Counter[str]) -> None:
-    """Its status is in no object yet: the run's record says when it began and which process runs it."""
+    """An active run's status is in no object yet: its record has the time of its beginning and its process."""
     run = Store.open(str(letters.root / ".flowc")).run("Letters", next(iter(Flow("Letters"))).id)
     run.objects.delete(f"{run.prefix}/status.json")
     looks.clear()
     assert read_status(run).state == "killed"
-    assert looks["get"] <= 4  # status and record, and both again: it may have ended meanwhile
+    assert looks["get"] <= 4  # status and record, both twice, because the run may have ended meanwhile
     looks.clear()
     assert served(letters)["state"] == "killed"
     assert looks["get"] <= 6

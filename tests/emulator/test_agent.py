@@ -1,4 +1,4 @@
-"""The process that talks to a bucket for the supervisor, where it takes nothing any more."""
+"""The agent, which makes the supervisor's requests to a bucket, when it reads no messages any more."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLOW = two_steps("F", guard=False)
 def test_more_than_it_takes_is_waited_for_no_longer_than_may_be() -> None:
     agent = Agent("s3://nowhere/prefix")
     os.kill(agent.pid, signal.SIGSTOP)
-    unless = threading.Timer(60, os.kill, (agent.pid, signal.SIGKILL))  # what sends for ever ends with another message
+    unless = threading.Timer(60, os.kill, (agent.pid, signal.SIGKILL))  # an endless sender ends with another message
     unless.start()
     agent.limit = 0.2
     try:
@@ -40,7 +40,7 @@ def test_more_than_it_takes_is_waited_for_no_longer_than_may_be() -> None:
 
 @pytest.fixture
 def silent() -> Iterator[Agent]:
-    """An agent that answers nothing, and is killed a little later."""
+    """Start an agent that never answers, and is killed a little later."""
     agent = Agent("s3://nowhere/prefix")
     os.kill(agent.pid, signal.SIGSTOP)
     agent.wakeup = Wakeup()
@@ -70,7 +70,7 @@ def test_only_a_signal_that_ends_the_run_hurries_it(
     os.write(silent.wakeup.open(), bytes(numbers))
     with pytest.raises(StoreError, match=message):
         silent.get("key")
-    assert silent.wakeup.take() == bytes(numbers)  # whoever tells of signals has them still
+    assert silent.wakeup.take() == bytes(numbers)  # signals are still reported
 
 
 def test_a_signal_that_comes_after_another_hurries_it(silent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_signal_that_comes_after_another_hurries_it(silent: Agent, monkeypatch
 
 
 def test_it_forgets_the_signals_of_a_run_that_has_ended(project: Project) -> None:
-    """Their descriptor is closed, and may be another file's by then."""
+    """The agent's descriptor is closed, and another file may have its number by then."""
     project.write("flow.py", FLOW)
     project.write(
         "go.py",

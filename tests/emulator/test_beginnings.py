@@ -61,11 +61,11 @@ PLACES = {
     "import": 'slow("now")',
 }
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SECONDS = 30  # what a busy machine may take for what has to take one
+SECONDS = 30  # the time on a busy machine for a limit of one second
 
 
 def ended(process: subprocess.Popen[str], number: signal.Signals) -> str:
-    """Send a signal; what the program then says before it ends, in time and without a traceback."""
+    """Send a signal; return the output until the program ends, in time and without a traceback."""
     process.send_signal(number)
     _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + number, err
@@ -74,7 +74,7 @@ def ended(process: subprocess.Popen[str], number: signal.Signals) -> str:
 
 
 def begin(project: Project, *words: str) -> subprocess.Popen[str]:
-    """Start a program that comes to the flow's slow function, and wait until it is there."""
+    """Start a program that calls the flow's slow function, and wait for the call."""
     process = project.start(*(words or ("flow.py", "run")))
     wait_until(lambda: (project.root / "pid").exists() or process.poll() is not None, "the function was not called")
     assert process.poll() is None, process.communicate()
@@ -110,7 +110,7 @@ def test_a_second_signal_does_not_wait(project: Project) -> None:
 
 
 def test_processes_of_the_user_s_keep_their_own_signals(project: Project) -> None:
-    """A pool ends its workers by SIGTERM, and what is started has no signal blocked."""
+    """Started programs have no blocked signals: a pool ends its workers by SIGTERM."""
     body = """
         import multiprocessing, subprocess
         with multiprocessing.get_context("fork").Pool(1) as pool:
@@ -124,7 +124,7 @@ def test_processes_of_the_user_s_keep_their_own_signals(project: Project) -> Non
         "            self.next(self.end)",
     )
     project.write("flow.py", flow)
-    # Whoever starts the program has blocked signals, as some launchers do.
+    # The starting program has blocked signals, like some launchers.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [*SIGNALS, signal.SIGUSR1])
     try:
         process = project.start("flow.py", "run")
@@ -145,7 +145,7 @@ def test_processes_of_the_user_s_keep_their_own_signals(project: Project) -> Non
 @pytest.mark.parametrize("words", [("--p", "fifo"), ("--params-file", "fifo")])
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_fifo_without_a_writer(project: Project, words: tuple[str, ...], number: signal.Signals) -> None:
-    """It is waited for with a word, until a signal comes."""
+    """The run prints a line and waits for the collection until a signal arrives."""
     project.write("flow.py", FLOW.format(body="", member='p = IncludeFile("p")'))
     os.mkfifo(project.root / "fifo")
     process = project.start("flow.py", "run", *words)
@@ -157,7 +157,7 @@ def test_a_fifo_without_a_writer(project: Project, words: tuple[str, ...], numbe
 
 @contextmanager
 def held(project: Project) -> Iterator[None]:
-    """A collection of garbage is deleting in the store."""
+    """Simulate a garbage collection that is deleting in the store."""
     lease = {"version": 1, "until": time.time() + 1000, "process": this_process()}
     project.store.objects.put("gc/sweeps/1-abc", json_text.dumps(lease).encode())
     yield
@@ -166,7 +166,7 @@ def held(project: Project) -> Iterator[None]:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_store_s_lease(project: Project, number: signal.Signals) -> None:
-    """A run that resumes another waits for it, with its own record made: it is one that was interrupted."""
+    """A run that resumes another waits for the collection after writing its record, so it counts as interrupted."""
     project.write("flow.py", FLOW.format(body="", member=PLACES["default"]))
     project.run("flow.py")
     with held(project):
@@ -198,7 +198,7 @@ EXTENSION = """
 
 @pytest.mark.parametrize("body", [PAUSE, SWALLOW.replace("\n", "\n    ")], ids=["pauses", "swallows"])
 def test_hooks_before_the_first_task(project: Project, body: str) -> None:
-    """The run has its record by then."""
+    """The run already has its record."""
     waits, _, described = EXTENSION.partition("\n    STEP_")
     project.write("metaflow_extensions/org/plugins/waits.py", waits.replace("BODY", body))
     project.write("metaflow_extensions/org/plugins/mfextinit_org.py", f"    STEP_{described}")
@@ -259,7 +259,7 @@ STEPS = """
 
 @pytest.mark.parametrize("start", ["fork", "fresh"])
 def test_an_ignored_hangup_stays_ignored(project: Project, start: str) -> None:
-    """As `nohup` has it: for the run and for its tasks."""
+    """An ignored signal stays ignored, as under `nohup`, for the run and its tasks."""
     project.write("flow.py", STEPS)
     gate = project.gate()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -278,7 +278,7 @@ def test_an_ignored_hangup_stays_ignored(project: Project, start: str) -> None:
 
 @pytest.mark.parametrize("term", ["dumb", "xterm"])
 def test_a_terminal_that_is_closed_ends_the_run(project: Project, term: str) -> None:
-    """Output fails before the signal comes, or after; in any case the record says how the run ended."""
+    """Output fails before or after the signal; in both cases the record has the run's end."""
     project.write("flow.py", STEPS)
     project.gate()
     with Terminal(project, "flow.py", "run", TERM=term) as terminal:
@@ -290,7 +290,7 @@ def test_a_terminal_that_is_closed_ends_the_run(project: Project, term: str) -> 
 
 
 def test_a_terminal_that_is_closed_leaves_a_run_under_nohup_alone(project: Project) -> None:
-    """Its output goes nowhere from then on."""
+    """Its output is lost afterwards."""
     project.write("flow.py", STEPS)
     gate = project.gate()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -307,7 +307,7 @@ def test_a_terminal_that_is_closed_leaves_a_run_under_nohup_alone(project: Proje
 
 
 def test_output_that_is_held_back_when_its_terminal_goes(project: Project) -> None:
-    """The first task is forked with it still unwritten."""
+    """The first task is forked while it is still unwritten."""
     gate = project.gate()
     flow = FLOW.format(body=passing(), member='print("no end of line", end=""); slow("now")')
     project.write("flow.py", flow)
@@ -328,7 +328,7 @@ def test_output_that_is_held_back_when_its_terminal_goes(project: Project) -> No
 
 
 def _guardian(process: int) -> int | None:
-    """The child of a run's process that leads a session of its own and whose stderr goes nowhere."""
+    """Return the child of a run's process that leads its own session and whose stderr is /dev/null."""
     with open(f"/proc/{process}/task/{process}/children", encoding="ascii") as file:
         children = [int(pid) for pid in file.read().split()]
     for pid in children:

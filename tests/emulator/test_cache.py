@@ -1,4 +1,4 @@
-"""@cache: a task whose code and whose inputs are those of an earlier one is not run.
+"""@cache: a task whose code and inputs equal those of an earlier task is not run.
 
 Each flow notes in a file what has run. `ran` says what has since the last time that it was asked.
 """
@@ -64,7 +64,7 @@ def ran(project: Project) -> list[str]:
 
 
 def ran_in(project: Project, *arguments: str, **environment: str) -> list[str]:
-    """What runs in a run of the flow with these arguments."""
+    """Return the steps that are executed in a run of the flow with these arguments."""
     project.run("flow.py", *arguments, **environment)
     return ran(project)
 
@@ -102,7 +102,7 @@ def test_a_run_may_resume_one_with_cached_tasks(project: Project) -> None:
 
 
 def test_only_what_was_read_counts(project: Project) -> None:
-    """And what was not is handed on as it is now."""
+    """Artifacts that a cached step did not read are passed on with their current values."""
     write(project, LINE)
     assert ran_in(project) == ["work"]
     assert ran_in(project, "--unread", "2") == []
@@ -280,7 +280,7 @@ def test_a_join_may_know_its_inputs_by_the_names_of_their_steps_alone(project: P
 
 
 def test_what_is_written_or_missing_counts_as_what_it_is(project: Project) -> None:
-    """An artifact that is assigned without being read, one that is deleted, one that is asked for in vain."""
+    """An artifact may be assigned without being read, deleted, or read although it does not exist."""
     write(
         project,
         """
@@ -381,7 +381,7 @@ def test_a_process_that_a_step_forks_may_read_anything(project: Project) -> None
 
 
 def test_failures_are_not_kept(project: Project) -> None:
-    """Neither one that is caught; what a retry makes of it is."""
+    """A failure is not cached, even if it is caught; the result of a retry is."""
     write(
         project,
         """
@@ -512,7 +512,7 @@ def test_the_ir_says_what_counts(project: Project, command: str) -> None:
 
 
 def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Also one that only the step imports. By which command the flow is run does not matter."""
+    """A module that only the step imports counts too. The command that runs the flow does not matter."""
     write(
         project,
         LINE.replace("sum(self.data)", "__import__('late').value + early.value").replace(
@@ -538,7 +538,7 @@ def test_modules_from_elsewhere_count(project: Project, tmp_path_factory: pytest
 
 
 def test_what_is_reused_may_have_been_cached(project: Project) -> None:
-    """Its log, and its cards with all that the step has put on them, are those of the task that was run."""
+    """The log and the cards, with all components of the step, are those of the original task."""
     card = "    @card\n    @cache\n    @step\n    def work(self):\n        current.card.append(Markdown('put on it'))\n"
     head = "from metaflow import card, current\nfrom metaflow.cards import Markdown\n"
     flow = LINE.replace("    @cache\n    @step\n    def work(self):\n", card).replace('note("work")', 'print("once")')
@@ -580,7 +580,7 @@ def test_a_cached_task_whose_cards_are_gone_has_one_of_its_own(project: Project)
 
 
 def test_decorators_of_the_command_line_count(project: Project) -> None:
-    """One that changes what a step does, too."""
+    """A decorator that changes a step counts too."""
     project.write(
         "more.py",
         """

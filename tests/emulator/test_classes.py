@@ -88,7 +88,7 @@ SEEN = "end Res(a=3, version=1) 4 Color.RED [1, 2]"
 
 @pytest.fixture
 def renamed(project: Project) -> Project:
-    """A flow that has run, whose file has another name since."""
+    """Run a flow and rename its file."""
     project.write("flow.py", FLOW)
     project.write("helper.py", HELPER)
     done = project.python("flow.py", "run")
@@ -103,13 +103,13 @@ def test_a_program_reads_what_the_flow_left(renamed: Project) -> None:
 
 
 def test_a_program_elsewhere_reads_it_too(renamed: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Neither module is there; what is imported for it stays out of `sys.modules`."""
+    """Both modules are missing; the stored ones stay out of `sys.modules`."""
     program: Path = tmp_path_factory.mktemp("elsewhere") / "read.py"
     program.write_text(READ)
     (program.parent / "helper.py").write_text("raise RuntimeError('another helper')\n")
     read = renamed.python(str(program), METAFLOW_DATASTORE_SYSROOT_LOCAL=str(renamed.root))
     assert read.code == 1
-    assert "RuntimeError: another helper" in read.err  # what can be imported is imported, as by any pickle
+    assert "RuntimeError: another helper" in read.err  # an existing module is imported, as by any pickle
     (program.parent / "helper.py").unlink()
     read = renamed.python(str(program), METAFLOW_DATASTORE_SYSROOT_LOCAL=str(renamed.root))
     assert read.out == "Res(a=3, version=1) 4 RED [1, 2] 2\nTrue True\n[]\n", read.err
@@ -251,7 +251,7 @@ def test_a_setting_keeps_all_files_out_of_the_store(project: Project) -> None:
 
 
 class Counted(MemoryObjects):
-    """Counts the blobs that somebody wants written."""
+    """Count the requests to write blobs."""
 
     written = 0
 
@@ -349,7 +349,7 @@ BASE = "class Base:\n    pass\n"
 
 @pytest.fixture
 def derived(project: Project) -> Project:
-    """A flow has run whose values derive from a class of a package; its file is gone."""
+    """Run a flow whose values derive from a class of a package, and delete its file."""
     project.write("flow.py", DERIVES)
     project.write("lib/helpers.py", BASE)
     project.write("lib/more.py", "VALUE = 'then'\n")
@@ -357,7 +357,7 @@ def derived(project: Project) -> Project:
 
 
 def read_derived(project: Project, program: str) -> str:
-    """What a program prints that has read the value as `mine`."""
+    """Return the output of a program that has read the value as `mine`."""
     (project.root / "flow.py").unlink()
     read = project.python(
         "-c", f"from metaflow import Flow\nimport lib.helpers\nmine = Flow('Derives').latest_run.data.mine\n{program}"
@@ -368,7 +368,7 @@ def read_derived(project: Project, program: str) -> str:
 
 @pytest.mark.parametrize("package", [None, "", "NAME = 1\n"])
 def test_a_package_that_is_the_same_serves_for_both(derived: Project, package: str | None) -> None:
-    """Also one without a file of its own."""
+    """A program without a file can read the value too."""
     if package is not None:
         derived.write("lib/__init__.py", package)
     assert derived.python("flow.py", "run").code == 0
@@ -383,7 +383,7 @@ def test_a_file_with_other_ends_of_lines_or_a_mark_serves_for_both(derived: Proj
 
 
 def test_a_package_keeps_its_own_modules_beside_those_of_a_run(derived: Project) -> None:
-    """A module of a package has changed, the package has not."""
+    """A module of a package has changed, but not the package itself."""
     assert derived.python("flow.py", "run").code == 0
     derived.write("lib/more.py", "VALUE = 'by now'\n")
     program = "from lib import more; print(isinstance(mine, lib.helpers.Base), more.VALUE)"

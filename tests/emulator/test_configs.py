@@ -1,4 +1,4 @@
-"""Configurations: where their values come from, and everywhere they can be used. Each test is a program and what it leaves."""
+"""Configurations: the sources of their values, and all places of use. Each test runs a program and checks its results."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ if __name__ == "__main__":
 
 
 def seen(project: Project, *words: str, **environment: str) -> Any:
-    """The config that a step of `python flow.py …` sees."""
+    """Return the config that a step of `python flow.py …` sees."""
     done = project.python("flow.py", *words, **environment)
     assert done.code == 0, done.err
     return project.artifacts(project.latest(), "start")["seen"]
 
 
 def refused(project: Project, *words: str, **environment: str) -> str:
-    """What it says where the config is wrong: exit code 2, and no run."""
+    """Return the error about a wrong config: exit code 2, and no run."""
     done = project.python("flow.py", *words, **environment)
     assert done.code == 2, done.err
     assert not project.store.flows()
@@ -134,7 +134,7 @@ def test_a_wrong_variable_is_refused(project: Project) -> None:
 
 
 def test_parsers(project: Project) -> None:
-    """A function, or its dotted name; YAML, TOML, anything. What is plain needs not be a dict."""
+    """A parser is a function or its dotted name, for YAML, TOML or anything. A plain config need not be a dict."""
     project.write(
         "formats.py",
         """
@@ -230,7 +230,7 @@ def check_everywhere(project: Project, run: Any) -> None:
 
 
 def test_configs_everywhere(project: Project) -> None:
-    """In decorators of steps and of the class, in parameters, in the class's body, in every step, in inputs."""
+    """Configs work in decorators of steps and of the class, in parameters, in the class's body, in steps and inputs."""
     project.write("flow.py", EVERYWHERE)
     run = project.run("flow.py")
     check_everywhere(project, run)
@@ -244,7 +244,7 @@ def test_configs_everywhere(project: Project) -> None:
 
 
 def test_pods_get_the_same_values(project: Project) -> None:
-    """The values travel in the IR: a pod reads neither files nor the environment."""
+    """The values are in the IR: a pod reads neither files nor the environment."""
     project.write("flow.py", EVERYWHERE)
     check_everywhere(project, played(project, "flow.py"))
 

@@ -1,4 +1,4 @@
-"""What a run shows: on a terminal, in a pipe, as JSON."""
+"""The output of a run: on a terminal, in a pipe, as JSON."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_as_json(shows: Project) -> None:
 
 
 def in_terminal(project: Project, **environment: str) -> str:
-    """All that a run writes to a terminal of 80 columns."""
+    """Return all output of a run on a terminal of 80 columns."""
     gate = project.gate()
     if environment.get("TERM") == "dumb":
         gate.open()
@@ -136,7 +136,7 @@ def test_on_a_terminal_there_is_a_progress_line_that_does_not_get_in_the_way(sho
     seen = in_terminal(shows)
     assert re.search(r"\d/\d tasks +\d+ s +work/0\.\d", seen)
     assert "\x1b[36m[work/0.1]\x1b[0m item 2" in seen
-    # What stays on the screen: each line after the last time that it was wiped.
+    # The remaining screen: each line after it was last erased.
     screen = [line.rpartition("\x1b[2K")[2] for line in seen.replace("\r\n", "\n").split("\n")]
     assert not [line for line in screen if " tasks  " in line]
     assert re.search(r"succeeded\S*: 5 tasks in \d+\.\d s$", screen[-2])
@@ -189,7 +189,7 @@ def test_a_progress_bar_is_told_in_a_pipe_before_its_line_ends(project: Project)
         ["[start]  10%", "[start] 100%"],
         ["[start]  20%", "[start] 100%"],
     )
-    assert out == "[start] windows\n"  # read as text, which has one kind of line end
+    assert out == "[start] windows\n"  # read as text, which normalises line ends
     assert project.flowc("logs", "Bars/latest/start", "--stderr").err == "[start/0] 100%|##########\n"
     assert project.flowc("logs", "Bars/latest/start/0", "--stderr").err.count("%|#") == 3  # every byte
 

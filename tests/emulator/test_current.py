@@ -1,4 +1,4 @@
-"""`current`: in a step, and outside of a run."""
+"""`current`: in a step, and outside a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run(project: Project, body: str, *arguments: str, **environment: str) -> dict[str, Any]:
-    """What a step's code leaves in `self.seen`."""
+    """Run a step with this code and return its `self.seen`."""
     code = "\n".join(f"                {line}" for line in dedent(body).strip().splitlines())
     project.write(
         "flow.py",
@@ -181,7 +181,7 @@ def test_functions_of_defaults_see_the_project(
 
 
 def test_outside_of_a_run(project: Project) -> None:
-    """Programs ask `if current.run_id`, as Metaflow lets them; what has no such use raises."""
+    """Programs may test `if current.run_id`, as in Metaflow; other names raise an error."""
     project.write(
         "ask.py",
         f"""

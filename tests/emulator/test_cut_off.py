@@ -1,4 +1,4 @@
-"""Runs that the loss of power has cut off: what takes over their tasks takes whole ones, and says what is lost."""
+"""Runs after a power loss: only complete tasks are reused, and lost ones are reported."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ RESULT = "[end] sum 24000 5000 5000000 1000"
 
 @pytest.fixture
 def cut(project: Project) -> Project:
-    """A project with a run of which nothing says that it has ended."""
+    """Return a project with a run without a recorded end."""
     project.write("flow.py", FLOW)
     project.write("text.txt", "t" * 1_000)
     project.run("flow.py")
@@ -96,7 +96,7 @@ def test_a_record_that_is_lost(cut: Project, name: str, reused: int, damage: Cal
     done = cut.python("flow.py", "resume")
     assert done.code == 0, done.err
     assert f"reused {reused} tasks of" in done.err
-    if damage is not lose:  # else nothing says that there was one
+    if damage is not lose:  # otherwise nothing shows that it existed
         step = name.partition("/")[0]
         assert f"{step} runs again: the record of {name.removesuffix('.json')} is lost: " in done.err
     assert RESULT in done.out
@@ -110,7 +110,7 @@ def test_a_record_that_is_lost(cut: Project, name: str, reused: int, damage: Cal
 def test_an_artifact_that_is_lost(
     cut: Project, step: str, path: str, artifact: str, reused: int, damage: Callable[[Project, str], None]
 ) -> None:
-    """The task runs again and stores it anew, under the same name."""
+    """The task runs again and stores it again, under the same name."""
     key = blob(cut.latest(), step, artifact, path)
     whole = os.path.getsize(path_of(cut, key))
     damage(cut, key)
@@ -123,7 +123,7 @@ def test_an_artifact_that_is_lost(
 
 
 def test_everything_is_lost_but_the_names(cut: Project) -> None:
-    """What ext4 leaves of a run that was cut off at once: every file, and all of them empty."""
+    """Empty every file of a run, as ext4 does after an immediate power loss."""
     first = cut.latest()
     for directory, _, files in os.walk(cut.root / ".flowc"):
         for name in files:
@@ -151,7 +151,7 @@ def test_the_run_before_is_resumed_where_the_newest_is_lost(cut: Project, name: 
 def test_a_file_that_is_lost(cut: Project) -> None:
     values = cut.latest().record()["parameters"]
     empty(cut, blob_key(values["text"]["digest"]))
-    (cut.root / "text.txt").rename(cut.root / "moved.txt")  # unchanged and in its place it would be stored again
+    (cut.root / "text.txt").rename(cut.root / "moved.txt")  # unchanged and in place, it would be stored again
     done = cut.python("flow.py", "resume", "end")
     assert (done.code, "Traceback" in done.err) == (1, False)
     assert "the store has lost text.txt, the file of parameter 'text': give --text again" in done.err
@@ -162,7 +162,7 @@ def test_a_file_that_is_lost(cut: Project) -> None:
 
 @pytest.mark.parametrize("what", ["cache", "blobs"])
 def test_what_cached_steps_have_left(cut: Project, what: str) -> None:
-    """An entry that is lost, or whose artifacts are, is none: the step runs."""
+    """A lost entry, or one with lost artifacts, is ignored: the step runs."""
     assert "\ncached " not in cut.python("flow.py", "run", "--cache").err
     assert cut.python("flow.py", "run", "--cache").err.count("\ncached ") == 6
     for directory, _, files in os.walk(cut.root / ".flowc" / what):
@@ -170,13 +170,13 @@ def test_what_cached_steps_have_left(cut: Project, what: str) -> None:
             os.truncate(f"{directory}/{name}", 0)
     done = cut.python("flow.py", "run", "--cache")
     assert done.code == 0, done.err
-    assert RESULT in done.out or "\ncached end from " in done.err  # it has stored nothing that could be lost
+    assert RESULT in done.out or "\ncached end from " in done.err  # it has stored nothing, so nothing can be lost
     for step, path in (("start", "0"), ("work", "0.1"), ("join", "0"), ("end", "0")):
         assert cut.artifacts(cut.latest(), step, path)
 
 
 def test_a_collection_that_was_cut_off_stops_no_run(cut: Project) -> None:
-    """Its lease may be empty; whoever uses an old blob again waits for no sweep."""
+    """The lease of a collection may be empty; a writer of an old blob does not wait for it."""
     lease = cut.root / ".flowc" / "gc" / "sweeps" / "1-abcdef"
     lease.parent.mkdir(parents=True)
     lease.touch()

@@ -1,4 +1,4 @@
-"""Damaged blobs, as users meet them: every command that reads values tells them, and the next run is whole again."""
+"""Damaged blobs: every command that reads values reports them, and the next run is complete again."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ ARTIFACTS = ("array", "text")
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a run that succeeded."""
+    """Return a directory with a successful run."""
     project = Project(tmp_path_factory.mktemp("good"))
     project.write("flow.py", FLOW)
     project.write("client.py", CLIENT)
@@ -95,13 +95,13 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def values(good: Path, project: Project) -> Project:
-    """A copy of it."""
+    """Return a copy of the directory."""
     shutil.copytree(good, project.root, dirs_exist_ok=True)
     return project
 
 
 def blobs(project: Project, step: str = "start", names: tuple[str, ...] = ARTIFACTS) -> dict[str, Path]:
-    """The files of artifacts."""
+    """Return the files of artifacts."""
     refs = project.latest().task(step, "0")["artifacts"]
     return {name: project.root / ".flowc/blobs" / refs[name]["digest"][:2] / refs[name]["digest"] for name in names}
 
@@ -111,7 +111,7 @@ def assert_whole(done: Finished) -> None:
     assert "read hello 4999950000.0 8" in done.out
 
 
-# The array and the text in turns: what is read as a mapping and what is read at once.
+# Alternate between the array, which is mapped, and the text, which is read at once.
 CASES = [
     (reader, kind, ARTIFACTS[(row + column) % 2])
     for row, reader in enumerate(READERS)
@@ -126,7 +126,7 @@ def test_every_reader_tells_damage_and_the_next_run_is_whole(
     file = blobs(values)[name]
     damage(file, kind)
     done = values.python(*READERS[reader])
-    if reader in ("run", "resume") and kind in ("appended", "cut", "empty"):  # seen by the size
+    if reader in ("run", "resume") and kind in ("appended", "cut", "empty"):  # detected by the size
         assert_whole(done)
         assert reader == "run" or f"start runs again: artifact '{name}' of start/0 is lost\n" in done.err
         return
@@ -138,7 +138,7 @@ def test_every_reader_tells_damage_and_the_next_run_is_whole(
     assert done.out.count("value ") == (1 if reader == "client" else 0)
     assert done.code == (0 if reader == "client" else 1)
     assert [path.name for path in (values.root / ".flowc/damaged").rglob("*") if path.is_file()] == [file.name]
-    if kind == "flipped":  # what is moved aside is gone, whatever was wrong with it
+    if kind == "flipped":  # a moved object is missing, whatever its damage was
         assert_whole(values.python("flow.py", "run"))
 
 
@@ -178,7 +178,7 @@ def test_a_file_of_the_run_is_checked(values: Project) -> None:
 
 @pytest.mark.parametrize("again", ["run", "resume", "verify"])
 def test_a_file_that_is_still_here_is_stored_anew(values: Project, again: str) -> None:
-    """No step makes a parameter's file: whoever gives it again gives the whole one, also if the size of the blob fits."""
+    """No step creates a parameter's file: passing it again restores the blob, even if the damaged one has the right size."""
     digest = values.latest().record()["parameters"]["table"]["digest"]
     blob = values.root / ".flowc/blobs" / digest[:2] / digest
     damage(blob, "flipped")
@@ -240,7 +240,7 @@ def test_a_task_that_meets_damage_says_so_in_its_record(values: Project) -> None
 
 @pytest.mark.parametrize("catches", [False, True])
 def test_a_task_whose_input_is_damaged_is_not_retried(values: Project, catches: bool) -> None:
-    """No attempt can succeed: the blob has been moved aside. Its log has the one error, without frames of ours."""
+    """No attempt can succeed, because the blob was moved aside. The log has one error, without frames of ours."""
     policies = "@retry(times=3, minutes_between_retries=0)" + ("\n        @catch" if catches else "")
     flow = FLOW.replace("        @card\n", f"        {policies}\n").replace("card, step", "catch, retry, step")
     values.write("flow.py", flow)
@@ -265,7 +265,7 @@ def test_resume_makes_anew_what_was_found_damaged(values: Project) -> None:
     assert [path.name for path in (values.root / ".flowc/damaged").rglob("*") if path.is_file()] == [
         blobs(values)["array"].name
     ]
-    again = values.python("flow.py", "resume", "end")  # it is whole: nothing but the step runs
+    again = values.python("flow.py", "resume", "end")  # it is complete: only the step runs
     assert_whole(again)
     assert "damaged" not in again.out + again.err
 

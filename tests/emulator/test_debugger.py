@@ -45,7 +45,7 @@ FLOW = """
         Stops()
     """
 FIRST = "breakpoint() if self.index == 0 else None"
-AT_THE_CALL = sys.version_info >= (3, 13)  # of breakpoint() the debugger stops there; before, at the line that follows
+AT_THE_CALL = sys.version_info >= (3, 13)  # the debugger stops at breakpoint(); earlier Pythons at the next line
 
 
 def write(project: Project, code: str, decorators: str = "") -> None:
@@ -74,14 +74,14 @@ def test_a_breakpoint_stops_in_the_step(project: Project, command: tuple[str, ..
 
 def test_python_m_pdb_stops_in_a_step(project: Project) -> None:
     write(project, "pass")
-    # Python 3.13.0's pdb takes the options of the program for its own.
+    # Python 3.13.0's pdb reads the options of the program as its own.
     with Terminal(project, "-m", "pdb", "flow.py", "run", METAFLOW_RUN_MAX_WORKERS="1") as terminal:
         terminal.until("(Pdb) ")
         assert "Breakpoint 1" in terminal.say("break 17, self.index == 1")
         terminal.say("c")
         assert "[end]" not in terminal.seen
         assert terminal.say("p self.input, found") == "(20, 23)\n"
-        assert "The program" in terminal.say("c")  # pdb starts it anew
+        assert "The program" in terminal.say("c")  # pdb starts it again
         assert "[end] found [13, 23]" in terminal.seen
         terminal.type("q\n")
         terminal.end()
@@ -112,7 +112,7 @@ def test_steps_go_through_the_user_s_code_only(project: Project) -> None:
         assert "-> self.next(self.join)\n" in terminal.say("s")
         assert terminal.say("s").startswith("--Return--\n")
         terminal.type("s\n")
-        terminal.until("debugger work/0.1\n")  # after the return there is nothing of the user's to stop in
+        terminal.until("debugger work/0.1\n")  # after the return no user code is left to stop in
         terminal.until("(Pdb) ")
         terminal.type("c\n")
         assert terminal.end() == 0
@@ -139,7 +139,7 @@ def test_one_task_at_a_time_has_the_terminal(project: Project) -> None:
         for _ in range(2):
             terminal.until("(Pdb) ")
             seen.add(terminal.say("p self.index"))
-            assert terminal.say("p self.index") in seen  # both lines were read by the same task
+            assert terminal.say("p self.index") in seen  # the same task read both lines
             terminal.type("c\n")
         assert terminal.end() == 0
     assert seen == {"0\n", "1\n"}
@@ -159,7 +159,7 @@ def test_others_are_not_heard_while_somebody_types(project: Project) -> None:
             terminal.type("import time; time.sleep(0.3); print('sle' + 'pt')\n")
             shown = terminal.until("slept")
             assert "loud" not in shown
-            assert "tasks" not in shown  # nor is there a progress line
+            assert "tasks" not in shown  # and no progress line
         terminal.type("c\n")
         terminal.until("loud")
         assert terminal.end() == 0
@@ -169,7 +169,7 @@ def test_ctrl_c_at_the_prompt_is_the_debugger_s(project: Project) -> None:
     write(project, FIRST)
     with Terminal(project, *RUN) as terminal:
         terminal.until("(Pdb) ")
-        while not terminal.shows("KeyboardInterrupt"):  # readline misses one that comes as it begins to wait
+        while not terminal.shows("KeyboardInterrupt"):  # readline misses a signal that arrives when it begins to wait
             terminal.type("\x03")
         terminal.type("p found\n")
         terminal.until("\n13\n")
@@ -191,7 +191,7 @@ def test_quitting_the_debugger_ends_the_run(project: Project, keys: str) -> None
 
 
 def test_ctrl_c_after_the_prompt_ends_the_run(project: Project) -> None:
-    # On lines of their own: the debugger may stop at the line after the breakpoint.
+    # On separate lines: the debugger may stop at the line after the breakpoint.
     code = f"""{FIRST}
             print('on', flush=True)
             signal.pause()"""

@@ -1,4 +1,4 @@
-"""Decorators of steps and flows, run for real: what is caught, projects, exit hooks, and `--with`."""
+"""Decorators of steps and flows in real runs: `@catch`, projects, exit hooks, and `--with`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ TIMEOUT = "metaflow.plugins.timeout_decorator.TimeoutException"
     ],
 )
 def test_catch_timeout_and_retry_together(project: Project, code: str, kind: str, text: str) -> None:
-    """The failure of the last attempt is an exception with the type, the text and the traceback of the one caught."""
+    """The caught failure of the last attempt is an exception with the original type, text and traceback."""
     decorators = '@catch(var="why", print_exception=False)\n        @timeout(seconds="1")\n        @retry(times="1")'
     project.write("flow.py", FAILS.format(decorators=decorators, code=code))
     run = project.run("flow.py")
@@ -78,7 +78,7 @@ def test_no_retry_at_all(project: Project) -> None:
 
 
 def test_the_variable_of_catch_is_none_after_a_success(project: Project) -> None:
-    """Whatever it was before: an earlier failure, or a value of the step's own."""
+    """The artifact is None after a success, even after an earlier failure or another value of the step."""
     project.write(
         "flow.py",
         """
@@ -200,7 +200,7 @@ def test_a_branch_that_does_not_fit(project: Project, more: str, options: list[s
 
 
 def test_a_flow_without_a_project_has_no_branch(project: Project) -> None:
-    """An option is refused; a variable may be meant for other flows."""
+    """A wrong option is refused, but a variable may be for other flows."""
     project.write("flow.py", WITH)
     done = project.flowc("check", "flow.py", "--production")
     assert (done.code, "--production is for flows with @project, and With has none" in done.err) == (2, True)
@@ -291,7 +291,7 @@ WITH = """
 
 
 def test_with_adds_what_a_step_lacks(project: Project) -> None:
-    """Values are JSON, or text; commas inside of a JSON value separate nothing."""
+    """Values are JSON or text; commas inside a JSON value do not separate values."""
     project.write("flow.py", WITH)
     run = project.run("flow.py", "--with", "retry:times=2, minutes_between_retries=0",
                       "--with=environment:vars={\"MODE\": \"a,b=c\", \"OTHER\": \"1\"}")  # fmt: skip

@@ -1,4 +1,4 @@
-"""The loss of power (docs/adr/0020-power.md): what the disk has before a run is said to have ended, and what is told."""
+"""Power loss (docs/adr/0020-power.md): the data on the disk before a run is reported as ended, and the messages."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_a_run_that_the_disk_may_not_have_has_not_succeeded(kept: Project, disk:
     assert "Traceback" not in done.err
     assert " failed: 6 tasks done in " in done.err
     found = status(kept.latest())
-    if call == "rename":  # then nothing can be said there
+    if call == "rename":  # then nothing is printed
         assert found["state"] == "running"
     else:
         assert (found["state"], found["message"]) == ("failed", problem)
@@ -282,7 +282,7 @@ def test_a_run_that_waits_for_the_disk_can_be_interrupted(kept: Project, disk: D
 
 
 def test_a_disk_that_is_quick_is_waited_for_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signal that comes while it writes leaves a run that has succeeded as it is."""
+    """A signal during the sync does not change a successful run."""
     monkeypatch.setattr(durability, "_HURRY", 60)
     monkeypatch.setattr(durability, "PATIENCE", 60)
     disk = durability.Disk(LocalObjects(tmp_path))
@@ -304,7 +304,7 @@ def test_a_signal_before_the_word_ends_the_wait_too(
     monkeypatch.setattr(durability, "PATIENCE", patience)
     told: list[str] = []
     never = os.pipe()
-    # A handler of the user's own has others.
+    # A user's handler blocks other signals.
     os.write((wakeup := Wakeup()).open(), bytes([signal.SIGUSR1, signal.SIGTERM]))
     try:
         assert wakeup.has_ending() or not looked
@@ -320,7 +320,7 @@ def test_a_signal_before_the_word_ends_the_wait_too(
 
 
 class Pods:
-    """Calls the entrypoint as the pods of a workflow whose store is on a volume."""
+    """Call the entry point like the pods of a workflow whose store is on a volume."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -385,7 +385,7 @@ def test_a_pod_whose_disk_fails_is_tried_again(pods: Pods, disk: Disk) -> None:
     [("link", "/blobs/"), ("link", "/run.json"), ("link", ".begin.json"), ("link", "/0.json"), ("write", "/logs/")],
 )
 def test_a_pod_whose_volume_cannot_be_written(pods: Pods, disk: Disk, call: str, part: str, number: int) -> None:
-    """It exits as for every store that fails: another attempt may go better."""
+    """The exit code is that of every failing store: another attempt may succeed."""
     pods.project.write("flow.py", FLOW.replace("self.items = [1, 2, 3]", 'print("here"); self.items = [1, 2, 3]'))
     disk.fail((call, number, part))
     done = pods.task("start")

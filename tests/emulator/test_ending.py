@@ -1,4 +1,4 @@
-"""Tasks end as a Python process ends, on this machine and in a pod alike."""
+"""Tasks end like a Python process, locally and in a pod."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ FLOW = """
 
 
 class Left(NamedTuple):
-    """What a task of the step `start` has left."""
+    """The results of a task of the step `start`."""
 
     done: Finished
     run: RunStore
@@ -79,7 +79,7 @@ class Left(NamedTuple):
 
 
 class Place:
-    """Runs the first step, on this machine or as a pod."""
+    """Run the first step, locally or like a pod."""
 
     def __init__(self, project: Project, *, pod: bool) -> None:
         self.project, self.pod = project, pod
@@ -111,7 +111,7 @@ class Place:
         return self.project.python(*words, **settings | environment)
 
     def out(self) -> str | None:
-        """What the task has written to the file `out`."""
+        """Return the text that the task has written to the file `out`."""
         file = self.project.root / "out"
         return file.read_text() if file.exists() else None
 
@@ -246,7 +246,7 @@ DEATHS = {
 
 @pytest.mark.parametrize(("code", "exit_", "message"), DEATHS.values(), ids=DEATHS)
 def test_a_process_that_dies_calls_no_handlers(place: Place, code: str, exit_: dict[str, Any], message: str) -> None:
-    """As in Python, where they are lost in the same cases."""
+    """Unwritten data is lost in the same cases as in Python."""
     left = place(REGISTER + code)
     assert left.record["outcome"] == "failed"
     assert left.record["exit"].items() >= exit_.items()
@@ -364,7 +364,7 @@ def test_an_interrupt_ends_handlers_that_hang(project: Project) -> None:
 
 
 def test_the_others_of_a_gang_end_as_their_signal_handlers_say(project: Project) -> None:
-    """One fails; SIGTERM ends another at once, as in Python, and one that handles it ends with its handlers."""
+    """One task fails; SIGTERM ends a second one immediately, as in Python; a third handles it and calls its exit handlers."""
     project.write("flow.py", """
         import atexit, os, signal, sys
         from metaflow import FlowSpec, current, parallel, step

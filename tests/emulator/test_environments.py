@@ -1,4 +1,4 @@
-"""@pypi and @conda: tasks in interpreters of their own, built once and kept.
+"""@pypi and @conda: tasks in their own interpreters, built once and kept.
 
 The packages come from a directory of wheels that the tests make, by the settings that pip and uv have for it.
 """
@@ -49,7 +49,7 @@ FLOW = """
 
 
 def make_wheel(directory: Path, name: str, version: str) -> None:
-    """A wheel of one module with a version and a program."""
+    """Build a wheel of one module with a version and a program."""
     module = name.replace("-", "_")
     program = f"VERSION = {version!r}\ndef main():\n    print('hello from', VERSION)\n"
     points = f"[console_scripts]\n{name} = {module}:main\n"
@@ -58,13 +58,13 @@ def make_wheel(directory: Path, name: str, version: str) -> None:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache of the tests that do not look at how it is filled."""
+    """Return the cache of tests that do not check how it is filled."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture
 def wheels(project: Project, cache: Path) -> Project:
-    """A project whose installer finds two versions of a package, and nothing else in the world."""
+    """Return a project whose installer finds only two versions of one package."""
     directory = project.root / "wheels"
     directory.mkdir()
     for version in ("1.0", "2.0"):
@@ -80,7 +80,7 @@ def wheels(project: Project, cache: Path) -> Project:
 
 
 def hide_uv(project: Project) -> None:
-    """As on a machine without uv, which goes before pip."""
+    """Hide uv, which is preferred to pip."""
     project.write(
         "without/sitecustomize.py",
         """
@@ -158,7 +158,7 @@ def test_every_step_has_what_it_asks_for_and_nothing_else(wheels: Project) -> No
 
 
 def test_the_whole_api_is_there_without_what_the_command_line_needs(wheels: Project) -> None:
-    """`from metaflow import *` asks for every name, also those of programs: Runner, Deployer."""
+    """`from metaflow import *` works, which imports every name, also Runner and Deployer."""
     wheels.write(
         "flow.py",
         """
@@ -222,7 +222,7 @@ def _other_python(version: str) -> str | None:
 
 
 def test_failures_are_those_of_any_step(wheels: Project) -> None:
-    """Retries, @catch and timeouts; a process that is killed."""
+    """Retries, @catch, timeouts and killed processes work."""
     wheels.write(
         "flow.py",
         """
@@ -264,7 +264,7 @@ def test_what_the_flow_imports_must_be_in_each_environment(wheels: Project) -> N
 
 
 def test_cards_resume_and_spin_of_isolated_steps(wheels: Project) -> None:
-    """What is made, reused and tried by itself is made in the step's own interpreter."""
+    """New, resumed and spun tasks run in the step's own interpreter."""
     wheels.write(
         "flow.py",
         """
@@ -321,7 +321,7 @@ def test_cards_resume_and_spin_of_isolated_steps(wheels: Project) -> None:
 
 
 def test_no_task_outlives_its_supervisor(wheels: Project) -> None:
-    """The other interpreter is the child it replaced: it ends with its supervisor."""
+    """The other interpreter replaces the child by exec, so it ends with its supervisor."""
     wheels.write(
         "flow.py",
         """
@@ -470,7 +470,7 @@ def test_two_runs_at_once_build_once(wheels: Project) -> None:
 
 
 def test_a_killed_build_leaves_nothing_half_done(wheels: Project) -> None:
-    """What is there without its mark is built again."""
+    """An environment without its mark is built again."""
     envs = own_cache(wheels)
     wheels.write("flow.py", FLOW)
     assert wheels.flowc("run", "flow.py", "--environment=pypi").code == 0
@@ -490,9 +490,9 @@ def test_a_version_that_does_not_exist(wheels: Project) -> None:
     assert "error: step 'start': cannot build an environment (Python" in done.err
     assert (
         "flowc-tests-hello==9.9" in done.err.splitlines()[-1] + done.err.splitlines()[-2]
-    )  # the installer's own words
+    )  # the installer's own message
     assert [path for path in envs.iterdir() if path.is_dir()] == []
-    assert wheels.store.flows() == []  # nothing has begun
+    assert wheels.store.flows() == []  # no task has begun
 
 
 def test_a_python_that_is_not_there(wheels: Project) -> None:
@@ -663,7 +663,7 @@ def test_a_terminal_shows_for_how_long_an_environment_has_been_built(wheels: Pro
     (lock,) = home.glob("*.lock")
     shutil.rmtree(lock.with_suffix(""))
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # as another process that builds it has it
+        fcntl.flock(file, fcntl.LOCK_EX)  # like another process that builds it
         with Terminal(wheels, "-m", "flowc", *command, TERM="xterm", NO_COLOR="1") as terminal:
             terminal.until("environment of step 'start': waiting for another process that builds")
             terminal.until("environment of step 'start' … 1 s")

@@ -1,4 +1,4 @@
-"""Exit hooks of runs whose store is a bucket: they are forked, and ask the client nevertheless."""
+"""Exit hooks of runs whose store is a bucket: they are forked, and can still use the client."""
 
 from __future__ import annotations
 

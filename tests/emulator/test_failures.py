@@ -1,4 +1,4 @@
-"""How attempts fail, what is retried and caught, and what a user is told."""
+"""Failures of attempts, retries, catches, and the messages for users."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def test_any_failure_can_be_caught(project: Project, code: str, message: str, en
     record = run.task("work", "0")
     assert record["outcome"] == "caught"
     died = ("exit" in code and "_" in code) or "kill" in code
-    assert record["attempt"] == (3 if died else 2)  # a dead process needs another one to record its failure
+    assert record["attempt"] == (3 if died else 2)  # another process must record the failure of a dead one
     if not died and "lock" not in code:
-        assert left["during"] == 1  # what the last attempt had set is kept
+        assert left["during"] == 1  # artifacts of the last attempt are kept
 
 
 def test_the_line_that_set_it_is_the_flow_s_own(project: Project) -> None:

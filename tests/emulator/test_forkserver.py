@@ -1,4 +1,4 @@
-"""The parts of a fork server by themselves: its messages, and the reports of how its children end."""
+"""The parts of a fork server: its messages, and the reports about the ends of its children."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Parent:
 
 
 def child(pid: int, text: bytes) -> Child:
-    """A child of somebody else's that has written this."""
+    """Return a child of another process that has written this."""
     pipes = [os.pipe() for _ in range(3)]
     os.write(pipes[0][1], text)
     for read, write in pipes:
@@ -141,7 +141,7 @@ def test_a_reaper_reports_ends_after_the_output() -> None:
 
 
 def test_a_number_that_is_used_again_is_another_child() -> None:
-    """The report of the first is taken before the second is watched under the same number."""
+    """The report of the first child is read before the second is watched under the same number."""
     with closing(Parent()) as parent, closing(Parent()) as other, Watcher() as watcher:
         first = child(NOBODY, b"")
         watcher.add(first, parent)
@@ -157,7 +157,7 @@ def test_a_number_that_is_used_again_is_another_child() -> None:
 
 
 def test_a_server_whose_client_has_gone_ends_without_a_word(project: Project) -> None:
-    """The end of a child is reported to nobody: the client may close its socket at any moment."""
+    """A report about the end of a child may have no reader: the client may close its socket at any moment."""
     program = """
         import os, socket
         from flowc_emulator.forkserver.server import _Server

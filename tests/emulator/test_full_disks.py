@@ -1,4 +1,4 @@
-"""Disks that are full, fail, or can only be read, under the store: a line says so, and the exit code is as ever."""
+"""Full, failing and read-only disks under the store give a one-line error and the documented exit code."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def full(project: Project) -> Project:
 
 
 def tells(done: Finished, what: str, code: int = 1) -> None:
-    """The program ends with a line and the code, and with no traceback of flowc's."""
+    """Assert that the program ends with one line and the exit code, without a traceback of flowc."""
     lines = done.err.splitlines()
     assert done.code == code, done.err
     assert not any(line.startswith("Traceback") for line in lines), done.err
@@ -115,7 +115,7 @@ def test_commands_that_cannot_delete(full: Project, library: Path, number: int) 
 
 # -- what is read ----------------------------------------------------------------------------------------------------------
 
-# Lists and collections go on without a record, of which they warn; `show` of its run tells what is known and fails.
+# Lists and collections skip a record with a warning; `show` of its run prints the known facts and fails.
 READERS = {
     "runs": (["runs"], "run.json"),
     "show": (["show", "Full/latest"], "run.json"),
@@ -154,7 +154,7 @@ def test_a_directory_that_cannot_be_read(full: Project, library: Path, words: li
 @pytest.mark.parametrize("number", [errno.EACCES, errno.ESTALE, errno.EIO], ids=name)
 @pytest.mark.parametrize("part", ["/blobs/", "run.json"])
 def test_repair_leaves_what_cannot_be_read_now(full: Project, library: Path, part: str, number: int) -> None:
-    """Only a disk that has lost a place says something of what is there; the rest may be whole."""
+    """Only an unreadable place of the disk means damage; the rest may be intact."""
     full.run("flow.py")
     before = {path for path in (full.root / ".flowc").rglob("*") if path.is_file()}
     disk = Disk(full, library)
@@ -172,7 +172,7 @@ def test_repair_leaves_what_cannot_be_read_now(full: Project, library: Path, par
 
 
 def test_nothing_is_garbage_that_could_not_be_looked_at(full: Project, library: Path) -> None:
-    """A directory of records that cannot be listed may name any blob."""
+    """Records in a directory that cannot be listed may name any blob."""
     run = full.run("flow.py")
     for path in (full.root / ".flowc").rglob("*"):
         os.utime(path, (0, 0))
@@ -186,7 +186,7 @@ def test_nothing_is_garbage_that_could_not_be_looked_at(full: Project, library: 
 
 @contextlib.contextmanager
 def mounted(directory: Path, size: str) -> Iterator[Path]:
-    """A small file system in memory."""
+    """Mount a small file system in memory."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("to mount a small file system needs root and Linux")
     directory.mkdir()
@@ -243,7 +243,7 @@ def test_a_store_that_can_only_be_read(full: Project) -> None:
         full.run("flow.py", "--tag", "mine")
         full.run("flow.py", "--tag", "mine")
         for path in store.rglob("*"):
-            os.utime(path, (0, 0))  # which whoever uses it would make young again
+            os.utime(path, (0, 0))  # each use would renew its age
         subprocess.run(["mount", "-o", "remount,ro", store], check=True)
         for words in READ_ONLY.values():
             done = full.flowc(*words)

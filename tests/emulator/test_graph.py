@@ -1,4 +1,4 @@
-"""Switches, loops, gangs and what a step can ask about the foreach around it, run for real."""
+"""Switches, loops, gangs and a step's access to the surrounding foreach, in real runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAD = "import os\nfrom metaflow import *\n\nclass F(FlowSpec):\n"
 
 
 def steps(**bodies: str) -> str:
-    """A flow: the body of each step; a step whose name ends in `_join` takes inputs."""
+    """Return a flow from the body of each step; a step whose name ends in `_join` takes inputs."""
     text = HEAD
     for name, body in bodies.items():
         marks = "    @parallel\n" if name.startswith("gang") else ""
@@ -142,7 +142,7 @@ def test_a_loop_of_a_thousand_iterations(project: Project) -> None:
 
 
 def test_loops_in_loops_in_a_foreach(project: Project) -> None:
-    """The path says which iteration of what a task is; behind a loop it is the outer one again."""
+    """The path contains the iterations of a task; after a loop it is the outer path again."""
     text = steps(
         start="self.items = [1, 2]\nself.next(self.outer, foreach='items')",
         outer="self.tens = getattr(self, 'tens', 0) + 1\nself.ones = 0\nself.next(self.inner)",

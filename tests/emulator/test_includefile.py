@@ -1,4 +1,4 @@
-"""Files given to a run: text and bytes, defaults, parsers, what is refused. Each test is a program and what it leaves."""
+"""Files passed to a run: text and bytes, defaults, parsers, refusals. Each test runs a program and checks its results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if __name__ == "__main__":
 
 
 def seen(project: Project, arguments: str, *words: str) -> Any:
-    """What the start step of a flow with such a file sees."""
+    """Return the value in the start step of a flow with such a file."""
     project.write("flow.py", FLOW.format(arguments=arguments))
     return project.artifacts(project.run("flow.py", *words), "start")["seen"]
 
@@ -53,7 +53,7 @@ def test_text_and_bytes(project: Project) -> None:
 
 
 def test_a_default_is_a_path_or_a_function(project: Project) -> None:
-    """A relative one is looked up in the working directory, then beside the flow."""
+    """A relative default is searched for in the working directory, then beside the flow."""
     project.write("a.txt", "a")
     project.write("sub/b.txt", "b")
     assert seen(project, 'default=lambda context: context.parameter_name[1] + ".txt"') == "a"
@@ -169,7 +169,7 @@ def test_a_remote_store_gets_the_content(project: Project, tmp_path_factory: pyt
 
 
 def test_what_a_run_was_given_is_known_without_its_code(project: Project) -> None:
-    """By the names that steps use: what programs that show runs need."""
+    """The names are those that steps use, as programs that show runs need them."""
     project.write("data.txt", "text")
     project.write(
         "flow.py",

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGKILL: no process stays behind, and the run is recorded as what it is."""
+"""Ctrl-C, SIGTERM and SIGKILL: no process is left, and the run's record has the right status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from terminal import Terminal
 if TYPE_CHECKING:
     from project import Project
 
-# Three tasks that say they are there: one waits, one ignores SIGTERM, one has a grandchild in a session of its own.
+# Three tasks that report their start: one waits, one ignores SIGTERM, one has a grandchild in its own session.
 FLOW = """
     import os, signal, subprocess, sys
     from pathlib import Path
@@ -68,7 +68,7 @@ NAMES = ("plain", "deaf", "child", "parent")
 
 @pytest.fixture
 def sleeping(project: Project) -> tuple[subprocess.Popen[str], list[int]]:
-    """A run with all its tasks asleep, and their processes."""
+    """Start a run and wait until all its tasks sleep; return it with their processes."""
     project.write("flow.py", FLOW)
     process = project.start("-m", "flowc", "run", "flow.py", "--max-workers", "3")
     wait_until(lambda: all((project.root / f"{name}.pid").exists() for name in NAMES), "the tasks did not start")
@@ -84,7 +84,9 @@ def test_a_signal_ends_the_run(
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert time.monotonic() - began > 4  # the deaf one was given its time, and then killed: it would sleep for ever
+    assert (
+        time.monotonic() - began > 4
+    )  # the task that ignores SIGTERM is killed after the grace; it would sleep forever
     assert all(map(has_ended, pids))
     run = project.latest()
     assert run.status()["state"] == "interrupted"
@@ -100,7 +102,7 @@ def test_a_signal_ends_the_run(
 
 @pytest.mark.parametrize("shown", ["runs with up to", "done start", "asleep"])
 def test_closing_the_terminal_ends_the_run_with_its_signal(project: Project, shown: str) -> None:
-    """The program writes on, to a terminal that is gone: that is no other failure."""
+    """The program writes to a closed terminal, which causes no further failure."""
     project.write("flow.py", FLOW.replace('print("asleep")', 'print("asleep", flush=True)'))
     with Terminal(project, "-m", "flowc", "run", "flow.py") as terminal:
         terminal.until(shown)
@@ -128,7 +130,7 @@ def test_an_interrupt_while_the_command_line_is_read(project: Project) -> None:
 
 @pytest.mark.parametrize(("meant", "code"), [("lambda *_: None", 129), ("signal.SIG_IGN", 1)])
 def test_output_to_a_terminal_that_is_gone(project: Project, meant: str, code: int) -> None:
-    """As between the end of a run, which its signal has ended, and the last line that tells of it."""
+    """A second signal may arrive between the end of a run by a signal and the last line about it."""
     project.write(
         "writes.py",
         f"""
@@ -160,7 +162,7 @@ def test_a_second_signal_does_not_wait(project: Project, sleeping: tuple[subproc
     assert run.status()["state"] == "interrupted"
     deaf = run.attempt("deaf", "0", 1)
     assert deaf is not None
-    assert deaf["ended"] - began < 5  # the time that it is given after one signal
+    assert deaf["ended"] - began < 5  # the grace after one signal
 
 
 def test_a_killed_supervisor_leaves_nothing_behind(
@@ -168,7 +170,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(
 ) -> None:
     process, pids = sleeping
     process.kill()
-    process.communicate(timeout=60)  # the pipes close: also the guardian holds them no longer
+    process.communicate(timeout=60)  # the pipes close, so the guardian has closed them too
     wait_until(lambda: all(map(has_ended, pids)), "a process outlived its supervisor")
     wait_until(lambda: project.latest().status()["state"] == "killed", "the run was not recorded as killed")
     assert "killed" in project.flowc("runs").out
@@ -182,7 +184,7 @@ def test_supervisor_and_guardian_killed_together_read_as_killed(
     os.kill(guardian, signal.SIGKILL)
     process.kill()
     process.communicate(timeout=60)
-    assert project.latest().status()["state"] == "running"  # nobody was left to say otherwise
+    assert project.latest().status()["state"] == "running"  # no process was left to change it
     row = project.flowc("runs").out
     assert "killed" in row
     assert "its process has died" in row
@@ -195,7 +197,7 @@ def _children(pid: int) -> set[int]:
 
 
 def test_without_prctl_and_pidfd_the_guardian_does_it(project: Project) -> None:
-    """As on macOS: the fallbacks are put in place, then the supervisor is killed."""
+    """With the fallbacks of macOS, the supervisor is killed."""
     project.write("flow.py", FLOW)
     project.write(
         "fallback.py",

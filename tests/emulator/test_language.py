@@ -1,4 +1,4 @@
-"""What a flow can say, run for real: each test is a small flow and what it leaves."""
+"""The features of flows in real runs: each test runs a small flow and checks its results."""
 
 from __future__ import annotations
 
@@ -286,7 +286,7 @@ def test_a_foreach_over_any_iterable(project: Project, items: str) -> None:
         """,
     )
     run = project.run("flow.py")
-    if items.startswith("(x"):  # it gives its items once: they take its place
+    if items.startswith("(x"):  # a generator yields its items once, so a list replaces it
         assert project.artifacts(run, "start")["items"] == [4, 5]
 
 

@@ -1,4 +1,4 @@
-"""Files that cannot be read while they are used: those of a disk that fails, and those that another program truncates."""
+"""Files that become unreadable while they are used: on a failing disk, or truncated by another program."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_it_can_be_caught(project: Project) -> None:
 
 @pytest.mark.parametrize("is_text", [True, False])
 def test_a_given_file_is_read_by_its_step_and_not_mapped(project: Project, tmp_path: Path, is_text: bool) -> None:
-    """An error of the disk is one of Python, also where the content has been hashed before."""
+    """An error of the disk is a Python error, even if the content was hashed before."""
     project.write("flow.py", INCLUDED.format(is_text=is_text))
     project.write("data.bin", "x" * (1 << 20))
     project.run("flow.py", "--data", "data.bin")

@@ -1,4 +1,4 @@
-"""What is known of third-party packages: the tables have versions and reasons, and what they say is what happens."""
+"""The tables of third-party packages: they have versions and reasons, and match the packages' real behaviour."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_page_lists_what_each_task_imports() -> None:
 
 
 def run(project: Project, package: str, source: str, *more: tuple[str, str]) -> tuple[bool, bool, str]:
-    """Whether the first task was a fork of the run's process, whether it has imported the package, and the notes."""
+    """Return whether the first task was a fork of the run's process, whether it imported the package, and the notes."""
     home = project.root / "venv/lib/site-packages"
     for name, text in ((f"{package}.py", f"import os\nIMPORTED = os.getpid()\n{source}"), *more):
         project.write(f"venv/lib/site-packages/{name}", text)

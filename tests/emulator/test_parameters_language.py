@@ -34,20 +34,20 @@ if __name__ == "__main__":
 
 
 def write(project: Project, *parameters: str) -> None:
-    """A flow with these parameters, whose start step keeps what it sees."""
+    """Return a flow with these parameters whose start step stores their values."""
     names = [line.partition(" ")[0] for line in parameters]
     body = "\n".join(f"    {line}" for line in parameters)
     project.write("flow.py", FLOW.format(parameters=body, names=names))
 
 
 def seen(project: Project, *arguments: str, **environment: str) -> dict[str, Any]:
-    """What the start step sees."""
+    """Return the values in the start step."""
     found: dict[str, Any] = project.artifacts(project.run("flow.py", *arguments, **environment), "start")["seen"]
     return found
 
 
 def refused(project: Project, *arguments: str, **environment: str) -> str:
-    """What a run that does not begin says: a mistake on the command line has the exit code 2."""
+    """Return the error of a run that does not begin: a wrong command line has exit code 2."""
     done = project.flowc("run", "flow.py", *arguments, **environment)
     assert done.code == 2
     assert not project.store.flows()
@@ -115,7 +115,7 @@ def test_a_required_parameter(project: Project) -> None:
 
 
 def test_precedence(project: Project) -> None:
-    """The command line, then files (the last one first), then the environment, then the default."""
+    """The order is: the command line, files (the last one first), the environment, the default."""
     write(project, *(f'{name} = Parameter("{name}", default="default")' for name in "abcde"))
     project.write("one.json", '{"a": "one", "b": "one", "c": "one"}')
     project.write("two.toml", 'a = "two"\nb = "two"\n')
@@ -197,7 +197,7 @@ YAML_PARAMETERS = (
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        # what is no text without quotes
+        # values that are texts only in quotes
         (
             "version: 1.10",
             '1.1 is not a text; YAML reads 1.10 as a number: write "1.10" for the text (run.yaml, line 1)',
@@ -207,7 +207,7 @@ YAML_PARAMETERS = (
         ("version: 007", 'YAML reads 007 as a number: write "007" for the text'),
         ("names: [a, 'no', on]", 'YAML reads on as true or false: write "on" for the text'),
         ("model: {day: 2026-11-29}", 'YAML reads 2026-11-29 as a date: write "2026-11-29" for the text'),
-        # what is another number than it seems
+        # values that are other numbers than they seem
         (
             "mode: 0755",
             'run.yaml, line 1: 0755 is octal in YAML, 493: write 755 or 493 for a number, "0755" for the text',
@@ -283,7 +283,7 @@ def test_a_missing_file_is_refused(project: Project) -> None:
 
 
 def test_the_environment(project: Project) -> None:
-    """Names are in capitals, with `_` for `-`; several values stand between blanks; an empty text is a value."""
+    """Names are in capitals, with `_` for `-`; blanks separate several values; an empty text is a value."""
     write(
         project,
         'rate = Parameter("learning-rate", default=0.1)',
@@ -410,7 +410,7 @@ def test_help_shows_parameters_as_they_are_given(project: Project) -> None:
 
 
 def test_a_parameter_may_be_called_config(project: Project) -> None:
-    """The configs of a flow's own command line stand before the command."""
+    """The configs of a flow's own command line come before the command."""
     write(project, 'config = Parameter("config", default="x")')
     done = project.python("flow.py", "run", "--config", "given")
     assert done.code == 0, done.err

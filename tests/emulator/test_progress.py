@@ -1,4 +1,4 @@
-"""How far a run is, and the progress bars of its tasks: on terminals of any width, and in a pipe."""
+"""The progress of a run, and the progress bars of its tasks: on terminals of any width, and in a pipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from terminal import Terminal
 if TYPE_CHECKING:
     from project import Gate, Project
 
-# What tqdm 4.70.1 has written for nested bars: the inner ones take themselves away; two that stay, and lines between.
+# Output of tqdm 4.70.1 for nested bars: inner ones that disappear, two that stay, and lines between them.
 NESTED = (
     b"\router:   0%|          | 0/2\n\rinner:   0%|          | 0/2\x1b[A\n\rinner: 100%|##########| 2/2\x1b[A\n\r"
     b"                             \x1b[A\router:  50%|#####     | 1/2\n\rinner:   0%|          | 0/2\x1b[A\n\rinner: 100%|"

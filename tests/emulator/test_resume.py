@@ -1,4 +1,4 @@
-"""Resuming a run: what is done is not run again, whatever the form of the graph and wherever it failed.
+"""Resuming a run: finished tasks are not run again, for every form of the graph and every place of the failure.
 
 Each flow prints `ran STEP/ITEM` where it runs; `BREAK` in the environment says where it fails.
 """
@@ -164,12 +164,12 @@ def flow(project: Project, *words: str, **environment: str) -> Finished:
 
 
 def ran(done: Finished) -> list[str]:
-    """What ran, sorted: items run at once."""
+    """Return the tasks that ran, sorted, because items run in parallel."""
     return sorted(re.findall(r"\] ran (\w+)", done.out))
 
 
 def broken(project: Project, text: str, where: str, *words: str) -> str:
-    """The id of a run of the flow that fails there."""
+    """Run the flow so that it fails at this step, and return the run's id."""
     write(project, text)
     done = flow(project, "run", *words, BREAK=where)
     assert done.code == 1, done.err
@@ -177,7 +177,7 @@ def broken(project: Project, text: str, where: str, *words: str) -> str:
 
 
 def resumed(project: Project, *words: str) -> list[str]:
-    """What runs when the run is resumed."""
+    """Resume the run and return the tasks that ran."""
     done = flow(project, "resume", *words)
     assert done.code == 0, done.err
     return ran(done)
@@ -527,7 +527,7 @@ class Kinds(FlowSpec):
 
 
 def test_parameters_of_all_kinds_are_kept(project: Project) -> None:
-    """A file by its content: what it is called does not matter, or what has become of it."""
+    """Files are compared by content: their name, or whether they still exist, does not matter."""
     project.write("given.txt", "one")
     write(project, KINDS)
     assert flow(project, "run", "--any", '"json"').code == 0
@@ -556,7 +556,7 @@ def test_a_value_that_fits_no_more_has_to_be_given(project: Project) -> None:
 
 
 def test_what_is_new_in_the_flow_has_its_default(project: Project) -> None:
-    """A project's branch is not kept, as in Metaflow: one says it again."""
+    """A project's branch is not kept, as in Metaflow: it must be given again."""
     write(project, CONFIGURED)
     assert flow(project, "--config-value", "settings", '{"rate": 3}', "run").code == 0
     more = "    more = Config('more', default_value={'rate': 4})\n    n = Parameter('n', default=5)\n\n    @step\n"

@@ -1,4 +1,4 @@
-"""What steps do to themselves and to the machine: every run here ends, says what happened, and leaves whole records."""
+"""Steps that harm themselves or the machine: every run ends, reports the failure, and leaves complete records."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def write(project: Project, code: str, decorators: str = "") -> None:
 
 
 def work(project: Project, code: str, **environment: str) -> dict[str, Any]:
-    """Run a step of this code, which has to succeed; the artifacts that it leaves."""
+    """Run a step with this code, which must succeed; return its artifacts."""
     write(project, code)
     run = project.run("flow.py", **environment)
     assert run.status()["state"] == "succeeded"
@@ -62,7 +62,7 @@ def work(project: Project, code: str, **environment: str) -> dict[str, Any]:
 
 
 def fails(project: Project, code: str, decorators: str = "") -> Finished:
-    """Run a step of this code, which has to fail, and say so without a traceback of flowc's own."""
+    """Run a step with this code, which must fail without a traceback of flowc; return the output."""
     write(project, code, decorators)
     done = project.flowc("run", "flow.py")
     assert done.code == 1
@@ -183,7 +183,7 @@ def test_a_step_starts_processes_and_threads(project: Project, code: str, comman
 
 @pytest.mark.parametrize("how", ["pass", "raise ValueError('in the child')"])
 def test_a_child_that_comes_back_from_the_step_ends(project: Project, how: str) -> None:
-    """A forked child that forgets to end would go on as if it were the task."""
+    """A forked child that forgets to end does not continue as the task."""
     left = work(project, f"self.pid = os.fork()\nif self.pid:\n    os.waitpid(self.pid, 0)\nelse:\n    {how}")
     assert left["pid"] > 0
     told = project.flowc("logs", "Robust/latest/work/0", "--stderr").err
@@ -233,7 +233,7 @@ def test_odd_output(project: Project) -> None:
 
 
 def test_a_line_of_many_megabytes(project: Project) -> None:
-    """A line without an end comes in pieces of a pipe: each is looked at once, and printed a megabyte a time."""
+    """A line without an end arrives in pieces: each is read once, and printed a megabyte at a time."""
     write(project, "sys.stdout.write('x' * 20_000_000)")
     run = project.run("flow.py")
     for arguments in (["logs", f"Robust/{run.id}"], ["logs", f"Robust/{run.id}", "--follow"]):
@@ -244,10 +244,10 @@ def test_a_line_of_many_megabytes(project: Project) -> None:
 
 
 def test_much_output(project: Project) -> None:
-    """The supervisor passes it on as it comes, and keeps none of it."""
+    """The supervisor forwards the output immediately, and keeps none of it."""
     write(project, "block = b'0123456789abcde\\n' * 65536\nfor _ in range(20):\n    sys.stdout.buffer.write(block)")
     program = "import re, sys, flowc.cli\nsys.argv = ['flowc', 'run', 'flow.py']\ntry: flowc.cli.main()\n"
-    # Not ru_maxrss: that of a program counts what forked it.
+    # Not ru_maxrss: that of a program includes the process that forked it.
     program += "finally: print(re.search('VmHWM:\\\\s*(\\\\d+)', open('/proc/self/status').read())[1], file=sys.stderr)"
     done = project.python("-c", program)
     run = project.latest()
@@ -485,7 +485,7 @@ def test_two_runs_of_one_flow_at_once(project: Project) -> None:
 
 
 def test_a_clock_that_jumps(project: Project) -> None:
-    """Records may then say odd times; nothing waits for the clock of the day."""
+    """The times in records may be strange, but no wait depends on the system's clock."""
     project.write(
         "jump.py",
         """
@@ -550,7 +550,7 @@ def test_a_full_disk(project: Project, code: str, message: str) -> None:
 
 
 def test_a_run_killed_half_way_leaves_whole_records(project: Project) -> None:
-    """Killed in the middle of storing: what is there can be read, and what is not was never there."""
+    """After a kill in the middle of storing, every object is complete or missing."""
     write(project, "for i in range(3000): setattr(self, f'a{i}', os.urandom(1000))\nopen('now', 'w').close()")
     with project.start("-m", "flowc", "run", "flow.py") as process:
         while not (project.root / "now").exists():

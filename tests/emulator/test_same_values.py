@@ -1,4 +1,4 @@
-"""An artifact that a step has only read keeps its digest: what compares digests sees that it is the same."""
+"""An artifact that a step only reads keeps its digest, so comparisons of digests find it equal."""
 
 from __future__ import annotations
 

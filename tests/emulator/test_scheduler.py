@@ -23,7 +23,7 @@ def scheduler(flow: Flow) -> Scheduler:
 
 
 def play(flow: Flow, count: Callable[[Job], int], pick: random.Random) -> list[Job]:
-    """Run to the end with up to three jobs at a time that end in random order; the jobs in the order they started."""
+    """Run to the end with up to three parallel jobs that end in random order; return the jobs in their order of starting."""
     state = scheduler(flow)
     started: list[Job] = []
     running: list[Job] = []
@@ -45,7 +45,7 @@ def state_node(flow: Flow, job: Job) -> object:
 
 
 def reference(flow: Flow, count: Callable[[Job], int]) -> set[tuple[str, str]]:
-    """Every task of a run, by walking the graph without any scheduling."""
+    """Return every task of a run, by walking the graph without scheduling."""
     by_id, found = flow.by_id(), set()
     todo = [(flow.start, "0")]
     while todo:

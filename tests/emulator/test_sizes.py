@@ -1,4 +1,4 @@
-"""Real sizes, by hand: `make test-slow`. Each prints what it measured."""
+"""Real sizes, run manually with `make test-slow`. Each test prints its measurements."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ finally:
 
 
 def run(project: Project, text: str) -> tuple[RunStore, int, float]:
-    """Run a flow; its run, the supervisor's peak memory in MiB, and the seconds."""
+    """Run a flow; return its run, the supervisor's peak memory in MiB, and the seconds."""
     project.write("flow.py", text)
     began = time.monotonic()
     done = project.python("-c", MEASURED, timeout=590)
@@ -66,7 +66,7 @@ def test_an_artifact_of_2_gib(project: Project, kind: str) -> None:
     peaks = {step: left.task(step, "0")["exit"]["peak_rss"] / (1 << 30) for step in ("start", "end")}
     print(f"\n2 GiB of {kind}: {seconds:.1f} s, peak GiB {peaks}")
     assert all(peak < 4.6 for peak in peaks.values())  # the value and at most one copy
-    assert kind == "bytes" or peaks["end"] < 0.5  # an array is mapped, and read only where it is touched
+    assert kind == "bytes" or peaks["end"] < 0.5  # an array is mapped, and only accessed pages are read
     shutil.rmtree(project.root / ".flowc")
 
 

@@ -1,4 +1,4 @@
-"""How tasks begin: as forks where the import of the flow is harmless, else with an import of their own, as in a pod."""
+"""The start of tasks: as forks if importing the flow is harmless, otherwise with their own import, as in a pod."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write(
 
 
 def found(project: Project, run: RunStore) -> list[Any]:
-    """What each of the three tasks of the foreach has found."""
+    """Return the values that each of the three tasks of the foreach has found."""
     value: list[Any] = project.artifacts(run, "join")["found"]
     return value
 
@@ -75,7 +75,7 @@ def run(project: Project, way: str, *options: str, **environment: str) -> RunSto
     return project.latest()
 
 
-# What an import makes, and what a task finds of it; with an import of its own each finds something else.
+# Objects that an import creates, and a task's view of them; with its own import each task has different ones.
 SHARED = {
     "a uuid": ("import uuid\nKEY = uuid.uuid4().hex", "self.found = KEY"),
     "a generator of numpy's": ("import numpy as np\nRNG = np.random.default_rng()", "self.found = float(RNG.random())"),
@@ -104,7 +104,7 @@ def test_each_task_has_what_its_own_import_made(project: Project, what: str, way
 
 
 def test_a_thread_that_an_import_starts_lives_in_the_task(project: Project) -> None:
-    """A queue's worker, as of sentry, datadog or apscheduler: with a fork the task would wait for it for ever."""
+    """A worker thread with a queue, as in sentry, datadog or apscheduler: a forked task would wait for it forever."""
     imports = """
 import queue, threading
 Q = queue.Queue()
@@ -119,7 +119,7 @@ threading.Thread(target=worker, daemon=True).start()
 
 
 def test_a_thread_that_a_package_starts_lives_in_the_task(project: Project) -> None:
-    """The flow's own module is harmless: the package is told of once, and imported by each task."""
+    """The flow's own module is harmless: the package is reported once, and imported by each task."""
     _install(project, "threaded", """
         import queue, threading
         Q = queue.Queue()
@@ -169,7 +169,7 @@ def test_a_module_is_imported_in_the_environment_of_its_step(project: Project) -
 
 
 def test_a_package_is_imported_in_the_environment_of_its_step(project: Project) -> None:
-    """Packages read their settings when they are imported, as OpenMP's libraries read theirs."""
+    """Packages read their settings on import, like OpenMP's libraries."""
     _install(project, "tuned", "import os\nMODE = os.environ.get('MODE')\n")
     write(
         project,
@@ -197,7 +197,7 @@ def test_an_environment_that_nothing_reads_on_import_costs_no_import(project: Pr
 
 
 def test_variables_that_the_interpreter_reads_when_it_begins_count(project: Project) -> None:
-    """As in a pod, whose container has them."""
+    """The variables are set before the start of the interpreter, as in a pod's container."""
     write(project, "HASH = hash('x')\nMODE = os.environ.get('X')", "self.found = HASH",
           "@environment(vars={'PYTHONHASHSEED': '7'})")  # fmt: skip
     expected = int(project.python("-c", "print(hash('x'))", PYTHONHASHSEED="7").out)
@@ -252,7 +252,7 @@ def test_resume_and_spin_import_anew(project: Project) -> None:
 
 
 def test_a_flow_that_computes_its_defaults_and_configs(project: Project) -> None:
-    """What runs before the steps runs in the process that begins the run; a task must not see its traces."""
+    """Code before the steps runs in the process of the run; tasks do not see its side effects."""
     project.write("flow.py", """
         import json, random
         from metaflow import Config, FlowSpec, Parameter, step
@@ -403,7 +403,7 @@ def test_a_task_that_is_killed_is_told_as_any_other(project: Project) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PR_SET_PDEATHSIG")
 def test_a_killed_fork_server_fails_its_tasks_and_the_run_goes_on(project: Project) -> None:
-    """Its children die with it; @retry starts them anew, in a new server."""
+    """Its children die with it; @retry starts them again, in a new server."""
     kill = "if not os.path.exists('killed'):\n    open('killed', 'w').close()\n    os.kill(os.getppid(), 9)\n    signal.pause()"
     write(
         project,
@@ -443,7 +443,7 @@ def test_an_interrupted_run_ends_its_tasks(project: Project) -> None:
 
 
 def test_a_task_that_hangs_is_told_and_left_alone(project: Project) -> None:
-    """A lock that a thread of the importing process held at the fork: no thread of the task can open it."""
+    """A thread of the importing process held a lock at the fork, so no thread of the task can release it."""
     imports = """
 import threading
 LOCK, HELD = threading.Lock(), threading.Event()
@@ -504,7 +504,7 @@ def test_what_an_import_does_to_its_process_is_not_done_before_that_of_a_task(pr
 
 def test_processes_of_an_import_are_left_to_it(project: Project) -> None:
     write(project, "import multiprocessing\nPOOL = multiprocessing.Pool(1)", "self.found = POOL.map(abs, [-1])")
-    assert project.flowc("run", "flow.py").code == 0  # a pool starts its workers again when somebody ends them
+    assert project.flowc("run", "flow.py").code == 0  # a pool starts its workers again when they end
 
 
 @pytest.mark.parametrize("handler", ["signal.SIG_IGN", "lambda *_: os.waitpid(-1, os.WNOHANG)"])
@@ -544,7 +544,7 @@ def test_doctor_tells_of_packages_and_environments(project: Project) -> None:
 
 
 def _install(project: Project, name: str, source: str) -> Path:
-    """A package as pip installs it, which is somebody else's code."""
+    """Install a package as pip does, so it counts as third-party code."""
     return project.write(f"venv/lib/site-packages/{name}.py", source)
 
 
@@ -555,7 +555,7 @@ def _with_packages(project: Project) -> dict[str, str]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_called_at_the_end_of_the_process_is_named(project: Project, way: str) -> None:
-    """Also where it was registered before flowc was imported: `python flow.py` has imported it already."""
+    """A handler counts even if it was registered before flowc was imported: `python flow.py` imports it first."""
     _install(project, "tracker", "import atexit\ndef send(): pass\natexit.register(send)\n")
     _install(project, "pool", "import concurrent.futures.thread, logging, multiprocessing.util, weakref\n")
     write(project, "import tracker", "self.found = os.getppid()")
@@ -569,7 +569,7 @@ def test_what_is_called_at_the_end_of_the_process_is_named(project: Project, way
 
 
 def test_a_flow_that_imports_all_of_the_api_is_harmless(project: Project) -> None:
-    """`from metaflow import *` loads what registers exit handlers and runs decorators, and the flow uses none of it."""
+    """`from metaflow import *` loads modules with exit handlers and decorators, none of which the flow uses."""
     write(project, "from metaflow import *", "self.found = os.getppid()")
     ran = run(project, "flowc")
     assert set(found(project, ran)) == {ran.record()["process"]["pid"]}

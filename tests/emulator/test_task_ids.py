@@ -1,4 +1,4 @@
-"""Task ids: unique in a run, the same wherever they are shown, and accepted with the index path alone."""
+"""Task ids: unique in a run, equal in all outputs, and accepted as the index path alone."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def chosen(named: Project) -> Iterator[RunStore]:
-    """The run, with the client looking at its store."""
+    """Return the run; the client reads its store."""
     metaflow.metadata(str(named.root))
     metaflow.namespace(None)
     yield named.latest()
@@ -117,7 +117,7 @@ def chosen(named: Project) -> Iterator[RunStore]:
 
 
 def test_files_named_by_the_id_are_apart(named: Project, chosen: RunStore) -> None:
-    """Each task creates a file of its id, which must not exist; all kinds of steps are in conformance.py, `Ids`."""
+    """Each task creates a new file named by its id; all kinds of steps are in conformance.py, `Ids`."""
     files = {file.name: file.read_text() for file in (named.root / "ids").iterdir()}
     ids = {task_id(step, path) for step in chosen.steps() for path in chosen.attempts(step)}
     assert set(files) == ids == {
@@ -280,7 +280,7 @@ def test_spin_and_debug_take_both(named: Project) -> None:
 def test_what_is_printed_is_accepted(named: Project) -> None:
     failed = run(named, "failing", FAIL="b")
     top = f"Named/{failed.id}"
-    told = named.flowc("run", "flow.py", IDS="failing").err  # its files are there: start fails
+    told = named.flowc("run", "flow.py", IDS="failing").err  # its files exist, so start fails
     assert "error: step 'start' failed: FileExistsError" in told
     named.latest().delete()
     rows = json.loads(named.flowc("show", f"{top}/work", "--json").out)["tasks"]
@@ -304,7 +304,7 @@ def test_what_is_printed_is_accepted(named: Project) -> None:
     failed.delete()
 
 
-# How an output names a task, and what stands before that where a command takes it.
+# The form of a task in an output, and the prefix with which a command accepts it.
 FORMS = (
     r"Named/[0-9]{8}-[\w-]+/\w+/[\w.-]+",
     r"\b[0-9]{8}-[\w-]+/\w+/\w+-0[0-9.~]*",

@@ -1,4 +1,4 @@
-"""How many tasks a run will have: known as early as it can be, never too many, never fewer than before."""
+"""The expected number of tasks of a run: known as early as possible, never too large, never decreasing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def told(state: Scheduler) -> str:
 
 
 def history(flow: Flow, seed: int = 0, items: int = 3) -> list[str]:
-    """What is told before each task, with `items` items everywhere, or up to so many with a seed."""
+    """Return the totals before each task, with `items` items everywhere, or a random number up to it with a seed."""
     state, pick = Scheduler(Graph(flow)), random.Random(seed)
     found = []
     while job := state.take():
@@ -43,12 +43,12 @@ def history(flow: Flow, seed: int = 0, items: int = 3) -> list[str]:
         (["start", "a", "end"], ["3", "3", "3", "3"]),
         (["start", ("fork", "join", [["a"], ["b", "c"]]), "end"], ["6"] * 7),
         (["start", ("each", "join", ["a"]), "end"], ["3+", "6", "6", "6", "6", "6", "6"]),
-        # The width of the inner foreach is known of each item when that item has begun.
+        # The width of the inner foreach of an item is known when that item has begun.
         (
             ["start", ("each", "out", ["a", ("each", "in", ["b"])]), "end"],
             ["3+", "9+", "12+", "15+", *["18"] * 15],
         ),
-        # Arms of one length: whichever is chosen.
+        # Arms of equal length: the choice does not matter.
         (["start", ("choose", "meet", [["a"], ["b"]]), "end"], ["4"] * 5),
     ],
     ids=["linear", "branch", "foreach", "nested", "switch"],

@@ -1,4 +1,4 @@
-"""`--trigger FLOW/RUN`: a flow with @trigger_on_finish, tried as if the end of that run had started it."""
+"""`--trigger FLOW/RUN`: a flow with @trigger_on_finish runs as if the end of that run had started it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FLOW = """
 
 @pytest.fixture
 def first(project: Project) -> Iterator[str]:
-    """The pathspec of a run that has succeeded; the flow in second.py waits for such."""
+    """Return the pathspec of a successful run, on which the flow in second.py is triggered."""
     project.write("first.py", FLOW.format(name="First", decorator="", code="self.x = 41"))
     code = 'self.x = current.trigger["First"].data.x + 1 if "trigger" in current else current.trigger'
     decorator = '@trigger_on_finish(flow="First")'

@@ -1,4 +1,4 @@
-"""Decorators and mutators of a user's own, run for real: each test is a small flow and what it leaves."""
+"""User-written decorators and mutators in real runs: each test runs a small flow and checks its results."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def tools(project: Project) -> Project:
 
 
 def small(project: Project, decorators: str, body: str = "pass", *, above: str = "", more: str = "") -> Path:
-    """A flow of two steps; `more` goes to the module with the decorators."""
+    """Write a flow of two steps; `more` is added to the module with the decorators."""
     project.write("tools.py", textwrap.dedent(DECORATORS) + textwrap.dedent(more))
     return project.write("flow.py", FLOW.format(decorators=decorators, body=body, above=above))
 
 
 def start(project: Project) -> dict[str, object]:
-    """What the start step left."""
+    """Return the artifacts of the start step."""
     return project.artifacts(project.run("flow.py"), "start")
 
 
@@ -209,7 +209,7 @@ def test_a_decorator_that_breaks_the_protocol_fails_the_step(tools: Project, gen
 
 
 def line_of(project: Project, text: str) -> int:
-    """The line of tools.py with this text."""
+    """Return the number of the line of tools.py with this text."""
     lines = (project.root / "tools.py").read_text().splitlines()
     return next(number for number, line in enumerate(lines, 1) if text in line)
 
@@ -291,7 +291,7 @@ FANOUT = """
 
 
 def test_foreach_branches_and_joins_can_be_decorated(tools: Project) -> None:
-    """A skipped foreach goes over what the decorator says; a join's replacement is given its inputs."""
+    """A skipped foreach iterates over the decorator's value; a join's replacement gets its inputs."""
     tools.write("flow.py", FANOUT)
     run = tools.run("flow.py")
     assert [tools.artifacts(run, "work", f"0.{n}")["got"] for n in (0, 1)] == [50, 60]
@@ -331,14 +331,14 @@ def test_a_pod_wraps_and_mutates_as_the_laptop_does(tools: Project) -> None:
 
 
 def policies(project: Project) -> str:
-    """The IR's text of the start step, where its policies stand."""
+    """Return the IR's text of the start step with its policies."""
     done = project.flowc("ir", "--text", "flow.py")
     assert done.code == 0, done.err
     return done.out
 
 
 def mutating(hook: str, *statements: str) -> str:
-    """A step mutator and a flow mutator that do this in one of their hooks."""
+    """Return a step mutator and a flow mutator with this code in one of their hooks."""
     body = "; ".join(statements)
     return f"""
     class change(StepMutator):
@@ -379,7 +379,7 @@ def test_what_a_mutator_adds_wraps_what_is_written(tools: Project) -> None:
 
 
 def told(project: Project) -> list[str]:
-    """What mutators print when the flow is checked."""
+    """Return the output of mutators when the flow is checked."""
     done = project.flowc("check", "flow.py")
     assert done.code == 0, done.err
     return [line for line in done.out.splitlines() if line.startswith(">")]
@@ -472,7 +472,7 @@ def test_a_flow_mutator_sees_steps_and_parameters_and_changes_them(tools: Projec
 
 
 def test_a_base_class_is_left_as_it_was(tools: Project) -> None:
-    """What a derived flow's mutator changes are copies: the base and other flows do not have it."""
+    """A derived flow's mutator changes copies: the base and other flows stay unchanged."""
     tools.write(
         "flow.py",
         """
@@ -507,7 +507,7 @@ def test_a_base_class_is_left_as_it_was(tools: Project) -> None:
 
 
 def test_a_class_can_be_prepared_again(tools: Project) -> None:
-    """The second time begins from what was written, not from what the first time left."""
+    """The second preparation starts from the source, not from the result of the first."""
     small(tools, "@change", more=mutating("mutate", "it.add_decorator(noted, duplicates=it.ERROR)"))
     code = "import flow; [flow.Small._flowc_program().prepare({}) for _ in range(3)]; print(flow.Small.start.__name__)"
     done = tools.python("-c", code)
@@ -584,7 +584,7 @@ def test_a_decorator_as_text(text: str, name: str, arguments: dict[str, object])
 
 
 def attached(project: Project, *arguments: str) -> Finished:
-    """Prepare the flow as a command line with `--with` does, and tell what decorates each step."""
+    """Prepare the flow like a command line with `--with`, and return the decorators of each step."""
     code = f"""
 import flow
 flow.Small._flowc_program().prepare({{}}, [{", ".join(arguments)}])
@@ -605,7 +605,7 @@ def test_decorators_of_the_command_line_go_to_steps_that_lack_them(tools: Projec
 
 
 def test_a_mutator_of_the_command_line_and_its_duplicates(tools: Project) -> None:
-    """What the command line adds is never an error: ERROR means that for it as IGNORE does."""
+    """Decorators of the command line never cause an error: for them ERROR means the same as IGNORE."""
     small(tools, "@retry(times=1)", more=mutating("mutate", "it.add_decorator('retry', duplicates=it.ERROR)"))
     done = attached(tools, "('tools.change', {})")
     assert done.out.splitlines() == ["['step', 'retry'] [{}]", "['step', 'retry'] [{}]"], done.err

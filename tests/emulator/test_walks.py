@@ -41,12 +41,12 @@ At = tuple[str, str]  # step and path
 
 
 def number(task: At, most: int) -> int:
-    """What a step decides: some number that depends on the task alone."""
+    """Return a step's decision: a number that depends only on the task."""
     return random.Random(repr(task)).randrange(most)
 
 
 class Walk:
-    """All tasks of a run in an order that is right, each with its parents."""
+    """Return all tasks of a run in a valid order, each with its parents."""
 
     def __init__(self, shape: Shape) -> None:
         self.parents: dict[At, list[At]] = {}
@@ -80,7 +80,7 @@ class Walk:
 
     def task(self, step: str, path: str, before: list[At]) -> list[At]:
         for parent in before:
-            self.choices.setdefault(parent, step)  # where a loop is left
+            self.choices.setdefault(parent, step)  # the exit of a loop
         self.parents[step, path] = before
         return [(step, path)]
 
@@ -91,7 +91,7 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 
 def played(flow: Flow, walk: Walk, pick: random.Random, scheduler: Scheduler | None = None) -> Iterator[Job]:
-    """The jobs in the order in which they end, up to three at a time."""
+    """Return the jobs in the order of their ends, with up to three in parallel."""
     scheduler, running = scheduler or Scheduler(Graph(flow)), list[Any]()
     by_id = flow.by_id()
     while True:
@@ -147,7 +147,7 @@ def test_parents_are_found_in_the_store(shape: Shape) -> None:
 
 @given(shapes())
 def test_regions_walk_the_same_way(shape: Shape) -> None:
-    """The tree that back ends lower, walked with paths made from scopes alone, runs the same tasks."""
+    """The tree for targets, walked with paths that depend only on scopes, runs the same tasks."""
     flow = flows.flow(shape)
     graph, walk = Graph(flow), Walk(shape)
     assert set(Analysis(flow).region.nodes()) == {node.id for node in flow.nodes}
@@ -160,7 +160,7 @@ def test_regions_walk_the_same_way(shape: Shape) -> None:
         )
 
     def run(inside: Region, numbers: dict[object, int]) -> str | None:
-        """The header of the loop to go on with, None at the end."""
+        """Return the header of the loop that continues, None at the end."""
         for item in inside.items:
             again: str | None = None
             match item:
@@ -194,7 +194,7 @@ def test_regions_walk_the_same_way(shape: Shape) -> None:
 @settings(max_examples=40)
 @given(shapes(), st.integers(0, 2**32))
 def test_what_a_resumption_reuses(shape: Shape, seed: int) -> None:
-    """What is done and follows nothing that runs: what failed, is named, or read a parameter that has changed.
+    """Return the reusable tasks: finished ones that follow no task that runs again (failed, named, or with a changed parameter).
 
     The scheduler and pods, which know only their own task, agree on it; all the rest is run, once.
     """

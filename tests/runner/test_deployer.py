@@ -1,4 +1,4 @@
-"""`Deployer` and `DeployedFlow` where there is no cluster: what is refused, and how. tests/cluster has the rest."""
+"""`Deployer` and `DeployedFlow` without a cluster: refusals. tests/cluster has the rest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def directory(project: Project) -> Project:
 
 
 def said(project: Project, expression: str) -> str:
-    """The error that an expression raises: its type and text."""
+    """Return the error that an expression raises: its type and text."""
     project.write(
         "program.py",
         f"""
@@ -82,7 +82,7 @@ def test_refusals(directory: Project, expression: str, message: str) -> None:
 
 
 def test_a_cluster_that_does_not_answer(directory: Project) -> None:
-    """What the deploy said is in the error, whichever way the cluster was named."""
+    """The error contains the output of `deploy`, however the cluster was named."""
     no_answer = "the cluster does not answer at http://127.0.0.1:1: Connection refused"
     deployer = "Deployer('flow.py', show_output=False{}).argo_workflows().create({})"
     assert no_answer in said(directory, deployer.format("", "kubeconfig='kubeconfig'"))
@@ -93,7 +93,7 @@ def test_a_cluster_that_does_not_answer(directory: Project) -> None:
 
 
 def test_options_of_a_deployment(directory: Project) -> None:
-    """They are those of `flowc deploy`, with Metaflow's names where these are others."""
+    """The arguments are those of `flowc deploy`, with Metaflow's names if these differ."""
     directory.write(
         "program.py",
         """
@@ -119,7 +119,7 @@ def test_a_flow_with_a_fault(directory: Project) -> None:
 
 
 def test_names_and_limits_of_templates(directory: Project) -> None:
-    """What `argo_workflows(name=…)` and `create(max_workers=…, workflow_timeout=…)` become."""
+    """Return the options for `argo_workflows(name=…)` and `create(max_workers=…, workflow_timeout=…)`."""
     options = ["--name", "nightly", "--max-workers", "7", "--workflow-timeout", "60"]
     done = directory.flowc("compile", "flow.py", *options)
     assert done.code == 0, done.err
@@ -131,12 +131,12 @@ def test_names_and_limits_of_templates(directory: Project) -> None:
 
 
 def parameter(name: str, kind: Any, **more: Any) -> FlowParameter:
-    """A parameter as the deployed flow's own representation has it."""
+    """A parameter has the representation of the deployed flow."""
     return FlowParameter.of(Parameter(name=name, type=kind, where=Span("flow.py", 1, 1, 1), **more))
 
 
 def test_values_of_a_trigger() -> None:
-    """They are checked as those of a Runner, and become the texts that the command line takes."""
+    """Values are checked like those of a Runner, and converted to texts of the command line."""
     parameters = [parameter("alpha", "float"), parameter("n-items", "int"), parameter("data", "json")]
     given = {"alpha": 2, "n_items": -1, "data": {"a": [None]}}
     assert pairs(parameters, given) == [("alpha", "2"), ("n-items", "-1"), ("data", '{"a": [null]}')]

@@ -59,14 +59,14 @@ FLOW = """
 def notebook(project: Project) -> Project:
     pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    del project.environment["PYTHONWARNINGS"]  # those of Jupyter are not ours to fix
+    del project.environment["PYTHONWARNINGS"]  # we cannot fix Jupyter's warnings
     project.write("helper.py", "def suffix(): return '!'\n")
     project.write("execute.py", EXECUTE)
     return project
 
 
 def executed(project: Project, *cells: str) -> list[str]:
-    """What each cell prints."""
+    """Return the output of each cell."""
     texts = [textwrap.dedent(cell).strip() for cell in cells]
     project.write("cells.json", json.dumps(texts))
     code = "import sys; sys.stdin = open('cells.json'); exec(open('execute.py').read())"
@@ -77,7 +77,7 @@ def executed(project: Project, *cells: str) -> list[str]:
 
 
 def test_a_flow_in_a_notebook(notebook: Project) -> None:
-    """The cell may start the flow itself, have magics, and is read as it was when the class was made."""
+    """The cell may start the flow itself and contain magics; its text is that of the time when the class was defined."""
     printed = executed(
         notebook,
         FLOW,
@@ -118,7 +118,7 @@ def test_a_flow_in_a_notebook(notebook: Project) -> None:
 
 
 def test_the_example_of_the_document(notebook: Project) -> None:
-    """The flow in one cell, what is said of it in docs/runner.md in the next."""
+    """The flow is in one cell, the code of docs/runner.md in the next."""
     text = (ROOT / "docs" / "runner.md").read_text(encoding="utf-8")
     flow, *_, of_notebook = re.findall(
         r"^```python\n(.*?)^```$", text.partition("## Deployer")[0], re.MULTILINE | re.DOTALL
@@ -161,7 +161,7 @@ READ = """
 
 
 def test_values_of_a_notebook_s_classes(notebook: Project) -> None:
-    """The notebook itself gets its own class; another one, or a program, the one that the run had."""
+    """The notebook gets its own class; another notebook, or a program, gets the class of the run."""
     run = "run = NBRunner(Results, show_output=False).nbrun()"
     assert executed(notebook, RESULTS, run, READ)[2] == "Result(a=3) True\n"
     assert executed(notebook, READ)[0] == "Result(a=3) False\n"

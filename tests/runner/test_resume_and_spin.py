@@ -43,7 +43,7 @@ GIVEN = 'dict(config_value=[("sizes", {"rate": 10})])'
 
 
 def program(project: Project, text: str) -> list[str]:
-    """The lines that a program prints beside the flow."""
+    """Return the lines that a program prints beside the flow."""
     project.write("sums.py", FLOW)
     project.write("program.py", text)
     done = project.python("program.py")
@@ -52,7 +52,7 @@ def program(project: Project, text: str) -> list[str]:
 
 
 def test_resume(project: Project) -> None:
-    """The run's configs are those of the one before, so a parameter that depends on them is known."""
+    """The run has the configs of the earlier run, so a parameter that depends on them is known."""
     assert program(
         project,
         f"""
@@ -90,7 +90,7 @@ def test_resume(project: Project) -> None:
 
 
 def test_spin(project: Project) -> None:
-    """The task can be looked at until the Runner cleans up; with `persist`, as long as one likes."""
+    """The task can be read until the Runner cleans up; with `persist`, without a limit."""
     project.write("other.py", "ARTIFACTS = {'sum': 7}")
     assert program(
         project,
