@@ -1,1 +1,1 @@
-"""Programs in Metaflow's language, proven to be that: `make compat` runs them under Metaflow too and compares."""
+"""Programs for Metaflow's API: `make compat` runs them under flowc and Metaflow and compares."""

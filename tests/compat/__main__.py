@@ -30,7 +30,7 @@ FLOWC = Program("flowc", sys.executable, tuple(str(ROOT / part) for part in PACK
 
 
 def compare_flow(metaflow: Program, case: Case, directory: Path) -> list[str]:
-    """What is not the same in a case's two runs, or not as the case says."""
+    """Return the differences between a case's two runs, and from its expectation."""
     found: list[str] = []
     dumps = []
     for program in (with_packages(FLOWC, case), with_packages(metaflow, case)):
@@ -42,7 +42,7 @@ def compare_flow(metaflow: Program, case: Case, directory: Path) -> list[str]:
 
 
 def print_answers(metaflow: Program) -> int:
-    """Ask both the same on the command line, through the client and by `Runner`; how many answers are wrong."""
+    """Compare both on the command line, through the client and with `Runner`; return the number of wrong answers."""
     count = 0
     for what, ask in (("commands", wrong), ("client", read), ("runner", run_flows)):
         for program in (FLOWC, metaflow):
@@ -54,7 +54,7 @@ def print_answers(metaflow: Program) -> int:
 
 
 def main() -> int:
-    """Compare everything, print a line each, and count what differs."""
+    """Compare everything, print a line for each case, and return the number of differences."""
     parser = argparse.ArgumentParser(prog="python -m compat", description=__doc__.partition("\n")[0])
     parser.add_argument("words", nargs="*", help="only cases with one of these words [default: all]")
     parser.add_argument("--python", help="a Python that has Metaflow [default: one made for it, and kept]")

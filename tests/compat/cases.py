@@ -1,4 +1,4 @@
-"""What is run: every flow in `flows/`, and those with arguments of their own."""
+"""The cases: every flow in `flows/`, and runs with other arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USER = "me"
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One run of a flow: `python FLOW.py BEFORE… run ARGUMENTS…`, and how it ends."""
+    """A run of a flow: `python FLOW.py BEFORE… run ARGUMENTS…`, and its expected end."""
 
     flow: str
     before: tuple[str, ...] = ()
@@ -25,17 +25,17 @@ class Case:
     environment: Mapping[str, str] = field(default_factory=dict)
     code: int = 0
     says: str = ""
-    """What its output has to hold, stdout and stderr together."""
+    """Texts that its output, stdout and stderr together, must contain."""
     leaves_the_same: bool = True
-    """Whether the artifacts are compared at all."""
+    """Whether the artifacts are compared."""
     home: Path = FLOWS
-    """Where the flow is, with the files beside it."""
+    """The directory of the flow and the files beside it."""
     seen: bool = False
-    """Whether only `seen` of the last step is compared: the others hold times and pages."""
+    """Whether only `seen` of the last step is compared, because other artifacts contain times and pages."""
 
     @property
     def packages(self) -> list[str]:
-        """What of an index the flow needs: its docstring."""
+        """The packages that the flow needs, from its docstring."""
         first = (self.home / f"{self.flow}.py").read_text(encoding="utf-8").partition("\n")[0]
         return first.strip('"').split() if self.home == PACKAGES else []
 
@@ -168,7 +168,7 @@ _WITH_ARGUMENTS = (
     Case(flow="with_decorators", before=("--with", "retry:minutes_between_retries=0")),
     Case(flow="with_decorators", code=1, says="the first attempt fails"),
     Case(flow="nested_foreach", arguments=("--max-workers", "1")),
-    # the split that is too wide fails here, and the run after it there
+    # here the split that is too wide fails; in Metaflow the whole run
     Case(flow="nested_foreach", arguments=("--max-num-splits", "1"), code=1, says="2", leaves_the_same=False),
     Case(flow="nested_foreach", environment={"METAFLOW_RUN_MAX_WORKERS": "1"}),
     # faults of flows
@@ -191,7 +191,7 @@ _WITH_ARGUMENTS = (
     Case(flow="faults/unknown_step", code=1, says="ende"),
     Case(flow="faults/unpicklable", code=1, says="lock"),
 )
-# These are listed above as they are run.
+# These are listed above with their arguments.
 _NEED_ARGUMENTS = {
     "current_values",
     "decorator_specs",
@@ -205,9 +205,9 @@ CASES = (
     *(Case(flow=path.stem) for path in sorted(FLOWS.glob("*.py")) if path.stem not in _NEED_ARGUMENTS),
     *_WITH_ARGUMENTS,
 )
-"""Every flow of `flows/` as it is, and with arguments."""
+"""Every flow of `flows/`, without and with arguments."""
 
-# Metaflow 2.19 shows an error card in the place of a card whose class takes no further arguments.
+# Metaflow 2.19 shows an error card instead of a card whose class takes no further arguments.
 _CARDS_LOST_THERE = {"card_corise", "card_hello", "traincard"}
 
 PACKAGE_CASES = tuple(
@@ -215,4 +215,4 @@ PACKAGE_CASES = tuple(
     for path in sorted(PACKAGES.glob("*.py"))
     if path.stem != "support"
 )
-"""A flow for each package made for Metaflow that runs without an account somewhere; they are installed for it."""
+"""A flow for each package for Metaflow that needs no account of a service; the package is installed for it."""

@@ -1,4 +1,4 @@
-"""Print what a run left as JSON, the same for whatever package `metaflow` is: executed under flowc and under Metaflow.
+"""Print the results of a run as JSON, in the same form under flowc and under Metaflow.
 
     python dump.py FLOW_FILE RUN
 
@@ -21,11 +21,11 @@ ADDED = "name"  # an artifact that Metaflow adds to every task: the flow's name
 
 
 def neutral(value):
-    """The value as JSON would have it, with the type of everything that JSON cannot tell apart."""
+    """Return the value as JSON, with the types that JSON cannot distinguish."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     kind = type(value).__name__
-    if hasattr(value, "stacktrace"):  # what @catch keeps; what Metaflow's own exceptions say is its own
+    if hasattr(value, "stacktrace"):  # a failure that @catch keeps; texts of Metaflow's own exceptions may differ
         return {"exception": [value.type, None if value.type.startswith("metaflow.") else value.exception]}
     if isinstance(value, dict):
         pairs = sorted(([neutral(k), neutral(v)] for k, v in value.items()), key=json.dumps)
@@ -42,7 +42,7 @@ def neutral(value):
 
 
 def flow_of(file):
-    """The name of the flow in a file, whose classes are those of this program from now on."""
+    """Load a flow's file, whose classes this program then uses, and return the name of the flow."""
     sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
     names = runpy.run_path(file, run_name="flow")
     vars(__main__).update((name, value) for name, value in names.items() if not name.startswith("__"))
@@ -52,7 +52,7 @@ def flow_of(file):
 
 
 def main(file, run):
-    """All steps that have tasks."""
+    """Return all steps that have tasks."""
     flow = flow_of(file)
     namespace(None)
     found = {}

@@ -1,4 +1,4 @@
-"""Packages made for Metaflow, installed for a flow that uses them; with what they require if the last word is `+`.
+"""Packages for Metaflow, installed for a flow that uses them; with their requirements if the last word is `+`.
 
 They are kept in the user's cache and are on the path of both programs, each of which has its own `metaflow`.
 """
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def with_packages(program: Program, case: Case) -> Program:
-    """The program with the case's packages on its path."""
+    """Return the program with the case's packages on its path."""
     if not case.packages:
         return program
     return program._replace(path=(*program.path, str(_installed(case.packages))))
 
 
 def _installed(packages: list[str]) -> Path:
-    """The directory that has them, for the running Python. Metaflow itself must not be among what they require."""
+    """Return the directory of the packages, for the running Python. Their requirements must not include Metaflow."""
     words = [f"{sys.version_info[0]}.{sys.version_info[1]}", *packages]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowc-packages"
     place = cache / hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
@@ -37,6 +37,6 @@ def _installed(packages: list[str]) -> Path:
         subprocess.run([*command, "--target", str(made), *words], check=True)
         try:
             made.rename(place)
-        except OSError:  # another process was as fast
+        except OSError:  # another process was faster
             shutil.rmtree(made)
     return place

@@ -1,4 +1,4 @@
-"""What is refused, and what the error says: the last table of docs/metaflow.md."""
+"""Refused features with their errors: the last table of docs/metaflow.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ON_ARGO = "argo: "
 
 
 class Refusal(NamedTuple):
-    """A row of the table: what somebody writes, and what they are told."""
+    """A row of the table: code or a command, and its error."""
 
     written: str
     error: str
@@ -26,7 +26,7 @@ class Refusal(NamedTuple):
 
 
 def refusals() -> list[Refusal]:
-    """The rows of the table."""
+    """Return the rows of the table."""
     table = DOCUMENT.read_text(encoding="utf-8").partition("## Refused")[2]
     cells = [[cell.strip().strip("`").strip() for cell in line.split(" | ")] for line in table.splitlines()[6:]]
     return [
@@ -36,7 +36,7 @@ def refusals() -> list[Refusal]:
 
 
 def refuse(project: Project, written: str) -> Finished:
-    """Write it into a flow that is well, or run it: what happens."""
+    """Write it into a valid flow, or run it; return the result."""
     on_argo, code = written.startswith(_ON_ARGO), written.removeprefix(_ON_ARGO)
     variables = dict(re.findall(r"^(\w+)=(\S+) python ", code))
     command = re.search(r"\bpython flow\.py (.*)$", code)

@@ -1,4 +1,4 @@
-"""A case run by one Python: that of flowc, or that of Metaflow."""
+"""A case run by one Python, with flowc or with Metaflow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Program(NamedTuple):
     """Directories for PYTHONPATH."""
 
     def environment(self, home: Path) -> dict[str, str]:
-        """The variables that its processes have; it is found as `python` too."""
+        """Return the variables of its processes; `python` on the PATH is this program."""
         return {
             "PATH": os.pathsep.join((str(Path(self.python).parent), os.environ["PATH"])),
             "HOME": str(home),
@@ -50,7 +50,7 @@ class Program(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A process that has ended."""
+    """A finished process."""
 
     code: int
     out: str
@@ -58,13 +58,13 @@ class Finished(NamedTuple):
 
 
 def make_project(directory: Path) -> None:
-    """Make a directory with stores of its own: neither program looks for one further up."""
+    """Create a directory with its own stores, so that neither program searches directories above."""
     for store in (".flowc", ".metaflow"):
         (directory / store).mkdir(parents=True)
 
 
 def run_case(program: Program, case: Case, directory: Path) -> Finished:
-    """Run the flow in a directory of its own, where the files beside it are too."""
+    """Run the flow in a new directory that also contains the files beside it."""
     make_project(directory)
     shutil.copytree(case.home, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     arguments = (f"{case.flow}.py", *case.before, "run", "--run-id-file", "run-id", *case.arguments)
@@ -72,7 +72,7 @@ def run_case(program: Program, case: Case, directory: Path) -> Finished:
 
 
 def dump(program: Program, directory: Path, case: Case) -> Any:
-    """The artifacts of every task of the run there; None if it has not begun. In the same form whoever stored them."""
+    """Return the artifacts of every task of the run, in the same form for both programs; None if it has not begun."""
     run = directory / "run-id"
     if not run.exists():
         return None
@@ -83,7 +83,7 @@ def dump(program: Program, directory: Path, case: Case) -> Any:
 
 
 def faults(case: Case, finished: Finished) -> list[str]:
-    """What is not as the case says."""
+    """Return the differences from the case's expectation."""
     found = []
     if finished.code != case.code:
         found.append(f"exit code {finished.code}, not {case.code}:\n{finished.out[-2000:]}{finished.err[-2000:]}")
@@ -93,7 +93,7 @@ def faults(case: Case, finished: Finished) -> list[str]:
 
 
 def differences(one: Any, other: Any, where: str = "") -> list[str]:
-    """Where two dumps are not the same."""
+    """Return the differences between two dumps."""
     if type(one) is type(other) and isinstance(one, dict):
         return [
             line

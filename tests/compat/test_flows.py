@@ -1,4 +1,4 @@
-"""Every flow of `flows/` runs as it does under Metaflow; `make compat` compares the two."""
+"""Every flow of `flows/` runs as under Metaflow; `make compat` compares the two."""
 
 from __future__ import annotations
 

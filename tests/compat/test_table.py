@@ -1,4 +1,4 @@
-"""docs/metaflow.md: every feature is in it, what works is shown by a test, and what is refused says what it says."""
+"""docs/metaflow.md: it has every feature, tests show the working ones, and refusals have the documented errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSED = refusals()
 
 
 def rows() -> Iterator[list[str]]:
-    """The cells of the tables of features."""
+    """Yield the cells of the tables of features."""
     for line in TEXT.partition("## Refused")[0].splitlines():
         if line.startswith("| ") and not line.startswith("| Metaflow |"):
             yield [cell.strip() for cell in line.strip("|").split(" | ")]
@@ -31,7 +31,7 @@ def rows() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_public_name_is_told_of(name: str) -> None:
-    """The names of the black box: of its module, its decorators, its commands and its options."""
+    """The table contains all names of Metaflow's module, decorators, commands and options."""
     assert re.search(rf"`[^`]*(?<![\w-]){re.escape(name)}(?![\w-])[^`]*`", TEXT), name
 
 

@@ -1,4 +1,4 @@
-"""The command line and the client answer as Metaflow's do; `make compat` asks Metaflow the same."""
+"""The command line and the client answer like Metaflow's; `make compat` compares both."""
 
 from __future__ import annotations
 

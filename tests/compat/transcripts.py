@@ -1,4 +1,4 @@
-"""The commands of a flow's own file: exit codes, and what they print to which stream, the same under both.
+"""The commands of a flow's own file: exit codes and outputs on each stream, equal under both.
 
 Besides them programs of `client/` and `runner/`, which say themselves whether all is as it should be.
 """
@@ -23,14 +23,14 @@ FLOW = HERE / "client" / "flow.py"
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """`python flow.py WORDS…` after a run of the flow; RUN stands for its id."""
+    """`python flow.py WORDS…` after a run of the flow; RUN means its id."""
 
     words: str
     code: int = 0
     out: tuple[str, ...] = ()
-    """What is on stdout."""
+    """Texts on stdout."""
     err: tuple[str, ...] = ()
-    """What is on stderr, and nowhere on stdout."""
+    """Texts on stderr that are not on stdout."""
 
 
 COMMANDS = (
@@ -121,7 +121,7 @@ COMMANDS = (
 
 
 def wrong(program: Program, directory: Path) -> Iterator[str]:
-    """Run all the commands after a run of the flow: what is not as it should be."""
+    """Run all commands after a run of the flow; return the wrong results."""
     make_project(directory)
     (directory / "flow.py").write_text(FLOW.read_text(encoding="utf-8"), encoding="utf-8")
     program.call(directory, "flow.py", "run", "--run-id-file", "run-id", "--tag", "given")
@@ -141,7 +141,7 @@ def wrong(program: Program, directory: Path) -> Iterator[str]:
 
 
 def read(program: Program, directory: Path) -> Iterator[str]:
-    """Run the flow well and badly, and read what both left with the client: what went wrong."""
+    """Run the flow with and without a failure, and read both runs with the client; return the wrong results."""
     make_project(directory)
     for name in ("flow.py", "read.py"):
         (directory / name).write_text((HERE / "client" / name).read_text(encoding="utf-8"), encoding="utf-8")
@@ -155,7 +155,7 @@ def read(program: Program, directory: Path) -> Iterator[str]:
 
 
 def run_flows(program: Program, directory: Path) -> Iterator[str]:
-    """Run, resume and spin a flow by `Runner`: what went wrong."""
+    """Run, resume and spin a flow with `Runner`; return the wrong results."""
     make_project(directory)
     for file in (HERE / "runner").glob("*.py"):
         (directory / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")

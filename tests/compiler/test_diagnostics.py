@@ -1,4 +1,4 @@
-"""Rendering: order, count, color, and carets under tabs, wide characters, long lines and files that are gone."""
+"""Rendering: order, count, color, and carets under tabs, wide characters, long lines and lines of deleted files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def fault(span: Span, code: str = "cycle", message: str = "message", hint: str |
 
 
 def excerpt(root: Path, line: str | bytes, column: int, width: int = 0) -> list[str]:
-    """The line of source and the line of carets."""
+    """Return the line of source and the line of carets."""
     (root / "flow.py").write_bytes(line.encode() if isinstance(line, str) else line)
     return render([fault(Span("flow.py", 1, column, width))], root).split("\n")[2:4]
 
@@ -155,7 +155,7 @@ def test_no_line_is_wider_than_the_terminal(tmp_path: Path, line: str, columns: 
 
 
 def columns_of(text: str) -> int:
-    """The columns of a text, counted as terminals do: two for wide characters, none for combining ones."""
+    """Return the columns of a text on a terminal: two for wide characters, none for combining ones."""
     return sum(0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
 
 
@@ -166,6 +166,6 @@ def test_a_wide_line_is_cut_by_columns_and_marked_to_its_end(tmp_path: Path) -> 
 
 
 def test_marks_without_a_width_of_their_own(tmp_path: Path) -> None:
-    """A variation selector and a vowel sign are no accents to Unicode, and take no column either."""
+    """A variation selector and a vowel sign take no column, although Unicode does not count them as accents."""
     assert excerpt(tmp_path, "a = '\u2764\ufe0e' + b", 12, 1)[1].index("^") == len("1 | a = '\u2764' + ")
     assert excerpt(tmp_path, "क\u0941 = x", 6, 1)[1].index("^") == len("1 | क = ")

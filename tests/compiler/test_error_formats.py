@@ -1,4 +1,4 @@
-"""`--error-format`: what programs are told of faults, in each format, by each command that has the option."""
+"""`--error-format`: faults in each format, from each command that has the option."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ if __name__ == "__main__":
 
 
 def sarif(text: str) -> list[dict[str, Any]]:
-    """The results of a document that the schema takes."""
+    """Return the results of a document that matches the schema."""
     document = json.loads(text)
     jsonschema.validate(document, SARIF, format_checker=jsonschema.FormatChecker())
     (run,) = document["runs"]
@@ -123,7 +123,7 @@ def sarif(text: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Fact]:
-    """A fault with everything, a warning with nothing more than it must have, and an error without a place."""
+    """Return a fault with all fields, a warning with only the required ones, and an error without a place."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
     (tmp_path / "a,b: c.py").write_text("first = 1\nsecond = 'ü'  \n")

@@ -41,7 +41,7 @@ OF_ARGO = {code for code in codes.CODES if code.startswith("argo-")} | {
     codes.SCHEDULE_NEEDS_DEFAULTS,
 }
 
-# What is wrong with an IR as an input, and where its code is said to be.
+# Faulty IRs as inputs, and the value of `--code`.
 OF_IR = {
     codes.IR_NOT_JSON: None, codes.NO_IR: None, codes.IR_TOO_NEW: None, codes.BAD_IR: None, codes.MISSING_CODE: None,
     codes.CODE_DIFFERS: "code", codes.BAD_ARCHIVE: "code.tgz", codes.UNSAFE_ARCHIVE: "code.tgz",
@@ -86,7 +86,7 @@ def test_rendered(case: Path, tmp_path: Path, golden: Callable[[Path, str], None
         for number in range(2_001):
             (tmp_path / "data" / f"f{number}.py").touch()
     if code_of(case) == codes.UNREADABLE_FILE:
-        (tmp_path / "other.py").symlink_to("/proc/self/mem")  # which not even root can read from its beginning
+        (tmp_path / "other.py").symlink_to("/proc/self/mem")  # even root cannot read it from its beginning
     if code_of(case) == codes.CODE_DIFFERS:
         (tmp_path / "code").mkdir()
         (tmp_path / "code" / "flow.py").write_text("from metaflow import FlowSpec\n")
@@ -105,7 +105,7 @@ def test_rendered(case: Path, tmp_path: Path, golden: Callable[[Path, str], None
 
 
 def test_codes_are_constants_of_one_file() -> None:
-    """Every constant of `flowc_ir.codes` is a code of its own."""
+    """Every constant of `flowc_ir.codes` is a different code."""
     values = [value for name, value in vars(codes).items() if name.isupper() and isinstance(value, str)]
     assert len(values) == len(set(values)) == len(codes.CODES)
 

@@ -1,4 +1,4 @@
-"""Which files git ignores, asked of real repositories: names, links, repositories in repositories, and git's faults."""
+"""Files that git ignores, in real repositories: names, links, nested repositories, and failures of git."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from repository import git, repository
 
 
 def files(root: Path, *names: str) -> dict[str, str]:
-    """Files of these names, and the places to ask for."""
+    """Create files with these names, and return the paths to ask git for."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def test_patterns_of_what_is_kept(tmp_path: Path) -> None:
 
 
 def test_links(tmp_path: Path) -> None:
-    """What a link leads to counts, since that is what would be sent; git itself refuses paths beyond a link."""
+    """The target of a link counts, because its content would be packaged; git itself refuses paths beyond a link."""
     root = repository(tmp_path / "repo", "secret.py", "hidden/")
     other = repository(tmp_path / "other", "theirs.py")
     files(root, "secret.py", "lib/a.py", "lib/secret.py", "hidden/b.py")
@@ -76,7 +76,7 @@ def test_links(tmp_path: Path) -> None:
         "alias.py", "link/a.py", "link/secret.py", "shown/b.py", "other/theirs.py", "other/open.py", "outside/secret.py",
     )}  # fmt: skip
     assert ignored(asked) == {"alias.py", "link/secret.py", "shown/b.py", "other/theirs.py"}
-    for both in (["alias.py", "secret.py"], ["secret.py", "alias.py"]):  # a link and what it leads to
+    for both in (["alias.py", "secret.py"], ["secret.py", "alias.py"]):  # a link and its target
         assert ignored({name: str(root / name) for name in both}) == set(both)
 
 
@@ -95,7 +95,7 @@ def test_a_repository_in_a_repository_has_its_own_patterns(tmp_path: Path) -> No
 
 
 def test_a_submodule(tmp_path: Path) -> None:
-    """Git fails when it is asked for a path in it from outside."""
+    """A path in a nested repository is asked from inside, because git fails from outside."""
     other = repository(tmp_path / "other", "inner.py", commits=True)
     root = repository(tmp_path / "root", "outer.py", commits=True)
     git(root, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(other), "sub")
@@ -117,7 +117,7 @@ def test_outside_of_any_repository_git_is_not_called(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("outer", [False, True])
 @pytest.mark.parametrize("fault", ["empty", "headless", "no objects", "lost link", "lost worktree"])
 def test_a_broken_repository_is_told(tmp_path: Path, fault: str, outer: bool) -> None:
-    """Git would go on to a repository above, whose `info/exclude` and index are others."""
+    """A broken repository is an error: git would use a repository above, with another `info/exclude` and index."""
     if outer:
         repository(tmp_path)
     root = repository(tmp_path / "root", "secret.py")

@@ -1,4 +1,4 @@
-"""flowc's wheel in an environment, beside packages that require `metaflow`, and what becomes of it after an accident."""
+"""flowc's wheel in an environment, beside packages that require `metaflow`, and repairs of overwritten installations."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ SHADE = f"metaflow-{api_version}+flowc"
 
 
 class Site(NamedTuple):
-    """An environment with flowc's wheel, and wheels of others that pip finds."""
+    """An environment with flowc's wheel, and other wheels for pip."""
 
     project: Project
     python: Path
     wheel: Path
 
     def run(self, *words: str, **environment: str) -> Finished:
-        """Run Python with these words."""
+        """Run Python with these arguments."""
         return self.project.python(*words, timeout=120, **environment)
 
     def pip(self, *words: str) -> Finished:
-        """Run pip, which finds the wheels of the test and nothing else in the world."""
+        """Run pip, which finds only the wheels of the test."""
         return self.run("-m", "pip", "--disable-pip-version-check", *words)
 
     def flowc(self, *words: str) -> Finished:
@@ -51,7 +51,7 @@ class Site(NamedTuple):
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """flowc's wheel, and those of others: two versions of Metaflow, as far as they matter here, and an extension."""
+    """Build flowc's wheel and others: two minimal versions of Metaflow, and an extension."""
     directory = tmp_path_factory.mktemp("wheels")
     flowc_wheel(directory)
     for version in (api_version, "2.99.0"):
@@ -79,7 +79,7 @@ def test_the_json_schema_is_in_the_wheel(wheels: Path) -> None:
 
 @pytest.fixture(scope="module")
 def environment(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with flowc's wheel, to be copied: what one test does to it is no matter of the others."""
+    """Return an environment with flowc's wheel, which each test copies before changing it."""
     place = tmp_path_factory.mktemp("environment")
     python = make_environment(place)
     (wheel,) = wheels.glob("flowc-*.whl")
@@ -89,7 +89,7 @@ def environment(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site(wheels: Path, environment: Path, project: Project) -> Site:
-    """An environment with flowc's wheel."""
+    """Return an environment with flowc's wheel."""
     shutil.copytree(environment, project.root / "environment", symlinks=True)
     python = project.root / "environment" / "bin" / "python"
     project.write("flow.py", FLOW)
@@ -103,7 +103,7 @@ def site(wheels: Path, environment: Path, project: Project) -> Site:
 
 
 def is_whole(site: Site) -> bool:
-    """Whether flows run with flowc's `metaflow`, and doctor finds nothing."""
+    """Return whether flows run with flowc's `metaflow`, and doctor finds no problem."""
     run = site.run("flow.py", "run")
     assert run.code == 0, run.err
     assert "hello" in run.out
@@ -115,14 +115,14 @@ def is_whole(site: Site) -> bool:
 
 
 def test_its_files_say_the_same(wheels: Path) -> None:
-    """Two places have the version of the API, and two the version of flowc."""
+    """The version of the API is in two places, and so is the version of flowc."""
     info = ROOT / "sdk" / "distribution" / f"{SHADE}.dist-info"
     assert f"\nName: metaflow\nVersion: {api_version}{distributions.SUFFIX}\n" in (info / "METADATA").read_text()
     assert sorted(file.name for file in info.iterdir()) == [
         "INSTALLER",
         "METADATA",
         "WHEEL",
-    ]  # a RECORD would let it go
+    ]  # pip would uninstall a distribution with a RECORD
     assert f'"sdk/distribution" = "flowc-{__version__}.data/purelib"' in (ROOT / "pyproject.toml").read_text()
 
 
@@ -170,13 +170,13 @@ def test_an_editable_installation_has_it_too(site: Site) -> None:
 
 
 def overwrite(site: Site) -> None:
-    """Install Metaflow over flowc, as pip does where both are asked for at once."""
+    """Install Metaflow over flowc, as pip does if both are requested at once."""
     done = site.pip("install", "--ignore-installed", "--no-deps", f"metaflow=={api_version}")
     assert done.code == 0, done.err
 
 
 def repaired(site: Site) -> Finished:
-    """Do what doctor says, to the letter."""
+    """Run the commands that doctor prints."""
     doctor = site.flowc("doctor")
     assert doctor.code == 1
     commands = set(re.findall(r"run `flowc (.*?)`", doctor.out))
@@ -203,12 +203,12 @@ def test_overwritten(site: Site) -> None:
 
 
 def test_overwritten_and_gone(site: Site) -> None:
-    """What a `pip uninstall metaflow` leaves, when both had been there."""
+    """Remove the files that `pip uninstall metaflow` deletes if both were installed."""
     site.pip("uninstall", "-y", "flowc")
     site.pip("install", f"metaflow=={api_version}")
     site.pip("install", "--no-deps", str(site.wheel))
     for info in site.python.parents[1].glob("lib/python3*/site-packages/metaflow-*+flowc.dist-info"):
-        shutil.rmtree(info)  # pip would take one of the two, whichever it meets first
+        shutil.rmtree(info)  # pip would use the first of the two that it finds
     assert site.pip("uninstall", "-y", "metaflow").code == 0
     done = site.flowc("check", "flow.py")
     assert (done.code, done.err.count("\n")) == (1, 2)
@@ -219,7 +219,7 @@ def test_overwritten_and_gone(site: Site) -> None:
 
 
 def test_below_flowc(site: Site) -> None:
-    """Metaflow was there first: flows run, and each command says what is wrong."""
+    """If Metaflow was installed first, flows run, and each command reports the problem."""
     site.pip("uninstall", "-y", "flowc")
     site.pip("install", f"metaflow=={api_version}")
     site.pip("install", "--no-deps", str(site.wheel))
@@ -259,7 +259,7 @@ def test_a_repair_that_fails_says_how_to_go_on(site: Site, tmp_path: Path) -> No
 
 
 def test_uv_repairs_where_there_is_no_pip(site: Site, tmp_path: Path) -> None:
-    """A program in uv's place: what it is asked to do."""
+    """Replace uv by a program that records its arguments."""
     overwrite(site)
     site.pip("uninstall", "-y", "pip")
     assert "this environment has neither pip nor uv" in site.flowc("doctor", "--repair").err

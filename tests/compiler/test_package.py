@@ -1,4 +1,4 @@
-"""The code package: what is in it, what is left out, what its digest depends on, and its limits."""
+"""The code package: its contents, exclusions, digest and limits."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_suffixes_take_other_files_along(tmp_path: Path) -> None:
     assert collect(flow).digest == collect(flow, suffixes=(".R",)).digest
 
 
-# What a link may lead to that is no file: a circle, nothing, and a name that no file can have.
+# Targets of links that are not files: a circle, nothing, and an impossible name.
 NOWHERE = {
     "loop": "loop",
     "first": "second",
@@ -131,7 +131,7 @@ def test_links_that_lead_nowhere_are_no_files(tmp_path: Path, end: str) -> None:
 
 
 def test_what_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Directories that may not be read are left out, as those are that may not be entered; else code would lack."""
+    """An unreadable directory is an error like one that cannot be entered, because code would be missing."""
     flow = write(tmp_path, "flow.py")
     write(tmp_path / "inner", "tool.py")
     listing, failing = os.scandir, dict[str, int]()

@@ -1,4 +1,4 @@
-"""Each pass has a fixture, tests/golden/passes/PASS.txt: files, what the pass is told, and the IR before and after it.
+"""Each pass has a fixture, tests/golden/passes/PASS.txt: files, the context, and the IR before and after it.
 
 `--update-golden` writes the last two sections anew from the first ones.
 """
@@ -35,7 +35,7 @@ MARK = "=== "
 
 
 def sections(text: str) -> dict[str, str]:
-    """The parts of a fixture by their names."""
+    """Return the parts of a fixture by their names."""
     found: dict[str, str] = {}
     name = ""
     for line in text.splitlines(keepends=True):
@@ -52,7 +52,7 @@ def name_in_store(path: str) -> dict[str, object]:
 
 
 def context_of(told: dict[str, object], beside: Path) -> Context:
-    """The context that a fixture's context.json describes; `room` has the bytes beside the code and with the names."""
+    """Return the context that a fixture's context.json describes; `room` has the bytes beside the code and with the names."""
     room = told.pop("room", None)
     now = told.pop("now", None)
     assert set(told) <= {"scheduled", "packages"}
@@ -65,7 +65,7 @@ def context_of(told: dict[str, object], beside: Path) -> Context:
 
 
 def written(parts: dict[str, str], root: Path) -> Loaded:
-    """The flow of a fixture's files."""
+    """Return the flow of a fixture's files."""
     for name, content in parts.items():
         if name not in (TOLD, BEFORE, AFTER):
             (root / name).write_text(content)
@@ -84,7 +84,7 @@ def test_every_pass_has_a_fixture_and_every_fixture_a_pass() -> None:
 
 @pytest.mark.parametrize("name", [*NAMES, "resolve_defaults"])
 def test_the_fixture(name: str, tmp_path: Path, golden: Callable[[Path, str], None]) -> None:
-    """What the pass makes of the fixture's flow is what the fixture shows, and valid."""
+    """The pass turns the fixture's flow into the fixture's result, which is valid."""
     fixture = HERE / f"{name}.txt"
     parts = sections(fixture.read_text())
     loaded = written(parts, tmp_path)

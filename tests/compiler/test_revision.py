@@ -1,4 +1,4 @@
-"""Which revision a directory is, read from real repositories in every state that they have."""
+"""The revision of a directory, from real repositories in all their states."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def head(root: Path) -> str:
 
 
 def own_children() -> set[str]:
-    """The processes that this thread has started: others of the process belong to other tests."""
+    """Return the processes that this thread has started; others of this process belong to other tests."""
     return set(Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split())
 
 
@@ -95,7 +95,7 @@ def test_heads_of_every_kind(repo: Path, tmp_path: Path) -> None:
     git(repo, "pack-refs", "--all")
     assert not (repo / ".git" / "refs" / "heads" / "main").exists()
     assert look(repo) == {"commit": first, "branch": "feature/größe", "dirty": []}
-    second = commit(repo)  # which is in a file of its own, before the packed one
+    second = commit(repo)  # the separate file, which precedes the packed one
     assert read_head(str(repo)) == {"commit": second, "branch": "feature/größe"}
     git(repo, "symbolic-ref", "refs/heads/alias", "refs/heads/main")
     git(repo, "symbolic-ref", "HEAD", "refs/heads/alias")
@@ -124,7 +124,7 @@ def test_a_worktree_and_a_submodule(repo: Path, tmp_path: Path) -> None:
 
 
 def test_a_form_of_references_that_only_git_reads(repo: Path) -> None:
-    """As a repository with `reftable` looks: HEAD names nothing."""
+    """In a repository with `reftable`, HEAD names no branch."""
     expected = look(repo)
     (repo / ".git" / "reftable").mkdir()
     assert read_head(str(repo)) == {}
@@ -201,7 +201,7 @@ def test_no_program_of_the_repository_s_is_started_and_no_lock_is_taken(repo: Pa
     marker = repo.parent / "called"
     git(repo, "config", "core.fsmonitor", f"touch {marker}; false")
     index = (repo / ".git" / "index").stat().st_mtime_ns
-    os.utime(repo / "a.py", (1, 1))  # git would write down that only the time differs
+    os.utime(repo / "a.py", (1, 1))  # git would update its index, because only the time differs
     assert look(repo) == {"commit": head(repo), "branch": "main", "dirty": []}
     assert not marker.exists()
     assert (repo / ".git" / "index").stat().st_mtime_ns == index

@@ -1,4 +1,4 @@
-"""`flowc.testing.run_step`: a step as a function that a unit test calls."""
+"""`flowc.testing.run_step`: a unit test calls a step as a function."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_a_step_that_tests_another_step_keeps_its_own_state(project: Project, fr
 def test_a_step_s_state_is_apart_from_that_of_the_process(
     project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process makes another attempt itself, as a step does that calls a unit test."""
+    """The process runs another attempt itself, like a step that calls a unit test."""
     project.write("nested_flow.py", NESTED)
     inner = load_module(project.root, "nested_flow.py").Inner
     own = TaskContext(flow="F", run="1", step="own", task_id="own-0", attempt=2, user="ann", parameter_names=())
@@ -203,7 +203,7 @@ def test_a_step_s_state_is_apart_from_that_of_the_process(
 
 def test_what_a_step_raises_comes_through(flow: Any) -> None:
     with pytest.raises(AttributeError, match="no attribute 'rows'"):
-        run_step(flow, "left")  # neither @retry nor @catch is between
+        run_step(flow, "left")  # neither @retry nor @catch applies
 
 
 def test_a_timeout_is_one(flow: Any) -> None:
@@ -227,7 +227,10 @@ def test_a_foreach(flow: Any) -> None:
     assert done.foreach == (0, 1)
     seen: list[int] = []
     done = run_step(flow, "work", artifacts={"seen": seen, "kept": 1}, outer=[(1, "b")], input=5, index=3)
-    assert done.artifacts == {"got": (5, 3, "work-0.1.3", 0, "work"), "seen": [5]}  # what is changed in place, too
+    assert done.artifacts == {
+        "got": (5, 3, "work-0.1.3", 0, "work"),
+        "seen": [5],
+    }  # also values that are changed in place
     assert seen == []  # as in a run, a step works on its own copy
 
 
@@ -363,7 +366,7 @@ GIVEN = """
 
 
 def test_configs(project: Project, fresh_imports: None) -> None:
-    """Values, or texts as the command line takes them; nothing is remembered from call to call."""
+    """Parameters are values, or texts as on the command line; no call affects another."""
     project.write("beside.txt", "")
     flow = load(project, GIVEN).Given
     assert run_step(flow, "start", configs={"needed": "x"})["configs"] == (2, "x", "slow")
@@ -378,7 +381,7 @@ def test_configs(project: Project, fresh_imports: None) -> None:
 
 
 def test_parameters_of_all_kinds(project: Project, fresh_imports: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is given its content, or its path; the default is found beside the flow."""
+    """A file parameter is its content or its path; the default is found beside the flow."""
     beside = project.write("beside.txt", "beside")
     flow = load(project, GIVEN).Given
     monkeypatch.chdir("/")

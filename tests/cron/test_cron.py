@@ -1,4 +1,4 @@
-"""Schedules mean here what they mean to Argo: the facts that hurt when forgotten (test_cron_go.py asks its library)."""
+"""Schedules have the same meaning as in Argo: important cases (test_cron_go.py compares with Argo's library)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fires(text: str, zone: str, after: str, count: int = 3) -> list[str]:
         ("0 0 ? JAN,jul ?", "2026-01-31 00:00", ["2026-07-01 00:00Z", "2026-07-02 00:00Z", "2026-07-03 00:00Z"]),
         ("*/25 * * * *", "2026-01-01 00:00", ["2026-01-01 00:25Z", "2026-01-01 00:50Z", "2026-01-01 01:00Z"]),
         ("10/20 0 * * *", "2026-01-01 00:00", ["2026-01-01 00:10Z", "2026-01-01 00:30Z", "2026-01-01 00:50Z"]),
-        # neither day field has a star, so one of them is enough; */2 is no star, */1 is
+        # neither day field has a star, so one of them is enough; */2 does not count as a star, */1 does
         ("0 0 1 * MON", "2026-01-30 00:00", ["2026-02-01 00:00Z", "2026-02-02 00:00Z", "2026-02-09 00:00Z"]),
         ("0 0 */2 * MON", "2026-02-01 00:00", ["2026-02-02 00:00Z", "2026-02-03 00:00Z", "2026-02-05 00:00Z"]),
         ("0 0 */1 * MON", "2026-02-01 00:00", ["2026-02-02 00:00Z", "2026-02-09 00:00Z", "2026-02-16 00:00Z"]),
@@ -160,7 +160,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
         ("30 2 * * MON-FRI", NEW_YORK, []),  # clocks change on Sundays
         ("0 0 * * *", "Africa/Cairo", ["is skipped on 2027-04-30"]),
         ("0 6 * * *", NEW_YORK, []),
-        ("30 * * * *", NEW_YORK, []),  # each hour that passes has its run
+        ("30 * * * *", NEW_YORK, []),  # each real hour has its run
         ("30 2 * * *", "UTC", []),
         ("30 2 * * *", None, []),
         ("30 2 * * *", "Asia/Tokyo", []),
@@ -175,7 +175,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
             "0 12 * * FRI",
             "Africa/Cairo",
             ["is skipped on 2027-04-30 at 12:00"],
-        ),  # midnight is lost, and the day with it
+        ),  # midnight is skipped, and the whole day with it
         ("0 12 * * THU", "Africa/Cairo", []),
         ("0 2 * * *", "Australia/Lord_Howe", ["is skipped on 2026-10-04: "]),
         ("@every 90m", NEW_YORK, ["counts from when the controller starts"]),
@@ -191,7 +191,7 @@ def test_warnings(text: str, zone: str | None, says: list[str]) -> None:
 @pytest.mark.parametrize("zone", [NEW_YORK, "Europe/Paris", "Africa/Cairo"])
 @pytest.mark.parametrize("text", ["30 1 * * *", "30 2 * * *", "15 0 * * *"])
 def test_warnings_agree_with_the_times(zone: str, text: str) -> None:
-    """A daily run is warned of exactly if the next year has a day with none, or with two."""
+    """A warning about a daily run appears exactly if a day of the next year has no run, or two."""
     days = []
     at: datetime | None = NOW.astimezone(ZoneInfo(zone))
     while (at := cron.parse(text).next(at)) and at < NOW + timedelta(days=365):  # type: ignore[arg-type]

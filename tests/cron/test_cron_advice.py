@@ -1,4 +1,4 @@
-"""What is said of schedules when clocks change, judged by the Go library inside Argo's controller."""
+"""Warnings about schedules when clocks change, compared with the Go library inside Argo's controller."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _DAYS = ["* * *"] * 4 + [
 
 
 def _changing(choose: random.Random, count: int) -> list[str]:
-    """Zones whose clocks change, most of them; and some that have other names for the same clock."""
+    """Return most zones whose clocks change, and some that are other names of the same zone."""
     zones = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
     choose.shuffle(zones)
     january, july = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 7))
@@ -85,7 +85,7 @@ def _end(now: int) -> int:
 
 
 def _said(text: str, zone: str, now: int) -> dict[str, str]:
-    """By the kind of what is said, the day; as far as the judge looks."""
+    """Return the day of each kind of warning, within the years that the library examines."""
     said = cron.warnings(text, zone, now=datetime.fromtimestamp(now, UTC))
     days = {each.kind: each.message.partition(" on ")[2][:10] for each in said}
     last = f"{datetime.fromtimestamp(_end(now), ZoneInfo(zone)):%Y-%m-%d}"
@@ -93,7 +93,7 @@ def _said(text: str, zone: str, now: int) -> dict[str, str]:
 
 
 def _count(text: str) -> int:
-    """At least as many as a schedule has times in these years."""
+    """Return an upper limit of a schedule's times in these years."""
     schedule = cron.parse(text)
     assert isinstance(schedule, cron.CronFields)
     first = datetime(2024, 1, 1)
@@ -102,11 +102,11 @@ def _count(text: str) -> int:
 
 
 def _first(text: str, zone: str, now: int, times: list[int]) -> dict[str, str]:
-    """The first day with a time that does not fire, and with one that fires twice."""
+    """Return the first day with a skipped time, and the first with a repeated one."""
     schedule, clock, end = cron.parse(text), ZoneInfo(zone), _end(now)
     assert isinstance(schedule, cron.CronFields)
     assert not times or times[-1] >= end
-    if len(schedule.hours) == 24:  # it counts hours that pass: whatever minute the clock shows
+    if len(schedule.hours) == 24:  # it counts real hours, independently of the clock's minute
         instants = set(times)
         for at in range(now - now % 60 + 60, end, 60):
             if at not in instants and schedule.matches(local := datetime.fromtimestamp(at, clock).replace(tzinfo=None)):

@@ -1,4 +1,4 @@
-"""The judge of `flowc.cron`: the Go library inside Argo's controller, asked about many schedules, zones and moments.
+"""`flowc.cron` compared with the Go library inside Argo's controller, for many schedules, zones and moments.
 
 In `make test-go` it is asked about four times as many as are recorded.
 """
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     A = TypeVar("A")
 
 UTC = timezone.utc
-# Answers hold for one edition of the zones.
+# Answers are valid for one edition of the zones.
 ANSWERS = f"cron-{versions.ROBFIG_CRON}-tzdata-{importlib.metadata.version('tzdata')}"
 
-ZONES = {  # each for a reason
+ZONES = {  # each has a reason
     "UTC": "no change",
     "Asia/Kolkata": "an odd offset",
     "America/New_York": "clocks change at 02:00",
@@ -177,14 +177,14 @@ def _expression(choose: random.Random) -> str:
         else:
             words.append(",".join(_item(choose, low, high, names) for _ in range(choose.choice([1, 1, 1, 2, 3]))))
     text = " ".join(words)
-    if choose.random() < 0.12:  # a typing error somewhere
+    if choose.random() < 0.12:  # a typing error at a random place
         at = choose.randrange(len(text))
         text = text[:at] + choose.choice([*"-/,* 9LW#~+", ""]) + text[at + choose.randint(0, 1) :]
     return text
 
 
 def _moment(choose: random.Random, zone: str) -> int:
-    """Half of the time shortly before a clock change, where the interesting things happen."""
+    """Return a moment, half of the time shortly before a clock change."""
     at = choose.randrange(*(int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2014, 2034)))
     if choose.random() < 0.5:
         clock, day = ZoneInfo(zone), 86400
@@ -197,7 +197,7 @@ def _moment(choose: random.Random, zone: str) -> int:
 
 @contextlib.contextmanager
 def recorded_zones() -> Iterator[None]:
-    """Python reads the zones of the package `tzdata`, as Go did: editions differ where a law has changed."""
+    """Let Python read the zones of the package `tzdata`, like Go, because editions differ when a law has changed."""
     before = zoneinfo.TZPATH
     zoneinfo.reset_tzpath([])
     ZoneInfo.clear_cache()
@@ -244,7 +244,7 @@ def _ours(text: str, zone: str, after: int, count: int) -> list[int] | None:
 
 
 def _steps(times: list[int]) -> list[int]:
-    """The first time and the differences of the others: shorter to keep."""
+    """Return the first time and the differences of the others, which is a shorter record."""
     return [later - earlier for earlier, later in itertools.pairwise([0, *times])]
 
 
@@ -253,7 +253,7 @@ def _unrecorded(_: str, cases: Sequence[T], ask: Callable[[Sequence[T]], list[A]
 
 
 def fired(cases: Sequence[tuple[str, str, int]], count: Callable[[str], int]) -> list[dict[str, Any]]:
-    """What the library says of each (schedule, zone, moment): its error, or as many times as `count` wants of it."""
+    """Return the library's answer for each (schedule, zone, moment): its error, or the number of times that `count` gives."""
     asked = ({"cron": text, "zone": zone, "after": at, "count": count(text)} for text, zone, at in cases)
     lines = "".join(f"{json.dumps(each)}\n" for each in asked)
     environment = os.environ | {"ZONEINFO": str(importlib.resources.files("tzdata") / "zoneinfo")}
@@ -270,7 +270,7 @@ def fired(cases: Sequence[tuple[str, str, int]], count: Callable[[str], int]) ->
 
 
 def test_check_refuses_what_the_crd_of_argo_4_refuses() -> None:
-    """The pattern stands in the CRD of CronWorkflows."""
+    """The pattern is in the CRD of CronWorkflows."""
 
     def ask(versions: Sequence[str]) -> list[list[str]]:
         return [_patterns(version) for version in versions]

@@ -1,4 +1,4 @@
-"""Forms of one thing that Metaflow takes: of schedules, of names of artifacts, of a join's signature, of a step's info."""
+"""Forms that Metaflow accepts: of schedules, of names of artifacts, of a join's signature, of a step's info."""
 
 from __future__ import annotations
 
@@ -107,14 +107,14 @@ def test_schedules(tmp_path: Path, written: str, crons: tuple[str, ...] | None) 
         ("0 10 * * ? 2027-2030", "an AWS schedule with a year"),
         ("0 0 12 ? * *", "is not a schedule: 6 fields"),  # seconds first
         ("0 0 12 * * ?", "is not a schedule: 6 fields"),
-        ("0 10 * * * *", "is not a schedule: 6 fields"),  # seconds or a year: nothing says which
+        ("0 10 * * * *", "is not a schedule: 6 fields"),  # seconds or a year: this is ambiguous
         ("0 10 L * ? *", "is not a schedule: day of month 'L'"),
     ],
 )
 def test_schedules_that_mean_something_else_to_argo_are_refused(tmp_path: Path, cron: str, what: str) -> None:
     (message,) = messages(tmp_path, f'@schedule(cron="{cron}")\nclass Demo(FlowSpec):{STEPS}')
     assert what in message
-    assert repr(cron) in message  # as it is written
+    assert repr(cron) in message  # as written
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The front end beyond goldens: which class, where its parts are found, and the ways a flow can be written."""
+"""The front end beyond goldens: the selected class, the places of its parts, and the forms of flows."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_flow_of_another_file_can_be_the_one_under_main(tmp_path: Path) -> Non
 
 
 def test_what_hooks_of_extensions_have_changed_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The flow is verified again after them: an IR with a fault reaches no target and no run."""
+    """The flow is verified again after hooks of extensions: an IR with a fault reaches no target and no run."""
 
     def begin_plugins(program: object, flow: Flow, *others: object) -> Flow:
         return replace(flow, nodes=tuple(replace(node, timeout=Timeout(seconds=0)) for node in flow.nodes))
@@ -150,7 +150,7 @@ def test_spans_count_characters_and_stop_at_the_colon(tmp_path: Path) -> None:
 
 
 def test_wrapping_decorators_of_the_user(tmp_path: Path) -> None:
-    """With functools.wraps, and without: then the class's own body says what the step is."""
+    """A wrapper may lack functools.wraps: then the class's own body contains the step."""
     write(
         tmp_path,
         """

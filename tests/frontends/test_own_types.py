@@ -1,4 +1,4 @@
-"""Parameters of types that are the author's own: what is recorded, travels and is read again is not what steps see."""
+"""Parameters of the author's own types: their recorded values differ from the values in steps."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_what_the_type_does_not_take(project: Project, given: tuple[str, ...], e
 
 
 def test_values_of_parameter_files(project: Project) -> None:
-    """A date of TOML's is none of JSON's: the text that gives it is recorded. None is what steps see the default for."""
+    """A TOML date is not JSON: the text that gives it is recorded. For None, steps see the default."""
     project.write("own.py", FLOW.replace("datetime.date.fromisoformat", "to_date").replace("class Color", DATES))
     project.write("given.toml", 'day = 2024-05-06\npath = "c"\npaths = ["d"]\n')
     done = project.python("own.py", "run", "--params-file", "given.toml")
@@ -167,7 +167,7 @@ def test_a_runner_gives_them_too(project: Project) -> None:
 
 
 def test_a_default_is_tried_where_it_is_used(project: Project) -> None:
-    """A directory of the cluster's, which the machine that compiles has not."""
+    """A directory may exist only on the cluster, not on the machine that compiles."""
     written = FLOW.replace('type=Path, default="a"', 'type=click.Path(exists=True), default="/nowhere/at/all"')
     project.write("own.py", written.replace("import enum", "import enum\n    from metaflow._vendor import click"))
     compiled = project.flowc("compile", "--target", "argo", "own.py", "--image", "i", "--store", "s3://b/p")

@@ -1,4 +1,4 @@
-"""Values that are no texts, given to parameters of the author's own types: wherever one can give them."""
+"""Values other than texts for parameters of the author's own types, from every source of values."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def test_a_runner(project: Project) -> None:
 
 
 def test_a_cluster(project: Project, fresh_imports: None) -> None:
-    """What a file gives a deployed flow, whose class is not here, arrives in its pods as a value of JSON."""
+    """A file's values for a deployed flow, whose class is not here, arrive in its pods as JSON values."""
     from flowc.cli.options.params_files import read_params_files
 
     loaded = load(project.write("own.py", FLOW))
@@ -221,7 +221,7 @@ def test_a_cluster(project: Project, fresh_imports: None) -> None:
     assert found == {
         "amount": 3.5, "day": "2024-05-06", "days": ["2024-07-08"], "counts": [3, "4"], "strict": 8, "size": 1,
     }  # fmt: skip
-    for each in loaded.flow.parameters:  # as they are without a file
+    for each in loaded.flow.parameters:  # like the values without a file
         if each.default is not None:
             text = arguments.encode_parameter(each, from_text(each.default))
             assert arguments.decode_parameter(each, text) == from_text(each.default)

@@ -1,4 +1,4 @@
-"""The place that a fault shows: found by the object that the fault is about, never by a namesake of it."""
+"""The place of a fault: found by the object of the fault, never by a namesake of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ END = """
         pass
 """
 
-# Each ends in a flow called Flow; the line of its one fault ends in `# here`.
+# Each file ends with a flow called Flow; the line of its only fault ends in `# here`.
 CASES = {
     "a decorator of a class of the same name in the other arm": """
         if not sys.maxsize:

@@ -1,4 +1,4 @@
-"""Which imports of a user's modules are harmless, found in their syntax trees."""
+"""Harmless imports of a user's modules, found in their syntax trees."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ HARMFUL = {
 }  # fmt: skip
 
 
-# What a call calls in turn, or an import binds, one kind each.
+# Functions that a call calls indirectly, or names that an import binds, one of each kind.
 CALLED_IN_TURN = {
     'ne main': "import uuid\nif __name__ != '__main__':\n    X = uuid.uuid4()",
     'not main': "import uuid\nif not __name__ == '__main__':\n    X = uuid.uuid4()",
@@ -165,7 +165,7 @@ CALLED_IN_TURN = {
     'an import that may be None': "try:\n    import requests\nexcept ImportError:\n    requests = None\nX = requests.get('u')",
 }  # fmt: skip
 
-# How flows' files begin.
+# The beginnings of flows' files.
 USUAL = {
     'argparse': "import argparse\nparser = argparse.ArgumentParser(description='x')\nparser.add_argument('--n', type=int, default=3)\n",
     'dotenv': "import os\nfrom dotenv import load_dotenv\nload_dotenv()\nKEY = os.getenv('API_KEY', '')\n",

@@ -1,4 +1,4 @@
-"""Values that the chart is rendered with in several tests."""
+"""Values with which several tests render the chart."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ EVERYTHING: Values = {
 CASES: dict[str, Values] = {
     "default": {},
     "everything": EVERYTHING,
-    "existing": {  # all that the chart would make is there
+    "existing": {  # everything that the chart would create exists
         "serviceAccount": {"create": False, "name": "argo"},
         "store": {"url": "s3://bucket", "existingSecret": "bucket-keys"},
     },

@@ -1,4 +1,4 @@
-"""What the chart renders: taken by helm and by Kubernetes, the same bytes as before, and no more rights than needed."""
+"""The rendered chart: helm and Kubernetes accept it, it equals the goldens, and gives only the necessary rights."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_golden(case: str, golden: Callable[[Path, str], None]) -> None:
 
 @pytest.mark.parametrize("page", ["docs/guide/deploying.md", "helm/flowc/README.md"])
 def test_helm_takes_the_values_of_a_page(page: str) -> None:
-    """The command that installs the chart, as documents show it."""
+    """Return the command that installs the chart, as documents show it."""
     text = (ROOT / page).read_text(encoding="utf-8")
     (values,) = re.findall(r"^helm install flowc helm/flowc [^`]*?--set (\S+)$", text, re.MULTILINE)
     store = re.search(r"store\.url=([^,]+)", values)
@@ -65,7 +65,7 @@ def test_kubernetes_takes_it(values: Values) -> None:
 
 
 def test_kubernetes_would_not_take_a_slip() -> None:
-    """What finds nothing proves nothing."""
+    """The check finds a fault in a broken manifest."""
     role = find(objects(), "Role", "flowc-executor")
     role["rules"][0]["verb"] = role["rules"][0].pop("verbs")
     unknown, missing = sorted(kubernetes.schema_errors([role]), key=lambda error: "required" in error)
@@ -75,7 +75,7 @@ def test_kubernetes_would_not_take_a_slip() -> None:
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
 def test_metadata(values: Values) -> None:
-    """Everything is in the release's namespace and has the recommended labels."""
+    """All objects are in the release's namespace and have the recommended labels."""
     for doc in objects(values):
         assert doc["metadata"]["namespace"] == "flows"
         labels = doc["metadata"]["labels"]
@@ -87,7 +87,7 @@ def test_metadata(values: Values) -> None:
 
 
 def test_names_that_look_like_numbers() -> None:
-    """They are names to Kubernetes, and text to its YAML parser only in quotes."""
+    """Numbers as names are quoted, because the YAML parser reads them as text only in quotes."""
     values = {
         "image": {"repository": "123", "tag": "1e3", "pullSecrets": ["0x10"]},
         "serviceAccount": {"name": "1e3"},
@@ -115,7 +115,7 @@ def rules(doc: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def test_rights_of_pods() -> None:
-    """What Argo's executor needs, and no more."""
+    """The role has only the rights that Argo's executor needs."""
     docs = [doc for doc in objects() if not is_test(doc)]
     assert [doc["kind"] for doc in docs] == ["ServiceAccount", "Role", "RoleBinding"]
     _, role, binding = docs
@@ -141,7 +141,7 @@ def test_rights_of_deployers() -> None:
 
 
 def test_rights_of_the_test() -> None:
-    """They are hooks, so they are there while it runs only; flows' own account gets nothing of them."""
+    """The test's rights are hooks, so they exist only during the test; the account of flows does not get them."""
     docs = [doc for doc in objects() if is_test(doc)]
     assert rules(find(docs, "Role", "flowc-test")) == [("argoproj.io", "workflows", "create get")]
     assert find(docs, "RoleBinding", "flowc-test")["subjects"] == [
@@ -158,7 +158,7 @@ def test_nothing_reaches_beyond_the_namespace(values: Values) -> None:
 
 
 def test_the_test_pod_is_restricted() -> None:
-    """As the "restricted" Pod Security Standard has it."""
+    """The pods meet the "restricted" Pod Security Standard."""
     spec = find(objects(), "Pod", "flowc-test")["spec"]
     assert spec["securityContext"]["runAsNonRoot"]
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -190,7 +190,7 @@ def test_secret_is_nowhere_else() -> None:
 
 
 def test_secret_without_keys() -> None:
-    """The pods have a cloud identity; an empty key would hide it."""
+    """Empty keys are left out, because they would hide the cloud identity of the pods."""
     assert find(objects(CASES["cloud-identity"]), "Secret", "flowc-store")["stringData"] == {"AWS_REGION": "us-west-2"}
 
 
@@ -203,7 +203,7 @@ def test_no_secret(case: str) -> None:
 
 
 def embedded(docs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The Workflow that the test's pod submits."""
+    """Return the Workflow that the test's pod submits."""
     (workflow,) = argo.load(find(docs, "ConfigMap", "flowc-test")["data"]["workflow.json"])
     assert isinstance(workflow, dict)
     return workflow
@@ -211,7 +211,7 @@ def embedded(docs: list[dict[str, Any]]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
 def test_embedded_workflow(values: Values, argo_version: str) -> None:
-    """Argo takes it, its code is there, and nothing that the template puts in was forgotten."""
+    """Argo accepts it, it contains its code, and the template filled in all values."""
     docs = objects(values)
     workflow = embedded(docs)
     assert argo.schema_errors([workflow], argo_version) == []
@@ -225,7 +225,7 @@ def test_embedded_workflow(values: Values, argo_version: str) -> None:
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """What `helm install` prints; without a cluster helm prints it only as a part of a manifest."""
+    """Return the notes of `helm install`; without a cluster helm prints them only as a part of a manifest."""
     chart = tmp_path / "flowc"
     shutil.copytree(CHART, chart)
     (chart / "templates" / "NOTES.txt").rename(chart / "notes")

@@ -1,4 +1,4 @@
-"""What `helm test` runs: the flow's manifests are what the compiler makes today, and run.py tells every end apart."""
+"""The flow of `helm test`: its manifests equal those of the current compiler, and run.py distinguishes every end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILES = CHART / "files" / "test"
 
 @pytest.mark.usefixtures("fresh_imports")
 def test_workflow_is_up_to_date(golden: Callable[[Path, str], None]) -> None:
-    """With names that the chart's template replaces."""
+    """Compile the flow with names that the chart's template replaces."""
     loaded = load(FILES / "flow" / "flow.py")
     assert loaded.flow is not None
     settings = Settings(
@@ -46,7 +46,7 @@ def program(fresh_imports: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 class Cluster:
-    """An API server whose Workflow has one status after the other; the last one stays."""
+    """An API server whose Workflow has one status after another; the last one stays."""
 
     def __init__(self, *statuses: dict[str, Any] | None) -> None:
         self.statuses = list(statuses)

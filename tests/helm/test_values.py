@@ -1,4 +1,4 @@
-"""The chart's values: what is wrong is refused, and values.yaml, the schema and the README tell the same."""
+"""The chart's values: wrong ones are refused, and values.yaml, the schema and the README agree."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRET: Values = {"create": True, "accessKeyId": "k", "secretAccessKey": "s"}
 
 @dataclass(frozen=True)
 class Wrong:
-    """Values, and a part of what helm says about them."""
+    """Values, and a part of helm's error about them."""
 
     values: Values
     says: str
@@ -35,7 +35,7 @@ def peer(**given: Any) -> Values:
 
 
 WRONG = {
-    # what is not there
+    # unknown values
     "unknown": Wrong({"storee": {}}, "storee is not allowed"),
     "unknown below": Wrong({"image": {"pullPolicy": "Always"}}, "pullPolicy is not allowed"),
     "unknown in a list": Wrong({"deployers": [{"kind": "User", "name": "a", "uid": "1"}]}, "uid is not allowed"),
@@ -62,7 +62,7 @@ WRONG = {
     "a key with a blank": Wrong({"store": SECRET | {"secretAccessKey": "a b"}}, "store.secretAccessKey"),
     "not a quantity": Wrong({"defaultRequests": {"memory": "256 MB"}}, "defaultRequests.memory"),
     "a quota of text": Wrong({"quota": {"hard": {"pods": "many"}}}, "quota.hard.pods"),
-    # what has to go together
+    # values that require each other
     "two Secrets": Wrong({"store": SECRET | {"existingSecret": "mine"}}, "store.existingSecret"),
     "endpoint without a Secret": Wrong({"store": {"endpoint": "https://s3.local"}}, "store.endpoint"),
     "region without a Secret": Wrong({"store": {"region": "eu-west-1"}}, "store.region"),
@@ -108,7 +108,7 @@ def test_refused(name: str) -> None:
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
 def test_as_a_part_of_another_chart(values: Values, tmp_path: Path) -> None:
-    """There helm adds a value of its own, `global`."""
+    """As a part of another chart, it has helm's value `global` too."""
     (tmp_path / "charts").mkdir()
     (tmp_path / "charts" / "flowc").symlink_to(CHART)
     (tmp_path / "Chart.yaml").write_text("{apiVersion: v2, name: platform, version: 1.0.0}")
@@ -124,7 +124,7 @@ def schema() -> dict[str, Any]:
 
 
 def leaves(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each value that has a line in values.yaml, groups too, by its path."""
+    """Return each value in values.yaml, also groups, by its path."""
     for name, below in schema.get("properties", {}).items():
         if path or name != "global":
             yield f"{path}{name}", below
@@ -132,7 +132,7 @@ def leaves(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[s
 
 
 def comments(text: str) -> Iterator[tuple[str, str]]:
-    """The comment above each key of values.yaml, by the key's path; what has none is the user's own, such as labels."""
+    """Return the comment above each key of values.yaml, by its path; keys without one are the user's, such as labels."""
     path: list[str] = []
     comment: list[str] = []
     for line in text.splitlines():
@@ -151,7 +151,7 @@ def test_values_and_schema_tell_the_same() -> None:
 
 
 def objects_of(value: Any) -> Iterator[dict[str, Any]]:
-    """Each schema of an object, however deep."""
+    """Yield each schema of an object, at any depth."""
     if isinstance(value, dict):
         if value.get("type") == "object":
             yield value
@@ -163,7 +163,7 @@ def objects_of(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_schema_is_strict() -> None:
-    """Every object is closed, or a map whose values have a type; `global` belongs to helm."""
+    """Every object is closed, or a map whose values have a type, except `global`, which belongs to helm."""
     whole = schema()
     del whole["properties"]["global"]
     for found in objects_of(whole):

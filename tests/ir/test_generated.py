@@ -1,4 +1,4 @@
-"""The generated files are those of the classes as they are, and what the marks of fields forbid is refused everywhere."""
+"""The generated files match the classes, and values that the fields' marks forbid are refused everywhere."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_header_says_how_to_regenerate(name: str) -> None:
 
 
 def test_reading_a_flow_evaluates_no_annotation() -> None:
-    """The marks are never imported, and with them gone no annotation of the model could be evaluated."""
+    """The marks are never imported at run time, so the annotations of the model cannot be evaluated."""
     program = (
         "import sys; from flowc_ir import schema\n"
         "flow = schema.loads(sys.stdin.read()); schema.dumps(flow)\n"
@@ -105,7 +105,7 @@ def test_what_is_stored_validates_once_it_is_of_the_current_version(path: Path) 
 
 
 def mutations(document: Any) -> Iterator[Any]:
-    """Copies of a document, each with one record in it spoiled: a field unknown, missing or of a wrong type."""
+    """Yield copies of a document, each with one faulty record: an unknown or missing field, or one of a wrong type."""
 
     def changed(change: Callable[[Any], None]) -> Any:
         copy = json.loads(json.dumps(document))
@@ -248,7 +248,7 @@ def test_every_mark_has_an_example() -> None:
 
 
 def test_a_branch_with_one_target_is_found_by_verify() -> None:
-    """It would be written as a list that cannot be read."""
+    """The value is refused, because it would be written as a list that cannot be read."""
     flow: Flow = schema.loads(json.dumps(everything()))
     nodes = tuple(replace(node, next=Branch(targets=("meet",))) if node.id == "a" else node for node in flow.nodes)
     assert verify(replace(flow, nodes=nodes)) != []

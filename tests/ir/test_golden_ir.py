@@ -1,4 +1,4 @@
-"""Flows and their exact IR: tests/golden/<case>/flow.py beside ir.txt; and the JSON that the IR travels as."""
+"""Flows and their exact IR: tests/golden/<case>/flow.py beside ir.txt; and the JSON of the IR."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_same_source_same_bytes() -> None:
 
 
 def everything() -> Any:
-    """A document with every field of the IR in it."""
+    """Return a document with every field of the IR."""
     span = "flow.py:1:1"
     node = {"where": span, "run": {"method": "start"}}
     document = {
@@ -196,7 +196,7 @@ REQUIRED = {
 
 
 def is_free(place: Place) -> bool:
-    """Whether it is a mapping of names that the user chooses."""
+    """Return whether it is a mapping of names that the user chooses."""
     return place[-1:] == ("parameters",) if place[:1] == ("triggers",) else bool(place) and place[-1] in FREE_KEYS
 
 
@@ -208,7 +208,7 @@ def is_required(place: Place) -> bool:
 
 
 def refers(place: Place) -> bool:
-    """Whether the value there is the name of a step."""
+    """Return whether the value at this place is the name of a step."""
     value = value_at(everything(), place)
     if not isinstance(value, str) or place[:1] not in (("nodes",), ("start",)):
         return False

@@ -1,4 +1,4 @@
-"""Versions of what is stored: no field without one, and what a newer flowc wrote is refused, each kind with its text."""
+"""Versions of stored objects: every field has one, and objects of a newer flowc are refused, each kind with its text."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def fields_now(format: Format) -> dict[str, str]:
 
 
 def _marks_of_manifests() -> set[str]:
-    """The labels and annotations of the golden manifests, of whatever object in them; users' own are left out."""
+    """Return the labels and annotations of all objects in the golden manifests, without users' own."""
     found: set[str] = set()
     for path in [*(HERE / "golden").glob("*/argo.yaml"), *(HERE / "targets/argo/golden").glob("*.yaml")]:
         for manifest in yaml.safe_load_all(path.read_text()):
@@ -94,7 +94,7 @@ def snapshot(format: Format, number: int) -> Path:
 
 
 def listed(format: Format, number: int) -> dict[str, str]:
-    """The fields of a version: those of the oldest, with what each version after it adds and drops."""
+    """Return the fields of a version: those of the oldest, with the additions and removals of later versions."""
     oldest, *others = format.versions
     text = snapshot(format, oldest.number).read_text()
     found = dict(_parsed(line) for line in text.splitlines())
@@ -112,7 +112,7 @@ def _parsed(line: str) -> tuple[str, str]:
 
 
 def difference(format: Format, now: Mapping[str, str]) -> str:
-    """What to do about fields that the table does not list as they are; empty where it does."""
+    """Return the instruction for fields that the table does not list; empty if it lists all."""
     known = listed(format, format.current)
     added = [lines({name: kind}).strip() for name, kind in now.items() if known.get(name) != kind]
     dropped = sorted(known.keys() - now.keys())
@@ -191,7 +191,7 @@ DEMO = Format(
 def test_a_dict_of_a_user_s_is_none_of_our_numbers_in_what_is_older_than_these(
     format: Format, number: int | None
 ) -> None:
-    """Such as the value of a parameter."""
+    """A value, such as that of a parameter, may have any fields."""
     data = json.dumps({"x": {"$float": "NaN"}} | ({} if number is None else {format.key: number})).encode()
     old = number in (None, format.versions[0].number)
     assert repr(format.parse(data)["x"]) == ("{'$float': 'NaN'}" if old else "nan")
@@ -260,7 +260,7 @@ def kept(project: Project) -> Kept:
 
 
 class Kept:
-    """The golden store of the newest version, in a user's directory."""
+    """Return the golden store of the newest version, in a user's directory."""
 
     def __init__(self, project: Project) -> None:
         opened(STORES[-1], project)
@@ -271,7 +271,7 @@ class Kept:
         self.directory = self.root / self.run.prefix
 
     def fails(self, *command: str) -> str:
-        """What a command says that ends with 1; no command ends with a traceback."""
+        """Return the error of a command that exits with 1, without a traceback."""
         done = self.project.flowc(*command)
         assert (done.code, done.out) == (1, "")
         assert "Traceback" not in done.err
@@ -336,7 +336,7 @@ def test_a_status(kept: Kept, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["logs", "show"])
 def test_the_ir_among_others(kept: Kept, command: str) -> None:
-    """The steps are in the order of their names then."""
+    """Without a graph, the steps are in the order of their names."""
     change(kept.directory / "ir.json", flowc=IR.current + 1, unheard_of=[1])
     done = kept.project.flowc(*words(kept, command))
     assert done.code == 0
@@ -384,7 +384,7 @@ def test_an_artifact(kept: Kept) -> None:
 
 @pytest.mark.parametrize("kind", ["entry", "reads"])
 def test_a_cache_entry(kept: Kept, kind: str) -> None:
-    """It is left as it is, and the task runs."""
+    """The entry stays unchanged, and the task runs."""
     kept.project.run("kept.py", "--cache")
     paths = [
         path
@@ -425,7 +425,7 @@ def test_the_lease_of_a_collection(kept: Kept) -> None:
         os.utime(path, (then, then))
 
     sweeps.wait(kept.run.objects, wait)
-    assert waited  # as long as who wrote it may be deleting
+    assert waited  # as long as its writer may be deleting
 
 
 def test_what_a_card_is_told(kept: Kept) -> None:
@@ -449,7 +449,7 @@ def test_the_ir_of_a_pod(kept: Kept) -> None:
 
 
 class Cluster:
-    """A cluster with one template, of which nothing is asked but the objects."""
+    """A cluster with one template, which only returns objects."""
 
     namespace = "default"
 
@@ -573,7 +573,7 @@ def test_a_field_with_a_default_leaves_the_keys_of_the_cache(monkeypatch: pytest
     ids=str,
 )  # fmt: skip
 def test_keys_of_the_first_release_are_found(fields: dict[str, Any], texts: dict[int, str]) -> None:
-    """They are made of these texts for ever: the first release's `repr` of its nodes."""
+    """The keys depend forever on these texts: the first release's `repr` of its nodes."""
     flow = schema.loads((STORES[0] / "ir.json").read_text())
     node = replace(flow.by_id()["costly"], **fields)
     expected = ["()", "None", "Goto(target='end')", "None", "()", "()"]
@@ -592,7 +592,7 @@ def test_keys_of_the_first_release_are_found(fields: dict[str, Any], texts: dict
 
 
 def identity(packages: Any) -> Any:
-    """What a step with these packages is known by in the cache."""
+    """Return the cache key of a step with these packages."""
     flow = schema.loads((STORES[-1] / "ir.json").read_text())
     node = replace(flow.by_id()["costly"], packages=packages)
     situation = object.__new__(caching.Situation)

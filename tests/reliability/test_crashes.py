@@ -1,4 +1,4 @@
-"""SIGKILL at any moment, whoever it hits: the store reads cleanly, and the run is resumed to the right result.
+"""SIGKILL of any process at any moment: the store reads cleanly, and the run is resumed to the right result.
 
 The first moments are in every run of the tests, all of them in `make test-reliability`. FLOWC_SEED chooses others.
 """
@@ -40,7 +40,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(autouse=True)
 def client() -> Iterator[None]:
-    """The client, looking at every run."""
+    """Return the client, which reads every run."""
     namespace(None)
     yield
     default_metadata()
@@ -48,7 +48,7 @@ def client() -> Iterator[None]:
 
 
 def survive(project: Project, store: Store, *blows: Blow) -> None:
-    """A run is hit, and so is what resumes it; one ends well by itself, or what is left is resumed to a good end."""
+    """A run and the runs that resume it are killed, until one succeeds or the last is resumed successfully."""
     project.write("flow.py", FLOW)
     (project.root / ".flowc").mkdir()
     metadata(store.objects.url if "://" in store.objects.url else str(project.root))
@@ -60,7 +60,7 @@ def survive(project: Project, store: Store, *blows: Blow) -> None:
 
 
 def hit(project: Project, store: Store, blow: Blow) -> str:
-    """A run, or what resumes the one before, is hit; what is left is whole and can be read. What became of it."""
+    """Kill a run, or one that resumes the last; check that the remains can be read. Return its result."""
     process = project.start("flow.py", next_command(store), "--log-format", "json", "--max-workers", "3")
     err = strike(process, blow)
     assert "Traceback" not in err, err
@@ -69,7 +69,7 @@ def hit(project: Project, store: Store, blow: Blow) -> str:
     if has_begun(store):
         run = newest(store)
         state = status_of(run)["state"]
-        # Who is killed after it has said how the run ended has said so all the same.
+        # A process that is killed after it reported the run's end has still reported it.
         assert state in (("succeeded",) if process.returncode == 0 else ("failed", "killed", "succeeded")), err
         read_all(Run(f"Crashes/{run.id}"))
         commands += [
@@ -86,29 +86,29 @@ def hit(project: Project, store: Store, blow: Blow) -> str:
 
 
 def next_command(store: Store) -> str:
-    """What somebody does who wants the result."""
+    """Resume the run like a user who wants the result."""
     return "resume" if has_begun(store) else "run"
 
 
 def newest(store: Store) -> RunStore:
-    """The newest run that has a record."""
+    """Return the newest run that has a record."""
     runs = (store.run("Crashes", run) for run in reversed(store.runs("Crashes")))
     return next(run for run in runs if run.exists())
 
 
 def check_result(store: Store) -> None:
-    """The newest run is the one that there would have been without any crash."""
+    """Check that the newest run equals a run without a crash."""
     run = newest(store)
     assert status_of(run)["state"] == "succeeded"
     record: Any = run.task("end", "0")
     values, failure = load_value(run.objects, record["artifacts"]["result"])
     assert values == VALUES
-    assert "as ever" in failure or "SIGKILL" in failure  # @catch takes that as well
+    assert "as ever" in failure or "SIGKILL" in failure  # @catch also catches this
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_that_is_killed(project: Project, moment: int) -> None:
-    """Every second time what resumes it is killed as well."""
+    """Every second time, the run that resumes it is killed as well."""
     resumed = [Blow.choose(f"{SEED}/{moment}/resume")] if moment % 2 else []
     survive(project, project.store, Blow.choose(f"{SEED}/{moment}"), *resumed)
 
@@ -117,7 +117,7 @@ def test_a_run_that_is_killed(project: Project, moment: int) -> None:
 def test_a_run_with_its_store_in_a_bucket(
     project: Project, s3: Gateway, moment: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There the supervisor's requests go through an agent, which may be hit as well."""
+    """With a bucket the supervisor's requests go through an agent, which may be killed as well."""
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
         project.environment[name] = value

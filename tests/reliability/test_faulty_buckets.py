@@ -1,4 +1,4 @@
-"""Runs whose store is a bucket behind a proxy that spoils requests: they end well, and no attempt is doubled or lost."""
+"""Runs whose store is a bucket behind a proxy that disturbs requests: they succeed, and no attempt is doubled or lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEED = os.environ.get("FLOWC_SEED", "1")
 
 
 class Case(NamedTuple):
-    """What is spoiled while a flow runs, how, and how often."""
+    """The disturbed requests during a run, the faults, and their number."""
 
     mode: Mode
     chosen: Callable[[Request], bool]
@@ -33,11 +33,11 @@ class Case(NamedTuple):
 
 
 def any_request(request: Request) -> bool:
-    """Whatever it is."""
+    """Select every request."""
     return True
 
 
-# Named as what is lost.
+# The names say what is lost.
 CASES = {
     "begin": Case("error-after", names(r"begin\.json", is_create), 1),
     "task": Case("reset-after", names(r"/tasks/\w+/[0-9.]+\.json", is_create), 1),
@@ -107,5 +107,5 @@ def test_a_run_and_what_is_asked_of_it(
 
 
 def attempts(run: RunStore) -> dict[str, dict[str, list[int]]]:
-    """The attempts of each task of each step."""
+    """Return the attempts of each task of each step."""
     return {step: run.attempts(step) for step in run.steps()}

@@ -1,4 +1,4 @@
-"""A bucket whose answers get lost: each fault on the way, with each operation, against the real gateway."""
+"""A bucket whose answers are lost: each fault of the network, with each operation, against the real gateway."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="module")
 def way(s3: Gateway) -> Iterator[Faults]:
-    """The proxy in front of the gateway."""
+    """Return the proxy in front of the gateway."""
     with faults.between(s3.environment["AWS_ENDPOINT_URL"]) as found:
         yield found
 
@@ -45,7 +45,7 @@ def way(s3: Gateway) -> Iterator[Faults]:
 def objects(
     s3: Gateway, way: Faults, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[RemoteObjects]:
-    """A prefix of its own, through the proxy; a request that hangs is lost after half a second."""
+    """Return a new prefix, through the proxy; a request that hangs is lost after half a second."""
     for name, value in way.environment(s3.environment).items():
         monkeypatch.setenv(name, value)
     for name in ("AT_FIRST", "LATER"):
@@ -57,7 +57,7 @@ def objects(
 
 
 def begin(objects: RemoteObjects) -> None:
-    """Claiming an attempt, as a task does: it has to be this one's, and nobody else's."""
+    """Claim an attempt like a task: it must belong to this task alone."""
     run = Store(objects).run("F", "1")
     record = begin_record(time.time())
     assert run.begin("start", "0", 1, record)
@@ -90,7 +90,7 @@ def get(objects: RemoteObjects) -> None:
 
 
 def large(objects: RemoteObjects) -> None:
-    """An object of one request, and one of several."""
+    """Create an object with one request, and one with several."""
     for size in (LARGE + 1, PART + 1):
         digest = objects.create_blob([b"x" * size])
         assert bytes(objects.map(blob_key(digest))) == b"x" * size
@@ -150,7 +150,7 @@ def test_an_operation_survives_a_fault_at_each_of_its_requests(
 
 
 def filled(objects: RemoteObjects, name: str) -> RemoteObjects:
-    """A prefix with what the operations expect; a new client, whose connections are not open yet."""
+    """Return a prefix with the objects that the operations expect, and a new client without open connections."""
     found = RemoteObjects(f"{objects.url}/{name}")
     for key in ("k", "l/a", "l/b/c"):
         objects.put(f"{name}/{key}", b"value")
@@ -158,13 +158,13 @@ def filled(objects: RemoteObjects, name: str) -> RemoteObjects:
 
 
 def nth(number: int) -> Callable[[Request], bool]:
-    """The request of this number, from 0 on."""
+    """Select the request of this number, from 0."""
     numbers = itertools.count()
     return lambda request: next(numbers) == number
 
 
 def test_a_creation_that_was_applied_is_not_taken_for_another_s(objects: RemoteObjects, way: Faults) -> None:
-    """Several answers are lost one after the other, also those to the requests that ask what is there."""
+    """Several answers are lost one after another, also those to requests that read the stored object."""
     for mode in ("error-after", "reset-after"):
         way.begin(mode, times=6)
         assert objects.create(mode, [b"mine"])
@@ -200,7 +200,7 @@ def test_of_many_creators_one_wins_whatever_is_lost(objects: RemoteObjects, way:
 
 
 def test_a_conflict_without_an_object_is_no_object(objects: RemoteObjects, way: Faults) -> None:
-    """S3 answers 409 while another request for the key is under way, which may leave nothing."""
+    """S3 answers 409 while another request creates the key; that request may fail."""
     way.begin("conflict", is_create, times=2)
     assert objects.create("k", [b"mine"])
     way.begin("conflict", is_create, times=2)

@@ -1,4 +1,4 @@
-"""`metaflow.S3` and a bucket that does not answer, drops connections, or sends what is not there."""
+"""`metaflow.S3` and a bucket that does not answer, drops connections, or sends wrong content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from project import Project
 
 pytest.importorskip("obstore")
-LARGE = 12_000_000  # bytes: sent in several parts
+LARGE = 12_000_000  # bytes: uploaded in several parts
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def way(store: Gateway) -> Iterator[Faults]:
 def s3(
     store: Gateway, way: Faults, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[S3]:
-    """A client that asks the proxy; the process that talks to the store ends with the test."""
+    """Return a client that uses the proxy; the worker process ends with the test."""
     monkeypatch.chdir(tmp_path)
     for name, value in way.environment(store.environment).items():
         monkeypatch.setenv(name, value)
@@ -130,7 +130,7 @@ def test_bytes_that_come_wrong_every_time_are_an_error(s3: S3, way: Faults) -> N
 
 
 def test_objects_that_are_not_named_by_their_md5_are_fetched(s3: S3, way: Faults, tmp_path: Path) -> None:
-    """In parts, or encrypted by the store: a digest that is of something else says so once."""
+    """The ETag of a multipart or encrypted object is not an MD5 of the content, so it is not compared."""
     (tmp_path / "file").write_bytes(b"x" * LARGE)
     s3.put_files([("parts", "file")])
     s3.put_many([("a", "a" * 100), ("b", "b" * 100)])
@@ -195,7 +195,7 @@ PROGRAM = """
 def test_who_waits_can_be_interrupted(
     project: Project, store: Gateway, way: Faults, call: str, number: signal.Signals
 ) -> None:
-    """Nothing that holds the output outlives the program: `communicate` waits for the end of both."""
+    """No process with the program's output outlives it: `communicate` waits for the end of both."""
     way.begin("hang", times=None)
     project.write("program.py", PROGRAM.format(call=call))
     with project.start("program.py", **way.environment(store.environment)) as process:

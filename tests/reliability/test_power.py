@@ -1,4 +1,4 @@
-"""The power is cut at random moments: what was said to have ended is whole, and what was cut off is resumed.
+"""The power is cut at random moments: runs that were reported as ended are complete, and interrupted ones are resumed.
 
 `make test-reliability` cuts it 6 times, FLOWC_CUTS=100 as often as that says; FLOWC_SEED chooses other moments.
 """
@@ -45,7 +45,7 @@ def powered(tmp_path: Path) -> Iterator[Machine]:
 
 
 def home(machine: Machine) -> Project:
-    """The user's directory on the machine."""
+    """Return the user's directory on the machine."""
     root = machine.root / "home"
     root.mkdir(exist_ok=True)
     project = Project(root)
@@ -54,7 +54,7 @@ def home(machine: Machine) -> Project:
 
 
 def journal(machine: Machine) -> None:
-    """Another program's fsync: ext4 writes out the names of all files then, and the content of that one alone."""
+    """Simulate another program's fsync: ext4 then writes the names of all files, but the content of only one."""
     with (machine.root / "other").open("wb") as file:
         file.write(b"other")
         file.flush()
@@ -63,9 +63,9 @@ def journal(machine: Machine) -> None:
 
 @pytest.mark.parametrize("number", range(CUTS // 2))
 def test_what_is_said_to_have_ended_is_on_the_disk(powered: Machine, number: int) -> None:
-    """Runs follow each other while the power is cut twice; the third time all is well."""
+    """Runs follow each other while the power is cut twice; the third time they succeed."""
     chosen = random.Random(f"{SEED}/{number}")
-    ended: dict[str, str] = {}  # run -> how it was said to have ended
+    ended: dict[str, str] = {}  # run -> its reported end
     mode = chosen.choice(["run", "run", "task"])
     home(powered).write("flow.py", FLOW)
     os.sync()
@@ -77,7 +77,7 @@ def test_what_is_said_to_have_ended_is_on_the_disk(powered: Machine, number: int
     project = home(powered)
     resumes = bool(ended) or readable(project)
     done = project.python("flow.py", "resume" if resumes else "run", timeout=120)
-    if done.code and " has no run of flow " in done.err:  # not one of them has kept its own record
+    if done.code and " has no run of flow " in done.err:  # none of them has kept its own record
         done = project.python("flow.py", "run", timeout=120)
     assert done.code == 0, done.err
     assert not own_tracebacks(done.err), done.err
@@ -88,7 +88,7 @@ def test_what_is_said_to_have_ended_is_on_the_disk(powered: Machine, number: int
 
 
 def test_without_it_all_is_lost(powered: Machine) -> None:
-    """The machine really cuts the power: nothing that was said to have ended is whole."""
+    """The simulation works: without syncing, no run that was reported as ended is complete."""
     project = home(powered)
     project.write("flow.py", FLOW)
     os.sync()
@@ -103,7 +103,7 @@ def test_without_it_all_is_lost(powered: Machine) -> None:
 
 
 def run_until_cut(machine: Machine, chosen: random.Random, mode: str, ended: dict[str, str]) -> None:
-    """Start runs, one after the other, until the power is cut at a random moment."""
+    """Start runs, one after another, until the power is cut at a random moment."""
     project, cut = home(machine), threading.Event()
     unclear: list[str] = []
 
@@ -127,7 +127,9 @@ def run_until_cut(machine: Machine, chosen: random.Random, mode: str, ended: dic
         moments = sorted(chosen.uniform(0, LATEST) for _ in range(chosen.randrange(1, 5)))
         began = time.monotonic()
         for moment in moments:
-            select.select([], [], [], max(0.0, began + moment - time.monotonic()))  # a moment is what is asked for
+            select.select(
+                [], [], [], max(0.0, began + moment - time.monotonic())
+            )  # this is a moment of the test, not a wait for an event
             journal(machine)
         if chosen.random() < 0.5:
             select.select([], [], [], chosen.uniform(0, 1))
@@ -139,17 +141,17 @@ def run_until_cut(machine: Machine, chosen: random.Random, mode: str, ended: dic
 
 
 def own_tracebacks(err: str) -> bool:
-    """Whether flowc itself has ended with one; those of tasks stand behind their names."""
+    """Return whether flowc itself ended with a traceback; those of tasks come after the tasks' names."""
     return any(line.startswith("Traceback") for line in err.splitlines())
 
 
 def readable(project: Project) -> bool:
-    """Whether there is a run whose record is not empty."""
+    """Return whether a run with a record exists."""
     return any(path.stat().st_size for path in (project.root / ".flowc").glob("flows/*/runs/*/run.json"))
 
 
 def check_ended(project: Project, mode: str, ended: dict[str, str]) -> None:
-    """All that is said to have ended is whole, whoever says it: the program that has ended, or the store."""
+    """Check that all runs that the program or the store reported as ended are complete."""
     root = project.root / ".flowc" / "flows" / "Crashes" / "runs"
     names = sorted(os.listdir(root)) if root.exists() else []
     for name in names:
@@ -168,7 +170,7 @@ def check_ended(project: Project, mode: str, ended: dict[str, str]) -> None:
 
 
 def check_whole(run: RunStore) -> None:
-    """Everything of the run is there and readable."""
+    """Check that all objects of the run exist and are readable."""
     for name in run.objects.names_below(run.prefix):
         if name.endswith(".json"):
             json.loads(run.objects.get(f"{run.prefix}/{name}"))
@@ -178,7 +180,7 @@ def check_whole(run: RunStore) -> None:
 
 
 def check_tasks(run: RunStore) -> None:
-    """Each task that has a record is whole."""
+    """Check that each task with a record is complete."""
     for step in run.steps():
         for path in run.done(step):
             check_artifacts(run, run.task(step, path))

@@ -1,4 +1,4 @@
-"""What hooks of extensions see of a flow's steps and decorators, and what they add to them before a run."""
+"""Hooks of extensions: the steps and decorators that they see, and their additions before a run."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def write(project: Project, work: str, code: str = "pass", above: str = "") -> N
 
 
 def work_of(project: Project) -> dict[str, Any]:
-    """The node `work` in the IR."""
+    """Return the node `work` in the IR."""
     written = project.flowc("ir", "flow.py")
     assert written.code == 0, written.err
     return next(node for node in json.loads(written.out)["nodes"] if node["id"] == "work")
@@ -204,7 +204,7 @@ def test_others_are_added_where_there_is_none(project: Project) -> None:
 
 
 def test_decorators_with_hooks_are_added_and_begin(project: Project) -> None:
-    """By their text, and as the object that a flow's decorator has made, which keeps what it knows."""
+    """Decorators are added by their text, and as an object of a flow's decorator, which keeps its state."""
     write(project, '@adds(specs=["counted:label=late"])')
     found = project.artifacts(project.run("flow.py"), "work")
     assert found["counted"] == [["late", ["init", "work"], False]]
@@ -218,7 +218,7 @@ def test_decorators_with_hooks_are_added_and_begin(project: Project) -> None:
 
 
 def test_a_pod_has_them_once(project: Project, tmp_path: Path) -> None:
-    """They are in the IR; the hooks that have added them run there too, and add nothing."""
+    """Added decorators are in the IR; in pods the hooks run too, but add nothing."""
     write(project, '@adds(specs=["counted:label=late", "card:type=blank"], cards=1)', above="@everywhere")
     node = work_of(project)
     assert [plugin["name"] for plugin in node["plugins"]] == ["adds", "counted"]
@@ -319,7 +319,7 @@ def test_what_a_hook_sees(project: Project) -> None:
 
 
 def test_the_graph_of_a_flow_has_them_too(project: Project) -> None:
-    """In a step, and outside of a run."""
+    """The values are right in a step, and outside a run."""
     write(project, "@retry(times=1)\n@counted", "self.names = [d.name for d in self._graph['work'].decorators]")
     assert project.artifacts(project.run("flow.py"), "work")["names"] == ["counted", "retry"]
     code = "from flow import Work; print([(d.name, dict(d.attributes)) for d in Work(use_cli=False)._graph['work'].decorators])"
@@ -330,7 +330,7 @@ def test_the_graph_of_a_flow_has_them_too(project: Project) -> None:
 
 
 def test_one_name_for_steps_and_for_flows(project: Project) -> None:
-    """A hook of the flow's adds the step's to another step; on the command line it is the step's."""
+    """A hook of the flow adds the step decorator to another step; on the command line the name means the step decorator."""
     write(project, "@both(times=7)", above="@both")
     run = project.run("flow.py")
     assert project.artifacts(run, "work")["both"] == (7, [2])
@@ -342,7 +342,7 @@ def test_one_name_for_steps_and_for_flows(project: Project) -> None:
 
 
 def test_what_decorators_say_and_keep(project: Project) -> None:
-    """Metadata of the task, files in the store, and attributes that are no artifacts."""
+    """Hooks register metadata of the task, store files, and set attributes that are not artifacts."""
     write(project, "@keeps")
     found = project.artifacts(project.run("flow.py"), "work")
     assert found["loaded"] == [(True, "kept", {"a": 1}), (False, None, None)]
@@ -384,7 +384,7 @@ def test_a_storage_of_files(tmp_path: Path) -> None:
 
 
 def test_files_of_a_storage_have_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
-    """Who shares the store reads them too."""
+    """Other users of the store can read the files too."""
     before = os.umask(0o027)
     try:
         LocalStorage(str(tmp_path)).save_bytes([("a/b", (io.BytesIO(b"x"), {"m": 1}))])
@@ -397,7 +397,7 @@ def test_files_of_a_storage_have_the_rights_that_the_umask_gives(tmp_path: Path)
 
 
 def test_what_is_kept_with_a_file_is_whole_while_it_is_replaced(tmp_path: Path) -> None:
-    """The file that a reader has opened is not the one that is written."""
+    """Writing creates a new file, so a reader's open file stays unchanged."""
     storage = LocalStorage(str(tmp_path))
     storage.save_bytes([("a", (io.BytesIO(b"x"), {"m": 1}))])
     with open(tmp_path / "a_meta", encoding="utf-8") as before:
@@ -450,7 +450,7 @@ GANG = """
     [("port=7", [[0, "port 7"], [1, "port 7"]]), ("own=True", [[0, "ubf_control"], [1, "ubf_task"]])],
 )
 def test_a_decorator_of_gangs(project: Project, arguments: str, expected: list[list[Any]]) -> None:
-    """One that derives from ParallelDecorator marks the gang's step; each task of the gang is set up by it."""
+    """A decorator that derives from ParallelDecorator marks the gang's step, and sets up each of its tasks."""
     write(project, "")
     project.write("gang.py", GANG.replace("{arguments}", arguments))
     assert project.artifacts(project.run("gang.py"), "join")["all"] == expected

@@ -1,4 +1,4 @@
-"""Names of back ends that flowc has not: importable, without effect on this machine, refused for a cluster."""
+"""Names of back ends that flowc does not support: importable, without effect in local runs, refused for a cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Extensions of the API: what packages `metaflow_extensions.<org>` add to `metaflow`, in each of their forms."""
+"""Extensions of the API: the additions of packages `metaflow_extensions.<org>` to `metaflow`, in all forms."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FLOW = """
 
 
 def acme(project: Project, form: str = "mfextinit_acme", where: str = "lib") -> str:
-    """An extension; gives the directory that has to be on PYTHONPATH."""
+    """Write an extension and return the directory for PYTHONPATH."""
     home = f"{where}/metaflow_extensions/acme"
     project.write(f"{home}/toplevel/{form}.py", 'toplevel = "api"\nmodule_overrides = "early"\n')
     project.write(f"{home}/toplevel/early.py", "import sys\nEARLY = 'metaflow.flowspec' not in sys.modules\n")
@@ -73,7 +73,7 @@ def acme(project: Project, form: str = "mfextinit_acme", where: str = "lib") -> 
 
 
 def python(project: Project, path: str, code: str) -> str:
-    """What a program prints that has the directory on its path as well."""
+    """Return the output of a program with the directory on its path."""
     done = project.python("-c", code, PYTHONPATH=os.pathsep.join([project.environment["PYTHONPATH"], path]))
     assert done.code == 0, done.err
     return done.out.strip()
@@ -213,7 +213,7 @@ def test_an_extension_beside_the_flow_counts_too(project: Project) -> None:
 
 
 def test_extensions_travel_with_the_code(project: Project) -> None:
-    """In a pod the package's directory is all there is."""
+    """In a pod there is only the package's directory."""
     path = acme(project)
     project.write("flow/flow.py", FLOW)
     project.write("lib/metaflow_extensions/acme/plugins/empty.py", "")
@@ -240,7 +240,7 @@ def test_extensions_travel_with_the_code(project: Project) -> None:
 
 
 def distribution(site: Path, name: str, org: str, *needs: str) -> None:
-    """An installed distribution with an extension that says who it is."""
+    """Install a distribution with an extension that prints its name."""
     file = site / "metaflow_extensions" / org / "config" / f"mfextinit_{org}.py"
     file.parent.mkdir(parents=True)
     file.write_text(f"WHO = {name!r}\n")
@@ -256,7 +256,7 @@ def test_who_depends_on_another_has_the_last_word(project: Project) -> None:
     distribution(site, "first-acme", "aaa", "second-acme>=1; python_version > '3'")
     distribution(site, "second-acme", "zzz")
     assert python(project, str(site), "from metaflow.metaflow_config import WHO; print(WHO)") == "first-acme"
-    # What is just on the path comes after all that is installed.
+    # Directories on the path come after installed distributions.
     project.write("lib/metaflow_extensions/bbb/config/mfextinit_bbb.py", 'WHO = "path"\n')
     both = os.pathsep.join([str(project.root / "lib"), str(site)])
     assert python(project, both, "from metaflow.metaflow_config import WHO; print(WHO)") == "path"
@@ -351,7 +351,7 @@ PLAIN = """
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
-    """It is named, and stops no flow that does not use it; what it has elsewhere is there."""
+    """A broken extension is named and stops no flow that does not use it; its other modules work."""
     acme(project, where=".")
     project.write(f"metaflow_extensions/acme/{point}.py", "1 / 0\n")
     project.write("plain.py", PLAIN)
@@ -374,7 +374,7 @@ def test_a_broken_extension_is_left_out(project: Project, point: str) -> None:
 
 @pytest.mark.parametrize("raised", ["SystemExit(3)", "GeneratorExit()"])
 def test_an_extension_that_ends_the_program_is_left_out(project: Project, raised: str) -> None:
-    """Also what is no Exception, as test tools raise to skip a module."""
+    """Exceptions that do not derive from Exception count too, such as those of test tools that skip a module."""
     acme(project, where=".")
     for point in ("plugins", "config", "exceptions", "toplevel"):
         project.write(f"metaflow_extensions/acme/{point}/mfextinit_acme.py", f"raise {raised}\n")
@@ -405,7 +405,7 @@ def test_an_extension_that_ends_the_program_is_left_out(project: Project, raised
     ],
 )
 def test_a_list_of_an_extension_that_is_none_is_left_out(project: Project, point: str, text: str, entry: str) -> None:
-    """Only what is malformed: the other entries are there."""
+    """Only malformed entries are left out; the other entries work."""
     acme(project, where=".")
     name = point if "/" in point else f"{point}/mfextinit_acme"
     project.write(f"metaflow_extensions/acme/{name}.py", f"{text}\n")
@@ -486,7 +486,7 @@ def test_a_promoted_module_that_is_not_there_is_told(project: Project) -> None:
 
 
 def test_plugins_that_flowc_has_no_place_for_are_told_by_doctor(project: Project) -> None:
-    """A flow that does not ask for them hears nothing of them."""
+    """A flow that does not use them prints no warning about them."""
     path = acme(project)
     project.write("lib/metaflow_extensions/acme/plugins/mfextinit_acme.py", 'CLIS_DESC = [("acme", ".cli.main")]\n')
     paths = os.pathsep.join([project.environment["PYTHONPATH"], path])

@@ -1,4 +1,4 @@
-"""Decorators of extensions in Metaflow's older form: classes with hooks, of packages `metaflow_extensions.<org>`."""
+"""Decorators of extensions in Metaflow's older form: classes with hooks, in packages `metaflow_extensions.<org>`."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ POINTS = """
 
 
 def write(project: Project, work: str, body: str = "pass", above: str = "") -> None:
-    """An extension beside a flow whose step `work` has these decorators; `join` and `end` follow."""
+    """Write an extension beside a flow whose step `work` has these decorators; `join` and `end` follow."""
     project.write(f"{HOME}/__init__.py", POINTS)
     project.write(f"{HOME}/hooks.py", DECORATORS)
     lines = "\n".join(f"    {line}" for line in work.split())
@@ -171,14 +171,14 @@ if __name__ == "__main__":
 
 
 def logged(project: Project) -> list[str]:
-    """What the attempts of `work` printed, the runs's last."""
+    """Return the output of the attempts of `work`, then that of the run."""
     run = project.latest()
     done = project.flowc("logs", f"{run.flow}/{run.id}/work/0")
     return [line for line in done.out.splitlines() if line.strip()]
 
 
 def test_hooks_are_called_from_the_inside_out(project: Project) -> None:
-    """The step's code is in what `task_decorate` gives, and decorators of the user's own are between."""
+    """`task_decorate`'s function wraps the step's code, with user-written decorators between them."""
     write(project, '@own @traced(label="outer") @retry(times=1)')
     run = project.run("flow.py")
     assert logged(project) == [
@@ -209,7 +209,7 @@ def test_what_hooks_assign_is_kept_until_the_task_is_finished(project: Project) 
 
 
 def test_of_two_the_inner_one_comes_first(project: Project) -> None:
-    """The second one is added by `--with`, which comes last."""
+    """`--with` adds the second decorator, which comes last."""
     write(project, '@traced(label="written")')
     project.write(f"{HOME}/__init__.py", POINTS + '    STEP_DECORATORS_DESC += [("again", ".hooks.Again")]\n')
     with (project.root / HOME / "hooks.py").open("a") as file:
@@ -238,7 +238,7 @@ def test_a_hook_that_raises_at_the_end_fails_the_task_too(project: Project) -> N
 
 
 def test_task_exception_may_say_that_all_is_well(project: Project) -> None:
-    """The flow goes on as the step's source says."""
+    """The flow continues according to the step's source."""
     write(project, "@traced(saves=True)", "self.y = 1 / 0")
     found = project.artifacts(project.run("flow.py"), "end")
     assert found["told"] is True
@@ -257,7 +257,7 @@ KILLED = "os.kill(os.getpid(), 9)"
 
 
 def test_hooks_are_told_of_attempts_that_were_killed(project: Project) -> None:
-    """By the attempt that catches, which runs no code; a hook sees what it assigns kept."""
+    """The attempt that catches, which runs no code, calls the hooks; values that a hook assigns are kept."""
     write(project, '@traced(saves=True) @retry(times=1) @catch(var="failure")', KILLED)
     found = project.artifacts(project.run("flow.py"), "end")
     assert found["failure"].type.endswith(".FailureHandledByCatch")
@@ -273,14 +273,14 @@ def test_hooks_are_told_of_attempts_that_were_killed(project: Project) -> None:
 
 @pytest.mark.parametrize("hook", ["task_pre_step", "task_finished"])
 def test_a_hook_that_raises_when_told_of_them(project: Project, hook: str) -> None:
-    """As in any attempt: @catch keeps what comes before the end, and nothing what comes at it."""
+    """As in any attempt, @catch keeps failures before the end, but not those at the end."""
     write(project, '@traced(label="x") @catch(var="failure")', KILLED)
     source = project.root / HOME / "hooks.py"
     only = f'if self.attributes["raises"] == hook or hook == "{hook}" and current.retry_count:'
     source.write_text(source.read_text().replace('if self.attributes["raises"] == hook:', only, 1))
     source.write_text("from metaflow import current\n" + source.read_text())
     done = project.flowc("run", "flow.py")
-    failed = hook == "task_finished"  # @catch prints what it keeps on stdout
+    failed = hook == "task_finished"  # @catch prints its failure on stdout
     assert (done.code, f"asked to in {hook}" in (done.err if failed else done.out)) == (1 if failed else 0, True)
     if not failed:
         failure = project.artifacts(project.latest(), "end")["failure"]
@@ -288,7 +288,7 @@ def test_a_hook_that_raises_when_told_of_them(project: Project, hook: str) -> No
 
 
 def test_hooks_are_not_called_for_what_is_taken_over(project: Project) -> None:
-    """By @cache here, and by `resume`, as Metaflow does."""
+    """Tasks reused by @cache and by `resume` call the hooks as in Metaflow."""
     write(project, "@traced @cache", "self.y = self.x")
     source = project.root / "flow.py"
     source.write_text("from flowc.steps import cache\n" + source.read_text())
@@ -416,7 +416,7 @@ def test_faults(project: Project, work: str, above: str, expected: str) -> None:
 
 
 def test_what_is_to_be_packed_stays_here(project: Project) -> None:
-    """A run on this machine needs no package; one for a cluster would lack the files."""
+    """A local run needs no package; on a cluster the files would be missing."""
     write(project, "@packing")
     project.run("flow.py")
     done = project.flowc("compile", "flow.py")
@@ -434,7 +434,7 @@ def test_what_flowc_has_not_is_refused_by_name(project: Project) -> None:
 
 
 def test_pods_make_the_decorators_of_the_ir(project: Project, tmp_path: Path) -> None:
-    """A pod has the package and the IR, and begins anew: `flow_init`, with the options of the compilation."""
+    """A pod has the package and the IR, and calls `flow_init` again, with the options of the compilation."""
     write(project, "@traced(retries=1)", "self.team = os.environ['TEAM']", '@team(of="us")')
     ir = project.python("flow.py", "check")
     assert ir.code == 0, ir.err
@@ -456,7 +456,7 @@ def test_pods_make_the_decorators_of_the_ir(project: Project, tmp_path: Path) ->
         assert done.code == 0, done.err
     found = project.artifacts(project.latest(), "work")
     assert found["team"] == "us blue 3"
-    assert found["before"]["forked"] is False  # made in the task's own process
+    assert found["before"]["forked"] is False  # created in the task's own process
 
 
 # -- beside them -------------------------------------------------------------------------------------------------------
@@ -491,7 +491,7 @@ def test_what_a_mutator_prints_is_no_part_of_the_data(project: Project) -> None:
 
 
 def test_decorators_that_do_not_travel_are_refused(project: Project) -> None:
-    """A module on the path, which is neither beside the flow nor installed."""
+    """Write a module on the path that is neither beside the flow nor installed."""
     project.write("lib/shared/tools.py", """
         from metaflow import user_step_decorator
 
@@ -523,7 +523,7 @@ def test_decorators_that_do_not_travel_are_refused(project: Project) -> None:
 
 
 def test_namespaced_event_name(project: Project) -> None:
-    """Events of a project's branch: in @trigger, and when asked for in a step."""
+    """Events of a project's branch work in @trigger and in a step."""
     project.write("flow.py", """
         from metaflow import FlowSpec, namespaced_event_name, project, step, trigger
 

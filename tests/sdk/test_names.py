@@ -1,4 +1,4 @@
-"""The names that programs import from Metaflow: each is there, and does what it says."""
+"""The names that programs import from Metaflow: each exists and works as described."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from project import Project
 
-# Module, what it has: a class, a function, a value.
+# Module, and its contents: a class, a function, a value.
 IMPORTABLE = [
     ("metaflow", "FlowSpec Parameter JSONType current step retry catch timeout resources environment schedule"),
     ("metaflow", "conda_environment_yml_parser pyproject_toml_parser requirements_txt_parser yaml_parser"),
@@ -107,7 +107,7 @@ def test_what_is_not_supported_says_what_to_do_instead(name: str) -> None:
 
 
 def test_modules_are_attributes_of_metaflow(project: Project) -> None:
-    """Without an import of their own, as Metaflow's are."""
+    """Submodules are available without a separate import, as in Metaflow."""
     names = "cards", "client", "events", "plugins", "runner", "user_configs", "util"
     project.write("program.py", f"import metaflow; print(*(getattr(metaflow, name).__name__ for name in {names}))")
     assert project.python("program.py").out.split() == [f"metaflow.{name}" for name in names]

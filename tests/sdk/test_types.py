@@ -1,4 +1,4 @@
-"""Type checkers know the API: valid flows have no errors under mypy and pyright, faulty ones have them where they are.
+"""Type checkers understand the API: valid flows have no errors under mypy and pyright, faulty ones have them at their lines.
 
 `types/plain.py` has no annotation and is checked as such programs are; `types/annotated.py` has all, and is checked in
 strict mode. In `types/faulty.py` a comment says which line is an error, and which type is found.
@@ -27,14 +27,14 @@ PLAIN, ANNOTATED, FAULTY = (HERE / f"{name}.py" for name in ("plain", "annotated
 
 
 class Said(NamedTuple):
-    """What a checker says, by line."""
+    """Return a checker's messages, by line."""
 
     errors: dict[int, list[str]]
     types: dict[int, str]
 
 
 def mypy(tmp_path: Path, *arguments: str) -> dict[str, Said]:
-    """mypy, which takes our packages as installed ones: what is in them is not reported."""
+    """Run mypy with our packages as installed ones, whose errors it does not report."""
     pytest.importorskip("mypy")
     config = tmp_path / "mypy.ini"
     silent = "".join(
@@ -58,13 +58,13 @@ def mypy(tmp_path: Path, *arguments: str) -> dict[str, Said]:
 
 @pytest.fixture(scope="module")
 def unannotated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
-    """One run of mypy over what is not checked in strict mode: it takes seconds to read the packages."""
+    """Run mypy once over all files without strict mode, because reading the packages takes seconds."""
     return mypy(tmp_path_factory.mktemp("mypy"), "--check-untyped-defs", str(PLAIN), str(FAULTY))
 
 
 @pytest.fixture(scope="module")
 def pyright(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
-    """One run of pyright over everything: it takes seconds to start."""
+    """Run pyright once over everything, because it takes seconds to start."""
     pytest.importorskip("pyright")
     project = tmp_path_factory.mktemp("pyright")
     for file in (PLAIN, ANNOTATED, FAULTY):
@@ -91,14 +91,14 @@ def pyright(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
 
 
 def marked(mark: str) -> dict[int, str]:
-    """The lines of the faulty flow with this comment, and what comes after it."""
+    """Return the lines of the faulty flow with this comment, and the text after it."""
     lines = FAULTY.read_text().splitlines()
     found = ((number, re.search(rf"# {mark} ?(.*)$", line)) for number, line in enumerate(lines, 1))
     return {number: match[1] for number, match in found if match}
 
 
 def plain(types: dict[int, str]) -> dict[int, str]:
-    """Types as both checkers write them."""
+    """Return types in the form that both checkers print."""
     return {line: name.replace("builtins.", "") for line, name in types.items()}
 
 

@@ -1,4 +1,4 @@
-"""The golden stores: one of each version, made by `make.py` and kept for ever."""
+"""The golden stores: one of each version, created by `make.py` and kept forever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STORES = sorted(Path(__file__).parent.glob("v*"), key=lambda path: int(path.name
 
 
 def opened(store: Path, project: Project) -> None:
-    """Copy a golden store, what `spin` kept beside it, and its flow into a user's directory."""
+    """Copy a golden store, the store of its spun tasks, and its flow into a user's directory."""
     shutil.copytree(store / "store", project.root / ".flowc")
     shutil.copytree(store / "spin", project.root / ".flowc_spin")
     (project.root / ".flowc_spin/below.url").write_text(project.store.objects.url)

@@ -1,4 +1,4 @@
-"""Make the golden store of a version: `python tests/stores/make.py tests/stores/v2 [TREE]`.
+"""Create the golden store of a version: `python tests/stores/make.py tests/stores/v2 [TREE]`.
 
 TREE is a checkout of the flowc that writes it, without: this one. The directory has the flow, `kept.py`, and gets
 `store/`, what `spin` kept (`spin/`), the flow's IR and its manifests. A released version is never made again.
@@ -17,13 +17,13 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("sdk", "compiler", "emulator", "runtime_image")
-PLACE = Path("/tmp/kept")  # records name it, so that it says nothing of the machine
-_STYLES = re.compile(r"(?s)<(style|script)\b.*?</\1>")  # of cards: large, and none of what a store is read by
+PLACE = Path("/tmp/kept")  # records contain it, so it must not identify the machine
+_STYLES = re.compile(r"(?s)<(style|script)\b.*?</\1>")  # of cards: large, and not needed to read a store
 NEUTRAL = {"host": "example", "when": 1e9, "pid": 1, "started": "1", "peak_rss": 1 << 24}
 
 
 def main(directory: Path, tree: Path) -> None:
-    """Make the store anew."""
+    """Create the store again."""
     PLACE.mkdir()
     try:
         shutil.copy(directory / "kept.py", PLACE)
@@ -68,7 +68,7 @@ def _python(tree: Path, *arguments: str, fails: bool = False) -> str:
 
 
 def _take(directory: Path) -> None:
-    """Move what was made into the directory, without what names the machine."""
+    """Move the created files into the directory, without those that identify the machine."""
     for name, made in (("store", ".flowc"), ("spin", ".flowc_spin")):
         shutil.rmtree(directory / name, ignore_errors=True)
         shutil.copytree(PLACE / made, directory / name, ignore=shutil.ignore_patterns("tmp"))

@@ -1,4 +1,4 @@
-"""The golden stores: what every version of flowc has left is read, resumed, collected and taken from the cache."""
+"""The golden stores: stores of every version of flowc are read, resumed, collected and used by the cache."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 each_store = pytest.mark.parametrize("place", STORES, ids=lambda place: place.name)
 LARGE = bytes(range(256)) * 8
-# What each object of a run, by its name, is: the TypedDict that lists its fields.
+# The TypedDict with the fields of each object of a run, by the object's name.
 KINDS = {
     "run.json": "RunRecord",
     "status.json": "StatusRecord",
@@ -50,7 +50,7 @@ def kept(project: Project, place: Path) -> Project:
 
 
 def runs_of(kept: Project) -> tuple[str, str, str]:
-    """The run that succeeded, the one that failed, and the one that resumed that."""
+    """Return the successful run, the failed one, and the run that resumed it."""
     first, failed, resumed = kept.store.runs("Kept")
     return first, failed, resumed
 
@@ -98,7 +98,7 @@ def test_it_says_nothing_of_the_machine_that_made_it(place: Path) -> None:
 
 
 def test_the_newest_has_every_field_listed(project: Project) -> None:
-    """Also in what is written now: whatever the types say, no object has a field that no version lists."""
+    """No object, also of the current version, has a field that no version lists."""
     opened(STORES[-1], project)
     run = project.run("kept.py", "--cache")
     done = project.python("kept.py", "spin", f"{run.id}/work/0.1", "--persist")
@@ -225,7 +225,7 @@ def test_values(kept: Project) -> None:
 
 @each_store
 def test_resume(kept: Project) -> None:
-    """What is reused of a record of another version is a record of this one."""
+    """A reused record of another version becomes a record of this version."""
     _, failed, _ = runs_of(kept)
     done = kept.python("kept.py", "resume", "--origin-run-id", failed)
     assert done.code == 0, done.err
@@ -242,7 +242,7 @@ def test_resume(kept: Project) -> None:
 
 @each_store
 def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
-    """As in a bucket."""
+    """Read many objects at once, like a bucket."""
     _, failed, _ = runs_of(kept)
     run = RunStore(Many(str(kept.root / ".flowc")), "Kept", failed)
     reuse = Reuse(run, Graph(run.executes()), run.record()["parameters"])
@@ -256,7 +256,7 @@ def test_resume_where_records_are_read_many_at_once(kept: Project) -> None:
 
 
 class Many(LocalObjects):
-    """Objects that are read many at once."""
+    """Objects of which many are read at once."""
 
     def get_many(self, keys: list[str]) -> list[bytes]:
         return [self.get(key) for key in keys]
@@ -264,7 +264,7 @@ class Many(LocalObjects):
 
 @each_store
 def test_a_cached_step(kept: Project, place: Path) -> None:
-    """Python's version counts, so only that which made the store finds what was left."""
+    """Python's version is part of the key, so only the version that created the store finds the entries."""
     first, _, _ = runs_of(kept)
     made_by = next(tag for tag in kept.store.run("Kept", first).system_tags() if tag.startswith("python_version:"))
     run = kept.run("kept.py")
@@ -302,7 +302,7 @@ def test_what_spin_has_kept(kept: Project) -> None:
 
 @each_store
 def test_the_ir(place: Path) -> None:
-    """It is that which the same file is lowered to today, as far as there was something to say then."""
+    """The stored IR equals the current IR of the same file, in the fields of its version."""
     flow = schema.loads((place / "ir.json").read_text())
     assert flow == schema.loads((STORES[-1] / "ir.json").read_text())
     assert schema.loads(schema.dumps(flow)) == flow

@@ -1,4 +1,4 @@
-"""A flow with annotations throughout, for the checkers' strict modes."""
+"""A fully annotated flow, for the checkers' strict modes."""
 
 from __future__ import annotations
 

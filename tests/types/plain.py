@@ -1,4 +1,4 @@
-"""A flow with all that the API has, without a single annotation of the user's."""
+"""A flow with all features of the API, without annotations."""
 
 from metaflow import (
     FlowSpec,

@@ -1,4 +1,4 @@
-"""Argo's controller and the kubelet in a few dozen lines: plays compiled manifests on this machine, one pod at a time.
+"""Argo's controller and the kubelet in a few dozen lines: it runs compiled manifests on this machine, one pod at a time.
 
 It is stricter than they are: an unresolved tag, a missing input or a value that Argo would damage is an error. Known
 gaps: parallelism, deadlines of whole workflows, volumes other than the code, resources.
@@ -19,16 +19,16 @@ from typing import Any
 
 Manifest = Mapping[str, Any]
 OUT = "/tmp/flowc/out/"
-MAX_DEPTH = 99  # templates that call each other, pods included
+MAX_DEPTH = 99  # templates that call each other, including pods
 
 
 class ManifestError(Exception):
-    """Argo or Kubernetes would refuse this, or do something else than was meant."""
+    """Argo or Kubernetes would refuse this, or do something unintended."""
 
 
 @dataclass(frozen=True)
 class Pod:
-    """One attempt, as the kubelet would start it; paths in it are those of this machine."""
+    """An attempt, as the kubelet would start it, with paths of this machine."""
 
     name: str
     uid: str
@@ -40,7 +40,7 @@ class Pod:
 
 @dataclass
 class Node:
-    """What Argo's page would show: `name` is the chain of tasks, `exits` has each attempt's exit code."""
+    """A node as on Argo's page: `name` is the chain of tasks, `exits` has each attempt's exit code."""
 
     name: str
     template: str
@@ -53,14 +53,14 @@ class Node:
 
 @dataclass
 class PlayedWorkflow:
-    """The end of a run; `nodes` are its pods, in the order they were started."""
+    """The end of a run; `nodes` are its pods, in the order of their starts."""
 
     name: str
     phase: str
     nodes: list[Node]
 
     def logs(self) -> str:
-        """All that the pods wrote, for a failing test's message."""
+        """Return all output of the pods, for the message of a failed test."""
         return "\n".join(f"--- {node.name} {node.exits}\n{log}" for node in self.nodes for log in node.logs)
 
 
@@ -77,7 +77,7 @@ def play(
     environment: Mapping[str, str] | None = None,
     run: Run | None = None,
 ) -> PlayedWorkflow:
-    """Run the Workflow or WorkflowTemplate among the manifests, as `argo submit -p name=text …` would.
+    """Run the Workflow or WorkflowTemplate in the manifests, like `argo submit -p name=text …`.
 
     `environment` is what the image would have set; `run` takes the place of starting a pod's command.
     """
@@ -90,7 +90,7 @@ def play(
 
 
 def start(pod: Pod) -> tuple[int, str]:
-    """Run a pod's command as a process: its exit code as a container's, and what it wrote."""
+    """Run a pod's command as a process; return its exit code as a container's, and its output."""
     try:
         done = subprocess.run(
             pod.command, env=dict(pod.env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=pod.deadline
@@ -131,7 +131,7 @@ class _Controller:
         return PlayedWorkflow(self.name, phase, self.nodes)
 
     def _call(self, template_name: str, arguments: Mapping[str, str], name: str) -> tuple[bool, dict[str, str]]:
-        """Run a template: whether it succeeded, and its output parameters."""
+        """Run a template; return whether it succeeded, and its output parameters."""
         template = self.templates[template_name]
         declared = [parameter["name"] for parameter in template.get("inputs", {}).get("parameters", [])]
         if sorted(declared) != sorted(arguments):
@@ -144,7 +144,7 @@ class _Controller:
             if "dag" in template:
                 return self._dag(template["dag"], inputs, name), {}
             if "steps" in template:
-                # A group starts when the one before it has succeeded.
+                # A group starts when the previous one has succeeded.
                 return all(self._steps(group, inputs, name) for group in template["steps"]), {}
             return self._container(template, arguments, inputs, name)
         finally:
@@ -166,7 +166,7 @@ class _Controller:
                 known = self._ancestors(task, dag)
                 values = {**inputs, **{k: v for k, v in outputs.items() if k.split(".")[1] in known}}
                 if "when" in task and not holds(self._fill(task["when"], values)):
-                    self._arguments(task, values)  # they are filled in all the same
+                    self._arguments(task, values)  # they are filled in nevertheless
                     phases[task["name"]] = "Skipped"
                     continue
                 ok, given = self._task(task, values, f"{name}.{task['name']}")
@@ -240,7 +240,7 @@ class _Controller:
             if variable["name"] in env:
                 raise ManifestError(f"{name}: {variable['name']} is set twice")
             if "value" in variable:
-                # The kubelet expands variables that stand before this one, after Argo's substitution.
+                # The kubelet expands variables that come before this one, after Argo's substitution.
                 env[variable["name"]] = expand(self._fill(variable["value"], values), env)
             else:
                 env[variable["name"]] = fields[variable["valueFrom"]["fieldRef"]["fieldPath"]]
@@ -254,7 +254,7 @@ class _Controller:
         return Pod(name, uid, command, env, out, float(deadline) if deadline else None)
 
     def _fill(self, text: str, values: Mapping[str, str]) -> str:
-        """Argo's substitution: in the JSON text of the template, with values quoted as Go quotes them."""
+        """Apply Argo's substitution to the JSON text of the template, with values quoted as in Go."""
         known = {**self.globals, **values}
 
         def value(match: re.Match[str]) -> str:
@@ -282,7 +282,7 @@ def _depends(task: Manifest) -> list[str]:
 
 
 def depends_hold(text: str, phases: Mapping[str, str]) -> bool:
-    """Argo's `depends`: a bare name is `name.Succeeded || name.Skipped || name.Daemoned`."""
+    """Evaluate Argo's `depends`: a bare name is `name.Succeeded || name.Skipped || name.Daemoned`."""
 
     def term(match: re.Match[str]) -> str:
         return str(phases[match[1]] in ((match[2],) if match[2] else ("Succeeded", "Skipped", "Daemoned")))
@@ -294,7 +294,7 @@ def depends_hold(text: str, phases: Mapping[str, str]) -> bool:
 
 
 def holds(when: str) -> bool:
-    """Argo's `when`, of the one form that is used here."""
+    """Evaluate Argo's `when`, in the only form that flowc uses."""
     match = re.fullmatch(r'"([^"{}]*)" == "([^"{}]+)"', when)
     if match is None:
         raise ManifestError(f"not what `when` may say here: {when!r}")
@@ -314,20 +314,20 @@ def _outputs(template: Manifest, out: Path) -> dict[str, str]:
 
 
 def _global_parameters(declared: Sequence[Manifest], given: Mapping[str, str]) -> dict[str, str]:
-    """`workflow.parameters.json` and, over it, each parameter's own tag: one named `json` would take its place."""
+    """Return `workflow.parameters.json` and each parameter's own tag; a parameter named `json` would replace the first."""
     names = [parameter["name"] for parameter in declared]
     if unknown := given.keys() - set(names):
         raise ManifestError(f"the workflow has no parameter {sorted(unknown)}")
     filled = [{**p, "value": given[p["name"]]} if p["name"] in given else p for p in declared]
     if missing := [parameter["name"] for parameter in filled if "value" not in parameter]:
         raise ManifestError(f"spec.arguments.{missing[0]}.value is required")
-    # As Go's json.Marshal, which leaves DEL and all above it alone.
+    # Like Go's json.Marshal, which does not escape DEL and higher characters.
     text = json.dumps(filled, ensure_ascii=False)
     return {"workflow.parameters.json": text, **{f"workflow.parameters.{p['name']}": p["value"] for p in filled}}
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:
-    """The kubelet's expansion: `$(NAME)` if NAME is known, `$$` is one `$`."""
+    """Apply the kubelet's expansion: `$(NAME)` if NAME is known, `$$` is one `$`."""
     return re.sub(
         r"\$(?:\$|\(([^)]*)\))",
         lambda match: "$" if match[0] == "$$" else env.get(match[1], match[0]),
@@ -336,7 +336,7 @@ def expand(text: str, env: Mapping[str, str]) -> str:
 
 
 def _lay_out(config_map: Manifest, volumes: Sequence[Manifest], workdir: Path) -> Path:
-    """The ConfigMap as the volume that is mounted at /flowc."""
+    """Write the ConfigMap as the volume that is mounted at /flowc."""
     root = workdir / "flowc"
     (source,) = [volume["configMap"] for volume in volumes if "configMap" in volume]
     if source["name"] != config_map["metadata"]["name"]:

@@ -1,4 +1,4 @@
-"""Flows made by hand and at random, for the tests of the Argo back end."""
+"""Hand-written and random flows, for the tests of the Argo target."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from flowc_ir import Parameter as FlowParameter
 
 @dataclass(frozen=True)
 class Files:
-    """A code package that was not collected from a directory."""
+    """Return a code package that was not collected from a directory."""
 
     files: tuple[tuple[str, bytes], ...]
     digest: str = "sha256:0000"
@@ -40,13 +40,13 @@ class Files:
 CODE = Files((("flow.py", b"from metaflow import FlowSpec\n\n\nclass TestFlow(FlowSpec):\n    pass\n"),))
 
 # A shape is a sequence of: a step's name; ("fork", join, shapes); ("each", join, shape); ("choose", meet, shapes), a
-# switch of which a shape may be empty; ("loop", latch, shape), whose latch leads back to the shape's first step. All but
-# a loop belong to the step before; a step follows a loop.
+# switch with shapes that may be empty; ("loop", latch, shape), whose latch leads back to the shape's first step. All
+# except a loop belong to the step before; a step follows a loop.
 Shape: TypeAlias = "list[str | tuple[str, str, object]]"
 
 
 def flow(shape: Shape, *, name: str = "TestFlow", **fields: object) -> Flow:
-    """The flow of a shape, such as `["start", ("each", "join", ["train"]), "end"]`."""
+    """Return the flow of a shape, such as `["start", ("each", "join", ["train"]), "end"]`."""
     nodes: list[Node] = []
     _chain(shape, End(), nodes)
     made = Flow(
@@ -60,7 +60,7 @@ def flow(shape: Shape, *, name: str = "TestFlow", **fields: object) -> Flow:
 
 
 def _chain(shape: Shape, last: ir.Transition, nodes: list[Node]) -> None:
-    """Append the nodes of `shape`; the last of them is left by `last`."""
+    """Append the nodes of `shape`; `last` is the transition of the last node."""
     at = -1
     for item in shape:
         if isinstance(item, str):
@@ -104,7 +104,7 @@ def _loop(at: int, latch: str, inner: Shape, last: ir.Transition, nodes: list[No
 
 
 def _lead(nodes: list[Node], at: int, step: str) -> None:
-    """The step at `at` leads on to `step`: if it ends a loop, when that is over."""
+    """Let the step at `at` lead to `step`; if it ends a loop, after the loop."""
     following: ir.Transition = Goto(target=step)
     if isinstance(left := nodes[at].next, Switch):
         following = replace(left, arms=(left.arms[0], (False, step)))
@@ -112,7 +112,7 @@ def _lead(nodes: list[Node], at: int, step: str) -> None:
 
 
 def with_policies(made: Flow, step: str, **policies: object) -> Flow:
-    """The flow with policies (retry, catch, …) on one step."""
+    """Return the flow with policies (retry, catch, …) on one step."""
     return replace(
         made,
         nodes=tuple(replace(n, **policies) if n.id == step else n for n in made.nodes),  # type: ignore[arg-type]
@@ -120,18 +120,18 @@ def with_policies(made: Flow, step: str, **policies: object) -> Flow:
 
 
 def parameter(name: str, kind: ir.ParameterType, default: object = ..., **fields: object) -> FlowParameter:
-    """A parameter; `default` is a Python value, or left out."""
+    """Return a parameter; `default` is a Python value, or omitted."""
     text = None if default is ... else json.dumps(default, ensure_ascii=False)
     return FlowParameter(name=name, type=kind, where=Span("flow.py", 5, 5), default=text, **fields)  # type: ignore[arg-type]
 
 
 def chain(length: int) -> Flow:
-    """start, length - 2 steps, end."""
+    """Return a flow of start, length - 2 steps, end."""
     return flow(["start", *(f"s{at:04}" for at in range(length - 2)), "end"])
 
 
 def wide(arms: int, steps: int = 1) -> Flow:
-    """A static branch of many arms."""
+    """Return a static branch with many arms."""
     return flow(
         ["start", ("fork", "join", [[f"a{arm}_{step}" for step in range(steps)] for arm in range(arms)]), "end"]
     )
@@ -196,7 +196,7 @@ identifiers = st.text(max_size=60).map(lambda text: "_" + text).filter(str.iside
 
 @st.composite
 def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool = False) -> Shape:
-    """A random shape; `names` are used up from the end. With `switches`, some of it are switches and loops."""
+    """Return a random shape; it takes `names` from the end. With `switches`, it contains switches and loops."""
     items: Shape = [names.pop()]
     kinds = ["step", "each", "fork", *(["choose", "loop"] if switches else [])] if depth else ["step"]
     for _ in range(draw(st.integers(0, 3))):
@@ -215,7 +215,7 @@ def shapes(draw: st.DrawFn, names: list[str], depth: int = 3, *, switches: bool 
 
 @st.composite
 def _with_switches(draw: st.DrawFn, kind: str, names: list[str], depth: int) -> Shape:
-    """The items of one kind other than a step."""
+    """Yield the items of one kind other than a step."""
     inner = shapes(names, depth, switches=True)
     if kind == "each":
         return [("each", names.pop(), draw(inner))]
@@ -233,7 +233,7 @@ def _with_switches(draw: st.DrawFn, kind: str, names: list[str], depth: int) -> 
 
 @st.composite
 def flows(draw: st.DrawFn) -> Flow:
-    """A random structured flow with random policies and parameters."""
+    """Return a random structured flow with random policies and parameters."""
     names = draw(st.lists(identifiers, min_size=0, max_size=12, unique=True))
     pool = [f"s{at}_x" for at in range(400)] + names
     made = flow(draw(shapes(list(dict.fromkeys(pool)))))

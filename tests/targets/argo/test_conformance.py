@@ -1,4 +1,4 @@
-"""The same flow in the emulator and as its compiled manifests, played: the same tasks with the same artifacts."""
+"""A flow in the emulator and its compiled manifests in the simulated controller have the same tasks and artifacts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def played(project: Project, file: str, *options: str, **parameters: str) -> RunStore:
-    """Compile the flow, play its manifests in a store of their own."""
+    """Compile the flow and run its manifests in a separate store."""
     done = project.flowc("compile", file, *options)
     assert done.code == 0, done.err
     manifests = list(yaml.safe_load_all(done.out))

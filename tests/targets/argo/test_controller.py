@@ -1,4 +1,4 @@
-"""The controller that the tests play, on fake commands: it must notice what Argo would not do."""
+"""The tests' simulated controller, with fake commands: it must report everything that Argo would refuse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAKE_RUNTIME = str(Path(__file__).parent / "fake_runtime")
 def played(
     flow: Flow, tmp_path: Path, fake: dict[str, Any], parameters: dict[str, str] | None = None
 ) -> tuple[PlayedWorkflow, list[dict[str, Any]]]:
-    """The run, and the calls of the fake runtime."""
+    """Return the run, and the calls of the fake runtime."""
     store = tmp_path / "store"
     bundle = compile_flow(flow, flows.CODE, Settings(store="s3://elsewhere"))
     result = play(

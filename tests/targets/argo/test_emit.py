@@ -1,4 +1,4 @@
-"""YAML that every reader takes for the same values."""
+"""YAML that all readers read as the same values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ trees = st.recursive(
     max_leaves=8,
 )
 
-# What a plain scalar may not look like: YAML 1.1 in PyYAML's and go-yaml's reading, and 1.2's core schema.
+# Forms that a plain scalar must not have: YAML 1.1 in PyYAML's and go-yaml's reading, and 1.2's core schema.
 NOT_A_STRING = re.compile(
     r"[-+]?[0-9].*|[-+.~?:,!&*|>%@`'\"#=<].*|.*: .*|.* #.*|\s.*|.*\s|"
     r"(?i:y|n|yes|no|on|off|true|false|null|nan|inf)|",
@@ -29,7 +29,7 @@ NOT_A_STRING = re.compile(
 
 
 class Core12(yaml.SafeLoader):
-    """Reads plain scalars as YAML 1.2's core schema does."""
+    """A loader that reads plain scalars like YAML 1.2's core schema."""
 
 
 Core12.yaml_implicit_resolvers = {}
@@ -122,7 +122,7 @@ def test_plain_scalars_are_words(document: dict[str, str]) -> None:
         ("a\r\nb\r\n", '"'),
         ("a\n\x0cb\n", '"'),
         ("a\n\u2028\n", '"'),
-        ("a\nb\u202e\n", '"'),  # hides what it does: shown as an escape
+        ("a\nb\u202e\n", '"'),  # an invisible character: shown as an escape
         ("\n", '"'),
         ("# é 😀\nx\n", "|"),
         ("---\n...\n", "|"),

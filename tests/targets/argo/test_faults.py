@@ -1,4 +1,4 @@
-"""What Argo or Kubernetes could not run is said when the flow is compiled, and points at the step."""
+"""Features that Argo or Kubernetes cannot run are reported when the flow is compiled, with the step's place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONE = flows.flow(["start", "end"])
 
 
 def codes(flow: Flow, code: flows.Files = flows.CODE, **settings: Any) -> list[tuple[str, int]]:
-    """The codes and lines of the faults."""
+    """Return the codes and lines of the faults."""
     with pytest.raises(BackendError) as raised:
         compile_flow(flow, code, Settings(**settings))
     assert all(fault.code in CODES for fault in raised.value.diagnostics)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("fresh_imports")
 
 
 def compiled(case: Path, **settings: str) -> Bundle:
-    """The manifests of a case, whatever this version's own image is called."""
+    """Return the manifests of a case, independent of the name of this version's image."""
     loaded = load(case / "flow.py")
     assert loaded.flow is not None
     assert loaded.cls is not None

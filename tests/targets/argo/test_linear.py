@@ -1,4 +1,4 @@
-"""A flow of four times as many steps takes four times the work, whatever its shape. Counted, so that no clock decides."""
+"""A flow with four times as many steps takes four times the work, for every shape. The work is counted, not timed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from targets.argo.flows import Shape
 
-MOST = 4.4  # times the work, for four times the steps
+MOST = 4.4  # the limit of the work's ratio, for four times the steps
 STEPS = 160
-LOOPS = 48  # each is ten iterations in a template: of more, a manifest is too large
+LOOPS = 48  # each is ten iterations in a template; with more, a manifest is too large
 
 
 def repeated(*pattern: object) -> Callable[[int], Flow]:
-    """Make flows of `pattern`, again and again between start and end; `#` in names is a number."""
+    """Return a function that creates flows by repeating `pattern` between start and end; `#` in names is a number."""
 
     def numbered(part: object, number: int) -> object:
         match part:
@@ -55,7 +55,7 @@ def gangs(count: int) -> Flow:
 
 
 def ladder(layers: int) -> Flow:
-    """Make a flow whose layers have two steps each; each of these is a switch, which chooses between the next two."""
+    """Return a flow with layers of two steps; each step is a switch, which chooses between the next two."""
     line = flows.chain(3)
     start, one, end = line.nodes
 
@@ -84,14 +84,14 @@ each_shape = pytest.mark.parametrize("shape", SHAPES)
 
 
 def work(shape: str, act: Callable[[Flow], object]) -> tuple[int, int]:
-    """The opcodes of `act` on a flow of the shape, and on one of four times as many steps."""
+    """Return the opcodes of `act` on a flow of the shape, and on one with four times as many steps."""
     most = LOOPS if shape == "loops" else STEPS
     small, large = (
         replace(made, nodes=tuple(replace(node, kubernetes=Kubernetes(image="a/b:1")) for node in made.nodes))
         for made in (SHAPES[shape](most // 4), SHAPES[shape](most))
     )
     assert verify(large) == []
-    act(small)  # what is done once in a process is done
+    act(small)  # work that is done once per process is done before
     return executed(lambda: act(small)), executed(lambda: act(large))
 
 
@@ -119,7 +119,7 @@ def test_beginning_a_run(shape: str) -> None:
     lambda flow: (Scheduler(Graph(flow)), FlowGraph(flow)),
 ], ids=["compile", "verify", "begin a run"])  # fmt: skip
 def test_switches_that_cross(act: Callable[[Flow], object]) -> None:
-    """Each layer of switches doubles the ways through the flow, but not the work."""
+    """Each layer of switches doubles the paths through the flow, but not the work."""
     small, large = ladder(10), ladder(14)
     assert verify(large) == []
     act(small)
@@ -127,7 +127,7 @@ def test_switches_that_cross(act: Callable[[Flow], object]) -> None:
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-@pytest.mark.parametrize("steps", [3, 4000])  # of 4,000 the manifest is too large
+@pytest.mark.parametrize("steps", [3, 4000])  # with 4,000 the manifest is too large
 def test_garbage_is_collected_afterwards_as_before(steps: int, enabled: bool) -> None:
     (gc.enable if enabled else gc.disable)()
     try:

@@ -1,4 +1,4 @@
-"""What a flow's manifest does is what the flow says: every task once, after those before it, whatever the shape."""
+"""A flow's manifest runs the flow: every task once, after its parents, for every shape."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from targets.argo.controller import Pod, play
 
 
 def count_of(step: str, path: str) -> int:
-    """A cardinality that differs between tasks, 0 included."""
+    """Return a number of items that differs between tasks and may be 0."""
     return sum(map(ord, step + path)) % 3
 
 
 def run(flow: Flow, tmp_path: Path) -> list[tuple[str, str]]:
-    """The (step, path) of the tasks, in the order they were run."""
+    """Return the (step, path) of the tasks, in the order of execution."""
     order: list[tuple[str, str]] = []
 
     def pod(pod: Pod) -> tuple[int, str]:
@@ -46,7 +46,7 @@ Task = tuple[str, str]
 
 
 def expected(flow: Flow) -> dict[Task, list[Task]]:
-    """Each task, with the tasks before it: the flow's own meaning, step by step."""
+    """Return each task with its parents: the meaning of the flow, step by step."""
     by_id = flow.by_id()
     each = {node.id for node in flow.nodes if isinstance(node.next, Foreach)}
     join_of = {node.joins: node.id for node in flow.nodes if node.joins}
@@ -54,7 +54,7 @@ def expected(flow: Flow) -> dict[Task, list[Task]]:
     todo: list[Task] = [(flow.start, "0")]
 
     def arrive(task: Task, parent: Task, parents: int) -> None:
-        """A task can run when all its parents have."""
+        """A task can run when all its parents have run."""
         before.setdefault(task, []).append(parent)
         if len(before[task]) == parents:
             todo.append(task)

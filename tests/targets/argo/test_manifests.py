@@ -1,4 +1,4 @@
-"""The rules that every manifest keeps, over goldens and random flows; and the goldens."""
+"""The rules for all manifests, checked on goldens and random flows; and the goldens."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def check_rules(flow: Flow, bundle: Bundle) -> None:
 
 
 def check_tags(manifest: dict[str, Any]) -> None:
-    """Every tag is one of ours: nothing that a user wrote is a template to Argo."""
+    """Every tag is one of ours: user text never becomes an Argo template."""
     for text in strings(manifest):
         for tag in TAG.findall(text):
             assert ALLOWED.fullmatch(tag), text
         assert "{{" not in TAG.sub("", text)
-    # A user's values are put in once: in the first pod's environment.
+    # A user's values are inserted once: in the first pod's environment.
     assert sum("workflow.parameters" in text for text in strings(manifest)) <= 1
 
 
@@ -90,7 +90,7 @@ def check_dag(dag: dict[str, Any], templates: dict[str, Any]) -> None:
     tasks = {task["name"]: task for task in dag["tasks"]}
     assert len(tasks) == len(dag["tasks"]) <= 200
     before: dict[str, set[str]] = {}
-    for name, task in tasks.items():  # in an order in which each stands behind those it depends on
+    for name, task in tasks.items():  # in an order in which each comes after those on which it depends
         assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name)
         assert len(name) <= 63
         direct = task["depends"].split(" && ") if "depends" in task else []

@@ -1,4 +1,4 @@
-"""Names: valid for Argo and Kubernetes, and never two of a kind alike."""
+"""Names: valid for Argo and Kubernetes, and different within each kind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 )
 def test_steps(step: str, name: str) -> None:
     made = names.step_name(step)
-    # The digest is not worth spelling out a second time: its shape is.
+    # The form of the digest is checked, not its value.
     assert re.sub(r"-x[0-9a-f]{8}$", "-x…", made) == re.sub(r"-x[0-9a-f]{8}$", "-x…", name)
     assert NAME.fullmatch(made)
     assert len(made) <= names.MAX_STEP

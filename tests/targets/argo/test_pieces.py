@@ -1,4 +1,4 @@
-"""Single pieces of a manifest: the code's ConfigMap, parameters, pods, the schedule, the strict wrapper around Hera."""
+"""Single parts of a manifest: the code's ConfigMap, parameters, pods, the schedule, the strict wrapper around Hera."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What @kubernetes, @secrets, @project and triggers become in Argo, and what is refused."""
+"""@kubernetes, @secrets, @project and triggers in Argo's manifests, and refusals."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def test_image_and_who_runs_it() -> None:
     made = template(with_pod(image="repo/image:1", image_pull_policy="Never", service_account="trainer"))
     assert (made["container"]["image"], made["container"]["imagePullPolicy"]) == ("repo/image:1", "Never")
     assert made["serviceAccountName"] == "trainer"
-    # The exit handler is no step: it keeps the platform's image.
+    # The exit handler is not a step: it keeps the platform's image.
     finish = template(with_pod(image="repo/image:1"), "finish")
     assert finish["container"]["image"] == Settings().image
 
 
 def test_only_argo_s_own_containers_get_the_token_of_the_service_account() -> None:
-    """The patch is what Kubernetes would add by itself, to these two; Argo's containers are called so in 3.7 and 4.0."""
+    """The patch equals Kubernetes' own additions for these two; Argo's containers have these names in 3.7 and 4.0."""
     spec = compile_flow(ONE, flows.CODE, Settings()).manifests[1]["spec"]
     patch = json.loads(spec["podSpecPatch"])
     assert patch["automountServiceAccountToken"] is False
@@ -64,7 +64,7 @@ def test_only_argo_s_own_containers_get_the_token_of_the_service_account() -> No
     for made in spec["templates"]:
         assert "podSpecPatch" not in made
         assert volume["name"] not in json.dumps(made)
-    assert "{{" not in spec["podSpecPatch"]  # which Argo would expand
+    assert "{{" not in spec["podSpecPatch"]  # Argo would expand this
 
 
 def test_a_step_that_names_a_service_account_gets_its_token() -> None:

@@ -1,4 +1,4 @@
-"""Resuming on a cluster: the pods of the Workflow reuse the records of the run that is resumed, wherever that ran."""
+"""Resuming on a cluster: the pods of the Workflow reuse the records of the resumed run, local or on a cluster."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def project(tmp_path: Path) -> Project:
 
 
 def resumed(project: Project, name: str, *words: str, phase: str = "Succeeded", **more: str) -> RunStore:
-    """Write the Workflow that resumes a run, and play it with `more` in the pods' environment."""
+    """Write the Workflow that resumes a run, and run it with `more` in the pods' environment."""
     url = f"file://{project.root}/.flowc"
-    mounted = "file:///proc/self/cwd/.flowc"  # the same: a volume is refused at /tmp, where tests are
+    mounted = "file:///proc/self/cwd/.flowc"  # the same: a volume is refused below /tmp, where tests run
     done = project.flowc(
         "resume",
         "flow.py",
@@ -103,7 +103,7 @@ def resumed(project: Project, name: str, *words: str, phase: str = "Succeeded", 
 
 
 def begun(run: RunStore) -> list[str]:
-    """The tasks that were run."""
+    """Return the tasks that ran."""
     return sorted(f"{step}/{path}" for step in run.steps() for path in run.tasks_run(step))
 
 
@@ -139,7 +139,7 @@ def test_a_step_and_parameters(project: Project) -> None:
 
 
 def test_what_failed_there_is_resumed_there_and_here(project: Project) -> None:
-    """A resumption that fails is resumed as any run; tags are its own."""
+    """A failed resumed run is resumed like any run; it has its own tags."""
     assert project.flowc("run", "flow.py", "--factor", "10", "--tag", "old", BREAK="1").code == 1
     origin = project.latest().id
     failed = resumed(project, "failed", "--tag", "new", "--tag", "{{x}}", phase="Failed", BREAK="1")

@@ -1,4 +1,4 @@
-"""Switches and loops on Argo: played manifests run exactly what the flow says, also where ways lead in and out at random."""
+"""Switches and loops on Argo: simulated manifests run exactly the flow's tasks, also for random graphs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ At = tuple[str, str]  # step and path
 
 
 def run(flow: Flow, choices: dict[At, str], workdir: Path) -> tuple[list[At], PlayedWorkflow]:
-    """The tasks in the order they were run; each switch chooses what it is given."""
+    """Return the tasks in the order of execution; each switch makes the given choice."""
     order: list[At] = []
     splits = {node.id for node in flow.nodes if isinstance(node.next, Foreach)}
 
@@ -96,7 +96,7 @@ def test_random_flows_cut_into_small_dags(data: st.DataObject, limit: int) -> No
 @given(switch_graphs(), st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_loops_of_any_form(vertices: list[Vertex], seed: int) -> None:
-    """Loops that go on and are left from anywhere, inner ones too, straight to the next iteration of an outer one."""
+    """Return loops that continue and end at any step; inner ones may lead directly to the next iteration of an outer one."""
     shape = analyse("start", vertices)
     assume(not shape.faults)
     flow = as_flow(vertices, {})
@@ -108,7 +108,7 @@ def test_loops_of_any_form(vertices: list[Vertex], seed: int) -> None:
 
 
 def by_chance(flow: Flow, chance: random.Random) -> tuple[list[At], dict[At, str]]:
-    """A way through a flow without splits, which after a while takes the shortest one to the end."""
+    """Return a path through a flow without splits, which after a while takes the shortest way to the end."""
     graph = Graph(flow)
     distance = {"end": 0}
     while len(distance) < len(flow.nodes):
@@ -140,7 +140,7 @@ def test_a_loop_ends_when_its_switch_says_so(times: int, tmp_path: Path) -> None
 
 
 def test_argos_depth_is_where_the_runtime_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number that the pods are told is the last that Argo can do."""
+    """The pods' limit of iterations is the last that Argo can run."""
     from flowc_runtime.pod import coordination
 
     (budget,) = [e["value"] for e in environment(LOOP, "step-latch") if e["name"] == coordination.LOOPS]
@@ -211,7 +211,7 @@ def test_depends(text: str, holds: bool) -> None:
 
 
 def test_an_arm_that_was_not_chosen_is_not_run_when_its_switch_fails(tmp_path: Path) -> None:
-    """Nothing behind a failure is run, also where an arm was to be skipped."""
+    """No task behind a failure runs, even if an arm should be skipped."""
     flow = flows.flow(SHAPES["arms"])
 
     def pod(pod: Pod) -> tuple[int, str]:

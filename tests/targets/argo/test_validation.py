@@ -1,4 +1,4 @@
-"""Every manifest that flowc is known to compile passes what will judge it in a cluster, and what is wrong does not.
+"""All kinds of manifests that flowc compiles pass the validation of a cluster, and faulty ones do not.
 
 The second half matters as much: a validator that finds nothing is worth nothing. Each fault names who finds it: `crd`,
 the API server with Argo's CRDs; `lint`, Argo's validator; or nobody, which is worth knowing too.
@@ -50,7 +50,7 @@ RIGHT: dict[str, list[Doc]] = {
     "switch": [switch()],
     "loop": [loop()],
     "exit": [exit_hook()],
-    "cron": [code(), cron("0 6 * * MON-FRI", "@hourly"), branch()],  # refers to what comes later in the file
+    "cron": [code(), cron("0 6 * * MON-FRI", "@hourly"), branch()],  # refers to a later object in the file
     "run": [branch(), run()],
 }
 
@@ -62,12 +62,12 @@ def test_right_manifests(argo_version: str) -> None:
 
 
 def text(*docs: Doc) -> str:
-    return "\n---\n".join(map(json.dumps, docs))  # JSON is YAML that all readers read alike
+    return "\n---\n".join(map(json.dumps, docs))  # JSON is YAML that all readers read in the same way
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A manifest, and a part of what is said about it; nothing where it is not noticed."""
+    """A faulty manifest, and a part of the error; None if the fault is not detected."""
 
     make: Callable[[], Doc]
     crd: str = ""
@@ -162,13 +162,13 @@ FAULTS = {
         lint="not a valid concurrencyPolicy",
         crd4="Unsupported value",
     ),
-    # what is not Argo's
+    # objects of Kubernetes
     "config map key": Fault(spoilt(code, "binaryData", {"a/b": "AAEC"}), "a/b"),
     "config map field": Fault(spoilt(code, "binarydata", {}), "binarydata"),
     "config map of over 1 MiB": Fault(spoilt(code, "data", {"a": "x" * 2**20}), "Too long"),
     "another kind": Fault(spoilt(code, "kind", "Secret"), "no CRD", "unknown field"),
     "another group": Fault(spoilt(branch, "apiVersion", "argoproj.io/v1"), "apiVersion"),
-    # What fails in a cluster and nobody notices before: the compiler must never make these, and has tests of its own.
+    # Faults that appear only in a cluster: the compiler must never create these, and has its own tests.
     "NOT NOTICED: depends does not parse": Fault(spoilt(branch, f"{TASK}.depends", "start && (")),
     "NOT NOTICED: retries without a strategy": Fault(spoilt(branch, "spec.templates.1.retryStrategy", ...)),
     "NOT NOTICED: a reserved word": Fault(
@@ -181,7 +181,7 @@ FAULTS = {
 
 @functools.cache
 def verdicts(argo_version: str) -> dict[str, tuple[str, str]]:
-    """(crd, lint) of every fault: all in one go, for each process start costs."""
+    """Return (crd, lint) of every fault, all in one call, because each process takes time to start."""
     docs = {name: fault.make() for name, fault in FAULTS.items()}
     crd = dict(zip(docs, argo.schema_errors_each(list(docs.values()), argo_version), strict=True))
     beside = {"CronWorkflow": [branch()], "ConfigMap": []}
@@ -204,7 +204,7 @@ def test_faults_are_found(name: str, argo_version: str) -> None:
         ("{}\n", "not a kind"),
         ("# nothing\n", "has no manifest"),
         ("", "has no manifest"),
-        # not text, though PyYAML says so
+        # not text, although PyYAML reads it as text
         ("kind: Workflow\nmetadata: {name: 1234e56}\n", "cannot unmarshal number"),
         ("kind: Workflow\nmetadata: {name: n}\n", "cannot unmarshal bool"),
     ],

@@ -1,4 +1,4 @@
-"""Stands in for the runtime in the controller's own tests: records how it was called, and does what FAKE says.
+"""A fake runtime for the controller's own tests: it records its arguments, and acts according to FAKE.
 
 FAKE is JSON: `counts` by step, `exits` by step: the exit code of each attempt in turn, then 0.
 """
