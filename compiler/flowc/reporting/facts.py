@@ -37,7 +37,7 @@ class Spot:
     label: str = ""
 
     def relative_to(self, directory: str) -> str:
-        """Return the path relative to `directory` if that contains the file, else the whole path; always with `/`."""
+        """Return the path relative to `directory` if that contains the file, else the whole path, always with `/`."""
         inside = f"{directory.rstrip(os.sep)}{os.sep}"
         return (self.path[len(inside) :] if self.path.startswith(inside) else self.path).replace(os.sep, "/")
 

@@ -260,7 +260,7 @@ store_option = click.option(
     "--store",
     "store_url",
     metavar="DIR|URL",
-    help=f"Where runs are kept [default: ${STORE}, `store` in flowc.toml, or .flowc found upward].",
+    help=f"The store of runs [default: ${STORE}, `store` in flowc.toml, or .flowc here or above].",
 )
 
 

@@ -89,11 +89,11 @@ TOP_OPTIONS: Sequence[click.Option] = (
 RUN_OPTIONS: Sequence[click.Option] = (
     click.Option(["--local"], is_flag=True, help="Run on this machine, one process per attempt (the default)."),
     ConfiguredOption(["--max-workers"], key="max-workers", type=click.IntRange(min=1), metavar="N",
-                     help="Run at most N tasks at once [default: as many as CPUs, and up to 16 where tasks wait]."),
+                     help="Run at most N tasks at once [default: as many as CPUs, and up to 16 if tasks wait]."),
     ConfiguredOption(["--max-num-splits"], key="max-num-splits", type=click.IntRange(min=1), metavar="N",
                      help="Fail a foreach over more than N items [default: no limit]."),
     ConfiguredOption(["--start"], key="start", default="auto", show_default=True, allow_from_autoenv=False,
-                     help="Start tasks as forks or with a fresh import; auto forks where the import is harmless."),
+                     help="Start tasks as forks or with a fresh import; auto forks if the import is harmless."),
     ConfiguredOption(["--durability"], key="durability", default="run", show_default=True, allow_from_autoenv=False,
                      help="Wait for the disk before a run ends (run), also before each task does (task), or never."),
     click.Option(["--max-log-size"], type=click.IntRange(min=1), hidden=True,
@@ -110,7 +110,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
     click.Option(["--flow", "class_name"], metavar="CLASS", allow_from_autoenv=False,
                  help="The class of the flow, if the file has several flows."),
     click.Option(["--store", "store_url"], metavar="DIR|URL",
-                 help=f"Where runs are kept [default: ${STORE}, `store` in flowc.toml, or .flowc found upward]."),
+                 help=f"The store of runs [default: ${STORE}, `store` in flowc.toml, or .flowc here or above]."),
 )  # fmt: skip
 
 # The options of `resume` that Metaflow does not have.
