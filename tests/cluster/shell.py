@@ -90,7 +90,7 @@ def say(text: str) -> None:
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Ask `condition` until it is true; raises CommandFailed after `seconds`."""
+    """Poll `condition` until it is true; raise CommandFailed after `seconds`."""
     wait_for(condition, lambda: f"{what} did not happen", seconds, every=0.1)
 
 
@@ -100,7 +100,7 @@ def wait_for(
     """Return the first true answer of `ask`, which is called again after `every` seconds.
 
     Raises:
-        CommandFailed: there is none within `seconds`; with the text of `failure`, which may ask the cluster for more.
+        CommandFailed: no answer is true within `seconds`. Its text comes from `failure`, which may query the cluster.
     """
     end = time.monotonic() + seconds
     while not (answer := ask()):

@@ -106,7 +106,7 @@ class Cluster:
         return self.start(self.deploy(flow_file, image=image), parameters)
 
     def wait(self, name: str, seconds: float = 300) -> str:
-        """The Workflow's phase once it has ended. Raises CommandFailed with what it was waiting for."""
+        """Wait for the end of the Workflow and return its phase. Raises CommandFailed with the state of its nodes."""
         wait_for(lambda: self.phase(name) in ENDED, lambda: f"{self.explain(name)}\n{name} did not end", seconds)
         return self.phase(name)
 

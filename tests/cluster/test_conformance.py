@@ -339,7 +339,7 @@ def test_a_store_on_a_volume(cluster: Cluster, tmp_path: Path) -> None:
 
 
 def _open_to_all(cluster: Cluster) -> None:
-    """A directory of the node, as kind's volumes are, belongs to root: fsGroup changes real volumes only."""
+    """Prepare a volume: kind's volumes are directories of the node that belong to root; fsGroup changes only real ones."""
     wait_for(lambda: cluster.get("pvc", "runs")["status"]["phase"] == "Bound", lambda: "the claim was not bound")
     volume = cluster.get("pv", cluster.get("pvc", "runs")["spec"]["volumeName"])["spec"]
     if "hostPath" in volume:

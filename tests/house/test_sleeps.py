@@ -14,10 +14,10 @@ SLEEP = re.compile(r"\btime(?:\W+import \w*|['\")]*\.)sleep\b|\basyncio\.sleep\b
 
 # The number of lines of a file or directory that sleep, with the reason.
 ALLOWED = {
-    "project.py": (1, "`wait_until`, for what tells nobody when it happens"),
-    "cluster/": (5, "a cluster is asked at intervals in one place; a flow waits for another task, others last long"),
-    "compat/": (6, "flows as users write them, which run under Metaflow too"),
-    "cards/test_browser.py": (1, "a card that is refreshed at intervals is what the browser is to show"),
+    "project.py": (1, "`wait_until`, for conditions without an event"),
+    "cluster/": (5, "a cluster is polled in one place; a flow waits for another task, others last long"),
+    "compat/": (6, "flows in the style of users, which also run under Metaflow"),
+    "cards/test_browser.py": (1, "the browser shows a card that is refreshed at intervals"),
     "cli/test_debug.py": (1, "a person at a prompt takes longer than the step's timeout"),
     "emulator/test_debugger.py": (3, "a person at a prompt takes longer than a timeout, and than others that print"),
     "emulator/test_ending.py": (2, "work and handlers that continue after the step, one for longer than its timeout"),
