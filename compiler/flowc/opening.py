@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -21,13 +22,17 @@ from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     from flowc.frontends.ir.loading import load_ir
+    from flowc.frontends.loaded import Loaded
     from flowc.frontends.metaflow.asked import Ask, ChooseClass
-    from flowc.frontends.metaflow.flowspec import Loaded, load
+    from flowc.frontends.metaflow.flowspec import load
+    from flowc.frontends.pipeline.named_objects import load_named
 else:
     load_ir = LateFunction("flowc.frontends.ir.loading:load_ir")
     load = LateFunction("flowc.frontends.metaflow.flowspec:load")
+    load_named = LateFunction("flowc.frontends.pipeline.named_objects:load_named")
 
 _HEAD: Final = 8192  # bytes that are searched for a null byte, which marks a binary file
 
@@ -305,12 +310,12 @@ def _open_ir(words: CodeWords, ask: Ask) -> Loaded:
                 f"{words.name!r} is the IR of {loaded.flow.code.name}, not of {words.class_name}",
                 f"write {words.name}, without a class",
             )
-        _check_fixed(words.name, ask(loaded.cls))
+        _check_fixed(words.name, "an IR", ask(loaded.cls))
     return loaded
 
 
-def _check_fixed(name: str, asked: Asked) -> None:
-    """Raise OpeningError for options that only a flow's source can take: an IR already contains their values."""
+def _check_fixed(name: str, what: str, asked: Asked) -> None:
+    """Raise OpeningError for options that only a flow class can take: an IR already contains their values."""
     configs = asked.configs
     given = {
         "--with": bool(asked.with_decorators),
@@ -318,9 +323,8 @@ def _check_fixed(name: str, asked: Asked) -> None:
         "--config and --config-value": configs is not None and bool(configs.files or configs.values),
     }
     if option := next((option for option, there in given.items() if there), None):
-        raise OpeningError(
-            f"{name!r} is an IR, which {option} cannot change", f"write it with them: flowc ir FLOW … > {name}"
-        )
+        hint = f"write it with them: flowc ir FLOW … > {name}" if is_ir(name) else "leave it out"
+        raise OpeningError(f"{name!r} is {what}, which {option} cannot change", hint)
 
 
 # -- modules -----------------------------------------------------------------------------------------------------------
@@ -352,12 +356,23 @@ def _open_module(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
+    def other(module: ModuleType) -> Loaded | None:
+        """Load a pipeline or a function, if the words name one; only a module that uses pipelines needs that import."""
+        named = getattr(module, words.class_name, None) if words.class_name is not None else None
+        if isinstance(named, type) or ("flowc.pipeline.pipelines" not in sys.modules and not callable(named)):
+            return None
+        loaded = load_named(module, words.class_name)
+        if loaded is not None and loaded.flow is not None and loaded.cls is not None:
+            _check_fixed(words.text, "a pipeline", ask(loaded.cls))
+        return loaded
+
     return load(
         path,
         root=words.root if path.parent != words.root else None,  # in the top directory, no root is needed
         name=words.name,
         class_name=words.class_name or words.otherwise,
         ask=ask,
+        other=other,
     )
 
 

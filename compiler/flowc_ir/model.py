@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 IR_VERSION = IR.current
 
 NodeId: TypeAlias = str
+PICKLES = "flowc_functions"
+"""The directory of a code package for functions that no module has."""
+
 ArtifactName: TypeAlias = str
 Choice: TypeAlias = "str | int | float | bool"
+ReturnKind: TypeAlias = Literal["json", "pickled", "metric"]
 ParameterType: TypeAlias = Literal["str", "int", "float", "bool", "json", "file"]
 
 
@@ -74,10 +78,14 @@ class Branch:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreach:
-    """A transition to one task of `body` for each item of the artifact `over`; exactly one join closes it."""
+    """A transition to one task of `body` for each item of the artifact `over`; exactly one join closes it.
+
+    Tasks inside read their item as the artifact `item`, if it is not empty.
+    """
 
     over: Annotated[ArtifactName, Key("foreach")]
     body: NodeId
+    item: ArtifactName = ""
 
 
 @final
@@ -90,15 +98,30 @@ class Gang:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoopLimit:
+    """The limit of a loop: after `iterations` iterations the switch takes the arm of the choice True.
+
+    Tasks in the loop read the number of their iteration, from 0, as the artifact `index`, if it is not empty.
+    """
+
+    iterations: Annotated[int, AtLeast(1)]
+    index: ArtifactName = ""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
     """A transition to one arm (choice, target): the arm whose choice equals the artifact `condition`.
 
     No join closes a switch: its arms may meet anywhere, or end in the join of the split around the switch. An arm that
-    leads back to a step that dominates the switch is a loop.
+    leads back to a step that dominates the switch is a loop. `default` is the target if no choice is equal; without
+    one, such a task fails. `loop` limits the loop that the switch closes.
     """
 
     condition: Annotated[ArtifactName, Key("switch")]
-    arms: Annotated[tuple[tuple[Choice, NodeId], ...], Items(2)]
+    arms: Annotated[tuple[tuple[Choice, NodeId], ...], Items(1)]
+    default: NodeId | None = None
+    loop: LoopLimit | None = None
 
 
 Transition: TypeAlias = "End | Goto | Branch | Foreach | Gang | Switch"
@@ -115,8 +138,9 @@ def targets(transition: Transition) -> tuple[NodeId, ...]:
             return several
         case Foreach(body=body) | Gang(body=body):
             return (body,)
-        case Switch(arms=arms):
-            return tuple(dict.fromkeys(target for _, target in arms))
+        case Switch(arms=arms, default=default):
+            last = () if default is None else (default,)
+            return tuple(dict.fromkeys((*(target for _, target in arms), *last)))
         case _:
             assert_never(transition)
 
@@ -190,11 +214,29 @@ class Method:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """One of the values that a step returns, as the artifact `name`.
+
+    A `json` value consists of JSON's types; models and dataclasses become dicts. A `pickled` value may be any object. A
+    `metric` is a `json` value that is also recorded as a metric of the task.
+    """
+
+    name: Annotated[ArtifactName, NotEmpty()]
+    kind: ReturnKind
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A function: its module and its name there, both dotted, such as `train.steps` and `Model.fit`."""
+    """A function: its module and its name there, both dotted, such as `train.steps` and `Model.fit`.
+
+    Without a module it is a function that no module has, such as a lambda: `name` is its file below `PICKLES` in the
+    code package. Its arguments are artifacts, by their names.
+    """
 
     module: str
     name: Annotated[str, Key("function")]
+    returns: tuple[Return, ...] = ()
 
 
 @final
@@ -203,6 +245,7 @@ class Notebook:
     """A Jupyter notebook: its path in the code package, with forward slashes."""
 
     file: Annotated[str, Key("notebook")]
+    returns: tuple[Return, ...] = ()
 
 
 @final
@@ -211,6 +254,28 @@ class Shell:
     """A command that a shell runs in the directory of the code package."""
 
     command: Annotated[str, Key("shell")]
+    returns: tuple[Return, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reducer:
+    """Makes one value of the values that the items of a foreach return as `name`, by a function of their list."""
+
+    name: Annotated[ArtifactName, NotEmpty()]
+    function: Function
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """No code: a join that merges the artifacts of its inputs.
+
+    After a foreach, each artifact that the items set is the list of their values, in the order of the items, or what
+    its reducer makes of the list. After branches, it is the value of the only branch that set it, or of the last one.
+    """
+
+    reducers: Annotated[tuple[Reducer, ...], Key("merge")]
 
 
 @final
@@ -219,7 +284,7 @@ class Stub:
     """No code: the task passes its inputs on."""
 
 
-Action: TypeAlias = "Method | Function | Notebook | Shell | Annotated[Stub, Flag('stub')]"
+Action: TypeAlias = "Method | Function | Notebook | Shell | Merge | Annotated[Stub, Flag('stub')]"
 
 
 # -- nodes and flows ---------------------------------------------------------------------------------------------------

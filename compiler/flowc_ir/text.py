@@ -14,6 +14,7 @@ from flowc_ir.model import (
     Function,
     Gang,
     Goto,
+    Merge,
     Method,
     Node,
     Notebook,
@@ -28,8 +29,9 @@ from flowc_ir.model import (
 from flowc_ir.policies import SecurityContext, Toleration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from flowc_ir.model import Return
     from flowc_ir.policies import Card, Kubernetes, Plugin, Secret, Trigger
 
 
@@ -99,12 +101,16 @@ def _transition(transition: Transition) -> str:
             return target
         case Branch(targets=several):
             return " & ".join(several)
-        case Foreach(over=over, body=body):
-            return f"{body} for each of {over}"
+        case Foreach(over=over, body=body, item=item):
+            return f"{body} for each {item + ' ' if item else ''}of {over}"
         case Gang(body=body):
             return f"{body} as a gang"
-        case Switch(condition=condition, arms=arms):
-            return f"by {condition}: " + ", ".join(f"{choice!r} -> {target}" for choice, target in arms)
+        case Switch(condition=condition, arms=arms, default=default, loop=loop):
+            cases = [f"{choice!r} -> {target}" for choice, target in arms]
+            other = [] if default is None else [f"else -> {default}"]
+            limit = f", at most {loop.iterations} iterations" if loop else ""
+            counter = f" counted by {loop.index}" if loop and loop.index else ""
+            return f"by {condition}: " + ", ".join([*cases, *other]) + limit + counter
         case _:
             assert_never(transition)
 
@@ -114,16 +120,28 @@ def _action(node: Node) -> str | None:
     match node.run:
         case Method(name=name):
             return None if name == node.id else f"method {name}"
-        case Function(module=module, name=name):
-            return f"function {module}:{name}"
-        case Notebook(file=file):
-            return f"notebook {file}"
-        case Shell(command=command):
-            return f"shell {command!r}"
+        case Function(returns=returns) as function:
+            return f"{_function(function)}{_returns(returns)}"
+        case Notebook(file=file, returns=returns):
+            return f"notebook {file}{_returns(returns)}"
+        case Shell(command=command, returns=returns):
+            return f"shell {command!r}{_returns(returns)}"
+        case Merge(reducers=reducers):
+            reduced = ", ".join(f"{reducer.name} by {_function(reducer.function)}" for reducer in reducers)
+            return f"merge {reduced}".rstrip()
         case Stub():
             return "nothing"
         case _:
             assert_never(node.run)
+
+
+def _function(function: Function) -> str:
+    return f"function {function.module}:{function.name}" if function.module else f"pickled function {function.name}"
+
+
+def _returns(returns: Sequence[Return]) -> str:
+    named = (each.name if each.kind == "json" else f"{each.kind} {each.name}" for each in returns)
+    return f" returns {', '.join(named)}" if returns else ""
 
 
 def _policies(node: Node) -> Iterator[str]:

@@ -15,6 +15,7 @@ from flowc_ir.model import (
     Function,
     Gang,
     Goto,
+    Merge,
     Method,
     Notebook,
     Shell,
@@ -114,7 +115,7 @@ def _edges(flow: Flow, analysis: Analysis, faults: Faults) -> None:
 
 
 def _bad_arms(switch: Switch) -> str | None:
-    if len(switch.arms) < 2:
+    if len(switch.arms) < 2 and switch.default is None and switch.loop is None:
         return "has fewer than two choices"
     return "has one choice twice" if len({choice for choice, _ in switch.arms}) < len(switch.arms) else None
 
@@ -147,18 +148,20 @@ def _joins(flow: Flow, closes: dict[str, str], faults: Faults) -> None:
 
 def _actions(flow: Flow, faults: Faults) -> None:
     for node in flow.nodes:
-        if what := _bad_action(node.run, flow.code):
+        if what := _bad_action(node.run, flow.code, joins=node.joins is not None):
             faults.add(
                 codes.BAD_ACTION, node.where, f"step '{node.id}' {what}", hint="name an object of the code package"
             )
 
 
-def _bad_action(action: Action, code: Code) -> str | None:
+def _bad_action(action: Action, code: Code, *, joins: bool = False) -> str | None:
     match action:
         case Method(name=name):
             if not code.name:
                 return f"runs a method, but the flow is the whole file {code.file} and no class in it"
             return None if name.isidentifier() else f"runs the method {name!r}, which is no name of Python's"
+        case Function(module="", name=name):
+            return None if name.isidentifier() else f"runs the pickled function {name!r}, which is no name of Python's"
         case Function(module=module, name=name):
             wrong = next((text for text in (module, name) if not all(map(str.isidentifier, text.split(".")))), None)
             return None if wrong is None else f"runs a function, and {wrong!r} is no dotted name of Python's"
@@ -167,6 +170,11 @@ def _bad_action(action: Action, code: Code) -> str | None:
             return None if inside else f"runs the notebook {file!r}, which is no path of an .ipynb in the code package"
         case Shell(command=command):
             return None if command.strip() else "runs a shell command that is empty"
+        case Merge(reducers=reducers):
+            if not joins:
+                return "merges inputs, but it joins no branches and no foreach"
+            faults = (_bad_action(reducer.function, code) for reducer in reducers)
+            return next((what for what in faults if what), None)
         case Stub():
             return None
         case _:

@@ -400,7 +400,7 @@ def test_what_somebody_may_not_do(user: User) -> None:
         assert done.code == 1
         error, hint = done.err.splitlines()
         assert error == f"error: you may not {verb} {what} in namespace {NAMESPACE}"
-        assert f'verbs ["{verb}"] gives it' in hint
+        assert f'verbs ["{verb}"] allows it' in hint
 
 
 def test_a_kind_that_the_cluster_does_not_know(user: User) -> None:

@@ -154,4 +154,4 @@ def test_a_loop_without_end_is_ended_with_words(cluster: Cluster, store: Store, 
     assert cluster.wait(name, 600) == "Failed"
     status = store.run("Long", name).status()
     assert status["failed"] == "turn/0~19"
-    assert "to go on to iteration 20" in status["message"]
+    assert "cannot begin iteration 20" in status["message"]

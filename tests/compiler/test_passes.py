@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flowc.diagnostics import InternalError, render
-from flowc.frontends.metaflow.flowspec import Loaded, load
+from flowc.frontends.loaded import Loaded
+from flowc.frontends.metaflow.flowspec import load
 from flowc.frontends.metaflow.resolve_defaults import resolve_defaults
 from flowc.passes.context import Context, PassError, Room
 from flowc.passes.pipeline import PIPELINE, run_passes, verify_after, verify_json_after

@@ -17,7 +17,7 @@ from flowc_ir import Branch, Flow, Span, Timeout, schema
 from metaflow import FlowSpec
 
 if TYPE_CHECKING:
-    from flowc.frontends.metaflow.flowspec import Loaded
+    from flowc.frontends.loaded import Loaded
 
 pytestmark = pytest.mark.usefixtures("fresh_imports")
 

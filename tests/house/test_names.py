@@ -14,8 +14,11 @@ REPOSITORY = Path(__file__).parents[2]
 # The names in sdk/ come from Metaflow.
 PACKAGES = ("compiler/flowc", "compiler/flowc_ir", "emulator/flowc_emulator", "runtime_image/flowc_runtime")
 
-CLASSES: dict[str, str] = {}
-"""Names of several public classes, with the reasons."""
+CLASSES: dict[str, str] = {
+    "Parallel": "a step of a pipeline, whose name users know; the place of a task in its gang",
+    "Stub": "a step of a pipeline, whose name users know; the node of the IR that it becomes",
+}
+"""Names of several public classes, each with its reason."""
 
 
 def classes(tree: ast.Module) -> Iterator[str]:
@@ -64,6 +67,7 @@ MODULES = {
     "limits": "those of the IR, generated; those of Argo",
     "mounts": "a subject of several packages",
     "parameters": "a subject of several packages",
+    "pipeline": "what users import; its front end; the order of the passes",
     "pod": "a subject of several packages",
     "process": "the directory and its main module",
     "revision": "finding it; its record",

@@ -188,7 +188,7 @@ def test_a_value_outside_its_limits_is_refused_by_the_schema_and_found_by_verify
     [
         (("nodes", 2, "next"), ["a", "a"], "flow.nodes[2].next[1]: 'a' is in the list already"),
         (("nodes", 2, "next"), ["a"], "flow.nodes[2].next: a list of at least 2, not of 1"),
-        (("nodes", 6, "next", "arms"), [["x", "b"]], "flow.nodes[6].next.arms: a list of at least 2, not of 1"),
+        (("nodes", 6, "next", "arms"), [], "flow.nodes[6].next.arms: a list of at least 1, not of 0"),
         (("nodes", 6, "next", "arms", 1), [1], "flow.nodes[6].next.arms[1]: a list of 2, not of 1"),
         (("nodes", 6, "next", "arms", 1, 0), None,
          "flow.nodes[6].next.arms[1][0]: a string, a number or a boolean, not null"),
@@ -203,7 +203,7 @@ def test_a_value_outside_its_limits_is_refused_by_the_schema_and_found_by_verify
         (("nodes", 8, "run", "stub"), 7, "flow.nodes[8].run.stub: true, not 7"),
         (("nodes", 3, "run"), {"function": "f"}, "flow.nodes[3].run.module: missing"),
         (("nodes", 3, "run"), {}, "flow.nodes[3].run: an object with 'method', with 'function' and 'module', "
-         "with 'notebook', with 'shell', or with 'stub': true"),
+         "with 'notebook', with 'shell', with 'merge', or with 'stub': true"),
         (("nodes", 2, "next"), 1, "flow.nodes[2].next: null, a string, a list, or an object with 'foreach' and 'body', "
          "with 'gang', or with 'switch' and 'arms'"),
         (("nodes", 0, "where"), "flow.py:1", "flow.nodes[0].where: a place such as 'flow.py:12:5', not 'flow.py:1'"),
@@ -244,6 +244,7 @@ def test_every_mark_has_an_example() -> None:
         "flow.name", "code.digest", "retry.times", "retry.wait_seconds", "timeout.seconds", "resources.cpu",
         "resources.memory", "resources.gpu", "resources.disk", "resources.shared_memory", "parameter.name",
         "config.name", "node.id", "branch.targets", "switch.arms", "schedule.crons", "flow.nodes",
+        "return.name", "reducer.name", "loop_limit.iterations",
     }  # fmt: skip
 
 

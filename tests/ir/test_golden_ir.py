@@ -85,7 +85,7 @@ def everything() -> Any:
         "where": span,
         "start": "start",
         "nodes": [
-            {**node, "id": "start", "next": {"foreach": "items", "body": "body"}},
+            {**node, "id": "start", "next": {"foreach": "items", "body": "body", "item": "one"}},
             {**node, "id": "body", "next": "join", "doc": "Text.", "retry": {"times": 1, "wait_seconds": 2},
              "catch": {"var": "failure", "print_exception": False}, "timeout": {"seconds": 3},
              "resources": {"cpu": "0.5", "memory": 1, "gpu": 2, "disk": 3, "shared_memory": 4},
@@ -108,12 +108,16 @@ def everything() -> Any:
                         "save_errors": False, "customize": True}],
              "packages": {"python": "3.11", "pypi": {"six": "1.16.0"}, "conda": {"zlib": ""}, "disabled": True}},
             {**node, "id": "join", "next": ["a", "b"], "joins": "start"},
-            {**node, "id": "a", "next": {"gang": "member"}, "run": {"function": "Model.fit", "module": "pkg.models"}},
-            {**node, "id": "member", "next": "members", "run": {"shell": "echo hello"}},
+            {**node, "id": "a", "next": {"gang": "member"}, "run": {
+                "function": "Model.fit", "module": "pkg.models", "returns": [{"name": "score", "kind": "metric"}]}},
+            {**node, "id": "member", "next": "members", "run": {
+                "shell": "echo hello", "returns": [{"name": "text", "kind": "json"}]}},
             {**node, "id": "members", "next": "meet", "joins": "a"},
-            {**node, "id": "b", "next": {"switch": "way", "arms": [["x", "b"], [1, "meet"]]},
-             "run": {"notebook": "explore/plot.ipynb"}},
-            {**node, "id": "meet", "next": "end", "joins": "join"},
+            {**node, "id": "b", "next": {"switch": "way", "arms": [["x", "b"], [1, "meet"]], "default": "meet",
+                                         "loop": {"iterations": 3, "index": "turn"}},
+             "run": {"notebook": "explore/plot.ipynb", "returns": [{"name": "plot", "kind": "pickled"}]}},
+            {**node, "id": "meet", "next": "end", "joins": "join", "run": {"merge": [
+                {"name": "score", "function": {"function": "mean", "module": "statistics"}}]}},
             {**node, "id": "end", "next": None, "run": {"stub": True}},
         ],
         "parameters": [
@@ -181,7 +185,11 @@ REQUIRED = {
     "flow": {"flowc", "name", "code", "where", "start", "nodes"},
     "code": {"file", "digest"},
     "nodes": {"id", "where", "run", "next"},
-    "run": {"method", "function", "module", "notebook", "shell", "stub"},
+    "run": {"method", "function", "module", "notebook", "shell", "merge", "stub"},
+    "returns": {"name", "kind"},
+    "merge": {"name", "function"},
+    "function": {"function", "module"},
+    "loop": {"iterations"},
     "next": {"foreach", "body", "gang", "switch", "arms"},
     "retry": {"times"},
     "timeout": {"seconds"},

@@ -32,7 +32,7 @@ from flowc_runtime.store.records.store import Store
 from metaflow._program import FlowProgram
 
 if TYPE_CHECKING:
-    from flowc.frontends.metaflow.flowspec import Loaded
+    from flowc.frontends.loaded import Loaded
     from flowc_ir import Action
 
 pytestmark = pytest.mark.usefixtures("fresh_imports")
@@ -60,7 +60,8 @@ def running(flow: Flow, action: Action, step: str = "middle") -> Flow:
 
 
 def message(noun: str) -> str:
-    return f"this flowc runs methods of flow classes; step 'middle' is {noun}: write it as a method with @step"
+    rest = "write it as a method with @step, or write all steps without a class"
+    return f"step 'middle' is {noun} beside methods of a flow class: {rest}"
 
 
 # -- the kinds of nodes ------------------------------------------------------------------------------------------------

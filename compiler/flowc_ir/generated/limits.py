@@ -9,13 +9,27 @@ import re
 from typing import TYPE_CHECKING
 
 from flowc_ir.diagnostic import out_of_limits
-from flowc_ir.model import Branch, Switch
+from flowc_ir.model import Branch, Function, Merge, Notebook, Shell, Switch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowc_ir.diagnostic import Diagnostic
-    from flowc_ir.model import Code, Config, Flow, Node, Parameter, Resources, Retry, Schedule, Span, Timeout
+    from flowc_ir.model import (
+        Code,
+        Config,
+        Flow,
+        LoopLimit,
+        Node,
+        Parameter,
+        Reducer,
+        Resources,
+        Retry,
+        Return,
+        Schedule,
+        Span,
+        Timeout,
+    )
 
 
 def limits_of_code(value: Code, at: str, where: Span) -> Iterator[Diagnostic]:
@@ -23,14 +37,52 @@ def limits_of_code(value: Code, at: str, where: Span) -> Iterator[Diagnostic]:
         yield out_of_limits(f"{at}.digest", where, "sha256: and hexadecimal digits", value.digest)
 
 
+def limits_of_return(value: Return, at: str, where: Span) -> Iterator[Diagnostic]:
+    if not value.name:
+        yield out_of_limits(f"{at}.name", where, "a text that is not empty", value.name)
+
+
+def limits_of_function(value: Function, at: str, where: Span) -> Iterator[Diagnostic]:
+    for index, return_ in enumerate(value.returns):
+        yield from limits_of_return(return_, f"{at}.returns[{index}]", where)
+
+
+def limits_of_notebook(value: Notebook, at: str, where: Span) -> Iterator[Diagnostic]:
+    for index, return_ in enumerate(value.returns):
+        yield from limits_of_return(return_, f"{at}.returns[{index}]", where)
+
+
+def limits_of_shell(value: Shell, at: str, where: Span) -> Iterator[Diagnostic]:
+    for index, return_ in enumerate(value.returns):
+        yield from limits_of_return(return_, f"{at}.returns[{index}]", where)
+
+
+def limits_of_reducer(value: Reducer, at: str, where: Span) -> Iterator[Diagnostic]:
+    if not value.name:
+        yield out_of_limits(f"{at}.name", where, "a text that is not empty", value.name)
+    yield from limits_of_function(value.function, f"{at}.function", where)
+
+
+def limits_of_merge(value: Merge, at: str, where: Span) -> Iterator[Diagnostic]:
+    for index, reducer in enumerate(value.reducers):
+        yield from limits_of_reducer(reducer, f"{at}.merge[{index}]", where)
+
+
 def limits_of_branch(value: Branch, at: str, where: Span) -> Iterator[Diagnostic]:
     if len(value.targets) < 2 or len({*value.targets}) < len(value.targets):
         yield out_of_limits(at, where, "a list of at least 2, each once", value.targets)
 
 
+def limits_of_loop_limit(value: LoopLimit, at: str, where: Span) -> Iterator[Diagnostic]:
+    if value.iterations < 1:
+        yield out_of_limits(f"{at}.iterations", where, "at least 1", value.iterations)
+
+
 def limits_of_switch(value: Switch, at: str, where: Span) -> Iterator[Diagnostic]:
-    if len(value.arms) < 2:
-        yield out_of_limits(f"{at}.arms", where, "a list of at least 2", value.arms)
+    if len(value.arms) < 1:
+        yield out_of_limits(f"{at}.arms", where, "a list of at least 1", value.arms)
+    if value.loop is not None:
+        yield from limits_of_loop_limit(value.loop, f"{at}.loop", where)
 
 
 def limits_of_retry(value: Retry, at: str, where: Span) -> Iterator[Diagnostic]:
@@ -61,6 +113,14 @@ def limits_of_resources(value: Resources, at: str, where: Span) -> Iterator[Diag
 def limits_of_node(value: Node, at: str) -> Iterator[Diagnostic]:
     if not value.id:
         yield out_of_limits(f"{at}.id", value.where, "a text that is not empty", value.id)
+    if isinstance(value.run, Function):
+        yield from limits_of_function(value.run, f"{at}.run", value.where)
+    if isinstance(value.run, Notebook):
+        yield from limits_of_notebook(value.run, f"{at}.run", value.where)
+    if isinstance(value.run, Shell):
+        yield from limits_of_shell(value.run, f"{at}.run", value.where)
+    if isinstance(value.run, Merge):
+        yield from limits_of_merge(value.run, f"{at}.run", value.where)
     if isinstance(value.next, Branch):
         yield from limits_of_branch(value.next, f"{at}.next", value.where)
     if isinstance(value.next, Switch):

@@ -27,13 +27,17 @@ from flowc_ir.model import (
     Function,
     Gang,
     Goto,
+    LoopLimit,
+    Merge,
     Method,
     Node,
     Notebook,
     Packages,
     Parameter,
+    Reducer,
     Resources,
     Retry,
+    Return,
     Schedule,
     Shell,
     Stub,
@@ -76,19 +80,47 @@ def read_method(value: object, at: str) -> Method:
     return Method(name=text(data["method"], f"{at}.method"))
 
 
+def read_return(value: object, at: str) -> Return:
+    data = record(value, at, Return.__slots__, ("name", "kind"))
+    return Return(
+        name=text(data["name"], f"{at}.name"),
+        kind=word(data["kind"], f"{at}.kind", ("json", "pickled", "metric")),
+    )
+
+
 def read_function(value: object, at: str) -> Function:
-    data = record(value, at, ("function", "module"), ("function", "module"))
-    return Function(name=text(data["function"], f"{at}.function"), module=text(data["module"], f"{at}.module"))
+    data = record(value, at, ("function", "module", "returns"), ("function", "module"))
+    return Function(
+        name=text(data["function"], f"{at}.function"),
+        module=text(data["module"], f"{at}.module"),
+        returns=optional_items(data, "returns", at, read_return),
+    )
 
 
 def read_notebook(value: object, at: str) -> Notebook:
-    data = record(value, at, ("notebook",), ("notebook",))
-    return Notebook(file=text(data["notebook"], f"{at}.notebook"))
+    data = record(value, at, ("notebook", "returns"), ("notebook",))
+    return Notebook(
+        file=text(data["notebook"], f"{at}.notebook"),
+        returns=optional_items(data, "returns", at, read_return),
+    )
 
 
 def read_shell(value: object, at: str) -> Shell:
-    data = record(value, at, ("shell",), ("shell",))
-    return Shell(command=text(data["shell"], f"{at}.shell"))
+    data = record(value, at, ("shell", "returns"), ("shell",))
+    return Shell(command=text(data["shell"], f"{at}.shell"), returns=optional_items(data, "returns", at, read_return))
+
+
+def read_reducer(value: object, at: str) -> Reducer:
+    data = record(value, at, Reducer.__slots__, ("name", "function"))
+    return Reducer(
+        name=text(data["name"], f"{at}.name"),
+        function=read_function(data["function"], f"{at}.function"),
+    )
+
+
+def read_merge(value: object, at: str) -> Merge:
+    data = record(value, at, ("merge",), ("merge",))
+    return Merge(reducers=items(data["merge"], f"{at}.merge", read_reducer))
 
 
 def read_stub(value: object, at: str) -> Stub:
@@ -107,22 +139,36 @@ def read_action(value: object, at: str) -> Action:
             return read_notebook(value, at)
         if "shell" in value:
             return read_shell(value, at)
+        if "merge" in value:
+            return read_merge(value, at)
         if "stub" in value:
             return read_stub(value, at)
     raise SchemaError(
         f"{at}: an object "
-        "with 'method', with 'function' and 'module', with 'notebook', with 'shell', or with 'stub': true"
+        "with 'method', with 'function' and 'module', with 'notebook', with 'shell', with 'merge', or with 'stub': true"
     )
 
 
 def read_foreach(value: object, at: str) -> Foreach:
-    data = record(value, at, ("foreach", "body"), ("foreach", "body"))
-    return Foreach(over=text(data["foreach"], f"{at}.foreach"), body=text(data["body"], f"{at}.body"))
+    data = record(value, at, ("foreach", "body", "item"), ("foreach", "body"))
+    return Foreach(
+        over=text(data["foreach"], f"{at}.foreach"),
+        body=text(data["body"], f"{at}.body"),
+        item=optional(data, "item", at, text, ""),
+    )
 
 
 def read_gang(value: object, at: str) -> Gang:
     data = record(value, at, ("gang",), ("gang",))
     return Gang(body=text(data["gang"], f"{at}.gang"))
+
+
+def read_loop_limit(value: object, at: str) -> LoopLimit:
+    data = record(value, at, LoopLimit.__slots__, ("iterations",))
+    return LoopLimit(
+        iterations=number(data["iterations"], f"{at}.iterations"),
+        index=optional(data, "index", at, text, ""),
+    )
 
 
 def _switch_arms(value: object, at: str) -> tuple[Choice, str]:
@@ -131,10 +177,12 @@ def _switch_arms(value: object, at: str) -> tuple[Choice, str]:
 
 
 def read_switch(value: object, at: str) -> Switch:
-    data = record(value, at, ("switch", "arms"), ("switch", "arms"))
+    data = record(value, at, ("switch", "arms", "default", "loop"), ("switch", "arms"))
     return Switch(
         condition=text(data["switch"], f"{at}.switch"),
-        arms=items(data["arms"], f"{at}.arms", _switch_arms, 2),
+        arms=items(data["arms"], f"{at}.arms", _switch_arms, 1),
+        default=optional(data, "default", at, text, None),
+        loop=optional(data, "loop", at, read_loop_limit, None),
     )
 
 

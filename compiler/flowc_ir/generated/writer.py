@@ -23,6 +23,7 @@ from flowc_ir.model import (
     Function,
     Gang,
     Goto,
+    Merge,
     Method,
     Notebook,
     Shell,
@@ -39,11 +40,14 @@ if TYPE_CHECKING:
         Code,
         Config,
         Flow,
+        LoopLimit,
         Node,
         Packages,
         Parameter,
+        Reducer,
         Resources,
         Retry,
+        Return,
         Schedule,
         Timeout,
         Transition,
@@ -58,20 +62,74 @@ def write_code(value: Code) -> dict[str, Json]:
     return data
 
 
+def write_return(value: Return) -> dict[str, Json]:
+    return {"name": value.name, "kind": value.kind}
+
+
+def write_function(value: Function) -> dict[str, Json]:
+    data: dict[str, Json] = {"function": value.name, "module": value.module}
+    if value.returns:
+        data["returns"] = [write_return(each) for each in value.returns]
+    return data
+
+
+def write_notebook(value: Notebook) -> dict[str, Json]:
+    data: dict[str, Json] = {"notebook": value.file}
+    if value.returns:
+        data["returns"] = [write_return(each) for each in value.returns]
+    return data
+
+
+def write_shell(value: Shell) -> dict[str, Json]:
+    data: dict[str, Json] = {"shell": value.command}
+    if value.returns:
+        data["returns"] = [write_return(each) for each in value.returns]
+    return data
+
+
+def write_reducer(value: Reducer) -> dict[str, Json]:
+    return {"name": value.name, "function": write_function(value.function)}
+
+
 def write_action(value: Action) -> Json:
     match value:
         case Method():
             return {"method": value.name}
         case Function():
-            return {"function": value.name, "module": value.module}
+            return write_function(value)
         case Notebook():
-            return {"notebook": value.file}
+            return write_notebook(value)
         case Shell():
-            return {"shell": value.command}
+            return write_shell(value)
+        case Merge():
+            return {"merge": [write_reducer(each) for each in value.reducers]}
         case Stub():
             return {"stub": True}
         case _:
             assert_never(value)
+
+
+def write_foreach(value: Foreach) -> dict[str, Json]:
+    data: dict[str, Json] = {"foreach": value.over, "body": value.body}
+    if value.item:
+        data["item"] = value.item
+    return data
+
+
+def write_loop_limit(value: LoopLimit) -> dict[str, Json]:
+    data: dict[str, Json] = {"iterations": value.iterations}
+    if value.index:
+        data["index"] = value.index
+    return data
+
+
+def write_switch(value: Switch) -> dict[str, Json]:
+    data: dict[str, Json] = {"switch": value.condition, "arms": [[*each] for each in value.arms]}
+    if value.default is not None:
+        data["default"] = value.default
+    if value.loop is not None:
+        data["loop"] = write_loop_limit(value.loop)
+    return data
 
 
 def write_transition(value: Transition) -> Json:
@@ -83,11 +141,11 @@ def write_transition(value: Transition) -> Json:
         case Branch():
             return [*value.targets]
         case Foreach():
-            return {"foreach": value.over, "body": value.body}
+            return write_foreach(value)
         case Gang():
             return {"gang": value.body}
         case Switch():
-            return {"switch": value.condition, "arms": [[*each] for each in value.arms]}
+            return write_switch(value)
         case _:
             assert_never(value)
 

@@ -37,7 +37,7 @@ from flowc_emulator.processes.terminal import Borrowed
 from flowc_emulator.scheduling.seeds import Seeds
 from flowc_emulator.scheduling.threads import Threads
 from flowc_ir.schema import loads
-from flowc_runtime.base.contract import NOT_STARTED, RUN
+from flowc_runtime.base.contract import FUNCTIONS, NOT_STARTED, RUN
 from flowc_runtime.base.index import Graph
 from flowc_runtime.pod.hooks import call_hook
 from flowc_runtime.process import ending
@@ -85,6 +85,8 @@ def main() -> NoReturn:
         raise AssertionError(f"not the first request: {setup!r}")
     sys.path[:] = setup.path
     sys.argv[:] = setup.argv
+    if setup.functions is not None:
+        os.environ[FUNCTIONS] = setup.functions
     run = _Run(Store.open(setup.store).run(setup.flow, setup.run), Graph(loads(setup.ir)), setup)
     gc.freeze()
     _Server(link, run, prctl).serve()

@@ -24,6 +24,7 @@ class Setup:
     """The first message to a server: the run, its flow, and the place of the flow's code.
 
     `path` and `argv` are `sys.path` and `sys.argv` of the process that started the run.
+    `functions` is the directory with its pickled functions, if it has any.
     `coverage` is the result of `flowc_runtime.process.ending.measured` there.
     """
 
@@ -33,6 +34,7 @@ class Setup:
     ir: str
     root: str
     parameters: dict[str, object]
+    functions: str | None
     path: tuple[str, ...]
     argv: tuple[str, ...]
     coverage: dict[str, object] | None

@@ -79,13 +79,14 @@ class Starts:
         if rule.all:
             self._server(())  # it imports what it needs while the run is prepared
 
-    def begin(self, run: RunStore, ir: str, parameters: Mapping[str, object]) -> None:
+    def begin(self, run: RunStore, ir: str, parameters: Mapping[str, object], functions: str | None = None) -> None:
         """Set the run, before any task is started.
 
         Args:
             run: the run.
             ir: its IR as JSON.
             parameters: the values of its parameters, in the form of records.
+            functions: the directory with its pickled functions; None if it has none.
 
         Raises:
             FlowcError: a fork server has ended.
@@ -97,6 +98,7 @@ class Starts:
             ir=ir,
             root=self._root,
             parameters=dict(parameters),
+            functions=functions,
             path=tuple(sys.path),
             argv=tuple(sys.argv),
             coverage=ending.measured(),

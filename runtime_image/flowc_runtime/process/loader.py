@@ -132,6 +132,27 @@ def refuse_call(cls: type) -> None:
     )
 
 
+def refuse_call_at(file: str, called: str) -> None:
+    """Stop the loading of a file that runs its flow, if one is being loaded: the file itself, or one that it imports.
+
+    Args:
+        file: the file that contains the call.
+        called: the call, for messages, without its parentheses.
+
+    Raises:
+        UnguardedFlow: the loaded file itself contains the call.
+        RuntimeError: a file that it imports contains the call.
+    """
+    loading_now = ambient().loading
+    if loading_now is None:
+        return
+    if os.path.abspath(file) == loading_now:
+        raise UnguardedFlow(called, os.path.basename(loading_now))
+    raise RuntimeError(
+        f'{called}() is called when {os.path.basename(file)} is imported; put it under `if __name__ == "__main__":`'
+    )
+
+
 def load_module(root: Path, file: str, *, guarded: bool = False) -> ModuleType:
     """Run a flow's file once as a module; a second call returns the same module, unless the file was edited.
 

@@ -48,7 +48,9 @@ class Family:
         job = self.job
         parents = Parents(job.before, job.graph, job.step, job.path)
         if job.node.joins is not None:
-            records, state.inputs = self._join(job.node.joins, parents)
+            split = job.node.joins
+            records, state.inputs = self._join(split, parents)
+            state.before_split = lambda: self._record(split, job.path)["artifacts"]
             return records, (state.inputs,)
         if found := parents.one():
             parent, path, record = found

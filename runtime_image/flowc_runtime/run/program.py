@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from flowc_ir.model import Function, Method, Notebook, Shell, Stub, assert_never
+from flowc_ir.late import LateModule
+from flowc_ir.model import Function, Merge, Method, Notebook, Shell, Stub, assert_never
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.process.loader import load_module
 from flowc_runtime.store.values.parameters import config_values, own_decorators
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
     from flowc_ir import Flow, Node, Transition
     from flowc_ir.model import Action
     from flowc_runtime.base.errors import StepTimeout
+    from flowc_runtime.run.nodes import nodes_program
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.record_types import OriginRecord
     from flowc_runtime.store.records.run_store import RunStore
+else:  # tasks of flow classes do not need it
+    nodes_program = LateModule("flowc_runtime.run.nodes.nodes_program")
 
 OPENS = "_flowc_program"
 """The name of the method without arguments that returns the program of an object in the user's file."""
@@ -204,6 +208,8 @@ def load_program(flow: Flow, root: str) -> Program:
         BaseException: any exception of the user's code.
     """
     check_runnable(flow)
+    if not any(isinstance(node.run, Method) for node in flow.nodes):
+        return nodes_program.NodesProgram(flow, root)
     module = load_module(Path(root), flow.code.file)
     opens: Callable[[], Program] | None = getattr(getattr(module, flow.code.name, None), OPENS, None)
     if opens is None:
@@ -219,23 +225,29 @@ def check_runnable(flow: Flow) -> None:
     Raises:
         ProtocolError: it cannot; the message names the first such node.
     """
+    of_class = [node for node in flow.nodes if isinstance(node.run, Method)]
     for node in flow.nodes:
-        if what := _unsupported(node.run):
+        if of_class and not isinstance(node.run, Method):
             raise ProtocolError(
-                f"this flowc runs methods of flow classes; step '{node.id}' is {what}: write it as a method with @step"
+                f"step '{node.id}' is {_kind(node.run)} beside methods of a flow class: "
+                "write it as a method with @step, or write all steps without a class"
             )
+        if isinstance(node.run, Notebook | Shell):
+            raise ProtocolError(f"step '{node.id}' is {_kind(node.run)}, which this flowc cannot run: write a function")
 
 
-def _unsupported(action: Action) -> str | None:
+def _kind(action: Action) -> str:
     match action:
         case Method():
-            return None
+            return "a method"
         case Function():
             return "a function"
         case Notebook():
             return "a notebook"
         case Shell():
             return "a shell command"
+        case Merge():
+            return "a join without code"
         case Stub():
             return "a stub"
         case _:
@@ -249,5 +261,5 @@ def method_name(node: Node) -> str:
         ProtocolError: the node runs something else.
     """
     if not isinstance(node.run, Method):
-        raise ProtocolError(f"step '{node.id}' of a flow class is {_unsupported(node.run)}, not a method")
+        raise ProtocolError(f"step '{node.id}' of a flow class is {_kind(node.run)}, not a method")
     return node.run.name

@@ -57,6 +57,8 @@ class TaskState:
         self.step = step
         self.path = path
         self.parents: Sequence[ParentsRecord] = ()
+        self.before_split: Callable[[], Mapping[str, ArtifactRef]] = dict
+        """Returns the artifacts of the split that a join closes."""
         self._frames = tuple(frames)
         self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were read; "*": all
         self.place: set[str] = set()  # parts of the frames that were read: "index", "item" or "stack"

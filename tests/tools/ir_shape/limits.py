@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowc_ir import markers
-from tools.ir_shape.python import literal, module, names_in, wrapped
+from tools.ir_shape.python import literal, module, names_in, variable, wrapped
 from tools.ir_shape.shape import Field, ListOf, Place, Record, Union
 
 if TYPE_CHECKING:
@@ -53,8 +53,9 @@ def _field(part: Record, field: Field, limited: set[str]) -> list[str]:
     kind = field.kind
     if isinstance(kind, ListOf) and isinstance(kind.item, Record) and kind.item.name in limited:
         inner = f'f"{{at}}.{field.key}[{{index}}]"' + ("" if _has_span(kind.item) else f", {where}")
-        lines += [f"    for index, {kind.item.name} in enumerate({value}):",
-                  f"        yield from limits_of_{kind.item.name}({kind.item.name}, {inner})"]  # fmt: skip
+        item = variable(kind.item.name)
+        lines += [f"    for index, {item} in enumerate({value}):",
+                  f"        yield from limits_of_{kind.item.name}({item}, {inner})"]  # fmt: skip
     elif isinstance(kind, Record) and kind.name in limited:
         call = f"yield from limits_of_{kind.name}({value}, {at}{'' if _has_span(kind) else f', {where}'})"
         lines += [f"    if {value} is not None:", f"        {call}"] if optional else [f"    {call}"]

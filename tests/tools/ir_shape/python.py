@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,11 @@ def wrapped(start: str, parts: Iterable[str], end: str) -> str:
     margin = " " * (len(start) - len(start.lstrip()))
     comma = "," if len(several) > 1 or end.strip() in ("}", "]") else ""
     return "\n".join([start, *(f"{margin}    {part}{comma}" for part in several), f"{margin}{end}"])
+
+
+def variable(name: str) -> str:
+    """Return the name of a variable for a part: its own, unless it is a keyword of Python."""
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def literal(value: object) -> str:

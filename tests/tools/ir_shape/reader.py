@@ -151,7 +151,7 @@ def _wanted(part: Union) -> list[str]:
     """Return the error text for a value that matches no member."""
     words = {"str": "a string", "list": "a list"}
     bare = [words[_json_name(member.fields[0].kind)] if member.fields else "null" for member in part.bare]
-    keys = [f"'{member.flag}': true" if member.flag else " and ".join(f"'{each.key}'" for each in member.fields)
+    keys = [f"'{member.flag}': true" if member.flag else " and ".join(f"'{each.key}'" for each in member.fields if each.required)
             for member in part.objects]  # fmt: skip
     *others, last = [f"with {key}" for key in keys]
     start = "".join(f"{name}, " for name in bare) + ("or " if bare else "") + "an object"

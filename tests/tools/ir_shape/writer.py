@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 def emit(parts: tuple[Record | Union, ...]) -> str:
     """Return the module."""
+    members = {m.name: m for part in parts if isinstance(part, Union) for m in part.members if _has_defaults(m)}
     functions = [_union(part) if isinstance(part, Union) else _record(part) for part in parts
-                 if isinstance(part, Union) or part.form == "object"]  # fmt: skip
+                 if isinstance(part, Union) or part.form == "object" or part.name in members]  # fmt: skip
     runs = {member.cls.__name__ for part in parts if isinstance(part, Union) for member in part.members}
     return module(
         "Write the classes of the IR as JSON values, in the order of their fields. A field at its default is left out.",
@@ -38,6 +39,11 @@ def _record(part: Record) -> str:
         assign = f'data["{each.key}"] = {_written(each.kind, f"value.{each.name}")}'
         lines += [f"    {assign}"] if each.required else [f"    if {_differs(each)}:", f"        {assign}"]
     return "\n".join([*lines, "    return data"])
+
+
+def _has_defaults(part: Record) -> bool:
+    """Whether a member of a union has fields that are left out at their default."""
+    return len(part.fields) > 1 and not all(field.required for field in part.fields)
 
 
 def _differs(field: Field) -> str:
@@ -85,5 +91,7 @@ def _member(member: Record) -> str:
         return f'{{"{member.flag}": True}}'
     if member.form == "bare":
         return _written(member.fields[0].kind, f"value.{member.fields[0].name}") if member.fields else "None"
+    if _has_defaults(member):
+        return f"write_{member.name}(value)"
     entries = [f'"{each.key}": {_written(each.kind, f"value.{each.name}")}' for each in member.fields]
     return f"{{{', '.join(entries)}}}"

@@ -152,6 +152,7 @@ class Top(NamedTuple):
 NO_TOP = Top()
 ROOT = "flowc.root"  # in a context's `meta`: the root of the code that the flow's file is relative to, if known
 CODE = "flowc.code"  # in a context's `meta`: the `CodeOf` of an IR that is run
+LOADED = "flowc.loaded"  # in a context's `meta`: the `Loaded` flow that a program runs
 TOP = "flowc.top"  # in a context's `meta`, which nested contexts share
 
 

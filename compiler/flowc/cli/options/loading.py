@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from flowc.cli.options.common import CODE, FAULTY, ROOT, TOP, USAGE, FlowOptions, fail, report, top
+from flowc.cli.options.common import CODE, FAULTY, LOADED, ROOT, TOP, USAGE, FlowOptions, fail, report, top
 from flowc.cli.options.configs import config_sources
 from flowc.cli.options.definitions import top_of_environment
 from flowc.cli.words.run_names import find_named
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from flowc.cli.options.common import Top
+    from flowc.frontends.loaded import Loaded, LoadedProgram
     from flowc.frontends.metaflow.asked import ChooseClass
     from flowc.frontends.metaflow.decorators import project, with_decorators
-    from flowc.frontends.metaflow.flowspec import Loaded, load_class
+    from flowc.frontends.metaflow.flowspec import load_class
     from flowc.frontends.metaflow.type_warnings import check_types
     from flowc.package import Package
     from flowc_ir import Code, Flow
     from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.store.records.store import Store
-    from metaflow._program import FlowProgram
 else:  # not for the help of commands
     project = LateModule("flowc.frontends.metaflow.decorators.project")
     with_decorators = LateModule("flowc.frontends.metaflow.decorators.with_decorators")
@@ -45,7 +45,7 @@ class Checked(NamedTuple):
     """A flow without faults."""
 
     flow: Flow
-    program: FlowProgram
+    program: LoadedProgram
     package: Package
 
     @property
@@ -99,6 +99,8 @@ def load_flow(
     with redirect_stdout(sys.stderr) if data else nullcontext():
         cls = ctx.find_object(type)
         try:
+            if (held := ctx.meta.get(LOADED)) is not None:
+                return _of_loaded(held, ask)
             if cls is not None:
                 return _of_class(cls, ask(cls))
             assert file is not None
@@ -128,6 +130,13 @@ def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
         config_sources(ctx, before),
         options.suffixes(),
     )
+
+
+def _of_loaded(loaded: Loaded, ask: Callable[[type], Asked]) -> Checked:
+    """Return a flow that this process has loaded already. The options of flow classes do not apply to it."""
+    assert loaded.cls is not None
+    ask(loaded.cls)
+    return checked(loaded)
 
 
 def _of_class(cls: type, asked: Asked) -> Checked:

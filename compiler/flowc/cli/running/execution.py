@@ -18,6 +18,7 @@ from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
 from flowc.cli.running.environment import isolate
+from flowc.cli.running.pickles import pickles_written
 from flowc.cli.running.starting import begin_starts, state_before
 from flowc.cli.words.option_values import number, text, texts, word
 from flowc.diagnostics import describe
@@ -110,7 +111,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: Given, options: Mapping[str,
         console.run_began(f"{run.flow}/{run.id}", workers, store.objects.url, exact=processors is None)
         new_run.note_unused(console)
         if starts is not None:
-            starts.begin(run, dumps(checked.flow), parameters)
+            functions = stack.enter_context(pickles_written(checked.package))
+            starts.begin(run, dumps(checked.flow), parameters, functions)
         plan = Plan(
             run=run,
             records=records,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from flowc.diagnostics import describe, in_order, raised_at
 from flowc.frontends.ir.archives import ArchiveError, UnsafeArchiveError, read_archive, unpack
 from flowc.frontends.ir.json_places import span_of, steps_of
-from flowc.frontends.metaflow.flowspec import Loaded
+from flowc.frontends.loaded import Loaded
 from flowc.frontends.travel import without_ignored
 from flowc.ignored import NoGitError, UnknownError
 from flowc.package import UnreadableFileError, collect, pack

@@ -7,10 +7,10 @@ syntax trees of the steps. No step and no default function runs here.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
 from flowc.diagnostics import in_order
+from flowc.frontends.loaded import Loaded
 from flowc.frontends.metaflow.configs import ConfigSources
 from flowc.frontends.metaflow.decorators.project import ProjectBranch
 from flowc.frontends.metaflow.imports import check_extensions, check_imports, import_fault, syntax_fault
@@ -19,8 +19,8 @@ from flowc.frontends.metaflow.structure.flow_class import choose_class
 from flowc.frontends.source import Source, Sources
 from flowc.frontends.source_locations import SourceLocation, place_of_class
 from flowc.package import Package, UnreadableFileError, collect, pack
-from flowc_ir import Flow, Span, codes
-from flowc_ir.diagnostic import Diagnostic, Faults
+from flowc_ir import Span, codes
+from flowc_ir.diagnostic import Faults
 from flowc_runtime.process.loader import load_module
 from metaflow._program import FlowProgram
 
@@ -31,22 +31,6 @@ if TYPE_CHECKING:
 
     from flowc.frontends.metaflow.asked import Asked, ChooseClass
     from metaflow.decorators import Applied
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """The result of loading a file: a `flow`, or `diagnostics`, whose spans are relative to the package's root."""
-
-    package: Package
-    flow: Flow | None = None
-    program: FlowProgram | None = None
-    diagnostics: tuple[Diagnostic, ...] = ()
-
-    @property
-    def cls(self) -> type | None:
-        """The flow's class; None if the file has a fault that hides it."""
-        return self.program.cls if self.program is not None else None
 
 
 def load(
@@ -60,6 +44,7 @@ def load(
     configs: ConfigSources | None = None,
     suffixes: Collection[str] = (),
     ask: Callable[[type], Asked] | None = None,
+    other: Callable[[ModuleType], Loaded | None] = lambda _: None,
 ) -> Loaded:
     """Import the file `path` and lower its flow.
 
@@ -73,6 +58,7 @@ def load(
         configs: the sources of the configs' values.
         suffixes: ends of the names of files that travel besides Python files.
         ask: called with the flow's class, returns the four options before, which it replaces.
+        other: called with the imported module, loads what is named if it is no flow class; None if it is one.
 
     Raises:
         OSError: the file cannot be read.
@@ -86,6 +72,8 @@ def load(
     module = _imported(source, sources, place, package, faults) if source is not None else None
     if source is None or module is None:
         return Loaded(package=package, diagnostics=in_order(faults))
+    if (loaded := other(module)) is not None:
+        return loaded
     if callable(class_name):
         natural = choose_class(module, source, None, name or place.file, Faults())
         class_name = class_name(natural and natural[1])

@@ -16,19 +16,19 @@ BUILTINS = frozenset({
 
 # Methods of plain values: texts, numbers, containers, paths, patterns, loggers.
 METHODS = frozenset({
-    "absolute", "add", "add_argument", "add_argument_group", "add_mutually_exclusive_group", "addFilter", "addHandler",
-    "appendleft", "append", "as_integer_ratio", "as_posix", "as_uri", "bit_length", "capitalize", "casefold", "center",
-    "clear", "copy", "count", "decode", "difference", "discard", "elements", "encode", "endswith", "expanduser",
-    "expandtabs", "extend", "extendleft", "find", "format", "format_map", "fromkeys", "get", "group", "groupdict",
-    "groups", "hex", "index", "insert", "intersection", "is_absolute", "is_relative_to", "isalnum", "isalpha",
-    "isascii", "isdecimal", "isdigit", "isdisjoint", "isidentifier", "islower", "isnumeric", "isoformat", "isspace",
-    "issubset", "issuperset", "istitle", "isupper", "items", "join", "joinpath", "keys", "ljust", "lower", "lstrip",
-    "match", "most_common", "partition", "pop", "popitem", "popleft", "relative_to", "remove", "removeprefix",
-    "removesuffix", "replace", "resolve", "reverse", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip",
-    "setFormatter", "setLevel", "setdefault", "safe_substitute", "sort", "split", "splitlines", "startswith",
-    "strftime", "strip", "sub", "substitute", "swapcase", "symmetric_difference", "timetuple", "title",
-    "total_seconds", "translate", "union", "update", "upper", "values", "with_name", "with_stem", "with_suffix",
-    "zfill",
+    "absolute", "as_async_pipeline", "as_pipeline", "add", "add_argument", "add_argument_group",
+    "add_mutually_exclusive_group", "addFilter", "addHandler", "appendleft", "append", "as_integer_ratio", "as_posix",
+    "as_uri", "bit_length", "capitalize", "casefold", "center", "clear", "copy", "count", "decode", "difference",
+    "discard", "elements", "encode", "endswith", "expanduser", "expandtabs", "extend", "extendleft", "find", "format",
+    "format_map", "fromkeys", "get", "group", "groupdict", "groups", "hex", "index", "insert", "intersection",
+    "is_absolute", "is_relative_to", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isdisjoint",
+    "isidentifier", "islower", "isnumeric", "isoformat", "isspace", "issubset", "issuperset", "istitle", "isupper",
+    "items", "join", "joinpath", "keys", "ljust", "lower", "lstrip", "match", "most_common", "partition", "pop",
+    "popitem", "popleft", "relative_to", "remove", "removeprefix", "removesuffix", "replace", "resolve", "reverse",
+    "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "setFormatter", "setLevel", "setdefault",
+    "safe_substitute", "sort", "split", "splitlines", "startswith", "strftime", "strip", "sub", "substitute",
+    "swapcase", "symmetric_difference", "timetuple", "title", "total_seconds", "translate", "union", "update", "upper",
+    "values", "with_name", "with_stem", "with_suffix", "zfill",
 })  # fmt: skip
 
 CALLS = frozenset({
@@ -54,6 +54,7 @@ CALLS = frozenset({
     "urllib.parse.*", "warnings.*", "weakref.WeakKeyDictionary", "weakref.WeakSet", "weakref.WeakValueDictionary",
     "weakref.ref", "zoneinfo.*",
     # flowc's and Metaflow's
+    "flowc.pipeline.*",
     "flowc.steps.cache", "metaflow.Config", "metaflow.FlowSpec", "metaflow.IncludeFile", "metaflow.JSONType",
     "metaflow.Parameter", "metaflow.card", "metaflow.cards.*", "metaflow.catch", "metaflow.conda",
     "metaflow.conda_base", "metaflow.config_expr", "metaflow.environment", "metaflow.exit_hook", "metaflow.kubernetes",
@@ -111,10 +112,10 @@ KEEPING = (
     "abc", "attr", "attrs", "builtins.callable", "builtins.classmethod", "builtins.dict", "builtins.getattr",
     "builtins.hasattr", "builtins.id", "builtins.isinstance", "builtins.issubclass", "builtins.list",
     "builtins.property", "builtins.repr", "builtins.setattr", "builtins.staticmethod", "builtins.tuple",
-    "builtins.type", "builtins.zip", "click", "contextlib", "copy", "dataclasses", "enum", "functools.cache",
-    "functools.cached_property", "functools.lru_cache", "functools.partial", "functools.partialmethod",
-    "functools.singledispatch", "functools.update_wrapper", "functools.wraps", "inspect", "numba", "pydantic",
-    "pytest", "sklearn", "tenacity", "types", "typing", "typing_extensions", "weakref",
+    "builtins.type", "builtins.zip", "click", "contextlib", "copy", "dataclasses", "enum", "flowc.pipeline",
+    "functools.cache", "functools.cached_property", "functools.lru_cache", "functools.partial",
+    "functools.partialmethod", "functools.singledispatch", "functools.update_wrapper", "functools.wraps", "inspect",
+    "numba", "pydantic", "pytest", "sklearn", "tenacity", "types", "typing", "typing_extensions", "weakref",
 )  # fmt: skip
 
 # These return a decorator that only wraps its argument.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     _Restore: TypeAlias = "Callable[[type[Caught], dict[str, object]], Caught]"
 
-_OURS = __file__.rpartition("/")[0] + "/"
+_OURS = __file__.removesuffix("run/task/failures.py")  # the directory of flowc_runtime
 PROCESS_DIED = "flowc.ProcessDied"
 _UNMAPPED = (
     "a mapped file could not be read: it was truncated, or its disk failed; check the disk, and the store with "

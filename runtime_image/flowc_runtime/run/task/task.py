@@ -332,11 +332,23 @@ class Attempt:
             artifacts = dict(self.state.inherited)
             if catch.var:
                 artifacts[catch.var] = codecs.store_value(self.state.objects, failure)
+        choice = self._choice_after_failure()
         self._end()
         record = self._new_record("caught", artifacts)
         record["error"] = error
+        if choice:
+            record["choice"] = choice
         self._finish(record)
-        return Result(outcome="caught", error=error)
+        return Result(outcome="caught", choice=choice, error=error)
+
+    def _choice_after_failure(self) -> str:
+        """Return the step to which a switch leads whose code did not reach its end; empty without a switch."""
+        node = self.job.node
+        if not isinstance(node.next, Switch):
+            return ""
+        self.job.program.imply(self.flow, node.next, {})
+        assert self.state.transition is not None
+        return self.state.transition.choice
 
     def _tell_finished(self, *, ok: bool) -> None:
         """Call the decorators of extensions with the outcome, once, if the attempt's start was reported to them."""

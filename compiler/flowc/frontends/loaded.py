@@ -1,0 +1,32 @@
+"""The result of every front end: a flow with its program and its code, or its faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, final
+
+if TYPE_CHECKING:
+    from flowc.package import Package
+    from flowc_ir import Flow
+    from flowc_ir.diagnostic import Diagnostic
+    from flowc_runtime.run.nodes.nodes_program import NodesProgram
+    from metaflow._program import FlowProgram
+
+    LoadedProgram: TypeAlias = FlowProgram | NodesProgram
+    """A program with the class `cls`, which declares the flow's parameters."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """The result of loading a file: a `flow`, or `diagnostics`, whose spans are relative to the package's root."""
+
+    package: Package
+    flow: Flow | None = None
+    program: LoadedProgram | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def cls(self) -> type | None:
+        """The class that declares the parameters; None if the file has a fault that hides it."""
+        return self.program.cls if self.program is not None else None

@@ -1,0 +1,185 @@
+"""The values that the steps of a pipeline take by name: from steps before, or as parameters of a run."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Union, final
+
+from flowc_ir import Foreach, Function, Node, Notebook, Parameter, Shell, Span, Switch, json_text, targets
+from flowc_runtime.run.nodes.binding import MISSING, annotations_of, called
+from flowc_runtime.run.nodes.merging import set_by
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowc_ir.graphs.analysis import Analysis
+    from flowc_ir.model import Action, NodeId, ParameterType
+    from flowc_runtime.run.nodes.user_functions import UserFunction
+
+_TYPES: Final[Mapping[object, ParameterType]] = {int: "int", float: "float", str: "str", bool: "bool"}
+_NUMBERS: Final = frozenset({"int", "float"})
+
+
+@final
+@dataclass
+class NameUse:
+    """One use of a name that no step before sets: an argument of a function, or what a composite names.
+
+    `default` is `MISSING` if the value is required.
+    """
+
+    name: str
+    where: Span
+    what: str
+    annotation: object = MISSING
+    default: object = MISSING
+
+
+@final
+@dataclass
+class FreeNames:
+    """The names that a pipeline takes from outside, with their uses in the order of the steps."""
+
+    uses: dict[str, list[NameUse]] = field(default_factory=dict)
+
+    def add(self, use: NameUse) -> None:
+        """Add a use of a name."""
+        self.uses.setdefault(use.name, []).append(use)
+
+
+def free_names(analysis: Analysis, functions: Mapping[Function, UserFunction]) -> FreeNames:
+    """Return the values that the nodes take and that no node before them sets.
+
+    Args:
+        analysis: the analysis of the flow.
+        functions: the functions of its nodes.
+    """
+    found = FreeNames()
+    known = _visible(analysis)
+    for node in analysis.flow.nodes:
+        visible = known[node.id]
+        for use in _uses(node, functions):
+            if use.name not in visible:
+                found.add(use)
+        after = visible | _set_here(node)
+        for use in _uses_of_transition(node):
+            if use.name not in after:
+                found.add(use)
+    return found
+
+
+def _uses(node: Node, functions: Mapping[Function, UserFunction]) -> list[NameUse]:
+    if not isinstance(node.run, Function) or node.run not in functions:
+        return []
+    code = functions[node.run]
+    try:
+        signature = inspect.signature(code)
+    except (TypeError, ValueError):  # a builtin without a signature
+        return []
+    hints, uses = annotations_of(code), []
+    for name, parameter in signature.parameters.items():
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            annotation = hints.get(name, MISSING)
+            what = f"argument of {called(code)} in step '{node.id}'"
+            uses.append(NameUse(name, node.where, what, annotation, parameter.default))
+    return uses
+
+
+def _uses_of_transition(node: Node) -> list[NameUse]:
+    match node.next:
+        case Foreach(over=over):
+            return [NameUse(over, node.where, f"list that step '{node.id}' maps over")]
+        case Switch(condition=condition):
+            return [NameUse(condition, node.where, f"value by which step '{node.id}' chooses")]
+    return []
+
+
+def _set_here(node: Node) -> set[str]:
+    names = set(_returned(node.run))
+    return names | {node.catch.var} if node.catch is not None and node.catch.var is not None else names
+
+
+def _returned(action: Action) -> list[str]:
+    match action:
+        case Function(returns=returns) | Notebook(returns=returns) | Shell(returns=returns):
+            return [each.name for each in returns]
+    return []
+
+
+def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
+    """Return the names that each node can see: those set on any way to it, and items and counters around it."""
+    flow, nodes = analysis.flow, analysis.nodes
+    visible: dict[NodeId, set[str]] = {node.id: set() for node in flow.nodes}
+    for node in flow.nodes:  # in topological order
+        if node.joins is not None:
+            split = nodes[node.joins]
+            visible[node.id] |= visible[split.id] | _set_here(split)
+            for first in targets(split.next):
+                visible[node.id] |= set(set_by(nodes, first, node.id))
+        after = visible[node.id] | _set_here(node)
+        if isinstance(node.next, Foreach) and node.next.item:
+            after = after | {node.next.item}
+        for target in targets(node.next):
+            again = node.id in analysis.loops.get(target, ())  # the first iteration does not see the later ones
+            if nodes[target].joins is None and not again:
+                visible[target] |= after
+    for node in flow.nodes:
+        if isinstance(node.next, Switch) and node.next.loop is not None and node.next.loop.index:
+            for inside in analysis.loops[dict(node.next.arms)[False]]:
+                visible[inside].add(node.next.loop.index)
+    return visible
+
+
+# -- parameters --------------------------------------------------------------------------------------------------------
+
+
+def parameters_of(names: FreeNames, extra: Mapping[str, object], where: Span) -> tuple[Parameter, ...]:
+    """Return the parameters of a flow: one for each name that it takes from outside, and for each of `extra`.
+
+    Args:
+        names: the names with their uses.
+        extra: values that are given with the pipeline, by name.
+        where: the place of the pipeline.
+    """
+    found: list[Parameter] = []
+    for name, uses in names.uses.items():
+        if all(use.default is not MISSING and _json(use.default) is None for use in uses) and name not in extra:
+            continue  # only the function can make its default
+        found.append(_parameter(name, uses))
+    for name in extra:
+        if name not in names.uses:
+            found.append(Parameter(name=name, type="json", where=where))
+    return tuple(found)
+
+
+def _parameter(name: str, uses: Sequence[NameUse]) -> Parameter:
+    kinds = {_kind(use.annotation) for use in uses if use.annotation is not MISSING}
+    kind: ParameterType = next(iter(kinds)) if len(kinds) == 1 else "float" if kinds and kinds <= _NUMBERS else "json"
+    required = any(use.default is MISSING for use in uses)
+    defaults = {_json(use.default) for use in uses}
+    default = None if required or len(defaults) > 1 else next(iter(defaults))
+    if default == "null":
+        default = None
+    first = uses[0]
+    return Parameter(name=name, type=kind, where=first.where, required=required, default=default, help=first.what)
+
+
+def _kind(annotation: object) -> ParameterType:
+    if typing.get_origin(annotation) in (Union, types.UnionType):
+        options = [each for each in typing.get_args(annotation) if each is not type(None)]
+        kinds = {_kind(each) for each in options}
+        return next(iter(kinds)) if len(kinds) == 1 else "json"
+    return _TYPES.get(annotation, "json") if isinstance(annotation, type) else "json"
+
+
+def _json(value: object) -> str | None:
+    """Return a default as canonical JSON; None if JSON cannot represent it."""
+    if value is MISSING:
+        return None
+    try:
+        return json_text.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    except (TypeError, ValueError):
+        return None

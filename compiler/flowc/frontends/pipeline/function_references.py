@@ -1,0 +1,150 @@
+"""FunctionReferences to functions: the module and the name by which a task finds a function, or a pickle of it."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, cast, final
+
+from flowc_ir import Function
+from flowc_ir.late import LateModule
+from flowc_runtime.process.loader import module_name, package_place
+from flowc_runtime.run.nodes.user_functions import pickle_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import cloudpickle
+
+    from flowc_ir import Return
+    from flowc_runtime.run.nodes.user_functions import UserFunction
+
+else:  # only functions that no module has need it
+    cloudpickle = LateModule("cloudpickle")
+
+
+class FunctionError(Exception):
+    """A function cannot be found or cannot be named; the message says why."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Found(NamedTuple):
+    """A function with its name in the IR."""
+
+    function: Function
+    code: UserFunction
+
+
+@final
+class FunctionReferences:
+    """The functions of one pipeline. `known` has them by their names in the IR, `pickles` those that no module has."""
+
+    def __init__(self) -> None:
+        self.known: dict[Function, UserFunction] = {}
+        self.pickles: dict[str, bytes] = {}
+        self._unnamed: dict[int, str] = {}
+
+    def find(self, given: object, returns: Sequence[Return] = ()) -> Found:
+        """Return a function that is given as an object or as a dotted path. Raises FunctionError."""
+        found = _by_path(given) if isinstance(given, str) else given
+        if not callable(found):
+            raise FunctionError(f"{given!r:.80} is {type(found).__name__}, not a function", "name a function")
+        code = cast("UserFunction", found)
+        module, name = _reference(code)
+        if not module:
+            name = self._pickled(code)
+        function = Function(module=module, name=name, returns=tuple(returns))
+        self.known[function] = code
+        return Found(function, code)
+
+    def find_reducer(self, given: object) -> Found:
+        """Return a reducer: a function, its dotted path, the name of a builtin, or a lambda as text.
+
+        Raises:
+            FunctionError: it is none of these.
+        """
+        if isinstance(given, str) and given.lstrip().startswith("lambda"):
+            try:
+                code = eval(given, {})  # the author's own text, as a lambda in the file would be
+            except Exception as error:
+                raise FunctionError(f"{given!r:.80} cannot be evaluated: {error}", "write a lambda or a name") from None
+            return self.find(code)
+        if isinstance(given, str) and given.isidentifier() and hasattr(builtins, given):
+            return self.find(f"builtins.{given}")
+        return self.find(given)
+
+    def files(self) -> list[tuple[str, bytes]]:
+        """Return the pickles as files of the code package."""
+        return [(pickle_file(name), content) for name, content in self.pickles.items()]
+
+    def _pickled(self, code: UserFunction) -> str:
+        """Pickle a function that no module has, and return the name of its pickle."""
+        if id(code) in self._unnamed:
+            return self._unnamed[id(code)]
+        own = getattr(code, "__name__", type(code).__name__)
+        name = base = "lambda_" if own == "<lambda>" else own if own.isidentifier() else "function"
+        number = 2
+        while name in self.pickles:
+            name, number = f"{base}_{number}", number + 1
+        try:
+            self.pickles[name] = cloudpickle.dumps(code)
+        except Exception as error:  # an object in its closure that cannot be pickled may raise anything
+            raise FunctionError(
+                f"{own} is not a function of a module, and cannot be pickled: {error}",
+                "define it by `def` at the top level of a module",
+            ) from None
+        self._unnamed[id(code)] = name
+        return name
+
+
+def _reference(code: UserFunction) -> tuple[str, str]:
+    """Return the module and the name that lead to a function; two empty texts if no module has it."""
+    module, name = getattr(code, "__module__", None), getattr(code, "__qualname__", "")
+    if not isinstance(module, str) or not name or "<" in name:
+        return "", ""
+    found: object = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if found is not code:
+        return "", ""
+    if module == "__main__":
+        main = main_file()
+        return (module_name(main[1]), name) if main else ("", "")
+    return module, name
+
+
+def main_file() -> tuple[str, str] | None:
+    """Return the root and the relative file of the program that runs; None if it is not a file."""
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if not isinstance(file, str) or not os.path.isfile(file):
+        return None
+    path = os.path.abspath(file)
+    spec = getattr(main, "__spec__", None)  # of `python -m pkg.module`
+    place = package_place(spec.name, path) if spec is not None else None
+    return place or (os.path.dirname(path), os.path.basename(path))
+
+
+def _by_path(text: str) -> object:
+    """Return the object of a dotted path, such as `statistics.mean` or `pkg.module:Class.method`."""
+    module, colon, name = text.partition(":")
+    if not colon:
+        module, _, name = text.rpartition(".")
+    if not module or not name:
+        raise FunctionError(f"{text!r} is no dotted path of a function", "write one such as 'package.module.function'")
+    try:
+        found: object = import_module(module)
+    except ImportError as error:
+        raise FunctionError(f"cannot import {module}: {error}", "name a module that can be imported") from None
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise FunctionError(f"the module {module} has no {name!r}", "name one of its functions") from None
+    return found

@@ -1,0 +1,356 @@
+"""The nodes of a pipeline: each step becomes one or more nodes of the IR, connected back to front.
+
+A task becomes a node. A map becomes a node that opens a foreach and a join without code; parallel branches likewise. A
+condition and the end of a loop become a node with a switch. Such a node without work of its own is then joined with
+the task before it, where that has nothing else to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, final
+
+from flowc.frontends.pipeline.function_references import FunctionError
+from flowc.frontends.pipeline.node_names import NodeNames
+from flowc.pipeline.composites import Conditional, Loop, Map, Parallel
+from flowc.pipeline.steps import NotebookTask, PythonTask, ShellTask
+from flowc_ir import (
+    Branch,
+    Catch,
+    End,
+    Foreach,
+    Function,
+    Goto,
+    LoopLimit,
+    Merge,
+    Node,
+    Notebook,
+    Reducer,
+    Return,
+    Shell,
+    Span,
+    Switch,
+    codes,
+    targets,
+)
+from flowc_ir import Stub as NoCode
+from flowc_runtime.run.nodes.failing import FAILED, FAILS, NO_BRANCH
+from flowc_runtime.run.nodes.merging import set_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flowc.frontends.pipeline.function_references import FunctionReferences
+    from flowc.pipeline.pipelines import BasePipeline
+    from flowc.pipeline.steps import Step, UserTask, WrittenAt
+    from flowc_ir import Transition
+    from flowc_ir.diagnostic import Faults
+    from flowc_ir.model import Action, Choice, NodeId
+
+ERROR: Final = "error"
+"""The artifact with the failure that `on_failure` handles."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Where a sequence of steps leads.
+
+    Attributes:
+        then: the node after the sequence; None for the end of the run.
+        exit: the node after the pipeline that contains the sequence: a handler of failures leads there.
+        failure: the node to which a failing step leads, if a composite around it handles failures.
+        around: the names of the composites around it, outermost first.
+    """
+
+    then: NodeId | None
+    exit: NodeId | None
+    failure: NodeId | None = None
+    around: tuple[str, ...] = ()
+
+
+@final
+class GraphBuilder:
+    """Makes the nodes of one pipeline."""
+
+    def __init__(self, references: FunctionReferences, faults: Faults, span: Callable[[WrittenAt], Span]) -> None:
+        self._references = references
+        self._faults = faults
+        self._span = span
+        self._names = NodeNames()
+        self._nodes: dict[NodeId, Node] = {}
+        self._generated: set[NodeId] = set()
+
+    def build(self, pipeline: BasePipeline) -> tuple[NodeId, tuple[Node, ...]]:
+        """Return the first node and all nodes of a pipeline, in the order of their steps."""
+        end = None
+        if _needs_end(pipeline):
+            end = self._names.take("end")
+            self._add(end, pipeline.place, NoCode(), End())
+        first = self._sequence(pipeline, Level(end, end))
+        assert first is not None
+        if any(first in targets(node.next) for node in self._nodes.values()):  # no loop may begin where the run begins
+            start = self._names.take("start")
+            self._add(start, pipeline.place, NoCode(), Goto(target=first))
+            first = start
+        self._fuse(first)
+        return first, self._ordered(first)
+
+    # -- sequences -----------------------------------------------------------------------------------------------------
+
+    def _sequence(self, pipeline: BasePipeline, level: Level) -> NodeId | None:
+        """Add the steps of a pipeline; return the first node."""
+        then = level.then
+        for step in reversed(pipeline.steps):
+            last = step is pipeline.steps[-1]
+            if (step.terminate_with_success or step.terminate_with_failure) and not last:
+                self._faults.add(
+                    codes.UNREACHABLE_STEP,
+                    self._span(step.place),
+                    f"{step.what} ends its pipeline, but steps follow it",
+                    hint="put it last, or move the steps after it into a branch of a Conditional",
+                )
+            if step.terminate_with_failure:
+                then = self._failing_end(step, level)
+            then = self._step(step, replace(level, then=then))
+        return then
+
+    def _failing_end(self, step: Step, level: Level, code: tuple[str, str] = FAILS) -> NodeId:
+        name = self._names.take(*level.around, f"{step.name} fails")
+        module, function = code
+        self._add(name, step.place, Function(module=module, name=function), _goto(level.then))
+        return name
+
+    def _step(self, step: Step, level: Level) -> NodeId:
+        """Add one step; return its first node."""
+        handled = level
+        if step.on_failure is not None:
+            inner = replace(level, then=level.exit, around=(*level.around, step.name))
+            handler = self._sequence(step.on_failure, inner)
+            handled = replace(level, failure=handler)
+        match step:
+            case Map():
+                return self._map(step, handled)
+            case Parallel():
+                return self._parallel(step, handled)
+            case Loop():
+                return self._loop(step, handled)
+            case Conditional():
+                return self._conditional(step, handled)
+            case _:
+                return self._task(step, handled)
+
+    # -- tasks ---------------------------------------------------------------------------------------------------------
+
+    def _task(self, step: Step, level: Level) -> NodeId:
+        name = self._names.take(*level.around, step.name)
+        following, catch = _leaving(level)
+        self._add(name, step.place, self._action(step), following, catch=catch)
+        return name
+
+    def _action(self, step: Step) -> Action:
+        match step:
+            case PythonTask():
+                try:
+                    return self._references.find(step.function, returns_of(step)).function
+                except FunctionError as error:
+                    self._faults.add(
+                        codes.BAD_ACTION, self._span(step.place), f"{step.what}: {error.message}", hint=error.hint
+                    )
+            case NotebookTask():
+                return Notebook(file=step.notebook, returns=returns_of(step))
+            case ShellTask():
+                return Shell(command=step.command, returns=returns_of(step))
+        return NoCode()
+
+    # -- composites ----------------------------------------------------------------------------------------------------
+
+    def _map(self, step: Map, level: Level) -> NodeId:
+        name = self._names.take(*level.around, step.name)
+        join = self._names.take(*level.around, f"{step.name}_join")
+        body = self._sequence(step.branch, self._inside(join, step, level))
+        assert body is not None
+        following = Foreach(over=step.iterate_on, body=body, item=step.iterate_as)
+        self._add(name, step.place, NoCode(), following, generated=True)
+        inside = set_by(self._nodes, body, join)
+        self._add(join, step.place, Merge(reducers=self._reducers(step, inside)), _after_join(level), joins=name)
+        return name
+
+    def _reducers(self, step: Map, returned: Sequence[str]) -> tuple[Reducer, ...]:
+        given = step.reducer
+        if given is None:
+            return ()
+        by_name: Mapping[str, object] = (
+            given if isinstance(given, Mapping) else dict.fromkeys((n for n in returned if n != ERROR), given)
+        )
+        reducers: list[Reducer] = []
+        for name, reducer in by_name.items():
+            if name not in returned:
+                self._faults.add(
+                    codes.BAD_POLICY,
+                    self._span(step.place),
+                    f"{step.what}: a reducer is for '{name}', which its branch does not return",
+                    hint=f"the branch returns {', '.join(returned) or 'nothing'}",
+                )
+                continue
+            try:
+                reducers.append(Reducer(name=name, function=self._references.find_reducer(reducer).function))
+            except FunctionError as error:
+                self._faults.add(
+                    codes.BAD_ACTION, self._span(step.place), f"{step.what}: reducer: {error.message}", hint=error.hint
+                )
+        return tuple(reducers)
+
+    def _parallel(self, step: Parallel, level: Level) -> NodeId:
+        if len(step.branches) == 1:  # one branch needs no join
+            (only,) = step.branches.values()
+            first = self._sequence(only, replace(level, around=(*level.around, step.name)))
+            assert first is not None
+            return first
+        name = self._names.take(*level.around, step.name)
+        join = self._names.take(*level.around, f"{step.name}_join")
+        inner = self._inside(join, step, level)
+        arms = [self._sequence(branch, replace(inner, around=(*inner.around, str(key))))
+                for key, branch in step.branches.items()]  # fmt: skip
+        self._add(name, step.place, NoCode(), Branch(targets=tuple(arm for arm in arms if arm)), generated=True)
+        self._add(join, step.place, Merge(reducers=()), _after_join(level), joins=name)
+        return name
+
+    def _conditional(self, step: Conditional, level: Level) -> NodeId:
+        name = self._names.take(*level.around, step.name)
+        inner = replace(level, around=(*level.around, step.name))
+        arms: list[tuple[Choice, NodeId]] = []
+        for choice, branch in step.branches.items():
+            first = self._sequence(branch, inner)
+            assert first is not None
+            arms.append((choice, first))
+        default = self._sequence(step.default, inner) if step.default is not None else None
+        if len(arms) == 1 and default is None:  # a switch has two ways at least
+            default = self._failing_end(step, inner, NO_BRANCH)
+        following = Switch(condition=step.parameter, arms=tuple(arms), default=default)
+        self._add(name, step.place, NoCode(), following, generated=True)
+        return name
+
+    def _loop(self, step: Loop, level: Level) -> NodeId:
+        check = self._names.take(*level.around, step.name)
+        inner = replace(level, then=check, around=(*level.around, step.name))
+        first = self._sequence(step.branch, inner)
+        assert first is not None
+        assert level.then is not None  # `_needs_end`
+        limit = LoopLimit(iterations=step.max_iterations, index=step.index_as)
+        following = Switch(condition=step.break_on, arms=((False, first), (True, level.then)), loop=limit)
+        self._add(check, step.place, NoCode(), following, generated=True)
+        return first
+
+    def _inside(self, join: NodeId, step: Step, level: Level) -> Level:
+        """Return the level of branches that end in a join: a failing step leads straight to the join."""
+        return Level(join, join, join if level.failure is not None else None, (*level.around, step.name))
+
+    # -- nodes ---------------------------------------------------------------------------------------------------------
+
+    def _add(
+        self,
+        name: NodeId,
+        place: WrittenAt,
+        action: Action,
+        following: Transition,
+        *,
+        joins: NodeId | None = None,
+        catch: Catch | None = None,
+        generated: bool = False,
+    ) -> None:
+        self._nodes[name] = Node(id=name, where=self._span(place), run=action, next=following, joins=joins, catch=catch)
+        if generated:
+            self._generated.add(name)
+
+    def _fuse(self, first: NodeId) -> None:
+        """Let tasks open the foreach, branches and switches that follow them, in place of nodes without work."""
+        before: dict[NodeId, list[NodeId]] = {}
+        for node in self._nodes.values():
+            for target in targets(node.next):
+                before.setdefault(target, []).append(node.id)
+        for name in self._generated:
+            parents = before.get(name, [])
+            if name == first or len(parents) != 1:
+                continue
+            parent, node = self._nodes[parents[0]], self._nodes[name]
+            if not isinstance(parent.next, Goto):
+                continue
+            self._nodes[parent.id] = replace(parent, next=node.next)
+            del self._nodes[name]
+            for target in targets(node.next):
+                before[target] = [parent.id if each == name else each for each in before[target]]
+            for other in list(self._nodes.values()):
+                if other.joins == name:
+                    self._nodes[other.id] = replace(other, joins=parent.id)
+
+    def _ordered(self, first: NodeId) -> tuple[Node, ...]:
+        """Return the nodes in the order in which they can be reached, each after those that lead to it."""
+        order: list[NodeId] = []
+        seen: set[NodeId] = set()
+        waiting: list[tuple[NodeId, bool]] = [(first, False)]
+        while waiting:  # a depth-first walk, whose reversed postorder it is
+            at, done = waiting.pop()
+            if done:
+                order.append(at)
+            elif at not in seen:
+                seen.add(at)
+                waiting.append((at, True))
+                waiting += [(target, False) for target in targets(self._nodes[at].next)]
+        return tuple(self._nodes[at] for at in reversed(order))
+
+
+def returns_of(step: UserTask) -> tuple[Return, ...]:
+    """Return the returns of a task in the form of the IR."""
+    return tuple(Return(name=each.name, kind=each.kind) for each in step.named_returns)
+
+
+def _needs_end(pipeline: BasePipeline) -> bool:
+    """Return whether several ways lead to the end of a pipeline, so that they need a node to meet in."""
+    last = pipeline.steps[-1]
+    return (
+        isinstance(last, (Conditional, Loop))
+        or _handles(pipeline)
+        or (isinstance(last, Parallel) and len(last.branches) == 1 and _needs_end(*last.branches.values()))
+    )
+
+
+def _handles(pipeline: BasePipeline) -> bool:
+    """Return whether a step of the pipeline, outside of branches that end in a join, handles failures."""
+    for step in pipeline.steps:
+        inner: Sequence[BasePipeline] = ()
+        match step:
+            case Conditional():
+                inner = [*step.branches.values(), *([step.default] if step.default is not None else [])]
+            case Loop():
+                inner = [step.branch]
+            case Parallel() if len(step.branches) == 1:
+                inner = [*step.branches.values()]
+        if step.on_failure is not None or any(map(_handles, inner)):
+            return True
+    return False
+
+
+def _goto(target: NodeId | None) -> Transition:
+    return End() if target is None else Goto(target=target)
+
+
+def _leaving(level: Level) -> tuple[Transition, Catch | None]:
+    """Return the transition of a task, and the policy that catches its failure if a step is to handle it."""
+    if level.failure is None:
+        return _goto(level.then), None
+    return _or_failure(level), Catch(var=ERROR)
+
+
+def _after_join(level: Level) -> Transition:
+    """Return the transition of a join: to the handler of failures if one of its inputs has failed."""
+    return _goto(level.then) if level.failure is None else _or_failure(level)
+
+
+def _or_failure(level: Level) -> Transition:
+    assert level.failure is not None
+    assert level.then is not None  # `_needs_end`
+    if level.then == level.failure:  # the join of the branches around it, which sees the failure itself
+        return Goto(target=level.then)
+    return Switch(condition=ERROR, arms=((FAILED, level.failure),), default=level.then)

@@ -1,0 +1,127 @@
+"""Steps that contain pipelines: parallel branches, maps over items, loops and conditions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flowc.pipeline.errors import PipelineError
+from flowc.pipeline.steps import NOTHING, Step, check_pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowc.pipeline.pipelines import AnyPipeline
+
+
+class Parallel(Step):
+    """Branches that run at the same time; the next step runs when all have ended.
+
+    Each branch sees the values from before. After it, steps see the values of all branches; if several branches return
+    the same name, the last of them in the order of `branches` counts.
+
+    Args:
+        branches: the pipelines by their names.
+    """
+
+    _required: ClassVar[tuple[str, ...]] = ("name", "branches")
+
+    branches: Mapping[str, AnyPipeline] = NOTHING
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        super().check()
+        check_branches(self.branches, self.what)
+
+
+class Map(Step):
+    """A pipeline that runs once for each item of a list; the next step runs when all items have ended.
+
+    After it, each name that the branch returns has the list of the items' values, in their order, or what `reducer`
+    makes of the list.
+
+    Args:
+        branch: the pipeline of one item.
+        iterate_on: the name of the list: a parameter, or a return of a step before.
+        iterate_as: the name of the item inside the branch.
+        reducer: a function of the list: a callable, a lambda as text, the dotted path of a function, or a mapping with
+            one of these for each return. A function of `*values` gets the values as its arguments.
+    """
+
+    _required: ClassVar[tuple[str, ...]] = ("name", "branch", "iterate_on", "iterate_as")
+
+    branch: AnyPipeline = None  # type: ignore[assignment]  # it is required
+    iterate_on: str = ""
+    iterate_as: str = ""
+    reducer: Callable[..., Any] | str | Mapping[str, Callable[..., Any] | str] | None = None
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        super().check()
+        check_pipeline(self.branch, f"{self.what}: branch")
+        check_name(self.iterate_on, f"{self.what}: iterate_on")
+        check_name(self.iterate_as, f"{self.what}: iterate_as")
+
+
+class Loop(Step):
+    """A pipeline that runs again and again, until a value is true or the number of iterations is reached.
+
+    Args:
+        branch: the pipeline of one iteration.
+        max_iterations: the largest number of iterations.
+        break_on: the name of the value that ends the loop if it is true; the branch returns it.
+        index_as: the name of the number of the iteration, from 0, inside the branch: an argument and, as text, an
+            environment variable.
+    """
+
+    _required: ClassVar[tuple[str, ...]] = ("name", "branch", "max_iterations", "break_on")
+
+    branch: AnyPipeline = None  # type: ignore[assignment]  # it is required
+    max_iterations: int = 0
+    break_on: str = ""
+    index_as: str = ""
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        super().check()
+        check_pipeline(self.branch, f"{self.what}: branch")
+        check_name(self.break_on, f"{self.what}: break_on")
+        if self.index_as:
+            check_name(self.index_as, f"{self.what}: index_as")
+        if type(self.max_iterations) is not int or self.max_iterations < 1:
+            raise PipelineError(
+                f"{self.what}: max_iterations is {self.max_iterations!r:.60}, not a whole number from 1"
+            )
+
+
+class Conditional(Step):
+    """A choice of one branch by a value.
+
+    Args:
+        parameter: the name of the value: a parameter, or a return of a step before.
+        branches: the pipelines by the value that chooses them. A text also stands for the number or truth value that it
+            spells, such as "3" or "True".
+        default: the pipeline for every other value; without one, another value is an error.
+    """
+
+    _required: ClassVar[tuple[str, ...]] = ("name", "branches", "parameter")
+
+    parameter: str = ""
+    branches: Mapping[str | int | float | bool, AnyPipeline] = NOTHING
+    default: AnyPipeline | None = None
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        super().check()
+        check_name(self.parameter, f"{self.what}: parameter")
+        check_branches(self.branches, self.what)
+        check_pipeline(self.default, f"{self.what}: default", optional=True)
+
+
+def check_branches(branches: object, what: str) -> None:
+    """Raise PipelineError unless the value maps names to pipelines."""
+    if not isinstance(branches, dict) or not branches:
+        raise PipelineError(f"{what}: branches is {branches!r:.60}, not a dict of names and pipelines")
+    for name, branch in branches.items():
+        check_pipeline(branch, f"{what}: branch {name!r}")
+
+
+def check_name(name: object, what: str) -> None:
+    """Raise PipelineError unless the value is a name of Python's."""
+    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
+        raise PipelineError(f"{what} is {name!r:.60}, not the name of a value")

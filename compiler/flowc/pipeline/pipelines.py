@@ -1,0 +1,189 @@
+"""Pipelines, and jobs: one task that runs alone."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from flowc.pipeline.errors import PipelineError
+from flowc.pipeline.results import ExecuteOptions
+from flowc.pipeline.steps import Fail, Fields, NotebookTask, PythonTask, ShellTask, Step, Success, caller
+from flowc_ir.late import LateFunction
+from flowc_runtime.process.loader import refuse_call_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flowc.pipeline.results import Execution
+    from flowc.pipeline.returns import TaskReturn
+    from flowc.pipeline.steps import Catalog, UserTask
+
+    AnyPipeline: TypeAlias = "Pipeline | AsyncPipeline"
+
+_execute: Callable[..., Execution] = LateFunction("flowc.pipeline.execution:execute")  # most programs only define one
+
+
+class BasePipeline(Fields):
+    """What all pipelines have: steps, a name and a description.
+
+    Args:
+        steps: the steps, in the order in which they run.
+        name: the name of the pipeline, by which its runs are stored; empty for the name of the variable or file.
+        description: a text about the pipeline.
+        add_terminal_nodes, internal_branch_name: not used; accepted since earlier pipelines have them.
+    """
+
+    _required: ClassVar[tuple[str, ...]] = ("steps",)
+    _flowc_is_pipeline: ClassVar[bool] = True
+
+    steps: Sequence[Step] = ()
+    name: str = ""
+    description: str = ""
+    add_terminal_nodes: bool = True
+    internal_branch_name: str = ""
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        if not isinstance(self.steps, (list, tuple)) or not self.steps:
+            raise PipelineError(f"Pipeline: steps is {self.steps!r:.60}, not a list of steps with at least one")
+        if isinstance(self.steps[-1], (Success, Fail)):
+            self.steps, end = self.steps[:-1], self.steps[-1]
+            if isinstance(end, Fail) and self.steps:
+                self.steps[-1].terminate_with_failure = True
+            if not self.steps:
+                raise PipelineError(f"Pipeline: it has only {end!r}, and no step before it")
+        for number, step in enumerate(self.steps):
+            if not isinstance(step, Step):
+                hint = "write PythonTask(name=…, function=…)" if callable(step) else "write a task, Map, Parallel, …"
+                raise PipelineError(f"Pipeline: item {number} of steps is {step!r:.60}, not a step: {hint}")
+
+    def inner(self) -> list[BasePipeline]:
+        """Return the pipelines inside this one: branches, and handlers of failures, at every depth."""
+        found: list[BasePipeline] = []
+        for step in self.steps:
+            for value in vars(step).values():
+                several = value.values() if isinstance(value, dict) else (value,)
+                for each in several:
+                    if isinstance(each, BasePipeline):
+                        found += [each, *each.inner()]
+        return found
+
+    def execute(
+        self,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        parameters_file: str | os.PathLike[str] | None = None,
+        run_id: str | None = None,
+        tag: str = "",
+        configuration_file: str | os.PathLike[str] | None = None,
+        log_level: str = "",
+        check: bool = True,
+    ) -> Execution:
+        """Run the pipeline on this machine and wait for its end.
+
+        Args:
+            parameters: the values of the run's parameters, by name.
+            parameters_file: a YAML, JSON or TOML file with more of them; `parameters` take precedence.
+            run_id: not supported: flowc makes the ids of runs.
+            tag: a tag of the run.
+            configuration_file: the configuration file; None for that of the working directory.
+            log_level: accepted and not used.
+            check: whether a run that fails raises RunFailed.
+
+        Returns:
+            The result: the run's id, its status, parameters and returned values.
+
+        Raises:
+            PipelineError: the pipeline or a parameter is wrong; nothing has run.
+            RunFailed: the run has failed, or was interrupted.
+        """
+        place = caller()
+        refuse_call_at(place.file, "execute")
+        options = ExecuteOptions(
+            parameters={**(parameters or {})},
+            parameters_file=None if parameters_file is None else os.fspath(parameters_file),
+            tag=tag,
+            configuration_file=None if configuration_file is None else os.fspath(configuration_file),
+        )
+        if run_id is not None:
+            raise PipelineError(f"execute(run_id={run_id!r}) is not supported: flowc makes the ids of runs; use tag=")
+        return _execute(self, options, check=check)
+
+    def run(self, parameters: Mapping[str, object] | None = None, **options: Any) -> Execution:
+        """Do the same as `execute`."""
+        return self.execute(parameters, **options)
+
+
+class Pipeline(BasePipeline):
+    """Steps that run one after the other."""
+
+
+class AsyncPipeline(BasePipeline):
+    """A pipeline with asynchronous functions; its parallel branches run at the same time like all branches."""
+
+
+class BaseJob(Fields):
+    """One task that runs alone.
+
+    Args:
+        returns: the names of the values that it returns, in order.
+        catalog: the files that it reads and writes.
+        secrets: the names of secrets that it gets as environment variables.
+        name: the name of the job, by which its runs are stored; empty for the name of what it runs.
+    """
+
+    returns: Sequence[str | TaskReturn] = ()
+    catalog: Catalog | None = None
+    secrets: Sequence[str] = ()
+    name: str = ""
+
+    _task: ClassVar[type[UserTask]]
+    _work: ClassVar[str]
+
+    def as_pipeline(self) -> Pipeline:
+        """Return the pipeline that consists of this task."""
+        work = getattr(self, self._work)
+        name = self.name or getattr(work, "__name__", "") or _title(work)
+        given = {"catalog": self.catalog, "secrets": self.secrets, self._work: work}
+        step = self._task(name=name, returns=self.returns, **given)
+        return Pipeline(steps=[step], name=name)
+
+    def execute(self, parameters: Mapping[str, object] | None = None, **options: Any) -> Execution:
+        """Run the task on this machine and wait for its end: see `Pipeline.execute`."""
+        return self.as_pipeline().execute(parameters, **options)
+
+
+class PythonJob(BaseJob):
+    """A Python function that runs alone."""
+
+    _required: ClassVar[tuple[str, ...]] = ("function",)
+    _task = PythonTask
+    _work = "function"
+
+    function: Callable[..., Any] | str = ""
+
+
+class NotebookJob(BaseJob):
+    """A Jupyter notebook that runs alone."""
+
+    _required: ClassVar[tuple[str, ...]] = ("notebook",)
+    _task = NotebookTask
+    _work = "notebook"
+
+    notebook: str = ""
+    optional_ploomber_args: Mapping[str, Any] | None = None
+
+
+class ShellJob(BaseJob):
+    """A shell command that runs alone."""
+
+    _required: ClassVar[tuple[str, ...]] = ("command",)
+    _task = ShellTask
+    _work = "command"
+
+    command: str = ""
+
+
+def _title(work: str) -> str:
+    """Return a short name for a notebook or a command: the file's name without its ending, or the first word."""
+    first = (work.split() or ["job"])[0]
+    return os.path.splitext(os.path.basename(first))[0] or "job"

@@ -1,0 +1,88 @@
+"""The result of a run that a program has started, and the error of a run that has failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+from flowc_ir.late import LateModule
+from flowc_runtime.run.nodes.merging import names_set
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_ir import Flow
+    from metaflow import client
+    from metaflow.client import Run
+else:  # only a program that reads the run's artifacts needs it
+    client = LateModule("metaflow.client")
+
+
+class RunFailed(Exception):  # it is a run that failed, not an error of the program
+    """A run did not succeed. `execution` is its result; its log is in the store."""
+
+    def __init__(self, execution: Execution) -> None:
+        super().__init__(f"the run {execution.pathspec or 'of the pipeline'} {execution.status}")
+        self.execution = execution
+
+
+class ExecuteOptions(NamedTuple):
+    """The arguments of `Pipeline.execute`."""
+
+    parameters: dict[str, object]
+    parameters_file: str | None
+    tag: str
+    configuration_file: str | None
+
+
+@final
+class Execution:
+    """The result of a run that has ended.
+
+    Attributes:
+        flow: the name of the flow, by which its runs are stored.
+        run_id: the id of the run; empty if it has none, since it could not begin.
+        exit_code: 0 if it succeeded.
+        parameters: the values of the run's parameters, by name.
+    """
+
+    def __init__(self, flow: Flow, run_id: str, exit_code: int, parameters: Mapping[str, object]) -> None:
+        self.flow = flow.name
+        self.run_id = run_id
+        self.exit_code = exit_code
+        self.parameters = dict(parameters)
+        self._names = names_set(flow)
+
+    @property
+    def status(self) -> str:
+        """The state of the run: `succeeded`, `failed` or `interrupted`."""
+        if self.exit_code == 0:
+            return "succeeded"
+        return "interrupted" if self.exit_code > 128 else "failed"
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run succeeded."""
+        return self.exit_code == 0
+
+    @property
+    def pathspec(self) -> str:
+        """The name of the run, as commands and the client take it: `FLOW/RUN`; empty if it could not begin."""
+        return f"{self.flow}/{self.run_id}" if self.run_id else ""
+
+    @property
+    def run(self) -> Run:
+        """The run in the client."""
+        return client.Run(self.pathspec, _namespace_check=False)
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The values at the end of the run, by name; empty for a run without an end."""
+        task = self.run.end_task if self.ok else None
+        return {each.id: each.data for each in task if each.id in self._names} if task is not None else {}
+
+    def __getitem__(self, name: str) -> Any:
+        """Return one of `outputs`. Raises KeyError."""
+        return self.outputs[name]
+
+    def __repr__(self) -> str:
+        return f"<Execution {self.pathspec or self.flow} {self.status}>"

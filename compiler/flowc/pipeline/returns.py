@@ -1,0 +1,53 @@
+"""The names that a task gives to the values that its function returns, with the kinds of the values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from flowc.pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from flowc_ir.model import ReturnKind
+
+
+class TaskReturn(NamedTuple):
+    """The name and the kind of one return of a task. `json`, `pickled` and `metric` make it."""
+
+    name: str
+    kind: ReturnKind
+
+
+def json(name: str) -> TaskReturn:
+    """Name a return that consists of JSON's types; models and dataclasses become dicts. A plain text means the same."""
+    return TaskReturn(name, "json")
+
+
+def pickled(name: str) -> TaskReturn:
+    """Name a return that may be any object that can be pickled, such as a data frame or a fitted model."""
+    return TaskReturn(name, "pickled")
+
+
+def metric(name: str) -> TaskReturn:
+    """Name a return that is a number, and is recorded as a metric of the task."""
+    return TaskReturn(name, "metric")
+
+
+def named(returns: object, what: str) -> tuple[TaskReturn, ...]:
+    """Return the returns of a task, given as texts and TaskReturns.
+
+    Raises:
+        PipelineError: one of them is neither, is no name of Python's, or is named twice.
+    """
+    if not isinstance(returns, (list, tuple)):
+        raise PipelineError(f"{what}: returns is {returns!r:.60}, not a list of names such as ['x', pickled('model')]")
+    found: dict[str, TaskReturn] = {}
+    for each in returns:
+        one = TaskReturn(each, "json") if isinstance(each, str) else each
+        if not isinstance(one, TaskReturn):
+            raise PipelineError(f"{what}: {each!r:.60} is no return: write a name, pickled(name) or metric(name)")
+        if not isinstance(one.name, str) or not one.name.isidentifier() or one.name.startswith("_"):
+            raise PipelineError(f"{what}: the return {one.name!r:.60} is no name: write a name such as 'score'")
+        if one.name in found:
+            raise PipelineError(f"{what}: the return '{one.name}' is named twice: give each value its own name")
+        found[one.name] = one
+    return tuple(found.values())

@@ -1,0 +1,278 @@
+"""The steps of a pipeline that run something: functions, notebooks, shell commands, and stubs that run nothing."""
+
+from __future__ import annotations
+
+import re
+import sys
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from flowc.pipeline.errors import PipelineError
+from flowc.pipeline.returns import named
+from flowc_ir.late import LateFunction
+from flowc_ir.suggestion import closest, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from typing_extensions import dataclass_transform
+
+    from flowc.pipeline.pipelines import AnyPipeline, AsyncPipeline, Pipeline
+    from flowc.pipeline.returns import TaskReturn
+else:
+
+    def dataclass_transform(**options: object) -> object:
+        """Do nothing: only type checkers and editors read the decorator."""
+        return lambda cls: cls
+
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+IS_PIPELINE = "_flowc_is_pipeline"
+"""The attribute that pipelines have, and no step."""
+
+_pipeline: Callable[..., Pipeline] = LateFunction("flowc.pipeline.pipelines:Pipeline")
+_async_pipeline: Callable[..., AsyncPipeline] = LateFunction("flowc.pipeline.pipelines:AsyncPipeline")
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+class WrittenAt(NamedTuple):
+    """The place in the user's code where a step is written: `line` counts from 1, 0 if it is unknown."""
+
+    file: str
+    line: int
+
+
+def caller() -> WrittenAt:
+    """Return the innermost place outside of this package in the stack."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
+        frame = frame.f_back
+    return WrittenAt(frame.f_code.co_filename, frame.f_lineno)
+
+
+@dataclass_transform(kw_only_default=True)
+class Fields:
+    """Base of classes whose annotations are the arguments of their constructor, which checks the names."""
+
+    _required: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, **given: Any) -> None:
+        names = _fields(type(self))
+        for name in given:
+            if name not in names:
+                near = closest(name, names)
+                hint = did_you_mean(near) if near else f"it takes {', '.join(names)}"
+                raise PipelineError(f"{type(self).__name__} has no argument '{name}': {hint}")
+        for name in self._required:
+            if name not in given:
+                raise PipelineError(f"{type(self).__name__} needs the argument '{name}'")
+        for name in names:
+            setattr(self, name, given[name] if name in given else getattr(type(self), name))
+        self.place = caller()
+        self.check()
+
+    def check(self) -> None:
+        """Check the arguments. Raises PipelineError."""
+
+    def __repr__(self) -> str:
+        name = getattr(self, "name", "")
+        return f"{type(self).__name__}({f'name={name!r}' if name else ''})"
+
+
+def _fields(cls: type) -> list[str]:
+    names: dict[str, None] = {}
+    for base in reversed(cls.__mro__):
+        for name, annotation in getattr(base, "__annotations__", {}).items():
+            if not name.startswith("_") and not str(annotation).startswith("ClassVar"):
+                names[name] = None
+    return list(names)
+
+
+class Catalog(Fields):
+    """The files that a task reads and writes.
+
+    Args:
+        get: patterns of files to copy into the working directory of the task before it runs.
+        put: patterns of files to keep when it has run.
+        store_copy: whether the store gets a copy; otherwise it gets the digest only, and changed bytes are refused.
+        compute_data_folder: the directory of the task's files, relative to its working directory.
+    """
+
+    get: Sequence[str] = ()
+    put: Sequence[str] = ()
+    store_copy: bool = True
+    compute_data_folder: str = "."
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        for name in ("get", "put"):
+            value = getattr(self, name)
+            if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
+                raise PipelineError(f"Catalog: {name} is {value!r:.60}, not a list of patterns such as ['data/*.csv']")
+
+
+class Step(Fields):
+    """One step of a pipeline, which runs after the one before it in the list.
+
+    Args:
+        name: the name of the step, unique in its pipeline.
+        terminate_with_success: the pipeline ends after this step, which must be the last in its list.
+        terminate_with_failure: the pipeline fails after this step, which must be the last in its list.
+        on_failure: the pipeline to run if the step fails; the pipeline that contains the step then ends.
+        next_node: not used: steps run in the order of the list.
+    """
+
+    _required: ClassVar[tuple[str, ...]] = ("name",)
+
+    name: str = ""
+    next_node: str = ""
+    terminate_with_success: bool = False
+    terminate_with_failure: bool = False
+    on_failure: AnyPipeline | None = None
+
+    @property
+    def what(self) -> str:
+        """The step, for messages."""
+        return f"{type(self).__name__} {self.name!r}"
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise PipelineError(f"{type(self).__name__}: name is {self.name!r:.60}, not a text such as 'train'")
+        if self.next_node:
+            raise PipelineError(f"{self.what}: next_node has no effect: steps run in the order of the list")
+        if self.terminate_with_success and self.terminate_with_failure:
+            raise PipelineError(f"{self.what} terminates with success and with failure: choose one")
+        check_pipeline(self.on_failure, f"{self.what}: on_failure", optional=True)
+
+
+def check_pipeline(value: object, what: str, *, optional: bool = False) -> None:
+    """Raise PipelineError unless the value is a pipeline, or None if it is optional."""
+    if not (hasattr(value, IS_PIPELINE) or (optional and value is None)):
+        raise PipelineError(f"{what} is {value!r:.60}, not a pipeline: write Pipeline(steps=[…])")
+
+
+class UserTask(Step):
+    """A step that runs the user's code.
+
+    Args:
+        returns: the names of the values that it returns, in order; later steps take them as arguments.
+        catalog: the files that it reads and writes.
+        secrets: the names of secrets that it gets as environment variables.
+        overrides: by executor, the name of the configured overrides of this step.
+    """
+
+    returns: Sequence[str | TaskReturn] = ()
+    catalog: Catalog | None = None
+    secrets: Sequence[str] = ()
+    overrides: Mapping[str, Any] = NOTHING
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        super().check()
+        self.named_returns = named(self.returns, self.what)
+        if self.catalog is not None and not isinstance(self.catalog, Catalog):
+            raise PipelineError(f"{self.what}: catalog is {self.catalog!r:.60}, not a Catalog(get=[…], put=[…])")
+
+    def as_pipeline(self) -> Pipeline:
+        """Return a pipeline of this step alone."""
+        return _pipeline(steps=[self], name=self.name)
+
+
+class PythonTask(UserTask):
+    """A step that calls a Python function. Its arguments are the values of their names.
+
+    Args:
+        function: a function, or its dotted path, such as `"train.steps.fit"` or `"train.steps:fit"`. Its name is that
+            of the step, if `name` is empty.
+    """
+
+    _required: ClassVar[tuple[str, ...]] = ("function",)
+
+    function: Callable[..., Any] | str = ""
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        if not self.name:
+            own = self.function if isinstance(self.function, str) else getattr(self.function, "__name__", "")
+            self.name = re.split("[.:]", own)[-1]
+        super().check()
+        if not callable(self.function) and not (isinstance(self.function, str) and self.function):
+            raise PipelineError(f"{self.what}: function is {self.function!r:.60}, not a function or its dotted path")
+
+
+class AsyncPythonTask(PythonTask):
+    """A step that awaits an asynchronous function, or takes the events of an asynchronous generator.
+
+    Args:
+        stream_end_type: the type of the event with the returned values: a dict with `type` and the names of `returns`.
+    """
+
+    stream_end_type: str = "done"
+
+    def as_async_pipeline(self) -> AsyncPipeline:
+        """Return an asynchronous pipeline of this step alone."""
+        return _async_pipeline(steps=[self], name=self.name)
+
+
+class NotebookTask(UserTask):
+    """A step that executes a Jupyter notebook.
+
+    Args:
+        notebook: the path of the notebook, relative to the pipeline's file. The file's name is that of the step, if
+            `name` is empty.
+        optional_ploomber_args: options for another notebook runner; not supported.
+    """
+
+    _required: ClassVar[tuple[str, ...]] = ("notebook",)
+
+    notebook: str = ""
+    optional_ploomber_args: Mapping[str, Any] | None = None
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        if not self.name and isinstance(self.notebook, str):
+            self.name = self.notebook.rpartition("/")[2].removesuffix(".ipynb")
+        super().check()
+        if not isinstance(self.notebook, str) or not self.notebook.endswith(".ipynb"):
+            raise PipelineError(f"{self.what}: notebook is {self.notebook!r:.60}, not the path of an .ipynb file")
+        if self.optional_ploomber_args:
+            raise PipelineError(f"{self.what}: optional_ploomber_args is not supported: the notebook runs by nbclient")
+
+
+class ShellTask(UserTask):
+    """A step that runs a shell command.
+
+    Args:
+        command: the command, which sees parameters as environment variables.
+    """
+
+    _required: ClassVar[tuple[str, ...]] = ("name", "command")
+
+    command: str = ""
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        super().check()
+        if not isinstance(self.command, str) or not self.command.strip():
+            raise PipelineError(f"{self.what}: command is {self.command!r:.60}, not a shell command")
+
+
+class Stub(Step):
+    """A step that does nothing, in place of one that is to be written: it accepts any argument, also of other steps."""
+
+    catalog: Catalog | None = None
+
+    def __init__(self, **given: Any) -> None:
+        known = _fields(Stub)
+        super().__init__(**{name: value for name, value in given.items() if name in known})
+
+    def as_pipeline(self) -> Pipeline:
+        """Return a pipeline of this step alone."""
+        return _pipeline(steps=[self], name=self.name)
+
+
+class Success(Fields):
+    """The end of a pipeline that succeeds. Pipelines have it without being told; it is accepted as the last step."""
+
+    name: str = "success"
+
+
+class Fail(Fields):
+    """The end of a pipeline that fails; it is accepted as the last step."""
+
+    name: str = "fail"

@@ -1,0 +1,174 @@
+"""The arguments of a step's function: values by name, converted to the function's annotations."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import types
+import typing
+from typing import TYPE_CHECKING, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from flowc_runtime.run.nodes.user_functions import UserFunction
+    from flowc_runtime.run.nodes.variables import Variables
+
+MISSING = inspect.Parameter.empty
+_UNIONS = (Union, types.UnionType)
+
+
+class ArgumentError(TypeError):
+    """A value does not have the type that the function's annotation asks for, or an argument has no value."""
+
+
+def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[str]]) -> object:
+    """Call a function with the values of a task, and return its result.
+
+    An argument has the value of its name; one without a value has its default. `**kwargs` get all other values, whose
+    names are those of `names`.
+
+    Raises:
+        ArgumentError: an argument has neither a value nor a default, or a value of a wrong type.
+        BaseException: any exception of the function.
+    """
+    positional: list[object] = []
+    keywords: dict[str, object] = {}
+    signature = inspect.signature(function)
+    hints = annotations_of(function)
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            continue
+        if parameter.kind is parameter.VAR_KEYWORD:
+            own = signature.parameters
+            keywords.update({other: getattr(task, other) for other in names() if other not in own})
+            continue
+        value = getattr(task, name, MISSING)
+        if value is MISSING and parameter.default is MISSING:
+            raise ArgumentError(f"argument '{name}' of {called(function)} has no value")
+        if value is MISSING:
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                positional.append(parameter.default)
+            continue
+        value = convert(value, hints.get(name, MISSING), f"argument '{name}' of {called(function)}")
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            positional.append(value)
+        else:
+            keywords[name] = value
+    return function(*positional, **keywords)
+
+
+def annotations_of(function: UserFunction) -> Mapping[str, object]:
+    """Return the annotations of a function, evaluated; those that cannot be evaluated are left out."""
+    plain = inspect.unwrap(function)
+    try:
+        return typing.get_type_hints(plain)
+    except Exception:  # a name that exists only for type checkers
+        written = getattr(plain, "__annotations__", {})
+        return {name: value for name, value in written.items() if not isinstance(value, str)}
+
+
+def called(function: UserFunction) -> str:
+    """Return a function's name for messages."""
+    return f"{getattr(function, '__qualname__', type(function).__name__)}()"
+
+
+def convert(value: object, annotation: object, what: str) -> object:
+    """Return the value in the form of the annotation.
+
+    A dict becomes the model (pydantic's, or a dataclass) that the annotation names, an int becomes a float, and text
+    becomes a number if it is one. Other values and other annotations are left alone.
+
+    Raises:
+        ArgumentError: the value cannot have that form.
+    """
+    if annotation is MISSING or annotation is typing.Any or annotation is object:
+        return value
+    origin = typing.get_origin(annotation)
+    if origin in _UNIONS:
+        return _one_of(value, typing.get_args(annotation), what)
+    if origin is list and isinstance(value, list):
+        (item,) = typing.get_args(annotation) or (MISSING,)
+        return (
+            [convert(each, item, f"item {number} of {what}") for number, each in enumerate(value)]
+            if item is not MISSING
+            else value
+        )
+    if origin is tuple and isinstance(value, list):
+        return tuple(value)
+    if origin is dict and isinstance(value, dict):
+        _, item = typing.get_args(annotation) or (MISSING, MISSING)
+        return (
+            {key: convert(each, item, f"{key!r} of {what}") for key, each in value.items()}
+            if item is not MISSING
+            else value
+        )
+    if not isinstance(annotation, type) or (
+        isinstance(value, annotation) and not (annotation is int and isinstance(value, bool))
+    ):
+        return value
+    return _as_class(value, annotation, what)
+
+
+def _one_of(value: object, options: tuple[object, ...], what: str) -> object:
+    if value is None and type(None) in options:
+        return None
+    exact = [option for option in options if isinstance(option, type) and type(value) is option]
+    if exact:
+        return value
+    for option in options:
+        if option is type(None):
+            continue
+        try:
+            return convert(value, option, what)
+        except ArgumentError:
+            continue
+    raise ArgumentError(f"{what} is {_shown(value)}, not {' or '.join(_named(option) for option in options)}")
+
+
+def _as_class(value: object, wanted: type, what: str) -> object:
+    """Return the value as an object of a class that it is not."""
+    validate = getattr(wanted, "model_validate", None)
+    if callable(validate):
+        try:
+            result: object = validate(value)
+        except ValueError as error:  # pydantic's ValidationError is one
+            raise ArgumentError(f"{what} is not a {wanted.__name__}: {error}") from None
+        return result
+    if dataclasses.is_dataclass(wanted) and isinstance(value, dict):
+        return _dataclass(value, wanted, what)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if wanted in (int, float) and isinstance(value, str):
+        try:
+            return wanted(value)
+        except ValueError:
+            raise ArgumentError(f"{what} is {_shown(value)}, not {_named(wanted)}") from None
+    if wanted in (tuple, set, frozenset) and isinstance(value, list):
+        return wanted(value)
+    if wanted in (int, float, str, bool, list, dict, bytes):
+        raise ArgumentError(f"{what} is {_shown(value)}, not {_named(wanted)}")
+    return value
+
+
+def _dataclass(value: dict[object, object], wanted: type, what: str) -> object:
+    hints = typing.get_type_hints(wanted)
+    names = {field.name for field in dataclasses.fields(wanted) if field.init}
+    if unknown := [name for name in value if name not in names]:
+        raise ArgumentError(f"{what} has {unknown[0]!r}, which {wanted.__name__} has no field for")
+    fields = {
+        str(name): convert(item, hints.get(str(name), MISSING), f"{name} of {what}") for name, item in value.items()
+    }
+    try:
+        result: object = wanted(**fields)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{what} is not a {wanted.__name__}: {error}") from error
+    return result
+
+
+def _named(annotation: object) -> str:
+    return "None" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
+
+
+def _shown(value: object) -> str:
+    return f"{value!r:.60} ({type(value).__name__})"

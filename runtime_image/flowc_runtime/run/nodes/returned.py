@@ -1,0 +1,98 @@
+"""The values that a step returns: named as the IR says, and reduced to JSON's types unless they are pickled."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from flowc_ir import Return
+
+
+class ReturnError(TypeError):
+    """A step returns another number of values than its task names, or a value that is not of the named kind."""
+
+
+def named_values(result: object, returns: Sequence[Return], what: str) -> Iterator[tuple[str, object]]:
+    """Yield the name and the value of each return of a function.
+
+    Args:
+        result: what the function returned: the value of the only return, perhaps as a tuple, or a tuple of all.
+        returns: the names and kinds.
+        what: the function, for messages.
+
+    Raises:
+        ReturnError: the number of values differs, or a value is not of its kind.
+    """
+    if not returns:
+        return
+    if len(returns) == 1:
+        values: Sequence[object] = result if type(result) is tuple and len(result) == 1 else (result,)
+    elif isinstance(result, (tuple, list)) and len(result) == len(returns):
+        values = result
+    else:
+        number = f"{len(result)} values" if isinstance(result, (tuple, list)) else f"one {type(result).__name__}"
+        names = ", ".join(each.name for each in returns)
+        raise ReturnError(f"{what} returned {number}, but its task names {len(returns)} returns: {names}")
+    for each, value in zip(returns, values, strict=True):
+        yield each.name, value if each.kind == "pickled" else to_json(value, f"'{each.name}' of {what}", each.name)
+
+
+def to_json(value: object, what: str, name: str) -> object:
+    """Return a value that consists of JSON's types only: models, dataclasses and arrays become dicts and lists.
+
+    Raises:
+        ReturnError: it has a part that JSON cannot represent.
+    """
+    match value:
+        case Enum():
+            return to_json(value.value, what, name)
+        case None | bool() | str():
+            return value if type(value) in (bool, str) or value is None else str(value)
+        case int():
+            return int(value)
+        case float():
+            return float(value)
+        case dict():
+            return {_key(key, what, name): to_json(item, what, name) for key, item in value.items()}
+        case list() | tuple():
+            return [to_json(item, what, name) for item in value]
+        case set() | frozenset():
+            return _sorted([to_json(item, what, name) for item in value])
+    dump = getattr(value, "model_dump", None)
+    if callable(dump) and not isinstance(value, type):
+        return dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return to_json(fields, what, name)
+    listed = getattr(value, "tolist", None)  # numpy's scalars and arrays, and those like them
+    if callable(listed) and type(plain := listed()) is not type(value):
+        return to_json(plain, what, name)
+    raise ReturnError(
+        f"{what} is a {type(value).__qualname__}, which JSON cannot represent: name the return pickled({name!r})"
+    )
+
+
+def _sorted(values: list[object]) -> list[object]:
+    """Return the items of a set in an order that does not depend on the process: numbers first, then texts."""
+    numbers = sorted(value for value in values if isinstance(value, (int, float)))
+    return [*numbers, *sorted((value for value in values if not isinstance(value, (int, float))), key=str)]
+
+
+def _key(key: object, what: str, name: str) -> str | int | float | bool | None:
+    if isinstance(key, (str, int, float, bool)) or key is None:
+        return key
+    raise ReturnError(
+        f"{what} is a dict with the key {key!r:.40}, which JSON cannot represent: name the return pickled({name!r})"
+    )
+
+
+def number_of(value: object) -> float | None:
+    """Return a metric's value as a finite number; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)

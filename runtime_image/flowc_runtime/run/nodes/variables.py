@@ -1,0 +1,105 @@
+"""The values that a step without a flow class reads and sets by name: items, loop counters, artifacts, parameters."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, final
+
+from flowc_ir import Foreach, Switch
+from flowc_ir.graphs.scopes import ItemScope, LoopScope
+from flowc_runtime.base.index import parts
+from flowc_runtime.run.state import OURS, STATE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.state import TaskState
+
+
+@final
+class Variables:
+    """The artifacts of one task as attributes; those that it sets are stored when its step has ended.
+
+    A name is looked up in this order: values that the step has set, the items and counters of the foreach and loops
+    around it (the innermost first), artifacts of the tasks before, parameters of the run.
+    """
+
+    def __init__(self, state: TaskState, parameters: Mapping[str, object], around: ItemNames) -> None:
+        self.__dict__[STATE] = state
+        self.__dict__[f"{OURS}given"] = parameters
+        self.__dict__[f"{OURS}around"] = around.of(state)
+
+    def __getattr__(self, name: str) -> object:
+        # Only called for a name that this task has not set.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        around: Mapping[str, Callable[[], object]] = self.__dict__[f"{OURS}around"]
+        if name in around:
+            return around[name]()
+        state: TaskState = self.__dict__[STATE]
+        if state.load(self, name):
+            return self.__dict__[name]
+        parameters: Mapping[str, object] = self.__dict__[f"{OURS}given"]
+        if name in parameters:
+            return parameters[name]
+        raise AttributeError(f"no step before '{state.step}' returns '{name}', and the run has no such parameter")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        state: TaskState = self.__dict__[STATE]
+        state.assign(name, value)
+        self.__dict__[name] = value
+
+
+def names_of(task: Variables) -> Iterator[str]:
+    """Yield the names of all values that the task can read, each once."""
+    inside = task.__dict__
+    state: TaskState = inside[STATE]
+    own = (name for name in inside if not name.startswith(OURS))
+    state.see_all()
+    yield from dict.fromkeys((*own, *inside[f"{OURS}around"], *state.inherited, *inside[f"{OURS}given"]))
+
+
+@final
+class ItemNames:
+    """The names of the items and counters that the steps of a flow can read."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._counters = {
+            target: node.next.loop.index
+            for node in graph.flow.nodes
+            if isinstance(node.next, Switch) and node.next.loop is not None
+            for _, target in node.next.arms
+            if self._graph.repeats(node.id, target)
+        }
+
+    def counters(self, state: TaskState) -> dict[str, int]:
+        """Return the numbers of the iterations around a task, by the names of their counters."""
+        scopes = self._graph.scopes(state.step) if state.step else ()
+        found: dict[str, int] = {}
+        for scope, number in zip(scopes, parts(state.path), strict=True):
+            if isinstance(scope, LoopScope) and (name := self._counters.get(scope.header)):
+                found[name] = int(number[1:])
+        return found
+
+    def of(self, state: TaskState) -> dict[str, Callable[[], object]]:
+        """Return functions that read the items and counters around a task, by name; inner ones hide outer ones."""
+        found: dict[str, Callable[[], object]] = {}
+        if not state.step:
+            return found
+        numbers = parts(state.path)
+        items = 0
+        for scope, number in zip(self._graph.scopes(state.step), numbers, strict=True):
+            if isinstance(scope, ItemScope):
+                transition = self._graph.nodes[scope.split].next
+                if isinstance(transition, Foreach) and transition.item:
+                    found[transition.item] = partial(_item, state, items)
+                items += 1
+            elif name := self._counters.get(scope.header):
+                found[name] = partial(int, number[1:])
+        return found
+
+
+def _item(state: TaskState, depth: int) -> object:
+    return state.frames[depth].item

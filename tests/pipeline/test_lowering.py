@@ -1,0 +1,189 @@
+"""Pipelines become flows: the nodes of each composite, the parameters, and faults with their places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flowc.frontends.pipeline.lower_pipeline import load_pipeline
+from flowc.pipeline import Conditional, Loop, Map, Parallel, Pipeline, PythonTask, Stub, pickled
+from flowc_ir import codes, json_text
+from flowc_ir.schema import dumps, loads
+from flowc_ir.text import print_flow
+from flowc_ir.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc_ir import Flow
+
+
+def one(x: int = 1) -> int:
+    return x + 1
+
+
+def two(y: float, z: Any = None) -> None: ...
+
+
+def items() -> list[int]:
+    return [1, 2]
+
+
+def task(name: str, function: Any = one, *returns: Any, **more: Any) -> PythonTask:
+    return PythonTask(name=name, function=function, returns=list(returns), **more)
+
+
+def alone(name: str, *returns: str, **more: Any) -> Pipeline:
+    return task(name, one, *returns, **more).as_pipeline()
+
+
+def lowered(*steps: Any, **more: Any) -> Flow:
+    loaded = load_pipeline(Pipeline(name="flow", steps=[*steps]), **more)
+    assert loaded.flow is not None, loaded.diagnostics
+    assert verify(loaded.flow) == []
+    assert loads(dumps(loaded.flow)) == loaded.flow
+    return loaded.flow
+
+
+def shape(flow: Flow) -> list[str]:
+    """The lines of the nodes, without what they run."""
+    return [line.strip() for line in print_flow(flow).splitlines() if line.startswith("  ") and "->" in line]
+
+
+CASES: list[tuple[str, Sequence[Any], list[str]]] = [
+    ("a list of tasks is a chain", [task("a"), task("b")], ["a -> b", "b -> end"]),
+    (
+        "a map is a foreach that the task before it opens",
+        [task("a", items, "xs"), Map(name="m", branch=alone("b", "y"), iterate_on="xs", iterate_as="x"), task("c")],
+        ["a -> b for each x of xs", "b -> m_join", "m_join joins a -> c", "c -> end"],
+    ),
+    (
+        "a map that comes first has a node of its own",
+        [Map(name="m", branch=alone("b", "y"), iterate_on="xs", iterate_as="x")],
+        ["m -> b for each x of xs", "b -> m_join", "m_join joins m -> end"],
+    ),
+    (
+        "branches are opened by the task before them",
+        [task("a"), Parallel(name="p", branches={"l": alone("b"), "r": alone("c")})],
+        ["a -> b & c", "b -> p_join", "c -> p_join", "p_join joins a -> end"],
+    ),
+    ("one branch needs no join", [Parallel(name="p", branches={"l": alone("b")}), task("c")], ["b -> c", "c -> end"]),
+    (
+        "a condition is a switch of the task before it",
+        [task("a", one, "k"), Conditional(name="c", parameter="k", branches={"x": alone("b")}, default=alone("d"))],
+        ["a -> by k: 'x' -> b, else -> d", "b -> end", "d -> end", "end -> end"],
+    ),
+    (
+        "a condition with one branch and no default fails for other values",
+        [task("a", one, "k"), Conditional(name="c", parameter="k", branches={"x": alone("b")}), task("e")],
+        ["a -> by k: 'x' -> b, else -> c_fails", "b -> e", "c_fails -> e", "e -> end"],
+    ),
+    (
+        "a loop is a switch of the last task in it",
+        [Loop(name="l", branch=alone("b", "done"), break_on="done", max_iterations=3, index_as="i"), task("c")],
+        ["start -> b", "b -> by done: False -> b, True -> c, at most 3 iterations counted by i", "c -> end"],
+    ),
+    (
+        "a failure leads to its handler and past the rest",
+        [task("a", on_failure=alone("h")), task("b")],
+        ["a -> by error: 'failed' -> h, else -> b", "h -> end", "b -> end", "end -> end"],
+    ),
+    (
+        "a failure in a map leads to its join, which knows it",
+        [Map(name="m", branch=alone("b", "y"), iterate_on="xs", iterate_as="x", on_failure=alone("h")), task("c")],
+        [
+            "m -> b for each x of xs", "b -> m_join", "m_join joins m -> by error: 'failed' -> h, else -> c",
+            "h -> end", "c -> end", "end -> end",
+        ],
+    ),
+    (
+        "a pipeline may end with a failure",
+        [task("a"), task("b", terminate_with_failure=True)],
+        ["a -> b", "b -> b_fails", "b_fails -> end"],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("steps", "lines"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_a_pipeline_becomes_these_nodes(steps: Sequence[Any], lines: list[str]) -> None:
+    assert shape(lowered(*steps)) == lines
+
+
+def test_equal_names_are_told_apart_by_what_is_around_them() -> None:
+    flow = lowered(
+        Parallel(name="p", branches={"l": alone("fit", "x"), "r": alone("fit", "y")}), task("fit"), task("Fit it!")
+    )
+    assert sorted(node.id for node in flow.nodes) == ["Fit_it", "fit", "l_fit", "p", "p_join", "r_fit"]
+
+
+def test_what_no_step_returns_is_a_parameter() -> None:
+    flow = lowered(task("a", one, "y"), task("b", two))
+    x, z = flow.parameters
+    assert (x.name, x.type, x.required, x.default) == ("x", "int", False, "1")
+    assert (z.name, z.type, z.required, z.default) == ("z", "json", False, None)
+    (y,) = lowered(task("b", lambda y: y)).parameters
+    assert (y.name, y.required) == ("y", True)
+
+
+def test_values_that_are_given_are_parameters_also_if_no_step_names_them() -> None:
+    flow = lowered(task("a"), parameters={"region": "no"})
+    assert [parameter.name for parameter in flow.parameters] == ["x", "region"]
+
+
+def test_a_value_of_the_iteration_before_is_a_parameter_of_the_first_one() -> None:
+    def grow(total: int) -> tuple[int, bool]:
+        return total, True
+
+    loop = Loop(name="l", branch=task("g", grow, "total", "done").as_pipeline(), break_on="done", max_iterations=2)
+    (total,) = lowered(loop, Stub(name="c")).parameters
+    assert (total.name, total.type, total.required) == ("total", "int", True)
+
+
+def test_a_function_of_no_module_travels_as_a_pickle() -> None:
+    loaded = load_pipeline(Pipeline(name="flow", steps=[task("a", lambda: 1), task("b", lambda: 2)]))
+    assert loaded.flow is not None
+    names = [name for name, _ in loaded.package.files if name.endswith(".pickle")]
+    assert [name.partition(".")[0] for name in names] == ["flowc_functions/lambda_", "flowc_functions/lambda__2"]
+
+
+def test_equal_pipelines_are_equal_flows() -> None:
+    def made() -> Flow:
+        return lowered(task("a", items, pickled("xs")), task("b"))
+
+    assert json_text.loads(dumps(made())) == json_text.loads(dumps(made()))
+
+
+FAULTS: list[tuple[str, Sequence[Any], str, str]] = [
+    ("an unknown module", [task("a", "no_such.module.f")], codes.BAD_ACTION, "cannot import no_such.module"),
+    ("an unknown function", [task("a", "statistics.maen")], codes.BAD_ACTION, "the module statistics has no 'maen'"),
+    (
+        "a step after the end",
+        [Stub(name="a", terminate_with_success=True), task("b")],
+        codes.UNREACHABLE_STEP,
+        "follow",
+    ),
+    (
+        "a reducer for nothing",
+        [Map(name="m", branch=alone("b", "y"), iterate_on="xs", iterate_as="x", reducer={"z": max})],
+        codes.BAD_POLICY,
+        "a reducer is for 'z', which its branch does not return",
+    ),
+    (
+        "a reducer that is no Python",
+        [Map(name="m", branch=alone("b", "y"), iterate_on="xs", iterate_as="x", reducer="lambda x:")],
+        codes.BAD_ACTION,
+        "cannot be evaluated",
+    ),
+]
+
+
+@pytest.mark.parametrize(("steps", "code", "message"), [case[1:] for case in FAULTS], ids=[case[0] for case in FAULTS])
+def test_a_fault_is_reported_at_its_step(steps: Sequence[Any], code: str, message: str) -> None:
+    loaded = load_pipeline(Pipeline(name="flow", steps=[*steps]))
+    assert loaded.flow is None
+    (fault,) = loaded.diagnostics
+    assert fault.code == code
+    assert message in fault.message
+    assert fault.hint
+    assert fault.span.line > 1

@@ -1,0 +1,344 @@
+"""Pipelines run on this machine: composites, failures, and the programs that execute them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from project import Finished, Project
+
+STEPS = """
+    import os
+    import statistics
+    from dataclasses import dataclass
+
+    @dataclass
+    class Point:
+        x: int
+
+    def base(k: int = 2): return k * 10
+    def left(base): return base + 1
+    def right(base): return base + 2
+    def both(a, b, base): return a + b + base
+    def grow(total=0, i=None):
+        assert os.environ["i"] == str(i)
+        return total + 5, total + 5 >= 20, i
+    def size(total): return "big" if total > 10 else "small"
+    def big(): return "BIG"
+    def small(): return "SMALL"
+    def rows(): return [[1, 2], [3], []]
+    def times(x, row, base): return x * base
+    def point(): return Point(3)
+    def use(point: Point): return point.x
+    def boom(): raise ValueError("boom")
+    def handle(error): return f"handled {error.exception}"
+    def divide(row): return 6 / len(row)
+    def same(part): return part
+    def numbers(): return [0.5, 1, "a.csv", {"x": 1}, 1, 1]
+    def kind(item): return type(item).__name__
+    def none(): return []
+    """
+PIPELINES = """
+    from flowc.pipeline import Conditional, Loop, Map, Parallel, Pipeline, PythonTask, Stub, pickled
+    import steps
+
+    def T(name, *returns, **more):
+        return PythonTask(name=name, function=getattr(steps, name), returns=list(returns), **more)
+
+    def P(*parts):
+        return Pipeline(steps=[*parts])
+
+    composites = Pipeline(name="composites", steps=[
+        T("base", "base"),
+        Parallel(name="par", branches={"l": P(T("left", "a")), "r": P(T("right", "b"))}),
+        T("both", "sum"),
+        Loop(name="loop", branch=P(T("grow", "total", "done", "last")), max_iterations=10, break_on="done", index_as="i"),
+        T("size", "size"),
+        Conditional(name="cond", parameter="size", branches={"big": P(T("big", "label")), "small": P(T("small", "label"))}),
+        T("rows", "rows"),
+        Map(name="outer", iterate_on="rows", iterate_as="row", branch=P(
+            Map(name="inner", iterate_on="row", iterate_as="x", branch=P(T("times", "m"))))),
+        T("point", "point"),
+        T("use", "px"),
+    ])
+    items = Pipeline(name="items", steps=[
+        T("numbers", "xs"), Map(name="m", branch=P(T("kind", "kinds")), iterate_on="xs", iterate_as="item"),
+    ])
+    empty = Pipeline(name="empty", steps=[
+        T("base", "base"), T("none", "xs"),
+        Map(name="m", branch=P(T("kind", "kinds")), iterate_on="xs", iterate_as="item"), T("left", "after"),
+    ])
+    reduced = Pipeline(name="reduced", steps=[
+        T("rows", "rows"),
+        Map(name="m", branch=P(PythonTask(name="n", function="builtins.len", returns=["n"]), T("divide", "part")) if 0 else
+            P(PythonTask(name="n", function=lambda row: (len(row), sum(row)), returns=["n", "s"])),
+            iterate_on="rows", iterate_as="row", reducer={"n": "statistics.mean", "s": "lambda *x: max(x)"}),
+    ])
+    stopped = Pipeline(name="stopped", steps=[
+        Loop(name="l", branch=P(T("grow", "total", "done", "last")), max_iterations=2, break_on="done", index_as="i"),
+    ])
+    failing = Pipeline(name="failing", steps=[
+        T("base", "base"), T("boom", on_failure=P(T("handle", "how"))), T("left", "after"),
+    ])
+    failing_map = Pipeline(name="failing_map", steps=[
+        T("rows", "rows"),
+        Map(name="m", iterate_on="rows", iterate_as="row", branch=P(T("divide", "part"), T("same", "again")),
+            on_failure=P(T("handle", "how"))),
+        Stub(name="after"),
+    ])
+    failing_branch = Pipeline(name="failing_branch", steps=[
+        Parallel(name="p", branches={"a": P(T("boom", "x")), "b": P(T("big", "y"))}, on_failure=P(T("handle", "how"))),
+        Stub(name="after"),
+    ])
+    fails = Pipeline(name="fails", steps=[T("base", "base", terminate_with_failure=True)])
+    """
+
+
+@pytest.fixture
+def pipelines(project: Project) -> Project:
+    project.write("steps.py", STEPS)
+    project.write("pipelines.py", PIPELINES)
+    return project
+
+
+def outputs(project: Project, name: str) -> dict[str, Any]:
+    """Run a pipeline by its name; return the values at its end."""
+    program = f"import pipelines, json; print('OUT', json.dumps(pipelines.{name}.execute().outputs))"
+    done = project.python("-c", program)
+    assert done.code == 0, done.err
+    (line,) = (line for line in done.out.splitlines() if line.startswith("OUT "))
+    values: dict[str, Any] = json.loads(line[4:])
+    return values
+
+
+def test_all_composites(pipelines: Project) -> None:
+    values = outputs(pipelines, "composites")
+    assert values.pop("rows") == [[1, 2], [3], []]
+    assert values == {
+        "base": 20, "a": 21, "b": 22, "sum": 63, "total": 20, "done": True, "last": 3, "size": "big", "label": "BIG",
+        "m": [[20, 40], [60], []], "point": {"x": 3}, "px": 3,
+    }  # fmt: skip
+
+
+def test_items_keep_their_types_order_and_duplicates(pipelines: Project) -> None:
+    assert outputs(pipelines, "items")["kinds"] == ["float", "int", "str", "dict", "int", "int"]
+
+
+def test_an_empty_map_keeps_what_was_before_it(pipelines: Project) -> None:
+    values = outputs(pipelines, "empty")
+    assert (values["kinds"], values["after"]) == ([], 21)
+
+
+def test_reducers(pipelines: Project) -> None:
+    values = outputs(pipelines, "reduced")
+    assert (values["n"], values["s"]) == (1, 3)
+
+
+def test_a_loop_ends_after_its_last_iteration(pipelines: Project) -> None:
+    values = outputs(pipelines, "stopped")
+    assert (values["total"], values["done"], values["last"]) == (10, False, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("failing", "handled boom"), ("failing_map", "handled division by zero"), ("failing_branch", "handled boom")],
+)
+def test_a_failure_is_handled_and_the_rest_does_not_run(pipelines: Project, name: str, text: str) -> None:
+    assert outputs(pipelines, name)["how"] == text
+    run = pipelines.store.run(name, pipelines.store.runs(name)[-1])
+    assert "after" not in run.steps()
+    assert "left" not in run.steps()
+
+
+def test_a_pipeline_that_ends_with_failure_fails(pipelines: Project) -> None:
+    done = pipelines.flowc("run", "--local", "pipelines.py:fails")
+    assert done.code == 1
+    assert "the pipeline ends with a failure here, as it is written" in done.err
+
+
+def test_a_function_alone_is_a_flow(pipelines: Project) -> None:
+    assert pipelines.flowc("run", "--local", "steps.py:base", "--k", "4").code == 0
+    run = pipelines.latest()
+    assert pipelines.artifacts(run, "base")["result"] == 40
+    help_text = pipelines.flowc("run", "--local", "steps:base", "--help")
+    assert "--k INTEGER" in help_text.out
+    assert "[default: 2]" in help_text.out
+
+
+def test_a_wrong_name_is_told_with_the_right_ones(pipelines: Project) -> None:
+    done = pipelines.flowc("run", "--local", "pipelines.py:compsites")
+    assert done.code == 1
+    assert "has no flow 'compsites'" in done.err
+    several = pipelines.flowc("run", "--local", "pipelines.py")
+    assert several.code == 1
+    assert "pipelines.py defines several pipelines: composites, items" in several.err
+
+
+def program(project: Project, text: str, *words: str) -> Finished:
+    project.write("program.py", text)
+    return project.python("program.py", *words)
+
+
+def test_a_program_executes_pipelines_twice_from_functions_with_arguments(pipelines: Project) -> None:
+    done = program(pipelines, """
+        import steps
+        from flowc.pipeline import Pipeline, PythonTask
+
+        def add(x: int, y: int = 1) -> int:
+            return x + y
+
+        def main(start, name):
+            factor = 3
+            pipeline = Pipeline(name=name, steps=[
+                PythonTask(name="add", function=add, returns=["sum"]),
+                PythonTask(name="scale", function=lambda sum: sum * factor, returns=["scaled"]),
+            ])
+            done = pipeline.execute(parameters={"x": start})
+            print(done.status, done.flow, done["scaled"], done.run.successful)
+
+        if __name__ == "__main__":
+            main(1, "first")
+            main(5, "second")
+        """)  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.out.splitlines() == ["succeeded first 6 True", "succeeded second 18 True"]
+
+
+def test_a_program_with_threads_executes_pipelines(pipelines: Project) -> None:
+    done = program(pipelines, """
+        import threading
+        from flowc.pipeline import Pipeline, PythonTask
+
+        def number() -> int:
+            return 4
+
+        if __name__ == "__main__":
+            end = threading.Event()
+            threading.Thread(target=end.wait).start()
+            try:
+                local = 10
+                pipeline = Pipeline(name="threads", steps=[
+                    PythonTask(name="number", function=number, returns=["n"]),
+                    PythonTask(name="more", function=lambda n: n + local, returns=["m"]),
+                ])
+                print(pipeline.execute()["m"])
+            finally:
+                end.set()
+        """)  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.out.splitlines() == ["14"]
+
+
+def test_an_interactive_session_executes_pipelines(pipelines: Project) -> None:
+    done = pipelines.python("-c", (
+        "from flowc.pipeline import Pipeline, PythonTask\n"
+        "def f(x): return x + 1\n"
+        "print(Pipeline(name='typed', steps=[PythonTask(name='f', function=f, returns=['y'])]).run({'x': 1})['y'])"
+    ))  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.out.splitlines() == ["2"]
+
+
+def test_the_module_of_a_pipeline_runs_once(pipelines: Project) -> None:
+    done = program(pipelines, """
+        import steps
+        from flowc.pipeline import Pipeline, PythonTask
+
+        print("the module runs")
+        done = Pipeline(name="unguarded", steps=[PythonTask(name="f", function=steps.base, returns=["x"])]).execute()
+        print("returned", done["x"])
+        """)  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.out.splitlines() == ["the module runs", "returned 20"]
+
+
+def test_execute_outside_of_the_guard_is_not_called_by_tasks(pipelines: Project) -> None:
+    done = program(pipelines, """
+        from flowc.pipeline import Pipeline, PythonTask
+
+        print("imported")  # so that tasks import the module anew
+
+        def f() -> int:
+            return 1
+
+        done = Pipeline(name="unguarded", steps=[PythonTask(name="f", function=f, returns=["x"])]).execute()
+        print("returned", done["x"])
+        """)  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.out.splitlines() == ["imported", "[f] imported", "returned 1"]
+
+
+ERRORS = [
+    ("execute()", "the run needs a value of 'x' (argument of f() in step 'f', program.py:"),
+    ("execute({'x': object()})", "the parameter 'x' is a object, which JSON cannot represent"),
+    ("execute({'x': 'abc'})", "'abc' is not an int"),
+    ("execute({'x': 1}, run_id='mine')", "flowc makes the ids of runs; use tag="),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), ERRORS, ids=[call for call, _ in ERRORS])
+def test_a_wrong_call_is_refused(pipelines: Project, call: str, message: str) -> None:
+    done = program(pipelines, f"""
+        from flowc.pipeline import Pipeline, PythonTask
+
+        def f(x: int) -> int:
+            return x
+
+        if __name__ == "__main__":
+            Pipeline(name="calls", steps=[PythonTask(name="f", function=f, returns=["y"])]).{call}
+        """)  # fmt: skip
+    assert done.code == 1
+    assert message in done.err
+    assert pipelines.store.flows() == []
+
+
+def test_a_failed_run_raises_and_names_itself(pipelines: Project) -> None:
+    done = program(pipelines, """
+        import steps
+        from flowc.pipeline import Pipeline, PythonTask
+
+        if __name__ == "__main__":
+            pipeline = Pipeline(name="bad", steps=[PythonTask(name="boom", function=steps.boom)])
+            print(pipeline.execute(check=False).status)
+            pipeline.execute()
+        """)  # fmt: skip
+    assert done.code == 1
+    assert done.out.splitlines() == ["failed"]
+    assert "RunFailed: the run bad/" in done.err
+    assert "steps.py" in done.err
+    assert "flowc_runtime/run/nodes" not in done.err
+
+
+def test_tasks_that_import_their_code_anew_have_the_functions_of_no_module(pipelines: Project) -> None:
+    done = pipelines.flowc("run", "--local", "pipelines.py:reduced", "--start", "fresh")
+    assert done.code == 0, done.err
+    assert pipelines.artifacts(pipelines.latest(), "m_join")["s"] == 3
+
+
+def test_a_failed_pipeline_is_resumed(pipelines: Project) -> None:
+    pipelines.write("flaky.py", """
+        import os
+        from flowc.pipeline import Pipeline, PythonTask
+        import steps
+
+        def fails(base):
+            if not os.path.exists("mended"):
+                raise RuntimeError("not yet")
+            return base + 1
+
+        pipeline = Pipeline(name="flaky", steps=[
+            PythonTask(name="base", function=steps.base, returns=["base"]),
+            PythonTask(name="fails", function=fails, returns=["y"]),
+        ])
+        """)  # fmt: skip
+    assert pipelines.flowc("run", "--local", "flaky.py").code == 1
+    pipelines.write("mended", "")
+    done = pipelines.flowc("resume", "flaky.py")
+    assert done.code == 0, done.err
+    run = pipelines.store.run("flaky", pipelines.store.runs("flaky")[-1])
+    assert pipelines.artifacts(run, "fails")["y"] == 21
+    assert "done fails" in done.err
+    assert "done base" not in done.err
