@@ -19,7 +19,7 @@ CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo generate reference test test-go test-slow test-reliability compat lint docs bench image cluster-up cluster-down test-cluster clean
+.PHONY: help demo generate reference test test-go test-slow test-reliability coverage compat lint docs bench image cluster-up cluster-down test-cluster clean
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ test-slow: $(VENV)/.dev ## Run the tests with real sizes (gigabytes, tens of tho
 
 test-reliability: $(VENV)/.dev ## Kill runs at 260 random moments, cut the power at 6, use one store from many processes, disturb requests; FLOWC_SEED=2 selects other moments.
 	$(BIN)/python -m pytest --slow -n 2 tests/reliability $(ARGS)
+
+coverage: $(VENV)/.dev ## Measure which lines the tests run, in all processes; ARGS="tests/runtime" and the like go to pytest.
+	rm -rf build/coverage && mkdir -p build/coverage
+	-$(BIN)/coverage run -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --sort=cover
 
 compat: $(VENV)/.dev ## Run flows and commands under flowc and Metaflow and compare them; ARGS=WORD selects some.
 	PYTHONPATH=tests $(BIN)/python -m compat $(ARGS)

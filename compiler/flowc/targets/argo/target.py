@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from flowc_ir.graphs.analysis import Analysis
 
     class _Values(TypedDict, total=False):
+        """The values of `options`."""
+
         image: str
         store: str
         namespace: str | None
@@ -105,21 +107,6 @@ def _lacking(error: ModuleNotFoundError) -> Exception:
 def _what_next(path: str, settings: Settings) -> str:
     """Return the command that uses the file; `apply` cannot take a Workflow, whose name is generated for each run."""
     return f"kubectl {'create' if settings.kind == 'workflow' else 'apply --server-side'} -f {path}"
-
-    class _Values(TypedDict, total=False):
-        """The values of `options`."""
-
-        image: str
-        store: str
-        namespace: str | None
-        service_account: str
-        store_claim: str | None
-        store_secret: str
-        tags: tuple[str, ...]
-        name: str | None
-        parallelism: int
-        deadline_seconds: int | None
-        kind: ManifestKind
 
 
 TARGET: Final = Target(
