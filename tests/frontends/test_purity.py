@@ -33,6 +33,8 @@ HARMLESS = {
     "a flow": "from metaflow import FlowSpec, Parameter, step, retry, current\nclass F(FlowSpec):\n    n = Parameter('n', default=lambda c: 3)\n    @retry(times=2)\n    @step\n    def start(self):\n        open('x')",
     "a computed default": "from metaflow import Parameter\ndef default(context):\n    return context.flow_name.lower()\nN = Parameter('n', default=default)",
     "an exception": "class E(ValueError): pass\ntry:\n    raise E('x')\nexcept E:\n    pass",
+    "an import by name": "import importlib\nJSON = importlib.import_module('json')",
+    "a class as a decorator": "class D:\n    def __init__(self, f): self.f = f\n    def __call__(self, *a): return open(*a)\n@D\ndef g(): pass",
 }  # fmt: skip
 
 HARMFUL = {
@@ -56,6 +58,17 @@ HARMFUL = {
     "a class body": ("class A:\n    f = open('x')", ["2 calls builtins.open"]),
     "a constructor": ("class A:\n    def __init__(self): self.f = open('x')\nX = A()", ["2 calls builtins.open"]),
     "a method": ("class A:\n    def get(self): return open('x')\nX = A()\nY = X.get()", ["2 calls builtins.open"]),
+    "a class as a decorator": ("class D:\n    def __init__(self, f): self.f = f\n    def __call__(self, *a): return open(*a)\n@D\ndef g(): pass\nX = g('x')",
+                               ["3 calls builtins.open"]),
+    "an object that is called": ("class A:\n    def __call__(self): return open('x')\nX = A()()", ["2 calls builtins.open"]),
+    "a method of a base of a library": ("class A(dict):\n    def __init__(self): super().connect()\nX = A()", ["2 calls super().connect"]),
+    "a parser by its name": ("from metaflow import Config\nC = Config('c', default='x', parser='mod.f')",
+                             ["2 names a parser, which runs before the import is done"]),
+    "an import by a computed name": ("import importlib, sys\nX = importlib.import_module(sys.argv[0])", ["2 calls importlib.import_module"]),
+    "a seed that an attribute may change": ("import random\nSEED = 7\nclass C: pass\nC.SEED = None\nR = random.Random(SEED)",
+                                            ["5 calls random.Random"]),
+    "a seed that a pattern may change": ("import random\nSEED = 7\nmatch {}:\n    case {**SEED}: pass\nR = random.Random(SEED)",
+                                         ["5 calls random.Random"]),
     "a context manager": ("class A:\n    def __enter__(self): open('x')\n    def __exit__(self, *e): pass\nwith A():\n    pass",
                           ["2 calls builtins.open"]),
     "a subclass hook": ("class A:\n    def __init_subclass__(cls): open('x')\nclass B(A): pass", ["2 calls builtins.open"]),
@@ -248,6 +261,30 @@ def test_modules_are_looked_at_one_by_one_and_functions_across_them() -> None:
     assert examine(modules).harms == ()
     modules["m"] = ("m.py", "from p.helper import key\nX = key()")
     assert [str(harm) for harm in examine(modules).harms] == ["p/helper.py:3 calls uuid.uuid4"]
+
+
+def test_functions_of_star_imports_are_examined() -> None:
+    modules = {
+        "m": ("m.py", "from helpers import *\nX = make()"),
+        "helpers": ("helpers.py", "from deep import make"),
+        "deep": ("deep.py", "def make(): return open('x')"),
+    }
+    assert [str(harm) for harm in examine(modules).harms] == ["deep.py:1 calls builtins.open"]
+
+
+def test_calls_nested_too_deeply_are_a_harm() -> None:
+    chain = "".join(f"def f{n}(): return f{n + 1}()\n" for n in range(3000))
+    harms = examine({"m": ("m.py", f"{chain}def f3000(): pass\nX = f0()")}).harms
+    assert [str(harm) for harm in harms] == ["m.py:3002 is nested too deeply to be examined"]
+
+
+def test_modules_that_pass_on_each_other_s_names_are_a_harm() -> None:
+    modules = {
+        "m": ("m.py", "from a import make\nX = make()"),
+        "a": ("a.py", "from b import make"),
+        "b": ("b.py", "from a import make"),
+    }
+    assert [str(harm) for harm in examine(modules).harms] == ["m.py:2 is nested too deeply to be examined"]
 
 
 @pytest.mark.parametrize("use", ["from conf import SEED\nR = Random(SEED)", "import conf\nR = Random(conf.SEED)"])
