@@ -60,7 +60,7 @@ class Flow:
         return {f"{file.type}:{file.id or ''}": _store.read(run.objects, file.key) for file in files}
 
 
-# -- what is on them
+# -- their contents
 
 
 def test_components_in_their_order(flow: Flow) -> None:
@@ -386,7 +386,7 @@ def test_a_component_that_fails_is_shown_in_its_place(flow: Flow) -> None:
     assert sorted(parts, key=page.index) == parts
 
 
-# -- cards of one's own
+# -- your own cards
 
 
 OWN = """

@@ -133,7 +133,7 @@ def test_what_is_not_there_is_told(project: Project, arguments: list[str], code:
     assert told in done.err
 
 
-# -- files that stay where they are ------------------------------------------------------------------------------------
+# -- external files ----------------------------------------------------------------------------------------------------
 
 EXTERNAL = """
     import os

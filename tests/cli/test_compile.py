@@ -148,7 +148,7 @@ def test_doctor_sees_another_metaflow(project: Project, tmp_path: Path) -> None:
     assert "BAD  the package 'metaflow' is not flowc's: it is in" in done.out
 
 
-# -- schedules that do not do what they seem to ------------------------------------------------------------------------
+# -- surprising schedules ----------------------------------------------------------------------------------------------
 
 NEW_YORK = 'cron="30 2 * * *", timezone="America/New_York"'
 ASKED = 'cron="0 6 * * MON-FRI", timezone="Europe/Berlin"'

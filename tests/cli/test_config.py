@@ -44,7 +44,7 @@ def said(project: Project, key: str, **environment: str) -> tuple[object, str]:
     return found["value"], found["from"]
 
 
-# -- where a value comes from ------------------------------------------------------------------------------------------
+# -- sources of values -------------------------------------------------------------------------------------------------
 
 
 def test_the_order(small: Project) -> None:

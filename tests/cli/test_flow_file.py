@@ -83,7 +83,7 @@ def ran(flow: Project) -> Project:
     return flow
 
 
-# -- what it says of itself --------------------------------------------------------------------------------------------
+# -- its descriptions --------------------------------------------------------------------------------------------------
 
 
 def test_without_a_command_it_is_checked(flow: Project) -> None:
@@ -356,7 +356,7 @@ def test_options_from_the_environment(flow: Project) -> None:
     assert flow.python("flow.py", "run", METAFLOW_RUN_MAX_WORKERS="none").code == 2
 
 
-# -- what there is not -------------------------------------------------------------------------------------------------
+# -- missing commands and objects --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -411,7 +411,7 @@ def test_a_lease_that_cannot_be_read_counts_by_its_age(place: tuple[Store, Path]
     assert waited
 
 
-# -- what is gone ------------------------------------------------------------------------------------------------------
+# -- lost objects ------------------------------------------------------------------------------------------------------
 
 
 def test_a_run_that_has_lost_its_record(place: tuple[Store, Path]) -> None:

@@ -123,7 +123,7 @@ def test_a_flow_in_a_package(project: Project) -> None:
         assert f"hint: name a module: {words.replace('/', '.')}.flow\n" in done.err
 
 
-# -- what is no flow ---------------------------------------------------------------------------------------------------
+# -- files that are not flows ------------------------------------------------------------------------------------------
 
 
 def test_a_runner_of_a_notebook(project: Project) -> None:

@@ -43,7 +43,7 @@ def configure(directory: Path, name: str = "config.json", **values: object) -> N
     (directory / name).write_text(json.dumps({f"METAFLOW_{key}": value for key, value in values.items()}))
 
 
-# -- where a value comes from ------------------------------------------------------------------------------------------
+# -- sources of values -------------------------------------------------------------------------------------------------
 
 
 def test_a_variable_then_the_file_then_the_default(clean: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def refused(project: Project, *words: str, **environment: str) -> str:
     return done.err
 
 
-# -- where a value comes from ------------------------------------------------------------------------------------------
+# -- sources of values -------------------------------------------------------------------------------------------------
 
 
 def test_the_default_is_a_file_in_the_working_directory_or_beside_the_flow(project: Project) -> None:
@@ -164,7 +164,7 @@ def test_functions_give_defaults(project: Project) -> None:
     assert seen(project, "run") == {"names": ["SeenFlow", "config"]}
 
 
-# -- where it can be used ----------------------------------------------------------------------------------------------
+# -- places of use -----------------------------------------------------------------------------------------------------
 
 EVERYWHERE = """
 import os
@@ -274,7 +274,7 @@ def test_what_has_no_value_yet_says_so() -> None:
     assert repr(config_expr("config.a + 1").upper()["x"]) == "config.a + 1.upper()['x']"
 
 
-# -- what JSON does not keep ---------------------------------------------------------------------------------------------
+# -- what JSON does not keep -------------------------------------------------------------------------------------------
 
 EXACT = """
 import datetime

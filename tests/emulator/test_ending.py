@@ -121,7 +121,7 @@ def place(request: pytest.FixtureRequest, project: Project) -> Place:
     return Place(project, pod=request.param)
 
 
-# -- what the end completes --------------------------------------------------------------------------------------------
+# -- actions at the end ------------------------------------------------------------------------------------------------
 
 COMPLETED = {
     "atexit": "atexit.register(write, 'late')",

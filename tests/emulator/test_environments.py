@@ -100,7 +100,7 @@ def own_cache(project: Project) -> Path:
     return project.root / "cache" / "flowc" / "envs"
 
 
-# -- what a step sees --------------------------------------------------------------------------------------------------
+# -- environments of steps ---------------------------------------------------------------------------------------------
 
 
 def test_every_step_has_what_it_asks_for_and_nothing_else(wheels: Project) -> None:
@@ -524,7 +524,7 @@ def test_how_conda_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     assert install[-2:] == ("--", "six")
 
 
-# -- what is built -----------------------------------------------------------------------------------------------------
+# -- builds ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

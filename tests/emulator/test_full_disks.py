@@ -65,7 +65,7 @@ def tells(done: Finished, what: str, code: int = 1) -> None:
     assert any(line.startswith("error: ") and line.rstrip(";").endswith(what) for line in lines), done.err
 
 
-# -- what is written -------------------------------------------------------------------------------------------------------
+# -- writing -----------------------------------------------------------------------------------------------------------
 
 WRITTEN = {
     "blob": ("link", "/blobs/"),
@@ -113,7 +113,7 @@ def test_commands_that_cannot_delete(full: Project, library: Path, number: int) 
     tells(full.flowc("tag", "remove", "Full/latest", "mine"), where)
 
 
-# -- what is read ----------------------------------------------------------------------------------------------------------
+# -- reading -----------------------------------------------------------------------------------------------------------
 
 # Lists and collections skip a record with a warning; `show` of its run prints the known facts and fails.
 READERS = {
@@ -181,7 +181,7 @@ def test_nothing_is_garbage_that_could_not_be_looked_at(full: Project, library: 
     assert full.artifacts(run, "start")["block"]
 
 
-# -- a disk that is really full, and one that can only be read ---------------------------------------------------------------
+# -- a disk that is really full, and one that can only be read ---------------------------------------------------------
 
 
 @contextlib.contextmanager

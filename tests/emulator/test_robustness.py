@@ -207,7 +207,7 @@ def test_output_of_a_process_that_outlives_the_step_is_cut_off(project: Project)
     assert log(project) == "early\n"
 
 
-# -- what is printed ---------------------------------------------------------------------------------------------------
+# -- output ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_all_streams_closed(project: Project) -> None:
     assert log(project) == "said\n"
 
 
-# -- what a step does to its process -----------------------------------------------------------------------------------
+# -- steps that change their process -----------------------------------------------------------------------------------
 
 HARMLESS = {
     "directory": "os.mkdir('elsewhere'); os.chdir('elsewhere')",

@@ -78,7 +78,7 @@ def test_a_flow_without_packages_says_nothing_of_them(project: Project) -> None:
     assert "packages" not in schema.dumps(flow)
 
 
-# -- what the parsers of files give, which the decorators take -----------------------------------------------------------
+# -- results of parsers, which the decorators accept -------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("fresh_imports")

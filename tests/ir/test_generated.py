@@ -32,7 +32,7 @@ VALIDATOR = jsonschema.Draft202012Validator(json.loads(schema.json_schema()))
 FILES = generated()
 
 
-# -- what is committed is what `make generate` writes ------------------------------------------------------------------
+# -- the committed files equal those of `make generate` ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -70,7 +70,7 @@ def test_same_source_same_bytes() -> None:
     assert bytes_with("1") == bytes_with("2")
 
 
-# -- what is not a flow is refused, by the reader and by the JSON Schema alike -----------------------------------------
+# -- the reader and the JSON Schema refuse the same documents ----------------------------------------------------------
 
 
 def everything() -> Any:

@@ -83,7 +83,7 @@ def test_a_run(project: Project, flow: Path) -> None:
 
 
 def test_what_was_cleaned_up(project: Project, flow: Path) -> None:
-    """The run stays; what it has printed is told to be gone."""
+    """The run stays; its output is reported as deleted."""
     printed = program(
         project,
         """
@@ -113,7 +113,7 @@ def test_what_was_cleaned_up(project: Project, flow: Path) -> None:
 
 
 def test_a_run_that_is_killed(project: Project, flow: Path) -> None:
-    """By the kernel, for want of memory: what was printed until then can be read."""
+    """The kernel kills the run because memory is short; the output up to then can be read."""
     printed = program(
         project,
         """
@@ -148,7 +148,7 @@ def test_a_flow_that_fails_raises_nothing(project: Project, flow: Path) -> None:
 
 
 def test_output_is_shown(project: Project, flow: Path) -> None:
-    """By default what the run says is passed on as it comes, and kept."""
+    """By default the run's output is forwarded immediately, and kept."""
     project.write(
         "program.py",
         "from metaflow import Runner\n"
@@ -459,7 +459,7 @@ def test_an_interrupt_ends_the_run(project: Project, flow: Path, kind: str) -> N
 
 
 def test_what_a_command_leaves_running_does_not_hold_it_up(project: Project) -> None:
-    """It keeps the pipes of the command, which is over all the same; all that it has said is passed on."""
+    """A left process keeps the command's pipes open; the command still counts as ended, and its output is forwarded."""
     printed = program(
         project,
         """

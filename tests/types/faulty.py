@@ -1,4 +1,4 @@
-"""What checkers know about a flow, and what they find in one that is wrong. It is read by them alone, never run."""
+"""The types that checkers infer in a flow, and their errors in a faulty one. Only checkers read this file; it never runs."""
 
 from metaflow import FlowSpec, JSONType, Parameter, batch, current, parallel_map, retry, stpe, timeout  # error
 from metaflow import step

@@ -1,4 +1,4 @@
-"""What survives from step to step: shared references, None, classes of the flow's own file."""
+"""Values that survive from step to step: shared references, None, classes of the flow's own file."""
 
 from metaflow import FlowSpec, step
 

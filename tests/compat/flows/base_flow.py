@@ -1,4 +1,4 @@
-"""A flow derived from one of another module: its parameters, configs, steps and decorators are there."""
+"""A flow derived from a flow in another module has its parameters, configs, steps and decorators."""
 
 from support.base import Base, counted
 

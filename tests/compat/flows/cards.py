@@ -1,4 +1,4 @@
-"""Cards: what a step puts on them, what they become, and how they are found."""
+"""Cards: components that a step adds, their pages, and ways to find them."""
 
 from metaflow import FlowSpec, Step, card, catch, current, retry, step
 from metaflow.cards import (

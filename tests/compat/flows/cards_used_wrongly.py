@@ -1,4 +1,4 @@
-"""What is wrong with cards is told, and does the steps no harm."""
+"""Wrong use of cards is reported and does not harm the steps."""
 
 from metaflow import FlowSpec, card, current, step
 from metaflow.cards import Image, Markdown, MetaflowCardComponent, Table, ValueBox, VegaChart

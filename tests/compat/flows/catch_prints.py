@@ -1,4 +1,4 @@
-"""What `@catch` keeps is printed on the task's stdout: no error of the run any more."""
+"""`@catch` prints its failure on the task's stdout; it is no longer an error of the run."""
 
 from metaflow import FlowSpec, Step, catch, current, step
 

@@ -1,4 +1,4 @@
-"""Configurations from files, by parsers of one's own, and given on the command line."""
+"""Configurations from files, through user-written parsers, and from the command line."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Configs are what their parsers gave: tuples, keys that are no texts, nested ones too; what a default says is JSON."""
+"""Configs have the values of their parsers: tuples, keys that are not texts, also nested; a default is JSON."""
 
 import json
 

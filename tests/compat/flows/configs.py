@@ -1,4 +1,4 @@
-"""Configuration: nested values, in decorators and in steps, that nobody can change."""
+"""Configuration: nested, read-only values in decorators and in steps."""
 
 import os
 

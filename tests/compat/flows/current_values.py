@@ -1,4 +1,4 @@
-"""What `current` says."""
+"""The values of `current`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What mutators see: each decorator with its defaults, also those that `--with` adds; what is put back means the same."""
+"""Mutators see each decorator with its defaults, also those of `--with`; putting one back changes nothing."""
 
 from metaflow import FlowSpec, StepMutator, card, catch, current, environment, resources, retry, step, timeout
 

@@ -1,4 +1,4 @@
-"""Defaults that are functions: called once a run, with a context that says what for."""
+"""Defaults that are functions: called once per run, with a context."""
 
 import json
 

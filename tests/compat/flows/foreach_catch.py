@@ -1,4 +1,4 @@
-"""Some items of a foreach fail: `@catch` keeps why, and the join goes on with the others."""
+"""Some items of a foreach fail: `@catch` keeps the reason, and the join continues with the others."""
 
 from metaflow import FlowSpec, catch, retry, step
 

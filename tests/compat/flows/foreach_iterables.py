@@ -1,4 +1,4 @@
-"""A foreach goes over anything with a length and items: lists, tuples, texts, ranges."""
+"""A foreach iterates over anything with a length and items: lists, tuples, texts, ranges."""
 
 from metaflow import FlowSpec, step
 

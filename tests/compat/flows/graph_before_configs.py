@@ -1,4 +1,4 @@
-"""A program looks at a flow's steps before its configs have values, and then says itself what they are."""
+"""A program reads a flow's steps before its configs have values, and then sets the values."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a flow knows of its own graph."""
+"""A flow's access to its own graph."""
 
 from metaflow import FlowSpec, step
 

@@ -1,4 +1,4 @@
-"""Values of many kinds, as they are in the next step."""
+"""Values of many kinds, as the next step reads them."""
 
 import collections
 import dataclasses

@@ -1,4 +1,4 @@
-"""`merge_artifacts`: what is the same everywhere is taken over, conflicts are told, `include` and `exclude`."""
+"""`merge_artifacts`: equal values are merged, conflicts are reported, `include` and `exclude`."""
 
 from metaflow import FlowSpec, step
 from metaflow.exception import (

@@ -1,4 +1,4 @@
-"""What a branch has only read is no conflict for `merge_artifacts`; what it has changed in place is one."""
+"""A value that a branch only reads is no conflict for `merge_artifacts`; a value changed in place is one."""
 
 import datetime
 

@@ -1,4 +1,4 @@
-"""Mutators: a flow's steps and parameters are looked at, added to and taken away before anything runs."""
+"""Mutators read, add and remove a flow's steps and parameters before anything runs."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Forms that mean the same: a foreach over what constants name, a join's inputs with a default, notes about a step."""
+"""Equivalent forms: a foreach over constants, a join's inputs with a default, notes about a step."""
 
 from metaflow import FlowSpec, schedule, step
 

@@ -1,4 +1,4 @@
-"""`parallel_map` over processes of its own."""
+"""`parallel_map` with its own processes."""
 
 from metaflow import FlowSpec, parallel_map, profile, step
 

@@ -1,4 +1,4 @@
-"""`current.parameter_names` are names of attributes, configs included; names of options may be those of anything else."""
+"""`current.parameter_names` are attribute names, including configs; options may have any other names."""
 
 from metaflow import Config, FlowSpec, IncludeFile, Parameter, current, step
 

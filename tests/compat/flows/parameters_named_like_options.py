@@ -1,4 +1,4 @@
-"""Parameters called like options of a command line, which Metaflow takes."""
+"""Parameters named like options of a command line, which Metaflow accepts."""
 
 from metaflow import FlowSpec, IncludeFile, Parameter, step
 

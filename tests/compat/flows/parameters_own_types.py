@@ -1,4 +1,4 @@
-"""Parameters whose types are the author's own, or click's, or those of their defaults; each is seen alike in all tasks."""
+"""Parameters with the author's own types, click's, or their defaults'; all tasks see the same values."""
 
 import datetime
 import decimal

@@ -1,4 +1,4 @@
-"""Parameters of every type; a list with a separator; a default that is computed; none of them can be assigned."""
+"""Parameters of every type, a list with a separator, a computed default; steps cannot assign them."""
 
 from metaflow import FlowSpec, JSONType, Parameter, step
 

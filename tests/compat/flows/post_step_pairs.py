@@ -1,4 +1,4 @@
-"""A schedule that is off, and decorators of one's own whose post_step returns a pair."""
+"""A disabled schedule, and user-written decorators whose post_step returns a pair."""
 
 from metaflow import FlowSpec, UserStepDecorator, schedule, step, user_step_decorator
 

@@ -1,4 +1,4 @@
-"""A project: whose branch a run is of, by `--branch` and `--production`."""
+"""A project: the branch of a run, with `--branch` and `--production`."""
 
 import json
 

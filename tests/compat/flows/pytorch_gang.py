@@ -1,4 +1,4 @@
-"""A gang whose tasks find each other as PyTorch wants them to. Nothing of PyTorch is needed for that."""
+"""A gang whose tasks find each other through PyTorch's variables, without PyTorch itself."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A loop for each item of a foreach: every item goes round as often as it needs."""
+"""A loop for each item of a foreach: each item has its own number of iterations."""
 
 from metaflow import FlowSpec, step
 

@@ -1,4 +1,4 @@
-"""Classes, functions, lambdas and comprehensions inside a step with a `self` of their own, which is not the flow."""
+"""Classes, functions, lambdas and comprehensions inside a step with their own `self`, which is not the flow."""
 
 from metaflow import FlowSpec, Parameter, step
 

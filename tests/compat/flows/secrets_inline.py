@@ -1,4 +1,4 @@
-"""Secrets come as environment variables of the one step that asks for them."""
+"""Secrets are environment variables of the step that requests them."""
 
 import os
 

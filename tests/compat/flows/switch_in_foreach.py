@@ -1,4 +1,4 @@
-"""A switch for each item of a foreach; the items meet in the join, whichever way each went."""
+"""A switch for each item of a foreach; the items meet in the join after any arm."""
 
 from metaflow import FlowSpec, step
 

@@ -1,4 +1,4 @@
-"""Task ids: unique in the run, part of files' names, and a conflict where two branches have set theirs."""
+"""Task ids: unique in the run, part of file names, and a conflict if two branches store theirs."""
 
 from metaflow import FlowSpec, Task, current, step
 from metaflow.exception import UnhandledInMergeArtifactsException

@@ -1,4 +1,4 @@
-"""A foreach whose length nobody is told before it runs: it has a control task beside those of its items."""
+"""A foreach whose length is unknown before it runs: it has a control task beside those of its items."""
 
 from metaflow import FlowSpec, Run, Task, current, namespace, step, unbounded_test_foreach_internal
 from metaflow.plugins import InternalTestUnboundedForeachInput

@@ -1,4 +1,4 @@
-"""Decorators of one's own: around a step, and mutators that change steps and flows before they run."""
+"""User-written decorators: around a step, and mutators that change steps and flows before they run."""
 
 from metaflow import (
     FlowMutator,

@@ -1,4 +1,4 @@
-"""A decorator of one's own that replaces the step, one that skips it, and one that hands it another exception."""
+"""User-written decorators that replace the step, skip it, and pass another exception to it."""
 
 from metaflow import USER_SKIP_STEP, FlowSpec, UserStepDecorator, step, user_step_decorator
 

@@ -1,4 +1,4 @@
-"""Run, resume and spin the flow beside this by `Runner`: what the same program sees under both."""
+"""Run, resume and spin the flow beside this file with `Runner`, with the same results under both."""
 
 import asyncio
 import inspect
@@ -41,7 +41,7 @@ assert not failed.run.successful and not failed.run.finished
 assert quiet(env={"COLOR": "red"}).run().run["start"].task.data.color == "red"
 assert quiet(decospecs=["retry:times=1"], pylint=False).run(alpha=None).run.data.given == [1.5, 3, None, False]
 
-# -- what is refused
+# -- refusals
 
 said = raises(ValueError, lambda: quiet().run(beta=1))
 assert said.startswith("Unknown argument: 'beta', possible args are: ")

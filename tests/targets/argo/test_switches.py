@@ -177,7 +177,7 @@ def environment(flow: Flow, template: str) -> list[dict[str, Any]]:
     return env
 
 
-# -- what is refused, and the tests' own controller ------------------------------------------------------------------------
+# -- refusals, and the tests' own controller ---------------------------------------------------------------------------
 
 
 def test_a_switch_with_more_arms_than_argo_takes_tasks() -> None:

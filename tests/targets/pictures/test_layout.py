@@ -121,7 +121,7 @@ def test_no_box_and_one() -> None:
 
 
 def mixed(parts: int) -> list[Ends]:
-    """A series of parts, each with a branch, a long way around it, and a loop."""
+    """Return a series of parts, each with a branch, a long path around it, and a loop."""
     shape: flows.Shape = []
     for at in range(parts):
         arms: list[flows.Shape] = [[f"a{at}"], [f"b{at}", f"c{at}", f"d{at}"], [f"e{at}", f"f{at}"]]
@@ -134,14 +134,14 @@ def across(arms: int) -> list[Ends]:
 
 
 def around(length: int) -> list[Ends]:
-    """A chain, from each step of which a line leads to the end."""
+    """Return a chain in which a line leads from each step to the end."""
     steps = [f"s{at}" for at in range(length)]
     return [*pairwise(steps), *((step, steps[-1]) for step in steps[:-2])]
 
 
 @pytest.mark.parametrize("shape", [mixed, across, around])
 def test_the_work_is_linear(shape: object) -> None:
-    """Four times the boxes take about four times the work; 4,000 of them are a flow that users have."""
+    """Four times as many boxes take about four times the work; users have flows with 4,000."""
     assert callable(shape)
     small, large = shape(25), shape(100)
     assert 3 < executed(lambda: laid(large)) / executed(lambda: laid(small)) < 5.5

@@ -1,4 +1,4 @@
-"""Pictures of flows: what they show, and that the tools for which they are made read them."""
+"""Pictures of flows: their contents, and that their tools can read them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AWKWARD = '"quoted" <b>bold</b> & &lt; #quot; `code` \\N \\n %%{init: {}}%% 1. *
 
 
 def everything() -> ir.Flow:
-    """A flow with each kind of split and each policy that pictures show."""
+    """Return a flow with each kind of split and each policy that pictures show."""
     shape: flows.Shape = [
         "start", ("fork", "both", [["left", ("each", "collect", ["train"])], ["right"]]), ("choose", "meet", [["odd"], []]),
         ("loop", "again", ["turn"]), "end",
@@ -48,7 +48,7 @@ def everything() -> ir.Flow:
 
 
 def awkward() -> ir.Flow:
-    """Names that are words of the tools, texts and choices with all that they treat in a special way."""
+    """Return a flow with names that are keywords of the tools, and texts and choices with their special characters."""
     names = ["start", "end", "node", "graph", "class", "subgraph", "Überschrift", "click"]
     made = flows.flow([*names, ("choose", "style", [["default"], ["strict"]]), "digraph"], doc=AWKWARD)
     nodes = [replace(node, doc=f"{AWKWARD}\n\nMore.") for node in made.nodes]
@@ -65,14 +65,14 @@ def picture(flow: ir.Flow) -> FlowPicture:
 
 
 def shown_texts(drawn: FlowPicture) -> set[str]:
-    """All texts that each kind of picture has to show."""
+    """Return all texts that each kind of picture must show."""
     texts = {drawn.name, *drawn.notes, *(arrow.label for arrow in drawn.arrows)}
     for box in drawn.boxes:
         texts |= {box.name, box.about, *box.marks}
     return texts - {""}
 
 
-# -- what is shown -----------------------------------------------------------------------------------------------------
+# -- contents ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_picture_shows_splits_joins_loops_and_policies() -> None:
@@ -132,7 +132,7 @@ def test_pictures_of_the_golden_flows(
     emit = {"mermaid": MERMAID, "dot": DOT, "svg": SVG}[target].emit
     text = emit(picture(flow))
     assert text == emit(picture(flow))
-    if target != "svg" or case.name in ("loop_with_foreach", "policies", "switch"):  # the others would show no more
+    if target != "svg" or case.name in ("loop_with_foreach", "policies", "switch"):  # the other kinds show the same
         golden(case / f"picture.{target}", text)
 
 
@@ -290,7 +290,7 @@ def test_graphviz_reads_it(made: Callable[[], ir.Flow]) -> None:
 
 @pytest.fixture(scope="module")
 def mermaid(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A page with Mermaid, of which its file is the only part."""
+    """Return a page that contains only Mermaid's file."""
     file = tmp_path_factory.mktemp("mermaid") / "page.html"
     file.write_text(
         f'<!doctype html><meta charset="utf-8"><script src="{npm.mermaid().as_uri()}"></script><div id="here"></div>'
@@ -303,7 +303,7 @@ def mermaid(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def rendered(page: Page, text: str) -> dict[str, Any]:
-    """What Mermaid draws of a text: its title, its labels and its lines."""
+    """Return Mermaid's drawing of a text: its title, its labels and its lines."""
     script = """(async (text) => {
         const kind = await mermaid.parse(text);
         const {svg} = await mermaid.render('picture', text);

@@ -1,4 +1,4 @@
-"""A foreach over nothing that has items."""
+"""A foreach over a value without items."""
 
 from metaflow import FlowSpec, step
 

@@ -1,4 +1,4 @@
-"""A foreach whose artifact nobody set."""
+"""A foreach whose artifact was not set."""
 
 from metaflow import FlowSpec, step
 

@@ -1,4 +1,4 @@
-"""Branches that disagree, merged without a word."""
+"""Branches with different values are merged without an option."""
 
 from metaflow import FlowSpec, step
 

@@ -1,4 +1,4 @@
-"""A decorator of steps on what is no step."""
+"""A decorator of steps on a method that is not a step."""
 
 from metaflow import FlowSpec, retry, step
 

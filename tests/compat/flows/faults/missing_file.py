@@ -1,4 +1,4 @@
-"""A file that is included and is not there."""
+"""An included file that does not exist."""
 
 from metaflow import FlowSpec, IncludeFile, step
 

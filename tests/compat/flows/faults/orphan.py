@@ -1,4 +1,4 @@
-"""A step that no other leads to."""
+"""A step without a predecessor."""
 
 from metaflow import FlowSpec, step
 

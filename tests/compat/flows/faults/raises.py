@@ -1,4 +1,4 @@
-"""A step raises."""
+"""A step raises an error."""
 
 from metaflow import FlowSpec, Parameter, step
 

@@ -1,4 +1,4 @@
-"""A configuration that has to be given and is not."""
+"""A required configuration without a value."""
 
 from metaflow import Config, FlowSpec, step
 

@@ -1,4 +1,4 @@
-"""A step reads what no step set."""
+"""A step reads an artifact that no step has set."""
 
 from metaflow import FlowSpec, Parameter, step
 

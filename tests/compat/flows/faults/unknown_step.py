@@ -1,4 +1,4 @@
-"""A transition to a step that there is not."""
+"""A transition to an unknown step."""
 
 from metaflow import FlowSpec, Parameter, step
 

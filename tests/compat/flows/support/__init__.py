@@ -1,1 +1,1 @@
-"""What flows beside this package import."""
+"""A package that the flows beside it import."""

@@ -1,4 +1,4 @@
-"""A flow to build on, in a module of its own."""
+"""A base flow in a separate module."""
 
 from metaflow import Config, FlowSpec, Parameter, retry, step, user_step_decorator
 
@@ -11,7 +11,7 @@ def counted(step_name, flow, inputs=None, attributes=None):
 
 
 class Base(FlowSpec):
-    """Begins and ends; what is between is for who derives."""
+    """A base flow with a start and an end; derived flows add steps between them."""
 
     rate = Parameter("rate", default=0.5)
     base = Config("base", default_value={"from": "base"})
