@@ -28,7 +28,7 @@ class NoGitError(UnknownError):
     """The files are in a work tree of git, but the program git is not installed."""
 
 
-def ignored(places: Mapping[str, str], *, kept: Collection[str] = (), seconds: float = SECONDS) -> frozenset[str]:
+def ignored(places: Mapping[str, str], *, exceptions: Collection[str] = (), seconds: float = SECONDS) -> frozenset[str]:
     """Return the names of the files that git ignores.
 
     Git is called once for each work tree that contains some of them, and not at all outside of work trees. A link is
@@ -36,7 +36,7 @@ def ignored(places: Mapping[str, str], *, kept: Collection[str] = (), seconds: f
 
     Args:
         places: the path of each file by its name, a relative path.
-        kept: patterns of files that count as not ignored: of names (`_version.py`) or of paths (`gen/*.py`).
+        exceptions: patterns of files that count as not ignored: of names (`_version.py`) or of paths (`gen/*.py`).
         seconds: the time limit for each call of git.
 
     Raises:
@@ -47,7 +47,7 @@ def ignored(places: Mapping[str, str], *, kept: Collection[str] = (), seconds: f
     tree = cache(git.claimed)  # a broken repository may ignore files too: git fails there, and the failure is reported
     asked: dict[str, dict[str, set[str]]] = {}  # by work tree: the paths below it, and their names in `places`
     for name, path in places.items():
-        if _matches(name, kept):
+        if _matches(name, exceptions):
             continue
         # Git refuses a path that passes a link, and one in another work tree inside this one.
         for place in {os.path.join(real(os.path.dirname(path)), os.path.basename(path)), os.path.realpath(path)}:

@@ -25,7 +25,13 @@ _NAMES = {
 
 
 def wrong(value: object, at: str, wanted: str) -> SchemaError:
-    """Return the error of a value at a place that `wanted` describes."""
+    """Return the error of a value of another type.
+
+    Args:
+        value: the value.
+        at: its place in the document.
+        wanted: what is allowed, such as "an integer".
+    """
     return SchemaError(f"{at}: {wanted}, not {_NAMES.get(type(value), type(value).__name__)}")
 
 

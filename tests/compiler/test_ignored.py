@@ -56,7 +56,7 @@ def test_what_is_tracked_is_not_ignored(tmp_path: Path) -> None:
 def test_patterns_of_what_is_kept(tmp_path: Path) -> None:
     root = repository(tmp_path, "*.py")
     asked = files(root, "_version.py", "a/_version.py", "gen/x.py", "gen/a/y.py", "z.py")
-    assert ignored(asked, kept=["_version.py", "gen/x*"]) == {"gen/a/y.py", "z.py"}
+    assert ignored(asked, exceptions=["_version.py", "gen/x*"]) == {"gen/a/y.py", "z.py"}
 
 
 def test_links(tmp_path: Path) -> None:

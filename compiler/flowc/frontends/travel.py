@@ -57,7 +57,7 @@ def without_ignored(
         UnknownError: git did not list the ignored files.
     """
     places = {name: place for name, _ in package.files if name != own and (place := _source(package, name))}
-    gone = ignored(places, kept=kept, seconds=seconds)
+    gone = ignored(places, exceptions=kept, seconds=seconds)
     if not gone:
         return package, gone
     return pack(package.root, [file for file in package.files if file[0] not in gone]), gone

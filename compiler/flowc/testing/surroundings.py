@@ -67,7 +67,16 @@ class Surroundings:
         self._path = ROOT
 
     def place(self, item: object, index: int | None, outer: Sequence[tuple[int, object]]) -> None:
-        """Place the task at an item of each foreach around it, outermost first; loops are in iteration 0."""
+        """Place the task at an item of each foreach around it, outermost first; loops are in iteration 0.
+
+        Args:
+            item: the item of the innermost foreach.
+            index: its index; None means 0, or no item at all if `item` is None too.
+            outer: index and item of the foreaches around that one, outermost first; missing ones are at index 0.
+
+        Raises:
+            TypeError: the step is in fewer foreaches.
+        """
         scopes = self._graph.scopes(self.node.id)
         count = sum(isinstance(scope, ItemScope) for scope in scopes)
         given = [*outer]
@@ -85,7 +94,11 @@ class Surroundings:
             self._path = item_path(self._path, number)
 
     def precede(self, artifacts: Mapping[str, object]) -> None:
-        """Record a parent task with these artifacts; the start step has no parent and inherits them directly."""
+        """Record a parent task with these artifacts; the start step has no parent and inherits them directly.
+
+        Raises:
+            ArtifactError: an artifact cannot be pickled.
+        """
         self.inherited = self._store(artifacts)
         before = [node for node in self._graph.predecessors[self.node.id] if not self._repeats(node)]
         if before and not isinstance(before[0].next, (Foreach, Gang)):  # else `place` has recorded it
@@ -93,7 +106,15 @@ class Surroundings:
             self._end(before[0], ROOT + "".join(parts(self._path)[:shared]), {})
 
     def join(self, inputs: Sequence[Mapping[str, object]] | Mapping[str, Mapping[str, object]]) -> None:
-        """Record the parent tasks of a join, with these artifacts."""
+        """Record the parent tasks of a join.
+
+        Args:
+            inputs: the artifacts of each input: in order, or for branches also by the name of the step.
+
+        Raises:
+            TypeError: their number or their names do not fit the join.
+            ArtifactError: an artifact cannot be pickled.
+        """
         assert self.node.joins is not None
         split = self._graph.node(self.node.joins)
         ends = self._graph.ends(self.node)
@@ -139,12 +160,16 @@ class Surroundings:
                 parameters=self._parameters,
                 user="test",
                 claimed=True,
-                cards=begin_cards(self._program, self._run, self._graph, place, made=False),
+                cards=begin_cards(self._program, self._run, self._graph, place, forks=False),
             )
         )
 
     def left(self, attempt: Attempt) -> dict[str, object]:
-        """Return the artifacts that the step set or changed."""
+        """Return the artifacts that the step set or changed; if artifacts are not pickled, only those that it assigned.
+
+        Raises:
+            ArtifactError: an artifact cannot be pickled.
+        """
         state = attempt.state
         if not self._pickled:
             merged = [name for name in state.inherited if name not in self.inherited]

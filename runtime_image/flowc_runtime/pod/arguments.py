@@ -155,7 +155,7 @@ class ArgumentText:
 def read(
     text: str,
     parameters: Sequence[Parameter],
-    given: Collection[str] | None = None,
+    names: Collection[str] | None = None,
     before: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """Return the values of a flow's parameters from Argo's `workflow.parameters.json`.
@@ -163,8 +163,8 @@ def read(
     Args:
         text: the JSON, plain or in base64. Parameters of the workflow that the flow does not declare are ignored.
         parameters: the flow's parameters.
-        given: the names of the parameters set at submission; None: all.
-        before: the values of the origin run, if the run resumes one. They count for parameters not in `given`, whose
+        names: the names of the parameters set at submission; None: all.
+        before: the values of the origin run, if the run resumes one. They count for parameters not in `names`, whose
             arguments are only defaults.
 
     Raises:
@@ -179,7 +179,7 @@ def read(
             raise ValueError(f"parameter '{parameter.name}' is missing")
         arguments[parameter.name] = ArgumentText(texts[name], f"argument {name} of the workflow")
     sources = ParameterSources(
-        given={name: argument for name, argument in arguments.items() if given is None or name in given},
+        given={name: argument for name, argument in arguments.items() if names is None or name in names},
         resumed={name: RecordedValue(value) for name, value in (before or {}).items()},
         defaults=arguments,
     )

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.upkeep.power_loss import is_lost
     from flowc_runtime.store.values.files import FileRecord
 
-    Given = Mapping[str, Sequence[str]]
+    OptionTexts = Mapping[str, Sequence[str]]
 else:  # not for the help of `run`
     make_console = LateFunction("flowc_emulator.console.text_console:make_console")
     Plan = LateFunction("flowc_emulator.plan:Plan")
@@ -66,7 +66,7 @@ else:  # not for the help of `run`
     Agent = LateFunction("flowc_emulator.processes.agent:Agent")  # only for a remote store
 
 
-def run_here(checked: Checked, seeds: Seeds, texts: Given, options: Mapping[str, object], kind: RunKind) -> int:
+def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mapping[str, object], kind: RunKind) -> int:
     """Run the flow, or the rest of a resumed run; return the exit code.
 
     Args:
@@ -172,7 +172,13 @@ def _agent(url: str | None) -> Iterator[Agent | None]:
 
 
 def _begin(
-    store: Store, graph: Graph, checked: Checked, given: Given, options: Mapping[str, object], kind: RunKind, look: Look
+    store: Store,
+    graph: Graph,
+    checked: Checked,
+    given: OptionTexts,
+    options: Mapping[str, object],
+    kind: RunKind,
+    look: Look,
 ) -> tuple[RunStore, dict[str, object], Reuse | None]:
     """Return the new run with its record, its parameters, and the reuse of a resumed run. Raises FlowcError."""
     resumption = kind.find(store, checked, options) if kind.find else None

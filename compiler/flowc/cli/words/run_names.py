@@ -46,7 +46,13 @@ def parts_of(store: Store, pathspec: str) -> list[str]:
 
 
 def no_pathspec(store: Store, pathspec: str, least: int) -> click.UsageError:
-    """Return the error for a pathspec with fewer than `least` parts, with an example if its beginning is valid."""
+    """Return the error for a pathspec with fewer than `least` parts, with an example if its beginning is valid.
+
+    Args:
+        store: the store whose flows are known.
+        pathspec: the pathspec as typed.
+        least: the minimum number of parts.
+    """
     parts, flows = pathspec.strip("/").split("/"), store.flows()
     if parts[0] == "latest" and flows:  # the flow is missing
         parts = [flows[0], *parts]

@@ -46,7 +46,13 @@ def about(flow: Flow) -> dict[str, str]:
 
 
 def metadata(settings: Settings, flow_name: str, annotations: Mapping[str, str] = MappingProxyType({})) -> Metadata:
-    """Return an object's metadata without its name: labels, annotations with the version, and any namespace."""
+    """Return an object's metadata without its name.
+
+    Args:
+        settings: the settings of the deployment, which may have a namespace.
+        flow_name: the flow's name on the cluster, for the labels.
+        annotations: annotations besides the version of the manifest's form.
+    """
     namespace: Metadata = {"namespace": settings.namespace} if settings.namespace else {}
     return {**namespace, "labels": labels(flow_name), "annotations": {**annotations, **VERSION}}
 

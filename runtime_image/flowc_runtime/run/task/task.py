@@ -112,17 +112,17 @@ def end_process(control: int) -> None:
 
 
 def begin_cards(
-    program: Program, run: RunStore, graph: Graph, attempt: tuple[str, str, int], *, made: bool = True
+    program: Program, run: RunStore, graph: Graph, attempt: tuple[str, str, int], *, forks: bool = True
 ) -> Cards | None:
     """Return the cards of an attempt (step, path, number); None if the step has none.
 
     Hazard: this forks, so call it before this process first uses the store or starts a thread. If the cards are not
-    `made`, it does not fork, but the step can still use `current.card`.
+    `forks`, it does not fork, but the step can still use `current.card`.
     """
     if not graph.node(attempt[0]).cards:
         return None
     cards = program.cards(run, graph.flow, attempt)
-    if made:
+    if forks:
         cards.start()
     return cards
 

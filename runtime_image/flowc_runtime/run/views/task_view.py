@@ -235,6 +235,9 @@ class TaskView:
     def created(self, shown: Callable[[], AttemptView]) -> float:
         """Return when the first attempt began, in seconds since the epoch; for a reused task, when `shown()` began.
 
+        Args:
+            shown: returns the attempt whose results the task has.
+
         Raises:
             RecordError: neither record can be read.
         """

@@ -83,12 +83,12 @@ def _target(ctx: click.Context) -> AnyTarget:
 @takes_error_format()
 @click.pass_context
 def compile_command(
-    ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **given: object
+    ctx: click.Context, /, file: str, target: str, output: str | None, class_name: str | None, **options: object
 ) -> None:
     """Compile a flow."""
     chosen = _target(ctx)
-    found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
-    lowered = lower_for(chosen, found, given)
+    found = load_flow(ctx, file, class_name, FlowOptions.take(options), data=True)
+    lowered = lower_for(chosen, found, options)
     try:
         content = chosen.emit(lowered.product).encode()
     except TargetError as error:

@@ -139,7 +139,7 @@ def _attempt(run: RunStore, step: str, path: str, checked: Checked) -> Attempt:
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
             origin=record.get("origin"),
-            cards=begin_cards(checked.program, place, graph, (step, path, number), made=False),
+            cards=begin_cards(checked.program, place, graph, (step, path, number), forks=False),
         )
     )
 

@@ -27,7 +27,14 @@ _ARGO = "workflows.argoproj.io"  # Argo identifies its pods by labels and annota
 
 
 def check_options(analysis: Analysis, settings: Settings, faults: Faults) -> None:
-    """Report the faults of options that are known before lowering."""
+    """Report the options that Argo or Kubernetes refuses, or that flowc does not lower, and that are known before
+    lowering.
+
+    Args:
+        analysis: the analysis of a flow without faults.
+        settings: the settings of the deployment.
+        faults: receives the faults.
+    """
     flow = analysis.flow
     for name in flow.elsewhere:
         service, hint = ELSEWHERE[name]

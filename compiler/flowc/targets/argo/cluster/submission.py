@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 MAX_NAME = 63
 
-Given: TypeAlias = "Sequence[tuple[str, str]]"
+OptionPairs: TypeAlias = "Sequence[tuple[str, str]]"
 """Names and texts of parameters from the command line, in its order."""
 Send: TypeAlias = "Callable[[str], dict[str, object]]"
 """Sends a file to the store before a run and returns a reference to it. Raises ParameterError, FlowcError."""
@@ -91,7 +91,7 @@ def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
 
 
 def arguments_of(
-    parameters: Sequence[Accepted], pairs: Given, send: Send, in_files: Mapping[str, FileValue] | None = None
+    parameters: Sequence[Accepted], pairs: OptionPairs, send: Send, in_files: Mapping[str, FileValue] | None = None
 ) -> list[dict[str, str]]:
     """Return Argo's arguments for the values of parameters; other parameters keep the template's defaults.
 

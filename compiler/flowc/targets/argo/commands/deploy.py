@@ -68,15 +68,15 @@ def deploy_command(
     force_conflicts: bool,
     prune: bool,
     deployer_attribute_file: str | None,
-    **given: object,
+    **values: object,
 ) -> None:
     """Deploy a flow: a dry run of all manifests first, so that a refused one leaves the cluster unchanged."""
-    found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
-    lowered = lower_for(TARGET, found, given)
+    found = load_flow(ctx, file, class_name, FlowOptions.take(values), data=True)
+    lowered = lower_for(TARGET, found, values)
     manifests = lowered.product.manifests
     warn(found, lowered.warnings)
     name = name_of(manifests[1])
-    with connected(context, kubeconfig, _namespace(given)) as cluster:
+    with connected(context, kubeconfig, _namespace(values)) as cluster:
         manifests = _with_revision(cluster, manifests, found)
         plan(cluster, manifests, force=force_conflicts)
         changes = carry_out(cluster, manifests, force=force_conflicts)
@@ -136,13 +136,13 @@ def diff_command(
     context: str | None,
     kubeconfig: str | None,
     force_conflicts: bool,
-    **given: object,
+    **values: object,
 ) -> None:
     """Print a unified diff of the objects' YAML, without the fields that the server writes."""
     try:
-        found = load_flow(ctx, file, class_name, FlowOptions.take(given), data=True)
-        manifests = lower_for(TARGET, found, given, sends=False).product.manifests
-        with connected(context, kubeconfig, _namespace(given)) as cluster:
+        found = load_flow(ctx, file, class_name, FlowOptions.take(values), data=True)
+        manifests = lower_for(TARGET, found, values, sends=False).product.manifests
+        with connected(context, kubeconfig, _namespace(values)) as cluster:
             manifests = _with_revision(cluster, manifests, found)
             changes = plan(cluster, manifests, force=force_conflicts)
             texts = [show(cluster, change, changes) for change in changes if change.effect != "unchanged"]
@@ -161,8 +161,8 @@ def _with_revision(cluster: Cluster, manifests: Sequence[Object], checked: Check
         return (code, with_revision(template, look.result(), deployed), *others)
 
 
-def _namespace(given: Mapping[str, object]) -> str | None:
+def _namespace(values: Mapping[str, object]) -> str | None:
     """Return the namespace of the manifests; None for that of the kubeconfig's context."""
-    namespace = given["namespace"]
+    namespace = values["namespace"]
     assert namespace is None or isinstance(namespace, str)
     return namespace or configuration.text("namespace")
