@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -134,6 +136,62 @@ def test_append_adds_to_the_end(local: LocalObjects) -> None:
     assert [local.appended("log", start) for start in (0, 2, 7, 9)] == [b"one two", b"e two", b"", b""]
     with pytest.raises(NotFound):
         local.appended("nothing", 1)
+
+
+def test_an_append_that_fails_leaves_what_was_there(local: LocalObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    local.append("log", b"one ")
+
+    def fill(descriptor: int, parts: list[bytes]) -> None:
+        os.write(descriptor, parts[0][:1])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("flowc_runtime.store.backends.local.write_all", fill)
+    with pytest.raises(StoreError, match=r"cannot write to the store .*: No space left"):
+        local.append("log", b"two")
+    assert local.get("log") == b"one "
+
+
+def old_object(local: LocalObjects) -> str:
+    """Write an object that a collection may delete; return its path."""
+    local.put("a", b"bytes")
+    path = f"{local.root}/a"
+    os.utime(path, (1, 1))
+    return path
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def utime(path: str) -> None:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr("flowc_runtime.store.backends.local.os.utime", utime)
+
+
+def test_an_old_object_of_another_user_is_replaced_by_a_young_one(
+    local: LocalObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = old_object(local)
+    refuse(monkeypatch, errno.EPERM)
+    assert local.refresh("a", 5)
+    assert os.stat(path).st_mtime > 1
+    assert local.get("a") == b"bytes"
+    assert local.names("tmp") == []
+
+
+def test_an_old_object_of_a_read_only_store_cannot_be_refreshed(
+    local: LocalObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_object(local)
+    refuse(monkeypatch, errno.EROFS)
+    with pytest.raises(StoreError, match=r"cannot write to the store .*: Read-only file system"):
+        local.refresh("a")
+
+
+def test_an_object_that_is_deleted_meanwhile_cannot_be_refreshed(
+    local: LocalObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_object(local)
+    refuse(monkeypatch, errno.ENOENT)
+    assert not local.refresh("a")
 
 
 def test_names_are_sorted_and_mark_what_holds_more(local: LocalObjects) -> None:
