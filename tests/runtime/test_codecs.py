@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import pickle
 import resource
+import struct
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -154,6 +155,37 @@ def test_a_missing_or_damaged_blob_is_an_error(local: LocalObjects, tmp_path: Pa
         load_value(local, ref)
     (tmp_path / f"damaged/{blob_key(ref['digest'])}").unlink()
     with pytest.raises(NotFound):
+        load_value(local, ref)
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [("no base64!", "text that is not base64"), (base64.b64encode(b"other").decode(), "5 bytes with sha256 ")],
+)
+def test_a_damaged_value_in_a_record_is_an_error(local: LocalObjects, data: str, found: str) -> None:
+    ref = store_value(local, 7)
+    ref["data"] = data
+    with pytest.raises(Damaged, match=f"type int is damaged in its record: expected .*, found {found}"):
+        load_value(local, ref)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"",
+        struct.pack("<Q", 1),
+        struct.pack("<Q", 0) + codecs.MAGIC,
+        struct.pack("<Q", 1 << 20) + codecs.MAGIC,
+        struct.pack("<Q", (1 << 64) - 1) + codecs.MAGIC,
+    ],
+    ids=["nothing", "no-magic", "no-buffers", "too-many-buffers", "largest-count"],
+)
+@pytest.mark.parametrize("size", [0, 5000])
+def test_a_blob_without_its_table_of_buffers_is_an_error(local: LocalObjects, size: int, end: bytes) -> None:
+    ref = store_value(local, np.arange(100_000.0))
+    blob = bytes(size) + end
+    ref["digest"], ref["size"] = local.create_blob([blob]), len(blob)
+    with pytest.raises(ArtifactError, match=r"is damaged: it does not end with the table of its buffers"):
         load_value(local, ref)
 
 
