@@ -49,7 +49,7 @@ test-slow: $(VENV)/.dev ## Run the tests with real sizes (gigabytes, tens of tho
 test-reliability: $(VENV)/.dev ## Kill runs at 260 random moments, cut the power at 6, use one store from many processes, disturb requests; FLOWC_SEED=2 selects other moments.
 	$(BIN)/python -m pytest --slow -n 2 tests/reliability $(ARGS)
 
-coverage: $(VENV)/.dev ## Measure which lines the tests run, in all processes; ARGS="tests/runtime" and the like go to pytest.
+coverage: $(VENV)/.dev ## Measure the lines that the tests run, in all processes; ARGS="tests/runtime" are options of pytest.
 	rm -rf build/coverage && mkdir -p build/coverage
 	-$(BIN)/coverage run -m pytest -n $(WORKERS) $(ARGS)
 	$(BIN)/coverage combine --quiet

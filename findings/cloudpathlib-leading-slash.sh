@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# cloudpathlib 0.26.0: `S3Path("s3://bucket/runs") / "/model.bin"` is s3://model.bin: the joined text takes the place of the
-# bucket too, so a key with a leading slash reads from or writes into a bucket of that name.
+# cloudpathlib 0.26.0: `S3Path("s3://bucket/runs") / "/model.bin"` is s3://model.bin: the joined text also replaces the
+# bucket, so a key with a leading slash reads from or writes to a bucket of that name.
 # Double slashes, which are part of a key in S3, become one slash, also those of the first path.
 # Guessed before the first run: the path starts again below the same bucket, s3://bucket/model.bin, as pathlib keeps a drive.
 set -euo pipefail

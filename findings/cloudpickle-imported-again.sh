@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# cloudpickle 3.1.1: a function that is pickled by a Pickler made before cloudpickle is imported anew (what hot reloaders, test
-# fixtures and notebooks that forget modules do) fails with "excessively deep recursion required", however flat it is: its own helpers
-# are no longer those of sys.modules, so it pickles them by value, and those by value again.
-# Guessed before the first run: it pickles as before; the old module's functions are as good as the new one's.
+# cloudpickle 3.1.1: after cloudpickle is imported a second time (by hot reloaders, test fixtures, notebooks that unload modules),
+# pickling any function with a Pickler of the first import fails with "excessively deep recursion required": the Pickler's helpers
+# are no longer those of sys.modules, so it pickles them by value, and their helpers by value again.
+# Guessed before the first run: it pickles as before, because both modules have the same functions.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# croniter 7.0.0: "30 1 * * *" in America/New_York is two times on 1 November 2026, an hour apart: the clock is set back
+# croniter 7.0.0: "30 1 * * *" in America/New_York has two times on 1 November 2026, an hour apart: the clock is set back
 # at 02:00, and croniter returns 01:30 before that (-04:00) and 01:30 after it (-05:00). A daily job is started twice.
 # cronsim 2.8 returns one time, as Debian's cron does, which runs a job with a fixed hour once.
 # Guessed before the first run: both return one time, because the schedule names one hour and no range or step.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # croniter 7.0.0: with an nth weekday ("5#1", the first Friday) the field of the days of the month is dropped without an
 # error: "0 9 1,15 * 5#1" has first Fridays only, no 1st and no 15th. With a plain weekday ("5") either field is enough,
-# as cron has it. cronsim 2.8 treats both alike: the 1st, the 15th and the first Friday.
+# as in cron. cronsim 2.8 treats both alike: the 1st, the 15th and the first Friday.
 # Guessed before the first run: either field is enough in both libraries.
 set -euo pipefail
 folder=$(mktemp -d)

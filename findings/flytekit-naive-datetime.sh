@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# flytekit 1.16.31: a task that is given a datetime without a time zone gets one with UTC, and one that returns such a datetime
-# gives UTC to the next, whatever TZ says: 09:00 of a laptop in New York becomes 09:00 UTC, four hours earlier. The task then
-# cannot compare it with `datetime.now()` (a TypeError), which the same function can when it is called alone.
-# Guessed before the first run: the datetime arrives as it was given, without a time zone.
+# flytekit 1.16.31: a datetime without a time zone that is passed to a task, or returned by one, becomes a datetime in UTC,
+# independent of TZ: 09:00 on a laptop in New York becomes 09:00 UTC, four hours earlier. The task then cannot compare it with
+# `datetime.now()` (a TypeError), although the same function can when it is called directly.
+# Guessed before the first run: the datetime arrives unchanged, without a time zone.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

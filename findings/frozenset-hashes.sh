@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # joblib 1.6.0 and dask 2026.8.0: the hash of a frozenset of texts differs from process to process; that of an equal set does
-# not. So `joblib.Memory` and dask's tokens never find what another process made for an argument with a frozenset in it,
-# and nothing tells.
+# not. So `joblib.Memory` and dask's tokens never find another process's result for an argument with a frozenset, and no
+# message says so.
 # Guessed before the first run: both give one hash for a frozenset in every process, as they do for a set.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -2,7 +2,7 @@
 # jupytext 1.19.6: a code cell that contains the comment line "# %%" comes back from the format py:percent as two cells. The
 # line itself is gone. The formats py:light and md keep the cell. Programs of editors write such lines ("# %%" starts a cell
 # in a plain script), and people paste them into notebooks. A notebook that is kept as py:percent then changes when it is
-# read: what a workflow takes from "the third cell", and each digest of its cells, with it.
+# read, and so do the "third cell" that a workflow uses and each digest of its cells.
 # Guessed before the first run: the line is escaped, and one cell comes back, as it does with "%%bash" and "!ls".
 set -euo pipefail
 folder=$(mktemp -d)

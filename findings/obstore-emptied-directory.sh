@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# obstore 0.12.1, LocalStore: after the last object below "a/" is deleted, `list_with_delimiter` still gives "a" as a common
-# prefix, though `list` finds no object there: the directory stays. MemoryStore, like S3, has no such prefix. A program that
-# takes prefixes for what exists (runs, partitions) sees deleted ones on a disk only. `automatic_cleanup=True` removes them.
+# obstore 0.12.1, LocalStore: after the last object below "a/" is deleted, `list_with_delimiter` still returns "a" as a common
+# prefix, although `list` finds no object there: the directory stays. MemoryStore, like S3, has no such prefix. A program that
+# lists runs or partitions by prefixes sees deleted ones, but only on a disk. `automatic_cleanup=True` removes them.
 # Guessed before the first run: no prefix is left in either store.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# papermill 2.7.0 and nbclient 0.11.0 with ipykernel 7.4.0: `exit()` in a cell does nothing. The cells after it run, and nothing
-# is reported. `sys.exit(0)` ends the notebook, as a success for papermill and as a CellExecutionError for nbclient.
+# papermill 2.7.0 and nbclient 0.11.0 with ipykernel 7.4.0: `exit()` in a cell has no effect. The cells after it run, and nothing
+# is reported. `sys.exit(0)` ends the notebook: a success in papermill, a CellExecutionError in nbclient.
 # Guessed before the first run: after `exit()` the kernel is gone and both raise DeadKernelError.
 set -euo pipefail
 folder=$(mktemp -d)

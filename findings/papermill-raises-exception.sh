@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# papermill 2.7.0 and the tag `raises-exception`, with which Jupyter and nbclient 0.11.0 let a cell fail and go on: papermill
-# goes on as well, runs every cell after it, and raises PapermillExecutionError at the end. A notebook that passes in
+# papermill 2.7.0 and the tag `raises-exception`, with which Jupyter and nbclient 0.11.0 allow a cell to fail: papermill
+# also runs every cell after it, but raises PapermillExecutionError at the end. A notebook that passes in
 # Jupyter fails in a pipeline, after all its work.
 # Guessed before the first run: papermill succeeds, because it executes cells with nbclient.
 set -euo pipefail
