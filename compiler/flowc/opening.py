@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from flowc.frontends.metaflow.asked import Asked
+from flowc.frontends.metaflow.load_options import LoadOptions
 from flowc.modules import ModuleError, find_module
 from flowc.not_python import by_name, find_other
 from flowc_ir.codes import NO_FLOW
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from flowc.frontends.ir.loading import load_ir
     from flowc.frontends.loaded import Loaded
-    from flowc.frontends.metaflow.asked import Ask, ChooseClass
     from flowc.frontends.metaflow.flowspec import load
+    from flowc.frontends.metaflow.load_options import Ask, ChooseClass
     from flowc.frontends.pipeline.named_objects import load_named
 else:
     load_ir = LateFunction("flowc.frontends.ir.loading:load_ir")
@@ -78,7 +78,7 @@ class CodeKind(NamedTuple):
 
 def open_flow(
     text: str,
-    asked: Asked | Ask,
+    asked: LoadOptions | Ask,
     *,
     class_name: str | None = None,
     otherwise: ChooseClass | None = None,
@@ -101,7 +101,7 @@ def open_flow(
         DeploymentError: the flow does not allow the deployment.
     """
     words = with_class(CodeWords(text, text, root=root) if root else parse(text), class_name)
-    ask = (lambda _: asked) if isinstance(asked, Asked) else asked
+    ask = (lambda _: asked) if isinstance(asked, LoadOptions) else asked
     kind = next(kind for kind in KINDS if kind.takes(words))
     if code.place is not None and kind.takes is not _is_ir:
         raise OpeningError(
@@ -314,7 +314,7 @@ def _open_ir(words: CodeWords, ask: Ask) -> Loaded:
     return loaded
 
 
-def _check_fixed(name: str, what: str, asked: Asked) -> None:
+def _check_fixed(name: str, what: str, asked: LoadOptions) -> None:
     """Raise OpeningError for options that only a flow class can take: an IR already contains their values."""
     configs = asked.configs
     given = {

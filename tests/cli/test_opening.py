@@ -302,9 +302,9 @@ def test_no_permission(public_project: Project) -> None:
     flow = public_project.write("flow.py", "")
     flow.chmod(0)
     program = (
-        "import os\nfrom flowc.opening import Asked, OpeningError, open_flow\nimport flowc.frontends.metaflow.flowspec\n"
+        "import os\nfrom flowc.opening import LoadOptions, OpeningError, open_flow\nimport flowc.frontends.metaflow.flowspec\n"
         "os.setuid(65534)\n"
-        f"try: open_flow({str(flow)!r}, Asked())\n"
+        f"try: open_flow({str(flow)!r}, LoadOptions())\n"
         "except OpeningError as error: print(error.message, '|', error.hint)"
     )
     done = public_project.python("-c", program)

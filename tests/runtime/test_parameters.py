@@ -163,7 +163,7 @@ def test_functions_are_called_with_a_context_if_they_take_one(tmp_path: Path) ->
 
 @pytest.mark.usefixtures("fresh_imports")
 def test_a_function_is_not_called_for_a_given_value(tmp_path: Path) -> None:
-    found = resolved(tmp_path, 'a = Parameter("a", default=lambda: 1 / 0)', given={"a"})
+    found = resolved(tmp_path, 'a = Parameter("a", default=lambda: 1 / 0)', skip={"a"})
     assert found == {"a": (None, True)}
 
 

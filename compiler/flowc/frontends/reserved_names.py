@@ -26,6 +26,6 @@ def is_private(name: str) -> bool:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return names as `'a', 'b' and 'c'`."""
+    """Return names as `'a', 'b' and 'c'`; there must be at least one."""
     quoted = [f"'{name}'" for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

@@ -25,7 +25,14 @@ _MOST_WRAPPERS = 100  # objects in which the user's function is looked for
 
 @final
 class Source:
-    """One file: its syntax tree, with an index of its functions and classes."""
+    """One file: its syntax tree, with an index of its functions and classes.
+
+    Attributes:
+        file: the file's name in spans.
+        path: its path, by which code objects name it.
+        lines: its text, split at newlines.
+        tree: its syntax tree.
+    """
 
     def __init__(self, file: str, text: str, path: str = "") -> None:
         """Parse the text of a file.
@@ -68,15 +75,18 @@ class Source:
         return tuple(self._classes.get(qualified, ()))
 
     def class_of(self, cls: type) -> ast.ClassDef | None:
-        """Return the definition of a class; if several have its name, that with the code of its methods."""
-        found = self.classes_named(cls.__qualname__)
-        if len(found) < 2:
-            return found[0] if found else None
+        """Return the definition of a class; if several have its name, that with the code of its methods.
+
+        None without one.
+        """
+        nodes = self.classes_named(cls.__qualname__)
+        if len(nodes) < 2:
+            return nodes[0] if nodes else None
         lines = {code.co_firstlineno for code in _codes(cls) if self.is_file(code.co_filename)}
-        return next((each for each in found if any(each.lineno <= line <= _end(each) for line in lines)), found[-1])
+        return next((each for each in nodes if any(each.lineno <= line <= _end(each) for line in lines)), nodes[-1])
 
     def methods(self, cls: type, name: str) -> list[Function]:
-        """Return all definitions of a method in the body of a class, also those in the arms of an `if`."""
+        """Return all definitions of a method in the body of a class, in the order written: an `if` may have several."""
         tree = self.class_of(cls)
         if tree is None:
             return []
@@ -87,20 +97,21 @@ class Source:
         return filename == self.path or os.path.realpath(filename) == os.path.realpath(self.path)
 
     def function(self, name: str, first_line: int) -> Function | None:
-        """Return the function of a code object.
+        """Return the function of a code object; None if the file has none in that line, as for a changed file.
 
         Args:
             name: `co_name`.
             first_line: `co_firstlineno`, the line of its first decorator.
         """
-        for found in self._functions.get(first_line, ()):
-            if found.name == name:
-                return found
+        for function in self._functions.get(first_line, ()):
+            if function.name == name:
+                return function
         return None
 
     # -- spans ---------------------------------------------------------------------------------------------------------
 
     def line(self, number: int) -> str:
+        """Return a line by its number, from 1; empty if the file has no such line."""
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
 
     def span(self, node: ast.expr | ast.stmt | ast.keyword | ast.alias) -> Span:
@@ -157,7 +168,8 @@ def functions_in(value: object) -> Iterator[FunctionType]:
     """Yield a function and the functions that its wrappers hold, the outermost first.
 
     A wrapper of `functools.wraps` has the attribute `__wrapped__`. Any other wrapper has the function in a cell of its
-    closure or as a default argument, mostly.
+    closure or as a default argument, mostly. At most 100 objects are examined, so that a closure with a large structure
+    costs little.
     """
     waiting, seen = [value], set[int]()
     while waiting and len(seen) < _MOST_WRAPPERS:
@@ -213,7 +225,12 @@ def _colon(line: str, start: int) -> int:
 
 @final
 class Sources:
-    """The source files of a flow's classes and functions, by the file names of their code objects."""
+    """The source files of a flow's classes and functions, by the file names of their code objects.
+
+    Args:
+        root: the directory of the flow's code.
+        files: the contents of the package by path below the root; other files are read from the disk.
+    """
 
     def __init__(self, root: Path, files: Mapping[str, bytes]) -> None:
         self.root = root
@@ -236,7 +253,16 @@ class Sources:
         return path.replace(os.sep, "/")
 
     def parse(self, file: str, content: bytes) -> Source:
-        """Parse one file of the package. Raises SyntaxError or ValueError."""
+        """Parse one file of the package and keep it.
+
+        Args:
+            file: the path below the root.
+            content: the bytes.
+
+        Raises:
+            SyntaxError: it is not valid Python.
+            ValueError: it has null bytes, or is not in its declared encoding.
+        """
         self._parsed[file] = source = Source(file, decode(content), str(self.root / file))
         return source
 

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class SourceLocation:
-    """The location of a flow's file: the root of its code, and the file's path below the root."""
+    """The location of a flow's file.
+
+    Attributes:
+        root: the root of its code.
+        file: the path below the root.
+        packaged: whether the file is in a package, whose whole root travels.
+    """
 
     root: Path
     file: str
@@ -28,7 +34,16 @@ class SourceLocation:
 
     @classmethod
     def of(cls, path: Path, root: Path | None) -> SourceLocation:
-        """Return the location of a file: in a package below `root`, or alone in its directory if `root` is None."""
+        """Return the location of a file.
+
+        Args:
+            path: the file.
+            root: the directory from which its package is imported; None for a file in no package, whose directory is
+                the root.
+
+        Raises:
+            ValueError: the file is not below `root`.
+        """
         if root is None:
             path = path.resolve()
             return cls(path.parent, path.name, packaged=False)
@@ -57,7 +72,15 @@ def place_of_class(cls: type) -> SourceLocation:
 
 
 def written_at(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.ClassDef | None, Source]:
-    """Return the span, the tree and the file of a class; without a definition the tree is None, the span line 1."""
+    """Return the span, the tree and the file of a class.
+
+    Without a definition in its module's file, the tree is None and the span line 1.
+
+    Args:
+        cls: the class.
+        source: the flow's file, used if the module has no file.
+        sources: the files of the flow.
+    """
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     home = (sources.of(file) if file else None) or source
     tree = home.class_of(cls)

@@ -17,7 +17,16 @@ _PARAMETERS = ("Parameter", "IncludeFile")
 
 
 class ParameterSyntax(NamedTuple):
-    """A parameter as written in the source; `choices` are those that are literal texts."""
+    """A parameter as written in the source.
+
+    Attributes:
+        name: the name on the command line.
+        help: the text in the help, if it is a literal.
+        choices: the choices that are literal texts.
+        flag: whether the option takes no value.
+        file: whether it is an IncludeFile.
+        boolean: whether its type or default is a bool.
+    """
 
     name: str
     help: str = ""
@@ -28,7 +37,14 @@ class ParameterSyntax(NamedTuple):
 
 
 class FlowSyntax(NamedTuple):
-    """A flow as written in the source, with the members of its bases in the same file."""
+    """A flow as written in the source.
+
+    Attributes:
+        name: the class.
+        parameters: its parameters, with those of its bases in the same file.
+        steps: the names of its steps, with those of its bases in the same file.
+        complete: whether no decorator and no base in another file may add something.
+    """
 
     name: str
     parameters: tuple[ParameterSyntax, ...]
@@ -37,7 +53,11 @@ class FlowSyntax(NamedTuple):
 
 
 def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
-    """Return the flows of a file, with the flow that the file calls first; none if the file cannot be read."""
+    """Return the flows of a file; the flow that the file calls comes first.
+
+    Args:
+        path: a Python file, which is not imported. One that cannot be read or parsed has no flows.
+    """
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):
@@ -78,14 +98,14 @@ def _lineage(
     node: ast.ClassDef, classes: Mapping[str, ast.ClassDef], below: Sequence[str]
 ) -> tuple[list[ast.ClassDef], bool]:
     """Return a class with its bases in the file, and whether these are all its bases."""
-    found, complete = [node], not node.decorator_list
+    classes_found, complete = [node], not node.decorator_list
     for base in (_last(base) for base in node.bases):
         if base in classes and base not in (*below, node.name):
             more, whole = _lineage(classes[base], classes, [*below, node.name])
-            found, complete = [*found, *more], complete and whole
+            classes_found, complete = [*classes_found, *more], complete and whole
         elif base != "FlowSpec":
             complete = False
-    return found, complete
+    return classes_found, complete
 
 
 def _parameter(item: ast.stmt) -> ParameterSyntax | None:
@@ -96,19 +116,19 @@ def _parameter(item: ast.stmt) -> ParameterSyntax | None:
             return None
     if kind not in _PARAMETERS:
         return None
-    given: dict[str, ast.expr] = {str(keyword.arg): keyword.value for keyword in call.keywords}
-    name = _constant(call.args[0] if call.args else given.get("name"))
+    arguments: dict[str, ast.expr] = {str(keyword.arg): keyword.value for keyword in call.keywords}
+    name = _constant(call.args[0] if call.args else arguments.get("name"))
     if not isinstance(name, str) or not name:
         return None
-    default = _constant(given.get("default", call.args[1] if len(call.args) > 1 else None))
-    text = _constant(given.get("help"))
+    default = _constant(arguments.get("default", call.args[1] if len(call.args) > 1 else None))
+    text = _constant(arguments.get("help"))
     return ParameterSyntax(
         name,
         text if isinstance(text, str) else "",
-        tuple(_texts(given.get("choices"))),
-        _constant(given.get("is_flag")) is True,
+        tuple(_texts(arguments.get("choices"))),
+        _constant(arguments.get("is_flag")) is True,
         kind == "IncludeFile",
-        isinstance(default, bool) or _last(given.get("type")) == "bool",
+        isinstance(default, bool) or _last(arguments.get("type")) == "bool",
     )
 
 

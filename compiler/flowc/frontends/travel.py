@@ -30,34 +30,35 @@ EXTENSIONS: Final = EXTENSIONS_PACKAGE
 _OURS: Final = frozenset({*OWN_PACKAGES, EXTENSIONS, "sitecustomize", "usercustomize"})
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _LONGEST: Final = 256
-_TOLD: Final = 5  # a line lists at most this number of names
+_MOST_NAMES: Final = 5  # a line lists at most this number of names
 # These read a file before the flow is compiled: its content travels in the IR.
 _READ_HERE: Final = frozenset({"Config", "IncludeFile"})
 
 
 def check_package(package: Package, flow: Flow, faults: Faults) -> None:
-    """Report a package that is larger than the limits of what travels."""
+    """Report a package that is larger than the limits of what travels (`package.excess`)."""
     if (excess := package.excess) is not None:
         faults.add(codes.PACKAGE_TOO_LARGE, Span(flow.code.file, 1, 1), excess.message, hint=excess.hint)
 
 
 def without_ignored(
-    package: Package, own: str, kept: Collection[str], *, seconds: float = SECONDS
+    package: Package, own: str, patterns: Collection[str], *, seconds: float = SECONDS
 ) -> tuple[Package, frozenset[str]]:
     """Return the package without the files that git ignores, and the names of these files.
 
     Installed files travel although git ignores them: it ignores a virtual environment as a whole.
 
     Args:
+        package: the package of all files.
         own: the flow's file, which always travels.
-        kept: patterns of ignored files that travel all the same (`flowc.ignored`).
+        patterns: patterns of ignored files that travel all the same (`flowc.ignored`).
         seconds: the limit for git.
 
     Raises:
         UnknownError: git did not list the ignored files.
     """
     places = {name: place for name, _ in package.files if name != own and (place := _source(package, name))}
-    gone = ignored(places, exceptions=kept, seconds=seconds)
+    gone = ignored(places, exceptions=patterns, seconds=seconds)
     if not gone:
         return package, gone
     return pack(package.root, [file for file in package.files if file[0] not in gone]), gone
@@ -75,23 +76,28 @@ def _source(package: Package, name: str) -> str | None:
 
 
 def stays(package: Package, gone: Collection[str]) -> str | None:
-    """Return a warning about ignored files that the flow imports or that suffixes ask for; None if there are none."""
-    named = {name for tree in _imported_trees(package).values() for name in _imported_names(tree)}
+    """Return a warning about ignored files that the flow seems to need; None if there are none.
+
+    Args:
+        package: the package without them.
+        gone: the names of the ignored files. Data files count always, Python files if the flow imports them.
+    """
+    imported_names = {name for tree in _imported_trees(package).values() for name in _imported_names(tree)}
     loaded = {os.path.realpath(file) for _, file in _loaded()}
-    told = sorted(
+    needed = sorted(
         name
         for name in gone
         if not name.endswith(".py")
         or os.path.realpath(package.root / name) in loaded
-        or PurePosixPath(name).stem in named
+        or PurePosixPath(name).stem in imported_names
     )
-    if not told:
+    if not needed:
         return None
-    what = "a file that git ignores stays" if len(told) == 1 else f"{len(told)} files that git ignores stay"
+    what = "a file that git ignores stays" if len(needed) == 1 else f"{len(needed)} files that git ignores stay"
     setting = BY_KEY["package-ignored"]
-    names = ",".join(dict.fromkeys(PurePosixPath(name).name for name in told[:_TOLD]))
+    names = ",".join(dict.fromkeys(PurePosixPath(name).name for name in needed[:_MOST_NAMES]))
     return (
-        f"{what} on this machine: {_listed(told)}; put secrets into @secrets; "
+        f"{what} on this machine: {_listed(needed)}; put secrets into @secrets; "
         f'to take files along, set {setting.key} = "{names}" in flowc.toml, or {setting.variable}={shlex.quote(names)}'
     )
 
@@ -109,7 +115,11 @@ def _imported_names(tree: ast.Module) -> Iterator[str]:
 
 
 def left_behind(package: Package) -> Iterator[str]:
-    """Yield a warning about imported modules, and one about named files, that are not in the package."""
+    """Yield a warning about imported modules, and one about named files, that are not in the package.
+
+    Args:
+        package: the package of a flow that this process has imported.
+    """
     trees = _imported_trees(package)
     if modules := foreign_modules(package, trees):
         named = _listed([f"{name} ({place})" for name, place in modules.items()])
@@ -141,18 +151,20 @@ def _imported_trees(package: Package) -> dict[str, ast.Module]:
 def foreign_modules(package: Package, trees: Mapping[str, ast.Module]) -> dict[str, str]:
     """Return the places of imported top-level packages that are neither in the package nor installed, by name.
 
-    They are imported already, or a function of the flow's code imports them later.
+    Args:
+        package: the package of the flow.
+        trees: the syntax trees of its imported files by path: what their functions import later counts, too.
     """
     installed = tuple(f"{os.path.realpath(sysconfig.get_path(kind))}{os.sep}"
                       for kind in ("purelib", "platlib", "stdlib", "platstdlib"))  # fmt: skip
     travelling = {str(package.root / name) for name, _ in package.files}
-    found: dict[str, str] = {}
+    places: dict[str, str] = {}
     for top, file in (*_loaded(), *_later(trees)):
         real = os.path.realpath(file)
-        known = top in found or top in _OURS or file in travelling or real in travelling
+        known = top in places or top in _OURS or file in travelling or real in travelling
         if not known and not real.startswith(installed) and not _INSTALLED.intersection(real.split(os.sep)):
-            found[top] = _place(top, file)
-    return dict(sorted(found.items()))
+            places[top] = _place(top, file)
+    return dict(sorted(places.items()))
 
 
 def _loaded() -> Iterator[tuple[str, str]]:
@@ -190,9 +202,16 @@ def _place(top: str, file: str) -> str:
 
 
 def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
-    """Return files beside the code that are not in the package and whose names are texts in imported files of it."""
+    """Return files beside the code that are not in the package and whose names are texts in its imported files.
+
+    Arguments of `Config` and `IncludeFile` are left out: their content travels in the intermediate representation.
+
+    Args:
+        package: the package of the flow.
+        trees: the syntax trees of its imported files by path.
+    """
     packed = dict(package.files)
-    found: dict[str, None] = {}
+    files: dict[str, None] = {}
     for name, tree in trees.items():
         above = os.path.dirname(name)
         for text in _texts(tree):
@@ -200,8 +219,8 @@ def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
                 file = os.path.normpath(os.path.join(place, text))
                 inside = not file.startswith((os.pardir, os.sep)) and file not in packed
                 if inside and os.path.isfile(package.root / file):
-                    found[file.replace(os.sep, "/")] = None
-    return list(found)
+                    files[file.replace(os.sep, "/")] = None
+    return list(files)
 
 
 def _texts(node: ast.AST) -> Iterator[str]:
@@ -245,5 +264,5 @@ def _divided(node: ast.expr) -> list[ast.expr]:
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
-    return f"{', '.join(names[:_TOLD])}{more}"
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES])}{more}"

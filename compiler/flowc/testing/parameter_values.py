@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowc.frontends.metaflow.defaults import given as given_value
+from flowc.frontends.metaflow.defaults import json_value
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc.frontends.metaflow.resolve_defaults import resolve_defaults
 from flowc_runtime.base.input_files import lasting
@@ -54,14 +54,14 @@ def parameter_values(flow: Flow, cls: type, overrides: Mapping[str, object]) -> 
     check_names(flow.name, "parameter", overrides, (parameter.name for parameter in flow.parameters))
     home = os.path.dirname(str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
     declared, values = declared_parameters(cls), dict[str, object]()
-    for parameter in resolve_defaults(flow, cls, given=overrides, user_name="test").parameters:
+    for parameter in resolve_defaults(flow, cls, skip=overrides, user_name="test").parameters:
         name = parameter.name
         default = default_of(parameter)
         if parameter.type == "file":
             found = overrides[name] if name in overrides else default and Path(find_file(default, home))
             values[name] = None if found is None else _packed(parameter, found)
         elif name in overrides:
-            values[name] = given_value(declared[name], parameter, overrides[name])
+            values[name] = json_value(declared[name], parameter, overrides[name])
         else:
             values[name] = default
     return values

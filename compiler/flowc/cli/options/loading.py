@@ -14,7 +14,7 @@ from flowc.cli.options.common import CODE, FAULTY, LOADED, ROOT, TOP, USAGE, Flo
 from flowc.cli.options.configs import config_sources
 from flowc.cli.options.definitions import top_of_environment
 from flowc.cli.words.run_names import find_named
-from flowc.frontends.metaflow.asked import Asked
+from flowc.frontends.metaflow.load_options import LoadOptions
 from flowc.opening import CodeOf, OpeningError, open_flow
 from flowc_ir.codes import CONFIG_VALUE
 from flowc_ir.late import LateFunction, LateModule
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.common import Top
     from flowc.frontends.loaded import Loaded, LoadedProgram
-    from flowc.frontends.metaflow.asked import ChooseClass
     from flowc.frontends.metaflow.decorators import project, with_decorators
     from flowc.frontends.metaflow.flowspec import load_class
+    from flowc.frontends.metaflow.load_options import ChooseClass
     from flowc.frontends.metaflow.type_warnings import check_types
     from flowc.package import Package
     from flowc_ir import Code, Flow
@@ -91,7 +91,7 @@ def load_flow(
         click.UsageError: `--with` names an unknown decorator, or `--branch` and `--production` do not fit the flow.
     """
 
-    def ask(cls: type) -> Asked:
+    def ask(cls: type) -> LoadOptions:
         if read is not None:
             read(cls)
         return _asked(ctx, options or FlowOptions())
@@ -120,11 +120,11 @@ def code_of(ctx: click.Context, options: FlowOptions) -> CodeOf:
     return known if known is not None else CodeOf(options.code_place, options.suffixes())
 
 
-def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
+def _asked(ctx: click.Context, options: FlowOptions) -> LoadOptions:
     """Return the decorators, deployment, configs and suffixes that the command line and the environment give."""
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     options = _with_top(options, before)
-    return Asked(
+    return LoadOptions(
         with_decorators.parse_with(options.added()),
         options.deployment(),
         config_sources(ctx, before),
@@ -132,20 +132,20 @@ def _asked(ctx: click.Context, options: FlowOptions) -> Asked:
     )
 
 
-def _of_loaded(loaded: Loaded, ask: Callable[[type], Asked]) -> Checked:
+def _of_loaded(loaded: Loaded, ask: Callable[[type], LoadOptions]) -> Checked:
     """Return a flow that this process has loaded already. The options of flow classes do not apply to it."""
     assert loaded.cls is not None
     ask(loaded.cls)
     return checked(loaded)
 
 
-def _of_class(cls: type, asked: Asked) -> Checked:
+def _of_class(cls: type, asked: LoadOptions) -> Checked:
     return checked(load_class(cls, ask=lambda _: asked))
 
 
 def opened(
     words: str,
-    asked: Asked | Callable[[type], Asked],
+    asked: LoadOptions | Callable[[type], LoadOptions],
     *,
     class_name: str | None = None,
     otherwise: ChooseClass | None = None,

@@ -135,7 +135,7 @@ def run_values(
     warn_of_unread(checked.flow)
     sources = _sources(checked, texts, params_files, before or {})
     try:
-        flow = resolving.resolve_defaults(checked.flow, checked.cls, given=sources.names(), ds_type=ds_type)
+        flow = resolving.resolve_defaults(checked.flow, checked.cls, skip=sources.names(), ds_type=ds_type)
     except resolving.DefaultError as error:
         report(error.diagnostics, checked.package.root)
         raise SystemExit(FAULTY) from None

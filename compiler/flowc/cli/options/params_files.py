@@ -12,7 +12,7 @@ import click
 
 from flowc.cli.options.yaml_params import Entry, YamlError
 from flowc.cli.options.yaml_params import read as read_yaml
-from flowc.frontends.metaflow.defaults import given as given_value
+from flowc.frontends.metaflow.defaults import json_value
 from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import suggest
 from flowc_runtime.base import input_files
@@ -77,7 +77,7 @@ def _value(parameter: Parameter, declared: Declared[object] | None, given: objec
     try:
         if entry is not None:
             entry.check(parameter)
-        value = given_value(declared, parameter, value, texts=True)
+        value = json_value(declared, parameter, value, texts=True)
         if parameter.converted and declared is not None and value is not None:
             check_converted(declared, value)
     except YamlError as error:

@@ -45,7 +45,15 @@ def read_archive(path: Path) -> list[tuple[str, bytes]]:
 
 
 def unpack(files: list[tuple[str, bytes]], directory: Path) -> None:
-    """Write the files below a directory."""
+    """Write the files below a directory.
+
+    Args:
+        files: paths that `read_archive` has checked, and contents.
+        directory: the directory, which must exist.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
     for name, content in files:
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)

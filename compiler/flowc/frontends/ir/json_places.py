@@ -16,13 +16,19 @@ _decode = JSONDecoder().raw_decode
 
 
 def steps_of(place: str) -> list[str | int]:
-    """Return the names and indices of a path after its first name: `nodes`, 3 for `flow.nodes[3]`."""
-    found = _STEP.findall(place)
-    return [int(index) if index else name for index, name in found[1:]]
+    """Return the names and indices of a path after its first name: `nodes` and 3 for `flow.nodes[3]`."""
+    parts = _STEP.findall(place)
+    return [int(index) if index else name for index, name in parts[1:]]
 
 
 def span_of(file: str, text: str, steps: Sequence[str | int]) -> Span:
-    """Return the place of the value that the steps lead to in a valid JSON text, or of the last one that exists."""
+    """Return the place of the value that the steps lead to, or of the last one that exists.
+
+    Args:
+        file: the file's name in the span.
+        text: a valid JSON text; another one raises ValueError.
+        steps: names of fields and indices of lists, from the outermost value.
+    """
     at = _behind_blanks(text, 0)
     for step in steps:
         if (inner := _inner(text, at, step)) is None:

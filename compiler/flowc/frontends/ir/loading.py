@@ -81,7 +81,11 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
 
 
 def flags_of_ir(path: Path) -> dict[str, bool]:
-    """Return whether each parameter of an IR is a flag, by its name; an empty mapping if the file is not an IR."""
+    """Return whether each parameter of an IR is a flag, by its name.
+
+    Args:
+        path: the file of the IR; one that cannot be read as an IR has no parameters.
+    """
     try:
         flow = schema.loads(path.read_bytes())
     except (OSError, SchemaError):
@@ -198,9 +202,9 @@ def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Pack
         raise FileNotFoundError(file)
     package = collect(root / file, root, suffixes)
     yield package
-    kept = [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]
+    patterns = [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]
     try:
-        yield without_ignored(package, file, kept)[0]
+        yield without_ignored(package, file, patterns)[0]
     except (NoGitError, UnknownError):  # without git no file counts as ignored
         return
 
@@ -208,10 +212,10 @@ def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Pack
 def _unpacked(files: list[tuple[str, bytes]]) -> Path:
     """Unpack the files to a directory, which this process removes at its end; forks of the process do not."""
     directory = tempfile.mkdtemp(prefix="flowc-code-")
-    made_by = os.getpid()
+    owner = os.getpid()
 
     def remove() -> None:
-        if os.getpid() == made_by:
+        if os.getpid() == owner:
             shutil.rmtree(directory, ignore_errors=True)
 
     atexit.register(remove)

@@ -17,7 +17,16 @@ StatementCall: TypeAlias = "tuple[ast.stmt, ast.Call] | None"
 
 
 def call_of(source: Source | None, line: int, owner: type) -> StatementCall:
-    """Return the statement, with its call, that creates a parameter or config of the class in this line."""
+    """Return the statement, with its call, that creates a parameter or config.
+
+    Args:
+        source: the file; None if it cannot be read.
+        line: a line of the call.
+        owner: the class with the attribute.
+
+    Returns:
+        None if the class's body has no such assignment, for example for an attribute that a function sets.
+    """
     for statement in (each for tree in _definitions(source, owner) for each in tree.body):
         match statement:
             case ast.Assign(value=ast.Call() as call) | ast.AnnAssign(value=ast.Call() as call):
@@ -32,23 +41,41 @@ def _definitions(source: Source | None, owner: type) -> tuple[ast.ClassDef, ...]
 
 
 def span_of(
-    source: Source | None, found: StatementCall, line: int, known: Sequence[str], argument: str | None = None
+    source: Source | None,
+    creation: StatementCall,
+    line: int,
+    arguments: Sequence[str],
+    argument: str | None = None,
 ) -> Span:
-    """Return the place of such a statement, or of one of its arguments; `known` are its arguments, in order."""
-    if source is None or found is None:
+    """Return the place of a parameter's or config's statement, or of one of its arguments.
+
+    Args:
+        source: the file; None if it cannot be read.
+        creation: the statement and its call (`call_of`).
+        line: the line of the call, used without a statement.
+        arguments: the names of the arguments in the order of their positions.
+        argument: the argument; None for the statement.
+    """
+    if source is None or creation is None:
         return source.whole_line(line) if source else Span("?", line, 1)
-    statement, call = found
+    statement, call = creation
     if argument is None:
         return source.span(statement)
     for keyword in call.keywords:
         if keyword.arg == argument:
             return source.span(keyword)
-    index = known.index(argument) if argument in known else len(call.args)
+    index = arguments.index(argument) if argument in arguments else len(call.args)
     return source.span(call.args[index] if index < len(call.args) else statement)
 
 
 def check_shadowed(tree: ast.ClassDef, source: Source, faults: Faults) -> None:
-    """Report names that a class body gives to a parameter and to something else: Python silently keeps the last."""
+    """Report names that a class body gives to a parameter and to something else: Python silently keeps the last.
+
+    Args:
+        tree: the class.
+        source: its file.
+        faults: gets a fault for each second definition.
+    """
     bound: dict[str, ast.stmt] = {}
     parameters = _assigned_parameters(tree)
     for statement in tree.body:

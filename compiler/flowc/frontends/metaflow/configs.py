@@ -63,19 +63,30 @@ class ConfigSources:
 
 
 def read_configs(
-    cls: type, where: Span, sources: Sources, given: ConfigSources, faults: Faults
+    cls: type, where: Span, sources: Sources, values: ConfigSources, faults: Faults
 ) -> tuple[IrConfig, ...]:
-    """Return the configs of a class with their values; report wrong declarations and wrong values."""
+    """Return the configs of a class with their values.
+
+    A value from the command line wins over one from the environment, and that over a default. A resumed run keeps the
+    configs of the earlier run.
+
+    Args:
+        cls: the flow's class.
+        where: the place of the class, for values without a config.
+        sources: the files of the flow.
+        values: the sources of the values.
+        faults: gets wrong declarations and wrong values; a config with a fault has no value.
+    """
     declared = {attribute: config._flowc for attribute, config in configs_of(cls).items()}
     if not declared:
-        given = replace(given, earlier=None)  # do not call it for a flow without configs
-    reader = _Reader(cls, where, sources, given, faults)
-    reader.check_given([*declared.values()])
-    found: dict[str, IrConfig] = {}
+        values = replace(values, earlier=None)  # do not call it for a flow without configs
+    reader = _Reader(cls, where, sources, values, faults)
+    reader.check_names([*declared.values()])
+    configs: dict[str, IrConfig] = {}
     for attribute, config in declared.items():
         if reader.check(attribute, config):
-            found[config.name] = reader.read(config)
-    return tuple(found.values())
+            configs[config.name] = reader.read(config)
+    return tuple(configs.values())
 
 
 class _FailedError(Exception):
@@ -88,23 +99,23 @@ class _FailedError(Exception):
 
 
 class _Reader:
-    def __init__(self, cls: type, where: Span, sources: Sources, given: ConfigSources, faults: Faults) -> None:
+    def __init__(self, cls: type, where: Span, sources: Sources, values: ConfigSources, faults: Faults) -> None:
         self.cls = cls
         self.where = where
         self.sources = sources
-        self.given = given
+        self.values = values
         self.faults = faults
         self.seen: dict[object, Span] = {}
-        self.earlier = given.earlier(cls.__name__) if given.earlier is not None else {}
+        self.earlier = values.earlier(cls.__name__) if values.earlier is not None else {}
         self.from_environment = {name: self._variable(name) for name in (FILES, VALUES)}
 
     def _variable(self, name: str) -> Mapping[str, Json]:
-        text = self.given.environment.get(name)
+        text = self.values.environment.get(name)
         if not text:
             return {}
         try:
-            found = json_text.parsed(text)
-            if not isinstance(found, dict):
+            value = json_text.parsed(text)
+            if not isinstance(value, dict):
                 raise ValueError("it is not a JSON object")
         except ValueError as error:
             self.faults.add(
@@ -114,29 +125,31 @@ class _Reader:
                 hint='write a JSON object with the configs\' names as keys: {"config": …}',
             )
             return {}
-        return found
+        return value
 
     def fault(self, code: str, message: str, span: Span, hint: str | None, note: str | None = None) -> None:
+        """Report a fault."""
         self.faults.add(code, span, message, hint=hint, note=note)
 
     def span(self, config: Declared, argument: str | None = None) -> Span:
+        """Return the place of a config, or of one of its arguments."""
         source = self.sources.of(config.file)
         call = call_of(source, config.line, config.owner)
         return span_of(source, call, config.line, _KNOWN, argument)
 
-    def check_given(self, known: Sequence[Declared]) -> None:
+    def check_names(self, configs: Sequence[Declared]) -> None:
         """Report values for unknown configs, and configs that are given both a file and a value."""
-        declared = {str(config.name): config for config in known}
+        declared = {str(config.name): config for config in configs}
         names = [*declared]
         environment = self.from_environment
-        for source in (self.given.files, self.given.values, environment[FILES], environment[VALUES]):
+        for source in (self.values.files, self.values.values, environment[FILES], environment[VALUES]):
             for name in source:
                 if name in names:
                     continue
                 there = f"its configs are {listed(names)}" if names else "it has no configs"
                 message = f"flow '{self.cls.__name__}' has no config '{name}'"
                 self.faults.add(codes.CONFIG_VALUE, self.where, message, hint=suggest(name, names, there))
-        for files, values in ((self.given.files, self.given.values), (environment[FILES], environment[VALUES])):
+        for files, values in ((self.values.files, self.values.values), (environment[FILES], environment[VALUES])):
             for name in files:
                 if name in values:
                     self.faults.add(
@@ -214,20 +227,20 @@ class _Reader:
             _FailedError: the value cannot be read.
         """
         name, environment = config.name, self.from_environment
-        if name in self.given.files:
-            return self._parsed(config, self._file(config, self.given.files[name]))
-        if name in self.given.values:
-            return self._parsed(config, self.given.values[name])
+        if name in self.values.files:
+            return self._parsed(config, self._file(config, self.values.files[name]))
+        if name in self.values.values:
+            return self._parsed(config, self.values.values[name])
         if name in environment[FILES]:
             return self._parsed(config, self._file(config, str(environment[FILES][name])))
         if name in environment[VALUES]:
             return self._parsed(config, environment[VALUES][name])
         if config.default is not None:
-            path = self._called(config, config.default)
+            path = self._default(config, config.default)
             if not isinstance(path, str):
                 raise _FailedError(f"the default of config '{name}' must be a file's path, not {shown(path)}")
             return self._parsed(config, self._file(config, path, default=True))
-        value = self._called(config, config.default_value)
+        value = self._default(config, config.default_value)
         if value is not None:
             return self._parsed(config, value)
         if config.required:
@@ -235,10 +248,10 @@ class _Reader:
             raise _FailedError(f"missing configuration for '{name}': it is required", hint)
         return None
 
-    def _called(self, config: Declared, value: object) -> object:
+    def _default(self, config: Declared, value: object) -> object:
         if not callable(value):
             return value
-        context = ParameterContext(self.cls.__name__, self.given.user_name or user_name(), config.name)
+        context = ParameterContext(self.cls.__name__, self.values.user_name or user_name(), config.name)
         try:
             return value(context)
         except Exception as error:

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from metaflow.parameters import Parameter
 
 
-def given(declared: Parameter[object] | None, parameter: IrParameter, value: object, *, texts: bool = False) -> Value:
+def json_value(
+    declared: Parameter[object] | None, parameter: IrParameter, value: object, *, texts: bool = False
+) -> Value:
     """Return a value for the parameter of a run as JSON; None is the value None.
 
     Args:
         declared: the parameter of the flow's class. Without the class, the author's own types are assumed to read dates
             as `fromisoformat` does.
+        parameter: the parameter in the intermediate representation.
+        value: the value from code or a file.
         texts: whether a text is converted to the parameter's type.
 
     Raises:
@@ -64,8 +68,8 @@ def recorded(declared: Parameter[object], parameter: IrParameter, value: object)
     items = value if parameter.multiple and isinstance(value, (list, tuple)) else [value]
     if parameter.type == "str" and not parameter.choices and all(isinstance(item, (int, float)) for item in items):
         return [*items] if parameter.multiple else value
-    found = [_one(parameter, item) for item in items]
-    return check_parameter(parameter, found if items is value else found[0], texts=True)
+    items_read = [_one(parameter, item) for item in items]
+    return check_parameter(parameter, items_read if items is value else items_read[0], texts=True)
 
 
 def _one(parameter: IrParameter, value: object) -> object:

@@ -20,10 +20,16 @@ def find_faults(cls: type) -> tuple[tuple[Diagnostic, ...], Path]:
     """Return the faults of a flow, and the directory to which their files are relative.
 
     If a config has no value, return only the faults of the graph of steps.
+
+    Args:
+        cls: the flow's class. Its configs get values from the environment and their defaults.
+
+    Raises:
+        TypeError: the class was not defined in a file, or its file is no longer valid Python.
     """
     loaded = load_class(cls, configs=ConfigSources(environment=os.environ))
     faults = loaded.diagnostics
     if {fault.code for fault in faults} == {CONFIG_VALUE}:  # the rest of the flow was not read
-        found = outline(cls)
-        faults = found if isinstance(found, tuple) else ()
+        graph = outline(cls)
+        faults = graph if isinstance(graph, tuple) else ()
     return faults, loaded.package.root

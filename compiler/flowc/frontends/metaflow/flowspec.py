@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from flowc.frontends.metaflow.asked import Asked, ChooseClass
+    from flowc.frontends.metaflow.load_options import ChooseClass, LoadOptions
     from metaflow.decorators import Applied
 
 
@@ -43,12 +43,13 @@ def load(
     deployment: ProjectBranch = ProjectBranch(),  # noqa: B008  # frozen
     configs: ConfigSources | None = None,
     suffixes: Collection[str] = (),
-    ask: Callable[[type], Asked] | None = None,
+    ask: Callable[[type], LoadOptions] | None = None,
     other: Callable[[ModuleType], Loaded | None] = lambda _: None,
 ) -> Loaded:
     """Import the file `path` and lower its flow.
 
     Args:
+        path: the flow's file.
         root: the directory from which the file's package is imported; None for a file in no package.
         name: the file as the user named it, for hints.
         class_name: the flow's class, if the file has several. A function is called with the class that would be chosen
@@ -63,6 +64,7 @@ def load(
     Raises:
         OSError: the file cannot be read.
         DeploymentError: `deployment` does not fit the flow.
+        WithError: a decorator of `with_decorators` is unknown.
     """
     place = SourceLocation.of(path, root)
     faults = Faults()
@@ -80,18 +82,20 @@ def load(
     chosen = choose_class(module, source, class_name, name or place.file, faults)
     if chosen is None:
         return Loaded(package=package, diagnostics=in_order(faults))
-    given = LoweringOptions(tuple(with_decorators), deployment, configs or ConfigSources(), suffixes)
-    asked = LoweringOptions.of(chosen[1], ask) if ask else given
-    package = _with_data(place, package, asked, faults)
+    options = LoweringOptions(tuple(with_decorators), deployment, configs or ConfigSources(), suffixes)
+    options = LoweringOptions.of_class(chosen[1], ask) if ask else options
+    package = _with_data(place, package, options, faults)
     if faults:
         return Loaded(package=package, diagnostics=in_order(faults))
-    return _lower(*chosen, source, sources, package, asked)
+    return _lower(*chosen, source, sources, package, options)
 
 
-def _lower(name: str, cls: type, source: Source, sources: Sources, package: Package, asked: LoweringOptions) -> Loaded:
+def _lower(
+    name: str, cls: type, source: Source, sources: Sources, package: Package, options: LoweringOptions
+) -> Loaded:
     faults = Faults()
     program = FlowProgram(cls)
-    flow = lower_class(name, program, source, sources, package, asked, faults)
+    flow = lower_class(name, program, source, sources, package, options, faults)
     if faults:
         return Loaded(package=package, program=program, diagnostics=in_order(faults))
     return Loaded(package=package, program=program, flow=flow)
@@ -128,15 +132,24 @@ def load_class(
     deployment: ProjectBranch = ProjectBranch(),  # noqa: B008  # frozen
     configs: ConfigSources | None = None,
     suffixes: Collection[str] = (),
-    ask: Callable[[type], Asked] | None = None,
+    ask: Callable[[type], LoadOptions] | None = None,
     alone: bool = False,
 ) -> Loaded:
     """Lower a class that exists already, as in `python flow.py run`, whose file is `__main__`.
 
     Args:
+        cls: the flow's class.
+        with_decorators: as for `load`.
+        deployment: as for `load`.
+        configs: as for `load`.
+        suffixes: as for `load`.
+        ask: as for `load`.
         alone: whether the package contains only the flow's file, without the files beside it.
 
-    The other arguments are those of `load`.
+    Raises:
+        TypeError: the class was defined in no file, or its file is no longer Python.
+        DeploymentError: `deployment` does not fit the flow.
+        WithError: a decorator of `with_decorators` is unknown.
     """
     place = place_of_class(cls)
     faults = Faults()
@@ -152,12 +165,12 @@ def load_class(
         check_imports(source, faults)
     if faults:
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
-    given = LoweringOptions(tuple(with_decorators), deployment, configs or ConfigSources(), suffixes)
-    asked = LoweringOptions.of(cls, ask) if ask else given
-    package = package if alone else _with_data(place, package, asked, faults)
+    options = LoweringOptions(tuple(with_decorators), deployment, configs or ConfigSources(), suffixes)
+    options = LoweringOptions.of_class(cls, ask) if ask else options
+    package = package if alone else _with_data(place, package, options, faults)
     if faults:
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
-    return _lower(cls.__qualname__, cls, source, sources, package, asked)
+    return _lower(cls.__qualname__, cls, source, sources, package, options)
 
 
 def _collect(place: SourceLocation, faults: Faults, suffixes: Collection[str] = ()) -> Package:
@@ -170,9 +183,9 @@ def _collect(place: SourceLocation, faults: Faults, suffixes: Collection[str] = 
         return pack(place.root, [])
 
 
-def _with_data(place: SourceLocation, package: Package, asked: LoweringOptions, faults: Faults) -> Package:
+def _with_data(place: SourceLocation, package: Package, options: LoweringOptions, faults: Faults) -> Package:
     """Return the package with the files whose suffixes the options ask for; the options are known with the class."""
-    return _collect(place, faults, asked.suffixes) if asked.suffixes else package
+    return _collect(place, faults, options.suffixes) if options.suffixes else package
 
 
 def _pack_alone(place: SourceLocation) -> Package:

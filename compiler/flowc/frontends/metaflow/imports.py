@@ -26,7 +26,13 @@ _OFFERED = 8  # a hint lists at most this number of names, if none is close to t
 
 
 def check_extensions(root: Path, file: str, faults: Faults) -> None:
-    """Load the API's extensions, including those in the flow's directory; report an extension that fails."""
+    """Load the API's extensions, including those in the flow's directory.
+
+    Args:
+        root: the directory, which becomes the first entry of `sys.path`.
+        file: the flow's file, the place of faults.
+        faults: gets an extension that fails.
+    """
     put_first_on_path(str(root))
     from metaflow import _extensions
 
@@ -38,7 +44,12 @@ def check_extensions(root: Path, file: str, faults: Faults) -> None:
 
 
 def check_imports(source: Source, faults: Faults) -> None:
-    """Report each name that the file imports from metaflow and that does not exist, unless `try` guards the import."""
+    """Report names that a file imports from metaflow and that do not exist.
+
+    Args:
+        source: the file, which is not imported. An import that a `try` guards is not checked.
+        faults: gets a fault for each name; one of a name that Metaflow has says what to do instead.
+    """
     if "metaflow" in "\n".join(source.lines):
         _check_body(source, faults)
 
@@ -140,23 +151,23 @@ def _check_name(module: str, name: str, span: Span, faults: Faults) -> None:
 
 def _names_of(module: str) -> Iterable[str]:
     """Return the names that can be imported from a module of `metaflow`, including lazy ones."""
-    found = import_module(module)
-    names = [*getattr(found, "__all__", ()), *vars(found)]
+    loaded = import_module(module)
+    names = [*getattr(loaded, "__all__", ()), *vars(loaded)]
     if module == "metaflow":
         from metaflow import _extensions
 
         names += _extensions.decorators
-        names = [name for name in names if not isinstance(vars(found).get(name), ModuleType)]
+        names = [name for name in names if not isinstance(vars(loaded).get(name), ModuleType)]
     else:
-        names += getattr(found, "_LAZY", ())
+        names += getattr(loaded, "_LAZY", ())
     return names
 
 
 def _public(module: str) -> list[str]:
     """Return the public names of a module of `metaflow`, and the modules below it."""
-    found = import_module(module)
-    below = [entry.name for entry in iter_modules(getattr(found, "__path__", ()))] if module != "metaflow" else []
-    names = {*getattr(found, "__all__", _names_of(module)), *below}
+    loaded = import_module(module)
+    below = [entry.name for entry in iter_modules(getattr(loaded, "__path__", ()))] if module != "metaflow" else []
+    names = {*getattr(loaded, "__all__", _names_of(module)), *below}
     return sorted(name for name in names if not name.startswith("_"))
 
 
@@ -168,7 +179,14 @@ def _has_module(module: str) -> bool:
 
 
 def syntax_fault(error: SyntaxError | ValueError, sources: Sources, file: str, faults: Faults) -> None:
-    """Report a file that is not valid Python, at the place that Python names."""
+    """Report a file that is not valid Python, at the place that Python names.
+
+    Args:
+        error: the error of parsing.
+        sources: the files of the flow.
+        file: the file's name in spans.
+        faults: gets the fault.
+    """
     line, column, width, message = 1, 1, 0, str(error)
     if isinstance(error, SyntaxError):
         file = sources.relative(error.filename) if error.filename and Path(error.filename).is_absolute() else file
@@ -180,7 +198,14 @@ def syntax_fault(error: SyntaxError | ValueError, sources: Sources, file: str, f
 
 
 def import_fault(error: BaseException, sources: Sources, flow_file: str, faults: Faults) -> None:
-    """Report an exception that the import of a file raised, at the innermost frame of the user's code."""
+    """Report an exception that the import of a file raised, at the innermost frame of the user's code.
+
+    Args:
+        error: the exception, also a SystemExit.
+        sources: the files of the flow.
+        flow_file: the path of the flow's file, the place if no frame is the user's.
+        faults: gets the fault.
+    """
     if isinstance(error, SyntaxError) and error.filename:
         syntax_fault(error, sources, sources.relative(error.filename), faults)
         return

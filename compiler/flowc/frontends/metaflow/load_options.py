@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.decorators.project import ProjectBranch
     from metaflow.decorators import Applied
 
-Ask: TypeAlias = "Callable[[type], Asked]"
+Ask: TypeAlias = "Callable[[type], LoadOptions]"
 ChooseClass: TypeAlias = "Callable[[type | None], str | None]"
 
 
-class Asked(NamedTuple):
-    """The options of the command line that apply to one flow; None leaves a field at its default."""
+class LoadOptions(NamedTuple):
+    """The options of the command line that apply to one flow.
+
+    Attributes:
+        with_decorators: decorators for the steps that do not have them.
+        deployment: the user and the branch of the flow; None for the defaults.
+        configs: the sources of the configs' values; None for none.
+        suffixes: ends of the names of files that travel besides Python files.
+    """
 
     with_decorators: Sequence[Applied] = ()
     deployment: ProjectBranch | None = None

@@ -46,7 +46,7 @@ from metaflow.user_decorators._errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from flowc.frontends.metaflow.asked import Asked
+    from flowc.frontends.metaflow.load_options import LoadOptions
     from flowc.frontends.metaflow.structure.graph import DeclaredGraph
     from flowc.frontends.metaflow.structure.steps import StepMethod
     from flowc_ir import Packages
@@ -56,7 +56,14 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class LoweringOptions:
-    """The options of the flow; fields that `Asked` leaves out have their defaults."""
+    """The options of a flow, without missing ones.
+
+    Attributes:
+        with_decorators: decorators for the steps that do not have them.
+        deployment: the user and the branch of the flow.
+        configs: the sources of the configs' values.
+        suffixes: ends of the names of files that travel besides Python files.
+    """
 
     with_decorators: tuple[Applied, ...]
     deployment: ProjectBranch
@@ -64,11 +71,11 @@ class LoweringOptions:
     suffixes: Collection[str]
 
     @classmethod
-    def of(cls, flow: type, ask: Callable[[type], Asked]) -> LoweringOptions:
+    def of_class(cls, flow: type, ask: Callable[[type], LoadOptions]) -> LoweringOptions:
         """Return the options for this class, with defaults for missing ones."""
-        said = ask(flow)
-        deployment, configs = said.deployment or ProjectBranch(), said.configs or ConfigSources()
-        return cls(tuple(said.with_decorators), deployment, configs, said.suffixes)
+        options = ask(flow)
+        deployment, configs = options.deployment or ProjectBranch(), options.configs or ConfigSources()
+        return cls(tuple(options.with_decorators), deployment, configs, options.suffixes)
 
 
 def lower_class(
@@ -80,16 +87,21 @@ def lower_class(
     options: LoweringOptions,
     faults: Faults,
 ) -> Flow | None:
-    """Lower the flow of a program's class; return None if there are faults, which are added to `faults`.
+    """Lower the flow of a program's class; return None if there are faults.
 
     Args:
         name: the class's name in the flow's file.
+        program: the flow's class, whose configs get their values and whose mutators run.
         source: the flow's file.
         sources: the files of the package.
+        package: the code that travels, for digests.
+        options: the options of the flow.
+        faults: gets the faults.
 
     Raises:
         InternalError: the flow is invalid without a fault.
         WithError: a decorator of `--with` is unknown or cannot be imported.
+        DeploymentError: the branch of the options does not fit the flow.
     """
     cls = program.cls
     added = [one for one in options.with_decorators if one.name in STEP_DECORATORS or plugin_class(one.name, "step")]
@@ -156,10 +168,10 @@ def _begin(flow: Flow, program: FlowProgram, graph: DeclaredGraph, sources: Sour
     missed = verify(flow)
     if missed:
         raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
-    begun = begin_plugins(program, flow, graph.steps, sources, faults)
-    if begun is not flow:  # extensions' hooks changed the flow: new faults come from them
-        faults.extend(verify(begun))
-    return begun
+    flow_after = begin_plugins(program, flow, graph.steps, sources, faults)
+    if flow_after is not flow:  # extensions' hooks changed the flow: new faults come from them
+        faults.extend(verify(flow_after))
+    return flow_after
 
 
 def _check_init(cls: type[FlowSpec], where: Span, faults: Faults) -> None:
@@ -205,11 +217,11 @@ def _nodes(
     for method in graph.steps.values():
         transition = graph.next_of[method.name]
         check_step(method, faults)
-        given = policies(method, transition, faults, added)
-        given["packages"] = step_packages(method, base, faults)
-        check_card_types(method, added, given, faults)
-        if "cache" in given:
-            given["cache"] = cached_code(method, graph, package, faults)
+        fields = policies(method, transition, faults, added)
+        fields["packages"] = step_packages(method, base, faults)
+        check_card_types(method, added, fields, faults)
+        if "cache" in fields:
+            fields["cache"] = cached_code(method, graph, package, faults)
         if transition is not None:
             nodes.append(
                 Node(
@@ -219,7 +231,7 @@ def _nodes(
                     next=transition,
                     joins=graph.closes.get(method.name),
                     doc=method.doc,
-                    **given,
+                    **fields,
                 )
             )
     return tuple(nodes)

@@ -17,7 +17,14 @@ _HINT = "mutators run when the flow is checked, compiled or started, and in ever
 
 
 def mutator_fault(error: PreparationError, sources: Sources, faults: Faults, *, hint: str = _HINT) -> None:
-    """Report the exception at the innermost frame of the user's code, else where the decorator is applied."""
+    """Report a failed mutator at the innermost frame of the user's code, or where the decorator is applied.
+
+    Args:
+        error: the failure; its cause has the traceback.
+        sources: the files of the flow.
+        faults: gets the fault.
+        hint: when the code runs.
+    """
     cause = error.__cause__ or error
     place = error.file, error.line
     trace = cause.__traceback__

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 def outline(cls: type) -> Flow | tuple[Diagnostic, ...]:
     """Return a flow whose nodes have a name, a place, a doc and a transition; or the faults of its structure.
 
+    Args:
+        cls: the flow's class.
+
     Raises:
         TypeError: the class was not defined in a file, or the file changed and is no longer valid Python.
     """

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def packing_decorators(flow: Flow, faults: Faults) -> None:
-    """Report each decorator of an extension that adds files to the code package."""
+    """Report each decorator of an extension that adds files to the code package: those files would not travel.
+
+    Args:
+        flow: the flow with its plugins.
+        faults: gets a fault for each decorator.
+    """
     from metaflow._legacy.hooks import PACKAGING
 
     places = [("flow", flow.where, flow.plugins), *(("step", node.where, node.plugins) for node in flow.nodes)]
@@ -38,7 +43,14 @@ def packing_decorators(flow: Flow, faults: Faults) -> None:
 
 
 def foreign_decorators(cls: type, flow: Flow, package: Package, faults: Faults) -> None:
-    """Report each module with decorators that is neither in the package nor installed as a library."""
+    """Report each module with decorators that is neither in the package nor installed as a library.
+
+    Args:
+        cls: the flow's class.
+        flow: the flow.
+        package: the package of the flow.
+        faults: gets a fault for each module.
+    """
     seen: set[str] = set()
     for decorator, where in _decorators(cls, flow):
         module = type(decorator).__module__

@@ -66,22 +66,22 @@ def kind_of(parameter: Parameter[object]) -> Kind:
         KindError: an argument of the parameter is wrong.
     """
     multiple, separator = bool(parameter.multiple), parameter.separator
-    given = parameter.type
-    click = is_click(given)
-    if click and type(given).__name__ in _OTHERWISE:
-        raise KindError(f"a parameter cannot be of click's type {type(given).__name__}", "type",
-                        _OTHERWISE[type(given).__name__])  # fmt: skip
-    kept = click and is_kept_by_click(given)
-    plain = CLICK_KINDS[type(given).__name__] if kept else _plain_kind(parameter)
+    declared_type = parameter.type
+    click = is_click(declared_type)
+    if click and type(declared_type).__name__ in _OTHERWISE:
+        raise KindError(f"a parameter cannot be of click's type {type(declared_type).__name__}", "type",
+                        _OTHERWISE[type(declared_type).__name__])  # fmt: skip
+    is_plain = click and is_kept_by_click(declared_type)
+    plain = CLICK_KINDS[type(declared_type).__name__] if is_plain else _plain_kind(parameter)
     kind = "str" if converter(parameter) is not None else plain
     if kind is None:
-        hint = _OTHERWISE["Tuple"] if isinstance(given, tuple) else TYPES
-        raise KindError(f"a parameter cannot be of type {shown(given)}", "type", hint)
+        hint = _OTHERWISE["Tuple"] if isinstance(declared_type, tuple) else TYPES
+        raise KindError(f"a parameter cannot be of type {shown(declared_type)}", "type", hint)
     fields: Kind = {"type": kind}
     if converter(parameter) is not None:
         fields["converted"] = True
-    if kept:
-        _add_limits(fields, given)
+    if is_plain:
+        _add_limits(fields, declared_type)
     if parameter.choices is not None:
         fields["choices"] = _choices(parameter.choices)
     if fields.get("choices") and (kind != "str" or "converted" in fields):
@@ -101,32 +101,32 @@ def kind_of(parameter: Parameter[object]) -> Kind:
 
 
 def _plain_kind(parameter: Parameter[object]) -> ParameterType | None:
-    given = parameter.type
-    if given is None:
-        given = bool if parameter.is_flag else parameter._flowc_type() or str
+    declared_type = parameter.type
+    if declared_type is None:
+        declared_type = bool if parameter.is_flag else parameter._flowc_type() or str
     try:
-        return _KINDS.get(given)
+        return _KINDS.get(declared_type)
     except TypeError:  # a value without a hash is not a type
         return None
 
 
-def _add_limits(fields: Kind, given: _ClickType) -> None:
-    name = type(given).__name__
+def _add_limits(fields: Kind, click_type: _ClickType) -> None:
+    name = type(click_type).__name__
     if name == "Choice":
-        fields["choices"] = _choices(given.choices)
+        fields["choices"] = _choices(click_type.choices)
     if name not in ("IntRange", "FloatRange"):
         return
     number: Callable[[float], float] = int if name == "IntRange" else float
-    if given.min is not None:
-        fields["minimum"] = to_text(number(given.min))
-    if given.max is not None:
-        fields["maximum"] = to_text(number(given.max))
+    if click_type.min is not None:
+        fields["minimum"] = to_text(number(click_type.min))
+    if click_type.max is not None:
+        fields["maximum"] = to_text(number(click_type.max))
 
 
-def _choices(given: Iterable[object]) -> tuple[str, ...]:
-    if isinstance(given, str) or not all(isinstance(choice, str) for choice in given) or not given:
-        raise KindError(f"choices must be a list of texts, not {shown(given)}", "choices", 'write choices=["a", "b"]')
-    return tuple(cast("Iterable[str]", given))
+def _choices(choices: Iterable[object]) -> tuple[str, ...]:
+    if isinstance(choices, str) or not all(isinstance(choice, str) for choice in choices) or not choices:
+        raise KindError(f"choices must be a list of texts, not {shown(choices)}", "choices", 'write choices=["a", "b"]')
+    return tuple(cast("Iterable[str]", choices))
 
 
 def _check_separator(separator: object, whose: str, *, several: bool) -> None:

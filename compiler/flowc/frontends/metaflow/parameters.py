@@ -45,12 +45,18 @@ def declared_parameters(cls: type) -> dict[str, Parameter[object]]:
     Before the mutators ran these are the parameters in the source; afterwards, those that the mutators left.
     """
     attributes = {attribute: value for base in reversed(cls.__mro__) for attribute, value in vars(base).items()}
-    found = (value for value in attributes.values() if isinstance(value, Parameter))
-    return {parameter.name: parameter for parameter in found if isinstance(parameter.name, str)}
+    parameters = (value for value in attributes.values() if isinstance(value, Parameter))
+    return {parameter.name: parameter for parameter in parameters if isinstance(parameter.name, str)}
 
 
 def read_parameters(members: Members, sources: Sources, faults: Faults) -> tuple[IrParameter, ...]:
-    """Return the parameters among the class's attributes; report the faults of each, and clashes between them."""
+    """Return the parameters among the class's attributes, in the order written.
+
+    Args:
+        members: the attributes of the class.
+        sources: the files of the flow.
+        faults: gets the faults of each parameter, and clashes between their names.
+    """
     read: list[IrParameter] = []
     seen: dict[str, tuple[str, Span]] = {}
     for attribute, (value, owner) in members.items():
@@ -98,7 +104,7 @@ class _Reader:
         if len(self.faults) > before:
             return blank
         computed = callable(parameter.default)
-        found = IrParameter(
+        result = IrParameter(
             name=parameter.name,
             where=self.where,
             computed=computed,
@@ -107,9 +113,9 @@ class _Reader:
             attribute=self.attribute if self.attribute != parameter.name else "",
             **fields,
         )
-        default = None if computed else self._default(found)
+        default = None if computed else self._default(result)
         own = default is None and not computed and self.parameter.default is not None
-        return replace(found, default=default, converted=found.converted or own)
+        return replace(result, default=default, converted=result.converted or own)
 
     def _check_arguments(self) -> None:
         parameter, called = self.parameter, type(self.parameter).__name__

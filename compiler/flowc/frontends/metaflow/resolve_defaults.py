@@ -12,7 +12,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, final
 
 from flowc.diagnostics import describe, raised_at
-from flowc.frontends.metaflow.defaults import given as given_value
+from flowc.frontends.metaflow.defaults import json_value
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc_ir import codes
 from flowc_ir.diagnostic import Diagnostic, Faults
@@ -41,14 +41,16 @@ class DefaultError(Exception):
 
 
 def resolve_defaults(
-    flow: Flow, cls: type, *, given: Collection[str] = (), user_name: str | None = None, ds_type: str = "local"
+    flow: Flow, cls: type, *, skip: Collection[str] = (), user_name: str | None = None, ds_type: str = "local"
 ) -> Flow:
     """Return the flow with every computed default filled in.
 
     While a function runs, `current` has the names of the flow and its project.
 
     Args:
-        given: names of the parameters that get another value; their functions are not called.
+        flow: the flow.
+        cls: its class, which has the functions.
+        skip: names of the parameters that get another value; their functions are not called.
         user_name: the user that the functions see; None for the user of this process.
         ds_type: the kind of the data store that the functions see.
 
@@ -62,7 +64,7 @@ def resolve_defaults(
     faults = Faults()
     resolved: list[IrParameter] = []
     for parameter in flow.parameters:
-        if parameter.computed and parameter.name not in given:
+        if parameter.computed and parameter.name not in skip:
             context = ParameterContext(flow.name, user, parameter.name, log, ds_type, configs)
             with starts(flow.name, projects.values(flow)):
                 parameter = _resolve(parameter, declared[parameter.name], context, faults)
@@ -99,7 +101,7 @@ def _resolve(
     if value is None:  # same as no default
         return replace(parameter, computed=False)
     try:
-        return replace(parameter, computed=False, default=to_text(given_value(declared, parameter, value)))
+        return replace(parameter, computed=False, default=to_text(json_value(declared, parameter, value)))
     except ParameterError as error:
         message = f"the default of parameter '{parameter.name}' has a wrong type: {error}"
         what = "a text that the type accepts" if parameter.converted else f"a value of type {parameter.type}"

@@ -36,34 +36,39 @@ _HINTS: Final[Mapping[object, str]] = {
 
 
 def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
-    """Return warnings about types that are hints for type checkers, and about defaults that are not of their type."""
+    """Return warnings about types that are hints for type checkers, and about defaults that are not of their type.
+
+    Args:
+        cls: the flow's class.
+        flow: the flow, whose parameters have the recorded defaults.
+    """
     declared = declared_parameters(cls)
-    found = Faults()
+    warnings = Faults()
     for parameter in flow.parameters:
         if (written := declared.get(parameter.name)) is not None:
-            _of_type(written.type, parameter, found)
-            _of_default(written.default, parameter, found)
-    return tuple(found)
+            _of_type(written.type, parameter, warnings)
+            _of_default(written.default, parameter, warnings)
+    return tuple(warnings)
 
 
-def _of_type(given: object, parameter: IrParameter, faults: Faults) -> None:
-    origin = typing.get_origin(given)
+def _of_type(declared_type: object, parameter: IrParameter, faults: Faults) -> None:
+    origin = typing.get_origin(declared_type)
     if origin is None or origin is typing.Annotated:  # it converts as its first argument does
         return
-    name = str(given).replace("typing.", "")
-    if isinstance(given, GenericAlias):
-        made = f"is made from the text by {origin.__name__}(): the item type of {name} is ignored"
+    name = str(declared_type).replace("typing.", "")
+    if isinstance(declared_type, GenericAlias):
+        effect = f"is made from the text by {origin.__name__}(): the item type of {name} is ignored"
     else:
-        made = f"takes no value: {name} is for type checkers and cannot be called"
-    message = f"parameter '{parameter.name}' {made}"
-    faults.add(codes.PARAMETER_TYPE, parameter.where, message, hint=hint_for(given))
+        effect = f"takes no value: {name} is for type checkers and cannot be called"
+    message = f"parameter '{parameter.name}' {effect}"
+    faults.add(codes.PARAMETER_TYPE, parameter.where, message, hint=hint_for(declared_type))
 
 
-def hint_for(given: object) -> str:
+def hint_for(declared_type: object) -> str:
     """Return the hint that names a replacement for a type that is for type checkers."""
-    origin = typing.get_origin(given)
-    inner = [part for part in typing.get_args(given) if part is not type(None)]
-    if len(inner) < len(typing.get_args(given)) and len(inner) == 1 and isinstance(inner[0], type):
+    origin = typing.get_origin(declared_type)
+    inner = [part for part in typing.get_args(declared_type) if part is not type(None)]
+    if len(inner) < len(typing.get_args(declared_type)) and len(inner) == 1 and isinstance(inner[0], type):
         return f"write type={inner[0].__name__}: without a value and a default the parameter is None"
     return _HINTS.get(origin, "give a function or class that makes a value from a text")
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc.frontends.purity.findings import Findings
     from flowc.frontends.purity.lookup import Lookup
 
-_MADE = ("__new__", "__init__", "__post_init__")
+_CREATION = ("__new__", "__init__", "__post_init__")
 # These methods are called by name or by a statement, where they are examined; any operator may call the others.
 _NOT_OPERATORS = frozenset({
     "__aenter__", "__aexit__", "__call__", "__class_getitem__", "__del__", "__enter__", "__exit__", "__getstate__",
@@ -68,23 +68,23 @@ class Calls:
 
     def judge_call(self, node: ast.Call, scope: CodeScope) -> None:
         """Judge a call and examine its arguments."""
-        given: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
-        for argument in given:
+        arguments: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+        for argument in arguments:
             self._code.expression(value_of(argument), scope)
         match node.func:
             case ast.Call() as inner:
                 self.judge_call(inner, scope)
-                self._result_called(inner, scope)
+                self._judge_result(inner, scope)
             case ast.Lambda(body=body):
                 self._code.expression(body, scope)
             case ast.Subscript(value=ast.Name() | ast.Attribute() as function) if self._lookup.find(
                 self._lookup.name(function, scope), scope
             ):  # Box[int](…)
-                self.judge_function(function, self._lookup.name(function, scope), given, scope)
+                self.judge_function(function, self._lookup.name(function, scope), arguments, scope)
             case function:
-                self.judge_function(function, self._lookup.name(function, scope), given, scope)
+                self.judge_function(function, self._lookup.name(function, scope), arguments, scope)
 
-    def _result_called(self, inner: ast.Call, scope: CodeScope) -> None:
+    def _judge_result(self, inner: ast.Call, scope: CodeScope) -> None:
         """Judge a call of a call's result: a function that a function returned, or a decorator with arguments."""
         name = self._lookup.name(inner.func, scope)
         found = self._lookup.find(name, scope)
@@ -103,39 +103,46 @@ class Calls:
                 self._code.body(inner, CodeScope(home))
 
     def judge_function(
-        self, function: ast.expr, name: str | None, given: Sequence[ast.expr | ast.keyword], scope: CodeScope
+        self, function: ast.expr, name: str | None, arguments: Sequence[ast.expr | ast.keyword], scope: CodeScope
     ) -> None:
-        """Judge the call of a function; `name` is its dotted name, if that is known."""
+        """Judge the call of a function.
+
+        Args:
+            function: the expression that is called.
+            name: its dotted name; None for a value.
+            arguments: the arguments of the call.
+            scope: the code around the call.
+        """
         if name is not None and is_below(name, ENVIRONMENT):
             self._findings.add_environment(function, scope)
             return
         found = self._lookup.find(name, scope)
         for definition, home in found:
             if isinstance(definition, ast.ClassDef):
-                self._made(function, definition, home, scope)
+                self._judge_creation(function, definition, home, scope)
             else:
                 self._code.body(definition, CodeScope(home))
-                self._wrappers_called(definition, home)
-        if found or (name is not None and self._is_harmless(name, given, scope)):
+                self._examine_wrappers(definition, home)
+        if found or (name is not None and self._is_harmless(name, arguments, scope)):
             return
         if isinstance(function, ast.Attribute) and (name is None or self._lookup.is_value(function, scope)):
-            self._method_called(function, given, scope)
+            self._judge_method(function, arguments, scope)
             return
         if isinstance(function, ast.Name) and function.id == "cls" and scope.self_class is not None:
-            self._made(function, scope.self_class, scope.module, scope)
+            self._judge_creation(function, scope.self_class, scope.module, scope)
             return
         if name is None and isinstance(function, ast.Name) and function.id in scope.values and scope.self_class is None:
             self._findings.add(function, scope, f"calls {function.id}, which is unknown before the import")
             return
         self._findings.add(function, scope, f"calls {name or ast.unparse(function)}")
 
-    def _method_called(
-        self, function: ast.Attribute, given: Sequence[ast.expr | ast.keyword], scope: CodeScope
+    def _judge_method(
+        self, function: ast.Attribute, arguments: Sequence[ast.expr | ast.keyword], scope: CodeScope
     ) -> None:
         """Judge a call of a method of a plain value, or of an object of a user's class."""
         match function.value:
             case ast.Call(func=ast.Name(id="super")) if scope.self_class is not None:
-                self._super_called(function, scope.self_class, scope)
+                self._judge_super(function, scope.self_class, scope)
                 return
         before = len(self._findings.harms)
         self._code.expression(function.value, scope)
@@ -143,29 +150,30 @@ class Calls:
             return
         self.examine_methods(function.attr)
         if function.attr in METHODS_CALLING:
-            self._called_by(given, scope)
-        moves_a_file = function.attr == "replace" and len(given) == 1  # `Path.replace`; `str.replace` has two arguments
+            self._judge_arguments(arguments, scope)
+        # `Path.replace`; `str.replace` has two arguments.
+        moves_a_file = function.attr == "replace" and len(arguments) == 1
         known = function.attr in METHODS or function.attr in self._lookup.methods
         if moves_a_file or not known:
             self._findings.add(function, scope, f"calls {ast.unparse(function)}")
 
-    def _super_called(self, function: ast.Attribute, node: ast.ClassDef, scope: CodeScope) -> None:
+    def _judge_super(self, function: ast.Attribute, node: ast.ClassDef, scope: CodeScope) -> None:
         for parent, home in list(self._lookup.family(node, CodeScope(scope.module)))[1:]:
             for method in methods(parent, (function.attr,)):
                 self._code.body(method, CodeScope(home, self_class=parent))
         # Bases that are not the user's are judged when an object is created.
         if (
-            function.attr not in (*_MADE, "__init_subclass__", "__set_name__")
+            function.attr not in (*_CREATION, "__init_subclass__", "__set_name__")
             and function.attr not in self._lookup.methods
         ):
             self._findings.add(function, scope, f"calls {ast.unparse(function)}")
 
-    def _made(self, function: ast.expr, definition: ast.ClassDef, home: Module, scope: CodeScope) -> None:
+    def _judge_creation(self, function: ast.expr, definition: ast.ClassDef, home: Module, scope: CodeScope) -> None:
         """Judge the creation of an object of a user's class: this calls constructors, and later perhaps operators."""
         for parent, where in self._lookup.family(definition, CodeScope(home)):
             inside = CodeScope(where, self_class=parent)
             for base in parent.bases:
-                self._base_made(function, parent, self._lookup.name(base_of(base), CodeScope(where)), scope)
+                self._judge_base(function, parent, self._lookup.name(base_of(base), CodeScope(where)), scope)
             if id(parent) in self._findings.examined:
                 continue
             self._findings.examined.add(id(parent))
@@ -175,9 +183,9 @@ class Calls:
                     self._code.body(method, CodeScope(where, self_class=parent))
             for node in (inner for statement in parent.body for inner in ast.walk(statement)):
                 if isinstance(node, ast.keyword) and node.arg in _FACTORIES:
-                    self._called_by([node.value], inside)
+                    self._judge_arguments([node.value], inside)
 
-    def _base_made(self, function: ast.expr, node: ast.ClassDef, name: str | None, scope: CodeScope) -> None:
+    def _judge_base(self, function: ast.expr, node: ast.ClassDef, name: str | None, scope: CodeScope) -> None:
         if name is None or name == "builtins.object" or self._lookup.find(name, scope):
             return
         if is_below(name, ENVIRONMENT):
@@ -189,9 +197,9 @@ class Calls:
         """Examine all methods of this name in user classes: the value may be of any of these classes."""
         for method, node, module in self._lookup.methods.get(name, ()):
             self._code.body(method, CodeScope(module, self_class=node))
-            self._wrappers_called(method, module)
+            self._examine_wrappers(method, module)
 
-    def _wrappers_called(self, definition: FunctionNode, home: Module) -> None:
+    def _examine_wrappers(self, definition: FunctionNode, home: Module) -> None:
         """Examine the wrappers that the user's decorators put around a function: its call runs them too."""
         for decorator in decorators_of(definition):
             name = self._lookup.decorator_name(decorator, CodeScope(home))
@@ -201,34 +209,34 @@ class Calls:
                 else:
                     self._functions_inside(wrapper, where)
 
-    def _is_harmless(self, name: str, given: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> bool:
+    def _is_harmless(self, name: str, arguments: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> bool:
         if name in SEEDED:
-            return any(self._lookup.is_seed(value_of(argument), scope) for argument in given)
+            return any(self._lookup.is_seed(value_of(argument), scope) for argument in arguments)
         if name in EXCEPT_WITH:
-            return not any(isinstance(arg, ast.keyword) and arg.arg in EXCEPT_WITH[name] for arg in given)
+            return not any(isinstance(arg, ast.keyword) and arg.arg in EXCEPT_WITH[name] for arg in arguments)
         if name == "importlib.import_module":
-            return bool(given) and isinstance(given[0], ast.Constant)
+            return bool(arguments) and isinstance(arguments[0], ast.Constant)
         if name.startswith("builtins."):
             short = name.removeprefix("builtins.")
             if short not in BUILTINS and not _is_exception(short):
                 return False
         elif not is_listed(name):
             return False
-        values = [value_of(argument) for argument in given]
+        values = [value_of(argument) for argument in arguments]
         if name.startswith("pandas.") and any(isinstance(v, ast.Constant) and v.value in NOW for v in values):
             return False
         if name in CALLING_FIRST:
-            self._called_by(given[:1], scope)
+            self._judge_arguments(arguments[:1], scope)
         if name.startswith("metaflow."):
-            self._functions_given(given, scope)
+            self._examine_arguments(arguments, scope)
         elif not is_below(name, KEEPING):
-            self._called_by([arg for arg in given if _is_key(arg)], scope)
-            self._functions_given([arg for arg in given if not _is_key(arg)], scope)
+            self._judge_arguments([arg for arg in arguments if _is_key(arg)], scope)
+            self._examine_arguments([arg for arg in arguments if not _is_key(arg)], scope)
         return True
 
-    def _called_by(self, given: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
+    def _judge_arguments(self, arguments: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
         """Judge arguments that are functions and that the called function calls."""
-        for argument in given:
+        for argument in arguments:
             value = value_of(argument)
             match value:
                 case ast.Lambda():
@@ -237,9 +245,9 @@ class Calls:
                     if (name := self._lookup.name(value, scope)) is not None:
                         self.judge_function(value, name, (), scope)
 
-    def _functions_given(self, given: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
+    def _examine_arguments(self, arguments: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
         """Examine user functions that are passed as arguments and called later: a parameter's default, a parser."""
-        for argument in given:
+        for argument in arguments:
             value = value_of(argument)
             match value:
                 case ast.Lambda():

@@ -38,7 +38,13 @@ _HARMLESS_METACLASSES = frozenset({"abc.ABCMeta", "enum.EnumMeta", "enum.EnumTyp
 
 
 class Purity(NamedTuple):
-    """The effects of importing some modules. `environment` are the places that use environment variables."""
+    """The effects of importing some modules.
+
+    Attributes:
+        harms: the places that make the import unsafe to share between tasks.
+        environment: the places that use environment variables.
+        imports: the dotted names of what is imported.
+    """
 
     harms: tuple[Harm, ...]
     environment: tuple[Harm, ...]
@@ -150,8 +156,8 @@ class _Examination:
             if not isinstance(target, ast.Name):
                 continue
             name = self._lookup.name(value, scope) if isinstance(value, (ast.Name, ast.Attribute)) else None
-            if isinstance(value, ast.Call) and (made := self._lookup.name(value.func, scope)) in CLASS_MAKERS:
-                name = made
+            if isinstance(value, ast.Call) and (maker := self._lookup.name(value.func, scope)) in CLASS_MAKERS:
+                name = maker
             if name is not None and name.partition(".")[0] not in ("builtins", scope.module.name.partition(".")[0]):
                 scope.values.discard(target.id)
                 scope.imported[target.id] = name

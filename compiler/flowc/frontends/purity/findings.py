@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 
 class Harm(NamedTuple):
-    """One statement that makes an import unsafe to share: its place, and what it does."""
+    """One statement that makes an import unsafe to share.
+
+    Attributes:
+        file: the file, as messages name it.
+        line: the line.
+        what: what the statement does: "calls open".
+    """
 
     file: str
     line: int
@@ -22,7 +28,13 @@ class Harm(NamedTuple):
 
 
 class Findings:
-    """The results of one examination. `examined` has the ids of the syntax trees of functions and classes."""
+    """The results of one examination.
+
+    Attributes:
+        harms: the statements that make the import unsafe to share.
+        environment: the uses of environment variables.
+        examined: the ids of the syntax trees of functions and classes that have been examined.
+    """
 
     def __init__(self) -> None:
         self.harms: list[Harm] = []

@@ -27,8 +27,9 @@ _PROPERTIES = frozenset({"property", "cached_property"})
 class Lookup:
     """The names of all modules of the user.
 
-    `methods` has all methods of the user's classes by their names, with the class and module of each; `properties` are
-    the names of those that are properties.
+    Attributes:
+        methods: all methods of the user's classes by their names, with the class and module of each.
+        properties: the names of those that are properties.
     """
 
     def __init__(self, modules: Mapping[str, Module]) -> None:

@@ -29,7 +29,16 @@ class Module(NamedTuple):
 
 
 def parse(name: str, file: str, source: str) -> Module:
-    """Return the definitions and imports of a module's top level. Raises SyntaxError."""
+    """Return the definitions and imports of a module's top level.
+
+    Args:
+        name: the dotted name.
+        file: the file, as messages name it.
+        source: the text.
+
+    Raises:
+        SyntaxError: it is not valid Python.
+    """
     tree = ast.parse(source, file)
     module = Module(name, file, tree, {}, tuple(_stars(name, file, tree)), {}, {})
     for node in executed(tree.body):
@@ -85,7 +94,16 @@ def imports(module: Module) -> Iterator[str]:
 
 
 def loaded_imports(name: str, file: str, source: str) -> list[str]:
-    """Return the dotted names of everything that a module imports, also in functions. Raises SyntaxError."""
+    """Return the dotted names of everything that a module imports, also in functions and with `import_module`.
+
+    Args:
+        name: the dotted name of the module.
+        file: its file; `__init__.py` is a package.
+        source: its text.
+
+    Raises:
+        SyntaxError: it is not valid Python.
+    """
     found: dict[str, None] = {}
     for node in ast.walk(ast.parse(source, file)):
         match node:

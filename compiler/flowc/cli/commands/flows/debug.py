@@ -16,8 +16,8 @@ from flowc.cli.options.common import fail, open_store, store_option
 from flowc.cli.options.loading import opened, root_of
 from flowc.cli.running.ignoring import is_code
 from flowc.cli.words.pathspecs import find_run
-from flowc.frontends.metaflow.asked import Asked
 from flowc.frontends.metaflow.configs import ConfigSources
+from flowc.frontends.metaflow.load_options import LoadOptions
 from flowc_ir.counting import count
 from flowc_runtime.base.errors import ArtifactError, FlowcError
 from flowc_runtime.base.index import Graph, task_pathspec
@@ -104,7 +104,7 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
     os.environ.update(node.environment if (node := then.by_id().get(step)) else ())
     configs = ConfigSources(environment=os.environ, earlier=lambda _: values)
     added = [Applied(name, (), dict(arguments), COMMAND_LINE, 0) for name, arguments in own_decorators(then)]
-    asked = Asked(with_decorators=added, configs=configs)
+    asked = LoadOptions(with_decorators=added, configs=configs)
     root = _root_in(given, code.file) if given else root_of(store, code, f"--file path/to/{code.file}")
     found = opened(given if given and root is None else code.file, asked, class_name=code.name, root=root)
     project = then.project if found.flow.project else None

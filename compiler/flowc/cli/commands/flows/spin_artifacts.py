@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowc.cli.options.common import fail
 from flowc.diagnostics import describe
-from flowc.frontends.metaflow.defaults import given
+from flowc.frontends.metaflow.defaults import json_value
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc_runtime.base.errors import ArtifactError
 from flowc_runtime.store.values.codecs import store_value
@@ -51,7 +51,7 @@ def overrides(checked: Checked, objects: Objects, file: str | None) -> tuple[dic
             elif parameter.type == "file":
                 fail(f"{file} sets '{name}', which is a parameter for a file", f"set it by --{parameter.name} FILE")
             else:
-                values[parameter.name] = given(declared[parameter.name], parameter, value)
+                values[parameter.name] = json_value(declared[parameter.name], parameter, value)
         except (ArtifactError, ParameterError) as error:
             fail(f"{file} sets '{name}' to an invalid value: {error}")
     return stored, values

@@ -31,7 +31,14 @@ _NOT_LATER: Final = frozenset({"step", "parallel", "unbounded_test_foreach_inter
 
 
 def attach(node: Node, method: StepMethod, added: Sequence[Added], faults: Faults) -> Node:
-    """Return the node with the added decorators. If a node can have a decorator only once, its own has precedence."""
+    """Return the node with decorators that hooks of extensions added.
+
+    Args:
+        node: the step in the intermediate representation. If it can have a decorator only once, its own has precedence.
+        method: the step.
+        added: the decorators.
+        faults: gets decorators that a hook cannot add.
+    """
     own: list[Applied] = []
     plugins: list[Plugin] = []
     for decorator in added:
@@ -62,7 +69,15 @@ def _fault(faults: Faults, method: StepMethod, decorator: Added, why: str, hint:
 def begin_plugins(
     program: FlowProgram, flow: Flow, methods: Mapping[str, StepMethod], sources: Sources, faults: Faults
 ) -> Flow:
-    """Call the hooks of the decorators; return the flow with the decorators, retries and options that they set."""
+    """Call the hooks of extensions' decorators; return the flow with the decorators, retries and options that they set.
+
+    Args:
+        program: the flow's class.
+        flow: the flow.
+        methods: the steps by name.
+        sources: the files of the flow.
+        faults: gets a hook that fails; the flow is then unchanged.
+    """
     try:
         hooks = program.begin(flow, str(sources.root), parse_with)
         if hooks is None:

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 def cached_code(method: StepMethod, graph: DeclaredGraph, package: Package, faults: Faults) -> str | None:
     """Return the digest of a step's code: the code package without blank lines and the flow's other steps.
 
-    Return None for a step of a gang, and report it: the tasks of a gang run together or not at all.
+    Args:
+        method: the step.
+        graph: the graph of the flow.
+        package: the package of the flow.
+        faults: gets a step of a gang, whose tasks run together or not at all.
+
+    Returns:
+        `sha256:` and 64 hexadecimal digits; None for a step of a gang.
     """
     if is_parallel(method):
         if any(applied.name == "cache" for applied in method.applied):
@@ -41,10 +48,10 @@ def cached_code(method: StepMethod, graph: DeclaredGraph, package: Package, faul
 
 
 def _lines_of_others(method: StepMethod, graph: DeclaredGraph) -> dict[str, set[int]]:
-    found: dict[str, set[int]] = {}
+    lines_by_file: dict[str, set[int]] = {}
     for other in graph.steps.values():
         if other.name != method.name:
             first = min([other.tree.lineno, *(decorator.lineno for decorator in other.tree.decorator_list)])
             lines = range(first, (other.tree.end_lineno or first) + 1)
-            found.setdefault(other.source.file, set()).update(lines)
-    return found
+            lines_by_file.setdefault(other.source.file, set()).update(lines)
+    return lines_by_file

@@ -50,29 +50,37 @@ CARD: Final[Mapping[str, ArgumentKind]] = {
 }
 
 
-def read_card(given: CardArguments) -> Card:
+def read_card(arguments: CardArguments) -> Card:
     """Return the card of one `@card`."""
     return Card(
-        type=given.get("type", "default"),
-        id=given.get("id"),
-        options=canonical(given.get("options")),
-        timeout=int(given.get("timeout", 45)),
-        refresh_interval=int(given.get("refresh_interval", 5)),
-        save_errors=given.get("save_errors", True),
-        customize=given.get("customize", False),
+        type=arguments.get("type", "default"),
+        id=arguments.get("id"),
+        options=canonical(arguments.get("options")),
+        timeout=int(arguments.get("timeout", 45)),
+        refresh_interval=int(arguments.get("refresh_interval", 5)),
+        save_errors=arguments.get("save_errors", True),
+        customize=arguments.get("customize", False),
     )
 
 
 _BUILT_IN: Final = frozenset({"default", "blank"})  # types that need no import
 
 
-def check_card_types(method: StepMethod, added: Sequence[Applied], given: Mapping[str, object], faults: Faults) -> None:
+def check_card_types(
+    method: StepMethod, added: Sequence[Applied], fields: Mapping[str, object], faults: Faults
+) -> None:
     """Report card types that are neither built in, nor defined in the flow's files, nor in an installed package.
 
     Steps with their own packages or image are skipped: they may have types that are unknown here. A type whose package
     is not installed or cannot be imported gives a warning instead, here and on the task's page.
+
+    Args:
+        method: the step.
+        added: decorators of the command line, or of hooks.
+        fields: the fields of the node of the step: `cards`, `packages` and `kubernetes` count.
+        faults: gets the faults.
     """
-    if not given.get("cards") or given.get("packages") or getattr(given.get("kubernetes"), "image", None):
+    if not fields.get("cards") or fields.get("packages") or getattr(fields.get("kubernetes"), "image", None):
         return
     reader = Reader(method.source, method.tree, faults)
     for applied in (*reversed(method.applied), *added):

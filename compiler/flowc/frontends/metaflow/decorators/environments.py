@@ -61,9 +61,18 @@ TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {"pypi": _PYPI, "conda
 
 
 def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> Packages | None:
-    """Return the packages of the flow's class for all steps; of each decorator, the nearest class has precedence."""
+    """Return the packages of the flow's class for all steps; None if it has none.
+
+    Of each decorator, that of the nearest class has precedence.
+
+    Args:
+        cls: the flow's class.
+        source: its file.
+        tree: its definition.
+        faults: gets misplaced, duplicate and wrong decorators.
+    """
     reader = Reader(source, tree, faults)
-    found: dict[str, Applied] = {}
+    decorators: dict[str, Applied] = {}
     for owner in cls.__mro__:
         own: dict[str, Applied] = {}
         for applied in reversed(applied_to(owner)):
@@ -87,27 +96,33 @@ def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> 
                 )
             else:
                 own[kind] = applied
-        found = own | found
-    return _read(found, reader)
+        decorators = own | decorators
+    return _read(decorators, reader)
 
 
 def step_packages(method: StepMethod, base: Packages | None, faults: Faults) -> Packages | None:
-    """Return the packages of a step, added to those of the flow's class."""
+    """Return the packages of a step, added to those of the flow's class; None if it has none.
+
+    Args:
+        method: the step.
+        base: the packages of the flow's class. A step's version of a package replaces the class's.
+        faults: gets duplicate and wrong decorators.
+    """
     reader = Reader(method.source, method.tree, faults)
-    found: dict[str, Applied] = {}
+    decorators: dict[str, Applied] = {}
     for applied in reversed(method.applied):
         if applied.name not in ENVIRONMENTS:
             continue
-        if applied.name in found:
+        if applied.name in decorators:
             reader.faults.add(
                 codes.DUPLICATE_DECORATOR,
                 reader.span(applied),
                 f"step '{method.name}' has @{applied.name} twice",
                 hint="write one with all its packages",
-                also=[(reader.span(found[applied.name]), "the first one")],
+                also=[(reader.span(decorators[applied.name]), "the first one")],
             )
-        found.setdefault(applied.name, applied)
-    own = _read(found, reader)
+        decorators.setdefault(applied.name, applied)
+    own = _read(decorators, reader)
     if base is None or own is None or own.disabled:
         return own or base
     return Packages(
@@ -127,29 +142,29 @@ def _spelling(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
 
 
-def _read(found: Mapping[str, Applied], reader: Reader) -> Packages | None:
+def _read(decorators: Mapping[str, Applied], reader: Reader) -> Packages | None:
     """Return the packages of @pypi and @conda on one definition; None if there are none or one has a fault."""
-    given: dict[str, _Arguments] = {}
-    for kind, applied in found.items():
+    arguments_of: dict[str, _Arguments] = {}
+    for kind, applied in decorators.items():
         arguments = cast("_Arguments | None", reader.arguments(applied, TABLES[kind]))
         if arguments is not None:
-            given[kind] = arguments
-    pythons = {kind: python for kind, arguments in given.items() if (python := arguments.get("python"))}
+            arguments_of[kind] = arguments
+    pythons = {kind: python for kind, arguments in arguments_of.items() if (python := arguments.get("python"))}
     if len({python.removesuffix(".*") for python in pythons.values()}) > 1:
         reader.faults.add(
             codes.BAD_ARGUMENT,
-            reader.span(found["conda"], "python"),
+            reader.span(decorators["conda"], "python"),
             f"@pypi has python {pythons['pypi']}, but @conda has {pythons['conda']}",
             hint="a step has one Python version: give it once",
         )
-    if not found or len(given) < len(found):
+    if not decorators or len(arguments_of) < len(decorators):
         return None
-    conda = given.get("conda", {})
+    conda = arguments_of.get("conda", {})
     return Packages(
         python=next(iter(pythons.values()), None),
-        pypi=_pairs(given.get("pypi", {}).get("packages")),
+        pypi=_pairs(arguments_of.get("pypi", {}).get("packages")),
         conda=_pairs({**(conda.get("libraries") or {}), **(conda.get("packages") or {})}),
-        disabled=any(arguments.get("disabled") for arguments in given.values()),
+        disabled=any(arguments.get("disabled") for arguments in arguments_of.values()),
     )
 
 

@@ -33,21 +33,27 @@ _WHEN: Final[tuple[tuple[Literal["on_success", "on_error"], Literal["success", "
 
 
 def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook]:
-    """Return the valid hooks, in the order written; report the others."""
-    given = cast("_Arguments | None", reader.arguments(applied, HOOKS))
-    if given is None:
+    """Yield the valid hooks, in the order written; report the others.
+
+    Args:
+        reader: the reader of the class.
+        applied: one `@exit_hook`.
+        cls: the flow's class, whose module must have the functions.
+    """
+    arguments = cast("_Arguments | None", reader.arguments(applied, HOOKS))
+    if arguments is None:
         return
-    if not given.get("on_success") and not given.get("on_error"):
+    if not arguments.get("on_success") and not arguments.get("on_error"):
         reader.faults.add(
             codes.BAD_ARGUMENT,
             reader.span(applied),
             "@exit_hook names no function",
             hint="write @exit_hook(on_success=[…], on_error=[…])",
         )
-    options = canonical(given.get("options"))
+    options = canonical(arguments.get("options"))
     module = vars(sys.modules[cls.__module__])
     for argument, on in _WHEN:
-        for index, hook in enumerate(given.get(argument, ())):
+        for index, hook in enumerate(arguments.get(argument, ())):
             span = reader.span(applied, argument, index)
             name = _name(reader, hook, module, span)
             if name is not None and _is_callable_hook(reader, module[name], span):

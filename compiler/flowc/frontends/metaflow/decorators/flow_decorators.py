@@ -56,7 +56,7 @@ class FlowFields(TypedDict):
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Application:
     """One application of a decorator, with the reader of the class that it decorates."""
 
     applied: Applied
@@ -69,43 +69,55 @@ def read_flow(
     deployment: ProjectBranch,
     faults: Faults,
 ) -> FlowFields:
-    """Return the fields of the flow that decorators set.
+    """Return the fields of the IR's flow that decorators set.
 
     Args:
+        cls: the flow's class.
         place: returns the source and the tree of a class; decorators of a class without a source are ignored.
+        deployment: the user and the branch of the flow.
+        faults: gets the faults.
+
+    Raises:
+        DeploymentError: `deployment` does not fit the decorators.
     """
-    found: dict[str, list[_Found]] = {}
+    by_name: dict[str, list[_Application]] = {}
     for owner in cls.__mro__:
         where = place(owner) if applied_to(owner) else None
         if where is None:
             continue
-        own: dict[str, list[_Found]] = {}
+        own: dict[str, list[_Application]] = {}
         for one in _of_class(owner, Reader(*where, faults)):
             own.setdefault(one.applied.name, []).append(one)
         for name, several in own.items():
             if name in _SEVERAL:
-                found.setdefault(name, []).extend(several)
+                by_name.setdefault(name, []).extend(several)
             else:
-                found.setdefault(name, several[:1])
+                by_name.setdefault(name, several[:1])
     schedule: Schedule | None = None
     project: Project | None = None
-    for one in found.get("schedule", ()):
+    for one in by_name.get("schedule", ()):
         schedule = read_schedule(one.reader, one.applied)
-    for one in found.get("project", ()):
+    for one in by_name.get("project", ()):
         project = read_project(one.reader, one.applied, deployment)
-    check_unused(deployment, cls.__name__, has_project="project" in found)
+    check_unused(deployment, cls.__name__, has_project="project" in by_name)
     triggers = (
         *(
             trigger
-            for one in found.get("trigger", ())
+            for one in by_name.get("trigger", ())
             for trigger in read_events(one.reader, one.applied, project, declared_parameters(cls))
         ),
-        *(trigger for one in found.get("trigger_on_finish", ()) for trigger in read_finishes(one.reader, one.applied)),
+        *(
+            trigger
+            for one in by_name.get("trigger_on_finish", ())
+            for trigger in read_finishes(one.reader, one.applied)
+        ),
     )
-    exit_hooks = tuple(hook for one in found.get("exit_hook", ()) for hook in read_hooks(one.reader, one.applied, cls))
+    exit_hooks = tuple(
+        hook for one in by_name.get("exit_hook", ()) for hook in read_hooks(one.reader, one.applied, cls)
+    )
     plugins = [
         read_flow_plugin(one.reader, one.applied, cls)
-        for name, several in found.items()
+        for name, several in by_name.items()
         if name not in FLOW_DECORATORS
         for one in several
     ]
@@ -114,14 +126,14 @@ def read_flow(
         project=project,
         triggers=triggers,
         exit_hooks=exit_hooks,
-        elsewhere=tuple(name for name in found if name in _SENSORS),
+        elsewhere=tuple(name for name in by_name if name in _SENSORS),
         plugins=tuple(plugin for plugin in reversed(plugins) if plugin is not None),  # the one next to the class first
     )
 
 
-def _of_class(cls: type, reader: Reader) -> list[_Found]:
+def _of_class(cls: type, reader: Reader) -> list[_Application]:
     """Return the decorators of one class, from the top; report decorators of steps and duplicates."""
-    found: list[_Found] = []
+    applications: list[_Application] = []
     seen: dict[str, Applied] = {}
     for applied in reversed(applied_to(cls)):
         name = applied.name
@@ -144,5 +156,5 @@ def _of_class(cls: type, reader: Reader) -> list[_Found]:
             )
         elif of_flow:
             seen[name] = applied
-            found.append(_Found(applied, reader))
-    return found
+            applications.append(_Application(applied, reader))
+    return applications

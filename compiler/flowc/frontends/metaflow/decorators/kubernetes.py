@@ -162,9 +162,15 @@ KUBERNETES: Final[Mapping[str, ArgumentKind]] = {
 }
 
 
-def read_kubernetes(reader: Reader, applied: Applied, given: KubernetesArguments) -> Kubernetes:
-    """Return everything except the amounts, which `amounts` returns."""
-    claims = given.get("persistent_volume_claims")
+def read_kubernetes(reader: Reader, applied: Applied, arguments: KubernetesArguments) -> Kubernetes:
+    """Return everything except the amounts, which `amounts` returns.
+
+    Args:
+        reader: the reader of the step, for a claim that is mounted at a relative path.
+        applied: the `@kubernetes`.
+        arguments: its checked arguments.
+    """
+    claims = arguments.get("persistent_volume_claims")
     for claim, path in (claims or {}).items():
         if not path.startswith("/"):
             span = reader.span(applied, "persistent_volume_claims")
@@ -174,52 +180,58 @@ def read_kubernetes(reader: Reader, applied: Applied, given: KubernetesArguments
                 f"@kubernetes: claim '{claim}' is mounted at {path!r}",
                 hint='give an absolute path: {"claim": "/data"}',
             )
-    security = {name: value for name, value in (given.get("security_context") or {}).items() if value is not None}
-    size, use, path_of_tmpfs = given.get("tmpfs_size"), given.get("use_tmpfs"), given.get("tmpfs_path")
+    security = {name: value for name, value in (arguments.get("security_context") or {}).items() if value is not None}
+    size, use, path_of_tmpfs = arguments.get("tmpfs_size"), arguments.get("use_tmpfs"), arguments.get("tmpfs_path")
     return Kubernetes(
-        image=given.get("image"),
-        image_pull_policy=given.get("image_pull_policy"),
-        image_pull_secrets=_names(given.get("image_pull_secrets")),
-        service_account=given.get("service_account"),
-        namespace=given.get("namespace"),
-        secrets=_names(given.get("secrets")),
-        node_selector=_selector(given.get("node_selector")),
-        gpu_vendor=given.get("gpu_vendor"),
-        tolerations=tuple(Toleration(**one) for one in given.get("tolerations") or ()),
-        labels=_pairs(given.get("labels")),
-        annotations=_pairs(given.get("annotations")),
+        image=arguments.get("image"),
+        image_pull_policy=arguments.get("image_pull_policy"),
+        image_pull_secrets=_names(arguments.get("image_pull_secrets")),
+        service_account=arguments.get("service_account"),
+        namespace=arguments.get("namespace"),
+        secrets=_names(arguments.get("secrets")),
+        node_selector=_selector(arguments.get("node_selector")),
+        gpu_vendor=arguments.get("gpu_vendor"),
+        tolerations=tuple(Toleration(**one) for one in arguments.get("tolerations") or ()),
+        labels=_pairs(arguments.get("labels")),
+        annotations=_pairs(arguments.get("annotations")),
         # As in Metaflow, a size alone also requests the mount.
         use_tmpfs=size is not None if use is None else use,
-        tmpfs_tempdir=given.get("tmpfs_tempdir", True),
+        tmpfs_tempdir=arguments.get("tmpfs_tempdir", True),
         tmpfs_size=_whole(size),
         tmpfs_path=TMPFS_PATH if path_of_tmpfs is None else path_of_tmpfs,
         persistent_volume_claims=_pairs(claims),
-        port=_whole(given.get("port")),
-        compute_pool=given.get("compute_pool"),
-        executable=given.get("executable"),
-        hostname_resolution_timeout=int(given.get("hostname_resolution_timeout", HOSTNAME_TIMEOUT)),
-        qos=given.get("qos", "burstable").lower(),
-        extended_resources=_pairs(given.get("extended_resources")),
+        port=_whole(arguments.get("port")),
+        compute_pool=arguments.get("compute_pool"),
+        executable=arguments.get("executable"),
+        hostname_resolution_timeout=int(arguments.get("hostname_resolution_timeout", HOSTNAME_TIMEOUT)),
+        qos=arguments.get("qos", "burstable").lower(),
+        extended_resources=_pairs(arguments.get("extended_resources")),
         security_context=SecurityContext(**cast("_Security", security)) if security else None,
     )
 
 
-def requested(given: Amounts) -> Resources:
+def requested(arguments: Amounts) -> Resources:
     """Return the amounts as written."""
-    cpu = given.get("cpu")
+    cpu = arguments.get("cpu")
     return Resources(
         cpu=None if cpu is None else decimal_text(cpu),
-        memory=_whole(given.get("memory")),
-        gpu=_whole(given.get("gpu")),
-        disk=_whole(given.get("disk")),
-        shared_memory=_whole(given.get("shared_memory")),
+        memory=_whole(arguments.get("memory")),
+        gpu=_whole(arguments.get("gpu")),
+        disk=_whole(arguments.get("disk")),
+        shared_memory=_whole(arguments.get("shared_memory")),
     )
 
 
-def amounts(given: KubernetesArguments) -> Resources:
-    """Return the resources of one `@kubernetes`, with a default for each missing amount (none for best effort)."""
-    own = requested(given)
-    return own if given.get("qos", "").lower() == "besteffort" else _with_defaults(own)
+def amounts(arguments: KubernetesArguments) -> Resources:
+    """Return the resources of one `@kubernetes`: cores as text, memory, disk and shared memory in MiB.
+
+    Missing amounts have Metaflow's documented defaults, except for best effort, which requests nothing.
+
+    Args:
+        arguments: its checked arguments.
+    """
+    own = requested(arguments)
+    return own if arguments.get("qos", "").lower() == "besteffort" else _with_defaults(own)
 
 
 def _with_defaults(own: Resources) -> Resources:
@@ -233,7 +245,12 @@ def _with_defaults(own: Resources) -> Resources:
 
 
 def largest(one: Resources | None, other: Resources) -> Resources | None:
-    """Return the larger of each two amounts."""
+    """Return the larger of each two amounts; None if neither requests anything.
+
+    Args:
+        one: the resources of `@resources`; None without it.
+        other: the resources of `@kubernetes`.
+    """
     if one is None:
         return other if other != Resources() else None
     cpus = [cpu for cpu in (one.cpu, other.cpu) if cpu is not None]

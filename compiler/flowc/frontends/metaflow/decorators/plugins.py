@@ -19,7 +19,11 @@ def plugin_class(name: str, kind: str) -> type[Decorator] | None:
     """Return the class of an extension's decorator of this name; None if there is none.
 
     Args:
+        name: the decorator.
         kind: `step` or `flow`.
+
+    Raises:
+        ExtensionError: the class cannot be loaded.
     """
     if name not in _extensions.decorators:
         return None
@@ -38,14 +42,20 @@ def is_json(value: object) -> bool:
 
 
 def read_plugin(reader: Reader, applied: Applied, cls: type[Decorator]) -> Plugin | None:
-    """Return one application of a decorator as a plugin; None if it has a fault."""
+    """Return one application of a decorator as a plugin; None if it has a fault, which is reported.
+
+    Args:
+        reader: the reader of the definition.
+        applied: the application.
+        cls: the class of the decorator.
+    """
     from metaflow._legacy.hooks import unsupported_hooks
 
     kind = ArgumentKind(
         "a value that JSON can hold", is_json, "it is sent to every pod: use a text, a number, a list or a dict"
     )
     table = dict.fromkeys(cls.defaults, kind)
-    given = reader.arguments(applied, table)
+    arguments = reader.arguments(applied, table)
     hooks = unsupported_hooks(cls)
     for hook, hint in hooks.items():
         reader.faults.add(
@@ -54,21 +64,27 @@ def read_plugin(reader: Reader, applied: Applied, cls: type[Decorator]) -> Plugi
             f"@{applied.name} has the hook {hook}, which flowc does not call",
             hint=hint,
         )
-    if given is None or hooks:
+    if arguments is None or hooks:
         return None
-    return Plugin(name=applied.name, attributes=canonical(given), written=applied.line > 0)
+    return Plugin(name=applied.name, attributes=canonical(arguments), written=applied.line > 0)
 
 
 def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | None:
-    """Return one application to a flow's class, with the values of its options; None if it has a fault."""
+    """Return one application to a flow's class, with the values of its options; None, and a report, for a fault.
+
+    Args:
+        reader: the reader of the class.
+        applied: the application.
+        owner: the flow's class, which has the options of the command line.
+    """
     cls = cast("type[FlowDecorator]", plugin_class(applied.name, "flow"))
     plugin = read_plugin(reader, applied, cls)
     if plugin is None or not cls.options:
         return plugin
     from metaflow._legacy.options import values
 
-    found = values(cls, owner)
-    for name, value in found.items():
+    options = values(cls, owner)
+    for name, value in options.items():
         if not is_json(value):
             reader.faults.add(
                 codes.BAD_ARGUMENT,
@@ -77,4 +93,4 @@ def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | 
                 hint="it is sent to every pod: make it a text or a number",
             )
             return None
-    return replace(plugin, options=canonical(found))
+    return replace(plugin, options=canonical(options))

@@ -136,10 +136,12 @@ class Policies(TypedDict, total=False):
 def policies(
     method: StepMethod, transition: Transition | None, faults: Faults, added: Sequence[Applied] = ()
 ) -> Policies:
-    """Return the policy fields of a step's node.
+    """Return the fields of the IR's node that a step's decorators set; report their faults.
 
     Args:
+        method: the step.
         transition: what the step leads to; None if a fault hides it.
+        faults: gets the faults.
         added: decorators of the command line, for steps that lack them.
     """
     reader = Reader(method.source, method.tree, faults)
@@ -197,32 +199,32 @@ def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> It
             yield applied
 
 
-def _read(fields: Policies, reader: Reader, applied: Applied, given: dict[str, object]) -> None:
+def _read(fields: Policies, reader: Reader, applied: Applied, values: dict[str, object]) -> None:
     """Add the policy of a decorator to the fields; report arguments that contradict each other."""
     match applied.name:
         case "step":
-            if info := given.get("node_info"):
+            if info := values.get("node_info"):
                 fields["info"] = to_text(info)
         case "retry":
-            fields["retry"] = _retry(cast("_Retry", given))
+            fields["retry"] = _retry(cast("_Retry", values))
         case "catch":
-            fields["catch"] = Catch(**cast("_Catch", given))
+            fields["catch"] = Catch(**cast("_Catch", values))
         case "timeout":
-            fields["timeout"] = _timeout(reader, applied, cast("_Timeout", given))
+            fields["timeout"] = _timeout(reader, applied, cast("_Timeout", values))
         case "resources":
-            _add_resources(fields, requested(cast("Amounts", given)))
+            _add_resources(fields, requested(cast("Amounts", values)))
         case "environment":
-            if variables := cast("_Environment", given).get("vars", {}):
+            if variables := cast("_Environment", values).get("vars", {}):
                 fields["environment"] = tuple((name, str(value)) for name, value in variables.items())
         case "kubernetes":
-            arguments = cast("KubernetesArguments", given)
+            arguments = cast("KubernetesArguments", values)
             fields["kubernetes"] = read_kubernetes(reader, applied, arguments)
             _add_resources(fields, amounts(arguments))
         case "secrets":
-            if secrets := read_secrets(reader, applied, cast("SecretsArguments", given)):
+            if secrets := read_secrets(reader, applied, cast("SecretsArguments", values)):
                 fields["secrets"] = secrets
         case "card":
-            fields["cards"] = (*fields.get("cards", ()), read_card(cast("CardArguments", given)))
+            fields["cards"] = (*fields.get("cards", ()), read_card(cast("CardArguments", values)))
         case "cache":
             fields["cache"] = None
 
@@ -233,14 +235,14 @@ def _add_resources(fields: Policies, amounts: Resources) -> None:
         fields["resources"] = resources
 
 
-def _retry(given: _Retry) -> Retry:
-    minutes = float(given.get("minutes_between_retries", 2))
-    return Retry(times=int(given.get("times", 3)), wait_seconds=math.ceil(minutes * 60))
+def _retry(arguments: _Retry) -> Retry:
+    minutes = float(arguments.get("minutes_between_retries", 2))
+    return Retry(times=int(arguments.get("times", 3)), wait_seconds=math.ceil(minutes * 60))
 
 
-def _timeout(reader: Reader, applied: Applied, given: _Timeout) -> Timeout:
-    minutes = 60 * float(given.get("minutes", 0))
-    seconds = float(given.get("seconds", 0)) + minutes + 3600 * float(given.get("hours", 0))
+def _timeout(reader: Reader, applied: Applied, arguments: _Timeout) -> Timeout:
+    minutes = 60 * float(arguments.get("minutes", 0))
+    seconds = float(arguments.get("seconds", 0)) + minutes + 3600 * float(arguments.get("hours", 0))
     if seconds <= 0:
         reader.faults.add(
             codes.BAD_ARGUMENT,

@@ -49,15 +49,20 @@ class ProjectBranch:
 
 
 def read_project(reader: Reader, applied: Applied, deployment: ProjectBranch) -> Project | None:
-    """Return the project; None if it has a fault.
+    """Return the project; None if it has a fault, which is reported.
+
+    Args:
+        reader: the reader of the class.
+        applied: the `@project`.
+        deployment: the user and the branch of the command line.
 
     Raises:
         DeploymentError: the command line contradicts the decorator.
     """
-    given = cast("_Arguments | None", reader.arguments(applied, PROJECT))
-    if given is None:
+    arguments = cast("_Arguments | None", reader.arguments(applied, PROJECT))
+    if arguments is None:
         return None
-    name, branch = given.get("name"), given.get("branch")
+    name, branch = arguments.get("name"), arguments.get("branch")
     if name is None:
         reader.faults.add(
             codes.BAD_ARGUMENT, reader.span(applied), "@project has no name", hint='write @project(name="…")'
@@ -88,7 +93,7 @@ def read_project(reader: Reader, applied: Applied, deployment: ProjectBranch) ->
         branch = deployment.branch
     if len(reader.faults) > before:
         return None
-    production = given.get("production", False) or deployment.production
+    production = arguments.get("production", False) or deployment.production
     return Project(name=name, branch=_resolve(branch, deployment.user, production=production), production=production)
 
 
@@ -100,6 +105,11 @@ def _resolve(branch: str | None, user: str, *, production: bool) -> str:
 
 def check_unused(deployment: ProjectBranch, flow: str, *, has_project: bool) -> None:
     """Refuse `--branch` and `--production` for a flow without a project.
+
+    Args:
+        deployment: the options of the command line.
+        flow: the flow's name.
+        has_project: whether the flow has `@project`.
 
     Raises:
         DeploymentError: the flow has no project.

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class ArgumentKind:
-    """The values that an argument allows: in words and as a predicate, with a hint about the usual mistake."""
+    """The values that an argument allows.
+
+    Attributes:
+        words: what it is, for messages: "memory is a whole number of MiB, not …".
+        accepts: the predicate of a value.
+        hint: what to do about the usual mistake.
+    """
 
     words: str
     accepts: Callable[[object], bool]
@@ -101,7 +107,11 @@ def canonical(value: object) -> str:
 
 
 def decimal_text(value: float | str) -> str:
-    """Return a number as plain decimal text: no exponent, no trailing zeros, and 0.1 as written."""
+    """Return a number as plain decimal text: no exponent, no trailing zeros, and 0.1 as written.
+
+    Args:
+        value: a finite number, or its text.
+    """
     text = format(Decimal(str(value)), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -118,9 +128,8 @@ class Reader:
     def arguments(self, applied: Applied, table: Mapping[str, ArgumentKind]) -> dict[str, object] | None:
         """Return the arguments of an application; None if one has a fault, which is reported.
 
-        The caller's TypedDict says which types the accepted values have.
-
         Args:
+            applied: the application.
             table: the kind of each argument that the decorator has.
         """
         before, note = len(self.faults), self._origin(applied)
@@ -142,7 +151,13 @@ class Reader:
         return dict(applied.kwargs) if len(self.faults) == before else None
 
     def span(self, applied: Applied, argument: str | None = None, item: int = 0) -> Span:
-        """Return the place of the decorator, of one of its arguments, or of an item of an argument that is a list."""
+        """Return the place of a decorator or of a part of it.
+
+        Args:
+            applied: the application. One of another file, or added by a mutator, has the place of the definition.
+            argument: the argument; None for the whole decorator.
+            item: the index of the item of an argument that is a list.
+        """
         node = self._node(applied) if self._is_here(applied) else None
         if node is None:
             return self.source.header(self.tree)

@@ -42,13 +42,20 @@ _CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * *
 
 
 def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
-    """Return the schedule; None if it has a fault or is switched off by `daily=False` alone."""
-    given = cast("_Arguments | None", reader.arguments(applied, SCHEDULE))
-    if given is None:
+    """Return the schedule; None if it has a fault, which is reported, or is switched off by `daily=False` alone.
+
+    Cron expressions have Argo's five fields; those of AWS with six are converted if they mean the same.
+
+    Args:
+        reader: the reader of the class.
+        applied: the `@schedule`.
+    """
+    arguments = cast("_Arguments | None", reader.arguments(applied, SCHEDULE))
+    if arguments is None:
         return None
     before = len(reader.faults)
-    crons = _crons(applied, given, reader)
-    timezone = given.get("timezone")
+    crons = _crons(applied, arguments, reader)
+    timezone = arguments.get("timezone")
     if timezone is not None:
         _check_timezone(applied, timezone, reader)
     where = reader.span(applied)
@@ -57,9 +64,9 @@ def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
     return Schedule(crons=crons, timezone=timezone, where=where)
 
 
-def _crons(applied: Applied, given: _Arguments, reader: Reader) -> tuple[str, ...]:
-    cron = given.get("cron")
-    chosen = [name for name in _CRONS if given.get(name)] + (["cron"] if cron is not None else [])
+def _crons(applied: Applied, arguments: _Arguments, reader: Reader) -> tuple[str, ...]:
+    cron = arguments.get("cron")
+    chosen = [name for name in _CRONS if arguments.get(name)] + (["cron"] if cron is not None else [])
     if len(chosen) > 1:
         reader.faults.add(
             codes.BAD_SCHEDULE,
@@ -69,7 +76,7 @@ def _crons(applied: Applied, given: _Arguments, reader: Reader) -> tuple[str, ..
         )
         return ()
     if not chosen:
-        return (_CRONS["daily"],) if given.get("daily", True) else ()
+        return (_CRONS["daily"],) if arguments.get("daily", True) else ()
     if cron is None:
         return (_CRONS[chosen[0]],)
     several = (cron,) if isinstance(cron, str) else tuple(cron)

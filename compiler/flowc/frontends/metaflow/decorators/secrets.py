@@ -45,10 +45,16 @@ _CLOUDS: Final = ("aws-secrets-manager", "gcp-secret-manager", "az-key-vault")
 _FIELDS: Final = ("type", "id", "options", "role")
 
 
-def read_secrets(reader: Reader, applied: Applied, given: SecretsArguments) -> tuple[Secret, ...]:
-    """Return the valid sources, in the order written; report the others."""
-    found: list[Secret] = []
-    if not isinstance(given.get("sources", ()), (list, tuple)):
+def read_secrets(reader: Reader, applied: Applied, arguments: SecretsArguments) -> tuple[Secret, ...]:
+    """Return the valid sources, in the order written; report the others.
+
+    Args:
+        reader: the reader of the step.
+        applied: the `@secrets`.
+        arguments: its checked arguments.
+    """
+    secrets: list[Secret] = []
+    if not isinstance(arguments.get("sources", ()), (list, tuple)):
         reader.faults.add(
             codes.BAD_ARGUMENT,
             reader.span(applied, "sources"),
@@ -56,19 +62,19 @@ def read_secrets(reader: Reader, applied: Applied, given: SecretsArguments) -> t
             hint='such as ["dotenv..env"]',
         )
         return ()
-    for index, source in enumerate(given.get("sources", ())):
-        made = _source(source, given)
-        if isinstance(made, Secret):
-            found.append(made)
+    for index, source in enumerate(arguments.get("sources", ())):
+        secret = _source(source, arguments)
+        if isinstance(secret, Secret):
+            secrets.append(secret)
         else:
-            message, hint = made
+            message, hint = secret
             reader.faults.add(
                 codes.BAD_ARGUMENT, reader.span(applied, "sources", index), f"@secrets: {message}", hint=hint
             )
-    return tuple(found)
+    return tuple(secrets)
 
 
-def _source(source: object, given: SecretsArguments) -> Secret | tuple[str, str | None]:
+def _source(source: object, arguments: SecretsArguments) -> Secret | tuple[str, str | None]:
     """Return a source; or a message and a hint if it is wrong."""
     if isinstance(source, str):
         source = _spelt_out(source)
@@ -90,10 +96,10 @@ def _source(source: object, given: SecretsArguments) -> Secret | tuple[str, str 
         return problem
     if not is_json_object(options or {}):
         return f"the options of {kind} '{name}' must be a dict that JSON can hold", None
-    role = source.get("role") or given.get("role")
+    role = source.get("role") or arguments.get("role")
     # The values of an inline secret stay in the code: a task reads them from the decorator.
-    kept = canonical({} if kind == "inline" else options)
-    return Secret(type=kind, id=name, options=kept, role=role, allow_override=given.get("allow_override", False))
+    text = canonical({} if kind == "inline" else options)
+    return Secret(type=kind, id=name, options=text, role=role, allow_override=arguments.get("allow_override", False))
 
 
 def _spelt_out(text: str) -> dict[str, str] | tuple[str, str]:

@@ -34,25 +34,27 @@ class _BadItem(Exception):
 
 
 def read_events(
-    reader: Reader, applied: Applied, project: Project | None, known: Collection[str]
+    reader: Reader, applied: Applied, project: Project | None, parameters: Collection[str]
 ) -> tuple[Trigger, ...]:
-    """Return the events that start a run together.
+    """Return the events that start a run together; report wrong ones.
 
     Args:
+        reader: the reader of the class.
+        applied: the `@trigger`.
         project: the flow's project, whose name and branch become part of the names of its own events.
-        known: the names of the flow's parameters, whose values may come from fields of an event.
+        parameters: the names of the flow's parameters, whose values may come from fields of an event.
     """
 
     def event(item: object, span: Span) -> Trigger:
         if isinstance(item, EventName):
-            item = _named(item, project)
+            item = _full_name(item, project)
         elif isinstance(item, Mapping) and isinstance(name := item.get("name"), EventName):
-            item = {**item, "name": _named(name, project)}
+            item = {**item, "name": _full_name(name, project)}
         trigger = _event(item, span)
         for parameter, _ in trigger.parameters:
-            if _plain(parameter) not in map(_plain, known):
-                has = f"the flow has {listed(known)}" if known else "the flow has none"
-                hint = suggest(parameter, known, f"write the name of a parameter: {has}")
+            if _plain(parameter) not in map(_plain, parameters):
+                has = f"the flow has {listed(parameters)}" if parameters else "the flow has none"
+                hint = suggest(parameter, parameters, f"write the name of a parameter: {has}")
                 raise _BadItem(f"the flow has no parameter '{parameter}'", hint)
         return trigger
 
@@ -63,7 +65,7 @@ def _plain(name: str) -> str:
     return name.replace("-", "_").lower()
 
 
-def _named(name: EventName, project: Project | None) -> str:
+def _full_name(name: EventName, project: Project | None) -> str:
     return name.within(project.name if project else None, project.branch if project else None)
 
 
@@ -79,11 +81,11 @@ def _read(
     names: tuple[str, str],
     make: Callable[[object, Span], Trigger],
 ) -> Iterator[Trigger]:
-    given = reader.arguments(applied, table)
-    if given is None:
+    arguments = reader.arguments(applied, table)
+    if arguments is None:
         return
     one, several = names
-    single, many = given.get(one), cast("Sequence[object]", given.get(several) or ())
+    single, many = arguments.get(one), cast("Sequence[object]", arguments.get(several) or ())
     if (single is not None) == bool(many):
         wrong = f"has both {one} and {several}" if many else f"has no {one}"
         reader.faults.add(
@@ -93,7 +95,7 @@ def _read(
             hint=f'write {one}="…", or {several}=["…", "…"]',
         )
         return
-    options = canonical(given.get("options"))
+    options = canonical(arguments.get("options"))
     for index, item in enumerate(many or (single,)):
         span = reader.span(applied, several, index) if many else reader.span(applied, one)
         try:
@@ -130,27 +132,27 @@ def _computed(function: Callable[[], object], parameters: tuple[tuple[str, str],
     return Trigger(kind="event", name=name, where=span, computed=True, parameters=parameters)
 
 
-def _parameters(given: object) -> tuple[tuple[str, str], ...]:
+def _parameters(mapping: object) -> tuple[tuple[str, str], ...]:
     """Return the pairs of parameter and field.
 
     Args:
-        given: a dict from parameters to fields; or a list of pairs, and of names that a parameter and a field share.
+        mapping: a dict from parameters to fields; or a list of pairs, and of names that a parameter and a field share.
     """
-    found: list[tuple[str, str]] = []
-    items: Collection[object] = given if isinstance(given, (list, tuple)) else () if given is None else (given,)
-    for item in given.items() if isinstance(given, dict) else items:
+    pairs: list[tuple[str, str]] = []
+    items: Collection[object] = mapping if isinstance(mapping, (list, tuple)) else () if mapping is None else (mapping,)
+    for item in mapping.items() if isinstance(mapping, dict) else items:
         match item:
             case str():
-                found.append((item, item))
+                pairs.append((item, item))
             case (str(name), str(field)):
-                found.append((name, field))
+                pairs.append((name, field))
             case _:
                 raise _BadItem(f"{shown(item)} does not map a parameter to a field",
                                'write parameters={"parameter": "field of the event"}')  # fmt: skip
-    names = [name for name, _ in found]
+    names = [name for name, _ in pairs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise _BadItem(f"the parameter {listed(twice)} is mapped twice", "name each parameter once")
-    return tuple(found)
+    return tuple(pairs)
 
 
 def _finish(item: object, span: Span) -> Trigger:

@@ -34,19 +34,20 @@ def parse_with(specs: Sequence[str]) -> tuple[Applied, ...]:
     Raises:
         WithError: a spec is malformed, the decorator is unknown, or an argument is unknown or has a wrong value.
     """
-    found: list[Applied] = []
+    decorators: list[Applied] = []
     for spec in specs:
         applied = _parse(spec)
-        if applied.name in SEVERAL or all(other.name != applied.name for other in found):
-            found.append(applied)  # of two equal names the first counts, as in Metaflow
-    return tuple(found)
+        if applied.name in SEVERAL or all(other.name != applied.name for other in decorators):
+            decorators.append(applied)  # of two equal names the first counts, as in Metaflow
+    return tuple(decorators)
 
 
-def seen_by_mutators(cls: type, asked: Sequence[Applied], own: Sequence[Applied]) -> list[Applied]:
+def seen_by_mutators(cls: type, applied: Sequence[Applied], own: Sequence[Applied]) -> list[Applied]:
     """Return those decorators of the command line that the class itself gets, so that its mutators can change them.
 
     Args:
-        asked: all decorators of the command line.
+        cls: the flow's class.
+        applied: all decorators of the command line.
         own: the user-defined ones of them. Without a mutator the class gets only these, the steps' nodes the others.
     """
     if "metaflow.user_decorators.common" not in sys.modules:  # without this module there is no mutator
@@ -58,11 +59,11 @@ def seen_by_mutators(cls: type, asked: Sequence[Applied], own: Sequence[Applied]
     if not own and not has_mutators(cls):
         return []
     known = supported(KNOWN)
-    return [one for one in asked if one in own or one.name in known]
+    return [one for one in applied if one in own or one.name in known]
 
 
 def unknown(name: str) -> WithError:
-    """Return the error for an unknown decorator; it lists the known names."""
+    """Return the error for an unknown decorator of `--with`; it suggests a known name, or lists them."""
     from metaflow.user_decorators._builtin import STEP_DECORATORS as BUILTIN
     from metaflow.user_decorators._builtin import supported
 
@@ -80,13 +81,13 @@ def _check_form(spec: str) -> None:
         raise WithError(f"--with {spec!r}: the decorator's name is missing; write NAME or NAME:ARGUMENT=VALUE")
     if spec.startswith("@") and _NAME.fullmatch(name[1:]):
         raise WithError(f"--with {spec}: the name is written without '@'; {did_you_mean(spec[1:])}")
-    found = _CALL.fullmatch(spec)
-    if found is None:
+    match = _CALL.fullmatch(spec)
+    if match is None:
         raise WithError(f"--with {spec}: {name!r} is not a decorator's name; write NAME or NAME:ARGUMENT=VALUE")
-    meant, given = found["name"], found["given"].strip().rstrip(")]").strip()
-    if given and "=" not in given:
-        given = _example(meant, given)
-    example = f"{meant}:{given}" if given else meant
+    meant, arguments = match["name"], match["given"].strip().rstrip(")]").strip()
+    if arguments and "=" not in arguments:
+        arguments = _example(meant, arguments)
+    example = f"{meant}:{arguments}" if arguments else meant
     raise WithError(f"--with {spec}: write ':' between the decorator's name and its arguments; {did_you_mean(example)}")
 
 

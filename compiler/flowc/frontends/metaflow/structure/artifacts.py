@@ -35,16 +35,22 @@ def check_artifacts(
 ) -> None:
     """Report each artifact whose name belongs to something else.
 
-    Artifacts are the attributes that steps assign, and the `var` of each `@catch`; `added` are decorators of the
-    command line.
+    Artifacts are the attributes that steps assign, and the `var` of each `@catch`.
+
+    Args:
+        steps: the steps by name.
+        members: the attributes of the class.
+        sources: the files of the flow.
+        faults: gets the faults.
+        added: decorators of the command line.
     """
     for method in steps.values():
         of_added = [(applied.kwargs.get("var"), method.where) for applied in added if applied.name == "catch"]
-        for name, span in [*_named(method), *((var, where) for var, where in of_added if var is not None)]:
+        for name, span in [*_artifact_names(method), *((var, where) for var, where in of_added if var is not None)]:
             _check(name, span, steps, members, sources, faults)
 
 
-def _named(method: StepMethod) -> Iterator[tuple[str, Span]]:
+def _artifact_names(method: StepMethod) -> Iterator[tuple[str, Span]]:
     for node in _unguarded(method.tree):
         match node:
             case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()) if method.attribute(node):
@@ -83,9 +89,9 @@ def _names_the_error(item: ast.AST) -> bool:
 
 def _declared(value: Config | Parameter[object], owner: type, sources: Sources) -> Span:
     """Return the place of the call that creates a parameter or a config."""
-    made = value._flowc if isinstance(value, Config) else value
-    source = sources.of(made.file)
-    return span_of(source, call_of(source, made.line, owner), made.line, ())
+    declaration = value._flowc if isinstance(value, Config) else value
+    source = sources.of(declaration.file)
+    return span_of(source, call_of(source, declaration.line, owner), declaration.line, ())
 
 
 def _check(

@@ -16,7 +16,13 @@ _UNKNOWN: Final = object()
 
 
 def text_of(method: StepMethod, members: Members, node: ast.expr) -> str | None:
-    """Return the text that an expression of a step always has; None if it depends on running code."""
+    """Return the text that an expression of a step always has; None if it depends on running code.
+
+    Args:
+        method: the step.
+        members: the attributes of the class.
+        node: the expression, such as the value of `foreach=`.
+    """
     value = _value(method, members, node)
     return str.__str__(value) if isinstance(value, str) else None  # also the value of an Enum, whose `__str__` differs
 

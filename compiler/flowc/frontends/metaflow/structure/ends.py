@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 
 def find_ends(candidates: Candidates, faults: Faults) -> tuple[str, str]:
-    """Return the names of the first and the last step, even if no step has this name."""
+    """Return the names of the first and the last step, even if no step has this name.
+
+    The rule is Metaflow's: `start` and `end`, marked steps, or the only step of the flow.
+
+    Args:
+        candidates: the methods that may be steps.
+        faults: gets a fault if several steps qualify.
+    """
     methods = [*candidates.methods.values()]
     if len(methods) == 1 and methods[0].is_step and "next" not in methods[0].function.__code__.co_names:
         only = methods[0].name
@@ -26,10 +33,10 @@ def find_ends(candidates: Candidates, faults: Faults) -> tuple[str, str]:
 def _one(which: str, steps: list[StepMethod], faults: Faults) -> str:
     marked = [method for method in steps if method.is_marked(which)]
     named = [method for method in steps if method.name == which and method not in marked]
-    found = [*marked, *named]
-    if not found:
+    candidates = [*marked, *named]
+    if not candidates:
         return which
-    first, *others = found
+    first, *others = candidates
     for other in others:
         faults.add(
             codes.AMBIGUOUS_STEP,

@@ -20,12 +20,18 @@ _NAMED = 5  # a hint names at most this number of flows
 
 
 def choose_class(
-    module: ModuleType, source: Source, class_name: str | None, called: str, faults: Faults
+    module: ModuleType, source: Source, class_name: str | None, file_name: str, faults: Faults
 ) -> tuple[str, type] | None:
     """Return the name and the class of the flow in the module; None, with a fault, if none can be chosen.
 
+    Without a name, it is the flow that the file itself calls, or the only one without derived flows.
+
     Args:
-        called: the module's file as the user named it.
+        module: the flow's module.
+        source: its file.
+        class_name: the name of the class, or None.
+        file_name: the module's file as the user named it.
+        faults: gets the fault.
     """
     everything = {
         name: value
@@ -56,7 +62,7 @@ def choose_class(
         codes.MANY_FLOWS,
         source.header(second) if second else top,
         f"{source.file} defines several flows: {listed(leaves)}",
-        hint=f"name one: {' or '.join(f'{called}:{name}' for name in leaves[:_NAMED])}",
+        hint=f"name one: {' or '.join(f'{file_name}:{name}' for name in leaves[:_NAMED])}",
         also=[(source.header(first), "the first flow")] if first else (),
     )
     return None

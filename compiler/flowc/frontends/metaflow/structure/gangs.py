@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def check_gangs(graph: DeclaredGraph, faults: Faults) -> None:
-    """Report gangs without @parallel or without a join right behind, and @parallel steps that are no gang."""
+    """Report gangs without @parallel or without a join right behind, and @parallel steps that are no gang.
+
+    Args:
+        graph: the graph of the flow.
+        faults: gets the faults.
+    """
     reached: set[str] = set()
     for name, following in graph.next_of.items():
         reached.update(targets(following) if following is not None else ())

@@ -43,7 +43,13 @@ class DeclaredGraph:
     mentions: Mapping[str, Mapping[str, Span]]
 
     def mention(self, name: str, target: str, words: str) -> tuple[Related, ...]:
-        """Return the place where the `self.next` of step `name` names `target`, with `words` to show there."""
+        """Return where the `self.next` of step `name` names `target`, as a related place of a fault; or nothing.
+
+        Args:
+            name: the step.
+            target: the step that it leads to.
+            words: the text to show there.
+        """
         span = self.mentions[name].get(target)
         return ((span, words),) if span is not None else ()
 
@@ -67,7 +73,14 @@ class Candidates:
 
 
 def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults) -> DeclaredGraph:
-    """Read every step's transition, resolve the names in it, and find the split that each join closes."""
+    """Read every step's transition, resolve the names in it, and find the split that each join closes.
+
+    Args:
+        flow_name: the flow's class.
+        where: its place, for a missing first or last step.
+        candidates: the methods that may be steps.
+        faults: gets the faults; a step whose transition has one has the transition None.
+    """
     steps = _Steps(candidates, faults)
     steps.read()
     start = steps.start

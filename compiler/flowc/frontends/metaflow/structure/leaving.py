@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 class Leaving:
     """The transition of one step, as its `self.next` declares it.
 
-    `next` is None if a fault hides the transition; `mentions` are the steps that the call names, with their places.
+    Attributes:
+        next: the transition; None if a fault hides it.
+        mentions: the steps that the call names, with their places.
+        faults: the faults of the call.
     """
 
     next: Transition | None
@@ -54,8 +57,14 @@ def fault_of(
     """Return the `Leaving` of a step whose `self.next` has a fault.
 
     Args:
+        method: the step.
+        code: the code of the fault.
+        message: what is wrong.
         at: the expression that the fault points at; None for the step itself.
+        hint: what to do.
+        also: related places with texts.
         next_: the transition, if the fault does not hide it.
+        mentions: the steps that the call names.
     """
     left = Leaving(next_, mentions)
     span = method.where if at is None else method.source.span(at)

@@ -37,7 +37,17 @@ _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # co_flags, as `in
 @final
 @dataclass(frozen=True)
 class StepMethod:
-    """A method with its source and the decorators that are `applied` to it."""
+    """A method with its source and its decorators.
+
+    Attributes:
+        name: the attribute of the class.
+        owner: the class that defines it.
+        function: the user's function, inside wrappers.
+        tree: its definition.
+        source: its file.
+        applied: the decorators, the innermost first.
+        is_static: whether it is a staticmethod or classmethod, which no step can be.
+    """
 
     name: str
     owner: type
@@ -49,14 +59,16 @@ class StepMethod:
 
     @property
     def is_step(self) -> bool:
+        """Whether it has `@step`."""
         return any(applied.name == "step" for applied in self.applied)
 
     def is_marked(self, which: str) -> bool:
-        """Return whether the method has `@step(start=True)`, or `end=True`."""
+        """Return whether the method has `@step(start=True)` or `@step(end=True)`; `which` is `start` or `end`."""
         return any(applied.name == "step" and applied.kwargs.get(which) is True for applied in self.applied)
 
     @property
     def where(self) -> Span:
+        """The place of its `def`."""
         return self.source.header(self.tree)
 
     @property
@@ -70,7 +82,7 @@ class StepMethod:
         return own_names(self.tree)
 
     def attribute(self, node: ast.AST | None) -> str | None:
-        """Return the attribute's name if the node is `self.name`."""
+        """Return the attribute's name if the node is `self.name` of this method's flow; None for any other node."""
         match node:
             case ast.Attribute(value=ast.Name() as owner, attr=name) if owner in self.own_names:
                 return name
@@ -78,10 +90,12 @@ class StepMethod:
 
     @property
     def takes_inputs(self) -> bool:
+        """Whether it has a second argument, which makes it a join."""
         return len(self.tree.args.posonlyargs) + len(self.tree.args.args) == 2
 
     @property
     def doc(self) -> str:
+        """The docstring without its indentation; empty without one."""
         return clean_doc(self.function.__doc__)
 
 
@@ -91,12 +105,15 @@ def clean_doc(doc: str | None) -> str:
 
 
 def members_of(cls: type, base: type) -> Members:
-    """Return the attributes that the class and its bases below `base` define, with their owners; bases come first."""
-    found: dict[str, tuple[object, type]] = {}
+    """Return the attributes that the class and its bases below `base` define, with their owners.
+
+    Bases come first; within a class, attributes are in the order written.
+    """
+    members: dict[str, tuple[object, type]] = {}
     for owner in reversed(cls.__mro__):
         if owner not in base.__mro__:
-            found.update((name, (value, owner)) for name, value in vars(owner).items())
-    return found
+            members.update((name, (value, owner)) for name, value in vars(owner).items())
+    return members
 
 
 def find_methods(
@@ -105,6 +122,12 @@ def find_methods(
     """Return the methods that look like steps, and the names of those that were reported to have no source.
 
     A method looks like a step if it has a decorator of flowc, or a `self.next`.
+
+    Args:
+        members: the attributes of the class.
+        sources: the files of the flow.
+        cls_span: the place of the class, for a method without a file.
+        faults: gets decorated methods without a source.
     """
     methods: dict[str, StepMethod] = {}
     lost: set[str] = set()
@@ -132,7 +155,13 @@ def find_methods(
 
 
 def find_method(name: str, members: Members, sources: Sources) -> StepMethod | None:
-    """Return a method that may be a step only because of its name; None if it has no source."""
+    """Return a method that may be a step only because of its name; None if it is no function or has no source.
+
+    Args:
+        name: the attribute.
+        members: the attributes of the class.
+        sources: the files of the flow.
+    """
     value, owner = members.get(name, (None, object))
     inner = _unwrapped(value)
     if not isinstance(inner, FunctionType):
@@ -158,9 +187,9 @@ def _locate(name: str, owner: type, function: FunctionType, sources: Sources) ->
     # A wrapper without functools.wraps: the step is the method of that name in the class's body.
     module_file = getattr(_module_of(owner), "__file__", None)
     source = sources.of(module_file) if module_file else None
-    if source is not None and (found := source.methods(owner, name)):
-        held = [node for node in found if _holds(function, node, source)]
-        return source, _decorated_at(held or found, source, applied_to(function))
+    if source is not None and (definitions := source.methods(owner, name)):
+        inside = [node for node in definitions if _holds(function, node, source)]
+        return source, _decorated_at(inside or definitions, source, applied_to(function))
     return (source, tree) if tree is not None else (None, None)
 
 

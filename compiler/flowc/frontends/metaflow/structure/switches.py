@@ -18,7 +18,14 @@ _NOTHING = object()
 
 
 def read_switch(method: StepMethod, call: ast.Call, cases: ast.Dict, condition: ast.keyword | None) -> Leaving:
-    """Return the transition of a step that ends with a switch, or its fault."""
+    """Return the transition of a step that ends with a switch, or its fault.
+
+    Args:
+        method: the step.
+        call: its `self.next`.
+        cases: the dict of the call.
+        condition: the argument `condition=`, or None.
+    """
     if condition is None:
         return fault_of(method, codes.SWITCH_CONDITION, f"the switch of step '{method.name}' has no condition", call,
                         'name the artifact that chooses: `condition="choice"`')  # fmt: skip

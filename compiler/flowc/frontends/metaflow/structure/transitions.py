@@ -23,6 +23,7 @@ def leaving(method: StepMethod, members: Members, *, is_end: bool) -> Leaving:
     """Return the transition of a step, or the one fault that hides it.
 
     Args:
+        method: the step.
         members: the attributes of the flow's class.
         is_end: whether the step is the flow's last.
     """
@@ -33,7 +34,7 @@ def leaving(method: StepMethod, members: Members, *, is_end: bool) -> Leaving:
     match last:
         case ast.Expr(value=ast.Call() as call) if _is_next(method, call):
             if len(calls) > 1:
-                extra = next(found for found in calls if found is not call)
+                extra = next(other for other in calls if other is not call)
                 message = f"step '{method.name}' calls self.next more than once"
                 hint, also = "call it once, as the step's last statement", ((method.source.span(call), "the last one"),)
                 return fault_of(method, codes.SEVERAL_NEXTS, message, extra, hint, also)
