@@ -378,7 +378,7 @@ def test_a_deployed_flow_takes_them_and_its_pods_read_them(project: Project, nam
     project.write("ir.json", definition)
     parameters = accepted(template, loads(definition))
     assert [parameter.name for parameter in parameters] == named
-    known = [FlowParameter.of(parameter) for parameter in loads(definition).parameters]
+    known = [FlowParameter.from_ir(parameter) for parameter in loads(definition).parameters]
     given = pairs(known, {name.replace("-", "_"): f"v-{name}" for name in named})  # DeployedFlow.trigger(…)
     assert given == [(name, f"v-{name}") for name in named]  # flowc trigger --param NAME=VALUE
     done = project.python(

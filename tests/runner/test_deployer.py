@@ -132,7 +132,7 @@ def test_names_and_limits_of_templates(directory: Project) -> None:
 
 def parameter(name: str, kind: Any, **more: Any) -> FlowParameter:
     """A parameter has the representation of the deployed flow."""
-    return FlowParameter.of(Parameter(name=name, type=kind, where=Span("flow.py", 1, 1, 1), **more))
+    return FlowParameter.from_ir(Parameter(name=name, type=kind, where=Span("flow.py", 1, 1, 1), **more))
 
 
 def test_values_of_a_trigger() -> None:
