@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from flowc.cli import COMMANDS, FLOW_COMMANDS, flowc_group
+from flowc.cli import COMMANDS, FLOW_COMMANDS, context_of, flowc_group
 from flowc.cli.commands.flows.run import RunCommand
 from flowc.cli.flow_file.group import flow_group
 from flowc.cli.words.exit_codes import EXIT_CODES, EXIT_CODES_OF
@@ -78,10 +78,10 @@ def commands_page() -> str:
 
 def command_texts(program: str, group: click.Group, name: str, level: int) -> Iterator[str]:
     """Yield the texts of one command and of those below it."""
-    context = click.Context(group, info_name=program, obj=None if program == "flowc" else type)
+    context = context_of(group, name=program, flow=None if program == "flowc" else type)
     command = group.get_command(context, name)
     assert command is not None
-    inner = click.Context(command, info_name=name, parent=context)
+    inner = context_of(command, context, name=name)
     full = inner.command_path
     yield f"{'#' * level} `{full}`\n"
     yield f"{_help(command)}\n"

@@ -29,6 +29,9 @@ run_command_line: LateFunction[[type], None] = LateFunction("flowc.cli.flow_file
 command_line: LateFunction[[], click.Group] = LateFunction("flowc.cli.flow_file.group:flow_group")
 """Return that command line, for a program to call."""
 
+command_context: LateFunction[[click.Command], click.Context] = LateFunction("flowc.cli:context_of")
+"""Return a context in which the parameters or the commands of a command can be read."""
+
 make_program: LateFunction[[type], Program] = LateFunction("metaflow._program:FlowProgram")
 """Return a flow's class as the runtime runs it. The module is the API's own; it derives from what calls this row."""
 

@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from flowc.cli import flowc_group
+from flowc.cli import context_of, flowc_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -376,7 +376,7 @@ def test_the_help_without_a_flow(good: Project) -> None:
 
 def paths_of(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
     """Yield the words of each command of a group and its subcommands, without hidden ones."""
-    context = click.Context(group)
+    context = context_of(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is None or command.hidden:
@@ -388,12 +388,6 @@ def paths_of(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
 
 @pytest.mark.parametrize("words", [(), *paths_of(flowc_group())])
 def test_a_short_option_for_help(words: tuple[str, ...]) -> None:
-    group: click.Command | None = flowc_group()
-    for name in words:
-        assert isinstance(group, click.Group)
-        group = group.get_command(click.Context(group), name)
-    assert group is not None
-    group._help_option = None  # click caches the first option, which another test may have created without `-h`
     short, long = (CliRunner().invoke(flowc_group(), [*words, option]) for option in ("-h", "--help"))
     assert (short.exit_code, short.output) == (long.exit_code, long.output)
     assert (long.exit_code, "Usage: " in long.output) == (0, True)

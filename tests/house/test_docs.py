@@ -19,7 +19,7 @@ import click
 import pytest
 
 from documents import BLOCK, commands, matches, normal
-from flowc.cli import COMMANDS, FLOW_COMMANDS, LazyGroup
+from flowc.cli import COMMANDS, FLOW_COMMANDS, LazyGroup, context_of
 from project import PACKAGES, ROOT
 from tools.wheels import write_wheel
 
@@ -211,7 +211,7 @@ def options(command: click.Command) -> Iterator[str]:
     for parameter in command.params:
         yield from (option for option in [*parameter.opts, *parameter.secondary_opts] if option.startswith("--"))
     if isinstance(command, click.Group):
-        context = click.Context(command)
+        context = context_of(command)
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             assert below is not None

@@ -36,7 +36,7 @@ def test_a_package_imports_only_those_below(package: str) -> None:
 
 def test_the_seam_s_rows_are_functions() -> None:
     rows = {name: row for name, row in vars(seam).items() if isinstance(row, LateFunction)}
-    assert len(rows) == 9
+    assert len(rows) == 10
     for name, row in rows.items():
         module, _, function = row.target.partition(":")
         assert callable(getattr(import_module(module), function, None)), f"{name} is {row.target}, which does not exist"
@@ -53,6 +53,17 @@ def test_only_the_seam_names_modules_above() -> None:
         and node.value.startswith(("flowc.", "flowc_emulator."))
     ]  # fmt: skip
     assert texts == []
+
+
+def test_one_function_makes_the_contexts_of_commands() -> None:
+    """Another context may lack `-h`, which the command then lacks in all later ones (`flowc.cli.context_of`)."""
+    others = [
+        f"{name}:{node.lineno}"
+        for name, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "click.Context" and name != "flowc.cli"
+    ]
+    assert others == []
 
 
 def test_a_circle_is_told() -> None:

@@ -34,6 +34,19 @@ def test_a_page_is_what_the_generator_writes(generator: Any, page: str) -> None:
     assert generator.PAGES[page]() == (HERE / page).read_text("utf-8"), "run `make reference`"
 
 
+def test_reading_the_commands_leaves_their_short_option_for_help() -> None:
+    """In one process: click keeps the option for help of the first context that a command is in."""
+    code = (
+        "import generate, click.testing, flowc.cli as cli\n"
+        "generate.commands_page()\n"
+        "for words in ['compile'], ['deploy'], ['card', 'list'], ['runs']:\n"
+        "    result = click.testing.CliRunner().invoke(cli.flowc_group(), [*words, '-h'])\n"
+        "    assert result.exit_code == 0, result.output\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_pages_are_all_there_are(generator: Any) -> None:
     assert set(generator.PAGES) == set(PAGES) == {path.name for path in HERE.glob("*.md")}
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import pytest
 
+from flowc.cli import context_of
 from flowc.cli.options.loading import Checked
 from flowc.cli.running.lowering import lower_for
 from flowc.frontends.metaflow.flowspec import load
@@ -119,7 +119,7 @@ def test_run_refuses_it_and_makes_no_run(
 
     found, flow, program = loaded()
     monkeypatch.chdir(tmp_path)
-    words = command.words_of(click.Context(command.run_command), ["flow.py"], command.RUN)
+    words = command.words_of(context_of(command.run_command), ["flow.py"], command.RUN)
     checked = Checked(running(flow, action), program, found.package)
     made = command._command(checked, Seeds(), command.RUN, words, own=False)
     with pytest.raises(SystemExit) as ended:

@@ -81,6 +81,10 @@ FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
+# Arguments of every command's context; click passes them on to the commands of a group.
+_SETTINGS: Mapping[str, object] = {"max_content_width": 100, "help_option_names": ["--help", "-h"]}
+
+
 class LazyGroup(click.Group):
     """A group whose commands are in modules that are imported on demand; the table has their short helps.
 
@@ -252,10 +256,28 @@ def make_group(
         name=name,
         help=text,
         params=[*params, version],
-        context_settings={"max_content_width": 100, "help_option_names": ["--help", "-h"]},
+        context_settings=dict(_SETTINGS),
         callback=callback,
         invoke_without_command=invoke_without_command,
     )
+
+
+def context_of(
+    command: click.Command, parent: click.Context | None = None, *, name: str | None = None, flow: type | None = None
+) -> click.Context:
+    """Return a context in which a command's parameters, help or commands can be read; nothing is parsed or called.
+
+    A command keeps the option for help of the first context that asks for it, so that a context without `-h` takes it
+    from all later ones.
+
+    Args:
+        command: a command of `flowc` or of a flow's own file.
+        parent: the context of its group.
+        name: the name of the command in usage lines.
+        flow: the flow's class, if the command is one of a flow's own file.
+    """
+    settings = {**_SETTINGS, **command.context_settings}
+    return click.Context(command, parent, info_name=name, obj=flow, **settings)
 
 
 def main() -> None:

@@ -15,9 +15,8 @@ __all__ = ["run"]
 def __getattr__(name: str) -> Any:
     if name != "run":
         raise AttributeError(f"module 'metaflow.cli_components.run_cmds' has no attribute '{name}'")
-    import click
-
+    from metaflow import _seam
     from metaflow.cli import start
 
-    command = globals()[name] = start.get_command(click.Context(start), name)
+    command = globals()[name] = start.get_command(_seam.command_context(start), name)
     return command

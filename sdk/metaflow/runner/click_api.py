@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowc_ir import json_text
+from metaflow import _seam
 from metaflow.exception import MetaflowException
 from metaflow.runner._signature import Signatures
 
@@ -72,6 +73,7 @@ def extract_all_params(
     defaults: OrderedDict[str, Any] = OrderedDict()
     # The command `run` reads its options itself: a flow's parameters are among them.
     known = getattr(cmd_obj, "known_params", None)
+    context = _seam.command_context(cmd_obj)
     for param in known() if known is not None else cmd_obj.params:
         if param.name is None or not param.expose_value:
             continue
@@ -82,7 +84,7 @@ def extract_all_params(
         elif isinstance(param, click.Option):
             options[param.name] = param
         annotations[param.name] = annotation = _annotation(param)
-        default = param.get_default(click.Context(cmd_obj))
+        default = param.get_default(context)
         if type(default).__name__ == "Sentinel":  # later versions of click mark a missing default with it
             default = None
         defaults[param.name] = default
@@ -146,7 +148,7 @@ class MetaflowAPI:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
             raise AttributeError(name)
-        context = click.Context(self._cli)
+        context = _seam.command_context(self._cli)
         for spelling in (name, name.replace("_", "-")):
             if (command := self._cli.get_command(context, spelling)) is not None:
                 return self._method(spelling, command)
@@ -154,7 +156,7 @@ class MetaflowAPI:
         raise AttributeError(f"there is no command '{name}'; there are {known}")
 
     def __dir__(self) -> list[str]:
-        return [name.replace("-", "_") for name in self._cli.list_commands(click.Context(self._cli))]
+        return [name.replace("-", "_") for name in self._cli.list_commands(_seam.command_context(self._cli))]
 
     def _method(self, name: str, command: click.Command) -> Callable[..., Any]:
         def method(*arguments: Any, **options: Any) -> Any:

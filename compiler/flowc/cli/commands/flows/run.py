@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from flowc.cli import context_of
 from flowc.cli.options.common import CODE, CODE_HELP, TOP, FlowOptions, fail, top
 from flowc.cli.options.configs import EARLIER
 from flowc.cli.options.definitions import (
@@ -78,7 +79,7 @@ class RunCommand(click.Command):
 
     def known_params(self, *, own: bool = True) -> list[click.Parameter]:
         """Return the parameters that the command has for every flow: in a flow's `own` file, or in `flowc`."""
-        words = CommandWords(click.Context(self), [], _options(self.kind, own=own), own=own, command=self.kind.name)
+        words = CommandWords(context_of(self), [], _options(self.kind, own=own), own=own, command=self.kind.name)
         return _command(None, Seeds(), self.kind, words, own=own).params
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
