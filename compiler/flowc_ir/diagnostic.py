@@ -79,18 +79,19 @@ class Faults:
         return iter(tuple(self._found))
 
 
-def out_of_limits(at: str, where: Span, wanted: str, value: object) -> Diagnostic:
-    """Return the fault of a value outside the limits of its field, with the code `bad-policy`.
+def out_of_limits(faults: Faults, at: str, where: Span, wanted: str, value: object) -> None:
+    """Report a value outside the limits of its field, with the code `bad-policy`.
 
     Args:
+        faults: the collector.
         at: the field's path in the JSON document.
         where: the place of the node in the source.
         wanted: the values that the field allows, in words.
         value: the field's value.
     """
-    return Diagnostic(
-        code=codes.BAD_POLICY,
-        message=f"{at}: {wanted}, not {value!r}",
-        span=where,
+    faults.add(
+        codes.BAD_POLICY,
+        where,
+        f"{at}: {wanted}, not {value!r}",
         hint="write a value within the limits of the JSON Schema (`flowc ir --schema`), or leave the field out",
     )

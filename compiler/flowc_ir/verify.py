@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowc_ir import codes
 from flowc_ir.diagnostic import Diagnostic, Faults
-from flowc_ir.generated.limits import limits_of_flow
+from flowc_ir.generated.limits import check_limits_of_flow
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.graphs.structure import Vertex, analyse
 from flowc_ir.model import (
@@ -50,7 +50,7 @@ def verify(flow: Flow, analysis: Analysis | None = None) -> list[Diagnostic]:
         return [*shape.faults]
     _joins(flow, dict(shape.closes), faults)
     _actions(flow, faults)
-    faults.extend(limits_of_flow(flow, "flow"))
+    check_limits_of_flow(flow, "flow", faults)
     _gangs(analysis, faults)
     return [*faults]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from house.graph import imports, modules
@@ -59,3 +61,14 @@ def test_a_room_of_the_command_line_imports_no_later_one() -> None:
         if (other := floor_of(each.name)) is not None and other > own
     ]
     assert above == []
+
+
+def test_only_the_collector_makes_diagnostics() -> None:
+    """A check reports to `Faults`, so that all faults are reported together."""
+    calls = [
+        f"{name}:{node.lineno}"
+        for name, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Diagnostic"
+    ]
+    assert [call.partition(":")[0] for call in calls] == ["flowc_ir.diagnostic"], calls

@@ -22,17 +22,19 @@ def emit(parts: tuple[Record | Union, ...]) -> str:
         if lines := [line for field in part.fields for line in _field(part, field, limited)]:
             limited.add(part.name)
             place = "" if _has_span(part) else ", where: Span"
-            head = f"def limits_of_{part.name}(value: {part.cls.__name__}, at: str{place}) -> Iterator[Diagnostic]:"
+            head = (
+                f"def check_limits_of_{part.name}(value: {part.cls.__name__}, at: str{place}, faults: Faults) -> None:"
+            )
             functions.append("\n".join([head, *lines]))
     members = {m.cls.__name__ for p in parts if isinstance(p, Union) for m in p.members}
     used = names_in(functions)
     runs = {name for name in used if name in members or name == "out_of_limits"}
     return module(
-        "Find the values of an IR that are outside the limits of their fields.",
+        "Report the values of an IR that are outside the limits of their fields.",
         functions,
         runs=runs,
         types=used - runs,
-        std=["import re", "from typing import TYPE_CHECKING", "    from collections.abc import Iterator"],
+        std=["import re", "from typing import TYPE_CHECKING"],
     )
 
 
@@ -48,22 +50,22 @@ def _field(part: Record, field: Field, limited: set[str]) -> list[str]:
     for mark in field.marks:
         wrong, wanted = _test(mark, value)
         guard = f"{value} is not None and " if optional else ""
-        fault = wrapped("        yield out_of_limits(", [at, where, literal(wanted), value], ")")
+        fault = wrapped("        out_of_limits(", ["faults", at, where, literal(wanted), value], ")")
         lines += [f"    if {guard}{wrong}:", fault]
     kind = field.kind
     if isinstance(kind, ListOf) and isinstance(kind.item, Record) and kind.item.name in limited:
         inner = f'f"{{at}}.{field.key}[{{index}}]"' + ("" if _has_span(kind.item) else f", {where}")
         item = variable(kind.item.name)
         lines += [f"    for index, {item} in enumerate({value}):",
-                  f"        yield from limits_of_{kind.item.name}({item}, {inner})"]  # fmt: skip
+                  f"        check_limits_of_{kind.item.name}({item}, {inner}, faults)"]  # fmt: skip
     elif isinstance(kind, Record) and kind.name in limited:
-        call = f"yield from limits_of_{kind.name}({value}, {at}{'' if _has_span(kind) else f', {where}'})"
+        call = f"check_limits_of_{kind.name}({value}, {at}{'' if _has_span(kind) else f', {where}'}, faults)"
         lines += [f"    if {value} is not None:", f"        {call}"] if optional else [f"    {call}"]
     elif isinstance(kind, Union):
         for member in kind.members:
             if member.name in limited:
                 lines += [f"    if isinstance({value}, {member.cls.__name__}):",
-                          f"        yield from limits_of_{member.name}({value}, {at}, {where})"]  # fmt: skip
+                          f"        check_limits_of_{member.name}({value}, {at}, {where}, faults)"]  # fmt: skip
     return lines
 
 

@@ -22,7 +22,7 @@ from flowc.frontends.travel import without_ignored
 from flowc.ignored import NoGitError, UnknownError
 from flowc.package import UnreadableFileError, collect, pack
 from flowc_ir import codes, json_text, schema
-from flowc_ir.diagnostic import Diagnostic, Faults
+from flowc_ir.diagnostic import Faults
 from flowc_ir.model import Span
 from flowc_ir.verify import verify
 from flowc_ir.versions import IR, NewerError, SchemaError
@@ -238,9 +238,6 @@ def _program(flow: Flow, package: Package, faults: Faults) -> FlowProgram | None
     except (Exception, SystemExit) as error:  # the user's code may raise anything
         message = f"importing {flow.code.file} failed: {describe(error)}"
         hint = "tasks import it in the same way: install the packages that it needs"
-        fault = Diagnostic(
-            code=codes.IMPORT_FAILED, message=message, span=Span(flow.code.file, 1, 1), hint=hint, note=raised_at(error)
-        )
-        faults.extend([fault])
+        faults.add(codes.IMPORT_FAILED, Span(flow.code.file, 1, 1), message, hint=hint, note=raised_at(error))
         return None
     return program
