@@ -87,7 +87,8 @@ def command_texts(program: str, group: click.Group, name: str, level: int) -> It
     yield f"{_help(command)}\n"
     if not isinstance(command, click.Group):
         params = _params(command, inner, own=program != "flowc")
-        words = [param.make_metavar(inner) for param in params if isinstance(param, click.Argument)]
+        arguments = [param for param in params if isinstance(param, click.Argument)]
+        words = [word for argument in arguments for word in argument.get_usage_pieces(inner)]
         yield f"```\n{' '.join([full, *words])} [OPTIONS]\n```\n"
         yield options_table(params)
     if own := EXIT_CODES_OF.get(full.removeprefix("python flow.py ").removeprefix("flowc ")):

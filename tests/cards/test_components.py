@@ -26,6 +26,7 @@ from metaflow.cards import (
     YAMLViewer,
     render_safely,
 )
+from metaflow.plugins.cards import _warn
 from metaflow.plugins.cards._dag import dag_svg
 from metaflow.plugins.cards._draw import draw
 
@@ -115,6 +116,26 @@ def test_pictures_of_libraries() -> None:
     assert made(Image.from_pil_image(Print())) == plain
     image.update(b"GIF89a" + bytes(8))
     assert made(image)["src"].startswith("data:image/gif;base64,")
+
+
+def test_an_update_that_is_disabled_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Metaflow changes nothing either, and prints a warning; for an Image of bytes this is the default."""
+    _warn.told.clear()
+    image, table = Image(PNG, label="l"), Table([["a"]], disable_updates=True)
+    before = made(image), made(table)
+    for _ in range(2):
+        image.update(b"GIF89a" + bytes(8), "other")
+        table.update([["b"]])
+    assert (made(image), made(table)) == before
+    assert capsys.readouterr().err == "".join(
+        f"[@card WARNING] {name}.update changed nothing: create the {name} with disable_updates=False to update it\n"
+        for name in ("Image", "Table")
+    )
+    image = Image(PNG, label="l", disable_updates=False)
+    image.update(b"GIF89a" + bytes(8), "other")
+    assert made(image)["src"].startswith("data:image/gif;base64,")
+    assert made(image)["label"] == "other"
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

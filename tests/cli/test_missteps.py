@@ -374,6 +374,36 @@ def test_the_help_without_a_flow(good: Project) -> None:
     assert "Parameters of the flow" not in good.flowc("run", "plain.py", "--help").out
 
 
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (["retry", "-h"], "Usage: flowc retry [OPTIONS] [FLOW] [STEP]\n"),
+        (["resume", "-h"], "Usage: flowc resume [OPTIONS] FLOW [STEP]\n"),
+        (["check", "-h"], "Usage: flowc check [OPTIONS] FLOW\n"),
+        (["ir", "-h"], "Usage: flowc ir [OPTIONS] FLOW\n"),
+    ],
+)
+def test_the_usage_of_a_command_that_takes_a_flow(project: Project, words: list[str], usage: str) -> None:
+    done = project.flowc(*words)
+    assert done.code == 0, done.err
+    assert done.out.startswith(usage)
+    assert not re.search(r"^  \[?(FLOW|STEP)\b", done.out, re.MULTILINE)  # an argument among the options
+
+
+def test_the_help_of_retry_is_its_own(project: Project) -> None:
+    text = " ".join(project.flowc("retry", "-h").out.split())
+    assert "Resume your newest failed run, of FLOW or of any flow, that was not resumed yet." in text
+    assert "--origin-run-id RUN Resume this run [default: your newest failed run]." in text
+
+
+@pytest.mark.parametrize("command", ["check", "run", "resume", "spin", "show", "deploy"])
+def test_the_help_in_a_flow_s_own_file_asks_for_no_flow(good: Project, command: str) -> None:
+    done = good.python("good.py", command, "--help")
+    assert done.code == 0, done.err
+    assert f"Usage: python good.py {command} [OPTIONS]" in done.out
+    assert "FLOW" not in re.sub("`[^`]*`", "", done.out)
+
+
 def paths_of(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
     """Yield the words of each command of a group and its subcommands, without hidden ones."""
     context = context_of(group)

@@ -48,7 +48,7 @@ STEPS = """
         options=lambda: [click.Option(["--mark"], help="What stands before each name.")],
         what_next=lambda path, settings: f"cat {path}",
         deployment=Deployment(
-            system="nothing", operations="steps_target.nowhere:NONE",
+            system="nothing", operations="steps_target.operations:OPERATIONS",
             commands={"status": ("steps_target.status", "Tell of it."), "approve": ("steps_target.status", "Approve.")},
         ),
     )
@@ -67,6 +67,28 @@ STATUS = """
     @click.argument("name")
     def approve_command(name):
         click.echo(f"{name} is approved")
+    """
+
+
+OPERATIONS = """
+    import click
+
+    from flowc.targets import Operations
+
+
+    def list_runs(place, flow, limit, as_json):
+        click.echo(f"{limit} runs of {flow} in {place['room']}, {'as JSON' if as_json else 'as text'}")
+
+
+    def resume(find, found, given, options):
+        from flowc.cli.options.common import open_store
+
+        resumption = find(open_store(options["store_url"]), found, options)
+        click.echo(f"resumes {found.flow.name}/{resumption.origin.id} at {resumption.step}, {dict(given)}")
+        return 5
+
+
+    OPERATIONS = Operations(place=[click.Option(["--room"], default="the hall")], list_runs=list_runs, resume=resume)
     """
 
 
@@ -101,7 +123,9 @@ def made(project: Project) -> Project:
 
 @pytest.fixture
 def with_steps(made: Project) -> Project:
-    modules = {"steps_target/__init__.py": STEPS, "steps_target/status.py": STATUS}
+    modules = {
+        "steps_target/__init__.py": STEPS, "steps_target/status.py": STATUS, "steps_target/operations.py": OPERATIONS,
+    }  # fmt: skip
     install(made, "flowc-steps", {"steps": "steps_target:TARGET"}, modules)
     return made
 
@@ -179,6 +203,31 @@ def test_a_deployment_brings_commands(with_steps: Project) -> None:
     assert f"--target [{'|'.join(BUILTIN)}|steps]" in with_steps.flowc("status", "--help").out
 
 
+def test_a_deployment_lists_its_runs(with_steps: Project) -> None:
+    done = with_steps.flowc("runs", "Made", "--cluster", "--target", "steps", "--room", "the attic", "--limit", "3")
+    assert (done.code, done.out) == (0, "3 runs of Made in the attic, as text\n"), done.err
+    done = with_steps.flowc("runs", "--target=steps", "--cluster", "--json")
+    assert (done.code, done.out) == (0, "20 runs of None in the hall, as JSON\n"), done.err
+    own, its = (with_steps.flowc("runs", *words, "--help").out for words in ((), ("--target", "steps")))
+    assert ("--room" in own, "--namespace" in own) == (False, True)
+    assert ("--room" in its, "--namespace" in its) == (True, False)
+    assert "No such option '--namespace'" in with_steps.flowc("runs", "--target", "steps", "--namespace", "n").err
+    install(with_steps, "flowc-bare", {"bare": "bare:TARGET"}, {"bare/__init__.py": STEPS.replace(
+        'name="steps"', 'name="bare"').replace("deployment=Deployment(", "deployment=None and Deployment(")})  # fmt: skip
+    done = with_steps.flowc("runs", "--cluster", "--target", "bare")
+    assert done.code == 1
+    assert "error: the target 'bare' has no deployment: flows are only compiled for it\n" in done.err
+
+
+def test_a_deployment_resumes_runs(with_steps: Project) -> None:
+    assert with_steps.flowc("run", "flow.py").code == 0
+    done = with_steps.flowc("resume", "flow.py", "end", "--target", "steps")
+    assert (done.code, done.out) == (5, f"resumes Made/{with_steps.latest().id} at end, {{}}\n"), done.err
+    done = with_steps.flowc("resume", "flow.py", "--target", "steps", "--origin-run-id", "no")
+    assert done.code == 1
+    assert "error: flow 'Made' has no run 'no'" in done.err
+
+
 def test_doctor_tells_of_installed_targets(with_steps: Project) -> None:
     assert "ok  the target 'steps', from an installed package" in with_steps.flowc("doctor").out
     install(with_steps, "flowc-more", {"argo": "steps_target:TARGET"}, {"more/__init__.py": ""})
@@ -244,7 +293,7 @@ def test_the_document_s_target(project: Project) -> None:
     assert "error[backtick]: step 'start' has a backtick in its text\n  --> flow.py:" in done.err
 
 
-@pytest.mark.parametrize("command", ["compile", "resume", "status"])
+@pytest.mark.parametrize("command", ["compile", "resume", "runs", "status"])
 def test_one_that_there_is_not(made: Project, command: str) -> None:
     done = made.flowc(command, "flow.py", "--target", "airflow")
     assert done.code != 0

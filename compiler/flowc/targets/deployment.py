@@ -29,7 +29,7 @@ class Need(NamedTuple):
 
 
 class Operations(NamedTuple):
-    """The operations of a deployment for general commands: `flowc runs --cluster` and `flowc resume --target NAME`.
+    """The operations of a deployment for general commands: `flowc runs --cluster` and `flowc resume`, with `--target`.
 
     Attributes:
         place: the options that locate the deployment, such as --namespace.

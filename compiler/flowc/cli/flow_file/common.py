@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from copy import copy
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from flowc.cli import LazyGroup
 from flowc.cli.options.common import TOP, top
 from flowc.cli.options.definitions import BEFORE_COMMAND, split_top, take_before
 from flowc.cli.words.pathspecs import flow_name
+from flowc.cli.words.run_help import about_own_flow
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.contract import STORE
@@ -43,6 +45,15 @@ class FlowGroup(LazyGroup):
                 before = args[: len(args) - len(rest)]
                 args = [*(word for word in before if word not in ctx.help_option_names), *rest]
         return super().parse_args(ctx, args)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, whose help does not ask for FLOW; None if there is none of this name."""
+        command = super().get_command(ctx, cmd_name)
+        if command is None or "FLOW" not in (command.help or ""):
+            return command
+        own = copy(command)
+        own.help = about_own_flow(command.help or "")
+        return own
 
 
 @click.pass_context

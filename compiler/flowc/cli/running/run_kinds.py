@@ -45,6 +45,7 @@ class RunKind(NamedTuple):
         without: the options of `run` that the command does not have.
         elsewhere: runs the command outside this machine and returns its exit code; None to run it here.
         keeps: the options of Metaflow's command, whose names a parameter does not take over.
+        flow: the argument FLOW in the usage.
     """
 
     name: str
@@ -56,3 +57,4 @@ class RunKind(NamedTuple):
     without: Collection[str] = ()
     elsewhere: Callable[[Checked, Mapping[str, Sequence[str]], Mapping[str, object]], int | None] | None = None
     keeps: frozenset[str] = frozenset()
+    flow: str = "FLOW"

@@ -1,7 +1,8 @@
-"""The help of commands that run a flow, in groups: the flow's parameters, options, options for compatibility."""
+"""The help of commands that take a flow: in groups, if they run it, and without FLOW in the flow's own file."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, final
 
 import click
@@ -13,6 +14,20 @@ if TYPE_CHECKING:
 COMPATIBILITY: Final = frozenset({
     "datastore", "datastore_root", "event_logger", "max_num_splits", "metadata", "monitor", "namespace", "pylint",
 })  # fmt: skip
+
+
+def about_own_flow(text: str) -> str:
+    """Return the help of a command in a flow's own file, where FLOW is not given; commands in it stay."""
+    return re.sub(r"(`[^`]*`)|FLOW(?: \(a Python file\))?", lambda match: match[1] or "the flow", text)
+
+
+@final
+class FlowArgument(click.Argument):
+    """The argument FLOW of a command that is also in a flow's own file, whose usage omits it."""
+
+    def get_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return FLOW, or nothing in a flow's own file."""
+        return [] if ctx.find_object(type) is not None else super().get_usage_pieces(ctx)
 
 
 @final
@@ -41,7 +56,7 @@ class GroupedCommand(click.Command):
         }
         own, common, metaflow = groups.values()
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
+            record = None if isinstance(param, click.Argument) else param.get_help_record(ctx)
             if record is None:
                 continue
             if param in self._parameters:

@@ -13,6 +13,7 @@ from flowc.cli.options.loading import load_flow, warn
 from flowc.cli.options.passes import PassName
 from flowc.cli.running.environment import note_elsewhere
 from flowc.cli.running.lowering import pass_flow
+from flowc.cli.words.run_help import FlowArgument
 from flowc.passes.check_schedule import check_schedule
 from flowc.passes.context import Context
 from flowc.targets import table
@@ -31,7 +32,7 @@ else:
     pipeline = LateModule("flowc.passes.pipeline")  # only --print-after and --verify-each need it
     ir_schema = LateModule("flowc_ir.schema")  # `flowc check` does not need it
 
-flow_argument = click.argument("file", metavar="FLOW", required=False)
+flow_argument = click.argument("file", cls=FlowArgument, metavar="FLOW", required=False)
 class_option = click.option(
     "--flow", "class_name", metavar="CLASS", help="The class of the flow, if the file has several flows."
 )

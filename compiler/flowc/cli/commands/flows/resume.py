@@ -56,6 +56,11 @@ OPTIONS: tuple[click.Parameter, ...] = (
     click.Option(["--origin-run-id"], metavar="RUN", help="Resume this run [default: your newest run of the flow]."),
     *RESUME_OPTIONS,
 )  # fmt: skip
+RETRY_OPTIONS: tuple[click.Parameter, ...] = (
+    OPTIONS[0],
+    click.Option(["--origin-run-id"], metavar="RUN", help="Resume this run [default: your newest failed run]."),
+    *RESUME_OPTIONS,
+)
 
 
 def _find(chosen: Newest, store: Store, checked: Checked, options: Mapping[str, object]) -> Resumption:
@@ -185,15 +190,16 @@ def reading(url: str | None) -> Iterator[Store]:
     agent.close()
 
 
-def _kind(name: str, about: str, chosen: Newest) -> RunKind:
+def _kind(name: str, about: str, chosen: Newest, options: Sequence[click.Parameter], flow: str = "FLOW") -> RunKind:
     return RunKind(
         name,
         about,
-        OPTIONS,
+        options,
         partial(_find, chosen),
         partial(_configs, chosen),
         elsewhere=partial(_elsewhere, chosen),
         keeps=frozenset({"origin_run_id"}),
+        flow=flow,
     )
 
 
@@ -210,7 +216,9 @@ def _elsewhere(
     return table.operations_of(deployment_named(name)).resume(partial(_find, chosen), checked, given, options)
 
 
-KIND = _kind("resume", "Resume a run of FLOW: run only what it did not finish, or STEP and the steps after it.", newest)
+KIND = _kind(
+    "resume", "Resume a run of FLOW: run only what it did not finish, or STEP and the steps after it.", newest, OPTIONS
+)
 
 
 @run_like(
@@ -253,15 +261,16 @@ def _code_of(store: Store, run: RunStore) -> tuple[Path, Code]:
     return root_of(store, code, f"flowc retry path/to/{code.file}"), code
 
 
-RETRY = _kind("retry", "Resume your newest run of FLOW that failed.", _newest_failed)
-
-
-@run_like(
-    RETRY,
+RETRY = _kind(
+    "retry",
+    "Resume your newest failed run, of FLOW or of any flow, that was not resumed yet. FLOW is a file or a flow's name.",
+    _newest_failed,
+    RETRY_OPTIONS,
     "[FLOW]",
-    "Resume your newest failed run, of FLOW or of any flow, that was not resumed yet. FLOW is a file or a flow's name. "
-    "The options are those of resume.",
 )
+
+
+@run_like(RETRY, "[FLOW] [STEP]", f"{RETRY.about} The options are those of resume.")
 def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Find the run, then resume it."""
     given = words_of(ctx, words, RETRY)

@@ -32,7 +32,7 @@ from flowc.cli.running.execution import run_here
 from flowc.cli.running.run_kinds import RunKind
 from flowc.cli.running.starting import ORIGIN, STATE, foresee
 from flowc.cli.words.misplaced import check_extra, single_dash
-from flowc.cli.words.run_help import GroupedCommand
+from flowc.cli.words.run_help import GroupedCommand, about_own_flow
 from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc.frontends.reserved_names import METAFLOW_OPTIONS
@@ -295,7 +295,7 @@ def _command(
     params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]
     params += words.yielding(_shown(_options(kind, own=own), own=own), names)
     if not own:
-        params.insert(0, click.Argument(["file"], metavar="FLOW"))
+        params.insert(0, click.Argument(["file"], metavar=kind.flow))
     params += words.help_option(names)
     of_flow = parameter_options(found, without=kind.keeps) if found else []
     params += of_flow
@@ -312,7 +312,9 @@ def _command(
         options["environment"] = chosen(click.get_current_context())
         raise SystemExit((kind.execute or run_here)(found, seeds, given, options, kind))
 
-    about = found.flow.doc if found and found.flow.doc and kind is RUN else kind.about
+    about = about_own_flow(kind.about) if own else kind.about
+    if found and found.flow.doc and kind is RUN:
+        about = found.flow.doc
     extra = {"allow_extra_args": True}  # `check_extra` reports them
     return GroupedCommand(kind.name, of_flow, params=params, callback=callback, help=about, context_settings=extra)
 

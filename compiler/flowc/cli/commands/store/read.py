@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar, final
 
 import click
 
 from flowc.cli.options.adding import with_options
 from flowc.cli.options.common import open_store, store_option, table
 from flowc.cli.options.run_filters import filter_options, selected
+from flowc.cli.options.targets import TargetName, deployment_named, named_in
 from flowc.cli.words.run_names import no_flow
-from flowc.targets.table import default_deployment, operations_of
+from flowc.targets.deployment import Operations
+from flowc.targets.table import DEFAULT, default_deployment, operations_of, target_names
 from flowc_ir import json_text
 from flowc_runtime.base.errors import DamagedRecord, FormatError, LostRecord, NotFound, RecordError
 from flowc_runtime.run.views.run_view import RunView
@@ -34,14 +36,44 @@ _WHY_UNREADABLE: dict[type, str] = {
 }
 
 
+_OPERATIONS = "flowc.operations"  # in a context's `meta`: the operations of the deployment that --target names
+
+
+@final
+class RunsCommand(click.Command):
+    """`flowc runs`, whose options for the cluster are those of the deployment that `--target` names."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Find the deployment, then parse the words. A target without a deployment ends the program."""
+        name = None if ctx.resilient_parsing else named_in(args)
+        if name in (None, DEFAULT) or name not in target_names():  # the option itself refuses an unknown name
+            ctx.meta[_OPERATIONS] = operations_of(default_deployment())
+        else:
+            ctx.meta[_OPERATIONS] = operations_of(deployment_named(str(name)))
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters, with the options of another deployment instead of those of the default one."""
+        params, default = super().get_params(ctx), operations_of(default_deployment()).place
+        at = next((number for number, param in enumerate(params) if param in default), len(params))
+        others = [param for param in params if param not in default]
+        return [*others[:at], *_operations(ctx).place, *others[at:]]
+
+
 def _place_options(function: Command) -> Command:
     return with_options(function, operations_of(default_deployment()).place)
+
+
+def _operations(ctx: click.Context) -> Operations:
+    """Return the operations of the deployment, or of the default one if the words are not parsed yet."""
+    operations = ctx.meta.get(_OPERATIONS)
+    return operations if isinstance(operations, Operations) else operations_of(default_deployment())
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.command("runs", help="List the runs of FLOW, or of all flows, newest first.")
+@click.command("runs", cls=RunsCommand, help="List the runs of FLOW, or of all flows, newest first.")
 @click.argument("flow", required=False)
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most this number.")
 @filter_options
@@ -50,8 +82,19 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @click.option(
     "--cluster", "on_cluster", is_flag=True, help="List the runs on the cluster; the options below apply to it."
 )
+@click.option(
+    "--target",
+    type=TargetName(),
+    default=DEFAULT,
+    show_default=True,
+    expose_value=False,
+    help="With --cluster: list the runs of this orchestrator.",
+)
 @_place_options
+@click.pass_context
 def runs_command(
+    ctx: click.Context,
+    /,
     flow: str | None,
     limit: int,
     as_json: bool,
@@ -60,7 +103,7 @@ def runs_command(
     **filters: object,
 ) -> None:
     """List runs."""
-    operations = operations_of(default_deployment())
+    operations = _operations(ctx)
     place: dict[str, str | None] = {}
     for option in operations.place:
         value = filters.pop(str(option.name))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from flowc.cli.options.common import fail, table
+from flowc.targets.argo.cluster.next_start import next_start
 from flowc.targets.argo.cluster.resource_kinds import CRON, FLOW_LABEL, TEMPLATE, WORKFLOW, labels_of, name_of
 from flowc.targets.argo.cluster.submission import flow_of
 from flowc.targets.argo.cluster.targets import Deployed, Run, find_target, flow_label, flow_names, runs_of
@@ -35,6 +36,7 @@ class FlowRow(TypedDict):
     timezone: str | None
     suspended: bool
     last_scheduled: str | None
+    next_scheduled: str | None
 
 
 SHOWN = 10  # tasks of a kind; --json has all
@@ -120,6 +122,7 @@ def _deployed(cluster: Cluster, flow: Deployed, as_json: bool) -> None:
         ["deployed", _when(row["deployed"])],
         ["schedule", _schedule(row)],
         ["last started", _when(row["last_scheduled"])],
+        ["next start", _next(row)],
     ]
     table([[f"{key}:", value] for key, value in rows if value])
     if runs:
@@ -131,6 +134,7 @@ def _deployed(cluster: Cluster, flow: Deployed, as_json: bool) -> None:
 
 def _flow_row(flow: Deployed) -> FlowRow:
     spec = (flow.cron or {}).get("spec") or {}
+    following = next_start(flow.cron, datetime.now(timezone.utc)) if flow.cron else None
     first = flow.template or flow.cron or {}
     return {
         "name": flow.name,
@@ -140,6 +144,7 @@ def _flow_row(flow: Deployed) -> FlowRow:
         "timezone": spec.get("timezone"),
         "suspended": bool(spec.get("suspend")),
         "last_scheduled": ((flow.cron or {}).get("status") or {}).get("lastScheduledTime"),
+        "next_scheduled": following.isoformat() if following else None,
     }
 
 
@@ -148,6 +153,13 @@ def _schedule(row: FlowRow) -> str:
         return ""
     suspended = " (suspended)" if row["suspended"] else ""
     return f"{', '.join(row['schedules'])} {row['timezone'] or ''}".rstrip() + suspended
+
+
+def _next(row: FlowRow) -> str:
+    """Return the next start in the schedule's time zone, empty if there is none or it is not known."""
+    if row["next_scheduled"] is None:
+        return ""
+    return f"{datetime.fromisoformat(row['next_scheduled']):%Y-%m-%d %H:%M:%S} {row['timezone']}"
 
 
 def _all(cluster: Cluster, as_json: bool) -> None:

@@ -54,13 +54,16 @@ class Image(UserComponent):
         return image
 
     def update(self, image: Any, label: str | None = None) -> None:
-        """Show another picture, unless `disable_updates` is true, which is the default of a picture created from bytes.
+        """Show another picture.
+
+        As in Metaflow, a picture created with `disable_updates` (for `Image(…)` the default) stays, and the task
+        prints a warning.
 
         Args:
             image: bytes, a `data:` URI, a figure of matplotlib, or an image of Pillow.
             label: the text below the picture; None leaves it unchanged.
         """
-        if self._fixed:
+        if self._is_fixed():
             return
         self._label = self._label if label is None else label
         if isinstance(image, bytes | str):

@@ -54,7 +54,7 @@ class Table(UserComponent):
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Show other rows: the arguments are those of `Table`, or of `from_dataframe`."""
-        if self._fixed:
+        if self._is_fixed():
             return
         frame = args[0] if args else kwargs.get("dataframe")
         if hasattr(frame, "columns"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowc_runtime.base.errors import StepTimeout
+from metaflow.plugins.cards._warn import warn
 from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ class UserComponent(MetaflowCardComponent):
 
     REALTIME_UPDATABLE: ClassVar[bool] = True
     _wrong: Exception | None = None
+    _fixed = False
+
+    def _is_fixed(self) -> bool:
+        """Return whether updates are disabled, after a warning if they are."""
+        if self._fixed:
+            name = type(self).__name__
+            warn(f"{name}.update changed nothing: create the {name} with disable_updates=False to update it")
+        return self._fixed
 
     def _try(self, make: Callable[..., Any], *given: Any) -> Any:
         """Return the result of `make`; None if it fails. The card then shows the error in the component's place."""

@@ -1,0 +1,43 @@
+"""The next start of a scheduled flow, computed as Argo's controller does.
+
+The status of a CronWorkflow has only the time of the last start (`lastScheduledTime`).
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import TYPE_CHECKING
+
+from flowc.cron import CronError, Every, parse
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flowc.targets.argo.object_types import Object
+
+
+def next_start(cron: Object, now: datetime) -> datetime | None:
+    """Return the next time at which the controller starts a run of a CronWorkflow, in the schedule's time zone.
+
+    It is None if the schedule is suspended, has ended (the phase `Stopped`) or names no time in the next five years. It
+    is also None if the time cannot be known from here: the controller counts `@every` from its own start, uses its own
+    zone if the schedule has none, and starts nothing if one of the schedules is invalid.
+
+    Args:
+        cron: the CronWorkflow.
+        now: an aware datetime; times after it count.
+    """
+    spec = cron.get("spec") or {}
+    timezone = spec.get("timezone")
+    if spec.get("suspend") or (cron.get("status") or {}).get("phase") == "Stopped" or not timezone:
+        return None
+    try:
+        here = now.astimezone(zoneinfo.ZoneInfo(timezone))
+        schedules = [parse(text) for text in spec.get("schedules") or []]
+    except (CronError, zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return None
+    if any(isinstance(schedule, Every) for schedule in schedules):
+        return None
+    times = [time for schedule in schedules if (time := schedule.next(here)) is not None]
+    # By timestamp: datetimes of one zone compare by their local times, which repeat when a clock is set back.
+    return min(times, key=lambda time: time.timestamp(), default=None)
