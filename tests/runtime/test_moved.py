@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc_ir.model import Retry
 from flowc_runtime.base.errors import ConfigurationFault
 from flowc_runtime.run.task.secrets import SecretError
 from flowc_runtime.store.backends.external import ExternalFile
@@ -97,3 +98,43 @@ def test_a_class_that_was_renamed_and_whose_module_was_moved() -> None:
     """A run of an earlier flowc, whose modules had other places, can be read: its step stored an error of a configuration file."""
     fault = unpickle(b"cflowc_runtime.errors\nFault\n(X\x01\x00\x00\x00aX\x01\x00\x00\x00bt\x81.")
     assert fault == ConfigurationFault("a", "b")
+
+
+# What a step can have kept, by the earlier module and name, and where it is now.
+MOVED = [
+    *((f"flowc.ir.model.{name}", f"flowc_ir.model.{name}") for name in (
+        "Branch", "Catch", "Code", "Config", "End", "Flow", "Foreach", "Function", "Gang", "Goto", "Method", "Node",
+        "Notebook", "Packages", "Parameter", "Resources", "Retry", "Schedule", "Shell", "Span", "Stub", "Switch",
+        "Timeout",
+    )),
+    *((f"flowc.ir.policies.{name}", f"flowc_ir.policies.{name}") for name in (
+        "Card", "ExitHook", "Kubernetes", "Plugin", "Project", "Secret", "SecurityContext", "Toleration", "Trigger",
+    )),
+    ("flowc.ir.diagnostic.Diagnostic", "flowc_ir.diagnostic.Diagnostic"),
+    ("flowc.ir.versions.SchemaError", "flowc_ir.versions.SchemaError"),
+    ("flowc.ir.versions.NewerError", "flowc_ir.versions.NewerError"),
+    ("flowc_runtime.pod.pods.GangError", "flowc_runtime.pod.coordination.GangError"),
+    ("flowc_runtime.pods.GangError", "flowc_runtime.pod.coordination.GangError"),
+    ("flowc_runtime.run.context.Parallel", "flowc_runtime.base.ambient.Parallel"),
+    ("flowc_runtime.context.Parallel", "flowc_runtime.base.ambient.Parallel"),
+    ("flowc_runtime.store.backends.remote_errors.Lost", "flowc_runtime.store.backends.remote.errors.Lost"),
+    ("metaflow.client.metadata.Metadata", "metaflow.client.facts.Metadata"),
+    ("metaflow.runner.argo.ArgoWorkflowsTriggeredRun", "metaflow.runner.argo_flow.ArgoWorkflowsTriggeredRun"),
+    ("metaflow.runner.argo_run.ArgoWorkflowsTriggeredRun", "metaflow.runner.argo_flow.ArgoWorkflowsTriggeredRun"),
+    ("metaflow.user_configs.config_parameters.ConfigError", "metaflow.exception.ConfigError"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("earlier", "now"), MOVED, ids=[earlier for earlier, _ in MOVED])
+def test_a_class_that_a_step_can_have_kept_is_found(earlier: str, now: str) -> None:
+    module, _, name = earlier.rpartition(".")
+    home, _, current = now.rpartition(".")
+    assert unpickle(f"c{module}\n{name}\n.".encode()) is getattr(import_module(home), current)
+
+
+# `Retry(times=2, wait_seconds=5)`, pickled by the commit 271b10f as `flowc.ir.model.Retry`.
+RETRY = "gASVKAAAAAAAAACMDmZsb3djLmlyLm1vZGVslIwFUmV0cnmUk5QpgZRdlChLAksFZWIu"
+
+
+def test_a_node_s_policy_of_an_earlier_flowc() -> None:
+    assert unpickle(base64.b64decode(RETRY)) == Retry(times=2, wait_seconds=5)

@@ -46,18 +46,25 @@ _RENAMED: Final = {
 }
 _FLAT: Final = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
-# Modules that have moved to another directory since then.
+# Modules that have moved or were renamed since then.
 _MOVED: Final = {
     "flowc_runtime.base.given_files": "flowc_runtime.base.input_files",
+    "flowc_runtime.pod.pods": "flowc_runtime.pod.coordination",  # GangError
+    "flowc_runtime.run.context": "flowc_runtime.base.ambient",  # Parallel, the class of `current.parallel`
     "flowc_runtime.store.backends.asking": "flowc_runtime.store.backends.remote.asking",
     "flowc_runtime.store.backends.creating": "flowc_runtime.store.backends.remote.creating",
     "flowc_runtime.store.backends.remote_client": "flowc_runtime.store.backends.remote.connection",
     "flowc_runtime.store.backends.remote_errors": "flowc_runtime.store.backends.remote.errors",
     "flowc_runtime.store.records.liveness": "flowc_runtime.run.views.liveness",
+    "metaflow.client.metadata": "metaflow.client.facts",  # Metadata, an item of `Task.metadata`
+    "metaflow.runner.argo_run": "metaflow.runner.argo_flow",  # ArgoWorkflowsTriggeredRun
 }
+_OLD_IR: Final = "flowc.ir."  # the IR's package until it became `flowc_ir`, with modules of the same names
 
 # Classes that have moved to another module: the new module, by the old one and the class's name.
 _SPLIT: Final = {
+    "metaflow.runner.argo": {"ArgoWorkflowsTriggeredRun": "metaflow.runner.argo_flow"},
+    "metaflow.user_configs.config_parameters": {"ConfigError": "metaflow.exception"},
     "flowc_runtime.store.backends.objects": {"LocalObjects": "flowc_runtime.store.backends.local"},
     "flowc_runtime.store.backends.remote": {"RemoteObjects": "flowc_runtime.store.backends.remote.bucket"},
     "flowc_runtime.store.records.store": {"RunStore": "flowc_runtime.store.records.run_store"},
@@ -96,7 +103,7 @@ def new_place(module: str, name: str) -> tuple[str, str] | None:
     if package == "flowc_runtime" and rest in _FLAT:
         there = f"{package}.{_FLAT[rest]}.{_RENAMED.get(rest, rest)}"
     else:
-        there = _MOVED.get(module, module)
+        there = f"flowc_ir.{rest.partition('.')[2]}" if module.startswith(_OLD_IR) else _MOVED.get(module, module)
     there = _SPLIT.get(there, {}).get(name, there)
     found = there, _CLASSES.get(there, {}).get(name, name)
     return found if found != (module, name) else None
