@@ -120,7 +120,7 @@ def test_pictures_of_libraries() -> None:
 
 def test_an_update_that_is_disabled_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """Metaflow changes nothing either, and prints a warning; for an Image of bytes this is the default."""
-    _warn.told.clear()
+    _warn.printed.clear()
     image, table = Image(PNG, label="l"), Table([["a"]], disable_updates=True)
     before = made(image), made(table)
     for _ in range(2):
