@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
+
+    _Source: TypeAlias = Mapping[str, object] | str
 
 ATTRIBUTE = "__flowc_decorators__"
 USER_ATTRIBUTE = "__flowc_user_decorators__"  # of the user's own decorators, see metaflow.user_decorators
@@ -32,7 +34,13 @@ class Applied:
     __slots__ = ("args", "by", "file", "kwargs", "line", "name", "written")
 
     def __init__(
-        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], file: str, line: int, by: str | None = None
+        self,
+        name: str,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        file: str,
+        line: int,
+        by: str | None = None,
     ) -> None:
         self.name = name
         self.args = args
@@ -40,7 +48,9 @@ class Applied:
         self.file = file
         self.line = line
         self.by = by
-        self.written: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments before configs had values
+        self.written: tuple[tuple[object, ...], dict[str, object]] | None = (
+            None  # the arguments before configs had values
+        )
 
     def __repr__(self) -> str:
         written = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
@@ -59,7 +69,7 @@ def added_to(cls: type) -> tuple[Applied, ...]:
     return decorators
 
 
-def inline_secrets(cls: type, step: str) -> list[Mapping[str, Any]]:
+def inline_secrets(cls: type, step: str) -> list[Mapping[str, object]]:
     """Return the options of the `inline` sources of a step's `@secrets`, in the order written.
 
     A decorator of the step wins over one of the command line. METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE is the type of
@@ -69,10 +79,11 @@ def inline_secrets(cls: type, step: str) -> list[Mapping[str, Any]]:
 
     own = [applied for applied in applied_to(getattr(cls, step)) if applied.name == "secrets"]
     added = [applied for applied in added_to(cls) if applied.name == "secrets"]
-    sources = [source for applied in (own or added)[:1] for source in applied.kwargs.get("sources", ())]
+    found = (own or added)[:1]
+    sources = cast("Iterable[_Source]", found[0].kwargs.get("sources", ()) if found else ())
     default = os.environ.get("METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE")
     return [
-        (source.get("options") if isinstance(source, dict) else None) or {}
+        (cast("Mapping[str, object]", source.get("options")) if isinstance(source, dict) else None) or {}
         for source in sources
         if _secret_type(source, default, PROVIDERS) == "inline"
     ]
@@ -88,14 +99,14 @@ def _secret_type(source: Mapping[str, Any] | str, default: str | None, types: Co
 def apply(name: str) -> Callable[..., Any]:
     """Return an extension's decorator of that name. Whether it fits a step or a flow is checked with the flow."""
 
-    def decorator(*args: Any, **kwargs: Any) -> Any:
+    def decorator(*args: object, **kwargs: object) -> Any:
         return _decorate(name, args, kwargs)
 
     decorator.__name__ = decorator.__qualname__ = name
     return decorator
 
 
-def _decorate(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _decorate(name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
     """Return the result of a decorator call: used bare, `args` holds the decorated object; called, a decorator."""
     caller = sys._getframe(2)
     file, line = caller.f_code.co_filename, caller.f_lineno
@@ -109,7 +120,7 @@ def _can_be_decorated(value: object) -> bool:
     return callable(value) or isinstance(value, (staticmethod, classmethod, property))
 
 
-def _record(target: Any, applied: Applied) -> Any:
+def _record(target: object, applied: Applied) -> object:
     # A new tuple, never an append: a wrapper made with functools.wraps shares the tuple of the function inside.
     setattr(target, ATTRIBUTE, (*applied_to(target), applied))
     return target

@@ -38,14 +38,14 @@ def is_click(kind: object) -> bool:
     return any(f".{cls.__module__}".endswith(".click.types") for cls in type(kind).__mro__)
 
 
-def is_kept_by_click(kind: Any) -> bool:
+def is_kept_by_click(kind: object) -> bool:
     """Return whether a type of click only means a kind of value, choices and a range, which flowc checks itself."""
     closed = not (getattr(kind, "clamp", False) or getattr(kind, "min_open", False)
                   or getattr(kind, "max_open", False))  # fmt: skip
     return type(kind).__name__ in CLICK_KINDS and closed and getattr(kind, "case_sensitive", True)
 
 
-def converter(parameter: Parameter[Any]) -> Callable[[Any], Any] | None:
+def converter(parameter: Parameter[object]) -> Callable[[Any], Any] | None:
     """Return the function that converts a recorded value for steps; None if steps see the value unchanged.
 
     The function raises whatever the author's type raises.
@@ -54,7 +54,8 @@ def converter(parameter: Parameter[Any]) -> Callable[[Any], Any] | None:
     if kind is None or kind is JSONType or (isinstance(kind, type) and kind in _PLAIN):
         return None
     if is_click(kind):
-        return None if is_kept_by_click(kind) else lambda value: kind.convert(value, None, None)
+        convert: Callable[[object, None, None], object] = getattr(kind, "convert")  # noqa: B009  # a click type has it
+        return None if is_kept_by_click(kind) else lambda value: convert(value, None, None)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return partial(_member, kind)
     if isinstance(kind, UnionType):  # `int | None` cannot be called
@@ -62,11 +63,11 @@ def converter(parameter: Parameter[Any]) -> Callable[[Any], Any] | None:
     return kind if callable(kind) else None
 
 
-def _refuse(kind: object, _: Any) -> Any:
+def _refuse(kind: object, _: object) -> object:
     raise TypeError(f"{kind} cannot be called")
 
 
-def _member(kind: type[Enum], value: Any) -> Enum:
+def _member(kind: type[Enum], value: object) -> Enum:
     """Return the member with this value; a text may be the value's text, or the member's name."""
     try:
         return kind(value)
@@ -78,7 +79,7 @@ def _member(kind: type[Enum], value: Any) -> Enum:
             return member
     if value in kind.__members__:
         return kind[value]
-    known = ", ".join(value if isinstance(value := member.value, str) else member.name for member in kind)
+    known = ", ".join(member.value if isinstance(member.value, str) else member.name for member in kind)
     raise ValueError(f"{kind.__name__} has {known}")
 
 
@@ -101,7 +102,7 @@ def seen(parameter: Parameter[Any], value: Any) -> Any:
     return _converted(convert, value)
 
 
-def written(parameter: Parameter[Any], value: Any) -> Any:
+def written(parameter: Parameter[object], value: object) -> Any:
     """Return a JSON value that converts to this value; None if there is none.
 
     A text is its own record: whether the type accepts it is checked on use, perhaps on another machine.
@@ -124,7 +125,7 @@ def written(parameter: Parameter[Any], value: Any) -> Any:
     return _written(convert, value)
 
 
-def as_json(value: Any) -> Any:
+def as_json(value: object) -> Any:
     """Return the value if JSON keeps it unchanged, otherwise None."""
     try:
         back = json_text.loads(json_text.dumps(value))
@@ -133,7 +134,7 @@ def as_json(value: Any) -> Any:
     return back if same(back, value) else None
 
 
-def _written(convert: Callable[[Any], Any], value: Any) -> Any:
+def _written(convert: Callable[[Any], object], value: object) -> object:
     if type(value) is str:
         return value
     try:
@@ -155,15 +156,16 @@ def _written(convert: Callable[[Any], Any], value: Any) -> Any:
     return None
 
 
-def _of_enum(value: Any) -> Any:
+def _of_enum(value: object) -> object:
     return value.value if isinstance(value, Enum) else None
 
 
-def _of_date(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else None
+def _of_date(value: object) -> object:
+    write = getattr(value, "isoformat", None)
+    return write() if write is not None else None
 
 
-def _converted(convert: Callable[[Any], Any], value: Any) -> Any:
+def _converted(convert: Callable[[Any], object], value: object) -> object:
     try:
         return convert(value)
     except Exception as error:  # the author's own function

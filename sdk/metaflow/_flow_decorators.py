@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from metaflow._applied import _decorate
 
@@ -25,7 +25,7 @@ def schedule(
     cron: str | Sequence[str] | None = None,
     timezone: str | None = None,
 ) -> Callable[[_Class], _Class]: ...
-def schedule(*args: Any, **kwargs: Any) -> Any:
+def schedule(*args: object, **kwargs: object) -> object:
     """Start runs of the flow at certain times.
 
     Targets:
@@ -51,7 +51,7 @@ def project(
     branch: str | None = None,
     production: bool = False,
 ) -> Callable[[_Class], _Class]: ...
-def project(*args: Any, **kwargs: Any) -> Any:
+def project(*args: object, **kwargs: object) -> object:
     """Make the flow part of a project, whose runs and deployments are separated by branch.
 
     The branch is `user.NAME`; with `branch` it is `test.BRANCH`, with `production` it is `prod` or `prod.BRANCH`.
@@ -73,11 +73,11 @@ def trigger(flow: _Class, /) -> _Class: ...
 @overload
 def trigger(
     *,
-    event: str | Mapping[str, Any] | Callable[..., Any] | None = None,
-    events: Sequence[str | Mapping[str, Any] | Callable[..., Any]] = (),
-    options: Mapping[str, Any] | None = None,
+    event: str | Mapping[str, object] | Callable[..., object] | None = None,
+    events: Sequence[str | Mapping[str, object] | Callable[..., object]] = (),
+    options: Mapping[str, object] | None = None,
 ) -> Callable[[_Class], _Class]: ...
-def trigger(*args: Any, **kwargs: Any) -> Any:
+def trigger(*args: object, **kwargs: object) -> object:
     """Start a run when an event arrives.
 
     Targets:
@@ -100,9 +100,9 @@ def trigger_on_finish(
     *,
     flow: str | Mapping[str, str] | None = None,
     flows: Sequence[str | Mapping[str, str]] = (),
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> Callable[[_Class], _Class]: ...
-def trigger_on_finish(*args: Any, **kwargs: Any) -> Any:
+def trigger_on_finish(*args: object, **kwargs: object) -> object:
     """Start a run when a run of another flow has succeeded.
 
     Targets:
@@ -122,11 +122,11 @@ def exit_hook(flow: _Class, /) -> _Class: ...
 @overload
 def exit_hook(
     *,
-    on_success: Sequence[Callable[..., Any] | str] = (),
-    on_error: Sequence[Callable[..., Any] | str] = (),
-    options: Mapping[str, Any] | None = None,
+    on_success: Sequence[Callable[..., object] | str] = (),
+    on_error: Sequence[Callable[..., object] | str] = (),
+    options: Mapping[str, object] | None = None,
 ) -> Callable[[_Class], _Class]: ...
-def exit_hook(*args: Any, **kwargs: Any) -> Any:
+def exit_hook(*args: object, **kwargs: object) -> object:
     """Call functions of the flow's file when a run has ended; a parameter `run` gets the run.
 
     Targets:

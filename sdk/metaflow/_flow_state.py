@@ -29,7 +29,7 @@ def flow_state(flow: type) -> dict[FlowStateItems, Any]:
         The decorators by their names, the parameters as (attribute, parameter), the configs by attribute, and the
         mutators.
     """
-    decorators: dict[str, list[Any]] = {}
+    decorators: dict[str, list[object]] = {}
     for base in reversed(flow.__mro__):
         for applied in applied_to(base):
             decorators.setdefault(applied.name, []).append(applied)
@@ -45,9 +45,9 @@ def flow_state(flow: type) -> dict[FlowStateItems, Any]:
     }
 
 
-def _raw(flow: type, name: str) -> Any:
+def _raw(flow: type, name: str) -> object:
     return next((vars(base)[name] for base in flow.__mro__ if name in vars(base)), None)
 
 
-def _from(module: str, function: str, flow: type, otherwise: Any) -> Any:
+def _from(module: str, function: str, flow: type, otherwise: object) -> object:
     return getattr(sys.modules[module], function)(flow) if module in sys.modules else otherwise

@@ -5,7 +5,7 @@ Python finds other methods of the class before artifacts of earlier tasks, like 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.run.state import STATE
@@ -20,7 +20,7 @@ def is_hideable(attribute: object) -> bool:
     return isinstance(attribute, classmethod) or (callable(attribute) and not isinstance(attribute, type))
 
 
-def bring_forward(flow: Any) -> None:
+def bring_forward(flow: object) -> None:
     """Load the inherited artifacts with the names of steps: Python would find the methods of the class first."""
     state = flow.__dict__[STATE]
     for name in [name for name in state.inherited if name not in flow.__dict__ and _is_step(flow, name)]:
@@ -31,7 +31,7 @@ def _is_step(flow: object, name: str) -> bool:
     return any(applied.name == "step" for applied in applied_to(getattr(type(flow), name, None)))
 
 
-def step_names(flow: object, steps: Sequence[Any]) -> list[str]:
+def step_names(flow: object, steps: Sequence[object]) -> list[str]:
     """Return the names of steps given as methods. If an artifact hides a step, the name comes from the step's source.
 
     Args:
@@ -49,7 +49,7 @@ def step_names(flow: object, steps: Sequence[Any]) -> list[str]:
             for name, step, there in zip(names, steps, expected, strict=True)]  # fmt: skip
 
 
-def _expected(flow: Any) -> Sequence[str]:
+def _expected(flow: object) -> Sequence[str]:
     """Return the names in the step's own `self.next`, in its order."""
     from flowc_ir import Switch, targets
 

@@ -51,7 +51,7 @@ class FlowProgram:
     # -- once in a process
 
     def prepare(
-        self, configs: Mapping[str, Any], with_decorators: Sequence[tuple[str, Mapping[str, Any]]] = ()
+        self, configs: Mapping[str, object], with_decorators: Sequence[tuple[str, Mapping[str, object]]] = ()
     ) -> None:
         """Bring the class to its final form: set the values of its configs, then let its mutators change it.
 
@@ -120,7 +120,7 @@ class FlowProgram:
 
     # -- for a task
 
-    def bind(self, state: TaskState, parameters: Mapping[str, Any]) -> FlowSpec:
+    def bind(self, state: TaskState, parameters: Mapping[str, object]) -> FlowSpec:
         """Return the flow object of a task, or of an input of a join."""
         flow = self.cls.__new__(self.cls)
         flow.__dict__[PARAMETERS] = parameters
@@ -141,7 +141,7 @@ class FlowProgram:
                 task.__dict__[STATE] = state
         bring_forward(task)
 
-    def call_step(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...]) -> None:
+    def call_step(self, task: FlowSpec, node: Node, arguments: tuple[object, ...]) -> None:
         """Run a step's code inside its wrappers: the decorators of extensions and the user's own.
 
         What the code or a wrapper raises passes through. If a wrapper skipped or replaced the code, the state of the
@@ -166,7 +166,7 @@ class FlowProgram:
 
         _state(task).implied = call_wrapped(task, step, arguments)
 
-    def imply(self, task: FlowSpec, transition: Transition, given: Mapping[str, Any]) -> None:
+    def imply(self, task: FlowSpec, transition: Transition, given: Mapping[str, object]) -> None:
         """Set the transition of a step whose code did not run, from its source and the values that a decorator set."""
         _state(task).transition = imply(task, transition, given)
 
@@ -177,7 +177,7 @@ class FlowProgram:
 
             tell_finished(task, self._hooks, method_name(node), ok=ok)
 
-    def lost(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...]) -> None:
+    def lost(self, task: FlowSpec, node: Node, arguments: tuple[object, ...]) -> None:
         """Call the hooks of decorators of extensions in an attempt that only handles the loss of earlier ones."""
         step = method_name(node)
         if self._hooks is not None and step in self._hooks.of_step:
@@ -203,7 +203,7 @@ class FlowProgram:
 
     # -- the values of the code
 
-    def constants(self, flow: Flow, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterator[tuple[str, Any]]:
         """Yield (attribute, value) of the values that the class and its bases set, and of converted parameters.
 
         Args:
@@ -233,7 +233,7 @@ class FlowProgram:
         Raises:
             KeyError: the module has no such name.
         """
-        found: Callable[..., Any] = vars(sys.modules[self.cls.__module__])[name]
+        found: Callable[..., object] = vars(sys.modules[self.cls.__module__])[name]
         return found
 
     def client_run(self, run: RunStore) -> Run:

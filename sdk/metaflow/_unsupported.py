@@ -6,7 +6,7 @@ A name that flowc has (in `metaflow.__all__`, or a module beside this file) is n
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NoReturn, final
+from typing import TYPE_CHECKING, NoReturn, final
 
 from metaflow.exception import MetaflowException
 
@@ -70,7 +70,7 @@ class Unsupported:
     def __repr__(self) -> str:
         return f"<'{self.__name__}' of Metaflow, not supported by flowc>"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
         """Raise MetaflowException."""
         self._refuse()
 
@@ -79,7 +79,7 @@ class Unsupported:
             raise AttributeError(name)
         self._refuse()
 
-    def __mro_entries__(self, bases: tuple[Any, ...]) -> NoReturn:
+    def __mro_entries__(self, bases: tuple[object, ...]) -> NoReturn:
         self._refuse()
 
     def _refuse(self) -> NoReturn:

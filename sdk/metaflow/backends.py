@@ -12,7 +12,7 @@ from metaflow.decorators import _decorate
 __all__ = ["airflow_external_task_sensor", "airflow_s3_key_sensor", "batch"]
 
 
-def batch(*args: Any, **kwargs: Any) -> Any:
+def batch(*args: object, **kwargs: object) -> Any:
     """Ask for AWS Batch, which flowc does not support: write `@kubernetes` or `@resources`.
 
     Targets:
@@ -22,7 +22,7 @@ def batch(*args: Any, **kwargs: Any) -> Any:
     return _decorate("batch", args, kwargs)
 
 
-def airflow_external_task_sensor(*args: Any, **kwargs: Any) -> Any:
+def airflow_external_task_sensor(*args: object, **kwargs: object) -> Any:
     """Ask Airflow to wait for a task of another DAG, which only Airflow can do.
 
     Targets:
@@ -32,7 +32,7 @@ def airflow_external_task_sensor(*args: Any, **kwargs: Any) -> Any:
     return _decorate("airflow_external_task_sensor", args, kwargs)
 
 
-def airflow_s3_key_sensor(*args: Any, **kwargs: Any) -> Any:
+def airflow_s3_key_sensor(*args: object, **kwargs: object) -> Any:
     """Ask Airflow to wait for an object of S3, which only Airflow can do.
 
     Targets:

@@ -214,7 +214,7 @@ class Current:
 
     # -- all of them
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         """Return the property of this name, or the default if it has no value here; `get` raises no AttributeError."""
         return getattr(self, key, default)
 
@@ -222,7 +222,7 @@ class Current:
         """Return whether the property of this name has a value."""
         return getattr(self, key, None) is not None
 
-    def _update_env(self, env: Mapping[str, Any]) -> None:
+    def _update_env(self, env: Mapping[str, object]) -> None:
         """Add properties to `current` in this task; decorators call it."""
         ambient().extra.update(env)
 
@@ -244,7 +244,7 @@ class Current:
         # The type is str, although the value is None outside of a run: code that runs in both cases expects None there.
         return cast("str", self._task_field(name))
 
-    def _project(self, name: str) -> Any:
+    def _project(self, name: str) -> object:
         here = ambient()
         of = here.starting if here.task is None and here.starting is not None else self._task(name)
         project = of.project

@@ -7,7 +7,7 @@ every fault of a flow at once, each with its place.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from metaflow._applied import (
     ADDED,
@@ -39,14 +39,14 @@ __all__ = [
     "unbounded_test_foreach_internal",
 ]  # fmt: skip
 
-_Function = TypeVar("_Function", bound="Callable[..., Any]")
+_Function = TypeVar("_Function", bound="Callable[..., object]")
 
 
 @overload
 def step(function: _Function, /) -> _Function: ...
 @overload
-def step(*, start: bool = False, end: bool = False, node_info: Any = None) -> Callable[[_Function], _Function]: ...
-def step(*args: Any, **kwargs: Any) -> Any:
+def step(*, start: bool = False, end: bool = False, node_info: object = None) -> Callable[[_Function], _Function]: ...
+def step(*args: object, **kwargs: object) -> object:
     """Make a method of a flow a step: `def train(self):`, or `def join(self, inputs):` where branches meet.
 
     A flow begins with the step `start` and ends with the step `end`, unless others have `start=True` and `end=True`.
@@ -67,7 +67,7 @@ def step(*args: Any, **kwargs: Any) -> Any:
 def parallel(function: _Function, /) -> _Function: ...
 @overload
 def parallel() -> Callable[[_Function], _Function]: ...
-def parallel(*args: Any, **kwargs: Any) -> Any:
+def parallel(*args: object, **kwargs: object) -> object:
     """Mark a step whose tasks run all at once: `self.next(self.train, num_parallel=4)`; see `current.parallel`.
 
     Targets:
@@ -81,7 +81,7 @@ def parallel(*args: Any, **kwargs: Any) -> Any:
 def pytorch_parallel(function: _Function, /) -> _Function: ...
 @overload
 def pytorch_parallel(*, master_port: int | str | None = None) -> Callable[[_Function], _Function]: ...
-def pytorch_parallel(*args: Any, **kwargs: Any) -> Any:
+def pytorch_parallel(*args: object, **kwargs: object) -> object:
     """Mark a step like `@parallel`, and set up `torch.distributed` in its tasks.
 
     Each task has the environment variables that `metaflow.plugins.frameworks.pytorch.setup_torch_distributed` sets. An
@@ -105,7 +105,7 @@ def pytorch_parallel(*args: Any, **kwargs: Any) -> Any:
 def unbounded_test_foreach_internal(function: _Function, /) -> _Function: ...
 @overload
 def unbounded_test_foreach_internal() -> Callable[[_Function], _Function]: ...
-def unbounded_test_foreach_internal(*args: Any, **kwargs: Any) -> Any:
+def unbounded_test_foreach_internal(*args: object, **kwargs: object) -> object:
     """Mark a step that a foreach over an `InternalTestUnboundedForeachInput` runs; it runs like any other step.
 
     Targets:
@@ -119,7 +119,7 @@ def unbounded_test_foreach_internal(*args: Any, **kwargs: Any) -> Any:
 def retry(function: _Function, /) -> _Function: ...
 @overload
 def retry(*, times: int = 3, minutes_between_retries: float = 2) -> Callable[[_Function], _Function]: ...
-def retry(*args: Any, **kwargs: Any) -> Any:
+def retry(*args: object, **kwargs: object) -> object:
     """Run the step again when it fails.
 
     Targets:
@@ -137,7 +137,7 @@ def retry(*args: Any, **kwargs: Any) -> Any:
 def catch(function: _Function, /) -> _Function: ...
 @overload
 def catch(*, var: str | None = None, print_exception: bool = True) -> Callable[[_Function], _Function]: ...
-def catch(*args: Any, **kwargs: Any) -> Any:
+def catch(*args: object, **kwargs: object) -> object:
     """Continue with the next step if all attempts of the step fail.
 
     Targets:
@@ -155,7 +155,7 @@ def catch(*args: Any, **kwargs: Any) -> Any:
 def timeout(function: _Function, /) -> _Function: ...
 @overload
 def timeout(*, seconds: int = 0, minutes: int = 0, hours: int = 0) -> Callable[[_Function], _Function]: ...
-def timeout(*args: Any, **kwargs: Any) -> Any:
+def timeout(*args: object, **kwargs: object) -> object:
     """Interrupt an attempt of the step after the sum of `seconds`, `minutes` and `hours`.
 
     The step gets a `TimeoutException`. A fraction of a second is rounded up.
@@ -183,7 +183,7 @@ def resources(
     memory: int | str | None = None,
     shared_memory: int | str | None = None,
 ) -> Callable[[_Function], _Function]: ...
-def resources(*args: Any, **kwargs: Any) -> Any:
+def resources(*args: object, **kwargs: object) -> object:
     """Ask for a machine of a certain size.
 
     Targets:
@@ -204,7 +204,7 @@ def resources(*args: Any, **kwargs: Any) -> Any:
 def environment(function: _Function, /) -> _Function: ...
 @overload
 def environment(*, vars: Mapping[str, str | float]) -> Callable[[_Function], _Function]: ...
-def environment(*args: Any, **kwargs: Any) -> Any:
+def environment(*args: object, **kwargs: object) -> object:
     """Set environment variables for the step. Manifests and records contain their values: use no secrets.
 
     Targets:
@@ -234,7 +234,7 @@ def kubernetes(
     namespace: str | None = None,
     gpu: int | str | None = None,
     gpu_vendor: str | None = None,
-    tolerations: Sequence[Mapping[str, Any]] | None = None,
+    tolerations: Sequence[Mapping[str, str | int | None]] | None = None,
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
     use_tmpfs: bool | None = None,
@@ -249,9 +249,9 @@ def kubernetes(
     hostname_resolution_timeout: int = 600,
     qos: str = "burstable",
     extended_resources: Mapping[str, str] | None = None,
-    security_context: Mapping[str, Any] | None = None,
+    security_context: Mapping[str, bool | int | None] | None = None,
 ) -> Callable[[_Function], _Function]: ...
-def kubernetes(*args: Any, **kwargs: Any) -> Any:
+def kubernetes(*args: object, **kwargs: object) -> object:
     """Describe the pods that the step runs in on a cluster.
 
     If a step also has `@resources`, the larger amount counts.
@@ -299,11 +299,11 @@ def secrets(function: _Function, /) -> _Function: ...
 @overload
 def secrets(
     *,
-    sources: Sequence[str | Mapping[str, Any]] = (),
+    sources: Sequence[str | Mapping[str, object]] = (),
     role: str | None = None,
     allow_override: bool = False,
 ) -> Callable[[_Function], _Function]: ...
-def secrets(*args: Any, **kwargs: Any) -> Any:
+def secrets(*args: object, **kwargs: object) -> object:
     """Set environment variables from sources of secrets, for this step only, directly before its code runs.
 
     A source is a dict with `type` (`env`, `dotenv`, `files`, `inline`, `kubernetes`, or the dotted name of a class),
@@ -328,7 +328,7 @@ def card(
     *,
     type: str = "default",
     id: str | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
     timeout: int = 45,
     refresh_interval: int = 5,
     save_errors: bool = True,
@@ -336,7 +336,7 @@ def card(
     scope: str = "task",
     rank: int | None = None,
 ) -> Callable[[_Function], _Function]: ...
-def card(*args: Any, **kwargs: Any) -> Any:
+def card(*args: object, **kwargs: object) -> object:
     """Make a report of each task of the step; a step may have several cards.
 
     Targets:
@@ -369,7 +369,7 @@ _LAZY = {
 
 if not TYPE_CHECKING:  # type checkers must report unknown names
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         if name not in _LAZY:
             raise AttributeError(f"module 'metaflow.decorators' has no attribute '{name}'")
         from importlib import import_module

@@ -25,7 +25,7 @@ def pypi(function: _Function, /) -> _Function: ...
 def pypi(
     *, packages: Mapping[str, str] | None = None, python: str | None = None, disabled: bool | None = None
 ) -> Callable[[_Function], _Function]: ...
-def pypi(*args: Any, **kwargs: Any) -> Any:
+def pypi(*args: object, **kwargs: object) -> Any:
     """Run the step in an interpreter of its own that has these packages of PyPI.
 
     Targets:
@@ -50,7 +50,7 @@ def conda(
     python: str | None = None,
     disabled: bool | None = None,
 ) -> Callable[[_Function], _Function]: ...
-def conda(*args: Any, **kwargs: Any) -> Any:
+def conda(*args: object, **kwargs: object) -> Any:
     """Run the step in an interpreter of its own that has these packages of conda-forge.
 
     Building the environment needs micromamba, mamba or conda.
@@ -74,7 +74,7 @@ def pypi_base(flow: _Class, /) -> _Class: ...
 def pypi_base(
     *, packages: Mapping[str, str] | None = None, python: str | None = None, disabled: bool | None = None
 ) -> Callable[[_Class], _Class]: ...
-def pypi_base(*args: Any, **kwargs: Any) -> Any:
+def pypi_base(*args: object, **kwargs: object) -> Any:
     """Add `@pypi` to all steps of the flow; the `@pypi` of a step adds packages and replaces versions.
 
     Targets:
@@ -99,7 +99,7 @@ def conda_base(
     python: str | None = None,
     disabled: bool | None = None,
 ) -> Callable[[_Class], _Class]: ...
-def conda_base(*args: Any, **kwargs: Any) -> Any:
+def conda_base(*args: object, **kwargs: object) -> Any:
     """Add `@conda` to all steps of the flow; the `@conda` of a step adds packages and replaces versions.
 
     Targets:

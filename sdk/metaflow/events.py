@@ -21,7 +21,7 @@ class EventName:
         self.name = name
         self.__name__ = name
 
-    def __call__(self, context: Any = None) -> str:
+    def __call__(self, context: object = None) -> str:
         """Return `mfns.PROJECT.BRANCH.NAME` in a task of a flow with @project, `mfns.NAME` elsewhere."""
         return self.within(project_value("project_name"), project_value("branch_name"))
 
@@ -62,7 +62,7 @@ class MetaflowEvent(NamedTuple):
 class Trigger:
     """The events that started the run, the newest first."""
 
-    def __init__(self, _meta: Sequence[Mapping[str, Any]] | None = None) -> None:
+    def __init__(self, _meta: Sequence[Mapping[str, object]] | None = None) -> None:
         """Create the trigger.
 
         Args:
@@ -159,7 +159,7 @@ def _when(event: MetaflowEvent) -> float:
     return event.timestamp.timestamp() if event.timestamp else float("-inf")
 
 
-def _run_of(event: MetaflowEvent) -> Any:
+def _run_of(event: MetaflowEvent) -> object:
     """Return the client's object of the run whose end an event is."""
     # An event's id may name a task of the run; the run may belong to another user.
     return import_module("metaflow").Run("/".join(event.id.split("/")[:2]), _namespace_check=False)

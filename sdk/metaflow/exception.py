@@ -101,7 +101,7 @@ class MetaflowExceptionWrapper(Exception, metaclass=_Wrapping):
     __repr__ = __str__
 
 
-def _restore(cls: type[Exception], args: tuple[Any, ...], state: dict[str, Any]) -> Exception:
+def _restore(cls: type[Exception], args: tuple[object, ...], state: dict[str, object]) -> Exception:
     """Restore a pickled exception without calling its class, which may require other arguments."""
     error = cls.__new__(cls, *args)
     error.__dict__.update(state)

@@ -75,7 +75,7 @@ class FlowSpec:
             _uncalled.note_call()
             _seam.run_command_line(type(self))
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         """Note that a flow's file has defined its flow."""
         super().__init_subclass__(**options)
         origin.defined()
@@ -93,7 +93,7 @@ class FlowSpec:
 
     def next(
         self,
-        *dsts: Any,
+        *dsts: object,
         foreach: str | None = None,
         num_parallel: int | None = None,
         condition: str | None = None,
@@ -178,7 +178,7 @@ class FlowSpec:
         return outline(type(self))
 
     @property
-    def _flow_decorators(self) -> Mapping[str, Sequence[Any]]:
+    def _flow_decorators(self) -> Mapping[str, Sequence[object]]:
         """The decorators of the flow's class by their names, for hooks of other decorators."""
         from metaflow._legacy.stand_ins import flow_decorators_of
 
@@ -228,7 +228,7 @@ class FlowSpec:
                 return getter.__get__(self, type(self))
         raise AttributeError(f"flow '{type(self).__name__}' has no attribute '{name}'", name=name, obj=self)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         state = self.__dict__.get(STATE)
         if state is not None:
             if state.read_only:

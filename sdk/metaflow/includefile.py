@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast, final, overload
 
 from flowc_runtime.run.state import STATE
 from flowc_runtime.store.values.files import read_file
@@ -91,14 +91,14 @@ class IncludeFile(Parameter[_T]):
     ) -> None: ...
     @overload
     def __init__(
-        self: IncludeFile[Any],
+        self: IncludeFile[object],
         name: str,
         required: bool | None = None,
         is_text: bool | None = None,
         encoding: str | None = None,
         help: str | None = None,
         *,
-        parser: str | Callable[[Any], Any],
+        parser: str | Callable[[Any], object],
         default: str | Callable[[], str] | Callable[[ParameterContext], str] | None = None,
         show_default: bool | None = None,
         hidden: bool = False,
@@ -121,10 +121,10 @@ class IncludeFile(Parameter[_T]):
         self,
         name: Any = None,
         required: Any = None,
-        is_text: Any = None,
-        encoding: Any = None,
+        is_text: object = None,
+        encoding: object = None,
         help: Any = None,
-        parser: Any = None,
+        parser: object = None,
         **others: Any,
     ) -> None:
         super().__init__(name, required=required, help=help, **others)
@@ -132,25 +132,25 @@ class IncludeFile(Parameter[_T]):
         self.file = caller.f_code.co_filename
         self.line = caller.f_lineno
         self.is_text = is_text
-        self.encoding = encoding
-        self.parser = parser
+        self.encoding = cast("str | None", encoding)  # `flowc check` reports arguments of other types
+        self.parser = cast("str | Callable[[Any], object] | None", parser)
 
     @property
     def text_encoding(self) -> str | None:
         """The encoding of the text; None if the content is bytes."""
         return None if self.is_text is False else self.encoding or "utf-8"
 
-    def _flowc_seen(self, flow: object, value: Any) -> Any:
+    def _flowc_seen(self, flow: object, value: Any) -> object:
         if value is None:
             return None
-        contents: dict[str, Any] = flow.__dict__.setdefault(_READ, {})
+        contents: dict[str, object] = flow.__dict__.setdefault(_READ, {})
         if self.name not in contents:
-            content: Any = IncludedFile(value, self.text_encoding, flow.__dict__[STATE].objects).decode(self.name)
+            content: object = IncludedFile(value, self.text_encoding, flow.__dict__[STATE].objects).decode(self.name)
             contents[self.name] = content if self.parser is None else find_parser(self.parser)(content)
         return contents[self.name]
 
 
-def find_parser(parser: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
+def find_parser(parser: str | Callable[[Any], object]) -> Callable[[Any], Any]:
     """Return a parser, or the function of its dotted name.
 
     Args:

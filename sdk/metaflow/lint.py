@@ -51,7 +51,7 @@ class FlowLinter:
         self._checks.append(function)
         return function
 
-    def run_checks(self, graph: Any, **options: Any) -> None:
+    def run_checks(self, graph: object, **options: object) -> None:
         """Check a flow. If configs of the flow have no value, only the steps and their transitions are checked.
 
         Args:
@@ -88,7 +88,7 @@ def _warning(faults: tuple[Diagnostic, ...], root: Path) -> LintWarn:
     return warned
 
 
-def _class_of(graph: Any) -> type | None:
+def _class_of(graph: object) -> type | None:
     """Return the class to check; None for the graph of a run: only a flow without faults can run."""
     flow = graph if isinstance(graph, type) else type(graph)
     if issubclass(flow, FlowSpec):

@@ -18,7 +18,7 @@ from metaflow import _extensions
 from metaflow.exception import MetaflowException
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 DEFAULTS: dict[str, Any] = {
     "ARGO_EVENTS_EVENT": None,
@@ -123,7 +123,7 @@ def _of_type(variable: str, value: Any, default: Any) -> Any:
     return value
 
 
-def _settings() -> dict[str, Any]:
+def _settings() -> Mapping[str, object]:
     values = {name: from_conf(name, default) for name, default in DEFAULTS.items()}
     given = _extensions.config()
     options = [*values["DEBUG_OPTIONS"], *given.get("DEBUG_OPTIONS", ())]

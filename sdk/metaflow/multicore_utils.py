@@ -100,7 +100,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _spawn(func: Callable[[Any], Any], argument: Any, directory: str | None) -> _Child:
+def _spawn(func: Callable[[Any], object], argument: object, directory: str | None) -> _Child:
     opened, result = mkstemp(prefix="parallel-map-", dir=directory)
     alive, held = os.pipe()  # `held` closes when the child has ended, however it ends
     sys.stdout.flush()  # the child would write the buffered text again

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar, cast, final, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from typing_extensions import Never, Self
 
@@ -145,9 +145,9 @@ class Parameter(Generic[_T]):
     ) -> None: ...
     @overload
     def __init__(
-        self: Parameter[Any],
+        self: Parameter[object],
         name: str,
-        default: Any = None,
+        default: object = None,
         *,
         type: _JSONType | _ClickType,
         help: str | None = None,
@@ -210,29 +210,29 @@ class Parameter(Generic[_T]):
     ) -> None: ...
     def __init__(
         self,
-        name: Any = None,
-        default: Any = None,
-        type: Any = None,
-        help: Any = None,
-        required: Any = None,
-        show_default: Any = None,
-        multiple: Any = None,
-        separator: Any = None,
-        choices: Any = None,
-        is_flag: Any = None,
-        hidden: Any = None,
-        **unknown: Any,
+        name: object = None,
+        default: object = None,
+        type: object = None,
+        help: object = None,
+        required: object = None,
+        show_default: object = None,
+        multiple: object = None,
+        separator: object = None,
+        choices: object = None,
+        is_flag: object = None,
+        hidden: object = None,
+        **unknown: object,
     ) -> None:
         caller = sys._getframe(1)
-        self.name = name
+        self.name = cast("str", name)  # `flowc check` reports arguments of other types, before anything reads them
         self.default = default
         self.type = type
-        self.help = help
+        self.help = cast("str | None", help)
         self.required = required
         self.show_default = show_default
         self.multiple = multiple
-        self.separator = separator
-        self.choices = choices
+        self.separator = cast("str | None", separator)
+        self.choices = cast("Iterable[object] | None", choices)
         self.is_flag = is_flag
         self.hidden = hidden
         self.unknown = unknown
@@ -240,7 +240,7 @@ class Parameter(Generic[_T]):
         self.line = caller.f_lineno
         self.attribute = ""
         self.owner: object = None
-        self.written: dict[str, Any] = {}
+        self.written: dict[str, object] = {}
 
     def __set_name__(self, owner: object, attribute: str) -> None:
         self.attribute = attribute
@@ -256,21 +256,21 @@ class Parameter(Generic[_T]):
     def __get__(self, flow: object, owner: object = None) -> Any:
         if flow is None:
             return self
-        values: dict[str, Any] = flow.__dict__.get(VALUES, {})
+        values: dict[str, object] = flow.__dict__.get(VALUES, {})
         if self.name not in values:
             raise AttributeError(f"parameter '{self.name}' has no value yet: parameters are read in a step of a run")
         return self._flowc_seen(flow, values[self.name])
 
-    def _flowc_type(self) -> Any:
+    def _flowc_type(self) -> object:
         """Return the type of a value, or of each: `type`, or the type of the default; None if neither is given."""
         if self.type is not None:
             return self.type
-        default: Any = self.default
+        default: object = self.default
         if self.multiple and isinstance(default, (list, tuple)):
             default = next(iter(default), None)
         return None if default is None or callable(default) or self.separator is not None else type(default)
 
-    def _flowc_seen(self, flow: object, value: Any) -> Any:
+    def _flowc_seen(self, flow: object, value: Any) -> object:
         """Return a value, converted from its JSON in records, for steps."""
         if value is None and self.default is None:
             return None
@@ -279,9 +279,9 @@ class Parameter(Generic[_T]):
             return self._flowc_converted(flow, value)
         return tuple(value) if self.multiple else value
 
-    def _flowc_converted(self, flow: object, value: Any) -> Any:
+    def _flowc_converted(self, flow: object, value: Any) -> object:
         """Return the value converted to the type; it is converted once for each object of the flow."""
-        made: dict[str, Any] = flow.__dict__.setdefault(_CONVERTED, {})
+        made: dict[str, object] = flow.__dict__.setdefault(_CONVERTED, {})
         if self.name not in made:
             from metaflow._conversions import seen
 

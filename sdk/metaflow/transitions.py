@@ -35,7 +35,7 @@ def check_foreach(flow: object, name: str) -> None:
         setattr(flow, name, list(items))
 
 
-def choose(flow: object, name: str, cases: Mapping[Any, str]) -> str:
+def choose(flow: object, name: str, cases: Mapping[str | int | float, str]) -> str:
     """Return the step that a switch leads to.
 
     Args:

@@ -76,17 +76,17 @@ def is_stringish(x: object) -> bool:
     return isinstance(x, (str, bytes))
 
 
-def to_unicode(x: Any) -> str:
+def to_unicode(x: object) -> str:
     """Return bytes decoded as UTF-8, and any other value as `str()`."""
     return x.decode("utf-8") if isinstance(x, bytes) else str(x)
 
 
-def to_bytes(x: Any) -> bytes:
+def to_bytes(x: object) -> bytes:
     """Return text encoded as UTF-8, bytes unchanged, and any other value as its encoded `str()`."""
     return x if isinstance(x, bytes) else str(x).encode("utf-8")
 
 
-def to_fileobj(x: Any) -> BytesIO:
+def to_fileobj(x: object) -> BytesIO:
     """Return text or bytes as a binary file object."""
     return BytesIO(to_bytes(x))
 
@@ -109,20 +109,20 @@ def unquote_bytes(x: str | bytes) -> str:
 # -- lists and values
 
 
-def all_equal(it: Iterable[Any]) -> bool:
+def all_equal(it: Iterable[object]) -> bool:
     """Return whether all items are equal; true for an empty list."""
     items = list(it)
     return all(item == items[0] for item in items)
 
 
-def to_camelcase(obj: Any) -> Any:
+def to_camelcase(obj: object) -> Any:
     """Return JSON with its snake_case keys converted to camelCase."""
     return _rename_keys(
         obj, lambda key: "".join(_capital(word) if n else word for n, word in enumerate(key.split("_")))
     )
 
 
-def to_pascalcase(obj: Any) -> Any:
+def to_pascalcase(obj: object) -> Any:
     """Return JSON with a capital first letter in each key."""
     return _rename_keys(obj, _capital)
 
@@ -131,13 +131,13 @@ def _capital(word: str) -> str:
     return word[:1].upper() + word[1:]
 
 
-def _rename_keys(obj: Any, rename: Any) -> Any:
+def _rename_keys(obj: Any, rename: Any) -> object:
     if isinstance(obj, dict):
         return {rename(key) if isinstance(key, str) else key: _rename_keys(value, rename) for key, value in obj.items()}
     return [_rename_keys(item, rename) for item in obj] if isinstance(obj, list) else obj
 
 
-def to_pod(value: Any) -> Any:
+def to_pod(value: object) -> Any:
     """Return plain data: strings and numbers unchanged, collections as dicts and lists, a class as its name.
 
     Other values become text, also None and bytes.
@@ -154,7 +154,7 @@ def to_pod(value: Any) -> Any:
     return str(value)
 
 
-def dict_to_cli_options(params: Mapping[str, Any]) -> Iterator[str]:
+def dict_to_cli_options(params: Mapping[str, object]) -> Iterator[str]:
     """Yield options as words: `{"max_workers": 3}` becomes `--max-workers`, `3`.
 
     Args:
@@ -242,7 +242,7 @@ def walk_without_cycles(
 
 
 def tar_safe_extract(
-    tar: tarfile.TarFile, path: str = ".", members: Any = None, *, numeric_owner: bool = False
+    tar: tarfile.TarFile, path: str = ".", members: object = None, *, numeric_owner: bool = False
 ) -> None:
     """Extract an archive, unless a member would be written outside of `path`.
 

@@ -164,7 +164,7 @@ def warn(text: str) -> None:
         print(f"warning: {text}", file=sys.stderr)
 
 
-def _names(module: ModuleType | None) -> dict[str, Any]:
+def _names(module: ModuleType | None) -> dict[str, object]:
     """Return the public names of a module: neither modules nor names with two underscores."""
     return {
         name: value

@@ -37,7 +37,7 @@ class Decorator:
         Raises:
             InvalidDecoratorAttribute: an argument has no default, so that it does not exist.
         """
-        self.attributes: dict[str, Any] = dict(self.defaults)
+        self.attributes: dict[str, object] = dict(self.defaults)
         self.statically_defined = statically_defined
         self.inserted_by = [*(inserted_by or ())]
         for attribute, value in (attributes or {}).items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, final
 
 from flowc_ir import json_text
 from flowc_runtime.run.program import method_name
@@ -12,7 +12,7 @@ from flowc_runtime.run.state import GRAPH
 from flowc_runtime.store.values.parameters import shortened
 from metaflow import _extensions
 from metaflow._legacy import stand_ins
-from metaflow._legacy.base import FlowDecorator, StepDecorator
+from metaflow._legacy.base import Decorator, FlowDecorator, StepDecorator
 from metaflow._legacy.known import legacy, note_begun
 from metaflow.decorators import applied_to
 from metaflow.exception import MetaflowException
@@ -38,6 +38,8 @@ UNSUPPORTED = {
 
 Parse: TypeAlias = "Callable[[Sequence[str]], Sequence[Applied]]"
 """Parses decorators in the form of `--with`."""
+
+_Decorator = TypeVar("_Decorator", bound=Decorator)
 
 
 class Added(NamedTuple):
@@ -69,16 +71,16 @@ class FlowHooks:
         PreparationError: a decorator cannot be created.
     """
 
-    def __init__(self, cls: type[Any], ir: Flow, root: str, parse: Parse | None) -> None:
+    def __init__(self, cls: type[object], ir: Flow, root: str, parse: Parse | None) -> None:
         self.ir = ir
         self.root = root
         self.parse = parse
         self.graph = FlowGraph(ir)
-        self.flow: Any = object.__new__(cls)
+        self.flow: object = object.__new__(cls)
         self.flow.__dict__[GRAPH] = self.graph
         self.nodes = ir.by_id()
         self.of_flow = [self._make(plugin, ir.where, FlowDecorator) for plugin in ir.plugins]
-        self.of_step: dict[str, list[Any]] = {
+        self.of_step: dict[str, list[StepDecorator]] = {
             name: [self._make(plugin, self.nodes[name].where, StepDecorator) for plugin in self.nodes[name].plugins]
             for name in self.graph.nodes
             if self.nodes[name].plugins
@@ -88,12 +90,12 @@ class FlowHooks:
         self._known = {name: list(node.decorators) for name, node in self.graph.nodes.items()}
         self.added: dict[str, list[Added]] = {}
 
-    def _make(self, plugin: Plugin, where: Span, base: type) -> Any:
+    def _make(self, plugin: Plugin, where: Span, base: type[_Decorator]) -> _Decorator:
         with self.placing_errors(plugin.name, "making", where):
-            cls: Any = _extensions.decorator_class(plugin.name, "flow" if base is FlowDecorator else "step")
+            cls = _extensions.decorator_class(plugin.name, "flow" if base is FlowDecorator else "step")
             if not issubclass(cls, base):
                 raise MetaflowException(f"it does not derive from {base.__name__}")
-            return cls(attributes=json_text.loads(plugin.attributes), statically_defined=plugin.written)
+            return cls(attributes=json_text.mapping(plugin.attributes), statically_defined=plugin.written)
 
     def begin(self) -> None:
         """Call `init`, `flow_init` and `step_init` of all decorators.
@@ -108,12 +110,12 @@ class FlowHooks:
     def _begin(self) -> None:
         environment, metadata = stand_ins.Environment(), stand_ins.Metadata()
         store = stand_ins.FlowDatastore(self.ir.name)
-        for decorator, plugin in zip(self.of_flow, self.ir.plugins, strict=True):
+        for of_flow, plugin in zip(self.of_flow, self.ir.plugins, strict=True):
             with self.placing_errors(plugin.name, "init", self.ir.where):
-                decorator.external_init()
-            options = json_text.loads(plugin.options)
+                of_flow.external_init()
+            options = json_text.mapping(plugin.options)
             with self.placing_errors(plugin.name, "flow_init", self.ir.where):
-                decorator.flow_init(
+                of_flow.flow_init(
                     self.flow, self.graph, environment, store, metadata, stand_ins.logger, stand_ins.echo, options
                 )
                 self._check_added()
@@ -141,9 +143,9 @@ class FlowHooks:
                     "of steps: add an object of a class that derives from StepDecorator"
                 )
 
-    def _take_added(self) -> list[tuple[str, Any]]:
+    def _take_added(self) -> list[tuple[str, StepDecorator]]:
         """Record the decorators that hooks have added to steps; return those that have hooks."""
-        added: list[tuple[str, Any]] = []
+        added: list[tuple[str, StepDecorator]] = []
         for name, node in self.graph.nodes.items():
             for decorator in node.decorators:
                 if any(decorator is other for other in self._known[name]):
@@ -221,13 +223,13 @@ class FlowHooks:
         except Exception as error:
             raise PreparationError(f"{hook} of @{name}", f"{self.root}/{where.file}", where.line) from error
 
-    def _all(self) -> Iterator[tuple[str, Any]]:
+    def _all(self) -> Iterator[tuple[str, StepDecorator]]:
         return ((name, decorator) for name, group in self.of_step.items() for decorator in group)
 
-    def _decorators(self, name: str) -> list[Any]:
+    def _decorators(self, name: str) -> list[object]:
         """Return all decorators of a step, including built-in ones, the innermost first."""
         own = iter(self.of_step.get(name, ()))
-        decorators: list[Any] = []
+        decorators: list[object] = []
         for applied in applied_to(getattr(type(self.flow), method_name(self.nodes[name]))):
             if legacy(applied.name, "step") is not None:
                 decorators += [one for one in [next(own, None)] if one is not None]

@@ -32,7 +32,7 @@ def legacy(name: str, kind: str) -> type[Any] | None:
     return decorator if issubclass(decorator, StepDecorator if kind == "step" else FlowDecorator) else None
 
 
-def note_begun(cls: type, decorators: Sequence[Any]) -> None:
+def note_begun(cls: type, decorators: Sequence[object]) -> None:
     """Note the decorators of extensions of a flow's class, which begin now."""
     _begun[cls] = decorators
 

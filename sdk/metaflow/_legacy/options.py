@@ -32,7 +32,7 @@ def values(decorator: type[FlowDecorator], flow: type) -> dict[str, Any]:
     Raises:
         click.UsageError: the option does not accept a variable's value.
     """
-    parsed: dict[str, Any] | None = vars(flow).get(OPTION_VALUES)
+    parsed: dict[str, object] | None = vars(flow).get(OPTION_VALUES)
     options = _options(decorator)
     if parsed is not None:
         return {str(option.name): parsed[str(option.name)] for option in options}
@@ -40,7 +40,7 @@ def values(decorator: type[FlowDecorator], flow: type) -> dict[str, Any]:
         return dict(context.params)
 
 
-def keep(flow: type, parsed: dict[str, Any]) -> None:
+def keep(flow: type, parsed: dict[str, object]) -> None:
     """Move the options of the flow's decorators from the parsed options to an attribute of the class."""
     names = [str(option.name) for option in options_of(flow)]
     if names:

@@ -124,7 +124,7 @@ class TaskDatastore(_StandIn):
     _what = "task_datastore"
     _instead = "write artifacts in `flow`"
 
-    def __init__(self, flow: Any, run_id: str, step_name: str, task_id: str, attempt: int | None = None) -> None:
+    def __init__(self, flow: object, run_id: str, step_name: str, task_id: str, attempt: int | None = None) -> None:
         self._flow = flow
         self.run_id = run_id
         self.step_name = step_name
@@ -159,7 +159,7 @@ class TaskDatastore(_StandIn):
     def __iter__(self) -> Iterator[str]:
         return iter(self._names())
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """Return the artifact of that name, else the default."""
         return self[name] if name in self._names() else default
 
@@ -174,13 +174,13 @@ class BuiltinDecorator(_StandIn):
     _what = "decorator"
     _instead = "it is a built-in decorator, which has only `name` and `attributes`"
 
-    def __init__(self, name: str, attributes: Mapping[str, Any], *, written: bool) -> None:
+    def __init__(self, name: str, attributes: Mapping[str, object], *, written: bool) -> None:
         self.name = name
         self.attributes = MappingProxyType(dict(attributes))
         self.statically_defined = written
 
 
-def make_builtin(name: str, arguments: Mapping[str, Any], *, written: bool) -> Any:
+def make_builtin(name: str, arguments: Mapping[str, object], *, written: bool) -> Any:
     """Return a built-in decorator with its arguments and the defaults of the others, for reading.
 
     Args:
@@ -213,7 +213,7 @@ def decorators_of(cls: type, node: Node) -> list[Any]:
 
 def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
     """Return the decorators of a flow's class and its bases, by name; those of extensions once they are initialised."""
-    decorators: dict[str, list[Any]] = {}
+    decorators: dict[str, list[object]] = {}
     for decorator in begun_decorators(cls):
         decorators.setdefault(decorator.name, []).append(decorator)
     for applied in (one for owner in cls.__mro__ for one in applied_to(owner)):
@@ -248,6 +248,6 @@ def logger(
     print(f"{head}{body}", end="\n" if nl else "", file=sys.stderr)
 
 
-def echo(line: str = "", *args: Any, **style: Any) -> None:
+def echo(line: str = "", *args: object, **style: object) -> None:
     """Print a text on stderr; all texts have the same style."""
     print(line, end="\n" if style.get("nl", True) else "", file=sys.stderr)

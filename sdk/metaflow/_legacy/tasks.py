@@ -65,7 +65,7 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
     return implied
 
 
-def tell_lost(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ...]) -> None:
+def tell_lost(flow: object, hooks: FlowHooks, step: str, arguments: tuple[object, ...]) -> None:
     """Call the hooks of an attempt in which @catch handles a killed process: all but `task_post_step`.
 
     `task_exception` gets a FailureHandledByCatch.
@@ -89,7 +89,7 @@ def tell_lost(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ...]
             raise
 
 
-def tell_finished(flow: Any, hooks: FlowHooks, step: str, *, ok: bool) -> None:
+def tell_finished(flow: object, hooks: FlowHooks, step: str, *, ok: bool) -> None:
     """Call `task_finished` of all decorators of a step."""
     for decorator in hooks.of_step.get(step, ()):
         decorator.task_finished(step, flow, hooks.graph, ok, *_retries(hooks, step))
@@ -102,7 +102,7 @@ def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
     return task.attempt - 1, retries(hooks.nodes[step])
 
 
-def _decorated(flow: Any, hooks: FlowHooks, step: str, retries: tuple[int, int]) -> tuple[Any, list[bool]]:
+def _decorated(flow: object, hooks: FlowHooks, step: str, retries: tuple[int, int]) -> tuple[Any, list[bool]]:
     """Return the step's method inside the functions of `task_decorate`.
 
     Also return a list that gets an item once the method has returned.
@@ -111,7 +111,7 @@ def _decorated(flow: Any, hooks: FlowHooks, step: str, retries: tuple[int, int])
     done: list[bool] = []
 
     @wraps(method)
-    def own(*given: Any) -> None:
+    def own(*given: object) -> None:
         method(*given)
         done.append(True)
 
@@ -122,7 +122,7 @@ def _decorated(flow: Any, hooks: FlowHooks, step: str, retries: tuple[int, int])
 
 
 def _before(
-    flow: Any, hooks: FlowHooks, step: str, arguments: Sequence[Any], retries: tuple[int, int]
+    flow: object, hooks: FlowHooks, step: str, arguments: Sequence[object], retries: tuple[int, int]
 ) -> tuple[Any, ...]:
     """Return the arguments of `task_pre_step`."""
     task = ambient().task

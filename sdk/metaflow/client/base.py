@@ -83,7 +83,7 @@ class MetaflowObject:
         if _namespace_check and not self._is_in(self._namespace):
             raise MetaflowNamespaceMismatch(self._namespace)
 
-    def _check_attempt(self, attempt: Any) -> int | None:
+    def _check_attempt(self, attempt: object) -> int | None:
         if attempt is not None:
             raise MetaflowNotFound("Attempts can only be specified for Task or DataArtifact")
         return None
@@ -242,7 +242,7 @@ def when(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds)
 
 
-def check_attempt(attempt: Any) -> int | None:
+def check_attempt(attempt: object) -> int | None:
     """Return the number of an attempt for a task or an artifact, or None for none.
 
     Raises:

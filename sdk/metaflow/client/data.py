@@ -126,7 +126,7 @@ class DataArtifact(MetaflowObject):
     def _ref(self) -> ArtifactRef | Constant:
         return artifacts_of(self._reader, self.parent)[self.id]
 
-    def _check_attempt(self, attempt: Any) -> int | None:
+    def _check_attempt(self, attempt: object) -> int | None:
         return check_attempt(attempt)
 
     def _exists(self) -> bool:

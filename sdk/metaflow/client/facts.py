@@ -86,7 +86,7 @@ def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
 
 def _items(
     task: OfAttempt, reader: RunReader, attempt: int, record: AttemptRecord | None, beginning: BeginRecord | None
-) -> Iterator[tuple[str, Any, bool]]:
+) -> Iterator[tuple[str, object, bool]]:
     """Yield (name, value, whether it is known only at the end) of the attempt with these records."""
     from metaflow.client.lineage import execution_path, is_gang
 
@@ -125,7 +125,7 @@ def _items(
 def _git_info(revision: RevisionRecord) -> str:
     """Return a revision in Metaflow's JSON form, without the address of a remote, which is not recorded."""
     commit = revision.get("commit")
-    info: dict[str, Any] = {}
+    info: dict[str, object] = {}
     if commit is not None:
         info = {"branch_name": revision.get("branch", "HEAD"), "commit_sha": commit}
     if commit is None or not {"staged", "unstaged"}.isdisjoint(revision.get("dirty", ())):

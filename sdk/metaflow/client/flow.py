@@ -128,7 +128,7 @@ class Flow(MetaflowObject):
         since: Moment | None = None,
         until: Moment | None = None,
         tags: str | None = None,
-        parameters: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, object] | None = None,
     ) -> Iterator[Run]:
         """Return the runs that have all given tags and match all filters, newest first.
 

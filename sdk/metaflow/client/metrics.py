@@ -34,7 +34,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
     """
     reader = run._reader
     finished = run.finished_at
-    cells: dict[str, Any] = {
+    cells: dict[str, object] = {
         "run": run.id,
         "status": run.status,
         "created_at": run.created_at,
@@ -57,7 +57,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
     return cells
 
 
-def as_frame(rows: list[dict[str, Any]]) -> Any:
+def as_frame(rows: list[dict[str, object]]) -> Any:
     """Return the rows as a pandas DataFrame.
 
     Raises:
@@ -80,6 +80,6 @@ def _is_scalar(artifact: DataArtifact) -> bool:
     return small and (artifact.type in _SCALARS or artifact.type.startswith(_NUMPY))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> object:
     """Return a number of NumPy as a number of Python."""
     return value.item() if type(value).__module__ == "numpy" and getattr(value, "shape", None) == () else value

@@ -39,7 +39,7 @@ class Query:
         since: Moment | None = None,
         until: Moment | None = None,
         tags: str | None = None,
-        parameters: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, object] | None = None,
     ) -> None:
         """Create it from the arguments of `Flow.runs`, which describes them.
 
@@ -95,7 +95,7 @@ class Query:
                 return False
         return self._states is None or RunView(reader).own_status.readable().state in self._states
 
-    def _fits(self, values: Mapping[str, Any]) -> bool:
+    def _fits(self, values: Mapping[str, object]) -> bool:
         for name, wanted in self._parameters.items():
             known = name if name in values else name.replace("_", "-")  # the name of its option
             if known not in values or not _is(values[known], wanted):
@@ -103,7 +103,7 @@ class Query:
         return True
 
 
-def _is(value: Any, expected: Any) -> bool:
+def _is(value: object, expected: object) -> bool:
     if callable(expected):
         try:
             return bool(expected(value))
@@ -161,7 +161,7 @@ def condition(text: str) -> tuple[str, Callable[[Any], bool]]:
         raise ValueError(f"not a condition on a parameter: {text!r}; write n=5, n!=5, n<5, n<=5, n>5 or n>=5")
     sign, operand = match["sign"], match["value"]
 
-    def test(value: Any) -> bool:
+    def test(value: object) -> bool:
         wanted = _like(value, operand)
         match sign:
             case "=" | "==":
@@ -196,7 +196,7 @@ def conditions(texts: Iterable[str]) -> dict[str, Callable[[Any], bool]]:
     return {name: together(tests) for name, tests in by_name.items()}
 
 
-def _like(value: Any, text: str) -> Any:
+def _like(value: object, text: str) -> Any:
     """Return the text as a value of the type of `value`; unchanged if that is impossible."""
     if isinstance(value, str):
         return text

@@ -99,7 +99,7 @@ class RunReader(RunRecords):
 
     def tagged(self, prefix: str) -> str | None:
         """Return the rest of the system tag that begins with the prefix; None if there is none."""
-        tags: Iterable[Any] = (tag for tag in self.system_tags if tag.startswith(prefix))
+        tags: Iterable[object] = (tag for tag in self.system_tags if tag.startswith(prefix))
         return next((str(tag)[len(prefix) :] for tag in tags), None)
 
 

@@ -254,7 +254,7 @@ class Task(MetaflowObject):
 
     # -- lookup of the task and its artifacts
 
-    def _check_attempt(self, attempt: Any) -> int | None:
+    def _check_attempt(self, attempt: object) -> int | None:
         return check_attempt(attempt)
 
     def _exists(self) -> bool:

@@ -63,7 +63,7 @@ def _is_converted(reader: RunReader, parameter: Parameter) -> bool:
     return parameter.converted and (parameter.attribute or parameter.name) in class_constants(reader)
 
 
-def value_of(value: Any) -> Constant:
+def value_of(value: object) -> Constant:
     """Return a value in the form of an artifact: pickled, with the digest of the pickle."""
     data = pickle.dumps(value, protocol=5)
     digest = sha256(data).hexdigest()

@@ -23,18 +23,18 @@ class ParallelDecorator(StepDecorator):
 
     def step_init(
         self,
-        flow: Any,
-        graph: Any,
+        flow: object,
+        graph: object,
         step_name: str,
-        decorators: Sequence[Any],
-        environment: Any,
-        flow_datastore: Any,
+        decorators: Sequence[object],
+        environment: object,
+        flow_datastore: object,
         logger: Callable[..., None],
     ) -> None:
         """Keep the environment for subclasses. The arguments are those of the hook of `StepDecorator`."""
         self.environment = environment
 
-    def setup_distributed_env(self, flow: Any) -> None:
+    def setup_distributed_env(self, flow: object) -> None:
         """Set up the framework. Each task of the gang calls this before the step's code.
 
         Args:
@@ -43,9 +43,9 @@ class ParallelDecorator(StepDecorator):
 
     def task_decorate(
         self,
-        step_func: Callable[..., Any],
-        flow: Any,
-        graph: Any,
+        step_func: Callable[..., object],
+        flow: object,
+        graph: object,
         retry_count: int,
         max_user_code_retries: int,
         ubf_context: str | None,
@@ -56,7 +56,7 @@ class ParallelDecorator(StepDecorator):
         """
 
         @wraps(step_func)
-        def set_up(*inputs: Any) -> Any:
+        def set_up(*inputs: object) -> Any:
             self.setup_distributed_env(flow)
             return step_func(*inputs)
 
@@ -64,7 +64,7 @@ class ParallelDecorator(StepDecorator):
 
 
 def _local_multinode_control_task_step_func(
-    flow: Any, env_to_use: Any, step_func: Callable[..., Any], retry_count: int, input_paths: Any = None
+    flow: object, env_to_use: object, step_func: Callable[..., object], retry_count: int, input_paths: object = None
 ) -> None:
     """Run the code of the gang's first task. flowc itself has started the other tasks."""
     step_func()

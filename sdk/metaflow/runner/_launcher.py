@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metaflow import _seam
 from metaflow.exception import MetaflowException
@@ -33,7 +33,7 @@ class Launcher:
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         file_read_timeout: int = 3600,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         self.flow_file = os.path.abspath(flow_file)
         if not os.path.isfile(self.flow_file):

@@ -11,7 +11,7 @@ import tempfile
 import types
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metaflow.flowspec import FlowSpec
 
@@ -27,7 +27,7 @@ def in_notebook() -> bool:
     return ipython is not None and ipython.get_ipython() is not None
 
 
-def open_flow(flow: Any, base_dir: str | None, refusal: Exception) -> tuple[str, str]:
+def open_flow(flow: object, base_dir: str | None, refusal: Exception) -> tuple[str, str]:
     """Return the working directory and the flow's file in it. The caller must remove the file.
 
     Raises:
@@ -46,7 +46,7 @@ def remove_flow(file: str) -> None:
         os.unlink(file)
 
 
-def write_flow(flow: Any, directory: str) -> str:
+def write_flow(flow: object, directory: str) -> str:
     """Write the flow to a new file in the directory, so that its imports find the directory's modules; return the path.
 
     Raises:

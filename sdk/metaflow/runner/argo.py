@@ -84,7 +84,7 @@ class ArgoWorkflowsDeployer:
         """Remove the temporary files."""
         self.spm.cleanup()
 
-    def create(self, **kwargs: Any) -> ArgoWorkflowsDeployedFlow:
+    def create(self, **kwargs: object) -> ArgoWorkflowsDeployedFlow:
         """Compile the flow and apply it to the cluster.
 
         A process of its own compiles the flow's file, as for the runs of a Runner; the file is never imported here. If

@@ -183,7 +183,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
             deployment.name, deployment.flow, metadata or deployment.store, Place(namespace=deployment.namespace)
         )
 
-    def trigger(self, **kwargs: Any) -> ArgoWorkflowsTriggeredRun:
+    def trigger(self, **kwargs: object) -> ArgoWorkflowsTriggeredRun:
         """Start a run.
 
         Args:
@@ -358,7 +358,7 @@ def looks(interval: float, timeout: float | None) -> Iterator[bool]:
         time.sleep(interval if left is None else max(0.0, min(interval, left)))
 
 
-def pairs(parameters: list[FlowParameter], arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
+def pairs(parameters: list[FlowParameter], arguments: Mapping[str, object]) -> list[tuple[str, str]]:
     """Return arguments as the names and texts of `flowc trigger --param`.
 
     Args:

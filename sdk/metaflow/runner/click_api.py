@@ -93,7 +93,7 @@ def extract_all_params(
     return parameters, arguments, options, annotations, defaults
 
 
-def _annotation(param: click.Parameter) -> Any:
+def _annotation(param: click.Parameter) -> object:
     kind: Any = click_to_python_types.get(type(param.type), str)
     if param.multiple or param.nargs == -1:
         kind = list[kind] | tuple[kind, ...]
@@ -108,7 +108,7 @@ class MetaflowAPI:
     """
 
     def __init__(
-        self, flow_file: str, cli: click.Group, top_options: dict[str, Any], signatures: Signatures | None = None
+        self, flow_file: str, cli: click.Group, top_options: dict[str, object], signatures: Signatures | None = None
     ) -> None:
         self._cli = cli
         self._file = flow_file
@@ -128,12 +128,12 @@ class MetaflowAPI:
             signatures: Reads the file's parameters; by default in this environment and directory.
         """
 
-        def start(**options: Any) -> MetaflowAPI:
+        def start(**options: object) -> MetaflowAPI:
             return MetaflowAPI(flow_file, cli_collection, options, signatures)
 
         return start
 
-    def missing(self, arguments: Mapping[str, Any]) -> str | None:
+    def missing(self, arguments: Mapping[str, object]) -> str | None:
         """Return the first required parameter of the flow that has no value; None also if the flow cannot report them.
 
         Args:
@@ -158,8 +158,8 @@ class MetaflowAPI:
     def __dir__(self) -> list[str]:
         return [name.replace("-", "_") for name in self._cli.list_commands(_seam.command_context(self._cli))]
 
-    def _method(self, name: str, command: click.Command) -> Callable[..., Any]:
-        def method(*arguments: Any, **options: Any) -> Any:
+    def _method(self, name: str, command: click.Command) -> Callable[..., object]:
+        def method(*arguments: object, **options: object) -> Any:
             known = extract_all_params(command)
             if len(arguments) > len(known[1]):
                 raise TypeError(f"{name} takes at most {len(known[1])} positional arguments, not {len(arguments)}")
@@ -192,7 +192,7 @@ ALIASES: Mapping[str, str] = {
 _WITH_PARAMETERS = frozenset({"run", "resume", "spin"})
 
 
-def resumption(arguments: Mapping[str, Any]) -> list[str]:
+def resumption(arguments: Mapping[str, object]) -> list[str]:
     """Return the options of `signature` that name the run to resume: the new run inherits its configs.
 
     Args:
@@ -202,7 +202,7 @@ def resumption(arguments: Mapping[str, Any]) -> list[str]:
     return ["--resume", *(f"{option}={value}" for option, value in values.items() if value is not None)]
 
 
-def _words(command: click.Command, values: Mapping[str, Any], parameters: Sequence[FlowParameter] = ()) -> list[str]:
+def _words(command: click.Command, values: Mapping[str, object], parameters: Sequence[FlowParameter] = ()) -> list[str]:
     """Return the options and then the arguments of a command as words of a command line."""
     _, arguments, options, annotations, defaults = extract_all_params(command)
     own = {parameter.keyword: parameter for parameter in parameters}
@@ -257,10 +257,10 @@ def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
     Raises:
         TypeError: the value has another type than the parameter.
     """
-    kind: Any = str if parameter.separator is not None else Any if parameter.converted else _KINDS[parameter.type]
+    kind: object = str if parameter.separator is not None else Any if parameter.converted else _KINDS[parameter.type]
     default = None if parameter.default is None else json_text.loads(parameter.default)
     several = parameter.multiple and parameter.separator is None and parameter.type != "json"
-    annotation: Any = bool if parameter.flag else GenericAlias(list, kind) if several else kind
+    annotation: object = bool if parameter.flag else GenericAlias(list, kind) if several else kind
     if parameter.flag:
         _check(parameter.keyword, value, bool, annotation, default)
         return [f"--{parameter.name}"] if value else []
@@ -287,17 +287,18 @@ def _check(name: str | None, value: Any, kind: Any, annotation: Any, default: An
         raise TypeError(_invalid(name, value, annotation, default))
 
 
-def _invalid(name: str | None, value: Any, annotation: Any, default: Any) -> str:
+def _invalid(name: str | None, value: object, annotation: object, default: object) -> str:
     return (
         f"Invalid type for '{name}' ({type(value)}), expected: '{annotation}', default is '{default}' "
         f"but found '{value}'"
     )
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return a value as one word; a value that is not plain text becomes JSON."""
     if isinstance(value, (dict, list, tuple)):
         return json_text.typed(value)
     if isinstance(value, Enum):
         return _text(value.value)
-    return str(value.isoformat() if hasattr(value, "isoformat") else value)
+    write = getattr(value, "isoformat", None)
+    return str(value if write is None else write())

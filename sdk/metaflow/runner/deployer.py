@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from metaflow.exception import MetaflowException
 from metaflow.runner._launcher import Launcher
@@ -39,7 +39,7 @@ class Deployer(Launcher):
         MetaflowException: the file is not Python, but a notebook for example.
     """
 
-    def argo_workflows(self, **deployer_kwargs: Any) -> ArgoWorkflowsDeployer:
+    def argo_workflows(self, **deployer_kwargs: object) -> ArgoWorkflowsDeployer:
         """Return the deployer to Argo Workflows.
 
         Args:
@@ -52,10 +52,10 @@ class Deployer(Launcher):
 
         return ArgoWorkflowsDeployer(self, **deployer_kwargs)
 
-    def step_functions(self, **_: Any) -> NoReturn:
+    def step_functions(self, **_: object) -> NoReturn:
         """Raise MetaflowException: flowc does not support AWS Step Functions."""
         raise MetaflowException(f"flowc does not deploy to AWS Step Functions; {_ELSEWHERE}")
 
-    def airflow(self, **_: Any) -> NoReturn:
+    def airflow(self, **_: object) -> NoReturn:
         """Raise MetaflowException: flowc does not support Airflow."""
         raise MetaflowException(f"flowc does not deploy to Airflow; {_ELSEWHERE}")

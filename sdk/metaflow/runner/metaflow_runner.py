@@ -54,7 +54,7 @@ class Runner(Launcher):
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         file_read_timeout: int = 3600,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(flow_file, show_output, profile, env, cwd, file_read_timeout, **kwargs)
         self.spm = SubprocessManager()
@@ -84,7 +84,7 @@ class Runner(Launcher):
 
     # -- the blocking methods
 
-    def run(self, **kwargs: Any) -> ExecutingRun:
+    def run(self, **kwargs: object) -> ExecutingRun:
         """Run the flow to its end.
 
         If this call is interrupted or raises, the started run is ended.
@@ -104,7 +104,7 @@ class Runner(Launcher):
         """
         return self._run(self._begin("run", (), kwargs))
 
-    def resume(self, **kwargs: Any) -> ExecutingRun:
+    def resume(self, **kwargs: object) -> ExecutingRun:
         """Resume a run to its end.
 
         Args:
@@ -116,7 +116,7 @@ class Runner(Launcher):
         """
         return self._run(self._begin("resume", (), kwargs))
 
-    def spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
+    def spin(self, pathspec: str, **kwargs: object) -> ExecutingTask:
         """Run one step on the inputs of an earlier run.
 
         Without `persist=True`, the task is deleted by `cleanup`.
@@ -143,7 +143,7 @@ class Runner(Launcher):
         command, attributes = self._to_end(started)
         return ExecutingRun(self, command, _run(attributes))
 
-    def _to_end(self, started: Started) -> tuple[CommandManager, dict[str, Any]]:
+    def _to_end(self, started: Started) -> tuple[CommandManager, dict[str, object]]:
         try:
             attributes = started.attributes(started.command.forward(started.reader, self.file_read_timeout))
             started.command.sync_wait()
@@ -156,7 +156,7 @@ class Runner(Launcher):
 
     # -- the methods that do not wait
 
-    async def async_run(self, **kwargs: Any) -> ExecutingRun:
+    async def async_run(self, **kwargs: object) -> ExecutingRun:
         """Start a run like `run`; return once it has begun. `ExecutingRun.wait` waits for its end.
 
         Raises:
@@ -165,7 +165,7 @@ class Runner(Launcher):
         command, attributes = await self._start("run", (), kwargs)
         return ExecutingRun(self, command, _run(attributes))
 
-    async def async_resume(self, **kwargs: Any) -> ExecutingRun:
+    async def async_resume(self, **kwargs: object) -> ExecutingRun:
         """Start a run like `resume`; return once it has begun.
 
         Raises:
@@ -174,7 +174,7 @@ class Runner(Launcher):
         command, attributes = await self._start("resume", (), kwargs)
         return ExecutingRun(self, command, _run(attributes))
 
-    async def async_spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
+    async def async_spin(self, pathspec: str, **kwargs: object) -> ExecutingTask:
         """Start a task like `spin`; return once it has ended, while other coroutines continue.
 
         A cancelled call ends the task's process.
@@ -193,8 +193,8 @@ class Runner(Launcher):
         return _succeeded(spun)
 
     async def _start(
-        self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> tuple[CommandManager, dict[str, Any]]:
+        self, name: str, arguments: Sequence[object], kwargs: Mapping[str, object]
+    ) -> tuple[CommandManager, dict[str, object]]:
         line = await asyncio.to_thread(self._line, name, arguments, kwargs)  # it may start a process of the flow's file
         started = Started(self, line, show_output=False)
         try:
@@ -207,10 +207,10 @@ class Runner(Launcher):
 
     # -- command lines
 
-    def _begin(self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]) -> Started:
+    def _begin(self, name: str, arguments: Sequence[object], kwargs: Mapping[str, object]) -> Started:
         return Started(self, self._line(name, arguments, kwargs), show_output=self.show_output)
 
-    def _line(self, name: str, arguments: Sequence[Any], kwargs: Mapping[str, Any]) -> Line:
+    def _line(self, name: str, arguments: Sequence[object], kwargs: Mapping[str, object]) -> Line:
         from metaflow.cli import start
 
         if "runner_attribute_file" in kwargs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metaflow.runner._notebook import open_flow, remove_flow
 from metaflow.runner.deployer import Deployer
@@ -43,7 +43,7 @@ class NBDeployer(Deployer):
         env: Mapping[str, str] | None = None,
         base_dir: str | None = None,
         file_read_timeout: int = 3600,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         refusal = NBDeployerInitializationError(
             "'NBDeployer' requires an interactive Python environment (such as Jupyter); Deployer takes the flow's file"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metaflow.runner._notebook import open_flow, remove_flow
 from metaflow.runner.metaflow_runner import ExecutingRun, Runner
@@ -49,7 +49,7 @@ class NBRunner:
         env: Mapping[str, str] | None = None,
         base_dir: str | None = None,
         file_read_timeout: int = 3600,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         refusal = NBRunnerInitializationError(
             "'NBRunner' requires an interactive Python environment (such as Jupyter); Runner takes the flow's file"
@@ -59,7 +59,7 @@ class NBRunner:
             self.flow_file, show_output, profile, env, self.base_dir, file_read_timeout=file_read_timeout, **kwargs
         )
 
-    def nbrun(self, **kwargs: Any) -> Run:
+    def nbrun(self, **kwargs: object) -> Run:
         """Run the flow to its end, clean up, and return the run, also if it failed.
 
         The arguments and errors are those of `Runner.run`.
@@ -69,7 +69,7 @@ class NBRunner:
         finally:
             self.cleanup()
 
-    def nbresume(self, **kwargs: Any) -> Run:
+    def nbresume(self, **kwargs: object) -> Run:
         """Resume a run to its end, clean up, and return the new run, also if it failed.
 
         The arguments and errors are those of `Runner.resume`.
@@ -79,19 +79,19 @@ class NBRunner:
         finally:
             self.cleanup()
 
-    def run(self, **kwargs: Any) -> ExecutingRun:
+    def run(self, **kwargs: object) -> ExecutingRun:
         """Run the flow like `Runner.run`. The flow's file and the logs remain until `cleanup`."""
         return self.runner.run(**kwargs)
 
-    def resume(self, **kwargs: Any) -> ExecutingRun:
+    def resume(self, **kwargs: object) -> ExecutingRun:
         """Resume a run like `Runner.resume`. The flow's file and the logs remain until `cleanup`."""
         return self.runner.resume(**kwargs)
 
-    async def async_run(self, **kwargs: Any) -> ExecutingRun:
+    async def async_run(self, **kwargs: object) -> ExecutingRun:
         """Start a run like `Runner.async_run`."""
         return await self.runner.async_run(**kwargs)
 
-    async def async_resume(self, **kwargs: Any) -> ExecutingRun:
+    async def async_resume(self, **kwargs: object) -> ExecutingRun:
         """Start a run like `Runner.async_resume`."""
         return await self.runner.async_resume(**kwargs)
 

@@ -42,7 +42,7 @@ def bind_configs(cls: Any, values: Mapping[str, Any]) -> None:
         raise ConfigError(faults)
 
 
-def _as_seen(config: Config, value: Any) -> Any:
+def _as_seen(config: Config, value: object) -> object:
     return ConfigValue(value) if isinstance(value, dict) and not config._flowc.plain else value
 
 
@@ -55,7 +55,7 @@ def _targets(cls: type) -> Iterator[object]:
                 yield value.__func__
 
 
-def _bind_applied(applied: Applied, values: Mapping[str, Any], faults: list[tuple[str, str, int]]) -> None:
+def _bind_applied(applied: Applied, values: Mapping[str, object], faults: list[tuple[str, str, int]]) -> None:
     args, kwargs = applied.written or (applied.args, applied.kwargs)
     if not (is_delayed(args) or is_delayed(kwargs)):
         return
@@ -66,7 +66,9 @@ def _bind_applied(applied: Applied, values: Mapping[str, Any], faults: list[tupl
         faults.append((f"@{applied.name}: {_failure_text(args, kwargs, error)}", applied.file, applied.line))
 
 
-def _bind_parameter(parameter: Parameter[Any], values: Mapping[str, Any], faults: list[tuple[str, str, int]]) -> None:
+def _bind_parameter(
+    parameter: Parameter[object], values: Mapping[str, object], faults: list[tuple[str, str, int]]
+) -> None:
     for argument in parameter.ARGUMENTS:
         written = parameter.written.get(argument, getattr(parameter, argument))
         if not is_delayed(written):
@@ -79,6 +81,6 @@ def _bind_parameter(parameter: Parameter[Any], values: Mapping[str, Any], faults
             faults.append((message, parameter.file, parameter.line))
 
 
-def _failure_text(args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> str:
+def _failure_text(args: tuple[object, ...], kwargs: dict[str, object], error: Exception) -> str:
     texts = [repr(value) for value in delayed_in([args, kwargs])]
     return f"{', '.join(texts)} cannot be evaluated: {type(error).__name__}: {error}"

@@ -29,7 +29,7 @@ class _Delayed:
 
     __slots__ = ()
 
-    def _flowc_then(self, kind: str, *operands: Any) -> DelayEvaluator:
+    def _flowc_then(self, kind: str, *operands: object) -> DelayEvaluator:
         raise NotImplementedError
 
     # Type checkers treat a placeholder as Any: it is used where ints and texts are expected.
@@ -39,7 +39,7 @@ class _Delayed:
             raise AttributeError(name, name=name, obj=self)
         return self._flowc_then("attribute", name)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         if isinstance(key, str) and key.startswith(_UNPACKED):
             return self._flowc_then("itself")
         return self._flowc_then("item", key)
@@ -48,11 +48,11 @@ class _Delayed:
         """Return the keys for `**config`: one key, which represents all keys of the value."""
         return [f"{_UNPACKED}{id(self)}"]
 
-    def get(self, key: Any, default: Any = None) -> Any:
+    def get(self, key: object, default: object = None) -> Any:
         """Return a placeholder for the result of `get` of the value."""
         return self._flowc_then("attribute", "get")(key, default)
 
-    def _flowc_too_early(self, *_: Any) -> NoReturn:
+    def _flowc_too_early(self, *_: object) -> NoReturn:
         raise TypeError(
             f"{self!r} has no value yet while the class is being defined; write the whole expression as a text: "
             'config_expr("config.value + 1")'
@@ -75,20 +75,22 @@ class DelayEvaluator(_Delayed):
 
     __slots__ = ("_flowc_globals", "_flowc_operations", "_flowc_root")
 
-    def __init__(self, root: str | Config, names: Mapping[str, Any], operations: tuple[Any, ...] = ()) -> None:
+    def __init__(
+        self, root: str | Config, names: Mapping[str, object], operations: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    ) -> None:
         self._flowc_root = root
         self._flowc_globals = names
         self._flowc_operations = operations
 
-    def _flowc_then(self, kind: str, *operands: Any) -> DelayEvaluator:
+    def _flowc_then(self, kind: str, *operands: object) -> DelayEvaluator:
         operations = (*self._flowc_operations, (kind, operands))
         return DelayEvaluator(self._flowc_root, self._flowc_globals, operations)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         """Return a placeholder for the result of the call."""
         return self._flowc_then("call", args, kwargs)
 
-    def __get__(self, flow: object, owner: Any = None) -> Any:
+    def __get__(self, flow: object, owner: object = None) -> Any:
         """Return the value if the expression is an attribute of a class and the value exists."""
         values = getattr(owner, VALUES, None)
         return self if values is None else self._flowc_evaluate(values)
@@ -105,7 +107,7 @@ class DelayEvaluator(_Delayed):
                 text += f"({', '.join([*map(repr, operands[0]), *(f'{k}={v!r}' for k, v in operands[1].items())])})"
         return text
 
-    def _flowc_evaluate(self, values: Mapping[str, Any]) -> Any:
+    def _flowc_evaluate(self, values: Mapping[str, Any]) -> object:
         root, names = self._flowc_root, {**self._flowc_globals, **values}
         # A text is the user's own code.
         value = eval(root, names) if isinstance(root, str) else values[root._flowc.name]
@@ -178,14 +180,17 @@ class Config(_Delayed):
         self,
         name: str,
         default: str | Callable[[ParameterContext], str] | None = None,
-        default_value: str | Mapping[str, Any] | Callable[[ParameterContext], str | Mapping[str, Any]] | None = None,
+        default_value: str
+        | Mapping[str, object]
+        | Callable[[ParameterContext], str | Mapping[str, object]]
+        | None = None,
         help: str | None = None,
         required: bool | None = None,
-        parser: str | Callable[[str], Any] | None = None,
+        parser: str | Callable[[str], object] | None = None,
         plain: bool = False,
         *,
         show_default: bool = True,
-        **unknown: Any,
+        **unknown: object,
     ) -> None:
         caller = sys._getframe(1)
         self._flowc = Declared(
@@ -201,14 +206,14 @@ class Config(_Delayed):
             line=caller.f_lineno,
         )
 
-    def __set_name__(self, owner: Any, attribute: str) -> None:
+    def __set_name__(self, owner: object, attribute: str) -> None:
         self._flowc.attribute = attribute
         self._flowc.owner = owner
 
     def __repr__(self) -> str:
         return f"Config({self._flowc.name!r})"
 
-    def __get__(self, flow: object, owner: Any = None) -> Any:
+    def __get__(self, flow: object, owner: object = None) -> Any:
         values = getattr(owner, VALUES, None)
         if values is not None and self._flowc.name in values:
             return values[self._flowc.name]
@@ -219,7 +224,7 @@ class Config(_Delayed):
     def __set__(self, flow: object, value: object) -> None:
         raise AttributeError(f"config '{self._flowc.name}' cannot be assigned to: give an artifact another name")
 
-    def _flowc_then(self, kind: str, *operands: Any) -> DelayEvaluator:
+    def _flowc_then(self, kind: str, *operands: object) -> DelayEvaluator:
         return DelayEvaluator(self, {}, ((kind, operands),))
 
 
@@ -244,7 +249,7 @@ def delayed_in(value: Any) -> Iterator[_Delayed]:
             yield from delayed_in(inner)
 
 
-def is_delayed(value: Any) -> bool:
+def is_delayed(value: object) -> bool:
     """Return whether there is a placeholder in the value."""
     return any(True for _ in delayed_in(value))
 
@@ -264,7 +269,7 @@ def resolved(value: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(value, Config):
         return _plain(values[value._flowc.name])
     if isinstance(value, dict):
-        items: dict[Any, Any] = {}
+        items: dict[object, object] = {}
         for key, inner in value.items():
             result = resolved(inner, values)
             if isinstance(key, str) and key.startswith(_UNPACKED):
@@ -277,6 +282,6 @@ def resolved(value: Any, values: Mapping[str, Any]) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Return a plain dict instead of a ConfigValue: decorators and parameters own their arguments."""
     return value.to_dict() if isinstance(value, ConfigValue) else value

@@ -26,7 +26,7 @@ class ConfigValue(dict[str, Any]):
         super().__init__({key: _wrapped(value) for key, value in data.items()})
 
     @classmethod
-    def fromkeys(cls, iterable: Iterable[Any], value: Any = None, /) -> Self:  # type: ignore[override]
+    def fromkeys(cls, iterable: Iterable[object], value: object = None, /) -> Self:  # type: ignore[override]
         """Return a ConfigValue with these keys, which all have the same value."""
         return cls(dict.fromkeys(iterable, value))
 
@@ -47,7 +47,7 @@ class ConfigValue(dict[str, Any]):
     def __dir__(self) -> Iterable[str]:
         return sorted({*super().__dir__(), *filter(str.isidentifier, map(str, self))})
 
-    def __or__(self, other: Any, /) -> Any:
+    def __or__(self, other: object, /) -> Any:
         return type(self)({**self, **other}) if isinstance(other, dict) else NotImplemented
 
     def __ror__(self, other: Any, /) -> Any:
@@ -59,13 +59,13 @@ class ConfigValue(dict[str, Any]):
     def __copy__(self) -> Self:
         return self.copy()
 
-    def __deepcopy__(self, memo: Any) -> Self:
+    def __deepcopy__(self, memo: object) -> Self:
         return type(self)(self.to_dict())
 
     def __reversed__(self) -> Iterator[str]:
         return super().__reversed__()
 
-    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
         raise TypeError("ConfigValue is immutable")
 
     __setattr__ = __delattr__ = _refuse
@@ -75,7 +75,7 @@ class ConfigValue(dict[str, Any]):
         clear = pop = popitem = setdefault = update = _refuse
 
 
-def _wrapped(value: Any) -> Any:
+def _wrapped(value: Any) -> object:
     if isinstance(value, ConfigValue):
         return value
     if isinstance(value, dict):
@@ -85,7 +85,7 @@ def _wrapped(value: Any) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> object:
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     if type(value) in (list, tuple):

@@ -30,7 +30,7 @@ class Builtin:
     multiple: bool = False
 
 
-def _plugin(module: str, cls: str, multiple: bool = False, **defaults: Any) -> Builtin:
+def _plugin(module: str, cls: str, multiple: bool = False, **defaults: object) -> Builtin:
     return Builtin(f"metaflow.plugins.{module}.{cls}", defaults, multiple)
 
 
@@ -109,7 +109,7 @@ def _is_legacy(name: str, table: Mapping[str, Builtin]) -> bool:
         return False
 
 
-def _legacy(name: str, table: Mapping[str, Builtin]) -> type[Any] | None:
+def _legacy(name: str, table: Mapping[str, Builtin]) -> type[object] | None:
     if name not in _extensions.decorators:
         return None
     from metaflow._legacy.known import legacy
@@ -129,7 +129,7 @@ def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]
     return {**defaults, **applied.kwargs}
 
 
-def without_defaults(name: str, arguments: Mapping[str, Any], table: Mapping[str, Builtin]) -> dict[str, Any]:
+def without_defaults(name: str, arguments: Mapping[str, object], table: Mapping[str, Builtin]) -> dict[str, Any]:
     """Return the arguments without those that repeat a default, if all of them are given.
 
     So a mutator can read a decorator's `decorator_specs`, change one value and add it again without setting the others.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def call_wrapped(
-    flow: FlowSpec, step: str, arguments: tuple[Any, ...], code: Callable[..., Any] | None = None
+    flow: FlowSpec, step: str, arguments: tuple[object, ...], code: Callable[..., object] | None = None
 ) -> Mapping[str, Any] | None:
     """Run a step's code inside its wrappers; the first written wrapper is the outermost.
 
@@ -65,13 +65,13 @@ def call_wrapped(
     return implied
 
 
-def _next_arguments(result: object) -> dict[str, Any]:
+def _next_arguments(result: object) -> dict[str, object]:
     return {name: value for name, value in result.items() if value is not None} if isinstance(result, Mapping) else {}
 
 
 def _after(
     wrapper: UserStepDecorator, step: str, flow: FlowSpec, failure: Exception | None
-) -> tuple[Exception | None, Mapping[str, Any] | None]:
+) -> tuple[Exception | None, Mapping[str, object] | None]:
     try:
         said: object = wrapper.post_step(step, flow, failure)
     except Exception as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from metaflow.exception import MetaflowException
 from metaflow.user_decorators._spec import parse_spec
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from metaflow.user_decorators._preparation import Preparation
+    from metaflow.user_decorators.common import UserDecoratorMeta
 
 
 class Mutable:
@@ -53,8 +54,8 @@ class Mutable:
     # -- for add_decorator
 
     def _parse_decorator(
-        self, decorator: Any, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
-    ) -> tuple[str | Any, dict[str, Any]]:
+        self, decorator: object, args: Sequence[object] | None, kwargs: Mapping[str, object] | None
+    ) -> tuple[str | UserDecoratorMeta, dict[str, object]]:
         """Return the decorator that `add_decorator` names (its name, or the class of a user's), and its arguments."""
         arguments = dict(kwargs or {})
         if isinstance(decorator, str):
@@ -78,10 +79,10 @@ class Mutable:
         if not self._early:
             raise MetaflowException(f"{change} is possible only in a mutator's pre_mutate, not in its mutate")
 
-    def _find(self, name: str) -> Any:
+    def _find(self, name: str) -> str | UserDecoratorMeta:
         raise NotImplementedError
 
-    def _is_own(self, value: object) -> bool:
+    def _is_own(self, value: object) -> TypeGuard[UserDecoratorMeta]:
         raise NotImplementedError
 
     def _duplicate(self, name: str) -> Exception:

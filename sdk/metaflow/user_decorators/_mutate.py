@@ -74,7 +74,7 @@ def has_mutators(flow: type[FlowSpec]) -> bool:
     return any(isinstance(one, StepMutator) for member in members for one in user_decorators(member))
 
 
-def _of_steps(preparation: Preparation) -> Iterator[tuple[str, Any]]:
+def _of_steps(preparation: Preparation) -> Iterator[tuple[str, object]]:
     for name in preparation.step_names():
         for decorator in user_decorators(preparation.members()[name]):
             yield name, decorator
@@ -84,7 +84,7 @@ def _mutators_of(preparation: Preparation, name: str) -> list[Any]:
     return [one for one in user_decorators(preparation.members()[name]) if isinstance(one, StepMutator)]
 
 
-def _next(all_of_them: Sequence[Any], done: list[Any]) -> Any:
+def _next(all_of_them: Sequence[object], done: list[object]) -> Any:
     """Return the first new mutator and mark it as done."""
     for one in all_of_them:
         if not any(one is other for other in done):

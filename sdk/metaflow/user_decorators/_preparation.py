@@ -41,7 +41,7 @@ class Preparation:
 
     def members(self) -> dict[str, Any]:
         """Return every attribute of the class and its bases below FlowSpec, bases first, in source order."""
-        members: dict[str, Any] = {}
+        members: dict[str, object] = {}
         for owner in reversed(self.flow.__mro__):
             if owner not in FlowSpec.__mro__:
                 members.update(vars(owner))
@@ -63,7 +63,7 @@ class Preparation:
 
     def set(self, name: str, value: object) -> None:
         """Set an attribute of the class."""
-        written: dict[str, Any] = vars(self.flow)[_WRITTEN]
+        written: dict[str, object] = vars(self.flow)[_WRITTEN]
         written.setdefault(name, vars(self.flow).get(name, _MISSING))
         setattr(self.flow, name, value)
 

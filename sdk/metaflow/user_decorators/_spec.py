@@ -9,7 +9,7 @@ from flowc_ir import json_text
 from metaflow.exception import MetaflowException
 from metaflow.user_decorators._errors import DecoratorImportError
 from metaflow.user_decorators._kinds import UserStepDecoratorBase
-from metaflow.user_decorators.common import known_classes, matching
+from metaflow.user_decorators.common import UserDecoratorMeta, known_classes, matching
 
 _NEXT = re.compile(r",(?=\s*[A-Za-z_]\w*\s*=)")
 
@@ -24,7 +24,7 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
         MetaflowException: an argument has no `=`.
     """
     name, colon, rest = spec.partition(":")
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, object] = {}
     for part in _NEXT.split(rest) if colon and rest.strip() else ():
         key, equals, text = part.partition("=")
         if not equals or not key.strip().isidentifier():
@@ -36,7 +36,7 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
     return name.strip(), arguments
 
 
-def find_user_decorator(name: str) -> Any:
+def find_user_decorator(name: str) -> UserDecoratorMeta | None:
     """Return the class of a step decorator or step mutator; None if the name is unknown.
 
     Args:

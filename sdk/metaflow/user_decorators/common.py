@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["USER", "UserDecorator", "UserDecoratorMeta"]
 
-_Target = TypeVar("_Target", bound="Callable[..., Any]")
+_Target = TypeVar("_Target", bound="Callable[..., object]")
+
+_Class = TypeVar("_Class", bound=type)
 
 _classes: list[UserDecoratorMeta] = []
 
@@ -23,15 +25,15 @@ _classes: list[UserDecoratorMeta] = []
 class UserDecoratorMeta(type):
     """Makes `@my` and `@my(x=1)` equivalent: the first decorates at once, the second creates a decorator."""
 
-    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, object]) -> None:
         super().__init__(name, bases, namespace)
         _classes.append(cls)
 
     @overload
     def __call__(cls, target: _Target, /) -> _Target: ...
     @overload
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any: ...
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __call__(cls, *args: object, **kwargs: object) -> Any: ...
+    def __call__(cls, *args: object, **kwargs: object) -> Any:
         """Decorate a function or class, or return the decorator with these arguments; record the place of the call."""
         caller = sys._getframe(1)
         place = caller.f_code.co_filename, caller.f_lineno
@@ -39,7 +41,7 @@ class UserDecoratorMeta(type):
             return cls.make((), {}, place)(args[0])
         return cls.make(args, kwargs, place)
 
-    def make(cls, args: tuple[Any, ...], kwargs: dict[str, Any], place: tuple[str, int]) -> Any:
+    def make(cls, args: tuple[object, ...], kwargs: dict[str, object], place: tuple[str, int]) -> Any:
         """Create an instance with its place in the source.
 
         Args:
@@ -58,7 +60,7 @@ class UserDecoratorMeta(type):
     def _decorates(cls, value: object) -> bool:
         return is_step(value)
 
-    def _check_arguments(cls, args: tuple[Any, ...]) -> None:
+    def _check_arguments(cls, args: tuple[object, ...]) -> None:
         """Raise an error if this kind of decorator does not accept these positional arguments."""
 
     @property
@@ -74,10 +76,10 @@ class UserDecorator(metaclass=UserDecoratorMeta):
     _flowc_kind = "UserDecorator"
     _flowc_static = True  # written in the flow's source, or added by a mutator that is
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         """Store the arguments for `init`, which is called when the flow's configs have their values."""
 
-    def init(self, *args: Any, **kwargs: Any) -> None:
+    def init(self, *args: object, **kwargs: object) -> None:
         """Override this to take arguments; it is called first, with configs replaced by their values."""
 
     @property
@@ -118,7 +120,7 @@ def user_decorators(target: object) -> tuple[UserDecorator, ...]:
     return decorators
 
 
-def add(target: Any, decorator: UserDecorator) -> Any:
+def add(target: object, decorator: UserDecorator) -> Any:
     """Add a decorator as the outermost one, and return the function or class."""
     setattr(target, USER, (*user_decorators(target), decorator))
     return target
@@ -132,9 +134,9 @@ def full_name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def known_classes(base: type) -> list[type]:
+def known_classes(base: type) -> list[UserDecoratorMeta]:
     """Return every user-written class below `base` that the program has defined."""
-    return [cls for cls in _classes if issubclass(cls, base) and not cls.__module__.startswith("metaflow.")]
+    return [cls for cls in _classes if base in cls.__mro__ and not cls.__module__.startswith("metaflow.")]
 
 
 def short_name(cls: type, kind: type) -> str:
@@ -148,7 +150,7 @@ def short_name(cls: type, kind: type) -> str:
     return full_name(cls)
 
 
-def matching(name: str, classes: Iterable[type]) -> Any:
+def matching(name: str, classes: Iterable[_Class]) -> _Class | None:
     """Return the last class whose full name ends in `name`, or None. A file loaded again defines its classes again."""
     matches = [cls for cls in classes if f".{full_name(cls)}".endswith(f".{name}")]
     return matches[-1] if matches else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from metaflow.decorators import ATTRIBUTE, Applied, applied_to
 from metaflow.exception import MetaflowException
@@ -69,7 +69,7 @@ class MutableFlow(Mutable):
 
     # -- parameters
 
-    def add_parameter(self, name: str, value: Parameter[Any], overwrite: bool = False) -> None:
+    def add_parameter(self, name: str, value: Parameter[object], overwrite: bool = False) -> None:
         """Add a parameter as an attribute of the flow. Only in `pre_mutate`.
 
         Args:
@@ -116,9 +116,9 @@ class MutableFlow(Mutable):
 
     def add_decorator(
         self,
-        deco_type: str | UserDecoratorMeta | Callable[..., Any],
-        deco_args: Sequence[Any] | None = None,
-        deco_kwargs: Mapping[str, Any] | None = None,
+        deco_type: str | UserDecoratorMeta | Callable[..., object],
+        deco_args: Sequence[object] | None = None,
+        deco_kwargs: Mapping[str, object] | None = None,
         duplicates: int = Mutable.IGNORE,
     ) -> Any:
         """Add a flow decorator or a mutator. Only in `pre_mutate`.
@@ -156,7 +156,7 @@ class MutableFlow(Mutable):
         self._preparation.own_decorators()
         return add(flow, made) and made
 
-    def _add_builtin(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], duplicates: int) -> Any:
+    def _add_builtin(self, name: str, args: tuple[object, ...], kwargs: dict[str, object], duplicates: int) -> Any:
         if args:
             raise MetaflowException(f"@{name} takes its arguments by name: give them as deco_kwargs")
         flow = self._preparation.flow
@@ -173,8 +173,8 @@ class MutableFlow(Mutable):
     def remove_decorator(
         self,
         deco_name: str,
-        deco_args: Sequence[Any] | None = None,
-        deco_kwargs: Mapping[str, Any] | None = None,
+        deco_args: Sequence[object] | None = None,
+        deco_kwargs: Mapping[str, object] | None = None,
     ) -> bool:
         """Remove the decorators of this name. Only in `pre_mutate`.
 
@@ -213,7 +213,7 @@ class MutableFlow(Mutable):
                 raise MetaflowException(f"@{applied.name} stands above a base of '{flow.__name__}': change it there")
         setattr(flow, ATTRIBUTE, tuple(applied for applied in own if applied not in dropped))
 
-    def _find(self, name: str) -> Any:
+    def _find(self, name: str) -> str | UserDecoratorMeta:
         known = supported(FLOW_DECORATORS)
         if name in known:
             return name
@@ -222,7 +222,7 @@ class MutableFlow(Mutable):
             raise UnknownFlowDecoratorException(name, known)
         return found
 
-    def _is_own(self, value: object) -> bool:
+    def _is_own(self, value: object) -> TypeGuard[UserDecoratorMeta]:
         return isinstance(value, type) and issubclass(value, MutatorOfFlows)
 
     def _duplicate(self, name: str) -> Exception:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from metaflow.decorators import ATTRIBUTE, Applied, applied_to
 from metaflow.exception import MetaflowException
@@ -64,9 +64,9 @@ class MutableStep(Mutable):
 
     def add_decorator(
         self,
-        deco_type: str | UserDecoratorMeta | Callable[..., Any],
-        deco_args: Sequence[Any] | None = None,
-        deco_kwargs: Mapping[str, Any] | None = None,
+        deco_type: str | UserDecoratorMeta | Callable[..., object],
+        deco_args: Sequence[object] | None = None,
+        deco_kwargs: Mapping[str, object] | None = None,
         duplicates: int = Mutable.IGNORE,
     ) -> Any:
         """Add a built-in or user-written decorator.
@@ -104,7 +104,7 @@ class MutableStep(Mutable):
         add(self._function(), added)
         return added
 
-    def _add_builtin(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], duplicates: int) -> Any:
+    def _add_builtin(self, name: str, args: tuple[object, ...], kwargs: dict[str, object], duplicates: int) -> Any:
         if args:
             raise MetaflowException(f"@{name} takes its arguments by name: give them as deco_kwargs")
         function = self._function()
@@ -120,8 +120,8 @@ class MutableStep(Mutable):
     def remove_decorator(
         self,
         deco_name: str,
-        deco_args: Sequence[Any] | None = None,
-        deco_kwargs: Mapping[str, Any] | None = None,
+        deco_args: Sequence[object] | None = None,
+        deco_kwargs: Mapping[str, object] | None = None,
     ) -> bool:
         """Remove the decorators of this name.
 
@@ -167,7 +167,7 @@ class MutableStep(Mutable):
         function = self._function()
         setattr(function, USER, tuple(user for user in user_decorators(function) if remains(user)))
 
-    def _find(self, name: str) -> Any:
+    def _find(self, name: str) -> str | UserDecoratorMeta:
         known = supported(STEP_DECORATORS)
         if name in known:
             return name
@@ -176,7 +176,7 @@ class MutableStep(Mutable):
             raise UnknownStepDecoratorException(name, known)
         return found
 
-    def _is_own(self, value: object) -> bool:
+    def _is_own(self, value: object) -> TypeGuard[UserDecoratorMeta]:
         return isinstance(value, type) and issubclass(value, UserStepDecoratorBase)
 
     def _duplicate(self, name: str) -> Exception:

@@ -81,7 +81,7 @@ def kind_of(parameter: Parameter[object]) -> Kind:
     if converter(parameter) is not None:
         fields["converted"] = True
     if is_plain:
-        _add_limits(fields, declared_type)
+        _add_limits(fields, cast("_ClickType", declared_type))
     if parameter.choices is not None:
         fields["choices"] = _choices(parameter.choices)
     if fields.get("choices") and (kind != "str" or "converted" in fields):

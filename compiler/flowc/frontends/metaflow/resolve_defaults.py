@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from inspect import Parameter as Argument
 from inspect import signature
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, cast, final
 
 from flowc.diagnostics import describe, raised_at
 from flowc.frontends.metaflow.defaults import json_value
@@ -84,7 +84,7 @@ def _configs(flow: Flow) -> ConfigValue | None:
 def _resolve(
     parameter: IrParameter, declared: Parameter[object], context: ParameterContext, faults: Faults
 ) -> IrParameter:
-    function = declared.default
+    function = cast("Callable[..., object]", declared.default)
     try:
         value = function(context) if _takes_context(function) else function()
     except Exception as error:

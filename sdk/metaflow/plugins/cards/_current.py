@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_ir import json_text
 from flowc_runtime.base.errors import StepTimeout
@@ -32,7 +32,7 @@ class CardComponents:
         self._components: dict[str, MetaflowCardComponent] = {}
         self._changed = time.time()
         self._refreshes = 0
-        self._data: Any = None
+        self._data: object = None
         self._sent = float("-inf")
 
     def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
@@ -64,7 +64,7 @@ class CardComponents:
         self._components.clear()
         self._changed = time.time()
 
-    def refresh(self, data: Any = None, force: bool = False) -> None:
+    def refresh(self, data: object = None, force: bool = False) -> None:
         """Show the current state of the card while the step runs.
 
         The card is rendered if the latest refresh is done and older than the card's `refresh_interval`; otherwise the
@@ -176,7 +176,7 @@ class CurrentCards:
         if (card := self._default_card("clear")) is not None:
             card.clear()
 
-    def refresh(self, data: Any = None, force: bool = False) -> None:
+    def refresh(self, data: object = None, force: bool = False) -> None:
         """Show the current state of the card while the step runs; see `CardComponents.refresh`."""
         if (card := self._default_card("refresh")) is not None:
             card.refresh(data, force)
@@ -224,7 +224,7 @@ def _rendered(component: MetaflowCardComponent) -> str:
     return text
 
 
-def _json(value: Any) -> Any:
+def _json(value: object) -> object:
     try:
         json_text.dumps(value)
     except (TypeError, ValueError):

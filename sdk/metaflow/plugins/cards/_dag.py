@@ -42,7 +42,7 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
     )
 
 
-def _many(steps: Mapping[str, Mapping[str, Any]], following: Mapping[str, list[str]]) -> set[str]:
+def _many(steps: Mapping[str, Mapping[str, object]], following: Mapping[str, list[str]]) -> set[str]:
     """Return the steps that have several tasks: those between a foreach and its join."""
     names: set[str] = set()
     for name, step in steps.items():
@@ -143,7 +143,7 @@ def _loop(start: tuple[float, float], end: tuple[float, float], height: float) -
     return f'<path class="edge back" d="{path}" marker-end="url(#arrow)"/>'
 
 
-def _node(name: str, step: Mapping[str, Any], place: tuple[float, float], here: bool, many: bool) -> str:
+def _node(name: str, step: Mapping[str, object], place: tuple[float, float], here: bool, many: bool) -> str:
     x, y = place[0], place[1] - _HEIGHT / 2
     shape = f'width="{_WIDTH}" height="{_HEIGHT}" rx="9"'
     behind = f'<rect class="behind" {shape} x="{x + 4}" y="{y - 4}"/>' if many else ""

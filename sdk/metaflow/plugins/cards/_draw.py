@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
-def draw_all(components: Iterable[Any]) -> str:
+def draw_all(components: Iterable[object]) -> str:
     """Return components as HTML, one below the other; neighbouring value boxes are beside each other."""
     parts, boxes = [], ""
     for component in components:
@@ -52,23 +52,23 @@ def needs_vega(html: str) -> bool:
     return '<div class="component vegaChart"' in html
 
 
-def script_data(value: Any) -> str:
+def script_data(value: object) -> str:
     """Return a value as JSON that is safe inside of <script>: it cannot contain `</script>` or a line separator."""
     return json_text.page(value, default=str).replace("<", "\\u003c").replace("\u2028", "\\u2028")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return escape(str(value))
 
 
 # -- each kind
 
 
-def _markdown(component: Mapping[str, Any]) -> str:
+def _markdown(component: Mapping[str, object]) -> str:
     return to_html(str(component.get("source") or ""))
 
 
-def _html(component: Mapping[str, Any]) -> str:
+def _html(component: Mapping[str, object]) -> str:
     return str(component.get("html") or component.get("data") or "")
 
 
@@ -84,7 +84,7 @@ def _artifacts(component: Mapping[str, Any]) -> str:
     return drawn
 
 
-def _headed(component: Mapping[str, Any], body: str) -> str:
+def _headed(component: Mapping[str, object], body: str) -> str:
     title, below = component.get("title"), component.get("subtitle")
     head = f"<h2>{_text(title)}</h2>" if title else ""
     return f"{head}{f'<p>{_text(below)}</p>' if below else ''}{body}"
@@ -107,7 +107,7 @@ def _dag(component: Mapping[str, Any]) -> str:
     return _headed(component, f'<div class="scroll" tabindex="0" role="region" aria-label="Steps">{drawn}</div>')
 
 
-def _plain(component: Mapping[str, Any]) -> str:
+def _plain(component: Mapping[str, object]) -> str:
     tag = {"title": "h2", "subtitle": "h3"}.get(str(component["type"]), "p")
     return f"<{tag}>{_text('' if component.get('text') is None else component['text'])}</{tag}>"
 
@@ -132,7 +132,7 @@ def _side(rows: list[Any], column: int) -> str:
     return ' class="number"' if values and numbers else ""
 
 
-def _cell(value: Any, side: str) -> str:
+def _cell(value: object, side: str) -> str:
     if isinstance(value, dict):
         return f"<td>{draw(value)}</td>"
     if isinstance(value, bool) or value is None:
@@ -162,7 +162,7 @@ def _image(component: Mapping[str, Any]) -> str:
     return f'<figure><img src="{_text(component.get("src", ""))}" alt="{alt}"{size}>{below}</figure>'
 
 
-def _log(component: Mapping[str, Any]) -> str:
+def _log(component: Mapping[str, object]) -> str:
     title = f'<p class="title">{_text(component["title"])}</p>' if component.get("title") else ""
     kind = ' class="failure"' if component.get("error") else ""
     return f'<div{kind}>{title}<pre tabindex="0">{_text(component.get("data", ""))}</pre></div>'
@@ -179,7 +179,7 @@ def _chart(component: Mapping[str, Any]) -> str:
     return f'<div class="chart" role="img" aria-label="{_text(label)}"></div>{controls}{data}'
 
 
-def _progress(component: Mapping[str, Any]) -> str:
+def _progress(component: Mapping[str, object]) -> str:
     value, most = component.get("value", 0), component.get("max", 100)
     label, unit = component.get("label") or "Progress", component.get("unit")
     numbers = f"{_text(value)} / {_text(most)}{f' {_text(unit)}' if unit else ''}"
@@ -193,7 +193,7 @@ def _progress(component: Mapping[str, Any]) -> str:
 _THEMES = {"success": "good", "warning": "careful", "danger": "bad", "bg-gradient-indigo-purple": "bright"}
 
 
-def _value_box(component: Mapping[str, Any]) -> str:
+def _value_box(component: Mapping[str, object]) -> str:
     lines = [
         f'<p class="{name}">{_text(component[key])}</p>'
         for key, name in (("title", "label"), ("value", "value"), ("subtitle", "below"), ("change_indicator", "change"))
@@ -202,11 +202,11 @@ def _value_box(component: Mapping[str, Any]) -> str:
     return f'<div class="box {_THEMES.get(str(component.get("theme")), "")}">{"".join(lines)}</div>'
 
 
-def _code(component: Mapping[str, Any]) -> str:
+def _code(component: Mapping[str, object]) -> str:
     return f'<pre tabindex="0"><code>{_text(component.get("data", ""))}</code></pre>'
 
 
-def _viewer(component: Mapping[str, Any]) -> str:
+def _viewer(component: Mapping[str, object]) -> str:
     text = component.get("json_string", component.get("yaml_string", ""))
     height = str(component.get("max_height") or "")
     style = f' style="max-height: {_text(height)}"' if height and all(c.isalnum() or c in ".% " for c in height) else ""

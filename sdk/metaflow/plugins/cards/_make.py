@@ -77,7 +77,7 @@ class Maker:
 
     def _card(self, data: dict[str, Any]) -> MetaflowCard:
         cls = find_card(self.card.type, warn)
-        arguments: dict[str, Any] = {
+        arguments: dict[str, object] = {
             "options": json_text.loads(self.card.options),
             "components": list(data["components"].values()) if cls.ALLOW_USER_COMPONENTS else [],
             "graph": self._graph(),
@@ -107,7 +107,7 @@ class Maker:
             case _:
                 return "never"
 
-    def _put_page(self, html: Any, token: str) -> None:
+    def _put_page(self, html: object, token: str) -> None:
         if not isinstance(html, str):
             raise CardUnrenderableException(
                 f"render of the card '{self.card.type}' gave {type(html).__name__}, not a text of HTML"
@@ -115,12 +115,12 @@ class Maker:
         page = html.replace(MetaflowCard.RELOAD_POLICY_TOKEN, token)
         self.run.objects.put(self.key, page.encode("utf-8", "replace"))
 
-    def _put_data(self, data: Any, token: str) -> None:
+    def _put_data(self, data: object, token: str) -> None:
         record = CardRecord(version=RECORD_VERSION, reload_token=token, data=data, created_on=time.time())
         self.run.objects.put(self.key.removesuffix(PAGE) + DATA, json_text.dumps(record).encode())
 
 
-def _accepted_arguments(cls: type, arguments: dict[str, Any]) -> dict[str, Any]:
+def _accepted_arguments(cls: type, arguments: dict[str, object]) -> dict[str, Any]:
     """Return the arguments that the class takes: older card classes have no argument `flow`."""
     parameters = inspect.signature(cls).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):

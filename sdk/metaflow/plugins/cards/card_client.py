@@ -77,7 +77,7 @@ class Card:
             `{"reload_token": …, "data": …, "created_on": …}`; `data` is what the card's `refresh` returned,
             `created_on` is in seconds since 1970.
         """
-        data: dict[str, Any] | None = _store.read_data(self._run.objects, self._file.key)
+        data: dict[str, object] | None = _store.read_data(self._run.objects, self._file.key)
         return data
 
     def view(self) -> bool:

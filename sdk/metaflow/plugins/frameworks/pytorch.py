@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from zlib import crc32
 
 from metaflow.current import current
@@ -22,9 +22,9 @@ class PytorchParallelDecorator(ParallelDecorator):
     name = "pytorch_parallel"
     defaults: ClassVar[Mapping[str, Any]] = {"master_port": None}
 
-    def setup_distributed_env(self, flow: Any) -> None:
+    def setup_distributed_env(self, flow: object) -> None:
         """Set the variables that PyTorch reads."""
-        setup_torch_distributed(self.attributes["master_port"])
+        setup_torch_distributed(cast("int | str | None", self.attributes["master_port"]))
 
 
 def setup_torch_distributed(master_port: int | str | None = None) -> None:

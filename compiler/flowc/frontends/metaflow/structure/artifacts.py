@@ -45,8 +45,8 @@ def check_artifacts(
         added: decorators of the command line.
     """
     for method in steps.values():
-        of_added = [(applied.kwargs.get("var"), method.where) for applied in added if applied.name == "catch"]
-        for name, span in [*_artifact_names(method), *((var, where) for var, where in of_added if var is not None)]:
+        of_added = [applied.kwargs.get("var") for applied in added if applied.name == "catch"]
+        for name, span in [*_artifact_names(method), *((var, method.where) for var in of_added if isinstance(var, str))]:
             _check(name, span, steps, members, sources, faults)
 
 

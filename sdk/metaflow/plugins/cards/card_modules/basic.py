@@ -78,10 +78,10 @@ class BlankCard(MetaflowCard):
 
     def __init__(
         self,
-        options: Mapping[str, Any] = {},
-        components: Sequence[Any] = [],
-        graph: Mapping[str, Any] | None = None,
-        flow: Any = None,
+        options: Mapping[str, object] = {},
+        components: Sequence[object] = [],
+        graph: Mapping[str, Mapping[str, object]] | None = None,
+        flow: object = None,
     ) -> None:
         self._title = options.get("title")
         self._components, self._graph = list(components), graph
@@ -90,7 +90,7 @@ class BlankCard(MetaflowCard):
         """Return the page of a task that has ended."""
         return self._page(task, self._ended(task))
 
-    def render_runtime(self, task: Task, data: Any) -> str:
+    def render_runtime(self, task: Task, data: object) -> str:
         """Return the page of a running task."""
         return self._page(task, "")
 
@@ -139,10 +139,10 @@ class ErrorCard(MetaflowCard):
 
     def __init__(
         self,
-        options: Mapping[str, Any] = {},
-        components: Sequence[Any] = [],
-        graph: Mapping[str, Any] | None = None,
-        flow: Any = None,
+        options: Mapping[str, object] = {},
+        components: Sequence[object] = [],
+        graph: Mapping[str, Mapping[str, object]] | None = None,
+        flow: object = None,
     ) -> None:
         self._title = options.get("title", "This card could not be made")
 
@@ -207,7 +207,7 @@ def _facts(task: Task) -> str:
     return _section("Task", f'<dl class="facts">{lines}</dl>')
 
 
-def _moment(when: Any) -> str:
+def _moment(when: object) -> str:
     return str(when)[:19]
 
 

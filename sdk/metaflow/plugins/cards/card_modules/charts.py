@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from metaflow.plugins.cards.card_modules.renderer_tools import NotShownError, render_safely
 from metaflow.plugins.cards.card_modules.user_component import UserComponent
@@ -25,12 +25,12 @@ class VegaChart(UserComponent):
 
     type = "vegaChart"
 
-    def __init__(self, spec: Mapping[str, Any], show_controls: bool = False) -> None:
+    def __init__(self, spec: Mapping[str, object], show_controls: bool = False) -> None:
         self._controls = show_controls
-        self._spec: Any = spec
+        self._spec: object = spec
 
     @classmethod
-    def from_altair_chart(cls, altair_chart: Any) -> VegaChart:
+    def from_altair_chart(cls, altair_chart: object) -> VegaChart:
         """Return a chart of Altair.
 
         >>> current.card.append(VegaChart.from_altair_chart(chart))
@@ -39,7 +39,7 @@ class VegaChart(UserComponent):
         chart._spec = chart._try(_of_altair, altair_chart)
         return chart
 
-    def update(self, spec: Mapping[str, Any] | None = None) -> None:
+    def update(self, spec: Mapping[str, object] | None = None) -> None:
         """Draw another chart; without one, draw the same description again, which may have changed in place."""
         if spec is not None:
             self._spec, self._wrong = spec, None
@@ -49,23 +49,24 @@ class VegaChart(UserComponent):
         """Return the component as a dict."""
         if self._wrong is None and not isinstance(self._spec, Mapping):
             raise NotShownError(f"a VegaChart takes a dict, not {type(self._spec).__name__}")
-        spec = dict(self._spec or {})
+        spec = dict(cast("Mapping[str, object]", self._spec or {}))
         if (url := _loaded(spec)) is not None:
             raise NotShownError(f"the chart loads its data from {url}: put the data into the description (`values`)")
         several = {"hconcat", "vconcat", "concat", "facet"} & set(spec)
-        if "vega-lite" in spec.get("$schema", "vega-lite") and not several:
+        if "vega-lite" in cast("str", spec.get("$schema", "vega-lite")) and not several:
             spec.setdefault("width", "container")
         options = None if self._controls else {"actions": False}
         return self._base("vegaChart", spec=plain(spec, deep=True), options=options)
 
 
-def _of_altair(chart: Any) -> Any:
-    if not hasattr(chart, "to_json"):
+def _of_altair(chart: object) -> object:
+    write = getattr(chart, "to_json", None)
+    if write is None:
         raise NotShownError(f"from_altair_chart takes a chart of Altair, not {type(chart).__name__}")
-    return json.loads(chart.to_json())
+    return json.loads(write())
 
 
-def _loaded(spec: Any) -> str | None:
+def _loaded(spec: object) -> str | None:
     """Return the first address that a chart would load data from; None if it loads nothing."""
     if isinstance(spec, Mapping):
         data = spec.get("data")

@@ -88,8 +88,8 @@ class ValueBox(UserComponent):
         theme: str | None = None,
         change_indicator: str | None = None,
     ) -> None:
-        self._values: dict[str, Any] = {}
-        self._value: Any = value
+        self._values: dict[str, object] = {}
+        self._value: object = value
         self.update(title, value, subtitle, theme, change_indicator)
 
     def update(

@@ -48,7 +48,9 @@ class DefaultComponent(MetaflowCardComponent):
 class _Holder(DefaultComponent):
     """A component that holds others: components, their dicts, or HTML."""
 
-    def __init__(self, title: str | None = None, subtitle: str | None = None, *, contents: Sequence[Any] = ()) -> None:
+    def __init__(
+        self, title: str | None = None, subtitle: str | None = None, *, contents: Sequence[object] = ()
+    ) -> None:
         super().__init__(title, subtitle)
         self._contents = contents
 
@@ -58,7 +60,7 @@ class _Holder(DefaultComponent):
 
     @staticmethod
     def render_subcomponents(
-        component_array: Sequence[Any],
+        component_array: Sequence[object],
         additional_allowed_types: Sequence[type] = (str, dict),
         allow_unknowns: bool = False,
     ) -> list[Any]:
@@ -85,7 +87,7 @@ class PageComponent(_Holder):
 
     type = "page"
 
-    def __init__(self, title: str | None = None, subtitle: str | None = None, contents: Sequence[Any] = ()) -> None:
+    def __init__(self, title: str | None = None, subtitle: str | None = None, contents: Sequence[object] = ()) -> None:
         super().__init__(title, subtitle, contents=contents)
 
 
@@ -99,7 +101,7 @@ class SectionComponent(_Holder):
         title: str | None = None,
         subtitle: str | None = None,
         columns: int | None = None,
-        contents: Sequence[Any] = (),
+        contents: Sequence[object] = (),
     ) -> None:
         super().__init__(title, subtitle, contents=contents)
         self._columns = columns
@@ -119,7 +121,7 @@ class TableComponent(DefaultComponent):
         title: str | None = None,
         subtitle: str | None = None,
         headers: Sequence[str] = (),
-        data: Sequence[Sequence[Any]] = ((),),
+        data: Sequence[Sequence[object]] = ((),),
         vertical: bool = False,
     ) -> None:
         super().__init__(title, subtitle)
@@ -163,10 +165,10 @@ class _Data(DefaultComponent):
         self,
         title: str | None = None,
         subtitle: str | None = None,
-        data: Any = None,
+        data: object = None,
     ) -> None:
         super().__init__(title, subtitle)
-        self._data: Any = {} if data is None else data
+        self._data: object = {} if data is None else data
 
     def render(self) -> dict[str, Any]:
         """Return the component as a dict."""

@@ -32,7 +32,7 @@ class Image(UserComponent):
         self._width: int | None = None
 
     @classmethod
-    def from_matplotlib(cls, plot: Any, label: str | None = None, disable_updates: bool = False) -> Image:
+    def from_matplotlib(cls, plot: object, label: str | None = None, disable_updates: bool = False) -> Image:
         """Return a figure of matplotlib as a PNG picture.
 
         Args:
@@ -47,13 +47,13 @@ class Image(UserComponent):
         return image
 
     @classmethod
-    def from_pil_image(cls, pilimage: Any, label: str | None = None, disable_updates: bool = False) -> Image:
+    def from_pil_image(cls, pilimage: object, label: str | None = None, disable_updates: bool = False) -> Image:
         """Return an image of Pillow as a PNG picture."""
         image = cls(None, label, disable_updates)
         image._encode(pilimage)
         return image
 
-    def update(self, image: Any, label: str | None = None) -> None:
+    def update(self, image: object, label: str | None = None) -> None:
         """Show another picture.
 
         As in Metaflow, a picture created with `disable_updates` (for `Image(…)` the default) stays, and the task
@@ -73,11 +73,11 @@ class Image(UserComponent):
         else:
             self._draw(image)
 
-    def _draw(self, plot: Any) -> None:
+    def _draw(self, plot: object) -> None:
         drawn: bytes | None = self._try(_drawn, plot)
         self._src, self._width = drawn, _width(drawn) // _DENSITY or None if drawn else None
 
-    def _encode(self, image: Any) -> None:
+    def _encode(self, image: object) -> None:
         self._src, self._width = self._try(_encoded, image), None
 
     @render_safely

@@ -28,7 +28,7 @@ def render_safely(render: _Render) -> _Render:
     """
 
     @functools.wraps(render)
-    def safe(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def safe(self: object, *args: object, **kwargs: object) -> Any:
         try:
             return render(self, *args, **kwargs)
         except StepTimeout:  # the step's timeout may raise at any time; it is not a failure of the component
@@ -51,24 +51,24 @@ class TaskToDict:
         self, only_repr: bool = False, runtime: bool = False, max_artifact_size: int | None = None
     ) -> None: ...
 
-    def infer_object(self, artifact_object: Any) -> dict[str, Any]:
+    def infer_object(self, artifact_object: object) -> dict[str, Any]:
         """Return a value's type and text."""
         text, shortened = brief(artifact_object)
         return {"type": type(artifact_object).__name__, "data": text, "large_object": shortened}
 
 
-def render_part(component: Any) -> Any:
+def render_part(component: object) -> Any:
     """Return a component inside another one as a dict."""
     rendered = _render(component)
     return {"type": "html", "html": rendered} if isinstance(rendered, str) else rendered
 
 
 @render_safely
-def _render(component: Any) -> Any:
+def _render(component: Any) -> object:
     return component.render()
 
 
-def failure(component: Any, error: BaseException) -> dict[str, Any]:
+def failure(component: object, error: BaseException) -> dict[str, Any]:
     """Return the dict that replaces a failed component: a log with the error; `failed` is the short reason."""
     why = Failure.from_text(str(error)) if isinstance(error, NotShownError) else Failure.from_error(error)
     title = f"{type(component).__name__} could not be shown"

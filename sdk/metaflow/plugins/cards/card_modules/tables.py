@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from metaflow.plugins.cards.card_modules.card import MetaflowCardComponent
 from metaflow.plugins.cards.card_modules.renderer_tools import NotShownError, render_part, render_safely
@@ -10,7 +10,7 @@ from metaflow.plugins.cards.card_modules.user_component import UserComponent
 from metaflow.plugins.cards.card_modules.values import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["Table"]
 _ROWS, _COLUMNS = 100, 30  # limits of a data frame that is shortened
@@ -29,17 +29,17 @@ class Table(UserComponent):
 
     def __init__(
         self,
-        data: Sequence[Sequence[Any]] | None = None,
-        headers: Sequence[Any] | None = None,
+        data: Sequence[Sequence[object]] | None = None,
+        headers: Sequence[object] | None = None,
         disable_updates: bool = False,
     ) -> None:
-        self._data: Any = [[]] if data is None else data
-        self._headers: Any = [] if headers is None else headers
+        self._data = cast("Iterable[Iterable[object]]", [[]] if data is None else data)  # `render` checks them
+        self._headers = cast("Iterable[object]", [] if headers is None else headers)
         self._fixed = disable_updates
         self._note: str | None = None
 
     @classmethod
-    def from_dataframe(cls, dataframe: Any = None, truncate: bool = True) -> Table:
+    def from_dataframe(cls, dataframe: object = None, truncate: bool = True) -> Table:
         """Return a table of a data frame of pandas or Polars.
 
         Args:
@@ -63,7 +63,7 @@ class Table(UserComponent):
             self._wrong = None
             self.__init__(*args, **kwargs)  # type: ignore[misc]
 
-    def _show(self, frame: Any, truncate: bool) -> None:
+    def _show(self, frame: object, truncate: bool) -> None:
         shown = self._try(_of_frame, frame, truncate)
         self._data, self._headers, self._note = shown if shown is not None else ([[]], [], None)
 
@@ -78,7 +78,7 @@ class Table(UserComponent):
         return self._base("table", columns=columns, data=rows, vertical=False, note=self._note)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> Any:
     return render_part(value) if isinstance(value, MetaflowCardComponent) else plain(value)
 
 
@@ -102,12 +102,12 @@ def _of_frame(frame: Any, truncate: bool) -> tuple[list[list[Any]], list[str], s
     return rows, [", ".join(map(str, names)), *headers] if index else headers, note
 
 
-def _header(column: Any) -> str:
+def _header(column: object) -> str:
     """Return the name of a column, which includes all of its levels."""
     return ", ".join(map(str, column)) if isinstance(column, tuple) else str(column)
 
 
-def _or_none(value: Any) -> Any:
+def _or_none(value: object) -> object:
     """Return a value of a data frame; a missing value (NaN, NaT, NA) becomes None."""
     try:
         missing = bool(value != value)

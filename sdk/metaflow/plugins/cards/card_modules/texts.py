@@ -71,10 +71,10 @@ class Artifact(UserComponent):
         compressed: whether a container of more than 200 items is shortened. Text is cut after 20,000 characters anyway.
     """
 
-    def __init__(self, artifact: Any, name: str | None = None, compressed: bool = True) -> None:
+    def __init__(self, artifact: object, name: str | None = None, compressed: bool = True) -> None:
         self._artifact, self._name, self._compressed = artifact, name, compressed
 
-    def update(self, artifact: Any) -> None:
+    def update(self, artifact: object) -> None:
         """Show another value."""
         self._artifact = artifact
 
@@ -98,7 +98,7 @@ class Error(MetaflowCardComponent):
         title: the heading; default: `Error`.
     """
 
-    def __init__(self, exception: BaseException | Any, title: str | None = None) -> None:
+    def __init__(self, exception: BaseException | object, title: str | None = None) -> None:
         self._exception, self._title = exception, title
 
     @render_safely
@@ -125,7 +125,7 @@ class PythonCode(UserComponent):
 
     REALTIME_UPDATABLE: ClassVar[bool] = False
 
-    def __init__(self, code_func: Callable[..., Any] | None = None, code_string: str | None = None) -> None:
+    def __init__(self, code_func: Callable[..., object] | None = None, code_string: str | None = None) -> None:
         self._function, self._text = code_func, code_string
 
     @render_safely

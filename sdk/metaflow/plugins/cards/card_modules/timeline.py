@@ -43,7 +43,7 @@ class EventsTimeline(UserComponent):
 
     def update(
         self,
-        event_data: Mapping[str, Any],
+        event_data: Mapping[str, object],
         style_theme: str | None = None,
         priority: str | None = None,
         payloads: Mapping[str, MetaflowCardComponent] | None = None,
@@ -107,5 +107,5 @@ def _valid(kind: str, value: str | None, valid: frozenset[str]) -> str | None:
     return None
 
 
-def _component(value: Any) -> MetaflowCardComponent:
+def _component(value: object) -> MetaflowCardComponent:
     return value if isinstance(value, MetaflowCardComponent) else Artifact(value)

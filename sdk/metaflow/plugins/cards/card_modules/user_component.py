@@ -42,7 +42,7 @@ class UserComponent(MetaflowCardComponent):
             self._wrong = error
             return None
 
-    def _base(self, type: str, **more: Any) -> dict[str, Any]:
+    def _base(self, type: str, **more: Any) -> dict[str, object]:
         """Return the component's dict without the fields that are None. Raise the failure of its input."""
         if self._wrong is not None:
             raise self._wrong

@@ -16,7 +16,7 @@ _short.maxstring = _short.maxother = _short.maxlong = 1000
 _short.maxlevel = 8
 
 
-def brief(value: Any, *, short: bool = True) -> tuple[str, bool]:
+def brief(value: object, *, short: bool = True) -> tuple[str, bool]:
     """Return a value as text, and whether the text was shortened.
 
     If the value cannot be printed, the text has the error.
@@ -35,7 +35,7 @@ def brief(value: Any, *, short: bool = True) -> tuple[str, bool]:
     return (text[:LIMIT] + "…", True) if len(text) > LIMIT else (text, False)
 
 
-def plain(value: Any, *, deep: bool = False) -> Any:
+def plain(value: object, *, deep: bool = False) -> Any:
     """Return a value that JSON can hold.
 
     Numbers of NumPy become numbers of Python, dates become ISO 8601 text, other objects become `str(value)`.
@@ -59,6 +59,6 @@ def plain(value: Any, *, deep: bool = False) -> Any:
         return plain(item(), deep=deep)  # NumPy's scalars
     if (listed := getattr(value, "tolist", None)) is not None and deep:
         return plain(listed(), deep=True)
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
+    if (write := getattr(value, "isoformat", None)) is not None:
+        return write()
     return str(value)

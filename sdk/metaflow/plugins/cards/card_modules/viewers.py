@@ -20,7 +20,7 @@ class _Viewer(UserComponent):
 
     def __init__(
         self,
-        data: Any,
+        data: object,
         collapsible: bool = True,
         max_height: str | None = None,
         show_copy_button: bool = True,
@@ -29,7 +29,7 @@ class _Viewer(UserComponent):
         self._data, self._title = data, title or self._TITLE
         self._collapsible, self._height, self._copy = collapsible, max_height, show_copy_button
 
-    def update(self, data: Any) -> None:
+    def update(self, data: object) -> None:
         """Show other data."""
         self._data = data
 
@@ -82,7 +82,7 @@ class YAMLViewer(_Viewer):
         return "\n".join(_yaml(plain(self._data, deep=True))) + "\n"
 
 
-def _parsed(data: Any) -> Any:
+def _parsed(data: object) -> object:
     if not isinstance(data, str):
         return plain(data, deep=True)
     try:
@@ -91,7 +91,7 @@ def _parsed(data: Any) -> Any:
         return data
 
 
-def _yaml(value: Any, indent: str = "") -> list[str]:
+def _yaml(value: object, indent: str = "") -> list[str]:
     """Return data in YAML's block style, without PyYAML; strings that YAML would read as other types are quoted."""
     if isinstance(value, dict) and value:
         lines = []
@@ -114,7 +114,7 @@ def _yaml(value: Any, indent: str = "") -> list[str]:
 _WORDS = {"", "true", "false", "yes", "no", "on", "off", "null", "y", "n", "~"}
 
 
-def _scalar(value: Any) -> str:
+def _scalar(value: object) -> str:
     if isinstance(value, str):
         bare = value.replace(" ", "").replace("_", "").replace("/", "").replace(".", "").replace("-", "")
         if bare.isalnum() and value == value.strip() and value[0].isalpha() and value.lower() not in _WORDS:

@@ -13,10 +13,13 @@ import struct
 import subprocess
 import sys
 import threading
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from flowc_ir import json_text
 from metaflow.plugins.datatools.s3.errors import MetaflowS3Exception
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 HEAD: Final = struct.Struct("<Q")
 _BOOT: Final = (
@@ -30,7 +33,7 @@ _process: tuple[int, subprocess.Popen[bytes]] | None = None  # of the process wi
 _parents: list[subprocess.Popen[bytes]] = []
 
 
-def ask(operation: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def ask(operation: str, items: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
     """Send one operation for each item to the worker, concurrently; return the answers in the items' order.
 
     Threads wait for each other. An interrupt ends the worker, because its late answer would be read as the next one.
@@ -62,7 +65,7 @@ def ask(operation: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
             raise MetaflowS3Exception("the process that talks to S3 has died")
     if isinstance(answers, str):
         raise MetaflowS3Exception(answers)
-    result: list[dict[str, Any]] = answers
+    result: list[dict[str, object]] = answers
     return result
 
 

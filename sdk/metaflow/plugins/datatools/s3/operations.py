@@ -41,7 +41,7 @@ _RESERVED: Final = frozenset({"Content-Type", "Content-Disposition", "Content-En
 _other_tags: set[str] = set()  # buckets that encrypt with keys: their ETags are not the MD5 of the content
 
 
-def _get(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
+def _get(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
     """Fetch an object, or a range of it, into the file `path`; fetch it once more if its MD5 differs from its ETag."""
     whole = item.get("length") is None and not item.get("offset")
 
@@ -59,7 +59,7 @@ def _get(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _fetch(client: Any, key: str, item: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
+def _fetch(client: Any, key: str, item: dict[str, Any]) -> tuple[dict[str, object], str, str]:
     """Return the facts, the MD5 of the received bytes, and the MD5 in the ETag of an object stored in one request."""
     offset, length = item.get("offset") or 0, item.get("length")
     options: Any = {}
@@ -81,11 +81,11 @@ def _fetch(client: Any, key: str, item: dict[str, Any]) -> tuple[dict[str, Any],
     return facts, digest.hexdigest(), named[1] if named else ""
 
 
-def _info(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
+def _info(asker: Asker, key: str, item: dict[str, object]) -> dict[str, Any]:
     return asker.ask(lambda client: _facts(obstore.get(client, key, options={"head": True})), key)
 
 
-def _facts(answer: Any) -> dict[str, Any]:
+def _facts(answer: Any) -> dict[str, object]:
     attributes: dict[str, str] = dict(answer.attributes)
     metadata: dict[str, Any] = {name: value for name, value in attributes.items() if name not in _RESERVED}
     if METADATA in attributes:
@@ -98,7 +98,7 @@ def _facts(answer: Any) -> dict[str, Any]:
     }
 
 
-def _put(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
+def _put(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, object]:
     """Store `data` or the file `path`; `stored` in the answer is False if the object existed and was left alone."""
     attributes: dict[str, str] = {}
     if item.get("content_type"):
@@ -169,7 +169,7 @@ def _exists(asker: Asker, key: str) -> bool:
     return True
 
 
-def _list(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
+def _list(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
     """Return the next level under a directory: its objects, and its sub-directories."""
     listing = asker.ask(lambda client: obstore.list_with_delimiter(client, key.rstrip("/") or None), key)
     return {
@@ -178,7 +178,7 @@ def _list(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _list_recursive(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, Any]:
+def _list_recursive(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
     """Return every object under a directory; if `raw`, every object whose key begins with this text."""
     directory = key.rpartition("/")[0] if item["raw"] else key
     start = key if item["raw"] else ""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flowc_runtime.base.config import settings
 from metaflow.current import current
 from metaflow.flowspec import FlowSpec
 from metaflow.plugins.datatools.s3.errors import MetaflowS3URLException
 
 
-def find_root(bucket: str | None, prefix: str | None, run: Any, s3root: str | None) -> str | None:
+def find_root(bucket: str | None, prefix: str | None, run: object, s3root: str | None) -> str | None:
     """Return the prefix of a client, `s3://…` without a slash at its end; None if the client takes full addresses.
 
     Raises:
@@ -44,7 +42,7 @@ def _data_root(bucket: str | None, prefix: str | None) -> str:
     return "s3://" + "/".join(filter(None, parts))
 
 
-def _run_path(run: Any) -> str:
+def _run_path(run: object) -> str:
     """Return `FLOW/RUN` of a flow object inside a step, or of a past run."""
     if isinstance(run, FlowSpec):
         if not current.is_running_flow:

@@ -24,7 +24,7 @@ from metaflow.plugins.datatools.s3.objects import RangeInfo, S3GetObject, S3Obje
 from metaflow.plugins.datatools.s3.roots import find_root, join_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
     from metaflow.plugins.datatools.s3.objects import PutValue
@@ -73,7 +73,7 @@ class S3:
         tmproot: str | None = None,
         bucket: str | None = None,
         prefix: str | None = None,
-        run: Any = None,
+        run: object = None,
         s3root: str | None = None,
         encryption: str | None = None,
     ) -> None:
@@ -361,13 +361,15 @@ class S3:
         return os.path.abspath(os.path.join(self._directory, f"{os.getpid()}-{next(self._numbers)}"))
 
 
-def _key_list(keys: Iterable[Any], method: str) -> list[Any]:
+def _key_list(keys: Iterable[object], method: str) -> list[Any]:
     if isinstance(keys, str):
         raise MetaflowS3URLException(f"{method} takes a list of keys; for one key, write [{keys!r}]")
     return list(keys)
 
 
-def _checked(operation: str, items: list[dict[str, Any]], return_missing: bool = False) -> list[dict[str, Any]]:
+def _checked(
+    operation: str, items: Sequence[Mapping[str, object]], return_missing: bool = False
+) -> list[dict[str, Any]]:
     """Return the answers. Raise the error of the first failed one; `return_missing` allows missing objects."""
     answers = ask(operation, items) if items else []
     for answer in answers:

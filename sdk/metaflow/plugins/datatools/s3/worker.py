@@ -56,7 +56,7 @@ def _leave(requests: int) -> None:
     os._exit(0)
 
 
-def _serve(operation: str, items: list[dict[str, Any]], settings: dict[str, str]) -> list[dict[str, Any]] | str:
+def _serve(operation: str, items: list[dict[str, object]], settings: dict[str, str]) -> list[dict[str, object]] | str:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(settings)
@@ -70,7 +70,7 @@ def _serve(operation: str, items: list[dict[str, Any]], settings: dict[str, str]
     identity = tuple(sorted(settings.items()))
     function = OPERATIONS[operation]
     unreachable: list[
-        dict[str, Any]
+        dict[str, object]
     ] = []  # the first error of a store that does not answer: the other items do not wait for it
 
     def serve_item(item: dict[str, Any]) -> dict[str, Any]:
