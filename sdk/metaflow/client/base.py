@@ -142,6 +142,7 @@ class MetaflowObject:
         """The parts of the pathspec."""
         return list(self._parts)
 
+    # Any for a run and a task: the modules of their parents import theirs, and a circle has at most two modules.
     @property
     def parent(self) -> Any:
         """The parent; None for a flow."""
@@ -180,10 +181,10 @@ class MetaflowObject:
         """Return whether the object is in the current namespace of the process."""
         return self._is_in(get_namespace())
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[MetaflowObject]:
         return self._children()
 
-    def __getitem__(self, id: str) -> Any:
+    def __getitem__(self, id: str) -> MetaflowObject:
         """Return the child with this id.
 
         Raises:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import io
 import tarfile
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from flowc_runtime.store.backends.objects import blob_key
 
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     from metaflow.client.reader import RunReader
+
+    class EnvironmentInfo(TypedDict):
+        """The packages of a step's environment: versions by name; `python` is None if the step asks for no version."""
+
+        python: str | None
+        pypi: dict[str, str]
+        conda: dict[str, str]
+
 
 __all__ = ["MetaflowCode", "code_of", "environment_of"]
 
@@ -100,13 +110,14 @@ def code_of(reader: RunReader) -> MetaflowCode | None:
     return MetaflowCode(reader, package["digest"]) if package else None
 
 
-def environment_of(reader: RunReader, step: str) -> dict[str, Any] | None:
+def environment_of(reader: RunReader, step: str) -> EnvironmentInfo | None:
     """Return the packages of a step's environment; None without @pypi and @conda, or if they are disabled.
 
     Returns:
         A dict with `python` (the version or None), `pypi` and `conda` (name -> version).
     """
-    packages: Any = getattr(reader.graph.nodes.get(step), "packages", None)
+    node = reader.graph.nodes.get(step)
+    packages = node.packages if node is not None else None
     if packages is None or packages.disabled:
         return None
     return {"python": packages.python, "pypi": dict(packages.pypi), "conda": dict(packages.conda)}

@@ -66,7 +66,7 @@ class DataArtifact(MetaflowObject):
             ...
 
     @property
-    def data(self) -> Any:
+    def data(self) -> Any:  # its type is the flow's own
         """The value, loaded from the store at each access. Loading runs code of the value's class in this process.
 
         Raises:

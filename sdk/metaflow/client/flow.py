@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, overload
 
 from flowc_runtime.base.index import task_pathspec
 from flowc_runtime.store.records import unreadable
@@ -16,7 +16,29 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from metaflow.client.query import Moment
+    from typing_extensions import Unpack
+
+    from metaflow.client.query import Moment, Query
+
+    class Filters(TypedDict, total=False):
+        """The filters of `Flow.runs`."""
+
+        status: str | Collection[str] | None
+        since: Moment | None
+        until: Moment | None
+        tags: str | None
+        parameters: Mapping[str, object] | None
+
+    class ArtifactVersion(TypedDict):
+        """An item of `Flow.artifact_versions`."""
+
+        pathspec: str
+        digest: str
+        size: int
+        type: str
+        repr: str
+        created_at: datetime
+
 
 __all__ = ["Flow", "Metaflow"]
 
@@ -108,6 +130,16 @@ class Flow(MetaflowObject):
             _current_metadata=_current_metadata,
         )
 
+    if TYPE_CHECKING:  # its children are of one type
+
+        def __iter__(self) -> Iterator[Run]:
+            """Return the children."""
+            ...
+
+        def __getitem__(self, id: str) -> Run:
+            """Return the child with this id. Raises KeyError."""
+            ...
+
     @property
     def latest_run(self) -> Run | None:
         """The newest run with any status; None if the namespace has no run."""
@@ -153,9 +185,29 @@ class Flow(MetaflowObject):
 
         return self._matching(Query(all_of, status=status, since=since, until=until, tags=tags, parameters=parameters))
 
+    @overload
     def metrics(
-        self, *all_of: str, artifacts: str | Iterable[str] | None = None, frame: bool = False, **filters: Any
-    ) -> Any:
+        self,
+        *all_of: str,
+        artifacts: str | Iterable[str] | None = None,
+        frame: Literal[False] = False,
+        **filters: Unpack[Filters],
+    ) -> list[dict[str, Any]]: ...
+    @overload
+    def metrics(
+        self,
+        *all_of: str,
+        artifacts: str | Iterable[str] | None = None,
+        frame: Literal[True],
+        **filters: Unpack[Filters],
+    ) -> Any: ...  # a DataFrame of pandas, which is not a dependency
+    def metrics(
+        self,
+        *all_of: str,
+        artifacts: str | Iterable[str] | None = None,
+        frame: bool = False,
+        **filters: Unpack[Filters],
+    ) -> object:
         """Return the runs as a table, newest first.
 
         Each row has `run`, `status`, `created_at`, `finished_at`, `seconds`, `user` and `tags`, the parameters, and
@@ -190,7 +242,7 @@ class Flow(MetaflowObject):
                 rows.append(row(run, named))
         return as_frame(rows) if frame else rows
 
-    def artifact_versions(self, name: str, *, step: str | None = None) -> list[dict[str, Any]]:
+    def artifact_versions(self, name: str, *, step: str | None = None) -> list[ArtifactVersion]:
         """Return all values of an artifact, newest run first, each with the first task of its run that had it.
 
         Args:
@@ -219,7 +271,7 @@ class Flow(MetaflowObject):
             for version in versions(self._store, self.id, name, run=run.id, step=step)
         ]
 
-    def _matching(self, query: Any) -> Iterator[Run]:
+    def _matching(self, query: Query) -> Iterator[Run]:
         listed = UserTags(self._store, self.id)
         for reader in query.candidates(readers(self._store, self.id)):
             if self._sees(reader, listed) and query.matches(reader, listed.of):

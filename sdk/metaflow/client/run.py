@@ -53,6 +53,16 @@ class Run(MetaflowObject):
     _PARENT: ClassVar[str] = "Flow"
     _changed_tags: frozenset[str] | None = None  # the tags after the last change by this object
 
+    if TYPE_CHECKING:  # its children are of one type
+
+        def __iter__(self) -> Iterator[Step]:
+            """Return the children."""
+            ...
+
+        def __getitem__(self, id: str) -> Step:
+            """Return the child with this id. Raises KeyError."""
+            ...
+
     # -- its status
 
     @property

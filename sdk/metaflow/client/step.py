@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flowc_runtime.base.index import path_of, task_id
 from metaflow.client.base import MetaflowObject
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from metaflow.client.code import EnvironmentInfo
     from metaflow.client.run import Run
 
 __all__ = ["Step"]
@@ -41,6 +42,14 @@ class Step(MetaflowObject):
         @property
         def parent(self) -> Run:
             """The run of the step."""
+            ...
+
+        def __iter__(self) -> Iterator[Task]:
+            """Return the children."""
+            ...
+
+        def __getitem__(self, id: str) -> Task:
+            """Return the child with this id. Raises KeyError."""
             ...
 
     @property
@@ -98,7 +107,7 @@ class Step(MetaflowObject):
         return None if None in times else max(time for time in times if time is not None)
 
     @property
-    def environment_info(self) -> dict[str, Any] | None:
+    def environment_info(self) -> EnvironmentInfo | None:
         """The packages of its tasks' environment, as in `Task.environment_info`; None without @pypi and @conda."""
         task = self.task
         return task.environment_info if task is not None else None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from flowc_runtime.store.records.record_types import AttemptRecord, ErrorRecord
-    from metaflow.client.code import MetaflowCode
+    from metaflow.client.code import EnvironmentInfo, MetaflowCode
     from metaflow.client.facts import Metadata
 
 __all__ = ["Task"]
@@ -55,6 +55,16 @@ class Task(MetaflowObject):
     _PARTS: ClassVar[str] = "FlowName/RunID/StepName/TaskID"
     _DEPTH: ClassVar[int] = 4
     _PARENT: ClassVar[str] = "Step"
+
+    if TYPE_CHECKING:  # its children are of one type
+
+        def __iter__(self) -> Iterator[DataArtifact]:
+            """Return the children."""
+            ...
+
+        def __getitem__(self, id: str) -> DataArtifact:
+            """Return the child with this id. Raises KeyError."""
+            ...
 
     # -- its attempts
 
@@ -158,7 +168,7 @@ class Task(MetaflowObject):
         return code_of(self._reader)
 
     @property
-    def environment_info(self) -> dict[str, Any] | None:
+    def environment_info(self) -> EnvironmentInfo | None:
         """The packages of its environment: a dict with `python` (the version), `pypi` and `conda` (name -> version).
 
         None if the step has no @pypi or @conda, or they are disabled.
