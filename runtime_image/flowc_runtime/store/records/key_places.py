@@ -14,8 +14,6 @@ from flowc_runtime.store.backends import blobs
 from flowc_runtime.store.records.stored import damaged, parse, parse_flow, parse_tag
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from flowc_runtime.store.backends.objects import Objects
 
 ASIDE = blobs.DIRECTORY  # prefix of the keys of damaged objects that were moved
@@ -93,7 +91,7 @@ def _in_run(flow: str, run: str, rest: list[str]) -> KeyPlace:
     return KeyPlace("unknown", flow, run)
 
 
-def check(key: str, data: bytes, url: str) -> Any:
+def check(key: str, data: bytes, url: str) -> object:
     """Return the content of an object: the record, the flow or the tag; None if its content has no known form.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, cast
 
 from flowc_runtime.base.index import item_path
 from flowc_runtime.store.records.run_store import RunStore
@@ -12,7 +12,19 @@ from flowc_runtime.store.records.run_store import RunStore
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.key_places import KeyPlace
+    from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord, RunRecord
+
+    class _Fanout(TypedDict, total=False):
+        items: ArtifactRef
+        chunks: list[ArtifactRef]
+
+    class _Refs(TypedDict, total=False):
+        artifacts: dict[str, ArtifactRef]
+        assigned: dict[str, ArtifactRef]
+        constants: dict[str, ArtifactRef]
+        fanout: _Fanout
 
 
 class References(NamedTuple):
@@ -27,7 +39,7 @@ class References(NamedTuple):
     faults: list[tuple[str, str]]
 
 
-def named(place: KeyPlace, record: Any) -> References:
+def named(place: KeyPlace, record: object) -> References:
     """Return the references of a whole record; empty for a record of another kind than a run or an attempt.
 
     Args:
@@ -36,24 +48,24 @@ def named(place: KeyPlace, record: Any) -> References:
     """
     found = References([], [], [], [])
     if place.kind == "run":
-        _of_run(place, record, found)
+        _of_run(place, cast("RunRecord", record), found)
     elif place.kind == "attempt":
-        _of_attempt(place, record, found)
+        _of_attempt(place, cast("AttemptRecord", record), found)
     return found
 
 
-def _of_run(place: KeyPlace, record: Mapping[str, Any], found: References) -> None:
-    for name in ("package", "sources"):
-        if name in record:
-            found.blobs.append((record[name]["digest"], place.pathspec))
+def _of_run(place: KeyPlace, record: RunRecord, found: References) -> None:
+    for package in (record.get("package"), record.get("sources")):
+        if package is not None:
+            found.blobs.append((package["digest"], place.pathspec))
     for name, value in record["parameters"].items():
         if isinstance(value, dict) and value.keys() == {"file", "digest", "size"}:
             found.blobs.append((str(value["digest"]), f"{place.pathspec}/_parameters/_parameters-0/{name}"))
-    if record.get("origin"):
-        found.runs.append((place.flow, record["origin"]))
+    if origin := record.get("origin"):
+        found.runs.append((place.flow, origin))
 
 
-def _of_attempt(place: KeyPlace, record: Mapping[str, Any], found: References) -> None:
+def _of_attempt(place: KeyPlace, record: AttemptRecord, found: References) -> None:
     for name, ref in refs(record):
         who = f"{place.pathspec}/{name}" if name else place.pathspec
         if "data" not in ref:
@@ -72,23 +84,24 @@ def items(path: str, count: int) -> list[str]:
     return [item_path(path, number) for number in range(min(count, 1_000_000))]
 
 
-def refs(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def refs(record: Mapping[str, object]) -> Iterator[tuple[str, ArtifactRef]]:
     """Yield the artifacts of a task's record or a cache entry with their names; items of a foreach have no name."""
-    for part in ("artifacts", "assigned", "constants"):
-        yield from record.get(part, {}).items()
-    fanout = record.get("fanout", {})
+    known = cast("_Refs", record)
+    for part in (known.get("artifacts"), known.get("assigned"), known.get("constants")):
+        yield from (part or {}).items()
+    fanout = known.get("fanout", {})
     if "items" in fanout:
         yield "", fanout["items"]
     for chunk in fanout.get("chunks", ()):
         yield "", chunk
 
 
-def _is_whole(ref: Mapping[str, Any]) -> bool:
+def _is_whole(ref: ArtifactRef) -> bool:
     try:
         digest = hashlib.sha256(base64.b64decode(ref["data"], validate=True)).hexdigest()
     except ValueError:
         return False
-    return bool(digest == ref["digest"])
+    return digest == ref["digest"]
 
 
-_NOWHERE: Any = None
+_NOWHERE = cast("Objects", None)  # for keys, which need no store

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flowc_ir import Flow, Project
 
 
-def values(flow: Flow) -> dict[str, Any]:
+def values(flow: Flow) -> dict[str, object]:
     """Return the project by the names of `current`'s properties; empty if the flow has none.
 
     Returns:

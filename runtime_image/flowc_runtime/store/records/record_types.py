@@ -5,7 +5,7 @@ An added field needs a new version of the records, which `flowc_ir.versions` lis
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 from flowc_ir.versions import RECORDS
 from flowc_runtime.process.process import Process
@@ -49,7 +49,7 @@ class _Run(TypedDict):
     created: float
     user: str
     target: Literal["local", "argo"]
-    parameters: dict[str, Any]
+    parameters: dict[str, object]
     code: str
     process: Process
 
@@ -91,7 +91,7 @@ class RunRecord(_Run, total=False):
     run of `spin` uses. `trigger` lists the events that have started the run. `revision` is the code's git revision.
     """
 
-    project: dict[str, Any]
+    project: dict[str, object]
     system_tags: list[str]
     tags: list[str]
     namespace: str | None
@@ -272,7 +272,7 @@ class CardRecord(TypedDict):
 
     version: int
     reload_token: str
-    data: Any
+    data: object
     created_on: float
 
 

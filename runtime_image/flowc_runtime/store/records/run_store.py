@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_runtime.base.errors import LostRecord
     from flowc_runtime.store.backends.durability import Disk
-    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.backends.objects import Collectable, Objects
     from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord, StatusRecord
 
 
@@ -119,7 +119,7 @@ class RunStore:
 
     def delete(self) -> None:
         """Delete the run; an interrupted deletion can be repeated. Blobs are deleted by `collect`."""
-        objects: Any = self.objects
+        objects = cast("Collectable", self.objects)
         objects.delete_below(self._tags)
         objects.delete_below(self._prefix, last=("status.json", "ir.json", "run.json"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from flowc_runtime.base.errors import StoreError
 from flowc_runtime.process.process import this_process
@@ -28,7 +28,7 @@ def new_run_record(
     *,
     user: str,
     target: Literal["local", "argo"],
-    parameters: dict[str, Any],
+    parameters: dict[str, object],
     tags: list[str],
     namespace: str | None,
 ) -> RunRecord:

@@ -7,7 +7,7 @@ written by hand or by an older flowc, is read without a check (docs/adr/0023-sea
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flowc_ir import json_text
 
@@ -21,7 +21,7 @@ _SIZE: Final = len(_HEAD) + 64 + len(_TAIL)
 FAULT: Final = 'its text does not match its digest (if you edit a record by hand, delete its last field, "digest")'
 
 
-def dump(record: Mapping[str, Any]) -> bytes:
+def dump(record: Mapping[str, object]) -> bytes:
     """Return the bytes of a record for the store: compact JSON with the digest as its last field.
 
     Args:

@@ -170,7 +170,7 @@ SHAPES: Mapping[str, ObjectOf] = {
 }
 
 
-def find_fault(kind: str, record: Mapping[str, Any], identity: Mapping[str, object]) -> str | None:
+def find_fault(kind: str, record: Mapping[str, object], identity: Mapping[str, object]) -> str | None:
     """Return the fault of a record, with the place of the field, or None.
 
     Args:
@@ -218,7 +218,7 @@ def _fault(shape: Shape, value: Any, place: str) -> str | None:
             return None if kind in types else _not(value, place, " or ".join(map(_name, types)))
 
 
-def _fault_of_fields(shape: ObjectOf, value: Any, place: str) -> str | None:
+def _fault_of_fields(shape: ObjectOf, value: object, place: str) -> str | None:
     if type(value) is not dict:
         return _not(value, place, "an object")
     for name, inner in shape.required.items():
@@ -238,7 +238,7 @@ def _below(place: str, name: object) -> str:
     return f"{place}.{name}" if place else str(name)
 
 
-def _not(value: Any, place: str, wanted: str) -> str:
+def _not(value: object, place: str, wanted: str) -> str:
     told = repr(value) if type(value) in (str, int, float, bool, _NO) else _name(type(value))
     return f"'{place}' is {told if len(told) < 60 else f'{told[:60]}…'}, not {wanted}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from flowc_ir import versions
 from flowc_runtime.base.errors import FormatError, NotFound, RecordError, StoreError
@@ -192,7 +192,7 @@ def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
         while at is not None:
             chosen.doomed.pop((flow, at), None)
             try:
-                record: Any = store.run(flow, at).record()
+                record = store.run(flow, at).record()
             except NotFound:
                 break
             except RecordError:

@@ -13,7 +13,7 @@ import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, cast, final
 
 from flowc_ir.counting import count
 from flowc_runtime.base.errors import DamagedRecord, FormatError, NotFound, RecordError, StoreError
@@ -31,8 +31,10 @@ from flowc_runtime.store.upkeep.required_records import Completeness, run_prefix
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from flowc_runtime.store.backends.objects import Listed
+    from flowc_runtime.store.backends.moving import Streaming
+    from flowc_runtime.store.backends.objects import Collectable, Listed
     from flowc_runtime.store.records.key_places import KeyPlace
+    from flowc_runtime.store.records.record_types import RunRecord
     from flowc_runtime.store.records.store import Store
 
 _FEW = 100  # the most objects of a bucket that are requested one by one: for more a listing is faster
@@ -94,8 +96,7 @@ def check_store(store: Store) -> FsckReport:
 class _Check:
     def __init__(self, store: Store) -> None:
         self._store = store
-        objects: Any = store.objects
-        self._objects = objects
+        self._objects = cast("Collectable", store.objects)
         self._found = FsckReport()
         self._known = 0
         self._faults: dict[tuple[str, str], StoreFault] = {}
@@ -175,7 +176,7 @@ class _Check:
             return entry.size, lambda: self._fault(kind, entry.name, why, [place.pathspec], entry.size)
         return entry.size, lambda: self._note_record(entry.name, record)
 
-    def _checked(self, key: str) -> Any:
+    def _checked(self, key: str) -> object:
         try:
             return check(key, self._objects.get(key), self._objects.url)
         except FormatError:
@@ -183,7 +184,7 @@ class _Check:
         except RecordError:  # the transfer may have failed, or the object was replaced
             return check(key, self._objects.get(key), self._objects.url)
 
-    def _note_record(self, key: str, record: Any) -> None:
+    def _note_record(self, key: str, record: object) -> None:
         named = needed_blobs.named(place_of(key), record)
         for digest, who in named.blobs:
             self._named.setdefault(digest, []).append(who)
@@ -191,8 +192,8 @@ class _Check:
             self._fault(DAMAGED_RECORD, key, fault, [who])
         if named.records or named.runs:
             self._kept[key] = named
-        if place_of(key).kind == "run" and "spun_from" in record:
-            self._spun.add((record["flow"], record["run"]))
+        if place_of(key).kind == "run" and "spun_from" in (run := cast("RunRecord", record)):
+            self._spun.add((run["flow"], run["run"]))
         self._complete.note(key, record)
 
     def _check_records(self) -> None:
@@ -311,7 +312,7 @@ def repair(store: Store, report: FsckReport) -> None:
         StoreError: a run cannot be moved, or a leftover not removed. Other objects that cannot be moved have the reason
             in their fault.
     """
-    objects: Any = store.objects
+    objects = cast("Collectable", store.objects)
     for fault in report.faults:
         if fault.kind in (DAMAGED_BLOB, DAMAGED_RECORD):
             if not _is_whole(objects, fault.key):  # a task may have written it again in the meantime
@@ -327,7 +328,7 @@ def repair(store: Store, report: FsckReport) -> None:
             fault.removed = True
 
 
-def _move_run(objects: Any, place: KeyPlace) -> str:
+def _move_run(objects: Collectable, place: KeyPlace) -> str:
     """Move the remaining objects of a run and its tags; return their new place."""
     run = RunStore(objects, place.flow, place.run)
     for prefix in (run.tags_prefix, run.prefix):
@@ -335,7 +336,7 @@ def _move_run(objects: Any, place: KeyPlace) -> str:
     return f"{ASIDE}/{run.prefix}"
 
 
-def _is_whole(objects: Any, key: str) -> bool:
+def _is_whole(objects: Collectable, key: str) -> bool:
     """Return whether an object is correct now, or no longer exists."""
     try:
         place = place_of(key)
@@ -349,7 +350,7 @@ def _is_whole(objects: Any, key: str) -> bool:
         return False
 
 
-def digest_of(objects: Any, key: str) -> str:
+def digest_of(objects: Collectable, key: str) -> str:
     """Return the sha256 of an object's bytes in hex; the object is read in pieces.
 
     Raises:
@@ -357,7 +358,7 @@ def digest_of(objects: Any, key: str) -> str:
         StoreError: it cannot be read.
     """
     digest = hashlib.sha256()
-    for piece in stream(objects, key):
+    for piece in stream(cast("LocalObjects | Streaming", objects), key):
         digest.update(piece)
     return digest.hexdigest()
 

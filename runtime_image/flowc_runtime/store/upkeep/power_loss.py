@@ -7,17 +7,16 @@ results of such a run first checks the sizes of the objects that it needs, witho
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.backends.objects import blob_key
 from flowc_runtime.store.records.needed_blobs import refs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from flowc_runtime.store.backends.objects import Objects
-    from flowc_runtime.store.records.record_types import AttemptRecord
+    from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord
+    from flowc_runtime.store.values.files import FileRecord
 
 
 def lost_artifact(objects: Objects, record: AttemptRecord) -> str | None:
@@ -30,7 +29,7 @@ def described(name: str) -> str:
     return f"artifact '{name}'" if name else "list of items"
 
 
-def is_lost(objects: Objects, ref: Mapping[str, Any]) -> bool:
+def is_lost(objects: Objects, ref: ArtifactRef | FileRecord) -> bool:
     """Return whether the blob of an artifact or a file is missing or has a wrong size; its bytes are not read.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, cast, final
 
 from flowc_ir import End, Foreach, Gang
 from flowc_runtime.base.index import ROOT
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from flowc_ir import Flow
+    from flowc_runtime.store.records.record_types import AttemptRecord, StatusRecord
     from flowc_runtime.store.records.store import Store
 
 _ITERATION = re.compile(r"~[0-9]+(?=\.json$)")
@@ -42,19 +43,20 @@ class Completeness:
         self._splits: dict[tuple[str, str], list[_Split]] = {}
         self.iterated: set[str] = set()
 
-    def note(self, key: str, record: Any) -> None:
+    def note(self, key: str, record: object) -> None:
         """Record the requirements of a whole record."""
         place = place_of(key)
         run = place.flow, place.run
-        if place.kind == "status" and record["state"] == "succeeded":
+        if place.kind == "status" and cast("StatusRecord", record)["state"] == "succeeded":
             self._succeeded.add(run)
         elif place.kind == "ir":
-            self._note_graph(run, record)
+            self._note_graph(run, cast("Flow", record))
         elif place.kind == "attempt":
             if "~" in key:
                 self.iterated.add(_ITERATION.sub("", key))
-            if "fanout" in record and key.endswith(f"/{place.path}.json"):
-                split = _Split(place.step, place.path, record["fanout"]["count"])
+            fanout = cast("AttemptRecord", record).get("fanout")
+            if fanout is not None and key.endswith(f"/{place.path}.json"):
+                split = _Split(place.step, place.path, fanout["count"])
                 self._splits.setdefault(run, []).append(split)
 
     def _note_graph(self, run: tuple[str, str], flow: Flow) -> None:

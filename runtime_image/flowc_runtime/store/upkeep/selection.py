@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, cast, final
 
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.progress import over
@@ -97,7 +97,7 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
             run = store.run(flow, id)
             origin: str | None = None
             try:
-                record: Any = run.record()
+                record = run.record()
                 origin = record.get("origin")
                 tags = tagged.get(id, set()) | set(record.get("system_tags", ()))
                 if (key := aside_of.get((flow, id))) is not None:
@@ -188,7 +188,7 @@ def may_be_active(run: RunStore) -> bool:
 
 
 def _measure(run: RunStore) -> Doomed:
-    objects: Any = run.objects
+    objects = cast("Collectable", run.objects)
     found = objects.listing(run.prefix)
     done = [name for name, _, _ in found if name.startswith("tasks/") and "-" not in name.rpartition("/")[2]]
     return Doomed(run, len(done), sum(size for _, size, _ in found))
@@ -209,5 +209,4 @@ def _spare_origins(chosen: Chosen, origins: dict[tuple[str, str], str]) -> None:
 
 def collectable(store: Store) -> Collectable:
     """Return the store's objects with the operations that a collection needs; every backend has them."""
-    objects: Any = store.objects
-    return objects  # type: ignore[no-any-return]
+    return cast("Collectable", store.objects)
