@@ -1,7 +1,7 @@
 """The types that checkers infer in a flow, and their errors in a faulty one. Only checkers read this file; it never runs."""
 
 from metaflow import FlowSpec, JSONType, Parameter, batch, current, parallel_map, retry, stpe, timeout  # error
-from metaflow import step
+from metaflow import Flow, step
 
 
 class Faulty(FlowSpec):
@@ -41,3 +41,8 @@ class Faulty(FlowSpec):
     @step
     def end(self):
         reveal_type(self.train())  # is int
+        for run in Flow("Faulty"):
+            reveal_type(run.successful)  # is bool
+            reveal_type([task.index for each in run for task in each])  # is list[int | None]
+            reveal_type([artifact.size for artifact in run["end"]["0"]])  # is list[int]
+        reveal_type(Flow("Faulty").artifact_versions("x")[0]["size"])  # is int
