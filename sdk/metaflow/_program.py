@@ -166,9 +166,9 @@ class FlowProgram:
 
         _state(task).implied = call_wrapped(task, step, arguments)
 
-    def imply(self, task: FlowSpec, transition: Transition, given: Mapping[str, object]) -> None:
+    def imply(self, task: FlowSpec, transition: Transition, arguments: Mapping[str, object]) -> None:
         """Set the transition of a step whose code did not run, from its source and the values that a decorator set."""
-        _state(task).transition = imply(task, transition, given)
+        _state(task).transition = imply(task, transition, arguments)
 
     def finished(self, task: FlowSpec, node: Node, *, ok: bool) -> None:
         """Call the hooks of the decorators of extensions after the attempt."""
