@@ -91,7 +91,7 @@ class IncludeFile(Parameter[_T]):
     ) -> None: ...
     @overload
     def __init__(
-        self: IncludeFile[object],
+        self: IncludeFile[Any],
         name: str,
         required: bool | None = None,
         is_text: bool | None = None,

@@ -145,7 +145,7 @@ class Parameter(Generic[_T]):
     ) -> None: ...
     @overload
     def __init__(
-        self: Parameter[object],
+        self: Parameter[Any],
         name: str,
         default: object = None,
         *,

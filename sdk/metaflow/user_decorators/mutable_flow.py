@@ -69,7 +69,7 @@ class MutableFlow(Mutable):
 
     # -- parameters
 
-    def add_parameter(self, name: str, value: Parameter[object], overwrite: bool = False) -> None:
+    def add_parameter(self, name: str, value: Parameter[Any], overwrite: bool = False) -> None:
         """Add a parameter as an attribute of the flow. Only in `pre_mutate`.
 
         Args:
