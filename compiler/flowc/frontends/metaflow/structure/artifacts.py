@@ -46,7 +46,8 @@ def check_artifacts(
     """
     for method in steps.values():
         of_added = [applied.kwargs.get("var") for applied in added if applied.name == "catch"]
-        for name, span in [*_artifact_names(method), *((var, method.where) for var in of_added if isinstance(var, str))]:
+        caught = ((var, method.where) for var in of_added if isinstance(var, str))
+        for name, span in [*_artifact_names(method), *caught]:
             _check(name, span, steps, members, sources, faults)
 
 
