@@ -24,7 +24,7 @@ from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.program import check_runnable
 from flowc_runtime.run.task import breakpoints, failures
 from flowc_runtime.run.task.attempts import read_report, record_death
-from flowc_runtime.run.task.task import perform_and_report
+from flowc_runtime.run.task.perform import perform_and_report
 from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.records.record_types import StatusRecord
 from flowc_runtime.store.records.runs import end_run, end_run_here

@@ -27,7 +27,8 @@ from flowc_runtime.run.program import check_runnable, open_program
 from flowc_runtime.run.reuse import Order, Reuse
 from flowc_runtime.run.task import breakpoints, failures
 from flowc_runtime.run.task.attempts import Result, begin_record, read_report, record_death, refuse, report_failure
-from flowc_runtime.run.task.task import begin_cards, perform_and_report
+from flowc_runtime.run.task.perform import perform_and_report
+from flowc_runtime.run.task.task import begin_cards
 from flowc_runtime.store.backends import durability
 from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.records.record_types import StatusRecord

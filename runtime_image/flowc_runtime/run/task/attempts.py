@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast, final
 
 from flowc_ir import json_text
-from flowc_runtime.base.contract import INFRASTRUCTURE, NO_RETRY, USER_FAILED
+from flowc_runtime.base.contract import INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.process import ending
 from flowc_runtime.process.process import this_process
 from flowc_runtime.run.task import failures
@@ -113,6 +113,11 @@ def read_report(report: bytes) -> Result | None:
 def begin_record(began: float) -> BeginRecord:
     """Return the beginning record of an attempt that this process begins."""
     return {"version": RECORD_VERSION, "began": began, "process": this_process()}
+
+
+def outcome_code(outcome: Outcome, *, final: bool) -> int:
+    """Return the exit code of a task's process; `final`: the failure must not be retried."""
+    return OK if outcome != "failed" else NO_RETRY if final else USER_FAILED
 
 
 def new_record(

@@ -10,7 +10,7 @@ from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.program import open_program
 from flowc_runtime.run.task import failures
 from flowc_runtime.run.task.attempts import begin_record, refuse, report_failure
-from flowc_runtime.run.task.task import perform_and_report
+from flowc_runtime.run.task.perform import perform_and_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

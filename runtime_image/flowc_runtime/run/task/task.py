@@ -2,7 +2,7 @@
 
 Inputs are the store, the IR, the user's program and (run, step, index path). The parents' records list the artifacts.
 The step's code runs, then the artifacts are stored, and last the record is written. A pod and the emulator's forked
-child call the same function.
+child call the same function, `perform.perform_and_report`.
 """
 
 from __future__ import annotations
@@ -16,23 +16,21 @@ from typing import TYPE_CHECKING
 
 from flowc_ir import Switch
 from flowc_runtime.base.ambient import TaskContext, ambient
-from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, OK, USER_FAILED
+from flowc_runtime.base.contract import DISALLOW_RETRY
 from flowc_runtime.base.errors import (
     ArtifactError,
     Damaged,
     DamagedOnTheWay,
-    FlowcError,
     ProtocolError,
 )
 from flowc_runtime.base.index import ROOT, task_id, task_pathspec
-from flowc_runtime.process import ending
 from flowc_runtime.process.process import peak_rss
 from flowc_runtime.run.caching import EVERY, Situation
 from flowc_runtime.run.family import Family, parallel_of
 from flowc_runtime.run.reads import Reads
 from flowc_runtime.run.routes import check_splits, check_transition, fan_out
 from flowc_runtime.run.task import failures
-from flowc_runtime.run.task.attempts import Result, begin_ending, begin_record, new_record, refuse, report, say
+from flowc_runtime.run.task.attempts import Result, begin_record, new_record, outcome_code, say
 from flowc_runtime.run.task.calling import call_code
 from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.records import projects
@@ -56,59 +54,6 @@ if TYPE_CHECKING:
         ReadsRecord,
     )
     from flowc_runtime.store.records.run_store import RunStore
-
-
-def perform(job: Assignment, end: Callable[[], None]) -> Result:
-    """Make one attempt and write its record.
-
-    Args:
-        job: the attempt.
-        end: ends the user's part of the process (threads, exit handlers); called before the record is written.
-
-    Returns:
-        The result; a failure of the user's code is one.
-
-    Raises:
-        FlowcError: the attempt could not be made or recorded.
-    """
-    attempt = Attempt(job, end)
-    attempt.enter()
-    try:
-        if job.only_catch:
-            return attempt.catch_lost()
-        if (recalled := attempt.recall()) is not None:
-            return recalled
-        attempt.run_code()
-        return attempt.done()
-    except FlowcError as error:
-        if isinstance(error, ArtifactError):
-            return attempt.failed(error)
-        raise
-    except BaseException as error:  # SystemExit and KeyboardInterrupt too: the step did not finish
-        return attempt.failed(error)
-
-
-def perform_and_report(job: Assignment, control: int) -> int:
-    """Make an attempt in a forked child: report the result on the pipe `control`, and return the exit code."""
-    try:
-        result = perform(job, lambda: end_process(control))
-    except FlowcError as error:
-        return refuse(error, control)
-    report(control, result)
-    return _exit_code(result.outcome, final=result.final)
-
-
-def _exit_code(outcome: Outcome, *, final: bool) -> int:
-    return OK if outcome != "failed" else NO_RETRY if final else USER_FAILED
-
-
-def end_process(control: int) -> None:
-    """Report on the control pipe that the code has ended, then end the user's part of this process.
-
-    Exit handlers may end the process.
-    """
-    begin_ending(control)
-    ending.end()
 
 
 def begin_cards(
@@ -359,7 +304,7 @@ class Attempt:
     def _new_record(self, outcome: Outcome, artifacts: Mapping[str, ArtifactRef]) -> AttemptRecord:
         job = self.job
         peak = peak_rss(resource.getrusage(resource.RUSAGE_SELF))
-        exit_: Exit = {"code": _exit_code(outcome, final=self.final), "peak_rss": peak}
+        exit_: Exit = {"code": outcome_code(outcome, final=self.final), "peak_rss": peak}
         record = new_record(job.run, job.graph, (job.step, job.path, job.attempt), outcome, self.began, exit_)
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)

@@ -1,0 +1,67 @@
+"""Make one attempt of a task in this process, report it to the parent process, and end the process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_runtime.base.errors import (
+    ArtifactError,
+    FlowcError,
+)
+from flowc_runtime.process import ending
+from flowc_runtime.run.task.attempts import Result, begin_ending, outcome_code, refuse, report
+from flowc_runtime.run.task.task import Attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowc_runtime.run.assignment import Assignment
+
+
+def perform(job: Assignment, end: Callable[[], None]) -> Result:
+    """Make one attempt and write its record.
+
+    Args:
+        job: the attempt.
+        end: ends the user's part of the process (threads, exit handlers); called before the record is written.
+
+    Returns:
+        The result; a failure of the user's code is one.
+
+    Raises:
+        FlowcError: the attempt could not be made or recorded.
+    """
+    attempt = Attempt(job, end)
+    attempt.enter()
+    try:
+        if job.only_catch:
+            return attempt.catch_lost()
+        if (recalled := attempt.recall()) is not None:
+            return recalled
+        attempt.run_code()
+        return attempt.done()
+    except FlowcError as error:
+        if isinstance(error, ArtifactError):
+            return attempt.failed(error)
+        raise
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: the step did not finish
+        return attempt.failed(error)
+
+
+def perform_and_report(job: Assignment, control: int) -> int:
+    """Make an attempt in a forked child: report the result on the pipe `control`, and return the exit code."""
+    try:
+        result = perform(job, lambda: end_process(control))
+    except FlowcError as error:
+        return refuse(error, control)
+    report(control, result)
+    return outcome_code(result.outcome, final=result.final)
+
+
+def end_process(control: int) -> None:
+    """Report on the control pipe that the code has ended, then end the user's part of this process.
+
+    Exit handlers may end the process.
+    """
+    begin_ending(control)
+    ending.end()
