@@ -15,6 +15,7 @@ from flowc_ir.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from flowc_ir import Flow
 
@@ -157,6 +158,7 @@ def test_equal_pipelines_are_equal_flows() -> None:
 FAULTS: list[tuple[str, Sequence[Any], str, str]] = [
     ("an unknown module", [task("a", "no_such.module.f")], codes.BAD_ACTION, "cannot import no_such.module"),
     ("an unknown function", [task("a", "statistics.maen")], codes.BAD_ACTION, "the module statistics has no 'maen'"),
+    ("no dotted path", [task("a", "statistics mean")], codes.BAD_ACTION, "'statistics mean' is no dotted path"),
     (
         "a step after the end",
         [Stub(name="a", terminate_with_success=True), task("b")],
@@ -187,3 +189,24 @@ def test_a_fault_is_reported_at_its_step(steps: Sequence[Any], code: str, messag
     assert message in fault.message
     assert fault.hint
     assert fault.span.line > 1
+
+
+def test_a_module_that_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "broken_steps.py").write_text("x = 1 / 0\n")
+    (tmp_path / "needy_steps.py").write_text("import no_such_package\n")
+    loaded = load_pipeline(
+        Pipeline(name="flow", steps=[
+            task("a", "broken_steps.f"), task("b", "needy_steps.f"), task("c", "brokensteps.f"), task("d", "statistics.maen"),
+        ])
+    )  # fmt: skip
+    assert [(fault.message, fault.hint) for fault in loaded.diagnostics] == [
+        (
+            "PythonTask 'a': importing broken_steps failed: ZeroDivisionError: division by zero "
+            "(raised in line 1 of broken_steps.py)",
+            "mend the module",
+        ),
+        ("PythonTask 'b': cannot import needy_steps: No module named 'no_such_package'", "install what it imports"),
+        ("PythonTask 'c': cannot import brokensteps: No module named 'brokensteps'", "did you mean 'broken_steps'?"),
+        ("PythonTask 'd': the module statistics has no 'maen'", "did you mean 'mean'?"),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowc.pipeline.errors import PipelineError
-from flowc.pipeline.steps import NOTHING, Step, check_pipeline
+from flowc.pipeline.steps import NOTHING, Step, check_pipeline, check_value_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,8 +56,8 @@ class Map(Step):
     def check(self) -> None:  # noqa: D102  # that of the base
         super().check()
         check_pipeline(self.branch, f"{self.what}: branch")
-        check_name(self.iterate_on, f"{self.what}: iterate_on")
-        check_name(self.iterate_as, f"{self.what}: iterate_as")
+        check_value_name(self.iterate_on, f"{self.what}: iterate_on")
+        check_value_name(self.iterate_as, f"{self.what}: iterate_as")
 
 
 class Loop(Step):
@@ -81,9 +81,9 @@ class Loop(Step):
     def check(self) -> None:  # noqa: D102  # that of the base
         super().check()
         check_pipeline(self.branch, f"{self.what}: branch")
-        check_name(self.break_on, f"{self.what}: break_on")
+        check_value_name(self.break_on, f"{self.what}: break_on")
         if self.index_as:
-            check_name(self.index_as, f"{self.what}: index_as")
+            check_value_name(self.index_as, f"{self.what}: index_as")
         if type(self.max_iterations) is not int or self.max_iterations < 1:
             raise PipelineError(
                 f"{self.what}: max_iterations is {self.max_iterations!r:.60}, not a whole number from 1"
@@ -108,7 +108,7 @@ class Conditional(Step):
 
     def check(self) -> None:  # noqa: D102  # that of the base
         super().check()
-        check_name(self.parameter, f"{self.what}: parameter")
+        check_value_name(self.parameter, f"{self.what}: parameter")
         check_branches(self.branches, self.what)
         check_pipeline(self.default, f"{self.what}: default", optional=True)
 
@@ -119,9 +119,3 @@ def check_branches(branches: object, what: str) -> None:
         raise PipelineError(f"{what}: branches is {branches!r:.60}, not a dict of names and pipelines")
     for name, branch in branches.items():
         check_pipeline(branch, f"{what}: branch {name!r}")
-
-
-def check_name(name: object, what: str) -> None:
-    """Raise PipelineError unless the value is a name of Python's."""
-    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
-        raise PipelineError(f"{what} is {name!r:.60}, not the name of a value")

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from flowc.pipeline.errors import PipelineError
 from flowc.pipeline.results import ExecuteOptions
-from flowc.pipeline.steps import Fail, Fields, NotebookTask, PythonTask, ShellTask, Step, Success, caller
+from flowc.pipeline.steps import (
+    NOTHING,
+    Fail,
+    Fields,
+    NotebookTask,
+    PythonTask,
+    ShellTask,
+    Step,
+    Success,
+    caller,
+    check_value_name,
+)
+from flowc_ir import json_text
 from flowc_ir.late import LateFunction
 from flowc_runtime.process.loader import refuse_call_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from flowc.pipeline.results import Execution
     from flowc.pipeline.returns import TaskReturn
@@ -30,6 +43,8 @@ class BasePipeline(Fields):
         steps: the steps, in the order in which they run.
         name: the name of the pipeline, by which its runs are stored; empty for the name of the variable or file.
         description: a text about the pipeline.
+        parameters: parameters of its runs, with their defaults; None for a required one. Those that no function takes,
+            such as variables of shell commands, need this; others replace the default of the function.
         add_terminal_nodes, internal_branch_name: not used; accepted since earlier pipelines have them.
     """
 
@@ -39,6 +54,7 @@ class BasePipeline(Fields):
     steps: Sequence[Step] = ()
     name: str = ""
     description: str = ""
+    parameters: Mapping[str, Any] = NOTHING
     add_terminal_nodes: bool = True
     internal_branch_name: str = ""
 
@@ -55,6 +71,7 @@ class BasePipeline(Fields):
             if not isinstance(step, Step):
                 hint = "write PythonTask(name=…, function=…)" if callable(step) else "write a task, Map, Parallel, …"
                 raise PipelineError(f"Pipeline: item {number} of steps is {step!r:.60}, not a step: {hint}")
+        check_parameters(self.parameters)
 
     def inner(self) -> list[BasePipeline]:
         """Return the pipelines inside this one: branches, and handlers of failures, at every depth."""
@@ -111,6 +128,18 @@ class BasePipeline(Fields):
     def run(self, parameters: Mapping[str, object] | None = None, **options: Any) -> Execution:
         """Do the same as `execute`."""
         return self.execute(parameters, **options)
+
+
+def check_parameters(given: object) -> None:
+    """Raise PipelineError unless the value maps names of parameters to values of JSON's types."""
+    if not isinstance(given, Mapping):
+        raise PipelineError(f'Pipeline: parameters is {given!r:.60}, not names and defaults such as {{"rows": 10}}')
+    for name, value in given.items():
+        check_value_name(name, "Pipeline: a name of parameters")
+        try:
+            json_text.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise PipelineError(f"Pipeline: the default of the parameter '{name}' is no JSON: {error}") from None
 
 
 class Pipeline(BasePipeline):

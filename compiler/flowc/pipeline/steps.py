@@ -8,14 +8,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from flowc.pipeline.errors import PipelineError
+from flowc.pipeline.limits import TaskLimits, environment_of, resources_of, retry_of, timeout_of
 from flowc.pipeline.returns import named
 from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
 
-    from typing_extensions import dataclass_transform
+    from typing_extensions import Self, dataclass_transform
 
     from flowc.pipeline.pipelines import AnyPipeline, AsyncPipeline, Pipeline
     from flowc.pipeline.returns import TaskReturn
@@ -36,10 +38,15 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 class WrittenAt(NamedTuple):
-    """The place in the user's code where a step is written: `line` counts from 1, 0 if it is unknown."""
+    """The place where a step is written: `line` and `column` count from 1, a line of 0 is unknown.
+
+    `width` is in columns, 0 to the end of the line.
+    """
 
     file: str
     line: int
+    column: int = 1
+    width: int = 0
 
 
 def caller() -> WrittenAt:
@@ -70,6 +77,13 @@ class Fields:
             setattr(self, name, given[name] if name in given else getattr(type(self), name))
         self.place = caller()
         self.check()
+
+    @classmethod
+    def written(cls, given: Mapping[str, Any], place: WrittenAt) -> Self:
+        """Return an object that is written in another file than the caller's. Raises PipelineError."""
+        new = cls(**given)
+        new.place = place
+        return new
 
     def check(self) -> None:
         """Check the arguments. Raises PipelineError."""
@@ -150,6 +164,12 @@ def check_pipeline(value: object, what: str, *, optional: bool = False) -> None:
         raise PipelineError(f"{what} is {value!r:.60}, not a pipeline: write Pipeline(steps=[…])")
 
 
+def check_value_name(name: object, what: str) -> None:
+    """Raise PipelineError unless the value is a name of Python's."""
+    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
+        raise PipelineError(f"{what} is {name!r:.60}, not the name of a value")
+
+
 class UserTask(Step):
     """A step that runs the user's code.
 
@@ -158,15 +178,30 @@ class UserTask(Step):
         catalog: the files that it reads and writes.
         secrets: the names of secrets that it gets as environment variables.
         overrides: by executor, the name of the configured overrides of this step.
+        retry: the number of further attempts after a failed one, or `{"times": 3, "wait": "30s"}`.
+        timeout: the longest duration of an attempt: seconds, a text such as `"1h30m"`, or a timedelta.
+        resources: what a task needs, by the names `cpu` (cores), `memory`, `disk`, `shared_memory` (MiB, or a text such
+            as `"4Gi"`) and `gpu`.
+        environment: environment variables of the task.
     """
 
     returns: Sequence[str | TaskReturn] = ()
     catalog: Catalog | None = None
     secrets: Sequence[str] = ()
     overrides: Mapping[str, Any] = NOTHING
+    retry: int | Mapping[str, int | str | timedelta] | None = None
+    timeout: int | str | timedelta | None = None
+    resources: Mapping[str, int | float | str | None] | None = None
+    environment: Mapping[str, str | int | float] = NOTHING
 
     def check(self) -> None:  # noqa: D102  # that of the base
         super().check()
+        self.limits = TaskLimits(
+            retry_of(self.retry, self.what),
+            timeout_of(self.timeout, self.what),
+            resources_of(self.resources, self.what),
+            environment_of(self.environment, self.what),
+        )
         self.named_returns = named(self.returns, self.what)
         if self.catalog is not None and not isinstance(self.catalog, Catalog):
             raise PipelineError(f"{self.what}: catalog is {self.catalog!r:.60}, not a Catalog(get=[…], put=[…])")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Union, final
 
 from flowc_ir import Foreach, Function, Node, Notebook, Parameter, Shell, Span, Switch, json_text, targets
@@ -13,7 +13,7 @@ from flowc_runtime.run.nodes.binding import MISSING, annotations_of, called
 from flowc_runtime.run.nodes.merging import set_by
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from flowc_ir.graphs.analysis import Analysis
     from flowc_ir.model import Action, NodeId, ParameterType
@@ -136,23 +136,33 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
 # -- parameters --------------------------------------------------------------------------------------------------------
 
 
-def parameters_of(names: FreeNames, extra: Mapping[str, object], where: Span) -> tuple[Parameter, ...]:
-    """Return the parameters of a flow: one for each name that it takes from outside, and for each of `extra`.
+def parameters_of(
+    names: FreeNames, declared: Mapping[str, object], extra: Collection[str], where: Span
+) -> tuple[Parameter, ...]:
+    """Return the parameters of a flow: those that it declares, takes from outside, or gets when it is run.
 
     Args:
-        names: the names with their uses.
-        extra: values that are given with the pipeline, by name.
+        names: the names that it takes, with their uses.
+        declared: the defaults that the pipeline declares, by name; None for a required parameter.
+        extra: the names of values that are given with the pipeline.
         where: the place of the pipeline.
     """
-    found: list[Parameter] = []
+    found = {name: _declared(name, value, names.uses.get(name, []), where) for name, value in declared.items()}
     for name, uses in names.uses.items():
         if all(use.default is not MISSING and _json(use.default) is None for use in uses) and name not in extra:
             continue  # only the function can make its default
-        found.append(_parameter(name, uses))
+        found.setdefault(name, _parameter(name, uses))
     for name in extra:
-        if name not in names.uses:
-            found.append(Parameter(name=name, type="json", where=where))
-    return tuple(found)
+        found.setdefault(name, Parameter(name=name, type="json", where=where))
+    return tuple(found.values())
+
+
+def _declared(name: str, value: object, uses: Sequence[NameUse], where: Span) -> Parameter:
+    taken = _parameter(name, uses) if uses else Parameter(name=name, type="json", where=where, required=True)
+    if value is None:
+        return replace(taken, where=where)
+    kind = taken.type if uses and taken.type != "json" else _kind(type(value))
+    return replace(taken, type=kind, where=where, required=False, default=_json(value))
 
 
 def _parameter(name: str, uses: Sequence[NameUse]) -> Parameter:

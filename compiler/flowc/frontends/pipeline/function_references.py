@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 import sys
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, NamedTuple, cast, final
 
+from flowc.diagnostics import describe, raised_at
 from flowc_ir import Function
 from flowc_ir.late import LateModule
+from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.process.loader import module_name, package_place
 from flowc_runtime.run.nodes.user_functions import pickle_file
 
@@ -133,18 +137,43 @@ def main_file() -> tuple[str, str] | None:
 
 def _by_path(text: str) -> object:
     """Return the object of a dotted path, such as `statistics.mean` or `pkg.module:Class.method`."""
+    if not all(part.isidentifier() for part in re.split("[.:]", text)) or text.count(":") > 1:
+        raise FunctionError(f"{text!r} is no dotted path of a function", "write one such as 'package.module.function'")
     module, colon, name = text.partition(":")
     if not colon:
         module, _, name = text.rpartition(".")
     if not module or not name:
         raise FunctionError(f"{text!r} is no dotted path of a function", "write one such as 'package.module.function'")
-    try:
-        found: object = import_module(module)
-    except ImportError as error:
-        raise FunctionError(f"cannot import {module}: {error}", "name a module that can be imported") from None
+    found: object = _imported(module)
     for part in name.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise FunctionError(f"the module {module} has no {name!r}", "name one of its functions") from None
+            near = closest(part, [each for each in dir(found) if callable(getattr(found, each, None))])
+            hint = did_you_mean(near) if near else "name one of its functions"
+            raise FunctionError(f"the module {module} has no {name!r}", hint) from None
     return found
+
+
+def _imported(module: str) -> object:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise FunctionError(f"cannot import {module}: {error}", "install what it imports") from None
+        near = closest(module, _modules_near(module))
+        hint = did_you_mean(near) if near else "name a module beside the pipeline, or an installed one"
+        raise FunctionError(f"cannot import {module}: {error}", hint) from None
+    except (Exception, SystemExit) as error:  # the user's module may raise anything
+        where = f" ({place})" if (place := raised_at(error)) else ""
+        raise FunctionError(f"importing {module} failed: {describe(error)}{where}", "mend the module") from None
+
+
+def _modules_near(module: str) -> list[str]:
+    """Return the dotted names of the modules in the directory where a module is looked for."""
+    package, _, _ = module.rpartition(".")
+    try:
+        places = getattr(sys.modules.get(package), "__path__", ()) if package else sys.path[:1]
+        return [f"{package}.{each.name}".lstrip(".") for each in iter_modules(places)]
+    except OSError:
+        return []

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, final
 from flowc.frontends.pipeline.function_references import FunctionError
 from flowc.frontends.pipeline.node_names import NodeNames
 from flowc.pipeline.composites import Conditional, Loop, Map, Parallel
-from flowc.pipeline.steps import NotebookTask, PythonTask, ShellTask
+from flowc.pipeline.limits import NO_LIMITS
+from flowc.pipeline.steps import NotebookTask, PythonTask, ShellTask, UserTask
 from flowc_ir import (
     Branch,
     Catch,
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flowc.frontends.pipeline.function_references import FunctionReferences
+    from flowc.pipeline.limits import TaskLimits
     from flowc.pipeline.pipelines import BasePipeline
-    from flowc.pipeline.steps import Step, UserTask, WrittenAt
+    from flowc.pipeline.steps import Step, WrittenAt
     from flowc_ir import Transition
     from flowc_ir.diagnostic import Faults
     from flowc_ir.model import Action, Choice, NodeId
@@ -146,7 +148,8 @@ class GraphBuilder:
     def _task(self, step: Step, level: Level) -> NodeId:
         name = self._names.take(*level.around, step.name)
         following, catch = _leaving(level)
-        self._add(name, step.place, self._action(step), following, catch=catch)
+        limits = step.limits if isinstance(step, UserTask) else NO_LIMITS
+        self._add(name, step.place, self._action(step), following, catch=catch, limits=limits)
         return name
 
     def _action(self, step: Step) -> Action:
@@ -258,9 +261,21 @@ class GraphBuilder:
         *,
         joins: NodeId | None = None,
         catch: Catch | None = None,
+        limits: TaskLimits = NO_LIMITS,
         generated: bool = False,
     ) -> None:
-        self._nodes[name] = Node(id=name, where=self._span(place), run=action, next=following, joins=joins, catch=catch)
+        self._nodes[name] = Node(
+            id=name,
+            where=self._span(place),
+            run=action,
+            next=following,
+            joins=joins,
+            catch=catch,
+            retry=limits.retry,
+            timeout=limits.timeout,
+            resources=limits.resources,
+            environment=limits.environment,
+        )
         if generated:
             self._generated.add(name)
 

@@ -40,6 +40,7 @@ def load_pipeline(
     module: ModuleType | None = None,
     parameters: Mapping[str, object] | None = None,
     suffixes: Collection[str] = (),
+    home: tuple[Path, str] | None = None,
 ) -> Loaded:
     """Lower a pipeline.
 
@@ -49,16 +50,17 @@ def load_pipeline(
         module: the module that defines it; None for the program that runs.
         parameters: the values that the run gets, which may have names that no step declares.
         suffixes: ends of the names of files that travel besides Python files.
+        home: the root of its code, and its file there, if it is no Python file.
 
     Returns:
         The flow, or its faults.
     """
     faults = Faults()
-    root, file = _home(module, pipeline.place)
+    root, file = home or _home(module)
     references = FunctionReferences()
 
     def span(place: WrittenAt) -> Span:
-        return Span(_relative(place.file, root), max(place.line, 1), 1)
+        return Span(_relative(place.file, root), max(place.line, 1), place.column, place.width)
 
     package = _collect(root, file, suffixes, faults)
     where = span(pipeline.place)
@@ -77,7 +79,7 @@ def load_pipeline(
     if missed := verify(flow):
         raise InternalError(f"the pipeline became a flow with the fault {missed[0].code}: {missed[0].message}")
     names = free_names(Analysis(flow), references.known)
-    flow = replace(flow, parameters=parameters_of(names, parameters or {}, where))
+    flow = replace(flow, parameters=parameters_of(names, pipeline.parameters, parameters or (), where))
     program = NodesProgram(
         flow, str(root), references.known, declarations(flow, module.__name__ if module is not None else "__main__")
     )
@@ -88,7 +90,7 @@ def _name(module: ModuleType | None) -> str:
     return module.__name__ if module is not None else "__main__"
 
 
-def _home(module: ModuleType | None, place: WrittenAt) -> tuple[Path, str]:
+def _home(module: ModuleType | None) -> tuple[Path, str]:
     """Return the root of the pipeline's code and its file, relative to the root.
 
     A pipeline that no file defines, such as one of an interactive session, has its code in the working directory.

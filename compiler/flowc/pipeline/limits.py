@@ -1,0 +1,161 @@
+"""The retries, the time, the resources and the environment variables that a task asks for, in the forms of the IR."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Final, NamedTuple
+
+from flowc.pipeline.errors import PipelineError
+from flowc_ir.model import Resources, Retry, Timeout
+from flowc_ir.suggestion import closest, did_you_mean
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION: Final = re.compile(r"(?:[0-9]+[smhd])+")
+_MIB: Final = {"Mi": 1, "Gi": 1024, "Ti": 1024 * 1024}
+_SIZE: Final = re.compile(r"([0-9]+)(Mi|Gi|Ti)?")
+_CPU: Final = re.compile(r"[0-9]+([.][0-9]+)?")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+RESOURCES: Final = ("cpu", "memory", "gpu", "disk", "shared_memory")
+
+
+class TaskLimits(NamedTuple):
+    """The policies of a task, as the IR has them."""
+
+    retry: Retry | None = None
+    timeout: Timeout | None = None
+    resources: Resources | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+NO_LIMITS: Final = TaskLimits()
+
+
+def retry_of(given: object, what: str) -> Retry | None:
+    """Return the retries that are given as a number, or as `{"times": 3, "wait": "30s"}`. Raises PipelineError.
+
+    Args:
+        given: the value; None for none.
+        what: the step, for messages.
+    """
+    if given is None:
+        return None
+    fields = dict(given) if isinstance(given, Mapping) else {"times": given}
+    _check_keys(fields, ("times", "wait"), f"{what}: retry")
+    times = fields.get("times")
+    if not _whole(times, 0):
+        raise PipelineError(f"{what}: retry: times is {times!r:.60}, not a whole number such as 3")
+    assert isinstance(times, int)
+    wait = fields.get("wait", 0)
+    return Retry(times=times, wait_seconds=0 if wait == 0 else seconds_of(wait, f"{what}: retry: wait"))
+
+
+def timeout_of(given: object, what: str) -> Timeout | None:
+    """Return the limit of an attempt that is given as a duration. Raises PipelineError."""
+    return None if given is None else Timeout(seconds=seconds_of(given, f"{what}: timeout"))
+
+
+def seconds_of(given: object, what: str) -> int:
+    """Return the seconds of a duration: a number of seconds, a text such as `1h30m`, or a timedelta.
+
+    Args:
+        given: the value.
+        what: the argument, for messages.
+
+    Raises:
+        PipelineError: it is none of these, or less than a second.
+    """
+    seconds = given
+    if isinstance(given, timedelta):
+        seconds = int(given.total_seconds())
+    elif isinstance(given, str) and _DURATION.fullmatch(given):
+        seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall("([0-9]+)([smhd])", given))
+    if not _whole(seconds, 1):
+        raise PipelineError(f"{what} is {given!r:.60}, not a number of seconds, or a text such as '90s' or '1h30m'")
+    assert isinstance(seconds, int)
+    return seconds
+
+
+def resources_of(given: object, what: str) -> Resources | None:
+    """Return the resources that are given by their names. Sizes are MiB, or texts such as `4Gi`.
+
+    Args:
+        given: the mapping; None for none.
+        what: the step, for messages.
+
+    Raises:
+        PipelineError: a name or an amount is wrong.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        raise PipelineError(f'{what}: resources is {given!r:.60}, not amounts such as {{"cpu": 2, "memory": "4Gi"}}')
+    _check_keys(given, RESOURCES, f"{what}: resources")
+    amounts = {name: value for name, value in given.items() if value is not None}
+    sizes = {
+        name: _mib(amounts[name], f"{what}: resources: {name}") if name in amounts else None
+        for name in ("memory", "disk", "shared_memory")
+    }
+    gpu = amounts.get("gpu")
+    if gpu is not None and not _whole(gpu, 0):
+        raise PipelineError(f"{what}: resources: gpu is {gpu!r:.60}, not a whole number")
+    assert gpu is None or isinstance(gpu, int)
+    cpu = _cores(amounts["cpu"], f"{what}: resources: cpu") if "cpu" in amounts else None
+    return Resources(cpu=cpu, gpu=gpu, **sizes)
+
+
+def environment_of(given: object, what: str) -> tuple[tuple[str, str], ...]:
+    """Return environment variables that are given by their names; numbers become texts. Raises PipelineError.
+
+    Args:
+        given: the mapping.
+        what: the step, for messages.
+    """
+    if not isinstance(given, Mapping):
+        raise PipelineError(f'{what}: environment is {given!r:.60}, not variables such as {{"LEVEL": "high"}}')
+    for name, value in given.items():
+        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+            raise PipelineError(f"{what}: environment: {name!r:.60} is not the name of a variable")
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise PipelineError(f"{what}: environment: {name} is {value!r:.60}, not a text or a number")
+    return tuple((name, str(value)) for name, value in given.items())
+
+
+def _check_keys(given: Mapping[object, object], known: tuple[str, ...], what: str) -> None:
+    for name in given:
+        if name not in known:
+            near = closest(name, known)
+            raise PipelineError(f"{what} has no {name!r}: {did_you_mean(near) if near else f'it has {_list(known)}'}")
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _whole(value: object, least: int) -> bool:
+    return type(value) is int and value >= least
+
+
+def _mib(value: object, what: str) -> int:
+    if isinstance(value, str) and (found := _SIZE.fullmatch(value)):
+        return int(found[1]) * _MIB[found[2] or "Mi"]
+    if not _whole(value, 0):
+        raise PipelineError(f"{what} is {value!r:.60}, not a number of MiB, or a text such as '512Mi' or '4Gi'")
+    assert isinstance(value, int)
+    return value
+
+
+def _cores(value: object, what: str) -> str:
+    text = str(value)
+    try:
+        if isinstance(value, str) and value.endswith("m") and value[:-1].isdigit():
+            text = format((Decimal(value[:-1]) / 1000).normalize(), "f")
+        elif isinstance(value, float):
+            text = format(Decimal(text), "f")
+    except InvalidOperation:  # infinity
+        text = ""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or not _CPU.fullmatch(text):
+        raise PipelineError(f"{what} is {value!r:.60}, not a number of cores such as 0.5, or a text such as '500m'")
+    return text
