@@ -166,7 +166,7 @@ class FlowProgram:
 
         _state(task).implied = call_wrapped(task, step, arguments)
 
-    def imply(self, task: FlowSpec, transition: Transition, arguments: Mapping[str, object]) -> None:
+    def imply(self, task: FlowSpec, transition: Transition, arguments: Mapping[str, Any]) -> None:
         """Set the transition of a step whose code did not run, from its source and the values that a decorator set."""
         _state(task).transition = imply(task, transition, arguments)
 

@@ -137,6 +137,17 @@ def test_reducers(pipelines: Project) -> None:
     assert (values["n"], values["s"]) == (1, 3)
 
 
+def test_each_function_has_its_own_default(pipelines: Project) -> None:
+    done = pipelines.python("-c", (
+        "from flowc.pipeline import Pipeline, PythonTask\n"
+        "a = PythonTask(name='a', function=lambda x=1: x, returns=['a'])\n"
+        "b = PythonTask(name='b', function=lambda x=2: x, returns=['b'])\n"
+        "print(Pipeline(name='p', steps=[a, b]).run().outputs, Pipeline(name='p', steps=[a, b]).run({'x': 5}).outputs)"
+    ))  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.out.splitlines() == ["{'a': 1, 'b': 2} {'a': 5, 'b': 5}"]
+
+
 def test_a_loop_ends_after_its_last_iteration(pipelines: Project) -> None:
     values = outputs(pipelines, "stopped")
     assert (values["total"], values["done"], values["last"]) == (10, False, 1)

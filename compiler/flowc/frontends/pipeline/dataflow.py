@@ -166,7 +166,7 @@ def _declared(name: str, value: object, uses: Sequence[NameUse], where: Span) ->
 
 
 def _parameter(name: str, uses: Sequence[NameUse]) -> Parameter:
-    kinds = {_kind(use.annotation) for use in uses if use.annotation is not MISSING}
+    kinds: set[ParameterType] = {_kind(use.annotation) for use in uses if use.annotation is not MISSING}
     kind: ParameterType = next(iter(kinds)) if len(kinds) == 1 else "float" if kinds and kinds <= _NUMBERS else "json"
     required = any(use.default is MISSING for use in uses)
     defaults = {_json(use.default) for use in uses}
@@ -180,9 +180,10 @@ def _parameter(name: str, uses: Sequence[NameUse]) -> Parameter:
 def _kind(annotation: object) -> ParameterType:
     if typing.get_origin(annotation) in (Union, types.UnionType):
         options = [each for each in typing.get_args(annotation) if each is not type(None)]
-        kinds = {_kind(each) for each in options}
-        return next(iter(kinds)) if len(kinds) == 1 else "json"
-    return _TYPES.get(annotation, "json") if isinstance(annotation, type) else "json"
+        kinds: set[ParameterType] = {_kind(each) for each in options}
+        return kinds.pop() if len(kinds) == 1 else "json"
+    found: ParameterType = _TYPES.get(annotation, "json") if isinstance(annotation, type) else "json"
+    return found
 
 
 def _json(value: object) -> str | None:

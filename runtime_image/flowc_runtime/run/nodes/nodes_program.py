@@ -53,6 +53,7 @@ class NodesProgram:
         self._graph = Graph(flow)
         self._around = ItemNames(self._graph)
         self._functions = dict(functions or {})
+        self._optional = frozenset(p.name for p in flow.parameters if p.default is None and not p.required)
         self.cls = cls
 
     @property
@@ -90,8 +91,12 @@ class NodesProgram:
     # -- for a task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> Variables:
-        """Return the values of a task, or of an input of a join."""
-        return Variables(state, parameters, self._around)
+        """Return the values of a task, or of an input of a join.
+
+        A parameter that is optional and not given has no value, so that each function has its own default.
+        """
+        known = {name: value for name, value in parameters.items() if value is not None or name not in self._optional}
+        return Variables(state, known, self._around)
 
     def start(self, task: Variables) -> None:
         """Set the environment variables of the loops around the task: the numbers of their iterations."""
@@ -127,7 +132,7 @@ class NodesProgram:
         for name, value in named_values(result, function.returns, called(code)):
             setattr(task, name, value)
 
-    def imply(self, task: Variables, transition: Transition, given: Mapping[str, object]) -> None:
+    def imply(self, task: Variables, transition: Transition, arguments: Mapping[str, object]) -> None:
         """Set the transition of a task, from the artifacts that it has."""
         state = _state(task)
         match transition:
