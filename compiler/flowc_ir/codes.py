@@ -95,6 +95,12 @@ ARGO_DEFAULT_NOT_COMPUTED: Final = "argo-default-not-computed"
 NO_SCHEDULE: Final = "no-schedule"
 SCHEDULE_NEEDS_DEFAULTS: Final = "schedule-needs-defaults"
 ARGO_TOO_MANY_TASKS: Final = "argo-too-many-tasks"
+# what Step Functions, AWS Batch and Amazon ECS refuse
+SFN_CONSTRUCT: Final = "stepfunctions-construct"
+SFN_OPTION: Final = "stepfunctions-option"
+SFN_ENVIRONMENT: Final = "stepfunctions-environment"
+SFN_SCHEDULE: Final = "stepfunctions-schedule"
+SFN_TOO_LARGE: Final = "stepfunctions-too-large"
 # Warnings: the flow is valid, but may not do what its author means.
 SCHEDULE_NEVER_FIRES: Final = "schedule-never-fires"
 SCHEDULE_CLOCK_CHANGE: Final = "schedule-clock-change"

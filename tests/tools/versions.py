@@ -10,4 +10,6 @@ CRI_TOOLS = "1.30.0"  # crictl: the last version in both the module proxy and th
 KIND = "0.30.0"
 ROBFIG_CRON = "3.0.1"  # the cron library inside Argo's controller, both versions
 VERSITYGW = "1.8.0"  # an S3 gateway on a directory
+ASL_VALIDATOR = "4.0.0"  # the npm package, which brings the evaluator of JSONata that it checks with
+JSONATA = "2.1.0"
 MERMAID = "12.3.0"  # the npm package, which reads flowcharts

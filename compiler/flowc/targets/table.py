@@ -28,6 +28,7 @@ DEFAULT: Final = "argo"
 # For each name, the references "module:name" of the target and of its deployment, which is loaded without the target.
 BUILTIN: Final[Mapping[str, tuple[str, str | None]]] = {
     "argo": ("flowc.targets.argo.target:TARGET", "flowc.targets.argo.commands:DEPLOYMENT"),
+    "stepfunctions": ("flowc.targets.stepfunctions.sfn_target:TARGET", None),
     "mermaid": ("flowc.targets.pictures.picture_targets:MERMAID", None),
     "dot": ("flowc.targets.pictures.picture_targets:DOT", None),
     "svg": ("flowc.targets.pictures.picture_targets:SVG", None),

@@ -76,6 +76,8 @@ IR: Final = "FLOWC_IR"
 """The file with the flow's IR as JSON. Written by the compiler, read by the runtime."""
 PARAMETERS: Final = "FLOWC_PARAMETERS"
 """Argo's parameters as JSON, plain or in base64. Written by the compiler for the start step, read by its task."""
+TARGET: Final = "FLOWC_TARGET"
+"""The orchestrator of a new run, `argo` if unset. Written by the compiler, read by the task of the start step."""
 TAGS: Final = "FLOWC_TAGS"
 """The tags of a new run, a JSON list. Written by the compiler for the start step, read by its task."""
 REVISION: Final = "FLOWC_REVISION"
@@ -110,8 +112,8 @@ PARALLEL_NODE_INDEX: Final = "MF_PARALLEL_NODE_INDEX"
 PARALLEL_CONTROL_TASK_ID: Final = "MF_PARALLEL_CONTROL_TASK_ID"
 """The id of a gang's first task, under Metaflow's name. Written by the runtime for the user's code."""
 
-CLUSTER_USER: Final = "argo"
-"""The user of every run on a cluster: a workflow does not record who started it."""
+CLUSTER_USERS: Final = {"argo": "argo", "stepfunctions": "stepfunctions"}
+"""The user of every run of an orchestrator, which does not record who started it."""
 
 # -- files of a pod ----------------------------------------------------------------------------------------------------
 

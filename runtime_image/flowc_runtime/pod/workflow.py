@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import FlowcError, ProtocolError, RecordError
@@ -78,14 +78,18 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
 
 
 def _create(run: RunStore, graph: Graph, parameters: dict[str, object]) -> None:
-    created, user = time.time(), contract.CLUSTER_USER
+    created = time.time()
+    target: Literal["argo", "stepfunctions"] = (
+        "stepfunctions" if os.environ.get(contract.TARGET) == "stepfunctions" else "argo"
+    )
+    user = contract.CLUSTER_USERS[target]
     tags = check_tags(json.loads(os.environ.get(contract.TAGS) or "[]"))
     record = new_run_record(
         run,
         graph.flow,
         created,
         user=user,
-        target="argo",
+        target=target,
         parameters=parameters,
         tags=tags,
         namespace=f"user:{user}",

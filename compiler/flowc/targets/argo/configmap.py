@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, final
 
 from flowc.targets import fail_if
 from flowc.targets.argo.checking.limits import MAX_CONFIG_MAP_BYTES
-from flowc_ir import codes, json_text, schema
+from flowc.targets.travelling_ir import ir_text
+from flowc_ir import codes, json_text
 from flowc_ir.diagnostic import Faults
 from flowc_runtime.base import contract
 from flowc_runtime.pod.integrity import digest_of
@@ -90,21 +91,6 @@ def code_map(flow: Flow, package: CodePackage, base_name: str, metadata: Metadat
         manifest["binaryData"] = binary
     contents = [(f"{contract.CODE_DIRECTORY}/{path}", content) for path, content in package.files]
     return CodeMap(manifest, tuple(paths), digest_of([*contents, (contract.IR_FILE, data[contract.IR_KEY].encode())]))
-
-
-def ir_text(flow: Flow) -> str:
-    """Return the IR as JSON with one line for each node, so that a diff shows the changed steps."""
-    fields = []
-    for name, value in schema.to_json(flow).items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            fields.append(f"{_json(name)}:[\n" + ",\n".join(_json(item) for item in value) + "\n]")
-        else:
-            fields.append(f"{_json(name)}:{_json(value)}")
-    return "{" + ",\n".join(fields) + "}\n"
-
-
-def _json(value: object) -> str:
-    return json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _check_names(flow: Flow, package: CodePackage, faults: Faults) -> None:

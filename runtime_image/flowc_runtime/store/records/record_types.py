@@ -48,7 +48,7 @@ class _Run(TypedDict):
     run: str
     created: float
     user: str
-    target: Literal["local", "argo"]
+    target: Literal["local", "argo", "stepfunctions"]
     parameters: dict[str, object]
     code: str
     process: Process

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.run_store import RunStore
 
-_RUNTIMES = {"local": "dev", "argo": "argo-workflows"}  # Metaflow's values of the tag
+_RUNTIMES = {
+    "local": "dev",
+    "argo": "argo-workflows",
+    "stepfunctions": "step-functions",
+}  # Metaflow's values of the tag
 
 
 def new_run_record(
@@ -27,7 +31,7 @@ def new_run_record(
     created: float,
     *,
     user: str,
-    target: Literal["local", "argo"],
+    target: Literal["local", "argo", "stepfunctions"],
     parameters: dict[str, object],
     tags: list[str],
     namespace: str | None,

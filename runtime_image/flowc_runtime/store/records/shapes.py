@@ -97,7 +97,7 @@ SHAPES: Mapping[str, ObjectOf] = {
             "run": _TEXT,
             "created": _TIME,
             "user": _TEXT,
-            "target": OneOf(("local", "argo")),
+            "target": OneOf(("local", "argo", "stepfunctions")),
             "parameters": _OBJECT,
             "code": _TEXT,
             "process": _PROCESS,

@@ -182,7 +182,7 @@ def _is_selected(run: RunStore, tags: set[str], selection: Selection, now: float
 def may_be_active(run: RunStore) -> bool:
     """Return whether a task of the run may be active, according to its records."""
     status, record = run.status(), run.record()
-    if record["target"] == "argo":
+    if record["target"] != "local":
         return "ended" not in status
     return status["state"] == "running" and is_alive(record["process"]) is not False
 

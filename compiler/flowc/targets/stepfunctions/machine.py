@@ -1,0 +1,273 @@
+"""Lowers a flow's graph to the states of a state machine.
+
+A state's input has the run's id (`run`), the index path outside the loops around the state (`path`), the numbers of
+their iterations (`n1`, `n2`, …) and the number of failed attempts (`retry`). Each state passes it on, so a step's state
+finds there what its command needs. The steps of a branch's arm or of a foreach's body are a graph of their own inside a
+Parallel or Map; a switch leads to other states of the same graph, and so does a loop.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from flowc.targets.stepfunctions import containers_of_steps as containers
+from flowc.targets.stepfunctions.containers_of_steps import JsonObject
+from flowc.targets.stepfunctions.expressions import INPUT, expression, merged, path_of, quoted
+from flowc.targets.stepfunctions.sfn_settings import INLINE
+from flowc.targets.stepfunctions.state_names import state_name
+from flowc_ir.graphs.scopes import ItemScope, LoopScope
+from flowc_ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never, targets
+from flowc_runtime.base import contract
+from flowc_runtime.store.records.key_places import quote_name
+
+if TYPE_CHECKING:
+    from flowc.targets.stepfunctions.sfn_settings import MachineSettings
+    from flowc_ir.graphs.analysis import Analysis
+    from flowc_ir.model import Node, NodeId
+
+ANY_ERROR: Final = "States.ALL"
+READ_RETRY: Final[list[JsonObject]] = [
+    {"ErrorEquals": [ANY_ERROR], "IntervalSeconds": 2, "MaxAttempts": 5, "BackoffRate": 2}
+]
+_RESOURCES: Final = {"batch": "arn:aws:states:::batch:submitJob.sync",
+                     "ecs": "arn:aws:states:::ecs:runTask.sync"}  # fmt: skip
+_READ: Final = "arn:aws:states:::aws-sdk:s3:getObject"
+
+
+def state_machine(analysis: Analysis, settings: MachineSettings, name: str, definitions: dict[str, str]) -> JsonObject:
+    """Return the definition of the state machine.
+
+    Args:
+        analysis: the analysis of a flow without gangs.
+        settings: the settings.
+        name: the state machine's name.
+        definitions: the names of job or task definitions by their images.
+    """
+    machine = _Machine(analysis, settings, name, definitions)
+    flow = analysis.flow
+    run: JsonObject = {
+        "Type": "Parallel",
+        "Branches": [machine.graph(flow.start, None)],
+        "Output": INPUT,
+        "Catch": [{"ErrorEquals": [ANY_ERROR], "Output": INPUT, "Next": "flow--record-failure"}],
+        "Next": "flow--record",
+    }
+    states: JsonObject = {
+        "flow--begin": {
+            "Type": "Pass",
+            "Output": {"run": expression("$states.context.Execution.Name"), "path": "0", "retry": 0},
+            "Next": "flow--run",
+        },
+        "flow--run": run,
+        "flow--record": machine.finish("Succeeded", "flow--succeed"),
+        "flow--succeed": {"Type": "Succeed"},
+        "flow--record-failure": machine.finish("Failed", "flow--fail"),
+        "flow--fail": {"Type": "Fail", "Error": "RunFailed", "Cause": "a step failed: `flowc show` names it"},
+    }
+    found: JsonObject = {"QueryLanguage": "JSONata", "StartAt": "flow--begin", "States": states}
+    if flow.doc.strip():
+        found["Comment"] = flow.doc.strip().replace("${", "$ {")
+    if settings.deadline_seconds is not None:
+        found["TimeoutSeconds"] = settings.deadline_seconds
+    return found
+
+
+class _Machine:
+    def __init__(self, analysis: Analysis, settings: MachineSettings, name: str, definitions: dict[str, str]) -> None:
+        self._analysis = analysis
+        self._settings = settings
+        self._name = name
+        self._definitions = definitions
+
+    def graph(self, first: NodeId, stop: NodeId | None) -> JsonObject:
+        """Return the states from a step up to a join, which is not among them; with the first state as `StartAt`."""
+        states: dict[str, JsonObject] = {}
+        begin = self._lead(None, first, stop, states)
+        waiting, seen = [first], {first}
+        while waiting:
+            node = self._analysis.nodes[waiting.pop()]
+            self._step(node, stop, states)
+            for target in self._following(node):
+                if target != stop and target not in seen:
+                    seen.add(target)
+                    waiting.append(target)
+        return {"StartAt": begin, "States": states}
+
+    def _following(self, node: Node) -> tuple[NodeId, ...]:
+        """Return the next steps in the same graph: after a split, its join."""
+        if isinstance(node.next, Branch | Foreach | Gang):
+            return (self._analysis.join_of[node.id],)
+        return targets(node.next)
+
+    def _step(self, node: Node, stop: NodeId | None, states: dict[str, JsonObject]) -> None:
+        name = state_name(node.id)
+        match node.next:
+            case End():
+                self._task(node, None, states)
+            case Goto(target=target):
+                self._task(node, self._lead(node.id, target, stop, states), states)
+            case Branch(targets=arms):
+                join = self._analysis.join_of[node.id]
+                self._task(node, f"{name}--arms", states)
+                states[f"{name}--arms"] = {
+                    "Type": "Parallel",
+                    "Branches": [self.graph(arm, join) for arm in arms],
+                    "Output": INPUT,
+                    **_next(self._lead(node.id, join, stop, states)),
+                }
+            case Foreach(body=body) | Gang(body=body):
+                join = self._analysis.join_of[node.id]
+                self._read(node, "count", "fanout.count", f"{name}--each", states)
+                states[f"{name}--each"] = self._map(node, body) | _next(self._lead(node.id, join, stop, states))
+            case Switch():
+                self._read(node, "choice", "choice", f"{name}--choose", states)
+                rules = [
+                    {
+                        "Condition": expression(f"$states.input.choice = {quoted(target)}"),
+                        "Next": self._lead(node.id, target, stop, states) or self._done(node, states),
+                    }
+                    for target in targets(node.next)
+                ]
+                states[f"{name}--choose"] = {"Type": "Choice", "Choices": rules, "Default": f"{name}--astray"}
+                states[f"{name}--astray"] = _fail(f"step '{node.id}' has chosen no step")
+            case _:
+                assert_never(node.next)
+
+    def _lead(
+        self, source: NodeId | None, target: NodeId, stop: NodeId | None, states: dict[str, JsonObject]
+    ) -> str | None:
+        """Return the state that leads to a step, None at the end of the graph. At a loop's first step, it counts."""
+        if target == stop:
+            return None
+        name = state_name(target)
+        if target not in self._analysis.loops:
+            return name
+        counter = f"n{self._counters(target).index(target) + 1}"
+        again = source is not None and source in self._analysis.loops[target]
+        state = f"{name}--{'again' if again else 'begin'}"
+        number = f"$states.input.{counter} + 1" if again else "0"
+        states[state] = {"Type": "Pass", "Output": merged(**{counter: number}), "Next": name}
+        return state
+
+    def _done(self, node: Node, states: dict[str, JsonObject]) -> str:
+        """Return a state that ends the graph, since a rule of a Choice has to lead to a state."""
+        state = f"{state_name(node.id)}--done"
+        states[state] = {"Type": "Succeed"}
+        return state
+
+    # -- tasks ---------------------------------------------------------------------------------------------------------
+
+    def _counters(self, node: NodeId) -> list[NodeId]:
+        """Return the headers of the loops around a step that are inside the innermost foreach around it."""
+        found: list[NodeId] = []
+        for scope in self._analysis.scopes[node]:
+            if isinstance(scope, LoopScope):
+                found.append(scope.header)
+            else:
+                found = []
+        return found
+
+    def _path(self, node: NodeId) -> str:
+        return path_of([f"n{at + 1}" for at in range(len(self._counters(node)))])
+
+    def _task(self, node: Node, following: str | None, states: dict[str, JsonObject]) -> None:
+        """Add the state of a step, and the states of its further attempts.
+
+        `Retry` of Step Functions would also repeat an attempt whose exit code forbids it, so failures are caught.
+        """
+        name, limit = state_name(node.id), contract.attempts_limit(node)
+        environment = containers.step_environment(self._analysis.flow, node, self._settings)
+        state = self._container(node.id, containers.task_command(node.id, self._path(node.id)), environment, node)
+        if node.timeout is not None:
+            state["TimeoutSeconds"] = node.timeout.seconds + node.cards_seconds + contract.TIMEOUT_GRACE
+        state["Output"] = merged(retry="0") if limit else INPUT
+        states[name] = state | _next(following)
+        if not limit:
+            return
+        final = f"$contains($string($states.errorOutput.Cause), '\"ExitCode\":{contract.NO_RETRY}')"
+        caught = merged(retry="$states.input.retry + 1", final=final)
+        states[name]["Catch"] = [{"ErrorEquals": [ANY_ERROR], "Output": caught, "Next": f"{name}--failed"}]
+        wait = node.retry.wait_seconds if node.retry is not None else 0
+        over = expression(f"$states.input.retry > {limit} or $states.input.final")
+        states[f"{name}--failed"] = {
+            "Type": "Choice",
+            "Choices": [{"Condition": over, "Next": f"{name}--stop"}],
+            "Default": f"{name}--wait" if wait else name,
+        }
+        if wait:
+            states[f"{name}--wait"] = {"Type": "Wait", "Seconds": wait, "Output": INPUT, "Next": name}
+        states[f"{name}--stop"] = _fail(f"step '{node.id}' failed")
+
+    def _container(self, step: str, command: object, environment: dict[str, str], node: Node | None) -> JsonObject:
+        pod = node.kubernetes if node is not None else None
+        definition = self._definitions[(pod.image if pod is not None else None) or self._settings.image]
+        resources = node.resources if node is not None else None
+        if self._settings.compute == "batch":
+            arguments = containers.batch_job(self._name, step, command, environment, resources, definition)
+        else:
+            arguments = containers.ecs_task(command, environment, resources, definition)
+        return {"Type": "Task", "Resource": _RESOURCES[self._settings.compute], "Arguments": arguments}
+
+    def finish(self, status: str, following: str) -> JsonObject:
+        """Return the state that records the end of the run."""
+        environment = {contract.RUN: expression("$states.input.run")}
+        state = self._container("flow--finish", containers.finish_command(status), environment, None)
+        retry: list[JsonObject] = [{"ErrorEquals": [ANY_ERROR], "MaxAttempts": 2}]
+        return state | {"Retry": retry, "Output": INPUT, "Next": following}
+
+    def _read(self, node: Node, field: str, of_record: str, following: str, states: dict[str, JsonObject]) -> None:
+        """Add the state of a step, and one that reads a field of its task's record from the store."""
+        name = state_name(node.id)
+        self._task(node, f"{name}--read", states)
+        before = f"{self._settings.prefix}flows/{quote_name(self._analysis.flow.name)}/runs/"
+        between = f"/tasks/{quote_name(node.id)}/"
+        key = f"{quoted(before)} & $states.input.run & {quoted(between)} & {self._path(node.id)} & '.json'"
+        states[f"{name}--read"] = {
+            "Type": "Task",
+            "Resource": _READ,
+            "Arguments": {"Bucket": self._settings.bucket, "Key": expression(key)},
+            "Retry": READ_RETRY,
+            "Output": merged(**{field: f"$parse($states.result.Body).{of_record}"}),
+            "Next": following,
+        }
+
+    # -- foreach -------------------------------------------------------------------------------------------------------
+
+    def _map(self, node: Node, body: NodeId) -> JsonObject:
+        distributed = self._is_distributed(node.id)
+        mode: JsonObject = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"} if distributed else {"Mode": "INLINE"}
+        most = self._settings.parallelism
+        return {
+            "Type": "Map",
+            "Items": expression("[0..$states.input.count - 1]"),
+            "ItemSelector": {
+                "run": expression("$states.input.run"),
+                "path": expression(f"{self._path(node.id)} & '.' & $string($states.context.Map.Item.Value)"),
+                "retry": 0,
+            },
+            "MaxConcurrency": most if distributed else min(most, INLINE),
+            "ItemProcessor": {"ProcessorConfig": mode, **self.graph(body, self._analysis.join_of[node.id])},
+            "Output": INPUT,
+        }
+
+    def _is_distributed(self, split: NodeId) -> bool:
+        """Return whether each item of a foreach gets an execution with a history of its own.
+
+        Only for a foreach that is in no other one: if more than 40 items may run at once, or if the history of an item
+        has no limit, because the body has a loop or another foreach.
+        """
+        scopes = self._analysis.scopes
+        if any(isinstance(scope, ItemScope) for scope in scopes[split]):
+            return False
+        own = ItemScope(split)
+        return self._settings.parallelism > INLINE or any(
+            own in around and around[-1] != own for around in scopes.values()
+        )
+
+
+def _next(state: str | None) -> JsonObject:
+    return {"End": True} if state is None else {"Next": state}
+
+
+def _fail(cause: str) -> JsonObject:
+    return {"Type": "Fail", "Error": "TaskFailed", "Cause": cause}

@@ -1,0 +1,145 @@
+"""Checks of a valid flow for constructs that Step Functions, AWS Batch or Amazon ECS refuse or cannot express."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import TYPE_CHECKING, Final
+
+from flowc.targets.stepfunctions.containers_of_steps import step_environment
+from flowc.targets.stepfunctions.schedules import ScheduleProblem, schedule_expression
+from flowc_ir import codes, json_text
+from flowc_ir.model import Gang
+from flowc_ir.policies import ELSEWHERE, Kubernetes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.targets.stepfunctions.containers_of_steps import JsonObject
+    from flowc.targets.stepfunctions.sfn_settings import MachineSettings
+    from flowc_ir.diagnostic import Faults
+    from flowc_ir.graphs.analysis import Analysis
+    from flowc_ir.model import Flow, Node
+
+MAX_OVERRIDES: Final = 8192
+"""Bytes of command and environment that one container may get beside those of its definition."""
+MAX_TEMPLATE: Final = 1_000_000
+"""Bytes of a template and of the state machine in it."""
+DISK: Final = 20 * 1024
+"""MiB of disk that a container on Fargate has without being asked."""
+_ROOM: Final = 1024  # bytes of the command, the run's id, and the fields' names
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_RESERVED = ("FLOWC_", "AWS_BATCH", "ECS_")
+_CPU = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?", re.ASCII)
+_USED = frozenset({"image", "hostname_resolution_timeout"})
+
+
+def check_flow(analysis: Analysis, settings: MachineSettings, faults: Faults) -> None:
+    """Report the constructs that cannot be expressed."""
+    flow = analysis.flow
+    _check_starts(flow, faults)
+    _check_schedule(flow, faults)
+    for parameter in flow.parameters:
+        if parameter.computed and parameter.default is None:
+            message = f"the default of parameter '{parameter.name}' comes from a function that was not called"
+            hint = "compile the flow from its source, not from its IR"
+            faults.add(codes.SFN_CONSTRUCT, parameter.where, message, hint=hint)
+    for node in flow.nodes:
+        for code, message, hint in _problems(node, settings):
+            faults.add(code, node.where, f"step '{node.id}' {message}", hint=hint)
+        _check_size(flow, node, settings, faults)
+
+
+def check_template(flow: Flow, template: JsonObject, faults: Faults) -> None:
+    """Report a template that is too large."""
+    size = len(json_text.dumps(template).encode())
+    if size > MAX_TEMPLATE:
+        message = f"the template of flow '{flow.name}' has {size:,} bytes, but AWS takes at most {MAX_TEMPLATE:,}"
+        faults.add(codes.SFN_TOO_LARGE, flow.where, message, hint="split the flow in two")
+
+
+def _check_starts(flow: Flow, faults: Faults) -> None:
+    for name in flow.elsewhere:
+        service, _ = ELSEWHERE[name]
+        message = f"flow '{flow.name}' has @{name}, which is for {service}"
+        faults.add(codes.SFN_CONSTRUCT, flow.where, message, hint="remove the decorator")
+    for trigger in flow.triggers:
+        message = f"flow '{flow.name}' starts on '{trigger.name}', which is not lowered to Step Functions"
+        hint = "remove the decorator; let a rule of EventBridge start the state machine, or use @schedule"
+        faults.add(codes.SFN_CONSTRUCT, trigger.where, message, hint=hint)
+
+
+def _check_schedule(flow: Flow, faults: Faults) -> None:
+    if flow.schedule is None:
+        return
+    for cron in flow.schedule.crons:
+        try:
+            schedule_expression(cron)
+        except ScheduleProblem as problem:
+            message = f"the schedule {cron!r} cannot be expressed on AWS: {problem.message}"
+            faults.add(codes.SFN_SCHEDULE, flow.schedule.where, message, hint=problem.hint)
+    for parameter in flow.parameters:
+        if parameter.required and parameter.default is None and not parameter.computed:
+            message = f"parameter '{parameter.name}' is required, but a schedule gives no values to the runs it starts"
+            hint = "give it a default, or remove @schedule"
+            faults.add(codes.SCHEDULE_NEEDS_DEFAULTS, parameter.where, message, hint=hint)
+
+
+def _problems(node: Node, settings: MachineSettings) -> Iterator[tuple[str, str, str]]:
+    """Yield the code, the message and the hint of each fault of a step."""
+    if isinstance(node.next, Gang):
+        message = "starts a gang, but containers of AWS Batch and ECS do not know the address of its first task"
+        yield codes.SFN_CONSTRUCT, message, "use a foreach, or compile for Argo"
+    for name in node.elsewhere:
+        message = f"has @{name}, whose arguments are not in the IR"
+        yield codes.SFN_CONSTRUCT, message, "use @resources, and the options --job-queue and --image"
+    if node.packages is not None and not node.packages.disabled:
+        hint = "build an image with the packages, name it with --image, and compile with --environment=local"
+        yield codes.SFN_CONSTRUCT, "has @pypi or @conda, but containers install no packages", hint
+    for secret in node.secrets:
+        if secret.type in ("kubernetes", "env", "dotenv", "files", "inline"):
+            message = f"has the secret '{secret.id}' ({secret.type}), which containers on AWS do not have"
+            yield codes.SFN_OPTION, message, "write a class that reads AWS Secrets Manager, and name it in @secrets"
+    if node.kubernetes is not None:
+        plain = Kubernetes()
+        for field in fields(Kubernetes):
+            given: object = getattr(node.kubernetes, field.name)
+            if field.name not in _USED and given != getattr(plain, field.name):
+                message = f"has @kubernetes({field.name}=…), which containers on AWS do not have"
+                yield codes.SFN_OPTION, message, "leave it out; only `image` and the amounts of @resources are used"
+        image = node.kubernetes.image
+        if image is not None and (not image.isprintable() or " " in image or "${" in image):
+            yield codes.SFN_OPTION, f"has the image {image!r}, not a valid reference", "write a reference"
+    yield from _resource_problems(node, settings)
+    for name, value in node.environment:
+        if not _VARIABLE.fullmatch(name) or name.startswith(_RESERVED) or "\0" in value:
+            message = f"has the environment variable {name!r}, which AWS refuses or flowc sets"
+            yield codes.SFN_ENVIRONMENT, message, "change it in @environment(vars=…)"
+
+
+def _resource_problems(node: Node, settings: MachineSettings) -> Iterator[tuple[str, str, str]]:
+    asked = node.resources
+    if asked is None:
+        return
+    disk = asked.disk if asked.disk is not None and asked.disk > DISK else None
+    refused = {"disk": disk, "shared_memory": asked.shared_memory}
+    if settings.compute == "ecs":
+        refused["gpu"] = asked.gpu
+    for name, value in refused.items():
+        if value:
+            hint = "leave it out, and change the job or task definition of the stack"
+            yield codes.SFN_OPTION, f"has @resources({name}={value}), which a task cannot choose on AWS", hint
+    if asked.cpu is not None and not _CPU.fullmatch(asked.cpu):
+        yield codes.SFN_OPTION, f"has @resources(cpu={asked.cpu}), which AWS does not take", "write 0.25, 0.5, 1, 2, …"
+
+
+def _check_size(flow: Flow, node: Node, settings: MachineSettings, faults: Faults) -> None:
+    """Check the size of what a container gets besides its definition."""
+    values = step_environment(flow, node, settings)
+    size = sum(len(f"{name}{value}".encode("utf-8", "surrogatepass")) for name, value in values.items()) + _ROOM
+    if size > MAX_OVERRIDES:
+        longest = max(values, key=lambda name: len(values[name]))
+        limit = f"AWS takes {MAX_OVERRIDES:,}; the longest is {longest}"
+        message = f"step '{node.id}' gets {size:,} bytes of variables, but {limit}"
+        hint = "keep large values in a file or in the store, and give its name as the parameter"
+        faults.add(codes.SFN_TOO_LARGE, node.where, message, hint=hint)

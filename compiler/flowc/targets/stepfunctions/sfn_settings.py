@@ -1,0 +1,102 @@
+"""The settings of a state machine that are not in the flow: what runs its tasks, the image, the store and so on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, final
+
+from flowc import __version__
+from flowc_runtime.base import addresses
+from flowc_runtime.base.errors import TagError
+from flowc_runtime.store.records.tags import check_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Compute: TypeAlias = Literal["batch", "ecs"]
+
+COMPUTES: tuple[Compute, ...] = ("batch", "ecs")
+MAX_NAME = 60  # a state machine may have 80; the names of jobs and log groups contain it
+INLINE = 40
+"""The number of iterations of an inline Map that Step Functions runs at once, at most."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineSettings:
+    """The settings with which a flow is compiled to a state machine.
+
+    Attributes:
+        compute: the service that runs the tasks.
+        image: the image with the flow's code, its IR and `flowc_runtime`.
+        store: the URL of a bucket of S3 for records and artifacts.
+        name: that of the state machine; None derives it from the flow's name.
+        job_queue: the queue of AWS Batch; None leaves it to the stack's parameter.
+        cluster: the cluster of ECS; None leaves it to the stack's parameter.
+        parallelism: how many items of one foreach run at once, at most.
+        deadline_seconds: the longest duration of a run, None for no limit.
+        tags: those of every run.
+        context: the directory to which the image's build context is written, None for none.
+    """
+
+    compute: Compute = "batch"
+    image: str = f"flowc-runtime:{__version__}"
+    store: str = "s3://flowc"
+    name: str | None = None
+    job_queue: str | None = None
+    cluster: str | None = None
+    parallelism: int = INLINE
+    deadline_seconds: int | None = None
+    tags: tuple[str, ...] = ()
+    context: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: AWS would refuse one; the text begins with its name and a colon.
+        """
+        if self.compute not in COMPUTES:
+            raise ValueError(f"compute: one of {', '.join(COMPUTES)}, not {self.compute!r}")
+        if not self.image or not self.image.isprintable() or " " in self.image or "${" in self.image:
+            raise ValueError(f"image: a plain reference without blanks, not {self.image!r}")
+        if problem := addresses.fault(self.store):
+            raise ValueError(f"store: not {addresses.shown(self.store)}: {problem}; {addresses.HINT}")
+        if not self.store.startswith("s3://") or not self.bucket:
+            raise ValueError(f"store: s3:// and a bucket, which state machines can read, not {self.store!r}")
+        if self.name is not None and (not _NAME.fullmatch(self.name) or len(self.name) > MAX_NAME):
+            raise ValueError(f"name: at most {MAX_NAME} letters, digits, '-' and '_', not {self.name!r}")
+        if self.job_queue is not None and self.compute != "batch":
+            raise ValueError("job_queue: is an option of --compute batch")
+        if self.cluster is not None and self.compute != "ecs":
+            raise ValueError("cluster: is an option of --compute ecs")
+        for name in ("parallelism", "deadline_seconds"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: at least 1, not {value}")
+        try:
+            check_tags(self.tags)
+        except TagError as error:
+            raise ValueError(f"tags: {error}") from None
+
+    @property
+    def bucket(self) -> str:
+        """The name of the store's bucket."""
+        return self.store.removeprefix("s3://").partition("/")[0]
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of the keys of the store's objects: empty, or a prefix with a slash at its end."""
+        prefix = self.store.removeprefix("s3://").partition("/")[2].strip("/")
+        return f"{prefix}/" if prefix else ""
+
+
+def machine_settings(values: Mapping[str, object]) -> MachineSettings:
+    """Return the settings with the given values of options.
+
+    Raises:
+        ValueError: AWS would refuse one.
+    """
+    return MachineSettings(**values)  # type: ignore[arg-type]  # click has converted the values

@@ -1,0 +1,93 @@
+"""The same flow in the emulator and as its state machine, played: the same tasks with the same artifacts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from compare import summary
+from conformance import FLOWS
+from ir.test_golden_ir import CASES
+from project import PACKAGES, ROOT
+from targets.stepfunctions.player import PlayedExecution, Player, definition
+
+if TYPE_CHECKING:
+    from flowc_runtime.store.records.store import RunStore
+    from project import Project
+    from targets.stepfunctions.player import Evaluator
+
+REFUSED = {
+    "gang": "stepfunctions-construct",  # num_parallel
+    "Ids": "stepfunctions-construct",
+    "kubernetes": "stepfunctions-option",
+    "policies": "stepfunctions-option",  # @resources(shared_memory=…)
+    "Awkward": "stepfunctions-too-large",  # a default of 60,000 bytes
+}
+"""Flows that cannot be expressed, with the code of the error."""
+
+
+def compiled(project: Project, *options: str) -> Any:
+    """The template of flow.py, after the validator has seen its state machine."""
+    done = project.flowc("compile", "flow.py", "--target", "stepfunctions", *options)
+    assert done.code == 0, done.err
+    return json.loads(done.out)
+
+
+def played(
+    project: Project, evaluator: Evaluator, *options: str, given: Any = None, name: str = "played"
+) -> tuple[PlayedExecution, RunStore]:
+    """Compile the flow, play its state machine in a store of its own."""
+    from flowc_runtime.store.records.store import Store
+
+    template = compiled(project, "--store", "s3://bucket/runs", "--context", str(project.root / "image"), *options)
+    assert evaluator.faults(definition(template, {})) == []
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in PACKAGES),
+        "PYTHONWARNINGS": "error",
+    }
+    player = Player(template, evaluator, project.root / "image", project.root / "s3", environment)
+    execution = player.play(given or {}, name)
+    store = Store.open(f"file://{project.root}/s3/bucket/runs")
+    (flow,) = store.flows()
+    run = store.run(flow, name)
+    assert (execution.status == "SUCCEEDED") == (run.status()["state"] == "succeeded"), execution.logs()
+    return execution, run
+
+
+def refused(project: Project, code: str) -> None:
+    done = project.flowc("compile", "flow.py", "--target", "stepfunctions")
+    assert done.code == 1
+    assert f"error[{code}]" in done.err
+
+
+@pytest.mark.parametrize("golden", CASES, ids=lambda path: path.name)
+def test_golden_flows(project: Project, evaluator: Evaluator, golden: Path) -> None:
+    for file in golden.glob("*.py"):
+        project.write(file.name, file.read_text())
+    if golden.name in REFUSED:
+        refused(project, REFUSED[golden.name])
+        return
+    local = project.run("flow.py")
+    execution, run = played(project, evaluator)
+    assert summary(run) == summary(local), execution.logs()
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_flows(project: Project, evaluator: Evaluator, name: str) -> None:
+    state, source = FLOWS[name]
+    project.write("flow.py", source)
+    if name in REFUSED:
+        refused(project, REFUSED[name])
+        return
+    done = project.flowc("run", "flow.py")
+    assert done.code == (0 if state == "succeeded" else 1), done.err
+    local = summary(project.latest())
+    assert local["state"] == state
+    execution, run = played(project, evaluator)
+    assert summary(run) == local, execution.logs()
