@@ -208,6 +208,7 @@ RECORDS = Format(
                 "ErrorRecord.ended_by_run: bool",
                 "RunRecord.sources: PackageRecord",
                 "RunRecord.revision: RevisionRecord",
+                "RunRecord.target: 'argo' | 'local' | 'stepfunctions'",
                 "RevisionRecord.commit: str",
                 "RevisionRecord.branch: str",
                 "RevisionRecord.dirty: list[str]",
