@@ -365,7 +365,7 @@ def test_options_from_the_environment(flow: Project) -> None:
         (["argo-workflows", "create"], "flowc deploy flow.py"),
         (["argo-workflows", "--name", "x", "trigger", "--alpha", "3"], "flowc trigger Own"),
         (["argo-workflows", "status", "--help"], "flowc status Own"),
-        (["step-functions", "create"], "flowc deploy flow.py"),
+        (["step-functions", "create"], "flowc compile flow.py --target stepfunctions"),
         (["airflow", "create", "x.py"], "flowc deploy flow.py"),
         (["batch", "list"], "flowc deploy flow.py"),
         (["kubernetes", "list"], "flowc deploy flow.py"),

@@ -106,6 +106,16 @@ def test_a_gang_is_shown() -> None:
     assert (drawn.arrows[0].kind, drawn.arrows[0].label) == ("gang", "all at once")
 
 
+def test_a_default_arm_and_the_limit_of_a_loop_are_shown() -> None:
+    made = flows.flow(["start", ("loop", "again", ["turn"]), "end"])
+    again = next(node for node in made.nodes if node.id == "again")
+    limited = ir.Switch(condition="done", arms=((False, "turn"),), default="end", loop=ir.LoopLimit(iterations=4))
+    nodes = tuple(replace(node, next=limited) if node is again else node for node in made.nodes)
+    drawn = picture(replace(made, nodes=nodes))
+    assert drawn.boxes[2].marks == ("switch on done", "at most 4 iterations")
+    assert [arrow.label for arrow in drawn.arrows] == ["", "", "False", "otherwise"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (90, "1 min 30 s"), (7200, "2 h"), (90_061, "1 d 1 h")]
 )

@@ -31,20 +31,27 @@ REFUSED = {
 """Flows that cannot be expressed, with the code of the error."""
 
 
-def compiled(project: Project, *options: str) -> Any:
-    """The template of flow.py, after the validator has seen its state machine."""
-    done = project.flowc("compile", "flow.py", "--target", "stepfunctions", *options)
+def compiled(project: Project, *options: str, file: str = "flow.py") -> Any:
+    """The template of a flow."""
+    done = project.flowc("compile", file, "--target", "stepfunctions", *options)
     assert done.code == 0, done.err
     return json.loads(done.out)
 
 
 def played(
-    project: Project, evaluator: Evaluator, *options: str, given: Any = None, name: str = "played"
+    project: Project,
+    evaluator: Evaluator,
+    *options: str,
+    given: Any = None,
+    name: str = "played",
+    file: str = "flow.py",
 ) -> tuple[PlayedExecution, RunStore]:
     """Compile the flow, play its state machine in a store of its own."""
     from flowc_runtime.store.records.store import Store
 
-    template = compiled(project, "--store", "s3://bucket/runs", "--context", str(project.root / "image"), *options)
+    template = compiled(
+        project, "--store", "s3://bucket/runs", "--context", str(project.root / "image"), *options, file=file
+    )
     assert evaluator.faults(definition(template, {})) == []
     environment = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -91,3 +98,82 @@ def test_flows(project: Project, evaluator: Evaluator, name: str) -> None:
     assert local["state"] == state
     execution, run = played(project, evaluator)
     assert summary(run) == local, execution.logs()
+
+
+PIPELINE = """
+    from flowc.pipeline import Conditional, Loop, Map, Parallel, Pipeline, PythonTask, pickled
+
+    from steps import bad, count, good, kind, left, load, right, train
+
+    pipeline = Pipeline(
+        name="train",
+        steps=[
+            PythonTask(name="load", function=load, returns=["sizes", pickled("table")]),
+            Map(
+                name="models", iterate_on="sizes", iterate_as="size",
+                branch=PythonTask(name="train a model", function=train, returns=[pickled("model")], retry=1).as_pipeline(),
+            ),
+            Parallel(
+                name="both",
+                branches={
+                    "left": PythonTask(name="left", function=left, returns=["a"]).as_pipeline(),
+                    "right": PythonTask(name="right", function=right, returns=["b"]).as_pipeline(),
+                },
+            ),
+            Loop(
+                name="rounds", index_as="turn", break_on="done", max_iterations=5,
+                branch=PythonTask(name="count", function=count, returns=["total", "done"]).as_pipeline(),
+            ),
+            PythonTask(name="kind", function=kind, returns=["quality"]),
+            Conditional(
+                name="route", parameter="quality",
+                branches={"good": PythonTask(name="good", function=good, returns=["said"]).as_pipeline()},
+                default=PythonTask(name="bad", function=bad, returns=["said"]).as_pipeline(),
+            ),
+        ],
+    )
+    """
+STEPS = """
+    def load(rows: int = 3):
+        return list(range(rows)), {"a": 1}
+
+
+    def train(size: int):
+        return {"size": size}
+
+
+    def left(model):
+        return len(model)
+
+
+    def right(table):
+        return table["a"]
+
+
+    def count(turn):
+        return turn, turn == 2
+
+
+    def kind(a: int, b: int, total: int):
+        return "good" if a + b + total > 100 else "odd"
+
+
+    def good():
+        return "good"
+
+
+    def bad():
+        return "bad"
+    """
+
+
+def test_a_pipeline(project: Project, evaluator: Evaluator) -> None:
+    """Functions as steps: a map, branches, a loop with a limit and a condition with a default."""
+    project.write("pipeline.py", PIPELINE)
+    project.write("steps.py", STEPS)
+    done = project.flowc("run", "pipeline.py")
+    assert done.code == 0, done.err
+    execution, run = played(project, evaluator, file="pipeline.py")
+    assert summary(run) == summary(project.latest()), execution.logs()
+    assert "bad" in execution.states
+    assert execution.states.count("count") == 3

@@ -138,8 +138,10 @@ def _marks(analysis: Analysis, node: Node) -> Iterator[str]:
             yield f"foreach {over}"
         case Gang():
             yield "gang"
-        case Switch(condition=condition):
+        case Switch(condition=condition, loop=loop):
             yield f"switch on {condition}"
+            if loop is not None:
+                yield f"at most {loop.iterations} iterations"
         case Goto() | End():
             pass
         case _:
@@ -167,8 +169,9 @@ def _arrows(analysis: Analysis, node: Node) -> Iterator[StepArrow]:
     for target in targets(node.next):
         ends = (node.id, target)
         match node.next:
-            case Switch(arms=arms):
-                label = ", ".join(_choice(choice) for choice, to in arms if to == target)
+            case Switch(arms=arms, default=default):
+                choices = [_choice(choice) for choice, to in arms if to == target]
+                label = ", ".join([*choices, "otherwise"] if default == target else choices)
                 kind: ArrowKind = "again" if _is_again(analysis, node.id, target) else "choice"
                 yield StepArrow(ends=ends, kind=kind, label=shortened(printable(label), MAX_LABEL))
             case Foreach(over=over):

@@ -41,6 +41,6 @@ DEPLOYMENT: Final = Deployment(
         "argo-workflows unsuspend": "flowc unsuspend RUN",
         "batch": f"flows run on Argo Workflows: {_DEPLOY}",
         "kubernetes": _DEPLOY,
-        "step-functions": f"flows run on Argo Workflows: {_DEPLOY}",
+        "step-functions": "flowc compile {file} --target stepfunctions writes a CloudFormation template",
     },
 )
