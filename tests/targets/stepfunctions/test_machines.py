@@ -10,9 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import flowc_ir as ir
+from flowc.targets.stepfunctions.sfn_checks import check_template
 from flowc.targets.stepfunctions.sfn_settings import MachineSettings
 from flowc.targets.stepfunctions.stack import stack
 from flowc.targets.stepfunctions.state_names import machine_name, state_name
+from flowc_ir import codes
+from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.analysis import Analysis
 from gateway import gateway
 from targets.argo import flows
@@ -100,8 +103,13 @@ VALUES = """
         @environment(vars={"ONE": "{% $x %}", "TWO": "${JobQueue} \\\\u007b", "THREE": ""})
         @step
         def start(self):
+            self.way = "other"
             self.variables = [os.environ.get(name) for name in ("ONE", "TWO", "THREE")]
             self.seen = [self.text, self.typed, self.alpha, self.data, self.many, self.needed]
+            self.next({"none": self.end, "other": self.other}, condition="way")
+
+        @step
+        def other(self):
             self.next(self.end)
 
         @step
@@ -110,14 +118,14 @@ VALUES = """
     """
 
 
-@pytest.mark.parametrize("compute", ["batch", "ecs"])
-def test_values_arrive(project: Project, evaluator: Evaluator, compute: str) -> None:
+@pytest.mark.parametrize(("compute", "name"), [("batch", "played"), ("ecs", "näch+t@1")])
+def test_values_arrive(project: Project, evaluator: Evaluator, compute: str, name: str) -> None:
     from flowc_runtime.store.values.codecs import load_value
 
     project.write("flow.py", VALUES)
     local = project.run("flow.py", "--needed", "3")
     given = {"typed": "{{x}} \x1b '\"", "needed": 7, "many": ["c", "d"]}
-    execution, run = played(project, evaluator, "--compute", compute, "--tag", "a tag {% 1 %}", given=given)
+    execution, run = played(project, evaluator, "--compute", compute, "--tag", "a tag {% 1 %}", given=given, name=name)
     assert execution.status == "SUCCEEDED", execution.logs()
 
     def artifact(of: Any, name: str) -> Any:
@@ -128,7 +136,7 @@ def test_values_arrive(project: Project, evaluator: Evaluator, compute: str) -> 
     assert artifact(run, "variables") == ["{% $x %}", "${JobQueue} \\u007b", ""]
     assert run.user_tags() == {"a tag {% 1 %}"}
     record = run.record()
-    assert (record["target"], record["user"], record["run"]) == ("stepfunctions", "stepfunctions", "played")
+    assert (record["target"], record["user"], record["run"]) == ("stepfunctions", "stepfunctions", name)
     assert "runtime:step-functions" in run.system_tags()
 
 
@@ -283,6 +291,16 @@ def test_the_template(project: Project) -> None:
     task = dict(states_of(again["Resources"]["StateMachine"]["Properties"]["Definition"]))["end"]["Arguments"]
     assert (task["Overrides"]["Cpu"], task["Overrides"]["Memory"]) == ("2048", "8192")
     assert json.dumps(again) == json.dumps(compiled(project, "--compute", "ecs", "--cluster", "c"))
+
+
+def test_a_template_that_is_too_large() -> None:
+    flow = flows.chain(2000)
+    faults = Faults()
+    check_template(flow, stack(Analysis(flow), MachineSettings(), "sha256:0"), faults)
+    (fault,) = faults
+    assert (fault.code, fault.span) == (codes.SFN_TOO_LARGE, flow.where)
+    check_template(flow, stack(Analysis(flows.chain(200)), MachineSettings(), "sha256:0"), faults)
+    assert len(faults) == 1
 
 
 @pytest.mark.parametrize(

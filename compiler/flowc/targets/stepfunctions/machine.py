@@ -221,7 +221,8 @@ class _Machine:
         self._task(node, f"{name}--read", states)
         before = f"{self._settings.prefix}flows/{quote_name(self._analysis.flow.name)}/runs/"
         between = f"/tasks/{quote_name(node.id)}/"
-        key = f"{quoted(before)} & $states.input.run & {quoted(between)} & {self._path(node.id)} & '.json'"
+        run = "$encodeUrlComponent($states.input.run)"  # as in the store's keys
+        key = f"{quoted(before)} & {run} & {quoted(between)} & {self._path(node.id)} & '.json'"
         states[f"{name}--read"] = {
             "Type": "Task",
             "Resource": _READ,

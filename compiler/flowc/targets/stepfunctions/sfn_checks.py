@@ -50,9 +50,14 @@ def check_flow(analysis: Analysis, settings: MachineSettings, faults: Faults) ->
         _check_size(flow, node, settings, faults)
 
 
+def template_text(template: JsonObject) -> str:
+    """Return the template as text."""
+    return json_text.dumps(template, indent=1, ensure_ascii=False) + "\n"
+
+
 def check_template(flow: Flow, template: JsonObject, faults: Faults) -> None:
     """Report a template that is too large."""
-    size = len(json_text.dumps(template).encode())
+    size = len(template_text(template).encode())
     if size > MAX_TEMPLATE:
         message = f"the template of flow '{flow.name}' has {size:,} bytes, but AWS takes at most {MAX_TEMPLATE:,}"
         faults.add(codes.SFN_TOO_LARGE, flow.where, message, hint="split the flow in two")

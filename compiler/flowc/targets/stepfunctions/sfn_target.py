@@ -8,11 +8,10 @@ import click
 
 from flowc.targets import fail_if
 from flowc.targets.stepfunctions.image_context import image_digest, write_context
-from flowc.targets.stepfunctions.sfn_checks import check_flow, check_template
+from flowc.targets.stepfunctions.sfn_checks import check_flow, check_template, template_text
 from flowc.targets.stepfunctions.sfn_settings import COMPUTES, MachineSettings, machine_settings
 from flowc.targets.stepfunctions.stack import stack
 from flowc.targets.target import Target, Travel
-from flowc_ir import json_text
 from flowc_ir.diagnostic import Faults
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ TARGET: Final = Target(
     "containers, and a schedule if the flow has a @schedule.",
     settings=machine_settings,
     lower=_lower,
-    emit=lambda template: json_text.dumps(template, indent=1, ensure_ascii=False) + "\n",
+    emit=template_text,
     check=check_flow,
     options=options,
     configured=KEYS,
