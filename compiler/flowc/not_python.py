@@ -26,7 +26,10 @@ NOTEBOOK: Final = NotPython(
     "a notebook is not a flow by itself: run its flow from a cell, with NBRunner, or save the class in a .py file",
 )
 _JSON: Final = NotPython("a JSON file", "name the flow's Python file; an IR is read from a file named *.json")
-_YAML: Final = NotPython("a YAML file", "name the flow's Python file; kubectl applies compiled manifests")
+_YAML: Final = NotPython(
+    "a YAML file",
+    "name the flow's Python file; a pipeline in YAML has a name *.yaml; kubectl applies compiled manifests",
+)
 _DATA: Final = "name the flow's Python file; a flow reads data in its steps, or takes it with IncludeFile"
 _PICKLE: Final = NotPython("a pickle", "name the flow's Python file; `flowc artifact` reads what runs left")
 _IMAGE: Final = NotPython("an image", _DATA)

@@ -1,4 +1,4 @@
-"""The flow that a command line names: `flow.py`, `flow.py:Flow`, `pkg.module`, `pkg.module:Flow`, `ir.json`.
+"""The flow that a command line names: `flow.py`, `flow.py:Flow`, `pkg.module`, `pkg.module:Flow`, `ir.json`, `x.yaml`.
 
 `KINDS` is the table of the kinds that can be opened; the first kind that accepts the words opens them. Errors about the
 words are raised here, with a hint; faults of the flow itself are diagnostics of the loaded flow.
@@ -17,7 +17,7 @@ from flowc.frontends.metaflow.load_options import LoadOptions
 from flowc.modules import ModuleError, find_module
 from flowc.not_python import by_name, find_other
 from flowc_ir.codes import NO_FLOW
-from flowc_ir.late import LateFunction
+from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.flowspec import load
     from flowc.frontends.metaflow.load_options import Ask, ChooseClass
     from flowc.frontends.pipeline.named_objects import load_named
+    from flowc.frontends.yaml import yaml_loading, yaml_tree
 else:
     load_ir = LateFunction("flowc.frontends.ir.loading:load_ir")
     load = LateFunction("flowc.frontends.metaflow.flowspec:load")
     load_named = LateFunction("flowc.frontends.pipeline.named_objects:load_named")
+    yaml_loading = LateModule("flowc.frontends.yaml.yaml_loading")
+    yaml_tree = LateModule("flowc.frontends.yaml.yaml_tree")
 
 _HEAD: Final = 8192  # bytes that are searched for a null byte, which marks a binary file
 
@@ -327,6 +330,42 @@ def _check_fixed(name: str, what: str, asked: LoadOptions) -> None:
         raise OpeningError(f"{name!r} is {what}, which {option} cannot change", hint)
 
 
+# -- pipelines in YAML -------------------------------------------------------------------------------------------------
+
+
+def is_yaml(name: str) -> bool:
+    """Return whether a name is that of a YAML file, in any case."""
+    return name.lower().endswith((".yaml", ".yml"))
+
+
+def _open_yaml(words: CodeWords, ask: Ask) -> Loaded:
+    path = Path(words.name) if words.root is None else words.root / words.name
+    if words.class_name:
+        raise OpeningError(f"{words.text!r} names a class, but a YAML file has one pipeline", f"write {words.name}")
+    if path.is_dir():
+        raise OpeningError(f"{words.name!r} is a directory, not a YAML file", _flows_in(path))
+    if not path.exists():
+        near = closest(path.name, _yaml_files(path.parent))
+        hint = did_you_mean(str(path.with_name(near))) if near else _similar(path)
+        raise OpeningError(f"{words.name!r} does not exist", hint)
+    try:
+        loaded = yaml_loading.load_yaml(path, words.root, words.code.suffixes)
+    except yaml_tree.YamlMissing:
+        raise OpeningError(f"{words.name!r} is YAML, which PyYAML reads", "pip install 'flowc[yaml]'") from None
+    except OSError as error:
+        raise OpeningError(f"cannot read {words.name!r}: {error.strerror or error}", "make it readable") from None
+    if loaded.flow is not None and loaded.cls is not None:
+        _check_fixed(words.text, "a pipeline", ask(loaded.cls))
+    return loaded
+
+
+def _yaml_files(directory: Path) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(directory) if is_yaml(name))
+    except OSError:
+        return []
+
+
 # -- modules -----------------------------------------------------------------------------------------------------------
 
 
@@ -379,6 +418,7 @@ def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
 # The order matters: words that no other kind accepts name a file.
 KINDS: Final[tuple[CodeKind, ...]] = (
     CodeKind("IR", "ir.json", _is_ir, _open_ir),
+    CodeKind("YAML", "pipeline.yaml", lambda words: is_yaml(words.name), _open_yaml),
     CodeKind("refused file", "", _is_refused, _refuse),
     CodeKind("module", "pkg.module[:CLASS]", _is_module, _open_module),
     CodeKind("file", "flow.py[:CLASS]", lambda words: True, _open_file),

@@ -17,6 +17,10 @@ MANY_FLOWS: Final = "many-flows"
 UNGUARDED_FLOW: Final = "unguarded-flow"
 PACKAGE_TOO_LARGE: Final = "package-too-large"
 UNREADABLE_FILE: Final = "unreadable-file"
+# a pipeline in YAML
+YAML_SYNTAX: Final = "yaml-syntax"
+YAML_KEY: Final = "yaml-key"
+YAML_VALUE: Final = "yaml-value"
 # the IR as an input
 IR_NOT_JSON: Final = "ir-not-json"
 NO_IR: Final = "no-ir"

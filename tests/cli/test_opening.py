@@ -245,7 +245,9 @@ def test_python_m(packaged: Project) -> None:
         ("book.ipynb", "'book.ipynb' is a notebook", "NBRunner"),
         ("book.ipynb:Flow", "'book.ipynb' is a notebook", "NBRunner"),
         ("nothing.json", "'nothing.json' does not exist", "name a file"),
-        ("flow.yaml", "'flow.yaml' is a YAML file", "name the flow's Python file"),
+        ("maniest.yaml", "'maniest.yaml' does not exist", "did you mean 'manifest.yaml'?"),
+        ("manifest.yaml:Flow", "names a class, but a YAML file has one pipeline", "write manifest.yaml"),
+        ("of.yaml", "'of.yaml' is a directory, not a YAML file", "no Python file in 'of.yaml' has a flow"),
         ("flow.pyc", "'flow.pyc' is byte code", "name the .py file"),
         ("flow.py:", "'flow.py:': no class follows the ':'", "write flow.py:CLASS, or only flow.py"),
         ("flow.py:12:3", "'12:3' is not the name of a class", "write flow.py:CLASS, or only flow.py"),
@@ -270,6 +272,8 @@ def test_python_m(packaged: Project) -> None:
 def test_an_error_has_a_hint(packaged: Project, words: str, message: str, hint: str) -> None:
     root = packaged.root
     (root / "docs").mkdir()
+    (root / "of.yaml").mkdir()
+    (root / "manifest.yaml").write_text("kind: Workflow\n")
     (root / "dangling.py").symlink_to("missing.py")
     (root / "loop.py").symlink_to("loop.py")
     (root / "binary.py").write_bytes(b"x\x00\x01")

@@ -1,4 +1,4 @@
-"""Every diagnostic, rendered: tests/errors/<code>.py (or .json, an IR) beside the exact text in <code>.txt.
+"""Every diagnostic, rendered: tests/errors/<code>.py (or .json, an IR, or .yaml) beside the exact text in <code>.txt.
 
 `<code>+<what>.py` is a further case of the same code. A case is copied to a directory of its own first.
 """
@@ -20,6 +20,7 @@ from flowc.frontends.metaflow.flowspec import load
 from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defaults
 from flowc.frontends.metaflow.type_warnings import check_types
 from flowc.frontends.travel import check_package
+from flowc.frontends.yaml.yaml_loading import load_yaml
 from flowc.passes.check_schedule import check_schedule
 from flowc.passes.context import Context
 from flowc.targets import BackendError
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from flowc_ir.diagnostic import Diagnostic
 
 HERE = Path(__file__).parents[1]
-CASES = sorted([*(HERE / "errors").glob("*.py"), *(HERE / "errors").glob("*.json")])
+CASES = sorted([*(HERE / "errors").glob("*.py"), *(HERE / "errors").glob("*.json"), *(HERE / "errors").glob("*.yaml")])
 
 OF_ARGO = {code for code in codes.CODES if code.startswith("argo-")} | {
     codes.NO_SCHEDULE,
@@ -60,6 +61,8 @@ def code_of(case: Path) -> str:
 def check(case: Path) -> Sequence[Diagnostic]:
     if code_of(case) in OF_IR:
         return load_ir(case, case.parent / OF_IR[code_of(case)] if OF_IR[code_of(case)] else None).diagnostics
+    if case.suffix == ".yaml":
+        return load_yaml(case).diagnostics
     if case.suffix == ".json":
         return verify(schema.loads(case.read_text()))
     loaded = load(case)

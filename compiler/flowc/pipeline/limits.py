@@ -48,8 +48,12 @@ def retry_of(given: object, what: str) -> Retry | None:
     if not _whole(times, 0):
         raise PipelineError(f"{what}: retry: times is {times!r:.60}, not a whole number such as 3")
     assert isinstance(times, int)
-    wait = fields.get("wait", 0)
-    return Retry(times=times, wait_seconds=0 if wait == 0 else seconds_of(wait, f"{what}: retry: wait"))
+    return Retry(times=times, wait_seconds=wait_of(fields.get("wait", 0), f"{what}: retry: wait"))
+
+
+def wait_of(given: object, what: str) -> int:
+    """Return the seconds between attempts, which may be 0: see `seconds_of`."""
+    return 0 if type(given) is int and given == 0 else seconds_of(given, what)
 
 
 def timeout_of(given: object, what: str) -> Timeout | None:
@@ -95,14 +99,14 @@ def resources_of(given: object, what: str) -> Resources | None:
     _check_keys(given, RESOURCES, f"{what}: resources")
     amounts = {name: value for name, value in given.items() if value is not None}
     sizes = {
-        name: _mib(amounts[name], f"{what}: resources: {name}") if name in amounts else None
+        name: mebibytes(amounts[name], f"{what}: resources: {name}") if name in amounts else None
         for name in ("memory", "disk", "shared_memory")
     }
     gpu = amounts.get("gpu")
     if gpu is not None and not _whole(gpu, 0):
         raise PipelineError(f"{what}: resources: gpu is {gpu!r:.60}, not a whole number")
     assert gpu is None or isinstance(gpu, int)
-    cpu = _cores(amounts["cpu"], f"{what}: resources: cpu") if "cpu" in amounts else None
+    cpu = cores(amounts["cpu"], f"{what}: resources: cpu") if "cpu" in amounts else None
     return Resources(cpu=cpu, gpu=gpu, **sizes)
 
 
@@ -138,7 +142,13 @@ def _whole(value: object, least: int) -> bool:
     return type(value) is int and value >= least
 
 
-def _mib(value: object, what: str) -> int:
+def mebibytes(value: object, what: str) -> int:
+    """Return a size in MiB that is given as a number, or as a text such as `4Gi`. Raises PipelineError.
+
+    Args:
+        value: the size.
+        what: the argument, for messages.
+    """
     if isinstance(value, str) and (found := _SIZE.fullmatch(value)):
         return int(found[1]) * _MIB[found[2] or "Mi"]
     if not _whole(value, 0):
@@ -147,7 +157,13 @@ def _mib(value: object, what: str) -> int:
     return value
 
 
-def _cores(value: object, what: str) -> str:
+def cores(value: object, what: str) -> str:
+    """Return a number of cores as decimal text. Raises PipelineError.
+
+    Args:
+        value: a number, or a text such as `500m`.
+        what: the argument, for messages.
+    """
     text = str(value)
     try:
         if isinstance(value, str) and value.endswith("m") and value[:-1].isdigit():

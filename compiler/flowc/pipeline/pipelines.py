@@ -171,7 +171,7 @@ class BaseJob(Fields):
     def as_pipeline(self) -> Pipeline:
         """Return the pipeline that consists of this task."""
         work = getattr(self, self._work)
-        name = self.name or getattr(work, "__name__", "") or _title(work)
+        name = self.name or getattr(work, "__name__", "") or title_of(work)
         given = {"catalog": self.catalog, "secrets": self.secrets, self._work: work}
         step = self._task(name=name, returns=self.returns, **given)
         return Pipeline(steps=[step], name=name)
@@ -212,7 +212,7 @@ class ShellJob(BaseJob):
     command: str = ""
 
 
-def _title(work: str) -> str:
+def title_of(work: str) -> str:
     """Return a short name for a notebook or a command: the file's name without its ending, or the first word."""
     first = (work.split() or ["job"])[0]
     return os.path.splitext(os.path.basename(first))[0] or "job"

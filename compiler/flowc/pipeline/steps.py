@@ -62,6 +62,7 @@ class Fields:
     """Base of classes whose annotations are the arguments of their constructor, which checks the names."""
 
     _required: ClassVar[tuple[str, ...]] = ()
+    _places: Mapping[str, WrittenAt] = NOTHING
 
     def __init__(self, **given: Any) -> None:
         names = _fields(type(self))
@@ -79,11 +80,24 @@ class Fields:
         self.check()
 
     @classmethod
-    def written(cls, given: Mapping[str, Any], place: WrittenAt) -> Self:
-        """Return an object that is written in another file than the caller's. Raises PipelineError."""
+    def written(cls, given: Mapping[str, Any], place: WrittenAt, places: Mapping[str, WrittenAt] = NOTHING) -> Self:
+        """Return an object that is written in another file than the caller's.
+
+        Args:
+            given: the arguments.
+            place: the place of the object.
+            places: the places of arguments, by their names.
+
+        Raises:
+            PipelineError: an argument is wrong.
+        """
         new = cls(**given)
-        new.place = place
+        new.place, new._places = place, places
         return new
+
+    def place_of(self, argument: str) -> WrittenAt:
+        """Return the place of an argument, or of the object if it is unknown."""
+        return self._places.get(argument, self.place)
 
     def check(self) -> None:
         """Check the arguments. Raises PipelineError."""

@@ -42,7 +42,7 @@ def travelling(checked: Checked) -> Checked:
 
 
 def recordable_files(package: Package, own: str, *, secrets: bool = False) -> list[tuple[str, bytes]] | None:
-    """Return the Python files of a package that a run may record.
+    """Return the Python files of a package, and the flow's file, that a run may record.
 
     Args:
         package: the code package.
@@ -58,7 +58,10 @@ def recordable_files(package: Package, own: str, *, secrets: bool = False) -> li
         pass
     except UnknownError:
         return None
-    return [file for file in package.files if file[0].endswith(".py") and (secrets or b"secrets" not in file[1])]
+    return [
+        file for file in package.files
+        if (file[0].endswith(".py") or file[0] == own) and (secrets or b"secrets" not in file[1])
+    ]  # fmt: skip
 
 
 def is_code(checked: Checked, digest: str) -> bool:

@@ -18,16 +18,18 @@ from flowc.diagnostics import describe, in_order, raised_at
 from flowc.frontends.ir.archives import ArchiveError, UnsafeArchiveError, read_archive, unpack
 from flowc.frontends.ir.json_places import span_of, steps_of
 from flowc.frontends.loaded import Loaded
+from flowc.frontends.pipeline.lower_pipeline import declarations
 from flowc.frontends.travel import without_ignored
 from flowc.ignored import NoGitError, UnknownError
 from flowc.package import UnreadableFileError, collect, pack
 from flowc_ir import codes, json_text, schema
 from flowc_ir.diagnostic import Faults
-from flowc_ir.model import Span
+from flowc_ir.model import Method, Span
 from flowc_ir.verify import verify
 from flowc_ir.versions import IR, NewerError, SchemaError
 from flowc_runtime.base.config import configuration
 from flowc_runtime.process.loader import load_module
+from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.program import OPENS
 from flowc_runtime.store.values.files import PACKED_DIRECTORY
 from flowc_runtime.store.values.parameters import config_values, own_decorators
@@ -36,6 +38,7 @@ from metaflow._program import FlowProgram
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from flowc.frontends.loaded import LoadedProgram
     from flowc.package import Package
     from flowc_ir import Flow
 
@@ -223,9 +226,13 @@ def _unpacked(files: list[tuple[str, bytes]]) -> Path:
     return Path(directory)
 
 
-def _program(flow: Flow, package: Package, faults: Faults) -> FlowProgram | None:
-    """Import and prepare the flow's class as in a pod, or report why this fails."""
+def _program(flow: Flow, package: Package, faults: Faults) -> LoadedProgram | None:
+    """Import and prepare the flow's class, or its functions, as in a pod, or report why this fails."""
     try:
+        if not any(isinstance(node.run, Method) for node in flow.nodes):
+            of_nodes = NodesProgram(flow, str(package.root), cls=declarations(flow, __name__))
+            of_nodes.begin(flow, str(package.root))
+            return of_nodes
         module = load_module(package.root, flow.code.file, guarded=True)
         opens: Callable[[], object] | None = getattr(getattr(module, flow.code.name, None), OPENS, None)
         program = opens() if opens is not None else None

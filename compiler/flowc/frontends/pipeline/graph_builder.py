@@ -158,9 +158,8 @@ class GraphBuilder:
                 try:
                     return self._references.find(step.function, returns_of(step)).function
                 except FunctionError as error:
-                    self._faults.add(
-                        codes.BAD_ACTION, self._span(step.place), f"{step.what}: {error.message}", hint=error.hint
-                    )
+                    at = self._span(step.place_of("function"))
+                    self._faults.add(codes.BAD_ACTION, at, f"{step.what}: {error.message}", hint=error.hint)
             case NotebookTask():
                 return Notebook(file=step.notebook, returns=returns_of(step))
             case ShellTask():
@@ -192,7 +191,7 @@ class GraphBuilder:
             if name not in returned:
                 self._faults.add(
                     codes.BAD_POLICY,
-                    self._span(step.place),
+                    self._span(step.place_of("reducer")),
                     f"{step.what}: a reducer is for '{name}', which its branch does not return",
                     hint=f"the branch returns {', '.join(returned) or 'nothing'}",
                 )
@@ -200,9 +199,8 @@ class GraphBuilder:
             try:
                 reducers.append(Reducer(name=name, function=self._references.find_reducer(reducer).function))
             except FunctionError as error:
-                self._faults.add(
-                    codes.BAD_ACTION, self._span(step.place), f"{step.what}: reducer: {error.message}", hint=error.hint
-                )
+                at = self._span(step.place_of("reducer"))
+                self._faults.add(codes.BAD_ACTION, at, f"{step.what}: reducer: {error.message}", hint=error.hint)
         return tuple(reducers)
 
     def _parallel(self, step: Parallel, level: Level) -> NodeId:

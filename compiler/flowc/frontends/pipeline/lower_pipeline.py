@@ -80,14 +80,9 @@ def load_pipeline(
         raise InternalError(f"the pipeline became a flow with the fault {missed[0].code}: {missed[0].message}")
     names = free_names(Analysis(flow), references.known)
     flow = replace(flow, parameters=parameters_of(names, pipeline.parameters, parameters or (), where))
-    program = NodesProgram(
-        flow, str(root), references.known, declarations(flow, module.__name__ if module is not None else "__main__")
-    )
+    own = module.__name__ if module is not None else "__main__" if home is None else __name__
+    program = NodesProgram(flow, str(root), references.known, declarations(flow, own))
     return Loaded(package=package, flow=flow, program=program)
-
-
-def _name(module: ModuleType | None) -> str:
-    return module.__name__ if module is not None else "__main__"
 
 
 def _home(module: ModuleType | None) -> tuple[Path, str]:

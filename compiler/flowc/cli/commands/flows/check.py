@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from flowc.cli.options.loading import Checked
+    from flowc.frontends.yaml import yaml_schema
     from flowc.passes import pipeline
     from flowc_ir import Flow
     from flowc_ir import schema as ir_schema
 else:
     pipeline = LateModule("flowc.passes.pipeline")  # only --print-after and --verify-each need it
     ir_schema = LateModule("flowc_ir.schema")  # `flowc check` does not need it
+    yaml_schema = LateModule("flowc.frontends.yaml.yaml_schema")  # only --schema needs it
 
 flow_argument = click.argument("file", cls=FlowArgument, metavar="FLOW", required=False)
 class_option = click.option(
@@ -38,15 +40,29 @@ class_option = click.option(
 )
 
 
-@click.command("check", help="Check FLOW (a Python file) and report all faults at once; exit code 1 if there are any.")
+@click.command(
+    "check", help="Check FLOW (a Python or YAML file) and report all faults at once; exit code 1 if there are any."
+)
 @flow_argument
 @class_option
 @with_flow_options
 @takes_configs
 @takes_error_format(stdout=True)
+@click.option(
+    "--schema",
+    type=click.Choice(["yaml"]),
+    help="Print the JSON Schema of YAML pipelines, for editors; give no FLOW.",
+)
 @click.pass_context
-def check_command(ctx: click.Context, /, file: str | None, class_name: str | None, **options: object) -> None:
+def check_command(
+    ctx: click.Context, /, file: str | None, class_name: str | None, schema: str | None, **options: object
+) -> None:
     """Check a flow."""
+    if schema is not None:
+        if file is not None:
+            raise click.UsageError("--schema prints the schema of all pipelines in YAML: give no FLOW", ctx)
+        click.echo(yaml_schema.pipeline_schema(), nl=False)
+        return
     for_people = error_format().name == "text"
     found = load_flow(ctx, _required(ctx, file), class_name, FlowOptions.take(options), data=not for_people)
     note_elsewhere(found.flow)

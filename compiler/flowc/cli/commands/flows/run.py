@@ -36,7 +36,7 @@ from flowc.cli.words.run_help import GroupedCommand, about_own_flow
 from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc.frontends.reserved_names import METAFLOW_OPTIONS
-from flowc.opening import CodeOf, is_ir
+from flowc.opening import CodeOf, is_ir, is_yaml
 from flowc_emulator.processes.process_state import State
 from flowc_emulator.scheduling.seeds import Seeds
 from flowc_ir.late import LateModule
@@ -266,9 +266,9 @@ def _code_of_ir(given: CommandWords, kind: RunKind) -> CodeOf:
 
 
 def _file_of(ctx: click.Context, file: str | None) -> Path | None:
-    """Return the flow's file: named on the command line, or the program itself. None for an IR."""
+    """Return the flow's file: named on the command line, or the program itself. None for an IR and for YAML."""
     if (cls := ctx.find_object(type)) is None:
-        return Path(file.partition(":")[0]) if file is not None and not is_ir(file) else None
+        return Path(file.partition(":")[0]) if file is not None and not (is_ir(file) or is_yaml(file)) else None
     own = getattr(sys.modules.get(cls.__module__), "__file__", None)
     return Path(own) if own is not None else None
 
