@@ -251,7 +251,7 @@ class Notebook:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """A command that a shell runs in the directory of the code package."""
+    """A command that a shell (`bash`, else `sh`) runs in the working directory of its task."""
 
     command: Annotated[str, Key("shell")]
     returns: tuple[Return, ...] = ()

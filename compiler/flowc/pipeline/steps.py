@@ -299,6 +299,12 @@ class ShellTask(UserTask):
         super().check()
         if not isinstance(self.command, str) or not self.command.strip():
             raise PipelineError(f"{self.what}: command is {self.command!r:.60}, not a shell command")
+        for each in self.named_returns:
+            if each.kind == "pickled":
+                raise PipelineError(
+                    f"{self.what}: the return '{each.name}' is pickled, but a command returns texts and JSON values: "
+                    f"write {each.name!r}, or keep the object in a file that the command writes"
+                )
 
 
 class Stub(Step):

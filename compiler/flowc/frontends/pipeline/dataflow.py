@@ -8,12 +8,13 @@ import typing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Union, final
 
+from flowc.frontends.pipeline.shell_variables import variables_used
 from flowc_ir import Foreach, Function, Node, Notebook, Parameter, Shell, Span, Switch, json_text, targets
 from flowc_runtime.run.nodes.binding import MISSING, annotations_of, called
 from flowc_runtime.run.nodes.merging import set_by
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowc_ir.graphs.analysis import Analysis
     from flowc_ir.model import Action, NodeId, ParameterType
@@ -28,7 +29,8 @@ _NUMBERS: Final = frozenset({"int", "float"})
 class NameUse:
     """One use of a name that no step before sets: an argument of a function, or what a composite names.
 
-    `default` is `MISSING` if the value is required.
+    `default` is `MISSING` if the value is required. `text` says that the use takes any value, as text: a variable of a
+    shell command.
     """
 
     name: str
@@ -36,6 +38,7 @@ class NameUse:
     what: str
     annotation: object = MISSING
     default: object = MISSING
+    text: bool = False
 
 
 @final
@@ -72,6 +75,12 @@ def free_names(analysis: Analysis, functions: Mapping[Function, UserFunction]) -
 
 
 def _uses(node: Node, functions: Mapping[Function, UserFunction]) -> list[NameUse]:
+    if isinstance(node.run, Shell):
+        return [
+            NameUse(each.name, node.where, f"variable of the command of step '{node.id}'",
+                    default=MISSING if each.required else each.default, text=True)
+            for each in variables_used(node.run.command)
+        ]  # fmt: skip
     if not isinstance(node.run, Function) or node.run not in functions:
         return []
     code = functions[node.run]
@@ -137,43 +146,46 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
 
 
 def parameters_of(
-    names: FreeNames, declared: Mapping[str, object], extra: Collection[str], where: Span
+    names: FreeNames, declared: Mapping[str, object], extra: Mapping[str, object], where: Span
 ) -> tuple[Parameter, ...]:
     """Return the parameters of a flow: those that it declares, takes from outside, or gets when it is run.
 
     Args:
         names: the names that it takes, with their uses.
         declared: the defaults that the pipeline declares, by name; None for a required parameter.
-        extra: the names of values that are given with the pipeline.
+        extra: the values that are given with the pipeline, by name.
         where: the place of the pipeline.
     """
     found = {name: _declared(name, value, names.uses.get(name, []), where) for name, value in declared.items()}
     for name, uses in names.uses.items():
         if all(use.default is not MISSING and _json(use.default) is None for use in uses) and name not in extra:
             continue  # only the function can make its default
-        found.setdefault(name, _parameter(name, uses))
+        found.setdefault(name, _parameter(name, uses, extra.get(name)))
     for name in extra:
         found.setdefault(name, Parameter(name=name, type="json", where=where))
     return tuple(found.values())
 
 
 def _declared(name: str, value: object, uses: Sequence[NameUse], where: Span) -> Parameter:
-    taken = _parameter(name, uses) if uses else Parameter(name=name, type="json", where=where, required=True)
+    taken = _parameter(name, uses, value) if uses else Parameter(name=name, type="json", where=where, required=True)
     if value is None:
         return replace(taken, where=where)
     kind = taken.type if uses and taken.type != "json" else _kind(type(value))
     return replace(taken, type=kind, where=where, required=False, default=_json(value))
 
 
-def _parameter(name: str, uses: Sequence[NameUse]) -> Parameter:
+def _parameter(name: str, uses: Sequence[NameUse], given: object = None) -> Parameter:
+    every, uses = uses, [use for use in uses if not use.text] or uses
     kinds: set[ParameterType] = {_kind(use.annotation) for use in uses if use.annotation is not MISSING}
     kind: ParameterType = next(iter(kinds)) if len(kinds) == 1 else "float" if kinds and kinds <= _NUMBERS else "json"
+    if all(use.text for use in every) and (given is None or isinstance(given, str)):
+        kind = "str"
     required = any(use.default is MISSING for use in uses)
     defaults = {_json(use.default) for use in uses}
     default = None if required or len(defaults) > 1 else next(iter(defaults))
     if default == "null":
         default = None
-    first = uses[0]
+    first = every[0]
     return Parameter(name=name, type=kind, where=first.where, required=required, default=default, help=first.what)
 
 

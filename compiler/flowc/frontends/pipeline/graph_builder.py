@@ -29,6 +29,7 @@ from flowc_ir import (
     Notebook,
     Reducer,
     Return,
+    Secret,
     Shell,
     Span,
     Switch,
@@ -149,7 +150,8 @@ class GraphBuilder:
         name = self._names.take(*level.around, step.name)
         following, catch = _leaving(level)
         limits = step.limits if isinstance(step, UserTask) else NO_LIMITS
-        self._add(name, step.place, self._action(step), following, catch=catch, limits=limits)
+        action, secrets = self._action(step), _secrets(step)
+        self._add(name, step.place, action, following, catch=catch, limits=limits, secrets=secrets)
         return name
 
     def _action(self, step: Step) -> Action:
@@ -261,6 +263,7 @@ class GraphBuilder:
         catch: Catch | None = None,
         limits: TaskLimits = NO_LIMITS,
         generated: bool = False,
+        secrets: tuple[Secret, ...] = (),
     ) -> None:
         self._nodes[name] = Node(
             id=name,
@@ -273,6 +276,7 @@ class GraphBuilder:
             timeout=limits.timeout,
             resources=limits.resources,
             environment=limits.environment,
+            secrets=secrets,
         )
         if generated:
             self._generated.add(name)
@@ -317,6 +321,11 @@ class GraphBuilder:
 def returns_of(step: UserTask) -> tuple[Return, ...]:
     """Return the returns of a task in the form of the IR."""
     return tuple(Return(name=each.name, kind=each.kind) for each in step.named_returns)
+
+
+def _secrets(step: Step) -> tuple[Secret, ...]:
+    names = step.secrets if isinstance(step, UserTask) else ()
+    return tuple(Secret(type="env", id=name) for name in names)
 
 
 def _needs_end(pipeline: BasePipeline) -> bool:

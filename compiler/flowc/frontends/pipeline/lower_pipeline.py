@@ -79,7 +79,7 @@ def load_pipeline(
     if missed := verify(flow):
         raise InternalError(f"the pipeline became a flow with the fault {missed[0].code}: {missed[0].message}")
     names = free_names(Analysis(flow), references.known)
-    flow = replace(flow, parameters=parameters_of(names, pipeline.parameters, parameters or (), where))
+    flow = replace(flow, parameters=parameters_of(names, pipeline.parameters, parameters or {}, where))
     own = module.__name__ if module is not None else "__main__" if home is None else __name__
     program = NodesProgram(flow, str(root), references.known, declarations(flow, own))
     return Loaded(package=package, flow=flow, program=program)

@@ -13,8 +13,10 @@ from flowc_runtime.base.errors import ProtocolError, StepTimeout
 from flowc_runtime.base.index import Graph, parts
 from flowc_runtime.run.nodes.binding import call, called
 from flowc_runtime.run.nodes.failing import FAILED
+from flowc_runtime.run.nodes.json_values import json_values
 from flowc_runtime.run.nodes.merging import merge
 from flowc_runtime.run.nodes.returned import named_values
+from flowc_runtime.run.nodes.shell import run_command
 from flowc_runtime.run.nodes.user_functions import functions_of, load_function
 from flowc_runtime.run.nodes.variables import ItemNames, Variables, names_of
 from flowc_runtime.run.state import STATE, Inputs, NextCall
@@ -114,7 +116,10 @@ class NodesProgram:
                 merge(task, node, inputs, self._graph, self.load)
             case Stub():
                 pass
-            case Notebook() | Shell() | Method():
+            case Shell() as shell:
+                for name, value in self._run_command(task, node, shell).items():
+                    setattr(task, name, value)
+            case Notebook() | Method():
                 raise ProtocolError(
                     f"step '{node.id}' is a {type(node.run).__name__.lower()}, which this flowc cannot run"
                 )
@@ -123,6 +128,9 @@ class NodesProgram:
         if node.catch is not None and node.catch.var is not None:
             setattr(task, node.catch.var, None)  # a switch may choose by it
         self.imply(task, node.next, {})
+
+    def _run_command(self, task: Variables, node: Node, shell: Shell) -> Mapping[str, object]:
+        return run_command(node, shell, json_values(task, self._flow), self._root)
 
     def _call_function(self, task: Variables, function: Function) -> None:
         code = self.load(function)

@@ -41,7 +41,7 @@ def call_code(
         StepTimeout: the code exceeded its timeout.
         BaseException: any exception of the code.
     """
-    secrets.inject(node.secrets, lambda: program.inline_secrets(node))
+    ambient().secrets = secrets.inject(node.secrets, lambda: program.inline_secrets(node))
     process = os.getpid()
     try:
         with _timeout(node, program.timeout_error, note):

@@ -28,8 +28,8 @@ class SecretError(Exception):
     """A secret cannot be read or set; the message never contains a secret value."""
 
 
-def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str, object]]]) -> None:
-    """Set the environment variables of a step's secrets.
+def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str, object]]]) -> Mapping[str, str]:
+    """Set the environment variables of a step's secrets; return them all, also those that were set before.
 
     Args:
         sources: the secrets, in their order.
@@ -41,6 +41,7 @@ def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str,
     given = iter(inline() if any(source.type == "inline" for source in sources) else ())
     set_by: dict[str, str] = {}
     found: dict[str, str] = {}
+    declared: dict[str, str] = {}
     for source in sources:
         label = f"'{source.id}' ({source.type})"
         options = next(given, {}) if source.type == "inline" else json_text.mapping(source.options)
@@ -49,6 +50,7 @@ def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str,
             if name in set_by:
                 raise SecretError(f"secrets {set_by[name]} and {label} both set the variable {name}")
             set_by[name] = label
+            declared[name] = value
             if source.type == "env" and os.environ.get(name) == value:
                 continue  # the variable already has the value
             if name in os.environ and not source.allow_override:
@@ -58,6 +60,7 @@ def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str,
                 )
             found[name] = value
     os.environ.update(found)
+    return declared
 
 
 def _values(source: Secret, options: Mapping[str, object], label: str) -> Mapping[str, str]:

@@ -1,0 +1,59 @@
+"""The values of a task that JSON can represent, for commands and notebooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_ir import Function, Merge, Notebook, Shell, json_text
+from flowc_runtime.run.nodes.variables import names_of
+from flowc_runtime.run.state import OURS, STATE
+from flowc_runtime.run.task.failures import Caught
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc_ir import Flow
+    from flowc_ir.json_text import Json
+    from flowc_runtime.run.nodes.variables import Variables
+    from flowc_runtime.run.state import TaskState
+
+
+def json_values(task: Variables, flow: Flow) -> dict[str, Json]:
+    """Return the values that a task can read and JSON can represent, by name.
+
+    Pickled values are left out, unread; so are parameters without a value, and failures that did not happen. A failure
+    is an object with `type`, `exception` and `stacktrace`.
+    """
+    state: TaskState = task.__dict__[STATE]
+    pickled = pickled_names(flow)
+    failures = {node.catch.var for node in flow.nodes if node.catch is not None}
+    parameters: Mapping[str, object] = task.__dict__[f"{OURS}given"]
+    found: dict[str, Json] = {}
+    for name in names_of(task):
+        stored = name in state.inherited
+        if stored and name in pickled:
+            continue
+        value = getattr(task, name)
+        if isinstance(value, Caught):
+            value = {"type": value.type, "exception": value.exception, "stacktrace": value.stacktrace}
+        if value is None and (name in failures or (not stored and name in parameters)):
+            continue
+        try:
+            found[name] = json_text.parsed(json_text.shown(value))
+        except (TypeError, ValueError):
+            continue
+    return found
+
+
+def pickled_names(flow: Flow) -> frozenset[str]:
+    """Return the names that steps return as pickled objects only, and that no reducer makes a value of."""
+    kinds: dict[str, set[str]] = {}
+    for node in flow.nodes:
+        match node.run:
+            case Function(returns=returns) | Notebook(returns=returns) | Shell(returns=returns):
+                for each in returns:
+                    kinds.setdefault(each.name, set()).add(each.kind)
+            case Merge(reducers=reducers):
+                for reducer in reducers:
+                    kinds.setdefault(reducer.name, set()).add("json")
+    return frozenset(name for name, found in kinds.items() if found == {"pickled"})

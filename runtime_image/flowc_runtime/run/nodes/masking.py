@@ -1,0 +1,98 @@
+"""The values of a step's secrets, replaced by `***` in what its command or notebook writes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, final
+
+from flowc_ir import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MASK: Final = "***"
+_SHORT: Final = 4  # characters: a shorter secret is refused in a return only if it is the whole value
+
+
+@final
+class Masks:
+    """The forms in which the values of secrets can stand in an output.
+
+    Besides the value itself, these are the forms that JSON and `set -x` give it, and the lines of a longer value.
+
+    Args:
+        secrets: the values by the names of their variables.
+    """
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        self._secrets = {name: value for name, value in secrets.items() if value}
+        self._forms = {form for value in self._secrets.values() for form in _forms(value)}
+        encoded = sorted((form.encode("utf-8", "surrogateescape") for form in self._forms), key=len, reverse=True)
+        self._encoded = encoded
+        self._pattern = re.compile(b"|".join(map(re.escape, encoded))) if encoded else None
+
+    def text(self, text: str) -> str:
+        """Return a text without the values."""
+        for form in sorted(self._forms, key=len, reverse=True):
+            text = text.replace(form, MASK)
+        return text
+
+    def found_in(self, value: object) -> str | None:
+        """Return the name of a secret whose value a JSON value, or a text, contains; None if there is none."""
+        text = value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False)
+        for name, secret in self._secrets.items():
+            forms = _forms(secret) if len(secret) >= _SHORT else []
+            if secret == text or any(form in text for form in forms):
+                return name
+        return None
+
+    def stream(self) -> MaskedStream:
+        """Return a new stream that replaces the values."""
+        return MaskedStream(self._pattern, self._encoded)
+
+
+@final
+class MaskedStream:
+    """Replaces the values in bytes that arrive in pieces; the beginning of a value waits for the next piece."""
+
+    def __init__(self, pattern: re.Pattern[bytes] | None, forms: list[bytes]) -> None:
+        self._pattern = pattern
+        self._forms = forms
+        self._waiting = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what can be written after this piece."""
+        if self._pattern is None:
+            return data
+        data = self._waiting + data
+        written: list[bytes] = []
+        at = 0
+        for match in self._pattern.finditer(data):
+            if self._begins(data[match.start() :]):
+                break  # perhaps a longer value
+            written += [data[at : match.start()], MASK.encode()]
+            at = match.end()
+        rest = data[at:]
+        longest = min(len(rest), max(map(len, self._forms)))
+        held = next((size for size in range(longest, 0, -1) if self._begins(rest[len(rest) - size :])), 0)
+        self._waiting = rest[len(rest) - held :]
+        return b"".join([*written, rest[: len(rest) - held]])
+
+    def end(self) -> bytes:
+        """Return what is left at the end of the stream."""
+        data, self._waiting = self._waiting, b""
+        return self._pattern.sub(MASK.encode(), data) if self._pattern is not None else data
+
+    def _begins(self, data: bytes) -> bool:
+        """Return whether more bytes could make a value, or a longer one, of these."""
+        return any(len(data) < len(form) and form.startswith(data) for form in self._forms)
+
+
+def _forms(value: str) -> list[str]:
+    lines = [line.strip() for line in value.splitlines() if len(line.strip()) >= _SHORT] if "\n" in value else []
+    forms = [form for each in (value, *lines) for form in (each, each.replace("'", "'\\''"), _in_json(each))]
+    return list(dict.fromkeys(forms))
+
+
+def _in_json(value: str) -> str:
+    return json_text.dumps(value)[1:-1]
