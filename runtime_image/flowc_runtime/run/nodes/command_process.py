@@ -103,7 +103,7 @@ class _Copy:
         self._line = self._line[-_LINE * 4 :]
         self._tail.extend(line for line in lines if line.strip())
         left = memoryview(data)
-        with contextlib.suppress(BrokenPipeError):  # nobody reads the log any more
+        with contextlib.suppress(BrokenPipeError):  # the reader of the log has gone
             while left:
                 left = left[os.write(self._target, left) :]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from flowc_ir.suggestion import closest, did_you_mean
+from flowc_runtime.base.contract import RETURNS
 from flowc_runtime.run.nodes.returned import number_of
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from flowc_ir import Return
     from flowc_ir.json_text import Json
-
-RETURNS: Final = "FLOWC_RETURNS"
-"""The variable with the path of the file to which a command can write its returns."""
 
 _EXPORTED: Final = "exported"
 _LINE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(=|<<)(.*)", re.ASCII | re.DOTALL)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from flowc_ir import json_text
 from flowc_runtime.base.ambient import ambient
-from flowc_runtime.base.contract import CODE
+from flowc_runtime.base.contract import CODE, RETURNS
 from flowc_runtime.run.nodes.command_process import run_program
-from flowc_runtime.run.nodes.command_returns import RETURNS, CommandReturnError, read_returns, with_trap
+from flowc_runtime.run.nodes.command_returns import CommandReturnError, read_returns, with_trap
 from flowc_runtime.run.nodes.masking import Masks
 
 if TYPE_CHECKING:
