@@ -99,6 +99,40 @@ CASES: list[tuple[str, Sequence[Any], list[str]]] = [
         ],
     ),
     (
+        "a handler in a branch of a condition ends the branch",
+        [
+            Conditional(
+                name="c", parameter="k", default=alone("d"),
+                branches={"x": Pipeline(steps=[task("a", on_failure=alone("h")), task("b")])},
+            ),
+            task("e"),
+        ],
+        [
+            "c -> by k: 'x' -> a, else -> d", "a -> by error: 'failed' -> h, else -> b", "h -> e", "b -> e", "d -> e",
+            "e -> end", "end -> end",
+        ],
+    ),
+    (
+        "a handler in the only branch ends the branch",
+        [Parallel(name="p", branches={"x": Pipeline(steps=[task("a", on_failure=alone("h")), task("b")])}), task("e")],
+        ["a -> by error: 'failed' -> h, else -> b", "h -> e", "b -> e", "e -> end", "end -> end"],
+    ),
+    (
+        "a handler in a loop ends the iteration",
+        [
+            task("s"),
+            Loop(
+                name="l", break_on="done", max_iterations=3,
+                branch=Pipeline(steps=[task("a", on_failure=alone("h")), task("b", one, "done")]),
+            ),
+            task("e"),
+        ],
+        [
+            "s -> a", "a -> by error: 'failed' -> h, else -> b", "h -> l", "b -> l",
+            "l -> by done: False -> a, True -> e, at most 3 iterations", "e -> end", "end -> end",
+        ],
+    ),
+    (
         "a pipeline may end with a failure",
         [task("a"), task("b", terminate_with_failure=True)],
         ["a -> b", "b -> b_fails", "b_fails -> end"],

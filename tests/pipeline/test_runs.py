@@ -93,6 +93,13 @@ PIPELINES = """
         Parallel(name="p", branches={"a": P(T("boom", "x")), "b": P(T("big", "y"))}, on_failure=P(T("handle", "how"))),
         Stub(name="after"),
     ])
+    inner_failures = Pipeline(name="inner_failures", parameters={"size": "big"}, steps=[
+        Conditional(name="c", parameter="size", default=P(Stub(name="other")), branches={
+            "big": P(T("boom", on_failure=P(T("handle", "how"))), T("big", "label"))}),
+        Loop(name="l", max_iterations=2, break_on="done", index_as="i", branch=P(
+            T("boom", on_failure=P(T("handle", "how"))), T("grow", "total", "done", "last"))),
+        T("small", "after"),
+    ])
     fails = Pipeline(name="fails", steps=[T("base", "base", terminate_with_failure=True)])
     """
 
@@ -146,6 +153,10 @@ def test_each_function_has_its_own_default(pipelines: Project) -> None:
     ))  # fmt: skip
     assert done.code == 0, done.err
     assert done.out.splitlines() == ["{'a': 1, 'b': 2} {'a': 5, 'b': 5}"]
+
+
+def test_a_handler_ends_the_branch_or_the_iteration_around_it(pipelines: Project) -> None:
+    assert outputs(pipelines, "inner_failures") == {"how": "handled boom", "after": "SMALL", "total": 0}
 
 
 def test_a_loop_ends_after_its_last_iteration(pipelines: Project) -> None:

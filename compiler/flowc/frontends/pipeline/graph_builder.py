@@ -208,7 +208,7 @@ class GraphBuilder:
     def _parallel(self, step: Parallel, level: Level) -> NodeId:
         if len(step.branches) == 1:  # one branch needs no join
             (only,) = step.branches.values()
-            first = self._sequence(only, replace(level, around=(*level.around, step.name)))
+            first = self._sequence(only, replace(level, exit=level.then, around=(*level.around, step.name)))
             assert first is not None
             return first
         name = self._names.take(*level.around, step.name)
@@ -222,7 +222,7 @@ class GraphBuilder:
 
     def _conditional(self, step: Conditional, level: Level) -> NodeId:
         name = self._names.take(*level.around, step.name)
-        inner = replace(level, around=(*level.around, step.name))
+        inner = replace(level, exit=level.then, around=(*level.around, step.name))
         arms: list[tuple[Choice, NodeId]] = []
         for choice, branch in step.branches.items():
             first = self._sequence(branch, inner)
@@ -237,7 +237,7 @@ class GraphBuilder:
 
     def _loop(self, step: Loop, level: Level) -> NodeId:
         check = self._names.take(*level.around, step.name)
-        inner = replace(level, then=check, around=(*level.around, step.name))
+        inner = replace(level, then=check, exit=check, around=(*level.around, step.name))
         first = self._sequence(step.branch, inner)
         assert first is not None
         assert level.then is not None  # `_needs_end`

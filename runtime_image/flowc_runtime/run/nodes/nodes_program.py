@@ -164,7 +164,9 @@ class NodesProgram:
         try:
             value: object = getattr(task, switch.condition)
         except AttributeError as error:
-            raise TransitionError(f"cannot choose by '{switch.condition}': {error}") from None
+            if switch.loop is None:
+                raise TransitionError(f"cannot choose by '{switch.condition}': {error}") from None
+            value = False  # a handler of failures has ended the iteration before a step could set it
         if switch.loop is not None:
             done = bool(value) or _iteration(state) + 1 >= switch.loop.iterations
             return dict(switch.arms)[done]
