@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -349,13 +350,22 @@ def _open_yaml(words: CodeWords, ask: Ask) -> Loaded:
         hint = did_you_mean(str(path.with_name(near))) if near else _similar(path)
         raise OpeningError(f"{words.name!r} does not exist", hint)
     try:
-        loaded = yaml_loading.load_yaml(path, words.root, words.code.suffixes)
+        loaded = _fixed(words, partial(yaml_loading.load_yaml, path, words.root), ask)
     except yaml_tree.YamlMissing:
         raise OpeningError(f"{words.name!r} is YAML, which PyYAML reads", "pip install 'flowc[yaml]'") from None
     except OSError as error:
         raise OpeningError(f"cannot read {words.name!r}: {error.strerror or error}", "make it readable") from None
-    if loaded.flow is not None and loaded.cls is not None:
-        _check_fixed(words.text, "a pipeline", ask(loaded.cls))
+    assert loaded is not None
+    return loaded
+
+
+def _fixed(words: CodeWords, read: Callable[[tuple[str, ...]], Loaded | None], ask: Ask) -> Loaded | None:
+    """Load a pipeline, again if files with suffixes travel with it, which are known only for its parameters."""
+    loaded = read(())
+    if loaded is not None and loaded.flow is not None and loaded.cls is not None:
+        asked = ask(loaded.cls)
+        _check_fixed(words.text, "a pipeline", asked)
+        return read(asked.suffixes) if asked.suffixes else loaded
     return loaded
 
 
@@ -400,10 +410,7 @@ def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
         named = getattr(module, words.class_name, None) if words.class_name is not None else None
         if isinstance(named, type) or ("flowc.pipeline.pipelines" not in sys.modules and not callable(named)):
             return None
-        loaded = load_named(module, words.class_name)
-        if loaded is not None and loaded.flow is not None and loaded.cls is not None:
-            _check_fixed(words.text, "a pipeline", ask(loaded.cls))
-        return loaded
+        return _fixed(words, partial(load_named, module, words.class_name), ask)
 
     return load(
         path,

@@ -151,6 +151,8 @@ def test_what_is_offered(typed: Project) -> None:
     assert answers(typed, "flowc dump Typed/latest/work/0.") == ["Typed/latest/work/0.0", "Typed/latest/work/0.1"]
     assert answers(typed, "flowc dump Typed/latest/work/w") == answers(typed, "flowc dump Typed/latest/work/")
     assert answers(typed, "flowc run ") == ["bin/", "flow.py"]
+    typed.write("pipeline.yaml", "steps: [{stub: a}]")
+    assert answers(typed, "flowc run ") == ["bin/", "flow.py", "pipeline.yaml"]
     assert answers(typed, "flowc resume flow.py --orig") == ["--origin-run-id"]
     assert answers(typed, "flowc completion ") == ["bash", "zsh", "fish"]
     assert answers(typed, "flowc runs --tag ") == ["owner=ann", "team:blue"]

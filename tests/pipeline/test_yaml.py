@@ -463,3 +463,17 @@ def test_without_pyyaml(project: Project) -> None:
     done = project.flowc("check", "run.yaml", PYTHONPATH=f"{project.root}:{project.environment['PYTHONPATH']}")
     assert done.code == 2
     assert done.err == "error: 'run.yaml' is YAML, which PyYAML reads\nhint: pip install 'flowc[yaml]'\n"
+
+
+def test_files_with_suffixes_travel(project: Project) -> None:
+    project.write("steps.py", STEPS)
+    project.write("run.yaml", RUN)
+    project.write("pipe.py", """
+        from flowc.pipeline import Pipeline, PythonTask
+        pipe = Pipeline(steps=[PythonTask(function="steps.load")])
+        """)  # fmt: skip
+    project.write("query.sql", "select 1")
+    for file in ("run.yaml", "pipe.py"):
+        assert "select 1" not in project.flowc("compile", file).out
+        done = project.flowc("compile", "--package-suffixes", ".sql", file)
+        assert "select 1" in done.out, done.err

@@ -81,7 +81,7 @@ def _tags(store: Store, _: str) -> Iterator[str]:
 
 
 def _files(incomplete: str) -> Iterator[str]:
-    """Yield Python files and directories; after a colon, the flows of the file."""
+    """Yield Python files, YAML files and directories; after a colon, the flows of the file."""
     if ":" in incomplete:
         yield from classes_behind(incomplete)
         return
@@ -90,7 +90,7 @@ def _files(incomplete: str) -> Iterator[str]:
     for name in sorted(os.listdir(top or ".")):
         hidden = name.startswith((".", "__")) and not begun.startswith((".", "__"))
         is_directory = os.path.isdir(f"{top}{name}")
-        if not hidden and (is_directory or name.endswith(".py")):
+        if not hidden and (is_directory or name.endswith((".py", ".yaml", ".yml"))):
             yield f"{top}{name}{'/' if is_directory else ''}"
 
 
