@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc.frontends.pipeline.lower_pipeline import load_pipeline
-from flowc.pipeline import Pipeline, PipelineError, PythonTask, ShellTask
+from flowc.pipeline import Pipeline, PipelineError, PythonJob, PythonTask, ShellTask
 from flowc_ir import Resources, Retry, Timeout
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ def test_forms_of_a_duration(given: Any, seconds: int) -> None:
 )
 def test_forms_of_cores(given: Any, cores: str) -> None:
     assert lowered(task(resources={"cpu": given})).nodes[0].resources == Resources(cpu=cores)
+
+
+def test_jobs_have_limits_too() -> None:
+    (node,) = lowered(*PythonJob(function=one, retry=1, timeout="1m", environment={"A": 1}).as_pipeline().steps).nodes
+    assert (node.retry, node.timeout, node.environment) == (Retry(times=1), Timeout(seconds=60), (("A", "1"),))
 
 
 def test_a_number_of_retries_is_enough() -> None:

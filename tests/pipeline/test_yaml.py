@@ -477,3 +477,45 @@ def test_files_with_suffixes_travel(project: Project) -> None:
         assert "select 1" not in project.flowc("compile", file).out
         done = project.flowc("compile", "--package-suffixes", ".sql", file)
         assert "select 1" in done.out, done.err
+
+
+def test_shell_alone(project: Project) -> None:
+    project.write("words.yaml", r"""
+        parameters: {text: a b c, limit: 2}
+        steps:
+          - shell: |
+              set -eu
+              export count=$(echo "$text" | wc -w)  # of the parameter
+              export items='["x", "a.b"]'
+              if [ "$FLAKY" = yes ] && [ ! -e tried ]; then touch tried; exit 3; fi
+            name: count
+            returns: [count, items]
+            retry: 1
+            environment: {FLAKY: yes}
+          - map: items
+            as: item
+            steps:
+              - {shell: "export size=${#item}", name: measure, returns: [size]}
+          - loop: 5
+            until: big
+            as: i
+            steps:
+              - shell: if [ "$i" -ge "$limit" ]; then export big=true; else export big=false; fi
+                name: grow
+                returns: [big]
+          - if: count
+            is:
+              4: [{shell: "export label=four", name: four, returns: [label]}]
+            else: [{shell: "exit 3", name: other}]
+          - shell: tail -f /dev/null
+            name: slow
+            timeout: 1
+            on_failure:
+              - {shell: "export how=$(echo \"$error\" | grep -ci timeout)", name: tidy, returns: [how]}
+        """)  # fmt: skip
+    run = project.run("words.yaml", "--text", "a b c d")
+    values = project.artifacts(run, "end")
+    assert {name: values[name] for name in ("count", "items", "size", "big", "label", "how")} == {
+        "count": 4, "items": ["x", "a.b"], "size": [1, 3], "big": True, "label": "four", "how": 1,
+    }  # fmt: skip
+    assert run.task("count", "0")["attempt"] == 2

@@ -26,6 +26,7 @@ from flowc_runtime.process.loader import refuse_call_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import timedelta
 
     from flowc.pipeline.results import Execution
     from flowc.pipeline.returns import TaskReturn
@@ -157,12 +158,17 @@ class BaseJob(Fields):
         returns: the names of the values that it returns, in order.
         catalog: the files that it reads and writes.
         secrets: the names of secrets that it gets as environment variables.
+        retry, timeout, resources, environment: as those of a task.
         name: the name of the job, by which its runs are stored; empty for the name of what it runs.
     """
 
     returns: Sequence[str | TaskReturn] = ()
     catalog: Catalog | None = None
     secrets: Sequence[str] = ()
+    retry: int | Mapping[str, int | str | timedelta] | None = None
+    timeout: int | str | timedelta | None = None
+    resources: Mapping[str, int | float | str | None] | None = None
+    environment: Mapping[str, str | int | float] = NOTHING
     name: str = ""
 
     _task: ClassVar[type[UserTask]]
@@ -172,7 +178,8 @@ class BaseJob(Fields):
         """Return the pipeline that consists of this task."""
         work = getattr(self, self._work)
         name = self.name or getattr(work, "__name__", "") or title_of(work)
-        given = {"catalog": self.catalog, "secrets": self.secrets, self._work: work}
+        passed = ("catalog", "secrets", "retry", "timeout", "resources", "environment")
+        given = {self._work: work, **{each: getattr(self, each) for each in passed}}
         step = self._task(name=name, returns=self.returns, **given)
         return Pipeline(steps=[step], name=name)
 
