@@ -1,6 +1,6 @@
 """The files of the API's extensions, for the code package.
 
-All files of an extension travel, templates and data too, unless the lists `include_suffixes` or `exclude_suffixes` in
+All files of an extension are packaged, also templates, unless the lists `include_suffixes` or `exclude_suffixes` in
 `metaflow_extensions/<org>/mfextmeta_<id>.py` restrict them.
 """
 

@@ -58,7 +58,7 @@ _MORE_SUFFIXES: Final[Mapping[str, NotPython]] = {
     ".html": _PAGE,
     ".sh": _SHELL,
     ".bash": _SHELL,
-    ".sql": NotPython("a SQL file", "name the flow's Python file; with --package-suffixes .sql it travels"),
+    ".sql": NotPython("a SQL file", "name the flow's Python file; with --package-suffixes .sql it is packaged"),
 }
 _BY_START: Final[tuple[tuple[bytes, NotPython], ...]] = (
     (b"\x89PNG\r\n\x1a\n", _IMAGE),

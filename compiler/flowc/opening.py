@@ -1,7 +1,7 @@
 """The flow that a command line names: `flow.py`, `flow.py:Flow`, `pkg.module`, `pkg.module:Flow`, `ir.json`, `x.yaml`.
 
-`KINDS` is the table of the kinds that can be opened; the first kind that accepts the words opens them. Errors about the
-words are raised here, with a hint; faults of the flow itself are diagnostics of the loaded flow.
+`KINDS` is the table of the kinds that can be opened; the first kind that accepts the argument opens it. Errors about
+the argument are raised here, with a hint; faults of the flow itself are diagnostics of the loaded flow.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class CodeOf(NamedTuple):
 
 
 class CodeWords(NamedTuple):
-    """The words that name a flow: `name` is a file or a module, `class_name` a class in it or None.
+    """A parsed argument FLOW: `name` is a file or a module, `class_name` a class in it or None.
 
     With `root`, the root of the flow's code, `name` is a file relative to it. `code` is the place of an IR's code.
     """
@@ -72,7 +72,7 @@ class CodeWords(NamedTuple):
 
 
 class CodeKind(NamedTuple):
-    """A kind of source: `form` is its notation, `takes` recognizes it by its words, `open` loads the flow."""
+    """A kind of source: `form` is its notation, `takes` recognizes it by the argument, `open` loads the flow."""
 
     name: str
     form: str
@@ -89,19 +89,19 @@ def open_flow(
     root: Path | None = None,
     code: CodeOf = CodeOf(),  # noqa: B008  # never changed
 ) -> Loaded:
-    """Load the flow that the words name.
+    """Load the flow that FLOW, an argument of a command, names.
 
     Args:
-        text: the words.
+        text: the argument FLOW.
         asked: the decorators, deployment and configs to apply, or a function that returns them for the class.
         class_name: the value of `--flow`.
-        otherwise: chooses a class if neither the words nor `class_name` name one: it is called with the default class
+        otherwise: chooses a class if neither FLOW nor `class_name` names one: it is called with the default class
             or None, and returns the name of another one or None.
         root: the root of the flow's code, which a file's name is relative to.
         code: the place of an IR's code.
 
     Raises:
-        OpeningError: the words name nothing that can be run.
+        OpeningError: the argument names nothing that can be run.
         DeploymentError: the flow does not allow the deployment.
     """
     words = with_class(CodeWords(text, text, root=root) if root else parse(text), class_name)
@@ -115,7 +115,7 @@ def open_flow(
 
 
 def parse(text: str) -> CodeWords:
-    """Split the words into a name and a class.
+    """Split FLOW into a name and a class.
 
     Args:
         text: `FILE`, `FILE:CLASS`, `MODULE` or `MODULE:CLASS`. The text is a name without a class if a file has this
@@ -140,7 +140,7 @@ def parse(text: str) -> CodeWords:
 
 
 def names_code(text: str) -> bool:
-    """Return whether the words name code on this machine, rather than a deployed flow or a flow with runs.
+    """Return whether FLOW names code on this machine, rather than a deployed flow or a flow with runs.
 
     Names of files, paths, words with a colon and dotted names of existing modules name code.
     """
@@ -160,14 +160,14 @@ def _is_dotted(text: str) -> bool:
 
 
 def with_class(words: CodeWords, class_name: str | None) -> CodeWords:
-    """Return the words with the class that `--flow` names.
+    """Return the parsed argument with the class that `--flow` names.
 
     Args:
-        words: the words.
-        class_name: the value of `--flow`; None leaves the words as they are.
+        words: the parsed argument FLOW.
+        class_name: the value of `--flow`; None changes nothing.
 
     Raises:
-        OpeningError: the words name another class.
+        OpeningError: FLOW names another class.
     """
     if class_name is None:
         return words
@@ -406,7 +406,7 @@ def _open_module(words: CodeWords, ask: Ask) -> Loaded:
 
 def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
     def other(module: ModuleType) -> Loaded | None:
-        """Load a pipeline or a function, if the words name one; only a module that uses pipelines needs that import."""
+        """Load a pipeline or a function, if FLOW names one; only a module that uses pipelines needs that import."""
         named = getattr(module, words.class_name, None) if words.class_name is not None else None
         if isinstance(named, type) or ("flowc.pipeline.pipelines" not in sys.modules and not callable(named)):
             return None
@@ -422,7 +422,7 @@ def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
     )
 
 
-# The order matters: words that no other kind accepts name a file.
+# The order matters: an argument that no other kind accepts names a file.
 KINDS: Final[tuple[CodeKind, ...]] = (
     CodeKind("IR", "ir.json", _is_ir, _open_ir),
     CodeKind("YAML", "pipeline.yaml", lambda words: is_yaml(words.name), _open_yaml),

@@ -1,9 +1,9 @@
-"""The code package: the files that travel with a flow to the machines where its tasks run.
+"""The code package: the files that are sent with a flow to the machines where its tasks run.
 
 A run on this machine needs no package: its tasks use the directory itself. A directory that is too large for a package
-is therefore an error only if the flow travels.
+is therefore an error only if the flow is packaged.
 
-The API's extensions travel too, as `metaflow_extensions/…`, so that every pod has the ones that the flow has here.
+Extensions of the API are packaged too, as `metaflow_extensions/…`, so that every pod has the ones of this machine.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Package:
     """The files of a flow's code: `files` are sorted (relative path, content), `digest` is `sha256:…` over both.
 
     If the number or the size of the files exceeds the limit, `files` contains only the flow's own file, `excess` is the
-    error to raise if the flow travels, and `every` reads all files.
+    error to raise if the flow is packaged, and `every` reads all files.
     """
 
     root: Path
@@ -169,7 +169,7 @@ def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
 
 
 def _status(entry: os.DirEntry[str], wanted: str | None) -> os.stat_result | None:
-    """Return the status of an entry's target; None for a dangling link. `wanted` is the name of a file that travels."""
+    """Return the status of an entry's target; None for a dangling link. `wanted` is the name of a file to package."""
     try:
         return entry.stat()
     except OSError as error:

@@ -46,8 +46,8 @@ def dumps(value: object, **options: Unpack[Options]) -> str:
         options: options of `json.dumps`.
 
     Raises:
-        TypeError: it contains a value that JSON cannot represent.
-        ValueError: it contains itself, or is nested too deeply.
+        TypeError: JSON cannot represent a part of the value.
+        ValueError: the value contains itself, or is nested too deeply.
     """
     text = _write(value, lambda number: {_KEY: _name(number)}, options)
     # Escape a user's dict that looks like such a number: it is wrapped in another dict of this form.
@@ -111,8 +111,8 @@ def shown(value: object, **options: Unpack[Options]) -> str:
         options: options of `json.dumps`.
 
     Raises:
-        TypeError: it contains a value that JSON cannot represent.
-        ValueError: it contains itself, or is nested too deeply.
+        TypeError: JSON cannot represent a part of the value.
+        ValueError: the value contains itself, or is nested too deeply.
     """
     return _write(value, _name, options)
 
@@ -125,8 +125,8 @@ def page(value: object, **options: Unpack[Options]) -> str:
         options: options of `json.dumps`.
 
     Raises:
-        TypeError: it contains a value that JSON cannot represent.
-        ValueError: it contains itself, or is nested too deeply.
+        TypeError: JSON cannot represent a part of the value.
+        ValueError: the value contains itself, or is nested too deeply.
     """
     return _write(value, lambda _: None, options)
 
@@ -139,8 +139,8 @@ def typed(value: object, **options: Unpack[Options]) -> str:
         options: options of `json.dumps`.
 
     Raises:
-        TypeError: it contains a value that JSON cannot represent.
-        ValueError: it contains itself.
+        TypeError: JSON cannot represent a part of the value.
+        ValueError: the value contains itself.
     """
     return json.dumps(value, **options)
 

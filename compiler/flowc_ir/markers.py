@@ -20,13 +20,13 @@ class AtLeast:
 @final
 @dataclass(frozen=True, slots=True)
 class NotEmpty:
-    """A text with at least one character."""
+    """A string with at least one character."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """A text that the regular expression `pattern` fully matches; errors describe it as `wanted`."""
+    """A string that the regular expression `pattern` fully matches; errors describe it as `wanted`."""
 
     pattern: str
     wanted: str

@@ -337,8 +337,8 @@ class Parameter:
         computed: whether a user's function computes the default: once, when a run starts or, for a cluster, when the
             flow is compiled. `default` is None until a pass fills it in.
         multiple: whether the value is a list of values of the type.
-        separator: splits the value, a text, into a list.
-        choices: the texts that are allowed; empty allows all.
+        separator: splits the value, a string, into a list.
+        choices: the allowed strings; empty allows all.
         minimum: the smallest number, as canonical JSON.
         maximum: the largest number, as canonical JSON.
         flag: whether the option takes no value.

@@ -43,7 +43,7 @@ def text(value: object, at: str) -> str:
         at: its place, which the error names.
 
     Raises:
-        SchemaError: it is of another type.
+        SchemaError: the value is of another type.
     """
     if type(value) is str:
         return value
@@ -54,7 +54,7 @@ def number(value: object, at: str) -> int:
     """Read an integer; a boolean and a float are refused.
 
     Raises:
-        SchemaError: it is of another type.
+        SchemaError: the value is of another type.
     """
     if type(value) is int:
         return value
@@ -65,7 +65,7 @@ def flag(value: object, at: str) -> bool:
     """Read a boolean.
 
     Raises:
-        SchemaError: it is of another type.
+        SchemaError: the value is of another type.
     """
     if type(value) is bool:
         return value
@@ -76,7 +76,7 @@ def true(value: object, at: str) -> None:
     """Read the value true, the only one that is allowed.
 
     Raises:
-        SchemaError: it is another value.
+        SchemaError: the value is not true.
     """
     if value is not True:
         raise SchemaError(f"{at}: true, not {value!r}")
@@ -86,7 +86,7 @@ def scalar(value: object, at: str) -> Choice:
     """Read a string, a number or a boolean.
 
     Raises:
-        SchemaError: it is of another type.
+        SchemaError: the value is of another type.
     """
     if isinstance(value, str | int | float):  # a bool is an int
         return value
@@ -97,7 +97,7 @@ def span(value: object, at: str) -> Span:
     """Read a place in a source file, written as `FILE:LINE:COLUMN`.
 
     Raises:
-        SchemaError: it is not such a text.
+        SchemaError: the value is not such a string.
     """
     file, line, column = [*text(value, at).rsplit(":", 2), "", ""][:3]
     if file and (line + column).isascii() and line.isdecimal() and column.isdecimal():
@@ -112,7 +112,7 @@ def pairs(value: object, at: str) -> Pairs:
         Its keys and values, in the order written.
 
     Raises:
-        SchemaError: it is not an object, or a value is not a string.
+        SchemaError: the value is not an object, or a value is not a string.
     """
     if type(value) is not dict:
         raise wrong(value, at, "an object")
@@ -120,15 +120,15 @@ def pairs(value: object, at: str) -> Pairs:
 
 
 def word(value: object, at: str, allowed: Sequence[_T]) -> _T:
-    """Read one of the allowed texts.
+    """Read one of the allowed strings.
 
     Args:
         value: a value of the document.
         at: its place.
-        allowed: at least two texts; the error lists them.
+        allowed: at least two strings; the error lists them.
 
     Raises:
-        SchemaError: it is none of them.
+        SchemaError: the value is not among the allowed ones.
     """
     for each in allowed:
         if each == value:
@@ -147,7 +147,7 @@ def items(value: object, at: str, read: Callable[[object, str], _T], least: int 
         least: the smallest length that is allowed.
 
     Raises:
-        SchemaError: it is not a list, is shorter, or `read` refuses an item.
+        SchemaError: the value is not a list or has fewer than `least` items, or `read` refuses an item.
     """
     if type(value) is not list:
         raise wrong(value, at, "a list")
@@ -172,7 +172,7 @@ def row(value: object, at: str, length: int) -> list[object]:
     """Return a list of exactly this length; the caller reads its items.
 
     Raises:
-        SchemaError: it is not a list, or has another length.
+        SchemaError: the value is not a list, or has another length.
     """
     if type(value) is not list:
         raise wrong(value, at, "a list")
@@ -191,7 +191,7 @@ def record(value: object, at: str, known: Iterable[str], required: Iterable[str]
         required: the names of the fields that must be there.
 
     Raises:
-        SchemaError: it is not an object, has an unknown field, or lacks a required one.
+        SchemaError: the value is not an object, has an unknown field, or lacks a required one.
     """
     if type(value) is not dict:
         raise wrong(value, at, "an object")

@@ -1,6 +1,6 @@
 """Write and read the versioned JSON of a flow: writing is deterministic, reading is strict.
 
-A field at its default is left out, so that the IR of a hundred steps stays a few kilobytes: it travels to every pod.
+A field at its default is left out, so that the IR of a hundred steps stays a few kilobytes: every pod gets it.
 The JSON form of each class is generated from its fields (`flowc_ir.generated`).
 """
 
@@ -39,8 +39,8 @@ def loads(text: str | bytes) -> Flow:
 
     Raises:
         NewerError: a newer flowc wrote it.
-        SchemaError: it is not JSON, has a field that is unknown, missing or of a wrong type, or names a step that does
-            not exist.
+        SchemaError: the text is not JSON, has a field that is unknown, missing or of a wrong type, or names a step that
+            does not exist.
     """
     try:
         data = json_text.parsed(text)

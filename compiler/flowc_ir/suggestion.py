@@ -12,7 +12,7 @@ def closest(word: object, known: Iterable[str], *, cutoff: float = 0.6) -> str |
     """Return the known name that is closest to a misspelt one; None if none is close.
 
     Args:
-        word: the unknown name; a value that is not a text is close to no name.
+        word: the unknown name; a value that is not a string is close to no name.
         known: the existing names.
         cutoff: the least similarity by `difflib`: 1 for equal names, 0 for any two.
     """

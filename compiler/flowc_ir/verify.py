@@ -131,7 +131,7 @@ def _gangs(analysis: Analysis, faults: Faults) -> None:
                 codes.PARALLEL_STEP,
                 body.where,
                 f"the tasks of step '{body.id}' run all at once, but it does not lead straight to their join",
-                hint="do all that they do together in that one step, and lead it to a step `def join(self, inputs):`",
+                hint="keep the parallel work in that one step, and let it lead to a step `def join(self, inputs):`",
             )
 
 

@@ -87,7 +87,7 @@ class Format:
 
         Raises:
             NewerError: a newer flowc wrote it.
-            SchemaError: it is no number of a version of this format.
+            SchemaError: the number is not a version of this format.
         """
         oldest = self.versions[0].number
         if number is None and kind in self.unnumbered:
@@ -121,7 +121,7 @@ class Format:
 
         Raises:
             NewerError: a newer flowc wrote it.
-            SchemaError: it is not an object, or has no version of this format.
+            SchemaError: the data is not an object, or has no version of this format.
         """
         if not isinstance(data, dict):
             raise SchemaError(f"an object, not {type(data).__name__}")

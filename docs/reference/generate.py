@@ -46,7 +46,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def code(text: object) -> str:
-    """Return a text as code, and nothing for nothing."""
+    """Return a string as code, and nothing for nothing."""
     return f"`{text}`" if text not in ("", None) else ""
 
 
@@ -150,7 +150,7 @@ def _option(param: click.Option) -> Option:
 
 
 def _taken(text: str, pattern: str) -> tuple[str, str]:
-    """Take what a pattern finds out of a text; the text and what was found."""
+    """Take what a pattern finds out of a string; the text and what was found."""
     found = re.search(pattern, text)
     return (text, "") if found is None else (text[: found.start()] + text[found.end() :], found[1])
 
@@ -263,7 +263,7 @@ def decorators_page() -> str:
 
 
 def first_sentence(text: str) -> str:
-    """Return the first sentence of a text."""
+    """Return the first sentence of a string."""
     return re.split(r"(?<=\.) |[:;] ", " ".join(text.split()))[0].removesuffix(".") + "."
 
 

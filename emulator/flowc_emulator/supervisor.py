@@ -115,7 +115,7 @@ class Supervisor:
             return
 
         def reused(step: str, path: str) -> Result | None:
-            self._console.progress(self._scheduler, ())  # their number may be large
+            self._console.progress(self._scheduler, ())  # reused tasks may be many
             record = reuse.find(step, path)
             return reuse.take(run, record) if record is not None else None
 

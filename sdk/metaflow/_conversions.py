@@ -1,7 +1,7 @@
-"""Conversion of parameters to the author's own types: functions of a text, `pathlib.Path`, Enums.
+"""Conversion of parameters to the author's own types: functions of a string, `pathlib.Path`, Enums.
 
-A run's record has the text (or another JSON value), which travels. Each task has the class, and converts the text for
-its steps. A default without such a text is recorded as None: steps then use the default of the class.
+A run's record has the string (or another JSON value), which every task gets. Each task has the class, and converts the
+string for its steps. A default without such a string is recorded as None: steps then use the default of the class.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _refuse(kind: object, _: object) -> object:
 
 
 def _member(kind: type[Enum], value: object) -> Enum:
-    """Return the member with this value; a text may be the value's text, or the member's name."""
+    """Return the member with this value; a string may be the value's text, or the member's name."""
     try:
         return kind(value)
     except ValueError:
@@ -105,7 +105,7 @@ def seen(parameter: Parameter[Any], value: Any) -> Any:
 def written(parameter: Parameter[object], value: object) -> Any:
     """Return a JSON value that converts to this value; None if there is none.
 
-    A text is its own record: whether the type accepts it is checked on use, perhaps on another machine.
+    A string is its own record: whether the type accepts it is checked on use, perhaps on another machine.
 
     Args:
         parameter: the parameter.
@@ -139,7 +139,7 @@ def _written(convert: Callable[[Any], object], value: object) -> object:
         return value
     try:
         converted, refused = _converted(convert, value), None
-    except ConversionError as error:  # the type takes texts only: try the text that may convert to this value
+    except ConversionError as error:  # the type takes strings only: try the string that may convert to this value
         converted, refused = value, error
     for write in (as_json, _of_enum, _of_date, str):
         try:

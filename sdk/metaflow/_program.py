@@ -133,7 +133,7 @@ class FlowProgram:
         What `__init__` raises fails the task.
         """
         if has_own_init(self.cls):
-            state = task.__dict__.pop(STATE)  # it sets attributes as on any object, including those that the class has
+            state = task.__dict__.pop(STATE)  # assignments set any attribute, including those of the class
             try:
                 own: Any = inspect.getattr_static(self.cls, "__init__")
                 own(task, **({"use_cli": False} if _takes_use_cli(self.cls) else {}))

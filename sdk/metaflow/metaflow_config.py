@@ -92,7 +92,7 @@ def from_conf(name: str, default: Any = None, validate_fn: Callable[[str, Any], 
 
     Args:
         name: the name without the prefix.
-        default: the value without a setting; a text is converted to its type.
+        default: the value without a setting; a string is converted to its type.
         validate_fn: called with the variable's name and the value; it raises for a wrong value.
 
     Raises:

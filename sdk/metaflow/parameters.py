@@ -79,14 +79,14 @@ class Parameter(Generic[_T]):
         name: the name on the command line.
         default: the value without an option; or a function of no argument or of a ParameterContext, called once when a
             run starts or the flow is compiled.
-        type: str, int, float, bool, JSONType, a click type, or a function of a text such as `pathlib.Path`; default:
+        type: str, int, float, bool, JSONType, a click type, or a function of a string such as `pathlib.Path`; default:
             the type of `default`, or str.
         help: the text in the help.
         required: whether a run needs a value. As in Metaflow, it has no effect beside a default.
         show_default: whether the help has the default.
         multiple: whether the option may be repeated; the value is a tuple.
-        separator: splits a text into a list.
-        choices: the allowed texts.
+        separator: splits a string into a list.
+        choices: the allowed strings.
         is_flag: whether the option takes no value.
         hidden: whether the help leaves the option out.
         **unknown: arguments that do not exist, to be reported.

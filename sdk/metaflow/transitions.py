@@ -69,7 +69,7 @@ def gang_size(value: Any) -> int:
     """Return the number of tasks that `num_parallel` asks for.
 
     Raises:
-        InvalidNextException: it is no whole number, or less than 1.
+        InvalidNextException: the value is no whole number, or less than 1.
     """
     try:
         count = value.__index__()  # also integers of numpy

@@ -48,7 +48,7 @@ class Opener:
 
 
 def contrast(page: Page, selector: str) -> float:
-    """Return WCAG's contrast of a text and its background."""
+    """Return WCAG's contrast of a string and its background."""
     script = """(selector) => {
         const element = document.querySelector(selector);
         const color = getComputedStyle(element).color;

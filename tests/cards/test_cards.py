@@ -191,7 +191,7 @@ def test_wrong_use_is_told_and_does_no_harm(flow: Flow) -> None:
     assert "the step has several cards: give each @card an id" in flow.err
     assert "no @card of this step has the id 'none'" in flow.err
     assert "'no component' is not a component" in flow.err
-    assert "the id of a component must be a text, not 3" in flow.err
+    assert "the id of a component must be a string, not 3" in flow.err
     assert "the id 'with space' of a @card" in flow.err
 
 
@@ -215,7 +215,7 @@ def test_a_step_without_cards_has_none(flow: Flow) -> None:
         ('type="test_timeout_card", timeout=1', "took longer than its timeout of 1 s", "took longer"),
         ('type="dies"', "its process was killed by SIGKILL", "SIGKILL"),
         ('type="leaves"', "SystemExit: 3", "SystemExit"),
-        ('type="none"', "gave NoneType, not a text of HTML", "NoneType"),
+        ('type="none"', "gave NoneType, not a string of HTML", "NoneType"),
         ('type="test_mock_card", options={"key": "nothing"}', "KeyError: 'nothing'", "KeyError"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The files that travel with a flow, and compile's messages about others."""
+"""The files that are packaged with a flow, and compile's messages about others."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_compile_says_which_files_the_code_names_are_left_behind(files: Project)
     done = files.flowc("compile", "flow.py", *COMPILE)
     assert packed(done) == {"code/flow.py"}
     assert done.err == (
-        "note: 2 files that the code names will not travel with it: sql/query.sql, table.csv; "
+        "note: 2 files that the code names will not be packaged with it: sql/query.sql, table.csv; "
         "--package-suffixes .sql,.csv includes them\n"
     )
 
@@ -127,7 +127,7 @@ def test_modules_that_are_found_elsewhere_are_told(files: Project) -> None:
     assert packed(done) == {"code/flow.py"}
     src = files.root / "src"
     assert (
-        f"note: 2 modules that the flow imports will not travel with it: late ({src}/late.py), shared ({src}/shared);"
+        f"note: 2 modules that the flow imports will not be packaged with it: late ({src}/late.py), shared ({src}/shared);"
         in (done.err)
     )
     done = files.flowc("run", "elsewhere/flow.py", **environment)
@@ -160,7 +160,10 @@ def test_an_editable_install_is_told(files: Project) -> None:
     environment = {"PYTHONPATH": f"{files.root / 'finders'}:{files.environment['PYTHONPATH']}"}
     done = files.flowc("compile", "elsewhere/flow.py", *COMPILE, **environment)
     assert done.code == 0, done.err
-    assert f"a module that the flow imports will not travel with it: edited ({files.root}/work/lib/edited)" in done.err
+    assert (
+        f"a module that the flow imports will not be packaged with it: edited ({files.root}/work/lib/edited)"
+        in done.err
+    )
 
 
 def test_a_large_directory_is_no_fault_of_a_run_on_this_machine(files: Project) -> None:

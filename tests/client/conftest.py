@@ -163,7 +163,7 @@ def made_shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copied(source: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Return a copy as the working directory, which the client of this process reads as the user ann."""
+    """Copy a project, and return the copy; the client of this process then reads its store as the user ann."""
     shutil.copytree(source, to)
     project = Project(to)
     project.environment["METAFLOW_USER"] = "ann"

@@ -95,7 +95,7 @@ def test_the_letters_of_a_text_are_no_tags(good: Run) -> None:
         lambda: good.replace_tags("good", ["x"]),
         lambda: good.replace_tags(["good"], "x"),
     ):
-        with pytest.raises(MetaflowTaggingError, match="is a list of tags, not a text"):
+        with pytest.raises(MetaflowTaggingError, match="is a list of tags, not a string"):
             change()
     assert good.user_tags == {"good"}
 

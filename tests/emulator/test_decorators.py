@@ -317,7 +317,7 @@ def test_with_reaches_the_ir_and_the_manifests(project: Project, command: str) -
 
 
 def test_a_version_stays_text(project: Project) -> None:
-    """`1.20` is JSON too, but an image is a text."""
+    """`1.20` is JSON too, but an image is a string."""
     project.write("flow.py", WITH)
     done = project.flowc("ir", "flow.py", "--text", "--with", "kubernetes:image=1.20")
     assert "kubernetes image 1.20\n" in done.out

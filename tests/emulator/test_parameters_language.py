@@ -197,40 +197,43 @@ YAML_PARAMETERS = (
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        # values that are texts only in quotes
+        # values that are strings only in quotes
         (
             "version: 1.10",
-            '1.1 is not a text; YAML reads 1.10 as a number: write "1.10" for the text (run.yaml, line 1)',
+            '1.1 is not a string; YAML reads 1.10 as a number: write "1.10" for the string (run.yaml, line 1)',
         ),
-        ("# two\n\nversion: no", 'YAML reads no as true or false: write "no" for the text (run.yaml, line 3)'),
-        ("version: 2026-11-29", 'YAML reads 2026-11-29 as a date: write "2026-11-29" for the text'),
-        ("version: 007", 'YAML reads 007 as a number: write "007" for the text'),
-        ("names: [a, 'no', on]", 'YAML reads on as true or false: write "on" for the text'),
-        ("model: {day: 2026-11-29}", 'YAML reads 2026-11-29 as a date: write "2026-11-29" for the text'),
+        ("# two\n\nversion: no", 'YAML reads no as true or false: write "no" for the string (run.yaml, line 3)'),
+        ("version: 2026-11-29", 'YAML reads 2026-11-29 as a date: write "2026-11-29" for the string'),
+        ("version: 007", 'YAML reads 007 as a number: write "007" for the string'),
+        ("names: [a, 'no', on]", 'YAML reads on as true or false: write "on" for the string'),
+        ("model: {day: 2026-11-29}", 'YAML reads 2026-11-29 as a date: write "2026-11-29" for the string'),
         # values that are other numbers than they seem
         (
             "mode: 0755",
-            'run.yaml, line 1: 0755 is octal in YAML, 493: write 755 or 493 for a number, "0755" for the text',
+            'run.yaml, line 1: 0755 is octal in YAML, 493: write 755 or 493 for a number, "0755" for the string',
         ),
         ("model: {mode: [1, 0755]}", "0755 is octal in YAML, 493: write 755"),
-        ("mode: 12:30:00", 'line 1: 12:30:00 is a number to the base of 60 in YAML: write "12:30:00" for the text'),
+        ("mode: 12:30:00", 'line 1: 12:30:00 is a number to the base of 60 in YAML: write "12:30:00" for the string'),
         ("rate: 1:30.5", "1:30.5 is a number to the base of 60"),
         ("mode: 0o755", "'0o755' is not an int"),
-        ("model: {mode: 0o755}", "0o755 is a text in YAML 1.1, and a number in 1.2"),
+        ("model: {mode: 0o755}", "0o755 is a string in YAML 1.1, and a number in 1.2"),
         (
             "model:\n  mode: 089",
-            'line 2: 089 is a text in YAML 1.1, and a number in 1.2: write "089" for the text, or 89',
+            'line 2: 089 is a string in YAML 1.1, and a number in 1.2: write "089" for the string, or 89',
         ),
-        ("model: {rate: 1e-3}", '1e-3 is a text in YAML 1.1, and a number in 1.2: write "1e-3" for the text, or 0.001'),
+        (
+            "model: {rate: 1e-3}",
+            '1e-3 is a string in YAML 1.1, and a number in 1.2: write "1e-3" for the string, or 0.001',
+        ),
         ("model: [1.5e3]", "or 1500.0"),
-        ("model: {country: no}", 'no is false in YAML: write that, or "no" for the text'),
+        ("model: {country: no}", 'no is false in YAML: write that, or "no" for the string'),
         # keys
         ("rate: 1\nmode: 2\nrate: 3", "line 3: the key 'rate' is in line 1 too: keep one of them"),
         ("model: {a: 1, b: {c: 2, c: 3}}", "line 1: the key 'c' is in line 1 too"),
         ("model: [{a: 1}, {b: 1,\n b: 1}]", "line 2: the key 'b' is in line 1 too"),
         ("no: 1", 'line 1: the key no is true or false in YAML: write "no"'),
         ("model: {1: a}", 'line 1: the key 1 is a number in YAML: write "1"'),
-        ("? [a]\n: 1", "line 1: a key is not a text"),
+        ("? [a]\n: 1", "line 1: a key is not a string"),
         ("model: &a {b: *a}", "is not JSON"),
         ("a: 1\n---\nb: 2", "cannot read run.yaml"),
         ("- a", "values by the parameters' names are needed, not list"),

@@ -190,13 +190,13 @@ def test_a_unit_test_gives_what_steps_see(flow: tuple[Flow, Any]) -> None:
         ('type="int"', "a parameter cannot be of type 'int'"),
         ("type=click.Tuple([str, int])", "a parameter cannot be of click's type Tuple"),
         ("type=click.File()", "a parameter cannot be of click's type File"),
-        ("type=Path, separator=','", "a separator is for texts only, not for a type of your own"),
+        ("type=Path, separator=','", "a separator is for strings only, not for a type of your own"),
         (
             "type=datetime.date.fromisoformat, default=datetime.time(1, 2)",
             "the default of parameter 'path': datetime.time(1, 2) is not taken by fromisoformat: "
             "fromisoformat: argument must be str",
         ),
-        ("type=Path, choices=['a']", "choices must be texts"),
+        ("type=Path, choices=['a']", "choices must be strings"),
         ("type=bool, default=2", "the default of parameter 'path': 2 is not a bool"),
     ],
 )

@@ -21,12 +21,12 @@ def sections(text: str) -> list[tuple[str, str]]:
 
 
 def entries(text: str) -> list[str]:
-    """Return the list items of a text, each with its further lines."""
+    """Return the list items of a string, each with its further lines."""
     return re.findall(r"^- (?:.*\n?(?:  .*\n?)*)", text, re.MULTILINE)
 
 
 def faults(text: str) -> list[str]:
-    """Return the faults of a changelog's form; the first version only."""
+    """Return the errors in the form of a changelog's first version."""
     version = re.split(r"^## ", text, flags=re.MULTILINE)[1]
     found, kinds, seen = [], [], set()
     for heading, body in sections(version):

@@ -151,7 +151,7 @@ def test_a_golden_flow_that_is_spoiled_is_refused_by_the_schema_and_the_reader(c
 # -- limits ------------------------------------------------------------------------------------------------------------
 
 LIMITED = {
-    "flow.name: a text that is not empty, not ''": (("name",), ""),
+    "flow.name: a string that is not empty, not ''": (("name",), ""),
     "flow.code.digest: sha256: and hexadecimal digits, not 'md5:0'": (("code", "digest"), "md5:0"),
     "flow.nodes[1].retry.times: at least 0, not -1": (("nodes", 1, "retry", "times"), -1),
     "flow.nodes[1].retry.wait_seconds: at least 0, not -1": (("nodes", 1, "retry", "wait_seconds"), -1),
@@ -161,8 +161,8 @@ LIMITED = {
     "flow.nodes[1].resources.gpu: at least 0, not -1": (("nodes", 1, "resources", "gpu"), -1),
     "flow.nodes[1].resources.disk: at least 0, not -1": (("nodes", 1, "resources", "disk"), -1),
     "flow.nodes[1].resources.shared_memory: at least 0, not -1": (("nodes", 1, "resources", "shared_memory"), -1),
-    "flow.parameters[0].name: a text that is not empty, not ''": (("parameters", 0, "name"), ""),
-    "flow.configs[0].name: a text that is not empty, not ''": (("configs", 0, "name"), ""),
+    "flow.parameters[0].name: a string that is not empty, not ''": (("parameters", 0, "name"), ""),
+    "flow.configs[0].name: a string that is not empty, not ''": (("configs", 0, "name"), ""),
 }
 
 

@@ -85,7 +85,7 @@ FAULTY: list[tuple[dict[str, Any], str]] = [
     ({"resources": {"gpu": "1"}}, "gpu is '1', not a whole number"),
     ({"resources": 4}, "resources is 4, not amounts"),
     ({"environment": {"A B": "x"}}, "environment: 'A B' is not the name of a variable"),
-    ({"environment": {"A": None}}, "environment: A is None, not a text or a number"),
+    ({"environment": {"A": None}}, "environment: A is None, not a string or a number"),
     ({"environment": ["A"]}, "environment is ['A'], not variables"),
 ]
 

@@ -283,7 +283,7 @@ def test_attributes_have_to_travel(project: Project) -> None:
     ],
 )
 def test_what_is_no_decorator(project: Project, odd: str, shown: str) -> None:
-    """The fault names the hook, and the line of the flow or of the extension that travels with it."""
+    """The fault names the hook, and the line of the flow or of the extension that is packaged with it."""
     for hook, work, above in (("step_init of @adds", "@adds", ""), ("flow_init of @everywhere", "", "@everywhere")):
         write(project, work, above=above)
         source = project.root / HOME / "hooks.py"

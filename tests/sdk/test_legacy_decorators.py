@@ -421,7 +421,7 @@ def test_what_is_to_be_packed_stays_here(project: Project) -> None:
     project.run("flow.py")
     done = project.flowc("compile", "flow.py")
     assert done.code == 1
-    assert "@packing has the hook add_to_package, whose files do not travel with the flow" in done.err
+    assert "@packing has the hook add_to_package, whose files are not packaged with the flow" in done.err
 
 
 def test_what_flowc_has_not_is_refused_by_name(project: Project) -> None:
@@ -517,7 +517,7 @@ def test_decorators_that_do_not_travel_are_refused(project: Project) -> None:
     assert project.flowc("check", "flows/flow.py", PYTHONPATH=path).code == 0
     done = project.flowc("compile", "flows/flow.py", PYTHONPATH=path)
     assert done.code == 1
-    assert "the decorator shared.tools.loud is in the module 'shared.tools', which does not travel" in done.err
+    assert "the decorator shared.tools.loud is in the module 'shared.tools', which is not packaged" in done.err
     shutil.move(project.root / "lib" / "shared", project.root / "flows" / "shared")
     assert project.flowc("compile", "flows/flow.py").code == 0
 

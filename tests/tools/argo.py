@@ -74,7 +74,7 @@ def lint(manifests: str | Iterable[Path], version: str) -> list[str]:
 
 
 def lint_each(texts: Mapping[str, str], version: str) -> dict[str, list[str]]:
-    """Return the errors of each text by its name. A text without a manifest is an error."""
+    """Return the errors of each text by its name. A string without a manifest is an error."""
 
     def ask(questions: Sequence[str]) -> list[list[str]]:
         request = [{"name": str(number), "text": text} for number, text in enumerate(questions)]

@@ -71,7 +71,7 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
     if empty := schedule.empty():
         return [Advice("never", f"{cron!r} never fires: its field {empty} has no value", f"write * for every {empty}")]
     if schedule.is_continuous:
-        return []  # it fires in every hour that passes, so clock changes skip nothing
+        return []  # fires in every hour that passes, so clock changes skip nothing
     if schedule.next(now) is None:
         message = f"{cron!r} never fires: no day of the next {YEARS} years matches"
         return [Advice("never", message, "choose a day that its months have")]

@@ -25,7 +25,7 @@ class CronSchedule(ABC):
             after: an aware datetime in the schedule's zone.
 
         Raises:
-            ValueError: it has no zone.
+            ValueError: `after` has no zone.
         """
 
 
@@ -40,7 +40,7 @@ class Every(CronSchedule):
         """Return the time one interval after `after`, an aware datetime, to the whole second.
 
         Raises:
-            ValueError: it has no zone.
+            ValueError: `after` has no zone.
         """
         clock = Clock.of(after)
         return clock.time((after - EPOCH) // SECOND + self.seconds)
@@ -87,7 +87,7 @@ class CronFields(CronSchedule):
     def empty(self) -> str | None:
         """Return the name of the first field that matches nothing, such as `,`; None if every field matches.
 
-        If a day has to match only one of the two day fields, both have to be empty.
+        With `either_day`, a day has to match only one of the two day fields, so one of them may match nothing.
         """
         if not self.minutes:
             return "minute"
@@ -110,10 +110,10 @@ class CronFields(CronSchedule):
             after: an aware datetime in the schedule's zone.
 
         Raises:
-            ValueError: it has no zone.
+            ValueError: `after` has no zone.
         """
         if self.empty():
-            return None  # it never fires: skip the search of five years
+            return None  # the schedule never fires: skip the search of five years
         clock = Clock.of(after)
         at = (after - EPOCH) // SECOND + 1
         last_year = clock.local(at).year + YEARS

@@ -260,8 +260,8 @@ class Sources:
             content: the bytes.
 
         Raises:
-            SyntaxError: it is not valid Python.
-            ValueError: it has null bytes, or is not in its declared encoding.
+            SyntaxError: the file is not valid Python.
+            ValueError: the file has null bytes, or is not in its declared encoding.
         """
         self._parsed[file] = source = Source(file, decode(content), str(self.root / file))
         return source

@@ -25,7 +25,7 @@ class SourceLocation:
     Attributes:
         root: the root of its code.
         file: the path below the root.
-        packaged: whether the file is in a package, whose whole root travels.
+        packaged: whether the file is in a package, whose whole root is packaged.
     """
 
     root: Path

@@ -22,7 +22,7 @@ class ParameterSyntax(NamedTuple):
     Attributes:
         name: the name on the command line.
         help: the text in the help, if it is a literal.
-        choices: the choices that are literal texts.
+        choices: the choices that are literal strings.
         flag: whether the option takes no value.
         file: whether it is an IncludeFile.
         boolean: whether its type or default is a bool.

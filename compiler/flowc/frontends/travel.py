@@ -1,4 +1,4 @@
-"""Find code and files that a flow needs and that do not travel with it. Only compiling and deploying warn of them."""
+"""Find code and files that a flow needs but that are not packaged with it. Only `compile` and `deploy` warn of them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Faults
 
-# Modules of flowc, which the image has; of extensions, which always travel; and those that Python runs at its start.
+# Modules of flowc, which the image contains; extensions, which are always packaged; modules that Python runs at start.
 EXTENSIONS: Final = EXTENSIONS_PACKAGE
 _OURS: Final = frozenset({*OWN_PACKAGES, EXTENSIONS, "sitecustomize", "usercustomize"})
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _LONGEST: Final = 256
 _MOST_NAMES: Final = 5  # a line lists at most this number of names
-# These read a file before the flow is compiled: its content travels in the IR.
+# These read a file before the flow is compiled: its content is in the IR.
 _READ_HERE: Final = frozenset({"Config", "IncludeFile"})
 
 
@@ -46,12 +46,12 @@ def without_ignored(
 ) -> tuple[Package, frozenset[str]]:
     """Return the package without the files that git ignores, and the names of these files.
 
-    Installed files travel although git ignores them: it ignores a virtual environment as a whole.
+    Installed files are packaged although git ignores them: it ignores a virtual environment as a whole.
 
     Args:
         package: the package of all files.
-        own: the flow's file, which always travels.
-        patterns: patterns of ignored files that travel all the same (`flowc.ignored`).
+        own: the flow's file, which is always packaged.
+        patterns: patterns of ignored files that are packaged all the same (`flowc.ignored`).
         seconds: the limit for git.
 
     Raises:
@@ -125,14 +125,14 @@ def left_behind(package: Package) -> Iterator[str]:
         named = _listed([f"{name} ({place})" for name, place in modules.items()])
         what = "a module" if len(modules) == 1 else f"{len(modules)} modules"
         yield (
-            f"{what} that the flow imports will not travel with it: {named}; "
+            f"{what} that the flow imports will not be packaged with it: {named}; "
             "move this code into the flow's directory, or install it in the image"
         )
     if files := named_files(package, trees):
         endings = ",".join(dict.fromkeys(PurePosixPath(file).suffix for file in files))
         what = "a file" if len(files) == 1 else f"{len(files)} files"
         yield (
-            f"{what} that the code names will not travel with it: {_listed(files)}; "
+            f"{what} that the code names will not be packaged with it: {_listed(files)}; "
             f"--package-suffixes {endings} includes them"
         )
 
@@ -202,9 +202,9 @@ def _place(top: str, file: str) -> str:
 
 
 def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
-    """Return files beside the code that are not in the package and whose names are texts in its imported files.
+    """Return files beside the code that are not in the package and whose names are strings in its imported files.
 
-    Arguments of `Config` and `IncludeFile` are left out: their content travels in the intermediate representation.
+    Arguments of `Config` and `IncludeFile` are left out: their content is in the intermediate representation.
 
     Args:
         package: the package of the flow.
@@ -224,7 +224,7 @@ def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
 
 
 def _texts(node: ast.AST) -> Iterator[str]:
-    """Yield texts that may be file names, also in several parts: `HERE / "sql" / "x.sql"`, `join(HERE, "sql", …)`."""
+    """Yield strings that may be file names, also in several parts: `HERE / "sql" / "x.sql"`, `join(HERE, "sql", …)`."""
     waiting = [ast.iter_child_nodes(node)]
     while waiting:
         child = next(waiting[-1], None)
@@ -244,7 +244,7 @@ def _texts(node: ast.AST) -> Iterator[str]:
 
 
 def _joined(parts: list[ast.expr]) -> Iterator[str]:
-    """Yield the path that the last parts form, as far as they are texts."""
+    """Yield the path that the last parts form, as far as they are strings."""
     texts: list[str] = []
     for part in reversed(parts):
         if not (isinstance(part, ast.Constant) and isinstance(part.value, str)):

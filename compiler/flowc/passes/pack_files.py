@@ -90,7 +90,7 @@ def _packed(parameter: IrParameter, beside: Path | None, room: Room, faults: Fau
 
 def _fault(parameter: IrParameter, error: Exception, faults: Faults) -> None:
     message = f"the default of parameter '{parameter.name}': {error}"
-    hint = "its content travels with the compiled flow"
+    hint = "its content is part of the compiled flow"
     faults.add(codes.BAD_DEFAULT, parameter.where, message, hint=hint)
 
 

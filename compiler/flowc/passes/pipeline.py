@@ -56,7 +56,7 @@ def verify_after(stage: str, flow: Flow) -> None:
     """Verify the flow that `stage` returned.
 
     Raises:
-        InternalError: it has a fault, which is a bug in flowc.
+        InternalError: the flow has a fault, which is a bug in flowc.
     """
     if missed := verify(flow):
         raise InternalError(f"{stage} made a flow with the fault {missed[0].code}: {missed[0].message}")
@@ -66,7 +66,7 @@ def verify_json_after(stage: str, flow: Flow) -> None:
     """Verify the flow that `stage` returned, and that its JSON reads back as an equal flow.
 
     Raises:
-        InternalError: it has a fault, its JSON cannot be read, or reads back as another flow.
+        InternalError: the flow has a fault, its JSON cannot be read, or reads back as another flow.
     """
     verify_after(stage, flow)
     try:

@@ -48,7 +48,7 @@ class Map(Step):
 
     _required: ClassVar[tuple[str, ...]] = ("name", "branch", "iterate_on", "iterate_as")
 
-    branch: AnyPipeline = None  # type: ignore[assignment]  # it is required
+    branch: AnyPipeline = None  # type: ignore[assignment]  # required
     iterate_on: str = ""
     iterate_as: str = ""
     reducer: Callable[..., Any] | str | Mapping[str, Callable[..., Any] | str] | None = None
@@ -73,7 +73,7 @@ class Loop(Step):
 
     _required: ClassVar[tuple[str, ...]] = ("name", "branch", "max_iterations", "break_on")
 
-    branch: AnyPipeline = None  # type: ignore[assignment]  # it is required
+    branch: AnyPipeline = None  # type: ignore[assignment]  # required
     max_iterations: int = 0
     break_on: str = ""
     index_as: str = ""
@@ -95,8 +95,8 @@ class Conditional(Step):
 
     Args:
         parameter: the name of the value: a parameter, or a return of a step before.
-        branches: the pipelines by the value that chooses them. A text also stands for the number or truth value that it
-            spells, such as "3" or "True".
+        branches: the pipelines by the value that chooses them. A string also stands for the number or truth value
+            that it spells, such as "3" or "True".
         default: the pipeline for every other value; without one, another value is an error.
     """
 

@@ -62,14 +62,14 @@ def timeout_of(given: object, what: str) -> Timeout | None:
 
 
 def seconds_of(given: object, what: str) -> int:
-    """Return the seconds of a duration: a number of seconds, a text such as `1h30m`, or a timedelta.
+    """Return the seconds of a duration: a number of seconds, a string such as `1h30m`, or a timedelta.
 
     Args:
         given: the value.
         what: the argument, for messages.
 
     Raises:
-        PipelineError: it is none of these, or less than a second.
+        PipelineError: `given` is none of these, or less than a second.
     """
     seconds = given
     if isinstance(given, timedelta):
@@ -77,13 +77,13 @@ def seconds_of(given: object, what: str) -> int:
     elif isinstance(given, str) and _DURATION.fullmatch(given):
         seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall("([0-9]+)([smhd])", given))
     if not _whole(seconds, 1):
-        raise PipelineError(f"{what} is {given!r:.60}, not a number of seconds, or a text such as '90s' or '1h30m'")
+        raise PipelineError(f"{what} is {given!r:.60}, not a number of seconds, or a string such as '90s' or '1h30m'")
     assert isinstance(seconds, int)
     return seconds
 
 
 def resources_of(given: object, what: str) -> Resources | None:
-    """Return the resources that are given by their names. Sizes are MiB, or texts such as `4Gi`.
+    """Return the resources that are given by their names. Sizes are MiB, or strings such as `4Gi`.
 
     Args:
         given: the mapping; None for none.
@@ -111,7 +111,7 @@ def resources_of(given: object, what: str) -> Resources | None:
 
 
 def environment_of(given: object, what: str) -> tuple[tuple[str, str], ...]:
-    """Return environment variables that are given by their names; numbers become texts. Raises PipelineError.
+    """Return environment variables that are given by their names; numbers become strings. Raises PipelineError.
 
     Args:
         given: the mapping.
@@ -123,7 +123,7 @@ def environment_of(given: object, what: str) -> tuple[tuple[str, str], ...]:
         if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
             raise PipelineError(f"{what}: environment: {name!r:.60} is not the name of a variable")
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise PipelineError(f"{what}: environment: {name} is {value!r:.60}, not a text or a number")
+            raise PipelineError(f"{what}: environment: {name} is {value!r:.60}, not a string or a number")
     return tuple((name, str(value)) for name, value in given.items())
 
 
@@ -152,7 +152,7 @@ def mebibytes(value: object, what: str) -> int:
     if isinstance(value, str) and (found := _SIZE.fullmatch(value)):
         return int(found[1]) * _MIB[found[2] or "Mi"]
     if not _whole(value, 0):
-        raise PipelineError(f"{what} is {value!r:.60}, not a number of MiB, or a text such as '512Mi' or '4Gi'")
+        raise PipelineError(f"{what} is {value!r:.60}, not a number of MiB, or a string such as '512Mi' or '4Gi'")
     assert isinstance(value, int)
     return value
 
@@ -173,5 +173,5 @@ def cores(value: object, what: str) -> str:
     except InvalidOperation:  # infinity
         text = ""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)) or not _CPU.fullmatch(text):
-        raise PipelineError(f"{what} is {value!r:.60}, not a number of cores such as 0.5, or a text such as '500m'")
+        raise PipelineError(f"{what} is {value!r:.60}, not a number of cores such as 0.5, or a string such as '500m'")
     return text

@@ -43,7 +43,7 @@ class BasePipeline(Fields):
     Args:
         steps: the steps, in the order in which they run.
         name: the name of the pipeline, by which its runs are stored; empty for the name of the variable or file.
-        description: a text about the pipeline.
+        description: a string about the pipeline.
         parameters: parameters of its runs, with their defaults; None for a required one. Those that no function takes,
             such as variables of shell commands, need this; others replace the default of the function.
         add_terminal_nodes, internal_branch_name: not used; accepted since earlier pipelines have them.

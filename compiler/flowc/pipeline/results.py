@@ -17,7 +17,7 @@ else:  # only a program that reads the run's artifacts needs it
     client = LateModule("metaflow.client")
 
 
-class RunFailed(Exception):  # it is a run that failed, not an error of the program
+class RunFailed(Exception):  # a run failed: not an error of the program
     """A run did not succeed. `execution` is its result; its log is in the store."""
 
     def __init__(self, execution: Execution) -> None:

@@ -33,10 +33,10 @@ def metric(name: str) -> TaskReturn:
 
 
 def named(returns: object, what: str) -> tuple[TaskReturn, ...]:
-    """Return the returns of a task, given as texts and TaskReturns.
+    """Return the returns of a task, given as strings and TaskReturns.
 
     Raises:
-        PipelineError: one of them is neither, is no name of Python's, or is named twice.
+        PipelineError: an item is neither, is not a Python identifier, or is a duplicate.
     """
     if not isinstance(returns, (list, tuple)):
         raise PipelineError(f"{what}: returns is {returns!r:.60}, not a list of names such as ['x', pickled('model')]")

@@ -164,7 +164,7 @@ class Step(Fields):
 
     def check(self) -> None:  # noqa: D102  # that of the base
         if not isinstance(self.name, str) or not self.name.strip():
-            raise PipelineError(f"{type(self).__name__}: name is {self.name!r:.60}, not a text such as 'train'")
+            raise PipelineError(f"{type(self).__name__}: name is {self.name!r:.60}, not a string such as 'train'")
         if self.next_node:
             raise PipelineError(f"{self.what}: next_node has no effect: steps run in the order of the list")
         if self.terminate_with_success and self.terminate_with_failure:
@@ -193,9 +193,9 @@ class UserTask(Step):
         secrets: the names of secrets that it gets as environment variables.
         overrides: by executor, the name of the configured overrides of this step.
         retry: the number of further attempts after a failed one, or `{"times": 3, "wait": "30s"}`.
-        timeout: the longest duration of an attempt: seconds, a text such as `"1h30m"`, or a timedelta.
-        resources: what a task needs, by the names `cpu` (cores), `memory`, `disk`, `shared_memory` (MiB, or a text such
-            as `"4Gi"`) and `gpu`.
+        timeout: the longest duration of an attempt: seconds, a string such as `"1h30m"`, or a timedelta.
+        resources: what a task needs, by the names `cpu` (cores), `memory`, `disk`, `shared_memory` (MiB, or a string
+            such as `"4Gi"`) and `gpu`.
         environment: environment variables of the task.
     """
 

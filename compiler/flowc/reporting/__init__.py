@@ -32,6 +32,6 @@ def write(facts: Sequence[Fact], form: str) -> str:
         form: a key of `WRITERS`.
 
     Returns:
-        A text that ends with a newline; empty if there is nothing to write (a SARIF document is never empty).
+        A string that ends with a newline; empty if there is nothing to write (a SARIF document is never empty).
     """
     return WRITERS[form](facts)

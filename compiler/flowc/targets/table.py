@@ -39,7 +39,7 @@ def find_target(name: str) -> AnyTarget:
     """Return the target of this name.
 
     Raises:
-        TargetError: it does not exist, several have the name, or it cannot be loaded.
+        TargetError: the target does not exist, several have the name, or it cannot be loaded.
     """
     from flowc.targets import installed  # takes 0.05 s, so only for commands with `--target`
 

@@ -1,4 +1,4 @@
-"""The IR of a flow as a file that travels with its code."""
+"""The IR of a flow as a file that is packaged with its code."""
 
 from __future__ import annotations
 

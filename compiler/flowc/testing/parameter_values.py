@@ -32,7 +32,7 @@ def check_names(flow: str, what: str, names: Iterable[str], known: Iterable[str]
         known: the names that the flow declares.
 
     Raises:
-        TypeError: it does not declare one of them; the message lists the known names.
+        TypeError: the flow does not declare one of them; the message lists the known names.
     """
     there = sorted(known)
     if unknown := sorted(set(names) - set(there)):

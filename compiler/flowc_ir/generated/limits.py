@@ -37,7 +37,7 @@ def check_limits_of_code(value: Code, at: str, where: Span, faults: Faults) -> N
 
 def check_limits_of_return(value: Return, at: str, where: Span, faults: Faults) -> None:
     if not value.name:
-        out_of_limits(faults, f"{at}.name", where, "a text that is not empty", value.name)
+        out_of_limits(faults, f"{at}.name", where, "a string that is not empty", value.name)
 
 
 def check_limits_of_function(value: Function, at: str, where: Span, faults: Faults) -> None:
@@ -57,7 +57,7 @@ def check_limits_of_shell(value: Shell, at: str, where: Span, faults: Faults) ->
 
 def check_limits_of_reducer(value: Reducer, at: str, where: Span, faults: Faults) -> None:
     if not value.name:
-        out_of_limits(faults, f"{at}.name", where, "a text that is not empty", value.name)
+        out_of_limits(faults, f"{at}.name", where, "a string that is not empty", value.name)
     check_limits_of_function(value.function, f"{at}.function", where, faults)
 
 
@@ -110,7 +110,7 @@ def check_limits_of_resources(value: Resources, at: str, where: Span, faults: Fa
 
 def check_limits_of_node(value: Node, at: str, faults: Faults) -> None:
     if not value.id:
-        out_of_limits(faults, f"{at}.id", value.where, "a text that is not empty", value.id)
+        out_of_limits(faults, f"{at}.id", value.where, "a string that is not empty", value.id)
     if isinstance(value.run, Function):
         check_limits_of_function(value.run, f"{at}.run", value.where, faults)
     if isinstance(value.run, Notebook):
@@ -133,12 +133,12 @@ def check_limits_of_node(value: Node, at: str, faults: Faults) -> None:
 
 def check_limits_of_parameter(value: Parameter, at: str, faults: Faults) -> None:
     if not value.name:
-        out_of_limits(faults, f"{at}.name", value.where, "a text that is not empty", value.name)
+        out_of_limits(faults, f"{at}.name", value.where, "a string that is not empty", value.name)
 
 
 def check_limits_of_config(value: Config, at: str, faults: Faults) -> None:
     if not value.name:
-        out_of_limits(faults, f"{at}.name", value.where, "a text that is not empty", value.name)
+        out_of_limits(faults, f"{at}.name", value.where, "a string that is not empty", value.name)
 
 
 def check_limits_of_schedule(value: Schedule, at: str, faults: Faults) -> None:
@@ -148,7 +148,7 @@ def check_limits_of_schedule(value: Schedule, at: str, faults: Faults) -> None:
 
 def check_limits_of_flow(value: Flow, at: str, faults: Faults) -> None:
     if not value.name:
-        out_of_limits(faults, f"{at}.name", value.where, "a text that is not empty", value.name)
+        out_of_limits(faults, f"{at}.name", value.where, "a string that is not empty", value.name)
     check_limits_of_code(value.code, f"{at}.code", value.where, faults)
     if len(value.nodes) < 1:
         out_of_limits(faults, f"{at}.nodes", value.where, "a list of at least 1", value.nodes)

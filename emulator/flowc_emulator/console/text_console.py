@@ -85,7 +85,7 @@ class TextConsole:
             self._say(f"and what follows: {', '.join(following[:_NAMED])}{more}")
 
     def task_began(self, job: Job, pid: int) -> None:
-        return  # its end or its failure is worth a line
+        return  # the task's end or failure is worth a line
 
     def output(self, job: Job, stream: Stream, data: bytes) -> None:
         self._show([(stream, line) for line in self._lines.add(job, stream, data)], job)

@@ -104,7 +104,7 @@ def commands(spec: Spec, home: Path) -> Iterator[Sequence[str]]:
         home: its directory, which does not exist yet.
 
     Raises:
-        BuildError: it has packages of conda, and no program that installs them is on PATH.
+        BuildError: the environment has packages of conda, and no program that installs them is on PATH.
     """
     uv, path = interpreters.uv(), spec.interpreter.path
     if spec.conda:

@@ -116,7 +116,7 @@ class Agent:
         """Return existing objects, requested in parallel.
 
         Raises:
-            NotFound: one of them does not exist.
+            NotFound: an object does not exist.
             StoreError: the store or the agent fails.
         """
         answer: list[bytes] = self._ask("get_many", list(keys))
@@ -234,14 +234,14 @@ class Agent:
             if self._socket.fileno() in ready:
                 return deadline
             if deadline is not None and time.monotonic() >= deadline:
-                self._kill()  # it would continue to ask
+                self._kill()  # the agent would continue to ask
                 raise StoreError(f"{self.url} does not answer, and the run is to end")
 
 
 def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # it ends after the supervisor
+        signal.signal(number, signal.SIG_IGN)  # this process ends after the supervisor
     failed: FlowcError | None = None
     while True:
         due: float | None = None

@@ -252,7 +252,7 @@ class Engine(Generic[J]):
             seconds: the process is killed after this time; None sets no limit.
 
         Raises:
-            OSError: it cannot be started.
+            OSError: the process cannot be started.
         """
         began = time.time()
         place = Inherited(

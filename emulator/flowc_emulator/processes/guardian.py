@@ -79,7 +79,7 @@ class Guardian:
 
     def reaped(self, pid: int) -> None:
         """Forget a child that has ended with all its group; its number may be used again."""
-        with suppress(BrokenPipeError):  # it was killed; its successor gets the remaining sessions
+        with suppress(BrokenPipeError):  # the guardian was killed; its successor gets the remaining sessions
             os.write(self._write, b"-%d\n" % pid)
 
     def dismiss(self) -> None:

@@ -99,7 +99,7 @@ def _cpu_ticks(pid: int) -> int | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
-    except OSError:  # it has just ended
+    except OSError:  # the process has just ended
         return None
     return int(fields[11]) + int(fields[12])  # utime and stime
 

@@ -77,7 +77,7 @@ class Starts:
         if server is not None:
             self._servers[()] = server
         if rule.all:
-            self._server(())  # it imports what it needs while the run is prepared
+            self._server(())  # the server imports what it needs while the run is prepared
 
     def begin(self, run: RunStore, ir: str, parameters: Mapping[str, object], functions: str | None = None) -> None:
         """Set the run, before any task is started.
@@ -138,7 +138,7 @@ class Starts:
 
         Args:
             number: the index of the hook in the flow.
-            close: not used: the process is a fork of a branch, which holds none of this process's descriptors.
+            close: not used. The process is forked from a branch, which has no descriptors of this process.
 
         Raises:
             FlowcError: a fork server or the branch has ended.

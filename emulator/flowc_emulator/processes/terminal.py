@@ -40,7 +40,7 @@ class Terminal:
     def __init__(self, tty: int) -> None:
         self._tty = tty
         self._modes = termios.tcgetattr(tty)
-        self._lock = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the run
+        self._lock = tempfile.TemporaryFile()  # noqa: SIM115  # the file lives as long as the run
         self.requests, self._request = os.pipe()
         self._answers, self._answer = os.pipe()
         self._rest = b""
@@ -56,7 +56,7 @@ class Terminal:
                 return None
             try:
                 tty = os.open(os.ttyname(0), os.O_RDWR | os.O_NOCTTY)
-            except OSError:  # it may have no name in a container
+            except OSError:  # the terminal may have no name in a container
                 tty = os.dup(0)
             return cls(tty)
         except (OSError, termios.error):
@@ -94,7 +94,7 @@ class Terminal:
         if refuse:
             self._say(b"no")
             return False
-        with contextlib.suppress(OSError):  # it is not the controlling terminal of this session, nor of any other
+        with contextlib.suppress(OSError):  # not the controlling terminal of any session
             if os.tcgetpgrp(self._tty) != os.getpgrp():
                 self._say(b"no")
                 return False

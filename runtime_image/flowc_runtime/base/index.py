@@ -56,7 +56,7 @@ def check_path(path: str) -> str:
     """Return the path unchanged.
 
     Raises:
-        ProtocolError: it is malformed.
+        ProtocolError: the path is malformed.
     """
     if not _PATH.fullmatch(path):
         raise ProtocolError(f"not an index path: {path!r}; write one such as '0', '0.3.1' or '0~2'")
@@ -76,7 +76,7 @@ def path_of(step: str, task: str) -> str:
         task: the task's id, or its path alone.
 
     Raises:
-        ProtocolError: it is neither.
+        ProtocolError: the task is neither.
     """
     try:
         return check_path(task.removeprefix(f"{step}-"))

@@ -33,7 +33,7 @@ def content(path: str) -> bytes:
     """Return the content of a file or pipe; repeated calls return the same content of a pipe.
 
     Raises:
-        OSError: it cannot be read, or is a directory or a device without an end.
+        OSError: the file cannot be read, or is a directory or a device without an end.
     """
     if path in _contents:
         return _contents[path]
@@ -51,7 +51,7 @@ def lasting(path: str) -> str:
     ends.
 
     Raises:
-        OSError: it cannot be read or copied, or is a directory or a device without an end.
+        OSError: the file cannot be read or copied, or is a directory or a device without an end.
     """
     if path in _files:
         return _files[path]

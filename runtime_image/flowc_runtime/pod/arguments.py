@@ -48,7 +48,7 @@ def encode(kind: Kind, value: object) -> str:
 
 
 def decode(kind: Kind, text: str) -> object:
-    """Return the value of a text that `encode` wrote or that a person typed after `argo submit -p name=`.
+    """Return the value of a string that `encode` wrote or that a person typed after `argo submit -p name=`.
 
     Args:
         kind: the type of the parameter.
@@ -74,7 +74,7 @@ def encode_parameter(parameter: Parameter, value: object) -> str:
 
 
 def decode_parameter(parameter: Parameter, text: str) -> object:
-    """Return the value of a text that `encode_parameter` wrote or a person typed; for a file, its packed form.
+    """Return the value of a string that `encode_parameter` wrote or a person typed; for a file, its packed form.
 
     Args:
         parameter: the parameter.

@@ -79,7 +79,7 @@ class ContainerTask:
                 if self.node.id == self.graph.flow.start:
                     begin_run(self.run, self.graph, self.order)
                 if self.order is not None and (reused := self._reuse(self.order)) is not None:
-                    kill_child(child.pid, signal.SIGKILL)  # it has only imported the flow
+                    kill_child(child.pid, signal.SIGKILL)  # the child has only imported the flow
                     return self._kept(self._outputs(reused))
                 attempt = self._claim(began)
                 with contextlib.suppress(BrokenPipeError):  # the child is already dead: `_watch` gets the reason

@@ -40,7 +40,7 @@ def environment(name: str) -> str:
     """Return the value of an environment variable that the pod needs.
 
     Raises:
-        ProtocolError: it is unset or empty.
+        ProtocolError: the variable is unset or empty.
     """
     value = os.environ.get(name)
     if not value:

@@ -210,7 +210,7 @@ def fork(
             ending.begin()
             if prctl is not None:
                 prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-                if os.getppid() != parent:  # it died before the line above, so the kernel sends no signal
+                if os.getppid() != parent:  # the parent died before the line above, so the kernel sends no signal
                     os._exit(code)
             for descriptor in close:
                 os.close(descriptor)

@@ -223,7 +223,7 @@ def check_runnable(flow: Flow) -> None:
     """Check that this flowc can run every node.
 
     Raises:
-        ProtocolError: it cannot; the message names the first such node.
+        ProtocolError: this flowc cannot run a node; the message names the first one.
     """
     of_class = [node for node in flow.nodes if isinstance(node.run, Method)]
     for node in flow.nodes:

@@ -119,7 +119,7 @@ def check_splits(job: Assignment, count: int, what: str) -> None:
         what: the foreach or gang, for the message.
 
     Raises:
-        ValueError: it opens more.
+        ValueError: the foreach or gang opens more tasks than allowed.
     """
     most = job.max_splits
     if most is not None and count > most:

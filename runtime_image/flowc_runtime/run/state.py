@@ -89,7 +89,7 @@ class TaskState:
         Raises:
             NotFound: the artifact was deleted from the store.
             Damaged: its bytes do not match their digest.
-            ArtifactError: it cannot be unpickled.
+            ArtifactError: the artifact cannot be unpickled.
             StoreError: the store cannot be read.
         """
         self.seen.add(name)
@@ -102,7 +102,7 @@ class TaskState:
             why = f"was deleted from the store ({error}): resume from the step that makes it"
             raise NotFound(f"artifact '{name}' {why}") from error
         except Damaged as error:
-            raise type(error)(f"artifact '{name}': {error}") from None  # its message is complete
+            raise type(error)(f"artifact '{name}': {error}") from None  # the message is complete
         except FlowcError as error:
             raise type(error)(f"artifact '{name}': {error}") from error
         # If several threads read it first at the same time, all get the value of the fastest. No lock is held while

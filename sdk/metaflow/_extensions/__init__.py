@@ -114,7 +114,7 @@ def config() -> dict[str, Any]:
     values: dict[str, Any] = {}
     for extension in _at_point("config"):
         module = _load(extension.module, extension)
-        own = _entries(module, "DEBUG_OPTIONS", extension, "a text", _is_text)
+        own = _entries(module, "DEBUG_OPTIONS", extension, "a string", _is_text)
         options = [*values.get("DEBUG_OPTIONS", ()), *own]
         values.update(_names(module))
         values.pop("DEBUG_OPTIONS", None)
@@ -283,7 +283,7 @@ def make_decorator(name: str) -> Any:
 
 def _promote(module: ModuleType, below: str, extension: Extension) -> None:
     """Add the modules of `__mf_promote_submodules__ = ["x"]`: `metaflow.x` is the extension's x."""
-    for name in _entries(module, "__mf_promote_submodules__", extension, "a text", _is_text):
+    for name in _entries(module, "__mf_promote_submodules__", extension, "a string", _is_text):
         real = f"{_PACKAGE}.{extension.org}.{below}{name}"
         if not _aliases().add(f"metaflow.{below}{name}", real):
             warn(f"the extension '{extension.org}' promotes the module '{real}', which does not exist: it is left out")
@@ -311,4 +311,4 @@ def aliases() -> Mapping[str, str]:
     return _finder.aliases if _finder is not None else {}
 
 
-begin()  # now, since metaflow imports this module first
+begin()  # at import: `metaflow` imports this module before its other modules

@@ -1,4 +1,4 @@
-"""Modules of extensions under names of `metaflow`: new modules, and replacements of modules of ours.
+"""Modules of extensions that are imported under names of `metaflow`: new modules, and replacements of its modules.
 
 A replaced module stays importable as `<its name>._orig`. No module is loaded before it is imported.
 """

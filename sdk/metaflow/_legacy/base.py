@@ -101,7 +101,7 @@ class StepDecorator(Decorator):
             decorators: all decorators of the step, the innermost first; built-in ones are read-only.
             environment: a stand-in for Metaflow's object.
             flow_datastore: the type and the root of the store.
-            logger: prints a text on stderr.
+            logger: prints a string on stderr.
         """
 
     def step_task_retry_count(self) -> tuple[int, int]:
@@ -246,8 +246,8 @@ class FlowDecorator(Decorator):
             environment: a stand-in for Metaflow's object.
             flow_datastore: the type and the root of the store.
             metadata: a stand-in for Metaflow's object.
-            logger: prints a text on stderr.
-            echo: prints a text on stderr.
+            logger: prints a string on stderr.
+            echo: prints a string on stderr.
             options: the values of the decorator's own options, by name.
         """
 

@@ -266,7 +266,7 @@ def attach_decorators(step: Any, specs: Sequence[str]) -> None:
     """Add decorators, each in the form of `--with`, to a step that does not have them.
 
     Raises:
-        MetaflowException: it is not called in a hook before a run, or a decorator is unknown.
+        MetaflowException: the function is not called in a hook before a run, or a decorator is unknown.
     """
     if not _beginning:
         raise MetaflowException("decorators can be attached to a step in flow_init and step_init only")

@@ -101,7 +101,7 @@ class Metadata(_StandIn):
         """Record facts about this task. The client shows them when the attempt has ended: `Task.metadata_dict`.
 
         Raises:
-            MetaflowException: it is another task, or the code does not run in a task.
+            MetaflowException: the ids name another task, or the code does not run in a task.
         """
         task = ambient().task
         if task is None or (task.run, task.step, task.task_id) != (run_id, step_name, task_id):
@@ -115,7 +115,7 @@ class Package(_StandIn):
     """The code package."""
 
     _what = "package"
-    _instead = "files travel with a flow when they are beside it, or in an extension"
+    _instead = "files are packaged with a flow when they are beside it, or in an extension"
 
 
 class TaskDatastore(_StandIn):
@@ -244,10 +244,10 @@ def logger(
     timestamp: object = True,
     nl: bool = True,
 ) -> None:
-    """Print a text on stderr. The arguments are Metaflow's; those that change its form are ignored."""
+    """Print a string on stderr. The arguments are Metaflow's; those that change its form are ignored."""
     print(f"{head}{body}", end="\n" if nl else "", file=sys.stderr)
 
 
 def echo(line: str = "", *args: object, **style: object) -> None:
-    """Print a text on stderr; all texts have the same style."""
+    """Print a string on stderr; all texts have the same style."""
     print(line, end="\n" if style.get("nl", True) else "", file=sys.stderr)

@@ -247,7 +247,7 @@ def check_attempt(attempt: object) -> int | None:
     """Return the number of an attempt for a task or an artifact, or None for none.
 
     Raises:
-        MetaflowNotFound: it is not an integer, or negative. Metaflow raises this class, too.
+        MetaflowNotFound: the number is not an integer, or negative. Metaflow raises this class, too.
     """
     if attempt is None:
         return None

@@ -66,12 +66,12 @@ class DataArtifact(MetaflowObject):
             ...
 
     @property
-    def data(self) -> Any:  # its type is the flow's own
+    def data(self) -> Any:  # the type is the flow's own
         """The value, loaded from the store at each access. Loading runs code of the value's class in this process.
 
         Raises:
             MetaflowDataMissing: its blob has been deleted from the store.
-            ArtifactError: it cannot be loaded, for example because a module is missing.
+            ArtifactError: the value cannot be loaded, for example because a module is missing.
         """
         ref = self._ref
         try:

@@ -130,7 +130,7 @@ class Flow(MetaflowObject):
             _current_metadata=_current_metadata,
         )
 
-    if TYPE_CHECKING:  # its children are of one type
+    if TYPE_CHECKING:  # children are of one type
 
         def __iter__(self) -> Iterator[Run]:
             """Return the children."""
@@ -169,7 +169,7 @@ class Flow(MetaflowObject):
         Args:
             all_of: tags that a run must have, user tags or system tags.
             status: one or several of running, succeeded, failed, interrupted and killed.
-            since: the run started at this time or later: a date, a datetime, a timedelta before now, a text such as
+            since: the run started at this time or later: a date, a datetime, a timedelta before now, a string such as
                 `2026-11-20` or `2026-11-20 14:30`, or an age: `90m`, `12h`, `7d`, `2w`. Times without a zone are local.
             until: the run started before this time.
             tags: an expression that the tags match: `"good and not (old or user:a*)"`, the words in either case; quote
@@ -217,7 +217,7 @@ class Flow(MetaflowObject):
         Args:
             all_of: tags that a run must have.
             artifacts: names of artifacts of any type; a run without one has None. By default, those that are single
-                numbers or short texts.
+                numbers or short strings.
             frame: whether to return a pandas DataFrame.
             filters: the filters of `runs`.
 

@@ -70,7 +70,7 @@ def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str,
     counted = [parent for parent in parents if parent["count"] is not None]
     if counted:
         yield from _items(reader, step, path, counted)
-    elif not parents:  # it is active, or its process died before recording it
+    elif not parents:  # the task is active, or its process died before recording them
         yield from _by_graph(reader, step, path)
 
 

@@ -168,7 +168,7 @@ def open_store(url: str) -> Store:
     if known not in _stores:
         in_bucket = "://" in url.removeprefix("file://")
         ask = here.open_bucket if in_bucket and here.task is None else None
-        opened = Store.open(url)  # it refuses an invalid address, without a request
+        opened = Store.open(url)  # refuses an invalid address, without a request
         _stores[known] = Store(cast("Objects", ask(url))) if ask is not None else opened
     return _stores[known]
 

@@ -122,7 +122,7 @@ def moment(value: Moment) -> float:
             w).
 
     Raises:
-        ValueError: it has another form.
+        ValueError: the value has none of the accepted forms.
     """
     now = datetime.now()
     if isinstance(value, str):
@@ -184,7 +184,7 @@ def conditions(texts: Iterable[str]) -> dict[str, Callable[[Any], bool]]:
     """Return conditions by the parameters' names; all conditions on a parameter must hold.
 
     Raises:
-        ValueError: a text is not a condition.
+        ValueError: a string is not a condition.
     """
     by_name: dict[str, list[Callable[[Any], bool]]] = {}
     for name, test in map(condition, texts):

@@ -42,7 +42,7 @@ class Run(MetaflowObject):
     (True, 'end-0', True)
     >>> len(list(run.steps("good"))), len(list(run.steps("bad")))
     (4, 0)
-    >>> run.code, run.trigger  # it ran on this machine, and no event has started it
+    >>> run.code, run.trigger  # the run was local, and no event started it
     (None, None)
     >>> run["_parameters"].task.data.n, "_parameters" in run
     (3, True)
@@ -53,7 +53,7 @@ class Run(MetaflowObject):
     _PARENT: ClassVar[str] = "Flow"
     _changed_tags: frozenset[str] | None = None  # the tags after the last change by this object
 
-    if TYPE_CHECKING:  # its children are of one type
+    if TYPE_CHECKING:  # children are of one type
 
         def __iter__(self) -> Iterator[Step]:
             """Return the children."""
@@ -165,10 +165,10 @@ class Run(MetaflowObject):
         return super().user_tags if self._changed_tags is None else self._changed_tags
 
     def add_tag(self, tag: str | Iterable[str]) -> None:
-        """Add a tag, or several from an iterable. A text that is already a system tag is not added.
+        """Add a tag, or several from an iterable. A string that is already a system tag is not added.
 
         Raises:
-            MetaflowTaggingError: a tag is invalid: not a text, empty, or longer than 500 characters.
+            MetaflowTaggingError: a tag is invalid: not a string, empty, or longer than 500 characters.
 
         >>> run = Flow("Letters").latest_run
         >>> run.add_tag("reviewed")
@@ -189,7 +189,7 @@ class Run(MetaflowObject):
         """Remove a tag, or several from an iterable; a missing tag is not an error.
 
         Raises:
-            MetaflowTaggingError: it is a system tag, which cannot be removed.
+            MetaflowTaggingError: the tag is a system tag, which cannot be removed.
         """
         self.remove_tags(_one_or_more(tag))
 
@@ -216,7 +216,7 @@ class Run(MetaflowObject):
         The new tags are added first, so that no reader sees the run without both.
 
         Raises:
-            MetaflowTaggingError: a system tag would be removed, a tag is invalid, an argument is a text or not
+            MetaflowTaggingError: a system tag would be removed, a tag is invalid, an argument is a string or not
                 iterable, or both are empty. Then no tag is changed.
 
         >>> run = Flow("Letters").latest_run
@@ -272,7 +272,7 @@ def _one_or_more(tags: str | Iterable[str]) -> Iterable[str]:
 
 def _tag_list(name: str, tags: object) -> list[Any]:
     if isinstance(tags, str):  # whose letters would be tags
-        raise MetaflowTaggingError(f"{name} is a list of tags, not a text")
+        raise MetaflowTaggingError(f"{name} is a list of tags, not a string")
     try:
         return list(tags)  # type: ignore[call-overload, no-any-return]
     except TypeError:

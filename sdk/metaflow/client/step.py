@@ -30,7 +30,7 @@ class Step(MetaflowObject):
     ('each-0.2', 3, True)
     >>> step.control_task, list(step.control_tasks())  # the step is no gang
     (None, [])
-    >>> step.environment_info  # it has neither @pypi nor @conda
+    >>> step.environment_info  # the step has neither @pypi nor @conda
     """
 
     _PARTS: ClassVar[str] = "FlowName/RunID/StepName"

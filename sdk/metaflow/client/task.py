@@ -56,7 +56,7 @@ class Task(MetaflowObject):
     _DEPTH: ClassVar[int] = 4
     _PARENT: ClassVar[str] = "Step"
 
-    if TYPE_CHECKING:  # its children are of one type
+    if TYPE_CHECKING:  # children are of one type
 
         def __iter__(self) -> Iterator[DataArtifact]:
             """Return the children."""

@@ -35,9 +35,9 @@ class FlowParameter:
         default: JSON; None if the parameter has none or computes it.
         required: whether a run needs a value.
         multiple: whether the value is a list.
-        separator: the text between the values of a list in one text.
+        separator: separates the values of a list that is given as one string.
         flag: whether it is an option without a value.
-        converted: whether the flow's class converts the text, so that any value may be right.
+        converted: whether a type of the flow's own converts the string; only the flow can then check a value.
     """
 
     name: str

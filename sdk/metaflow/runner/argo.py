@@ -99,7 +99,7 @@ class ArgoWorkflowsDeployer:
             ValueError: an option is unknown, or one of Metaflow's that flowc does not have; the message says what to
                 do.
             TypeError: a value has another type than its option.
-            TimeoutError: it took longer than the Deployer's `file_read_timeout` seconds.
+            TimeoutError: the command took longer than the Deployer's `file_read_timeout` seconds.
             RuntimeError: the deployment failed; the message has the command's stderr.
         """
         from metaflow.cli import start

@@ -153,7 +153,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         """The WorkflowTemplate as the cluster stores it.
 
         Raises:
-            MetaflowException: it has been deleted, or the cluster cannot be reached.
+            MetaflowException: the template has been deleted, or the cluster cannot be reached.
         """
         with self._place.cluster() as cluster:
             return cluster.template(self.name)
@@ -287,7 +287,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
             timeout: Seconds to wait; None is no limit.
 
         Raises:
-            TimeoutError: it does not exist after `timeout` seconds.
+            TimeoutError: the run does not exist after `timeout` seconds.
             RuntimeError: the run ended without a record, for example because no pod could start.
         """
         for late in looks(check_interval, timeout):
@@ -307,7 +307,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
             timeout: Seconds to wait; None is no limit.
 
         Raises:
-            TimeoutError: it has not ended after `timeout` seconds.
+            TimeoutError: the run has not ended after `timeout` seconds.
         """
         for late in looks(check_interval, timeout):
             if not self.is_running:

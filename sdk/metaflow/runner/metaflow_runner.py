@@ -195,7 +195,7 @@ class Runner(Launcher):
     async def _start(
         self, name: str, arguments: Sequence[object], kwargs: Mapping[str, object]
     ) -> tuple[CommandManager, dict[str, object]]:
-        line = await asyncio.to_thread(self._line, name, arguments, kwargs)  # it may start a process of the flow's file
+        line = await asyncio.to_thread(self._line, name, arguments, kwargs)  # may start a process of the flow's file
         started = Started(self, line, show_output=False)
         try:
             return started.command, started.attributes(await started.readable(self.file_read_timeout))

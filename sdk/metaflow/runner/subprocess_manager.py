@@ -119,7 +119,7 @@ class CommandManager:
         """The child process.
 
         Raises:
-            RuntimeError: it has not been started yet.
+            RuntimeError: the process has not been started yet.
         """
         if self.process is None:
             raise RuntimeError(f"'{self}' has not been started: call run()")

@@ -32,7 +32,7 @@ class _Delayed:
     def _flowc_then(self, kind: str, *operands: object) -> DelayEvaluator:
         raise NotImplementedError
 
-    # Type checkers treat a placeholder as Any: it is used where ints and texts are expected.
+    # Type checkers treat a placeholder as Any: it is used where ints and strings are expected.
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # names that Python itself looks up, such as __set_name__
@@ -54,7 +54,7 @@ class _Delayed:
 
     def _flowc_too_early(self, *_: object) -> NoReturn:
         raise TypeError(
-            f"{self!r} has no value yet while the class is being defined; write the whole expression as a text: "
+            f"{self!r} has no value yet while the class is being defined; write the whole expression as a string: "
             'config_expr("config.value + 1")'
         )
 
@@ -109,7 +109,7 @@ class DelayEvaluator(_Delayed):
 
     def _flowc_evaluate(self, values: Mapping[str, Any]) -> object:
         root, names = self._flowc_root, {**self._flowc_globals, **values}
-        # A text is the user's own code.
+        # A string is the user's own code.
         value = eval(root, names) if isinstance(root, str) else values[root._flowc.name]
         for kind, operands in self._flowc_operations:
             if kind == "attribute":
@@ -164,7 +164,7 @@ class Config(_Delayed):
     Args:
         name: the name on the command line.
         default: the path of a file, or a function of a ParameterContext that returns one.
-        default_value: a text or a dict, or a function of a ParameterContext that returns one; not together with
+        default_value: a string or a dict, or a function of a ParameterContext that returns one; not together with
             `default`.
         help: the text in the help.
         required: whether a run needs a value.

@@ -72,7 +72,7 @@ class UserDecoratorMeta(type):
 class UserDecorator(metaclass=UserDecoratorMeta):
     """Base of all user-written decorators and mutators."""
 
-    _flowc_applied: Applied  # its arguments, in which configs are replaced by their values, and its place
+    _flowc_applied: Applied  # the arguments, with configs replaced by their values, and the place
     _flowc_kind = "UserDecorator"
     _flowc_static = True  # written in the flow's source, or added by a mutator that is
 

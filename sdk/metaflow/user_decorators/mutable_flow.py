@@ -124,7 +124,7 @@ class MutableFlow(Mutable):
         """Add a flow decorator or a mutator. Only in `pre_mutate`.
 
         Args:
-            deco_type: the decorator or mutator, its name, or a text such as `project:name=mine`.
+            deco_type: the decorator or mutator, its name, or a string such as `project:name=mine`.
             deco_args: positional arguments, of a mutator only.
             deco_kwargs: arguments by name; not together with arguments in the text.
             duplicates: what to do if the flow has the decorator already: IGNORE keeps the existing one, OVERRIDE
@@ -187,8 +187,8 @@ class MutableFlow(Mutable):
             Whether a decorator was removed.
 
         Raises:
-            MetaflowException: it is a mutator, which already runs; the decorator is that of a base class; or `mutate`
-                calls it.
+            MetaflowException: the decorator is a mutator, which already runs; the decorator is that of a base class; or
+                `mutate` calls this method.
         """
         self._only_early(f"removing the decorator '{deco_name}'")
         if matching(deco_name, [type(mutator) for mutator in flow_mutators(self._preparation.flow)]) is not None:

@@ -72,7 +72,7 @@ class MutableStep(Mutable):
         """Add a built-in or user-written decorator.
 
         Args:
-            deco_type: the decorator, its name, or a text such as `retry:times=2`.
+            deco_type: the decorator, its name, or a string such as `retry:times=2`.
             deco_args: positional arguments, of a user-written decorator only.
             deco_kwargs: arguments by name; not together with arguments in the text.
             duplicates: what to do if the step has the decorator already: IGNORE keeps the existing one, OVERRIDE

@@ -104,7 +104,7 @@ class GeneratorDecorator(UserStepDecorator):
             The function that it yielded, or None.
 
         Raises:
-            MetaflowException: it did not yield, or yielded something else than nothing, a function or a dictionary.
+            MetaflowException: the generator did not yield, or yielded something else than a function, a dict or None.
         """
         self.skip_step = False
         function = self._flowc_function
@@ -117,7 +117,7 @@ class GeneratorDecorator(UserStepDecorator):
         if isinstance(result, dict):
             self.skip_step = result
         elif callable(result):
-            return result  # type: ignore[no-any-return]  # its arguments are checked when it is called
+            return result  # type: ignore[no-any-return]  # the result's arguments are checked when it is called
         elif result:
             raise MetaflowException(
                 f"{self._flowc_who()} yielded {result!r}; yield nothing, a function to run instead of the step, "
@@ -129,7 +129,7 @@ class GeneratorDecorator(UserStepDecorator):
         """Continue the generator behind its `yield`, where the step's exception is raised, and return its result.
 
         Raises:
-            MetaflowException: it yielded a second time.
+            MetaflowException: the generator yielded a second time.
         """
         try:
             if exception is None:
@@ -166,7 +166,7 @@ def user_step_decorator(function: Any = None, /) -> Any:
     decorator's arguments.
 
     Raises:
-        MetaflowException: it is not a generator, or takes another number of arguments than three or four.
+        MetaflowException: the function is not a generator, or takes another number of arguments than three or four.
     """
     if function is None:
         return user_step_decorator

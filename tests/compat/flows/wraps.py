@@ -19,7 +19,7 @@ def skips(step_name, flow, inputs=None, attributes=None):
 
 
 class Timed(UserStepDecorator):
-    """Arguments with defaults, and what comes before and after."""
+    """A decorator with an argument, which records each step before and after its code."""
 
     def init(self, *args, **kwargs):
         self.name = kwargs["name"]

@@ -313,7 +313,7 @@ def mermaid(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def rendered(page: Page, text: str) -> dict[str, Any]:
-    """Return Mermaid's drawing of a text: its title, its labels and its lines."""
+    """Return Mermaid's drawing of a string: its title, its labels and its lines."""
     script = """(async (text) => {
         const kind = await mermaid.parse(text);
         const {svg} = await mermaid.render('picture', text);

@@ -75,7 +75,7 @@ def _test(mark: Mark, value: str) -> tuple[str, str]:
         case markers.AtLeast(least=least):
             return f"{value} < {least}", f"at least {least}"
         case markers.NotEmpty():
-            return f"not {value}", "a text that is not empty"
+            return f"not {value}", "a string that is not empty"
         case markers.Matches(pattern=pattern, wanted=wanted):
             return f're.fullmatch(r"{pattern}", {value}) is None', wanted
         case markers.Items(least=least, unique=unique):

@@ -26,7 +26,7 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Words:
-    """One of these texts."""
+    """One of these strings."""
 
     words: tuple[str, ...]
 
@@ -38,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Texts:
-    """Pairs of texts, written as an object in JSON."""
+    """Pairs of strings, written as an object in JSON."""
 
 
 @dataclass(frozen=True)

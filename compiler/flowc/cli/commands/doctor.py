@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.commands import doctor_flow
 else:
-    doctor_flow = LateModule("flowc.cli.commands.doctor_flow")  # it imports `metaflow`, which may be another package's
+    doctor_flow = LateModule("flowc.cli.commands.doctor_flow")  # imports `metaflow`, which may be another package's
 
 BEFORE = (
     Need("rich", "rich", "the progress line on a terminal", "pip install rich"),

@@ -27,11 +27,11 @@ def examine_file(ctx: click.Context, file: str, class_name: str | None) -> Itera
 
     Args:
         ctx: the command's context.
-        file: the words that name the flow.
+        file: the argument FLOW.
         class_name: the value of `--flow`.
 
     Yields:
-        A mark and a text for each finding.
+        A mark and a string for each finding.
 
     Raises:
         SystemExit: the flow cannot be loaded or has faults; the errors are printed.
@@ -41,7 +41,7 @@ def examine_file(ctx: click.Context, file: str, class_name: str | None) -> Itera
 
 
 def _findings(checked: Checked, before: State) -> Iterator[tuple[str, str]]:
-    """Yield a mark and a text for each finding about a flow.
+    """Yield a mark and a string for each finding about a flow.
 
     Args:
         checked: the flow, which this process has imported.

@@ -161,7 +161,7 @@ def know_flow(command: OfFlow, ctx: click.Context, read: Callable[[], CommandWor
 def _store(ctx: click.Context) -> Store | None:
     try:
         return open_store(ctx.params.get("store_url"))
-    except SystemExit:  # it cannot be opened; the command itself will report that
+    except SystemExit:  # the store cannot be opened; the command itself will report that
         return None
 
 

@@ -108,6 +108,6 @@ def _keep_options(ctx: click.Context, values: dict[str, object]) -> None:
 
 
 def tell(text: str) -> None:
-    """Print a text on stderr, unless --quiet was given."""
+    """Print a string on stderr, unless --quiet was given."""
     if not top().quiet:
         click.echo(text, err=True)

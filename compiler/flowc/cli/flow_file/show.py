@@ -82,7 +82,7 @@ def _dot_node(graph: Graph, node: Node) -> str:
 
 
 def _cases(node: Node) -> list[tuple[str, str]]:
-    """Return (case, next step) for each case of a switch, as texts."""
+    """Return (case, next step) for each case of a switch, as strings."""
     return [(str(case), target) for case, target in getattr(node.next, "arms", ())]
 
 

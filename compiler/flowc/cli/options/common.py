@@ -106,7 +106,7 @@ class FlowOptions(NamedTuple):
         )
 
     def suffixes(self) -> tuple[str, ...]:
-        """Return the suffixes of files that travel besides Python's: from the settings, then from the option.
+        """Return the suffixes of files that are packaged besides Python's: from the settings, then from the option.
 
         Raises:
             click.UsageError: the value of the option has an empty part.

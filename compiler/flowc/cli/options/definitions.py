@@ -89,7 +89,7 @@ TOP_OPTIONS: Sequence[click.Option] = (
 RUN_OPTIONS: Sequence[click.Option] = (
     click.Option(["--local"], is_flag=True, help="Run on this machine, one process per attempt (the default)."),
     ConfiguredOption(["--max-workers"], key="max-workers", type=click.IntRange(min=1), metavar="N",
-                     help="Run at most N tasks at once [default: as many as CPUs, and up to 16 if tasks wait]."),
+                     help="Run at most N tasks at once [default: the number of CPUs; up to 16 while tasks are idle]."),
     ConfiguredOption(["--max-num-splits"], key="max-num-splits", type=click.IntRange(min=1), metavar="N",
                      help="Fail a foreach over more than N items [default: no limit]."),
     ConfiguredOption(["--start"], key="start", default="auto", show_default=True, allow_from_autoenv=False,

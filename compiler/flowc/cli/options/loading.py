@@ -79,15 +79,15 @@ def load_flow(
 
     Args:
         ctx: the command's context; its object is the flow's class in a flow's own file.
-        file: the words that name the flow; not used in a flow's own file.
+        file: the argument FLOW; not used in a flow's own file.
         class_name: the value of `--flow`.
         options: the values of `flow_options`.
         data: whether stdout is for the command's output only: prints of the flow's own code then go to stderr.
-        read: called with the flow's class before the flow is read, if the words depend on its declarations.
+        read: called with the flow's class before the flow is read, if the options depend on its declarations.
         otherwise: as for `open_flow`.
 
     Raises:
-        SystemExit: the flow has faults, or the words name no flow; the errors are printed.
+        SystemExit: the flow has faults, or FLOW names no flow; the errors are printed.
         click.UsageError: `--with` names an unknown decorator, or `--branch` and `--production` do not fit the flow.
     """
 
@@ -152,7 +152,7 @@ def opened(
     root: Path | None = None,
     code: CodeOf | None = None,
 ) -> Checked:
-    """Return the flow that the words name (`flowc.opening`).
+    """Return the flow that the argument names (`flowc.opening`).
 
     Args:
         words: a file or module, with or without a class.
@@ -163,7 +163,7 @@ def opened(
         code: the place of an IR's code.
 
     Raises:
-        SystemExit: the words name no flow (exit code 2), or the flow has faults; the errors are printed.
+        SystemExit: the argument names no flow (exit code 2), or the flow has faults; the errors are printed.
     """
     code = code or CodeOf()
     try:
@@ -190,7 +190,7 @@ def require_runnable(flow: Flow) -> None:
     """End the program if the flow has a step of a kind that tasks cannot run yet.
 
     Raises:
-        SystemExit: it has one; the error is printed.
+        SystemExit: the flow has such a step; the error is printed.
     """
     try:
         check_runnable(flow)

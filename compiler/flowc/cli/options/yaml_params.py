@@ -1,6 +1,6 @@
 """A YAML file of parameters, whose ambiguous values are refused.
 
-PyYAML reads YAML 1.1, in which `0755` is 493, `12:30:00` is 45000, `no` is false and `1e-3` is a text; other programs
+PyYAML reads YAML 1.1, in which `0755` is 493, `12:30:00` is 45000, `no` is false and `1e-3` is a string; other programs
 read YAML 1.2. Values that the versions read differently are refused, unless the parameter's type decides the meaning.
 """
 
@@ -47,7 +47,7 @@ class Entry(NamedTuple):
         found = next((node for node in _scalars(self.node) if _kind(node) in _NOUNS), None)
         if found is None or not found.value:
             return ""
-        return f'; YAML reads {found.value} as {_NOUNS[_kind(found)]}: write "{found.value}" for the text'
+        return f'; YAML reads {found.value} as {_NOUNS[_kind(found)]}: write "{found.value}" for the string'
 
     def check(self, parameter: Parameter) -> None:
         """Check that the value is not ambiguous as a value of the parameter.
@@ -65,7 +65,7 @@ def read(text: str) -> dict[str, Entry]:
 
     Raises:
         YamlError: PyYAML is not installed, the text is not valid YAML or not a mapping, or it has a duplicate key or a
-            key that is not a text.
+            key that is not a string.
     """
     try:
         import yaml  # noqa: TID251  # only here, where a user has such a file
@@ -89,7 +89,7 @@ def read(text: str) -> dict[str, Entry]:
 
 
 def _check_keys(node: Node, seen: set[int]) -> None:
-    """Raise YamlError for a duplicate key and a key that is not a text. Aliases may form a cycle, hence `seen`."""
+    """Raise YamlError for a duplicate key and a key that is not a string. Aliases may form a cycle, hence `seen`."""
     if id(node) in seen:
         return
     seen.add(id(node))
@@ -109,7 +109,7 @@ def _check_key(key: Node, lines: dict[str, int]) -> None:
         return
     if kind != "str":
         what = f'the key {key.value} is {_NOUNS.get(kind)} in YAML: write "{key.value}"'
-        raise YamlError(f"line {line}: {what if kind in _NOUNS else 'a key is not a text'}")
+        raise YamlError(f"line {line}: {what if kind in _NOUNS else 'a key is not a string'}")
     if key.value in lines:
         raise YamlError(f"line {line}: the key '{key.value}' is in line {lines[key.value]} too: keep one of them")
     lines[key.value] = line
@@ -136,20 +136,20 @@ def _surprise(node: Node, value: object, parameter: Parameter) -> str | None:
     """Return why a scalar is ambiguous and what to write instead; None if it is not ambiguous."""
     text, kind = node.value, _kind(node)
     if kind in ("int", "float") and ":" in text:
-        return f'{text} is a number to the base of 60 in YAML: write "{text}" for the text'
+        return f'{text} is a number to the base of 60 in YAML: write "{text}" for the string'
     if kind == "int" and _OCTAL.fullmatch(text):
         octal, plain = int(text.replace("_", ""), 8), text.lstrip("+").replace("_", "")
         if octal != int(plain):
             numbers = f"{int(plain)} or {octal} for a number"
-            return f'{text} is octal in YAML, {octal}: write {numbers}, "{text}" for the text'
+            return f'{text} is octal in YAML, {octal}: write {numbers}, "{text}" for the string'
     if parameter.converted and kind == "float" and _DECIMAL.fullmatch(text) and repr(float(text)) != text:
-        return f'{text} is the number {float(text)!r} in YAML: write that, or "{text}" for the text'
+        return f'{text} is the number {float(text)!r} in YAML: write that, or "{text}" for the string'
     if parameter.type != "json" and not parameter.converted:
         return None  # the parameter's type decides the meaning, or refuses the value
     if kind == "bool" and text.lower() not in ("true", "false"):
-        return f'{text} is {str(text.lower() in ("yes", "on")).lower()} in YAML: write that, or "{text}" for the text'
+        return f'{text} is {str(text.lower() in ("yes", "on")).lower()} in YAML: write that, or "{text}" for the string'
     if kind == "str" and _UNREAD.fullmatch(text):
-        return f'{text} is a text in YAML 1.1, and a number in 1.2: write "{text}" for the text, or {_number(text)}'
+        return f'{text} is a string in YAML 1.1, and a number in 1.2: write "{text}" for the string, or {_number(text)}'
     return None
 
 

@@ -86,7 +86,7 @@ def _fails_again(number: int) -> bool:
         except OSError as error:
             if error.errno == number:
                 return True
-        except ValueError:  # it is closed
+        except ValueError:  # the stream is closed
             continue
     return False
 

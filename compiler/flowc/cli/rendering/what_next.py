@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.records.run_store import RunStore
 
-FLOW = "flowc.flow"  # in a context's `meta`: the words that named the flow, None in a flow's own file
+FLOW = "flowc.flow"  # in a context's `meta`: the argument that named the flow, None in a flow's own file
 
 
 def resume_line(run: RunStore, options: Mapping[str, object]) -> str:

@@ -113,7 +113,7 @@ def refuse_or_note(flow: Flow, choice: str | None) -> None:
     fail(
         f"{_steps(asking)}: @pypi and @conda need --environment=pypi or --environment=conda"
         + (f", not --environment={choice}" if choice else ""),
-        "it builds the environments; --environment=local uses the installed packages",
+        "these options build the environments; --environment=local uses the installed packages",
     )
 
 

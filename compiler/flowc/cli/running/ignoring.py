@@ -22,7 +22,7 @@ _SECONDS = 2  # time limit for git when a run begins
 def travelling(checked: Checked) -> Checked:
     """Return the flow with the package without ignored files; print a note about ignored files that it may need.
 
-    Without the program git, ignored files travel too, with a note.
+    Without the program git, ignored files are packaged too, with a note.
 
     Raises:
         SystemExit: git does not report the ignored files; the error is printed.
@@ -30,10 +30,10 @@ def travelling(checked: Checked) -> Checked:
     try:
         package, gone = without_ignored(checked.package, checked.flow.code.file, _patterns())
     except NoGitError as error:
-        click.echo(f"note: {error}: files that it ignores travel too", err=True)
+        click.echo(f"note: {error}: files that it ignores are packaged too", err=True)
         return checked
     except UnknownError as error:
-        message = f"the files that git ignores are unknown, and they must not travel: {error}"
+        message = f"the files that git ignores are unknown, and they must not be packaged: {error}"
         fail(message, "make `git status` work there, delete a `.git` that is no repository, or move the flow elsewhere")
     if line := stays(checked.package, gone):
         click.echo(f"note: {line}", err=True)
@@ -79,5 +79,5 @@ def is_code(checked: Checked, digest: str) -> bool:
 
 
 def _patterns() -> list[str]:
-    """Return the patterns of ignored files that travel nevertheless."""
+    """Return the patterns of ignored files that are packaged nevertheless."""
     return [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]

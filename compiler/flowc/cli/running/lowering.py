@@ -58,7 +58,7 @@ class Lowered(Generic[Settings, Product]):
 @final
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A flow after the passes, the package that travels with it, and the function that sends files to the store."""
+    """A flow after the passes, its code package, and the function that sends files to the store."""
 
     passed: Passed
     package: Package
@@ -77,7 +77,7 @@ def lower_for(
         sends: whether to send files that do not fit into the product to the store.
 
     Raises:
-        SystemExit: the target refuses the flow, a default fails, or files cannot travel; the errors are printed.
+        SystemExit: the target refuses the flow, a default fails, or files cannot be packaged; the errors are printed.
         click.UsageError: a setting is wrong.
     """
     values = {name: value for name, value in options.items() if name != "environment"}
@@ -137,7 +137,7 @@ def _settings(target: Target[Settings, Product], given: Mapping[str, object]) ->
 
 
 def _travelling(checked: Checked) -> Checked:
-    """Return the flow with the files that travel. A flow that cannot travel ends the program."""
+    """Return the flow with the files that are packaged. A flow that cannot be packaged ends the program."""
     require_runnable(checked.flow)
     faults = Faults()
     check_package(checked.package, checked.flow, faults)

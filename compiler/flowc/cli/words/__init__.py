@@ -1,1 +1,1 @@
-"""The words of a command line: their meaning, and the errors about them."""
+"""The arguments of a command line: their meaning, and the errors about them."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def text(values: Mapping[str, object], name: str) -> str | None:
-    """Return the value of an option that takes a text; None without the option.
+    """Return the value of an option that takes a string; None without the option.
 
     Args:
         values: the values of a command's options, by name.
@@ -21,7 +21,7 @@ def text(values: Mapping[str, object], name: str) -> str | None:
 
 
 def word(values: Mapping[str, object], name: str) -> str:
-    """Return the value of an option that takes a text and has a default.
+    """Return the value of an option that takes a string and has a default.
 
     Args:
         values: the values of a command's options, by name.

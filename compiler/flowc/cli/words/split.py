@@ -162,7 +162,10 @@ class CommandWords:
             return "auto"
 
     def foreseen_errors(self) -> None:
-        """Apply `--error-format` on the guess that it is flowc's option: loading the flow may find faults."""
+        """Apply `--error-format` before the flow is loaded, because loading may report faults.
+
+        The flow may have a parameter of that name; the final parse decides.
+        """
         given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
         for words in ([], *filter(None, given)):  # the variable, then the option before FLOW, then the one after it
             with suppress(click.ClickException):  # the final parse reports it
@@ -189,7 +192,7 @@ class CommandWords:
         """Check that FLOW, `--flow` before it and `--flow` after it name the same class.
 
         Raises:
-            OpeningError: they name different classes.
+            OpeningError: the three name different classes.
         """
         behind, file = self.class_behind(names), self.line.file
         if behind is not None and file is not None:

@@ -48,7 +48,7 @@ class ConfigSources:
 
     Attributes:
         files: the path of a file by config name.
-        values: a text or a value by config name.
+        values: a string or a value by config name.
         environment: the environment variables; they are read after the flow's file was imported.
         user_name: the user that default functions see; None for the user of this process.
         earlier: called with the flow's name, returns the configs of the run that this run resumes. They have precedence
@@ -170,7 +170,7 @@ class _Reader:
             self.faults.add(
                 codes.BAD_CONFIG,
                 self.span(config, "name"),
-                "the name of a config must be a text",
+                "the name of a config must be a string",
                 hint=f'write `{attribute} = Config("{attribute}")`',
             )
         elif config.name in self.seen:
@@ -316,7 +316,7 @@ class _Reader:
 _FUNCTIONS: Final = ("default", "default_value", "parser")
 _ARGUMENTS: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
     ("default", (str,), "a file's path or a function"),
-    ("default_value", (str, dict), "a text, a dict or a function"),
+    ("default_value", (str, dict), "a string, a dict or a function"),
     ("help", (str,), "text"),
     ("required", (bool,), "True or False"),
     ("parser", (str,), "a function or its dotted name"),

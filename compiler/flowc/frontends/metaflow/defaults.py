@@ -25,7 +25,7 @@ def json_value(
             as `fromisoformat` does.
         parameter: the parameter in the intermediate representation.
         value: the value from code or a file.
-        texts: whether a text is converted to the parameter's type.
+        texts: whether a string is converted to the parameter's type.
 
     Raises:
         ParameterError: the parameter does not take the value, or a record cannot hold it.

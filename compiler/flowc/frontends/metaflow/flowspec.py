@@ -57,7 +57,7 @@ def load(
         with_decorators: decorators for the steps that do not have them.
         deployment: the user and the branch of the flow.
         configs: the sources of the configs' values.
-        suffixes: ends of the names of files that travel besides Python files.
+        suffixes: ends of the names of files that are packaged besides Python files.
         ask: called with the flow's class, returns the four options before, which it replaces.
         other: called with the imported module, loads what is named if it is no flow class; None if it is one.
 
@@ -177,7 +177,7 @@ def _collect(place: SourceLocation, faults: Faults, suffixes: Collection[str] = 
     try:
         return collect(place.path, place.root if place.packaged else None, suffixes)
     except UnreadableFileError as error:
-        message = f"cannot read {error.file}, which would travel with the flow: {error.why}"
+        message = f"cannot read {error.file}, which would be packaged with the flow: {error.why}"
         hint = "make it readable, or move it out of the flow's directory"
         faults.add(codes.UNREADABLE_FILE, Span(place.file, 1, 1), message, hint=hint)
         return pack(place.root, [])

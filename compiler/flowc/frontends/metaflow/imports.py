@@ -174,7 +174,7 @@ def _public(module: str) -> list[str]:
 def _has_module(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # its parent is not a package
+    except ModuleNotFoundError:  # the parent is not a package
         return False
 
 

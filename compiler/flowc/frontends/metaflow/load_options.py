@@ -23,7 +23,7 @@ class LoadOptions(NamedTuple):
         with_decorators: decorators for the steps that do not have them.
         deployment: the user and the branch of the flow; None for the defaults.
         configs: the sources of the configs' values; None for none.
-        suffixes: ends of the names of files that travel besides Python files.
+        suffixes: ends of the names of files that are packaged besides Python files.
     """
 
     with_decorators: Sequence[Applied] = ()

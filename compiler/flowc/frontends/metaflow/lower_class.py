@@ -62,7 +62,7 @@ class LoweringOptions:
         with_decorators: decorators for the steps that do not have them.
         deployment: the user and the branch of the flow.
         configs: the sources of the configs' values.
-        suffixes: ends of the names of files that travel besides Python files.
+        suffixes: ends of the names of files that are packaged besides Python files.
     """
 
     with_decorators: tuple[Applied, ...]
@@ -94,7 +94,7 @@ def lower_class(
         program: the flow's class, whose configs get their values and whose mutators run.
         source: the flow's file.
         sources: the files of the package.
-        package: the code that travels, for digests.
+        package: the code that is packaged, for digests.
         options: the options of the flow.
         faults: gets the faults.
 

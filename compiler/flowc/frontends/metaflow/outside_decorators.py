@@ -1,4 +1,4 @@
-"""Report user-defined decorators whose modules or files do not travel with the flow."""
+"""Report user-defined decorators whose modules or files are not packaged with the flow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def packing_decorators(flow: Flow, faults: Faults) -> None:
-    """Report each decorator of an extension that adds files to the code package: those files would not travel.
+    """Report each decorator of an extension that adds files to the code package: those files would not be packaged.
 
     Args:
         flow: the flow with its plugins.
@@ -37,8 +37,8 @@ def packing_decorators(flow: Flow, faults: Faults) -> None:
                 faults.add(
                     codes.UNSUPPORTED_FEATURE,
                     where,
-                    f"@{plugin.name} has the hook {hooks[0]}, whose files do not travel with the flow",
-                    hint="put these files into the image; files of the flow's directory and of extensions travel",
+                    f"@{plugin.name} has the hook {hooks[0]}, whose files are not packaged with the flow",
+                    hint="put these files into the image; files of the flow's directory and of extensions are packaged",
                 )
 
 
@@ -60,14 +60,14 @@ def foreign_decorators(cls: type, flow: Flow, package: Package, faults: Faults) 
             faults.add(
                 codes.UNSUPPORTED_FEATURE,
                 where,
-                f"the decorator {decorator.decorator_name} is in the module '{module}', which does not travel "
+                f"the decorator {decorator.decorator_name} is in the module '{module}', which is not packaged "
                 "with the flow",
                 hint=f"move {file} into the flow's directory, or install it here and in the image",
             )
 
 
 def _decorators(cls: type, flow: Flow) -> Iterator[tuple[UserDecorator, Span]]:
-    if "metaflow.user_decorators.common" not in sys.modules:  # without this module there are no such decorators
+    if "metaflow.user_decorators.common" not in sys.modules:  # only this module defines user decorators
         return
     from metaflow.user_decorators.common import user_decorators
 

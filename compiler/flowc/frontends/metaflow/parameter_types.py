@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         max: float | None
 
 
-TYPES: Final = "a parameter's type is str, int, float, bool, JSONType, one of click's, or a function of a text"
+TYPES: Final = "a parameter's type is str, int, float, bool, JSONType, one of click's, or a function of a string"
 _KINDS: Final[Mapping[object, ParameterType]] = {
     str: "str", int: "int", float: "float", bool: "bool", JSONType: "json", dict: "json", list: "json",
 }  # fmt: skip
@@ -85,7 +85,7 @@ def kind_of(parameter: Parameter[object]) -> Kind:
     if parameter.choices is not None:
         fields["choices"] = _choices(parameter.choices)
     if fields.get("choices") and (kind != "str" or "converted" in fields):
-        raise KindError("choices must be texts", "choices", "check other values in the first step")
+        raise KindError("choices must be strings", "choices", "check other values in the first step")
     if separator is not None:
         _check_separator(separator, "a type of your own" if "converted" in fields else f"type {kind}", several=multiple)
         fields["separator"] = separator
@@ -125,15 +125,16 @@ def _add_limits(fields: Kind, click_type: _ClickType) -> None:
 
 def _choices(choices: Iterable[object]) -> tuple[str, ...]:
     if isinstance(choices, str) or not all(isinstance(choice, str) for choice in choices) or not choices:
-        raise KindError(f"choices must be a list of texts, not {shown(choices)}", "choices", 'write choices=["a", "b"]')
+        what = f"choices must be a list of strings, not {shown(choices)}"
+        raise KindError(what, "choices", 'write choices=["a", "b"]')
     return tuple(cast("Iterable[str]", choices))
 
 
 def _check_separator(separator: object, whose: str, *, several: bool) -> None:
     if not isinstance(separator, str) or not separator:
-        raise KindError(f"a separator must be a text, not {shown(separator)}", "separator", 'write separator=","')
+        raise KindError(f"a separator must be a string, not {shown(separator)}", "separator", 'write separator=","')
     if whose != "type str":
-        raise KindError(f"a separator is for texts only, not for {whose}", "separator",
+        raise KindError(f"a separator is for strings only, not for {whose}", "separator",
                         "use multiple=True, or type=JSONType")  # fmt: skip
     if several:
         raise KindError("a parameter cannot have both multiple=True and a separator", "separator", "keep one of them")

@@ -135,7 +135,7 @@ class _Reader:
                 )
         if not isinstance(parameter.help, (str, type(None))):
             self.faults.add(
-                codes.BAD_PARAMETER, self.span("help"), f"help must be a text, not {shown(parameter.help)}", hint=None
+                codes.BAD_PARAMETER, self.span("help"), f"help must be a string, not {shown(parameter.help)}", hint=None
             )
 
     def _file(self) -> Kind:
@@ -164,7 +164,7 @@ class _Reader:
             self.faults.add(
                 codes.BAD_PARAMETER,
                 self.span("name"),
-                "the name of a parameter must be a text",
+                "the name of a parameter must be a string",
                 hint=f'write `{self.attribute} = Parameter("{self.attribute}")`',
             )
             return False

@@ -104,7 +104,7 @@ def _resolve(
         return replace(parameter, computed=False, default=to_text(json_value(declared, parameter, value)))
     except ParameterError as error:
         message = f"the default of parameter '{parameter.name}' has a wrong type: {error}"
-        what = "a text that the type accepts" if parameter.converted else f"a value of type {parameter.type}"
+        what = "a string that the type accepts" if parameter.converted else f"a value of type {parameter.type}"
         faults.add(codes.BAD_DEFAULT, parameter.where, message, hint=f"let the function return {what}")
         return parameter
 

@@ -70,7 +70,7 @@ def hint_for(declared_type: object) -> str:
     inner = [part for part in typing.get_args(declared_type) if part is not type(None)]
     if len(inner) < len(typing.get_args(declared_type)) and len(inner) == 1 and isinstance(inner[0], type):
         return f"write type={inner[0].__name__}: without a value and a default the parameter is None"
-    return _HINTS.get(origin, "give a function or class that makes a value from a text")
+    return _HINTS.get(origin, "give a function or class that makes a value from a string")
 
 
 def _of_default(default: object, parameter: IrParameter, faults: Faults) -> None:
@@ -78,7 +78,7 @@ def _of_default(default: object, parameter: IrParameter, faults: Faults) -> None
     if default is None or parameter.converted or parameter.multiple or parameter.separator or parameter.default is None:
         return
     recorded = from_text(parameter.default)
-    what = {"str": "a text", "int": "an int"}.get(parameter.type)
+    what = {"str": "a string", "int": "an int"}.get(parameter.type)
     odd = not isinstance(default, str) if parameter.type == "str" else isinstance(default, (float, bool))
     if what is None or not odd:
         return

@@ -71,7 +71,7 @@ class FunctionReferences:
         """Return a reducer: a function, its dotted path, the name of a builtin, or a lambda as text.
 
         Raises:
-            FunctionError: it is none of these.
+            FunctionError: `given` is none of these.
         """
         if isinstance(given, str) and given.lstrip().startswith("lambda"):
             try:
@@ -108,7 +108,7 @@ class FunctionReferences:
 
 
 def _reference(code: UserFunction) -> tuple[str, str]:
-    """Return the module and the name that lead to a function; two empty texts if no module has it."""
+    """Return the module and the name that lead to a function; two empty strings if no module has it."""
     module, name = getattr(code, "__module__", None), getattr(code, "__qualname__", "")
     if not isinstance(module, str) or not name or "<" in name:
         return "", ""

@@ -49,7 +49,7 @@ def load_pipeline(
         name: the name of the flow, if the pipeline has none.
         module: the module that defines it; None for the program that runs.
         parameters: the values that the run gets, which may have names that no step declares.
-        suffixes: ends of the names of files that travel besides Python files.
+        suffixes: ends of the names of files that are packaged besides Python files.
         home: the root of its code, and its file there, if it is no Python file.
 
     Returns:
@@ -115,7 +115,7 @@ def _collect(root: Path, file: str, suffixes: Collection[str], faults: Faults) -
         faults.add(
             codes.UNREADABLE_FILE,
             Span(file, 1, 1),
-            f"cannot read {error.file}, which would travel with the pipeline: {error.why}",
+            f"cannot read {error.file}, which would be packaged with the pipeline: {error.why}",
             hint="make it readable, or move it out of the pipeline's directory",
         )
         return pack(root, [])

@@ -30,7 +30,7 @@ def load_named(module: ModuleType, name: str | None, suffixes: Collection[str] =
     Args:
         module: the imported module.
         name: the name of the object in it; None for the only pipeline of a module without a flow class.
-        suffixes: ends of the names of files that travel besides Python files.
+        suffixes: ends of the names of files that are packaged besides Python files.
     """
     values = vars(module)
     if name is not None:

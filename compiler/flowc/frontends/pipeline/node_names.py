@@ -1,4 +1,4 @@
-"""The names of a flow and of its nodes, made of the names that a pipeline gives, which may be any texts."""
+"""The names of a flow and of its nodes, made of the names that a pipeline gives, which may be any strings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import final
 
 
 def flow_name(text: str) -> str:
-    """Return a text as the name of a flow: `my pipeline` becomes `my_pipeline`."""
+    """Return a string as the name of a flow: `my pipeline` becomes `my_pipeline`."""
     return _identifier(text) or "pipeline"
 
 

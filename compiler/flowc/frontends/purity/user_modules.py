@@ -37,7 +37,7 @@ def parse(name: str, file: str, source: str) -> Module:
         source: the text.
 
     Raises:
-        SyntaxError: it is not valid Python.
+        SyntaxError: the source is not valid Python.
     """
     tree = ast.parse(source, file)
     module = Module(name, file, tree, {}, tuple(_stars(name, file, tree)), {}, {})
@@ -102,7 +102,7 @@ def loaded_imports(name: str, file: str, source: str) -> list[str]:
         source: its text.
 
     Raises:
-        SyntaxError: it is not valid Python.
+        SyntaxError: the source is not valid Python.
     """
     found: dict[str, None] = {}
     for node in ast.walk(ast.parse(source, file)):

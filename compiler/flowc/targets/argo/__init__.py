@@ -37,7 +37,7 @@ def compile_flow(flow: Flow, package: CodePackage, settings: Settings) -> Bundle
 
     Args:
         flow: a flow without faults (`flowc_ir.verify`), after all passes.
-        package: the code package with all files that travel.
+        package: the code package.
         settings: the settings of the deployment.
 
     Raises:

@@ -60,7 +60,7 @@ def code_map(flow: Flow, package: CodePackage, base_name: str, metadata: Metadat
         metadata: the metadata of the object, without a name.
 
     Raises:
-        BackendError: it exceeds the size that a ConfigMap may have, or a file has a name that a volume cannot hold.
+        BackendError: the result exceeds the size limit of a ConfigMap, or a file has a name that a volume cannot hold.
     """
     ir = ir_text(flow)
     faults = Faults()

@@ -107,5 +107,5 @@ class Settings:
 
 
 def is_reference(value: str) -> bool:
-    """Return whether a text can be an image or address: no blanks, and nothing that Argo or the kubelet expands."""
+    """Return whether a string can be an image or address: no blanks, and nothing that Argo or the kubelet expands."""
     return bool(value) and value.isprintable() and not any(mark in value for mark in ("{{", "$", " "))

@@ -96,7 +96,7 @@ def shortened(text: str, limit: int) -> str:
 
 
 def columns(text: str) -> int:
-    """Return the width of a text in columns; East Asian wide characters take two."""
+    """Return the width of a string in columns; East Asian wide characters take two."""
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 

@@ -70,8 +70,8 @@ def step_environment(flow: Flow, node: Node, settings: MachineSettings) -> dict[
 def parameters(declared: Sequence[Parameter]) -> str:
     """Return the expression of the parameters' values: those of the execution's input, then the defaults.
 
-    A text of the input is the value as people type it; any other value is JSON. A required parameter without a value is
-    left out, and the run fails with an error that names it.
+    A string of the input is the value as people type it; any other value is JSON. A required parameter without a value
+    is left out, and the run fails with an error that names it.
     """
     entries = []
     for parameter in declared:

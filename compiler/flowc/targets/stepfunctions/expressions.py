@@ -1,4 +1,4 @@
-"""Expressions of JSONata, the query language of state machines, and literal texts that nothing expands."""
+"""Expressions of JSONata, the query language of state machines, and literal strings that nothing expands."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def write_context(directory: str, flow: Flow, package: Package) -> None:
     """Write the directory, which must be empty or missing.
 
     Raises:
-        TargetError: it has files, or cannot be written.
+        TargetError: the directory has files, or cannot be written.
     """
     root = Path(directory)
     try:

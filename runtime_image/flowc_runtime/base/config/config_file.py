@@ -233,7 +233,7 @@ def describe(setting: Setting) -> str:
         return "a whole number of at least 1"
     if setting.choices:
         return f"one of {', '.join(setting.choices)}"
-    return "a directory or a URL, as text" if setting.type == "place" else "a text"
+    return "a directory or a URL, as text" if setting.type == "place" else "a string"
 
 
 def example(setting: Setting) -> str:

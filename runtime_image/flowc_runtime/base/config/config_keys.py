@@ -24,13 +24,13 @@ class Setting(NamedTuple):
 
     Attributes:
         key: the name in `flowc.toml`.
-        type: the type of the value: a text, a whole number of at least 1, or a place, which is a URL or a directory.
+        type: the type of the value: a string, a whole number of at least 1, or a place, which is a URL or a directory.
         variable: the environment variable that sets it.
         option: the option that sets it, and the commands that have the option.
         help: the description.
         default: the value if nothing sets it; None if `without` describes the default behaviour.
         without: a description of the default behaviour.
-        choices: the allowed texts; empty if every text is allowed.
+        choices: the allowed strings; empty if every string is allowed.
         metaflow: METAFLOW_* variables that also set it, after its own variable and before a file.
     """
 
@@ -61,7 +61,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         variable="FLOWC_MAX_WORKERS",
         option="`--max-workers` of `run`, `resume`",
         help="The maximal number of parallel tasks on this machine.",
-        without="as many as CPUs, and up to 16 if tasks wait",
+        without="the number of CPUs; up to 16 while tasks are idle",
         metaflow=("METAFLOW_RUN_MAX_WORKERS",),
     ),
     Setting(
@@ -152,7 +152,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_PACKAGE_SUFFIXES",
         option="`--package-suffixes`, which adds to it",
-        help="Suffixes of files that travel with a flow in addition to Python files, such as `.sql,.csv`.",
+        help="Suffixes of files to package with a flow in addition to Python files, such as `.sql,.csv`.",
         without="none",
         metaflow=("METAFLOW_DEFAULT_PACKAGE_SUFFIXES",),
     ),
@@ -161,7 +161,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_PACKAGE_IGNORED",
         option="none",
-        help="Patterns of files that travel with a flow although git ignores them, such as `_version.py,gen/*.py`.",
+        help="Patterns of files to package with a flow although git ignores them, such as `_version.py,gen/*.py`.",
         without="none",
     ),
     Setting(

@@ -110,7 +110,7 @@ def current_file() -> ConfigFile | None:
 
 
 def _read(setting: Setting, written: str) -> str | int:
-    """Return the value of a variable; a text that is not a number is returned as it is, and `wrong` refuses it."""
+    """Return the value of a variable; a string that is not a number is returned as it is, and `wrong` refuses it."""
     is_number = setting.type == "number" and written.isdecimal() and len(written) < _DIGITS
     return int(written) if is_number else str(normal(setting, written))
 

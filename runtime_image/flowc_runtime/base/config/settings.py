@@ -94,7 +94,7 @@ def get(name: str, default: str | None = None) -> str | None:
     """
     if value := os.environ.get(PREFIX + name):
         return value
-    if name in ("HOME", "PROFILE"):  # they select the file
+    if name in ("HOME", "PROFILE"):  # these variables select the file
         return default
     return config_file().get(PREFIX + name) or default
 
@@ -107,11 +107,11 @@ def config_path() -> str:
 
 
 def config_file() -> Mapping[str, str]:
-    """Return the settings of Metaflow's configuration file, as texts by the variables' names; empty if there is no
+    """Return the settings of Metaflow's configuration file, as strings by the variables' names; empty if there is no
     file.
 
     Raises:
-        SettingsError: it cannot be read, is not a JSON object, or METAFLOW_PROFILE names a profile without a file.
+        SettingsError: the file cannot be read or is not a JSON object, or METAFLOW_PROFILE names a missing profile.
     """
     return _read(config_path(), bool(os.environ.get("METAFLOW_PROFILE")))
 

@@ -46,7 +46,7 @@ def to_json(value: object, what: str, name: str) -> object:
     """Return a value that consists of JSON's types only: models, dataclasses and arrays become dicts and lists.
 
     Raises:
-        ReturnError: it has a part that JSON cannot represent.
+        ReturnError: the value has a part that JSON cannot represent.
     """
     match value:
         case Enum():
@@ -78,7 +78,7 @@ def to_json(value: object, what: str, name: str) -> object:
 
 
 def _sorted(values: list[object]) -> list[object]:
-    """Return the items of a set in an order that does not depend on the process: numbers first, then texts."""
+    """Return the items of a set in an order that does not depend on the process: numbers first, then strings."""
     numbers = sorted(value for value in values if isinstance(value, (int, float)))
     return [*numbers, *sorted((value for value in values if not isinstance(value, (int, float))), key=str)]
 

@@ -39,7 +39,7 @@ def functions_of(flow: Flow) -> Iterator[Function]:
 
 
 def pickle_file(name: str) -> str:
-    """Return the file of a pickled function in the code package, which depends on this Python's version.
+    """Return the name of the file of a pickled function in the code package, with the version of Python.
 
     The pickle contains bytecode, which only the same minor version of Python can run.
     """

@@ -114,7 +114,7 @@ def _lend_to_pdb(lease: Lease) -> None:
     """Give every Pdb the terminal while it prompts: also `pdb.set_trace()`, `pdb.post_mortem()`, `python -m pdb`."""
     import pdb
 
-    original = cast("_Interaction", pdb.Pdb.interaction)  # its parameters differ between versions of Python
+    original = cast("_Interaction", pdb.Pdb.interaction)  # the parameters differ between versions of Python
     say = pdb.Pdb.message
     waiting: list[str] = []
 
@@ -125,7 +125,7 @@ def _lend_to_pdb(lease: Lease) -> None:
             say(self, text)
 
     def interaction(self: pdb.Pdb, *args: object) -> None:
-        if not self.use_rawinput:  # it has its own streams, like a remote debugger
+        if not self.use_rawinput:  # the debugger has its own streams, like a remote one
             original(self, *args)
             return
         with lease.held():
@@ -166,9 +166,9 @@ def _is_users(frame: FrameType) -> bool:
     inner, here = frame, frame.f_back
     while here is not None:
         if is_ours(here):
-            if here.f_code.co_name == CALL:  # it calls the step
+            if here.f_code.co_name == CALL:  # this frame calls the step
                 return True
-            if here.f_code.co_name == "run_code":  # it calls CALL and the wrappers around it
+            if here.f_code.co_name == "run_code":  # this frame calls CALL and the wrappers around it
                 return False
         elif is_ours(inner):
             return False

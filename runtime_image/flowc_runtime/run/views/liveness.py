@@ -31,7 +31,7 @@ def status_of(run: RunStore, record: RunRecord | None = None) -> StatusRecord:
         status = first_status(record)
     if status["state"] != "running" or is_alive((record or run.record())["process"]) is not False:
         return status
-    status = run.status()  # it may have recorded its end in the meantime
+    status = run.status()  # the run may have recorded its end in the meantime
     if status["state"] == "running":
         return {"state": "killed", "changed": status["changed"], "message": "its process has died"}
     return status

@@ -34,8 +34,8 @@ class Movable(Protocol):
         """Return the object's bytes as memory.
 
         Raises:
-            NotFound: it does not exist.
-            StoreError: it cannot be read.
+            NotFound: the object does not exist.
+            StoreError: the object cannot be read.
         """
         ...
 
@@ -47,8 +47,8 @@ class Movable(Protocol):
         """Move an object to another key.
 
         Raises:
-            NotFound: it does not exist.
-            StoreError: it cannot be moved, as in a read-only store.
+            NotFound: the object does not exist.
+            StoreError: the object cannot be moved, as in a read-only store.
         """
         ...
 

@@ -119,7 +119,7 @@ class Disk:
         """Create or replace an object; when this returns, the disk has it.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the object cannot be written.
         """
         with self._told():
             temporary = self._write([data])
@@ -130,7 +130,7 @@ class Disk:
         """Create an object like `put`; return False, without writing, if it exists.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the object cannot be written.
         """
         with self._told():
             temporary = self._write(parts)
@@ -216,7 +216,7 @@ class Disk:
         try:
             cut = _first(read, wakeup, lambda: slow(self.waiting))
             if cut is not None:
-                os.kill(pid, signal.SIGKILL)  # it ends as soon as the kernel allows, without any further action
+                os.kill(pid, signal.SIGKILL)  # the child ends as soon as the kernel allows, without any further action
                 return cut
             problem = _read(read)
         finally:

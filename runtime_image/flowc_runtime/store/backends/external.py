@@ -54,7 +54,7 @@ class ExternalFile:
 
         Raises:
             ArtifactError: the file is missing or has changed.
-            OSError: it cannot be read.
+            OSError: the content cannot be read.
         """
         with self.open() as file:
             return file.read()
@@ -67,8 +67,8 @@ class ExternalFile:
 
         Raises:
             ArtifactError: the file is missing or has changed.
-            OSError: it cannot be read.
-            UnicodeDecodeError: it is not text in this encoding.
+            OSError: the content cannot be read.
+            UnicodeDecodeError: the content is not text in this encoding.
         """
         return self.read_bytes().decode(encoding)
 
@@ -77,7 +77,7 @@ class ExternalFile:
 
         Raises:
             ArtifactError: the file is missing or has changed.
-            OSError: it cannot be mapped.
+            OSError: the content cannot be mapped.
         """
         with self.open() as file:
             if not self.size:  # mmap refuses empty files

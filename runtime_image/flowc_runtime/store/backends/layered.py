@@ -45,7 +45,7 @@ class LayeredObjects(LocalObjects):
 
         Raises:
             NotFound: neither has it.
-            StoreError: it cannot be read.
+            StoreError: the object cannot be read.
         """
         try:
             return super().get(key)
@@ -57,7 +57,7 @@ class LayeredObjects(LocalObjects):
 
         Raises:
             NotFound: neither store has it.
-            StoreError: it cannot be read.
+            StoreError: the object cannot be read.
         """
         try:
             return super().map(key)

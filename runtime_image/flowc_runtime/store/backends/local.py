@@ -242,7 +242,7 @@ class LocalObjects:
             parts: the parts of its bytes, which may be computed one by one.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the object cannot be written.
         """
         with self._writing():
             os.replace(self._write(parts), self._parent(key))

@@ -30,8 +30,8 @@ class Streaming(Protocol):
         """Yield the object's bytes in pieces.
 
         Raises:
-            NotFound: it does not exist.
-            StoreError: it cannot be read.
+            NotFound: the object does not exist.
+            StoreError: the object cannot be read.
         """
         ...
 
@@ -60,9 +60,9 @@ def stream(objects: LocalObjects | Streaming, key: str) -> Iterator[bytes | memo
         key: the key of the object.
 
     Raises:
-        NotFound: it does not exist.
-        RecordError: it cannot be read in a directory.
-        StoreError: it cannot be read in a bucket.
+        NotFound: the object does not exist.
+        RecordError: the object cannot be read in a directory.
+        StoreError: the object cannot be read in a bucket.
     """
     if not isinstance(objects, LocalObjects):
         yield from objects.stream(key)
@@ -102,7 +102,7 @@ def move(objects: Collectable, key: str, to: str) -> str:
         to: its new key; a number is appended if the key is taken.
 
     Raises:
-        StoreError: it cannot be moved.
+        StoreError: the object cannot be moved.
     """
     number, target = 1, to
     while objects.exists(target):

@@ -34,8 +34,8 @@ class Objects(Protocol):
         """Return the object's bytes.
 
         Raises:
-            NotFound: it does not exist.
-            StoreError: it cannot be read.
+            NotFound: the object does not exist.
+            StoreError: the object cannot be read.
         """
         ...
 
@@ -43,7 +43,7 @@ class Objects(Protocol):
         """Create or replace an object, atomically.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the object cannot be written.
         """
         ...
 
@@ -55,7 +55,7 @@ class Objects(Protocol):
             parts: the parts of its bytes, in order.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the object cannot be written.
         """
         ...
 
@@ -63,8 +63,8 @@ class Objects(Protocol):
         """Map the object's bytes as private, writable memory, which is loaded on access.
 
         Raises:
-            NotFound: it does not exist.
-            StoreError: it cannot be read.
+            NotFound: the object does not exist.
+            StoreError: the object cannot be read.
         """
         ...
 
@@ -74,7 +74,7 @@ class Objects(Protocol):
         An existing blob of the right size is kept. One of another size, as a crash may leave it, is replaced.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the object cannot be written.
         """
         ...
 
@@ -90,7 +90,7 @@ class Objects(Protocol):
         Raises:
             Damaged: the store has other bytes, which are moved aside (`flowc_runtime.store.backends.blobs`).
             NotFound: there is no such object.
-            StoreError: it cannot be read.
+            StoreError: the object cannot be read.
         """
         ...
 
@@ -123,7 +123,7 @@ class Objects(Protocol):
 
         Raises:
             NotFound: in some backends, there is no such data; others return nothing.
-            StoreError: it cannot be read.
+            StoreError: the object cannot be read.
         """
         ...
 
@@ -166,8 +166,8 @@ class Collectable(Objects, Protocol):
         """Move an object to another key; replace an object of that key.
 
         Raises:
-            NotFound: it does not exist.
-            StoreError: it cannot be moved.
+            NotFound: the object does not exist.
+            StoreError: the object cannot be moved.
         """
         ...
 

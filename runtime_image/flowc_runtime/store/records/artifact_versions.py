@@ -75,7 +75,7 @@ def _records(run: RunStore, step: str | None) -> Iterator[AttemptRecord]:
         for path in run.attempts(name):
             try:
                 record = run.task(name, path)
-            except NotFound:  # it has started and is not done
+            except NotFound:  # the task has started and is not done
                 continue
             except RecordError as error:
                 unreadable.tell(error)

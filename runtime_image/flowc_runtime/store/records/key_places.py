@@ -100,7 +100,7 @@ def check(key: str, data: bytes, url: str) -> object:
         url: the address of the store, for errors.
 
     Raises:
-        RecordError: it is damaged, or was written by a newer flowc.
+        RecordError: the object is damaged, or was written by a newer flowc.
     """
     place = place_of(key)
     if place.kind == "ir":
@@ -133,7 +133,7 @@ def check_names(key: str, data: bytes, url: str) -> None:
         url: the address of the store, for errors.
 
     Raises:
-        RecordError: it is damaged, or was written by a newer flowc.
+        RecordError: the object is damaged, or was written by a newer flowc.
     """
     place = place_of(key)
     if place.kind != "ir":

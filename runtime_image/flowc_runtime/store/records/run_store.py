@@ -65,7 +65,7 @@ class RunStore:
         """Protect the run that this one resumes, `origin`, from deletion by a collection.
 
         Raises:
-            NotFound: it has been deleted; this run is recorded as failed then.
+            NotFound: the resumed run has been deleted; this run is then recorded as failed.
         """
         sweeps.wait(self.objects)
         if not RunStore(self.objects, self.flow, origin).exists():
@@ -89,7 +89,7 @@ class RunStore:
         """Return the IR that the run executes, as JSON text, unchecked.
 
         Raises:
-            NotFound: it does not exist.
+            NotFound: the IR does not exist.
         """
         return self.objects.get(f"{self._prefix}/ir.json").decode()
 
@@ -147,7 +147,7 @@ class RunStore:
         return self.objects.names(self._tags)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Add tags to the run, except for texts that are system tags of it.
+        """Add tags to the run, except for strings that are system tags of it.
 
         Raises:
             TagError: a tag is invalid.

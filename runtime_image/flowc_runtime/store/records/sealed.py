@@ -1,6 +1,6 @@
 """Records with a digest of their own text in the last field: `{"version":2,…,"digest":"abc…"}`.
 
-The digest is the sha256 of the text without that field. It is checked if it is in this place. A text of another form,
+The digest is the sha256 of the text without that field. It is checked if it is in this place. A string of another form,
 written by hand or by an older flowc, is read without a check (docs/adr/0023-sealed-records.md).
 """
 
@@ -28,8 +28,8 @@ def dump(record: Mapping[str, object]) -> bytes:
         record: the record, with at least one field and without `digest`.
 
     Raises:
-        TypeError: it contains a value that JSON cannot represent.
-        ValueError: it contains itself.
+        TypeError: JSON cannot represent a part of the record.
+        ValueError: the record contains itself.
     """
     text = json_text.dumps(record, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
     return text[:-1] + _HEAD + _digest(text) + _TAIL

@@ -28,7 +28,7 @@ class EachOf(NamedTuple):
 
 
 class OneOf(NamedTuple):
-    """One of these texts."""
+    """One of these strings."""
 
     words: tuple[str, ...]
 
@@ -42,7 +42,7 @@ class Between(NamedTuple):
 
 
 class Matching(NamedTuple):
-    """A text that a pattern matches completely."""
+    """A string that a pattern matches completely."""
 
     pattern: re.Pattern[str]
     name: str

@@ -59,9 +59,9 @@ class Store:
             return said[0]
         try:
             return time.strftime("%Y%m%d-%H%M%S", time.gmtime(self.run(flow, run).record()["created"]))
-        except NotFound:  # its first task has not written the record yet
+        except NotFound:  # the run's first task has not written the record yet
             return "9"
-        except RecordError:  # so that it does not count as the newest
+        except RecordError:  # a run without a readable record is not the newest
             return ""
 
     def tagged(self, flow: str) -> dict[str, set[str]]:

@@ -43,8 +43,8 @@ def parse(
         identity: the fields that must match its place: an object with other values was put there by another program.
 
     Raises:
-        FormatError: it was written by a newer flowc.
-        DamagedRecord: it is damaged.
+        FormatError: the object was written by a newer flowc.
+        DamagedRecord: the object is damaged.
     """
     if not data:
         raise damaged("it is empty", key, url, subject)
@@ -91,7 +91,7 @@ def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
 
     Raises:
         FormatError: a newer flowc wrote it.
-        DamagedRecord: it is damaged, or leads to a step that it does not have.
+        DamagedRecord: the flow is damaged, or leads to a step that it does not have.
     """
     try:
         flow = loads(data.decode())

@@ -22,16 +22,16 @@ def check_tags(tags: Iterable[object]) -> list[str]:
     """Return the tags, each once, in order.
 
     Raises:
-        TagError: one of them is invalid.
+        TagError: a tag is invalid.
     """
     return list(dict.fromkeys(map(check_tag, tags)))
 
 
 def check_tag(tag: object) -> str:
-    """Return the tag if it is valid: a text of 1 to 500 characters.
+    """Return the tag if it is valid: a string of 1 to 500 characters.
 
     Raises:
-        TagError: it is not.
+        TagError: the tag is invalid.
     """
     if not isinstance(tag, str):
         raise TagError(f"a tag is text, not of type {type(tag).__name__}")

@@ -354,8 +354,8 @@ def digest_of(objects: Collectable, key: str) -> str:
     """Return the sha256 of an object's bytes in hex; the object is read in pieces.
 
     Raises:
-        NotFound: it does not exist.
-        StoreError: it cannot be read.
+        NotFound: the object does not exist.
+        StoreError: the object cannot be read.
     """
     digest = hashlib.sha256()
     for piece in stream(cast("LocalObjects | Streaming", objects), key):

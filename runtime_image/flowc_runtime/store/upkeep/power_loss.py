@@ -42,4 +42,4 @@ def is_lost(objects: Objects, ref: ArtifactRef | FileRecord) -> bool:
     try:
         return bool(os.stat(f"{objects.root}/{key}").st_size != ref["size"])
     except FileNotFoundError:
-        return not objects.exists(key)  # it may be in a lower store
+        return not objects.exists(key)  # the object may be in a lower store

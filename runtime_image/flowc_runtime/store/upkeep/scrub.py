@@ -45,7 +45,7 @@ def scrub_log(objects: Objects, key: str, streams: Collection[Stream]) -> None:
 def _pieces(objects: Objects, key: str) -> Iterator[bytes]:
     try:
         yield from objects.pieces(key)
-    except NotFound:  # it has no output
+    except NotFound:  # the attempt has no output
         return
 
 

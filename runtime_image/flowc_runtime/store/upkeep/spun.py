@@ -1,6 +1,7 @@
 """Runs on which `spin` has tried steps: garbage collection keeps them while the results of `spin` are kept.
 
-Such a run has an object with the directory of the store that is layered on top of it (`layered`).
+`spin` writes its results into a second store, a directory above the run's store (`layered`). An object of the run names
+that directory.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Classes:
             name: its name there, which may be dotted.
 
         Raises:
-            ArtifactError: it is not found; the message has the errors of the search.
+            ArtifactError: the class or function is not found; the message has the errors of the search.
         """
         failures: list[str] = []
         for run, record, flow in self._runs():

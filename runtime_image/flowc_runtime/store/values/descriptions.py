@@ -1,4 +1,4 @@
-"""Describe values in records: the name of their type, and a text of at most one line."""
+"""Describe values in records: the name of their type, and a string of at most one line."""
 
 from __future__ import annotations
 

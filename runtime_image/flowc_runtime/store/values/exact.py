@@ -1,7 +1,7 @@
 """Values that JSON cannot represent, such as results of a config's parser, as JSON with tags.
 
 `{"$tuple": [1, 2]}`, `{"$set": …}`, `{"$frozenset": …}`, `{"$bytes": base64}`; `{"$dict": [[key, value], …]}` if a key
-is not a text or looks like a tag; `{"$pickle": [type, base64]}` for every other object. Sets are sorted.
+is not a string or looks like a tag; `{"$pickle": [type, base64]}` for every other object. Sets are sorted.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def to_exact(value: object) -> str:
     """Return the value as JSON with tags.
 
     Raises:
-        ArtifactError: it contains an object that cannot be pickled.
-        RecursionError: it is nested too deeply, or contains itself.
+        ArtifactError: the value contains an object that cannot be pickled.
+        RecursionError: the value is nested too deeply, or contains itself.
     """
     return json_text.dumps(_tagged(value), ensure_ascii=False)
 

@@ -70,7 +70,7 @@ def check_file(path: str, encoding: str | None) -> None:
         encoding: the encoding of its text; None for bytes.
 
     Raises:
-        ParameterError: it cannot be opened, or is not text in that encoding.
+        ParameterError: the file cannot be opened, or is not text in that encoding.
     """
     try:
         with open(lasting(path), "rb") as file:
@@ -92,7 +92,7 @@ def size_of(path: str) -> int:
     """Return the size in bytes of a file or of a pipe's content.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     return os.stat(lasting(path)).st_size
 

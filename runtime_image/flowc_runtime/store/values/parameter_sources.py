@@ -38,7 +38,7 @@ class SourceValue(Protocol):
         """Return the parameter's value.
 
         Raises:
-            ParameterError: it does not fit the parameter.
+            ParameterError: the value does not fit the parameter.
         """
         ...
 
@@ -52,10 +52,10 @@ class OptionTexts:
     place: str = ""
 
     def value(self, parameter: Parameter) -> Value:
-        """Parse the texts.
+        """Parse the strings.
 
         Raises:
-            ParameterError: they do not fit the parameter.
+            ParameterError: the strings do not fit the parameter.
         """
         return parse_texts(parameter, self.texts)
 
@@ -85,7 +85,7 @@ class EarlierValue:
         """Return the value if the current parameter accepts it.
 
         Raises:
-            ParameterError: it does not.
+            ParameterError: the parameter does not accept the value.
         """
         if self.content is None:
             return None
@@ -125,7 +125,7 @@ class VariableText:
         """Parse the text.
 
         Raises:
-            ParameterError: it does not fit the parameter.
+            ParameterError: the value does not fit the parameter.
         """
         return parse_texts(parameter, self.text.split() if parameter.multiple else [self.text])
 
@@ -205,6 +205,6 @@ def naming(place: str) -> Iterator[None]:
 
 
 def _is_number(parameter: Parameter, value: Value) -> bool:
-    """Return whether the value is a number and the parameter a text, whose default may be a number."""
+    """Return whether a string parameter has a number as its value, which only its default may be."""
     items = value if parameter.multiple and isinstance(value, list) else [value]
     return parameter.type == "str" and all(isinstance(item, (int, float)) for item in items)

@@ -20,7 +20,7 @@ Value: TypeAlias = Any
 # The words that click takes, so that a flow's command line means the same as Metaflow's.
 _BOOLS = {"true": True, "1": True, "yes": True, "y": True, "on": True, "t": True,
           "false": False, "0": False, "no": False, "n": False, "off": False, "f": False}  # fmt: skip
-_NOUNS = {"str": "a text", "int": "an int", "float": "a float", "bool": "a bool", "json": "JSON",
+_NOUNS = {"str": "a string", "int": "an int", "float": "a float", "bool": "a bool", "json": "JSON",
           "file": "a file's path"}  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def parse_texts(parameter: Parameter, texts: Sequence[str]) -> Value:
         texts: one text for each option on the command line, at least one.
 
     Raises:
-        ParameterError: a text is not a value of the parameter.
+        ParameterError: a string is not a value of the parameter.
     """
     if parameter.multiple:
         return [among(parameter, parse_value(parameter.type, text)) for text in texts]
@@ -57,7 +57,7 @@ def check_parameter(parameter: Parameter, value: object, *, texts: bool = False)
         texts: whether texts are also accepted, which are parsed.
 
     Raises:
-        ParameterError: it is not a value of the parameter.
+        ParameterError: the value is not a value of the parameter.
     """
 
     def one(item: object) -> Value:
@@ -129,7 +129,7 @@ def among(parameter: Parameter, value: Value) -> Value:
     """Return the value unchanged.
 
     Raises:
-        ParameterError: it is not among the parameter's choices, or not in its range.
+        ParameterError: the value is not among the parameter's choices, or not in its range.
     """
     if parameter.choices and value not in parameter.choices:
         raise ParameterError(f"{shortened(value)} is not one of {', '.join(parameter.choices)}")
@@ -141,7 +141,7 @@ def among(parameter: Parameter, value: Value) -> Value:
 
 
 def parse_value(kind: ParameterType, text: str) -> Value:
-    """Parse a text of the command line.
+    """Parse a string of the command line.
 
     Args:
         kind: the type of the parameter.

@@ -46,7 +46,7 @@ class CardComponents:
             warn(f"{component!r:.80} is not a component of metaflow.cards (a MetaflowCardComponent): it is not shown")
             return
         if id is not None and not isinstance(id, str):
-            warn(f"the id of a component must be a text, not {id!r:.80}: the component keeps its own id")
+            warn(f"the id of a component must be a string, not {id!r:.80}: the component keeps its own id")
         elif id is not None:
             component.component_id = id
         if component.component_id in self._components and self._components[component.component_id] is not component:
@@ -154,7 +154,7 @@ class CurrentCards:
 
     def _default_card(self, method: str) -> CardComponents | None:
         if self._default is None and method == "refresh" and len(self._all) == 1:
-            return self._all[0][1]  # it takes no components, but data
+            return self._all[0][1]  # this card takes no components, but data
         if self._default is None:
             warn(f"current.card.{method} has no effect: {self._why}")
         return self._default

@@ -110,7 +110,7 @@ class Maker:
     def _put_page(self, html: object, token: str) -> None:
         if not isinstance(html, str):
             raise CardUnrenderableException(
-                f"render of the card '{self.card.type}' gave {type(html).__name__}, not a text of HTML"
+                f"render of the card '{self.card.type}' gave {type(html).__name__}, not a string of HTML"
             )
         page = html.replace(MetaflowCard.RELOAD_POLICY_TOKEN, token)
         self.run.objects.put(self.key, page.encode("utf-8", "replace"))

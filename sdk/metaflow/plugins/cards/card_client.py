@@ -155,7 +155,7 @@ def get_cards(
         CardNotPresentException: the task has no card, or none with this id and type.
         MetaflowInvalidPathspec: the text is not the pathspec of a task.
         MetaflowNotFound: the task does not exist.
-        TypeError: `task` is neither a text nor a Task.
+        TypeError: `task` is neither a string nor a Task.
     """
     if isinstance(task, str):
         if task.count("/") != 3:

@@ -38,7 +38,7 @@ def requirements_txt_parser(content: str) -> dict[str, Any]:
     """Return the packages of a requirements.txt.
 
     `==` is left out of versions: `pandas==2.0` is `{"pandas": "2.0"}`. A requirement of `python` is the Python version.
-    `-e file:.`, the project itself, is left out: its code travels with the flow. The grammar is that of PEP 508.
+    `-e file:.`, the project itself, is left out: its code is packaged with the flow. The grammar is that of PEP 508.
 
     Args:
         content: the text of the file.

@@ -114,7 +114,7 @@ def _is_port(value: object) -> bool:
     return COUNT.accepts(value) and 0 < int(str(value)) < 65536
 
 
-_TEXTS = optional(ArgumentKind("a dict from texts to texts", is_texts))
+_TEXTS = optional(ArgumentKind("a dict from strings to strings", is_texts))
 _NAMES = optional(ArgumentKind("a list of names", _is_names))
 
 KUBERNETES: Final[Mapping[str, ArgumentKind]] = {
@@ -129,7 +129,7 @@ KUBERNETES: Final[Mapping[str, ArgumentKind]] = {
     "service_account": optional(TEXT),
     "secrets": _NAMES,
     "node_selector": optional(
-        ArgumentKind("a dict from labels to values", _is_selector, 'or a text such as "disk=ssd,zone=a"')
+        ArgumentKind("a dict from labels to values", _is_selector, 'or a string such as "disk=ssd,zone=a"')
     ),
     "namespace": optional(TEXT),
     "gpu": optional(ArgumentKind("a whole number", COUNT.accepts)),

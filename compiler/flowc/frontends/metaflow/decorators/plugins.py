@@ -52,7 +52,7 @@ def read_plugin(reader: Reader, applied: Applied, cls: type[Decorator]) -> Plugi
     from metaflow._legacy.hooks import unsupported_hooks
 
     kind = ArgumentKind(
-        "a value that JSON can hold", is_json, "it is sent to every pod: use a text, a number, a list or a dict"
+        "a value that JSON can hold", is_json, "it is sent to every pod: use a string, a number, a list or a dict"
     )
     table = dict.fromkeys(cls.defaults, kind)
     arguments = reader.arguments(applied, table)
@@ -90,7 +90,7 @@ def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | 
                 codes.BAD_ARGUMENT,
                 reader.span(applied),
                 f"@{applied.name}: JSON cannot hold the option {name}, {value!r}",
-                hint="it is sent to every pod: make it a text or a number",
+                hint="it is sent to every pod: make it a string or a number",
             )
             return None
     return replace(plugin, options=canonical(options))

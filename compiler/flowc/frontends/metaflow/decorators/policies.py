@@ -89,7 +89,7 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {
         "memory": _MIB,
         "shared_memory": _MIB,
     },
-    "environment": {"vars": ArgumentKind("a dict from names to texts or numbers", _is_environment)},
+    "environment": {"vars": ArgumentKind("a dict from names to strings or numbers", _is_environment)},
     "kubernetes": KUBERNETES,
     "secrets": SECRETS,
     "card": CARD,

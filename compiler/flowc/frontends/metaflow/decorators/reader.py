@@ -65,12 +65,12 @@ def _is_duration(value: object) -> bool:
 
 
 def is_texts(value: object) -> bool:
-    """Return whether a value is a dict from texts to texts."""
+    """Return whether a value is a dict from strings to strings."""
     return isinstance(value, dict) and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items())
 
 
 def is_json(value: object) -> bool:
-    """Return whether JSON gives a value back unchanged: it has lists, no tuples, and texts for keys."""
+    """Return whether JSON gives a value back unchanged: it has lists, no tuples, and strings for keys."""
     try:
         return bool(json_text.loads(json_text.dumps(value)) == value)
     except (TypeError, ValueError, RecursionError):
@@ -96,8 +96,8 @@ DURATION = ArgumentKind("a number, 0 or more", _is_duration)
 MIB = ArgumentKind("a whole number of MiB", lambda value: value is None or _is_count(value), "16 GiB are 16384 MiB")
 CORES = ArgumentKind("a number of cores", lambda value: value is None or _is_cores(value))
 BOOL = ArgumentKind("True or False", lambda value: isinstance(value, bool))
-TEXT = ArgumentKind("a text", lambda value: isinstance(value, str) and value != "")
-JSON = ArgumentKind("a value that JSON can hold", is_json, "such as a dict of texts and numbers: with lists for tuples")
+TEXT = ArgumentKind("a string", lambda value: isinstance(value, str) and value != "")
+JSON = ArgumentKind("a value that JSON can hold", is_json, "such as a dict of strings and numbers: lists, not tuples")
 OPTIONS = ArgumentKind("a dict that JSON can hold", lambda value: value is None or is_json_object(value))
 
 
@@ -171,7 +171,7 @@ class Reader:
         return self.source.span(node)
 
     def _node(self, applied: Applied) -> ast.expr | None:
-        """Return the decorator in the line of the application, whatever name the source has for it."""
+        """Return the decorator on the line where it was applied; its name in the source may be an alias."""
         for node in self.tree.decorator_list:
             if node.lineno <= applied.line <= (node.end_lineno or node.lineno):
                 return node

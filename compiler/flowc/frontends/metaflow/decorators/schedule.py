@@ -118,7 +118,7 @@ def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
     try:
         ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):  # unknown, no relative path, or a directory
-        from flowc.cron import check_timezone  # it lists all zones
+        from flowc.cron import check_timezone  # the module lists all zones
 
         refusal = check_timezone(timezone)
     else:

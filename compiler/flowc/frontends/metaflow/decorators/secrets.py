@@ -83,7 +83,7 @@ def _source(source: object, arguments: SecretsArguments) -> Secret | tuple[str, 
     if not isinstance(source, dict):
         # The value is not shown: it may be the secret itself.
         return (
-            f"a source must be a text or a dict, not of type {type(source).__name__}",
+            f"a source must be a string or a dict, not of type {type(source).__name__}",
             'write {"type": "env", "id": "X"}',
         )
     if unknown := [name for name in source if name not in _FIELDS]:
@@ -91,7 +91,7 @@ def _source(source: object, arguments: SecretsArguments) -> Secret | tuple[str, 
     kind, name, options = source.get("type") or os.environ.get(DEFAULT_TYPE), source.get("id"), source.get("options")
     if not isinstance(kind, str) or not isinstance(name, str) or not name:
         missing = "id" if isinstance(kind, str) else "type"
-        return f"a source needs a text as its {missing}", 'write {"type": "env", "id": "X"}'
+        return f"a source needs a string as its {missing}", 'write {"type": "env", "id": "X"}'
     if problem := _problem(kind):
         return problem
     if not is_json_object(options or {}):

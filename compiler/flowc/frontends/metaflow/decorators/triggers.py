@@ -112,7 +112,7 @@ def _event(item: object, span: Span) -> Trigger:
     if isinstance(item, str) and item:
         return Trigger(kind="event", name=item, where=span)
     if not isinstance(item, dict):
-        raise _BadItem(f"an event must be a text, a dict or a function, not {shown(item)}",
+        raise _BadItem(f"an event must be a string, a dict or a function, not {shown(item)}",
                        'write event="…" or event={"name": "…"}')  # fmt: skip
     if "name" not in item:
         raise _BadItem("an event has no name", 'write {"name": "…", "parameters": {…}}')
@@ -123,7 +123,7 @@ def _event(item: object, span: Span) -> Trigger:
     if callable(name):
         return _computed(name, parameters, span)
     if not isinstance(name, str) or not name:
-        raise _BadItem(f"an event's name must be a text, not {shown(name)}", 'write {"name": "…"}')
+        raise _BadItem(f"an event's name must be a string, not {shown(name)}", 'write {"name": "…"}')
     return Trigger(kind="event", name=name, where=span, parameters=parameters)
 
 
@@ -159,11 +159,11 @@ def _finish(item: object, span: Span) -> Trigger:
     if isinstance(item, str) and item:
         return _qualified(item, span)
     if not isinstance(item, dict):
-        raise _BadItem(f"a flow must be a text or a dict, not {shown(item)}", 'write flow="…" or flow={"name": "…"}')
+        raise _BadItem(f"a flow must be a string or a dict, not {shown(item)}", 'write flow="…" or flow={"name": "…"}')
     if unknown := [key for key in item if key not in ("name", "project", "project_branch")]:
         raise _BadItem(f"a flow has no field {shown(unknown[0])}", "its fields are name, project and project_branch")
     if wrong := [key for key, value in item.items() if not isinstance(value, str) or not value]:
-        raise _BadItem(f"a flow's {wrong[0]} must be a text, not {shown(item[wrong[0]])}", 'write {"name": "…"}')
+        raise _BadItem(f"a flow's {wrong[0]} must be a string, not {shown(item[wrong[0]])}", 'write {"name": "…"}')
     if "name" not in item:
         raise _BadItem("a flow has no name", 'write {"name": "…"}')
     return Trigger(kind="finish", name=item["name"], where=span, project=item.get("project"),

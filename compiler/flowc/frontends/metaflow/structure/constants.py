@@ -1,4 +1,4 @@
-"""Evaluate constant texts of a step without running code: `KEY`, `names.KEY`, `self.KEY`, `f"{KEY}_x"`.
+"""Evaluate constant strings of a step without running code: `KEY`, `names.KEY`, `self.KEY`, `f"{KEY}_x"`.
 
 Names are looked up in the module and the class, and in modules and classes that these refer to.
 """

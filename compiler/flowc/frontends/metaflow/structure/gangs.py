@@ -59,7 +59,7 @@ def _check_body(split: str, body: StepMethod, graph: DeclaredGraph, faults: Faul
         faults,
         f"the tasks of step '{body.name}' run all at once, but it does not lead straight to their join",
         body,
-        "do everything that they do together in this step, and lead it to a step `def join(self, inputs):`",
+        "keep the parallel work in this step, and let it lead to a step `def join(self, inputs):`",
         graph.mention(body.name, following.target, "it leads here") if isinstance(following, Goto) else (),
     )
 

@@ -16,7 +16,7 @@ MAX_CONFIG_MAP_BYTES = 1024 * 1024 - 16 * 1024
 
 
 def untemplated(text: str) -> str:
-    """Return a text for people (title, help) in a form that Argo does not expand: `{{` becomes `{ {`.
+    """Return a string for people (title, help) in a form that Argo does not expand: `{{` becomes `{ {`.
 
     Characters that are not printable become spaces.
     """

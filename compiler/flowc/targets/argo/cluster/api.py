@@ -130,7 +130,7 @@ class Cluster:
         """Return an object.
 
         Raises:
-            Missing: it does not exist.
+            Missing: the object does not exist.
             ClusterError: the cluster does not answer, or refuses the request.
         """
         return self._call(_Call("GET", kind, name))
@@ -198,7 +198,7 @@ class Cluster:
             changes: the new values of fields, nested as in the object; None removes a field.
 
         Raises:
-            Missing: it does not exist.
+            Missing: the object does not exist.
             ClusterError: the cluster does not answer, or refuses the request.
         """
         return self._call(_Call("PATCH", kind, name, {"fieldManager": MANAGER}, changes, _MERGE))

@@ -84,7 +84,7 @@ def end(cluster: Cluster, run: Run, *, now: bool) -> None:
         now: whether its tasks end without its exit handler, which would record the end in the store.
 
     Raises:
-        ClusterError: it has already ended, or the cluster refuses.
+        ClusterError: the run has already ended, or the cluster refuses.
     """
     seen = view(run.workflow)
     if not seen.active:

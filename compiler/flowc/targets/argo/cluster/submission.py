@@ -183,7 +183,7 @@ def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: 
         names: the flow's name of a parameter by the name of its argument, for the message.
 
     Raises:
-        BadParameter: they are too long.
+        BadParameter: the parameters are too long.
     """
     values = {entry["name"]: entry["value"] for entry in arguments}
     declared = ((template["spec"].get("arguments") or {}).get("parameters")) or []

@@ -74,7 +74,7 @@ def find_run(cluster: Cluster, text: str) -> Run:
     """Return the run that `text`, a run's name or FLOW/RUN, names.
 
     Raises:
-        ClusterError: it does not exist, a newer flowc deployed it, or the cluster does not answer.
+        ClusterError: the run does not exist, a newer flowc deployed it, or the cluster does not answer.
     """
     run = text.rpartition("/")[2]
     if workflow := _find(cluster, WORKFLOW, run):

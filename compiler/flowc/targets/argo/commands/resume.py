@@ -101,7 +101,7 @@ def resume_on_cluster(
 
 
 def _text(options: Mapping[str, object], name: str) -> str | None:
-    """Return the value of an option that is a text."""
+    """Return the value of an option that is a string."""
     value = options[name]
     assert value is None or isinstance(value, str)
     return value
@@ -152,7 +152,7 @@ def resuming(workflow: Object, order: Order, arguments: Mapping[str, str]) -> Ob
     Args:
         workflow: the manifest.
         order: the run to resume, the step to begin with, and the names of the new parameters.
-        arguments: the values of all parameters, as texts, by the argument's name.
+        arguments: the values of all parameters, as strings, by the argument's name.
     """
     changed = deepcopy(workflow)
     for parameter in (changed["spec"].get("arguments") or {}).get("parameters") or ():

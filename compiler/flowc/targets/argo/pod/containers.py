@@ -158,7 +158,7 @@ def argo_containers() -> str:
 
 
 def _token(pod: Kubernetes) -> str | None:
-    """Return a patch, applied after that of all pods, that gives a step with its own service account the token."""
+    """Return a patch that mounts the token of a step's own service account; it follows the patch of all pods."""
     return '{"automountServiceAccountToken":true}' if pod.service_account is not None else None
 
 

@@ -118,7 +118,7 @@ class RemoteObjects:
             return digest
         data = b"".join(parts)
         while not self._create(key, data) and not self.refresh(key, size):
-            if self.exists(key):  # it has another size: damaged
+            if self.exists(key):  # the object has another size: damaged
                 self.put(key, data)
                 break
             time.sleep(_CONFLICTS[0])

@@ -29,7 +29,7 @@ def library(url: str) -> ModuleType:
     """Import obstore for the store at an address.
 
     Raises:
-        AddressError: it is not installed, or cannot be loaded.
+        AddressError: obstore is not installed, or cannot be loaded.
     """
     try:
         import obstore

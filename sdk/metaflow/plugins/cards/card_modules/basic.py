@@ -99,7 +99,7 @@ class BlankCard(MetaflowCard):
         return data["components"]
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """Return a text that differs at each call: every change makes a new page."""
+        """Return a string that differs at each call: every change makes a new page."""
         return f"{data['render_seq']}"
 
     def _ended(self, task: Task) -> str:

@@ -90,7 +90,7 @@ class MetaflowCard:
         return None
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """Return a text that changes when the HTML must be rendered again, for RELOAD_POLICY_ONCHANGE.
+        """Return a string that changes when the HTML must be rendered again, for RELOAD_POLICY_ONCHANGE.
 
         Args:
             task: the client's object of the task.

@@ -190,7 +190,7 @@ class TestRefreshComponentCard(MetaflowCard):
         return data["components"]
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """Return a text that changes when components were added or removed."""
+        """Return a string that changes when components were added or removed."""
         return "final" if task.finished else f"runtime-{data['component_update_ts']}"
 
 

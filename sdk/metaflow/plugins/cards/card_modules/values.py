@@ -22,7 +22,7 @@ def brief(value: object, *, short: bool = True) -> tuple[str, bool]:
     If the value cannot be printed, the text has the error.
 
     Args:
-        value: any value. A text of several lines stays as it is.
+        value: any value. A string of several lines stays as it is.
         short: whether a container of more than 200 items is shortened to 50 at each level. Text is cut after 20,000
             characters anyway.
     """

@@ -89,7 +89,7 @@ def receive(stream: IO[bytes]) -> Any:
 def _running() -> subprocess.Popen[bytes]:
     global _process
     if _process is not None and _process[0] != os.getpid():
-        _process[1].returncode = 0  # it belongs to the parent process, which waits for it
+        _process[1].returncode = 0  # the worker belongs to the parent process, which waits for it
         _parents.append(_process[1])
         _process = None
     if _process is not None and _process[1].poll() is not None:

@@ -110,7 +110,7 @@ class S3Object:
         """The content as UTF-8 text; None if it was not fetched.
 
         Raises:
-            UnicodeDecodeError: it is not UTF-8.
+            UnicodeDecodeError: the content is not UTF-8.
             FileNotFoundError: the client has been closed.
         """
         blob = self.blob

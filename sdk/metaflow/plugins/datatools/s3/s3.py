@@ -279,7 +279,7 @@ class S3:
             overwrite: whether an existing object is replaced; otherwise it stays unchanged, and its address is returned
                 too.
             content_type: the MIME type.
-            metadata: names and texts to store with the object.
+            metadata: names and strings to store with the object.
 
         Raises:
             MetaflowS3InvalidObject: the value is neither text nor bytes nor a binary file.
