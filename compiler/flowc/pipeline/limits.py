@@ -143,7 +143,7 @@ def _whole(value: object, least: int) -> bool:
 
 
 def mebibytes(value: object, what: str) -> int:
-    """Return a size in MiB that is given as a number, or as a text such as `4Gi`. Raises PipelineError.
+    """Return a size in MiB that is given as a number, or as a string such as `4Gi`. Raises PipelineError.
 
     Args:
         value: the size.
@@ -161,7 +161,7 @@ def cores(value: object, what: str) -> str:
     """Return a number of cores as decimal text. Raises PipelineError.
 
     Args:
-        value: a number, or a text such as `500m`.
+        value: a number, or a string such as `500m`.
         what: the argument, for messages.
     """
     text = str(value)

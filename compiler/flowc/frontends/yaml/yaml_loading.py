@@ -36,7 +36,7 @@ def load_yaml(path: Path, root: Path | None = None, suffixes: Collection[str] = 
     Args:
         path: the file.
         root: the root of its code; None to find it.
-        suffixes: ends of the names of files that travel besides Python files.
+        suffixes: ends of the names of files that are packaged besides Python files.
 
     Returns:
         The flow, or its faults.

@@ -98,7 +98,7 @@ class YamlObjects:
         for key, value in self._entries(tree, what):
             check_clear(key, f"a value in {what}", self.faults)
             if key.value is None:
-                add_wrong(key, f"a value in {what}", "a text, a number, true or false", self.faults)
+                add_wrong(key, f"a value in {what}", "a string, a number, true or false", self.faults)
             found[key.text if key.value is None else key.value] = read(value, f"branch '{key.text}' of {what}")
         return found
 

@@ -46,7 +46,7 @@ def add_wrong(tree: Tree, what: str, wanted: str, faults: Faults, *, hint: str |
         faults: the collector.
         hint: what to do; None for a hint that is made of the value and of `wanted`.
     """
-    if hint is None and isinstance(tree, Scalar) and wanted.startswith("a text") and tree.value is not None:
+    if hint is None and isinstance(tree, Scalar) and wanted.startswith("a string") and tree.value is not None:
         hint = f'quote it: "{tree.text}"'
     faults.add(
         codes.YAML_VALUE, tree.span, f"{what} is {described(tree)}, not {wanted}", hint=hint or f"write {wanted}"
@@ -56,10 +56,10 @@ def add_wrong(tree: Tree, what: str, wanted: str, faults: Faults, *, hint: str |
 @final
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text that is not empty; with `words`, one of these."""
+    """A string that is not empty; with `words`, one of these."""
 
     words: tuple[str, ...] = ()
-    wanted: str = "a text"
+    wanted: str = "a string"
 
     def read(self, tree: Tree, what: str, faults: Faults) -> str:
         if not isinstance(tree, Scalar) or not isinstance(tree.value, str) or not tree.value.strip():
@@ -136,7 +136,7 @@ class EnvironmentText:
 
     def read(self, tree: Tree, what: str, faults: Faults) -> str:
         if not isinstance(tree, Scalar) or tree.value is None:
-            add_wrong(tree, what, "a text", faults, hint='write a text; "" is the empty one')
+            add_wrong(tree, what, "a string", faults, hint='write a string; "" is the empty one')
             return ""
         return tree.text
 
@@ -147,7 +147,7 @@ class EnvironmentText:
 @final
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A number or a text that a function of `flowc.pipeline` checks, such as a duration."""
+    """A number or a string that a function of `flowc.pipeline` checks, such as a duration."""
 
     check: Callable[[object, str], object]
     about: JsonSchema
@@ -190,7 +190,7 @@ class AnyValue:
 def check_clear(tree: Scalar, what: str, faults: Faults) -> None:
     """Report a value that versions of YAML read differently."""
     if tree.surprise:
-        hint = f'write "{tree.text}" for the text'
+        hint = f'write "{tree.text}" for the string'
         if isinstance(tree.value, str) and tree.text.lower() in ("on", "yes", "off", "no"):
             hint += f", {'true' if tree.text.lower() in ('on', 'yes') else 'false'} for the truth value"
         elif not isinstance(tree.value, str):

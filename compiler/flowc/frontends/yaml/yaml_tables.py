@@ -98,16 +98,16 @@ CATALOG: Final = Record(
 _RETRY: Final = Record(
     {
         "times": Field(Whole(0), "the number of further attempts", required=True),
-        "wait": Field(Amount(wait_of, _DURATION), "the time between attempts: seconds, or a text such as 30s"),
+        "wait": Field(Amount(wait_of, _DURATION), "the time between attempts: seconds, or a string such as 30s"),
     }
 )
 _RESOURCES: Final = Record(
     {
         "cpu": Field(Amount(cores, _CORES), "the number of cores, such as 0.5 or 500m"),
-        "memory": Field(Amount(mebibytes, _SIZE), "the memory: MiB, or a text such as 4Gi"),
+        "memory": Field(Amount(mebibytes, _SIZE), "the memory: MiB, or a string such as 4Gi"),
         "gpu": Field(Whole(0), "the number of GPUs"),
-        "disk": Field(Amount(mebibytes, _SIZE), "the disk: MiB, or a text such as 10Gi"),
-        "shared_memory": Field(Amount(mebibytes, _SIZE), "the shared memory: MiB, or a text such as 64Mi"),
+        "disk": Field(Amount(mebibytes, _SIZE), "the disk: MiB, or a string such as 10Gi"),
+        "shared_memory": Field(Amount(mebibytes, _SIZE), "the shared memory: MiB, or a string such as 64Mi"),
     }
 )
 TASK: Final[Table] = {
@@ -131,7 +131,7 @@ PARAMETERS: Final = Field(
 )
 _ABOUT: Final[Table] = {
     "name": Field(Text(), "the name of the pipeline, by which its runs are stored"),
-    "description": Field(Text(), "a text about the pipeline"),
+    "description": Field(Text(), "a string about the pipeline"),
 }
 
 # -- the form with a list ----------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The content of a YAML file with the place of each value.
 
 PyYAML reads YAML 1.1, other programs and editors YAML 1.2. Values here are those of YAML 1.2. A value that YAML 1.1
-reads differently, such as `on`, `012`, `1:30` or a date, has a `surprise`: it counts only where a text is needed.
+reads differently, such as `on`, `012`, `1:30` or a date, has a `surprise`: it counts only where a string is needed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class YamlMissing(Exception):
 @final
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A text, a number, a truth value or nothing; `text` is the value as written, without quotes."""
+    """A string, a number, a truth value or nothing; `text` is the value as written, without quotes."""
 
     value: ScalarValue
     text: str
@@ -130,7 +130,7 @@ def _read(text: str, file: str, faults: Faults) -> Tree | None:
 def _add_marked(error: MarkedYAMLError, file: str, faults: Faults) -> None:
     mark = error.problem_mark or error.context_mark
     problem = error.problem or "it cannot be read"
-    hint = "correct the YAML; a text with ': ' or ' #' in it needs quotes"
+    hint = "correct the YAML; a string with ': ' or ' #' in it needs quotes"
     if "\\t" in problem:
         hint = "indent with spaces, not with tabs"
     elif "single document" in str(error.context):
@@ -194,7 +194,7 @@ class _TreeReader:
     def _check_key(self, key: Node, own: dict[str, Scalar]) -> None:
         if _id(key) != "scalar":
             self._faults.add(
-                codes.YAML_KEY, self._span(key), "a key is a list or a mapping", hint="write a text as key"
+                codes.YAML_KEY, self._span(key), "a key is a list or a mapping", hint="write a string as key"
             )
             return
         read = self._scalar(key)
@@ -251,18 +251,21 @@ def plain_value(text: str, kind: str) -> tuple[ScalarValue, str | None]:
     if lower.startswith("0x") and kind == "int":
         return int(text, 16), None
     if lower.startswith("0o") and text[2:].isdigit() and not {"8", "9"} & {*text}:
-        return int(text, 8), f"{text} is a text in YAML 1.1, and the number {int(text, 8)} in YAML 1.2"
+        return int(text, 8), f"{text} is a string in YAML 1.1, and the number {int(text, 8)} in YAML 1.2"
     if _FLOAT.fullmatch(text):
         value = float(text)
-        return value, None if kind == "float" else f"{text} is a text in YAML 1.1, and the number {value!r} in YAML 1.2"
+        return (
+            value,
+            None if kind == "float" else f"{text} is a string in YAML 1.1, and the number {value!r} in YAML 1.2",
+        )
     return text, _SURPRISES[kind].format(text) if kind in _SURPRISES else None
 
 
 _SURPRISES: Final = {
-    "bool": "{0} is a truth value in YAML 1.1, and a text in YAML 1.2",
-    "int": "{0} is a number in YAML 1.1, and a text in YAML 1.2",
-    "float": "{0} is a number in YAML 1.1, and a text in YAML 1.2",
-    "timestamp": "{0} is a date in YAML 1.1, and a text in YAML 1.2",
+    "bool": "{0} is a truth value in YAML 1.1, and a string in YAML 1.2",
+    "int": "{0} is a number in YAML 1.1, and a string in YAML 1.2",
+    "float": "{0} is a number in YAML 1.1, and a string in YAML 1.2",
+    "timestamp": "{0} is a date in YAML 1.1, and a string in YAML 1.2",
 }
 
 
@@ -270,4 +273,4 @@ def _octal(text: str) -> str:
     try:
         return f"the octal number {int(text, 8)} in YAML 1.1, and {int(text)} in YAML 1.2"
     except ValueError:  # 089
-        return f"a text in YAML 1.1, and the number {int(text)} in YAML 1.2"
+        return f"a string in YAML 1.1, and the number {int(text)} in YAML 1.2"
