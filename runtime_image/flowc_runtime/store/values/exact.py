@@ -22,7 +22,7 @@ _MAKE: Final[dict[str, type]] = {tag: cls for cls, tag in _GROUPS.items()}
 
 
 def is_json(value: UserValue) -> bool:
-    """Return whether JSON preserves the value: only dicts with text keys, lists, texts, numbers, bools, None."""
+    """Return whether JSON preserves the value: only dicts with string keys, lists, strings, numbers, bools, None."""
     if type(value) is dict:
         return all(type(key) is str and is_json(inner) for key, inner in value.items())
     return all(map(is_json, value)) if type(value) is list else type(value) in _ATOMS

@@ -47,7 +47,7 @@ def attach(node: Node, method: StepMethod, added: Sequence[Added], faults: Fault
         elif not decorator.plugin:
             own.append(Applied(decorator.name, (), dict(decorator.attributes), "--with", 0))
         elif not is_json(decorator.attributes):
-            hint = "attributes are sent to every pod: use texts, numbers, lists and dicts"
+            hint = "attributes are sent to every pod: use strings, numbers, lists and dicts"
             _fault(faults, method, decorator, "JSON cannot hold its attributes", hint)
         else:
             attributes = canonical(decorator.attributes)
