@@ -289,9 +289,7 @@ class _Reader:
             exact = to_exact(value)
             return to_text(readable(value)), exact
         except (TypeError, ValueError, RecursionError, ArtifactError) as error:
-            hint = (
-                "let the parser return values that can be pickled: dicts, lists, strings, numbers, objects of classes"
-            )
+            hint = "let the parser return values that can be pickled: dicts, lists, strings, numbers, instances"
             raise _FailedError(f"config '{config.name}' cannot be stored: {error}", hint) from None
 
     def _parse(self, config: Declared, text: str) -> object:
