@@ -109,7 +109,7 @@ def read_returns(directory: Path, file: Path, returns: Sequence[Return], what: s
 
 
 def parsed_or_text(text: str) -> Json:
-    """Return the value of a text that is JSON; the text itself if it is not."""
+    """Return the value of a string that is JSON; the text itself if it is not."""
     try:
         value: Json = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

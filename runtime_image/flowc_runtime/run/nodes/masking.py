@@ -32,13 +32,13 @@ class Masks:
         self._pattern = re.compile(b"|".join(map(re.escape, encoded))) if encoded else None
 
     def text(self, text: str) -> str:
-        """Return a text without the values."""
+        """Return a string without the values."""
         for form in sorted(self._forms, key=len, reverse=True):
             text = text.replace(form, MASK)
         return text
 
     def found_in(self, value: object) -> str | None:
-        """Return the name of a secret whose value a JSON value, or a text, contains; None if there is none."""
+        """Return the name of a secret whose value a JSON value, or a string, contains; None if there is none."""
         text = value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False)
         for name, secret in self._secrets.items():
             forms = _forms(secret) if len(secret) >= _SHORT else []

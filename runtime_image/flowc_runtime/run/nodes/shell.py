@@ -140,7 +140,7 @@ def _variables(values: Mapping[str, Json], command: str, what: str) -> dict[str,
 
 
 def _unfit(text: str) -> str | None:
-    """Return why a text cannot be an environment variable; None if it can."""
+    """Return why a string cannot be an environment variable; None if it can."""
     if "\0" in text:
         return "it contains a NUL character"
     try:
