@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         Project,
         Secret,
         SecurityContext,
+        StepFiles,
         Toleration,
         Trigger,
     )
@@ -94,6 +95,7 @@ __all__ = [
     "SecurityContext",
     "Shell",
     "Span",
+    "StepFiles",
     "Stub",
     "Switch",
     "Timeout",

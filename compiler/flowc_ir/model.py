@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, final
 
-from flowc_ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, Trigger
+from flowc_ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, StepFiles, Trigger
 from flowc_ir.versions import IR
 
 if TYPE_CHECKING:
@@ -320,6 +320,7 @@ class Node:
     plugins: tuple[Plugin, ...] = ()
     info: str | None = None
     elsewhere: tuple[str, ...] = ()
+    files: StepFiles | None = None
 
     @property
     def cards_seconds(self) -> int:

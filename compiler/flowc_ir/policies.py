@@ -132,6 +132,21 @@ class Plugin:
     written: bool = True
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFiles:
+    """The files of a step, as patterns below its data folder; `get` are read before it runs, `put` are kept after it.
+
+    `copy` is false if the store only gets the digests of the files that are put, and later steps read them where they
+    are. `folder` is the data folder, relative to the working directory of the task.
+    """
+
+    get: tuple[str, ...] = ()
+    put: tuple[str, ...] = ()
+    copy: bool = True
+    folder: str = "."
+
+
 # -- of a flow ---------------------------------------------------------------------------------------------------------
 
 

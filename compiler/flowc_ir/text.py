@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from flowc_ir.model import Return
-    from flowc_ir.policies import Card, Kubernetes, Plugin, Secret, Trigger
+    from flowc_ir.policies import Card, Kubernetes, Plugin, Secret, StepFiles, Trigger
 
 
 def print_flow(flow: Flow) -> str:
@@ -165,6 +165,8 @@ def _policies(node: Node) -> Iterator[str]:
         yield f"card {', '.join(_changed(card))}".rstrip()
     if node.cache:
         yield "cache"
+    if node.files:
+        yield f"files {', '.join(_changed(node.files))}".rstrip()
     if node.packages:
         yield f"packages {_packages(node.packages)}"
     yield from (_plugin(plugin) for plugin in node.plugins)
@@ -179,7 +181,7 @@ def _plugin(plugin: Plugin) -> str:
     return f"plugin {plugin.name} {plugin.attributes}{options}"
 
 
-def _changed(policy: Kubernetes | Secret | Card) -> Iterator[str]:
+def _changed(policy: Kubernetes | Secret | Card | StepFiles) -> Iterator[str]:
     """Yield the fields that are not at their default."""
     for field in fields(policy):
         value = getattr(policy, field.name)

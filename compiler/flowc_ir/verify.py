@@ -50,6 +50,7 @@ def verify(flow: Flow, analysis: Analysis | None = None) -> list[Diagnostic]:
         return [*shape.faults]
     _joins(flow, dict(shape.closes), faults)
     _actions(flow, faults)
+    _files(flow, faults)
     check_limits_of_flow(flow, "flow", faults)
     _gangs(analysis, faults)
     return [*faults]
@@ -152,6 +153,20 @@ def _actions(flow: Flow, faults: Faults) -> None:
             faults.add(
                 codes.BAD_ACTION, node.where, f"step '{node.id}' {what}", hint="name an object of the code package"
             )
+
+
+def _files(flow: Flow, faults: Faults) -> None:
+    for node in flow.nodes:
+        if node.files is None:
+            continue
+        for path in (*node.files.get, *node.files.put, node.files.folder):
+            if not path or path.startswith(("/", "~")) or ".." in path.split("/"):
+                faults.add(
+                    codes.BAD_POLICY,
+                    node.where,
+                    f"step '{node.id}' has files with the pattern {path!r}, which is not below a folder",
+                    hint="write patterns relative to the data folder, such as 'data/*.csv'",
+                )
 
 
 def _bad_action(action: Action, code: Code, *, joins: bool = False) -> str | None:

@@ -118,7 +118,8 @@ def everything() -> Any:
              "run": {"notebook": "explore/plot.ipynb", "returns": [{"name": "plot", "kind": "pickled"}]}},
             {**node, "id": "meet", "next": "end", "joins": "join", "run": {"merge": [
                 {"name": "score", "function": {"function": "mean", "module": "statistics"}}]}},
-            {**node, "id": "end", "next": None, "run": {"stub": True}},
+            {**node, "id": "end", "next": None, "run": {"stub": True},
+             "files": {"get": ["a.csv"], "put": ["out/**"], "copy": False, "folder": "data"}},
         ],
         "parameters": [
             {"name": "alpha", "type": "int", "where": span, "default": "1", "computed": True, "required": True,

@@ -12,6 +12,7 @@ from flowc.pipeline.limits import TaskLimits, environment_of, resources_of, retr
 from flowc.pipeline.returns import named
 from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import closest, did_you_mean
+from flowc_runtime.base.file_patterns import pattern_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -117,13 +118,14 @@ def _fields(cls: type) -> list[str]:
 
 
 class Catalog(Fields):
-    """The files that a task reads and writes.
+    """The files that a task reads and writes, as patterns of names below its data folder.
 
     Args:
-        get: patterns of files to copy into the working directory of the task before it runs.
-        put: patterns of files to keep when it has run.
-        store_copy: whether the store gets a copy; otherwise it gets the digest only, and changed bytes are refused.
-        compute_data_folder: the directory of the task's files, relative to its working directory.
+        get: patterns of files that earlier steps have put, which are written into the data folder before the task runs.
+        put: patterns of files in the data folder to keep after the task has succeeded.
+        store_copy: whether the store gets a copy of the files that are put; otherwise it gets their digests, later
+            tasks on this machine read the files themselves, and changed bytes are refused.
+        compute_data_folder: the data folder, relative to the working directory.
     """
 
     get: Sequence[str] = ()
@@ -136,6 +138,16 @@ class Catalog(Fields):
             value = getattr(self, name)
             if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
                 raise PipelineError(f"Catalog: {name} is {value!r:.60}, not a list of patterns such as ['data/*.csv']")
+            for pattern in value:
+                if fault := pattern_fault(pattern):
+                    raise PipelineError(
+                        f"Catalog: {name} has the pattern {pattern!r:.60}, which {fault}: "
+                        "patterns are relative to compute_data_folder, such as 'data/*.csv'"
+                    )
+        folder = self.compute_data_folder
+        if not isinstance(folder, str) or (fault := pattern_fault(folder)):
+            why = f"which {fault}" if isinstance(folder, str) else "not a text"
+            raise PipelineError(f"Catalog: compute_data_folder is {folder!r:.60}, {why}: write a path such as 'data'")
 
 
 class Step(Fields):

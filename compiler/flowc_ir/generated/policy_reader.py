@@ -5,7 +5,18 @@ Generated from the classes of flowc_ir.model and flowc_ir.policies by `make gene
 
 from __future__ import annotations
 
-from flowc_ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, SecurityContext, Toleration, Trigger
+from flowc_ir.policies import (
+    Card,
+    ExitHook,
+    Kubernetes,
+    Plugin,
+    Project,
+    Secret,
+    SecurityContext,
+    StepFiles,
+    Toleration,
+    Trigger,
+)
 from flowc_ir.reading import flag, number, optional, optional_items, pairs, record, span, text, word
 
 
@@ -91,6 +102,16 @@ def read_plugin(value: object, at: str) -> Plugin:
         attributes=optional(data, "attributes", at, text, "{}"),
         options=optional(data, "options", at, text, "{}"),
         written=optional(data, "written", at, flag, True),
+    )
+
+
+def read_step_files(value: object, at: str) -> StepFiles:
+    data = record(value, at, StepFiles.__slots__, ())
+    return StepFiles(
+        get=optional_items(data, "get", at, text),
+        put=optional_items(data, "put", at, text),
+        copy=optional(data, "copy", at, flag, True),
+        folder=optional(data, "folder", at, text, "."),
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Project,
         Secret,
         SecurityContext,
+        StepFiles,
         Toleration,
         Trigger,
     )
@@ -141,6 +142,19 @@ def write_plugin(value: Plugin) -> dict[str, Json]:
         data["options"] = value.options
     if not value.written:
         data["written"] = value.written
+    return data
+
+
+def write_step_files(value: StepFiles) -> dict[str, Json]:
+    data: dict[str, Json] = {}
+    if value.get:
+        data["get"] = [*value.get]
+    if value.put:
+        data["put"] = [*value.put]
+    if not value.copy:
+        data["copy"] = value.copy
+    if value.folder != ".":
+        data["folder"] = value.folder
     return data
 
 

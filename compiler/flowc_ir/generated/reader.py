@@ -14,6 +14,7 @@ from flowc_ir.generated.policy_reader import (
     read_plugin,
     read_project,
     read_secret,
+    read_step_files,
     read_trigger,
 )
 from flowc_ir.model import (
@@ -272,6 +273,7 @@ def read_node(value: object, at: str) -> Node:
         plugins=optional_items(data, "plugins", at, read_plugin),
         info=optional(data, "info", at, text, None),
         elsewhere=optional_items(data, "elsewhere", at, text),
+        files=optional(data, "files", at, read_step_files, None),
     )
 
 

@@ -14,6 +14,7 @@ from flowc_ir.generated.policy_writer import (
     write_plugin,
     write_project,
     write_secret,
+    write_step_files,
     write_trigger,
 )
 from flowc_ir.model import (
@@ -235,6 +236,8 @@ def write_node(value: Node) -> dict[str, Json]:
         data["info"] = value.info
     if value.elsewhere:
         data["elsewhere"] = [*value.elsewhere]
+    if value.files is not None:
+        data["files"] = write_step_files(value.files)
     return data
 
 

@@ -17,7 +17,7 @@ from flowc_runtime.run.task.attempts import Result
 from flowc_runtime.store.backends.blobs import DIRECTORY
 from flowc_runtime.store.backends.marks import verify_always
 from flowc_runtime.store.backends.objects import blob_key
-from flowc_runtime.store.records.needed_blobs import refs
+from flowc_runtime.store.records.needed_blobs import file_blobs, refs
 from flowc_runtime.store.upkeep.power_loss import described, lost_artifact
 from flowc_runtime.store.values.files import FileRecord
 
@@ -201,8 +201,9 @@ class Reuse:
         """Return the damaged parts of a task's results, as reasons; the setting `verify` makes it read all of them."""
         if not self._lost and self._read is None:
             return []
-        blobs = ((name, ref) for name, ref in refs(record) if "data" not in ref)
-        names = [described(name) for name, ref in blobs if self._is_damaged(ref["digest"], ref["size"])]
+        blobs = [(described(name), ref["digest"], ref["size"]) for name, ref in refs(record) if "data" not in ref]
+        blobs += [(what, file["digest"], file["size"]) for what, file in file_blobs(record)]
+        names = [what for what, digest, size in blobs if self._is_damaged(digest, size)]
         return [f"its {what} was found damaged" for what in dict.fromkeys(names)]
 
     def _is_damaged(self, digest: str, size: int) -> bool:

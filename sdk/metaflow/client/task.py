@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord, ErrorRecord
     from metaflow.client.code import EnvironmentInfo, MetaflowCode
     from metaflow.client.facts import Metadata
+    from metaflow.client.files import TaskFile
 
 __all__ = ["Task"]
 
@@ -139,6 +140,13 @@ class Task(MetaflowObject):
         Artifacts whose names are keywords of Python are not in it; `task["class"]` returns those.
         """
         return as_artifacts(self._children())
+
+    @property
+    def files(self) -> list[TaskFile]:
+        """The files that a task of a pipeline got and put, in this order. A `TaskFile` has `read_bytes()`."""
+        from metaflow.client.files import TaskFile
+
+        return [TaskFile(self._reader.store.objects, each) for each in self._view.files]
 
     @property
     def metadata(self) -> list[Metadata]:

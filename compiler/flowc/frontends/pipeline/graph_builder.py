@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from flowc.frontends.pipeline.function_references import FunctionError
 from flowc.frontends.pipeline.node_names import NodeNames
+from flowc.frontends.pipeline.task_policies import files_of, secrets_of
 from flowc.pipeline.composites import Conditional, Loop, Map, Parallel
 from flowc.pipeline.limits import NO_LIMITS
 from flowc.pipeline.steps import NotebookTask, PythonTask, ShellTask, UserTask
@@ -29,7 +30,6 @@ from flowc_ir import (
     Notebook,
     Reducer,
     Return,
-    Secret,
     Shell,
     Span,
     Switch,
@@ -150,8 +150,9 @@ class GraphBuilder:
         name = self._names.take(*level.around, step.name)
         following, catch = _leaving(level)
         limits = step.limits if isinstance(step, UserTask) else NO_LIMITS
-        action, secrets = self._action(step), _secrets(step)
+        action, secrets = self._action(step), secrets_of(step)
         self._add(name, step.place, action, following, catch=catch, limits=limits, secrets=secrets)
+        self._nodes[name] = replace(self._nodes[name], files=files_of(step))
         return name
 
     def _action(self, step: Step) -> Action:
@@ -321,11 +322,6 @@ class GraphBuilder:
 def returns_of(step: UserTask) -> tuple[Return, ...]:
     """Return the returns of a task in the form of the IR."""
     return tuple(Return(name=each.name, kind=each.kind) for each in step.named_returns)
-
-
-def _secrets(step: Step) -> tuple[Secret, ...]:
-    names = step.secrets if isinstance(step, UserTask) else ()
-    return tuple(Secret(type="env", id=name) for name in names)
 
 
 def _needs_end(pipeline: BasePipeline) -> bool:

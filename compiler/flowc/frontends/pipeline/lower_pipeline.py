@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flowc.diagnostics import InternalError, in_order
 from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.dataflow import free_names, parameters_of
+from flowc.frontends.pipeline.file_flow import check_files
 from flowc.frontends.pipeline.function_references import FunctionReferences, main_file
 from flowc.frontends.pipeline.graph_builder import GraphBuilder
 from flowc.frontends.pipeline.node_names import flow_name
@@ -65,6 +66,7 @@ def load_pipeline(
     package = _collect(root, file, suffixes, faults)
     where = span(pipeline.place)
     start, nodes = GraphBuilder(references, faults, span).build(pipeline)
+    check_files(nodes, faults)
     if faults:
         return Loaded(package=package, diagnostics=in_order(faults))
     package = _with(package, references.files())

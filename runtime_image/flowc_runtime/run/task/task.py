@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc_ir import Switch
+from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import TaskContext, ambient
 from flowc_runtime.base.contract import DISALLOW_RETRY
 from flowc_runtime.base.errors import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.run.program import Cards, Program
+    from flowc_runtime.run.task import task_files
     from flowc_runtime.store.records.record_types import (
         ArtifactRef,
         AttemptRecord,
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
         ReadsRecord,
     )
     from flowc_runtime.store.records.run_store import RunStore
+else:  # only flows with files need it
+    task_files = LateModule("flowc_runtime.run.task.task_files")
 
 
 def begin_cards(
@@ -99,6 +103,8 @@ class Attempt:
         self.note = ""  # a remark for the record, besides the outcome
         self._hooked = False  # whether decorators of extensions still have to be called with the outcome
         self.cards = job.cards
+        has_files = any(node.files is not None for node in job.graph.flow.nodes)
+        self.files = task_files.TaskFiles(job) if has_files else None
 
     def enter(self) -> None:
         """Find the parents' records and become the task: environment, `current`. An attempt begins only once."""
@@ -112,6 +118,8 @@ class Attempt:
         here.find_class = classes.in_task(job.run).find
         self.parents, self.arguments = self.family.enter(self.state)
         self.state.parents = self.parents
+        if self.files is not None:
+            self.files.enter()
         self.state.inherited.update(job.overrides)
         if job.step == job.graph.flow.start and job.path == ROOT:
             # Now, because the step's code may change the values.
@@ -182,6 +190,8 @@ class Attempt:
         self.job.program.start(self.flow)
         self._starting = False
         self._hooked = True
+        if self.files is not None:
+            self.files.get()
         call_code(self.job.program, self.flow, self.job.node, self.arguments, self._tell)
         check_transition(self.job, self.flow, self.state)
 
@@ -190,6 +200,8 @@ class Attempt:
         if (catch := self.job.node.catch) and catch.var:
             self.flow.__dict__[catch.var] = None  # the step did not fail
             self.state.forget(catch.var)
+        if self.files is not None:
+            self.files.put()
         artifacts = self.state.store(self.flow)
         fanout = fan_out(self.job, self.flow, self.state, artifacts)
         self._tell_finished(ok=True)
@@ -313,6 +325,8 @@ class Attempt:
             record["note"] = self.note
         if metadata := ambient().metadata:
             record["metadata"] = [*metadata]
+        if self.files is not None:
+            self.files.add_to(record)
         return record
 
     def _looked(self) -> ReadsRecord:

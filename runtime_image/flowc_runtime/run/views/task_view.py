@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         OriginRecord,
         Outcome,
         ParentsRecord,
+        TaskFileRecord,
     )
 
 
@@ -155,6 +156,11 @@ class AttemptView:
         return self.record.get("note") if self.record is not None else None
 
     @property
+    def files(self) -> Sequence[TaskFileRecord]:
+        """The files that the attempt got and put."""
+        return self.record.get("files", ()) if self.record is not None else ()
+
+    @property
     def origin(self) -> OriginRecord | None:
         """The attempt of another run whose results this attempt reuses."""
         return self.record.get("origin") if self.record is not None else None
@@ -226,6 +232,11 @@ class TaskView:
     def parents(self) -> Sequence[ParentsRecord]:
         """The parents of the task."""
         return self.record["parents"] if self.record is not None else ()
+
+    @property
+    def files(self) -> Sequence[TaskFileRecord]:
+        """The files that the task got and put."""
+        return self.latest.files if self.latest is not None else ()
 
     @property
     def artifacts(self) -> Mapping[str, ArtifactRef]:

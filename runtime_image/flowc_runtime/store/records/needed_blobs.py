@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.key_places import KeyPlace
-    from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord, RunRecord
+    from flowc_runtime.store.records.record_types import (
+        ArtifactRef,
+        AttemptRecord,
+        PackageRecord,
+        RunRecord,
+        TaskFileRecord,
+    )
 
     class _Fanout(TypedDict, total=False):
         items: ArtifactRef
@@ -72,6 +78,7 @@ def _of_attempt(place: KeyPlace, record: AttemptRecord, found: References) -> No
             found.blobs.append((ref["digest"], who))
         elif not _is_whole(ref):
             found.faults.append((who, f"the bytes of '{name or 'its items'}' inside it do not match their digest"))
+    found.blobs.extend((file["digest"], place.pathspec) for _, file in file_blobs(record))
     parents = record["parents"]
     if len(parents) == 1:  # some of several may not have run
         run, (parent,) = RunStore(_NOWHERE, place.flow, place.run), parents
@@ -94,6 +101,15 @@ def refs(record: Mapping[str, object]) -> Iterator[tuple[str, ArtifactRef]]:
         yield "", fanout["items"]
     for chunk in fanout.get("chunks", ()):
         yield "", chunk
+
+
+def file_blobs(record: AttemptRecord) -> Iterator[tuple[str, TaskFileRecord | PackageRecord]]:
+    """Yield the blobs of a task's files, each with a description: those that it put, and its catalog."""
+    for file in record.get("files", ()):
+        if file["stage"] == "put" and "place" not in file:
+            yield f"file '{file['name']}'", file
+    if "catalog" in record:
+        yield "catalog", record["catalog"]
 
 
 def _is_whole(ref: ArtifactRef) -> bool:

@@ -228,6 +228,22 @@ class ReadsRecord(TypedDict, total=False):
     place: list[str]
 
 
+class _TaskFile(TypedDict):
+    name: str
+    digest: str
+    size: int
+    stage: Literal["get", "put"]
+
+
+class TaskFileRecord(_TaskFile, total=False):
+    """A file that a task got or put: its name below the data folder, and its blob.
+
+    `place` is the path of a file that was put without a copy; it has no blob.
+    """
+
+    place: str
+
+
 class AttemptRecord(_Attempt, total=False):
     """One attempt of a task, written when it has ended. `superseded`: another attempt finished before it.
 
@@ -235,7 +251,8 @@ class AttemptRecord(_Attempt, total=False):
     reused; its times and process are the original ones, and its log is in the original run. `cached` is the task whose
     artifacts it uses (`@cache`). `constants` are those of the flow's class, in the record of the run's first task.
     `note` is a remark for users, such as that the step continued after its timeout. `metadata` are the facts that
-    decorators have recorded: `name`, `value` and `type` of each.
+    decorators have recorded: `name`, `value` and `type` of each. `files` are those that the task got and put, `catalog`
+    is the JSON object with all files that tasks after it can get.
     """
 
     error: ErrorRecord
@@ -248,6 +265,8 @@ class AttemptRecord(_Attempt, total=False):
     constants: dict[str, ArtifactRef]
     note: str
     metadata: list[dict[str, str]]
+    files: list[TaskFileRecord]
+    catalog: PackageRecord
 
 
 class SpinRecord(TypedDict):

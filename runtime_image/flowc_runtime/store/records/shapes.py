@@ -151,6 +151,14 @@ SHAPES: Mapping[str, ObjectOf] = {
             "constants": _REFS,
             "note": _TEXT,
             "metadata": EachOf(list, EachOf(dict, _TEXT)),
+            "files": EachOf(
+                list,
+                ObjectOf(
+                    {"name": _TEXT, "digest": DIGEST, "size": _COUNT, "stage": OneOf(("get", "put"))},
+                    {"place": _TEXT},
+                ),
+            ),
+            "catalog": _PACKAGE,
         },
     ),
     "spin": ObjectOf({"host": _TEXT, "path": _TEXT, "when": _TIME}),

@@ -11,17 +11,23 @@ from typing import TYPE_CHECKING
 
 from flowc_runtime.store.backends.local import LocalObjects
 from flowc_runtime.store.backends.objects import blob_key
-from flowc_runtime.store.records.needed_blobs import refs
+from flowc_runtime.store.records.needed_blobs import file_blobs, refs
 
 if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Objects
-    from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord
+    from flowc_runtime.store.records.record_types import (
+        ArtifactRef,
+        AttemptRecord,
+        PackageRecord,
+        TaskFileRecord,
+    )
     from flowc_runtime.store.values.files import FileRecord
 
 
 def lost_artifact(objects: Objects, record: AttemptRecord) -> str | None:
     """Return a description of a task's missing or truncated objects; None if all are complete, and for a bucket."""
-    return next((described(name) for name, ref in refs(record) if is_lost(objects, ref)), None)
+    files = (what for what, file in file_blobs(record) if is_lost(objects, file))
+    return next((described(name) for name, ref in refs(record) if is_lost(objects, ref)), None) or next(files, None)
 
 
 def described(name: str) -> str:
@@ -29,12 +35,12 @@ def described(name: str) -> str:
     return f"artifact '{name}'" if name else "list of items"
 
 
-def is_lost(objects: Objects, ref: ArtifactRef | FileRecord) -> bool:
+def is_lost(objects: Objects, ref: ArtifactRef | FileRecord | TaskFileRecord | PackageRecord) -> bool:
     """Return whether the blob of an artifact or a file is missing or has a wrong size; its bytes are not read.
 
     Args:
         objects: the store.
-        ref: the reference to an artifact, or a `FileRecord`.
+        ref: the reference to an artifact, or the record of a file.
     """
     if "data" in ref or not isinstance(objects, LocalObjects):  # objects of a bucket are always whole
         return False

@@ -158,12 +158,12 @@ def _step(view: RunView, step: StepView) -> Description:
 
 
 def _task(view: RunView, task: TaskView) -> Description:
-    """Describe a task: its origin, parents, artifacts and attempts."""
+    """Describe a task: its origin, parents, artifacts, files and attempts."""
     tell_unreadable(task.error)
     artifacts: Mapping[str, Mapping[str, object]] = task.artifacts
     if view.records.is_beside(task.step):
         artifacts = {name: value.record for name, value in of_every_task(view.records)}
-    fields = {
+    fields: dict[str, object] = {
         "pathspec": task.pathspec,
         "origin": task.origin,
         "parents": [
@@ -176,6 +176,9 @@ def _task(view: RunView, task: TaskView) -> Description:
         },
     }
     texts = {"artifacts": [f"{name} ({ref['type']}, {ref['size']:,} bytes)" for name, ref in artifacts.items()]}
+    if task.files:
+        fields["files"] = task.files
+        texts["files"] = [f"{each['stage']} {each['name']} ({each['size']:,} bytes)" for each in task.files]
     rows = [_attempt(view, attempt) for attempt in task.attempts]
     cells = [["", *_cells(row)] for row in rows]
     return Description(fields, texts, "attempts", rows, cells, rows[-1]["outcome"] == UNREADABLE)

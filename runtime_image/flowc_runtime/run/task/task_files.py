@@ -1,0 +1,300 @@
+"""The files of a task: read from the run's catalog before its code runs, and put into it afterwards.
+
+The catalog of a task lists the files that the tasks on the way to it have put, the nearest of each name. It is an
+object of the store, which the task's record names, so that a task reads one object and not the records of its
+ancestors. A join merges the catalogs of its inputs.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypedDict, cast, final
+
+from flowc_ir import Branch, json_text, targets
+from flowc_ir.suggestion import closest, did_you_mean
+from flowc_runtime.base.contract import POD
+from flowc_runtime.base.errors import Damaged, NotFound
+from flowc_runtime.base.file_parts import FileParts
+from flowc_runtime.base.file_patterns import files_below, matching_names, parts_of
+from flowc_runtime.base.mounts import volume_fault
+from flowc_runtime.run.parents import Parents
+from flowc_runtime.store.backends.external import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from flowc_ir import Node, StepFiles
+    from flowc_runtime.run.assignment import Assignment
+    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.records.record_types import AttemptRecord, PackageRecord, TaskFileRecord
+
+    class _CatalogFile(TypedDict):
+        digest: str
+        size: int
+        step: str
+        path: str
+
+    class CatalogFile(_CatalogFile, total=False):
+        """A file of a catalog, with the task that has put it; `place` is its path if the store has no copy."""
+
+        place: str
+
+    FilesByName = dict[str, list[CatalogFile]]
+
+
+class CatalogError(Exception):
+    """A file of a task cannot be read, written or found. The message names the step."""
+
+
+@final
+class TaskFiles:
+    """The files of the task of an assignment. The flow has at least one step with files."""
+
+    def __init__(self, job: Assignment) -> None:
+        self._job = job
+        self._objects = job.run.objects
+        self._catalog: PackageRecord | None = None
+        self._used: list[TaskFileRecord] = []
+
+    def enter(self) -> None:
+        """Find the catalog of the task. Raises StoreError, and ProtocolError if a parent is not done."""
+        job = self._job
+        parents = Parents(job.before, job.graph, job.step, job.path)
+        if job.node.joins is not None:
+            self._catalog = self._of_join(job.node.joins, parents)
+        elif found := parents.one():
+            self._catalog = found[2].get("catalog")
+
+    def add_to(self, record: AttemptRecord) -> None:
+        """Add the files and the catalog to the record of the task."""
+        if self._used:
+            record["files"] = self._used
+        if self._catalog is not None:
+            record["catalog"] = self._catalog
+
+    # -- before the step
+
+    def get(self) -> None:
+        """Write the files that the step reads into its data folder.
+
+        Raises:
+            CatalogError: there is no such file, or it cannot be written.
+            Damaged: the stored bytes do not match their digest.
+            StoreError: the store cannot be read.
+        """
+        files = self._job.node.files
+        if files is None or not files.get:
+            return
+        known = _read(self._objects, self._catalog)
+        for name in self._names_to_get(files.get, known):
+            self._write(os.path.join(_folder(files), name), name, known[name])
+
+    def _names_to_get(self, patterns: Sequence[str], known: Mapping[str, object]) -> list[str]:
+        wanted: dict[str, None] = {}
+        for pattern in patterns:
+            names = matching_names(known, pattern)
+            if not names:
+                raise CatalogError(
+                    f"step '{self._job.step}' gets {pattern!r}, but no step before it has put such a file: "
+                    f"{_near(pattern, known, 'they have put')}"
+                )
+            wanted |= dict.fromkeys(names)
+        return list(wanted)
+
+    def _write(self, target: str, name: str, found: Sequence[CatalogFile]) -> None:
+        if len(found) > 1:
+            tasks = ", ".join(f"{each['step']}/{each['path']}" for each in found[:3])
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            raise CatalogError(
+                f"step '{self._job.step}' gets '{name}', which several tasks have put with different contents: "
+                f"{tasks}{more}; put it under a name of its own in each, such as one with the item in it"
+            )
+        (file,) = found
+        try:
+            if "place" in file:
+                self._link(target, name, file, file["place"])
+            elif not _has_bytes(target, file):
+                self._copy(target, file)
+        except OSError as error:
+            raise CatalogError(f"step '{self._job.step}' cannot write '{name}' to {target}: {error.strerror}") from None
+        except Damaged as error:
+            raise type(error)(f"file '{name}' of step '{file['step']}': {error}") from None
+        except NotFound as error:
+            why = f"was deleted from the store ({error}): resume from the step that puts it"
+            raise NotFound(f"file '{name}' of step '{file['step']}' {why}") from error
+        used: TaskFileRecord = {"name": name, "digest": file["digest"], "size": file["size"], "stage": "get"}
+        if "place" in file:
+            used["place"] = file["place"]
+        self._used.append(used)
+
+    def _copy(self, target: str, file: CatalogFile) -> None:
+        """Write a file of the store, atomically: tasks that run at the same time may write the same one."""
+        content = self._objects.map_blob(file["digest"], file["size"]) if file["size"] else b""
+        temporary = _beside(target)
+        with open(temporary, "wb") as to:
+            to.write(content)
+        os.replace(temporary, target)
+
+    def _link(self, target: str, name: str, file: CatalogFile, place: str) -> None:
+        """Make a file available of which the store has no copy, if it still has the same bytes."""
+        who = f"step '{file['step']}' has put '{name}' without a copy"
+        if not os.path.isfile(place):
+            where = "this pod" if POD in os.environ else "this machine"
+            raise CatalogError(
+                f"{who}, and {where} has no file {place}: write store_copy=True in the Catalog of that step, "
+                "or put the file on a volume that all steps mount"
+            )
+        if (digest := digest_of(place)) != file["digest"]:
+            raise CatalogError(
+                f"{who}, and {place} has changed since: its sha256 was {file['digest']} and is {digest}; "
+                "restore it, run that step again, or write store_copy=True"
+            )
+        if os.path.realpath(target) != place:
+            temporary = _beside(target)
+            os.symlink(place, temporary)
+            os.replace(temporary, target)
+
+    # -- after the step
+
+    def put(self) -> None:
+        """Store the files that the step has written, and add them to the catalog.
+
+        Raises:
+            CatalogError: a pattern matches no file, or a file cannot be kept.
+            StoreError: the store cannot be written.
+        """
+        files = self._job.node.files
+        if files is None or not files.put:
+            return
+        folder = _folder(files)
+        known = _read(self._objects, self._catalog)
+        for name in self._names_to_put(folder, files.put):
+            path = os.path.join(folder, name)
+            try:
+                file = self._stored(path) if files.copy else self._noted(path, name)
+            except OSError as error:
+                raise CatalogError(f"step '{self._job.step}' cannot put '{name}': {error.strerror}") from None
+            known[name] = [file]
+            used: TaskFileRecord = {"name": name, "digest": file["digest"], "size": file["size"], "stage": "put"}
+            if "place" in file:
+                used["place"] = file["place"]
+            self._used.append(used)
+        self._catalog = _store(self._objects, known)
+
+    def _names_to_put(self, folder: str, patterns: Sequence[str]) -> list[str]:
+        wanted: dict[str, None] = {}
+        for pattern in patterns:
+            names = files_below(folder, pattern)
+            if not names:
+                beside = "/".join([*parts_of(pattern)[:-1], "*"])
+                raise CatalogError(
+                    f"step '{self._job.step}' puts {pattern!r}, but {os.path.abspath(folder)} has no such file: "
+                    f"{_near(pattern, files_below(folder, beside), 'it has')}"
+                )
+            wanted |= dict.fromkeys(names)
+        return list(wanted)
+
+    def _stored(self, path: str) -> CatalogFile:
+        with open(path, "rb") as file:
+            content = FileParts(file.fileno(), path)
+            digest = self._objects.create_blob(content)
+        return {"digest": digest, "size": content.nbytes, "step": self._job.step, "path": self._job.path}
+
+    def _noted(self, path: str, name: str) -> CatalogFile:
+        job, place = self._job, os.path.realpath(path)
+        if POD in os.environ and (fault := volume_fault(place)):
+            raise CatalogError(
+                f"step '{job.step}' puts '{name}' without a copy, but {place} {fault}, so other tasks could not find "
+                "it: write store_copy=True, or put it on a volume that all steps mount"
+            )
+        size = os.stat(place).st_size
+        return {"digest": digest_of(place), "size": size, "step": job.step, "path": job.path, "place": place}
+
+    # -- joins
+
+    def _of_join(self, split: str, parents: Parents) -> PackageRecord | None:
+        """Return the catalog of a join: that of the split, and what its inputs have put since."""
+        job = self._job
+        opened = job.before.task(split, job.path)
+        base = opened.get("catalog")
+        if not any(node.files is not None and node.files.put for node in self._inside(split)):
+            return base
+        ends = job.graph.ends(job.node)
+        if isinstance(job.graph.nodes[split].next, Branch):
+            records = (parents.ended(arm, None)[2] for arm in ends)
+        else:
+            records = (parents.ended(ends[0], number)[2] for number in range(opened["fanout"]["count"]))
+        catalogs = {found["digest"]: found for record in records if (found := record.get("catalog"))}
+        if base is not None:
+            catalogs.pop(base["digest"], None)
+        if not catalogs:
+            return base
+        if base is None and len(catalogs) == 1:
+            return next(iter(catalogs.values()))
+        return _store(self._objects, self._merged(base, catalogs.values()))
+
+    def _merged(self, base: PackageRecord | None, catalogs: Iterable[PackageRecord]) -> FilesByName:
+        before = _read(self._objects, base)
+        after: FilesByName = {}
+        for catalog in catalogs:
+            for name, files in _read(self._objects, catalog).items():
+                if files != before.get(name):
+                    known = after.setdefault(name, [])
+                    digests = {each["digest"] for each in known}
+                    known += [each for each in files if each["digest"] not in digests]
+        return {**before, **after}
+
+    def _inside(self, split: str) -> list[Node]:
+        """Return the nodes between a split and this join."""
+        nodes, found = self._job.graph.nodes, dict[str, None]()
+        waiting = [*targets(nodes[split].next)]
+        while waiting:
+            at = waiting.pop()
+            if at != self._job.step and at not in found:
+                found[at] = None
+                waiting += targets(nodes[at].next)
+        return [nodes[at] for at in found]
+
+
+def _folder(files: StepFiles) -> str:
+    os.makedirs(files.folder, exist_ok=True)
+    return files.folder
+
+
+def _beside(target: str) -> str:
+    """Return a free path in the directory of a file, which is made."""
+    directory, name = os.path.split(target)
+    os.makedirs(directory or ".", exist_ok=True)
+    temporary = os.path.join(directory, f".{name}.flowc-{os.getpid()}")
+    with suppress(FileNotFoundError):  # of a killed process with this number
+        os.unlink(temporary)
+    return temporary
+
+
+def _has_bytes(path: str, file: CatalogFile) -> bool:
+    """Return whether a path is a file with these bytes."""
+    if os.path.islink(path) or not os.path.isfile(path) or os.stat(path).st_size != file["size"]:
+        return False
+    return digest_of(path) == file["digest"]
+
+
+def _read(objects: Objects, catalog: PackageRecord | None) -> FilesByName:
+    if catalog is None:
+        return {}
+    content = objects.read_blob(catalog["digest"], catalog["size"])
+    return cast("FilesByName", json_text.loads(content))  # `_store` wrote it
+
+
+def _store(objects: Objects, files: FilesByName) -> PackageRecord:
+    content = json_text.dumps(files, sort_keys=True).encode()
+    return {"digest": objects.create_blob([content]), "size": len(content)}
+
+
+def _near(pattern: str, known: Iterable[str], lead: str) -> str:
+    """Return what to do about a pattern without a match: the name that was meant, or those that exist."""
+    names = sorted(known)
+    if (meant := closest(pattern, names)) is not None:
+        return did_you_mean(meant)
+    shown = ", ".join(names[:5]) or "no files"
+    return f"{lead} {shown}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"

@@ -1,0 +1,60 @@
+"""The files that a task got from earlier tasks, and those that it put for later ones."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, final
+
+from flowc_runtime.base.errors import ArtifactError
+from flowc_runtime.store.backends.external import digest_of
+
+if TYPE_CHECKING:
+    from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.records.record_types import TaskFileRecord
+
+__all__ = ["TaskFile"]
+
+
+@final
+class TaskFile:
+    """A file of a task.
+
+    Attributes:
+        name: its name below the task's data folder.
+        digest: the sha256 of its bytes, in hex.
+        size: the number of its bytes.
+        stage: `get` or `put`.
+        place: its path, if the store has no copy; else None.
+    """
+
+    def __init__(self, objects: Objects, record: TaskFileRecord) -> None:
+        self._objects = objects
+        self.name = record["name"]
+        self.digest = record["digest"]
+        self.size = record["size"]
+        self.stage = record["stage"]
+        self.place = record.get("place")
+
+    def read_bytes(self) -> bytes:
+        """Return the content.
+
+        Raises:
+            ArtifactError: the store has no copy, and the file is missing or has changed.
+            Damaged: the stored bytes do not match the digest.
+            StoreError: the store cannot be read.
+        """
+        if self.place is None:
+            return self._objects.read_blob(self.digest, self.size)
+        if not os.path.isfile(self.place):
+            raise ArtifactError(f"the store has no copy of '{self.name}', and this machine has no file {self.place}")
+        if (digest := digest_of(self.place)) != self.digest:
+            raise ArtifactError(f"{self.place} has changed: its sha256 was {self.digest} and is {digest}")
+        with open(self.place, "rb") as file:
+            return file.read()
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """Return the content as text; see `read_bytes`."""
+        return self.read_bytes().decode(encoding)
+
+    def __repr__(self) -> str:
+        return f"TaskFile({self.name!r}, {self.size:,} bytes, {self.stage})"
