@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from flowc.pipeline.limits import TaskLimits
     from flowc.pipeline.pipelines import BasePipeline
     from flowc.pipeline.steps import Step, WrittenAt
-    from flowc_ir import Transition
+    from flowc_ir import Secret, Transition
     from flowc_ir.diagnostic import Faults
     from flowc_ir.model import Action, Choice, NodeId
 
