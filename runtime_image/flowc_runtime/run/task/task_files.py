@@ -137,7 +137,7 @@ class TaskFiles:
         os.replace(temporary, target)
 
     def _link(self, target: str, name: str, file: CatalogFile, place: str) -> None:
-        """Make a file available of which the store has no copy, if it still has the same bytes."""
+        """Use a file where it is, because the store has no copy, if it still has the same bytes."""
         who = f"step '{file['step']}' has put '{name}' without a copy"
         if not os.path.isfile(place):
             where = "this pod" if POD in os.environ else "this machine"
