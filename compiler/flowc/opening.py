@@ -6,17 +6,16 @@ the argument are raised here, with a hint; faults of the flow itself are diagnos
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from flowc.flow_files import OpeningError, check_file, flows_in, is_dotted, nearby, similar
 from flowc.frontends.metaflow.load_options import LoadOptions
 from flowc.modules import ModuleError, find_module
-from flowc.not_python import by_name, find_other
+from flowc.not_python import by_name
 from flowc_ir.codes import NO_FLOW
 from flowc_ir.late import LateFunction, LateModule
 from flowc_ir.suggestion import closest, did_you_mean
@@ -37,17 +36,6 @@ else:
     load_named = LateFunction("flowc.frontends.pipeline.named_objects:load_named")
     yaml_loading = LateModule("flowc.frontends.yaml.yaml_loading")
     yaml_tree = LateModule("flowc.frontends.yaml.yaml_tree")
-
-_HEAD: Final = 8192  # bytes that are searched for a null byte, which marks a binary file
-
-
-class OpeningError(Exception):
-    """Words that name nothing that can be run: `message` says why, `hint` what to write instead."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 class CodeOf(NamedTuple):
@@ -146,17 +134,13 @@ def names_code(text: str) -> bool:
     """
     if text.endswith(".py") or by_name(text) is not None or "/" in text or ":" in text:
         return True
-    if "." not in text or not _is_dotted(text):
+    if "." not in text or not is_dotted(text):
         return False
     try:
         find_module(text)
     except ModuleError:
         return False
     return True
-
-
-def _is_dotted(text: str) -> bool:
-    return all(part.isidentifier() for part in text.split("."))
 
 
 def with_class(words: CodeWords, class_name: str | None) -> CodeWords:
@@ -188,91 +172,16 @@ def _open_file(words: CodeWords, ask: Ask) -> Loaded:
     return _load(path, words, ask)
 
 
-_HINTS = {
-    errno.ELOOP: "its links lead to each other: delete one of them",
-    errno.ENAMETOOLONG: "a name may have 255 bytes, and a path 4,095: shorten it",
-}
-
-
 def _check_file(name: str, path: Path) -> None:
-    """Raise OpeningError unless the file exists and can contain a flow."""
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise OpeningError(f"{name!r} is a directory, not a Python file", _flows_in(path))
-        if not stat.S_ISREG(mode):
-            raise OpeningError(f"{name!r} is not a regular file", "name the flow's Python file")
-        with path.open("rb") as file:
-            content = file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        link = f"{name!r} is a link to a file that does not exist"
-        raise OpeningError(link if os.path.islink(path) else f"{name!r} does not exist", _similar(path)) from None
-    except (OSError, ValueError) as error:  # a loop of links, no permission, a null byte in the name
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        hint = _HINTS.get(getattr(error, "errno", None) or 0, "make the file and the directories above it readable")
-        hint += ", or name another file"
-        raise OpeningError(f"cannot read {name!r}: {why}", hint) from None
-    if other := find_other(name, content):
-        raise OpeningError(f"{name!r} is {other.what}, not a Python file", other.hint)
-    if b"\0" in content[:_HEAD]:
-        raise OpeningError(
-            f"{name!r} is not Python: it holds null bytes, as binary files and texts in UTF-16 do",
-            "name the flow's source file, saved as UTF-8",
-        )
+    check_file(name, path, _forms())
 
 
 def _similar(path: Path) -> str:
-    """Return the hint for a missing file: a nearby file with a similar name, or the flows of its directory."""
-    directory = path.parent
-    if not os.path.isdir(directory):
-        return f"there is no directory '{directory}'"
-    meant = _nearby(path)
-    return did_you_mean(meant) if meant else _flows_in(directory)
-
-
-def _nearby(path: Path) -> str | None:
-    """Return a Python file of a similar name in the same directory."""
-    directory = path.parent
-    if not os.path.isdir(directory):
-        return None
-    if os.path.isfile(whole := path.with_name(f"{path.name}.py")):
-        return str(whole)
-    meant = closest(path.stem, [name.removesuffix(".py") for name in _python_files(directory)])
-    return f"{directory / meant}.py" if meant else None
+    return similar(path, _forms())
 
 
 def _flows_in(directory: Path, package: str | None = None) -> str:
-    """Return the hint for a directory: its files with flows, or its modules if it is a package (`package`)."""
-    package = package or _package_name(directory)
-    names = [name for name in _python_files(directory) if _mentions_flow(directory / name)]
-    if package is not None and names:
-        modules = [f"{package}.{name.removesuffix('.py')}" for name in names]
-        return f"name a module: {', '.join(modules[:5])}{' …' if len(names) > 5 else ''}"
-    found = [str(directory / name) for name in names]
-    if found:
-        return f"name a file: {', '.join(found[:5])}{' …' if len(found) > 5 else ''}"
-    return f"no Python file in '{directory}' has a flow; write {_forms()}"
-
-
-def _package_name(directory: Path) -> str | None:
-    """Return the name of a package in the working directory or below; None if the directory is not a package."""
-    name = os.path.normpath(directory).replace("/", ".")
-    return name if _is_dotted(name) and os.path.isfile(directory / "__init__.py") else None
-
-
-def _python_files(directory: Path) -> list[str]:
-    try:
-        names = sorted(name for name in os.listdir(directory) if name.endswith(".py"))
-    except OSError:
-        return []
-    return [name for name in names if os.path.isfile(directory / name)]
-
-
-def _mentions_flow(path: Path) -> bool:
-    try:
-        return b"FlowSpec" in path.read_bytes()
-    except OSError:
-        return False
+    return flows_in(directory, _forms(), package)
 
 
 def _is_refused(words: CodeWords) -> bool:
@@ -381,7 +290,7 @@ def _yaml_files(directory: Path) -> list[str]:
 
 def _is_module(words: CodeWords) -> bool:
     """Return whether the name means a module: no file has it, and no directory that is not a package."""
-    if words.root is not None or words.name.endswith(".py") or not _is_dotted(words.name):
+    if words.root is not None or words.name.endswith(".py") or not is_dotted(words.name):
         return False
     return not os.path.lexists(words.name) or os.path.isfile(f"{words.name}/__init__.py")
 
@@ -390,7 +299,7 @@ def _open_module(words: CodeWords, ask: Ask) -> Loaded:
     try:
         root, file = find_module(words.name)
     except ModuleError as error:
-        near = _nearby(Path(words.name)) if "." not in words.name else None
+        near = nearby(Path(words.name)) if "." not in words.name else None
         raise OpeningError(error.message, did_you_mean(near) if near else error.hint) from None
     path = Path(root, file)
     if path.name != "__init__.py":

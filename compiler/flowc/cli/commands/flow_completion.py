@@ -14,9 +14,10 @@ import click
 
 from flowc.cli.commands.stored_names import pathspecs
 from flowc.cli.options.common import open_store
+from flowc.flow_files import OpeningError
 from flowc.frontends.syntax import FlowSyntax, ParameterSyntax, read_flows
 from flowc.modules import ModuleError, find_module
-from flowc.opening import OpeningError, parse
+from flowc.opening import parse
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:

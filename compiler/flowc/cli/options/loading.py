@@ -14,8 +14,9 @@ from flowc.cli.options.common import CODE, FAULTY, LOADED, ROOT, TOP, USAGE, Flo
 from flowc.cli.options.configs import config_sources
 from flowc.cli.options.definitions import top_of_environment
 from flowc.cli.words.run_names import find_named
+from flowc.flow_files import OpeningError
 from flowc.frontends.metaflow.load_options import LoadOptions
-from flowc.opening import CodeOf, OpeningError, open_flow
+from flowc.opening import CodeOf, open_flow
 from flowc_ir.codes import CONFIG_VALUE
 from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.errors import ProtocolError

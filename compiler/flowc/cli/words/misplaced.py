@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from flowc.cli.options.definitions import RUN_OPTIONS
-from flowc.opening import OpeningError, names_code, parse
+from flowc.flow_files import OpeningError
+from flowc.opening import names_code, parse
 from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import closest
 
