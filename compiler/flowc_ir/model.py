@@ -231,12 +231,14 @@ class Function:
     """A function: its module and its name there, both dotted, such as `train.steps` and `Model.fit`.
 
     Without a module it is a function that no module has, such as a lambda: `name` is its file below `PICKLES` in the
-    code package. Its arguments are artifacts, by their names.
+    code package. Its arguments are artifacts, by their names. `end_event` is the type of the event with the returned
+    values, if the function yields events; empty for `done`.
     """
 
     module: str
     name: Annotated[str, Key("function")]
     returns: tuple[Return, ...] = ()
+    end_event: str = ""
 
 
 @final

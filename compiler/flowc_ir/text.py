@@ -121,7 +121,8 @@ def _action(node: Node) -> str | None:
         case Method(name=name):
             return None if name == node.id else f"method {name}"
         case Function(returns=returns) as function:
-            return f"{_function(function)}{_returns(returns)}"
+            at_event = f" at the event {function.end_event}" if function.end_event else ""
+            return f"{_function(function)}{_returns(returns)}{at_event}"
         case Notebook(file=file, returns=returns):
             return f"notebook {file}{_returns(returns)}"
         case Shell(command=command, returns=returns):

@@ -183,6 +183,7 @@ IR = Format(
                 "LoopLimit.iterations: int",
                 "LoopLimit.index: str",
                 "Function.returns: list[Return]",
+                "Function.end_event: str",
                 "Notebook.returns: list[Return]",
                 "Shell.returns: list[Return]",
                 "Return.name: str",

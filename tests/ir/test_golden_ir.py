@@ -109,7 +109,8 @@ def everything() -> Any:
              "packages": {"python": "3.11", "pypi": {"six": "1.16.0"}, "conda": {"zlib": ""}, "disabled": True}},
             {**node, "id": "join", "next": ["a", "b"], "joins": "start"},
             {**node, "id": "a", "next": {"gang": "member"}, "run": {
-                "function": "Model.fit", "module": "pkg.models", "returns": [{"name": "score", "kind": "metric"}]}},
+                "function": "Model.fit", "module": "pkg.models", "returns": [{"name": "score", "kind": "metric"}],
+                "end_event": "last"}},
             {**node, "id": "member", "next": "members", "run": {
                 "shell": "echo hello", "returns": [{"name": "text", "kind": "json"}]}},
             {**node, "id": "members", "next": "meet", "joins": "a"},

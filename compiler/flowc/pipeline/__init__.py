@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from flowc.pipeline.composites import Conditional, Loop, Map, Parallel
     from flowc.pipeline.errors import PipelineError
     from flowc.pipeline.pipelines import AsyncPipeline, NotebookJob, Pipeline, PythonJob, ShellJob
+    from flowc.pipeline.results import Execution, RunFailed
     from flowc.pipeline.returns import json, metric, pickled
     from flowc.pipeline.steps import AsyncPythonTask, Catalog, Fail, NotebookTask, PythonTask, ShellTask, Stub, Success
+    from flowc.pipeline.stream_queue import get_stream_queue, set_stream_queue, truncate_value
 
 _HOMES = {
     "AsyncPipeline": "pipelines",
     "AsyncPythonTask": "steps",
     "Catalog": "steps",
     "Conditional": "composites",
+    "Execution": "results",
     "Fail": "steps",
     "Loop": "composites",
     "Map": "composites",
@@ -30,13 +33,17 @@ _HOMES = {
     "PipelineError": "errors",
     "PythonJob": "pipelines",
     "PythonTask": "steps",
+    "RunFailed": "results",
     "ShellJob": "pipelines",
     "ShellTask": "steps",
     "Stub": "steps",
     "Success": "steps",
     "json": "returns",
+    "get_stream_queue": "stream_queue",
     "metric": "returns",
     "pickled": "returns",
+    "set_stream_queue": "stream_queue",
+    "truncate_value": "stream_queue",
 }
 
 __all__ = [
@@ -44,6 +51,7 @@ __all__ = [
     "AsyncPythonTask",
     "Catalog",
     "Conditional",
+    "Execution",
     "Fail",
     "Loop",
     "Map",
@@ -54,13 +62,17 @@ __all__ = [
     "PipelineError",
     "PythonJob",
     "PythonTask",
+    "RunFailed",
     "ShellJob",
     "ShellTask",
     "Stub",
     "Success",
+    "get_stream_queue",
     "json",
     "metric",
     "pickled",
+    "set_stream_queue",
+    "truncate_value",
 ]
 
 

@@ -21,46 +21,76 @@ import click
 
 from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
-from flowc.cli.words.variables import variable
+from flowc.cli.words.variables import texts_of_variables
 from flowc.diagnostics import render
 from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of
 from flowc.frontends.pipeline.variable_names import name_in_program
 from flowc.pipeline.errors import PipelineError
 from flowc.pipeline.results import ExecuteOptions, Execution, RunFailed
+from flowc.pipeline.stream_queue import get_stream_queue
 from flowc_ir import json_text, schema
+from flowc_ir.late import LateFunction
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flowc.pipeline.pipelines import BasePipeline
     from flowc_ir import Flow, Function
     from flowc_runtime.run.nodes.user_functions import UserFunction
 
+execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
+
 _INTERRUPTED = 130
+_LONG_PLACE = 72  # the address of a Unix socket has at most 107 bytes
 
 
 def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> Execution:
     """Run a pipeline and wait for its end. Raises PipelineError and RunFailed; see `Pipeline.execute`."""
+    loaded, flow = prepare(pipeline, options)
+    if (queue := get_stream_queue()) is not None:
+        return checked(execute_into(queue, loaded, flow, options), check=check)
+    directory = new_directory()
+    try:
+        words = words_of(flow, options, directory)
+        code = _in_new_process(loaded, words, directory) if _has_threads() else _in_fork(loaded, words)
+        done = result_of(flow, options, directory, code)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    return checked(done, check=check)
+
+
+def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Flow]:
+    """Return a pipeline's flow, ready to run. Raises PipelineError."""
     loaded = load_pipeline(pipeline, name=name_in_program(pipeline), parameters=options.parameters)
     if loaded.flow is None:
         raise PipelineError("\n" + render(loaded.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
-    flow = loaded.flow
-    _check_parameters(flow, options)
-    directory = tempfile.mkdtemp(prefix="flowc-execute-")  # a TemporaryDirectory registers a function for the exit
-    try:
-        words = _words(flow, options, directory)
-        code = _in_new_process(loaded, words, directory) if _has_threads() else _in_fork(loaded, words)
-        run_id = _read(f"{directory}/run-id")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    done = Execution(flow, run_id, code, options.parameters)
-    if code == _INTERRUPTED:
+    _check_parameters(loaded.flow, options)
+    return loaded, loaded.flow
+
+
+def new_directory() -> str:
+    """Return a new directory for the files of one execution, with a name that is short enough for sockets in it.
+
+    A TemporaryDirectory would register a function for the exit of the program.
+    """
+    place = tempfile.gettempdir()
+    return tempfile.mkdtemp(prefix="flowc-execute-", dir=place if len(os.fsencode(place)) < _LONG_PLACE else "/tmp")
+
+
+def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) -> Execution:
+    """Return the result of a run whose process has ended with this code."""
+    return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters)
+
+
+def checked(done: Execution, *, check: bool) -> Execution:
+    """Return the result. Raises KeyboardInterrupt if it was interrupted; RunFailed if it failed and `check` is set."""
+    if done.exit_code == _INTERRUPTED:
         raise KeyboardInterrupt
-    if check and code:
+    if check and done.exit_code:
         raise RunFailed(done)
     return done
 
@@ -79,13 +109,13 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
         return  # the command line reads it, and reports what is missing
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
-               and variable(each.name) not in os.environ]  # fmt: skip
+               and each.name not in texts_of_variables(flow)]  # fmt: skip
     if missing:
         lines = ", ".join(f"'{each.name}' ({each.help}, {each.where})" for each in missing)
         raise PipelineError(f"the run needs a value of {lines}: give it, as in execute({{{missing[0].name!r}: …}})")
 
 
-def _words(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
+def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
     words = ["run", flow.code.file, "--run-id-file", f"{directory}/run-id"]
     if options.parameters_file is not None:
@@ -151,6 +181,12 @@ def run_command(loaded: Loaded, words: Sequence[str]) -> int:
 
 def _in_new_process(loaded: Loaded, words: Sequence[str], directory: str) -> int:
     """Run the command line in a new Python process; return its exit code."""
+    done = subprocess.run(write_program(loaded, words, directory), check=False)
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+
+
+def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[str]:
+    """Write what a new Python process needs for a command line into the directory; return the process's arguments."""
     assert loaded.flow is not None
     Path(directory, "ir.json").write_text(schema.dumps(loaded.flow), encoding="utf-8")
     for name, content in loaded.package.files:
@@ -159,10 +195,7 @@ def _in_new_process(loaded: Loaded, words: Sequence[str], directory: str) -> int
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content)
     facts = {"directory": directory, "root": str(loaded.package.root), "path": sys.path, "words": [*words]}
-    done = subprocess.run(
-        [sys.executable, "-c", "from flowc.pipeline.execution import main; main()", json_text.dumps(facts)], check=False
-    )
-    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+    return [sys.executable, "-c", "from flowc.pipeline.execution import main; main()", json_text.dumps(facts)]
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from flowc_ir.late import LateFunction
 from flowc_runtime.process.loader import refuse_call_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from datetime import timedelta
 
     from flowc.pipeline.results import Execution
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
     AnyPipeline: TypeAlias = "Pipeline | AsyncPipeline"
 
-_execute: Callable[..., Execution] = LateFunction("flowc.pipeline.execution:execute")  # most programs only define one
+# Most programs only define a pipeline.
+_execute: Callable[..., Execution] = LateFunction("flowc.pipeline.execution:execute")
+_stream: Callable[..., AsyncGenerator[dict[str, Any], None]] = LateFunction("flowc.pipeline.streaming:stream")
 
 
 class BasePipeline(Fields):
@@ -114,21 +116,65 @@ class BasePipeline(Fields):
             PipelineError: the pipeline or a parameter is wrong; nothing has run.
             RunFailed: the run has failed, or was interrupted.
         """
-        place = caller()
-        refuse_call_at(place.file, "execute")
-        options = ExecuteOptions(
-            parameters={**(parameters or {})},
-            parameters_file=None if parameters_file is None else os.fspath(parameters_file),
-            tag=tag,
-            configuration_file=None if configuration_file is None else os.fspath(configuration_file),
-        )
-        if run_id is not None:
-            raise PipelineError(f"execute(run_id={run_id!r}) is not supported: flowc makes the ids of runs; use tag=")
+        options = _options("execute", parameters, parameters_file, run_id, tag, configuration_file)
         return _execute(self, options, check=check)
+
+    def execute_streaming(
+        self,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        parameters_file: str | os.PathLike[str] | None = None,
+        run_id: str | None = None,
+        tag: str = "",
+        configuration_file: str | os.PathLike[str] | None = None,
+        log_level: str = "",
+        check: bool = True,
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Run the pipeline on this machine, and yield the events of its tasks as they come.
+
+        The events are dicts with a `type`: `task_started`, what the user's generators yield, `task_completed` (with
+        `outputs`) or `task_failed` (with `error`), and at the end `run_completed` with `run` and `status`. A consumer
+        that closes the generator interrupts the run.
+
+        Args:
+            parameters: the values of the run's parameters, by name.
+            parameters_file: a YAML, JSON or TOML file with more of them; `parameters` take precedence.
+            run_id: not supported: flowc makes the ids of runs.
+            tag: a tag of the run.
+            configuration_file: the configuration file; None for that of the working directory.
+            log_level: accepted and not used.
+            check: whether a run that fails raises RunFailed.
+
+        Raises:
+            PipelineError: the pipeline or a parameter is wrong; nothing has run.
+            RunFailed: the run has failed; the generator raises it after the last event.
+        """
+        options = _options("execute_streaming", parameters, parameters_file, run_id, tag, configuration_file)
+        return _stream(self, options, check=check)
 
     def run(self, parameters: Mapping[str, object] | None = None, **options: Any) -> Execution:
         """Do the same as `execute`."""
         return self.execute(parameters, **options)
+
+
+def _options(
+    method: str,
+    parameters: Mapping[str, object] | None,
+    parameters_file: str | os.PathLike[str] | None,
+    run_id: str | None,
+    tag: str,
+    configuration_file: str | os.PathLike[str] | None,
+) -> ExecuteOptions:
+    """Return the arguments of an execution, checked. Raises PipelineError."""
+    refuse_call_at(caller().file, method)
+    if run_id:
+        raise PipelineError(f"{method}(run_id={run_id!r}) is not supported: flowc makes the ids of runs; use tag=")
+    return ExecuteOptions(
+        parameters={**(parameters or {})},
+        parameters_file=os.fspath(parameters_file) if parameters_file else None,
+        tag=tag,
+        configuration_file=os.fspath(configuration_file) if configuration_file else None,
+    )
 
 
 def check_parameters(given: object) -> None:

@@ -267,6 +267,16 @@ class AsyncPythonTask(PythonTask):
 
     stream_end_type: str = "done"
 
+    def check(self) -> None:  # noqa: D102  # that of the base
+        super().check()
+        if not isinstance(self.stream_end_type, str) or not self.stream_end_type:
+            raise PipelineError(f"{self.what}: stream_end_type is {self.stream_end_type!r:.60}, not a type of events")
+
+    @property
+    def end_event(self) -> str:
+        """The type of the event with the returned values in the form of the IR: empty for `done`."""
+        return "" if self.stream_end_type == "done" else self.stream_end_type
+
     def as_async_pipeline(self) -> AsyncPipeline:
         """Return an asynchronous pipeline of this step alone."""
         return _async_pipeline(steps=[self], name=self.name)

@@ -90,11 +90,12 @@ def read_return(value: object, at: str) -> Return:
 
 
 def read_function(value: object, at: str) -> Function:
-    data = record(value, at, ("function", "module", "returns"), ("function", "module"))
+    data = record(value, at, ("function", "module", "returns", "end_event"), ("function", "module"))
     return Function(
         name=text(data["function"], f"{at}.function"),
         module=text(data["module"], f"{at}.module"),
         returns=optional_items(data, "returns", at, read_return),
+        end_event=optional(data, "end_event", at, text, ""),
     )
 
 

@@ -71,6 +71,8 @@ def write_function(value: Function) -> dict[str, Json]:
     data: dict[str, Json] = {"function": value.name, "module": value.module}
     if value.returns:
         data["returns"] = [write_return(each) for each in value.returns]
+    if value.end_event:
+        data["end_event"] = value.end_event
     return data
 
 

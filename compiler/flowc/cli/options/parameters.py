@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import click
 
 from flowc.cli.options.common import FAULTY, report
 from flowc.cli.options.params_files import check_converted, read_params_files
-from flowc.cli.words.variables import variable, warn_of_unread
+from flowc.cli.words.variables import texts_of_variables, warn_of_unread
 from flowc_ir import json_text
 from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.store.values.files import check_file, find_file
@@ -147,12 +146,12 @@ def _sources(
     checked: Checked, given: Mapping[str, Sequence[str]], params_files: Sequence[str], before: Mapping[str, object]
 ) -> ParameterSources:
     """Return all sources of parameters for a run on this machine."""
-    variables = {parameter.name: variable(parameter.name) for parameter in checked.flow.parameters}
+    variables = texts_of_variables(checked.flow)
     return ParameterSources(
         given={name: OptionTexts(texts) for name, texts in given.items()},
         files=read_params_files(checked.flow, params_files, checked.cls),
         resumed={name: EarlierValue(value) for name, value in before.items()},
-        environment={p: VariableText(os.environ[name], name) for p, name in variables.items() if name in os.environ},
+        environment={p: VariableText(text, name) for p, (name, text) in variables.items()},
     )
 
 

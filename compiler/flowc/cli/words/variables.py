@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
 import click
 
 from flowc.cli.options.definitions import RUN_OPTIONS, TOP_OPTIONS
+from flowc_ir import json_text
 from flowc_ir.suggestion import closest
 
 if TYPE_CHECKING:
@@ -16,12 +18,38 @@ if TYPE_CHECKING:
     from flowc_ir.model import Flow
 
 _PREFIX = "METAFLOW_RUN_"
+_OF_PIPELINES = "RUNNABLE_PRM_"
 
 
 def variable(name: str) -> str:
     """Return the name of a parameter's environment variable: `METAFLOW_RUN_` and the name in upper case, with `_` for
     `-`."""
     return f"{_PREFIX}{_normal(name)}"
+
+
+def texts_of_variables(flow: Flow) -> dict[str, tuple[str, str]]:
+    """Return the variables that parameters have: by the parameter's name, the variable's name and its text.
+
+    A pipeline also reads `RUNNABLE_PRM_` and the name, as programs that were written for runnable expect: its text is
+    JSON, or else a text.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for parameter in flow.parameters:
+        earlier = f"{_OF_PIPELINES}{parameter.name}"
+        if (name := variable(parameter.name)) in os.environ:
+            found[parameter.name] = name, os.environ[name]
+        elif earlier in os.environ and not flow.code.name:
+            text = os.environ[earlier]
+            found[parameter.name] = earlier, _as_json(text) if parameter.type == "json" else text
+    return found
+
+
+def _as_json(text: str) -> str:
+    try:
+        json.loads(text)
+    except ValueError:
+        return json_text.dumps(text)
+    return text
 
 
 def warn_of_unread(flow: Flow) -> None:

@@ -54,7 +54,7 @@ class FunctionReferences:
         self.pickles: dict[str, bytes] = {}
         self._unnamed: dict[int, str] = {}
 
-    def find(self, given: object, returns: Sequence[Return] = ()) -> Found:
+    def find(self, given: object, returns: Sequence[Return] = (), end_event: str = "") -> Found:
         """Return a function that is given as an object or as a dotted path. Raises FunctionError."""
         found = _by_path(given) if isinstance(given, str) else given
         if not callable(found):
@@ -63,7 +63,7 @@ class FunctionReferences:
         module, name = _reference(code)
         if not module:
             name = self._pickled(code)
-        function = Function(module=module, name=name, returns=tuple(returns))
+        function = Function(module=module, name=name, returns=tuple(returns), end_event=end_event)
         self.known[function] = code
         return Found(function, code)
 

@@ -16,7 +16,7 @@ from flowc.frontends.pipeline.node_names import NodeNames
 from flowc.frontends.pipeline.task_policies import files_of, secrets_of
 from flowc.pipeline.composites import Conditional, Loop, Map, Parallel
 from flowc.pipeline.limits import NO_LIMITS
-from flowc.pipeline.steps import NotebookTask, PythonTask, ShellTask, UserTask
+from flowc.pipeline.steps import AsyncPythonTask, NotebookTask, PythonTask, ShellTask, UserTask
 from flowc_ir import (
     Branch,
     Catch,
@@ -159,7 +159,8 @@ class GraphBuilder:
         match step:
             case PythonTask():
                 try:
-                    return self._references.find(step.function, returns_of(step)).function
+                    ends = step.end_event if isinstance(step, AsyncPythonTask) else ""
+                    return self._references.find(step.function, returns_of(step), ends).function
                 except FunctionError as error:
                     at = self._span(step.place_of("function"))
                     self._faults.add(codes.BAD_ACTION, at, f"{step.what}: {error.message}", hint=error.hint)

@@ -12,6 +12,7 @@ from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.dataflow import free_names, parameters_of
 from flowc.frontends.pipeline.file_flow import check_files
 from flowc.frontends.pipeline.function_references import FunctionReferences, main_file
+from flowc.frontends.pipeline.given_names import check_given
 from flowc.frontends.pipeline.graph_builder import GraphBuilder
 from flowc.frontends.pipeline.node_names import flow_name
 from flowc.package import UnreadableFileError, collect, pack
@@ -55,6 +56,9 @@ def load_pipeline(
 
     Returns:
         The flow, or its faults.
+
+    Raises:
+        PipelineError: no step can take one of the values.
     """
     faults = Faults()
     root, file = home or _home(module)
@@ -81,6 +85,7 @@ def load_pipeline(
     if missed := verify(flow):
         raise InternalError(f"the pipeline became a flow with the fault {missed[0].code}: {missed[0].message}")
     names = free_names(Analysis(flow), references.known)
+    check_given(parameters or (), names, pipeline.parameters, flow, references.known)
     flow = replace(flow, parameters=parameters_of(names, pipeline.parameters, parameters or {}, where))
     own = module.__name__ if module is not None else "__main__" if home is None else __name__
     program = NodesProgram(flow, str(root), references.known, declarations(flow, own))

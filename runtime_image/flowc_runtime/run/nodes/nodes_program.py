@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc_ir import Branch, End, Foreach, Function, Gang, Goto, Merge, Method, Notebook, Shell, Stub, Switch, targets
@@ -12,6 +13,7 @@ from flowc_ir.model import assert_never
 from flowc_runtime.base.errors import ProtocolError, StepTimeout
 from flowc_runtime.base.index import Graph, parts
 from flowc_runtime.run.nodes.binding import call, called
+from flowc_runtime.run.nodes.event_stream import EventStream, end_of_events
 from flowc_runtime.run.nodes.failing import FAILED
 from flowc_runtime.run.nodes.json_values import json_values
 from flowc_runtime.run.nodes.merging import merge
@@ -108,17 +110,14 @@ class NodesProgram:
     def call_step(self, task: Variables, node: Node, arguments: tuple[object, ...]) -> None:
         """Run a node's code, set its returns, and choose its transition."""
         match node.run:
-            case Function() as function:
-                self._call_function(task, function)
+            case Function() | Shell():
+                self._run_user_code(task, node)
             case Merge():
                 (inputs,) = arguments
                 assert isinstance(inputs, Inputs)
                 merge(task, node, inputs, self._graph, self.load)
             case Stub():
                 pass
-            case Shell() as shell:
-                for name, value in self._run_command(task, node, shell).items():
-                    setattr(task, name, value)
             case Notebook() | Method():
                 raise ProtocolError(
                     f"step '{node.id}' is a {type(node.run).__name__.lower()}, which this flowc cannot run"
@@ -132,13 +131,35 @@ class NodesProgram:
     def _run_command(self, task: Variables, node: Node, shell: Shell) -> Mapping[str, object]:
         return run_command(node, shell, json_values(task, self._flow), self._root)
 
-    def _call_function(self, task: Variables, function: Function) -> None:
-        code = self.load(function)
+    def _run_user_code(self, task: Variables, node: Node) -> None:
+        """Call the function, or run the command, of a node; set its returns, and send its events."""
+        stream = EventStream({"name": node.id, "task": _state(task).path})
+        stream.tell("task_started")
+        try:
+            outputs = self._outputs(task, node, stream)
+            for name, value in outputs.items():
+                setattr(task, name, value)
+        except BaseException as error:
+            stream.tell("task_failed", error=f"{type(error).__name__}: {error}")
+            raise
+        else:
+            assert isinstance(node.run, (Function, Shell))
+            pickled = {each.name for each in node.run.returns if each.kind == "pickled"}
+            stream.tell("task_completed", outputs={name: outputs[name] for name in outputs if name not in pickled})
+        finally:
+            stream.close()
+
+    def _outputs(self, task: Variables, node: Node, stream: EventStream) -> Mapping[str, object]:
+        if isinstance(node.run, Shell):
+            return self._run_command(task, node, node.run)
+        assert isinstance(node.run, Function)
+        code = self.load(node.run)
         result = call(code, task, lambda: names_of(task))
-        if inspect.iscoroutine(result):
+        if isinstance(result, AsyncGenerator):
+            result = asyncio.run(end_of_events(result, node.run, stream, called(code)))
+        elif inspect.iscoroutine(result):
             result = asyncio.run(result)
-        for name, value in named_values(result, function.returns, called(code)):
-            setattr(task, name, value)
+        return dict(named_values(result, node.run.returns, called(code)))
 
     def imply(self, task: Variables, transition: Transition, arguments: Mapping[str, object]) -> None:
         """Set the transition of a task, from the artifacts that it has."""

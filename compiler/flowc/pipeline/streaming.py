@@ -1,0 +1,141 @@
+"""Running a pipeline and reading the events of its tasks as they come: each task sends its own to a socket.
+
+The run is a new Python process. The program that reads the events has an event loop, and its run must not block it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import threading
+from typing import TYPE_CHECKING, Any, Final, final
+
+from flowc.pipeline.execution import checked, new_directory, prepare, result_of, words_of, write_program
+from flowc_runtime.base.contract import EVENTS
+
+if TYPE_CHECKING:
+    import queue
+    from collections.abc import AsyncGenerator
+
+    from flowc.frontends.loaded import Loaded
+    from flowc.pipeline.pipelines import BasePipeline
+    from flowc.pipeline.results import ExecuteOptions, Execution
+    from flowc_ir import Flow
+
+_LONGEST_LINE: Final = 1 << 30
+
+
+def stream(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> AsyncGenerator[dict[str, Any], None]:
+    """Run a pipeline and yield its events. Raises PipelineError; see `Pipeline.execute_streaming`."""
+    loaded, flow = prepare(pipeline, options)
+    return _checked_events(loaded, flow, options, check=check)
+
+
+async def _checked_events(
+    loaded: Loaded, flow: Flow, options: ExecuteOptions, *, check: bool
+) -> AsyncGenerator[dict[str, Any], None]:
+    results: list[Execution] = []
+    async with contextlib.aclosing(_events(loaded, flow, options, results)) as events:
+        async for event in events:
+            yield event
+    checked(results[0], check=check)
+
+
+async def _events(
+    loaded: Loaded, flow: Flow, options: ExecuteOptions, results: list[Execution]
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Run a flow and yield its events; add the result to `results` at the end."""
+    directory = new_directory()
+    try:
+        receiver = EventReceiver(f"{directory}/events")
+        await receiver.listen()
+        process = await asyncio.create_subprocess_exec(
+            *write_program(loaded, words_of(flow, options, directory), directory),
+            env={**os.environ, EVENTS: receiver.address},
+        )
+        end = asyncio.create_task(_end(process, receiver))
+        try:
+            while (event := await receiver.events.get()) is not None:
+                yield event
+        finally:  # also if the consumer has left: the run then ends as by Ctrl-C
+            if process.returncode is None:
+                process.send_signal(signal.SIGINT)
+            code = await end
+            receiver.close()
+        done = result_of(flow, options, directory, code)
+        results.append(done)
+        yield {"type": "run_completed", "name": done.flow, "run": done.pathspec, "status": done.status}
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+async def _end(process: asyncio.subprocess.Process, receiver: EventReceiver) -> int:
+    """Wait for the end of the run, and of its events; return its exit code."""
+    code = await process.wait()
+    await receiver.finish()
+    return code if code >= 0 else 128 - code
+
+
+@final
+class EventReceiver:
+    """A socket that tasks connect to. `events` gets their events, and None after the last one."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.events: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._connections: set[asyncio.Task[None] | None] = set()
+        self._last = asyncio.Event()
+        self._server: asyncio.Server | None = None
+
+    async def listen(self) -> None:
+        """Begin to accept connections. Raises OSError."""
+        self._server = await asyncio.start_unix_server(self._read, self.address, limit=_LONGEST_LINE, backlog=1000)
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(asyncio.current_task())
+        try:
+            async for line in reader:
+                event = json.loads(line)
+                if event is None:
+                    self._last.set()
+                    return
+                self.events.put_nowait(event)
+        finally:
+            writer.close()
+
+    async def finish(self) -> None:
+        """Wait until the events of all tasks, which have ended, are in the queue."""
+        _, writer = await asyncio.open_unix_connection(self.address)  # accepted after all connections of tasks
+        writer.write(b"null\n")
+        await self._last.wait()
+        writer.close()
+        await asyncio.gather(*(each for each in self._connections if each is not None))
+        self.events.put_nowait(None)
+
+    def close(self) -> None:
+        """Accept no further connections."""
+        if self._server is not None:
+            self._server.close()
+
+
+def execute_into(events: queue.Queue[dict[str, Any]], loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
+    """Run a pipeline, put its events into a queue, and return the result.
+
+    The event loop has its own thread, because the program may have a loop in this one.
+    """
+    results: list[Execution] = []
+
+    async def consume() -> None:
+        async for event in _events(loaded, flow, options, results):
+            events.put(event)
+
+    thread = threading.Thread(target=asyncio.run, args=(consume(),), name="flowc-events")
+    thread.start()
+    while thread.is_alive():
+        with contextlib.suppress(KeyboardInterrupt):  # the run gets it too, and ends
+            thread.join()
+    return results[0]
