@@ -239,6 +239,9 @@ def test_options_exist(tmp_path: Path, environment: dict[str, str]) -> None:
     for command in ("run", "resume", "spin"):  # whose options depend on the flow
         for line in (f"flowc {command} --help", f"python flow.py {command} --help"):
             known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(shell(line, tmp_path, environment))))
+    for target in ("argo", "stepfunctions"):  # whose options depend on the target
+        lines = shell(f"flowc compile --target {target} --help", tmp_path, environment)
+        known |= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(lines)))
     # these also name options of Metaflow, of earlier versions and of the benchmark
     others = {
         ROOT / "docs" / "metaflow.md",
