@@ -46,7 +46,7 @@ LIST = """
         timeout: 1h30m
         resources: {cpu: 0.5, memory: 4Gi, gpu: 1, disk: 10Gi, shared_memory: 64}
         environment: {LEVEL: 012, MODE: on}
-        catalog: {get: ["*.csv"], put: [out/**], store_copy: false}
+        catalog: {put: ["*.csv", out/**], store_copy: false}
       - map: sizes
         name: models
         as: size
@@ -72,6 +72,8 @@ LIST = """
         else: [{stub: other}]
       - python: builtins.len
         name: last
+        catalog: {get: ["*.csv"]}
+        secrets: [TOKEN]
         on_failure: [{python: builtins.print, name: tell}]
       - fail
     """
@@ -91,7 +93,7 @@ DAG = """
           timeout: 1h30m
           resources: {cpu: 0.5, memory: 4Gi, gpu: 1, disk: 10Gi, shared_memory: 64}
           environment: {LEVEL: 012, MODE: on}
-          catalog: {get: ["*.csv"], put: [out/**], store_copy: false}
+          catalog: {put: ["*.csv", out/**], store_copy: false}
           next: models
         models:
           type: map
@@ -140,7 +142,7 @@ DAG = """
             true: {start_at: yes_branch, steps: {yes_branch: {type: stub, next: success}}}
             many: {start_at: many, steps: {many: {type: stub, next: success}}}
           default: {start_at: other, steps: {other: {type: stub, next: success}}}
-        last: {type: task, command: builtins.len, on_failure: tell, next: broken}
+        last: {type: task, command: builtins.len, catalog: {get: ["*.csv"]}, secrets: [TOKEN], on_failure: tell, next: broken}
         tell: {type: task, command: builtins.print, next: success}
         broken: {type: fail}
     """
@@ -159,7 +161,7 @@ def in_python() -> Pipeline:
         timeout="1h30m",
         resources={"cpu": 0.5, "memory": "4Gi", "gpu": 1, "disk": "10Gi", "shared_memory": 64},
         environment={"LEVEL": "012", "MODE": "on"},
-        catalog=Catalog(get=["*.csv"], put=["out/**"], store_copy=False),
+        catalog=Catalog(put=["*.csv", "out/**"], store_copy=False),
     )
     train = PythonTask(name="train", function="statistics:mean", returns=[metric("loss"), pickled("model")])
     return Pipeline(
@@ -196,6 +198,8 @@ def in_python() -> Pipeline:
             PythonTask(
                 name="last",
                 function="builtins.len",
+                catalog=Catalog(get=["*.csv"]),
+                secrets=["TOKEN"],
                 terminate_with_failure=True,
                 on_failure=alone(PythonTask(name="tell", function="builtins.print")),
             ),
