@@ -16,10 +16,10 @@ from flowc.frontends.pipeline.shell_variables import variables_used
 from flowc.pipeline import PipelineError, ShellTask, metric, pickled
 from flowc_ir import End, Node, Return, Shell, Span
 from flowc_runtime.base.ambient import ambient, apart
-from flowc_runtime.run.nodes.command_process import run_program
-from flowc_runtime.run.nodes.command_returns import CommandReturnError
-from flowc_runtime.run.nodes.masking import Masks
-from flowc_runtime.run.nodes.shell import CommandError, run_command
+from flowc_runtime.run.nodes.programs.command_process import run_program
+from flowc_runtime.run.nodes.programs.command_returns import CommandReturnError
+from flowc_runtime.run.nodes.programs.masking import Masks
+from flowc_runtime.run.nodes.programs.shell import CommandError, run_command
 from project import has_ended, read_until, wait_until
 
 if TYPE_CHECKING:

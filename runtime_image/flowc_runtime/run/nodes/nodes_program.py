@@ -15,10 +15,10 @@ from flowc_runtime.base.index import Graph, parts
 from flowc_runtime.run.nodes.binding import call, called
 from flowc_runtime.run.nodes.event_stream import EventStream, end_of_events
 from flowc_runtime.run.nodes.failing import FAILED
-from flowc_runtime.run.nodes.json_values import json_values
+from flowc_runtime.run.nodes.programs.json_values import json_values
 from flowc_runtime.run.nodes.merging import merge
 from flowc_runtime.run.nodes.returned import named_values
-from flowc_runtime.run.nodes.shell import run_command
+from flowc_runtime.run.nodes.programs.shell import run_command
 from flowc_runtime.run.nodes.user_functions import functions_of, load_function
 from flowc_runtime.run.nodes.variables import ItemNames, Variables, names_of
 from flowc_runtime.run.state import STATE, Inputs, NextCall

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from flowc_ir import json_text
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.contract import CODE, RETURNS
-from flowc_runtime.run.nodes.command_process import run_program
-from flowc_runtime.run.nodes.command_returns import CommandReturnError, read_returns, with_trap
-from flowc_runtime.run.nodes.masking import Masks
+from flowc_runtime.run.nodes.programs.command_process import run_program
+from flowc_runtime.run.nodes.programs.command_returns import CommandReturnError, read_returns, with_trap
+from flowc_runtime.run.nodes.programs.masking import Masks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

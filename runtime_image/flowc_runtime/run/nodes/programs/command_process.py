@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import IO
 
-    from flowc_runtime.run.nodes.masking import Masks
+    from flowc_runtime.run.nodes.programs.masking import Masks
 
 _CHUNK: Final = 1 << 16
 _TAIL: Final = 10  # lines of stderr that an error keeps
