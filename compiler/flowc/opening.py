@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from flowc.frontends.loaded import Loaded
     from flowc.frontends.metaflow.flowspec import load
     from flowc.frontends.metaflow.load_options import Ask, ChooseClass
-    from flowc.frontends.pipeline.named_objects import load_named
+    from flowc.frontends.pipeline.named_objects import load_named, load_notebook
     from flowc.frontends.yaml import yaml_loading, yaml_tree
 else:
     load_ir = LateFunction("flowc.frontends.ir.loading:load_ir")
     load = LateFunction("flowc.frontends.metaflow.flowspec:load")
     load_named = LateFunction("flowc.frontends.pipeline.named_objects:load_named")
+    load_notebook = LateFunction("flowc.frontends.pipeline.named_objects:load_notebook")
     yaml_loading = LateModule("flowc.frontends.yaml.yaml_loading")
     yaml_tree = LateModule("flowc.frontends.yaml.yaml_tree")
 
@@ -240,7 +241,7 @@ def _check_fixed(name: str, what: str, asked: LoadOptions) -> None:
         raise OpeningError(f"{name!r} is {what}, which {option} cannot change", hint)
 
 
-# -- pipelines in YAML -------------------------------------------------------------------------------------------------
+# -- pipelines in YAML, and notebooks ----------------------------------------------------------------------------------
 
 
 def is_yaml(name: str) -> bool:
@@ -255,7 +256,7 @@ def _open_yaml(words: CodeWords, ask: Ask) -> Loaded:
     if path.is_dir():
         raise OpeningError(f"{words.name!r} is a directory, not a YAML file", _flows_in(path))
     if not path.exists():
-        near = closest(path.name, _yaml_files(path.parent))
+        near = closest(path.name, _files_of(path.parent, is_yaml))
         hint = did_you_mean(str(path.with_name(near))) if near else _similar(path)
         raise OpeningError(f"{words.name!r} does not exist", hint)
     try:
@@ -278,9 +279,28 @@ def _fixed(words: CodeWords, read: Callable[[tuple[str, ...]], Loaded | None], a
     return loaded
 
 
-def _yaml_files(directory: Path) -> list[str]:
+def is_notebook(name: str) -> bool:
+    """Return whether a name is that of a Jupyter notebook, in any case."""
+    return name.lower().endswith(".ipynb")
+
+
+def _open_notebook(words: CodeWords, ask: Ask) -> Loaded:
+    path = Path(words.name) if words.root is None else words.root / words.name
+    if words.class_name:
+        raise OpeningError(f"{words.text!r} names a class, but a notebook runs as a whole", f"write {words.name}")
+    if not path.is_file():
+        near = closest(path.name, _files_of(path.parent, is_notebook))
+        hint = did_you_mean(str(path.with_name(near))) if near else _similar(path)
+        raise OpeningError(f"{words.name!r} {'is a directory' if path.is_dir() else 'does not exist'}", hint)
+    loaded = load_notebook(path, words.root, words.code.suffixes)
+    if loaded.flow is not None and loaded.cls is not None:
+        _check_fixed(words.text, "a notebook", ask(loaded.cls))
+    return loaded
+
+
+def _files_of(directory: Path, takes: Callable[[str], bool]) -> list[str]:
     try:
-        return sorted(name for name in os.listdir(directory) if is_yaml(name))
+        return sorted(name for name in os.listdir(directory) if takes(name))
     except OSError:
         return []
 
@@ -335,6 +355,7 @@ def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
 KINDS: Final[tuple[CodeKind, ...]] = (
     CodeKind("IR", "ir.json", _is_ir, _open_ir),
     CodeKind("YAML", "pipeline.yaml", lambda words: is_yaml(words.name), _open_yaml),
+    CodeKind("notebook", "notebook.ipynb", lambda words: is_notebook(words.name), _open_notebook),
     CodeKind("refused file", "", _is_refused, _refuse),
     CodeKind("module", "pkg.module[:CLASS]", _is_module, _open_module),
     CodeKind("file", "flow.py[:CLASS]", lambda words: True, _open_file),

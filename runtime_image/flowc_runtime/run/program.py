@@ -232,8 +232,6 @@ def check_runnable(flow: Flow) -> None:
                 f"step '{node.id}' is {_kind(node.run)} beside methods of a flow class: "
                 "write it as a method with @step, or write all steps without a class"
             )
-        if isinstance(node.run, Notebook):
-            raise ProtocolError(f"step '{node.id}' is {_kind(node.run)}, which this flowc cannot run: write a function")
 
 
 def _kind(action: Action) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from flowc_ir.graphs.analysis import Analysis
     from flowc_ir.model import Action, NodeId, ParameterType
+    from flowc_runtime.run.nodes.programs.notebook_source import Default, NotebookSource
     from flowc_runtime.run.nodes.user_functions import UserFunction
 
 _TYPES: Final[Mapping[object, ParameterType]] = {int: "int", float: "float", str: "str", bool: "bool"}
@@ -53,18 +54,23 @@ class FreeNames:
         self.uses.setdefault(use.name, []).append(use)
 
 
-def free_names(analysis: Analysis, functions: Mapping[Function, UserFunction]) -> FreeNames:
+def free_names(
+    analysis: Analysis,
+    functions: Mapping[Function, UserFunction],
+    notebooks: Mapping[str, NotebookSource],
+) -> FreeNames:
     """Return the values that the nodes take and that no node before them sets.
 
     Args:
         analysis: the analysis of the flow.
         functions: the functions of its nodes.
+        notebooks: the notebooks of its nodes, by their files.
     """
     found = FreeNames()
     known = _visible(analysis)
     for node in analysis.flow.nodes:
         visible = known[node.id]
-        for use in _uses(node, functions):
+        for use in _uses(node, functions, notebooks):
             if use.name not in visible:
                 found.add(use)
         after = visible | _set_here(node)
@@ -74,7 +80,16 @@ def free_names(analysis: Analysis, functions: Mapping[Function, UserFunction]) -
     return found
 
 
-def _uses(node: Node, functions: Mapping[Function, UserFunction]) -> list[NameUse]:
+def _uses(
+    node: Node, functions: Mapping[Function, UserFunction], notebooks: Mapping[str, NotebookSource]
+) -> list[NameUse]:
+    if isinstance(node.run, Notebook):
+        what = f"parameter of the notebook {node.run.file} in step '{node.id}'"
+        return [
+            NameUse(name, node.where, what, _annotation(default), default.value)
+            for name, default in notebooks[node.run.file].defaults.items()
+            if default.literal
+        ]
     if isinstance(node.run, Shell):
         return [
             NameUse(each.name, node.where, f"variable of the command of step '{node.id}'",
@@ -95,6 +110,12 @@ def _uses(node: Node, functions: Mapping[Function, UserFunction]) -> list[NameUs
             what = f"argument of {called(code)} in step '{node.id}'"
             uses.append(NameUse(name, node.where, what, annotation, parameter.default))
     return uses
+
+
+def _annotation(default: Default) -> object:
+    """Return the type of a notebook's parameter: the annotation's, or that of its default."""
+    named = {kind.__name__: kind for kind in (int, float, str, bool)}.get(default.annotation)
+    return named or (MISSING if default.value is None or default.annotation else type(default.value))
 
 
 def _uses_of_transition(node: Node) -> list[NameUse]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flowc.frontends.pipeline.function_references import FunctionReferences
+    from flowc.frontends.pipeline.notebook_references import NotebookReferences
     from flowc.pipeline.limits import TaskLimits
     from flowc.pipeline.pipelines import BasePipeline
     from flowc.pipeline.steps import Step, WrittenAt
@@ -77,8 +78,15 @@ class Level:
 class GraphBuilder:
     """Makes the nodes of one pipeline."""
 
-    def __init__(self, references: FunctionReferences, faults: Faults, span: Callable[[WrittenAt], Span]) -> None:
+    def __init__(
+        self,
+        references: FunctionReferences,
+        faults: Faults,
+        span: Callable[[WrittenAt], Span],
+        notebooks: NotebookReferences,
+    ) -> None:
         self._references = references
+        self._notebooks = notebooks
         self._faults = faults
         self._span = span
         self._names = NodeNames()
@@ -165,7 +173,11 @@ class GraphBuilder:
                     at = self._span(step.place_of("function"))
                     self._faults.add(codes.BAD_ACTION, at, f"{step.what}: {error.message}", hint=error.hint)
             case NotebookTask():
-                return Notebook(file=step.notebook, returns=returns_of(step))
+                try:
+                    return Notebook(file=self._notebooks.find(step), returns=returns_of(step))
+                except FunctionError as error:
+                    at = self._span(step.place_of("notebook"))
+                    self._faults.add(codes.BAD_ACTION, at, f"{step.what}: {error.message}", hint=error.hint)
             case ShellTask():
                 return Shell(command=step.command, returns=returns_of(step))
         return NoCode()

@@ -15,6 +15,7 @@ from flowc.frontends.pipeline.function_references import FunctionReferences, mai
 from flowc.frontends.pipeline.given_names import check_given
 from flowc.frontends.pipeline.graph_builder import GraphBuilder
 from flowc.frontends.pipeline.node_names import flow_name
+from flowc.frontends.pipeline.notebook_references import NotebookReferences
 from flowc.package import UnreadableFileError, collect, pack
 from flowc_ir import Code, Flow, Span, codes
 from flowc_ir.diagnostic import Faults
@@ -69,11 +70,12 @@ def load_pipeline(
 
     package = _collect(root, file, suffixes, faults)
     where = span(pipeline.place)
-    start, nodes = GraphBuilder(references, faults, span).build(pipeline)
+    notebooks = NotebookReferences(root)
+    start, nodes = GraphBuilder(references, faults, span, notebooks).build(pipeline)
     check_files(nodes, faults)
     if faults:
         return Loaded(package=package, diagnostics=in_order(faults))
-    package = _with(package, references.files())
+    package = _with(package, [*references.files(), *notebooks.files()])
     flow = Flow(
         name=flow_name(pipeline.name or name or os.path.splitext(os.path.basename(file))[0]),
         code=Code(file=file, name="", digest=package.digest),
@@ -84,7 +86,7 @@ def load_pipeline(
     )
     if missed := verify(flow):
         raise InternalError(f"the pipeline became a flow with the fault {missed[0].code}: {missed[0].message}")
-    names = free_names(Analysis(flow), references.known)
+    names = free_names(Analysis(flow), references.known, notebooks.sources)
     check_given(parameters or (), names, pipeline.parameters, flow, references.known)
     flow = replace(flow, parameters=parameters_of(names, pipeline.parameters, parameters or {}, where))
     own = module.__name__ if module is not None else "__main__" if home is None else __name__
@@ -141,7 +143,11 @@ def package_of(root: Path, file: str, more: Sequence[tuple[str, bytes]]) -> Pack
 
 
 def _with(package: Package, more: Sequence[tuple[str, bytes]]) -> Package:
-    return pack(package.root, [*package.files, *more]) if more else package
+    if not more:
+        return package
+    packed = pack(package.root, {**dict(package.files), **dict(more)}.items())
+    every = package.every
+    return replace(packed, excess=package.excess, every=every and (lambda: _with(every(), more)))
 
 
 def declarations(flow: Flow, module: str) -> type:

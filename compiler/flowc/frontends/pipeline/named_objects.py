@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,7 @@ from flowc.frontends.pipeline.lower_pipeline import load_pipeline
 from flowc.package import pack
 from flowc.pipeline.pipelines import BaseJob, BasePipeline, Pipeline
 from flowc.pipeline.returns import pickled
-from flowc.pipeline.steps import PythonTask, UserTask
+from flowc.pipeline.steps import NotebookTask, PythonTask, UserTask, WrittenAt
 from flowc_ir import Span, codes
 from flowc_ir.diagnostic import Faults
 from metaflow import FlowSpec
@@ -48,6 +49,23 @@ def load_named(module: ModuleType, name: str | None, suffixes: Collection[str] =
         return _several(module, found)
     ((name, pipeline),) = found.items()
     return load_pipeline(pipeline, name=name, module=module, suffixes=suffixes)
+
+
+def load_notebook(path: Path, root: Path | None = None, suffixes: Collection[str] = ()) -> Loaded:
+    """Lower a notebook that runs alone, as a flow of one step.
+
+    Args:
+        path: its file.
+        root: the root of its code; None for its directory.
+        suffixes: ends of the names of files that travel besides Python files.
+    """
+    path = Path(os.path.abspath(path))
+    root = root.resolve() if root is not None else path.parent
+    step = NotebookTask(notebook=path.name)
+    pipeline = step.as_pipeline()
+    step.place = pipeline.place = WrittenAt(str(path), 1)
+    home = root, Path(os.path.relpath(path, root)).as_posix()
+    return load_pipeline(pipeline, suffixes=suffixes, home=home)
 
 
 def as_pipeline(value: object) -> BasePipeline | None:

@@ -15,10 +15,11 @@ from flowc_runtime.base.index import Graph, parts
 from flowc_runtime.run.nodes.binding import call, called
 from flowc_runtime.run.nodes.event_stream import EventStream, end_of_events
 from flowc_runtime.run.nodes.failing import FAILED
-from flowc_runtime.run.nodes.programs.json_values import json_values
 from flowc_runtime.run.nodes.merging import merge
-from flowc_runtime.run.nodes.returned import named_values
+from flowc_runtime.run.nodes.programs.json_values import json_values
+from flowc_runtime.run.nodes.programs.notebook import run_notebook
 from flowc_runtime.run.nodes.programs.shell import run_command
+from flowc_runtime.run.nodes.returned import named_values
 from flowc_runtime.run.nodes.user_functions import functions_of, load_function
 from flowc_runtime.run.nodes.variables import ItemNames, Variables, names_of
 from flowc_runtime.run.state import STATE, Inputs, NextCall
@@ -110,7 +111,7 @@ class NodesProgram:
     def call_step(self, task: Variables, node: Node, arguments: tuple[object, ...]) -> None:
         """Run a node's code, set its returns, and choose its transition."""
         match node.run:
-            case Function() | Shell():
+            case Function() | Shell() | Notebook():
                 self._run_user_code(task, node)
             case Merge():
                 (inputs,) = arguments
@@ -118,7 +119,7 @@ class NodesProgram:
                 merge(task, node, inputs, self._graph, self.load)
             case Stub():
                 pass
-            case Notebook() | Method():
+            case Method():
                 raise ProtocolError(
                     f"step '{node.id}' is a {type(node.run).__name__.lower()}, which this flowc cannot run"
                 )
@@ -132,7 +133,7 @@ class NodesProgram:
         return run_command(node, shell, json_values(task, self._flow), self._root)
 
     def _run_user_code(self, task: Variables, node: Node) -> None:
-        """Call the function, or run the command, of a node; set its returns, and send its events."""
+        """Call the function, or run the command or notebook, of a node; set its returns, and send its events."""
         stream = EventStream({"name": node.id, "task": _state(task).path})
         stream.tell("task_started")
         try:
@@ -143,7 +144,7 @@ class NodesProgram:
             stream.tell("task_failed", error=f"{type(error).__name__}: {error}")
             raise
         else:
-            assert isinstance(node.run, (Function, Shell))
+            assert isinstance(node.run, (Function, Shell, Notebook))
             pickled = {each.name for each in node.run.returns if each.kind == "pickled"}
             stream.tell("task_completed", outputs={name: outputs[name] for name in outputs if name not in pickled})
         finally:
@@ -152,6 +153,8 @@ class NodesProgram:
     def _outputs(self, task: Variables, node: Node, stream: EventStream) -> Mapping[str, object]:
         if isinstance(node.run, Shell):
             return self._run_command(task, node, node.run)
+        if isinstance(node.run, Notebook):
+            return run_notebook(task, node, node.run, self._flow, self._root)
         assert isinstance(node.run, Function)
         code = self.load(node.run)
         result = call(code, task, lambda: names_of(task))

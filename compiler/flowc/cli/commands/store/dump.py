@@ -24,7 +24,7 @@ from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.values.codecs import Encoded, load_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from flowc.cli.words.pathspecs import Pathspec
     from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord
@@ -279,11 +279,14 @@ def _pickled(values: object) -> bytes:
 @click.argument("pathspec")
 @click.option("--max-value-size", type=click.IntRange(min=0), default=1000, show_default=True,
               help="Print at most this number of characters of each value.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Write the only value that is selected to FILE: a text or bytes, as their content.")  # fmt: skip
 @dump_options
 @store_option
 def dump_command(
     pathspec: str,
     max_value_size: int,
+    output: str | None,
     private: bool,
     include: str | None,
     file: str | None,
@@ -298,7 +301,9 @@ def dump_command(
     message, hint = choice.missing(tasks)
     if message:
         fail(message, hint)
-    if file is not None:
+    if output is not None:
+        _write_content(output, [(name, value) for task in tasks for name, value in choice.among(task.values).items()])
+    elif file is not None:
         write_pickle(file, found.run.id, tasks, choice)
     elif as_json:
         print_json(tasks, choice, max_value_size)
@@ -308,6 +313,21 @@ def dump_command(
             for name, value in choice.among(task.values).items():
                 click.echo(f"  {name}: {value.type}, {value.size:,} bytes = {_text(value, max_value_size)}")
     end_damaged()
+
+
+def _write_content(file: str, selected: Sequence[tuple[str, DumpedValue]]) -> None:
+    """Write the only selected value to a file. Raises SystemExit if it is not alone, or no text and no bytes."""
+    if len(selected) != 1:
+        fail(f"--output writes one value, and {len(selected)} are selected", "name one task, and --include NAME")
+    ((name, value),) = selected
+    try:
+        content = value.load()
+    except ArtifactError as error:
+        fail(f"artifact '{name}': {error}")
+    if not isinstance(content, (str, bytes)):
+        fail(f"artifact '{name}' is {value.type}, not a text or bytes", "--file writes values as a pickle")
+    with writing(file), open(file, "wb") as out:
+        out.write(content.encode() if isinstance(content, str) else content)
 
 
 def _text(value: DumpedValue, limit: int) -> str:

@@ -10,7 +10,7 @@ from flowc_runtime.run.state import OURS, STATE
 from flowc_runtime.run.task.failures import Caught
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from flowc_ir import Flow
     from flowc_ir.json_text import Json
@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from flowc_runtime.run.state import TaskState
 
 
-def json_values(task: Variables, flow: Flow) -> dict[str, Json]:
+def json_values(task: Variables, flow: Flow, wanted: Container[str] | None = None) -> dict[str, Json]:
     """Return the values that a task can read and JSON can represent, by name.
 
     Pickled values are left out, unread; so are parameters without a value, and failures that did not happen. A failure
     is an object with `type`, `exception` and `stacktrace`.
+
+    Args:
+        task: the values.
+        flow: the flow.
+        wanted: the names to read; None for all.
     """
     state: TaskState = task.__dict__[STATE]
     pickled = pickled_names(flow)
@@ -30,6 +35,8 @@ def json_values(task: Variables, flow: Flow) -> dict[str, Json]:
     parameters: Mapping[str, object] = task.__dict__[f"{OURS}given"]
     found: dict[str, Json] = {}
     for name in names_of(task):
+        if wanted is not None and name not in wanted:
+            continue
         stored = name in state.inherited
         if stored and name in pickled:
             continue

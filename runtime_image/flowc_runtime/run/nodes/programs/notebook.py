@@ -1,0 +1,221 @@
+"""The notebook of a step: its execution in a kernel of the step's Python, its inputs and its returns.
+
+The notebook is executed once, by a process of its own (`notebook_kernel`), so that a timeout or a signal ends it as it
+ends a shell command. Objects travel through pickles in a private directory.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from flowc_ir import Notebook, json_text
+from flowc_ir.late import LateModule
+from flowc_runtime.base.ambient import ambient
+from flowc_runtime.base.contract import CODE
+from flowc_runtime.run.nodes.programs import notebook_kernel
+from flowc_runtime.run.nodes.programs.command_process import run_program
+from flowc_runtime.run.nodes.programs.json_values import json_values, pickled_names
+from flowc_runtime.run.nodes.programs.masking import Masks
+from flowc_runtime.run.nodes.programs.notebook_source import NotebookSourceError, read_notebook
+from flowc_runtime.run.nodes.returned import to_json
+from flowc_runtime.run.nodes.variables import names_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import cloudpickle
+
+    from flowc_ir import Flow, Node
+    from flowc_ir.json_text import Json
+    from flowc_runtime.run.nodes.variables import Variables
+else:
+    cloudpickle = LateModule("cloudpickle")
+
+EXECUTED: Final = "executed_notebook"
+"""The artifact with the executed notebook, as text; a failed attempt has it too."""
+
+_NEEDED: Final = ("nbclient", "nbformat", "ipykernel")
+
+# Runs in the kernel after the last cell. It uses names of its own only, and nothing of flowc.
+_RETURNS: Final = """\
+def __flowc_returns(names, directory):
+    import json, os, pickle
+    try:
+        from cloudpickle import dumps
+    except ImportError:
+        dumps = pickle.dumps
+    status = {}
+    for name in names:
+        if name not in globals():
+            status[name] = "missing"
+            continue
+        try:
+            data = dumps(globals()[name])
+        except Exception as error:
+            status[name] = f"{type(error).__name__}: {error}"
+            continue
+        with open(os.path.join(directory, f"return-{name}"), "wb") as file:
+            file.write(data)
+    with open(os.path.join(directory, "returns.json"), "w") as file:
+        json.dump(status, file)
+__flowc_returns(%r, %r)
+"""
+
+
+class NotebookError(RuntimeError):
+    """A cell of a notebook failed, or the notebook cannot run."""
+
+
+class NotebookReturnError(ValueError):
+    """A notebook does not set a value that its task returns, or the value cannot be kept."""
+
+
+def run_notebook(task: Variables, node: Node, action: Notebook, flow: Flow, root: str) -> dict[str, object]:
+    """Execute the notebook of a step: set the artifact with the executed notebook, and return the returns.
+
+    Args:
+        task: the values of the task.
+        node: the step.
+        action: its notebook.
+        flow: the flow.
+        root: the directory of the user's code.
+
+    Raises:
+        NotebookError: a cell failed, or the notebook cannot run.
+        NotebookReturnError: a return is missing, cannot be kept, or contains a secret.
+    """
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise NotebookError(
+            f"notebook {action.file} needs {', '.join(missing)} in the Python of its step ({sys.executable}): "
+            "pip install 'flowc[notebook]'"
+        )
+    masks = Masks(ambient().secrets)
+    with tempfile.TemporaryDirectory(prefix="flowc-nb-") as directory:
+        place = Path(directory)
+        executed, status = place / "executed.ipynb", place / "status.json"
+        order = {
+            "notebook": os.path.join(root, action.file),
+            "executed": str(executed),
+            "status": str(status),
+            "directory": directory,
+            "values": _values(task, action, flow, root, place),
+            "returns": _RETURNS % ([each.name for each in action.returns], directory) if action.returns else "",
+        }
+        (place / "order.json").write_text(json_text.dumps(order), encoding="utf-8")
+        ended = run_program(
+            [sys.executable, notebook_kernel.__file__, str(place / "order.json")],
+            _environment(root, action, directory), masks,
+        )  # fmt: skip
+        if executed.exists():
+            setattr(task, EXECUTED, masks.text(executed.read_text(encoding="utf-8")))
+        if not status.exists():
+            lines = "".join(f"\n  {line}" for line in ended.last_lines)
+            raise NotebookError(f"notebook {action.file}: its process exited with code {ended.code}{lines}")
+        failure = json_text.mapping(status.read_bytes())
+        if failure:
+            raise _failed(action.file, failure, masks)
+        return dict(_returned(action, place, masks))
+
+
+def _environment(root: str, action: Notebook, directory: str) -> dict[str, str]:
+    """Return the environment of the notebook's process: with the user's code first on the path of modules."""
+    folders = [os.path.abspath(root), os.path.dirname(os.path.abspath(os.path.join(root, action.file)))]
+    path = [*dict.fromkeys(folders), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONUNBUFFERED": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "JUPYTER_PLATFORM_DIRS": "1",
+        "IPYTHONDIR": os.path.join(directory, "ipython"),
+        "JUPYTER_RUNTIME_DIR": directory,
+        CODE: os.path.abspath(root),
+    }
+
+
+# -- inputs ------------------------------------------------------------------------------------------------------------
+
+
+def _values(task: Variables, action: Notebook, flow: Flow, root: str, directory: Path) -> str:
+    """Return the source of the cell that sets the notebook's inputs; empty without inputs. Raises NotebookError."""
+    try:
+        source = read_notebook(Path(root, action.file).read_bytes())
+    except OSError as error:
+        raise NotebookError(f"notebook {action.file} is not in the code package: {error.strerror}") from None
+    except NotebookSourceError as error:
+        raise NotebookError(f"notebook {action.file}: {error}") from None
+    wanted = source.used | set(source.defaults)
+    plain = json_values(task, flow, wanted)
+    lines = [f"{name} = {_literal(value)}" for name, value in plain.items()]
+    objects = sorted(pickled_names(flow) & wanted & set(names_of(task)) - set(plain))
+    for name in objects:
+        file = directory / f"value-{name}"
+        _pickle(getattr(task, name), file)
+        lines.append(f"{name} = __import__('pickle').load(open({str(file)!r}, 'rb'))")
+    return "\n".join(lines)
+
+
+def _literal(value: Json) -> str:
+    """Return the Python source of a JSON value."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{key!r}: {_literal(item)}" for key, item in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(_literal, value)) + "]"
+    return repr(value)
+
+
+def _pickle(value: object, file: Path) -> None:
+    try:
+        data = pickle.dumps(value)
+    except Exception:  # a class or a function that no module has
+        data = cloudpickle.dumps(value)
+    file.write_bytes(data)
+
+
+# -- outcome -----------------------------------------------------------------------------------------------------------
+
+
+def _failed(file: str, failure: Mapping[str, Json], masks: Masks) -> NotebookError:
+    """Return the error of a failed cell, with the cell's traceback as a note."""
+    place = f"notebook {file}"
+    if "cell" in failure:
+        place += f", code cell {failure['cell']}" if failure["cell"] else ", the cell with the values of the step"
+    if failure.get("line"):
+        place += f", line {failure['line']} (`{failure['source']}`)"
+    error = NotebookError(masks.text(f"{place}: {failure['message']}"))
+    trace = masks.text(str(failure.get("traceback", "")))
+    if hasattr(error, "add_note"):
+        error.add_note(trace)
+    elif trace:  # Python 3.10
+        print(trace, file=sys.stderr)
+    return error
+
+
+def _returned(action: Notebook, directory: Path, masks: Masks) -> Iterator[tuple[str, object]]:
+    """Yield the names and values of the returns. Raises NotebookReturnError."""
+    if not action.returns:
+        return
+    status = json_text.mapping((directory / "returns.json").read_bytes())
+    for each in action.returns:
+        what = f"notebook {action.file}"
+        if status.get(each.name) == "missing":
+            raise NotebookReturnError(
+                f"{what} has no variable '{each.name}' at its end, which its task returns: assign it in a cell"
+            )
+        if (why := status.get(each.name)) is not None:
+            raise NotebookReturnError(f"{what}: the variable '{each.name}' cannot be pickled: {why}")
+        data = (directory / f"return-{each.name}").read_bytes()
+        if secret := masks.found_in(data.decode("utf-8", "replace")):
+            raise NotebookReturnError(
+                f"{what} returned '{each.name}' with the value of the secret {secret}, which is never stored: "
+                "declare the secret in each step that needs it"
+            )
+        value: object = pickle.loads(data)
+        yield each.name, value if each.kind == "pickled" else to_json(value, f"'{each.name}' of {what}", each.name)

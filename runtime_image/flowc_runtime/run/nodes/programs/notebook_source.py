@@ -1,0 +1,105 @@
+"""The file of a notebook as data: its cells of code, its parameters cell, and the names that its code uses."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from flowc_ir import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Literal: TypeAlias = "dict[str, Literal] | list[Literal] | str | int | float | bool | None"
+
+PARAMETERS: Final = "parameters"
+"""The tag of the cell that assigns the defaults of the notebook's inputs."""
+
+
+class NotebookSourceError(ValueError):
+    """A file is not a notebook that can run."""
+
+
+class Default(NamedTuple):
+    """A name that the parameters cell assigns. `literal` says whether its value is known before the cell runs."""
+
+    literal: bool
+    value: Literal = None
+    annotation: str = ""
+
+
+class NotebookSource(NamedTuple):
+    """What a notebook takes.
+
+    Attributes:
+        defaults: the names that its parameters cell assigns, in order.
+        used: the names that its cells of code read.
+    """
+
+    defaults: dict[str, Default]
+    used: frozenset[str]
+
+
+def read_notebook(content: bytes) -> NotebookSource:
+    """Return what the file of a notebook says. Raises NotebookSourceError."""
+    try:
+        document = json_text.parsed(content)
+    except ValueError as error:
+        raise NotebookSourceError(f"it is not JSON: {error}") from None
+    cells = document.get("cells") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(cells, list) or not isinstance(document.get("nbformat"), int):
+        raise NotebookSourceError("it is no notebook of format 4, with cells")
+    metadata = document.get("metadata")
+    kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
+    language = kernel.get("language", "python") if isinstance(kernel, dict) else "python"
+    if isinstance(language, str) and language.lower() != "python":
+        raise NotebookSourceError(f"its language is {language}, and only notebooks in Python can run")
+    defaults: dict[str, Default] = {}
+    used: set[str] = set()
+    for cell in cells:
+        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+            continue
+        tree = _parsed(_text(cell.get("source")))
+        if tree is None:
+            continue
+        used.update(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+        about = cell.get("metadata")
+        tags = about.get("tags") if isinstance(about, dict) else None
+        if isinstance(tags, list) and PARAMETERS in tags and not defaults:
+            defaults = dict(_assigned(tree))
+    return NotebookSource(defaults, frozenset(used))
+
+
+def _text(source: object) -> str:
+    return "".join(map(str, source)) if isinstance(source, list) else str(source or "")
+
+
+def _parsed(text: str) -> ast.Module | None:
+    """Return the syntax tree of a cell, without its magics; None if it has another language, or wrong syntax."""
+    if text.lstrip().startswith("%%"):
+        return None
+    lines = text.split("\n")
+    plain = "\n".join("pass" if line.startswith(("%", "!", "?")) or line.endswith("?") else line for line in lines)
+    try:
+        return ast.parse(plain)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _assigned(tree: ast.Module) -> Iterator[tuple[str, Default]]:
+    for statement in tree.body:
+        match statement:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        yield target.id, _default(value)
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value) if value is not None:
+                yield name, _default(value)._replace(annotation=ast.unparse(annotation))
+
+
+def _default(value: ast.expr) -> Default:
+    try:
+        literal = ast.literal_eval(value)
+        return Default(True, json_text.parsed(json_text.shown(literal)))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return Default(False)
