@@ -225,7 +225,7 @@ def test_python_m(packaged: Project) -> None:
         ("/proc/self/mem", "cannot read '/proc/self/mem': Input/output error", "readable"),
         ("empty.py", "'empty.py' is an empty file", "save the flow's source in it"),
         ("book.py", "'book.py' is a notebook, not a Python file", "NBRunner"),
-        ("BOOK.IPYNB", "'BOOK.IPYNB' does not exist", "did you mean 'book.ipynb'?"),
+        ("BOOK.IPYNB", "'BOOK.IPYNB' does not exist", "name a file: flow.py"),
         ("book", "'book' is a notebook, not a Python file", "NBRunner"),
         ("ir.py", "'ir.py' is a JSON file", "an IR is read from a file named *.json"),
         ("manifest.py", "'manifest.py' is a YAML file", "kubectl"),
