@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_emulator.scheduling.seeds import Seeds
     from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.patches import Patch
     from flowc_runtime.run.program import Program
     from flowc_runtime.run.reuse import Reuse
     from flowc_runtime.store.backends.durability import Disk
@@ -48,7 +49,7 @@ class Plan:
     `isolation` has the steps with their own interpreters. The run waits for `disk` before it is reported as ended, and
     for each task if they are `durable`. `reuse` has the completed tasks of the run that this one resumes. `only`: the
     run is this one task. `starts` decides which tasks are forks of this process, which has imported the flow, and
-    starts the processes of the others.
+    starts the processes of the others. `patches` replace the code of steps, by the steps' names.
     """
 
     run: RunStore
@@ -71,6 +72,7 @@ class Plan:
     reuse: Reuse | None = None
     only: Only | None = None
     starts: Starts | None = None
+    patches: Mapping[str, Patch] = field(default_factory=dict)
 
 
 @final

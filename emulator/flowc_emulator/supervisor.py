@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc_emulator.console.tally import Tally
@@ -17,9 +18,11 @@ from flowc_emulator.processes.orphans import end_marked
 from flowc_emulator.scheduling.scheduler import Job, Scheduler
 from flowc_emulator.scheduling.threads import Threads
 from flowc_emulator.scheduling.worker_slots import Places
+from flowc_emulator.without_code import perform_mocked
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.process import logs
+from flowc_runtime.run import patches
 from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.program import check_runnable
 from flowc_runtime.run.task import breakpoints, failures
@@ -162,6 +165,9 @@ class Supervisor:
 
     def _launch(self, job: Job) -> None:
         plan = self._plan
+        if (patch := plan.patches.get(job.step)) is not None and patch["kind"] in patches.IN_PROCESS:
+            self._mock(job)
+            return
         tasks = min(plan.max_workers, len(self._engine) + 1 + self._scheduler.ready(plan.max_workers))
         seconds = None
         if timeout := plan.graph.nodes[job.step].timeout:
@@ -173,6 +179,23 @@ class Supervisor:
             raise FlowcError(f"cannot start a process for {job.task}: {why}") from error
         self._places.began(pid, job.step)
         self._console.task_began(job, pid)
+
+    def _mock(self, job: Job) -> None:
+        """Make the attempt of a mocked task in this process: no code of the user's runs, so that it needs no other."""
+        began = time.time()
+        result, log = perform_mocked(replace(self._assignment(job), run=self._plan.records, last=True))
+        if log:
+            self.output(job, "stderr", log.encode())
+        if result.outcome != "failed":
+            self._scheduler.succeeded(job, result.count, result.choice)
+            caught = result.outcome == "caught"
+            self._console.task_done(job, time.time() - began, caught=caught, mocked=result.mocked)
+        else:
+            assert result.error is not None
+            self._console.task_failed(job, result.error, None)
+            self._failures.append(Failure(job, result.error))
+        for finished in self._engine.poll(0):  # signals, and other tasks
+            self._ended(finished)
 
     def _assignment(self, job: Job) -> Assignment:
         plan = self._plan
@@ -197,12 +220,13 @@ class Supervisor:
             inputs=plan.only.inputs if plan.only else None,
             overrides=plan.only.overrides if plan.only else {},
             bare=plan.only is not None and plan.only.bare,
+            patch=plan.patches.get(job.step),
         )
 
     def _launcher(self, assignment: Assignment, tasks: int) -> Launcher:
         """Return the launcher of an attempt's process; `tasks` run in parallel."""
         plan = self._plan
-        isolated = plan.isolation is not None and plan.isolation.takes(assignment)
+        isolated = plan.isolation is not None and plan.isolation.takes(assignment) and assignment.patch is None
         if plan.starts is not None and not isolated and plan.starts.fresh(assignment.node):
             return plan.starts.launcher(assignment, tasks)
 
@@ -229,7 +253,7 @@ class Supervisor:
         if result is not None and result.outcome != "failed":
             self._scheduler.succeeded(job, result.count, result.choice)
             seconds, caught = time.time() - finished.began, result.outcome == "caught"
-            self._console.task_done(job, seconds, caught=caught, cached=result.cached)
+            self._console.task_done(job, seconds, caught=caught, cached=result.cached, mocked=result.mocked)
             return
         error = result.error if result else None
         died = error is None

@@ -7,6 +7,7 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, final
 
+from flowc_ir.late import LateFunction
 from flowc_runtime.process.loader import code_root
 from flowc_runtime.run.program import method_name
 from flowc_runtime.run.state import PARAMETERS, STATE
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow, Node, Transition
     from flowc_runtime.base.errors import StepTimeout
+    from flowc_runtime.run.patches import Replacement
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.run_store import RunStore
     from metaflow._legacy.hooks import FlowHooks, Parse
+    from metaflow._replacing import replace_step
     from metaflow.client import Run
     from metaflow.plugins.cards._task import TaskCards
+else:  # only runs with patches need it
+    replace_step = LateFunction("metaflow._replacing:replace_step")
 
 
 @final
@@ -165,6 +170,10 @@ class FlowProgram:
         from metaflow.user_decorators._call import call_wrapped
 
         _state(task).implied = call_wrapped(task, step, arguments)
+
+    def replace_step(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...], new: Replacement) -> str:
+        """Set the artifacts and the transition of a step as its replacement says, without the step's decorators."""
+        return replace_step(task, node, arguments, new)
 
     def imply(self, task: FlowSpec, transition: Transition, arguments: Mapping[str, Any]) -> None:
         """Set the transition of a step whose code did not run, from its source and the values that a decorator set."""

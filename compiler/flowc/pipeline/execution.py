@@ -26,6 +26,7 @@ from flowc.diagnostics import render
 from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of
 from flowc.frontends.pipeline.variable_names import name_in_program
+from flowc.mocking.making_patches import WrongPatchError, patches_from_values
 from flowc.pipeline.errors import PipelineError
 from flowc.pipeline.results import ExecuteOptions, Execution, RunFailed
 from flowc.pipeline.stream_queue import get_stream_queue
@@ -36,11 +37,12 @@ from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flowc.pipeline.pipelines import BasePipeline
     from flowc_ir import Flow, Function
     from flowc_runtime.run.nodes.user_functions import UserFunction
+    from flowc_runtime.run.patches import Patch
 
 execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
 
@@ -83,7 +85,7 @@ def new_directory() -> str:
 
 def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) -> Execution:
     """Return the result of a run whose process has ended with this code."""
-    return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters)
+    return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters, options.store)
 
 
 def checked(done: Execution, *, check: bool) -> Execution:
@@ -115,6 +117,14 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
         raise PipelineError(f"the run needs a value of {lines}: give it, as in execute({{{missing[0].name!r}: …}})")
 
 
+def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
+    """Return the patches of the run. Raises PipelineError if one does not fit the pipeline."""
+    try:
+        return patches_from_values(options.patches, flow, mock=options.mock)
+    except WrongPatchError as error:
+        raise PipelineError(str(error)) from None
+
+
 def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
     words = ["run", flow.code.file, "--run-id-file", f"{directory}/run-id"]
@@ -126,6 +136,12 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
         words += ["--params-file", file]
     if options.tag:
         words += ["--tag", options.tag]
+    if options.store is not None:
+        words += ["--store", options.store]
+    if options.patches or options.mock:
+        file = f"{directory}/patches.json"
+        Path(file).write_text(json_text.dumps(_patches(flow, options)), encoding="utf-8")
+        words += ["--patches-file", file]
     return words
 
 

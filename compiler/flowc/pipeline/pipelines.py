@@ -96,6 +96,9 @@ class BasePipeline(Fields):
         tag: str = "",
         configuration_file: str | os.PathLike[str] | None = None,
         log_level: str = "",
+        patches: Mapping[str, object] | None = None,
+        mock: bool = False,
+        store: str | os.PathLike[str] | None = None,
         check: bool = True,
     ) -> Execution:
         """Run the pipeline on this machine and wait for its end.
@@ -107,6 +110,10 @@ class BasePipeline(Fields):
             tag: a tag of the run.
             configuration_file: the configuration file; None for that of the working directory.
             log_level: accepted and not used.
+            patches: for tests: a value or a function in place of the code of steps, by their names. A step with several
+                returns has a dict with their values. A function gets the values that its arguments name.
+            mock: whether the code of no step runs; values that no patch gives are None.
+            store: the directory or the address of the store of runs; None for that of the working directory.
             check: whether a run that fails raises RunFailed.
 
         Returns:
@@ -117,6 +124,8 @@ class BasePipeline(Fields):
             RunFailed: the run has failed, or was interrupted.
         """
         options = _options("execute", parameters, parameters_file, run_id, tag, configuration_file)
+        place = None if store is None else os.fspath(store)
+        options = options._replace(patches={**(patches or {})}, mock=mock, store=place)
         return _execute(self, options, check=check)
 
     def execute_streaming(

@@ -32,6 +32,9 @@ class ExecuteOptions(NamedTuple):
     parameters_file: str | None
     tag: str
     configuration_file: str | None
+    patches: Mapping[str, object] = {}
+    mock: bool = False
+    store: str | None = None
 
 
 @final
@@ -43,14 +46,18 @@ class Execution:
         run_id: the id of the run; empty if it has none, since it could not begin.
         exit_code: 0 if it succeeded.
         parameters: the values of the run's parameters, by name.
+        names: the names of the values that steps return.
     """
 
-    def __init__(self, flow: Flow, run_id: str, exit_code: int, parameters: Mapping[str, object]) -> None:
+    def __init__(
+        self, flow: Flow, run_id: str, exit_code: int, parameters: Mapping[str, object], store: str | None = None
+    ) -> None:
         self.flow = flow.name
         self.run_id = run_id
         self.exit_code = exit_code
         self.parameters = dict(parameters)
-        self._names = names_set(flow)
+        self._store = store
+        self.names = names_set(flow)
 
     @property
     def status(self) -> str:
@@ -72,13 +79,13 @@ class Execution:
     @property
     def run(self) -> Run:
         """The run in the client."""
-        return client.Run(self.pathspec, _namespace_check=False)
+        return client.Run(self.pathspec, _namespace_check=False, _current_metadata=self._store)
 
     @property
     def outputs(self) -> dict[str, Any]:
         """The values at the end of the run, by name; empty for a run without an end."""
         task = self.run.end_task if self.ok else None
-        return {each.id: each.data for each in task if each.id in self._names} if task is not None else {}
+        return {each.id: each.data for each in task if each.id in self.names} if task is not None else {}
 
     def __getitem__(self, name: str) -> Any:
         """Return one of `outputs`. Raises KeyError."""

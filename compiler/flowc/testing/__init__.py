@@ -1,4 +1,4 @@
-"""Unit tests of steps: run one step of a flow in this process, with chosen artifacts, and check its results.
+"""Tests of flows: run one step in this process with chosen artifacts, or a pipeline with patches for its steps.
 
     from flowc.testing import run_step
 
@@ -24,6 +24,7 @@ from flowc.frontends.metaflow.configs import ConfigSources
 from flowc.frontends.metaflow.decorators.project import ProjectBranch
 from flowc.frontends.metaflow.flowspec import load_class
 from flowc.testing.parameter_values import check_names, parameter_values
+from flowc.testing.pipeline_runs import PipelineResult, run_pipeline
 from flowc.testing.surroundings import Surroundings
 from flowc_runtime.base.ambient import ambient, apart
 from metaflow.user_configs.config_parameters import configs_of
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
         parallel: Parallel | None
 
 
-__all__ = ["FaultyFlowError", "StepResult", "run_step"]
+__all__ = ["FaultyFlowError", "PipelineResult", "StepResult", "run_pipeline", "run_step"]
 
 # Names in `metaflow.current` → fields of the context, if they differ.
 _CURRENT = {

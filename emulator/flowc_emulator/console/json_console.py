@@ -48,9 +48,9 @@ class JsonConsole:
         for line in self._lines.add(job, stream, data):
             self._line(job, stream, line)
 
-    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "", mocked: str = "") -> None:
         self.finish(job)
-        more = {"cached": cached} if cached else {}
+        more = {name: text for name, text in (("cached", cached), ("mocked", mocked)) if text}
         self._event("task_done", job, seconds=round(seconds, 3), caught=caught, **more)
 
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None, *, stops: bool = False) -> None:

@@ -51,7 +51,7 @@ class Console(Protocol):
         """Show output of an attempt: bytes that may end anywhere in a line; empty to update its progress bars."""
         ...
 
-    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "", mocked: str = "") -> None:
         """Show that a task is done.
 
         Args:
@@ -59,6 +59,7 @@ class Console(Protocol):
             seconds: the duration of that attempt.
             caught: whether @catch caught a failure.
             cached: the task whose results it reuses (@cache), as RUN/STEP/TASK; empty if there is none.
+            mocked: the remark about a patch that replaced the step's code; empty if its code ran.
         """
         ...
 

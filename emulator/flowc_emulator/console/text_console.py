@@ -117,12 +117,14 @@ class TextConsole:
             self._progress.bars.pop(job, None)
         self._show(self._lines.end(job), job)
 
-    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "", mocked: str = "") -> None:
         self.finish(job)
         if caught:
             self._say(f"{self._paint('caught', 33)} {job.task}: its failure is kept, the flow goes on")
         elif cached:
             self._say(f"cached {job.task} from {cached}")
+        elif mocked:
+            self._say(f"mocked {job.task}: {mocked}")
         else:
             self._say(f"done {job.task} in {seconds:.1f} s")
 
@@ -213,7 +215,7 @@ class QuietConsole(TextConsole):
     def reused(self, origin: str, tasks: int, again: Mapping[str, str], following: Sequence[str]) -> None:
         return
 
-    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "") -> None:
+    def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "", mocked: str = "") -> None:
         self.finish(job)
 
     def note(self, text: str) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Node
     from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.patches import Patch
     from flowc_runtime.run.program import Cards, Program
     from flowc_runtime.store.records.record_types import ArtifactRef
 
@@ -38,6 +39,7 @@ class AssignmentFields(TypedDict):
     inputs: str | None
     overrides: Mapping[str, ArtifactRef]
     bare: bool
+    patch: Patch | None
 
 
 @final
@@ -67,6 +69,7 @@ class Assignment:
         inputs: for `spin`, the id of the run that has the parent tasks; None: this run.
         overrides: for `spin`, artifacts that replace those of the parents and of each input of a join.
         bare: whether the step's code runs without its decorators.
+        patch: what replaces the step's code; None runs the code.
     """
 
     run: RunStore
@@ -90,6 +93,7 @@ class Assignment:
     inputs: str | None = None
     overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
     bare: bool = False
+    patch: Patch | None = None
 
     @property
     def before(self) -> RunStore:

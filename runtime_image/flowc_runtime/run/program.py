@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flowc_ir.model import Action
     from flowc_runtime.base.errors import StepTimeout
     from flowc_runtime.run.nodes import nodes_program
+    from flowc_runtime.run.patches import Replacement
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.record_types import OriginRecord
     from flowc_runtime.store.records.run_store import RunStore
@@ -126,6 +127,20 @@ class Program(Protocol):
 
     def call_step(self, task: BoundTask, node: Node, arguments: tuple[object, ...]) -> None:
         """Run the node's code. Debuggers show the frames that a function of this name calls as the user's."""
+        ...
+
+    def replace_step(self, task: BoundTask, node: Node, arguments: tuple[object, ...], new: Replacement) -> str:
+        """Apply a patch in place of the node's code, and set the task's transition.
+
+        Args:
+            task: the task.
+            node: the node.
+            arguments: those of `call_step`.
+            new: what replaces the code.
+
+        Returns:
+            A remark for the task's record about values that the patch lacks and that were supplied; or an empty text.
+        """
         ...
 
     def imply(self, task: BoundTask, transition: Transition, arguments: Mapping[str, object]) -> None:

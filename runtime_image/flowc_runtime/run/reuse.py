@@ -22,7 +22,7 @@ from flowc_runtime.store.upkeep.power_loss import described, lost_artifact
 from flowc_runtime.store.values.files import FileRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import AttemptRecord, OriginRecord
@@ -71,18 +71,24 @@ class Order:
 class Reuse:
     """The tasks of the run `origin` that a new run of `graph` with these parameters can reuse.
 
-    The step `resumed_from` always runs. `reasons` maps each step that runs again, although `origin` has finished tasks
-    of it, to the reason.
+    The step `resumed_from` and the `patched` steps always run. `reasons` maps each step that runs again, although
+    `origin` has finished tasks of it, to the reason.
     """
 
     def __init__(
-        self, origin: RunStore, graph: Graph, parameters: Mapping[str, object], resumed_from: str | None = None
+        self,
+        origin: RunStore,
+        graph: Graph,
+        parameters: Mapping[str, object],
+        resumed_from: str | None = None,
+        patched: Collection[str] = (),
     ) -> None:
         self.origin, self._graph = origin, graph
         self._changed = _changed(origin.record()["parameters"], parameters)
         self._unfit = _unfit(Graph(origin.executes()), graph)
         if resumed_from is not None:
             self._unfit[resumed_from] = "it was asked for"
+        self._unfit |= dict.fromkeys(patched, "it is patched")
         self._lost = _lost_blobs(origin.objects)
         self._read = set[str]() if verify_always() else None  # digests of blobs that were verified
         self._gangs: dict[tuple[str, str], bool] = {}
@@ -180,6 +186,9 @@ class Reuse:
     def _find(self, step: str, path: str) -> AttemptRecord | None:
         record = self._done(step, path)
         if record is None:
+            return None
+        if record.get("mocked"):
+            self.reasons.setdefault(step, "it was mocked")
             return None
         if damage := self._damage(record):
             self.reasons.setdefault(step, ", ".join(damage))

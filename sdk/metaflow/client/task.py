@@ -100,6 +100,11 @@ class Task(MetaflowObject):
         return self._view.is_done
 
     @property
+    def mocked(self) -> bool:
+        """Whether a patch replaced the step's code in the shown attempt (`--mock`, `--patch`)."""
+        return self._view.is_mocked
+
+    @property
     def finished_at(self) -> datetime | None:
         """The end of the shown attempt, in local time without a time zone; None while it is active."""
         ended = self._view.finished

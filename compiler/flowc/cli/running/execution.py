@@ -18,6 +18,7 @@ from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
 from flowc.cli.running.environment import isolate
+from flowc.cli.running.patching import patches_of
 from flowc.cli.running.pickles import pickles_written
 from flowc.cli.running.starting import begin_starts, state_before
 from flowc.cli.words.option_values import number, text, texts, word
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.seeds import Seeds
     from flowc_emulator.supervisor import Supervisor
     from flowc_ir import Flow
+    from flowc_runtime.run.patches import Patch
     from flowc_runtime.run.reuse import Reuse
     from flowc_runtime.store.backends.durability import Mode
     from flowc_runtime.store.records.run_store import RunStore
@@ -85,7 +87,9 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     tags, user, graph = new_run.checked_tags(), user_name(), Graph(checked.flow)
     store = open_store(text(options, "store_url"))
     remote = not isinstance(store.objects, LocalObjects)
-    isolation = isolate(checked, text(options, "environment"), remote=remote)
+    patches = patches_of(checked, options)
+    mock = any(patch["mock"] for patch in patches.values())
+    isolation = None if mock else isolate(checked, text(options, "environment"), remote=remote)
     console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
         starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
@@ -98,7 +102,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
         agent = stack.enter_context(_agent(store.objects.url if remote else None))
         stack.enter_context(interruption_recorded())
         records, parameters, reuse = _begin(
-            Store(agent) if agent else store, graph, checked, texts, options, kind, look
+            Store(agent) if agent else store, graph, checked, texts, options, kind, look, patches
         )
         run = store.run(records.flow, records.id)
         mode = cast("Mode", options["durability"])  # one of the choices of the option
@@ -133,6 +137,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             durable=mode == "task",
             reuse=reuse,
             starts=starts,
+            patches=patches,
         )
         result = _supervise(plan, console, checked, options)
     if not result.ok:
@@ -151,7 +156,7 @@ def _supervise(plan: Plan, console: Console, checked: Checked, options: Mapping[
     failure = None if result.ok else RuntimeError("the run has failed")
     _call_hooks(None, lambda: checked.program.run_ended(failure))
     new_run.tell_end(console, run, result, began)
-    if checked.flow.exit_hooks and result.signal is None:
+    if checked.flow.exit_hooks and result.signal is None and not any(each["mock"] for each in plan.patches.values()):
         call_exit_hooks(checked.flow, checked.program, run, console, plan.starts, successful=result.ok)
     return result
 
@@ -179,6 +184,7 @@ def _begin(
     options: Mapping[str, object],
     kind: RunKind,
     look: Look,
+    patches: Mapping[str, Patch],
 ) -> tuple[RunStore, dict[str, object], Reuse | None]:
     """Return the new run with its record, its parameters, and the reuse of a resumed run. Raises FlowcError."""
     resumption = kind.find(store, checked, options) if kind.find else None
@@ -189,9 +195,11 @@ def _begin(
         parameters = store_files(store.objects, checked.flow.parameters, parameters)
     if resumption:
         _check_files(store, checked.flow, parameters)
-    reuse = Reuse(resumption.origin, graph, parameters, resumption.step) if resumption else None
+    patched = [step for step, patch in patches.items() if patch["kind"] != "nothing"]
+    reuse = Reuse(resumption.origin, graph, parameters, resumption.step, patched) if resumption else None
     more = resumption.record() if resumption else {}
-    return new_run.begin_run(store, checked, parameters, user_name(), more, look), parameters, reuse
+    run = new_run.begin_run(store, checked, parameters, user_name(), more, look, mocked=bool(patches))
+    return run, parameters, reuse
 
 
 def _check_files(store: Store, flow: Flow, values: Mapping[str, object]) -> None:

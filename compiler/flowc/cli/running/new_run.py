@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import click
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
+
+MOCKED: Final = "mocked:true"
+"""The system tag of a run in which patches replace the code of steps."""
 
 
 def new_run_id(now: float) -> str:
@@ -71,7 +74,14 @@ def namespace_for(user: str) -> str | None:
 
 
 def begin_run(
-    store: Store, checked: Checked, parameters: dict[str, object], user: str, more: Mapping[str, object], look: Look
+    store: Store,
+    checked: Checked,
+    parameters: dict[str, object],
+    user: str,
+    more: Mapping[str, object],
+    look: Look,
+    *,
+    mocked: bool = False,
 ) -> RunStore:
     """Create the run's record under an unused id, and return the run.
 
@@ -82,6 +92,7 @@ def begin_run(
         user: the user's name.
         more: further fields of the record, such as `origin`.
         look: the query of the repository, whose revision goes into the record.
+        mocked: whether patches replace the code of steps: the run gets the system tag MOCKED.
 
     Raises:
         FlowcError: the store cannot be written, or a tag is wrong.
@@ -106,6 +117,8 @@ def begin_run(
             namespace=namespace_for(user),
         )
         record.update(cast("RunRecord", more))
+        if mocked:
+            record["system_tags"] = sorted([*record["system_tags"], MOCKED])
         with writing_record() as made:
             if is_new := run.create(record, definition):
                 made(run)

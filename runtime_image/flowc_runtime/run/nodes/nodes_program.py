@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc_ir import Branch, End, Foreach, Function, Gang, Goto, Merge, Method, Notebook, Shell, Stub, Switch, targets
+from flowc_ir.late import LateModule
 from flowc_ir.model import assert_never
 from flowc_runtime.base.errors import ProtocolError, StepTimeout
 from flowc_runtime.base.index import Graph, parts
@@ -31,10 +32,14 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow, Node, Transition
     from flowc_ir.model import NodeId
+    from flowc_runtime.run.nodes import replacing
     from flowc_runtime.run.nodes.user_functions import UserFunction
+    from flowc_runtime.run.patches import Replacement
     from flowc_runtime.run.program import Cards
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.run_store import RunStore
+else:  # only runs with patches need it
+    replacing = LateModule("flowc_runtime.run.nodes.replacing")
 
 
 class TransitionError(ValueError):
@@ -163,6 +168,24 @@ class NodesProgram:
         elif inspect.iscoroutine(result):
             result = asyncio.run(result)
         return dict(named_values(result, node.run.returns, called(code)))
+
+    def replace_step(self, task: Variables, node: Node, arguments: tuple[object, ...], new: Replacement) -> str:
+        """Set the returns of a node as its replacement says, and its transition."""
+        if replacing.is_ours(node):
+            self.call_step(task, node, arguments)
+            return ""
+        if isinstance(node.run, Merge):
+            (inputs,) = arguments
+            assert isinstance(inputs, Inputs)
+            replacing.merge_mocked(task, node, inputs, self._graph, self.load)
+        else:
+            replacing.set_results(task, node, new)
+        if node.catch is not None and node.catch.var is not None:
+            setattr(task, node.catch.var, None)
+        note = replacing.fill(task, node) if new.mock else ""
+        if _state(task).transition is None:
+            self.imply(task, node.next, {})
+        return note
 
     def imply(self, task: Variables, transition: Transition, arguments: Mapping[str, object]) -> None:
         """Set the transition of a task, from the artifacts that it has."""

@@ -34,6 +34,7 @@ class Result:
         choice: the step that a switch chose; empty for other steps.
         cached: the task whose results @cache reused, as RUN/STEP/TASK; empty if there is none.
         error: why the attempt failed.
+        mocked: the remark about the patch that replaced the step's code; empty if the code ran.
         final: whether no retry may follow a failure; the parent learns it from the exit code.
     """
 
@@ -41,6 +42,7 @@ class Result:
     count: int = 0
     choice: str = ""
     cached: str = ""
+    mocked: str = ""
     error: ErrorRecord | None = None
     final: bool = False
 
@@ -74,9 +76,16 @@ def report(control: int, result: Result) -> None:
     """
     error = dict(result.error or {})
     error.pop("traceback", None)  # the record and the log have it; a pipe's buffer is small
-    message = {"outcome": result.outcome, "count": result.count, "choice": result.choice, "error": error or None}
+    message: dict[str, object] = {
+        "outcome": result.outcome,
+        "count": result.count,
+        "choice": result.choice,
+        "error": error or None,
+    }
     if result.cached:
         message["cached"] = result.cached
+    if result.mocked:
+        message["mocked"] = result.mocked
     data = memoryview(json_text.dumps(message).encode())
     while data:
         data = data[os.write(control, data) :]
@@ -91,6 +100,7 @@ class _Report(TypedDict):
 
 class _ChildReport(_Report, total=False):
     cached: str
+    mocked: str
 
 
 _ENDING = b"\n"

@@ -43,9 +43,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flowc_runtime.base.index import Graph
+    from flowc_runtime.run import patches
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.run.program import Cards, Program
-    from flowc_runtime.run.task import task_files
+    from flowc_runtime.run.task import patched, task_files
     from flowc_runtime.store.records.record_types import (
         ArtifactRef,
         AttemptRecord,
@@ -56,7 +57,9 @@ if TYPE_CHECKING:
         ReadsRecord,
     )
     from flowc_runtime.store.records.run_store import RunStore
-else:  # only flows with files need it
+else:  # only runs with patches, and flows with files, need them
+    patches = LateModule("flowc_runtime.run.patches")
+    patched = LateModule("flowc_runtime.run.task.patched")
     task_files = LateModule("flowc_runtime.run.task.task_files")
 
 
@@ -106,11 +109,16 @@ class Attempt:
         has_files = any(node.files is not None for node in job.graph.flow.nodes)
         self.files = task_files.TaskFiles(job) if has_files else None
 
+    @property
+    def _runs_code(self) -> bool:
+        """Whether code of the user runs: the step's, or a function of its patch."""
+        return self.job.patch is None or self.job.patch["kind"] not in patches.IN_PROCESS
+
     def enter(self) -> None:
         """Find the parents' records and become the task: environment, `current`. An attempt begins only once."""
         job = self.job
         os.environ.update(job.node.environment)
-        if self.cards is None:
+        if self.cards is None and self._runs_code:
             self.cards = begin_cards(job.program, job.run, job.graph, (job.step, job.path, job.attempt))
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
@@ -148,7 +156,7 @@ class Attempt:
         """Reuse the cached results of an earlier task with equal inputs, and write the record; None if the code has to
         run."""
         job = self.job
-        if job.node.cache is None or not job.cache or job.inputs is not None:
+        if job.node.cache is None or not job.cache or job.inputs is not None or job.patch is not None:
             return None
         self.situation = Situation(job, self.state, self.reads, self.state.inputs)
         found = self.situation.recall()
@@ -186,6 +194,12 @@ class Attempt:
         for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
             seen.clear()  # reads before this point are not by the step's code
         self.reads.watch_forks()
+        if self.job.patch is not None:
+            if self.files is not None and self._runs_code:
+                self.files.get()
+            self.note = patched.apply(self.job, self.job.patch, self.flow, self.arguments)
+            check_transition(self.job, self.flow, self.state)
+            return
         self._starting = True
         self.job.program.start(self.flow)
         self._starting = False
@@ -200,7 +214,7 @@ class Attempt:
         if (catch := self.job.node.catch) and catch.var:
             self.flow.__dict__[catch.var] = None  # the step did not fail
             self.state.forget(catch.var)
-        if self.files is not None:
+        if self.files is not None and self._runs_code:
             self.files.put()
         artifacts = self.state.store(self.flow)
         fanout = fan_out(self.job, self.flow, self.state, artifacts)
@@ -216,7 +230,8 @@ class Attempt:
             own = self.state.assigned if self.state.inputs is None else artifacts
             self.situation.keep(record, own)
         self._finish(record)
-        return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice)
+        mocked = self.note if self.job.patch is not None else ""
+        return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice, mocked=mocked)
 
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it.
@@ -321,6 +336,8 @@ class Attempt:
         record["parents"] = self.parents
         record["artifacts"] = dict(artifacts)
         record["reads"] = self._looked()
+        if job.patch is not None:
+            record["mocked"] = True
         if self.note:
             record["note"] = self.note
         if metadata := ambient().metadata:

@@ -161,6 +161,11 @@ class AttemptView:
         return self.record.get("files", ()) if self.record is not None else ()
 
     @property
+    def is_mocked(self) -> bool:
+        """Whether a patch replaced the step's code."""
+        return self.record is not None and self.record.get("mocked", False)
+
+    @property
     def origin(self) -> OriginRecord | None:
         """The attempt of another run whose results this attempt reuses."""
         return self.record.get("origin") if self.record is not None else None

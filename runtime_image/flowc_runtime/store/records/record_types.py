@@ -252,7 +252,8 @@ class AttemptRecord(_Attempt, total=False):
     artifacts it uses (`@cache`). `constants` are those of the flow's class, in the record of the run's first task.
     `note` is a remark for users, such as that the step continued after its timeout. `metadata` are the facts that
     decorators have recorded: `name`, `value` and `type` of each. `files` are those that the task got and put, `catalog`
-    is the JSON object with all files that tasks after it can get.
+    is the JSON object with all files that tasks after it can get. `mocked`: a
+    patch replaced the step's code.
     """
 
     error: ErrorRecord
@@ -267,6 +268,7 @@ class AttemptRecord(_Attempt, total=False):
     metadata: list[dict[str, str]]
     files: list[TaskFileRecord]
     catalog: PackageRecord
+    mocked: bool
 
 
 class SpinRecord(TypedDict):

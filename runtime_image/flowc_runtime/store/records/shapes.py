@@ -159,6 +159,7 @@ SHAPES: Mapping[str, ObjectOf] = {
                 ),
             ),
             "catalog": _PACKAGE,
+            "mocked": (bool,),
         },
     ),
     "spin": ObjectOf({"host": _TEXT, "path": _TEXT, "when": _TIME}),

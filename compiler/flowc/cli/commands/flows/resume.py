@@ -15,6 +15,7 @@ from flowc.cli.options.definitions import RESUME_OPTIONS
 from flowc.cli.options.loading import root_of
 from flowc.cli.options.targets import LOCAL, deployment_named
 from flowc.cli.running.classes import class_finder
+from flowc.cli.running.patching import is_asked
 from flowc.cli.running.run_kinds import Resumption, RunKind
 from flowc.cli.words.run_names import hint_for
 from flowc.cli.words.split import NO_NAMES
@@ -213,6 +214,8 @@ def _elsewhere(
         if options["output"]:
             raise click.UsageError(f"--output needs --target {table.DEFAULT}, whose manifests it writes")
         return None
+    if is_asked(options):
+        raise click.UsageError("--mock and --patch are only for runs on this machine: leave out --target")
     return table.operations_of(deployment_named(name)).resume(partial(_find, chosen), checked, given, options)
 
 

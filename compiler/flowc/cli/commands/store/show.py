@@ -107,6 +107,7 @@ class _Times(TypedDict):
     message: str | None
     note: str | None
     ended_by_run: bool
+    mocked: bool
 
 
 class AttemptRow(_Times):
@@ -197,6 +198,7 @@ def _attempt(view: RunView, attempt: AttemptView) -> AttemptRow:
         "message": attempt.message,
         "note": attempt.note,
         "ended_by_run": attempt.ended_by_run,
+        "mocked": attempt.is_mocked,
     }
     if attempt.record is None:
         return {"attempt": number, **rest, "outcome": outcome}
@@ -235,7 +237,11 @@ def _cells(row: AttemptRow) -> list[str]:
 
 
 def _outcome(row: AttemptRow) -> str:
-    return "ended" if row["ended_by_run"] else str(row["outcome"])
+    return "ended" if row["ended_by_run"] else "mocked" if _is_only_mocked(row) else str(row["outcome"])
+
+
+def _is_only_mocked(row: AttemptRow) -> bool:
+    return row["mocked"] and row["outcome"] == "ok"
 
 
 def _why(row: AttemptRow) -> str:

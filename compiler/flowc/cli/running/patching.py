@@ -1,0 +1,48 @@
+"""The patches of a run: those of the command line, or of the program that executes a pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from flowc.cli.options.common import USAGE, fail
+from flowc.cli.words.option_values import text, texts
+from flowc_ir import json_text
+from flowc_ir.late import LateModule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.cli.options.loading import Checked
+    from flowc.mocking import making_patches
+    from flowc_runtime.run.patches import Patch
+else:  # only runs with patches need it
+    making_patches = LateModule("flowc.mocking.making_patches")
+
+
+def patches_of(checked: Checked, options: Mapping[str, object]) -> Mapping[str, Patch]:
+    """Return what replaces the code of steps, by their names; empty without `--mock` and `--patch`.
+
+    Args:
+        checked: the flow.
+        options: the values of the command's options.
+
+    Raises:
+        SystemExit: a patch does not fit the flow; the error is printed.
+    """
+    if (file := text(options, "patches_file")) is not None:
+        return cast("dict[str, Patch]", json_text.mapping(Path(file).read_bytes()))  # `Pipeline.execute` wrote it
+    if not is_asked(options):
+        return {}
+    mock = bool(options.get("mock"))
+    try:
+        return making_patches.patches_from_words(
+            texts(options, "patches"), checked.flow, str(checked.package.root), mock=mock
+        )
+    except making_patches.WrongPatchError as error:
+        fail(error.message, error.hint, code=USAGE)
+
+
+def is_asked(options: Mapping[str, object]) -> bool:
+    """Return whether the options of a command line ask for patches."""
+    return bool(options.get("mock") or options.get("patches"))

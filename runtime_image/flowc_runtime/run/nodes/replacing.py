@@ -1,0 +1,159 @@
+"""A step of a flow without a class whose code a patch replaces: its returns and its transition."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flowc_ir import Foreach, Function, Merge, Notebook, Shell, Switch, targets
+from flowc_runtime.run.nodes import failing
+from flowc_runtime.run.nodes.binding import call, called
+from flowc_runtime.run.nodes.merging import merge
+from flowc_runtime.run.nodes.returned import ReturnError, named_values
+from flowc_runtime.run.nodes.variables import names_of
+from flowc_runtime.run.state import STATE, Inputs, NextCall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flowc_ir import Node, Return
+    from flowc_runtime.base.index import Graph
+    from flowc_runtime.run.nodes.user_functions import UserFunction
+    from flowc_runtime.run.nodes.variables import Variables
+    from flowc_runtime.run.patches import Replacement
+    from flowc_runtime.run.state import TaskState
+
+
+def set_results(task: Variables, node: Node, new: Replacement) -> None:
+    """Set the values that a step returns, as its replacement says.
+
+    Args:
+        task: the values of the step's task.
+        node: the step.
+        new: the replacement. A function gets the values that its arguments name.
+
+    Raises:
+        ReturnError: the replacement does not fit the step's returns.
+        BaseException: any exception of the function.
+    """
+    returns = returns_of(node)
+    if new.function is not None:
+        result = call(new.function, task, lambda: names_of(task))
+        if inspect.iscoroutine(result):
+            result = asyncio.run(result)
+        values, what = result, called(new.function)
+    elif new.is_value:
+        values, what = values_for(new.value, returns, node.id), f"the patch of step '{node.id}'"
+    else:
+        for each in returns:
+            setattr(task, each.name, None)
+        return
+    for name, value in named_values(values, returns, what):
+        setattr(task, name, value)
+
+
+def returns_of(node: Node) -> Sequence[Return]:
+    """Return the returns of a node."""
+    match node.run:
+        case Function(returns=returns) | Notebook(returns=returns) | Shell(returns=returns):
+            return returns
+        case _:
+            return ()
+
+
+def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[object, ...]:
+    """Return the values of a step's returns, in order, from the value of a patch.
+
+    Args:
+        value: the value of the only return; for several returns a dict by their names, or a list in their order.
+        returns: the returns.
+        step: the name of the step, for messages.
+
+    Raises:
+        ReturnError: the value does not fit the returns.
+    """
+    names = [each.name for each in returns]
+    if len(names) == 1:
+        return (value,)
+    if not names:
+        if value is not None:
+            raise ReturnError(f"the patch of step '{step}' has a value, but the step returns none: patch it by null")
+        return ()
+    if isinstance(value, dict):
+        if unknown := [name for name in value if name not in names]:
+            raise ReturnError(f"the patch of step '{step}' has {unknown[0]!r}; the step returns {', '.join(names)}")
+        if missing := [name for name in names if name not in value]:
+            raise ReturnError(f"the patch of step '{step}' lacks {missing[0]!r}; the step returns {', '.join(names)}")
+        return tuple(value[name] for name in names)
+    if isinstance(value, (list, tuple)) and len(value) == len(names):
+        return tuple(value)
+    raise ReturnError(
+        f"the patch of step '{step}' is {value!r:.60}, but the step returns {', '.join(names)}: "
+        "give a dict with these names"
+    )
+
+
+def is_ours(node: Node) -> bool:
+    """Return whether a node runs only code of flowc's: it fails on purpose."""
+    return isinstance(node.run, Function) and node.run.module == failing.__name__
+
+
+def merge_mocked(
+    task: Variables,
+    node: Node,
+    inputs: Inputs[Variables],
+    graph: Graph,
+    load: Callable[[Function], UserFunction],
+) -> None:
+    """Merge the inputs of a join in a mocked run; a reducer runs only on values that all are from patches.
+
+    Args and raises: see `merge`.
+    """
+    assert isinstance(node.run, Merge)
+    merge(task, replace(node, run=Merge(reducers=())), inputs, graph, load)
+    patched = [each for each in node.run.reducers if _all_patched(getattr(task, each.name, None))]
+    for each in node.run.reducers:
+        if each not in patched:
+            setattr(task, each.name, None)
+    if patched:
+        merge(task, replace(node, run=Merge(reducers=tuple(patched))), inputs, graph, load)
+        for each in node.run.reducers:
+            if each not in patched:
+                setattr(task, each.name, None)
+
+
+def _all_patched(values: object) -> bool:
+    return isinstance(values, list) and bool(values) and all(value is not None for value in values)
+
+
+def fill(task: Variables, node: Node) -> str:
+    """Supply the value by which a mocked task continues, if nothing has set it; return a remark about it.
+
+    A foreach without a list gets one item, None. A switch without a value takes its default or its first arm, and a
+    loop ends.
+    """
+    state: TaskState = task.__dict__[STATE]
+    match node.next:
+        case Foreach(over=over) if getattr(task, over, None) is None:
+            setattr(task, over, [None])
+            return f"'{over}' is mocked: the map has one item, None"
+        case Switch(condition=condition, loop=loop) as switch if getattr(
+            task, condition, None
+        ) is None and condition != failure_of(node):
+            arms: Mapping[object, str] = dict(switch.arms)
+            if loop is not None:
+                choice, why = arms[True], "the loop ends"
+            else:
+                choice = switch.default if switch.default is not None else switch.arms[0][1]
+                why = f"the condition takes the branch at '{choice}'"
+            state.transition = NextCall(targets(switch), None, condition, choice)
+            return f"'{condition}' is mocked: {why}"
+        case _:
+            return ""
+
+
+def failure_of(node: Node) -> str | None:
+    """Return the artifact in which a node keeps its caught failure; None if it catches none."""
+    return node.catch.var if node.catch is not None else None

@@ -1,0 +1,112 @@
+"""Patches: what replaces the code of a step in a run for tests. They are data, so that every process can apply them."""
+
+from __future__ import annotations
+
+import base64
+import os
+import pickle
+import sys
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from types import FunctionType
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, cast, final
+
+from flowc_ir import Function
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.run.nodes.user_functions import load_function
+
+if TYPE_CHECKING:
+    from flowc_ir.json_text import Json
+    from flowc_runtime.run.nodes.user_functions import UserFunction
+
+PatchKind: TypeAlias = Literal["nothing", "value", "function", "file", "pickle"]
+IN_PROCESS: frozenset[PatchKind] = frozenset({"nothing", "value"})
+"""The kinds of patches that run no code of the user's, and so need no process."""
+
+
+class PatchError(FlowcError):
+    """A patch cannot be used; the message says why."""
+
+
+class Patch(TypedDict):
+    """The replacement of one step's code.
+
+    `kind` is what replaces it: `nothing`, a JSON `value`, a `function` of a module, a `file` with a function, or a
+    `pickle` of a value or a function. `what` is the value, `MODULE:FUNCTION`, the path of the file with or without
+    `:FUNCTION`, or the pickle as base64 text. In a `mock` run no step's code runs, so that values may be missing.
+    """
+
+    kind: PatchKind
+    what: Json
+    mock: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A patch that is ready to be applied: a function, or a value. Without either, nothing replaces the code.
+
+    `is_value` tells a value that is None from nothing. `mock` is that of `Patch`. `way` is the step to which a mocked
+    switch without a value leads.
+    """
+
+    value: object = None
+    function: UserFunction | None = None
+    is_value: bool = False
+    mock: bool = False
+    way: str = ""
+
+
+def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
+    """Return what a patch replaces a step's code with.
+
+    Args:
+        patch: the patch.
+        step: the name of the step, which is the name of the function in a file that does not name one.
+        root: the directory of the flow's code.
+        file: the flow's own file in it.
+
+    Raises:
+        PatchError: the function cannot be found.
+        BaseException: any exception of the user's module.
+    """
+    mock = patch["mock"]
+    match patch["kind"]:
+        case "nothing":
+            return Replacement(mock=mock)
+        case "value":
+            return Replacement(patch["what"], is_value=True, mock=mock)
+        case "function":
+            module, _, name = str(patch["what"]).partition(":")
+            if (here := os.getcwd()) not in sys.path:
+                sys.path.append(here)  # after all others: the directory of a test, say
+            found: object = load_function(Function(module=module, name=name), root, file)
+        case "file":
+            found = _in_file(str(patch["what"]), step)
+        case "pickle":
+            found = pickle.loads(base64.b64decode(str(patch["what"])))
+            if not callable(found):
+                return Replacement(found, is_value=True, mock=mock)
+    return Replacement(function=cast("UserFunction", found), mock=mock)
+
+
+def _in_file(text: str, step: str) -> UserFunction:
+    """Return the function of a file: the named one, that with the step's name, or the only one."""
+    path, _, name = text.partition(".py:")
+    path = f"{path}.py" if name else text
+    spec = spec_from_file_location(f"flowc_patch_{os.path.basename(path)[:-3]}", path)
+    if spec is None or spec.loader is None or not os.path.isfile(path):
+        raise PatchError(f"the patch of step '{step}': there is no file {path}")
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickles of the file need it
+    spec.loader.exec_module(module)
+    own = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__ == spec.name and not key.startswith("_")
+    }
+    found = vars(module).get(name) if name else own.get(step) or (next(iter(own.values())) if len(own) == 1 else None)
+    if not callable(found):
+        wanted = f"'{name}'" if name else f"'{step}', and not exactly one other"
+        raise PatchError(f"the patch of step '{step}': {path} has no function {wanted}")
+    return cast("UserFunction", found)
