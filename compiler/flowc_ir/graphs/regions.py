@@ -62,7 +62,10 @@ class Each:
 @final
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """The arm that runs if the switch chooses one of `choices`; empty if it leads straight to where the arms meet."""
+    """The arm that runs if the switch chooses one of `choices`, or none of any arm if it has no choices: the default.
+
+    Its region is empty if it leads straight to where the arms meet.
+    """
 
     choices: tuple[Choice, ...]
     target: NodeId
@@ -218,6 +221,8 @@ class _Builder:
         choices: dict[NodeId, list[Choice]] = {}
         for choice, target in switch.arms:
             choices.setdefault(target, []).append(choice)
+        if switch.default is not None:
+            choices.setdefault(switch.default, [])
         return Choose(
             at, tuple(Arm(tuple(given), target, self._arm(target, stop, loops)) for target, given in choices.items())
         )

@@ -1,0 +1,75 @@
+"""Pipelines in the emulator and their manifests in the simulated controller have the same tasks and artifacts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from compare import summary
+from pipeline.test_runs import PIPELINES, STEPS
+from targets.argo.test_conformance import played
+
+if TYPE_CHECKING:
+    from project import Project
+
+MORE = """
+    import asyncio
+    from pipelines import P, T
+    from flowc.pipeline import AsyncPythonTask, Conditional, Map, Pipeline, PythonTask, ShellTask, pickled
+
+    async def answers():
+        yield {"type": "chunk"}
+        yield {"type": "done", "answer": 42}
+
+    factor = 3
+    by_lambda = Pipeline(name="by_lambda", steps=[
+        T("rows", "rows"),
+        Map(name="m", iterate_on="rows", iterate_as="row", branch=P(
+            PythonTask(name="scale", function=lambda row: [x * 3 for x in row], returns=[pickled("scaled")]))),
+    ])
+    whole = Pipeline(name="whole", steps=[  # nothing fails, and no branch has the value's name
+        T("base", "base", on_failure=P(T("handle", "how"))),
+        Conditional(name="cond", parameter="base", branches={"1": P(T("small", "label"))}, default=P(T("big", "label"))),
+        T("left", "after"),
+    ])
+    shells = Pipeline(name="shells", steps=[
+        T("rows", "rows"),
+        Map(name="m", iterate_on="rows", iterate_as="row", branch=P(
+            ShellTask(name="say", command="export said=$row; exit 0", returns=["said"]))),
+    ])
+    streamed = Pipeline(name="streamed", steps=[AsyncPythonTask(name="answers", function=answers, returns=["answer"])])
+    """
+
+
+@pytest.fixture
+def pipelines(project: Project) -> Project:
+    project.write("steps.py", STEPS)
+    project.write("pipelines.py", PIPELINES)
+    project.write("more.py", MORE)
+    return project
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("pipelines.py:composites", 0),
+        ("pipelines.py:items", 0),
+        ("pipelines.py:empty", 0),
+        ("pipelines.py:reduced", 0),
+        ("pipelines.py:stopped", 0),
+        ("pipelines.py:failing", 0),
+        ("pipelines.py:failing_map", 0),
+        ("pipelines.py:failing_branch", 0),
+        ("pipelines.py:fails", 1),
+        ("more.py:by_lambda", 0),
+        ("more.py:whole", 0),
+        ("more.py:streamed", 0),
+        ("more.py:shells", 0),
+    ],
+)
+def test_pipelines(pipelines: Project, name: str, code: int) -> None:
+    done = pipelines.flowc("run", "--local", name)
+    assert done.code == code, done.err
+    there = played(pipelines, name)
+    assert summary(there) == summary(pipelines.latest())
