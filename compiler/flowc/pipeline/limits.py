@@ -42,7 +42,7 @@ def retry_of(given: object, what: str) -> Retry | None:
     """
     if given is None:
         return None
-    fields = dict(given) if isinstance(given, Mapping) else {"times": given}
+    fields: dict[object, object] = dict(given) if isinstance(given, Mapping) else {"times": given}
     _check_keys(fields, ("times", "wait"), f"{what}: retry")
     times = fields.get("times")
     if not _whole(times, 0):

@@ -145,8 +145,9 @@ class Catalog(Fields):
                         "patterns are relative to compute_data_folder, such as 'data/*.csv'"
                     )
         folder = self.compute_data_folder
-        if not isinstance(folder, str) or (fault := pattern_fault(folder)):
-            why = f"which {fault}" if isinstance(folder, str) else "not a text"
+        fault = pattern_fault(folder) if isinstance(folder, str) else None
+        if fault or not isinstance(folder, str):
+            why = f"which {fault}" if fault else "not a string"
             raise PipelineError(f"Catalog: compute_data_folder is {folder!r:.60}, {why}: write a path such as 'data'")
 
 

@@ -75,7 +75,10 @@ class Text:
         return f"write one of {', '.join(self.words)}" if self.words else None
 
     def schema(self) -> JsonSchema:
-        return {"type": "string", "minLength": 1} | ({"enum": [*self.words]} if self.words else {})
+        schema: JsonSchema = {"type": "string", "minLength": 1}
+        if self.words:
+            schema["enum"] = [*self.words]
+        return schema
 
 
 @final

@@ -191,7 +191,7 @@ def _failed(file: str, failure: Mapping[str, Json], masks: Masks) -> NotebookErr
         place += f", line {failure['line']} (`{failure['source']}`)"
     error = NotebookError(masks.text(f"{place}: {failure['message']}"))
     trace = masks.text(str(failure.get("traceback", "")))
-    if hasattr(error, "add_note"):
+    if sys.version_info >= (3, 11):
         error.add_note(trace)
     elif trace:  # Python 3.10
         print(trace, file=sys.stderr)
