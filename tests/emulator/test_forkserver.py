@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from project import Project
 
 SETUP = Setup(
-    store="file:///s", flow="F", run="1", ir="{}", root="/r", parameters={"text": "x" * 3_000_000}, path=(), argv=(), coverage=None
+    store="file:///s", flow="F", run="1", ir="{}", root="/r", parameters={"text": "x" * 3_000_000}, functions=None,
+    path=(), argv=(), coverage=None
 )  # fmt: skip
 
 

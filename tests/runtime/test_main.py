@@ -446,7 +446,8 @@ def test_a_kind_of_step_that_cannot_be_run_is_refused(cluster: Cluster, action: 
     next(node for node in ir["nodes"] if node["id"] == "work")["run"] = action
     file.write_text(json.dumps(ir))
     done = cluster.start()
-    told = f"flowc: this flowc runs methods of flow classes; step 'work' is {noun}: write it as a method with @step\n"
+    rest = "write it as a method with @step, or write all steps without a class"
+    told = f"flowc: step 'work' is {noun} beside methods of a flow class: {rest}\n"
     assert (done.code, done.out, done.err) == (79, "", told)
 
 

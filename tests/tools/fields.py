@@ -18,7 +18,7 @@ from flowc_runtime.store.values import codecs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_LEAVES: dict[object, str] = {Any: "any", type(None): "null", model.Span: "place"}
+_LEAVES: dict[object, str] = {Any: "any", object: "any", type(None): "null", model.Span: "place"}
 _MODULES = (typing_extensions, external, codecs, outside_modules, records, caching, markers, model, policies)
 # Names that the modules import only for the type checker.
 _NAMES = {name: value for module in _MODULES for name, value in vars(module).items() if not name.startswith("__")}
