@@ -9,15 +9,17 @@ import time
 
 def main(what: str) -> None:
     """Print the seconds of one reading, after the imports."""
-    from flowc_runtime.store.backends import objects
+    from flowc_runtime.store.backends import local
     from metaflow import Flow, namespace
 
     namespace(None)
     latest = Flow("ChecksBench").latest_run
     assert latest is not None
-    artifact = latest["end"].task["text"]
+    task = latest["end"].task
+    assert task is not None
+    artifact = task["text"]
     if what == "unchecked":
-        objects.sha256 = lambda parts: artifact.sha
+        vars(local)["sha256"] = lambda parts: artifact.sha
     began = time.perf_counter()
     size = len(artifact.data)
     print(json.dumps({"seconds": time.perf_counter() - began, "answer": size}))
