@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from flowc.frontends.pipeline.lower_pipeline import load_pipeline
-from flowc.pipeline import Conditional, Loop, Map, Parallel, Pipeline, PythonTask, Stub, pickled
+from flowc.pipeline import Conditional, Loop, Map, Parallel, Pipeline, PipelineError, PythonTask, Stub, pickled
 from flowc_ir import codes, json_text
 from flowc_ir.schema import dumps, loads
 from flowc_ir.text import print_flow
@@ -162,8 +162,12 @@ def test_what_no_step_returns_is_a_parameter() -> None:
 
 
 def test_values_that_are_given_are_parameters_also_if_no_step_names_them() -> None:
-    flow = lowered(task("a"), parameters={"region": "no"})
+    def any_values(**values: int) -> None: ...
+
+    flow = lowered(task("a"), task("b", any_values), parameters={"region": "no"})
     assert [parameter.name for parameter in flow.parameters] == ["x", "region"]
+    with pytest.raises(PipelineError, match="no step of the pipeline takes a value 'region'"):
+        lowered(task("a"), parameters={"region": "no"})
 
 
 def test_a_value_of_the_iteration_before_is_a_parameter_of_the_first_one() -> None:

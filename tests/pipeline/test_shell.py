@@ -253,7 +253,9 @@ def test_a_timeout_ends_all_processes(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGALRM, expire)
     try:
         with pytest.raises(TimeIsUpError):
-            run(f"sleep 1000 & echo $! > {tmp_path}/pid; kill -ALRM {os.getpid()}; wait")
+            # More output than a pipe holds: the alarm comes when this process reads it, and not while it starts the shell.
+            output = "head -c 300000 /dev/zero | tr '\\0' x"
+            run(f"sleep 1000 & echo $! > {tmp_path}/pid; {output}; kill -ALRM {os.getpid()}; wait")
     finally:
         signal.signal(signal.SIGALRM, before)
     assert has_ended(int((tmp_path / "pid").read_text()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,6 +208,13 @@ def in_python() -> Pipeline:
     )
 
 
+def add_notebook(directory: Path, name: str) -> None:
+    """Write an empty notebook to `books/`."""
+    path = directory / "books" / f"{name}.ipynb"
+    path.parent.mkdir()
+    path.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', encoding="utf-8")
+
+
 def written(directory: Path, text: str, name: str = "pipeline.yaml") -> Loaded:
     path = directory / name
     lines = text.strip("\n").splitlines()
@@ -232,7 +240,10 @@ def without_places(flow: Flow) -> Any:
 
 
 @pytest.mark.parametrize("text", [LIST, DAG], ids=["list", "dag"])
-def test_both_forms_are_the_flow_of_the_python_form(tmp_path: Path, text: str) -> None:
+def test_both_forms_are_the_flow_of_the_python_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)  # as in a session in this directory
+    monkeypatch.chdir(tmp_path)
+    add_notebook(tmp_path, "report")
     expected = flow_of(load_pipeline(in_python()))
     assert without_places(flow_of(written(tmp_path, text))) == without_places(expected)
 
@@ -246,6 +257,7 @@ def test_places_are_those_of_the_steps(tmp_path: Path) -> None:
 
 
 def test_names_are_made_of_the_work(tmp_path: Path) -> None:
+    add_notebook(tmp_path, "explore")
     flow = flow_of(
         written(
             tmp_path,
