@@ -535,3 +535,11 @@ def test_shell_alone(project: Project) -> None:
         "count": 4, "items": ["x", "a.b"], "size": [1, 3], "big": True, "label": "four", "how": 1,
     }  # fmt: skip
     assert run.task("count", "0")["attempt"] == 2
+
+
+def test_overrides_are_refused_with_their_place(tmp_path: Path) -> None:
+    loaded = written(tmp_path, "steps:\n  - shell: make\n    name: a\n    overrides: {argo: large}\n")
+    assert loaded.flow is None
+    (fault,) = loaded.diagnostics
+    assert "overrides is not supported: give resources" in fault.message
+    assert str(fault.span).startswith("pipeline.yaml:")

@@ -108,7 +108,7 @@ class BasePipeline(Fields):
             parameters_file: a YAML, JSON or TOML file with more of them; `parameters` take precedence.
             run_id: not supported: flowc makes the ids of runs.
             tag: a tag of the run.
-            configuration_file: the configuration file; None for that of the working directory.
+            configuration_file: not supported: the configuration file is that of the working directory.
             log_level: accepted and not used.
             patches: for tests: a value or a function in place of the code of steps, by their names. A step with several
                 returns has a dict with their values. A function gets the values that its arguments name.
@@ -150,7 +150,7 @@ class BasePipeline(Fields):
             parameters_file: a YAML, JSON or TOML file with more of them; `parameters` take precedence.
             run_id: not supported: flowc makes the ids of runs.
             tag: a tag of the run.
-            configuration_file: the configuration file; None for that of the working directory.
+            configuration_file: not supported: the configuration file is that of the working directory.
             log_level: accepted and not used.
             check: whether a run that fails raises RunFailed.
 
@@ -178,11 +178,15 @@ def _options(
     refuse_call_at(caller().file, method)
     if run_id:
         raise PipelineError(f"{method}(run_id={run_id!r}) is not supported: flowc makes the ids of runs; use tag=")
+    if configuration_file:
+        raise PipelineError(
+            f"{method}(configuration_file={os.fspath(configuration_file)!r}) is not supported: "
+            "flowc reads flowc.toml of the working directory, and the variables of docs/configuration.md"
+        )
     return ExecuteOptions(
         parameters={**(parameters or {})},
         parameters_file=os.fspath(parameters_file) if parameters_file else None,
         tag=tag,
-        configuration_file=os.fspath(configuration_file) if configuration_file else None,
     )
 
 

@@ -31,7 +31,6 @@ class ExecuteOptions(NamedTuple):
     parameters: dict[str, object]
     parameters_file: str | None
     tag: str
-    configuration_file: str | None
     patches: Mapping[str, object] = {}
     mock: bool = False
     store: str | None = None

@@ -204,7 +204,7 @@ class UserTask(Step):
         returns: the names of the values that it returns, in order; later steps take them as arguments.
         catalog: the files that it reads and writes.
         secrets: the names of secrets that it gets as environment variables.
-        overrides: by executor, the name of the configured overrides of this step.
+        overrides: not supported: give `resources`, `environment`, `retry` and `timeout`.
         retry: the number of further attempts after a failed one, or `{"times": 3, "wait": "30s"}`.
         timeout: the longest duration of an attempt: seconds, a string such as `"1h30m"`, or a timedelta.
         resources: what a task needs, by the names `cpu` (cores), `memory`, `disk`, `shared_memory` (MiB, or a string
@@ -223,6 +223,10 @@ class UserTask(Step):
 
     def check(self) -> None:  # noqa: D102  # that of the base
         super().check()
+        if self.overrides:
+            raise PipelineError(
+                f"{self.what}: overrides is not supported: give resources, environment, retry or timeout to the step"
+            )
         self.limits = TaskLimits(
             retry_of(self.retry, self.what),
             timeout_of(self.timeout, self.what),

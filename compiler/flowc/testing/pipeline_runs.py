@@ -85,7 +85,6 @@ def run_pipeline(
         parameters={**(parameters or {})},
         parameters_file=None,
         tag="",
-        configuration_file=None,
         patches={**(patches or {})},
         mock=mock,
         store=place,
