@@ -76,6 +76,9 @@ def test_what_has_no_flow_is_refused(project: Project, name: str) -> None:
 OURS = {"metaflow", "flowc", "flowc_ir", "flowc_runtime", "flowc_emulator"}
 OTHERS = {  # packages that are not in the image, by the module that imports them if the user's code provides them
     "IPython": "metaflow.runner._notebook",
+    "jupyter_client": "flowc_runtime.run.nodes.programs.notebook_kernel",
+    "nbclient": "flowc_runtime.run.nodes.programs.notebook_kernel",
+    "nbformat": "flowc_runtime.run.nodes.programs.notebook_kernel",
     "coverage": "flowc_runtime.process.ending",
     "pandas": "metaflow.client.metrics",
     "yaml": "metaflow.plugins.parsers",

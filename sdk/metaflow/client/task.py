@@ -41,6 +41,8 @@ class Task(MetaflowObject):
     ['attempt 0']
     >>> task.stdout_size, task.stderr, task.stderr_size
     (10, '', 0)
+    >>> len(task.files), task.mocked
+    (0, False)
     >>> task.artifacts.letter.size, task.created_at < task.finished_at
     (16, True)
     >>> [parent.id for parent in task.parent_tasks], [child.id for child in task.child_tasks]

@@ -51,7 +51,7 @@ class_option = click.option(
 @click.option(
     "--schema",
     type=click.Choice(["yaml"]),
-    help="Print the JSON Schema of YAML pipelines, for editors; give no FLOW.",
+    help="Print the JSON Schema of YAML pipelines, for editors.",
 )
 @click.pass_context
 def check_command(
