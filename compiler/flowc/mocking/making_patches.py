@@ -8,10 +8,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from flowc_ir import Function, Merge, Method, json_text
+from flowc_ir.graphs.step_values import returns_of
 from flowc_ir.late import LateModule
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.errors import ProtocolError
-from flowc_runtime.run.nodes.replacing import is_ours, returns_of, values_for
+from flowc_runtime.run.nodes.replacing import is_ours, values_for
 from flowc_runtime.run.nodes.returned import ReturnError
 from flowc_runtime.run.patches import Patch, PatchError, open_patch
 
@@ -157,7 +158,7 @@ def _check_value(value: object, node: Node) -> None:
             )
         return
     try:
-        values_for(value, returns_of(node), node.id)
+        values_for(value, returns_of(node.run), node.id)
     except ReturnError as error:
         raise WrongPatchError(str(error)) from None
 

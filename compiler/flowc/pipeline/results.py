@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
+from flowc_ir.graphs.step_values import returned_in
 from flowc_ir.late import LateModule
-from flowc_runtime.run.nodes.merging import names_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ class Execution:
         self.exit_code = exit_code
         self.parameters = dict(parameters)
         self._store = store
-        self.names = names_set(flow)
+        self.names = returned_in(flow)
 
     @property
     def status(self) -> str:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final, Union, final
 
 from flowc.frontends.pipeline.shell_variables import variables_used
 from flowc_ir import Foreach, Function, Node, Notebook, Parameter, Shell, Span, Switch, json_text, targets
+from flowc_ir.graphs.step_values import set_between, set_here
 from flowc_runtime.run.nodes.binding import MISSING, annotations_of, called
-from flowc_runtime.run.nodes.merging import set_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc_ir.graphs.analysis import Analysis
-    from flowc_ir.model import Action, NodeId, ParameterType
+    from flowc_ir.model import NodeId, ParameterType
     from flowc_runtime.run.nodes.programs.notebook_source import Default, NotebookSource
     from flowc_runtime.run.nodes.user_functions import UserFunction
 
@@ -73,7 +73,7 @@ def free_names(
         for use in _uses(node, functions, notebooks):
             if use.name not in visible:
                 found.add(use)
-        after = visible | _set_here(node)
+        after = visible.union(set_here(node))
         for use in _uses_of_transition(node):
             if use.name not in after:
                 found.add(use)
@@ -127,18 +127,6 @@ def _uses_of_transition(node: Node) -> list[NameUse]:
     return []
 
 
-def _set_here(node: Node) -> set[str]:
-    names = set(_returned(node.run))
-    return names | {node.catch.var} if node.catch is not None and node.catch.var is not None else names
-
-
-def _returned(action: Action) -> list[str]:
-    match action:
-        case Function(returns=returns) | Notebook(returns=returns) | Shell(returns=returns):
-            return [each.name for each in returns]
-    return []
-
-
 def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
     """Return the names that each node can see: those set on any way to it, and items and counters around it."""
     flow, nodes = analysis.flow, analysis.nodes
@@ -146,10 +134,10 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
     for node in flow.nodes:  # in topological order
         if node.joins is not None:
             split = nodes[node.joins]
-            visible[node.id] |= visible[split.id] | _set_here(split)
+            visible[node.id] |= visible[split.id].union(set_here(split))
             for first in targets(split.next):
-                visible[node.id] |= set(set_by(nodes, first, node.id))
-        after = visible[node.id] | _set_here(node)
+                visible[node.id].update(set_between(nodes, first, node.id))
+        after = visible[node.id].union(set_here(node))
         if isinstance(node.next, Foreach) and node.next.item:
             after = after | {node.next.item}
         for target in targets(node.next):

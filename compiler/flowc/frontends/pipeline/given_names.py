@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from flowc.pipeline.errors import PipelineError
 from flowc_ir import Function, Notebook, Shell
+from flowc_ir.graphs.step_values import returns_of
 from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_ir.model import Action
     from flowc_runtime.run.nodes.user_functions import UserFunction
-
-_WITH_RETURNS: Final = (Function, Notebook, Shell)
 
 
 def check_given(
@@ -39,7 +38,7 @@ def check_given(
     if any(_sees_all(node.run, functions) for node in flow.nodes):
         return
     known = {*names.uses, *declared}
-    returned = {each.name for node in flow.nodes if isinstance(node.run, _WITH_RETURNS) for each in node.run.returns}
+    returned = {each.name for node in flow.nodes for each in returns_of(node.run)}
     for name in given:
         if name not in known | returned:
             near = closest(name, sorted(known))

@@ -37,8 +37,8 @@ from flowc_ir import (
     targets,
 )
 from flowc_ir import Stub as NoCode
+from flowc_ir.graphs.step_values import set_between
 from flowc_runtime.run.nodes.failing import FAILED, FAILS, NO_BRANCH
-from flowc_runtime.run.nodes.merging import set_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,18 +168,18 @@ class GraphBuilder:
             case PythonTask():
                 try:
                     ends = step.end_event if isinstance(step, AsyncPythonTask) else ""
-                    return self._references.find(step.function, returns_of(step), ends).function
+                    return self._references.find(step.function, _returns(step), ends).function
                 except FunctionError as error:
                     at = self._span(step.place_of("function"))
                     self._faults.add(codes.BAD_ACTION, at, f"{step.what}: {error.message}", hint=error.hint)
             case NotebookTask():
                 try:
-                    return Notebook(file=self._notebooks.find(step), returns=returns_of(step))
+                    return Notebook(file=self._notebooks.find(step), returns=_returns(step))
                 except FunctionError as error:
                     at = self._span(step.place_of("notebook"))
                     self._faults.add(codes.BAD_ACTION, at, f"{step.what}: {error.message}", hint=error.hint)
             case ShellTask():
-                return Shell(command=step.command, returns=returns_of(step))
+                return Shell(command=step.command, returns=_returns(step))
         return NoCode()
 
     # -- composites ----------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class GraphBuilder:
         assert body is not None
         following = Foreach(over=step.iterate_on, body=body, item=step.iterate_as)
         self._add(name, step.place, NoCode(), following, generated=True)
-        inside = set_by(self._nodes, body, join)
+        inside = set_between(self._nodes, body, join)
         self._add(join, step.place, Merge(reducers=self._reducers(step, inside)), _after_join(level), joins=name)
         return name
 
@@ -332,7 +332,7 @@ class GraphBuilder:
         return tuple(self._nodes[at] for at in reversed(order))
 
 
-def returns_of(step: UserTask) -> tuple[Return, ...]:
+def _returns(step: UserTask) -> tuple[Return, ...]:
     """Return the returns of a task in the form of the IR."""
     return tuple(Return(name=each.name, kind=each.kind) for each in step.named_returns)
 

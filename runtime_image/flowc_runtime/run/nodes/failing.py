@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from flowc_ir.graphs.step_values import failure_of
+
 if TYPE_CHECKING:
     from flowc_ir import Flow
 
@@ -37,4 +39,4 @@ def no_branch() -> NoReturn:
 
 def caught_as(flow: Flow) -> str | None:
     """Return the artifact in which the steps of the flow keep a caught failure; None if none is caught."""
-    return next((node.catch.var for node in flow.nodes if node.catch is not None), None)
+    return next((failure for node in flow.nodes if (failure := failure_of(node)) is not None), None)

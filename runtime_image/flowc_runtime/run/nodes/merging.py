@@ -5,16 +5,16 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from flowc_ir import Branch, Function, Merge, Notebook, Shell, targets
+from flowc_ir import Branch, Merge, targets
+from flowc_ir.graphs.step_values import set_between
 from flowc_runtime.run.nodes import failing
 from flowc_runtime.run.nodes.returned import to_json
 from flowc_runtime.run.state import STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from flowc_ir import Flow, Node
-    from flowc_ir.model import Action, NodeId
+    from flowc_ir import Function, Node
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.nodes.variables import Variables
@@ -31,6 +31,8 @@ def merge(
     inputs: Inputs[Variables],
     graph: Graph,
     load: Callable[[Function], UserFunction],
+    *,
+    mocked: bool = False,
 ) -> None:
     """Set the artifacts of a join from those of its inputs (see `flowc_ir.Merge`).
 
@@ -40,6 +42,7 @@ def merge(
         inputs: the tasks before it.
         graph: the flow's graph.
         load: returns the function of a reducer.
+        mocked: whether a reducer runs only on values that all are from patches; otherwise its result is None.
 
     Raises:
         ReducerError: a reducer raised an exception.
@@ -47,6 +50,7 @@ def merge(
     assert isinstance(node.run, Merge)
     assert node.joins is not None
     state: TaskState = task.__dict__[STATE]
+    merged: object
     state.inherited.update(state.before_split())
     split = graph.nodes[node.joins]
     if isinstance(split.next, Branch):
@@ -54,12 +58,17 @@ def merge(
         return
     failure = failing.caught_as(graph.flow)
     reducers = {each.name: each.function for each in node.run.reducers}
-    for name in set_by(graph.nodes, targets(split.next)[0], node.id):
+    for name in set_between(graph.nodes, targets(split.next)[0], node.id):
         values = [getattr(each, name) for each in inputs if _has(each, name)]
         if name == failure:
-            setattr(task, name, next((value for value in values if value is not None), None))
-            continue
-        setattr(task, name, _reduced(name, values, load(reducers[name])) if name in reducers else values)
+            merged = next((value for value in values if value is not None), None)
+        elif name not in reducers:
+            merged = values
+        elif mocked and not _all_patched(values):
+            merged = None
+        else:
+            merged = _reduced(name, values, load(reducers[name]))
+        setattr(task, name, merged)
 
 
 def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], graph: Graph) -> None:
@@ -68,7 +77,7 @@ def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], gr
     for first, each in zip(targets(split.next), inputs, strict=True):
         own: TaskState = each.__dict__[STATE]
         own.see_all()
-        for name in set_by(graph.nodes, first, join):
+        for name in set_between(graph.nodes, first, join):
             if name == failure and getattr(each, name, None) is None and failure in state.inherited:
                 continue  # another branch has failed
             if name in own.inherited:
@@ -78,6 +87,10 @@ def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], gr
 def _has(task: Variables, name: str) -> bool:
     state: TaskState = task.__dict__[STATE]
     return name in state.inherited
+
+
+def _all_patched(values: list[object]) -> bool:
+    return bool(values) and all(value is not None for value in values)
 
 
 def _reduced(name: str, values: list[object], reduce: UserFunction) -> object:
@@ -105,35 +118,3 @@ def to_json_or_same(value: object) -> object:
         return to_json(value, "", "")
     except TypeError:
         return value
-
-
-def set_by(nodes: Mapping[NodeId, Node], first: NodeId, join: NodeId) -> list[str]:
-    """Return the names that the steps from `first` up to a join set, in the order of the steps."""
-    waiting, seen = [first], {join}
-    names: dict[str, None] = {}
-    while waiting:
-        at = waiting.pop(0)
-        if at in seen:
-            continue
-        seen.add(at)
-        node = nodes[at]
-        names.update(dict.fromkeys(_returned(node.run)))
-        if node.catch is not None and node.catch.var is not None:
-            names[node.catch.var] = None
-        waiting += targets(node.next)
-    return list(names)
-
-
-def names_set(flow: Flow) -> frozenset[str]:
-    """Return all names that the steps of a flow set."""
-    return frozenset(name for node in flow.nodes for name in _returned(node.run))
-
-
-def _returned(action: Action) -> list[str]:
-    match action:
-        case Function(returns=returns) | Notebook(returns=returns) | Shell(returns=returns):
-            return [each.name for each in returns]
-        case Merge(reducers=reducers):
-            return [each.name for each in reducers]
-        case _:
-            return []

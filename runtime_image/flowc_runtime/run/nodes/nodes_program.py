@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc_ir import Branch, End, Foreach, Function, Gang, Goto, Merge, Method, Notebook, Shell, Stub, Switch, targets
+from flowc_ir.graphs.step_values import failure_of, returns_of
 from flowc_ir.late import LateModule
 from flowc_ir.model import assert_never
 from flowc_runtime.base.errors import ProtocolError, StepTimeout
@@ -125,17 +126,12 @@ class NodesProgram:
             case Stub():
                 pass
             case Method():
-                raise ProtocolError(
-                    f"step '{node.id}' is a {type(node.run).__name__.lower()}, which this flowc cannot run"
-                )
+                raise ProtocolError(f"step '{node.id}' is a method, which this flowc cannot run")
             case _:
                 assert_never(node.run)
-        if node.catch is not None and node.catch.var is not None:
-            setattr(task, node.catch.var, None)  # a switch may choose by it
+        if (failure := failure_of(node)) is not None:
+            setattr(task, failure, None)  # a switch may choose by it
         self.imply(task, node.next, {})
-
-    def _run_command(self, task: Variables, node: Node, shell: Shell) -> Mapping[str, object]:
-        return run_command(node, shell, json_values(task, self._flow), self._root)
 
     def _run_user_code(self, task: Variables, node: Node) -> None:
         """Call the function, or run the command or notebook, of a node; set its returns, and send its events."""
@@ -149,15 +145,14 @@ class NodesProgram:
             stream.tell("task_failed", error=f"{type(error).__name__}: {error}")
             raise
         else:
-            assert isinstance(node.run, (Function, Shell, Notebook))
-            pickled = {each.name for each in node.run.returns if each.kind == "pickled"}
+            pickled = {each.name for each in returns_of(node.run) if each.kind == "pickled"}
             stream.tell("task_completed", outputs={name: outputs[name] for name in outputs if name not in pickled})
         finally:
             stream.close()
 
     def _outputs(self, task: Variables, node: Node, stream: EventStream) -> Mapping[str, object]:
         if isinstance(node.run, Shell):
-            return self._run_command(task, node, node.run)
+            return run_command(node, node.run, json_values(task, self._flow), self._root)
         if isinstance(node.run, Notebook):
             return run_notebook(task, node, node.run, self._flow, self._root)
         assert isinstance(node.run, Function)
@@ -177,11 +172,11 @@ class NodesProgram:
         if isinstance(node.run, Merge):
             (inputs,) = arguments
             assert isinstance(inputs, Inputs)
-            replacing.merge_mocked(task, node, inputs, self._graph, self.load)
+            merge(task, node, inputs, self._graph, self.load, mocked=True)
         else:
             replacing.set_results(task, node, new)
-        if node.catch is not None and node.catch.var is not None:
-            setattr(task, node.catch.var, None)
+        if (failure := failure_of(node)) is not None:
+            setattr(task, failure, None)
         note = replacing.fill(task, node) if new.mock else ""
         if _state(task).transition is None:
             self.imply(task, node.next, {})

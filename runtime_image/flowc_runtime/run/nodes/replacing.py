@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flowc_ir import Foreach, Function, Merge, Notebook, Shell, Switch, targets
+from flowc_ir import Foreach, Function, Switch, targets
+from flowc_ir.graphs.step_values import failure_of, returns_of
 from flowc_runtime.run.nodes import failing
 from flowc_runtime.run.nodes.binding import call, called
-from flowc_runtime.run.nodes.merging import merge
 from flowc_runtime.run.nodes.returned import ReturnError, named_values
 from flowc_runtime.run.nodes.variables import names_of
-from flowc_runtime.run.state import STATE, Inputs, NextCall
+from flowc_runtime.run.state import STATE, NextCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowc_ir import Node, Return
-    from flowc_runtime.base.index import Graph
-    from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.nodes.variables import Variables
     from flowc_runtime.run.patches import Replacement
     from flowc_runtime.run.state import TaskState
@@ -38,7 +35,7 @@ def set_results(task: Variables, node: Node, new: Replacement) -> None:
         ReturnError: the replacement does not fit the step's returns.
         BaseException: any exception of the function.
     """
-    returns = returns_of(node)
+    returns = returns_of(node.run)
     if new.function is not None:
         result = call(new.function, task, lambda: names_of(task))
         if inspect.iscoroutine(result):
@@ -52,15 +49,6 @@ def set_results(task: Variables, node: Node, new: Replacement) -> None:
         return
     for name, value in named_values(values, returns, what):
         setattr(task, name, value)
-
-
-def returns_of(node: Node) -> Sequence[Return]:
-    """Return the returns of a node."""
-    match node.run:
-        case Function(returns=returns) | Notebook(returns=returns) | Shell(returns=returns):
-            return returns
-        case _:
-            return ()
 
 
 def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[object, ...]:
@@ -100,34 +88,6 @@ def is_ours(node: Node) -> bool:
     return isinstance(node.run, Function) and node.run.module == failing.__name__
 
 
-def merge_mocked(
-    task: Variables,
-    node: Node,
-    inputs: Inputs[Variables],
-    graph: Graph,
-    load: Callable[[Function], UserFunction],
-) -> None:
-    """Merge the inputs of a join in a mocked run; a reducer runs only on values that all are from patches.
-
-    Args and raises: see `merge`.
-    """
-    assert isinstance(node.run, Merge)
-    merge(task, replace(node, run=Merge(reducers=())), inputs, graph, load)
-    patched = [each for each in node.run.reducers if _all_patched(getattr(task, each.name, None))]
-    for each in node.run.reducers:
-        if each not in patched:
-            setattr(task, each.name, None)
-    if patched:
-        merge(task, replace(node, run=Merge(reducers=tuple(patched))), inputs, graph, load)
-        for each in node.run.reducers:
-            if each not in patched:
-                setattr(task, each.name, None)
-
-
-def _all_patched(values: object) -> bool:
-    return isinstance(values, list) and bool(values) and all(value is not None for value in values)
-
-
 def fill(task: Variables, node: Node) -> str:
     """Supply the value by which a mocked task continues, if nothing has set it; return a remark about it.
 
@@ -152,8 +112,3 @@ def fill(task: Variables, node: Node) -> str:
             return f"'{condition}' is mocked: {why}"
         case _:
             return ""
-
-
-def failure_of(node: Node) -> str | None:
-    """Return the artifact in which a node keeps its caught failure; None if it catches none."""
-    return node.catch.var if node.catch is not None else None

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypedDict, cast, final
 
 from flowc_ir import Branch, json_text, targets
+from flowc_ir.graphs.step_values import between
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.contract import POD
 from flowc_runtime.base.errors import Damaged, NotFound
@@ -24,7 +25,7 @@ from flowc_runtime.store.backends.external import digest_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from flowc_ir import Node, StepFiles
+    from flowc_ir import StepFiles
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import AttemptRecord, PackageRecord, TaskFileRecord
@@ -218,7 +219,8 @@ class TaskFiles:
         job = self._job
         opened = job.before.task(split, job.path)
         base = opened.get("catalog")
-        if not any(node.files is not None and node.files.put for node in self._inside(split)):
+        inside = between(job.graph.nodes, targets(job.graph.nodes[split].next), job.step)
+        if not any(node.files is not None and node.files.put for node in inside):
             return base
         ends = job.graph.ends(job.node)
         if isinstance(job.graph.nodes[split].next, Branch):
@@ -244,17 +246,6 @@ class TaskFiles:
                     digests = {each["digest"] for each in known}
                     known += [each for each in files if each["digest"] not in digests]
         return {**before, **after}
-
-    def _inside(self, split: str) -> list[Node]:
-        """Return the nodes between a split and this join."""
-        nodes, found = self._job.graph.nodes, dict[str, None]()
-        waiting = [*targets(nodes[split].next)]
-        while waiting:
-            at = waiting.pop()
-            if at != self._job.step and at not in found:
-                found[at] = None
-                waiting += targets(nodes[at].next)
-        return [nodes[at] for at in found]
 
 
 def _folder(files: StepFiles) -> str:

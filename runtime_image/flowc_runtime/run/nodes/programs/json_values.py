@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowc_ir import Function, Merge, Notebook, Shell, json_text
+from flowc_ir import Merge, json_text
+from flowc_ir.graphs.step_values import failure_of, returns_of
 from flowc_runtime.run.nodes.variables import names_of
 from flowc_runtime.run.state import OURS, STATE
 from flowc_runtime.run.task.failures import Caught
@@ -31,7 +32,7 @@ def json_values(task: Variables, flow: Flow, wanted: Container[str] | None = Non
     """
     state: TaskState = task.__dict__[STATE]
     pickled = pickled_names(flow)
-    failures = {node.catch.var for node in flow.nodes if node.catch is not None}
+    failures = {failure_of(node) for node in flow.nodes}
     parameters: Mapping[str, object] = task.__dict__[f"{OURS}given"]
     found: dict[str, Json] = {}
     for name in names_of(task):
@@ -56,11 +57,8 @@ def pickled_names(flow: Flow) -> frozenset[str]:
     """Return the names that steps return as pickled objects only, and that no reducer makes a value of."""
     kinds: dict[str, set[str]] = {}
     for node in flow.nodes:
-        match node.run:
-            case Function(returns=returns) | Notebook(returns=returns) | Shell(returns=returns):
-                for each in returns:
-                    kinds.setdefault(each.name, set()).add(each.kind)
-            case Merge(reducers=reducers):
-                for reducer in reducers:
-                    kinds.setdefault(reducer.name, set()).add("json")
+        for each in returns_of(node.run):
+            kinds.setdefault(each.name, set()).add(each.kind)
+        for reducer in node.run.reducers if isinstance(node.run, Merge) else ():
+            kinds.setdefault(reducer.name, set()).add("json")
     return frozenset(name for name, found in kinds.items() if found == {"pickled"})

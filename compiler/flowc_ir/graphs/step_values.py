@@ -1,0 +1,61 @@
+"""The values that steps without a flow class set, by name: what they return, and the failures that they keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_ir.model import Function, Merge, Notebook, Shell, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from flowc_ir.model import Action, Flow, Node, NodeId, Return
+
+
+def returns_of(action: Action) -> tuple[Return, ...]:
+    """Return the named returns of the code of a step; empty for code that has none."""
+    match action:
+        case Function(returns=returns) | Notebook(returns=returns) | Shell(returns=returns):
+            return returns
+        case _:
+            return ()
+
+
+def failure_of(node: Node) -> str | None:
+    """Return the artifact in which a step keeps its caught failure; None if it keeps none."""
+    return node.catch.var if node.catch is not None else None
+
+
+def set_here(node: Node) -> list[str]:
+    """Return the names that a step sets, in order; the last is that of its caught failure."""
+    failure = failure_of(node)
+    return [*_returned(node.run), *([] if failure is None else [failure])]
+
+
+def returned_in(flow: Flow) -> frozenset[str]:
+    """Return the names of all values that the steps of a flow return or reduce; caught failures are none of them."""
+    return frozenset(name for node in flow.nodes for name in _returned(node.run))
+
+
+def _returned(action: Action) -> list[str]:
+    if isinstance(action, Merge):
+        return [each.name for each in action.reducers]
+    return [each.name for each in returns_of(action)]
+
+
+def between(nodes: Mapping[NodeId, Node], first: Iterable[NodeId], join: NodeId) -> list[Node]:
+    """Return the steps from the `first` ones up to a join, without it, each once and breadth first."""
+    waiting, seen = [*first], {join}
+    found: list[Node] = []
+    while waiting:
+        at = waiting.pop(0)
+        if at not in seen:
+            seen.add(at)
+            found.append(nodes[at])
+            waiting += targets(nodes[at].next)
+    return found
+
+
+def set_between(nodes: Mapping[NodeId, Node], first: NodeId, join: NodeId) -> list[str]:
+    """Return the names that the steps from `first` up to a join set, each once, in the order of the steps."""
+    return list(dict.fromkeys(name for node in between(nodes, [first], join) for name in set_here(node)))
