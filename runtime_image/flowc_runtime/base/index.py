@@ -122,6 +122,7 @@ class Graph:
         }
         self.places = analysis.places
         self.join_of = analysis.join_of
+        self.has_files = any(node.files is not None for node in flow.nodes)
 
     def node(self, name: str) -> Node:
         """Return the node of this name.

@@ -8,11 +8,16 @@ import types
 import typing
 from typing import TYPE_CHECKING, Union
 
+from flowc_ir.late import LateModule
+
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterable, Mapping
 
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.nodes.variables import Variables
+else:  # only asynchronous functions need it, and it takes half of the imports' time
+    asyncio = LateModule("asyncio")
 
 MISSING = inspect.Parameter.empty
 _UNIONS = (Union, types.UnionType)
@@ -56,6 +61,17 @@ def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[s
         else:
             keywords[name] = value
     return function(*positional, **keywords)
+
+
+def is_asynchronous(function: UserFunction) -> bool:
+    """Return whether a function is a coroutine function or an asynchronous generator."""
+    plain = inspect.unwrap(function)
+    return inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
+
+
+def awaited(result: object) -> object:
+    """Return the result of a coroutine, which is run here; any other object is returned as it is."""
+    return asyncio.run(result) if inspect.iscoroutine(result) else result
 
 
 def annotations_of(function: UserFunction) -> Mapping[str, object]:

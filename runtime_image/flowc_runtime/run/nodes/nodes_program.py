@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import os
 from collections.abc import AsyncGenerator
+from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc_ir import Branch, End, Foreach, Function, Gang, Goto, Merge, Method, Notebook, Shell, Stub, Switch, targets
@@ -14,18 +14,21 @@ from flowc_ir.late import LateModule
 from flowc_ir.model import assert_never
 from flowc_runtime.base.errors import ProtocolError, StepTimeout
 from flowc_runtime.base.index import Graph, parts
-from flowc_runtime.run.nodes.binding import call, called
+from flowc_runtime.run.nodes.binding import awaited, call, called, is_asynchronous
 from flowc_runtime.run.nodes.event_stream import EventStream, end_of_events
 from flowc_runtime.run.nodes.failing import FAILED
 from flowc_runtime.run.nodes.merging import merge
 from flowc_runtime.run.nodes.programs.json_values import json_values
-from flowc_runtime.run.nodes.programs.notebook import run_notebook
-from flowc_runtime.run.nodes.programs.shell import run_command
 from flowc_runtime.run.nodes.returned import named_values
 from flowc_runtime.run.nodes.user_functions import functions_of, load_function
 from flowc_runtime.run.nodes.variables import ItemNames, Variables, names_of
 from flowc_runtime.run.state import STATE, Inputs, NextCall
 from flowc_runtime.run.task.failures import Caught
+
+_PROGRAMS: Mapping[type, str] = {
+    Shell: "flowc_runtime.run.nodes.programs.shell",
+    Notebook: "flowc_runtime.run.nodes.programs.notebook",
+}
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,12 +37,15 @@ if TYPE_CHECKING:
     from flowc_ir import Flow, Node, Transition
     from flowc_ir.model import NodeId
     from flowc_runtime.run.nodes import replacing
+    from flowc_runtime.run.nodes.programs import notebook, shell
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.patches import Replacement
     from flowc_runtime.run.program import Cards
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.run_store import RunStore
-else:  # only runs with patches need it
+else:  # only steps of these kinds, and runs with patches, need them
+    notebook = LateModule(_PROGRAMS[Notebook])
+    shell = LateModule(_PROGRAMS[Shell])
     replacing = LateModule("flowc_runtime.run.nodes.replacing")
 
 
@@ -80,10 +86,16 @@ class NodesProgram:
         """Do nothing: the IR is complete."""
 
     def begin(self, flow: Flow, root: str) -> None:
-        """Import the functions of the flow, so that tasks which are forked from this process have them."""
+        """Import what the steps run, so that tasks which are forked from this process have it."""
         self._root = root
         for function in functions_of(flow):
             self.load(function)
+        kinds = {type(node.run) for node in flow.nodes}
+        for kind, module in _PROGRAMS.items():
+            if kind in kinds:
+                import_module(module)
+        if any(is_asynchronous(each) for each in self._functions.values()):
+            import_module("asyncio")
 
     def load(self, function: Function) -> UserFunction:
         """Return a function of the IR. Raises ProtocolError, or an exception of the user's module."""
@@ -152,17 +164,15 @@ class NodesProgram:
 
     def _outputs(self, task: Variables, node: Node, stream: EventStream) -> Mapping[str, object]:
         if isinstance(node.run, Shell):
-            return run_command(node, node.run, json_values(task, self._flow), self._root)
+            return shell.run_command(node, node.run, json_values(task, self._flow), self._root)
         if isinstance(node.run, Notebook):
-            return run_notebook(task, node, node.run, self._flow, self._root)
+            return notebook.run_notebook(task, node, node.run, self._flow, self._root)
         assert isinstance(node.run, Function)
         code = self.load(node.run)
         result = call(code, task, lambda: names_of(task))
         if isinstance(result, AsyncGenerator):
-            result = asyncio.run(end_of_events(result, node.run, stream, called(code)))
-        elif inspect.iscoroutine(result):
-            result = asyncio.run(result)
-        return dict(named_values(result, node.run.returns, called(code)))
+            result = end_of_events(result, node.run, stream, called(code))
+        return dict(named_values(awaited(result), node.run.returns, called(code)))
 
     def replace_step(self, task: Variables, node: Node, arguments: tuple[object, ...], new: Replacement) -> str:
         """Set the returns of a node as its replacement says, and its transition."""

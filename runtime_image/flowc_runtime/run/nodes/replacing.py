@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from typing import TYPE_CHECKING
 
 from flowc_ir import Foreach, Function, Switch, targets
 from flowc_ir.graphs.step_values import failure_of, returns_of
 from flowc_runtime.run.nodes import failing
-from flowc_runtime.run.nodes.binding import call, called
+from flowc_runtime.run.nodes.binding import awaited, call, called
 from flowc_runtime.run.nodes.returned import ReturnError, named_values
 from flowc_runtime.run.nodes.variables import names_of
 from flowc_runtime.run.state import STATE, NextCall
@@ -37,10 +35,8 @@ def set_results(task: Variables, node: Node, new: Replacement) -> None:
     """
     returns = returns_of(node.run)
     if new.function is not None:
-        result = call(new.function, task, lambda: names_of(task))
-        if inspect.iscoroutine(result):
-            result = asyncio.run(result)
-        values, what = result, called(new.function)
+        values = awaited(call(new.function, task, lambda: names_of(task)))
+        what = called(new.function)
     elif new.is_value:
         values, what = values_for(new.value, returns, node.id), f"the patch of step '{node.id}'"
     else:

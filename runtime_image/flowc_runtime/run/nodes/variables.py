@@ -13,6 +13,7 @@ from flowc_runtime.run.state import OURS, STATE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from flowc_ir.graphs.scopes import Scope
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.state import TaskState
 
@@ -76,29 +77,31 @@ class ItemNames:
 
     def counters(self, state: TaskState) -> dict[str, int]:
         """Return the numbers of the iterations around a task, by the names of their counters."""
-        scopes = self._graph.scopes(state.step) if state.step else ()
-        found: dict[str, int] = {}
-        for scope, number in zip(scopes, parts(state.path), strict=True):
-            if isinstance(scope, LoopScope) and (name := self._counters.get(scope.header)):
-                found[name] = int(number[1:])
-        return found
+        return {
+            name: number
+            for scope, number in self._around(state)
+            if isinstance(scope, LoopScope) and (name := self._counters.get(scope.header))
+        }
 
     def of(self, state: TaskState) -> dict[str, Callable[[], object]]:
         """Return functions that read the items and counters around a task, by name; inner ones hide outer ones."""
         found: dict[str, Callable[[], object]] = {}
-        if not state.step:
-            return found
-        numbers = parts(state.path)
         items = 0
-        for scope, number in zip(self._graph.scopes(state.step), numbers, strict=True):
+        for scope, number in self._around(state):
             if isinstance(scope, ItemScope):
                 transition = self._graph.nodes[scope.split].next
                 if isinstance(transition, Foreach) and transition.item:
                     found[transition.item] = partial(_item, state, items)
                 items += 1
             elif name := self._counters.get(scope.header):
-                found[name] = partial(int, number[1:])
+                found[name] = partial(int, number)
         return found
+
+    def _around(self, state: TaskState) -> Iterator[tuple[Scope, int]]:
+        """Yield the scopes around a task, outermost first, with the numbers of its item or iteration in each."""
+        if state.step:
+            numbers = (int(part[1:]) for part in parts(state.path))
+            yield from zip(self._graph.scopes(state.step), numbers, strict=True)
 
 
 def _item(state: TaskState, depth: int) -> object:

@@ -106,8 +106,7 @@ class Attempt:
         self.note = ""  # a remark for the record, besides the outcome
         self._hooked = False  # whether decorators of extensions still have to be called with the outcome
         self.cards = job.cards
-        has_files = any(node.files is not None for node in job.graph.flow.nodes)
-        self.files = task_files.TaskFiles(job) if has_files else None
+        self.files = task_files.TaskFiles(job) if job.graph.has_files else None
 
     @property
     def _runs_code(self) -> bool:
