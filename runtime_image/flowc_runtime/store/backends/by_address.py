@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base import addresses
 from flowc_runtime.base.errors import AddressError, StoreError
 from flowc_runtime.store.backends.layered import BELOW, LayeredObjects
 from flowc_runtime.store.backends.local import LocalObjects
 
 if TYPE_CHECKING:
+    from flowc_runtime.store.backends import installed_stores
     from flowc_runtime.store.backends.objects import Objects
+else:  # only addresses with another scheme need it
+    installed_stores = LateModule("flowc_runtime.store.backends.installed_stores")
 
 
 def open_objects(url: str) -> Objects:
-    """Return the backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…` or `az://…`.
+    """Return the backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…`, `az://…`, or an
+    address whose scheme an installed package has registered.
 
     Raises:
         AddressError: the scheme is not supported, or the address may contain credentials.
@@ -32,9 +37,11 @@ def open_objects(url: str) -> Objects:
 
     if scheme in SCHEMES and rest:
         return RemoteObjects(url)
-    raise AddressError(
-        f"cannot open the store {addresses.shown(url)!r}: name a directory, or a bucket with s3://, gs:// or az://"
-    )
+    if not rest or scheme in SCHEMES:
+        raise AddressError(
+            f"cannot open the store {addresses.shown(url)!r}: name a directory, or a bucket with s3://, gs:// or az://"
+        )
+    return cast("Objects", installed_stores.find_store(scheme, ("file", *SCHEMES))(url))
 
 
 def open_directory(root: str) -> LocalObjects:
