@@ -51,8 +51,9 @@ class SqliteStore(StoreBackend):
         return next((each for each in self._rows("key = ?", key)), None)
 
     def listing(self, prefix: str) -> list[Listed]:
-        found = self._rows("substr(key, 1, length(?1)) = ?1", f"{prefix}/")
-        return [each._replace(name=each.name.removeprefix(f"{prefix}/")) for each in found]
+        inside = f"{prefix}/" if prefix else ""
+        found = self._rows("substr(key, 1, length(?1)) = ?1", inside)
+        return [each._replace(name=each.name.removeprefix(inside)) for each in found]
 
     def _rows(self, condition: str, value: str) -> list[Listed]:
         with self._database() as database:

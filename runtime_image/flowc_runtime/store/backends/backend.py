@@ -79,7 +79,7 @@ class StoreBackend(ABC):
 
     @abstractmethod
     def listing(self, prefix: str) -> list[Listed]:
-        """Return all objects whose keys begin with `prefix` and a slash, at any depth.
+        """Return all objects whose keys begin with `prefix` and a slash, at any depth; for "", all objects.
 
         Returns:
             For each object the rest of its key, its size in bytes and the time of its last write, in seconds since the

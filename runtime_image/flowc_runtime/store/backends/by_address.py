@@ -41,7 +41,7 @@ def open_objects(url: str) -> Objects:
         raise AddressError(
             f"cannot open the store {addresses.shown(url)!r}: name a directory, or a bucket with s3://, gs:// or az://"
         )
-    return cast("Objects", installed_stores.find_store(scheme, ("file", *SCHEMES))(url))
+    return cast("Objects", installed_stores.find_store(url, ("file", *SCHEMES))(url))
 
 
 def open_directory(root: str) -> LocalObjects:
