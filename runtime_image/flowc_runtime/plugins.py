@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flowc_runtime.base.errors import NotFound, StoreError
+from flowc_runtime.run.catalogs import FileCatalog
 from flowc_runtime.store.backends.backend import StoreBackend
 from flowc_runtime.store.backends.objects import Listed
 
-__all__ = ["Listed", "NotFound", "StoreBackend", "StoreError"]
+__all__ = ["FileCatalog", "Listed", "NotFound", "StoreBackend", "StoreError"]

@@ -27,6 +27,7 @@ from flowc.revision import Look
 from flowc_emulator.scheduling.worker_slots import default_places
 from flowc_ir.late import LateFunction
 from flowc_ir.schema import dumps
+from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of, user_name
 from flowc_runtime.base.errors import Damaged, FlowcError, StoreError
 from flowc_runtime.base.index import Graph
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.seeds import Seeds
     from flowc_emulator.supervisor import Supervisor
     from flowc_ir import Flow
+    from flowc_runtime.run.catalogs import check_catalog
     from flowc_runtime.run.patches import Patch
     from flowc_runtime.run.reuse import Reuse
     from flowc_runtime.store.backends.durability import Mode
@@ -61,6 +63,7 @@ else:  # not for the help of `run`
     make_console = LateFunction("flowc_emulator.console.text_console:make_console")
     Plan = LateFunction("flowc_emulator.plan:Plan")
     Supervisor = LateFunction("flowc_emulator.supervisor:Supervisor")
+    check_catalog = LateFunction("flowc_runtime.run.catalogs:check_catalog")  # only for flows with files
     Reuse = LateFunction("flowc_runtime.run.reuse:Reuse")
     Store = LateFunction("flowc_runtime.store.records.store:Store")
     is_lost = LateFunction("flowc_runtime.store.upkeep.power_loss:is_lost")
@@ -89,6 +92,9 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     remote = not isinstance(store.objects, LocalObjects)
     patches = patches_of(checked, options)
     mock = any(patch["mock"] for patch in patches.values())
+    catalog = str(configuration.text("catalog"))
+    if graph.has_files:
+        check_catalog(catalog)
     isolation = None if mock else isolate(checked, text(options, "environment"), remote=remote)
     console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
@@ -135,6 +141,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             cache=top().cache is not False,
             disk=disk,
             durable=mode == "task",
+            catalog=catalog,
             reuse=reuse,
             starts=starts,
             patches=patches,

@@ -10,6 +10,7 @@ from flowc import __version__
 from flowc.targets.argo.names import MAX_FLOW
 from flowc.targets.argo.pod import mounts
 from flowc_runtime.base import addresses, contract
+from flowc_runtime.base.config.plugin_kinds import STORES
 from flowc_runtime.base.errors import TagError
 from flowc_runtime.store.records.tags import check_tags
 
@@ -39,6 +40,7 @@ class Settings:
         deadline_seconds: the longest duration of a run, None for no limit.
         concurrency: what a schedule does while its previous run is active.
         tags: those of every run.
+        catalog: where the files of steps are kept, as the setting `catalog`.
         starting_deadline_seconds: how late the run of a missed time of the schedule may start.
     """
 
@@ -56,6 +58,7 @@ class Settings:
     concurrency: Literal["Allow", "Forbid", "Replace"] = "Allow"
     starting_deadline_seconds: int = 300
     tags: tuple[str, ...] = ()
+    catalog: str = "store"
 
     def __post_init__(self) -> None:
         """Check the values, which come from command lines and files.
@@ -65,7 +68,7 @@ class Settings:
         """
         if self.kind not in KINDS:
             raise ValueError(f"kind: one of {', '.join(KINDS)}, not {self.kind!r}")
-        for name in ("image", "store"):
+        for name in ("image", "store", "catalog"):
             value = getattr(self, name)
             if not is_reference(value):
                 shown = addresses.shown(value)
@@ -90,7 +93,7 @@ class Settings:
         if problem := addresses.fault(self.store):
             raise ValueError(f"store: not {addresses.shown(self.store)}: {problem}; {addresses.HINT}")
         scheme, _, rest = self.store.partition("://")
-        if scheme in ("s3", "gs", "az") and rest:
+        if (scheme in ("s3", "gs", "az") or (scheme != "file" and scheme in STORES.names())) and rest:
             if self.store_claim is not None:
                 raise ValueError(f"store_claim: is the volume of a store in a directory, and {self.store} is none")
         elif scheme != "file":

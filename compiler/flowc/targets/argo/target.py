@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         service_account: str
         store_claim: str | None
         store_secret: str
+        catalog: str
         tags: tuple[str, ...]
         name: str | None
         parallelism: int
@@ -45,6 +46,7 @@ KEYS: Final[Mapping[str, str]] = {
     "service_account": "service-account",
     "store_claim": "store-claim",
     "store_secret": "store-secret",
+    "catalog": "catalog",
     "parallelism": "parallelism",
     "deadline_seconds": "workflow-timeout",
 }

@@ -29,7 +29,7 @@ _STEPS = Naming(plain=re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII), longest=5
 
 def own_environment(settings: MachineSettings, digest: str) -> dict[str, str]:
     """Return the variables that all containers of a flow share."""
-    return {
+    found = {
         contract.STORE: settings.store,
         contract.TARGET: "stepfunctions",
         contract.CODE: f"{contract.CODE_ROOT}/{contract.CODE_DIRECTORY}",
@@ -37,6 +37,7 @@ def own_environment(settings: MachineSettings, digest: str) -> dict[str, str]:
         contract.IR: f"{contract.CODE_ROOT}/{contract.IR_FILE}",
         "HOME": contract.TMP,
     }
+    return found | ({contract.CATALOG: settings.catalog} if settings.catalog != "store" else {})
 
 
 def variables(pairs: dict[str, str]) -> list[JsonObject]:

@@ -38,6 +38,7 @@ class MachineSettings:
         parallelism: how many items of one foreach run at once, at most.
         deadline_seconds: the longest duration of a run, None for no limit.
         tags: those of every run.
+        catalog: where the files of steps are kept, as the setting `catalog`.
         context: the directory to which the image's build context is written, None for none.
     """
 
@@ -50,6 +51,7 @@ class MachineSettings:
     parallelism: int = INLINE
     deadline_seconds: int | None = None
     tags: tuple[str, ...] = ()
+    catalog: str = "store"
     context: str | None = None
 
     def __post_init__(self) -> None:
@@ -58,6 +60,8 @@ class MachineSettings:
         Raises:
             ValueError: AWS would refuse one; the text begins with its name and a colon.
         """
+        if "$" in self.catalog or not self.catalog.isprintable():
+            raise ValueError(f"catalog: a name without '$', not {self.catalog!r}")
         if self.compute not in COMPUTES:
             raise ValueError(f"compute: one of {', '.join(COMPUTES)}, not {self.compute!r}")
         if not self.image or not self.image.isprintable() or " " in self.image or "${" in self.image:

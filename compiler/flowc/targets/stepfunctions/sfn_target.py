@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 KEYS: Final[Mapping[str, str]] = {
     "image": "image",
     "store": "cluster-store",
+    "catalog": "catalog",
     "deadline_seconds": "workflow-timeout",
 }
 CAPACITY: Final = 100_000_000

@@ -34,6 +34,7 @@ from flowc_emulator.plan import Only, Plan
 from flowc_emulator.supervisor import Supervisor
 from flowc_ir.graphs.scopes import LoopScope
 from flowc_ir.schema import dumps
+from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import FlowcError, StoreError
@@ -200,6 +201,7 @@ def _perform(
         seeds=seeds,
         tags=tags,
         namespace=new_run.namespace_for(user),
+        catalog=str(configuration.text("catalog")),
         only=Only(
             step=inputs.step,
             path=inputs.path,

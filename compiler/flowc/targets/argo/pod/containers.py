@@ -216,6 +216,8 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
         # Libraries keep caches in the home directory, which is the read-only / for a user without a name.
         "HOME": contract.TMP,
     }
+    if settings.catalog != "store":
+        values[contract.CATALOG] = settings.catalog
     fields = {contract.POD: "metadata.name", contract.POD_UID: "metadata.uid", contract.NODE: "spec.nodeName"}
     return [make(m.EnvVar, name=name, value=value) for name, value in values.items()] + [
         _field(name, path) for name, path in fields.items()
