@@ -1,4 +1,4 @@
-"""Where the files of `Catalog(get=…, put=…)` are kept: in the store, nowhere, or in the catalog of an installed package.
+"""Where the files of `Catalog(get=…, put=…)` are kept: in the store, nowhere, or in the catalog of a package.
 
 The setting `catalog` chooses it for the files that tasks put. A file's record names the catalog that keeps it, so that
 a run with one catalog can be resumed with another.

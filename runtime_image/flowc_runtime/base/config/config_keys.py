@@ -69,7 +69,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         type="text",
         variable="FLOWC_CATALOG",
         option="none",
-        help="Where the files that steps put are kept: in the `store`, nowhere (`none`), or in the catalog of a plugin.",
+        help="Where the files that steps put are kept: in the `store`, nowhere (`none`), or in a plugin's catalog.",
         default="store",
     ),
     Setting(

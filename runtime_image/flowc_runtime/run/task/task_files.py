@@ -118,8 +118,8 @@ class TaskFiles:
         for pattern in files.get:
             if not files_below(folder, pattern):
                 raise CatalogError(
-                    f"step '{self._job.step}' gets {pattern!r}, but {os.path.abspath(folder)} has no such file, and the "
-                    'setting catalog = "none" keeps none: let the steps share a folder, or keep files in the store'
+                    f"step '{self._job.step}' gets {pattern!r}, but {os.path.abspath(folder)} has no such file, and "
+                    'the setting catalog = "none" keeps none: let the steps share a folder, or keep files in the store'
                 )
 
     def _write(self, target: str, name: str, found: Sequence[CatalogFile]) -> None:
