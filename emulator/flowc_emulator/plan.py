@@ -48,8 +48,9 @@ class Plan:
     the others wait (None: no limit). `max_splits` is the largest number of tasks of a foreach, None: no limit.
     `isolation` has the steps with their own interpreters. The run waits for `disk` before it is reported as ended, and
     for each task if they are `durable`. `catalog` is where files of tasks are kept. `reuse` has the completed tasks of
-    the run that this one resumes. `only`: the run is this one task. `starts` decides which tasks are forks of this process, which has imported the flow, and
-    starts the processes of the others. `patches` replace the code of steps, by the steps' names.
+    the run that this one resumes. `only`: the run is this one task. `starts` decides which tasks are forks of this
+    process, which has imported the flow, and starts the processes of the others. `patches` replace the code of steps,
+    by the steps' names.
     """
 
     run: RunStore

@@ -116,7 +116,7 @@ def fetch(catalog: str, address: str, target: str, digest: str) -> None:
 
 def _find(name: str) -> FileCatalog:
     try:
-        found = CATALOGS.find(name, FileCatalog)
+        found = CATALOGS.find(name, FileCatalog)  # type: ignore[type-abstract]  # only for isinstance
     except PluginError as error:
         raise KeepingError(f"{error.message}: {error.hint}") from error
     if found is None:

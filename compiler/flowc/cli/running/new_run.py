@@ -171,16 +171,31 @@ def tell_of(
     Raises:
         SystemExit: a file cannot be written: the run is recorded as failed, and the error is printed.
     """
-    attributes = {"run_id": run.id, "flow_name": run.flow, "metadata": f"local@{run.objects.url}"} | more
-    texts = {"run_id_file": run.id, "runner_attribute_file": json_text.shown(attributes)}
+    try:
+        write_attributes(options, run.flow, run.id, run.objects.url, **more)
+    except FlowcError as error:
+        cannot_begin(records, str(error), disk)
+
+
+def write_attributes(options: Mapping[str, object], flow: str, run_id: str, store: str, **more: str) -> None:
+    """Write the files of `--run-id-file` and `--runner-attribute-file`.
+
+    Args:
+        options: the values of the command's options.
+        flow: the name of the flow.
+        run_id: the run's id.
+        store: the address of the store with the run's records.
+        **more: further attributes.
+
+    Raises:
+        FlowcError: a file cannot be written.
+    """
+    attributes = {"run_id": run_id, "flow_name": flow, "metadata": f"local@{store}"} | more
+    texts = {"run_id_file": run_id, "runner_attribute_file": json_text.shown(attributes)}
     for option, text in texts.items():
-        if not (file := option_values.text(options, option)):
-            continue
-        try:
+        if file := option_values.text(options, option):
             with writing(file):
                 Path(file).write_text(text, encoding="utf-8")
-        except FlowcError as error:
-            cannot_begin(records, str(error), disk)
 
 
 def note_unused(console: Console) -> None:

@@ -229,8 +229,8 @@ class TaskFiles:
             size, digest = os.stat(path).st_size, digest_of(path)
             file: CatalogFile = {"digest": digest, "size": size, "step": job.step, "path": job.path}
             return {**file, "catalog": job.catalog, "place": catalogs.keep(job.catalog, path, digest)}
-        with open(path, "rb") as file:
-            content = FileParts(file.fileno(), path)
+        with open(path, "rb") as opened:
+            content = FileParts(opened.fileno(), path)
             digest = self._objects.create_blob(content)
         return {"digest": digest, "size": content.nbytes, "step": job.step, "path": job.path}
 

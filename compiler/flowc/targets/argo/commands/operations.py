@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc.cli.options.loading import Checked
+    from flowc.executors.executor import ExecutorResult
     from flowc.targets.argo.commands.resume import Find
 
 
@@ -27,4 +28,10 @@ def _resume(find: Find, checked: Checked, given: Mapping[str, Sequence[str]], op
     return resume_on_cluster(find, checked, given, options)
 
 
-OPERATIONS: Final = Operations(place=PLACE, list_runs=_list_runs, resume=_resume)
+def _run(checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]) -> ExecutorResult:
+    from flowc.targets.argo.commands.run import run_on_cluster
+
+    return run_on_cluster(checked, given, options)
+
+
+OPERATIONS: Final = Operations(place=PLACE, list_runs=_list_runs, resume=_resume, run=_run)
