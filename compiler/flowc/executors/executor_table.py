@@ -47,6 +47,11 @@ def find_executor(name: str) -> Executor | Operations:
     raise ExecutorError(f"there is no executor '{name}'", suggest(name, known, f"executors: {', '.join(known)}"))
 
 
+def is_installed(name: str) -> bool:
+    """Return whether a package has an executor of this name, without importing it."""
+    return name not in table.BUILTIN and name in EXECUTORS.names()
+
+
 def executor_names() -> list[str]:
     """Return the names of all executors: flowc's own, targets that run flows, and those of packages."""
     return list(dict.fromkeys([*OWN, *_running_targets(), *EXECUTORS.names()]))

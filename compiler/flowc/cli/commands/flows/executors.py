@@ -14,7 +14,7 @@ from flowc.cli.running.lowering import packaged
 from flowc.cli.running.new_run import checked_tags, write_attributes
 from flowc.cli.words.option_values import number, text, texts
 from flowc.executors.executor import Executor, ExecutorError, ExecutorJob, ExecutorResult
-from flowc.executors.executor_table import find_executor
+from flowc.executors.executor_table import find_executor, is_installed
 from flowc_runtime.base.config.settings import datastore_of
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # Options that only runs of the emulator have, and the names of their values.
 _EMULATOR_ONLY: Final = {
     "--patch": "patches", "--start": "start", "--durability": "durability", "--max-num-splits": "max_num_splits",
-    "--verify": "verify",
-    "--log-format": "log_format", "--cache": "cache", "--trigger": "triggers", "--namespace": "namespace",
+    "--verify": "verify", "--log-format": "log_format", "--cache": "cache", "--trigger": "triggers",
+    "--namespace": "namespace",
 }  # fmt: skip
 
 
@@ -52,6 +52,8 @@ def run_elsewhere(
             raise click.UsageError(f"{option} is only for runs on this machine: add --local")
     if text(options, "patches_file") is not None:
         fail("patches replace steps of runs on this machine", "set the executor: FLOWC_EXECUTOR=local", code=USAGE)
+    if is_installed(name):
+        checked = packaged(checked)  # before the package is imported, which is no module of the flow
     try:
         found = find_executor(name)
         if isinstance(found, Executor):
@@ -70,7 +72,6 @@ def _executed(
     """Let the executor of a package make the run. Raises ExecutorError."""
     store = open_store(text(options, "store_url"))
     values = run_values(checked, given, texts(options, "params_files"), ds_type=datastore_of(store.objects.url))
-    checked = packaged(checked)
     job = ExecutorJob(
         flow=checked.flow,
         package=checked.package,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.options.common import writing
+from flowc.cli.options.common import fail, writing
 from flowc.cli.options.configured import is_given
 from flowc.cli.options.parameters import run_values
 from flowc.cli.options.params_files import read_params_files
@@ -15,7 +16,6 @@ from flowc.targets.argo import Bundle
 from flowc.targets.argo.commands.place import connected
 from flowc.targets.argo.commands.single_runs import (
     arguments,
-    store_of_pods,
     submit_workflow,
     with_arguments,
     workflow_of,
@@ -65,7 +65,7 @@ def resume_on_cluster(
     assert isinstance(params_files, tuple)
     if output and run_id_file:
         raise click.UsageError("--run-id-file needs a submitted run, and --output submits none")
-    url = store_of_pods(store)
+    url = _store_of_pods(store)
     resumption = find(Store.open(url), checked, options)
     given_names = {*texts, *read_params_files(checked.flow, params_files, checked.cls)}
     values = run_values(checked, texts, params_files, ds_type=datastore_of(url), before=resumption.parameters)
@@ -92,6 +92,18 @@ def _text(options: Mapping[str, object], name: str) -> str | None:
     value = options[name]
     assert value is None or isinstance(value, str)
     return value
+
+
+def _store_of_pods(given: str | None) -> str:
+    """Return the address of the pods' store, from which the run to resume is read; the program ends without one."""
+    url = given or configuration.text("cluster-store") or ""
+    directory = url.removeprefix("file://")
+    if "://" not in directory and not (configuration.text("store-claim") and os.path.isdir(directory)):
+        fail(
+            f"the store {url} is on this machine: pods cannot read it",
+            "resume here, or keep runs in a bucket: --store s3://…, $FLOWC_CLUSTER_STORE",
+        )
+    return url
 
 
 def resuming(workflow: Object, order: Order, values: Mapping[str, str]) -> Object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,6 @@ from flowc.targets.argo.cluster.workflows import view
 from flowc.targets.argo.commands.place import connected
 from flowc.targets.argo.commands.single_runs import (
     arguments,
-    store_of_pods,
     submit_workflow,
     with_arguments,
     workflow_of,
@@ -49,7 +49,7 @@ def run_on_cluster(
 
     Raises:
         click.UsageError: an option is only for runs on this machine, or a parameter is wrong.
-        SystemExit: pods cannot read the store, Argo or the cluster refuses the flow, or a signal ends the wait; the
+        SystemExit: Argo or the cluster refuses the flow, or a signal ends the wait; the
             error is printed.
         ExecutorError: somebody has deleted the Workflow during the run.
         FlowcError: a file cannot be written.
@@ -59,7 +59,7 @@ def run_on_cluster(
             "--max-workers is only for runs on this machine; `parallelism` in flowc.toml is for pods"
         )
     store = text(options, "store_url")
-    url = store_of_pods(store)
+    url = store or configuration.text("cluster-store") or ""
     values = run_values(checked, given, texts(options, "params_files"), ds_type=datastore_of(url))
     code, workflow = workflow_of(checked, store)
     filled = with_arguments(workflow, arguments(checked, values, frozenset(), url))
@@ -70,6 +70,7 @@ def run_on_cluster(
         try:
             end = _wait(cluster, name)
         except Interrupted as interruption:
+            signal.setitimer(signal.ITIMER_REAL, 0)  # no code of the user has to be cut off (`beginning.GRACE`)
             click.echo(f"{name} continues on the cluster: flowc status {name}, flowc terminate {name}", err=True)
             raise SystemExit(128 + interruption.number) from None
     print_tasks("failed", end.failed)

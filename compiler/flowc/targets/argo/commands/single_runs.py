@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import closing
 from copy import deepcopy
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.options.common import fail, top
+from flowc.cli.options.common import top
 from flowc.cli.running.lowering import lower_for
 from flowc.cli.running.new_run import new_run_id
 from flowc.cli.running.sending import sender
@@ -21,7 +20,6 @@ from flowc.targets.argo.cluster.revisions import with_revision
 from flowc.targets.argo.cluster.submission import run_name
 from flowc.targets.argo.names import flow_name
 from flowc.targets.argo.target import TARGET
-from flowc_runtime.base.config import configuration
 from flowc_runtime.pod.arguments import argument_name, encode_parameter
 from flowc_runtime.store.values.files import MAX_PACKED, pack, size_of
 from flowc_runtime.store.values.parameters import ParameterError
@@ -32,25 +30,6 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc.targets.argo.cluster.api import Cluster
     from flowc.targets.argo.object_types import Object
-
-
-def store_of_pods(given: str | None) -> str:
-    """Return the address of the pods' store.
-
-    Args:
-        given: the value of `--store`.
-
-    Raises:
-        SystemExit: pods cannot reach it; the error is printed.
-    """
-    url = given or configuration.text("cluster-store") or ""
-    directory = url.removeprefix("file://")
-    if "://" not in directory and not (configuration.text("store-claim") and os.path.isdir(directory)):
-        fail(
-            f"the store {url} is on this machine: pods cannot read it",
-            "run or resume with --local, or keep runs in a bucket: --store s3://…, $FLOWC_CLUSTER_STORE",
-        )
-    return url
 
 
 def workflow_of(checked: Checked, store: str | None) -> tuple[Object, Object]:
