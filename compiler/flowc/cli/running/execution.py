@@ -17,6 +17,7 @@ from flowc.cli.rendering.what_next import logs_line, resume_line
 from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
+from flowc.cli.running.choices import check_secrets, choices_of
 from flowc.cli.running.environment import isolate
 from flowc.cli.running.patching import patches_of
 from flowc.cli.running.pickles import pickles_written
@@ -89,6 +90,9 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     remote = not isinstance(store.objects, LocalObjects)
     patches = patches_of(checked, options)
     mock = any(patch["mock"] for patch in patches.values())
+    choices = choices_of(checked.flow)
+    if kind.find is None:  # the tasks of a resumed run check it: those that are reused need no secrets
+        check_secrets(checked.flow, choices, [*patches])
     isolation = None if mock else isolate(checked, text(options, "environment"), remote=remote)
     console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
@@ -138,6 +142,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             reuse=reuse,
             starts=starts,
             patches=patches,
+            secrets=choices.secrets,
+            pickler=choices.pickler,
         )
         result = _supervise(plan, console, checked, options)
     if not result.ok:
