@@ -1,4 +1,4 @@
-"""The test package with one plugin of each kind: `plugin_package`, installed by a path."""
+"""The test package with one plugin of each kind: `every_kind`, installed by a path."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from project import Project
 
-PLACE = Path(__file__).parent / "plugin_package"
+PLACE = Path(__file__).parent / "every_kind"
 CATALOG = "EVERY_KIND_CATALOG"
 """The variable with the directory of the package's catalog."""
 

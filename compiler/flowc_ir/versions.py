@@ -228,6 +228,10 @@ RECORDS = Format(
                 "TaskFileRecord.place: str",
                 "TaskFileRecord.catalog: str",
                 "AttemptRecord.mocked: bool",
+                "ArtifactRef.codec: 'pickle5' | 'pickle5+buffers' | 'plugin'",
+                "ArtifactRef.pickler: PicklerRecord",
+                "PicklerRecord.name: str",
+                "PicklerRecord.distribution: str",
                 "StatusRecord.version: int",
                 "SpinRecord.version: int",
                 "LeaseRecord.version: int",
@@ -244,7 +248,16 @@ CACHE = Format(
     key="version",
     versions=(
         FormatVersion(number=2, released=True),
-        FormatVersion(number=3, adds=("ReadsEntry.version: int",)),
+        FormatVersion(
+            number=3,
+            adds=(
+                "ReadsEntry.version: int",
+                "ArtifactRef.codec: 'pickle5' | 'pickle5+buffers' | 'plugin'",
+                "ArtifactRef.pickler: PicklerRecord",
+                "PicklerRecord.name: str",
+                "PicklerRecord.distribution: str",
+            ),
+        ),
     ),
     unnumbered=frozenset({"reads"}),
     marks=3,

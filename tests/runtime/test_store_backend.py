@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from every_kind.flowc_every_kind.stores import SqliteStore
 from flowc_runtime.base.errors import AddressError, Damaged, NotFound, StoreError
 from flowc_runtime.plugins import StoreBackend
 from flowc_runtime.store.backends import chunks
@@ -17,7 +18,6 @@ from flowc_runtime.store.backends.by_address import open_objects
 from flowc_runtime.store.backends.objects import blob_key, sha256
 from flowc_runtime.store.backends.sweeps import REFRESH
 from flowc_runtime.store.values.codecs import load_value, store_value
-from plugin_package.flowc_every_kind.stores import SqliteStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,7 +130,7 @@ def test_objects_are_moved_and_deleted(store: SqliteStore) -> None:
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(os.path.dirname(__file__) + "/../plugin_package")
+    monkeypatch.syspath_prepend(os.path.dirname(__file__) + "/../every_kind")
 
 
 @pytest.mark.usefixtures("installed", "fresh_imports")

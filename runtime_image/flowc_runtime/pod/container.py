@@ -227,6 +227,8 @@ class ContainerTask:
             cards=cards,
             durable=self.durability == "task",
             catalog=str(configuration.text("catalog")),
+            secrets=configuration.text("secrets") or "",
+            pickler=configuration.text("pickler") or "",
         )
 
 

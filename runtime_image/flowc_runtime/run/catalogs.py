@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
+from flowc_ir.late import LateModule
 from flowc_ir.suggestion import suggest
-from flowc_runtime.base.config.plugin_kinds import CATALOGS
-from flowc_runtime.base.config.plugins import PluginError
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.store.backends.external import digest_of
+
+if TYPE_CHECKING:
+    from flowc_runtime.base.config import plugin_kinds as kinds
+    from flowc_runtime.base.config import plugins
+else:  # cost start-up time, and only catalogs of packages need them
+    kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
+    plugins = LateModule("flowc_runtime.base.config.plugins")
 
 STORE: Final = "store"
 """The catalog in the store of runs: the default."""
@@ -67,7 +73,7 @@ def check_catalog(name: str) -> None:
     Raises:
         UnknownCatalogError: it does not.
     """
-    if name not in _OWN and name not in (installed := CATALOGS.names()):
+    if name not in _OWN and name not in (installed := kinds.CATALOGS.names()):
         known = [*_OWN, *installed]
         hint = suggest(name, known, f"there are {', '.join(known)}")
         raise UnknownCatalogError(f"there is no catalog '{name}' (the setting `catalog`, FLOWC_CATALOG): {hint}")
@@ -116,8 +122,8 @@ def fetch(catalog: str, address: str, target: str, digest: str) -> None:
 
 def _find(name: str) -> FileCatalog:
     try:
-        found = CATALOGS.find(name, FileCatalog)  # type: ignore[type-abstract]  # only for isinstance
-    except PluginError as error:
+        found = kinds.CATALOGS.find(name, FileCatalog)  # type: ignore[type-abstract]  # only for isinstance
+    except plugins.PluginError as error:
         raise KeepingError(f"{error.message}: {error.hint}") from error
     if found is None:
         raise KeepingError(f"the catalog '{name}' is not installed in {sys.executable}: install its package there")
@@ -125,4 +131,4 @@ def _find(name: str) -> FileCatalog:
 
 
 def _named(name: str) -> str:
-    return CATALOGS.described(name)
+    return kinds.CATALOGS.described(name)

@@ -17,6 +17,7 @@ from flowc.cli.rendering.what_next import logs_line, resume_line
 from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
+from flowc.cli.running.choices import check_secrets, choices_of
 from flowc.cli.running.environment import isolate
 from flowc.cli.running.patching import patches_of
 from flowc.cli.running.pickles import pickles_written
@@ -27,7 +28,6 @@ from flowc.revision import Look
 from flowc_emulator.scheduling.worker_slots import default_places
 from flowc_ir.late import LateFunction
 from flowc_ir.schema import dumps
-from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of, user_name
 from flowc_runtime.base.errors import Damaged, FlowcError, StoreError
 from flowc_runtime.base.index import Graph
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from flowc_emulator.scheduling.seeds import Seeds
     from flowc_emulator.supervisor import Supervisor
     from flowc_ir import Flow
-    from flowc_runtime.run.catalogs import check_catalog
     from flowc_runtime.run.patches import Patch
     from flowc_runtime.run.reuse import Reuse
     from flowc_runtime.store.backends.durability import Mode
@@ -63,7 +62,6 @@ else:  # not for the help of `run`
     make_console = LateFunction("flowc_emulator.console.text_console:make_console")
     Plan = LateFunction("flowc_emulator.plan:Plan")
     Supervisor = LateFunction("flowc_emulator.supervisor:Supervisor")
-    check_catalog = LateFunction("flowc_runtime.run.catalogs:check_catalog")  # only for flows with files
     Reuse = LateFunction("flowc_runtime.run.reuse:Reuse")
     Store = LateFunction("flowc_runtime.store.records.store:Store")
     is_lost = LateFunction("flowc_runtime.store.upkeep.power_loss:is_lost")
@@ -92,9 +90,9 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     remote = not isinstance(store.objects, LocalObjects)
     patches = patches_of(checked, options)
     mock = any(patch["mock"] for patch in patches.values())
-    catalog = str(configuration.text("catalog"))
-    if graph.has_files:
-        check_catalog(catalog)
+    choices = choices_of(checked.flow)
+    if kind.find is None:  # the tasks of a resumed run check it: those that are reused need no secrets
+        check_secrets(checked.flow, choices, [*patches])
     isolation = None if mock else isolate(checked, text(options, "environment"), remote=remote)
     console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
@@ -141,10 +139,12 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             cache=top().cache is not False,
             disk=disk,
             durable=mode == "task",
-            catalog=catalog,
+            catalog=choices.catalog,
             reuse=reuse,
             starts=starts,
             patches=patches,
+            secrets=choices.secrets,
+            pickler=choices.pickler,
         )
         result = _supervise(plan, console, checked, options)
     if not result.ok:

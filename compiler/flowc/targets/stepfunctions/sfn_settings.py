@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 from flowc import __version__
 from flowc_runtime.base import addresses
+from flowc_runtime.base.config.secret_setting import FORMS, SecretSetting
 from flowc_runtime.base.errors import TagError
 from flowc_runtime.store.records.tags import check_tags
 
@@ -39,6 +40,8 @@ class MachineSettings:
         deadline_seconds: the longest duration of a run, None for no limit.
         tags: those of every run.
         catalog: where the files of steps are kept, as the setting `catalog`.
+        secrets: the source of the secrets that steps only name, as the setting `secrets`.
+        pickler: the pickler that writes artifacts, as the setting `pickler`.
         context: the directory to which the image's build context is written, None for none.
     """
 
@@ -53,6 +56,8 @@ class MachineSettings:
     tags: tuple[str, ...] = ()
     catalog: str = "store"
     context: str | None = None
+    secrets: str = "env"
+    pickler: str = "pickle"
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -76,6 +81,8 @@ class MachineSettings:
             raise ValueError("job_queue: is an option of --compute batch")
         if self.cluster is not None and self.compute != "ecs":
             raise ValueError("cluster: is an option of --compute ecs")
+        if not SecretSetting.is_valid(self.secrets):
+            raise ValueError(f"secrets: {FORMS}, not {self.secrets!r}")
         for name in ("parallelism", "deadline_seconds"):
             value = getattr(self, name)
             if value is not None and value < 1:

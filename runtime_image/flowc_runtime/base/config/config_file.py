@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from flowc_runtime.base import addresses, input_files
 from flowc_runtime.base.config.config_keys import BY_KEY, YES_NO
+from flowc_runtime.base.config.secret_setting import FORMS, SecretSetting
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ class ConfigFile(NamedTuple):
         return _place(self.path, self.lines.get(key))
 
     def value(self, setting: Setting) -> str | int:
-        """Return the value of a setting; a relative directory is resolved against the file's directory."""
+        """Return the value of a setting; a relative path is resolved against the file's directory."""
         value = self.values[setting.key]
+        if setting.type == "source":
+            return SecretSetting.parse(str(value)).below(os.path.dirname(self.path)).text
         if setting.type != "place" or not isinstance(value, str) or "://" in value or addresses.meant(value):
             return value
         return os.path.normpath(os.path.join(os.path.dirname(self.path), os.path.expanduser(value)))
@@ -223,6 +226,8 @@ def wrong(setting: Setting, value: object) -> str | None:
         right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
     else:
         right = isinstance(value, str) and value != "" and (not setting.choices or value in setting.choices)
+    if right and setting.type == "source":
+        right = SecretSetting.is_valid(str(value))
     shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
     return None if right else f"must be {describe(setting)}, not {shown[:60]}"
 
@@ -233,6 +238,8 @@ def describe(setting: Setting) -> str:
         return "a whole number of at least 1"
     if setting.choices:
         return f"one of {', '.join(setting.choices)}"
+    if setting.type == "source":
+        return FORMS
     return "a directory or a URL, as text" if setting.type == "place" else "a string"
 
 
@@ -240,6 +247,8 @@ def example(setting: Setting) -> str:
     """Return an example value of a setting in TOML."""
     if setting.type == "number":
         return "4"
+    if setting.type == "source":
+        return '"dotenv:.env"'
     return f'"{setting.choices[0] if setting.choices else "…"}"'
 
 

@@ -16,8 +16,12 @@ CATALOGS: Final = PluginKind("flowc.catalogs", "catalog", "flowc_runtime.plugins
 """Where the files of `Catalog(get=…, put=…)` are kept: the setting `catalog`."""
 EXECUTORS: Final = PluginKind("flowc.executors", "executor", "flowc.executors.Executor")
 """What `flowc run` runs flows with: the setting `executor`."""
+SECRETS: Final = PluginKind("flowc.secrets", "source of secrets", "flowc_runtime.plugins.SecretSource")
+"""Where the secrets come from that steps only name: the setting `secrets`."""
+PICKLERS: Final = PluginKind("flowc.picklers", "pickler", "flowc_runtime.plugins.ValuePickler")
+"""What writes artifacts: the setting `pickler`."""
 TARGETS: Final = PluginKind("flowc.targets", "target", "flowc.targets.Target")
 """Systems that flows are compiled for: the option `--target`."""
 
-KINDS: Final = (EXECUTORS, STORES, CATALOGS, TARGETS)
+KINDS: Final = (EXECUTORS, STORES, CATALOGS, SECRETS, PICKLERS, TARGETS)
 """All kinds, in the order of docs/plugins.md."""

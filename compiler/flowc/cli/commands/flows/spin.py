@@ -23,6 +23,7 @@ from flowc.cli.options.parameters import run_values
 from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
+from flowc.cli.running.choices import choices_of
 from flowc.cli.running.environment import isolate
 from flowc.cli.running.run_kinds import RunKind
 from flowc.cli.running.starting import begin_starts, state_before
@@ -34,7 +35,6 @@ from flowc_emulator.plan import Only, Plan
 from flowc_emulator.supervisor import Supervisor
 from flowc_ir.graphs.scopes import LoopScope
 from flowc_ir.schema import dumps
-from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import FlowcError, StoreError
@@ -168,7 +168,7 @@ def _plain(checked: Checked, step: str) -> Checked:
 def _perform(
     checked: Checked, seeds: Seeds, inputs: SpinInputs, store: Store, given: dict[str, list[str]], options: _Options
 ) -> int:
-    tags, user = new_run.checked_tags(), user_name()
+    tags, user, choices = new_run.checked_tags(), user_name(), choices_of(checked.flow)
     instead, values = overrides(checked, store.objects, options["artifacts_module"])
     parameters = run_values(checked, given, options["params_files"], before={**inputs.parameters, **values})
     with working("storing the files given as parameters"):
@@ -201,7 +201,7 @@ def _perform(
         seeds=seeds,
         tags=tags,
         namespace=new_run.namespace_for(user),
-        catalog=str(configuration.text("catalog")),
+        catalog=choices.catalog,
         only=Only(
             step=inputs.step,
             path=inputs.path,
@@ -210,6 +210,8 @@ def _perform(
             bare=options["skip_decorators"],
         ),
         starts=starts,
+        secrets=choices.secrets,
+        pickler=choices.pickler,
     )
     try:
         result = Supervisor(plan, console).run()

@@ -126,6 +126,8 @@ def _row(flow: str, version: ArtifactVersion) -> dict[str, object]:
     ref = version.ref
     row |= {"digest": version.digest, "size": version.size, "when": version.when}
     row |= {"type": ref["type"], "codec": ref["codec"], "repr": ref["repr"]}
+    if "pickler" in ref:
+        row["pickler"] = ref["pickler"]
     return row | ({"external": ref["external"]} if "external" in ref else {})
 
 
