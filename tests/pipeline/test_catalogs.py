@@ -138,7 +138,7 @@ def test_an_unknown_catalog_is_refused_before_the_run(piped: Project) -> None:
 
 def test_a_catalog_that_is_none(piped: Project) -> None:
     install_faulty(piped, "faulty", "[flowc.catalogs]\nfaulty = faulty:CATALOG\n", "CATALOG = 'x'")
-    assert "faulty:CATALOG is a str, not a flowc_runtime.plugins.FileCatalog" in run(piped, "faulty").err
+    assert "faulty:CATALOG is a str, not a flowc.plugins.FileCatalog" in run(piped, "faulty").err
     text = "class Catalog:\n    def keep(self, path, digest): return None\n    def fetch(self, address, target): pass\n"
     install_faulty(piped, "nothing", "[flowc.catalogs]\nnothing = nothing:CATALOG\n", f"{text}CATALOG = Catalog()\n")
     assert "the catalog 'nothing' of the distribution 'nothing' has returned None for work/a.txt, not its address" in (

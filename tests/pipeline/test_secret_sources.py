@@ -218,7 +218,7 @@ def test_a_package_is_not_imported_unless_it_is_named(team: Project) -> None:
          "PermissionError in secrets.py, line"),
         ("vault:other.txt", "vault:other.txt does not have the secret 'TOKEN'; add TOKEN to it"),
         ("number", "the value of TOKEN is of type int, not text"),
-        ("aclass", "chosen_plugins.secrets:Vault is a type, not a flowc_runtime.plugins.SecretSource"),
+        ("aclass", "chosen_plugins.secrets:Vault is a type, not a flowc.plugins.SecretSource"),
     ],
 )  # fmt: skip
 def test_a_plugin_that_fails(team: Project, source: str, message: str) -> None:
@@ -230,6 +230,50 @@ def test_a_plugin_that_fails(team: Project, source: str, message: str) -> None:
     assert message in done.err
     assert not (team.root / "ran").exists()
     assert has_no_secret(team, done)
+
+
+# -- other forms and commands ------------------------------------------------------------------------------------------
+
+
+def test_yaml_reads_the_same_setting(team: Project) -> None:
+    team.write("team.yaml", """
+        name: team
+        steps:
+          - shell: echo "key $TOKEN"; export n=${#TOKEN}
+            name: show
+            returns: [n]
+            secrets: [TOKEN]
+        """)  # fmt: skip
+    run = team.run("team.yaml", FLOWC_SECRETS="files:mounted")
+    assert team.artifacts(run, "show")["n"] == len(VALUE)
+    assert has_no_secret(team)
+    team.write("team.yaml", (team.root / "team.yaml").read_text().replace("[TOKEN]", "[my-key]"))
+    assert "'my-key' is not the name of a variable" in team.flowc("check", "team.yaml").err
+
+
+def test_debug_has_the_secrets(team: Project) -> None:
+    team.write("named.py", CLASS)
+    run = team.run("named.py", FLOWC_SECRETS="vault:team.txt")
+    (team.root / "team.txt").unlink()
+    words = ["debug", f"Named/{run.id}/start", "--post-mortem"]
+    done = team.flowc(*words, FLOWC_SECRETS="dotenv")
+    assert done.code == 0, done.err
+    assert "env does not have the secrets 'TOKEN' and 'USERNAME'" in team.flowc(*words).err
+
+
+@pytest.mark.parametrize(
+    ("source", "pickler"),
+    [("env", "backwards"), ("dotenv", "cloudpickle"), ("files:mounted", "pickle"), ("vault:team.txt", "backwards")],
+)
+@pytest.mark.parametrize("store", [".flowc", "elsewhere"])
+def test_choices_do_not_change_the_result(team: Project, source: str, pickler: str, store: str) -> None:
+    environment = with_source(team, source) | {"FLOWC_PICKLER": pickler, "FLOWC_STORE": store}
+    done = team.flowc("run", "--local", "flow.py:flow", **environment)
+    assert done.code == 0, done.err
+    (row,) = json.loads(team.flowc("artifact", "flow/n", "--json", **environment).out)
+    assert row["repr"] == str(len(VALUE))
+    assert row.get("pickler", {"name": "pickle"})["name"] == pickler
+    assert (team.root / store / "flows").is_dir()
 
 
 # -- flow classes ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from flowc.pipeline.errors import PipelineError
-from flowc.pipeline.limits import TaskLimits, environment_of, resources_of, retry_of, timeout_of
+from flowc.pipeline.limits import TaskLimits, check_secrets, environment_of, resources_of, retry_of, timeout_of
 from flowc.pipeline.returns import named
 from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import closest, did_you_mean
@@ -233,6 +233,7 @@ class UserTask(Step):
             resources_of(self.resources, self.what),
             environment_of(self.environment, self.what),
         )
+        check_secrets(self.secrets, self.what)
         self.named_returns = named(self.returns, self.what)
         if self.catalog is not None and not isinstance(self.catalog, Catalog):
             raise PipelineError(f"{self.what}: catalog is {self.catalog!r:.60}, not a Catalog(get=[…], put=[…])")

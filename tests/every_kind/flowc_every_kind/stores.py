@@ -8,7 +8,7 @@ import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from flowc_runtime.plugins import Listed, NotFound, StoreBackend, StoreError
+from flowc_runtime.store_plugins import Listed, NotFound, StoreBackend, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,6 +16,8 @@ from ir.test_golden_ir import CASES
 from targets.argo.controller import play
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc_runtime.store.records.run_store import RunStore
     from project import Project
 

@@ -9,15 +9,18 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base import addresses, input_files
 from flowc_runtime.base.config.config_keys import BY_KEY, YES_NO
-from flowc_runtime.base.config.secret_setting import FORMS, SecretSetting
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from flowc_runtime.base.config import secret_setting
     from flowc_runtime.base.config.config_keys import Setting
+else:
+    secret_setting = LateModule("flowc_runtime.base.config.secret_setting")  # only if something sets `secrets`
 
 OWN: Final = "flowc.toml"
 PROJECT: Final = "pyproject.toml"
@@ -41,7 +44,7 @@ class ConfigFile(NamedTuple):
         """Return the value of a setting; a relative path is resolved against the file's directory."""
         value = self.values[setting.key]
         if setting.type == "source":
-            return SecretSetting.parse(str(value)).below(os.path.dirname(self.path)).text
+            return secret_setting.SecretSetting.parse(str(value)).below(os.path.dirname(self.path)).text
         if setting.type != "place" or not isinstance(value, str) or "://" in value or addresses.meant(value):
             return value
         return os.path.normpath(os.path.join(os.path.dirname(self.path), os.path.expanduser(value)))
@@ -227,7 +230,7 @@ def wrong(setting: Setting, value: object) -> str | None:
     else:
         right = isinstance(value, str) and value != "" and (not setting.choices or value in setting.choices)
     if right and setting.type == "source":
-        right = SecretSetting.is_valid(str(value))
+        right = secret_setting.SecretSetting.is_valid(str(value))
     shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
     return None if right else f"must be {describe(setting)}, not {shown[:60]}"
 
@@ -239,7 +242,7 @@ def describe(setting: Setting) -> str:
     if setting.choices:
         return f"one of {', '.join(setting.choices)}"
     if setting.type == "source":
-        return FORMS
+        return secret_setting.FORMS
     return "a directory or a URL, as text" if setting.type == "place" else "a string"
 
 

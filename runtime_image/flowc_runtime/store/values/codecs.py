@@ -224,12 +224,12 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
         if ref["codec"] == PLUGIN:
             return Decoded(picklers.reader(ref["pickler"]).loads(bytes(stream)), memoryview(b""), [])
         value = unpickle(stream, views, find)
-    except ArtifactError as error:
-        lacks = ref.get("pickler", {}).get("name") == CLOUDPICKLE and not picklers.has_cloudpickle()
-        why = picklers.lacks_cloudpickle() if lacks else error
-        raise ArtifactError(f"cannot restore an artifact of type {ref['type']}: {why}") from error
     except Exception as error:
-        raise ArtifactError(f"cannot restore an artifact of type {ref['type']}: {_one_line(error)}") from error
+        by_cloudpickle = ref.get("pickler", {}).get("name") == CLOUDPICKLE
+        why: object = error if isinstance(error, ArtifactError) else _one_line(error)
+        if by_cloudpickle and not picklers.has_cloudpickle():
+            why = picklers.lacks_cloudpickle()
+        raise ArtifactError(f"cannot restore an artifact of type {ref['type']}: {why}") from error
     return Decoded(value, stream if views else memoryview(b""), views)
 
 

@@ -23,7 +23,6 @@ from flowc.cli.options.parameters import run_values
 from flowc.cli.rendering.working import working
 from flowc.cli.running import new_run
 from flowc.cli.running.beginning import interruption_recorded
-from flowc.cli.running.choices import choices_of
 from flowc.cli.running.environment import isolate
 from flowc.cli.running.run_kinds import RunKind
 from flowc.cli.running.starting import begin_starts, state_before
@@ -168,7 +167,7 @@ def _plain(checked: Checked, step: str) -> Checked:
 def _perform(
     checked: Checked, seeds: Seeds, inputs: SpinInputs, store: Store, given: dict[str, list[str]], options: _Options
 ) -> int:
-    tags, user, choices = new_run.checked_tags(), user_name(), choices_of(checked.flow)
+    tags, user, choices = new_run.checked_tags(), user_name(), new_run.choices_of(checked.flow)
     instead, values = overrides(checked, store.objects, options["artifacts_module"])
     parameters = run_values(checked, given, options["params_files"], before={**inputs.parameters, **values})
     with working("storing the files given as parameters"):

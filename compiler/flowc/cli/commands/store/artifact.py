@@ -14,7 +14,7 @@ import click
 
 from flowc.cli.commands.store.read import json_option
 from flowc.cli.options.common import fail, open_store, store_option, table, writing
-from flowc.cli.options.verify import with_verify_option
+from flowc.cli.options.inherited import with_verify_option
 from flowc.cli.rendering.working import working
 from flowc.cli.running.classes import class_finder
 from flowc.cli.words.run_names import no_flow
