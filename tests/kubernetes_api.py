@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowc.targets.argo.cluster.workflows import store_of
 from kubeconfig import KUBECONFIG
-from project import PACKAGES, ROOT
 from targets.argo.controller import play
 
 if TYPE_CHECKING:
@@ -26,16 +26,16 @@ MOUNTED = "file:///proc/self/cwd/.flowc"
 class KubernetesApi:
     """The API of one namespace, `mine`. `with KubernetesApi(project) as api` sets the project's KUBECONFIG."""
 
-    def __init__(self, project: Project, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, project: Project, secrets: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self.project = project
+        self.secrets = secrets or {}
         self.objects: dict[str, Any] = {}
         self.requests: list[str] = []
         self.hold = threading.Event()  # Workflows begin when it is set
         self.hold.set()
         self.environment = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in PACKAGES),
-            **(environment or {}),
+            "PYTHONPATH": project.environment["PYTHONPATH"],
         }
         self._players: list[threading.Thread] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -66,9 +66,10 @@ class KubernetesApi:
         code = next(each["configMap"]["name"] for each in workflow["spec"]["volumes"] if "configMap" in each)
         work = self.project.root / "pods" / name
         work.mkdir(parents=True)
-        url = f"file://{self.project.root}/.flowc"
+        named = store_of(workflow)
+        url = f"file://{self.project.root}/.flowc" if named is None or named == MOUNTED else named
         played = play([self.objects[f"configmaps/{code}"], workflow], url, work, {}, name=name,
-                      environment=self.environment)  # fmt: skip
+                      environment=self.environment, secrets=self.secrets)  # fmt: skip
         workflow["status"] = {"phase": played.phase, "message": "" if played.phase == "Succeeded" else played.logs()}
 
     def _answer(self, method: str, kind: str, name: str, body: Any) -> tuple[int, Any]:

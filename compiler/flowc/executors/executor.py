@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, final, runtime_checkable
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class ExecutorJob:
         store: the address of the store in which the run's records must be, as `flowc run --store` takes it.
         tags: the tags of the run.
         max_workers: the maximal number of parallel tasks; None if no option or setting gives one.
+        settings: the values of settings that the processes of tasks read, by their keys in flowc.toml.
         environment: whether steps have isolated environments: `local`, `pypi` or `conda`; None if nothing chooses it.
     """
 
@@ -44,6 +45,7 @@ class ExecutorJob:
     tags: tuple[str, ...] = ()
     max_workers: int | None = None
     environment: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class ExecutorResult(NamedTuple):

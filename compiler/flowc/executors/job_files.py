@@ -45,10 +45,14 @@ def write_job(job: ExecutorJob, directory: str) -> list[str]:
             shutil.copyfile(value, root / kept)
             values[parameter.name] = str(kept)
     (root / "parameters.json").write_text(json_text.dumps(values), encoding="utf-8")
+    settings = "".join(f"{key} = {json_text.dumps(value)}\n" for key, value in job.settings.items())
+    (root / "flowc.toml").write_text(settings, encoding="utf-8")
     words = ["run", "--local", "--code", "code", "--store", job.store, "--run-id-file", RUN_ID]
     words += ["--params-file", "parameters.json"]
     if job.max_workers is not None:
         words += ["--max-workers", str(job.max_workers)]
+    if "secrets" in job.settings:  # FLOWC_SECRETS may have a relative path
+        words += ["--secrets", job.settings["secrets"]]
     if job.environment is not None:
         words += ["--environment", job.environment]
     for tag in job.tags:

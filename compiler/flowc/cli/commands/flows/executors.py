@@ -11,7 +11,7 @@ from flowc.cli.options.configured import is_given
 from flowc.cli.options.parameters import run_values
 from flowc.cli.running.environment import chosen
 from flowc.cli.running.lowering import packaged
-from flowc.cli.running.new_run import checked_tags, write_attributes
+from flowc.cli.running.new_run import checked_tags, choices_of, write_attributes
 from flowc.cli.words.option_values import number, text, texts
 from flowc.executors.executor import Executor, ExecutorError, ExecutorJob, ExecutorResult
 from flowc.executors.executor_table import find_executor, is_installed
@@ -72,6 +72,7 @@ def _executed(
     """Let the executor of a package make the run. Raises ExecutorError."""
     store = open_store(text(options, "store_url"))
     values = run_values(checked, given, texts(options, "params_files"), ds_type=datastore_of(store.objects.url))
+    choices = choices_of(checked.flow)
     job = ExecutorJob(
         flow=checked.flow,
         package=checked.package,
@@ -80,6 +81,7 @@ def _executed(
         tags=checked_tags(),
         max_workers=number(options, "max_workers"),
         environment=chosen(click.get_current_context()),
+        settings=choices._asdict(),
     )
     result: object = found.execute(job)
     if not isinstance(result, ExecutorResult):
