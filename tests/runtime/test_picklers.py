@@ -171,10 +171,10 @@ def test_an_unchanged_value_keeps_its_digest_whatever_the_setting_is(then: str, 
     ambient().pickler = then
     refs = [store_value(objects, value) for value in ({f"s{at}" for at in range(60)}, [[1], "x" * 9000])]
     ambient().pickler = now
-    for ref in refs:
-        origin = ValueOrigin(objects, ref)
-        left = origin.left(origin.value, Mappings())
-        assert left is None or origin.reads_as(left.encoded)
+    a_set, a_list = (ValueOrigin(objects, ref) for ref in refs)
+    left = a_set.left(a_set.value, Mappings())  # another order of its items is possible
+    assert left is None or a_set.reads_as(left.encoded)
+    assert a_list.left(a_list.value, Mappings()) is None  # by the pickler that wrote it, so at once
     origin = ValueOrigin(objects, refs[1])
     origin.value.append(2)
     left = origin.left(origin.value, Mappings())
