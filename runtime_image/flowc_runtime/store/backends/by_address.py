@@ -13,7 +13,9 @@ from flowc_runtime.store.backends.local import LocalObjects
 if TYPE_CHECKING:
     from flowc_runtime.store.backends import installed_stores
     from flowc_runtime.store.backends.objects import Objects
-else:  # only addresses with another scheme need it
+    from flowc_runtime.store.backends.remote import bucket
+else:  # a directory needs none of them
+    bucket = LateModule("flowc_runtime.store.backends.remote.bucket")
     installed_stores = LateModule("flowc_runtime.store.backends.installed_stores")
 
 
@@ -33,15 +35,13 @@ def open_objects(url: str) -> Objects:
         raise StoreError(f"cannot open the store: {why}")
     if not separator or scheme == "file":
         return open_directory(rest if separator else url)
-    from flowc_runtime.store.backends.remote.bucket import SCHEMES, RemoteObjects
-
-    if scheme in SCHEMES and rest:
-        return RemoteObjects(url)
-    if not rest or scheme in SCHEMES:
+    if scheme in bucket.SCHEMES and rest:
+        return bucket.RemoteObjects(url)
+    if not rest or scheme in bucket.SCHEMES:
         raise AddressError(
             f"cannot open the store {addresses.shown(url)!r}: name a directory, or a bucket with s3://, gs:// or az://"
         )
-    return cast("Objects", installed_stores.find_store(url, ("file", *SCHEMES))(url))
+    return cast("Objects", installed_stores.find_store(url, ("file", *bucket.SCHEMES))(url))
 
 
 def open_directory(root: str) -> LocalObjects:
