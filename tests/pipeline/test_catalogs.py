@@ -154,3 +154,15 @@ def test_pods_get_the_catalog(piped: Project) -> None:
         assert done.code == 0, done.err
         assert "FLOWC_CATALOG" in done.out
         assert "directory" in done.out
+
+
+@pytest.mark.parametrize("target", ["argo", "stepfunctions"])
+def test_pods_need_a_catalog(piped: Project, target: str) -> None:
+    done = piped.flowc("compile", "--target", target, "pipe.py:pipe", FLOWC_CATALOG="none")
+    assert (done.code, done.err) == (
+        1,
+        "error: step 'read' gets files, but the setting catalog = \"none\" keeps none, and pods share no directory\n"
+        "hint: keep files in the store: FLOWC_CATALOG=store\n",
+    )
+    done = piped.flowc("compile", "--target", target, "pipe.py:pipe", FLOWC_CATALOG="cloud")
+    assert (done.code, "error: there is no catalog 'cloud'" in done.err) == (1, True)

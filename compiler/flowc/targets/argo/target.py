@@ -11,7 +11,7 @@ from flowc.targets.argo.checking.checks import check_flow
 from flowc.targets.argo.checking.limits import MAX_CONFIG_MAP_BYTES
 from flowc.targets.argo.commands import DEPLOYMENT
 from flowc.targets.argo.settings import KINDS, Settings
-from flowc.targets.chosen import check_pickler
+from flowc.targets.chosen import check_catalog, check_pickler
 from flowc.targets.deployment import Need, TargetError
 from flowc.targets.target import Target, Travel
 
@@ -96,6 +96,7 @@ def _settings(values: Mapping[str, object]) -> Settings:
 
 
 def _lower(analysis: Analysis, package: Package, settings: Settings) -> Bundle:
+    check_catalog(settings.catalog, analysis.flow)
     try:
         from flowc.targets.argo.compiler import manifests  # imports Hera, which takes 0.3 s
 
