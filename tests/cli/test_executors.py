@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -89,8 +89,27 @@ def test_the_option_and_the_file_choose_it(made: Project) -> None:
     assert len(made.store.runs("Train")) == 1
     for words in (["--local"], ["--executor", "local"], ["--executor=mock"], ["--mock"]):
         assert made.flowc("run", *words, "flow.py").code == 0
+    runs = [made.store.run("Train", run) for run in made.store.runs("Train")]
+    files = [cast("Any", run.record()["parameters"]["table"])["file"] for run in runs]
+    assert [file.startswith("parameters/") for file in files] == [True, False, False, False, False]  # `write_job` does
     mocked = [made.store.run("Train", run).task("end", "0").get("mocked", False) for run in made.store.runs("Train")]
     assert mocked == [False, False, False, True, True]
+
+
+def test_tasks_elsewhere_have_the_settings_of_the_file(project: Project) -> None:
+    install_plugins(project)
+    project.write("flowc.toml", 'executor = "directory"\npickler = "zipped"\nsecrets = "dotenv:team.env"\n')
+    project.write("team.env", "TOKEN=four\n")
+    project.write("pipe.py", """
+        import os
+        from flowc.pipeline import Pipeline, PythonTask
+        def measure(): return len(os.environ["TOKEN"])
+        pipe = Pipeline(steps=[PythonTask(function=measure, returns=["size"], secrets=["TOKEN"])])
+        """)  # fmt: skip
+    done = project.flowc("run", "pipe.py:pipe")
+    assert done.code == 0, done.err
+    ref = project.latest().task("measure", "0")["artifacts"]["size"]
+    assert ref["pickler"]["name"] == "zipped"
 
 
 def test_a_failed_run_elsewhere_fails_here(made: Project) -> None:
