@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flowc.targets.deployment import TargetError
+from flowc_ir.late import LateModule
+
+if TYPE_CHECKING:
+    from flowc_runtime.store.values import picklers
+else:
+    picklers = LateModule("flowc_runtime.store.values.picklers")  # only other picklers than the default need it
 
 
 def check_pickler(name: str) -> None:
@@ -13,8 +21,6 @@ def check_pickler(name: str) -> None:
     """
     if name == "pickle":
         return
-    from flowc_runtime.store.values import picklers
-
     try:
         picklers.check(name)
     except picklers.PicklerError as error:
