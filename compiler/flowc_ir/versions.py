@@ -226,6 +226,7 @@ RECORDS = Format(
                 "TaskFileRecord.size: int",
                 "TaskFileRecord.stage: 'get' | 'put'",
                 "TaskFileRecord.place: str",
+                "TaskFileRecord.catalog: str",
                 "AttemptRecord.mocked: bool",
                 "ArtifactRef.codec: 'pickle5' | 'pickle5+buffers' | 'plugin'",
                 "ArtifactRef.pickler: PicklerRecord",

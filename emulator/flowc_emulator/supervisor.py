@@ -216,6 +216,7 @@ class Supervisor:
             max_splits=plan.max_splits,
             cache=plan.cache,
             durable=plan.durable,
+            catalog=plan.catalog,
             origin=plan.reuse.origin.id if plan.reuse else None,
             inputs=plan.only.inputs if plan.only else None,
             overrides=plan.only.overrides if plan.only else {},

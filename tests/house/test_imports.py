@@ -26,6 +26,8 @@ PUBLIC = (
     "flowc",
     "flowc_ir",
     "flowc.plugins",
+    "flowc.executors",
+    "flowc_runtime.store_plugins",
     "flowc.targets",
     "flowc.targets.argo",
     "flowc.steps",

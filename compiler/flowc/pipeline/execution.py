@@ -32,6 +32,8 @@ from flowc.pipeline.results import ExecuteOptions, Execution, RunFailed
 from flowc.pipeline.stream_queue import get_stream_queue
 from flowc_ir import json_text, schema
 from flowc_ir.late import LateFunction
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
@@ -47,11 +49,13 @@ if TYPE_CHECKING:
 execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
 
 _INTERRUPTED = 130
+_ATTRIBUTES = "run.json"  # the file with the address of the run's store
 _LONG_PLACE = 72  # the address of a Unix socket has at most 107 bytes
 
 
 def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> Execution:
     """Run a pipeline and wait for its end. Raises PipelineError and RunFailed; see `Pipeline.execute`."""
+    options = with_executor(options)
     loaded, flow = prepare(pipeline, options)
     if (queue := get_stream_queue()) is not None:
         return checked(execute_into(queue, loaded, flow, options), check=check)
@@ -63,6 +67,32 @@ def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> 
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     return checked(done, check=check)
+
+
+def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteOptions:
+    """Return the options of a run with the executor of the configuration.
+
+    Args:
+        options: the arguments of the call.
+        streams: whether the caller reads the events of tasks, which only tasks on this machine send.
+
+    Raises:
+        PipelineError: the configuration is faulty, or the executor cannot make such a run.
+    """
+    if options.local or options.mock:
+        return options._replace(local=True)
+    try:
+        name = configuration.text("executor")
+    except FlowcError as error:
+        raise PipelineError(str(error)) from None
+    if name in ("local", "mock"):
+        return options._replace(local=True, mock=name == "mock")
+    if streams or options.patches or get_stream_queue() is not None:
+        what = "patches replace steps" if options.patches else "events are read from tasks"
+        raise PipelineError(
+            f"{what} of runs on this machine, but the executor is '{name}': set the variable FLOWC_EXECUTOR=local"
+        )
+    return options
 
 
 def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Flow]:
@@ -85,7 +115,10 @@ def new_directory() -> str:
 
 def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) -> Execution:
     """Return the result of a run whose process has ended with this code."""
-    return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters, options.store)
+    store = options.store
+    if not options.local and (text := _read(f"{directory}/{_ATTRIBUTES}")):
+        store = str(json_text.mapping(text)["metadata"])
+    return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters, store)
 
 
 def checked(done: Execution, *, check: bool) -> Execution:
@@ -127,7 +160,9 @@ def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
 
 def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
-    words = ["run", flow.code.file, "--run-id-file", f"{directory}/run-id"]
+    words = ["run", *(["--local"] if options.local else []), flow.code.file, "--run-id-file", f"{directory}/run-id"]
+    if not options.local:  # the executor chooses the store
+        words += ["--runner-attribute-file", f"{directory}/{_ATTRIBUTES}"]
     if options.parameters_file is not None:
         words += ["--params-file", options.parameters_file]
     if options.parameters:

@@ -88,6 +88,7 @@ def run_pipeline(
         patches={**(patches or {})},
         mock=mock,
         store=place,
+        local=True,
     )
     try:
         done = _execute(pipeline.as_pipeline() if isinstance(pipeline, BaseJob) else pipeline, options)

@@ -226,6 +226,7 @@ class ContainerTask:
             origin=record.get("origin"),
             cards=cards,
             durable=self.durability == "task",
+            catalog=str(configuration.text("catalog")),
             secrets=configuration.text("secrets") or "",
             pickler=configuration.text("pickler") or "",
         )

@@ -36,6 +36,7 @@ class AssignmentFields(TypedDict):
     origin: str | None
     cache: bool
     durable: bool
+    catalog: str
     inputs: str | None
     overrides: Mapping[str, ArtifactRef]
     bare: bool
@@ -68,6 +69,7 @@ class Assignment:
         origin: the id of the run that this run resumes.
         cache: whether steps with @cache use the cache.
         durable: whether the task's record and artifacts are flushed to disk before the task is reported as ended.
+        catalog: where the files of the step are kept: the setting `catalog`.
         inputs: for `spin`, the id of the run that has the parent tasks; None: this run.
         overrides: for `spin`, artifacts that replace those of the parents and of each input of a join.
         bare: whether the step's code runs without its decorators.
@@ -94,6 +96,7 @@ class Assignment:
     origin: str | None = None
     cache: bool = True
     durable: bool = False
+    catalog: str = "store"
     inputs: str | None = None
     overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
     bare: bool = False

@@ -141,6 +141,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             cache=top().cache is not False,
             disk=disk,
             durable=mode == "task",
+            catalog=choices.catalog,
             reuse=reuse,
             starts=starts,
             patches=patches,

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 from flowc import __version__
 from flowc.targets.argo.names import MAX_FLOW
 from flowc.targets.argo.pod import mounts
+from flowc_ir.late import LateModule
 from flowc_runtime.base import addresses, contract
 from flowc_runtime.base.config.secret_setting import FORMS, SecretSetting
 from flowc_runtime.base.errors import TagError
 from flowc_runtime.store.records.tags import check_tags
+
+if TYPE_CHECKING:
+    from flowc_runtime.base.config import plugin_kinds as kinds
+else:  # only stores of packages need it
+    kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
 
 ManifestKind: TypeAlias = Literal["template", "workflow", "cron"]
 
@@ -40,6 +46,7 @@ class Settings:
         deadline_seconds: the longest duration of a run, None for no limit.
         concurrency: what a schedule does while its previous run is active.
         tags: those of every run.
+        catalog: where the files of steps are kept, as the setting `catalog`.
         secrets: the source of the secrets that steps only name, as the setting `secrets`.
         pickler: the pickler that writes artifacts, as the setting `pickler`.
         starting_deadline_seconds: how late the run of a missed time of the schedule may start.
@@ -59,6 +66,7 @@ class Settings:
     concurrency: Literal["Allow", "Forbid", "Replace"] = "Allow"
     starting_deadline_seconds: int = 300
     tags: tuple[str, ...] = ()
+    catalog: str = "store"
     secrets: str = "env"
     pickler: str = "pickle"
 
@@ -70,7 +78,7 @@ class Settings:
         """
         if self.kind not in KINDS:
             raise ValueError(f"kind: one of {', '.join(KINDS)}, not {self.kind!r}")
-        for name in ("image", "store"):
+        for name in ("image", "store", "catalog"):
             value = getattr(self, name)
             if not is_reference(value):
                 shown = addresses.shown(value)
@@ -99,7 +107,7 @@ class Settings:
         if problem := addresses.fault(self.store):
             raise ValueError(f"store: not {addresses.shown(self.store)}: {problem}; {addresses.HINT}")
         scheme, _, rest = self.store.partition("://")
-        if scheme in ("s3", "gs", "az") and rest:
+        if (scheme in ("s3", "gs", "az") or (scheme != "file" and scheme in kinds.STORES.names())) and rest:
             if self.store_claim is not None:
                 raise ValueError(f"store_claim: is the volume of a store in a directory, and {self.store} is none")
         elif scheme != "file":

@@ -11,7 +11,7 @@ from flowc.targets.argo.checking.checks import check_flow
 from flowc.targets.argo.checking.limits import MAX_CONFIG_MAP_BYTES
 from flowc.targets.argo.commands import DEPLOYMENT
 from flowc.targets.argo.settings import KINDS, Settings
-from flowc.targets.chosen import check_pickler
+from flowc.targets.chosen import check_catalog, check_pickler
 from flowc.targets.deployment import Need, TargetError
 from flowc.targets.target import Target, Travel
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         service_account: str
         store_claim: str | None
         store_secret: str
+        catalog: str
         secrets: str
         pickler: str
         tags: tuple[str, ...]
@@ -48,6 +49,7 @@ KEYS: Final[Mapping[str, str]] = {
     "service_account": "service-account",
     "store_claim": "store-claim",
     "store_secret": "store-secret",
+    "catalog": "catalog",
     "secrets": "secrets",
     "pickler": "pickler",
     "parallelism": "parallelism",
@@ -94,6 +96,7 @@ def _settings(values: Mapping[str, object]) -> Settings:
 
 
 def _lower(analysis: Analysis, package: Package, settings: Settings) -> Bundle:
+    check_catalog(settings.catalog, analysis.flow)
     try:
         from flowc.targets.argo.compiler import manifests  # imports Hera, which takes 0.3 s
 

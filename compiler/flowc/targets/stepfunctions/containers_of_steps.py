@@ -38,6 +38,7 @@ def own_environment(settings: MachineSettings, digest: str) -> dict[str, str]:
         contract.IR: f"{contract.CODE_ROOT}/{contract.IR_FILE}",
         "HOME": contract.TMP,
     }
+    found |= {contract.CATALOG: settings.catalog} if settings.catalog != "store" else {}
     return found | ({contract.PICKLER: settings.pickler} if settings.pickler != "pickle" else {})
 
 

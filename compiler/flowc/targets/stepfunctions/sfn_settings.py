@@ -39,6 +39,7 @@ class MachineSettings:
         parallelism: how many items of one foreach run at once, at most.
         deadline_seconds: the longest duration of a run, None for no limit.
         tags: those of every run.
+        catalog: where the files of steps are kept, as the setting `catalog`.
         secrets: the source of the secrets that steps only name, as the setting `secrets`.
         pickler: the pickler that writes artifacts, as the setting `pickler`.
         context: the directory to which the image's build context is written, None for none.
@@ -53,6 +54,7 @@ class MachineSettings:
     parallelism: int = INLINE
     deadline_seconds: int | None = None
     tags: tuple[str, ...] = ()
+    catalog: str = "store"
     context: str | None = None
     secrets: str = "env"
     pickler: str = "pickle"
@@ -63,6 +65,8 @@ class MachineSettings:
         Raises:
             ValueError: AWS would refuse one; the text begins with its name and a colon.
         """
+        if "$" in self.catalog or not self.catalog.isprintable():
+            raise ValueError(f"catalog: a name without '$', not {self.catalog!r}")
         if self.compute not in COMPUTES:
             raise ValueError(f"compute: one of {', '.join(COMPUTES)}, not {self.compute!r}")
         if not self.image or not self.image.isprintable() or " " in self.image or "${" in self.image:

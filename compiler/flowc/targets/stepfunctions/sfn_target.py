@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from flowc.targets import fail_if
-from flowc.targets.chosen import check_pickler
+from flowc.targets.chosen import check_catalog, check_pickler
 from flowc.targets.stepfunctions.image_context import image_digest, write_context
 from flowc.targets.stepfunctions.sfn_checks import check_flow, check_template, template_text
 from flowc.targets.stepfunctions.sfn_settings import COMPUTES, MachineSettings, machine_settings
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 KEYS: Final[Mapping[str, str]] = {
     "image": "image",
     "store": "cluster-store",
+    "catalog": "catalog",
     "deadline_seconds": "workflow-timeout",
     "secrets": "secrets",
     "pickler": "pickler",
@@ -63,6 +64,7 @@ def _settings(values: Mapping[str, object]) -> MachineSettings:
 
 
 def _lower(analysis: Analysis, package: Package, settings: MachineSettings) -> JsonObject:
+    check_catalog(settings.catalog, analysis.flow)
     template = stack(analysis, settings, image_digest(analysis.flow, package))
     faults = Faults()
     check_template(analysis.flow, template, faults)

@@ -57,6 +57,23 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         metaflow=("METAFLOW_DEFAULT_DATASTORE", "METAFLOW_DATASTORE_SYSROOT_…"),
     ),
     Setting(
+        key="executor",
+        type="text",
+        variable="FLOWC_EXECUTOR",
+        option="`--executor` of `flowc run`; `--local` is the executor `local`",
+        help="What `flowc run` and `Pipeline.execute` run flows with: `local` (this machine), `mock` (this machine, "
+        "without the user's functions), a target that runs flows, such as `argo`, or a plugin.",
+        default="local",
+    ),
+    Setting(
+        key="catalog",
+        type="text",
+        variable="FLOWC_CATALOG",
+        option="none",
+        help="Where the files that steps put are kept: in the `store`, nowhere (`none`), or in a plugin's catalog.",
+        default="store",
+    ),
+    Setting(
         key="max-workers",
         type="number",
         variable="FLOWC_MAX_WORKERS",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from flowc_ir.policies import CONFIGURED
 from flowc_ir.suggestion import suggest
-from flowc_runtime.base.config.plugins import PluginError, PluginKind
+from flowc_runtime.base.config.plugin_kinds import SECRETS
+from flowc_runtime.base.config.plugins import PluginError
 from flowc_runtime.base.config.secret_setting import BUILT_IN
 from flowc_runtime.base.contract import POD
 from flowc_runtime.base.errors import FlowcError
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow, Node
     from flowc_runtime.base.config.secret_setting import SecretSetting
-
-KIND: Final = PluginKind("flowc.secrets", "source of secrets", "flowc.plugins.SecretSource")
 
 
 @runtime_checkable
@@ -66,7 +65,7 @@ def check_setting(setting: SecretSetting) -> None:
     Raises:
         SourceError: no package has it.
     """
-    if setting.is_plugin and setting.kind not in (names := KIND.names()):
+    if setting.is_plugin and setting.kind not in (names := SECRETS.names()):
         raise _unknown(setting, names)
 
 
@@ -146,12 +145,12 @@ def _files(names: Sequence[str], directory: Path) -> Mapping[str, str]:
 
 def _of_plugin(names: Sequence[str], setting: SecretSetting) -> Mapping[str, str]:
     try:
-        source = KIND.find(setting.kind, SecretSource)  # type: ignore[type-abstract]  # `find` accepts protocols
+        source = SECRETS.find(setting.kind, SecretSource)  # type: ignore[type-abstract]  # `find` accepts protocols
     except PluginError as error:
         raise SourceError(error.message, error.hint) from error
     if source is None:
-        raise _unknown(setting, KIND.names())
-    what = KIND.described(setting.kind)
+        raise _unknown(setting, SECRETS.names())
+    what = SECRETS.described(setting.kind)
     try:
         values: object = source.read(names, setting.place)
     except Exception as error:  # hazard: the message of a plugin's error may contain a secret, so it is not shown

@@ -250,10 +250,12 @@ class _TaskFile(TypedDict):
 class TaskFileRecord(_TaskFile, total=False):
     """A file that a task got or put: its name below the data folder, and its blob.
 
-    `place` is the path of a file that was put without a copy; it has no blob.
+    `place` is the path of a file that was put without a copy; it has no blob. A file that the `catalog` of a package
+    keeps has no blob either; `place` is its address there.
     """
 
     place: str
+    catalog: str
 
 
 class AttemptRecord(_Attempt, total=False):

@@ -20,10 +20,12 @@ from flowc_runtime.store.values.reducers import with_reducers
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from flowc_runtime.base.config import plugin_kinds as kinds
     from flowc_runtime.base.config import plugins
     from flowc_runtime.store.records.record_types import PicklerRecord
     from flowc_runtime.store.values.codecs import Callback, File, Picklers
 else:
+    kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
     plugins = LateModule("flowc_runtime.base.config.plugins")  # costs start-up time, and only plugins need it
 
 BUILT_IN: Final = (PICKLE, CLOUDPICKLE)
@@ -79,7 +81,7 @@ def check(name: str) -> None:
     if name == CLOUDPICKLE:
         if find_spec(CLOUDPICKLE) is None:
             raise lacks_cloudpickle()
-    elif name != PICKLE and name not in (names := _kind().names()):
+    elif name != PICKLE and name not in (names := kinds.PICKLERS.names()):
         raise _unknown(name, names)
 
 
@@ -106,9 +108,9 @@ def plugin(name: str) -> tuple[ValuePickler, PicklerRecord]:
     """
     found = _find(name)
     if found is None:
-        raise _unknown(name, _kind().names())
+        raise _unknown(name, kinds.PICKLERS.names())
     record: PicklerRecord = {"name": name}
-    if distribution := _kind().distribution(name):
+    if distribution := kinds.PICKLERS.distribution(name):
         record["distribution"] = distribution
     return found, record
 
@@ -129,14 +131,9 @@ def reader(record: PicklerRecord) -> ValuePickler:
 
 
 @cache
-def _kind() -> plugins.PluginKind:
-    return plugins.PluginKind("flowc.picklers", "pickler", "flowc.plugins.ValuePickler")
-
-
-@cache
 def _find(name: str) -> ValuePickler | None:
     try:
-        return _kind().find(name, ValuePickler)  # type: ignore[type-abstract]  # `find` accepts protocols
+        return kinds.PICKLERS.find(name, ValuePickler)  # type: ignore[type-abstract]  # `find` accepts protocols
     except plugins.PluginError as error:
         raise PicklerError(error.message, error.hint) from error
 

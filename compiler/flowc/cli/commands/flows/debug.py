@@ -141,6 +141,7 @@ def _attempt(run: RunStore, step: str, path: str, checked: Checked) -> Attempt:
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
             origin=record.get("origin"),
+            catalog=choices.catalog,
             secrets=choices.secrets,
             pickler=choices.pickler,
             cards=begin_cards(checked.program, place, graph, (step, path, number), forks=False),

@@ -200,6 +200,7 @@ def _perform(
         seeds=seeds,
         tags=tags,
         namespace=new_run.namespace_for(user),
+        catalog=choices.catalog,
         only=Only(
             step=inputs.step,
             path=inputs.path,

@@ -217,6 +217,8 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
         # Libraries keep caches in the home directory, which is the read-only / for a user without a name.
         "HOME": contract.TMP,
     }
+    if settings.catalog != "store":
+        values[contract.CATALOG] = settings.catalog
     if settings.pickler != "pickle":
         values[contract.PICKLER] = settings.pickler
     fields = {contract.POD: "metadata.name", contract.POD_UID: "metadata.uid", contract.NODE: "spec.nodeName"}
