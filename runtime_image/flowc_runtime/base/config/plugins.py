@@ -45,7 +45,7 @@ class PluginKind(NamedTuple):
 
         Args:
             name: the name of the entry point.
-            type_: the class of which the plugin must be an instance, or a protocol that can be checked at run time.
+            type_: the class or the runtime-checkable protocol; the plugin must be an instance of it.
 
         Raises:
             PluginError: two packages have one, it cannot be imported, or it is no instance of the class.
