@@ -25,6 +25,8 @@ IR_VERSION = IR.current
 NodeId: TypeAlias = str
 PICKLES = "flowc_functions"
 """The directory of a code package for functions that no module has."""
+END_EVENT = "done"
+"""The type of the event with the returned values of a function that yields events, unless its task names another."""
 
 ArtifactName: TypeAlias = str
 Choice: TypeAlias = "str | int | float | bool"
