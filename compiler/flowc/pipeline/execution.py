@@ -1,8 +1,8 @@
 """Running a pipeline from a program: in a process of its own, so that the program keeps its state and its signals.
 
 The process is a fork of the program if that has one thread, and has the pipeline's functions as they are. A program
-with threads, such as a notebook's kernel, cannot be forked safely: there it is a new Python process, which imports the
-functions by their names and unpickles those that no module has.
+with threads, such as a notebook's kernel, cannot be forked safely: it starts a new Python process, which imports the
+functions by their names and unpickles those that cannot be imported.
 """
 
 from __future__ import annotations

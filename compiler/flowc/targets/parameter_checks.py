@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def check_scheduled_parameters(flow: Flow, faults: Faults) -> None:
-    """Report required parameters without a default: a schedule gives no values. The caller knows that there is one."""
+    """Report required parameters without a default, for a flow with a schedule: a schedule gives no values."""
     for parameter in flow.parameters:
         if parameter.required and parameter.default is None and not parameter.computed:
             faults.add(

@@ -1,4 +1,4 @@
-"""Functions that no module has, for tasks that import their code anew: they read their pickles from a directory."""
+"""Functions that cannot be imported: tasks that import the flow again read their pickles from a directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lower a pipeline to IR, and report all its faults together. No function of the user's runs here."""
+"""Lower a pipeline to IR, and report all its faults together. No user function runs here."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def _literal(value: Json) -> str:
 def _pickle(value: object, file: Path) -> None:
     try:
         data = pickle.dumps(value)
-    except Exception:  # a class or a function that no module has
+    except Exception:  # a class or a function that cannot be imported
         data = cloudpickle.dumps(value)
     file.write_bytes(data)
 
