@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _list_runs(place: Mapping[str, str | None], flow: str | None, limit: int, as_json: bool) -> None:
-    from flowc.targets.argo.commands.status import list_runs  # `flowc runs` of a store does without it
+    from flowc.targets.argo.commands.status import list_runs  # `flowc runs` without --cluster does not need it
 
     with connected(**place) as cluster:
         list_runs(cluster, flow, limit, as_json)
