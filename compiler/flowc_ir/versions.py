@@ -64,7 +64,7 @@ class Format:
 
     `versions` are all that this flowc reads, the oldest first; it writes the last. Objects of the `unnumbered` kinds
     had no number in the oldest version. From version `marks` on `{"$float": …}` is a number (`json_text`); before it
-    was a dict of the user's.
+    was a dict of user data.
     """
 
     name: str

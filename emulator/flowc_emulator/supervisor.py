@@ -181,7 +181,7 @@ class Supervisor:
         self._console.task_began(job, pid)
 
     def _mock(self, job: Job) -> None:
-        """Make the attempt of a mocked task in this process: no code of the user's runs, so that it needs no other."""
+        """Make the attempt of a mocked task in this process, which is safe because no user code runs."""
         began = time.time()
         result, log = perform_mocked(replace(self._assignment(job), run=self._plan.records, last=True))
         if log:

@@ -1,8 +1,8 @@
 """Running a pipeline from a program: in a process of its own, so that the program keeps its state and its signals.
 
 The process is a fork of the program if that has one thread, and has the pipeline's functions as they are. A program
-with threads, such as a notebook's kernel, cannot be forked safely: there it is a new Python process, which imports the
-functions by their names and unpickles those that no module has.
+with threads, such as a notebook's kernel, cannot be forked safely: it starts a new Python process, which imports the
+functions by their names and unpickles those that cannot be imported.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ import click
 
 from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
+from flowc.cli.running.pickles import pickles_of, write_pickles
 from flowc.cli.words.variables import texts_of_variables
-from flowc.diagnostics import render
+from flowc.diagnostics import in_order, render
 from flowc.frontends.loaded import Loaded
-from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of
+from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of, with_files
 from flowc.frontends.pipeline.variable_names import name_in_program
 from flowc.mocking.making_patches import WrongPatchError, patches_from_values
 from flowc.pipeline.errors import PipelineError
 from flowc.pipeline.results import ExecuteOptions, Execution, RunFailed
 from flowc.pipeline.stream_queue import get_stream_queue
 from flowc_ir import json_text, schema
+from flowc_ir.diagnostic import Faults
 from flowc_ir.late import LateFunction
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import FlowcError
@@ -240,11 +242,7 @@ def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[
     """Write what a new Python process needs for a command line into the directory; return the process's arguments."""
     assert loaded.flow is not None
     Path(directory, "ir.json").write_text(schema.dumps(loaded.flow), encoding="utf-8")
-    for name, content in loaded.package.files:
-        if name.endswith(".pickle"):
-            path = Path(directory, name)
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
+    write_pickles(pickles_of(loaded.package), directory)
     facts = {"directory": directory, "root": str(loaded.package.root), "path": sys.path, "words": [*words]}
     return [sys.executable, "-c", "from flowc.pipeline.execution import main; main()", json_text.dumps(facts)]
 
@@ -262,7 +260,10 @@ def main() -> None:
             file = pickle_file(function.name)
             files.append((file, (directory / file).read_bytes()))
             known[function] = cast("UserFunction", pickle.loads(files[-1][1]))
-    package = package_of(Path(facts["root"]), flow.code.file, files)
+    faults = Faults()
+    package = with_files(package_of(Path(facts["root"]), flow.code.file, (), faults), files)
+    if faults:  # a file was readable when the program that started this one read it
+        sys.exit(run_command(Loaded(package=package, diagnostics=in_order(faults)), facts["words"]))
     program = NodesProgram(flow, facts["root"], known, declarations(flow, "__main__"))
     program.begin(flow, facts["root"])
     sys.exit(run_command(Loaded(package=package, flow=flow, program=program), facts["words"]))

@@ -101,9 +101,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
         starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
-        look = Look(
-            str(checked.package.root)
-        )  # after the import was judged, so that git's process is not a fault of it
+        # After the import was judged, so that git's process is not a fault of it.
+        look = Look(str(checked.package.root))
         stack.callback(look.close)
         agent = stack.enter_context(_agent(store.objects.url if remote else None))
         stack.enter_context(interruption_recorded())

@@ -269,7 +269,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
             return found, taken
         if behind in tried:
             unclear = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(behind ^ used))
-            message = f"whether {unclear} is a parameter of the flow depends on its value"
+            message = f"the value of {unclear} decides whether the flow has a parameter of this name"
             fail(message, "write flowc's options before FLOW")
         tried.append(behind)
         known[cls.__name__] = taken
