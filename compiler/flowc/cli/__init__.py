@@ -16,6 +16,7 @@ from flowc import __version__
 from flowc.cli.commands.deployed import CommandTable, command_of_words, default_command
 from flowc.cli.rendering.streams import open_closed, reporting_failed_output
 from flowc.targets.table import default_deployment
+from flowc_runtime.base.config.configuration import FILE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -297,4 +298,29 @@ def main() -> None:
 
 def flowc_group() -> LazyGroup:
     """Return the commands of the program `flowc`."""
-    return make_group("flowc", COMMANDS, "", MainGroup)
+    option = click.Option(
+        ["--configuration-file"],
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="FILE",
+        expose_value=False,
+        is_eager=True,
+        callback=_use_configuration,
+        help=f"Read this file instead of the flowc.toml of the working directory [${FILE_VARIABLE}].",
+    )
+    return make_group("flowc", COMMANDS, "", MainGroup, params=[option])
+
+
+def _use_configuration(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Let this command, and the programs that it starts, read the configuration file of this name."""
+    if value is None or ctx.resilient_parsing:
+        return
+    before = os.environ.get(FILE_VARIABLE)
+
+    def restore() -> None:
+        if before is None:
+            os.environ.pop(FILE_VARIABLE, None)
+        else:
+            os.environ[FILE_VARIABLE] = before
+
+    ctx.call_on_close(restore)
+    os.environ[FILE_VARIABLE] = os.path.abspath(value)

@@ -21,17 +21,22 @@ import click
 
 from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
+from flowc.cli.options.loading import configured
 from flowc.cli.words.variables import texts_of_variables
 from flowc.diagnostics import render
 from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of
 from flowc.frontends.pipeline.variable_names import name_in_program
 from flowc.mocking.making_patches import WrongPatchError, patches_from_values
+from flowc.passes.context import PassError
 from flowc.pipeline.errors import PipelineError
 from flowc.pipeline.results import ExecuteOptions, Execution, RunFailed
 from flowc.pipeline.stream_queue import get_stream_queue
 from flowc_ir import json_text, schema
 from flowc_ir.late import LateFunction
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.config.whereabouts import locate
+from flowc_runtime.base.errors import ConfigurationError
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
@@ -70,8 +75,14 @@ def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Fl
     loaded = load_pipeline(pipeline, name=name_in_program(pipeline), parameters=options.parameters)
     if loaded.flow is None:
         raise PipelineError("\n" + render(loaded.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
-    _check_parameters(loaded.flow, options)
-    return loaded, loaded.flow
+    try:
+        flow = configured(loaded.flow, configuration.current_file(options.configuration))
+    except PassError as error:
+        raise PipelineError("\n" + render(error.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False)) from None
+    except ConfigurationError as error:
+        raise PipelineError(str(error)) from None
+    _check_parameters(flow, options)
+    return loaded, flow
 
 
 def new_directory() -> str:
@@ -85,7 +96,10 @@ def new_directory() -> str:
 
 def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) -> Execution:
     """Return the result of a run whose process has ended with this code."""
-    return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters, options.store)
+    store = options.store
+    if store is None and options.configuration is not None:
+        store = locate(file=options.configuration).text
+    return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters, store)
 
 
 def checked(done: Execution, *, check: bool) -> Execution:
@@ -128,6 +142,8 @@ def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
 def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
     words = ["run", flow.code.file, "--run-id-file", f"{directory}/run-id"]
+    if options.configuration is not None:
+        words = ["--configuration-file", options.configuration, *words]
     if options.parameters_file is not None:
         words += ["--params-file", options.parameters_file]
     if options.parameters:

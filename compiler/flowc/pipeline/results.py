@@ -34,6 +34,7 @@ class ExecuteOptions(NamedTuple):
     patches: Mapping[str, object] = {}
     mock: bool = False
     store: str | None = None
+    configuration: str | None = None
 
 
 @final

@@ -15,7 +15,6 @@ from flowc.frontends.pipeline.function_references import FunctionError
 from flowc.frontends.pipeline.node_names import NodeNames
 from flowc.frontends.pipeline.task_policies import files_of, secrets_of
 from flowc.pipeline.composites import Conditional, Loop, Map, Parallel
-from flowc.pipeline.limits import NO_LIMITS
 from flowc.pipeline.steps import AsyncPythonTask, NotebookTask, PythonTask, ShellTask, UserTask
 from flowc_ir import (
     Branch,
@@ -38,6 +37,7 @@ from flowc_ir import (
 )
 from flowc_ir import Stub as NoCode
 from flowc_ir.graphs.step_values import set_between
+from flowc_runtime.base.config.task_limits import NO_LIMITS
 from flowc_runtime.run.nodes.failing import FAILED, FAILS, NO_BRANCH
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 
     from flowc.frontends.pipeline.function_references import FunctionReferences
     from flowc.frontends.pipeline.notebook_references import NotebookReferences
-    from flowc.pipeline.limits import TaskLimits
     from flowc.pipeline.pipelines import BasePipeline
     from flowc.pipeline.steps import Step, WrittenAt
     from flowc_ir import Secret, Transition
     from flowc_ir.diagnostic import Faults
     from flowc_ir.model import Action, Choice, NodeId
+    from flowc_runtime.base.config.task_limits import TaskLimits
 
 ERROR: Final = "error"
 """The artifact with the failure that `on_failure` handles."""
@@ -160,7 +160,8 @@ class GraphBuilder:
         limits = step.limits if isinstance(step, UserTask) else NO_LIMITS
         action, secrets = self._action(step), secrets_of(step)
         self._add(name, step.place, action, following, catch=catch, limits=limits, secrets=secrets)
-        self._nodes[name] = replace(self._nodes[name], files=files_of(step))
+        override = step.override if isinstance(step, UserTask) else ""
+        self._nodes[name] = replace(self._nodes[name], files=files_of(step), override=override)
         return name
 
     def _action(self, step: Step) -> Action:

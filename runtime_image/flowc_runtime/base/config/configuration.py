@@ -1,23 +1,33 @@
 """The value of each setting and its source: options, `FLOWC_*` variables, a file, defaults, in this order.
 
 The file is the nearest one in the working directory and its parents: `flowc.toml`, or a `pyproject.toml` with
-`[tool.flowc]`. The command line reads options; this module reads all other sources. METAFLOW_* variables come after
+`[tool.flowc]`; the variable FLOWC_CONFIGURATION_FILE names another one. The command line reads options; this module reads all other sources. METAFLOW_* variables come after
 `FLOWC_*` variables and before the file; Metaflow's own configuration file comes after it. Pods ignore the file.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from flowc_runtime.base.config import settings
-from flowc_runtime.base.config.config_file import ConfigFile, describe, find_file, normal, wrong
+from flowc_runtime.base.config.config_file import (
+    ConfigFile,
+    describe,
+    find_file,
+    normal,
+    read_file,
+    wrong,
+)
 from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.contract import POD
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
+
+FILE_VARIABLE: Final = "FLOWC_CONFIGURATION_FILE"
+"""The variable that names a configuration file in place of that of the working directory."""
 
 _DIGITS = 19  # longer numbers are refused instead of parsed
 
@@ -88,25 +98,38 @@ def from_variable(key: str) -> SettingValue | None:
     return SettingValue(value, "variable", setting.variable)
 
 
-def from_file(key: str) -> SettingValue | None:
+def from_file(key: str, named: str | None = None) -> SettingValue | None:
     """Return the value of a setting in the configuration file; None if the file does not have it.
+
+    Args:
+        key: a key of `config_keys.BY_KEY`.
+        named: the name of the file; None is the current one.
 
     Raises:
         ConfigurationError: the file cannot be read or has faults.
     """
-    file = current_file()
+    file = current_file(named)
     if file is None or key not in file.values:
         return None
     return SettingValue(file.value(BY_KEY[key]), "file", file.place(key))
 
 
-def current_file() -> ConfigFile | None:
-    """Return the checked configuration file of the working directory; None in a pod, or if there is none.
+def current_file(named: str | None = None) -> ConfigFile | None:
+    """Return the checked configuration file: the one that `FILE_VARIABLE` names, or that of the working directory.
+
+    Args:
+        named: the name of the file to read in place of these.
+
+    Returns:
+        The file; None in a pod, or if there is none.
 
     Raises:
         ConfigurationError: the file cannot be read or has faults.
     """
-    return None if POD in os.environ else find_file()
+    if POD in os.environ:
+        return None
+    named = named or os.environ.get(FILE_VARIABLE)
+    return read_file(named) if named else find_file()
 
 
 def _read(setting: Setting, written: str) -> str | int:
