@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from flowc.passes.context import PassError
 from flowc_ir import Kubernetes, Resources, codes
@@ -21,7 +21,7 @@ from flowc_ir.diagnostic import Faults
 from flowc_ir.policies import SecurityContext
 from flowc_ir.suggestion import suggest
 from flowc_runtime.base.config.pod_tables import PodTable, PodTables
-from flowc_runtime.base.config.task_limits import TaskLimits
+from flowc_runtime.base.config.task_limits import RESOURCES, TaskLimits
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
@@ -29,10 +29,9 @@ if TYPE_CHECKING:
     from flowc_ir import Flow, Node
     from flowc_ir.policies import Pairs
 
+Policy = TypeVar("Policy", Resources, SecurityContext, Kubernetes)
 _NO_TABLES: Final = PodTables(PodTable(), {}, {}, {})
 _NO_TABLE: Final = PodTable()
-_MERGED: Final = ("node_selector", "labels", "annotations", "persistent_volume_claims", "extended_resources")
-"""The fields of a pod that are merged key by key; of the others, the first value counts."""
 
 
 def apply_overrides(flow: Flow, context: Context) -> Flow:
@@ -70,7 +69,7 @@ def _with_tables(node: Node, flow: str, tables: PodTables, faults: Faults) -> No
     name = of_step.override or node.override
     if name and name not in tables.overrides:
         known = tables.overrides
-        others = f"there are {', '.join(known)}" if known else f"write [overrides.{name}] in flowc.toml"
+        others = f"the overrides are {', '.join(known)}" if known else f"write [overrides.{name}] in flowc.toml"
         hint = suggest(name, known, others)
         message = f"step '{node.id}' names the override '{name}', which the configuration file does not have"
         faults.add(codes.UNKNOWN_OVERRIDE, node.where, message, hint=hint)
@@ -94,9 +93,14 @@ def _own(node: Node) -> PodTable:
     """Return the step's own values; amounts that nobody wrote are none of them."""
     resources = node.resources
     if resources is not None:
-        resources = replace(resources, **dict.fromkeys(resources.assumed), assumed=())
+        resources = replace(resources, **dict.fromkeys(_assumed(resources)), assumed=())
     limits = TaskLimits(node.retry, node.timeout, resources, node.environment)
     return PodTable(node.kubernetes or Kubernetes(), limits)
+
+
+def _assumed(resources: Resources) -> list[str]:
+    """Return the names of the assumed amounts; in an IR of another program there may be any names."""
+    return [name for name in resources.assumed if name in RESOURCES]
 
 
 def _with_assumed(merged: Resources | None, before: Resources | None) -> Resources | None:
@@ -104,7 +108,7 @@ def _with_assumed(merged: Resources | None, before: Resources | None) -> Resourc
     if before is None:
         return merged
     merged = merged or Resources()
-    left = tuple(name for name in before.assumed if getattr(merged, name) is None)
+    left = tuple(name for name in _assumed(before) if getattr(merged, name) is None)
     return replace(merged, **{name: getattr(before, name) for name in left}, assumed=left)
 
 
@@ -112,27 +116,25 @@ def _with_assumed(merged: Resources | None, before: Resources | None) -> Resourc
 
 
 def _merge(first: PodTable, second: PodTable) -> PodTable:
-    """Return the values of both tables; of two values, the first."""
+    """Return the values of both tables: key by key in the tables inside, else the first value that is written."""
     one, other = first.limits, second.limits
     limits = TaskLimits(
         retry=one.retry or other.retry,
         timeout=one.timeout or other.timeout,
-        resources=_merged_amounts(one.resources, other.resources),
+        resources=_merged_fields(one.resources, other.resources),
         environment=_merged_pairs(one.environment, other.environment),
     )
-    return PodTable(_merged_pods(first.pod, second.pod), limits)
-
-
-def _merged_pods(first: Kubernetes, second: Kubernetes) -> Kubernetes:
-    pairs = {name: _merged_pairs(getattr(first, name), getattr(second, name)) for name in _MERGED}
-    security = _merged_security(first.security_context, second.security_context)
-    default = {field.name: field.default for field in fields(Kubernetes)}
-    others = {
-        name: getattr(second if getattr(first, name) == default[name] else first, name)
-        for name in default
-        if name not in (*pairs, "security_context")
-    }
-    return Kubernetes(**others, **pairs, security_context=security)
+    upper, lower = first.pod, second.pod
+    pod = replace(
+        _written_over(upper, lower),
+        node_selector=_merged_pairs(upper.node_selector, lower.node_selector),
+        labels=_merged_pairs(upper.labels, lower.labels),
+        annotations=_merged_pairs(upper.annotations, lower.annotations),
+        extended_resources=_merged_pairs(upper.extended_resources, lower.extended_resources),
+        persistent_volume_claims=_merged_pairs(upper.persistent_volume_claims, lower.persistent_volume_claims),
+        security_context=_merged_fields(upper.security_context, lower.security_context),
+    )
+    return PodTable(pod, limits)
 
 
 def _merged_pairs(first: Pairs, second: Pairs) -> Pairs:
@@ -140,18 +142,11 @@ def _merged_pairs(first: Pairs, second: Pairs) -> Pairs:
     return tuple({**dict(second), **dict(first)}.items())
 
 
-def _merged_amounts(first: Resources | None, second: Resources | None) -> Resources | None:
-    if first is None or second is None:
-        return first or second
-    return replace(second, **_given(first))
+def _merged_fields(first: Policy | None, second: Policy | None) -> Policy | None:
+    return first or second if first is None or second is None else _written_over(first, second)
 
 
-def _merged_security(first: SecurityContext | None, second: SecurityContext | None) -> SecurityContext | None:
-    if first is None or second is None:
-        return first or second
-    return replace(second, **_given(first))
-
-
-def _given(value: Resources | SecurityContext) -> dict[str, object]:
-    """Return the fields that are not at their default, by name."""
-    return {field.name: each for field in fields(value) if (each := getattr(value, field.name)) != field.default}
+def _written_over(first: Policy, second: Policy) -> Policy:
+    """Return `second` with the fields of `first` that are not at their default."""
+    written = {field.name: each for field in fields(first) if (each := getattr(first, field.name)) != field.default}
+    return replace(second, **written)

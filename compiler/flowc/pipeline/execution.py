@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from flowc.pipeline.pipelines import BasePipeline
     from flowc_ir import Flow, Function
+    from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.patches import Patch
 
@@ -74,15 +75,19 @@ def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Fl
     """Return a pipeline's flow, ready to run. Raises PipelineError."""
     loaded = load_pipeline(pipeline, name=name_in_program(pipeline), parameters=options.parameters)
     if loaded.flow is None:
-        raise PipelineError("\n" + render(loaded.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
+        raise _faulty(loaded, loaded.diagnostics)
     try:
         flow = configured(loaded.flow, configuration.current_file(options.configuration))
     except PassError as error:
-        raise PipelineError("\n" + render(error.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False)) from None
+        raise _faulty(loaded, error.diagnostics) from None
     except ConfigurationError as error:
         raise PipelineError(str(error)) from None
     _check_parameters(flow, options)
     return loaded, flow
+
+
+def _faulty(loaded: Loaded, diagnostics: Sequence[Diagnostic]) -> PipelineError:
+    return PipelineError("\n" + render(diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
 
 
 def new_directory() -> str:

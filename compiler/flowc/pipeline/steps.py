@@ -253,16 +253,19 @@ class UserTask(Step):
 
 def _override_of(given: object, what: str) -> str:
     """Return the name of an override: the only one, if they are given by executor. Raises PipelineError."""
-    names = [*given.values()] if isinstance(given, Mapping) else [given]
-    if not all(isinstance(name, str) for name in names) or (isinstance(given, Mapping) and "" in names):
+    if given in ("", {}):
+        return ""
+    named: Mapping[object, object] = given if isinstance(given, Mapping) else {"": given}
+    names = [*named.values()]
+    if not all(isinstance(name, str) and name for name in names):
         raise PipelineError(f'{what}: overrides is {given!r:.60}, not a name such as "big", or {{"argo": "big"}}')
     if len({*names}) > 1:
-        several = ", ".join(f"{name!r} for {executor}" for executor, name in given.items())
+        several = ", ".join(f"{name!r} for {executor}" for executor, name in named.items())
         raise PipelineError(
             f"{what}: overrides has {several}, but a step has one override, which holds wherever it runs: "
             f"write overrides={names[0]!r}"
         )
-    return str(names[0]) if names else ""
+    return str(names[0])
 
 
 class PythonTask(UserTask):

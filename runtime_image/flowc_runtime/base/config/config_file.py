@@ -204,7 +204,7 @@ def _parsed(path: str, text: str) -> dict[str, object]:
     return found
 
 
-_TABLES: Final = ("defaults", "overrides", "steps")
+_TABLES: Final[Sequence[str]] = ("defaults", "overrides", "steps")
 _PART: Final = r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*"""
 _HEADER: Final = rf"\s*\[+({_PART}(?:\.{_PART})*)\]"
 _KEY: Final = rf"({_PART}(?:\.{_PART})*)="

@@ -1,8 +1,9 @@
 """The value of each setting and its source: options, `FLOWC_*` variables, a file, defaults, in this order.
 
 The file is the nearest one in the working directory and its parents: `flowc.toml`, or a `pyproject.toml` with
-`[tool.flowc]`; the variable FLOWC_CONFIGURATION_FILE names another one. The command line reads options; this module reads all other sources. METAFLOW_* variables come after
-`FLOWC_*` variables and before the file; Metaflow's own configuration file comes after it. Pods ignore the file.
+`[tool.flowc]`; the variable FLOWC_CONFIGURATION_FILE names another one. The command line reads options; this module
+reads all other sources. METAFLOW_* variables come after `FLOWC_*` variables and before the file; Metaflow's own
+configuration file comes after it. Pods ignore the file.
 """
 
 from __future__ import annotations

@@ -195,9 +195,7 @@ POD: Final[Mapping[str, PodKey]] = {
     ),
     "image-pull-secrets": PodKey(_texts, 'image-pull-secrets = ["registry"]', "Secrets with credentials for images."),
     "service-account": PodKey(_text, 'service-account = "flows"', "The service account."),
-    "node-selector": PodKey(
-        _pairs, 'node-selector = { disk = "ssd" }', "Labels that the node must have.", merged=True
-    ),
+    "node-selector": PodKey(_pairs, 'node-selector = { disk = "ssd" }', "Labels that the node must have.", merged=True),
     "tolerations": PodKey(
         _tolerations, 'tolerations = [{ key = "gpu", operator = "Exists" }]', "Taints of nodes that are tolerated."
     ),
@@ -216,6 +214,7 @@ POD: Final[Mapping[str, PodKey]] = {
         _security, "security-context = { run-as-user = 1000 }", "The user of the container.", merged=True
     ),
 }
+_OVERRIDE: Final = PodKey(_text, 'override = "NAME"', "The name of an override, whose values the step has too.")
 KEYS: Final[Mapping[str, PodKey]] = {**LIMITS, **POD}
 
 
@@ -295,7 +294,7 @@ class PodReader:
                 hint = suggest(key.replace("_", "-"), known, f"its keys are {', '.join(known)}")
                 self._add((*path, key), f"{what} has no key '{key}'", _MEANT.get(key.replace("_", "-"), hint))
             elif key == "override":
-                override = str(self._value(PodKey(_text, 'override = "NAME"', ""), each, (*path, key), f"{what}: {key}"))
+                override = str(self._value(_OVERRIDE, each, (*path, key), f"{what}: {key}") or "")
             elif key in LIMITS:
                 limits[key] = self._value(LIMITS[key], each, (*path, key), what)
             else:
@@ -332,4 +331,4 @@ _MEANT: Final = {
 
 
 def _named(overrides: Mapping[str, object]) -> str:
-    return f"there are {', '.join(overrides)}" if overrides else "the file has no table [overrides.NAME]"
+    return f"the overrides are {', '.join(overrides)}" if overrides else "the file has no table [overrides.NAME]"

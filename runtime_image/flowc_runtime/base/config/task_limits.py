@@ -113,7 +113,7 @@ def resources_of(given: object, what: str) -> Resources | None:
         raise LimitError(f"{what}: resources: gpu is {gpu!r:.60}, not a whole number")
     assert gpu is None or isinstance(gpu, int)
     cpu = cores(amounts["cpu"], f"{what}: resources: cpu") if "cpu" in amounts else None
-    return Resources(cpu=cpu, gpu=gpu, **sizes)
+    return Resources(cpu=cpu, gpu=gpu, memory=sizes["memory"], disk=sizes["disk"], shared_memory=sizes["shared_memory"])
 
 
 def environment_of(given: object, what: str) -> tuple[tuple[str, str], ...]:
