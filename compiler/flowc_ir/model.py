@@ -179,8 +179,7 @@ class Timeout:
 class Resources:
     """The resources of a task: `cpu` in cores (decimal text, so that it prints as written), sizes in MiB.
 
-    `assumed` are the names of amounts that nobody wrote: the defaults of `@kubernetes`, which those of a configuration
-    file replace.
+    `assumed` are the names of amounts that are defaults of `@kubernetes`, which those of a configuration file replace.
     """
 
     cpu: Annotated[str | None, Matches("[0-9]+([.][0-9]+)?", "decimal text such as 0.5")] = None

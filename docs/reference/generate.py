@@ -318,8 +318,9 @@ def settings_page() -> str:
         "## Settings\n",
         table(["setting", "value", "default", "variable", "option", "what it does"], map(setting_row, SETTINGS)),
         "## Defaults and overrides of steps\n",
-        "The keys of `[defaults]`, `[overrides.NAME]` and `[steps.FLOW.STEP]` in the configuration file. A merged value is\n"
-        "a table whose keys are merged one by one with those of the other tables and of the step.\n",
+        "The keys of `[defaults]`, `[overrides.NAME]` and `[steps.FLOW.STEP]` in the configuration file; the last one\n"
+        "also has `override = \"NAME\"`. A merged value is a table whose keys are merged one by one with those of the\n"
+        "other tables and of the step.\n",
         table(["key", "merged", "example", "what it does"], map(pod_row, KEYS, KEYS.values())),
         "## Variables of Metaflow\n",
         "A variable of Metaflow that has no effect is named in a line on stderr; one that asks for what flowc does\n"

@@ -90,7 +90,7 @@ def _with_tables(node: Node, flow: str, tables: PodTables, faults: Faults) -> No
 
 
 def _own(node: Node) -> PodTable:
-    """Return the step's own values; amounts that nobody wrote are none of them."""
+    """Return the step's own values, without assumed amounts."""
     resources = node.resources
     if resources is not None:
         resources = replace(resources, **dict.fromkeys(_assumed(resources)), assumed=())
@@ -104,7 +104,7 @@ def _assumed(resources: Resources) -> list[str]:
 
 
 def _with_assumed(merged: Resources | None, before: Resources | None) -> Resources | None:
-    """Return the amounts with those that the step has although nobody wrote them, where no table has one."""
+    """Return the merged amounts, and the assumed ones that the step had before where no table has the amount."""
     if before is None:
         return merged
     merged = merged or Resources()

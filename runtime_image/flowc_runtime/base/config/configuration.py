@@ -116,7 +116,7 @@ def from_file(key: str, named: str | None = None) -> SettingValue | None:
 
 
 def current_file(named: str | None = None) -> ConfigFile | None:
-    """Return the checked configuration file: the one that `FILE_VARIABLE` names, or that of the working directory.
+    """Return the checked configuration file, which `FILE_VARIABLE` names, or else that of the working directory.
 
     Args:
         named: the name of the file to read in place of these.
