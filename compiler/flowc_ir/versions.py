@@ -229,6 +229,10 @@ RECORDS = Format(
                 "TaskFileRecord.stage: 'get' | 'put'",
                 "TaskFileRecord.place: str",
                 "AttemptRecord.mocked: bool",
+                "ArtifactRef.codec: 'pickle5' | 'pickle5+buffers' | 'plugin'",
+                "ArtifactRef.pickler: PicklerRecord",
+                "PicklerRecord.name: str",
+                "PicklerRecord.distribution: str",
                 "StatusRecord.version: int",
                 "SpinRecord.version: int",
                 "LeaseRecord.version: int",
@@ -245,7 +249,16 @@ CACHE = Format(
     key="version",
     versions=(
         FormatVersion(number=2, released=True),
-        FormatVersion(number=3, adds=("ReadsEntry.version: int",)),
+        FormatVersion(
+            number=3,
+            adds=(
+                "ReadsEntry.version: int",
+                "ArtifactRef.codec: 'pickle5' | 'pickle5+buffers' | 'plugin'",
+                "ArtifactRef.pickler: PicklerRecord",
+                "PicklerRecord.name: str",
+                "PicklerRecord.distribution: str",
+            ),
+        ),
     ),
     unnumbered=frozenset({"reads"}),
     marks=3,

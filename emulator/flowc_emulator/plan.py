@@ -49,7 +49,8 @@ class Plan:
     `isolation` has the steps with their own interpreters. The run waits for `disk` before it is reported as ended, and
     for each task if they are `durable`. `reuse` has the completed tasks of the run that this one resumes. `only`: the
     run is this one task. `starts` decides which tasks are forks of this process, which has imported the flow, and
-    starts the processes of the others. `patches` replace the code of steps, by the steps' names.
+    starts the processes of the others. `patches` replace the code of steps, by the steps' names. `secrets` and
+    `pickler` are the values of these settings.
     """
 
     run: RunStore
@@ -73,6 +74,8 @@ class Plan:
     only: Only | None = None
     starts: Starts | None = None
     patches: Mapping[str, Patch] = field(default_factory=dict)
+    secrets: str = "env"
+    pickler: str = "pickle"
 
 
 @final

@@ -221,6 +221,8 @@ class Supervisor:
             overrides=plan.only.overrides if plan.only else {},
             bare=plan.only is not None and plan.only.bare,
             patch=plan.patches.get(job.step),
+            secrets=plan.secrets,
+            pickler=plan.pickler,
         )
 
     def _launcher(self, assignment: Assignment, tasks: int) -> Launcher:

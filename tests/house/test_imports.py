@@ -25,6 +25,7 @@ PUBLIC = (
     "metaflow",
     "flowc",
     "flowc_ir",
+    "flowc.plugins",
     "flowc.targets",
     "flowc.targets.argo",
     "flowc.steps",

@@ -68,6 +68,7 @@ MODULES = {
     "mounts": "a subject of several packages",
     "parameters": "a subject of several packages",
     "pipeline": "what users import; its front end; the order of the passes",
+    "plugins": "the protocols for packages; how they are found",
     "pod": "a subject of several packages",
     "process": "the directory and its main module",
     "revision": "finding it; its record",

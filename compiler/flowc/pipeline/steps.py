@@ -15,6 +15,7 @@ from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.config.task_limits import (
     LimitError,
     TaskLimits,
+    check_secrets,
     environment_of,
     resources_of,
     retry_of,
@@ -240,6 +241,7 @@ class UserTask(Step):
                 resources_of(self.resources, self.what),
                 environment_of(self.environment, self.what),
             )
+            check_secrets(self.secrets, self.what)
         except LimitError as error:
             raise PipelineError(str(error)) from None
         self.named_returns = named(self.returns, self.what)

@@ -40,6 +40,8 @@ class AssignmentFields(TypedDict):
     overrides: Mapping[str, ArtifactRef]
     bare: bool
     patch: Patch | None
+    secrets: str
+    pickler: str
 
 
 @final
@@ -70,6 +72,8 @@ class Assignment:
         overrides: for `spin`, artifacts that replace those of the parents and of each input of a join.
         bare: whether the step's code runs without its decorators.
         patch: what replaces the step's code; None runs the code.
+        secrets: the value of the setting `secrets`, with an absolute path.
+        pickler: the value of the setting `pickler`.
     """
 
     run: RunStore
@@ -94,6 +98,8 @@ class Assignment:
     overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
     bare: bool = False
     patch: Patch | None = None
+    secrets: str = "env"
+    pickler: str = "pickle"
 
     @property
     def before(self) -> RunStore:

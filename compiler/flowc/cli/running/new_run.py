@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, cast
 
 import click
 
@@ -16,6 +17,7 @@ from flowc.cli.running.beginning import writing_record
 from flowc.cli.running.ignoring import recordable_files
 from flowc.cli.words import option_values
 from flowc_ir import json_text
+from flowc_ir.late import LateModule
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.errors import FlowcError, TagError
@@ -30,10 +32,16 @@ if TYPE_CHECKING:
     from flowc.revision import Look
     from flowc_emulator.console.protocol import Console
     from flowc_emulator.plan import RunResult
+    from flowc_ir import Flow
+    from flowc_runtime.base.config import secret_setting
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
+    from flowc_runtime.store.values import picklers
+else:  # only flows with secrets, and other picklers than the default, need them
+    secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
+    picklers = LateModule("flowc_runtime.store.values.picklers")
 
 MOCKED: Final = "mocked:true"
 """The system tag of a run in which patches replace the code of steps."""
@@ -50,6 +58,32 @@ def new_run_id(now: float) -> str:
     clock = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     letters = "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(3))
     return f"{clock}-{int(now * 1000) % 1000:03}{letters}"
+
+
+class Choices(NamedTuple):
+    """What the configuration chooses for tasks: the settings `secrets`, with an absolute path, and `pickler`."""
+
+    secrets: str
+    pickler: str
+
+
+def choices_of(flow: Flow) -> Choices:
+    """Return the choices for a run of a flow on this machine.
+
+    Raises:
+        ConfigurationError: a variable or the configuration file is invalid.
+        SystemExit: the pickler is not installed; the error is printed.
+    """
+    pickler = str(configuration.text("pickler"))
+    if pickler != "pickle":
+        try:
+            picklers.check(pickler)
+        except picklers.PicklerError as error:
+            fail(error.message, error.hint)
+    if not any(node.secrets for node in flow.nodes):
+        return Choices("env", pickler)
+    chosen = secret_setting.SecretSetting.parse(str(configuration.text("secrets")))
+    return Choices(chosen.below(os.getcwd()).text, pickler)
 
 
 def checked_tags() -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from flowc import __version__
 from flowc.targets.argo.names import MAX_FLOW
 from flowc.targets.argo.pod import mounts
 from flowc_runtime.base import addresses, contract
+from flowc_runtime.base.config.secret_setting import FORMS, SecretSetting
 from flowc_runtime.base.errors import TagError
 from flowc_runtime.store.records.tags import check_tags
 
@@ -39,6 +40,8 @@ class Settings:
         deadline_seconds: the longest duration of a run, None for no limit.
         concurrency: what a schedule does while its previous run is active.
         tags: those of every run.
+        secrets: the source of the secrets that steps only name, as the setting `secrets`.
+        pickler: the pickler that writes artifacts, as the setting `pickler`.
         starting_deadline_seconds: how late the run of a missed time of the schedule may start.
     """
 
@@ -56,6 +59,8 @@ class Settings:
     concurrency: Literal["Allow", "Forbid", "Replace"] = "Allow"
     starting_deadline_seconds: int = 300
     tags: tuple[str, ...] = ()
+    secrets: str = "env"
+    pickler: str = "pickle"
 
     def __post_init__(self) -> None:
         """Check the values, which come from command lines and files.
@@ -77,6 +82,10 @@ class Settings:
         if self.name is not None and len(self.name) > MAX_FLOW:
             raise ValueError(f"name: at most {MAX_FLOW} characters, since runs are named after it, not {self.name!r}")
         self._check_store()
+        if not SecretSetting.is_valid(self.secrets):
+            raise ValueError(f"secrets: {FORMS}, not {self.secrets!r}")
+        if not is_reference(self.pickler):
+            raise ValueError(f"pickler: a name without '{{{{', '$' and blanks, not {self.pickler!r}")
         try:
             check_tags(self.tags)
         except TagError as error:

@@ -10,7 +10,8 @@ from flowc.targets.stepfunctions.containers_of_steps import step_environment
 from flowc.targets.stepfunctions.schedules import ScheduleProblem, schedule_expression
 from flowc_ir import codes, json_text
 from flowc_ir.model import Gang
-from flowc_ir.policies import ELSEWHERE, Kubernetes
+from flowc_ir.policies import CONFIGURED, ELSEWHERE, Kubernetes
+from flowc_runtime.base.config.secret_setting import SecretSetting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +102,13 @@ def _problems(node: Node, settings: MachineSettings) -> Iterator[tuple[str, str,
     if node.packages is not None and not node.packages.disabled:
         hint = "build an image with the packages, name it with --image, and compile with --environment=local"
         yield codes.SFN_CONSTRUCT, "has @pypi or @conda, but containers install no packages", hint
+    source = SecretSetting.parse(settings.secrets)
     for secret in node.secrets:
+        if secret.type == CONFIGURED and not source.is_plugin:
+            message = (
+                f"has the secret '{secret.id}' from {source.shown} (`secrets`), which containers on AWS do not have"
+            )
+            yield codes.SFN_OPTION, message, "choose a plugin that reads AWS Secrets Manager: `secrets` in flowc.toml"
         if secret.type in ("kubernetes", "env", "dotenv", "files", "inline"):
             message = f"has the secret '{secret.id}' ({secret.type}), which containers on AWS do not have"
             yield codes.SFN_OPTION, message, "write a class that reads AWS Secrets Manager, and name it in @secrets"

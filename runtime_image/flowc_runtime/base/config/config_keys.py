@@ -13,7 +13,7 @@ from flowc import __version__
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Type: TypeAlias = Literal["text", "number", "place"]
+Type: TypeAlias = Literal["text", "number", "place", "source"]
 
 
 YES_NO: Final = ("yes", "no")
@@ -24,7 +24,8 @@ class Setting(NamedTuple):
 
     Attributes:
         key: the name in `flowc.toml`.
-        type: the type of the value: a string, a whole number of at least 1, or a place, which is a URL or a directory.
+        type: the type of the value: a string, a whole number of at least 1, a place, which is a URL or a directory, or
+            a source of secrets (`secret_setting`).
         variable: the environment variable that sets it.
         option: the option that sets it, and the commands that have the option.
         help: the description.
@@ -138,6 +139,23 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Whether a local run stores its Python files, for classes that cannot be imported later.",
         default="yes",
         choices=YES_NO,
+    ),
+    Setting(
+        key="secrets",
+        type="source",
+        variable="FLOWC_SECRETS",
+        option="`--secrets` of `run`, `resume`, `spin`, `compile`, `deploy`, `diff`",
+        help="The source of the secrets that flows only name: `env`, `dotenv:PATH`, `files:DIR`, `kubernetes:NAME`, or "
+        "a plugin, `PLUGIN` or `PLUGIN:PLACE`.",
+        default="env",
+    ),
+    Setting(
+        key="pickler",
+        type="text",
+        variable="FLOWC_PICKLER",
+        option="none",
+        help="The pickler that writes artifacts: `pickle`, `cloudpickle`, or a plugin.",
+        default="pickle",
     ),
     Setting(
         key="image",

@@ -1,0 +1,8 @@
+"""Protocols of the plugins that the configuration can choose; docs/configuration.md shows how to write one."""
+
+from __future__ import annotations
+
+from flowc_runtime.run.task.secret_sources import SecretSource
+from flowc_runtime.store.values.picklers import ValuePickler
+
+__all__ = ["SecretSource", "ValuePickler"]
