@@ -179,13 +179,17 @@ class Timeout:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """The resources of a task: `cpu` in cores (decimal text, so that it prints as written), sizes in MiB."""
+    """The resources of a task: `cpu` in cores (decimal text, so that it prints as written), sizes in MiB.
+
+    `assumed` are the names of amounts that are defaults of `@kubernetes`, which those of a configuration file replace.
+    """
 
     cpu: Annotated[str | None, Matches("[0-9]+([.][0-9]+)?", "decimal text such as 0.5")] = None
     memory: Annotated[int | None, AtLeast(0)] = None
     gpu: Annotated[int | None, AtLeast(0)] = None
     disk: Annotated[int | None, AtLeast(0)] = None
     shared_memory: Annotated[int | None, AtLeast(0)] = None
+    assumed: tuple[str, ...] = ()
 
 
 @final
@@ -302,7 +306,8 @@ class Node:
     `joins` names the node whose Branch, Foreach or Gang this one closes; its tasks then see their parents as `inputs`.
     `cache` is the digest of the code that its tasks run, if their results are kept for tasks with equal inputs.
     `info` is the author's note about the step, canonical JSON, which flowc passes on. `elsewhere` are the names of
-    decorators for back ends that flowc does not have (`flowc_ir.policies.ELSEWHERE`).
+    decorators for back ends that flowc does not have (`flowc_ir.policies.ELSEWHERE`). `override` names a table
+    `[overrides.NAME]` of the configuration file; it is empty once the step has the values of that table.
     """
 
     id: Annotated[NodeId, NotEmpty()]
@@ -325,6 +330,7 @@ class Node:
     info: str | None = None
     elsewhere: tuple[str, ...] = ()
     files: StepFiles | None = None
+    override: str = ""
 
     @property
     def cards_seconds(self) -> int:

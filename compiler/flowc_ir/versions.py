@@ -196,6 +196,8 @@ IR = Format(
                 "StepFiles.put: list[str]",
                 "StepFiles.copy: bool",
                 "StepFiles.folder: str",
+                "Node.override: str",
+                "Resources.assumed: list[str]",
             ),
             upgrade=_mark_numbers,
         ),

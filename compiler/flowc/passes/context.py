@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Parameter
     from flowc_ir.diagnostic import Diagnostic
+    from flowc_runtime.base.config.pod_tables import PodTables
 
 
 class PassError(Exception):
@@ -56,6 +57,7 @@ class Context:
         beside: the directory to search for a file that is not in the working directory.
         room: the space for the content of default files; None leaves the files where they are.
         now: the time of compilation, an aware datetime; None is the present.
+        pods: the tables of the configuration file with defaults and overrides of steps; None if it has none.
     """
 
     scheduled: bool = True
@@ -63,3 +65,4 @@ class Context:
     beside: Path | None = None
     room: Room | None = None
     now: datetime | None = None
+    pods: PodTables | None = None

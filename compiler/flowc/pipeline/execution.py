@@ -21,6 +21,7 @@ import click
 
 from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
+from flowc.cli.options.loading import configured
 from flowc.cli.running.pickles import pickles_of, write_pickles
 from flowc.cli.words.variables import texts_of_variables
 from flowc.diagnostics import in_order, render
@@ -28,6 +29,7 @@ from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of, with_files
 from flowc.frontends.pipeline.variable_names import name_in_program
 from flowc.mocking.making_patches import WrongPatchError, patches_from_values
+from flowc.passes.context import PassError
 from flowc.pipeline.errors import PipelineError
 from flowc.pipeline.results import ExecuteOptions, Execution, RunFailed
 from flowc.pipeline.stream_queue import get_stream_queue
@@ -35,7 +37,8 @@ from flowc_ir import json_text, schema
 from flowc_ir.diagnostic import Faults
 from flowc_ir.late import LateFunction
 from flowc_runtime.base.config import configuration
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.config.whereabouts import locate
+from flowc_runtime.base.errors import ConfigurationError, FlowcError
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
     from flowc.pipeline.pipelines import BasePipeline
     from flowc_ir import Flow, Function
+    from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.patches import Patch
 
@@ -84,7 +88,7 @@ def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteO
     if options.local or options.mock:
         return options._replace(local=True)
     try:
-        name = configuration.text("executor")
+        name = configuration.text("executor", options.configuration)
     except FlowcError as error:
         raise PipelineError(str(error)) from None
     if name in ("local", "mock"):
@@ -101,9 +105,19 @@ def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Fl
     """Return a pipeline's flow, ready to run. Raises PipelineError."""
     loaded = load_pipeline(pipeline, name=name_in_program(pipeline), parameters=options.parameters)
     if loaded.flow is None:
-        raise PipelineError("\n" + render(loaded.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
-    _check_parameters(loaded.flow, options)
-    return loaded, loaded.flow
+        raise _faulty(loaded, loaded.diagnostics)
+    try:
+        flow = configured(loaded.flow, configuration.current_file(options.configuration))
+    except PassError as error:
+        raise _faulty(loaded, error.diagnostics) from None
+    except ConfigurationError as error:
+        raise PipelineError(str(error)) from None
+    _check_parameters(flow, options)
+    return loaded, flow
+
+
+def _faulty(loaded: Loaded, diagnostics: Sequence[Diagnostic]) -> PipelineError:
+    return PipelineError("\n" + render(diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
 
 
 def new_directory() -> str:
@@ -120,6 +134,8 @@ def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) ->
     store = options.store
     if not options.local and (text := _read(f"{directory}/{_ATTRIBUTES}")):
         store = str(json_text.mapping(text)["metadata"])
+    elif store is None and options.configuration is not None:
+        store = locate(file=options.configuration).text
     return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters, store)
 
 
@@ -165,6 +181,8 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     words = ["run", *(["--local"] if options.local else []), flow.code.file, "--run-id-file", f"{directory}/run-id"]
     if not options.local:  # the executor chooses the store
         words += ["--runner-attribute-file", f"{directory}/{_ATTRIBUTES}"]
+    if options.configuration is not None:
+        words = ["--configuration-file", options.configuration, *words]
     if options.parameters_file is not None:
         words += ["--params-file", options.parameters_file]
     if options.parameters:

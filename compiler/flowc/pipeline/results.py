@@ -35,6 +35,7 @@ class ExecuteOptions(NamedTuple):
     mock: bool = False
     store: str | None = None
     local: bool = False
+    configuration: str | None = None
 
 
 @final

@@ -16,7 +16,6 @@ from flowc.frontends.pipeline.function_references import FunctionError
 from flowc.frontends.pipeline.node_names import NodeNames
 from flowc.frontends.pipeline.task_policies import files_of, secrets_of
 from flowc.pipeline.composites import Conditional, Loop, Map, Parallel
-from flowc.pipeline.limits import NO_LIMITS
 from flowc.pipeline.steps import AsyncPythonTask, NotebookTask, PythonTask, ShellTask, UserTask
 from flowc_ir import (
     Branch,
@@ -40,6 +39,7 @@ from flowc_ir import (
 from flowc_ir import Stub as NoCode
 from flowc_ir.graphs.dominance import postorder
 from flowc_ir.graphs.step_values import set_between
+from flowc_runtime.base.config.task_limits import NO_LIMITS
 from flowc_runtime.run.nodes.failing import FAILED, FAILS, NO_BRANCH
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ if TYPE_CHECKING:
 
     from flowc.frontends.pipeline.function_references import FunctionReferences
     from flowc.frontends.pipeline.notebook_references import NotebookReferences
-    from flowc.pipeline.limits import TaskLimits
     from flowc.pipeline.pipelines import BasePipeline
     from flowc.pipeline.steps import Step, WrittenAt
     from flowc_ir import Secret, StepFiles, Transition
     from flowc_ir.diagnostic import Faults
     from flowc_ir.model import Action, Choice, NodeId
+    from flowc_runtime.base.config.task_limits import TaskLimits
 
 ERROR: Final = "error"
 """The artifact with the failure that `on_failure` handles."""
@@ -163,6 +163,7 @@ class GraphBuilder:
         self._add(
             name, step.place, self._action(step), _leaving(level),
             catch=catch, limits=limits, secrets=secrets_of(step), files=files_of(step),
+            override=step.override if isinstance(step, UserTask) else "",
         )  # fmt: skip
         return name
 
@@ -282,6 +283,7 @@ class GraphBuilder:
         generated: bool = False,
         secrets: tuple[Secret, ...] = (),
         files: StepFiles | None = None,
+        override: str = "",
     ) -> None:
         self._nodes[name] = Node(
             id=name,
@@ -296,6 +298,7 @@ class GraphBuilder:
             environment=limits.environment,
             secrets=secrets,
             files=files,
+            override=override,
         )
         if generated:
             self._generated.add(name)

@@ -23,8 +23,8 @@ from flowc.frontends.yaml.yaml_shapes import (
     add_wrong,
 )
 from flowc.frontends.yaml.yaml_tree import Keyed, Listing, Scalar
-from flowc.pipeline.limits import cores, mebibytes, seconds_of, wait_of
 from flowc.pipeline.returns import TaskReturn
+from flowc_runtime.base.config.task_limits import cores, mebibytes, seconds_of, wait_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +115,7 @@ TASK: Final[Table] = {
     "secrets": Field(_NAMES, "the names of secrets, which become environment variables"),
     "catalog": Field(CATALOG, "the files that it reads and writes"),
     "overrides": Field(
-        Either(Text(), MapOf(Text(), Text())), "the name of configured overrides, or names by the executor"
+        Either(Text(), MapOf(Text(), Text())), "the name of an override in flowc.toml, or that name by executor"
     ),
     "retry": Field(Either(Whole(0), _RETRY), "the number of further attempts after a failed one"),
     "timeout": Field(Amount(seconds_of, _DURATION), "the longest duration of an attempt: seconds, or 90s, 1h30m"),
