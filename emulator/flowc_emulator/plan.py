@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flowc_emulator.processes.starts import Starts
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_emulator.scheduling.seeds import Seeds
+    from flowc_emulator.tracking import Tracking
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.patches import Patch
     from flowc_runtime.run.program import Program
@@ -49,7 +50,8 @@ class Plan:
     `isolation` has the steps with their own interpreters. The run waits for `disk` before it is reported as ended, and
     for each task if they are `durable`. `reuse` has the completed tasks of the run that this one resumes. `only`: the
     run is this one task. `starts` decides which tasks are forks of this process, which has imported the flow, and
-    starts the processes of the others. `patches` replace the code of steps, by the steps' names.
+    starts the processes of the others. `patches` replace the code of steps, by the steps' names. `tracking` sends
+    metrics to the tracker, if there is one.
     """
 
     run: RunStore
@@ -73,6 +75,7 @@ class Plan:
     only: Only | None = None
     starts: Starts | None = None
     patches: Mapping[str, Patch] = field(default_factory=dict)
+    tracking: Tracking | None = None
 
 
 @final

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import FlowcError, ProtocolError, RecordError
-from flowc_runtime.pod import arguments
+from flowc_runtime.pod import arguments, tracking
 from flowc_runtime.pod.code import store_package
 from flowc_runtime.pod.hooks import run_hooks
 from flowc_runtime.pod.integrity import check_code
 from flowc_runtime.run.program import load_program
 from flowc_runtime.run.reuse import Order
+from flowc_runtime.run.views.metrics_view import metrics_of
+from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.store.backends import durability
 from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.records import revision
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.base.index import Graph
     from flowc_runtime.process import logs
+    from flowc_runtime.run.metrics.tracker import EndState
     from flowc_runtime.run.program import Program
     from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
@@ -164,12 +167,15 @@ def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) ->
         with suppress(RecordError):  # the status is replaced below
             status = run.status()
         if phase == "Succeeded":
-            _end(run, {"state": "succeeded", "changed": now, "ended": now})
+            status = {"state": "succeeded", "changed": now, "ended": now}
         elif status["state"] == "running":
             message = problem or f"the workflow ended as {phase}"
-            _end(run, {"state": "failed", "changed": now, "message": message, "ended": now})
+            status = {"state": "failed", "changed": now, "message": message, "ended": now}
         else:
-            _end(run, {**status, "ended": now})
+            status = {**status, "ended": now}
+        _end(run, {**status, "metrics": metrics_of(RunRecords(run), items=False)})
+        state: EndState = "succeeded" if status["state"] == "succeeded" else "failed"
+        tracking.send(run, {"end": state, "ended": now})
         print(f"run {run.flow}/{run.id}: {phase}")
     except (FlowcError, OSError) as error:
         print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)

@@ -21,6 +21,7 @@ from flowc.cli.running.environment import isolate
 from flowc.cli.running.patching import patches_of
 from flowc.cli.running.pickles import pickles_written
 from flowc.cli.running.starting import begin_starts, state_before
+from flowc.cli.running.tracking import begin_tracking, end_tracking, tracker_here
 from flowc.cli.words.option_values import number, text, texts, word
 from flowc.diagnostics import describe
 from flowc.revision import Look
@@ -89,6 +90,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     remote = not isinstance(store.objects, LocalObjects)
     patches = patches_of(checked, options)
     mock = any(patch["mock"] for patch in patches.values())
+    tracker = tracker_here(mock=mock)
     isolation = None if mock else isolate(checked, text(options, "environment"), remote=remote)
     console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
@@ -138,6 +140,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             reuse=reuse,
             starts=starts,
             patches=patches,
+            tracking=begin_tracking(tracker, records, store.objects.url),
         )
         result = _supervise(plan, console, checked, options)
     if not result.ok:
@@ -148,11 +151,14 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
 def _supervise(plan: Plan, console: Console, checked: Checked, options: Mapping[str, object]) -> RunResult:
     """Run the plan between the hooks around a run. Return how the run ended. Raises FlowcError."""
     run, began = plan.run, time.monotonic()
-    _call_hooks(plan.records, lambda: checked.program.run_begins(run.id), plan.disk)
+    result = None
     try:
+        _call_hooks(plan.records, lambda: checked.program.run_begins(run.id), plan.disk)
         result = Supervisor(plan, console).run()
     except FlowcError as error:  # such as an unreachable store
         fail(str(error), f"repair that, then: {resume_line(run, options)}")
+    finally:
+        end_tracking(plan.tracking, result, console)
     failure = None if result.ok else RuntimeError("the run has failed")
     _call_hooks(None, lambda: checked.program.run_ended(failure))
     new_run.tell_end(console, run, result, began)

@@ -39,6 +39,7 @@ class Settings:
         deadline_seconds: the longest duration of a run, None for no limit.
         concurrency: what a schedule does while its previous run is active.
         tags: those of every run.
+        tracker: where pods send metrics, as the setting `tracker`; its package must be in the image.
         starting_deadline_seconds: how late the run of a missed time of the schedule may start.
     """
 
@@ -56,6 +57,7 @@ class Settings:
     concurrency: Literal["Allow", "Forbid", "Replace"] = "Allow"
     starting_deadline_seconds: int = 300
     tags: tuple[str, ...] = ()
+    tracker: str | None = None
 
     def __post_init__(self) -> None:
         """Check the values, which come from command lines and files.
@@ -77,6 +79,7 @@ class Settings:
         if self.name is not None and len(self.name) > MAX_FLOW:
             raise ValueError(f"name: at most {MAX_FLOW} characters, since runs are named after it, not {self.name!r}")
         self._check_store()
+        self._check_tracker()
         try:
             check_tags(self.tags)
         except TagError as error:
@@ -85,6 +88,14 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}: at least 1, not {value}")
+
+    def _check_tracker(self) -> None:
+        if self.tracker is None:
+            return
+        if not is_reference(self.tracker):
+            raise ValueError("tracker: a plain reference without '{{', '$' and blanks")
+        if fault := addresses.fault_of_tracker(self.tracker):
+            raise ValueError(f"tracker: {fault}; put the tracker's own variables into the Secret of the store")
 
     def _check_store(self) -> None:
         if problem := addresses.fault(self.store):

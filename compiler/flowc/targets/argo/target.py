@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         name: str | None
         parallelism: int
         deadline_seconds: int | None
+        tracker: str | None
         kind: ManifestKind
 
 
@@ -47,6 +48,7 @@ KEYS: Final[Mapping[str, str]] = {
     "store_secret": "store-secret",
     "parallelism": "parallelism",
     "deadline_seconds": "workflow-timeout",
+    "tracker": "tracker",
 }
 _INSTALL: Final = "pip install 'flowc[argo]'"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from flowc.passes.naming import Naming
 from flowc.targets.stepfunctions.expressions import expression, literal, quoted
 from flowc_ir import json_text
-from flowc_runtime.base import contract
+from flowc_runtime.base import addresses, contract
 from flowc_runtime.pod import arguments
 from flowc_runtime.store.values.parameters import default_of
 
@@ -29,8 +29,10 @@ _STEPS = Naming(plain=re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII), longest=5
 
 def own_environment(settings: MachineSettings, digest: str) -> dict[str, str]:
     """Return the variables that all containers of a flow share."""
+    tracker = settings.tracker if settings.tracker != addresses.NO_TRACKER else None
     return {
         contract.STORE: settings.store,
+        **({contract.TRACKER: tracker} if tracker is not None else {}),
         contract.TARGET: "stepfunctions",
         contract.CODE: f"{contract.CODE_ROOT}/{contract.CODE_DIRECTORY}",
         contract.CODE_DIGEST: digest,

@@ -38,6 +38,7 @@ class MachineSettings:
         parallelism: how many items of one foreach run at once, at most.
         deadline_seconds: the longest duration of a run, None for no limit.
         tags: those of every run.
+        tracker: where tasks send metrics, as the setting `tracker`; its package must be in the image.
         context: the directory to which the image's build context is written, None for none.
     """
 
@@ -50,6 +51,7 @@ class MachineSettings:
     parallelism: int = INLINE
     deadline_seconds: int | None = None
     tags: tuple[str, ...] = ()
+    tracker: str | None = None
     context: str | None = None
 
     def __post_init__(self) -> None:
@@ -66,6 +68,8 @@ class MachineSettings:
             raise ValueError(f"store: not {addresses.shown(self.store)}: {problem}; {addresses.HINT}")
         if not self.store.startswith("s3://") or not self.bucket:
             raise ValueError(f"store: s3:// and a bucket, which state machines can read, not {self.store!r}")
+        if self.tracker is not None and (fault := addresses.fault_of_tracker(self.tracker)):
+            raise ValueError(f"tracker: {fault}")
         if self.name is not None and (not _NAME.fullmatch(self.name) or len(self.name) > MAX_NAME):
             raise ValueError(f"name: at most {MAX_NAME} letters, digits, '-' and '_', not {self.name!r}")
         if self.job_queue is not None and self.compute != "batch":

@@ -77,6 +77,7 @@ _FANOUT = ObjectOf(
 _ORIGIN = ObjectOf({"run": _TEXT, "step": _TEXT, "path": _PATH, "attempt": _NUMBER})
 _NAMES = EachOf(list, _TEXT)
 _READS: Mapping[str, Shape] = {"parameters": _NAMES, "artifacts": _NAMES, "inputs": _NAMES, "place": _NAMES}
+_METRICS = EachOf(dict, ObjectOf({"value": (int, float), "step": (int,), "time": _TIME, "count": _NUMBER}))
 _ERROR = ObjectOf(
     {},
     {
@@ -121,7 +122,13 @@ SHAPES: Mapping[str, ObjectOf] = {
     ),
     "status": ObjectOf(
         {"state": OneOf(("running", "succeeded", "failed", "interrupted", "killed")), "changed": _TIME},
-        {"tasks": _COUNT, "failed": _TEXT, "message": _TEXT, "ended": _TIME},
+        {
+            "tasks": _COUNT,
+            "failed": _TEXT,
+            "message": _TEXT,
+            "ended": _TIME,
+            "metrics": EachOf(dict, (int, float)),
+        },
     ),
     "begin": ObjectOf({"began": _TIME, "process": _PROCESS}),
     "attempt": ObjectOf(
@@ -160,6 +167,8 @@ SHAPES: Mapping[str, ObjectOf] = {
             ),
             "catalog": _PACKAGE,
             "mocked": (bool,),
+            "metrics": _METRICS,
+            "series": _PACKAGE,
         },
     ),
     "spin": ObjectOf({"host": _TEXT, "path": _TEXT, "when": _TIME}),
@@ -173,7 +182,7 @@ SHAPES: Mapping[str, ObjectOf] = {
             "deleted": _NAMES,
             "blobs": EachOf(list, DIGEST),
         },
-        {"fanout": _FANOUT, "choice": _TEXT},
+        {"fanout": _FANOUT, "choice": _TEXT, "metrics": _METRICS, "series": _PACKAGE},
     ),
     "reads": ObjectOf({}, _READS),
 }
