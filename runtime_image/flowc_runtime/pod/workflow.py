@@ -10,6 +10,7 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import FlowcError, ProtocolError, RecordError
 from flowc_runtime.pod import arguments, tracking
@@ -18,8 +19,6 @@ from flowc_runtime.pod.hooks import run_hooks
 from flowc_runtime.pod.integrity import check_code
 from flowc_runtime.run.program import load_program
 from flowc_runtime.run.reuse import Order
-from flowc_runtime.run.views.metrics_view import metrics_of
-from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.store.backends import durability
 from flowc_runtime.store.backends.durability import Disk
 from flowc_runtime.store.records import revision
@@ -35,8 +34,11 @@ if TYPE_CHECKING:
     from flowc_runtime.process import logs
     from flowc_runtime.run.metrics.tracker import EndState
     from flowc_runtime.run.program import Program
+    from flowc_runtime.run.views import run_view
     from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
+else:  # only the pod that ends the run needs it
+    run_view = LateModule("flowc_runtime.run.views.run_view")
 
 
 def environment(name: str) -> str:
@@ -173,7 +175,7 @@ def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) ->
             status = {"state": "failed", "changed": now, "message": message, "ended": now}
         else:
             status = {**status, "ended": now}
-        _end(run, {**status, "metrics": metrics_of(RunRecords(run), items=False)})
+        _end(run, {**status, "metrics": {**run_view.RunView.of(run).task_metrics}})
         state: EndState = "succeeded" if status["state"] == "succeeded" else "failed"
         tracking.send(run, {"end": state, "ended": now})
         print(f"run {run.flow}/{run.id}: {phase}")

@@ -25,6 +25,7 @@ KEYS: Final[Mapping[str, str]] = {
     "image": "image",
     "store": "cluster-store",
     "deadline_seconds": "workflow-timeout",
+    "tracker": "tracker",
 }
 CAPACITY: Final = 100_000_000
 """Bytes of code and files in an image."""

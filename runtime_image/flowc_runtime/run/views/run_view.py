@@ -167,11 +167,16 @@ class RunView:
         if status.metrics is not None:
             return status.metrics
         ended = status.state in ("succeeded", "interrupted") or (status.state == "failed" and self._ended_whole(status))
-        return {} if ended else metrics_of(self.records, items=False)
+        return {} if ended else self.task_metrics
 
     def _ended_whole(self, status: StatusView) -> bool:
         """Return whether the status of a failed run is its last one."""
         return status.tasks_ended or self.target == "local"
+
+    @property
+    def task_metrics(self) -> Mapping[str, float]:
+        """The same as `metrics`, from the records of the tasks."""
+        return metrics_of(self.records, items=False)
 
     @cached_property
     def all_metrics(self) -> Mapping[str, float]:
