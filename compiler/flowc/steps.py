@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex, TypeVar, overload
 
 from flowc_ir.late import LateFunction
-
 from flowc_runtime.store.backends.external import ExternalFile, external_file
 from metaflow.decorators import _decorate
 

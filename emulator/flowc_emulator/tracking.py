@@ -11,10 +11,11 @@ from flowc_ir import json_text
 from flowc_runtime.run.metrics.publishing import COMMAND
 
 if TYPE_CHECKING:
-    from flowc_runtime.run.metrics.publishing import Message, Order
+    from flowc_runtime.run.metrics.publishing import PublishMessage, PublishOrder
     from flowc_runtime.run.metrics.tracker import EndState
 
-PATIENCE: Final = 20.0  # seconds to wait for the tracker at the end of a run
+PATIENCE: Final = 30.0  # seconds to wait for the tracker at the end of a run
+_KEPT: Final = "the store has all metrics"
 
 
 @final
@@ -24,7 +25,7 @@ class Tracking:
     Hazard: start it before the first task, since the tasks' processes must not keep its pipe open.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: PublishOrder) -> None:
         self._name = order["tracker"].partition(":")[0]
         self._process = subprocess.Popen(
             COMMAND,
@@ -60,21 +61,25 @@ class Tracking:
             told, _ = self._process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             self._kill()
-            return f"the tracker '{self._name}' has not taken all metrics after {seconds:.0f} s; the store has all of them"
+            return (
+                f"the tracker '{self._name}' has not taken all metrics after {seconds:.0f} s; the store has all of them"
+            )
         except BaseException:
             self._kill()
             raise
         if told:
             return told.decode("utf-8", "replace").strip()
         if self._process.returncode:
-            return f"the tracker '{self._name}' has ended with code {self._process.returncode}; the store has all metrics"
+            return (
+                f"the tracker '{self._name}' has ended with code {self._process.returncode}; the store has all metrics"
+            )
         return ""
 
     def _kill(self) -> None:
         self._process.kill()
         self._process.wait()
 
-    def _send(self, message: Order | Message) -> None:
+    def _send(self, message: PublishOrder | PublishMessage) -> None:
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # the process has failed, and says why at the end
             self._process.stdin.write(json_text.dumps(message).encode() + b"\n")

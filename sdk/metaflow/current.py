@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, cast
 
+from flowc_ir.late import LateFunction
 from flowc_runtime.base.ambient import ambient
 from metaflow.exception import MetaflowNotFound
 
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc_runtime.base.ambient import Parallel, TaskContext
+    from flowc_runtime.run.metrics.recording import record as record_metric
     from metaflow.client import Run, Task
+else:  # only tasks with metrics need it
+    record_metric = LateFunction("flowc_runtime.run.metrics.recording:record")
 
 __all__ = ["Current", "current"]
 
@@ -210,9 +214,7 @@ class Current:
         Raises:
             ValueError: an argument is wrong; the message names the metric.
         """
-        from flowc_runtime.run.metrics.recording import record
-
-        record(name, value, step)
+        record_metric(name, value, step)
 
     # -- the client's objects
 

@@ -17,7 +17,7 @@ from flowc_ir import Foreach, Gang, Switch
 from flowc_runtime.base import contract
 from flowc_runtime.base.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.pod import coordination, tracking
+from flowc_runtime.pod import coordination, pod_tracker
 from flowc_runtime.pod.workflow import begin_run, environment, say_in_pod
 from flowc_runtime.process import leftovers, logs
 from flowc_runtime.process.process import adopt_orphans, load_prctl, spawn
@@ -148,9 +148,9 @@ class ContainerTask:
     def _track(self, attempt: int) -> None:
         """Send the metrics of the attempt to the tracker; the first task makes the tracker's run in any case."""
         if self._measured:
-            tracking.send(self.run, {"task": (self.node.id, self.path, attempt)})
+            pod_tracker.send(self.run, {"task": (self.node.id, self.path, attempt)})
         elif self.node.id == self.graph.flow.start:
-            tracking.send(self.run)
+            pod_tracker.send(self.run)
 
     def _kept(self, code: int) -> int:
         """Flush this pod's writes to the disk, since no other pod can; return `code`. Raises StoreError."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from flowc_ir.late import LateModule
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import FlowcError, ProtocolError, RecordError
-from flowc_runtime.pod import arguments, tracking
+from flowc_runtime.pod import arguments, pod_tracker
 from flowc_runtime.pod.code import store_package
 from flowc_runtime.pod.hooks import run_hooks
 from flowc_runtime.pod.integrity import check_code
@@ -177,7 +177,7 @@ def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) ->
             status = {**status, "ended": now}
         _end(run, {**status, "metrics": {**run_view.RunView.of(run).task_metrics}})
         state: EndState = "succeeded" if status["state"] == "succeeded" else "failed"
-        tracking.send(run, {"end": state, "ended": now})
+        pod_tracker.send(run, {"end": state, "ended": now})
         print(f"run {run.flow}/{run.id}: {phase}")
     except (FlowcError, OSError) as error:
         print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.index import item_index, path_of, task_id
 from flowc_runtime.run.views.task_view import AttemptView, TaskView
 from metaflow.client import printed
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from flowc_runtime.run.metrics import recorded
     from flowc_runtime.run.metrics.recorded import MetricPoint
     from flowc_runtime.store.records.record_types import AttemptRecord, ErrorRecord
     from metaflow.client.code import EnvironmentInfo, MetaflowCode
     from metaflow.client.facts import Metadata
     from metaflow.client.files import TaskFile
+else:  # only tasks with metrics need it
+    recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 __all__ = ["Task"]
 
@@ -175,13 +179,11 @@ class Task(MetaflowObject):
         Raises:
             KeyError: the shown attempt has recorded no such metric.
         """
-        from flowc_runtime.run.metrics.recorded import points_of
-
         if name not in self.metrics:
             raise KeyError(name)
         record = self._record
         assert record is not None
-        return points_of(record, self._reader.store.objects)[name]
+        return recorded.points_of(record, self._reader.store.objects)[name]
 
     @property
     def metadata(self) -> list[Metadata]:

@@ -20,8 +20,8 @@ from flowc.cli.running.beginning import interruption_recorded
 from flowc.cli.running.environment import isolate
 from flowc.cli.running.patching import patches_of
 from flowc.cli.running.pickles import pickles_written
+from flowc.cli.running.run_tracker import begin_tracking, end_tracking, tracker_here
 from flowc.cli.running.starting import begin_starts, state_before
-from flowc.cli.running.tracking import begin_tracking, end_tracking, tracker_here
 from flowc.cli.words.option_values import number, text, texts, word
 from flowc.diagnostics import describe
 from flowc.revision import Look

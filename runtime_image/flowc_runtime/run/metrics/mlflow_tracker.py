@@ -57,7 +57,7 @@ _STATUS: Final[Mapping[EndState, str]] = {
 _REFUSED: Final = re.compile(r"[^/\w.\- :]")  # characters that the names of MLflow cannot contain
 _LONGEST: Final = 250  # characters of a name
 # MLflow repeats requests for minutes, but a run waits for its tracker.
-_PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+_PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 @final

@@ -1,6 +1,6 @@
 """The process that sends the metrics of one run to the tracker, so that neither a task nor a run waits for it.
 
-Its input has a JSON object per line: first the `Order`, then the tasks that have ended, and the end of the run. Without
+Its input has a JSON object per line: first the `PublishOrder`, then the tasks that have ended, and the end of the run. Without
 the end, whoever wrote the lines was killed, or continues elsewhere (`partial`). Its output is one line if it fails.
 """
 
@@ -31,12 +31,11 @@ COMMAND: Final = (
     sys.executable,
     "-c",
     # Without the working directory, whose modules could replace the tracker's.
-    "import sys; sys.path[:] = [each for each in sys.path if each]; "
-    f"from {__name__} import main; sys.exit(main())",
+    f"import sys; sys.path[:] = [each for each in sys.path if each]; from {__name__} import main; sys.exit(main())",
 )
 
 
-class Order(TypedDict):
+class PublishOrder(TypedDict):
     """What to do: the tracker's setting, the store, the run, and whether another process sends its end."""
 
     tracker: str
@@ -46,7 +45,7 @@ class Order(TypedDict):
     partial: bool
 
 
-class Message(TypedDict, total=False):
+class PublishMessage(TypedDict, total=False):
     """A further line: a task (step, path, attempt) that has ended, or the state and the time in which the run has."""
 
     task: tuple[str, str, int]
@@ -60,20 +59,20 @@ def main() -> int:
     with open(os.devnull, "w") as nothing:  # trackers print progress
         os.dup2(nothing.fileno(), 1)
     lines = (json_text.mapping(line) for line in sys.stdin.buffer)
-    order = cast("Order", next(lines))  # the parent process wrote it
+    order = cast("PublishOrder", next(lines))  # the parent process wrote it
     try:
-        _send(order, cast("Iterator[Message]", lines))
+        _send(order, cast("Iterator[PublishMessage]", lines))
     except Exception as error:  # of the tracker: its library, the network, its server
         why = f"{type(error).__name__}: {error}".partition("\n")[0]
         name = order["tracker"].partition(":")[0]
-        text = f"the tracker '{name}' has failed, and lacks metrics of {order['flow']}/{order['run']}: {why:.400}"
+        text = f"the tracker '{name}' has failed, and lacks metrics of {order['flow']}/{order['run']}: {why:.200}"
         os.write(out, f"{text}; the store has all of them\n".encode("utf-8", "replace"))
         return 1
     return 0
 
 
-def _send(order: Order, messages: Iterator[Message]) -> None:
-    queue: SimpleQueue[Message | None] = SimpleQueue()
+def _send(order: PublishOrder, messages: Iterator[PublishMessage]) -> None:
+    queue: SimpleQueue[PublishMessage | None] = SimpleQueue()
     threading.Thread(target=_receive, args=(messages, queue), daemon=True).start()
     store = Store.open(order["store"])
     tracker, address = find_tracker(order["tracker"])
@@ -95,14 +94,14 @@ def _send(order: Order, messages: Iterator[Message]) -> None:
                 return
 
 
-def _receive(messages: Iterable[Message], queue: SimpleQueue[Message | None]) -> None:
+def _receive(messages: Iterable[PublishMessage], queue: SimpleQueue[PublishMessage | None]) -> None:
     """Read all messages, so that the writer never waits for the tracker."""
     for message in messages:
         queue.put(message)
     queue.put(None)
 
 
-def _waiting(queue: SimpleQueue[Message | None]) -> Iterator[Message | None]:
+def _waiting(queue: SimpleQueue[PublishMessage | None]) -> Iterator[PublishMessage | None]:
     """Yield the next message and those that wait behind it."""
     yield queue.get()
     while True:
@@ -130,7 +129,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json_text.shown(value, ensure_ascii=False)
 
 
-def _metrics(run: RunStore, message: Message) -> Iterator[TrackedMetric]:
+def _metrics(run: RunStore, message: PublishMessage) -> Iterator[TrackedMetric]:
     """Yield the points of the task of a message."""
     if "task" not in message:
         return

@@ -1,4 +1,4 @@
-"""Trackers of experiments, which receive the metrics of runs: the protocol, and the one that the setting names.
+"""Trackers of experiments, which receive the metrics of runs: their protocol, and the tracker of the setting.
 
 A tracker is `mlflow`, or an object that an installed package registers as an entry point of the group `flowc.trackers`.
 The setting `tracker` is its name, perhaps with an address: `mlflow:http://localhost:5000`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base import addresses
 from flowc_runtime.base.config.plugins import PluginError, PluginKind
@@ -16,6 +17,10 @@ from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from flowc_runtime.run.metrics.mlflow_tracker import MlflowTracker
+else:  # a package's tracker does not need it
+    MlflowTracker = LateFunction("flowc_runtime.run.metrics.mlflow_tracker:MlflowTracker")
 
 EndState: TypeAlias = Literal["succeeded", "failed", "interrupted", "killed"]
 
@@ -82,7 +87,7 @@ class Tracker(Protocol):
     """
 
     def begin(self, run: TrackedRun) -> str:
-        """Make the tracker's own run, or find the one that another process has made; return its id there."""
+        """Make the tracker's own run, unless another process has made it; return its id there."""
         ...
 
     def log(self, run: TrackedRun, id: str, metrics: Sequence[TrackedMetric]) -> None:
@@ -109,8 +114,6 @@ def find_tracker(setting: str) -> tuple[Tracker, str]:
         return found, address
     if name == _MLFLOW:
         _check_mlflow()
-        from flowc_runtime.run.metrics.mlflow_tracker import MlflowTracker
-
         return MlflowTracker(), address
     raise _unknown(name)
 

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run import patches
-    from flowc_runtime.run.metrics import recorded
     from flowc_runtime.run.assignment import Assignment
+    from flowc_runtime.run.metrics import recorded
     from flowc_runtime.run.program import Cards, Program
     from flowc_runtime.run.task import patched, task_files
     from flowc_runtime.store.records.record_types import (

@@ -13,7 +13,7 @@ from flowc_runtime.base import contract
 
 if TYPE_CHECKING:
     from flowc_runtime.run.metrics import publishing
-    from flowc_runtime.run.metrics.publishing import Message, Order
+    from flowc_runtime.run.metrics.publishing import PublishMessage, PublishOrder
     from flowc_runtime.store.records.run_store import RunStore
 else:  # only pods with a tracker need it
     publishing = LateModule("flowc_runtime.run.metrics.publishing")
@@ -21,7 +21,7 @@ else:  # only pods with a tracker need it
 _PATIENCE: Final = 60.0  # seconds to wait for the tracker
 
 
-def send(run: RunStore, *messages: Message) -> None:
+def send(run: RunStore, *messages: PublishMessage) -> None:
     """Send messages to the tracker that the pod's environment names; a failure is only printed, into the pod's log.
 
     Without a message the tracker makes its own run of this run.
@@ -33,7 +33,13 @@ def send(run: RunStore, *messages: Message) -> None:
     setting = os.environ.get(contract.TRACKER)
     if not setting:
         return
-    order: Order = {"tracker": setting, "store": run.objects.url, "flow": run.flow, "run": run.id, "partial": True}
+    order: PublishOrder = {
+        "tracker": setting,
+        "store": run.objects.url,
+        "flow": run.flow,
+        "run": run.id,
+        "partial": True,
+    }
     lines = "".join(f"{json_text.dumps(each)}\n" for each in (order, *messages))
     try:
         done = subprocess.run(
