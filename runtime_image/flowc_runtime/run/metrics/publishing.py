@@ -1,7 +1,8 @@
 """The process that sends the metrics of one run to the tracker, so that neither a task nor a run waits for it.
 
-Its input has a JSON object per line: first the `PublishOrder`, then the tasks that have ended, and the end of the run. Without
-the end, whoever wrote the lines was killed, or continues elsewhere (`partial`). Its output is one line if it fails.
+Its input has a JSON object per line: first the `PublishOrder`, then the tasks that have ended, and the end of the run.
+Without the end, whoever wrote the lines was killed, or another process sends it (`partial`). Its output is one line if
+it fails.
 """
 
 from __future__ import annotations
