@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics.tracker import EndState
 
 PATIENCE: Final = 30.0  # seconds to wait for the tracker at the end of a run
-_KEPT: Final = "the store has all metrics"
+_KEPT: Final = "but the store has all of them"
 
 
 @final
@@ -61,23 +61,19 @@ class Tracking:
             told, _ = self._process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             self._kill()
-            return (
-                f"the tracker '{self._name}' has not taken all metrics after {seconds:.0f} s; the store has all of them"
-            )
+            return f"the tracker '{self._name}' has not taken all metrics after {seconds:.0f} s, {_KEPT}"
         except BaseException:
             self._kill()
             raise
         if told:
             return told.decode("utf-8", "replace").strip()
-        if self._process.returncode:
-            return (
-                f"the tracker '{self._name}' has ended with code {self._process.returncode}; the store has all metrics"
-            )
+        if code := self._process.returncode:
+            return f"the tracker '{self._name}' lacks metrics, since its process has ended with code {code}, {_KEPT}"
         return ""
 
     def _kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        with self._process:  # closes its pipes and waits
+            self._process.kill()
 
     def _send(self, message: PublishOrder | PublishMessage) -> None:
         assert self._process.stdin is not None
