@@ -34,10 +34,10 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
         ArtifactError: the value of an artifact cannot be loaded.
     """
     reader = run._reader
-    finished = run.finished_at
+    finished, view = run.finished_at, RunView(reader)
     cells: dict[str, object] = {
         "run": run.id,
-        "status": run.status,
+        "status": view.own_status.readable().state,
         "created_at": run.created_at,
         "finished_at": finished,
         "seconds": (finished - run.created_at).total_seconds() if finished else None,
@@ -55,7 +55,7 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
         wanted = artifact.id in artifacts if artifacts is not None else _is_scalar(artifact)
         if wanted and artifact.id not in same:
             cells[_column("artifact", artifact.id)] = _plain(artifact.data)
-    for name, number in RunView(reader).metrics.items():
+    for name, number in view.metrics.items():
         column = _column("metric", name)
         if column in cells and repr(cells[column]) != repr(number):  # an artifact that a step returns is equal
             column = f"metric.{name}"
