@@ -52,7 +52,9 @@ def test_lines_of_few_or_extreme_values() -> None:
 def test_a_card_shows_metrics_and_their_series(project: Project) -> None:
     body = 'current.metric("a <b>", 12345678); [current.metric("loss", 1 / n, n) for n in range(1, 5)]'
     text = two_steps("Shown", imports="FlowSpec, card, current, step", start=body)
-    project.write("flow.py", text.replace("    @step\n        def start", "    @card\n        @step\n        def start"))
+    project.write(
+        "flow.py", text.replace("    @step\n        def start", "    @card\n        @step\n        def start")
+    )
     project.run("flow.py")
     page = project.flowc("card", "get", "Shown/latest/start").out
     section = re.search(r"<h2>Metrics</h2>.*?</section>", page, re.DOTALL)
@@ -64,6 +66,8 @@ def test_a_card_shows_metrics_and_their_series(project: Project) -> None:
 
 def test_a_card_without_metrics_has_no_such_section(project: Project) -> None:
     text = two_steps("Plain", imports="FlowSpec, card, step")
-    project.write("flow.py", text.replace("    @step\n        def start", "    @card\n        @step\n        def start"))
+    project.write(
+        "flow.py", text.replace("    @step\n        def start", "    @card\n        @step\n        def start")
+    )
     project.run("flow.py")
     assert "<h2>Metrics</h2>" not in project.flowc("card", "get", "Plain/latest/start").out

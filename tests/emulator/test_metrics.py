@@ -164,13 +164,17 @@ def test_a_task_without_metrics_writes_no_more_and_imports_nothing(project: Proj
     project.write("flow.py", text)
     run = project.run("flow.py")
     assert not [name for name in project.artifacts(run, "start")["found"] if "run.metrics" in name or "mlflow" in name]
-    assert len(list((project.root / ".flowc" / run.prefix / "tasks/start").iterdir())) == 2  # the beginning and the record; the log is empty
+    assert (
+        len(list((project.root / ".flowc" / run.prefix / "tasks/start").iterdir())) == 2
+    )  # the beginning and the record; the log is empty
     assert "metrics" not in run.task("start", "0")
     assert "metrics" not in run.status()
 
 
 def test_a_wrong_value_fails_the_step_and_names_the_metric(project: Project) -> None:
-    project.write("flow.py", two_steps("Wrong", imports="FlowSpec, current, step", start='current.metric("loss", "high")'))
+    project.write(
+        "flow.py", two_steps("Wrong", imports="FlowSpec, current, step", start='current.metric("loss", "high")')
+    )
     done = project.flowc("run", "--local", "flow.py")
     assert done.code == 1
     assert "the metric 'loss' is 'high' (str), and a metric is a number: record a number" in done.err

@@ -217,7 +217,10 @@ def test_a_wrong_setting_is_refused_before_the_run(made: Project, setting: str, 
 def test_an_object_that_is_no_tracker_is_a_warning_with_its_package(made: Project) -> None:
     done = made.flowc("run", "--local", "flow.py", FLOWC_TRACKER="wrong")
     assert done.code == 0
-    assert "the tracker 'wrong' of the distribution 'lines-tracker': lines_tracker:NOT_ONE is a int, not a flowc.trackers.Tracker" in done.err
+    assert (
+        "the tracker 'wrong' of the distribution 'lines-tracker': lines_tracker:NOT_ONE is a int, not a flowc.trackers.Tracker"
+        in done.err
+    )
 
 
 def test_none_switches_a_tracker_of_the_configuration_file_off(made: Project) -> None:
@@ -288,7 +291,9 @@ def mlflow_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs pip")
     site = tmp_path_factory.mktemp("mlflow") / "site"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(site)]
-    done = subprocess.run([*pip, "mlflow-skinny>=3", "sqlalchemy", "alembic"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*pip, "mlflow-skinny>=3", "sqlalchemy", "alembic"], capture_output=True, text=True, check=False
+    )
     if done.returncode and "No matching distribution" in done.stderr:
         pytest.skip("mlflow-skinny cannot be downloaded")
     assert done.returncode == 0, done.stderr
@@ -307,14 +312,17 @@ def test_a_store_of_mlflow_has_one_run_with_parameters_tags_and_series(made: Pro
     made.environment["PYTHONPATH"] += f"{os.pathsep}{mlflow_packages}"
     made.environment["PYTHONWARNINGS"] = "default"
     made.environment["FLOWC_TRACKER"] = f"mlflow:sqlite:///{made.root}/mlflow.db"
-    made.write("program.py", """
+    made.write(
+        "program.py",
+        """
         import sys
         from flowc_emulator import tracking
         tracking.Tracking.end.__defaults__ = (300.0,)  # MLflow makes the tables of a new database, on a busy machine
         from flowc.cli import main
         sys.argv = ["flowc", "run", "--local", "flow.py", *sys.argv[1:]]
         main()
-        """)
+        """,
+    )
     done = made.python("program.py", "--tag", "a b", timeout=400)
     assert done.code == 0, done.err
     assert "tracker" not in done.err

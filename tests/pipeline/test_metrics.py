@@ -79,12 +79,15 @@ def test_returns_and_points_are_metrics_also_in_maps_and_loops(made: Project) ->
 
 
 def test_a_program_reads_the_metrics_of_its_run(made: Project) -> None:
-    made.write("program.py", """
+    made.write(
+        "program.py",
+        """
         from pipelines import flow
         done = flow.execute({"rounds": 2})
         print(sorted(done.metrics.items()))
         print(done.run["train"].task.metric("loss")[1].value, done.run["train"].task.metrics)
-        """)
+        """,
+    )
     done = made.python("program.py")
     assert done.code == 0, done.err
     assert done.out.splitlines()[-2:] == [
@@ -112,7 +115,10 @@ def test_a_wrong_line_of_a_shell_command_fails_the_step(made: Project) -> None:
 
 
 def test_notebooks_record_points_in_their_kernels(made: Project) -> None:
-    cells = ["from flowc.steps import log_metric\nfor i in range(4):\n    log_metric('loss', 1 - i / 4, step=i)", "score = 0.75"]
+    cells = [
+        "from flowc.steps import log_metric\nfor i in range(4):\n    log_metric('loss', 1 - i / 4, step=i)",
+        "score = 0.75",
+    ]
     code = [
         {"cell_type": "code", "metadata": {}, "source": cell, "execution_count": None, "outputs": []} for cell in cells
     ]

@@ -67,7 +67,7 @@ def test_a_wrong_name_is_an_error(metrics: TaskMetrics, name: Any) -> None:
 
 @pytest.mark.parametrize("step", ["1", 0.5, True, 2**63, [1]])
 def test_a_wrong_step_is_an_error_that_names_the_metric(metrics: TaskMetrics, step: Any) -> None:
-    with pytest.raises(MetricError, match="the step of the metric 'loss' is .*, not a whole number"):
+    with pytest.raises(MetricError, match=r"the step of the metric 'loss' is .*, not a whole number"):
         log_metric("loss", 1, step)
 
 
@@ -112,7 +112,13 @@ def test_series_with_nan_and_infinities_are_valid_json(metrics: TaskMetrics) -> 
     recorded.add_to(record, metrics, objects)
     text = objects.read_blob(record["series"]["digest"])
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    assert [str(point.value) for point in recorded.points_of(record, objects)["m"]] == ["1.0", "nan", "inf", "-inf", "2"]
+    assert [str(point.value) for point in recorded.points_of(record, objects)["m"]] == [
+        "1.0",
+        "nan",
+        "inf",
+        "-inf",
+        "2",
+    ]
 
 
 def test_single_points_need_no_object(metrics: TaskMetrics) -> None:
@@ -138,12 +144,13 @@ def test_points_of_forked_processes_are_collected(metrics: TaskMetrics, tmp_path
 
 def test_wrong_lines_of_other_processes_are_reported_and_the_others_kept(metrics: TaskMetrics) -> None:
     with open(metrics.file, "w") as file:
-        file.write('{"name": "a", "value": 1}\n\nloss=0.5\n{"name": "b", "value": "x"}\n{"name": "c", "value": 2, "time": -1}\n')
+        file.write(
+            '{"name": "a", "value": 1}\n\nloss=0.5\n{"name": "b", "value": "x"}\n{"name": "c", "value": 2, "time": -1}\n'
+        )
         file.write('{"name": "d", "value": 2, "stp": 1}\n')
     first, second, third = recording.collect(metrics)
     assert first == (
-        "line 3 of $FLOWC_METRICS is 'loss=0.5', not a JSON object such as "
-        '{"name": "loss", "value": 0.5, "step": 1}'
+        'line 3 of $FLOWC_METRICS is \'loss=0.5\', not a JSON object such as {"name": "loss", "value": 0.5, "step": 1}'
     )
     assert second.startswith("line 4 of $FLOWC_METRICS: the metric 'b' is 'x' (str), and a metric is a number")
     assert third.startswith("line 6 of $FLOWC_METRICS is ")

@@ -20,7 +20,7 @@ from flowc.cli.running.beginning import interruption_recorded
 from flowc.cli.running.environment import isolate
 from flowc.cli.running.patching import patches_of
 from flowc.cli.running.pickles import pickles_written
-from flowc.cli.running.run_tracker import begin_tracking, end_tracking, tracker_here
+from flowc.cli.running.run_tracker import begin_tracking, ending_tracking, tracker_here
 from flowc.cli.running.starting import begin_starts, state_before
 from flowc.cli.words.option_values import number, text, texts, word
 from flowc.diagnostics import describe
@@ -151,14 +151,13 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
 def _supervise(plan: Plan, console: Console, checked: Checked, options: Mapping[str, object]) -> RunResult:
     """Run the plan between the hooks around a run. Return how the run ended. Raises FlowcError."""
     run, began = plan.run, time.monotonic()
-    result = None
-    try:
+    with ending_tracking(plan.tracking, console) as ended:
         _call_hooks(plan.records, lambda: checked.program.run_begins(run.id), plan.disk)
-        result = Supervisor(plan, console).run()
-    except FlowcError as error:  # such as an unreachable store
-        fail(str(error), f"repair that, then: {resume_line(run, options)}")
-    finally:
-        end_tracking(plan.tracking, result, console)
+        try:
+            result = Supervisor(plan, console).run()
+        except FlowcError as error:  # such as an unreachable store
+            fail(str(error), f"repair that, then: {resume_line(run, options)}")
+        ended(result)
     failure = None if result.ok else RuntimeError("the run has failed")
     _call_hooks(None, lambda: checked.program.run_ended(failure))
     new_run.tell_end(console, run, result, began)

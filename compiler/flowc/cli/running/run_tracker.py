@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flowc.cli.options.common import fail
@@ -9,6 +10,8 @@ from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.config import configuration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from flowc_emulator.console.protocol import Console
     from flowc_emulator.plan import RunResult
     from flowc_emulator.tracking import Tracking
@@ -49,18 +52,25 @@ def begin_tracking(setting: str | None, run: RunStore, store: str) -> Tracking |
     return Tracking({"tracker": setting, "store": store, "flow": run.flow, "run": run.id, "partial": False})
 
 
-def end_tracking(tracking: Tracking | None, result: RunResult | None, console: Console) -> None:
-    """Tell the tracker how the run has ended; a tracker that lacks metrics is a warning.
+@contextmanager
+def ending_tracking(tracking: Tracking | None, console: Console) -> Iterator[Callable[[RunResult], None]]:
+    """Tell the tracker at the end of the block how the run has ended; a tracker that lacks metrics is a warning.
+
+    The block gets a function to which it passes the result. Without a call, the run has failed.
 
     Args:
         tracking: the process; None without a tracker.
-        result: the result of the run; None if it could not be finished.
         console: shows the warning.
     """
-    if tracking is None:
-        return
-    state: EndState = "failed"
-    if result is not None and (result.ok or result.signal is not None):
-        state = "succeeded" if result.ok else "interrupted"
-    if warning := tracking.end(state):
-        console.note(f"warning: {warning}")
+    results: list[RunResult] = []
+    try:
+        yield results.append
+    finally:
+        if tracking is not None and (warning := tracking.end(_state(results))):
+            console.note(f"warning: {warning}")
+
+
+def _state(results: Sequence[RunResult]) -> EndState:
+    if not results or not (results[0].ok or results[0].signal is not None):
+        return "failed"
+    return "succeeded" if results[0].ok else "interrupted"
