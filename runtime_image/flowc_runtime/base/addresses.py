@@ -1,4 +1,7 @@
-"""Addresses of stores and trackers. Records, manifests and messages contain them, so they must contain no credentials."""
+"""Addresses of stores and trackers.
+
+Records, manifests and messages contain them, so they must contain no credentials.
+"""
 
 from __future__ import annotations
 
