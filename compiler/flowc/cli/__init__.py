@@ -54,6 +54,7 @@ COMMANDS: Final = CommandTable(
         "runs": (".commands.store.read", "List runs."),
         "tag": (".commands.store.tag", "Tag runs, and list their tags."),
         "show": (".commands.store.show", "Show the status and the details of a run, a step or a task."),
+        "metrics": (".commands.store.show_metrics", "Print the metrics of runs or of a run's tasks."),
         "logs": (".commands.store.logs", "Print the logs of tasks."),
         "dump": (".commands.store.dump", "Print the artifacts of a task."),
         "artifact": (".commands.store.artifact", "List the versions of an artifact, or write one to a file."),

@@ -88,6 +88,11 @@ class Execution:
         task = self.run.end_task if self.ok else None
         return {each.id: each.data for each in task if each.id in self.names} if task is not None else {}
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the run, as the client's `Run.metrics`; of a failed run those that were recorded."""
+        return self.run.metrics if self.run_id else {}
+
     def __getitem__(self, name: str) -> Any:
         """Return one of `outputs`. Raises KeyError."""
         return self.outputs[name]

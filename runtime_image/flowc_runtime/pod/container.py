@@ -18,7 +18,7 @@ from flowc_runtime.base import contract
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.pod import coordination
+from flowc_runtime.pod import coordination, pod_tracker
 from flowc_runtime.pod.workflow import begin_run, environment, say_in_pod
 from flowc_runtime.process import leftovers, logs
 from flowc_runtime.process.process import adopt_orphans, load_prctl, spawn
@@ -53,6 +53,7 @@ class ContainerTask:
         self.order = Order.of(os.environ.get(contract.RESUME))
         self.durability = durability.mode()
         self.disk = Disk.of(run.objects, self.durability)
+        self._measured = False  # whether the tracker gets metrics of this attempt
 
     def main(self) -> int:
         """Make the attempt; return an exit code of `flowc_runtime.base.contract`.
@@ -81,7 +82,10 @@ class ContainerTask:
                     begin_run(self.run, self.graph, self.order)
                 if self.order is not None and (reused := self._reuse(self.order)) is not None:
                     kill_child(child.pid, signal.SIGKILL)  # the child has only imported the flow
-                    return self._kept(self._outputs(reused))
+                    self._measured = bool(reused.metrics)
+                    code = self._kept(self._outputs(reused))
+                    self._track(1)
+                    return code
                 attempt = self._claim(began)
                 with contextlib.suppress(BrokenPipeError):  # the child is already dead: `_watch` gets the reason
                     os.write(number_in, str(attempt).encode())
@@ -92,6 +96,7 @@ class ContainerTask:
                 raise
             code = self._kept(self._conclude(ended, attempt, began))
             # Last, so that Argo's outputs exist even if the pod is killed now.
+            self._track(attempt)
             leftovers.end_adopted(hurry=watcher.wakeup)
         return code
 
@@ -129,15 +134,24 @@ class ContainerTask:
             print(f"flowc: {failures.text_of(error)}", file=sys.stderr)
             result = Result(outcome="failed", error=error)
         self.run.objects.flush(now=True)
+        self._measured = bool(result.metrics)
         if result.outcome == "failed":
             assert result.error is not None
             follows = self.retry < contract.attempts_limit(self.node) and ended.code not in (NO_RETRY, DISALLOW_RETRY)
+            self._measured = self._measured and not follows
             if not follows:
                 self._fail_run(failures.typed(result.error))
             if ended.code == DISALLOW_RETRY:  # the step called os._exit
                 return NO_RETRY
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
         return self._outputs(result)
+
+    def _track(self, attempt: int) -> None:
+        """Send the metrics of the attempt to the tracker; the first task makes the tracker's run in any case."""
+        if self._measured:
+            pod_tracker.send(self.run, {"task": (self.node.id, self.path, attempt)})
+        elif self.node.id == self.graph.flow.start:
+            pod_tracker.send(self.run)
 
     def _kept(self, code: int) -> int:
         """Flush this pod's writes to the disk, since no other pod can; return `code`. Raises StoreError."""

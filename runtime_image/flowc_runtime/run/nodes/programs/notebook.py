@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final
 from flowc_ir import Notebook, json_text
 from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import ambient
-from flowc_runtime.base.contract import CODE
+from flowc_runtime.base.contract import CODE, METRICS
+from flowc_runtime.run.metrics.recording import collect_checked
 from flowc_runtime.run.nodes.programs import notebook_kernel
 from flowc_runtime.run.nodes.programs.command_process import run_program
 from flowc_runtime.run.nodes.programs.json_values import json_values, pickled_names
@@ -120,6 +121,7 @@ def run_notebook(task: Variables, node: Node, action: Notebook, flow: Flow, root
         failure = json_text.mapping(status.read_bytes())
         if failure:
             raise _failed(action.file, failure, masks)
+        collect_checked(f"notebook {action.file}")
         return dict(_returned(action, place, masks))
 
 
@@ -127,8 +129,10 @@ def _environment(root: str, action: Notebook, directory: str) -> dict[str, str]:
     """Return the environment of the notebook's process: with the user's code first on the path of modules."""
     folders = [os.path.abspath(root), os.path.dirname(os.path.abspath(os.path.join(root, action.file)))]
     path = [*dict.fromkeys(folders), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    metrics = ambient().metrics
     return {
         **os.environ,
+        **({METRICS: metrics.file} if metrics is not None else {}),
         "PYTHONPATH": os.pathsep.join(path),
         "PYTHONUNBUFFERED": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",

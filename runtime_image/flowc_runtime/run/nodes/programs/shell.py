@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from flowc_ir import json_text
 from flowc_runtime.base.ambient import ambient
-from flowc_runtime.base.contract import CODE, RETURNS
+from flowc_runtime.base.contract import CODE, METRICS, RETURNS
+from flowc_runtime.run.metrics.recording import collect_checked
 from flowc_runtime.run.nodes.programs.command_process import run_program
 from flowc_runtime.run.nodes.programs.command_returns import CommandReturnError, read_returns, with_trap
 from flowc_runtime.run.nodes.programs.masking import Masks
@@ -47,6 +48,7 @@ def run_command(node: Node, action: Shell, values: Mapping[str, Json], root: str
     Raises:
         CommandError: the command failed or cannot be started.
         CommandReturnError: a return is missing or of another kind, or contains a secret.
+        MetricError: the command wrote a wrong line to the file of metrics.
     """
     what = f"the command of step '{node.id}' ({node.where.file}:{node.where.line})"
     masks = Masks(ambient().secrets)
@@ -58,6 +60,8 @@ def run_command(node: Node, action: Shell, values: Mapping[str, Json], root: str
         returns.touch()
         environment = {**_environment(), **_variables(values, action.command, what)}
         environment |= {CODE: os.path.abspath(root), RETURNS: str(returns)}
+        if (metrics := ambient().metrics) is not None:
+            environment[METRICS] = metrics.file
         environment |= ambient().secrets
         words = _words(shell, node.id, with_trap(action.command, shell, action.returns, Path(directory)), directory)
         try:
@@ -72,6 +76,7 @@ def run_command(node: Node, action: Shell, values: Mapping[str, Json], root: str
             ) from None
         if ended.code != 0:
             raise CommandError(f"{what} {_how(ended.code)}{_quoted(ended.last_lines)}")
+        collect_checked(what)
         found = read_returns(Path(directory), returns, action.returns, what)
     for name, value in found.items():
         if problem := masks.problem_of(name, value):
