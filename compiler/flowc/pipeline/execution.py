@@ -21,6 +21,7 @@ import click
 
 from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
+from flowc.cli.words import retry_variable
 from flowc.cli.words.variables import texts_of_variables
 from flowc.diagnostics import render
 from flowc.frontends.loaded import Loaded
@@ -39,6 +40,7 @@ from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from flowc.cli.words.retry_variable import AskedRetry
     from flowc.pipeline.pipelines import BasePipeline
     from flowc_ir import Flow, Function
     from flowc_runtime.run.nodes.user_functions import UserFunction
@@ -107,14 +109,20 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
                 f"the parameter '{name}' is a {type(value).__name__}, which JSON cannot represent ({error}): "
                 "make it in the first step, and return it as pickled"
             ) from None
-    if options.parameters_file is not None:
-        return  # the command line reads it, and reports what is missing
+    if options.parameters_file is not None or _retry_of(flow) is not None:
+        return  # the command line reads the file, or the record of the run to retry, and reports what is missing
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
                and each.name not in texts_of_variables(flow)]  # fmt: skip
     if missing:
         lines = ", ".join(f"'{each.name}' ({each.help}, {each.where})" for each in missing)
         raise PipelineError(f"the run needs a value of {lines}: give it, as in execute({{{missing[0].name!r}: …}})")
+
+
+def _retry_of(flow: Flow) -> AskedRetry | None:
+    """Return the run of this flow that a variable names to be retried; a run of another flow is left for that one."""
+    asked = retry_variable.asked_retry(of_program=True)
+    return asked if asked is not None and asked.flow in ("", flow.name) else None
 
 
 def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
@@ -127,7 +135,10 @@ def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
 
 def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
-    words = ["run", flow.code.file, "--run-id-file", f"{directory}/run-id"]
+    words = ["run", flow.code.file]
+    if (asked := _retry_of(flow)) is not None:
+        words = ["retry", flow.code.file, *retry_variable.take(asked)]
+    words += ["--run-id-file", f"{directory}/run-id"]
     if options.parameters_file is not None:
         words += ["--params-file", options.parameters_file]
     if options.parameters:

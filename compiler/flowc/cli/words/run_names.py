@@ -5,6 +5,7 @@ The run's record names the file, so that the hint is the complete command.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 
 
 RUN_ID = re.compile(r"\d{8}-\d{6}.*")
+
+
+def is_run_name(text: str) -> bool:
+    """Return whether a word has the form of a run's name, FLOW/RUN, FLOW/latest or RUN, and is not the name of a file."""
+    parts = text.strip("/").split("/")
+    named = RUN_ID.fullmatch(parts[0]) is not None or (len(parts) > 1 and parts[0].isidentifier())
+    return named and not text.endswith((".py", ".ipynb", ".yaml", ".yml")) and ":" not in text and not os.path.exists(text)
 
 
 class NamedInstead(NamedTuple):

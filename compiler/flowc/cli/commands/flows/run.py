@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from flowc.cli import context_of
-from flowc.cli.options.common import CODE, CODE_HELP, TOP, FlowOptions, fail, top
+from flowc.cli.options.common import CODE, CODE_HELP, LOADED, TOP, FlowOptions, fail, top
 from flowc.cli.options.configs import EARLIER
 from flowc.cli.options.definitions import (
     PREFIX,
@@ -32,6 +32,7 @@ from flowc.cli.running.execution import run_here
 from flowc.cli.running.run_kinds import RunKind
 from flowc.cli.running.starting import ORIGIN, STATE, foresee
 from flowc.cli.words.misplaced import check_extra, single_dash
+from flowc.cli.words.retry_variable import asked_retry
 from flowc.cli.words.run_help import GroupedCommand, about_own_flow
 from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
 from flowc.frontends.metaflow.parameters import declared_parameters
@@ -39,13 +40,14 @@ from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.opening import CodeOf, is_ir, is_yaml
 from flowc_emulator.processes.process_state import State
 from flowc_emulator.scheduling.seeds import Seeds
-from flowc_ir.late import LateModule
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.process.origin import ProcessOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from flowc.cli.commands.flows.resume import note_other_flow, retry_run
     from flowc.cli.options.common import Top
     from flowc.frontends.ir import loading as ir_loading
     from flowc_emulator.processes import agent as agents
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
 else:
     agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
     ir_loading = LateModule("flowc.frontends.ir.loading")  # only an IR needs it
+    note_other_flow = LateFunction("flowc.cli.commands.flows.resume:note_other_flow")
+    retry_run = LateFunction("flowc.cli.commands.flows.resume:retry_run")
 
 
 RUN = RunKind("run", "Run FLOW on this machine.")
@@ -126,7 +130,10 @@ def run_like(
     RUN, "FLOW", "Run FLOW on this machine. The flow's parameters are options; `flowc run FLOW --help` lists them."
 )
 def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
-    """Run a flow."""
+    """Run a flow, or retry the run that a variable names."""
+    of_program = LOADED in ctx.meta
+    if not asks_for_help(ctx, words) and (asked := asked_retry(of_program=of_program)) is not None:
+        note_other_flow(ctx, words, asked) if of_program else retry_run(ctx, words, asked)
     start(ctx, words, RUN)
 
 
