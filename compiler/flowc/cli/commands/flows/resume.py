@@ -340,4 +340,5 @@ def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry)
     given = words_of(ctx, words, RETRY)
     with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
         find_run(store, asked.name)
+    take(asked)  # in this process, whose tasks have nothing to do with it; the program keeps it
     click.echo(f"note: {asked.variable} is for a run of flow '{asked.flow}': this is a new run of another flow", err=True)
