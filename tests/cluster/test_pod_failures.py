@@ -51,11 +51,13 @@ PIPELINE = """
 
 
 def _pod(cluster: Cluster, workflow: str) -> str:
-    """Return the pod of the workflow that waits."""
+    """Return the pod of the workflow that waits, when Argo knows that it runs: it creates a pending one again."""
 
     def pod() -> str | None:
+        nodes = cluster.workflow(workflow)["status"].get("nodes", {}).values()
+        known = any(node["type"] == "Pod" and node["phase"] == "Running" for node in nodes)
         running = [pod["metadata"]["name"] for pod in cluster.pods(workflow) if pod["status"]["phase"] == "Running"]
-        return next((name for name in running if "waiting" in cluster.kubectl("logs", name, "-c", "main")), None)
+        return next((n for n in running if known and "waiting" in cluster.kubectl("logs", n, "-c", "main")), None)
 
     return wait_for(pod, lambda: f"no pod of {workflow} waits", 120)
 
