@@ -95,7 +95,13 @@ EVERY = """
 
 
 def _cell(source: str, tags: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"cell_type": "code", "metadata": {"tags": [*tags]}, "source": source, "execution_count": None, "outputs": []}
+    return {
+        "cell_type": "code",
+        "metadata": {"tags": [*tags]},
+        "source": source,
+        "execution_count": None,
+        "outputs": [],
+    }
 
 
 NOTEBOOK = {

@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowc_runtime.store.records.store import Store
 from pipeline.test_runs import PIPELINES, STEPS
 from pipeline_flows import FILES, OUTPUTS, results
 from project import Project
-from flowc_runtime.store.records.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cluster.support import Cluster
 
-FLOWS = {  # by name: the file, and whether the run succeeds
-    **{name: ("pipelines.py", True) for name in OUTPUTS},
-    **{name: ("more.py", True) for name in (
-        "composites", "items", "empty", "reduced", "stopped", "failing", "failing_map", "failing_branch", "inner_failures",
-    )},
-    "fails": ("more.py", False),
-}  # fmt: skip
+MORE = (
+    "composites", "items", "empty", "reduced", "stopped", "failing", "failing_map", "failing_branch", "inner_failures",
+    "fails",
+)  # fmt: skip
+FLOWS = {**dict.fromkeys(OUTPUTS, "pipelines.py"), **dict.fromkeys(MORE, "more.py")}
+FAILS = {"fails"}
 SMOKE = {"noted", "handled_map"}
 
 
@@ -37,21 +36,19 @@ def started(
     del project.environment["PYTHONWARNINGS"]  # those of Jupyter are not flowc's
     for file, text in {**FILES, "steps.py": STEPS, "more.py": PIPELINES}.items():
         project.write(file, text)
-    yield project, {
-        name: cluster.submit(
-            Path(f"{project.root}/{file}:{name}"), image=cluster.image_with_ml if name == "noted" else None
-        )
-        for name, (file, _) in FLOWS.items()
-        if name in wanted
-    }
+    workflows = {}
+    for name in FLOWS.keys() & wanted:
+        image = cluster.image_with_ml if name == "noted" else None
+        workflows[name] = cluster.submit(Path(f"{project.root}/{FLOWS[name]}:{name}"), image=image)
+    yield project, workflows
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.smoke] if name in SMOKE else []) for name in FLOWS]
 )
 def test_pipelines(cluster: Cluster, started: tuple[Project, dict[str, str]], name: str) -> None:
-    (project, workflows), (file, succeeds) = started, FLOWS[name]
-    done = project.flowc("run", "--local", f"{file}:{name}")
+    (project, workflows), succeeds = started, name not in FAILS
+    done = project.flowc("run", "--local", f"{FLOWS[name]}:{name}")
     assert done.code == (0 if succeeds else 1), done.err
     here = project.store.run(name, project.store.runs(name)[-1])
     phase = cluster.wait(workflows[name], 600)

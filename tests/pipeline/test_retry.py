@@ -40,12 +40,15 @@ FLAKY = """
     first = make("first-of-two")
     second = make("")
     """
-PROGRAM = FLAKY + """
+PROGRAM = (
+    FLAKY
+    + """
     if __name__ == "__main__":
         import json
         parameters = json.loads(os.environ.get("GIVEN", '{"k": 2}'))
         print("y", make("inner").execute(parameters)["y"])
     """
+)
 
 
 @pytest.fixture
@@ -115,7 +118,11 @@ def test_what_cannot_be_retried_fails(flaky: Project) -> None:
         ([f"second/{failed}x"], 1, f"flow 'second' has no run '{failed}x'"),
         (["third/1"], 1, "no run of a flow 'third'"),
         ([f"second/{failed}/fails"], 2, f"is a part of a run: write second/{failed} fails"),
-        (["flaky.py:first", "--origin-run-id", f"second/{failed}"], 1, "is a run of flow 'second', not of 'first_of_two'"),
+        (
+            ["flaky.py:first", "--origin-run-id", f"second/{failed}"],
+            1,
+            "is a run of flow 'second', not of 'first_of_two'",
+        ),
         ([], 1, "has no failed run of any flow"),
     ):
         done = flaky.flowc("retry", *words)
@@ -171,7 +178,7 @@ def test_a_run_of_another_flow_of_the_program_is_left_for_that_flow(flaky: Proje
     mend(flaky)
     done = flaky.python("both.py", FLOWC_RETRY_RUN="two/latest")
     assert done.out.splitlines()[-1] == "END ['succeeded', 'succeeded']"
-    assert "note: FLOWC_RETRY_RUN is for a run of flow 'two': this is a new run of another flow" in done.err
+    assert "note: FLOWC_RETRY_RUN names a run of flow 'two': this is a new run of another one" in done.err
     assert ran(done) == ["base", "fails", "fails"]
 
 
@@ -282,5 +289,9 @@ def test_the_records_of_a_pipeline_have_the_revision_of_its_code(flaky: Project,
     mend(flaky)
     git("add", "mended")  # staged, and in no commit
     assert flaky.python("program.py").code == 0
-    assert newest(flaky, "inner").record()["revision"] == {"commit": git("rev-parse", "HEAD"), "branch": "main", "dirty": ["staged"]}
+    assert newest(flaky, "inner").record()["revision"] == {
+        "commit": git("rev-parse", "HEAD"),
+        "branch": "main",
+        "dirty": ["staged"],
+    }
     assert newest(flaky, "inner").record()["code"].startswith("sha256:")

@@ -179,7 +179,7 @@ def _options(
     refuse_call_at(caller().file, method)
     if find_spec("flowc.cli") is None:
         raise PipelineError(
-            f"{method}() needs all of flowc, and the image of pods has only what tasks need: run the pipeline from outside, "
+            f"{method}() needs all of flowc, and a pod's image has only what tasks need: run the pipeline outside, "
             "or use an image with `pip install flowc`"
         )
     if run_id:

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 def played(
-    project: Project, file: str, *options: str, store: str | None = None, environment: Mapping[str, str] | None = None,
+    project: Project,
+    file: str,
+    *options: str,
+    store: str | None = None,
+    environment: Mapping[str, str] | None = None,
     **parameters: str,
 ) -> RunStore:
     """Compile the flow and run its manifests in a separate store, or in `store`, with `environment` in the image."""

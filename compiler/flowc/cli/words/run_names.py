@@ -28,10 +28,11 @@ RUN_ID = re.compile(r"\d{8}-\d{6}.*")
 
 
 def is_run_name(text: str) -> bool:
-    """Return whether a word has the form of a run's name, FLOW/RUN, FLOW/latest or RUN, and is not the name of a file."""
+    """Return whether a word has the form of a run's name (FLOW/RUN, FLOW/latest or RUN) and names no file."""
+    if text.endswith((".py", ".ipynb", ".yaml", ".yml")) or ":" in text or os.path.exists(text):
+        return False
     parts = text.strip("/").split("/")
-    named = RUN_ID.fullmatch(parts[0]) is not None or (len(parts) > 1 and parts[0].isidentifier())
-    return named and not text.endswith((".py", ".ipynb", ".yaml", ".yml")) and ":" not in text and not os.path.exists(text)
+    return RUN_ID.fullmatch(parts[0]) is not None or (len(parts) > 1 and parts[0].isidentifier())
 
 
 class NamedInstead(NamedTuple):

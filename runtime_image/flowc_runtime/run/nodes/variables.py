@@ -28,7 +28,11 @@ class Variables:
     """
 
     def __init__(
-        self, state: TaskState, parameters: Mapping[str, object], around: ItemNames, absent: frozenset[str] = frozenset()
+        self,
+        state: TaskState,
+        parameters: Mapping[str, object],
+        around: ItemNames,
+        absent: frozenset[str] = frozenset(),
     ) -> None:
         self.__dict__[STATE] = state
         self.__dict__[f"{OURS}given"] = parameters

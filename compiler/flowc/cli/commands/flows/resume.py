@@ -292,8 +292,8 @@ def _code_of(store: Store, run: RunStore) -> tuple[Path, Code]:
 
 RETRY = _kind(
     "retry",
-    "Resume your newest failed run, of FLOW or of any flow, that was not resumed yet, or the failed run FLOW/RUN of any "
-    "user. FLOW is a file or a flow's name.",
+    "Resume your newest failed run, of FLOW or of any flow, that was not resumed yet, or the failed run FLOW/RUN. "
+    "FLOW is a file or a flow's name.",
     _newest_failed,
     RETRY_OPTIONS,
     "[FLOW]",
@@ -341,4 +341,4 @@ def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry)
     with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
         find_run(store, asked.name)
     take(asked)  # in this process, whose tasks have nothing to do with it; the program keeps it
-    click.echo(f"note: {asked.variable} is for a run of flow '{asked.flow}': this is a new run of another flow", err=True)
+    click.echo(f"note: {asked.variable} names a run of flow '{asked.flow}': this is a new run of another one", err=True)
