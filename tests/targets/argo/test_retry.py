@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def played(
     """Write the manifests of a command line and run them, in the store of the project, with `more` in the pods."""
     done = project.flowc(*words, "--store", "file:///proc/self/cwd/.flowc", FLOWC_STORE_CLAIM="claim")
     assert done.code == 0, done.err
-    given = {"count": "3"} if words[0] == "compile" else {}
+    given = {"count": "3"} if words[0] == "compile" and "dies" not in words[1] else {}
     file = project.root / "out.yaml"
     manifests = list(yaml.safe_load_all(file.read_text() if file.exists() else done.out))
     file.unlink(missing_ok=True)
@@ -131,6 +132,53 @@ def test_what_failed_here_is_retried_there(pipelines: Project) -> None:
     assert (there.record()["origin"], there.record()["parameters"]) == (origin, {"count": 3})
 
 
+VANISHED = "the process vanished without a record: it was killed, or its machine was lost"
+DIES = """
+    import os, signal
+    from flowc.pipeline import Pipeline, PythonTask
+
+    def dies():
+        with open(os.environ["RUNS"], "a") as file:
+            file.write("run\\n")
+        if os.environ.get("DIES"):
+            os.kill(os.getppid(), signal.SIGKILL)  # the container's main process
+            signal.pause()
+        return 1
+
+    def handle(error):
+        return error.exception
+
+    plain = Pipeline(name="plain", steps=[PythonTask(name="dies", function=dies, returns=["x"])])
+    retried = Pipeline(name="retried", steps=[PythonTask(name="dies", function=dies, returns=["x"], retry=1)])
+    handled = Pipeline(name="handled", steps=[PythonTask(name="dies", function=dies, returns=["x"], on_failure=Pipeline(
+        steps=[PythonTask(name="handle", function=handle, returns=["how"])]))])
+    """
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "times"), [("plain", "failed", 1), ("handled", "succeeded", 1), ("retried", "succeeded", 2)]
+)
+def test_a_pod_that_argo_creates_again_counts_as_an_attempt(
+    project: Project, name: str, state: str, times: int
+) -> None:
+    """Argo does so with a pod that was deleted before it knew the result: with the same number of the attempt."""
+    project.write("dies.py", DIES)
+
+    def run(pod: Pod) -> tuple[int, str]:
+        if "dies" in pod.command:
+            assert start(replace(pod, env={**pod.env, "DIES": "1"}))[0] == 137
+        return start(pod)
+
+    runs = project.root / "runs"
+    found = played(project, "there", "compile", f"dies.py:{name}", run=run, RUNS=str(runs))
+    assert found.status()["state"] == state
+    assert runs.read_text().count("run") == times
+    if name == "plain":
+        assert found.status()["message"] == VANISHED
+    if name == "handled":
+        assert value(found, "handle", "how") == VANISHED
+
+
 @pytest.mark.parametrize("lost", ["before", "after"])
 def test_a_handler_runs_for_a_pod_that_is_lost(pipelines: Project, lost: str) -> None:
     """The pod vanishes before it starts, or after its record of the failure."""
@@ -151,5 +199,4 @@ def test_a_handler_runs_for_a_pod_that_is_lost(pipelines: Project, lost: str) ->
     assert found.status()["state"] == "succeeded"
     assert "after" not in found.steps()
     how = value(found, "handle", "how")
-    vanished = "the process vanished without a record: it was killed, or its machine was lost"
-    assert how == (vanished if lost == "before" else "row 1 of 3")
+    assert how == (VANISHED if lost == "before" else "row 1 of 3")
