@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from flowc_ir import Foreach, Gang, Switch
 from flowc_runtime.base import contract
 from flowc_runtime.base.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
-from flowc_runtime.base.errors import FlowcError, RecordError
+from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.pod import coordination
 from flowc_runtime.pod.workflow import begin_run, environment, say_in_pod
 from flowc_runtime.process import leftovers, logs
@@ -117,15 +117,11 @@ class ContainerTask:
     def _count_lost(self, attempt: int) -> None:
         """Count an attempt that Argo does not count, so that the step's code runs at most as often as `@retry` says.
 
-        Hazard: if a pod is deleted before Argo knows its result, Argo 3.7 creates it again with the same number. After
-        `argo retry`, which counts from 0 again, the run has ended before, or the attempt before has a record.
+        Hazard: if a pod is deleted before Argo knows its result, Argo 3.7 creates it again with the same number. Argo
+        also counts from 0 again after `argo retry`; the run has failed before then.
         """
-        if attempt - 1 <= self.retry or self.run.attempt(self.node.id, self.path, attempt - 1) is not None:
-            return
-        with contextlib.suppress(RecordError):  # no status yet
-            if "ended" in self.run.status():
-                return
-        self.retry = attempt - 1
+        if attempt - 1 > self.retry and self.run.status()["state"] == "running":
+            self.retry = attempt - 1
 
     def _give_up(self, attempt: int, began: float) -> int:
         """Record the failure of a task whose last allowed attempt was lost; return the exit code."""

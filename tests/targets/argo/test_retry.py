@@ -141,7 +141,7 @@ DIES = """
         with open(os.environ["RUNS"], "a") as file:
             file.write("run\\n")
         if os.environ.get("DIES"):
-            os.kill(os.getppid(), signal.SIGKILL)  # the container's main process
+            os.kill(os.getppid(), signal.Signals[os.environ["DIES"]])  # the container's main process
             signal.pause()
         return 1
 
@@ -156,17 +156,23 @@ DIES = """
 
 
 @pytest.mark.parametrize(
-    ("name", "state", "times"), [("plain", "failed", 1), ("handled", "succeeded", 1), ("retried", "succeeded", 2)]
+    ("name", "by", "state", "times"),
+    [
+        ("plain", "SIGKILL", "failed", 1),
+        ("handled", "SIGKILL", "succeeded", 1),
+        ("handled", "SIGTERM", "succeeded", 1),
+        ("retried", "SIGTERM", "succeeded", 2),
+    ],
 )
 def test_a_pod_that_argo_creates_again_counts_as_an_attempt(
-    project: Project, name: str, state: str, times: int
+    project: Project, name: str, by: str, state: str, times: int
 ) -> None:
     """Argo does so with a pod that was deleted before it knew the result: with the same number of the attempt."""
     project.write("dies.py", DIES)
 
     def run(pod: Pod) -> tuple[int, str]:
         if "dies" in pod.command:
-            assert start(replace(pod, env={**pod.env, "DIES": "1"}))[0] == 137
+            assert start(replace(pod, env={**pod.env, "DIES": by}))[0] == (137 if by == "SIGKILL" else 1)
         return start(pod)
 
     runs = project.root / "runs"
@@ -176,7 +182,7 @@ def test_a_pod_that_argo_creates_again_counts_as_an_attempt(
     if name == "plain":
         assert found.status()["message"] == VANISHED
     if name == "handled":
-        assert value(found, "handle", "how") == VANISHED
+        assert value(found, "handle", "how") == (VANISHED if by == "SIGKILL" else "the process was killed by SIGTERM")
 
 
 @pytest.mark.parametrize("lost", ["before", "after"])

@@ -335,8 +335,7 @@ def retry_run(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> No
 
 
 def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> None:
-    """Check that the run that a variable names exists, if it is for another pipeline of the program than the one that
-    begins."""
+    """Check that the run which a variable names exists, and say that another pipeline of the program begins."""
     given = words_of(ctx, words, RETRY)
     with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
         find_run(store, asked.name)
