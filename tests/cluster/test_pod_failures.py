@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 PIPELINE = """
     import os
-    import time
+    import signal
     from flowc.pipeline import Map, Pipeline, PythonTask, Stub
 
     def wait():
         print("waiting", flush=True)
-        time.sleep(600)
+        signal.pause()
 
     def item(number):
         if number == 1:

@@ -124,10 +124,10 @@ def test_what_failed_there_is_retried_here_and_there_again(pipelines: Project) -
 
 
 def test_what_failed_here_is_retried_there(pipelines: Project) -> None:
-    assert pipelines.flowc("run", "pipelines.py:scored", "--count", "3", BROKEN="1").code == 1
+    assert pipelines.flowc("run", "pipelines.py:scored", "--count", "3", "--max-workers", "1", BROKEN="1").code == 1
     (origin,) = pipelines.store.runs("scored")
     there = played(pipelines, "there", "retry", "scored/latest", "--target", "argo", "--output", "out.yaml")
-    assert begun(there) == ["each_join/0", "report/0", "say/0", "score/0.1"]
+    assert begun(there) == ["each_join/0", "report/0", "say/0", "score/0.1", "score/0.2"]
     assert value(there, "report", "text") == TEXT
     assert (there.record()["origin"], there.record()["parameters"]) == (origin, {"count": 3})
 
