@@ -1,7 +1,8 @@
 """One pipeline with every kind of step, as it runs in the emulator, in the simulated controller and on a cluster.
 
-`FILES` is the user's directory. `every` has shell, notebook and Python steps, a map over items that are computed, files
-of a catalog, a conditional that takes its default, and a loop. `handled` and `handled_map` fail in a task and in a map.
+`FILES` is the user's directory. `every` has shell and Python steps, a map over items that are computed, files of a
+catalog, a conditional that takes its default, and a loop; `noted` adds a notebook, and `short` is a part of it for the
+tests of every change. `handled` and `handled_map` fail in a task and in a map.
 """
 
 from __future__ import annotations
@@ -86,6 +87,9 @@ EVERY = """
                             catalog=Catalog(get=["sizes.txt"]))
     every = Pipeline(name="every", parameters={"unit": "kg"}, steps=EVERY)
     noted = Pipeline(name="noted", parameters={"unit": "kg"}, steps=[*EVERY, NOTEBOOK, Stub(name="last")])
+    short = Pipeline(name="short", parameters={"unit": "kg"}, steps=[
+        *EVERY[:2], NOTEBOOK, T("boom", "x", on_failure=P(T("handle", "how"))), T("after"),
+    ])
     handled = Pipeline(name="handled", steps=[T("boom", "x", on_failure=P(T("handle", "how"))), T("after")])
     handled_map = Pipeline(name="handled_map", parameters={"items": [1, 2, 3]}, steps=[
         Map(name="each", iterate_on="items", iterate_as="item", branch=P(T("boom", "x")), on_failure=P(T("handle", "how"))),
@@ -108,7 +112,7 @@ NOTEBOOK = {
     "cells": [
         _cell("total = 1\nunit = ''", ("parameters",)),
         _cell("words = [*open('sizes.txt').read().split(), total, unit]\nprint(words)"),
-        _cell("class Shape:\n    sides = 3\nshape = [pair for pair in report]"),
+        _cell("class Shape:\n    sides = 3\nshape = [*pairs]"),
     ],
     "metadata": {},
     "nbformat": 4,
@@ -124,6 +128,11 @@ OUTPUTS = {
         "report": [[0.5, "kg"], [2, "kg"], ["a.csv", "kg"]],
     },
     "noted": {"words": ["small", "large", 10, "kg"], "shape": [[0.5, "kg"], [2, "kg"], ["a.csv", "kg"]]},
+    "short": {
+        "words": ["small", "large", 1, "kg"],
+        "shape": [[0.5, "kg"], [2, "kg"], ["a.csv", "kg"]],
+        "how": {"type": "builtins.ValueError", "exception": "boom 0", "lines": True},
+    },
     "handled": {"how": {"type": "builtins.ValueError", "exception": "boom 0", "lines": True}},
     "handled_map": {"how": {"type": "builtins.ValueError", "exception": "boom 2", "lines": True}},
 }

@@ -26,7 +26,8 @@ MORE = (
 )  # fmt: skip
 FLOWS = {**dict.fromkeys(OUTPUTS, "pipelines.py"), **dict.fromkeys(MORE, "more.py")}
 FAILS = {"fails"}
-SMOKE = {"noted", "handled_map"}
+SMOKE = {"short"}
+NOTEBOOKS = {"short", "noted"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def started(
         project.write(file, text)
     workflows = {}
     for name in FLOWS.keys() & wanted:
-        image = cluster.image_with_ml if name == "noted" else None
+        image = cluster.image_with_ml if name in NOTEBOOKS else None
         workflows[name] = cluster.submit(Path(f"{project.root}/{FLOWS[name]}:{name}"), image=image)
     yield project, workflows
 
