@@ -21,8 +21,7 @@ import click
 
 from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
-from flowc.cli.words import retry_variable
-from flowc.cli.words.variables import texts_of_variables
+from flowc.cli.words.variables import asked_retry, take, texts_of_variables
 from flowc.diagnostics import render
 from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of
@@ -40,7 +39,7 @@ from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from flowc.cli.words.retry_variable import AskedRetry
+    from flowc.cli.words.variables import AskedRetry
     from flowc.pipeline.pipelines import BasePipeline
     from flowc_ir import Flow, Function
     from flowc_runtime.run.nodes.user_functions import UserFunction
@@ -121,7 +120,7 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
 
 def _retry_of(flow: Flow) -> AskedRetry | None:
     """Return the run of this flow that a variable names to be retried; a run of another flow is left for that one."""
-    asked = retry_variable.asked_retry(of_program=True)
+    asked = asked_retry(of_program=True)
     return asked if asked is not None and asked.flow in ("", flow.name) else None
 
 
@@ -137,7 +136,7 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
     words = ["run", flow.code.file]
     if (asked := _retry_of(flow)) is not None:
-        words = ["retry", flow.code.file, *retry_variable.take(asked)]
+        words = ["retry", flow.code.file, *take(asked)]
     words += ["--run-id-file", f"{directory}/run-id"]
     if options.parameters_file is not None:
         words += ["--params-file", options.parameters_file]

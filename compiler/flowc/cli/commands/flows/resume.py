@@ -18,9 +18,9 @@ from flowc.cli.running.classes import class_finder
 from flowc.cli.running.patching import is_asked
 from flowc.cli.running.run_kinds import Resumption, RunKind
 from flowc.cli.words.pathspecs import find_run
-from flowc.cli.words.retry_variable import take
 from flowc.cli.words.run_names import hint_for, is_run_name
 from flowc.cli.words.split import NO_NAMES
+from flowc.cli.words.variables import take
 from flowc.opening import names_code
 from flowc.targets import table
 from flowc_ir.late import LateModule
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from flowc.cli.options.loading import Checked
-    from flowc.cli.words.retry_variable import AskedRetry
+    from flowc.cli.words.variables import AskedRetry
     from flowc_emulator.processes import agent as agents
     from flowc_ir import Code, Config
     from flowc_runtime.store.records.run_store import RunStore

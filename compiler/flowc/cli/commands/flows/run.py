@@ -32,9 +32,9 @@ from flowc.cli.running.execution import run_here
 from flowc.cli.running.run_kinds import RunKind
 from flowc.cli.running.starting import ORIGIN, STATE, foresee
 from flowc.cli.words.misplaced import check_extra, single_dash
-from flowc.cli.words.retry_variable import asked_retry
 from flowc.cli.words.run_help import GroupedCommand, about_own_flow
 from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
+from flowc.cli.words.variables import asked_retry
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.opening import CodeOf, is_ir, is_yaml
