@@ -292,8 +292,8 @@ def _code_of(store: Store, run: RunStore) -> tuple[Path, Code]:
 
 RETRY = _kind(
     "retry",
-    "Resume your newest failed run, of FLOW or of any flow, that was not resumed yet, or the failed run FLOW/RUN. "
-    "FLOW is a file or a flow's name.",
+    "Resume your newest failed run, of FLOW or of any flow, that was not resumed yet. FLOW is a file or a flow's name; "
+    "FLOW/RUN is the failed run to resume.",
     _newest_failed,
     RETRY_OPTIONS,
     "[FLOW]",
