@@ -23,7 +23,7 @@ from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
 from flowc.cli.options.loading import configured
 from flowc.cli.running.pickles import pickles_of, write_pickles
-from flowc.cli.words.variables import texts_of_variables
+from flowc.cli.words.variables import asked_retry, take, texts_of_variables
 from flowc.diagnostics import in_order, render
 from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of, with_files
@@ -46,6 +46,7 @@ from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from flowc.cli.words.variables import AskedRetry
     from flowc.pipeline.pipelines import BasePipeline
     from flowc_ir import Flow, Function
     from flowc_ir.diagnostic import Diagnostic
@@ -158,14 +159,20 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
                 f"the parameter '{name}' is a {type(value).__name__}, which JSON cannot represent ({error}): "
                 "make it in the first step, and return it as pickled"
             ) from None
-    if options.parameters_file is not None:
-        return  # the command line reads it, and reports what is missing
+    if options.parameters_file is not None or _retry_of(flow) is not None:
+        return  # the command line reads the file, or the record of the run to retry, and reports what is missing
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
                and each.name not in texts_of_variables(flow)]  # fmt: skip
     if missing:
         lines = ", ".join(f"'{each.name}' ({each.help}, {each.where})" for each in missing)
         raise PipelineError(f"the run needs a value of {lines}: give it, as in execute({{{missing[0].name!r}: …}})")
+
+
+def _retry_of(flow: Flow) -> AskedRetry | None:
+    """Return the run of this flow that a variable names to be retried; a run of another flow is left for that one."""
+    asked = asked_retry(of_program=True)
+    return asked if asked is not None and asked.flow in ("", flow.name) else None
 
 
 def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
@@ -178,9 +185,12 @@ def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
 
 def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
-    words = ["run", *(["--local"] if options.local else []), flow.code.file, "--run-id-file", f"{directory}/run-id"]
-    if not options.local:  # the executor chooses the store
+    words = ["run", *(["--local"] if options.local else []), flow.code.file]
+    if (asked := _retry_of(flow)) is not None:  # always on this machine
+        words = ["retry", flow.code.file, *take(asked)]
+    elif not options.local:  # the executor chooses the store
         words += ["--runner-attribute-file", f"{directory}/{_ATTRIBUTES}"]
+    words += ["--run-id-file", f"{directory}/run-id"]
     if options.configuration is not None:
         words = ["--configuration-file", options.configuration, *words]
     if options.parameters_file is not None:

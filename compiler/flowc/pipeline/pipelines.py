@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from flowc.pipeline.errors import PipelineError
@@ -176,6 +177,11 @@ def _options(
 ) -> ExecuteOptions:
     """Return the arguments of an execution, checked. Raises PipelineError."""
     refuse_call_at(caller().file, method)
+    if find_spec("flowc.cli") is None:
+        raise PipelineError(
+            f"{method}() needs all of flowc, and a pod's image has only what tasks need: run the pipeline outside, "
+            "or use an image with `pip install flowc`"
+        )
     if run_id:
         raise PipelineError(f"{method}(run_id={run_id!r}) is not supported: flowc makes the ids of runs; use tag=")
     return ExecuteOptions(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from flowc_ir import Notebook, json_text
 from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import ambient
-from flowc_runtime.base.contract import CODE, METRICS
+from flowc_runtime.base.contract import CODE, METRICS, POD
 from flowc_runtime.run.metrics.recording import collect_checked
 from flowc_runtime.run.nodes.programs import notebook_kernel
 from flowc_runtime.run.nodes.programs.command_process import run_program
@@ -92,10 +92,10 @@ def run_notebook(task: Variables, node: Node, action: Notebook, flow: Flow, root
         NotebookReturnError: a return is missing, cannot be kept, or contains a secret.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise NotebookError(
-            f"notebook {action.file} needs {', '.join(missing)} in the Python of its step ({sys.executable}): "
-            "pip install 'flowc[notebook]'"
-        )
+        in_pod = "build the image with them, --build-arg EXTRA_PIP='nbclient ipykernel'"
+        remedy = in_pod if POD in os.environ else "pip install 'flowc[notebook]'"
+        python = f"the Python of its step ({sys.executable})"
+        raise NotebookError(f"notebook {action.file} needs {', '.join(missing)} in {python}: {remedy}")
     masks = Masks(ambient().secrets)
     with tempfile.TemporaryDirectory(prefix="flowc-nb-") as directory:
         place = Path(directory)
