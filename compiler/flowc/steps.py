@@ -1,21 +1,43 @@
 """flowc's additions for steps to Metaflow's API.
 
-`from flowc.steps import cache, external_file`. A flow that uses them runs only with flowc.
+`from flowc.steps import cache, external_file, log_metric`. A flow that uses them runs only with flowc.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex, TypeVar, overload
 
+from flowc_ir.late import LateFunction
 from flowc_runtime.store.backends.external import ExternalFile, external_file
 from metaflow.decorators import _decorate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowc_runtime.run.metrics.recording import record
+
     _Function = TypeVar("_Function", bound=Callable[..., object])
 
-__all__ = ["ExternalFile", "cache", "external_file"]
+else:  # only tasks with metrics need it
+    record = LateFunction("flowc_runtime.run.metrics.recording:record")
+
+__all__ = ["ExternalFile", "cache", "external_file", "log_metric"]
+
+
+def log_metric(name: str, value: SupportsFloat, step: SupportsIndex | None = None) -> None:
+    """Record a metric of the running task, like `current.metric`: also from functions and notebooks of pipelines.
+
+    Outside of a task it only checks the arguments, so that functions that call it can be tested.
+
+    Args:
+        name: the metric's name.
+        value: a number of Python, NumPy or another library.
+        step: the number of the epoch, iteration or batch; without it one more than that of the point before.
+
+    Raises:
+        ValueError: an argument is wrong; the message names the metric.
+    """
+    record(name, value, step)
 
 
 @overload

@@ -64,7 +64,7 @@ class Format:
 
     `versions` are all that this flowc reads, the oldest first; it writes the last. Objects of the `unnumbered` kinds
     had no number in the oldest version. From version `marks` on `{"$float": …}` is a number (`json_text`); before it
-    was a dict of the user's.
+    was a dict of user data.
     """
 
     name: str
@@ -196,6 +196,8 @@ IR = Format(
                 "StepFiles.put: list[str]",
                 "StepFiles.copy: bool",
                 "StepFiles.folder: str",
+                "Node.override: str",
+                "Resources.assumed: list[str]",
             ),
             upgrade=_mark_numbers,
         ),
@@ -232,6 +234,13 @@ RECORDS = Format(
                 "ArtifactRef.pickler: PicklerRecord",
                 "PicklerRecord.name: str",
                 "PicklerRecord.distribution: str",
+                "AttemptRecord.metrics: dict[str, MetricRecord]",
+                "AttemptRecord.series: PackageRecord",
+                "MetricRecord.value: float | int",
+                "MetricRecord.step: int",
+                "MetricRecord.time: float",
+                "MetricRecord.count: int",
+                "StatusRecord.metrics: dict[str, float | int]",
                 "StatusRecord.version: int",
                 "SpinRecord.version: int",
                 "LeaseRecord.version: int",
@@ -256,6 +265,14 @@ CACHE = Format(
                 "ArtifactRef.pickler: PicklerRecord",
                 "PicklerRecord.name: str",
                 "PicklerRecord.distribution: str",
+                "CacheEntry.metrics: dict[str, MetricRecord]",
+                "CacheEntry.series: PackageRecord",
+                "MetricRecord.value: float | int",
+                "MetricRecord.step: int",
+                "MetricRecord.time: float",
+                "MetricRecord.count: int",
+                "PackageRecord.digest: str",
+                "PackageRecord.size: int",
             ),
         ),
     ),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flowc_emulator.processes.starts import Starts
     from flowc_emulator.scheduling.scheduler import Job
     from flowc_emulator.scheduling.seeds import Seeds
+    from flowc_emulator.tracking import Tracking
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run.patches import Patch
     from flowc_runtime.run.program import Program
@@ -50,7 +51,8 @@ class Plan:
     for each task if they are `durable`. `catalog` is where files of tasks are kept. `reuse` has the completed tasks of
     the run that this one resumes. `only`: the run is this one task. `starts` decides which tasks are forks of this
     process, which has imported the flow, and starts the processes of the others. `patches` replace the code of steps,
-    by the steps' names. `secrets` and `pickler` are the values of these settings.
+    by the steps' names. `secrets` and `pickler` are the values of these settings. `tracking` sends metrics to the
+    tracker, if there is one.
     """
 
     run: RunStore
@@ -77,6 +79,7 @@ class Plan:
     patches: Mapping[str, Patch] = field(default_factory=dict)
     secrets: str = "env"
     pickler: str = "pickle"
+    tracking: Tracking | None = None
 
 
 @final

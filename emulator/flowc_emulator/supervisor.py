@@ -21,6 +21,7 @@ from flowc_emulator.scheduling.worker_slots import Places
 from flowc_emulator.without_code import perform_mocked
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError, StoreError
+from flowc_runtime.base.index import in_item
 from flowc_runtime.process import logs
 from flowc_runtime.run import patches
 from flowc_runtime.run.assignment import Assignment
@@ -60,11 +61,12 @@ class Supervisor:
         self._unsaved: str | None = None  # why the run may not be on the disk
         self._cut: int | None = None  # the signal that ended the wait for the disk
         self._told_unrecorded = False
+        self._metrics: dict[str, float] = {}  # the last values, without those of items of a foreach
         self._timeout_grace = timeout_grace
         self._threads = Threads()
         self._places = Places(plan.max_workers, plan.processors)
         self._hung: dict[Job, bytes] = {}  # tasks whose stack was requested, and their output since
-        private = [each.descriptor() for each in (plan.agent, plan.disk) if each is not None]
+        private = [each.descriptor() for each in (plan.agent, plan.disk, plan.tracking) if each is not None]
         self._engine: Engine[Job] = Engine(self, guard=(self._end_others, self._record_killed), close=private)
 
     def run(self) -> RunResult:
@@ -93,7 +95,8 @@ class Supervisor:
                 raise
             self._unrecorded(error)
         finally:
-            self._engine.end_all(keep=[*([agent.pid] if agent else []), *(starts.pids if starts else [])])
+            apart = [each.pid for each in (agent, self._plan.tracking) if each is not None]
+            self._engine.end_all(keep=[*apart, *(starts.pids if starts else [])])
             self._record_end_if_possible()
             self._engine.close()
             if agent is not None:
@@ -120,7 +123,11 @@ class Supervisor:
         def reused(step: str, path: str) -> Result | None:
             self._console.progress(self._scheduler, ())  # reused tasks may be many
             record = reuse.find(step, path)
-            return reuse.take(run, record) if record is not None else None
+            if record is None:
+                return None
+            result = reuse.take(run, record)
+            self._measured(step, path, 1, result)
+            return result
 
         self._scheduler.replay(reused)
         reuse.flush(run)
@@ -181,12 +188,13 @@ class Supervisor:
         self._console.task_began(job, pid)
 
     def _mock(self, job: Job) -> None:
-        """Make the attempt of a mocked task in this process: no code of the user's runs, so that it needs no other."""
+        """Make the attempt of a mocked task in this process, which is safe because no user code runs."""
         began = time.time()
         result, log = perform_mocked(replace(self._assignment(job), run=self._plan.records, last=True))
         if log:
             self.output(job, "stderr", log.encode())
         if result.outcome != "failed":
+            self._measured(job.step, job.path, job.attempt, result)
             self._scheduler.succeeded(job, result.count, result.choice)
             caught = result.outcome == "caught"
             self._console.task_done(job, time.time() - began, caught=caught, mocked=result.mocked)
@@ -254,6 +262,7 @@ class Supervisor:
         self._places.ended(event.child.pid)
         result = read_report(event.report)
         if result is not None and result.outcome != "failed":
+            self._measured(job.step, job.path, job.attempt, result)
             self._scheduler.succeeded(job, result.count, result.choice)
             seconds, caught = time.time() - finished.began, result.outcome == "caught"
             self._console.task_done(job, seconds, caught=caught, cached=result.cached, mocked=result.mocked)
@@ -272,8 +281,19 @@ class Supervisor:
         stops = follow is not None and self._stops  # another task has failed: no further task starts
         self._console.task_failed(job, error, None if stops else follow, stops=stops)
         if follow is None or stops:
+            if result is not None:
+                self._measured(job.step, job.path, job.attempt, result)
             self._failures.append(Failure(job, error))
             self._end_gang(job)
+
+    def _measured(self, step: str, path: str, attempt: int, result: Result) -> None:
+        """Keep the metrics of a task that has ended, and send them to the tracker."""
+        if not result.metrics:
+            return
+        if not in_item(path):
+            self._metrics |= result.metrics
+        if self._plan.tracking is not None:
+            self._plan.tracking.task_ended(step, path, attempt)
 
     def _end_gang(self, job: Job) -> None:
         """End the other members of a gang, which may wait for a failed one, and report the reason."""
@@ -359,6 +379,8 @@ class Supervisor:
     def _record_end(self) -> None:
         state: RunState = "succeeded" if self._scheduler.finished else "failed"
         status: StatusRecord = {"state": state, "changed": time.time(), "tasks": self._scheduler.done}
+        if self._metrics:
+            status["metrics"] = self._metrics
         if self._engine.signal is not None:
             status |= {"state": "interrupted", "message": f"by {failures.signal_name(self._engine.signal)}"}
         elif self._broken is not None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     _Source: TypeAlias = Mapping[str, object] | str
 
 ATTRIBUTE = "__flowc_decorators__"
-USER_ATTRIBUTE = "__flowc_user_decorators__"  # of the user's own decorators, see metaflow.user_decorators
+USER_ATTRIBUTE = "__flowc_user_decorators__"  # of user-written decorators, see metaflow.user_decorators
 ADDED = "__flowc_added__"
 COMMAND_LINE = "--with"  # the file of a decorator that the command line adds
 

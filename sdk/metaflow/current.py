@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, cast
 
+from flowc_ir.late import LateFunction
 from flowc_runtime.base.ambient import ambient
 from metaflow.exception import MetaflowNotFound
 
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowc_runtime.base.ambient import Parallel, TaskContext
+    from flowc_runtime.run.metrics.recording import record as record_metric
     from metaflow.client import Run, Task
+else:  # only tasks with metrics need it
+    record_metric = LateFunction("flowc_runtime.run.metrics.recording:record")
 
 __all__ = ["Current", "current"]
 
@@ -194,6 +198,23 @@ class Current:
         if card is None:
             raise AttributeError("current.card: the step has no @card")
         return card
+
+    # -- its metrics
+
+    def metric(self, name: str, value: SupportsFloat, step: SupportsIndex | None = None) -> None:
+        """Record a metric of the task, or with further calls a series of points.
+
+        Outside of a task it only checks the arguments, so that functions that call it can be tested.
+
+        Args:
+            name: the metric's name.
+            value: a number of Python, NumPy or another library.
+            step: the number of the epoch, iteration or batch; without it one more than that of the point before.
+
+        Raises:
+            ValueError: an argument is wrong; the message names the metric.
+        """
+        record_metric(name, value, step)
 
     # -- the client's objects
 

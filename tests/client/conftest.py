@@ -37,11 +37,13 @@ LETTERS = """
             if self.input == 1 and current.retry_count == 0:
                 raise ValueError("once")
             self.letter = "ABC"[self.input]
+            current.metric("length", len(self.letter))
             self.next(self.join)
 
         @step
         def join(self, inputs):
             self.letters = "".join(one.letter for one in inputs)
+            current.metric("score", 0.75)
             self.next(self.end)
 
         @step

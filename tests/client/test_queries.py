@@ -151,7 +151,9 @@ def test_conditions(text: str, value: object, expected: bool) -> None:
 
 def test_metrics(letters: Project) -> None:
     failed, good = Flow("Letters").metrics()
-    assert list(good) == ["run", "status", "created_at", "finished_at", "seconds", "user", "tags", "n", "letters"]
+    columns = ["run", "status", "created_at", "finished_at", "seconds", "user", "tags", "n", "letters", "score"]
+    assert list(good) == columns
+    assert (good["score"], "score" in failed) == (0.75, False)  # the failed run never came to `join`
     assert (good["status"], good["user"], good["tags"], good["n"], good["letters"]) == (
         *("succeeded", "ann", ["good"], 3, "ABC"),
     )
@@ -203,6 +205,36 @@ def test_metrics_of_numbers_of_all_kinds(letters: Project) -> None:
     (row,) = Flow("Scores").metrics(artifacts=["rows"])
     assert row["rows"] == [1, 2]
     assert "score" not in row
+
+
+def test_recorded_metrics_with_the_names_of_other_columns(letters: Project) -> None:
+    letters.write(
+        "named.py",
+        """
+        from metaflow import FlowSpec, Parameter, current, step
+
+        class Named(FlowSpec):
+            rate = Parameter("rate", default=0.1)
+
+            @step
+            def start(self):
+                self.same = self.other = 1
+                for name, value in (("status", 1), ("rate", 2), ("same", 1), ("other", float("nan")), ("own", 3)):
+                    current.metric(name, value)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    assert letters.flowc("run", "--local", "named.py").code == 0
+    (row,) = Flow("Named").metrics()
+    assert {name: row[name] for name in ("metric.status", "rate", "metric.rate", "same", "other", "own")} == {
+        "metric.status": 1, "rate": 0.1, "metric.rate": 2, "same": 1, "other": 1, "own": 3,
+    }  # fmt: skip
+    assert str(row["metric.other"]) == "nan"
+    assert "metric.same" not in row
 
 
 def test_metrics_as_a_frame(letters: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,7 @@ class ExecuteOptions(NamedTuple):
     mock: bool = False
     store: str | None = None
     local: bool = False
+    configuration: str | None = None
 
 
 @final
@@ -86,6 +87,11 @@ class Execution:
         """The values at the end of the run, by name; empty for a run without an end."""
         task = self.run.end_task if self.ok else None
         return {each.id: each.data for each in task if each.id in self.names} if task is not None else {}
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the run, as the client's `Run.metrics`; of a failed run those that were recorded."""
+        return self.run.metrics if self.run_id else {}
 
     def __getitem__(self, name: str) -> Any:
         """Return one of `outputs`. Raises KeyError."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast, final
 
@@ -79,12 +79,14 @@ class StepResult:
         next: the names of the next steps; empty after `end`, the chosen step after a switch.
         foreach: the items of a foreach over the next step; None without a foreach.
         num_parallel: the number of tasks in a gang of the next step; None without a gang.
+        metrics: the last value of each metric that the step has recorded, by name.
     """
 
     artifacts: Mapping[str, UserValue]
     next: tuple[str, ...]
     foreach: tuple[UserValue, ...] | None = None
     num_parallel: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> UserValue:
         """Return an artifact that the step set or changed."""
@@ -173,11 +175,11 @@ def _environment_restored() -> Iterator[None]:
 def _override(given: Mapping[str, object]) -> None:
     here = ambient()
     assert here.task is not None
-    known = {field.name for field in fields(here.task)} - {"project", "ir", "store"}
+    known = {each.name for each in fields(here.task)} - {"project", "ir", "store"}
     changes: dict[str, object] = {}
     project = dict(here.task.project)
     for name, value in given.items():
-        field = _CURRENT.get(name, name)
+        meant = _CURRENT.get(name, name)
         if name == "retry_count":
             changes["attempt"] = cast("int", value) + 1
         elif name == "tags":
@@ -186,20 +188,22 @@ def _override(given: Mapping[str, object]) -> None:
             here.extra["trigger"] = value
         elif name in project:
             project[name] = value
-        elif field in known:
-            changes[field] = value
+        elif meant in known:
+            changes[meant] = value
         else:
             raise TypeError(f"current.{name} cannot be given: it follows from the step or the flow")
     here.task = replace(here.task, project=project, **cast("_Changes", changes))
 
 
 def _result(attempt: Attempt, around: Surroundings) -> StepResult:
-    call = attempt.state.transition
+    call, recorded = attempt.state.transition, ambient().metrics
+    metrics = {name: points[-1][1] for name, points in recorded.points.items()} if recorded is not None else {}
     if call is None:
-        return StepResult(artifacts=around.left(attempt), next=())
+        return StepResult(artifacts=around.left(attempt), next=(), metrics=metrics)
     return StepResult(
         artifacts=around.left(attempt),
         next=(call.choice,) if call.condition is not None else call.steps,
         foreach=None if call.foreach is None else tuple(getattr(attempt.flow, call.foreach)),
         num_parallel=call.gang,
+        metrics=metrics,
     )

@@ -1,8 +1,14 @@
-"""Addresses of stores. Records, manifests and messages contain them, so an address must not contain credentials."""
+"""Addresses of stores and trackers.
+
+Records, manifests and messages contain them, so they must contain no credentials.
+"""
 
 from __future__ import annotations
 
 HINT = "pass credentials in environment variables (AWS_ACCESS_KEY_ID, …), and to pods in a Secret (--store-secret)"
+
+NO_TRACKER = "none"
+"""The value of the setting `tracker` that switches trackers off."""
 
 
 def fault(url: str) -> str | None:
@@ -20,6 +26,18 @@ def fault(url: str) -> str | None:
             "it has a query or a fragment, which may contain credentials, "
             "and addresses are written into records and manifests"
         )
+    return None
+
+
+def fault_of_tracker(setting: str) -> str | None:
+    """Return what is wrong with the address in a setting `NAME:ADDRESS`, without quoting secrets; None if nothing is.
+
+    The setting is printed and written into manifests.
+    """
+    name, _, address = setting.partition(":")
+    _, separator, rest = address.partition("://")
+    if separator and (":" in rest[: _userinfo_end(rest)] or "?" in rest):
+        return f"the address of the tracker '{name}' contains a password or a query, and it is written into manifests"
     return None
 
 

@@ -6,6 +6,8 @@ inside another one, in a unit test of a step, has one of its own: `apart`.
 
 from __future__ import annotations
 
+import os
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, final
@@ -60,6 +62,28 @@ class TaskContext:
     ir: Flow | None = None
 
 
+@final
+@dataclass(slots=True)
+class TaskMetrics:
+    """The metrics that an attempt has recorded; `flowc_runtime.run.metrics` fills and reads it.
+
+    Attributes:
+        process: the process of the attempt. Other processes of the task write to `file`.
+        file: the path of a file with a JSON object per line, which does not exist until another process writes to it.
+        points: the step, the value and the time of each point, by the metric's name; times are seconds since the epoch.
+    """
+
+    process: int
+    file: str
+    points: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls) -> TaskMetrics:
+        """Return the empty metrics of an attempt that this process begins."""
+        directory = os.environ.get("TMPDIR") or "/tmp"  # `tempfile` costs start-up time
+        return cls(os.getpid(), f"{directory}/flowc-metrics-{os.getpid()}-{time.time_ns()}")
+
+
 class Starting(NamedTuple):
     """A flow that is about to run or be deployed; see `TaskContext` for `project`."""
 
@@ -76,6 +100,7 @@ class Ambient:
         task: the task that this process runs.
         starting: the flow whose functions of defaults are being called; no task runs yet.
         extra: values that decorators add to `current` (`current._update_env`).
+        metrics: what the attempt has recorded; None in a process that makes none.
         metadata: what decorators attach to the task's record: `name`, `value` and `type` of each.
         pickler: the name of the pickler that writes the task's artifacts.
         secrets: the values of the declared secrets of the step, by the names of their variables.
@@ -94,6 +119,7 @@ class Ambient:
     task: TaskContext | None = None
     starting: Starting | None = None
     extra: dict[str, object] = field(default_factory=dict)
+    metrics: TaskMetrics | None = None
     metadata: list[dict[str, str]] = field(default_factory=list)
     pickler: str = "pickle"
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

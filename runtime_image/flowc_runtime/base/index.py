@@ -41,6 +41,11 @@ def iteration_path(path: str, number: int) -> str:
     return f"{path}~{number}"
 
 
+def in_item(path: str) -> bool:
+    """Return whether a task belongs to an item of a foreach or to a member of a gang, by its index path."""
+    return "." in path
+
+
 def item_index(path: str) -> int | None:
     """Return the item's number in the innermost foreach; None outside of every foreach."""
     items = [part for part in parts(path) if part[0] == "."]

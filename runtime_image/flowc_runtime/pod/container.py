@@ -18,7 +18,7 @@ from flowc_runtime.base import contract
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.base.errors import FlowcError
-from flowc_runtime.pod import coordination
+from flowc_runtime.pod import coordination, pod_tracker
 from flowc_runtime.pod.workflow import begin_run, environment, say_in_pod
 from flowc_runtime.process import leftovers, logs
 from flowc_runtime.process.process import adopt_orphans, load_prctl, spawn
@@ -27,7 +27,15 @@ from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.program import check_runnable, open_program
 from flowc_runtime.run.reuse import Order, Reuse
 from flowc_runtime.run.task import breakpoints, failures
-from flowc_runtime.run.task.attempts import Result, begin_record, read_report, record_death, refuse, report_failure
+from flowc_runtime.run.task.attempts import (
+    Result,
+    begin_record,
+    read_report,
+    record_death,
+    record_failure,
+    refuse,
+    report_failure,
+)
 from flowc_runtime.run.task.perform import perform_and_report
 from flowc_runtime.run.task.task import begin_cards
 from flowc_runtime.store.backends import durability
@@ -53,6 +61,7 @@ class ContainerTask:
         self.order = Order.of(os.environ.get(contract.RESUME))
         self.durability = durability.mode()
         self.disk = Disk.of(run.objects, self.durability)
+        self._measured = False  # whether the tracker gets metrics of this attempt
 
     def main(self) -> int:
         """Make the attempt; return an exit code of `flowc_runtime.base.contract`.
@@ -81,10 +90,17 @@ class ContainerTask:
                     begin_run(self.run, self.graph, self.order)
                 if self.order is not None and (reused := self._reuse(self.order)) is not None:
                     kill_child(child.pid, signal.SIGKILL)  # the child has only imported the flow
-                    return self._kept(self._outputs(reused))
+                    self._measured = bool(reused.metrics)
+                    code = self._kept(self._outputs(reused))
+                    self._track(1)
+                    return code
                 attempt = self._claim(began)
+                self._count_lost(attempt)
+                if self.retry > contract.attempts_limit(self.node):
+                    kill_child(child.pid, signal.SIGKILL)
+                    return self._kept(self._give_up(attempt, began))
                 with contextlib.suppress(BrokenPipeError):  # the child is already dead: `_watch` gets the reason
-                    os.write(number_in, str(attempt).encode())
+                    os.write(number_in, f"{attempt} {self.retry}".encode())
                 os.close(number_in)
                 ended = self._watch(watcher, child, attempt)
             except BaseException:
@@ -92,6 +108,7 @@ class ContainerTask:
                 raise
             code = self._kept(self._conclude(ended, attempt, began))
             # Last, so that Argo's outputs exist even if the pod is killed now.
+            self._track(attempt)
             leftovers.end_adopted(hurry=watcher.wakeup)
         return code
 
@@ -102,6 +119,24 @@ class ContainerTask:
         while not self.run.begin(self.node.id, self.path, attempt, record):
             attempt += 1
         return attempt
+
+    def _count_lost(self, attempt: int) -> None:
+        """Count an attempt that Argo does not count, so that the step's code runs at most as often as `@retry` says.
+
+        Hazard: if a pod is deleted before Argo knows its result, Argo 3.7 creates it again with the same number. Argo
+        also counts from 0 again after `argo retry`; the run has failed before then.
+        """
+        if attempt - 1 > self.retry and self.run.status()["state"] == "running":
+            self.retry = attempt - 1
+
+    def _give_up(self, attempt: int, began: float) -> int:
+        """Record the failure of a task whose last allowed attempt was lost; return the exit code."""
+        place = self.node.id, self.path, attempt
+        error = failures.lost_attempts(self.run, *place)
+        record_failure(self.run, self.graph, place, began, error, {"code": NO_RETRY})
+        print(f"flowc: {failures.text_of(error)}", file=sys.stderr)
+        self._fail_run(failures.typed(error))
+        return NO_RETRY
 
     def _watch(self, watcher: Watcher, child: Child, attempt: int) -> Ended:
         """Copy the child's output to the pod's log and to the store until the child ends."""
@@ -129,15 +164,24 @@ class ContainerTask:
             print(f"flowc: {failures.text_of(error)}", file=sys.stderr)
             result = Result(outcome="failed", error=error)
         self.run.objects.flush(now=True)
+        self._measured = bool(result.metrics)
         if result.outcome == "failed":
             assert result.error is not None
             follows = self.retry < contract.attempts_limit(self.node) and ended.code not in (NO_RETRY, DISALLOW_RETRY)
+            self._measured = self._measured and not follows
             if not follows:
                 self._fail_run(failures.typed(result.error))
             if ended.code == DISALLOW_RETRY:  # the step called os._exit
                 return NO_RETRY
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
         return self._outputs(result)
+
+    def _track(self, attempt: int) -> None:
+        """Send the metrics of the attempt to the tracker; the first task makes the tracker's run in any case."""
+        if self._measured:
+            pod_tracker.send(self.run, {"task": (self.node.id, self.path, attempt)})
+        elif self.node.id == self.graph.flow.start:
+            pod_tracker.send(self.run)
 
     def _kept(self, code: int) -> int:
         """Flush this pod's writes to the disk, since no other pod can; return `code`. Raises StoreError."""
@@ -186,9 +230,10 @@ class ContainerTask:
             program = open_program(self.graph.flow, root)
         except BaseException as error:  # a failed import is recorded like any failure of the user's code
             failure = failures.describe(error, root)
-        attempt = int(os.read(numbers, 32) or b"0")
-        if not attempt:
+        words = os.read(numbers, 32).split()
+        if not words:
             return INFRASTRUCTURE  # the parent could not claim a number, and reports the reason
+        attempt, self.retry = map(int, words)
         try:
             if program is not None:
                 try:

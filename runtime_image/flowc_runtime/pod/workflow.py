@@ -10,9 +10,10 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base import contract
 from flowc_runtime.base.errors import FlowcError, ProtocolError, RecordError
-from flowc_runtime.pod import arguments
+from flowc_runtime.pod import arguments, pod_tracker
 from flowc_runtime.pod.code import store_package
 from flowc_runtime.pod.hooks import run_hooks
 from flowc_runtime.pod.integrity import check_code
@@ -31,9 +32,13 @@ if TYPE_CHECKING:
 
     from flowc_runtime.base.index import Graph
     from flowc_runtime.process import logs
+    from flowc_runtime.run.metrics.tracker import EndState
     from flowc_runtime.run.program import Program
+    from flowc_runtime.run.views import run_view
     from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
+else:  # only the pod that ends the run needs it
+    run_view = LateModule("flowc_runtime.run.views.run_view")
 
 
 def environment(name: str) -> str:
@@ -164,12 +169,15 @@ def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) ->
         with suppress(RecordError):  # the status is replaced below
             status = run.status()
         if phase == "Succeeded":
-            _end(run, {"state": "succeeded", "changed": now, "ended": now})
+            status = {"state": "succeeded", "changed": now, "ended": now}
         elif status["state"] == "running":
             message = problem or f"the workflow ended as {phase}"
-            _end(run, {"state": "failed", "changed": now, "message": message, "ended": now})
+            status = {"state": "failed", "changed": now, "message": message, "ended": now}
         else:
-            _end(run, {**status, "ended": now})
+            status = {**status, "ended": now}
+        _end(run, {**status, "metrics": {**run_view.RunView.of(run).task_metrics}})
+        state: EndState = "succeeded" if status["state"] == "succeeded" else "failed"
+        pod_tracker.send(run, {"end": state, "ended": now})
         print(f"run {run.flow}/{run.id}: {phase}")
     except (FlowcError, OSError) as error:
         print(f"flowc: cannot record the end of the run: {error}", file=sys.stderr)

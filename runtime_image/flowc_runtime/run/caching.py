@@ -37,7 +37,13 @@ if TYPE_CHECKING:
     from flowc_runtime.process.outside_modules import Modules
     from flowc_runtime.run.assignment import Assignment
     from flowc_runtime.run.state import Inputs, TaskState
-    from flowc_runtime.store.records.record_types import ArtifactRef, AttemptRecord, Fanout
+    from flowc_runtime.store.records.record_types import (
+        ArtifactRef,
+        AttemptRecord,
+        Fanout,
+        MetricRecord,
+        PackageRecord,
+    )
 
 EVERY = "*"  # among the names of artifacts: all artifacts
 MOST_SETS = 8  # of names read, per step; with more, a task is compared by the union of all sets
@@ -68,6 +74,8 @@ class CacheEntry(_CacheEntry, total=False):
 
     fanout: Fanout
     choice: str
+    metrics: dict[str, MetricRecord]
+    series: PackageRecord
 
 
 class ReadsEntry(ReadsRecord, total=False):
@@ -169,10 +177,13 @@ class Situation:
             self._objects.put(f"{self._prefix}/reads/{_digest(reads)}", dump(entry))
         left: dict[str, object] = {"assigned": dict(assigned)}
         left["deleted"] = sorted(self._inherited.keys() - record["artifacts"].keys())
-        left |= {name: value for name, value in record.items() if name in ("fanout", "choice")}
+        left |= {name: value for name, value in record.items() if name in ("fanout", "choice", "metrics", "series")}
         task = {name: value for name, value in record.items() if name in ("run", "step", "path", "attempt")}
         modules = outside_modules.imported(self._job.program.directory)
-        blobs = sorted({ref["digest"] for _, ref in refs(left) if "data" not in ref})
+        blobs = sorted({
+            *(ref["digest"] for _, ref in refs(left) if "data" not in ref),
+            *([record["series"]["digest"]] if "series" in record else []),
+        })  # fmt: skip
         left |= {"version": CACHE.current, "task": task, "modules": modules, "blobs": blobs}
         self._objects.put(f"{self._prefix}/{self._values(reads)}", dump(left))
 

@@ -135,7 +135,8 @@ class Reuse:
         if len(self._taken) >= _AT_ONCE:
             self.flush(run)
         count = record["fanout"]["count"] if "fanout" in record else 0
-        return Result(outcome=record["outcome"], count=count, choice=record.get("choice", ""))
+        metrics = {name: metric["value"] for name, metric in record.get("metrics", {}).items()}
+        return Result(outcome=record["outcome"], count=count, choice=record.get("choice", ""), metrics=metrics)
 
     def flush(self, run: RunStore) -> None:
         """Write the records of `take` that are not written yet.

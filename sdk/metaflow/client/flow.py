@@ -210,9 +210,10 @@ class Flow(MetaflowObject):
     ) -> object:
         """Return the runs as a table, newest first.
 
-        Each row has `run`, `status`, `created_at`, `finished_at`, `seconds`, `user` and `tags`, the parameters, and
-        artifacts of the end step. An artifact or parameter with the name of one of these columns becomes
-        `artifact.status` or `parameter.status`.
+        Each row has `run`, `status`, `created_at`, `finished_at`, `seconds`, `user` and `tags`, the parameters,
+        artifacts of the end step, and the metrics that tasks have recorded outside of a foreach. An artifact, parameter
+        or metric with the name of one of these columns becomes `artifact.status`, `parameter.status` or
+        `metric.status`; so does a metric with the name of a parameter or artifact that has another value.
 
         Args:
             all_of: tags that a run must have.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.values.codecs import INLINE_LIMIT
 from metaflow.client.values import class_constants, constants
 
@@ -19,7 +20,7 @@ _NUMPY = ("numpy.int", "numpy.uint", "numpy.float", "numpy.bool")
 
 
 def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
-    """Return a run's row: the columns, its parameters, and the scalar or selected artifacts of its end step.
+    """Return a run's row: the columns, parameters, scalar or selected artifacts of its end step, and its metrics.
 
     Args:
         run: the run.
@@ -33,10 +34,10 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
         ArtifactError: the value of an artifact cannot be loaded.
     """
     reader = run._reader
-    finished = run.finished_at
+    finished, view = run.finished_at, RunView(reader)
     cells: dict[str, object] = {
         "run": run.id,
-        "status": run.status,
+        "status": view.own_status.readable().state,
         "created_at": run.created_at,
         "finished_at": finished,
         "seconds": (finished - run.created_at).total_seconds() if finished else None,
@@ -54,6 +55,11 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
         wanted = artifact.id in artifacts if artifacts is not None else _is_scalar(artifact)
         if wanted and artifact.id not in same:
             cells[_column("artifact", artifact.id)] = _plain(artifact.data)
+    for name, number in view.metrics.items():
+        column = _column("metric", name)
+        if column in cells and repr(cells[column]) != repr(number):  # an artifact that a step returns is equal
+            column = f"metric.{name}"
+        cells[column] = number
     return cells
 
 

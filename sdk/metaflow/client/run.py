@@ -38,6 +38,8 @@ class Run(MetaflowObject):
     ['end', 'join', 'each', 'start']
     >>> run["each"]["0.1"]["letter"].data
     'B'
+    >>> run.metrics
+    {'length/each-0.0': 1, 'length/each-0.1': 1, 'length/each-0.2': 1, 'score': 0.75}
     >>> run.finished, run.end_task.id, run.created_at < run.finished_at
     (True, 'end-0', True)
     >>> len(list(run.steps("good"))), len(list(run.steps("bad")))
@@ -112,6 +114,15 @@ class Run(MetaflowObject):
         """The artifacts of the end step: `run.data.accuracy`. None if it has not started."""
         end = self.end_task
         return end.data if end is not None else None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each metric of the run's tasks, by name.
+
+        A metric of an item of a foreach is named after its task: `loss/train-0.3`. If several other tasks have recorded
+        one name, the value of the last one counts.
+        """
+        return {**RunView(self._reader).all_metrics}
 
     @property
     def end_task(self) -> Task | None:

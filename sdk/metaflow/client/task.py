@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.index import item_index, path_of, task_id
 from flowc_runtime.run.views.task_view import AttemptView, TaskView
 from metaflow.client import printed
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from flowc_runtime.run.metrics import recorded
+    from flowc_runtime.run.metrics.recorded import MetricPoint
     from flowc_runtime.store.records.record_types import AttemptRecord, ErrorRecord
     from metaflow.client.code import EnvironmentInfo, MetaflowCode
     from metaflow.client.facts import Metadata
     from metaflow.client.files import TaskFile
+else:  # only tasks with metrics need it
+    recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 __all__ = ["Task"]
 
@@ -43,6 +48,8 @@ class Task(MetaflowObject):
     (10, '', 0)
     >>> len(task.files), task.mocked
     (0, False)
+    >>> task.metrics, [(point.step, point.value) for point in task.metric("length")]
+    ({'length': 1}, [(0, 1)])
     >>> task.artifacts.letter.size, task.created_at < task.finished_at
     (16, True)
     >>> [parent.id for parent in task.parent_tasks], [child.id for child in task.child_tasks]
@@ -156,6 +163,29 @@ class Task(MetaflowObject):
         return [TaskFile(self._reader.store.objects, each) for each in self._view.files]
 
     @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each metric that the shown attempt has recorded, by name."""
+        return {name: metric["value"] for name, metric in self._view.metrics.items()}
+
+    def metric(self, name: str) -> list[MetricPoint]:
+        """Return all points of a metric, in the order in which they were recorded.
+
+        Args:
+            name: the metric's name.
+
+        Returns:
+            Named tuples of `step`, `value` and `time` (seconds since 1970).
+
+        Raises:
+            KeyError: the shown attempt has recorded no such metric.
+        """
+        if name not in self.metrics:
+            raise KeyError(name)
+        record = self._record
+        assert record is not None
+        return recorded.points_of(record, self._reader.store.objects)[name]
+
+    @property
     def metadata(self) -> list[Metadata]:
         """The facts about all attempts, or about the attempt that `attempt=` selected, the oldest attempt first.
 
@@ -241,7 +271,7 @@ class Task(MetaflowObject):
             yield time, line.decode("utf-8", "replace") if as_unicode else line
 
     def _log(self) -> Iterator[bytes]:
-        """Return the frames of its log, in pieces that are read when they are asked for."""
+        """Yield the bytes of its log in chunks, each read from the store when it is needed."""
         return self._reader.store.log(*self._place, self.current_attempt + 1)
 
     # -- parents and children

@@ -36,6 +36,7 @@ class Pod:
     env: Mapping[str, str]
     out: Path
     deadline: float | None
+    directory: Path  # its working directory, which no other pod has
 
 
 @dataclass
@@ -94,7 +95,12 @@ def start(pod: Pod) -> tuple[int, str]:
     """Run a pod's command as a process; return its exit code as a container's, and its output."""
     try:
         done = subprocess.run(
-            pod.command, env=dict(pod.env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=pod.deadline
+            pod.command,
+            env=dict(pod.env),
+            cwd=pod.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=pod.deadline,
         )
     except subprocess.TimeoutExpired as late:
         return 137, (late.stdout or b"").decode(errors="replace")
@@ -235,6 +241,7 @@ class _Controller:
         container = template["container"]
         home = self.workdir / "pods" / uid
         (out := home / "out").mkdir(parents=True)
+        (directory := home / "tmp").mkdir()
         fields = {"metadata.name": name, "metadata.uid": uid, "spec.nodeName": "this-machine"}
         fields["status.podIP"] = "127.0.0.1"
         env: dict[str, str] = {}
@@ -258,7 +265,7 @@ class _Controller:
         argv = [expand(self._fill(word, values), env) for word in (*container["command"], *container["args"])]
         deadline = template.get("activeDeadlineSeconds")
         command = (sys.executable if argv[0] == "python" else argv[0], *argv[1:])
-        return Pod(name, uid, command, env, out, float(deadline) if deadline else None)
+        return Pod(name, uid, command, env, out, float(deadline) if deadline else None, directory)
 
     def _fill(self, text: str, values: Mapping[str, str]) -> str:
         """Apply Argo's substitution to the JSON text of the template, with values quoted as in Go."""

@@ -13,6 +13,7 @@ from flowc_runtime.base.config.plugins import PluginError
 from flowc_runtime.base.config.secret_setting import BUILT_IN as SOURCES
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.run.catalogs import NONE, STORE, FileCatalog
+from flowc_runtime.run.metrics.tracker import MLFLOW, Tracker
 from flowc_runtime.run.task.secret_sources import SecretSource
 from flowc_runtime.store.backends.installed_stores import find_store
 from flowc_runtime.store.backends.remote.bucket import SCHEMES
@@ -30,6 +31,7 @@ _OWN: Final[dict[PluginKind, Sequence[str]]] = {
     kinds.CATALOGS: (STORE, NONE),
     kinds.SECRETS: SOURCES,
     kinds.PICKLERS: PICKLERS,
+    kinds.TRACKERS: (MLFLOW,),
     kinds.TARGETS: tuple(table.BUILTIN),
 }
 """flowc's own plugins of each kind, by name."""
@@ -39,6 +41,7 @@ _LOAD: Final[dict[PluginKind, Callable[[str], object]]] = {
     kinds.CATALOGS: lambda name: kinds.CATALOGS.find(name, FileCatalog),
     kinds.SECRETS: lambda name: kinds.SECRETS.find(name, SecretSource),
     kinds.PICKLERS: lambda name: kinds.PICKLERS.find(name, ValuePickler),
+    kinds.TRACKERS: lambda name: kinds.TRACKERS.find(name, Tracker),
     kinds.TARGETS: table.find_target,
 }
 """What imports a plugin of each kind and checks it, by its name."""

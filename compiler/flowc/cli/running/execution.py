@@ -20,6 +20,7 @@ from flowc.cli.running.beginning import interruption_recorded
 from flowc.cli.running.environment import isolate
 from flowc.cli.running.patching import patches_of
 from flowc.cli.running.pickles import pickles_written
+from flowc.cli.running.run_tracker import begin_tracking, ending_tracking, tracker_here
 from flowc.cli.running.starting import begin_starts, state_before
 from flowc.cli.words.option_values import number, text, texts, word
 from flowc.diagnostics import describe
@@ -95,15 +96,15 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     # The tasks of a resumed run check their secrets themselves: those that are reused need none.
     if kind.find is None and any(node.secrets for node in checked.flow.nodes):
         check_secrets(checked.flow, choices.secrets, [*patches])
+    tracker = tracker_here(mock=mock)
     isolation = None if mock else isolate(checked, text(options, "environment"), remote=remote)
     console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
         starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
-        look = Look(
-            str(checked.package.root)
-        )  # after the import was judged, so that git's process is not a fault of it
+        # After the import was judged, so that git's process is not a fault of it.
+        look = Look(str(checked.package.root))
         stack.callback(look.close)
         agent = stack.enter_context(_agent(store.objects.url if remote else None))
         stack.enter_context(interruption_recorded())
@@ -147,6 +148,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             patches=patches,
             secrets=choices.secrets,
             pickler=choices.pickler,
+            tracking=begin_tracking(tracker, records, store.objects.url),
         )
         result = _supervise(plan, console, checked, options)
     if not result.ok:
@@ -157,11 +159,13 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
 def _supervise(plan: Plan, console: Console, checked: Checked, options: Mapping[str, object]) -> RunResult:
     """Run the plan between the hooks around a run. Return how the run ended. Raises FlowcError."""
     run, began = plan.run, time.monotonic()
-    _call_hooks(plan.records, lambda: checked.program.run_begins(run.id), plan.disk)
-    try:
-        result = Supervisor(plan, console).run()
-    except FlowcError as error:  # such as an unreachable store
-        fail(str(error), f"repair that, then: {resume_line(run, options)}")
+    with ending_tracking(plan.tracking, console) as ended:
+        _call_hooks(plan.records, lambda: checked.program.run_begins(run.id), plan.disk)
+        try:
+            result = Supervisor(plan, console).run()
+        except FlowcError as error:  # such as an unreachable store
+            fail(str(error), f"repair that, then: {resume_line(run, options)}")
+        ended(result)
     failure = None if result.ok else RuntimeError("the run has failed")
     _call_hooks(None, lambda: checked.program.run_ended(failure))
     new_run.tell_end(console, run, result, began)

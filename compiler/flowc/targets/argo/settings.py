@@ -49,6 +49,7 @@ class Settings:
         catalog: where the files of steps are kept, as the setting `catalog`.
         secrets: the source of the secrets that steps only name, as the setting `secrets`.
         pickler: the pickler that writes artifacts, as the setting `pickler`.
+        tracker: where pods send metrics, as the setting `tracker`; its package must be in the image.
         starting_deadline_seconds: how late the run of a missed time of the schedule may start.
     """
 
@@ -69,6 +70,7 @@ class Settings:
     catalog: str = "store"
     secrets: str = "env"
     pickler: str = "pickle"
+    tracker: str | None = None
 
     def __post_init__(self) -> None:
         """Check the values, which come from command lines and files.
@@ -94,6 +96,7 @@ class Settings:
             raise ValueError(f"secrets: {FORMS}, not {self.secrets!r}")
         if not is_reference(self.pickler):
             raise ValueError(f"pickler: a name without '{{{{', '$' and blanks, not {self.pickler!r}")
+        self._check_tracker()
         try:
             check_tags(self.tags)
         except TagError as error:
@@ -102,6 +105,14 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}: at least 1, not {value}")
+
+    def _check_tracker(self) -> None:
+        if self.tracker is None:
+            return
+        if not is_reference(self.tracker):
+            raise ValueError("tracker: a plain reference without '{{', '$' and blanks")
+        if fault := addresses.fault_of_tracker(self.tracker):
+            raise ValueError(f"tracker: {fault}; put the tracker's own variables into the Secret of the store")
 
     def _check_store(self) -> None:
         if problem := addresses.fault(self.store):

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         name: str | None
         parallelism: int
         deadline_seconds: int | None
+        tracker: str | None
         kind: ManifestKind
 
 
@@ -54,6 +55,7 @@ KEYS: Final[Mapping[str, str]] = {
     "pickler": "pickler",
     "parallelism": "parallelism",
     "deadline_seconds": "workflow-timeout",
+    "tracker": "tracker",
 }
 _INSTALL: Final = "pip install 'flowc[argo]'"
 

@@ -9,7 +9,7 @@ from flowc.passes.naming import Naming
 from flowc.targets.stepfunctions.expressions import expression, literal, quoted
 from flowc_ir import json_text
 from flowc_ir.policies import CONFIGURED
-from flowc_runtime.base import contract
+from flowc_runtime.base import addresses, contract
 from flowc_runtime.pod import arguments
 from flowc_runtime.store.values.parameters import default_of
 
@@ -38,8 +38,13 @@ def own_environment(settings: MachineSettings, digest: str) -> dict[str, str]:
         contract.IR: f"{contract.CODE_ROOT}/{contract.IR_FILE}",
         "HOME": contract.TMP,
     }
-    found |= {contract.CATALOG: settings.catalog} if settings.catalog != "store" else {}
-    return found | ({contract.PICKLER: settings.pickler} if settings.pickler != "pickle" else {})
+    if settings.catalog != "store":
+        found[contract.CATALOG] = settings.catalog
+    if settings.pickler != "pickle":
+        found[contract.PICKLER] = settings.pickler
+    if settings.tracker is not None and settings.tracker != addresses.NO_TRACKER:
+        found[contract.TRACKER] = settings.tracker
+    return found
 
 
 def variables(pairs: dict[str, str]) -> list[JsonObject]:

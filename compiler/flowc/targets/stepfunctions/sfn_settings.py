@@ -42,6 +42,7 @@ class MachineSettings:
         catalog: where the files of steps are kept, as the setting `catalog`.
         secrets: the source of the secrets that steps only name, as the setting `secrets`.
         pickler: the pickler that writes artifacts, as the setting `pickler`.
+        tracker: where tasks send metrics, as the setting `tracker`; its package must be in the image.
         context: the directory to which the image's build context is written, None for none.
     """
 
@@ -55,6 +56,7 @@ class MachineSettings:
     deadline_seconds: int | None = None
     tags: tuple[str, ...] = ()
     catalog: str = "store"
+    tracker: str | None = None
     context: str | None = None
     secrets: str = "env"
     pickler: str = "pickle"
@@ -75,6 +77,8 @@ class MachineSettings:
             raise ValueError(f"store: not {addresses.shown(self.store)}: {problem}; {addresses.HINT}")
         if not self.store.startswith("s3://") or not self.bucket:
             raise ValueError(f"store: s3:// and a bucket, which state machines can read, not {self.store!r}")
+        if self.tracker is not None and (fault := addresses.fault_of_tracker(self.tracker)):
+            raise ValueError(f"tracker: {fault}")
         if self.name is not None and (not _NAME.fullmatch(self.name) or len(self.name) > MAX_NAME):
             raise ValueError(f"name: at most {MAX_NAME} letters, digits, '-' and '_', not {self.name!r}")
         if self.job_queue is not None and self.compute != "batch":

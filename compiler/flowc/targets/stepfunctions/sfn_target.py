@@ -29,6 +29,7 @@ KEYS: Final[Mapping[str, str]] = {
     "deadline_seconds": "workflow-timeout",
     "secrets": "secrets",
     "pickler": "pickler",
+    "tracker": "tracker",
 }
 CAPACITY: Final = 100_000_000
 """Bytes of code and files in an image."""

@@ -175,6 +175,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         default="pickle",
     ),
     Setting(
+        key="tracker",
+        type="text",
+        variable="FLOWC_TRACKER",
+        option="none",
+        help="Where the metrics of runs are sent: `mlflow`, `mlflow:URI`, a package's tracker, or `none`.",
+        without="nowhere",
+    ),
+    Setting(
         key="image",
         type="text",
         variable="FLOWC_IMAGE",

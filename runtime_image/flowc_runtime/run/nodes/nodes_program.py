@@ -1,4 +1,4 @@
-"""`NodesProgram`: runs steps that the IR describes completely, without a class of the user's."""
+"""`NodesProgram`: runs steps that the IR describes completely, without a flow class."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow, Node, Transition
     from flowc_ir.model import NodeId
+    from flowc_runtime.run.metrics import recording
     from flowc_runtime.run.nodes import replacing
     from flowc_runtime.run.nodes.programs import notebook, shell
     from flowc_runtime.run.nodes.user_functions import UserFunction
@@ -43,10 +44,11 @@ if TYPE_CHECKING:
     from flowc_runtime.run.program import Cards
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.run_store import RunStore
-else:  # only steps of these kinds, and runs with patches, need them
+else:  # only steps of these kinds, runs with patches, and returns that are metrics need them
     notebook = LateModule(_PROGRAMS[Notebook])
     shell = LateModule(_PROGRAMS[Shell])
     replacing = LateModule("flowc_runtime.run.nodes.replacing")
+    recording = LateModule("flowc_runtime.run.metrics.recording")
 
 
 class TransitionError(ValueError):
@@ -118,8 +120,8 @@ class NodesProgram:
 
         A parameter that is optional and not given has no value, so that each function has its own default.
         """
-        known = {name: value for name, value in parameters.items() if value is not None or name not in self._optional}
-        return Variables(state, known, self._around)
+        absent = frozenset(name for name in self._optional if parameters.get(name) is None)
+        return Variables(state, parameters, self._around, absent)
 
     def start(self, task: Variables) -> None:
         """Set the environment variables of the loops around the task: the numbers of their iterations."""
@@ -153,6 +155,7 @@ class NodesProgram:
             outputs = self._outputs(task, node, stream)
             for name, value in outputs.items():
                 setattr(task, name, value)
+            _record_metrics(node, outputs)
         except BaseException as error:
             stream.tell("task_failed", error=f"{type(error).__name__}: {error}")
             raise
@@ -184,7 +187,7 @@ class NodesProgram:
             assert isinstance(inputs, Inputs)
             merge(task, node, inputs, self._graph, self.load, mocked=True)
         else:
-            replacing.set_results(task, node, new)
+            _record_metrics(node, replacing.set_results(task, node, new))
         if (failure := failure_of(node)) is not None:
             setattr(task, failure, None)
         note = replacing.fill(task, node) if new.mock else ""
@@ -276,6 +279,13 @@ class NodesProgram:
 
     def undecorate(self, node: Node) -> None:
         """Do nothing: a function's decorators are its own."""
+
+
+def _record_metrics(node: Node, values: Mapping[str, object]) -> None:
+    """Record the returns of a node that are metrics. Raises MetricError if one is not a number."""
+    returns = returns_of(node.run)
+    if any(each.kind == "metric" for each in returns):
+        recording.record_returns(returns, values)
 
 
 def _check_items(value: object, name: str) -> None:

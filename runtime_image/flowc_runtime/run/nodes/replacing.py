@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from flowc_runtime.run.state import TaskState
 
 
-def set_results(task: Variables, node: Node, new: Replacement) -> None:
-    """Set the values that a step returns, as its replacement says.
+def set_results(task: Variables, node: Node, new: Replacement) -> dict[str, object]:
+    """Set the values that a step returns, as its replacement says; return them, without those that `--mock` supplies.
 
     Args:
         task: the values of the step's task.
@@ -42,9 +42,11 @@ def set_results(task: Variables, node: Node, new: Replacement) -> None:
     else:
         for each in returns:
             setattr(task, each.name, None)
-        return
-    for name, value in named_values(values, returns, what):
+        return {}
+    results = dict(named_values(values, returns, what))
+    for name, value in results.items():
         setattr(task, name, value)
+    return results
 
 
 def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict, cast, final
 
 from flowc_ir import json_text
@@ -16,6 +16,8 @@ from flowc_runtime.run.task import failures
 from flowc_runtime.store.records.record_types import RECORD_VERSION, AttemptRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc_runtime.base.errors import FlowcError
     from flowc_runtime.base.index import Graph
     from flowc_runtime.process.watch import Ended
@@ -36,6 +38,7 @@ class Result:
         error: why the attempt failed.
         mocked: the remark about the patch that replaced the step's code; empty if the code ran.
         final: whether no retry may follow a failure; the parent learns it from the exit code.
+        metrics: the last values of the metrics in the record, by name.
     """
 
     outcome: Outcome
@@ -45,6 +48,7 @@ class Result:
     mocked: str = ""
     error: ErrorRecord | None = None
     final: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def refuse(error: FlowcError, control: int) -> int:
@@ -86,6 +90,8 @@ def report(control: int, result: Result) -> None:
         message["cached"] = result.cached
     if result.mocked:
         message["mocked"] = result.mocked
+    if result.metrics:
+        message["metrics"] = result.metrics
     data = memoryview(json_text.dumps(message).encode())
     while data:
         data = data[os.write(control, data) :]
@@ -101,6 +107,7 @@ class _Report(TypedDict):
 class _ChildReport(_Report, total=False):
     cached: str
     mocked: str
+    metrics: dict[str, float]
 
 
 _ENDING = b"\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from flowc_ir.policies import CONFIGURED
+from flowc_ir.suggestion import suggest
 from flowc_runtime.base.config.plugin_kinds import SECRETS
 from flowc_runtime.base.config.plugins import PluginError
 from flowc_runtime.base.config.secret_setting import BUILT_IN
@@ -160,8 +161,6 @@ def _of_plugin(names: Sequence[str], setting: SecretSetting) -> Mapping[str, str
 
 
 def _unknown(setting: SecretSetting, installed: Sequence[str]) -> SourceError:
-    from flowc_ir.suggestion import suggest
-
     known = [*BUILT_IN, *installed]
     return SourceError(
         f"there is no source of secrets '{setting.kind}'",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from flowc_ir import Switch
 from flowc_ir.late import LateModule
-from flowc_runtime.base.ambient import TaskContext, ambient
+from flowc_runtime.base.ambient import TaskContext, TaskMetrics, ambient
 from flowc_runtime.base.contract import DISALLOW_RETRY
 from flowc_runtime.base.errors import (
     ArtifactError,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.index import Graph
     from flowc_runtime.run import patches
     from flowc_runtime.run.assignment import Assignment
+    from flowc_runtime.run.metrics import recorded
     from flowc_runtime.run.program import Cards, Program
     from flowc_runtime.run.task import patched, task_files
     from flowc_runtime.store.records.record_types import (
@@ -57,10 +58,11 @@ if TYPE_CHECKING:
         ReadsRecord,
     )
     from flowc_runtime.store.records.run_store import RunStore
-else:  # only runs with patches, and flows with files, need them
+else:  # only runs with patches, flows with files, and tasks with metrics need them
     patches = LateModule("flowc_runtime.run.patches")
     patched = LateModule("flowc_runtime.run.task.patched")
     task_files = LateModule("flowc_runtime.run.task.task_files")
+    recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 
 def begin_cards(
@@ -107,6 +109,7 @@ class Attempt:
         self._hooked = False  # whether decorators of extensions still have to be called with the outcome
         self.cards = job.cards
         self.files = task_files.TaskFiles(job) if job.graph.has_files else None
+        self.metrics: Mapping[str, float] = {}  # the last values of those in the record
 
     @property
     def _runs_code(self) -> bool:
@@ -124,6 +127,7 @@ class Attempt:
         here = ambient()
         here.find_class = classes.in_task(job.run).find
         here.pickler = job.pickler
+        here.metrics = TaskMetrics.begin()
         self.parents, self.arguments = self.family.enter(self.state)
         self.state.parents = self.parents
         if self.files is not None:
@@ -175,13 +179,19 @@ class Attempt:
             check_splits(job, entry["fanout"]["count"], f"the foreach of step '{job.step}'")
         if "choice" in entry:
             record["choice"] = entry["choice"]
+        if "metrics" in entry:
+            record["metrics"] = entry["metrics"]
+            self.metrics = recorded.last_values(record)
+        if "series" in entry:
+            record["series"] = entry["series"]
         if self.cards and self.cards.leave_to(entry["task"]):
             self.cards = None
         self._finish(record)
         task = entry["task"]
         origin = task_pathspec(task["run"], task["step"], path=task["path"])
         count = entry["fanout"]["count"] if "fanout" in entry else 0
-        return Result(outcome="ok", count=count, choice=entry.get("choice", ""), cached=origin)
+        choice = entry.get("choice", "")
+        return Result(outcome="ok", count=count, choice=choice, cached=origin, metrics=self.metrics)
 
     def _see_all(self) -> None:
         self.state.see_all()
@@ -232,7 +242,8 @@ class Attempt:
             self.situation.keep(record, own)
         self._finish(record)
         mocked = self.note if self.job.patch is not None else ""
-        return Result(outcome="ok", count=fanout["count"] if fanout else 0, choice=choice, mocked=mocked)
+        count = fanout["count"] if fanout else 0
+        return Result(outcome="ok", count=count, choice=choice, mocked=mocked, metrics=self.metrics)
 
     def failed(self, error: BaseException) -> Result:
         """Record why the code failed; on the last attempt of a step with @catch, catch it.
@@ -279,7 +290,7 @@ class Attempt:
         record = self._new_record("failed", artifacts)
         record["error"] = described
         self._finish(record)
-        return Result(outcome="failed", error=described, final=self.final)
+        return Result(outcome="failed", error=described, final=self.final, metrics=self.metrics)
 
     def _left(self) -> Mapping[str, ArtifactRef]:
         """Store and return the artifacts of a failed step; no other task reads them, they help to find the cause."""
@@ -312,7 +323,7 @@ class Attempt:
         if choice:
             record["choice"] = choice
         self._finish(record)
-        return Result(outcome="caught", choice=choice, error=error)
+        return Result(outcome="caught", choice=choice, error=error, metrics=self.metrics)
 
     def _choice_after_failure(self) -> str:
         """Return the step to which a switch leads whose code did not reach its end; empty without a switch."""
@@ -345,6 +356,11 @@ class Attempt:
             record["metadata"] = [*metadata]
         if self.files is not None:
             self.files.add_to(record)
+        metrics = ambient().metrics
+        if metrics is not None and (metrics.points or os.path.exists(metrics.file)):
+            for fault in recorded.add_to(record, metrics, job.run.objects):
+                say(f"flowc: {fault}\n")
+            self.metrics = recorded.last_values(record)
         return record
 
     def _looked(self) -> ReadsRecord:

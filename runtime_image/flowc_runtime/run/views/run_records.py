@@ -16,7 +16,7 @@ from flowc_runtime.run.control_tasks import ATTEMPT, ControlTasks
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from flowc_ir import Flow
     from flowc_runtime.store.records.record_types import AttemptRecord, BeginRecord, RunRecord
@@ -68,6 +68,12 @@ class RunRecords:
             order = [node.id for node in self.flow.nodes]
         known = self.store.steps()
         return [step for step in order if step in known] + [step for step in known if step not in order]
+
+    def in_foreach(self, step: str) -> bool:
+        """Return whether the tasks of a step belong to items of a foreach or to a gang; False if it is unknown."""
+        with unreadable.skipping():
+            return step in self.graph.nodes and self.graph.foreach_of(self.graph.nodes[step]) is not None
+        return False
 
     # -- tasks
 
@@ -220,6 +226,10 @@ class RunRecords:
         with unreadable.skipping():
             return self.controls.paths(step, begun)
         return []
+
+    def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
+        """Yield the paths; a subclass may read the records of their tasks ahead."""
+        yield from paths
 
     def paths(self, step: str) -> list[str]:
         """Return the index paths of a step's tasks that have begun, in their order."""

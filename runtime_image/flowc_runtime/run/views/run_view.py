@@ -7,12 +7,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, final
 
 from flowc_runtime.base.errors import NotFound, RecordError
+from flowc_runtime.run.views.metrics_view import metrics_of
 from flowc_runtime.run.views.run_records import RunRecords
 from flowc_runtime.run.views.status_view import BEGINNING, StatusView, read_status, unreadable_status
 from flowc_runtime.run.views.step_view import StepView
 from flowc_runtime.run.views.task_view import AttemptView, TaskView
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc_runtime.process.process import Process
     from flowc_runtime.store.records.record_types import RevisionRecord, RunRecord
     from flowc_runtime.store.records.run_store import RunStore
@@ -151,6 +154,34 @@ class RunView:
     def steps(self) -> tuple[StepView, ...]:
         """The steps that have begun, in the order of the flow."""
         return tuple(map(self.step, self.records.steps()))
+
+    # -- its metrics
+
+    @cached_property
+    def metrics(self) -> Mapping[str, float]:
+        """The last values of the metrics, by name, without those of items of a foreach.
+
+        The status of an ended run has them. Without it, they are read from the records of the tasks.
+        """
+        status = self.own_status
+        if status.metrics is not None:
+            return status.metrics
+        ended = status.state in ("succeeded", "interrupted") or (status.state == "failed" and self._ended_whole(status))
+        return {} if ended else self.task_metrics
+
+    def _ended_whole(self, status: StatusView) -> bool:
+        """Return whether the status of a failed run is its last one."""
+        return status.tasks_ended or self.target == "local"
+
+    @property
+    def task_metrics(self) -> Mapping[str, float]:
+        """The same as `metrics`, from the records of the tasks."""
+        return metrics_of(self.records, items=False)
+
+    @cached_property
+    def all_metrics(self) -> Mapping[str, float]:
+        """The last values of the metrics of all tasks; those of items of a foreach are named NAME/TASK."""
+        return metrics_of(self.records, items=True)
 
     def step(self, name: str) -> StepView:
         """Return the view of a step, begun or not."""

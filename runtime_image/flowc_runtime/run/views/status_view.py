@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, final
 from flowc_runtime.run.views.liveness import status_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc_runtime.base.errors import NotFound, RecordError
     from flowc_runtime.store.records.record_types import RunRecord, StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
@@ -29,6 +31,7 @@ class StatusView:
         failed: the task that failed, as STEP/PATH.
         message: why the run is in this state.
         tasks_ended: whether all its tasks have ended; a run on a cluster fails earlier.
+        metrics: the run's metrics, by name, if the status has them: it has none before the run has ended.
         error: why the status is unknown.
     """
 
@@ -37,6 +40,7 @@ class StatusView:
     failed: str | None = None
     message: str | None = None
     tasks_ended: bool = False
+    metrics: Mapping[str, float] | None = None
     error: NotFound | RecordError | None = None
 
     @property
@@ -88,6 +92,7 @@ def status_view(status: StatusRecord) -> StatusView:
         failed=status.get("failed"),
         message=status.get("message"),
         tasks_ended="ended" in status,
+        metrics=status.get("metrics"),
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         AttemptRecord,
         BeginRecord,
         ErrorRecord,
+        MetricRecord,
         OriginRecord,
         Outcome,
         ParentsRecord,
@@ -161,6 +162,11 @@ class AttemptView:
         return self.record.get("files", ()) if self.record is not None else ()
 
     @property
+    def metrics(self) -> Mapping[str, MetricRecord]:
+        """The metrics that the attempt has recorded, by name; a killed attempt has none."""
+        return self.record.get("metrics", {}) if self.record is not None else {}
+
+    @property
     def is_mocked(self) -> bool:
         """Whether a patch replaced the step's code."""
         return self.record is not None and self.record.get("mocked", False)
@@ -242,6 +248,11 @@ class TaskView:
     def files(self) -> Sequence[TaskFileRecord]:
         """The files that the task got and put."""
         return self.latest.files if self.latest is not None else ()
+
+    @property
+    def metrics(self) -> Mapping[str, MetricRecord]:
+        """The metrics of the task, by name."""
+        return self.latest.metrics if self.latest is not None else {}
 
     @property
     def artifacts(self) -> Mapping[str, ArtifactRef]:

@@ -104,12 +104,14 @@ def refs(record: Mapping[str, object]) -> Iterator[tuple[str, ArtifactRef]]:
 
 
 def file_blobs(record: AttemptRecord) -> Iterator[tuple[str, TaskFileRecord | PackageRecord]]:
-    """Yield the blobs of a task's files, each with a description: those that it put, and its catalog."""
+    """Yield the blobs of a task that are no artifacts, each with a description: files that it put, catalog, series."""
     for file in record.get("files", ()):
         if file["stage"] == "put" and "place" not in file:
             yield f"file '{file['name']}'", file
     if "catalog" in record:
         yield "catalog", record["catalog"]
+    if "series" in record:
+        yield "series of metrics", record["series"]
 
 
 def _is_whole(ref: ArtifactRef) -> bool:

@@ -119,7 +119,8 @@ class RunRecord(_Run, total=False):
 class StatusRecord(TypedDict, total=False):
     """`status.json`, replaced while the run continues. `failed` names the task, `message` its error's type and text.
 
-    A cluster run is `failed` as soon as a task has failed; other tasks may continue until `ended`.
+    A cluster run is `failed` as soon as a task has failed; other tasks may continue until `ended`. `metrics` are the
+    last values of those that tasks outside of any foreach have recorded, by name; an ended run without any has none.
     """
 
     version: int
@@ -129,6 +130,7 @@ class StatusRecord(TypedDict, total=False):
     failed: str
     message: str
     ended: float
+    metrics: dict[str, int | float]
 
 
 class BeginRecord(TypedDict):
@@ -258,6 +260,15 @@ class TaskFileRecord(_TaskFile, total=False):
     catalog: str
 
 
+class MetricRecord(TypedDict):
+    """A metric of a task: the last value, its step and time (seconds since the epoch), and the number of points."""
+
+    value: int | float
+    step: int
+    time: float
+    count: int
+
+
 class AttemptRecord(_Attempt, total=False):
     """One attempt of a task, written when it has ended. `superseded`: another attempt finished before it.
 
@@ -266,8 +277,8 @@ class AttemptRecord(_Attempt, total=False):
     artifacts it uses (`@cache`). `constants` are those of the flow's class, in the record of the run's first task.
     `note` is a remark for users, such as that the step continued after its timeout. `metadata` are the facts that
     decorators have recorded: `name`, `value` and `type` of each. `files` are those that the task got and put, `catalog`
-    is the JSON object with all files that tasks after it can get. `mocked`: a
-    patch replaced the step's code.
+    is the JSON object with all files that tasks after it can get. `mocked`: a patch replaced the step's code. `metrics`
+    are those that it has recorded; `series` is the JSON object with all points of those with more than one.
     """
 
     error: ErrorRecord
@@ -283,6 +294,8 @@ class AttemptRecord(_Attempt, total=False):
     files: list[TaskFileRecord]
     catalog: PackageRecord
     mocked: bool
+    metrics: dict[str, MetricRecord]
+    series: PackageRecord
 
 
 class SpinRecord(TypedDict):

@@ -81,6 +81,7 @@ _FANOUT = ObjectOf(
 _ORIGIN = ObjectOf({"run": _TEXT, "step": _TEXT, "path": _PATH, "attempt": _NUMBER})
 _NAMES = EachOf(list, _TEXT)
 _READS: Mapping[str, Shape] = {"parameters": _NAMES, "artifacts": _NAMES, "inputs": _NAMES, "place": _NAMES}
+_METRICS = EachOf(dict, ObjectOf({"value": (int, float), "step": (int,), "time": _TIME, "count": _NUMBER}))
 _ERROR = ObjectOf(
     {},
     {
@@ -125,7 +126,13 @@ SHAPES: Mapping[str, ObjectOf] = {
     ),
     "status": ObjectOf(
         {"state": OneOf(("running", "succeeded", "failed", "interrupted", "killed")), "changed": _TIME},
-        {"tasks": _COUNT, "failed": _TEXT, "message": _TEXT, "ended": _TIME},
+        {
+            "tasks": _COUNT,
+            "failed": _TEXT,
+            "message": _TEXT,
+            "ended": _TIME,
+            "metrics": EachOf(dict, (int, float)),
+        },
     ),
     "begin": ObjectOf({"began": _TIME, "process": _PROCESS}),
     "attempt": ObjectOf(
@@ -164,6 +171,8 @@ SHAPES: Mapping[str, ObjectOf] = {
             ),
             "catalog": _PACKAGE,
             "mocked": (bool,),
+            "metrics": _METRICS,
+            "series": _PACKAGE,
         },
     ),
     "spin": ObjectOf({"host": _TEXT, "path": _TEXT, "when": _TIME}),
@@ -177,7 +186,7 @@ SHAPES: Mapping[str, ObjectOf] = {
             "deleted": _NAMES,
             "blobs": EachOf(list, DIGEST),
         },
-        {"fanout": _FANOUT, "choice": _TEXT},
+        {"fanout": _FANOUT, "choice": _TEXT, "metrics": _METRICS, "series": _PACKAGE},
     ),
     "reads": ObjectOf({}, _READS),
 }

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, runtime_checkable
 
 from flowc_ir.late import LateModule
+from flowc_ir.suggestion import suggest
 from flowc_runtime.base.errors import ArtifactError
 from flowc_runtime.store.values.codecs import CLOUD, CLOUDPICKLE, PICKLE
 from flowc_runtime.store.values.reducers import with_reducers
@@ -138,8 +139,6 @@ def _find(name: str) -> ValuePickler | None:
 
 
 def _unknown(name: str, installed: list[str]) -> PicklerError:
-    from flowc_ir.suggestion import suggest
-
     known = [*BUILT_IN, *installed]
     return PicklerError(
         f"there is no pickler '{name}'",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from flowc.cli import context_of
-from flowc.cli.options.common import CODE, CODE_HELP, TOP, FlowOptions, fail, top
+from flowc.cli.options.common import CODE, CODE_HELP, LOADED, TOP, FlowOptions, fail, top
 from flowc.cli.options.configs import EARLIER
 from flowc.cli.options.configured import ConfiguredOption, is_given
 from flowc.cli.options.definitions import (
@@ -36,6 +36,7 @@ from flowc.cli.words.misplaced import check_extra, single_dash
 from flowc.cli.words.option_values import executor
 from flowc.cli.words.run_help import GroupedCommand, about_own_flow
 from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
+from flowc.cli.words.variables import asked_retry
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.opening import CodeOf, is_ir, is_yaml
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from flowc.cli.commands.flows.executors import run_elsewhere
+    from flowc.cli.commands.flows.resume import note_other_flow, retry_run
     from flowc.cli.options.common import Top
     from flowc.frontends.ir import loading as ir_loading
     from flowc_emulator.processes import agent as agents
@@ -57,6 +59,8 @@ else:
     agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
     ir_loading = LateModule("flowc.frontends.ir.loading")  # only an IR needs it
     run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # only other executors need it
+    note_other_flow = LateFunction("flowc.cli.commands.flows.resume:note_other_flow")
+    retry_run = LateFunction("flowc.cli.commands.flows.resume:retry_run")
 
 
 EXECUTOR_OPTION = ConfiguredOption(
@@ -143,7 +147,10 @@ def run_like(
 
 @run_like(RUN, "FLOW", "Run FLOW. The flow's parameters are options; `flowc run FLOW --help` lists them.")
 def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
-    """Run a flow."""
+    """Run a flow, or retry the run that a variable names."""
+    of_program = LOADED in ctx.meta
+    if not asks_for_help(ctx, words) and (asked := asked_retry(of_program=of_program)) is not None:
+        note_other_flow(ctx, words, asked) if of_program else retry_run(ctx, words, asked)
     start(ctx, words, RUN)
 
 
@@ -269,7 +276,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
             return found, taken
         if behind in tried:
             unclear = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(behind ^ used))
-            message = f"whether {unclear} is a parameter of the flow depends on its value"
+            message = f"the value of {unclear} decides whether the flow has a parameter of this name"
             fail(message, "write flowc's options before FLOW")
         tried.append(behind)
         known[cls.__name__] = taken

@@ -21,7 +21,7 @@ from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records import unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from flowc_runtime.base.errors import FlowcError
     from flowc_runtime.run.views.run_records import RunRecords
@@ -141,6 +141,7 @@ class RunRow(_Row, total=False):
     user: str | None
     parameters: dict[str, object] | None
     seconds: float | None
+    metrics: Mapping[str, float]
     tags: list[str]
     system_tags: list[str]
     revision: RevisionRecord | None
@@ -166,6 +167,7 @@ def run_row(records: RunRecords) -> RunRow:
             "user": view.user,
             "parameters": view.parameters,
             "seconds": took,
+            "metrics": status.metrics or {},
             "tags": view.tags,
             "system_tags": view.system_tags,
             "revision": view.revision,

@@ -134,6 +134,7 @@ def _run(view: RunView) -> Description:
         "origin": view.origin,
         "revision": view.revision,
         "parameters": view.parameters,
+        "metrics": view.metrics,
         "tags": view.tags,
         "system_tags": view.system_tags,
     }
@@ -180,6 +181,8 @@ def _task(view: RunView, task: TaskView) -> Description:
     if task.files:
         fields["files"] = task.files
         texts["files"] = [f"{each['stage']} {each['name']} ({each['size']:,} bytes)" for each in task.files]
+    if task.metrics:
+        fields["metrics"] = {name: metric["value"] for name, metric in task.metrics.items()}
     rows = [_attempt(view, attempt) for attempt in task.attempts]
     cells = [["", *_cells(row)] for row in rows]
     return Description(fields, texts, "attempts", rows, cells, rows[-1]["outcome"] == UNREADABLE)

@@ -12,7 +12,7 @@ from flowc.targets.argo.pod.shared_templates import PLAIN, PodSpec
 from flowc.targets.argo.strict import make
 from flowc_ir import json_text
 from flowc_ir.model import Resources
-from flowc_runtime.base import contract
+from flowc_runtime.base import addresses, contract
 
 if TYPE_CHECKING:
     from flowc.targets.argo.configmap import CodeMap
@@ -221,6 +221,8 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
         values[contract.CATALOG] = settings.catalog
     if settings.pickler != "pickle":
         values[contract.PICKLER] = settings.pickler
+    if settings.tracker is not None and settings.tracker != addresses.NO_TRACKER:
+        values[contract.TRACKER] = settings.tracker
     fields = {contract.POD: "metadata.name", contract.POD_UID: "metadata.uid", contract.NODE: "spec.nodeName"}
     return [make(m.EnvVar, name=name, value=value) for name, value in values.items()] + [
         _field(name, path) for name, path in fields.items()

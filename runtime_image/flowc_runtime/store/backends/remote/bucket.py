@@ -40,7 +40,7 @@ else:
     obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
-LARGE = 1 << 17  # bytes: sending larger objects takes long enough to watch it
+LARGE = 1 << 17  # bytes: larger objects take so long to send that progress is shown
 PART = 16 << 20  # bytes per part of a large blob; at most 10,000 parts, so 160 GB
 COPY = 5 << 30  # bytes: the largest object that S3 copies in one request
 _CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts after contradictory answers

@@ -6,8 +6,10 @@ import time
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flowc_runtime.run.metrics.recorded import points_of
 from metaflow.plugins.cards._dag import dag_svg
 from metaflow.plugins.cards._draw import draw, draw_all, needs_vega
+from metaflow.plugins.cards._line import line_svg
 from metaflow.plugins.cards._page import page
 from metaflow.plugins.cards.card_modules.card import MetaflowCard
 from metaflow.plugins.cards.card_modules.layout import (
@@ -31,6 +33,7 @@ from metaflow.plugins.cards.card_modules.layout import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from flowc_runtime.run.metrics.recorded import MetricPoint
     from metaflow.client.core import Task
 
 __all__ = [
@@ -122,7 +125,8 @@ class DefaultCard(BlankCard):
         return page(f"{task.pathspec}", body, vega=needs_vega(body))
 
     def _ended(self, task: Task) -> str:
-        return _failure(task) + _facts(task) + _parameters(task) + _artifacts(task) + self._dag(task)
+        metrics = _metrics(task)
+        return _failure(task) + metrics + _facts(task) + _parameters(task) + _artifacts(task) + self._dag(task)
 
     def _dag(self, task: Task) -> str:
         if not self._graph:
@@ -214,6 +218,23 @@ def _moment(when: object) -> str:
 def _parameters(task: Task) -> str:
     given = task._reader.record["parameters"]
     return _section("Parameters", _values((name, repr(value), ()) for name, value in given.items())) if given else ""
+
+
+def _metrics(task: Task) -> str:
+    """Return the metrics of the task: the last value of each, and a line for several points."""
+    if (record := task._record) is None or not task.metrics:
+        return ""
+    series = points_of(record, task._reader.store.objects)
+    boxes = "".join(_metric(name, points) for name, points in series.items())
+    return _section("Metrics", f'<div class="boxes">{boxes}</div>')
+
+
+def _metric(name: str, points: Sequence[MetricPoint]) -> str:
+    last, line = points[-1], line_svg([(point.step, point.value) for point in points], f"{name} by step")
+    below = f"{len(points):,} points, the last of step {last.step:,}" if len(points) > 1 else None
+    shown = f"{last.value:,}" if isinstance(last.value, int) else f"{last.value:.6g}"
+    box = draw({"type": "valueBox", "title": name, "value": shown, "subtitle": below})
+    return f"{box.removesuffix('</div></div>')}{line}</div></div>"
 
 
 def _artifacts(task: Task) -> str:

@@ -1,0 +1,76 @@
+"""The tracker of a run on this machine: the setting `tracker`, and the process that sends the metrics to it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from flowc.cli.options.common import fail
+from flowc_ir.late import LateFunction, LateModule
+from flowc_runtime.base.config import configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from flowc_emulator.console.protocol import Console
+    from flowc_emulator.plan import RunResult
+    from flowc_emulator.tracking import Tracking
+    from flowc_runtime.run.metrics import tracker
+    from flowc_runtime.run.metrics.tracker import EndState
+    from flowc_runtime.store.records.run_store import RunStore
+else:  # only runs with a tracker need them
+    Tracking = LateFunction("flowc_emulator.tracking:Tracking")
+    tracker = LateModule("flowc_runtime.run.metrics.tracker")
+
+
+def tracker_here(*, mock: bool) -> str | None:
+    """Return the setting `tracker`; None without a tracker, and for a run that runs no code.
+
+    Raises:
+        ConfigurationError: a variable or the configuration file is invalid.
+        SystemExit: there is no such tracker, or it cannot be used here; the error is printed.
+    """
+    setting = configuration.text("tracker")
+    if setting is None or mock:
+        return None
+    try:
+        return tracker.check_setting(setting)
+    except tracker.TrackerError as error:
+        fail(error.message, error.hint)
+
+
+def begin_tracking(setting: str | None, run: RunStore, store: str) -> Tracking | None:
+    """Start the process that sends the metrics of a run; None without a tracker.
+
+    Args:
+        setting: the result of `tracker_here`.
+        run: the run, whose record is written.
+        store: the address of the store.
+    """
+    if setting is None:
+        return None
+    return Tracking({"tracker": setting, "store": store, "flow": run.flow, "run": run.id, "partial": False})
+
+
+@contextmanager
+def ending_tracking(tracking: Tracking | None, console: Console) -> Iterator[Callable[[RunResult], None]]:
+    """Tell the tracker at the end of the block how the run has ended; a tracker that lacks metrics is a warning.
+
+    The block gets a function to which it passes the result. Without a call, the run has failed.
+
+    Args:
+        tracking: the process; None without a tracker.
+        console: shows the warning.
+    """
+    results: list[RunResult] = []
+    try:
+        yield results.append
+    finally:
+        if tracking is not None and (warning := tracking.end(_state(results))):
+            console.note(f"warning: {warning}")
+
+
+def _state(results: Sequence[RunResult]) -> EndState:
+    if not results or not (results[0].ok or results[0].signal is not None):
+        return "failed"
+    return "succeeded" if results[0].ok else "interrupted"

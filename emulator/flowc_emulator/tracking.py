@@ -1,0 +1,82 @@
+"""The process that sends the metrics of a local run to its tracker, from the side of the supervisor."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, final
+
+from flowc_ir import json_text
+from flowc_runtime.run.metrics.publishing import COMMAND
+
+if TYPE_CHECKING:
+    from flowc_runtime.run.metrics.publishing import PublishMessage, PublishOrder
+    from flowc_runtime.run.metrics.tracker import EndState
+
+PATIENCE: Final = 30.0  # seconds to wait for the tracker at the end of a run
+_KEPT: Final = "but the store has all of them"
+
+
+@final
+class Tracking:
+    """Sends the tasks of a run to its tracker, in a process that outlives this one if this one is killed.
+
+    Hazard: start it before the first task, since the tasks' processes must not keep its pipe open.
+    """
+
+    def __init__(self, order: PublishOrder) -> None:
+        self._name = order["tracker"].partition(":")[0]
+        self._process = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C on the terminal does not end it
+        )
+        self.pid = self._process.pid
+        self._send(order)
+
+    def descriptor(self) -> int:
+        """Return the descriptor that the tasks' processes close."""
+        assert self._process.stdin is not None
+        return self._process.stdin.fileno()
+
+    def task_ended(self, step: str, path: str, attempt: int) -> None:
+        """Send the metrics of an attempt that has recorded some, and that no retry follows."""
+        self._send({"task": (step, path, attempt)})
+
+    def end(self, state: EndState, seconds: float = PATIENCE) -> str:
+        """Send the end of the run, and wait for the process.
+
+        Args:
+            state: how the run has ended.
+            seconds: how long to wait; then the process is killed.
+
+        Returns:
+            A warning if the tracker lacks metrics of the run; else an empty text.
+        """
+        self._send({"end": state, "ended": time.time()})
+        try:
+            told, _ = self._process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            return f"the tracker '{self._name}' has not taken all metrics after {seconds:.0f} s, {_KEPT}"
+        except BaseException:
+            self._kill()
+            raise
+        if told:
+            return told.decode("utf-8", "replace").strip()
+        if code := self._process.returncode:
+            return f"the tracker '{self._name}' lacks metrics, since its process has ended with code {code}, {_KEPT}"
+        return ""
+
+    def _kill(self) -> None:
+        with self._process:  # closes its pipes and waits
+            self._process.kill()
+
+    def _send(self, message: PublishOrder | PublishMessage) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # the process has failed, and says why at the end
+            self._process.stdin.write(json_text.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()

@@ -1,0 +1,1 @@
+"""Metrics of tasks: recording and reading them, and sending them to a tracker."""

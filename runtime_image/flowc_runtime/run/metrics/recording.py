@@ -1,0 +1,206 @@
+"""The metrics of the running task: `current.metric` and `flowc.steps.log_metric` record them, a return of the kind
+`metric` too.
+
+The task's own process keeps the points in memory. Other processes of the task, such as a forked worker or a notebook's
+kernel, append a line to a file, which the task reads at its end.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+import time
+from typing import TYPE_CHECKING, Final, SupportsFloat, cast
+
+from flowc_ir import json_text
+from flowc_runtime.base.ambient import TaskMetrics, ambient
+from flowc_runtime.base.contract import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from flowc_ir import Return
+    from flowc_ir.json_text import Json
+
+LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more
+_LARGEST: Final = 2**63  # larger numbers become floats: other programs read records too
+
+
+class MetricError(ValueError):
+    """A metric has a value, a name or a step of a wrong kind. The message names the metric."""
+
+
+def record(name: str, value: object, step: object = None) -> None:
+    """Record a point of a metric of the running task; outside of a task, only check the arguments.
+
+    Args:
+        name: the name of the metric.
+        value: a number of Python, NumPy or another library; NaN and the infinities are numbers too.
+        step: a whole number, such as the epoch. None is one more than the step of the point before, from 0.
+
+    Raises:
+        MetricError: an argument is wrong.
+        OSError: this process is not the task's own, and the file for its metrics cannot be written.
+    """
+    name, number, at = check_name(name), number_of(name, value), step_of(name, step)
+    metrics, now = ambient().metrics, time.time()
+    if metrics is not None and metrics.process == os.getpid():
+        add(metrics, name, number, at, now)
+    elif file := metrics.file if metrics is not None else os.environ.get(METRICS):
+        _append(file, {"name": name, "value": number, "step": at, "time": now})
+
+
+def record_returns(returns: Sequence[Return], values: Mapping[str, object]) -> None:
+    """Record the returns of a step whose kind is `metric`.
+
+    Args:
+        returns: the returns of the step.
+        values: the values by name; those that are missing are not recorded.
+
+    Raises:
+        MetricError: a value is not a number.
+    """
+    for each in returns:
+        if each.kind == "metric" and each.name in values:
+            record(each.name, values[each.name])
+
+
+def add(metrics: TaskMetrics, name: str, number: float, step: int | None, when: float) -> None:
+    """Add a point to the metrics of a task; the values are checked."""
+    points = metrics.points.setdefault(name, [])
+    if step is None:
+        step = points[-1][0] + 1 if points else 0
+    points.append((step, number, when))
+
+
+# -- checks ------------------------------------------------------------------------------------------------------------
+
+
+def check_name(name: object) -> str:
+    """Return the name of a metric. Raises MetricError."""
+    if not isinstance(name, str):
+        raise MetricError(f"the name of a metric is a string, not {name!r:.60} ({type(name).__name__})")
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise MetricError(f"the name of a metric is a line of 1 to {LONGEST_NAME} characters, not {name!r:.60}")
+    return str(name)
+
+
+def number_of(name: str, value: object) -> float:
+    """Return the value of a metric as a number of Python: an int stays one. Raises MetricError."""
+    plain = _plain(value)
+    if isinstance(plain, bool) or not isinstance(plain, (int, float)):
+        kind = type(value).__qualname__
+        hint = f"record int({name}), or count them" if isinstance(plain, bool) else "record a number"
+        raise MetricError(f"the metric '{name}' is {_short(value)} ({kind}), and a metric is a number: {hint}")
+    if isinstance(plain, int) and -_LARGEST <= plain < _LARGEST:
+        return int(plain)
+    try:
+        return float(plain)
+    except OverflowError:
+        raise MetricError(f"the metric '{name}' is too large for a number with 64 bits") from None
+
+
+def step_of(name: str, step: object) -> int | None:
+    """Return the step of a point; None if it has none. Raises MetricError."""
+    if step is None:
+        return None
+    if not isinstance(step, bool):
+        try:
+            number: int | None = operator.index(cast("int", step))  # NumPy's integers too
+        except TypeError:
+            number = int(step) if isinstance(step, float) and step.is_integer() else None
+        if number is not None and -_LARGEST <= number < _LARGEST:
+            return number
+    raise MetricError(f"the step of the metric '{name}' is {_short(step)}, not a whole number")
+
+
+def _plain(value: object) -> object:
+    """Return a scalar of another library, such as NumPy or PyTorch, as a number of Python; anything else as it is."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    for name in ("item", "tolist"):  # of arrays too, if they have one element and no dimension
+        method = getattr(value, name, None)
+        if callable(method) and getattr(value, "shape", ()) in ((), None) and not isinstance(value, type):
+            plain = method()
+            return plain if isinstance(plain, (bool, int, float)) else value
+    if isinstance(value, SupportsFloat) and not isinstance(value, type) and not hasattr(value, "shape"):
+        return float(value)  # Decimal, Fraction
+    return value
+
+
+def _short(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception as error:  # of the user's class
+        text = f"an object whose repr fails with {type(error).__name__}"
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+# -- other processes of the task ---------------------------------------------------------------------------------------
+
+
+def _append(file: str, point: dict[str, object]) -> None:
+    """Append a line in one write, so that lines of several processes do not mix."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    descriptor = os.open(file, flags, 0o600)
+    try:
+        os.write(descriptor, f"{json_text.dumps(point)}\n".encode())
+    finally:
+        os.close(descriptor)
+
+
+def collect(metrics: TaskMetrics) -> list[str]:
+    """Move the points that other processes have written into the metrics; return the faults of their lines."""
+    try:
+        descriptor = os.open(metrics.file, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        return [f"metrics of other processes cannot be read: {error}"]
+    with os.fdopen(descriptor, "rb") as file:
+        if os.fstat(descriptor).st_uid != os.getuid():
+            return [f"metrics of other processes are not read: {metrics.file} belongs to another user"]
+        content = file.read()
+    os.unlink(metrics.file)
+    return list(_parsed(metrics, content))
+
+
+def collect_checked(what: str) -> None:
+    """Collect the points of a shell command or a notebook that has succeeded.
+
+    Args:
+        what: the command, for messages.
+
+    Raises:
+        MetricError: a line is wrong.
+    """
+    metrics = ambient().metrics
+    if metrics is not None and (faults := collect(metrics)):
+        raise MetricError(f"{what}: {faults[0]}")
+
+
+def _parsed(metrics: TaskMetrics, content: bytes) -> Iterator[str]:
+    """Add the points of the lines; yield the fault of each wrong line."""
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            point: Json = json_text.loads(line)
+        except ValueError:
+            point = None
+        if not isinstance(point, dict) or not {"name", "value"} <= point.keys() <= {"name", "value", "step", "time"}:
+            yield (
+                f"line {number} of ${METRICS} is {_short(line)}, not a JSON object such as "
+                '{"name": "loss", "value": 0.5, "step": 1}'
+            )
+            continue
+        try:
+            name = check_name(point["name"])
+            value, step = number_of(name, point["value"]), step_of(name, point.get("step"))
+        except MetricError as error:
+            yield f"line {number} of ${METRICS}: {error}"
+            continue
+        when = point.get("time")
+        known = isinstance(when, (int, float)) and math.isfinite(when) and when >= 0
+        add(metrics, name, value, step, float(when) if known and isinstance(when, (int, float)) else time.time())

@@ -1,0 +1,71 @@
+"""A small line of a metric's points: SVG, without a library."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_WIDTH, _HEIGHT, _MARGIN = 240, 56, 3
+_COLUMNS = 150  # each shows the least and the largest value of its points
+
+
+def line_svg(points: Sequence[tuple[float, float]], label: str) -> str:
+    """Return the line through points as SVG; empty with fewer than two finite values.
+
+    Args:
+        points: x and y of each, in any order. Values that are NaN or infinite interrupt the line.
+        label: the description for screen readers.
+    """
+    ordered = sorted(points, key=lambda point: point[0])
+    finite = [y for _, y in ordered if math.isfinite(y)]
+    if len(finite) < 2:
+        return ""
+    left, right = ordered[0][0], ordered[-1][0]
+    least, most = min(finite), max(finite)
+
+    def place(x: float, y: float) -> str:
+        across = (x - left) / (right - left) if right > left else 0.5
+        # Halves, since the difference of two large floats can be infinite.
+        up = (y / 2 - least / 2) / (most / 2 - least / 2) if most > least else 0.5
+        across, up = across * (_WIDTH - 2 * _MARGIN) + _MARGIN, (1 - up) * (_HEIGHT - 2 * _MARGIN) + _MARGIN
+        return f"{across:.1f},{up:.1f}"
+
+    lines = "".join(
+        f'<polyline points="{" ".join(place(x, y) for x, y in part)}"/>' for part in _unbroken(_thinned(ordered))
+    )
+    title = escape(f"{label}, between {least:.6g} and {most:.6g}")
+    return f'<svg class="line" role="img" aria-label="{title}" viewBox="0 0 {_WIDTH} {_HEIGHT}">{lines}</svg>'
+
+
+def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return fewer points with the same extremes, in their order."""
+    size = math.ceil(len(points) / _COLUMNS)
+    if size <= 2:
+        return list(points)
+    kept: list[tuple[float, float]] = []
+    for at in range(0, len(points), size):
+        part = points[at : at + size]
+        known = [number for number, (_, y) in enumerate(part) if math.isfinite(y)]
+        if not known:
+            kept.append(part[0])
+            continue
+        ends = {min(known, key=lambda number: part[number][1]), max(known, key=lambda number: part[number][1])}
+        kept += [part[number] for number in sorted(ends)]
+    return kept
+
+
+def _unbroken(points: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, float]]]:
+    """Yield the parts of the line between values that are not finite."""
+    part: list[tuple[float, float]] = []
+    for point in points:
+        if math.isfinite(point[1]):
+            part.append(point)
+        elif part:
+            yield part
+            part = []
+    if part:
+        yield part

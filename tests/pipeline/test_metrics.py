@@ -1,0 +1,134 @@
+"""Metrics of pipelines: returns of the kind `metric`, and series from functions, shell commands and notebooks."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from project import Project
+
+STEPS = """
+    from flowc.steps import log_metric
+
+    def train(rounds=3):
+        for epoch in range(rounds):
+            log_metric("loss", 2.0 ** -epoch, step=epoch)
+        return {"w": 1}, 0.5
+
+    def evaluate(size, model): return size / 10
+    def bad(): return "high"
+    def truth(): return True
+    """
+PIPELINES = """
+    from flowc.pipeline import Loop, Map, NotebookTask, Pipeline, PythonTask, ShellTask, metric, pickled
+    import steps
+
+    def T(name, *returns, **more):
+        return PythonTask(name=name, function=getattr(steps, name), returns=list(returns), **more)
+
+    def sizes(): return [1, 2]
+    def again(score=0): return score + 1, score >= 2
+
+    flow = Pipeline(name="flow", steps=[
+        T("train", pickled("model"), metric("accuracy")),
+        PythonTask(name="sizes", function=sizes, returns=["sizes"]),
+        Map(name="map", iterate_on="sizes", iterate_as="size", branch=Pipeline(steps=[T("evaluate", metric("error"))])),
+        Loop(name="loop", max_iterations=5, break_on="done", index_as="i", branch=Pipeline(steps=[
+            PythonTask(name="again", function=again, returns=[metric("score"), "done"])])),
+    ])
+    shell = Pipeline(name="shell", steps=[
+        ShellTask(name="count", returns=[metric("lines")], command='''
+            for i in 1 2 3; do printf '{"name": "speed", "value": %s.5}\\\\n' $i >> "$FLOWC_METRICS"; done
+            export lines=3'''),
+    ])
+    wrong = Pipeline(name="wrong", steps=[ShellTask(name="count", command='echo speed=3 >> "$FLOWC_METRICS"')])
+    bad = Pipeline(name="bad", steps=[T("bad", metric("score"))])
+    truth = Pipeline(name="truth", steps=[T("truth", metric("score"))])
+    notebook = Pipeline(name="notebook", steps=[NotebookTask(name="fit", notebook="fit.ipynb", returns=[metric("score")])])
+    """
+
+
+@pytest.fixture
+def made(project: Project) -> Project:
+    project.write("steps.py", STEPS)
+    project.write("pipelines.py", PIPELINES)
+    project.environment["PYTHONWARNINGS"] = "default"
+    return project
+
+
+def tasks(project: Project) -> list[tuple[str, str, float, int]]:
+    rows: list[dict[str, Any]] = json.loads(project.flowc("metrics", f"{project.latest().flow}/latest", "--json").out)
+    return [(row["task"], row["metric"], row["value"], row["count"]) for row in rows]
+
+
+def test_returns_and_points_are_metrics_also_in_maps_and_loops(made: Project) -> None:
+    made.run("pipelines.py:flow")
+    assert tasks(made) == [
+        ("train/train-0", "loss", 0.25, 3),
+        ("train/train-0", "accuracy", 0.5, 1),
+        ("evaluate/evaluate-0.0", "error", 0.1, 1),
+        ("evaluate/evaluate-0.1", "error", 0.2, 1),
+        ("again/again-0~0", "score", 1, 1),
+        ("again/again-0~1", "score", 2, 1),
+        ("again/again-0~2", "score", 3, 1),
+    ]
+    assert made.latest().status()["metrics"] == {"loss": 0.25, "accuracy": 0.5, "score": 3}
+
+
+def test_a_program_reads_the_metrics_of_its_run(made: Project) -> None:
+    made.write(
+        "program.py",
+        """
+        from pipelines import flow
+        done = flow.execute({"rounds": 2})
+        print(sorted(done.metrics.items()))
+        print(done.run["train"].task.metric("loss")[1].value, done.run["train"].task.metrics)
+        """,
+    )
+    done = made.python("program.py")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-2:] == [
+        "[('accuracy', 0.5), ('error/evaluate-0.0', 0.1), ('error/evaluate-0.1', 0.2), ('loss', 0.5), ('score', 3)]",
+        "0.5 {'loss': 0.5, 'accuracy': 0.5}",
+    ]
+
+
+@pytest.mark.parametrize(("name", "shown"), [("bad", "'high' (str)"), ("truth", "True (bool)")])
+def test_a_metric_that_is_no_number_fails_the_step(made: Project, name: str, shown: str) -> None:
+    done = made.flowc("run", "--local", f"pipelines.py:{name}")
+    assert done.code == 1
+    assert f"the metric 'score' is {shown}, and a metric is a number" in done.err
+
+
+def test_shell_commands_write_points_to_a_file(made: Project) -> None:
+    made.run("pipelines.py:shell")
+    assert tasks(made) == [("count/count-0", "speed", 3.5, 3), ("count/count-0", "lines", 3, 1)]
+
+
+def test_a_wrong_line_of_a_shell_command_fails_the_step(made: Project) -> None:
+    done = made.flowc("run", "--local", "pipelines.py:wrong")
+    assert done.code == 1
+    assert "line 1 of $FLOWC_METRICS is 'speed=3', not a JSON object such as" in done.err
+
+
+def test_notebooks_record_points_in_their_kernels(made: Project) -> None:
+    cells = [
+        "from flowc.steps import log_metric\nfor i in range(4):\n    log_metric('loss', 1 - i / 4, step=i)",
+        "score = 0.75",
+    ]
+    code = [
+        {"cell_type": "code", "metadata": {}, "source": cell, "execution_count": None, "outputs": []} for cell in cells
+    ]
+    made.write("fit.ipynb", json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+    made.run("pipelines.py:notebook")
+    assert tasks(made) == [("fit/fit-0", "loss", 0.25, 4), ("fit/fit-0", "score", 0.75, 1)]
+
+
+def test_a_patch_records_its_metric_and_a_mocked_run_none(made: Project) -> None:
+    made.run("pipelines.py:flow", "--patch", 'train={"model": 1, "accuracy": 0.9}')
+    assert ("train/train-0", "accuracy", 0.9, 1) in tasks(made)
+    made.run("pipelines.py:flow", "--mock")
+    assert tasks(made) == []
