@@ -3,6 +3,7 @@
 #
 #   docker build -t flowc-runtime .
 #   docker build -t flowc-runtime:ml --build-arg EXTRA_PIP="numpy==2.4.6 scikit-learn==1.9.1" .
+#   docker build -t flowc-runtime:notebook --build-arg EXTRA_PIP="nbclient==0.11.0 ipykernel==7.4.0" .
 
 ARG BASE=docker.io/library/python:3.13.9-slim-bookworm
 

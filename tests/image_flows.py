@@ -171,7 +171,56 @@ _ONE_FILE: dict[str, str] = {
     ),
 }  # fmt: skip
 
-FLOWS: dict[str, dict[str, str]] = {name: {"flow.py": text, "note.txt": "text"} for name, text in _ONE_FILE.items()}
+# Functions beside the pipeline that names them, so that their module imports the authoring API in the pod.
+_PIPELINE = """
+import dataclasses
+from flowc.pipeline import (
+    AsyncPythonTask, Catalog, Conditional, Loop, Map, Parallel, Pipeline, PipelineError, PythonTask, ShellTask, Stub, json,
+    metric, pickled,
+)
+
+@dataclasses.dataclass
+class Size:
+    rows: int
+
+def load():
+    with open("sizes.txt", "w") as file:
+        file.write("1 2")
+    return [Size(1), Size(2)], 0.5
+
+def grow(item):
+    return item.rows + 1
+
+async def report(grown):
+    yield {"type": "done", "text": f"{grown} {open('sizes.txt').read()}"}
+
+def fail():
+    raise ValueError("fails")
+
+def last(error, text, said):
+    try:
+        Pipeline(steps=[Stub(name="inner")]).execute()
+    except PipelineError as refused:
+        print(refused)
+    assert (error.exception, text, said) == ("fails", "[2, 3] 1 2", [2, 3]), (error, text, said)
+    print("ran in the image")
+
+handler = Pipeline(steps=[PythonTask(function=last, name="last")])
+pipeline = Pipeline(name="image", steps=[
+    PythonTask(name="load", function=load, returns=[pickled("sizes"), metric("score")], catalog=Catalog(put=["sizes.txt"])),
+    Map(name="each", iterate_on="sizes", iterate_as="item", branch=Pipeline(steps=[
+        PythonTask(name="grow", function=grow, returns=[json("grown")])])),
+    AsyncPythonTask(name="report", function=report, returns=["text"], catalog=Catalog(get=["*.txt"])),
+    Parallel(name="both", branches={
+        "a": Pipeline(steps=[ShellTask(name="say", command="export said=$grown", returns=["said"])]),
+        "b": Pipeline(steps=[Stub(name="nothing")])}),
+    PythonTask(name="fail", function=fail, on_failure=handler),
+])
+"""
+
+FLOWS: dict[str, dict[str, str]] = {name: {"flow.py": text, "note.txt": "text"} for name, text in _ONE_FILE.items()} | {
+    "pipeline": {"flow.py": _PIPELINE}
+}
 """The files of a flow's directory, by the name of the decorator or feature."""
 
 REFUSED: dict[str, str] = {

@@ -24,7 +24,9 @@ IR_VERSION = IR.current
 
 NodeId: TypeAlias = str
 PICKLES = "flowc_functions"
-"""The directory of a code package for functions that no module has."""
+"""The directory of a code package for functions that cannot be imported."""
+END_EVENT = "done"
+"""The type of the event with the returned values of a function that yields events, unless its task names another."""
 
 ArtifactName: TypeAlias = str
 Choice: TypeAlias = "str | int | float | bool"
@@ -177,13 +179,17 @@ class Timeout:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """The resources of a task: `cpu` in cores (decimal text, so that it prints as written), sizes in MiB."""
+    """The resources of a task: `cpu` in cores (decimal text, so that it prints as written), sizes in MiB.
+
+    `assumed` are the names of amounts that are defaults of `@kubernetes`, which those of a configuration file replace.
+    """
 
     cpu: Annotated[str | None, Matches("[0-9]+([.][0-9]+)?", "decimal text such as 0.5")] = None
     memory: Annotated[int | None, AtLeast(0)] = None
     gpu: Annotated[int | None, AtLeast(0)] = None
     disk: Annotated[int | None, AtLeast(0)] = None
     shared_memory: Annotated[int | None, AtLeast(0)] = None
+    assumed: tuple[str, ...] = ()
 
 
 @final
@@ -230,9 +236,9 @@ class Return:
 class Function:
     """A function: its module and its name there, both dotted, such as `train.steps` and `Model.fit`.
 
-    Without a module it is a function that no module has, such as a lambda: `name` is its file below `PICKLES` in the
-    code package. Its arguments are artifacts, by their names. `end_event` is the type of the event with the returned
-    values, if the function yields events; empty for `done`.
+    Without a module it is a function that cannot be imported, such as a lambda: `name` is its file below `PICKLES` in
+    the code package. Its arguments are artifacts, by their names. `end_event` is the type of the event with the
+    returned values, if the function yields events; empty for `done`.
     """
 
     module: str
@@ -300,7 +306,8 @@ class Node:
     `joins` names the node whose Branch, Foreach or Gang this one closes; its tasks then see their parents as `inputs`.
     `cache` is the digest of the code that its tasks run, if their results are kept for tasks with equal inputs.
     `info` is the author's note about the step, canonical JSON, which flowc passes on. `elsewhere` are the names of
-    decorators for back ends that flowc does not have (`flowc_ir.policies.ELSEWHERE`).
+    decorators for back ends that flowc does not have (`flowc_ir.policies.ELSEWHERE`). `override` names a table
+    `[overrides.NAME]` of the configuration file; it is empty once the step has the values of that table.
     """
 
     id: Annotated[NodeId, NotEmpty()]
@@ -323,6 +330,7 @@ class Node:
     info: str | None = None
     elsewhere: tuple[str, ...] = ()
     files: StepFiles | None = None
+    override: str = ""
 
     @property
     def cards_seconds(self) -> int:

@@ -156,6 +156,8 @@ def _policies(node: Node) -> Iterator[str]:
         r = node.resources
         named = {"cpu": r.cpu, "memory": r.memory, "gpu": r.gpu, "disk": r.disk, "shared_memory": r.shared_memory}
         yield "resources " + ", ".join(f"{name} {value}" for name, value in named.items() if value is not None)
+    if node.override:
+        yield f"override {node.override}"
     for name, value in node.environment:
         yield f"environment {name}={value!r}"
     if node.kubernetes:

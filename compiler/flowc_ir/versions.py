@@ -64,7 +64,7 @@ class Format:
 
     `versions` are all that this flowc reads, the oldest first; it writes the last. Objects of the `unnumbered` kinds
     had no number in the oldest version. From version `marks` on `{"$float": …}` is a number (`json_text`); before it
-    was a dict of the user's.
+    was a dict of user data.
     """
 
     name: str
@@ -196,6 +196,8 @@ IR = Format(
                 "StepFiles.put: list[str]",
                 "StepFiles.copy: bool",
                 "StepFiles.folder: str",
+                "Node.override: str",
+                "Resources.assumed: list[str]",
             ),
             upgrade=_mark_numbers,
         ),
@@ -226,7 +228,12 @@ RECORDS = Format(
                 "TaskFileRecord.size: int",
                 "TaskFileRecord.stage: 'get' | 'put'",
                 "TaskFileRecord.place: str",
+                "TaskFileRecord.catalog: str",
                 "AttemptRecord.mocked: bool",
+                "ArtifactRef.codec: 'pickle5' | 'pickle5+buffers' | 'plugin'",
+                "ArtifactRef.pickler: PicklerRecord",
+                "PicklerRecord.name: str",
+                "PicklerRecord.distribution: str",
                 "AttemptRecord.metrics: dict[str, MetricRecord]",
                 "AttemptRecord.series: PackageRecord",
                 "MetricRecord.value: float | int",
@@ -254,6 +261,10 @@ CACHE = Format(
             number=3,
             adds=(
                 "ReadsEntry.version: int",
+                "ArtifactRef.codec: 'pickle5' | 'pickle5+buffers' | 'plugin'",
+                "ArtifactRef.pickler: PicklerRecord",
+                "PicklerRecord.name: str",
+                "PicklerRecord.distribution: str",
                 "CacheEntry.metrics: dict[str, MetricRecord]",
                 "CacheEntry.series: PackageRecord",
                 "MetricRecord.value: float | int",

@@ -26,11 +26,13 @@ from flowc.frontends.metaflow.decorators.policies import STEP_DECORATORS
 from flowc_ir import codes
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.config.config_keys import SETTINGS, Setting
+from flowc_runtime.base.config.pod_tables import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from flowc.frontends.metaflow.decorators.reader import ArgumentKind
+    from flowc_runtime.base.config.pod_tables import PodKey
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -286,7 +288,7 @@ def _argument(decorator: Decorator, name: str, kind: str, default: str) -> list[
 
 # -- settings ----------------------------------------------------------------------------------------------------------
 
-VALUES = {"text": "text", "number": "whole number", "place": "directory or URL"}
+VALUES = {"text": "text", "number": "whole number", "place": "directory or URL", "source": "source of secrets"}
 CONTRACT = ROOT / "runtime_image/flowc_runtime/base/contract.py"
 
 
@@ -296,6 +298,11 @@ def setting_row(setting: Setting) -> list[str]:
     default = setting.without if setting.default is None else code(setting.default)
     names = ", ".join(map(code, (setting.variable, *setting.metaflow)))
     return [code(setting.key), value, default, names, setting.option, setting.help]
+
+
+def pod_row(name: str, key: PodKey) -> list[str]:
+    """Return the cells of one key of the tables about pods."""
+    return [code(name), "yes" if key.merged else "", code(key.example), key.help]
 
 
 def settings_page() -> str:
@@ -310,6 +317,11 @@ def settings_page() -> str:
         "Which value counts where several are given, and what the file looks like: [settings](../configuration.md).\n",
         "## Settings\n",
         table(["setting", "value", "default", "variable", "option", "what it does"], map(setting_row, SETTINGS)),
+        "## Defaults and overrides of steps\n",
+        "The keys of `[defaults]`, `[overrides.NAME]` and `[steps.FLOW.STEP]` in the configuration file; the last one\n"
+        "also has `override = \"NAME\"`. A merged value is a table whose keys are merged one by one with those of the\n"
+        "other tables and of the step.\n",
+        table(["key", "merged", "example", "what it does"], map(pod_row, KEYS, KEYS.values())),
         "## Variables of Metaflow\n",
         "A variable of Metaflow that has no effect is named in a line on stderr; one that asks for what flowc does\n"
         "not support is an error. Most can stand in Metaflow's configuration file too.\n",

@@ -515,7 +515,8 @@ def test_every_setting_is_read_somewhere() -> None:
 def test_no_other_variable_is_a_setting(tmp_path: Path) -> None:
     """A variable in a document or a help text has a row, or belongs to pods."""
     pods = {"FLOWC_CACHE", "FLOWC_CODE", "FLOWC_IR", "FLOWC_OUT", "FLOWC_PARAMETERS", "FLOWC_POD", "FLOWC_RESUME",
-            "FLOWC_RUN", "FLOWC_COMPLETE", "FLOWC_SEED", "FLOWC_CODE_DIGEST", "FLOWC_REVISION", "FLOWC_RETURNS"}  # fmt: skip
+            "FLOWC_RUN", "FLOWC_COMPLETE", "FLOWC_SEED", "FLOWC_CODE_DIGEST", "FLOWC_REVISION", "FLOWC_RETURNS",
+            "FLOWC_CONFIGURATION_FILE"}  # fmt: skip
     texts = [path.read_text() for path in (ROOT / "compiler/flowc/cli").rglob("*.py")]
     texts += [path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]]
     named = {name for text in texts for name in re.findall(r"FLOWC_[A-Z_]*[A-Z]", text)} - {"FLOWC_TEST_STORE"}

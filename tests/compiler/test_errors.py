@@ -21,8 +21,9 @@ from flowc.frontends.metaflow.resolve_defaults import DefaultError, resolve_defa
 from flowc.frontends.metaflow.type_warnings import check_types
 from flowc.frontends.travel import check_package
 from flowc.frontends.yaml.yaml_loading import load_yaml
+from flowc.passes.apply_overrides import apply_overrides
 from flowc.passes.check_schedule import check_schedule
-from flowc.passes.context import Context
+from flowc.passes.context import Context, PassError
 from flowc.targets import BackendError
 from flowc.targets.argo import Settings, compile_flow
 from flowc.targets.stepfunctions.sfn_checks import check_flow
@@ -31,6 +32,7 @@ from flowc_ir import codes, schema
 from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.verify import verify
+from flowc_runtime.base.config.pod_tables import PodTable, PodTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,6 +63,12 @@ def code_of(case: Path) -> str:
 def check(case: Path) -> Sequence[Diagnostic]:
     if code_of(case) in OF_IR:
         return load_ir(case, case.parent / OF_IR[code_of(case)] if OF_IR[code_of(case)] else None).diagnostics
+    if code_of(case) == codes.UNKNOWN_OVERRIDE:
+        flow = load_yaml(case).flow
+        assert flow is not None
+        with pytest.raises(PassError) as unknown:
+            apply_overrides(flow, Context(pods=PodTables(PodTable(), {"big": PodTable(), "small": PodTable()}, {}, {})))
+        return unknown.value.diagnostics
     if case.suffix == ".yaml":
         return load_yaml(case).diagnostics
     if case.suffix == ".json":
@@ -98,7 +106,7 @@ def test_rendered(case: Path, tmp_path: Path, golden: Callable[[Path, str], None
         for number in range(2_001):
             (tmp_path / "data" / f"f{number}.py").touch()
     if code_of(case) == codes.UNREADABLE_FILE:
-        (tmp_path / "other.py").symlink_to("/proc/self/mem")  # even root cannot read it from its beginning
+        (tmp_path / "other.py").symlink_to("/proc/self/mem")  # reading its first byte fails, for root too
     if code_of(case) == codes.CODE_DIFFERS:
         (tmp_path / "code").mkdir()
         (tmp_path / "code" / "flow.py").write_text("from metaflow import FlowSpec\n")

@@ -18,11 +18,12 @@ from flowc.frontends.loaded import Loaded
 from flowc.frontends.metaflow.flowspec import load
 from flowc.frontends.metaflow.resolve_defaults import resolve_defaults
 from flowc.passes.context import Context, PassError, Room
-from flowc.passes.pipeline import PIPELINE, run_passes, verify_after, verify_json_after
+from flowc.passes.pipeline import LOADED, PIPELINE, run_passes, verify_after, verify_json_after
 from flowc_ir import Flow, Retry, codes
 from flowc_ir.diagnostic import Diagnostic
 from flowc_ir.text import print_flow
 from flowc_ir.verify import verify
+from flowc_runtime.base.config.config_file import find_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("fresh_imports")
 
 HERE = Path(__file__).parent.parent / "golden" / "passes"
-NAMES = [each.__name__ for each in PIPELINE]
+NAMES = [each.__name__ for each in (*LOADED, *PIPELINE)]
 TOLD, BEFORE, AFTER = "context.json", "before", "after"
 MARK = "=== "
 
@@ -56,11 +57,13 @@ def context_of(told: dict[str, object], beside: Path) -> Context:
     """Return the context that a fixture's context.json describes; `room` has the bytes beside the code and with the names."""
     room = told.pop("room", None)
     now = told.pop("now", None)
+    file = find_file(str(beside))
     assert set(told) <= {"scheduled", "packages"}
     return Context(
         **told,  # type: ignore[arg-type]
         beside=beside,
         now=datetime.fromisoformat(now) if isinstance(now, str) else None,
+        pods=file.pods if file else None,
         room=Room(room["package"], name_in_store, room["inline"]) if isinstance(room, dict) else None,
     )
 
@@ -94,7 +97,7 @@ def test_the_fixture(name: str, tmp_path: Path, golden: Callable[[Path, str], No
     if name == "resolve_defaults":
         made: Flow | tuple[Diagnostic, ...] = resolve_defaults(loaded.flow, loaded.cls)
     else:
-        each = PIPELINE[NAMES.index(name)]
+        each = (*LOADED, *PIPELINE)[NAMES.index(name)]
         made = each(loaded.flow, context_of(json.loads(parts[TOLD]), tmp_path))
     parts |= {BEFORE: print_flow(loaded.flow), AFTER: shown(made, tmp_path)}
     golden(fixture, "".join(f"{MARK}{part}\n{text}" for part, text in parts.items()))
@@ -104,7 +107,8 @@ def test_the_fixture(name: str, tmp_path: Path, golden: Callable[[Path, str], No
 
 
 def test_each_pass_is_a_file_of_its_own_name() -> None:
-    assert [each.__module__.rpartition(".")[2] for each in PIPELINE] == NAMES  # type: ignore[attr-defined]
+    modules = [each.__module__ for each in (*LOADED, *PIPELINE)]  # type: ignore[attr-defined]
+    assert [module.rpartition(".")[2] for module in modules] == NAMES
 
 
 # -- the pipeline ------------------------------------------------------------------------------------------------------
@@ -121,7 +125,7 @@ def flow(tmp_path: Path) -> Flow:
 def test_the_hook_is_called_after_each_pass_with_what_it_made(flow: Flow) -> None:
     seen: list[tuple[str, Flow]] = []
     passed = run_passes(flow, Context(packages=False), lambda name, made: seen.append((name, made)))
-    assert [name for name, _ in seen] == NAMES
+    assert [name for name, _ in seen] == [each.__name__ for each in PIPELINE]
     assert seen[0][1] is flow
     assert seen[-1][1] is passed.flow
     assert all(node.packages is None for node in passed.flow.nodes)

@@ -17,6 +17,7 @@ from flowc_ir import Catch, Node, Retry
 from flowc_runtime.__main__ import main
 from flowc_runtime.base import contract
 from flowc_runtime.base.config import config_keys
+from flowc_runtime.base.config.configuration import FILE_VARIABLE
 from project import PACKAGES, ROOT
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ NAMES = {name: value for name, value in vars(contract).items() if name.isupper()
 VARIABLES = {value for value in NAMES.values() if re.fullmatch(r"(FLOWC|MF)_[A-Z_]+", str(value))}
 
 # Variables that users set for commands on their own machine belong to the table of settings. FLOWC_STORE is in both.
-SETTINGS = {setting.variable for setting in config_keys.SETTINGS} - {contract.STORE} | {"FLOWC_COMPLETE"}
+SETTINGS = {setting.variable for setting in config_keys.SETTINGS} - {contract.STORE} | {"FLOWC_COMPLETE", FILE_VARIABLE}
 OWNERS = {  # other files that may contain a literal, with the reason
     (
         "runtime_image/flowc_runtime/base/config/config_keys.py",

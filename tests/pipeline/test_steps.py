@@ -40,13 +40,20 @@ FAULTY: list[tuple[Callable[[], Any], str]] = [
     (lambda: PythonTask(name="a", function=len, returns=[3]), "3 is no return: write a name, pickled(name)"),
     (lambda: PythonTask(name="a", function=len, returns=["a b"]), "the return 'a b' is no name"),
     (lambda: PythonTask(name="a", function=len, returns=["x", pickled("x")]), "the return 'x' is named twice"),
+    (lambda: PythonTask(name="a", function=len, overrides=3), 'overrides is 3, not a name such as "big"'),
+    (lambda: PythonTask(name="a", function=len, overrides={"argo": ""}), "overrides is {'argo': ''}, not a name"),
     (
-        lambda: PythonTask(name="a", function=len, overrides={"argo": "big"}),
-        "overrides is not supported: give resources",
+        lambda: PythonTask(name="a", function=len, overrides={"local-container": "small", "argo": "big"}),
+        "overrides has 'small' for local-container, 'big' for argo, but a step has one override",
     ),
-    (lambda: ONE.execute(configuration_file="c.yaml"), "configuration_file='c.yaml') is not supported"),
+    (lambda: ONE.execute(configuration_file="no.toml"), "the configuration file no.toml does not exist"),
     (lambda: PythonTask(name="a", function=len, next_node="b"), "steps run in the order of the list"),
     (lambda: PythonTask(name="a", function=len, catalog={"get": []}), "not a Catalog"),
+    (lambda: ShellTask(name="a", command="true", secrets="TOKEN"), "secrets is 'TOKEN', not a list of names such as"),
+    (
+        lambda: ShellTask(name="a", command="true", secrets=["my-key"]),
+        "secrets: 'my-key' is not the name of a variable",
+    ),
     (
         lambda: PythonTask(name="a", function=len, on_failure=len),
         "on_failure is <built-in function len>, not a pipeline",

@@ -537,9 +537,15 @@ def test_shell_alone(project: Project) -> None:
     assert run.task("count", "0")["attempt"] == 2
 
 
-def test_overrides_are_refused_with_their_place(tmp_path: Path) -> None:
-    loaded = written(tmp_path, "steps:\n  - shell: make\n    name: a\n    overrides: {argo: large}\n")
-    assert loaded.flow is None
-    (fault,) = loaded.diagnostics
-    assert "overrides is not supported: give resources" in fault.message
+def test_an_override_is_named_by_a_string_or_by_executor(tmp_path: Path) -> None:
+    text = "steps:\n  - {shell: make, name: a, overrides: {argo: big}}\n  - {shell: make, name: b, overrides: big}\n"
+    flow = written(tmp_path, text).flow
+    assert flow is not None
+    assert [node.override for node in flow.nodes] == ["big", "big"]
+
+
+def test_two_overrides_of_a_step_are_a_fault_at_their_place(tmp_path: Path) -> None:
+    text = "steps:\n  - shell: make\n    name: a\n    overrides: {argo: big, local: small}\n"
+    (fault,) = written(tmp_path, text).diagnostics
+    assert "but a step has one override, which holds wherever it runs: write overrides='big'" in fault.message
     assert str(fault.span).startswith("pipeline.yaml:")

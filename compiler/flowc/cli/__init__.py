@@ -16,12 +16,15 @@ from flowc import __version__
 from flowc.cli.commands.deployed import CommandTable, command_of_words, default_command
 from flowc.cli.rendering.streams import open_closed, reporting_failed_output
 from flowc.targets.table import default_deployment
+from flowc_ir.late import LateModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
     from typing_extensions import Unpack
+
+    from flowc_runtime.base.config import configuration
 
     class _Attributes(TypedDict, total=False):
         name: str | None
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
         callback: Callable[[], object] | None
         invoke_without_command: bool
 
+else:
+    configuration = LateModule("flowc_runtime.base.config.configuration")  # not for the help
 
 __all__ = ["main"]
 
@@ -298,4 +303,30 @@ def main() -> None:
 
 def flowc_group() -> LazyGroup:
     """Return the commands of the program `flowc`."""
-    return make_group("flowc", COMMANDS, "", MainGroup)
+    option = click.Option(
+        ["--configuration-file"],
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="FILE",
+        expose_value=False,
+        is_eager=True,
+        callback=_use_configuration,
+        help="Read this file instead of the flowc.toml of the working directory [$FLOWC_CONFIGURATION_FILE].",
+    )
+    return make_group("flowc", COMMANDS, "", MainGroup, params=[option])
+
+
+def _use_configuration(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Let this command, and the programs that it starts, read the configuration file of this name."""
+    if value is None or ctx.resilient_parsing:
+        return
+    variable = configuration.FILE_VARIABLE
+    before = os.environ.get(variable)
+
+    def restore() -> None:
+        if before is None:
+            os.environ.pop(variable, None)
+        else:
+            os.environ[variable] = before
+
+    ctx.call_on_close(restore)
+    os.environ[variable] = os.path.abspath(value)

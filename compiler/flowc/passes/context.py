@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Parameter
     from flowc_ir.diagnostic import Diagnostic
+    from flowc_runtime.base.config.pod_tables import PodTables
 
 
 class PassError(Exception):
@@ -30,11 +31,11 @@ class Room:
     """The space for the content of default files, and the files placed so far.
 
     Attributes:
-        package: the bytes left beside the code.
+        package: the bytes that remain in the code package for files.
         name: called with the path of a file that does not fit; returns its reference in the store, or raises
             ParameterError or FlowcError.
-        inline: the bytes left in the IR, beside the files' names.
-        packed: the files beside the code: path in the package → content.
+        inline: the bytes that remain in the IR for the content of files.
+        packed: the files in the code package: path in the package → content.
         far: the files to send to the store: parameter, path, and the result of `name`.
     """
 
@@ -56,6 +57,7 @@ class Context:
         beside: the directory to search for a file that is not in the working directory.
         room: the space for the content of default files; None leaves the files where they are.
         now: the time of compilation, an aware datetime; None is the present.
+        pods: the tables of the configuration file with defaults and overrides of steps; None if it has none.
     """
 
     scheduled: bool = True
@@ -63,3 +65,4 @@ class Context:
     beside: Path | None = None
     room: Room | None = None
     now: datetime | None = None
+    pods: PodTables | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from flowc.diagnostics import InternalError
+from flowc.passes.apply_overrides import apply_overrides
 from flowc.passes.check_schedule import check_schedule
 from flowc.passes.context import Context, PassError
 from flowc.passes.drop_packages import drop_packages
@@ -37,7 +38,10 @@ class Pass(Protocol):
         ...
 
 
-RESOLVE_DEFAULTS = "resolve_defaults"  # what comes before the passes: the front end calls functions of the user's
+LOADED: tuple[Pass, ...] = (apply_overrides,)
+"""The passes of every command that loads a flow, also of local runs, before those in `PIPELINE`."""
+
+RESOLVE_DEFAULTS = "resolve_defaults"  # what comes before the passes: the front end calls user functions
 PIPELINE: tuple[Pass, ...] = (
     check_schedule,  # before any rewrite, since it warns about the flow as written
     drop_packages,

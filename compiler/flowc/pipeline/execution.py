@@ -1,8 +1,8 @@
 """Running a pipeline from a program: in a process of its own, so that the program keeps its state and its signals.
 
 The process is a fork of the program if that has one thread, and has the pipeline's functions as they are. A program
-with threads, such as a notebook's kernel, cannot be forked safely: there it is a new Python process, which imports the
-functions by their names and unpickles those that no module has.
+with threads, such as a notebook's kernel, cannot be forked safely: it starts a new Python process, which imports the
+functions by their names and unpickles those that cannot be imported.
 """
 
 from __future__ import annotations
@@ -21,17 +21,24 @@ import click
 
 from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
-from flowc.cli.words.variables import texts_of_variables
-from flowc.diagnostics import render
+from flowc.cli.options.loading import configured
+from flowc.cli.running.pickles import pickles_of, write_pickles
+from flowc.cli.words.variables import asked_retry, take, texts_of_variables
+from flowc.diagnostics import in_order, render
 from flowc.frontends.loaded import Loaded
-from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of
+from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of, with_files
 from flowc.frontends.pipeline.variable_names import name_in_program
 from flowc.mocking.making_patches import WrongPatchError, patches_from_values
+from flowc.passes.context import PassError
 from flowc.pipeline.errors import PipelineError
 from flowc.pipeline.results import ExecuteOptions, Execution, RunFailed
 from flowc.pipeline.stream_queue import get_stream_queue
 from flowc_ir import json_text, schema
+from flowc_ir.diagnostic import Faults
 from flowc_ir.late import LateFunction
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.config.whereabouts import locate
+from flowc_runtime.base.errors import ConfigurationError, FlowcError
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
@@ -39,19 +46,23 @@ from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from flowc.cli.words.variables import AskedRetry
     from flowc.pipeline.pipelines import BasePipeline
     from flowc_ir import Flow, Function
+    from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.patches import Patch
 
 execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
 
 _INTERRUPTED = 130
+_ATTRIBUTES = "run.json"  # the file with the address of the run's store
 _LONG_PLACE = 72  # the address of a Unix socket has at most 107 bytes
 
 
 def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> Execution:
     """Run a pipeline and wait for its end. Raises PipelineError and RunFailed; see `Pipeline.execute`."""
+    options = with_executor(options)
     loaded, flow = prepare(pipeline, options)
     if (queue := get_stream_queue()) is not None:
         return checked(execute_into(queue, loaded, flow, options), check=check)
@@ -65,13 +76,49 @@ def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> 
     return checked(done, check=check)
 
 
+def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteOptions:
+    """Return the options of a run with the executor of the configuration.
+
+    Args:
+        options: the arguments of the call.
+        streams: whether the caller reads the events of tasks, which only tasks on this machine send.
+
+    Raises:
+        PipelineError: the configuration is faulty, or the executor cannot make such a run.
+    """
+    if options.local or options.mock:
+        return options._replace(local=True)
+    try:
+        name = configuration.text("executor", options.configuration)
+    except FlowcError as error:
+        raise PipelineError(str(error)) from None
+    if name in ("local", "mock"):
+        return options._replace(local=True, mock=name == "mock")
+    if streams or options.patches or get_stream_queue() is not None:
+        what = "patches replace steps" if options.patches else "events are read from tasks"
+        raise PipelineError(
+            f"{what} of runs on this machine, but the executor is '{name}': set the variable FLOWC_EXECUTOR=local"
+        )
+    return options
+
+
 def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Flow]:
     """Return a pipeline's flow, ready to run. Raises PipelineError."""
     loaded = load_pipeline(pipeline, name=name_in_program(pipeline), parameters=options.parameters)
     if loaded.flow is None:
-        raise PipelineError("\n" + render(loaded.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
-    _check_parameters(loaded.flow, options)
-    return loaded, loaded.flow
+        raise _faulty(loaded, loaded.diagnostics)
+    try:
+        flow = configured(loaded.flow, configuration.current_file(options.configuration))
+    except PassError as error:
+        raise _faulty(loaded, error.diagnostics) from None
+    except ConfigurationError as error:
+        raise PipelineError(str(error)) from None
+    _check_parameters(flow, options)
+    return loaded, flow
+
+
+def _faulty(loaded: Loaded, diagnostics: Sequence[Diagnostic]) -> PipelineError:
+    return PipelineError("\n" + render(diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
 
 
 def new_directory() -> str:
@@ -85,7 +132,12 @@ def new_directory() -> str:
 
 def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) -> Execution:
     """Return the result of a run whose process has ended with this code."""
-    return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters, options.store)
+    store = options.store
+    if not options.local and (text := _read(f"{directory}/{_ATTRIBUTES}")):
+        store = str(json_text.mapping(text)["metadata"])
+    elif store is None and options.configuration is not None:
+        store = locate(file=options.configuration).text
+    return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters, store)
 
 
 def checked(done: Execution, *, check: bool) -> Execution:
@@ -107,14 +159,20 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
                 f"the parameter '{name}' is a {type(value).__name__}, which JSON cannot represent ({error}): "
                 "make it in the first step, and return it as pickled"
             ) from None
-    if options.parameters_file is not None:
-        return  # the command line reads it, and reports what is missing
+    if options.parameters_file is not None or _retry_of(flow) is not None:
+        return  # the command line reads the file, or the record of the run to retry, and reports what is missing
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
                and each.name not in texts_of_variables(flow)]  # fmt: skip
     if missing:
         lines = ", ".join(f"'{each.name}' ({each.help}, {each.where})" for each in missing)
         raise PipelineError(f"the run needs a value of {lines}: give it, as in execute({{{missing[0].name!r}: …}})")
+
+
+def _retry_of(flow: Flow) -> AskedRetry | None:
+    """Return the run of this flow that a variable names to be retried; a run of another flow is left for that one."""
+    asked = asked_retry(of_program=True)
+    return asked if asked is not None and asked.flow in ("", flow.name) else None
 
 
 def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
@@ -127,7 +185,14 @@ def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
 
 def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
-    words = ["run", flow.code.file, "--run-id-file", f"{directory}/run-id"]
+    words = ["run", *(["--local"] if options.local else []), flow.code.file]
+    if (asked := _retry_of(flow)) is not None:  # always on this machine
+        words = ["retry", flow.code.file, *take(asked)]
+    elif not options.local:  # the executor chooses the store
+        words += ["--runner-attribute-file", f"{directory}/{_ATTRIBUTES}"]
+    words += ["--run-id-file", f"{directory}/run-id"]
+    if options.configuration is not None:
+        words = ["--configuration-file", options.configuration, *words]
     if options.parameters_file is not None:
         words += ["--params-file", options.parameters_file]
     if options.parameters:
@@ -205,11 +270,7 @@ def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[
     """Write what a new Python process needs for a command line into the directory; return the process's arguments."""
     assert loaded.flow is not None
     Path(directory, "ir.json").write_text(schema.dumps(loaded.flow), encoding="utf-8")
-    for name, content in loaded.package.files:
-        if name.endswith(".pickle"):
-            path = Path(directory, name)
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
+    write_pickles(pickles_of(loaded.package), directory)
     facts = {"directory": directory, "root": str(loaded.package.root), "path": sys.path, "words": [*words]}
     return [sys.executable, "-c", "from flowc.pipeline.execution import main; main()", json_text.dumps(facts)]
 
@@ -227,7 +288,10 @@ def main() -> None:
             file = pickle_file(function.name)
             files.append((file, (directory / file).read_bytes()))
             known[function] = cast("UserFunction", pickle.loads(files[-1][1]))
-    package = package_of(Path(facts["root"]), flow.code.file, files)
+    faults = Faults()
+    package = with_files(package_of(Path(facts["root"]), flow.code.file, (), faults), files)
+    if faults:  # a file was readable when the program that started this one read it
+        sys.exit(run_command(Loaded(package=package, diagnostics=in_order(faults)), facts["words"]))
     program = NodesProgram(flow, facts["root"], known, declarations(flow, "__main__"))
     program.begin(flow, facts["root"])
     sys.exit(run_command(Loaded(package=package, flow=flow, program=program), facts["words"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from flowc.pipeline.errors import PipelineError
@@ -101,14 +102,14 @@ class BasePipeline(Fields):
         store: str | os.PathLike[str] | None = None,
         check: bool = True,
     ) -> Execution:
-        """Run the pipeline on this machine and wait for its end.
+        """Run the pipeline with the executor of the configuration, by default on this machine, and wait for its end.
 
         Args:
             parameters: the values of the run's parameters, by name.
             parameters_file: a YAML, JSON or TOML file with more of them; `parameters` take precedence.
             run_id: not supported: flowc makes the ids of runs.
             tag: a tag of the run.
-            configuration_file: not supported: the configuration file is that of the working directory.
+            configuration_file: a TOML file to read in place of the `flowc.toml` of the working directory.
             log_level: accepted and not used.
             patches: for tests: a value or a function in place of the code of steps, by their names. A step with several
                 returns has a dict with their values. A function gets the values that its arguments name.
@@ -150,7 +151,7 @@ class BasePipeline(Fields):
             parameters_file: a YAML, JSON or TOML file with more of them; `parameters` take precedence.
             run_id: not supported: flowc makes the ids of runs.
             tag: a tag of the run.
-            configuration_file: not supported: the configuration file is that of the working directory.
+            configuration_file: a TOML file to read in place of the `flowc.toml` of the working directory.
             log_level: accepted and not used.
             check: whether a run that fails raises RunFailed.
 
@@ -176,17 +177,18 @@ def _options(
 ) -> ExecuteOptions:
     """Return the arguments of an execution, checked. Raises PipelineError."""
     refuse_call_at(caller().file, method)
+    if find_spec("flowc.cli") is None:
+        raise PipelineError(
+            f"{method}() needs all of flowc, and a pod's image has only what tasks need: run the pipeline outside, "
+            "or use an image with `pip install flowc`"
+        )
     if run_id:
         raise PipelineError(f"{method}(run_id={run_id!r}) is not supported: flowc makes the ids of runs; use tag=")
-    if configuration_file:
-        raise PipelineError(
-            f"{method}(configuration_file={os.fspath(configuration_file)!r}) is not supported: "
-            "flowc reads flowc.toml of the working directory, and the variables of docs/configuration.md"
-        )
     return ExecuteOptions(
         parameters={**(parameters or {})},
         parameters_file=os.fspath(parameters_file) if parameters_file else None,
         tag=tag,
+        configuration=os.path.abspath(configuration_file) if configuration_file else None,
     )
 
 
@@ -217,13 +219,14 @@ class BaseJob(Fields):
         returns: the names of the values that it returns, in order.
         catalog: the files that it reads and writes.
         secrets: the names of secrets that it gets as environment variables.
-        retry, timeout, resources, environment: as those of a task.
+        overrides, retry, timeout, resources, environment: as those of a task.
         name: the name of the job, by which its runs are stored; empty for the name of what it runs.
     """
 
     returns: Sequence[str | TaskReturn] = ()
     catalog: Catalog | None = None
     secrets: Sequence[str] = ()
+    overrides: str | Mapping[str, str] = ""
     retry: int | Mapping[str, int | str | timedelta] | None = None
     timeout: int | str | timedelta | None = None
     resources: Mapping[str, int | float | str | None] | None = None
@@ -237,7 +240,7 @@ class BaseJob(Fields):
         """Return the pipeline that consists of this task."""
         work = getattr(self, self._work)
         name = self.name or getattr(work, "__name__", "") or title_of(work)
-        passed = ("catalog", "secrets", "retry", "timeout", "resources", "environment")
+        passed = ("catalog", "secrets", "overrides", "retry", "timeout", "resources", "environment")
         given = {self._work: work, **{each: getattr(self, each) for each in passed}}
         step = self._task(name=name, returns=self.returns, **given)
         return Pipeline(steps=[step], name=name)

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from flowc.pipeline.errors import PipelineError
-from flowc.pipeline.limits import TaskLimits, environment_of, resources_of, retry_of, timeout_of
 from flowc.pipeline.returns import named
 from flowc_ir.late import LateFunction
+from flowc_ir.model import END_EVENT
 from flowc_ir.suggestion import closest, did_you_mean
+from flowc_runtime.base.config.task_limits import (
+    LimitError,
+    TaskLimits,
+    check_secrets,
+    environment_of,
+    resources_of,
+    retry_of,
+    timeout_of,
+)
 from flowc_runtime.base.file_patterns import pattern_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from typing_extensions import Self, dataclass_transform
@@ -204,7 +214,8 @@ class UserTask(Step):
         returns: the names of the values that it returns, in order; later steps take them as arguments.
         catalog: the files that it reads and writes.
         secrets: the names of secrets that it gets as environment variables.
-        overrides: not supported: give `resources`, `environment`, `retry` and `timeout`.
+        overrides: the name of a table `[overrides.NAME]` of the configuration file, which adds what the step does not
+            say itself; or a dict with that name by executor, such as `{"argo": "big"}`.
         retry: the number of further attempts after a failed one, or `{"times": 3, "wait": "30s"}`.
         timeout: the longest duration of an attempt: seconds, a string such as `"1h30m"`, or a timedelta.
         resources: what a task needs, by the names `cpu` (cores), `memory`, `disk`, `shared_memory` (MiB, or a string
@@ -215,7 +226,7 @@ class UserTask(Step):
     returns: Sequence[str | TaskReturn] = ()
     catalog: Catalog | None = None
     secrets: Sequence[str] = ()
-    overrides: Mapping[str, Any] = NOTHING
+    overrides: str | Mapping[str, str] = ""
     retry: int | Mapping[str, int | str | timedelta] | None = None
     timeout: int | str | timedelta | None = None
     resources: Mapping[str, int | float | str | None] | None = None
@@ -223,16 +234,17 @@ class UserTask(Step):
 
     def check(self) -> None:  # noqa: D102  # that of the base
         super().check()
-        if self.overrides:
-            raise PipelineError(
-                f"{self.what}: overrides is not supported: give resources, environment, retry or timeout to the step"
+        self.override = _override_of(self.overrides, self.what)
+        try:
+            self.limits = TaskLimits(
+                retry_of(self.retry, self.what),
+                timeout_of(self.timeout, self.what),
+                resources_of(self.resources, self.what),
+                environment_of(self.environment, self.what),
             )
-        self.limits = TaskLimits(
-            retry_of(self.retry, self.what),
-            timeout_of(self.timeout, self.what),
-            resources_of(self.resources, self.what),
-            environment_of(self.environment, self.what),
-        )
+            check_secrets(self.secrets, self.what)
+        except LimitError as error:
+            raise PipelineError(str(error)) from None
         self.named_returns = named(self.returns, self.what)
         if self.catalog is not None and not isinstance(self.catalog, Catalog):
             raise PipelineError(f"{self.what}: catalog is {self.catalog!r:.60}, not a Catalog(get=[…], put=[…])")
@@ -240,6 +252,23 @@ class UserTask(Step):
     def as_pipeline(self) -> Pipeline:
         """Return a pipeline of this step alone."""
         return _pipeline(steps=[self], name=self.name)
+
+
+def _override_of(given: object, what: str) -> str:
+    """Return the name of an override: the only one, if they are given by executor. Raises PipelineError."""
+    if given in ("", {}):
+        return ""
+    named: Mapping[object, object] = given if isinstance(given, Mapping) else {"": given}
+    names = [*named.values()]
+    if not all(isinstance(name, str) and name for name in names):
+        raise PipelineError(f'{what}: overrides is {given!r:.60}, not a name such as "big", or {{"argo": "big"}}')
+    if len({*names}) > 1:
+        several = ", ".join(f"{name!r} for {executor}" for executor, name in named.items())
+        raise PipelineError(
+            f"{what}: overrides has {several}, but a step has one override, which holds wherever it runs: "
+            f"write overrides={names[0]!r}"
+        )
+    return str(names[0])
 
 
 class PythonTask(UserTask):
@@ -270,7 +299,7 @@ class AsyncPythonTask(PythonTask):
         stream_end_type: the type of the event with the returned values: a dict with `type` and the names of `returns`.
     """
 
-    stream_end_type: str = "done"
+    stream_end_type: str = END_EVENT
 
     def check(self) -> None:  # noqa: D102  # that of the base
         super().check()
@@ -280,7 +309,7 @@ class AsyncPythonTask(PythonTask):
     @property
     def end_event(self) -> str:
         """The type of the event with the returned values in the form of the IR: empty for `done`."""
-        return "" if self.stream_end_type == "done" else self.stream_end_type
+        return "" if self.stream_end_type == END_EVENT else self.stream_end_type
 
     def as_async_pipeline(self) -> AsyncPipeline:
         """Return an asynchronous pipeline of this step alone."""

@@ -239,6 +239,7 @@ def read_resources(value: object, at: str) -> Resources:
         gpu=optional(data, "gpu", at, number, None),
         disk=optional(data, "disk", at, number, None),
         shared_memory=optional(data, "shared_memory", at, number, None),
+        assumed=optional_items(data, "assumed", at, text),
     )
 
 
@@ -275,6 +276,7 @@ def read_node(value: object, at: str) -> Node:
         info=optional(data, "info", at, text, None),
         elsewhere=optional_items(data, "elsewhere", at, text),
         files=optional(data, "files", at, read_step_files, None),
+        override=optional(data, "override", at, text, ""),
     )
 
 

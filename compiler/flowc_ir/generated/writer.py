@@ -185,6 +185,8 @@ def write_resources(value: Resources) -> dict[str, Json]:
         data["disk"] = value.disk
     if value.shared_memory is not None:
         data["shared_memory"] = value.shared_memory
+    if value.assumed:
+        data["assumed"] = [*value.assumed]
     return data
 
 
@@ -240,6 +242,8 @@ def write_node(value: Node) -> dict[str, Json]:
         data["elsewhere"] = [*value.elsewhere]
     if value.files is not None:
         data["files"] = write_step_files(value.files)
+    if value.override:
+        data["override"] = value.override
     return data
 
 

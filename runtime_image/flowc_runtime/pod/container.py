@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from flowc_ir import Foreach, Gang, Switch
 from flowc_runtime.base import contract
+from flowc_runtime.base.config import configuration
 from flowc_runtime.base.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.pod import coordination, pod_tracker
@@ -26,7 +27,15 @@ from flowc_runtime.run.assignment import Assignment
 from flowc_runtime.run.program import check_runnable, open_program
 from flowc_runtime.run.reuse import Order, Reuse
 from flowc_runtime.run.task import breakpoints, failures
-from flowc_runtime.run.task.attempts import Result, begin_record, read_report, record_death, refuse, report_failure
+from flowc_runtime.run.task.attempts import (
+    Result,
+    begin_record,
+    read_report,
+    record_death,
+    record_failure,
+    refuse,
+    report_failure,
+)
 from flowc_runtime.run.task.perform import perform_and_report
 from flowc_runtime.run.task.task import begin_cards
 from flowc_runtime.store.backends import durability
@@ -86,8 +95,12 @@ class ContainerTask:
                     self._track(1)
                     return code
                 attempt = self._claim(began)
+                self._count_lost(attempt)
+                if self.retry > contract.attempts_limit(self.node):
+                    kill_child(child.pid, signal.SIGKILL)
+                    return self._kept(self._give_up(attempt, began))
                 with contextlib.suppress(BrokenPipeError):  # the child is already dead: `_watch` gets the reason
-                    os.write(number_in, str(attempt).encode())
+                    os.write(number_in, f"{attempt} {self.retry}".encode())
                 os.close(number_in)
                 ended = self._watch(watcher, child, attempt)
             except BaseException:
@@ -106,6 +119,24 @@ class ContainerTask:
         while not self.run.begin(self.node.id, self.path, attempt, record):
             attempt += 1
         return attempt
+
+    def _count_lost(self, attempt: int) -> None:
+        """Count an attempt that Argo does not count, so that the step's code runs at most as often as `@retry` says.
+
+        Hazard: if a pod is deleted before Argo knows its result, Argo 3.7 creates it again with the same number. Argo
+        also counts from 0 again after `argo retry`; the run has failed before then.
+        """
+        if attempt - 1 > self.retry and self.run.status()["state"] == "running":
+            self.retry = attempt - 1
+
+    def _give_up(self, attempt: int, began: float) -> int:
+        """Record the failure of a task whose last allowed attempt was lost; return the exit code."""
+        place = self.node.id, self.path, attempt
+        error = failures.lost_attempts(self.run, *place)
+        record_failure(self.run, self.graph, place, began, error, {"code": NO_RETRY})
+        print(f"flowc: {failures.text_of(error)}", file=sys.stderr)
+        self._fail_run(failures.typed(error))
+        return NO_RETRY
 
     def _watch(self, watcher: Watcher, child: Child, attempt: int) -> Ended:
         """Copy the child's output to the pod's log and to the store until the child ends."""
@@ -199,9 +230,10 @@ class ContainerTask:
             program = open_program(self.graph.flow, root)
         except BaseException as error:  # a failed import is recorded like any failure of the user's code
             failure = failures.describe(error, root)
-        attempt = int(os.read(numbers, 32) or b"0")
-        if not attempt:
+        words = os.read(numbers, 32).split()
+        if not words:
             return INFRASTRUCTURE  # the parent could not claim a number, and reports the reason
+        attempt, self.retry = map(int, words)
         try:
             if program is not None:
                 try:
@@ -239,6 +271,9 @@ class ContainerTask:
             origin=record.get("origin"),
             cards=cards,
             durable=self.durability == "task",
+            catalog=str(configuration.text("catalog")),
+            secrets=configuration.text("secrets") or "",
+            pickler=configuration.text("pickler") or "",
         )
 
 

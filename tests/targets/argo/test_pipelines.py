@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from compare import summary
+from gateway import gateway
 from pipeline.test_runs import PIPELINES, STEPS
+from pipeline_flows import FILES, OUTPUTS, results
 from targets.argo.test_conformance import played
 
 if TYPE_CHECKING:
@@ -73,3 +75,39 @@ def test_pipelines(pipelines: Project, name: str, code: int) -> None:
     assert done.code == code, done.err
     there = played(pipelines, name)
     assert summary(there) == summary(pipelines.latest())
+
+
+@pytest.fixture
+def every(project: Project) -> Project:
+    """Return the directory of `pipeline_flows`, with no other pipelines in it."""
+    for file, text in FILES.items():
+        project.write(file, text)
+    project.environment["PYTHONWARNINGS"] = IMAGE["PYTHONWARNINGS"]
+    return project
+
+
+IMAGE = {"PYTHONWARNINGS": "default"}  # warnings of Jupyter are not flowc's
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_every_kind_of_step(every: Project, name: str) -> None:
+    """Each pod has a working directory of its own, so that files reach it only through the catalog."""
+    done = every.flowc("run", "--local", f"pipelines.py:{name}")
+    assert done.code == 0, done.err
+    there = played(every, f"pipelines.py:{name}", environment=IMAGE)
+    assert results(there) == results(every.latest())
+    values = every.artifacts(there, "end" if "end" in there.steps() else "last")
+    assert {key: values[key] for key in OUTPUTS[name]} == OUTPUTS[name]
+
+
+def test_files_of_a_catalog_are_in_a_bucket(
+    every: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gateway(tmp_path_factory.mktemp("s3")) as s3:
+        for key, value in s3.environment.items():
+            monkeypatch.setenv(key, value)
+        there = played(every, "pipelines.py:every", store=s3.bucket("files"), environment=s3.environment)
+        values = every.artifacts(there, "end")
+        files = [(file["name"], file["stage"]) for file in there.task("otherwise", "0")["files"]]
+    assert values["label"] == OUTPUTS["every"]["label"]
+    assert files == [(f"deep/pair-{number}.txt", "get") for number in range(3)]

@@ -88,7 +88,7 @@ def _masked(value: str | int | None) -> str | int | None:
 
 def _tell_unknown() -> None:
     """Report environment variables that look like a misspelt setting: flowc does not read them."""
-    known = [setting.variable for setting in SETTINGS]
+    known = [*(setting.variable for setting in SETTINGS), configuration.FILE_VARIABLE]
     for name in sorted(os.environ):
         if name.startswith("FLOWC_") and name not in known and (close := closest(name, known, cutoff=0.85)):
             click.echo(f"note: {name} is not a setting; {did_you_mean(close)}", err=True)

@@ -19,6 +19,7 @@ from flowc.frontends.metaflow.load_options import LoadOptions
 from flowc.opening import CodeOf, open_flow
 from flowc_ir.codes import CONFIG_VALUE
 from flowc_ir.late import LateFunction, LateModule
+from flowc_runtime.base.config import configuration
 from flowc_runtime.base.errors import ProtocolError
 from flowc_runtime.run.program import check_runnable
 
@@ -32,10 +33,14 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.load_options import ChooseClass
     from flowc.frontends.metaflow.type_warnings import check_types
     from flowc.package import Package
+    from flowc.passes import context, pipeline
     from flowc_ir import Code, Flow
     from flowc_ir.diagnostic import Diagnostic
+    from flowc_runtime.base.config.config_file import ConfigFile
     from flowc_runtime.store.records.store import Store
 else:  # not for the help of commands
+    context = LateModule("flowc.passes.context")  # only tables of the configuration file need the passes
+    pipeline = LateModule("flowc.passes.pipeline")
     project = LateModule("flowc.frontends.metaflow.decorators.project")
     with_decorators = LateModule("flowc.frontends.metaflow.decorators.with_decorators")
     load_class = LateFunction("flowc.frontends.metaflow.flowspec:load_class")
@@ -175,16 +180,39 @@ def opened(
 
 
 def checked(loaded: Loaded) -> Checked:
-    """Return a loaded flow without faults.
+    """Return a loaded flow without faults, with the defaults and overrides of the configuration file.
 
     Raises:
         SystemExit: the flow has faults, which are printed; with exit code 2 if all are about the values of configs.
+        ConfigurationError: the configuration file has a fault.
     """
     if loaded.flow is None or loaded.program is None:
         report(loaded.diagnostics, loaded.package.root)
         given_wrongly = all(diagnostic.code == CONFIG_VALUE for diagnostic in loaded.diagnostics)
         raise SystemExit(USAGE if given_wrongly else FAULTY)
-    return Checked(loaded.flow, loaded.program, loaded.package)
+    try:
+        flow = configured(loaded.flow, configuration.current_file())
+    except context.PassError as error:
+        report(error.diagnostics, loaded.package.root)
+        raise SystemExit(FAULTY) from None
+    return Checked(flow, loaded.program, loaded.package)
+
+
+def configured(flow: Flow, file: ConfigFile | None) -> Flow:
+    """Return the flow whose steps have the defaults and overrides of a configuration file.
+
+    Args:
+        flow: a flow without faults.
+        file: the file; None for none.
+
+    Raises:
+        PassError: a step names an override that the file does not have.
+        ConfigurationError: the file names a step that the flow does not have.
+    """
+    pods = file.pods if file is not None else None
+    if pods is None and not any(node.override for node in flow.nodes):
+        return flow
+    return pipeline.run_passes(flow, context.Context(pods=pods), passes=pipeline.LOADED).flow
 
 
 def require_runnable(flow: Flow) -> None:

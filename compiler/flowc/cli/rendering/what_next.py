@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.options.common import CODE, ROOT, top
+from flowc.cli.options.common import CODE, LOADED, ROOT, top
 from flowc.cli.words.option_values import text
 from flowc_runtime.base.config.whereabouts import store_words
+from flowc_runtime.base.contract import RETRY_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +26,15 @@ FLOW = "flowc.flow"  # in a context's `meta`: the argument that named the flow, 
 def resume_line(run: RunStore, options: Mapping[str, object]) -> str:
     """Return the command that resumes a run of this command line, quoted for a shell.
 
-    Its options precede FLOW, where they cannot be parameters of the flow.
+    Its options precede FLOW, where they cannot be parameters of the flow. A program that executes a pipeline is to run
+    again.
 
     Args:
         run: the run.
         options: the values of the command's options.
     """
+    if LOADED in click.get_current_context().meta:
+        return f"run the program again with {RETRY_RUN}={run.flow}/{run.id}"
     flow: str | None = click.get_current_context().meta.get(FLOW)
     words = [*_given(), *store_words(run.objects.url, text(options, "store_url"))]
     if class_name := text(options, "class_name"):

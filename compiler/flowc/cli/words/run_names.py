@@ -5,6 +5,7 @@ The run's record names the file, so that the hint is the complete command.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 
 
 RUN_ID = re.compile(r"\d{8}-\d{6}.*")
+
+
+def is_run_name(text: str) -> bool:
+    """Return whether a word has the form of a run's name (FLOW/RUN, FLOW/latest or RUN) and names no file."""
+    if text.endswith((".py", ".ipynb", ".yaml", ".yml")) or ":" in text or os.path.exists(text):
+        return False
+    parts = text.strip("/").split("/")
+    return RUN_ID.fullmatch(parts[0]) is not None or (len(parts) > 1 and parts[0].isidentifier())
 
 
 class NamedInstead(NamedTuple):

@@ -1,16 +1,17 @@
-"""Warnings about variables METAFLOW_RUN_… whose names almost match a parameter, and which are not read."""
+"""Variables of a run: those of its parameters, METAFLOW_RUN_…, and the one that names a run to retry."""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
 from flowc.cli.options.definitions import RUN_OPTIONS, TOP_OPTIONS
 from flowc_ir import json_text
 from flowc_ir.suggestion import closest
+from flowc_runtime.base.contract import RETRY_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "METAFLOW_RUN_"
 _OF_PIPELINES = "RUNNABLE_PRM_"
+_RETRY_OF_RUNNABLE: Final = "RUNNABLE_RETRY_RUN_ID"
 
 
 def variable(name: str) -> str:
@@ -77,3 +79,39 @@ def _unread(flow: Flow) -> Iterator[tuple[str, str]]:
 
 def _normal(name: str) -> str:
     return name.upper().replace("-", "_")
+
+
+# -- the run to retry --------------------------------------------------------------------------------------------------
+
+
+class AskedRetry(NamedTuple):
+    """The run to retry: its id, its flow's name or an empty string, and the variable that names it."""
+
+    run: str
+    flow: str
+    variable: str
+
+    @property
+    def name(self) -> str:
+        """The run as the variable names it: FLOW/RUN or RUN."""
+        return f"{self.flow}/{self.run}" if self.flow else self.run
+
+
+def asked_retry(*, of_program: bool = False) -> AskedRetry | None:
+    """Return the run that `FLOWC_RETRY_RUN` names as RUN or FLOW/RUN; None if it is unset or empty.
+
+    Args:
+        of_program: whether a program executes a pipeline. It also reads `RUNNABLE_RETRY_RUN_ID`, as programs that were
+            written for runnable expect.
+    """
+    for variable in (RETRY_RUN, *([_RETRY_OF_RUNNABLE] if of_program else [])):
+        if text := os.environ.get(variable, "").strip("/"):
+            flow, _, run = text.rpartition("/")
+            return AskedRetry(run, flow, variable)
+    return None
+
+
+def take(asked: AskedRetry) -> list[str]:
+    """Unset the variable, which is for one run and not for its tasks; return the option for `retry` and its value."""
+    os.environ.pop(asked.variable, None)
+    return ["--origin-run-id", asked.name]

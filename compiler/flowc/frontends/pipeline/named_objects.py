@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Final
 
 from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.lower_pipeline import load_pipeline
+from flowc.frontends.pipeline.node_names import flow_name
 from flowc.package import pack
 from flowc.pipeline.pipelines import BaseJob, BasePipeline, Pipeline
 from flowc.pipeline.returns import pickled
 from flowc.pipeline.steps import NotebookTask, PythonTask, UserTask, WrittenAt
 from flowc_ir import Span, codes
 from flowc_ir.diagnostic import Faults
+from flowc_ir.suggestion import suggest
+from flowc_runtime.base.contract import RETRY_RUN
 from metaflow import FlowSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from types import ModuleType
 
 RESULT: Final = "result"
@@ -35,15 +38,12 @@ def load_named(module: ModuleType, name: str | None, suffixes: Collection[str] =
     """
     values = vars(module)
     if name is not None:
-        pipeline = as_pipeline(values.get(name))
-        return None if pipeline is None else load_pipeline(pipeline, name=name, module=module, suffixes=suffixes)
-    if any(
-        isinstance(value, type) and issubclass(value, FlowSpec) and value is not FlowSpec for value in values.values()
-    ):
-        return None
-    found = {name: value for name, value in values.items() if isinstance(value, BasePipeline)}
-    found = {name: value for name, value in found.items() if not _is_part(value, found.values())}
-    if not found:
+        pipeline = as_pipeline(values[name]) if name in values else _called(name, values)
+        if pipeline is not None:
+            return load_pipeline(pipeline, name=name, module=module, suffixes=suffixes)
+        return None if name in values or _has_classes(values) else _unknown(module, name, _pipelines(values))
+    found = _pipelines(values)
+    if _has_classes(values) or not found:
         return None
     if len(found) > 1:
         return _several(module, found)
@@ -83,9 +83,49 @@ def as_pipeline(value: object) -> BasePipeline | None:
     return None
 
 
+def _has_classes(values: Mapping[str, object]) -> bool:
+    """Return whether a module has flow classes."""
+    return any(
+        isinstance(value, type) and issubclass(value, FlowSpec) and value is not FlowSpec for value in values.values()
+    )
+
+
+def _pipelines(values: Mapping[str, object]) -> dict[str, BasePipeline]:
+    """Return the pipelines of a module that are no branches of others, by their names."""
+    found = {name: value for name, value in values.items() if isinstance(value, BasePipeline)}
+    return {name: value for name, value in found.items() if not _is_part(value, found.values())}
+
+
+def _called(name: str, values: Mapping[str, object]) -> BasePipeline | None:
+    """Return the pipeline whose flow has this name, where no object has it; None if there is none."""
+    for value in values.values():
+        if isinstance(value, (BasePipeline, BaseJob, UserTask)):
+            pipeline = as_pipeline(value)
+            if pipeline is not None and pipeline.name and flow_name(pipeline.name) == name:
+                return pipeline
+    return None
+
+
 def _is_part(pipeline: BasePipeline, others: Collection[BasePipeline]) -> bool:
     """Return whether a pipeline is a branch of another one."""
     return any(pipeline in other.inner() for other in others if other is not pipeline)
+
+
+def _unknown(module: ModuleType, name: str, found: Collection[str]) -> Loaded:
+    path = Path(module.__file__ or "pipeline.py")
+    has = f"its pipelines are {', '.join(found)}; " if found else ""
+    faults = Faults()
+    faults.add(
+        codes.NO_FLOW,
+        Span(path.name, 1, 1),
+        f"{path.name} has no flow '{name}'",
+        hint=suggest(
+            name, found,
+            f"{has}a pipeline that the program itself makes is run by the program: python {path.name}, with "
+            f"{RETRY_RUN}=RUN to retry a run",
+        ),
+    )  # fmt: skip
+    return Loaded(package=pack(path.parent, []), diagnostics=tuple(faults))
 
 
 def _several(module: ModuleType, found: dict[str, BasePipeline]) -> Loaded:

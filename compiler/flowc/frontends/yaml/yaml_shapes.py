@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
 from flowc.frontends.yaml.yaml_tree import Keyed, Listing, Scalar, described
-from flowc.pipeline.errors import PipelineError
 from flowc_ir import codes
 from flowc_ir.suggestion import closest, did_you_mean
+from flowc_runtime.base.config.task_limits import LimitError
 
 if TYPE_CHECKING:
     from flowc.frontends.yaml.yaml_tree import Tree
@@ -150,7 +150,7 @@ class EnvironmentText:
 @final
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A number or a string that a function of `flowc.pipeline` checks, such as a duration."""
+    """A number or a string that a function of `task_limits` checks, such as a duration."""
 
     check: Callable[[object, str], object]
     about: JsonSchema
@@ -159,7 +159,7 @@ class Amount:
         value = tree.value if isinstance(tree, Scalar) else None
         try:
             self.check(value, what)
-        except PipelineError as error:
+        except LimitError as error:
             wanted = str(error).partition(", not ")[2]
             add_wrong(tree, what, wanted, faults, hint=f"write {wanted}")
             return None

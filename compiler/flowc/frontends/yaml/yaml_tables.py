@@ -23,8 +23,8 @@ from flowc.frontends.yaml.yaml_shapes import (
     add_wrong,
 )
 from flowc.frontends.yaml.yaml_tree import Keyed, Listing, Scalar
-from flowc.pipeline.limits import cores, mebibytes, seconds_of, wait_of
 from flowc.pipeline.returns import TaskReturn
+from flowc_runtime.base.config.task_limits import cores, mebibytes, seconds_of, wait_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +115,7 @@ TASK: Final[Table] = {
     "secrets": Field(_NAMES, "the names of secrets, which become environment variables"),
     "catalog": Field(CATALOG, "the files that it reads and writes"),
     "overrides": Field(
-        Either(Text(), MapOf(Text(), Text())), "the name of configured overrides, or names by the executor"
+        Either(Text(), MapOf(Text(), Text())), "the name of an override in flowc.toml, or that name by executor"
     ),
     "retry": Field(Either(Whole(0), _RETRY), "the number of further attempts after a failed one"),
     "timeout": Field(Amount(seconds_of, _DURATION), "the longest duration of an attempt: seconds, or 90s, 1h30m"),
@@ -161,7 +161,7 @@ LIST_KINDS: Final[Mapping[str, Table]] = {
     "loop": {
         "loop": Field(Whole(1), "the largest number of iterations", required=True),
         "until": Field(ValueName(), "the name of the value that ends the loop if it is true", required=True),
-        "as": Field(ValueName(), "the name of the number of the iteration inside, from 0"),
+        "as": Field(ValueName(), "the name under which steps inside read the iteration's number, from 0"),
         "steps": _STEPS,
         **_STEP,
     },
@@ -253,7 +253,7 @@ DAG_KINDS: Final[Mapping[str, Record]] = {
             "branch": _BRANCH,
             "max_iterations": Field(Whole(1), "the largest number of iterations", required=True),
             "break_on": Field(ValueName(), "the name of the value that ends the loop if it is true", required=True),
-            "index_as": Field(ValueName(), "the name of the number of the iteration inside, from 0"),
+            "index_as": Field(ValueName(), "the name under which steps inside read the iteration's number, from 0"),
         }
     ),
     "success": Record({"type": _TYPE}, open=True),

@@ -9,36 +9,50 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base import addresses, input_files
 from flowc_runtime.base.config.config_keys import BY_KEY, YES_NO
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from flowc_runtime.base.config import secret_setting
     from flowc_runtime.base.config.config_keys import Setting
+    from flowc_runtime.base.config.pod_tables import PodReader, PodTables
+else:
+    PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")  # most files have no such tables
+    secret_setting = LateModule("flowc_runtime.base.config.secret_setting")  # only if something sets `secrets`
 
 OWN: Final = "flowc.toml"
 PROJECT: Final = "pyproject.toml"
 _SECTION: Final = "tool.flowc"
+_NO_YAML: Final = (
+    'write a file flowc.toml: store = "…" for the run log, [defaults] and [overrides.NAME] for what executors have; '
+    "the command chooses where a run takes place, such as flowc compile --target argo"
+)
 # Matches a pyproject.toml that may have a [tool.flowc] section. Most have none, and parsing TOML takes longer.
 _MENTIONED: Final = rb"""^(?:\xef\xbb\xbf)?\s*(\[+\s*["']?tool["']?\s*(\]|\.\s*["']?flowc\b)|["']?tool["']?\s*[.=])"""
 
 
 class ConfigFile(NamedTuple):
-    """A configuration file: its path, its values by key, and the line of each key if it is known."""
+    """A configuration file: its path, its values by key, the places of the keys, and its tables about pods."""
 
     path: str
     values: Mapping[str, str | int]
-    lines: Mapping[str, int]
+    lines: Mapping[tuple[str, ...], int]
+    pods: PodTables | None = None
 
     def place(self, key: str) -> str:
         """Return the file, relative to the working directory, and the line of a key: `flowc.toml:3`."""
-        return _place(self.path, self.lines.get(key))
+        at = (key,) if (key,) in self.lines else ("defaults", key)
+        return _place(self.path, self.lines.get(at))
 
     def value(self, setting: Setting) -> str | int:
-        """Return the value of a setting; a relative directory is resolved against the file's directory."""
+        """Return the value of a setting; a relative path is resolved against the file's directory."""
         value = self.values[setting.key]
+        if setting.type == "source":
+            return secret_setting.SecretSetting.parse(str(value)).below(os.path.dirname(self.path)).text
         if setting.type != "place" or not isinstance(value, str) or "://" in value or addresses.meant(value):
             return value
         return os.path.normpath(os.path.join(os.path.dirname(self.path), os.path.expanduser(value)))
@@ -73,6 +87,26 @@ def find_file(start: str | None = None) -> ConfigFile | None:
         if in_project and (found := _read(project, *_stamp(project))) is not None:
             return found
     return None
+
+
+def read_file(name: str) -> ConfigFile:
+    """Read and check the configuration file of this name, which may be any name of a TOML file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, has faults, or is no file of flowc's.
+    """
+    path = os.path.abspath(name)
+    if path.lower().endswith((".yaml", ".yml")):
+        message = f"{_place(path)} is YAML, but flowc's configuration is TOML"
+        raise ConfigurationError([ConfigurationFault(message, _NO_YAML)])
+    if not os.path.lexists(path):
+        hint = "name an existing file in TOML, such as flowc.toml"
+        raise ConfigurationError([ConfigurationFault(f"the configuration file {_place(path)} does not exist", hint)])
+    found = _read(path, *_stamp(path))
+    if found is None:
+        message = f"{_place(path)} has no section [{_SECTION}]"
+        raise ConfigurationError([ConfigurationFault(message, f"write [{_SECTION}], or name a flowc.toml")])
+    return found
 
 
 def upward(directory: str) -> Iterator[str]:
@@ -116,11 +150,18 @@ def _read(path: str, *stamp: int) -> ConfigFile | None:
                 [ConfigurationFault(message, f"write [{_SECTION}], then a line for each setting below it")]
             )
         table = own
-    lines = dict(_lines(text, section))
-    if faults := [*_faults(path, table, lines)]:
+    lines = _lines(text, section)
+    tables = {key: table.pop(key) for key in _TABLES if key in table}
+    faults = [*_faults(path, table, lines)]
+    pods = None
+    if tables:
+        reader = PodReader(lambda key: _place(path, _line_of(key, lines)))
+        pods = reader.read(tables, table)
+        faults += reader.faults
+    if faults:
         raise ConfigurationError(faults)
     values = {key: normal(BY_KEY[key], value) for key, value in table.items()}
-    return ConfigFile(path, cast("dict[str, str | int]", values), lines)  # `_faults` has checked the types
+    return ConfigFile(path, cast("dict[str, str | int]", values), lines, pods)  # `_faults` has checked the types
 
 
 def _content(path: str) -> bytes:
@@ -167,36 +208,57 @@ def _parsed(path: str, text: str) -> dict[str, object]:
     return found
 
 
-_KEY: Final = r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*[.=]"""
+_TABLES: Final[Sequence[str]] = ("defaults", "overrides", "steps")
+_PART: Final = r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*"""
+_HEADER: Final = rf"\s*\[+({_PART}(?:\.{_PART})*)\]"
+_KEY: Final = rf"({_PART}(?:\.{_PART})*)="
 
 
-def _lines(text: str, section: str) -> Iterator[tuple[str, int]]:
-    """Yield the keys of a section and their lines, for messages; keys in unusual notations are missing."""
-    current = ""
+def _lines(text: str, section: str) -> dict[tuple[str, ...], int]:
+    """Return the lines of a section's keys and tables by their paths; those in unusual notations are missing."""
+    outer = tuple(section.split(".")) if section else ()
+    current: tuple[str, ...] = ()
+    found: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[+([^\]]+)\]", line):
-            current = re.sub(r"[\s\"']", "", header[1])
-            if (inner := current.removeprefix(f"{section}." if section else "")) != current or not section:
-                yield inner.partition(".")[0], number
-        elif current == section and (key := re.match(_KEY, line)):
-            yield next(name for name in key.groups() if name is not None), number
+        if header := re.match(_HEADER, line):
+            path = current = _path(header[1])
+        elif key := re.match(_KEY, line):
+            path = (*current, *_path(key[1]))
+        else:
+            continue
+        if path[: len(outer)] == outer:
+            for length in range(len(outer) + 1, len(path) + 1):
+                found.setdefault(path[len(outer) : length], number)
+    return found
 
 
-def _faults(path: str, table: Mapping[str, object], lines: Mapping[str, int]) -> Iterator[ConfigurationFault]:
+def _path(words: str) -> tuple[str, ...]:
+    return tuple(next(name for name in names if name or name is names[-1]) for names in re.findall(_PART, words))
+
+
+def _line_of(path: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> int | None:
+    """Return the line of a key, or of the innermost table around it whose line is known."""
+    return next((lines[path[:length]] for length in range(len(path), 0, -1) if path[:length] in lines), None)
+
+
+def _faults(
+    path: str, table: Mapping[str, object], lines: Mapping[tuple[str, ...], int]
+) -> Iterator[ConfigurationFault]:
     for key, value in table.items():
-        where = _place(path, lines.get(key))
+        where = _place(path, lines.get((key,)))
         setting = BY_KEY.get(key)
         if setting is None:
-            yield ConfigurationFault(f"{where}: there is no setting '{key}'", meant(key))
+            yield ConfigurationFault(f"{where}: there is no setting '{key}'", meant(key, _TABLES))
         elif (why := wrong(setting, value)) is not None:
             yield ConfigurationFault(f"{where}: {key} {why}", f"write {key} = {example(setting)}")
 
 
-def meant(key: str) -> str:
-    """Return the hint for the key of a setting that does not exist."""
+def meant(key: str, tables: Sequence[str] = ()) -> str:
+    """Return the hint for the key of a setting that does not exist; `tables` are keys that a file has besides."""
     from flowc_ir.suggestion import suggest
 
-    return suggest(key.lower().replace("_", "-"), BY_KEY, f"the settings are {', '.join(BY_KEY)}")
+    known = [*BY_KEY, *tables]
+    return suggest(key.lower().replace("_", "-"), known, f"the settings are {', '.join(known)}")
 
 
 _SAME: Final = {"yes": "yes", "true": "yes", "on": "yes", "1": "yes", "no": "no", "false": "no", "off": "no", "0": "no"}
@@ -223,6 +285,8 @@ def wrong(setting: Setting, value: object) -> str | None:
         right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
     else:
         right = isinstance(value, str) and value != "" and (not setting.choices or value in setting.choices)
+    if right and setting.type == "source":
+        right = secret_setting.SecretSetting.is_valid(str(value))
     shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
     return None if right else f"must be {describe(setting)}, not {shown[:60]}"
 
@@ -233,6 +297,8 @@ def describe(setting: Setting) -> str:
         return "a whole number of at least 1"
     if setting.choices:
         return f"one of {', '.join(setting.choices)}"
+    if setting.type == "source":
+        return secret_setting.FORMS
     return "a directory or a URL, as text" if setting.type == "place" else "a string"
 
 
@@ -240,6 +306,8 @@ def example(setting: Setting) -> str:
     """Return an example value of a setting in TOML."""
     if setting.type == "number":
         return "4"
+    if setting.type == "source":
+        return '"dotenv:.env"'
     return f'"{setting.choices[0] if setting.choices else "…"}"'
 
 

@@ -1,23 +1,34 @@
 """The value of each setting and its source: options, `FLOWC_*` variables, a file, defaults, in this order.
 
 The file is the nearest one in the working directory and its parents: `flowc.toml`, or a `pyproject.toml` with
-`[tool.flowc]`. The command line reads options; this module reads all other sources. METAFLOW_* variables come after
-`FLOWC_*` variables and before the file; Metaflow's own configuration file comes after it. Pods ignore the file.
+`[tool.flowc]`; the variable FLOWC_CONFIGURATION_FILE names another one. The command line reads options; this module
+reads all other sources. METAFLOW_* variables come after `FLOWC_*` variables and before the file; Metaflow's own
+configuration file comes after it. Pods ignore the file.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from flowc_runtime.base.config import settings
-from flowc_runtime.base.config.config_file import ConfigFile, describe, find_file, normal, wrong
+from flowc_runtime.base.config.config_file import (
+    ConfigFile,
+    describe,
+    find_file,
+    normal,
+    read_file,
+    wrong,
+)
 from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.base.contract import POD
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
+
+FILE_VARIABLE: Final = "FLOWC_CONFIGURATION_FILE"
+"""The variable that names a configuration file in place of that of the working directory."""
 
 _DIGITS = 19  # longer numbers are refused instead of parsed
 
@@ -43,11 +54,12 @@ class SettingValue(NamedTuple):
         return self.value
 
 
-def lookup(key: str) -> SettingValue:
+def lookup(key: str, named: str | None = None) -> SettingValue:
     """Return the value of a setting from the first source that has it.
 
     Args:
         key: a key of `config_keys.BY_KEY`.
+        named: the name of the configuration file; None is the current one.
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
@@ -56,19 +68,19 @@ def lookup(key: str) -> SettingValue:
     if key == "store":  # several METAFLOW_* variables set it together
         from flowc_runtime.base.config.whereabouts import locate
 
-        return locate()
-    found = from_variable(key) or _from_metaflow(key) or from_file(key) or _from_metaflow_file(key)
+        return locate(file=named)
+    found = from_variable(key) or _from_metaflow(key) or from_file(key, named) or _from_metaflow_file(key)
     return found or SettingValue(BY_KEY[key].default, "default", "default")
 
 
-def text(key: str) -> str | None:
-    """Return the value of a text setting; None if nothing sets it and it has no default.
+def text(key: str, named: str | None = None) -> str | None:
+    """Return the value of a text setting; None if nothing sets it and it has no default. See `lookup`.
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
         SettingsError: Metaflow's configuration file cannot be read.
     """
-    return lookup(key).text
+    return lookup(key, named).text
 
 
 def from_variable(key: str) -> SettingValue | None:
@@ -88,25 +100,38 @@ def from_variable(key: str) -> SettingValue | None:
     return SettingValue(value, "variable", setting.variable)
 
 
-def from_file(key: str) -> SettingValue | None:
+def from_file(key: str, named: str | None = None) -> SettingValue | None:
     """Return the value of a setting in the configuration file; None if the file does not have it.
+
+    Args:
+        key: a key of `config_keys.BY_KEY`.
+        named: the name of the file; None is the current one.
 
     Raises:
         ConfigurationError: the file cannot be read or has faults.
     """
-    file = current_file()
+    file = current_file(named)
     if file is None or key not in file.values:
         return None
     return SettingValue(file.value(BY_KEY[key]), "file", file.place(key))
 
 
-def current_file() -> ConfigFile | None:
-    """Return the checked configuration file of the working directory; None in a pod, or if there is none.
+def current_file(named: str | None = None) -> ConfigFile | None:
+    """Return the checked configuration file, which `FILE_VARIABLE` names, or else that of the working directory.
+
+    Args:
+        named: the name of the file to read in place of these.
+
+    Returns:
+        The file; None in a pod, or if there is none.
 
     Raises:
         ConfigurationError: the file cannot be read or has faults.
     """
-    return None if POD in os.environ else find_file()
+    if POD in os.environ:
+        return None
+    named = named or os.environ.get(FILE_VARIABLE)
+    return read_file(named) if named else find_file()
 
 
 def _read(setting: Setting, written: str) -> str | int:

@@ -39,7 +39,9 @@ def command_on(url: str, *words: str) -> str:
     return shlex.join([*words, *store_words(url)])
 
 
-def locate(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> SettingValue:
+def locate(
+    start: str | None = None, *, datastore: str | None = None, root: str | None = None, file: str | None = None
+) -> SettingValue:
     """Return the store's address and its source, from the first source that has one.
 
     The sources are `FLOWC_STORE`; METAFLOW_* variables; the configuration file; Metaflow's configuration file; a
@@ -49,6 +51,7 @@ def locate(start: str | None = None, *, datastore: str | None = None, root: str 
         start: a directory; None is the working directory.
         datastore: Metaflow's option `--datastore`, which takes precedence over all sources.
         root: Metaflow's option `--datastore-root`, likewise.
+        file: the name of the configuration file; None is the current one.
 
     Raises:
         SettingsError: Metaflow's settings name an unsupported or incomplete store.
@@ -59,7 +62,7 @@ def locate(start: str | None = None, *, datastore: str | None = None, root: str 
         return found
     if not by_option and (variable := settings.store_variable()) and (url := settings.store_url()):
         return SettingValue(url, "metaflow", variable)
-    if not by_option and (found := from_file("store")):
+    if not by_option and (found := from_file("store", file)):
         return found
     if url := settings.store_url(datastore, root):
         return SettingValue(url, "metaflow", settings.config_path())

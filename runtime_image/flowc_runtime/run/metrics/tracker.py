@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlia
 from flowc_ir.late import LateFunction
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base import addresses
-from flowc_runtime.base.config.plugins import PluginError, PluginKind
+from flowc_runtime.base.config.plugin_kinds import TRACKERS
+from flowc_runtime.base.config.plugins import PluginError
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ else:  # a package's tracker does not need it
 
 EndState: TypeAlias = Literal["succeeded", "failed", "interrupted", "killed"]
 
-_KIND: Final = PluginKind("flowc.trackers", "tracker", "flowc.trackers.Tracker")
-_MLFLOW: Final = "mlflow"
+MLFLOW: Final = "mlflow"
+"""The name of flowc's own tracker."""
 
 
 class TrackerError(FlowcError):
@@ -106,16 +107,16 @@ def find_tracker(setting: str) -> tuple[Tracker, str]:
         TrackerError: there is no such tracker, or it cannot be loaded.
     """
     name, _, address = setting.partition(":")
-    try:
-        found = _KIND.find(name, Tracker)  # type: ignore[type-abstract]  # it is only used with isinstance
-    except PluginError as error:
-        raise TrackerError(error.message, error.hint) from error
-    if found is not None:
-        return found, address
-    if name == _MLFLOW:
+    if name == MLFLOW:
         _check_mlflow()
         return MlflowTracker(), address
-    raise _unknown(name)
+    try:
+        found = TRACKERS.find(name, Tracker)  # type: ignore[type-abstract]  # it is only used with isinstance
+    except PluginError as error:
+        raise TrackerError(error.message, error.hint) from error
+    if found is None:
+        raise _unknown(name)
+    return found, address
 
 
 def _check_mlflow() -> None:
@@ -134,15 +135,15 @@ def check_setting(setting: str | None) -> str | None:
     if fault := addresses.fault_of_tracker(setting):
         raise TrackerError(fault, "pass it in the tracker's own variables, such as MLFLOW_TRACKING_PASSWORD")
     name = setting.partition(":")[0]
-    if name not in _KIND.names():
-        if name != _MLFLOW:
-            raise _unknown(name)
+    if name == MLFLOW:
         _check_mlflow()
+    elif name not in TRACKERS.names():
+        raise _unknown(name)
     return setting
 
 
 def _unknown(name: str) -> TrackerError:
-    names = [_MLFLOW, *_KIND.names()]
+    names = [MLFLOW, *TRACKERS.names()]
     near = closest(name, names)
     hint = did_you_mean(near) if near else f"install its package, or use one of {', '.join(names)}"
     return TrackerError(f"there is no tracker '{name}'", hint)

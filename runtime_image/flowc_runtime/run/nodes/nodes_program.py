@@ -1,4 +1,4 @@
-"""`NodesProgram`: runs steps that the IR describes completely, without a class of the user's."""
+"""`NodesProgram`: runs steps that the IR describes completely, without a flow class."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ class NodesProgram:
 
         A parameter that is optional and not given has no value, so that each function has its own default.
         """
-        known = {name: value for name, value in parameters.items() if value is not None or name not in self._optional}
-        return Variables(state, known, self._around)
+        absent = frozenset(name for name in self._optional if parameters.get(name) is None)
+        return Variables(state, parameters, self._around, absent)
 
     def start(self, task: Variables) -> None:
         """Set the environment variables of the loops around the task: the numbers of their iterations."""

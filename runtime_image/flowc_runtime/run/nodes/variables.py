@@ -23,12 +23,20 @@ class Variables:
     """The artifacts of one task as attributes; those that it sets are stored when its step has ended.
 
     A name is looked up in this order: values that the step has set, the items and counters of the foreach and loops
-    around it (the innermost first), artifacts of the tasks before, parameters of the run.
+    around it (the innermost first), artifacts of the tasks before, parameters of the run. The parameters record which
+    of them are read; those in `absent` have no value.
     """
 
-    def __init__(self, state: TaskState, parameters: Mapping[str, object], around: ItemNames) -> None:
+    def __init__(
+        self,
+        state: TaskState,
+        parameters: Mapping[str, object],
+        around: ItemNames,
+        absent: frozenset[str] = frozenset(),
+    ) -> None:
         self.__dict__[STATE] = state
         self.__dict__[f"{OURS}given"] = parameters
+        self.__dict__[f"{OURS}absent"] = absent
         self.__dict__[f"{OURS}around"] = around.of(state)
 
     def __getattr__(self, name: str) -> object:
@@ -43,7 +51,9 @@ class Variables:
             return self.__dict__[name]
         parameters: Mapping[str, object] = self.__dict__[f"{OURS}given"]
         if name in parameters:
-            return parameters[name]
+            value = parameters[name]  # recorded also if it is absent: a value would change what the step does
+            if name not in self.__dict__[f"{OURS}absent"]:
+                return value
         raise AttributeError(f"no step before '{state.step}' returns '{name}', and the run has no such parameter")
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -53,12 +63,17 @@ class Variables:
 
 
 def names_of(task: Variables) -> Iterator[str]:
-    """Yield the names of all values that the task can read, each once."""
+    """Yield the names of all values that the task can read, each once. The absent parameters count as read."""
     inside = task.__dict__
     state: TaskState = inside[STATE]
     own = (name for name in inside if not name.startswith(OURS))
     state.see_all()
-    yield from dict.fromkeys((*own, *inside[f"{OURS}around"], *state.inherited, *inside[f"{OURS}given"]))
+    parameters: Mapping[str, object] = inside[f"{OURS}given"]
+    absent: frozenset[str] = inside[f"{OURS}absent"]
+    for name in absent:
+        _ = parameters[name]
+    given = (name for name in parameters if name not in absent)
+    yield from dict.fromkeys((*own, *inside[f"{OURS}around"], *state.inherited, *given))
 
 
 @final

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, TypedDict, cast
 import click
 
 from flowc.cli.commands.flows.run import asks_for_help, run_like, start, words_of
-from flowc.cli.options.common import ROOT, fail, open_store
+from flowc.cli.options.common import LOADED, ROOT, fail, open_store
 from flowc.cli.options.definitions import RESUME_OPTIONS
 from flowc.cli.options.loading import root_of
 from flowc.cli.options.targets import LOCAL, deployment_named
 from flowc.cli.running.classes import class_finder
 from flowc.cli.running.patching import is_asked
 from flowc.cli.running.run_kinds import Resumption, RunKind
-from flowc.cli.words.run_names import hint_for
+from flowc.cli.words.pathspecs import find_run
+from flowc.cli.words.run_names import hint_for, is_run_name
 from flowc.cli.words.split import NO_NAMES
+from flowc.cli.words.variables import take
 from flowc.opening import names_code
 from flowc.targets import table
 from flowc_ir.late import LateModule
@@ -38,11 +40,13 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from flowc.cli.options.loading import Checked
+    from flowc.cli.words.variables import AskedRetry
     from flowc_emulator.processes import agent as agents
     from flowc_ir import Code, Config
     from flowc_runtime.store.records.run_store import RunStore
 
     Newest: TypeAlias = Callable[[Store, str], RunStore]
+    Find: TypeAlias = Callable[[Store, Checked, Mapping[str, object]], Resumption]
 
     class _Options(TypedDict):
         step_to_rerun: str | None
@@ -64,8 +68,13 @@ RETRY_OPTIONS: tuple[click.Parameter, ...] = (
 )
 
 
-def _find(chosen: Newest, store: Store, checked: Checked, options: Mapping[str, object]) -> Resumption:
-    """Return the run to resume, the first step and the parameters. A run that cannot be resumed ends the program."""
+def _find(
+    chosen: Newest, store: Store, checked: Checked, options: Mapping[str, object], *, retries: bool = False
+) -> Resumption:
+    """Return the run to resume, the first step and the parameters. A run that cannot be resumed ends the program.
+
+    With `retries`, neither can a run that succeeded, unless a step is named.
+    """
     given = cast("_Options", options)
     step = given["step_to_rerun"]
     if step is not None and step not in (known := sorted(node.id for node in checked.flow.nodes)):
@@ -75,16 +84,24 @@ def _find(chosen: Newest, store: Store, checked: Checked, options: Mapping[str, 
         fail(f"flow '{checked.flow.name}' has no step '{step}'", hint)
     run = _origin(chosen, store, checked.flow.name, options)
     _check_ended(run, force=given["force"])
+    if retries and step is None and read_status(run).state == "succeeded":
+        message = f"run {run.flow}/{run.id} succeeded: there is nothing to retry"
+        fail(message, "name a step to run it, and those after it, again; or start a new run: `run`")
     parameters = run.record()["parameters"]
     run, step = settled(store, run, step)
     return Resumption(run, step, parameters)
 
 
 def _origin(chosen: Newest, store: Store, flow: str, options: Mapping[str, object]) -> RunStore:
-    run_id = cast("_Options", options)["origin_run_id"]
-    if run_id is None:
+    given = cast("_Options", options)["origin_run_id"]
+    if given is None:
         return chosen(store, flow)
-    run = store.run(flow, run_id.rpartition("/")[2])
+    of_flow, _, run_id = given.strip("/").rpartition("/")
+    if of_flow not in ("", flow):
+        fail(f"'{given}' is a run of flow '{of_flow}', not of '{flow}'", "name a run of this flow")
+    if run_id == "latest" and (runs := store.runs(flow)):
+        run_id = runs[-1]
+    run = store.run(flow, run_id)
     if not run.exists():
         fail(f"flow '{flow}' has no run '{run_id}'", command_on(store.objects.url, "flowc", "runs", flow))
     return run
@@ -191,21 +208,30 @@ def reading(url: str | None) -> Iterator[Store]:
     agent.close()
 
 
-def _kind(name: str, about: str, chosen: Newest, options: Sequence[click.Parameter], flow: str = "FLOW") -> RunKind:
+def _kind(
+    name: str,
+    about: str,
+    chosen: Newest,
+    options: Sequence[click.Parameter],
+    flow: str = "FLOW",
+    *,
+    retries: bool = False,
+) -> RunKind:
+    find = partial(_find, chosen, retries=retries)
     return RunKind(
         name,
         about,
         options,
-        partial(_find, chosen),
+        find,
         partial(_configs, chosen),
-        elsewhere=partial(_elsewhere, chosen),
+        elsewhere=partial(_elsewhere, find),
         keeps=frozenset({"origin_run_id"}),
         flow=flow,
     )
 
 
 def _elsewhere(
-    chosen: Newest, checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
+    find: Find, checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
 ) -> int | None:
     """Resume on the deployment of the chosen target; return the exit code, or None to resume on this machine."""
     name = options["target"]
@@ -216,7 +242,7 @@ def _elsewhere(
         return None
     if is_asked(options):
         raise click.UsageError("--mock and --patch are only for runs on this machine: leave out --target")
-    return table.operations_of(deployment_named(name)).resume(partial(_find, chosen), checked, given, options)
+    return table.operations_of(deployment_named(name)).resume(find, checked, given, options)
 
 
 KIND = _kind(
@@ -266,22 +292,52 @@ def _code_of(store: Store, run: RunStore) -> tuple[Path, Code]:
 
 RETRY = _kind(
     "retry",
-    "Resume your newest failed run, of FLOW or of any flow, that was not resumed yet. FLOW is a file or a flow's name.",
+    "Resume your newest failed run, of FLOW or of any flow, that was not resumed yet. FLOW is a file or a flow's name; "
+    "FLOW/RUN is the failed run to resume.",
     _newest_failed,
     RETRY_OPTIONS,
     "[FLOW]",
+    retries=True,
 )
 
 
-@run_like(RETRY, "[FLOW] [STEP]", f"{RETRY.about} The options are those of resume.")
+@run_like(RETRY, "[FLOW|FLOW/RUN] [STEP]", f"{RETRY.about} The options are those of resume.")
 def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Find the run, then resume it."""
     given = words_of(ctx, words, RETRY)
     line = given.line
-    if asks_for_help(ctx, words) or names_code(line.file or ""):
+    code_first = LOADED in ctx.meta or (line.file is not None and not is_run_name(line.file) and names_code(line.file))
+    if asks_for_help(ctx, words) or code_first:
         start(ctx, words, RETRY)
         return
     with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
-        run = _newest_failed(store, line.file)
+        named = line.file if line.file is not None and is_run_name(line.file) else None
+        run = _newest_failed(store, line.file) if named is None else _run_named(store, named)
         ctx.meta[ROOT], code = _code_of(store, run)
-    start(ctx, [*line.before, "--flow", code.name, "--origin-run-id", run.id, code.file, *line.behind], KIND)
+    name = code.name or (run.flow if code.file.endswith(".py") else "")  # a pipeline has no class
+    start(ctx, [*line.before, "--flow", name, "--origin-run-id", run.id, code.file, *line.behind], RETRY)
+
+
+def _run_named(store: Store, pathspec: str) -> RunStore:
+    """Return the run of FLOW/RUN, FLOW/latest or RUN. Raises UsageError for more parts."""
+    found = find_run(store, pathspec)
+    if found.step is not None:
+        run = f"{found.run.flow}/{found.run.id}"
+        raise click.UsageError(f"'{pathspec}' is a part of a run: write {run} {found.step}, to begin with this step")
+    found.run.executes()
+    return found.run
+
+
+def retry_run(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> None:
+    """Retry the run that a variable names, with the words of a command line of `run`; end the program."""
+    click.echo(f"note: {asked.variable} is set: this retries run {asked.name}", err=True)
+    start(ctx, [*take(asked), *words], RETRY)
+
+
+def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> None:
+    """Check that the run which a variable names exists, and say that another pipeline of the program begins."""
+    given = words_of(ctx, words, RETRY)
+    with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
+        find_run(store, asked.name)
+    take(asked)  # in this process, whose tasks have nothing to do with it; the program keeps it
+    click.echo(f"note: {asked.variable} names a run of flow '{asked.flow}': this is a new run of another one", err=True)

@@ -241,6 +241,7 @@ def _with_defaults(own: Resources) -> Resources:
         disk=own.disk if own.disk is not None else _DEFAULTS["disk"],
         gpu=own.gpu,
         shared_memory=own.shared_memory,
+        assumed=tuple(name for name in _DEFAULTS if getattr(own, name) is None),
     )
 
 
@@ -258,7 +259,13 @@ def largest(one: Resources | None, other: Resources) -> Resources | None:
         name: max((size for size in (getattr(one, name), getattr(other, name)) if size is not None), default=None)
         for name in ("memory", "gpu", "disk", "shared_memory")
     }
-    return Resources(cpu=max(cpus, key=Decimal, default=None), **sizes)
+    cpu, written = max(cpus, key=Decimal, default=None), (one, other)
+    assumed = [name for name in dict.fromkeys((*one.assumed, *other.assumed)) if not _is_written(name, written)]
+    return Resources(cpu=cpu, **sizes, assumed=tuple(assumed))
+
+
+def _is_written(name: str, several: Sequence[Resources]) -> bool:
+    return any(name not in each.assumed and getattr(each, name) is not None for each in several)
 
 
 def _whole(value: int | str | None) -> int | None:

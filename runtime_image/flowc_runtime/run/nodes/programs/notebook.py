@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Final
 from flowc_ir import Notebook, json_text
 from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import ambient
-from flowc_runtime.base.contract import CODE, METRICS
+from flowc_runtime.base.contract import CODE, METRICS, POD
 from flowc_runtime.run.metrics.recording import collect_checked
 from flowc_runtime.run.nodes.programs import notebook_kernel
 from flowc_runtime.run.nodes.programs.command_process import run_program
 from flowc_runtime.run.nodes.programs.json_values import json_values, pickled_names
 from flowc_runtime.run.nodes.programs.masking import Masks
 from flowc_runtime.run.nodes.programs.notebook_source import NotebookSourceError, read_notebook
-from flowc_runtime.run.nodes.returned import to_json
+from flowc_runtime.run.nodes.returned import as_returned
 from flowc_runtime.run.nodes.variables import names_of
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ def run_notebook(task: Variables, node: Node, action: Notebook, flow: Flow, root
         NotebookReturnError: a return is missing, cannot be kept, or contains a secret.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise NotebookError(
-            f"notebook {action.file} needs {', '.join(missing)} in the Python of its step ({sys.executable}): "
-            "pip install 'flowc[notebook]'"
-        )
+        in_pod = "build the image with them, --build-arg EXTRA_PIP='nbclient ipykernel'"
+        remedy = in_pod if POD in os.environ else "pip install 'flowc[notebook]'"
+        python = f"the Python of its step ({sys.executable})"
+        raise NotebookError(f"notebook {action.file} needs {', '.join(missing)} in {python}: {remedy}")
     masks = Masks(ambient().secrets)
     with tempfile.TemporaryDirectory(prefix="flowc-nb-") as directory:
         place = Path(directory)
@@ -178,7 +178,7 @@ def _literal(value: Json) -> str:
 def _pickle(value: object, file: Path) -> None:
     try:
         data = pickle.dumps(value)
-    except Exception:  # a class or a function that no module has
+    except Exception:  # a class or a function that cannot be imported
         data = cloudpickle.dumps(value)
     file.write_bytes(data)
 
@@ -216,10 +216,6 @@ def _returned(action: Notebook, directory: Path, masks: Masks) -> Iterator[tuple
         if (why := status.get(each.name)) is not None:
             raise NotebookReturnError(f"{what}: the variable '{each.name}' cannot be pickled: {why}")
         data = (directory / f"return-{each.name}").read_bytes()
-        if secret := masks.found_in(data.decode("utf-8", "replace")):
-            raise NotebookReturnError(
-                f"{what} returned '{each.name}' with the value of the secret {secret}, which is never stored: "
-                "declare the secret in each step that needs it"
-            )
-        value: object = pickle.loads(data)
-        yield each.name, value if each.kind == "pickled" else to_json(value, f"'{each.name}' of {what}", each.name)
+        if problem := masks.problem_of(each.name, data.decode("utf-8", "replace")):
+            raise NotebookReturnError(f"{what} {problem}")
+        yield each.name, as_returned(pickle.loads(data), each, what)

@@ -1,4 +1,7 @@
-"""The retries, the time, the resources and the environment variables that a task asks for, in the forms of the IR."""
+"""The retries, the time, the resources and the environment variables that a task asks for, in the forms of the IR.
+
+Arguments of tasks in pipelines and tables of the configuration file have these values.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final, NamedTuple
 
-from flowc.pipeline.errors import PipelineError
 from flowc_ir.model import Resources, Retry, Timeout
 from flowc_ir.suggestion import closest, did_you_mean
 
@@ -19,6 +21,10 @@ _SIZE: Final = re.compile(r"([0-9]+)(Mi|Gi|Ti)?")
 _CPU: Final = re.compile(r"[0-9]+([.][0-9]+)?")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESOURCES: Final = ("cpu", "memory", "gpu", "disk", "shared_memory")
+
+
+class LimitError(ValueError):
+    """A value is wrong; the message names it and the forms that are allowed."""
 
 
 class TaskLimits(NamedTuple):
@@ -34,7 +40,7 @@ NO_LIMITS: Final = TaskLimits()
 
 
 def retry_of(given: object, what: str) -> Retry | None:
-    """Return the retries that are given as a number, or as `{"times": 3, "wait": "30s"}`. Raises PipelineError.
+    """Return the retries that are given as a number, or as `{"times": 3, "wait": "30s"}`. Raises LimitError.
 
     Args:
         given: the value; None for none.
@@ -46,7 +52,7 @@ def retry_of(given: object, what: str) -> Retry | None:
     _check_keys(fields, ("times", "wait"), f"{what}: retry")
     times = fields.get("times")
     if not _whole(times, 0):
-        raise PipelineError(f"{what}: retry: times is {times!r:.60}, not a whole number such as 3")
+        raise LimitError(f"{what}: retry: times is {times!r:.60}, not a whole number such as 3")
     assert isinstance(times, int)
     return Retry(times=times, wait_seconds=wait_of(fields.get("wait", 0), f"{what}: retry: wait"))
 
@@ -57,7 +63,7 @@ def wait_of(given: object, what: str) -> int:
 
 
 def timeout_of(given: object, what: str) -> Timeout | None:
-    """Return the limit of an attempt that is given as a duration. Raises PipelineError."""
+    """Return the limit of an attempt that is given as a duration. Raises LimitError."""
     return None if given is None else Timeout(seconds=seconds_of(given, f"{what}: timeout"))
 
 
@@ -69,7 +75,7 @@ def seconds_of(given: object, what: str) -> int:
         what: the argument, for messages.
 
     Raises:
-        PipelineError: `given` is none of these, or less than a second.
+        LimitError: `given` is none of these, or less than a second.
     """
     seconds = given
     if isinstance(given, timedelta):
@@ -77,7 +83,7 @@ def seconds_of(given: object, what: str) -> int:
     elif isinstance(given, str) and _DURATION.fullmatch(given):
         seconds = sum(int(number) * _SECONDS[unit] for number, unit in re.findall("([0-9]+)([smhd])", given))
     if not _whole(seconds, 1):
-        raise PipelineError(f"{what} is {given!r:.60}, not a number of seconds, or a string such as '90s' or '1h30m'")
+        raise LimitError(f"{what} is {given!r:.60}, not a number of seconds, or a string such as '90s' or '1h30m'")
     assert isinstance(seconds, int)
     return seconds
 
@@ -90,12 +96,12 @@ def resources_of(given: object, what: str) -> Resources | None:
         what: the step, for messages.
 
     Raises:
-        PipelineError: a name or an amount is wrong.
+        LimitError: a name or an amount is wrong.
     """
     if given is None:
         return None
     if not isinstance(given, Mapping):
-        raise PipelineError(f'{what}: resources is {given!r:.60}, not amounts such as {{"cpu": 2, "memory": "4Gi"}}')
+        raise LimitError(f'{what}: resources is {given!r:.60}, not amounts such as {{"cpu": 2, "memory": "4Gi"}}')
     _check_keys(given, RESOURCES, f"{what}: resources")
     amounts = {name: value for name, value in given.items() if value is not None}
     sizes = {
@@ -104,34 +110,48 @@ def resources_of(given: object, what: str) -> Resources | None:
     }
     gpu = amounts.get("gpu")
     if gpu is not None and not _whole(gpu, 0):
-        raise PipelineError(f"{what}: resources: gpu is {gpu!r:.60}, not a whole number")
+        raise LimitError(f"{what}: resources: gpu is {gpu!r:.60}, not a whole number")
     assert gpu is None or isinstance(gpu, int)
     cpu = cores(amounts["cpu"], f"{what}: resources: cpu") if "cpu" in amounts else None
-    return Resources(cpu=cpu, gpu=gpu, **sizes)
+    return Resources(cpu=cpu, gpu=gpu, memory=sizes["memory"], disk=sizes["disk"], shared_memory=sizes["shared_memory"])
 
 
 def environment_of(given: object, what: str) -> tuple[tuple[str, str], ...]:
-    """Return environment variables that are given by their names; numbers become strings. Raises PipelineError.
+    """Return environment variables that are given by their names; numbers become strings. Raises LimitError.
 
     Args:
         given: the mapping.
         what: the step, for messages.
     """
     if not isinstance(given, Mapping):
-        raise PipelineError(f'{what}: environment is {given!r:.60}, not variables such as {{"LEVEL": "high"}}')
+        raise LimitError(f'{what}: environment is {given!r:.60}, not variables such as {{"LEVEL": "high"}}')
     for name, value in given.items():
         if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
-            raise PipelineError(f"{what}: environment: {name!r:.60} is not the name of a variable")
+            raise LimitError(f"{what}: environment: {name!r:.60} is not the name of a variable")
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise PipelineError(f"{what}: environment: {name} is {value!r:.60}, not a string or a number")
+            raise LimitError(f"{what}: environment: {name} is {value!r:.60}, not a string or a number")
     return tuple((name, str(value)) for name, value in given.items())
+
+
+def check_secrets(given: object, what: str) -> None:
+    """Check the names of secrets, which become environment variables. Raises LimitError.
+
+    Args:
+        given: the names.
+        what: the step, for messages.
+    """
+    if not isinstance(given, (list, tuple)):
+        raise LimitError(f'{what}: secrets is {given!r:.60}, not a list of names such as ["TOKEN"]')
+    for name in given:
+        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+            raise LimitError(f"{what}: secrets: {name!r:.60} is not the name of a variable")
 
 
 def _check_keys(given: Mapping[object, object], known: tuple[str, ...], what: str) -> None:
     for name in given:
         if name not in known:
             near = closest(name, known)
-            raise PipelineError(f"{what} has no {name!r}: {did_you_mean(near) if near else f'it has {_list(known)}'}")
+            raise LimitError(f"{what} has no {name!r}: {did_you_mean(near) if near else f'it has {_list(known)}'}")
 
 
 def _list(names: tuple[str, ...]) -> str:
@@ -143,7 +163,7 @@ def _whole(value: object, least: int) -> bool:
 
 
 def mebibytes(value: object, what: str) -> int:
-    """Return a size in MiB that is given as a number, or as a string such as `4Gi`. Raises PipelineError.
+    """Return a size in MiB that is given as a number, or as a string such as `4Gi`. Raises LimitError.
 
     Args:
         value: the size.
@@ -152,13 +172,13 @@ def mebibytes(value: object, what: str) -> int:
     if isinstance(value, str) and (found := _SIZE.fullmatch(value)):
         return int(found[1]) * _MIB[found[2] or "Mi"]
     if not _whole(value, 0):
-        raise PipelineError(f"{what} is {value!r:.60}, not a number of MiB, or a string such as '512Mi' or '4Gi'")
+        raise LimitError(f"{what} is {value!r:.60}, not a number of MiB, or a string such as '512Mi' or '4Gi'")
     assert isinstance(value, int)
     return value
 
 
 def cores(value: object, what: str) -> str:
-    """Return a number of cores as decimal text. Raises PipelineError.
+    """Return a number of cores as decimal text. Raises LimitError.
 
     Args:
         value: a number, or a string such as `500m`.
@@ -173,5 +193,5 @@ def cores(value: object, what: str) -> str:
     except InvalidOperation:  # infinity
         text = ""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)) or not _CPU.fullmatch(text):
-        raise PipelineError(f"{what} is {value!r:.60}, not a number of cores such as 0.5, or a string such as '500m'")
+        raise LimitError(f"{what} is {value!r:.60}, not a number of cores such as 0.5, or a string such as '500m'")
     return text

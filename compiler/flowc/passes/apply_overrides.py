@@ -1,0 +1,152 @@
+"""Give steps the defaults and overrides that the configuration file has for them.
+
+train -> end                              ->    train -> end
+  override big                                    timeout 3600 s
+  environment LEVEL='high'                        resources memory 16384
+                                                  environment LEVEL='high'
+
+Of a step's values, the first of these counts: the table `[steps.FLOW.STEP]`, the override that it names, the step's own
+words, the override that the step names, `[defaults]`. Tables inside, such as resources, are merged key by key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from functools import reduce
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from flowc.passes.context import PassError
+from flowc_ir import Kubernetes, Resources, codes
+from flowc_ir.diagnostic import Faults
+from flowc_ir.policies import SecurityContext
+from flowc_ir.suggestion import suggest
+from flowc_runtime.base.config.pod_tables import PodTable, PodTables
+from flowc_runtime.base.config.task_limits import RESOURCES, TaskLimits
+from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
+
+if TYPE_CHECKING:
+    from flowc.passes.context import Context
+    from flowc_ir import Flow, Node
+    from flowc_ir.policies import Pairs
+
+Policy = TypeVar("Policy", Resources, SecurityContext, Kubernetes)
+_NO_TABLES: Final = PodTables(PodTable(), {}, {}, {})
+_NO_TABLE: Final = PodTable()
+
+
+def apply_overrides(flow: Flow, context: Context) -> Flow:
+    """Return the flow with the values of `context.pods`, whose steps name no override.
+
+    Raises:
+        PassError: a step names an override that the file does not have.
+        ConfigurationError: the file names a step that the flow does not have.
+    """
+    tables = context.pods or _NO_TABLES
+    _check_steps(flow, tables)
+    faults = Faults()
+    nodes = tuple(_with_tables(node, flow.name, tables, faults) for node in flow.nodes)
+    if faults:
+        raise PassError(faults)
+    return replace(flow, nodes=nodes)
+
+
+def _check_steps(flow: Flow, tables: PodTables) -> None:
+    names = [node.id for node in flow.nodes]
+    faults = [
+        ConfigurationFault(
+            f"{tables.places[flow.name, name]}: the flow '{flow.name}' has no step '{name}'",
+            suggest(name, names, f"its steps are {', '.join(names)}"),
+        )
+        for name in tables.steps.get(flow.name, {})
+        if name not in names
+    ]
+    if faults:
+        raise ConfigurationError(faults)
+
+
+def _with_tables(node: Node, flow: str, tables: PodTables, faults: Faults) -> Node:
+    of_step = tables.steps.get(flow, {}).get(node.id, _NO_TABLE)
+    name = of_step.override or node.override
+    if name and name not in tables.overrides:
+        known = tables.overrides
+        others = f"the overrides are {', '.join(known)}" if known else f"write [overrides.{name}] in flowc.toml"
+        hint = suggest(name, known, others)
+        message = f"step '{node.id}' names the override '{name}', which the configuration file does not have"
+        faults.add(codes.UNKNOWN_OVERRIDE, node.where, message, hint=hint)
+        return node
+    override, own = tables.overrides.get(name, _NO_TABLE), _own(node)
+    order = (override, own) if of_step.override else (own, override)
+    merged = reduce(_merge, (of_step, *order, tables.defaults))
+    limits = merged.limits
+    return replace(
+        node,
+        retry=limits.retry,
+        timeout=limits.timeout,
+        resources=_with_assumed(limits.resources, node.resources),
+        environment=limits.environment,
+        kubernetes=merged.pod if node.kubernetes is not None or merged.pod != Kubernetes() else None,
+        override="",
+    )
+
+
+def _own(node: Node) -> PodTable:
+    """Return the step's own values, without assumed amounts."""
+    resources = node.resources
+    if resources is not None:
+        resources = replace(resources, **dict.fromkeys(_assumed(resources)), assumed=())
+    limits = TaskLimits(node.retry, node.timeout, resources, node.environment)
+    return PodTable(node.kubernetes or Kubernetes(), limits)
+
+
+def _assumed(resources: Resources) -> list[str]:
+    """Return the names of the assumed amounts; in an IR of another program there may be any names."""
+    return [name for name in resources.assumed if name in RESOURCES]
+
+
+def _with_assumed(merged: Resources | None, before: Resources | None) -> Resources | None:
+    """Return the merged amounts, and the assumed ones that the step had before where no table has the amount."""
+    if before is None:
+        return merged
+    merged = merged or Resources()
+    left = tuple(name for name in _assumed(before) if getattr(merged, name) is None)
+    return replace(merged, **{name: getattr(before, name) for name in left}, assumed=left)
+
+
+# -- two tables --------------------------------------------------------------------------------------------------------
+
+
+def _merge(first: PodTable, second: PodTable) -> PodTable:
+    """Return the values of both tables: key by key in the tables inside, else the first value that is written."""
+    one, other = first.limits, second.limits
+    limits = TaskLimits(
+        retry=one.retry or other.retry,
+        timeout=one.timeout or other.timeout,
+        resources=_merged_fields(one.resources, other.resources),
+        environment=_merged_pairs(one.environment, other.environment),
+    )
+    upper, lower = first.pod, second.pod
+    pod = replace(
+        _written_over(upper, lower),
+        node_selector=_merged_pairs(upper.node_selector, lower.node_selector),
+        labels=_merged_pairs(upper.labels, lower.labels),
+        annotations=_merged_pairs(upper.annotations, lower.annotations),
+        extended_resources=_merged_pairs(upper.extended_resources, lower.extended_resources),
+        persistent_volume_claims=_merged_pairs(upper.persistent_volume_claims, lower.persistent_volume_claims),
+        security_context=_merged_fields(upper.security_context, lower.security_context),
+    )
+    return PodTable(pod, limits)
+
+
+def _merged_pairs(first: Pairs, second: Pairs) -> Pairs:
+    """Return the pairs of both, with the order of `second` for the keys that it has."""
+    return tuple({**dict(second), **dict(first)}.items())
+
+
+def _merged_fields(first: Policy | None, second: Policy | None) -> Policy | None:
+    return first or second if first is None or second is None else _written_over(first, second)
+
+
+def _written_over(first: Policy, second: Policy) -> Policy:
+    """Return `second` with the fields of `first` that are not at their default."""
+    written = {field.name: each for field in fields(first) if (each := getattr(first, field.name)) != field.default}
+    return replace(second, **written)

@@ -1,0 +1,334 @@
+"""The tables of a configuration file about tasks and their pods: `[defaults]`, `[overrides.NAME]`, `[steps.FLOW.STEP]`.
+
+Each table has the same keys (`KEYS`). Their values are kept in the forms of the IR; what is None or empty is not
+written in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from flowc_ir.policies import Kubernetes, SecurityContext, Toleration
+from flowc_ir.suggestion import suggest
+from flowc_runtime.base.config.task_limits import (
+    NO_LIMITS,
+    LimitError,
+    TaskLimits,
+    environment_of,
+    resources_of,
+    retry_of,
+    timeout_of,
+)
+from flowc_runtime.base.errors import ConfigurationFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    TomlPath: TypeAlias = tuple[str, ...]
+    Place: TypeAlias = Callable[[TomlPath], str]
+
+OF_SETTINGS: Final = ("image", "service-account")
+"""The keys that are settings too: `[defaults]` sets the setting, so that an option or a variable replaces it."""
+
+
+class PodTable(NamedTuple):
+    """The values of one table. `override` is the name of another table; only `[steps.FLOW.STEP]` has it."""
+
+    pod: Kubernetes = Kubernetes()
+    limits: TaskLimits = NO_LIMITS
+    override: str = ""
+
+
+class PodTables(NamedTuple):
+    """The tables of a file.
+
+    Attributes:
+        defaults: the values for all steps.
+        overrides: the values for the steps that name the table, by its name.
+        steps: the values for one step, by the names of its flow and of the step.
+        places: the place of the table of each step, such as `flowc.toml:7`.
+    """
+
+    defaults: PodTable
+    overrides: Mapping[str, PodTable]
+    steps: Mapping[str, Mapping[str, PodTable]]
+    places: Mapping[tuple[str, str], str]
+
+
+class PodKey(NamedTuple):
+    """A key of a table.
+
+    Attributes:
+        read: returns a value in the form of the IR; raises LimitError. It gets the value and its name for messages.
+        example: a line with a valid value.
+        help: the description.
+        merged: whether the value is a table whose keys are checked, and merged with those of other tables, one by one.
+    """
+
+    read: Callable[[object, str], object]
+    example: str
+    help: str
+    merged: bool = False
+
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise LimitError(f"{what} is {_shown(value)}, not a string")
+    return value
+
+
+def _one_of(*choices: str) -> Callable[[object, str], str]:
+    def read(value: object, what: str) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise LimitError(f"{what} is {_shown(value)}, not one of {', '.join(choices)}")
+        return value
+
+    return read
+
+
+def _texts(value: object, what: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+        raise LimitError(f"{what} is {_shown(value)}, not a list of strings")
+    return tuple(value)
+
+
+def _pairs(value: object, what: str) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping):
+        raise LimitError(f"{what} is {_shown(value)}, not a table of strings")
+    for name, each in value.items():
+        if not isinstance(each, str):
+            raise LimitError(f"{what}: {name} is {_shown(each)}, not a string")
+    return tuple(value.items())
+
+
+def _amounts(value: object, what: str) -> tuple[tuple[str, str], ...]:
+    if isinstance(value, Mapping):
+        value = {name: str(each) if type(each) is int else each for name, each in value.items()}
+    return _pairs(value, what)
+
+
+def _claims(value: object, what: str) -> tuple[tuple[str, str], ...]:
+    pairs = _pairs(value, what)
+    for name, path in pairs:
+        if not path.startswith("/"):
+            raise LimitError(f"{what}: {name} is {_shown(path)}, not an absolute path such as /data")
+    return pairs
+
+
+def _resources(value: object, what: str) -> object:
+    if not isinstance(value, Mapping):
+        raise LimitError(f"{what}: resources is {_shown(value)}, not a table of amounts")
+    fields = ("cpu", "memory", "gpu", "disk", "shared-memory")
+    return resources_of(_snake(value, fields, f"{what}: resources"), what)
+
+
+def _fields(value: object, kinds: Mapping[str, type], what: str) -> dict[str, object]:
+    """Return a table whose keys are those of `kinds`, as in Python; each value has exactly the type of its key."""
+    if not isinstance(value, Mapping):
+        raise LimitError(f"{what} is {_shown(value)}, not a table")
+    fields = _snake(value, [*kinds], what)
+    words = {str: "a string", int: "a whole number", bool: "true or false"}
+    for (name, kind), found in ((item, value[item[0]]) for item in kinds.items() if item[0] in value):
+        if type(found) is not kind:
+            raise LimitError(f"{what}: {name} is {_shown(found)}, not {words[kind]}")
+    return fields
+
+
+_TOLERATION: Final = {"key": str, "operator": str, "value": str, "effect": str, "toleration-seconds": int}
+_SECURITY: Final = {
+    "privileged": bool,
+    "allow-privilege-escalation": bool,
+    "run-as-user": int,
+    "run-as-group": int,
+    "run-as-non-root": bool,
+}
+
+
+def _tolerations(value: object, what: str) -> tuple[Toleration, ...]:
+    if not isinstance(value, list):
+        raise LimitError(f"{what} is {_shown(value)}, not a list of tables")
+    found = [_fields(each, _TOLERATION, f"{what}: item {number}") for number, each in enumerate(value, 1)]
+    return tuple(Toleration(**fields) for fields in found)  # type: ignore[arg-type]  # `_fields` has checked the types
+
+
+def _security(value: object, what: str) -> SecurityContext:
+    return SecurityContext(**_fields(value, _SECURITY, what))  # type: ignore[arg-type]  # likewise
+
+
+def _snake(value: Mapping[str, object], known: list[str] | tuple[str, ...], what: str) -> dict[str, object]:
+    """Return a table with the names of Python's in place of its keys. Raises LimitError for an unknown key."""
+    for name in value:
+        if name not in known:
+            hint = suggest(name.replace("_", "-"), known, f"it has {', '.join(known)}")
+            raise LimitError(f"{what} has no '{name}': {hint}")
+    return {name.replace("-", "_"): each for name, each in value.items()}
+
+
+def _shown(value: object) -> str:
+    shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
+    return shown[:60]
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+LIMITS: Final[Mapping[str, PodKey]] = {
+    "resources": PodKey(
+        _resources,
+        'resources = { cpu = 2, memory = "4Gi" }',
+        "The amounts `cpu`, `memory`, `gpu`, `disk` and `shared-memory`, as in pipelines.",
+        merged=True,
+    ),
+    "environment": PodKey(
+        environment_of, 'environment = { LEVEL = "high" }', "Environment variables of the task.", merged=True
+    ),
+    "retry": PodKey(retry_of, "retry = 3", 'Attempts after a failed one; also `{ times = 3, wait = "30s" }`.'),
+    "timeout": PodKey(timeout_of, 'timeout = "1h"', "The longest duration of an attempt: seconds, or a string."),
+}
+POD: Final[Mapping[str, PodKey]] = {
+    "image": PodKey(_text, 'image = "registry/flows:3"', "The image."),
+    "image-pull-policy": PodKey(
+        _one_of("Always", "IfNotPresent", "Never"), 'image-pull-policy = "Always"', "When nodes pull the image."
+    ),
+    "image-pull-secrets": PodKey(_texts, 'image-pull-secrets = ["registry"]', "Secrets with credentials for images."),
+    "service-account": PodKey(_text, 'service-account = "flows"', "The service account."),
+    "node-selector": PodKey(_pairs, 'node-selector = { disk = "ssd" }', "Labels that the node must have.", merged=True),
+    "tolerations": PodKey(
+        _tolerations, 'tolerations = [{ key = "gpu", operator = "Exists" }]', "Taints of nodes that are tolerated."
+    ),
+    "labels": PodKey(_pairs, 'labels = { team = "vision" }', "Labels of the pod.", merged=True),
+    "annotations": PodKey(
+        _pairs, 'annotations = { "example.com/owner" = "me" }', "Annotations of the pod.", merged=True
+    ),
+    "gpu-vendor": PodKey(_one_of("nvidia", "amd"), 'gpu-vendor = "amd"', "The vendor of GPUs."),
+    "extended-resources": PodKey(
+        _amounts, 'extended-resources = { "example.com/fpga" = 1 }', "Amounts of other resources.", merged=True
+    ),
+    "persistent-volume-claims": PodKey(
+        _claims, 'persistent-volume-claims = { data = "/data" }', "Claims, and where they are mounted.", merged=True
+    ),
+    "security-context": PodKey(
+        _security, "security-context = { run-as-user = 1000 }", "The user of the container.", merged=True
+    ),
+}
+_OVERRIDE: Final = PodKey(_text, 'override = "NAME"', "The name of an override, whose values the step has too.")
+KEYS: Final[Mapping[str, PodKey]] = {**LIMITS, **POD}
+
+
+class PodReader:
+    """Reads the tables of one file. `faults` are all faults that it found.
+
+    Args:
+        place: returns the place of a key by its path, such as `flowc.toml:3`.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.faults: list[ConfigurationFault] = []
+        self._place = place
+
+    def read(self, tables: Mapping[str, object], settings: dict[str, object]) -> PodTables:
+        """Return the tables; what is faulty in them is left out.
+
+        Args:
+            tables: the tables.
+            settings: the settings of the file, which gets those of `[defaults]`.
+        """
+        defaults = self._table(self._without_settings(tables.get("defaults", {}), settings), ("defaults",))
+        overrides = {path[1]: self._table(value, path) for path, value in self._inner(tables, "overrides")}
+        steps: dict[str, dict[str, PodTable]] = {}
+        places: dict[tuple[str, str], str] = {}
+        for path, value in self._inner(tables, "steps"):
+            for name, inner in value.items():
+                step = (*path, name)
+                if not isinstance(inner, Mapping):
+                    self._add(step, f"[steps.{path[1]}]: '{name}' is no table of a step", _HOW_STEPS)
+                    continue
+                table = self._table(inner, step)
+                if table.override and table.override not in overrides:
+                    hint = suggest(table.override, overrides, _named(overrides))
+                    self._add((*step, "override"), f"there is no [overrides.{table.override}]", hint)
+                steps.setdefault(path[1], {})[name] = table
+                places[path[1], name] = self._place(step)
+        return PodTables(defaults, overrides, steps, places)
+
+    def _without_settings(self, defaults: object, settings: dict[str, object]) -> object:
+        """Return `[defaults]` without the keys of settings, which are added to the settings."""
+        if not isinstance(defaults, Mapping):
+            return defaults
+        for key in (key for key in OF_SETTINGS if key in defaults):
+            path, what = ("defaults", key), f"[defaults]: {key}"
+            if key in settings:
+                before = self._place((key,))
+                self._add(path, f"{what} is written twice: it is the setting in {before}", "remove one of them")
+            elif (value := self._value(KEYS[key], defaults[key], path, what)) is not None:
+                settings[key] = value
+        return {key: value for key, value in defaults.items() if key not in OF_SETTINGS}
+
+    def _inner(self, tables: Mapping[str, object], name: str) -> Iterator[tuple[TomlPath, Mapping[str, object]]]:
+        """Yield the tables inside of a table, with their paths."""
+        how = _HOW_STEPS if name == "steps" else "write [overrides.NAME], and the values for its steps below it"
+        outer = tables.get(name, {})
+        if not isinstance(outer, Mapping):
+            self._add((name,), f"{name} is {_shown(outer)}, not a table", how)
+            return
+        for key, value in outer.items():
+            if isinstance(value, Mapping):
+                yield (name, key), value
+            else:
+                self._add((name, key), f"[{name}]: '{key}' is no table", how)
+
+    def _table(self, value: object, path: TomlPath) -> PodTable:
+        what = f"[{'.'.join(path)}]"
+        if not isinstance(value, Mapping):
+            self._add(path, f"{path[-1]} is {_shown(value)}, not a table", f"write {what}, and a line for each value")
+            return PodTable()
+        known = [*KEYS, *(["override"] if path[0] == "steps" else [])]
+        limits: dict[str, object] = {}
+        pod: dict[str, object] = {}
+        override = ""
+        for key, each in value.items():
+            if key not in known:
+                hint = suggest(key.replace("_", "-"), known, f"its keys are {', '.join(known)}")
+                self._add((*path, key), f"{what} has no key '{key}'", _MEANT.get(key.replace("_", "-"), hint))
+            elif key == "override":
+                override = str(self._value(_OVERRIDE, each, (*path, key), f"{what}: {key}") or "")
+            elif key in LIMITS:
+                limits[key] = self._value(LIMITS[key], each, (*path, key), what)
+            else:
+                pod[key.replace("-", "_")] = self._value(POD[key], each, (*path, key), f"{what}: {key}")
+        given = {name: each for name, each in pod.items() if each is not None}
+        amounts = {name: each for name, each in limits.items() if each is not None}
+        return PodTable(Kubernetes(**given), TaskLimits(**amounts), override)  # type: ignore[arg-type]  # as read
+
+    def _value(self, key: PodKey, value: object, path: TomlPath, what: str) -> object:
+        """Return a value in the form of the IR; None for a faulty one."""
+        parts = [(path, value)]
+        if key.merged and isinstance(value, Mapping):
+            parts = [((*path, name), {name: each}) for name, each in value.items()]
+        before = len(self.faults)
+        for at, part in parts:
+            try:
+                key.read(part, what)
+            except LimitError as error:
+                self._add(at, str(error), f"write {key.example}")
+        return key.read(value, what) if len(self.faults) == before else None
+
+    def _add(self, path: TomlPath, message: str, hint: str) -> None:
+        self.faults.append(ConfigurationFault(f"{self._place(path)}: {message}", hint))
+
+
+_HOW_STEPS: Final = "write [steps.FLOW.STEP], and the values for this step of the flow below it"
+# Keys of another table, or of other tools.
+_MEANT: Final = {
+    **{name: f"write resources = {{ {name} = … }}" for name in ("cpu", "memory", "gpu", "disk", "shared-memory")},
+    "env": "did you mean 'environment'?",
+    "max-attempts": "write retry = NUMBER, which counts the attempts after the first one",
+    "override": "a step names an override, or a table [steps.FLOW.STEP] does",
+}
+
+
+def _named(overrides: Mapping[str, object]) -> str:
+    return f"the overrides are {', '.join(overrides)}" if overrides else "the file has no table [overrides.NAME]"
