@@ -1,4 +1,4 @@
-"""Variables of a run: those of its parameters, METAFLOW_RUN_…, and the one that names a run to retry."""
+"""Variables of a run: those of its parameters, METAFLOW_RUN_…, and the variable that names a run to retry."""
 
 from __future__ import annotations
 
