@@ -21,7 +21,7 @@ from cluster.shell import root, run, scratch
 from cluster.stages import stage
 from tools import gobuild
 
-ML = "numpy==2.4.6 scikit-learn==1.9.1"  # the imports of the digits example
+ML = "numpy==2.4.6 scikit-learn==1.9.1 ipykernel==7.4.0 nbclient==0.11.0 nbformat==5.11.1"  # of the digits example
 PYTHON = "3.11"  # the Python of `debian.SUITE`
 
 

@@ -21,7 +21,7 @@ import click
 
 from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
-from flowc.cli.words.variables import texts_of_variables
+from flowc.cli.words.variables import offered_names, parameters_file, texts_of_variables, unsupported_variable
 from flowc.diagnostics import render
 from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of
@@ -35,6 +35,7 @@ from flowc_ir.late import LateFunction
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
+from flowc_runtime.store.values.parameters import ParameterError, parse_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.patches import Patch
 
+names_in: Callable[[str], list[str]] = LateFunction("flowc.cli.options.params_files:names_in")
 execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
 
 _INTERRUPTED = 130
@@ -67,11 +69,27 @@ def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> 
 
 def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Flow]:
     """Return a pipeline's flow, ready to run. Raises PipelineError."""
-    loaded = load_pipeline(pipeline, name=name_in_program(pipeline), parameters=options.parameters)
+    if reason := unsupported_variable():
+        raise PipelineError(reason)
+    given = {**dict.fromkeys(_names_in_files(options)), **options.parameters}
+    loaded = load_pipeline(pipeline, name=name_in_program(pipeline), parameters=given, offered=offered_names())
     if loaded.flow is None:
         raise PipelineError("\n" + render(loaded.diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
     _check_parameters(loaded.flow, options)
     return loaded, loaded.flow
+
+
+def _files_of(options: ExecuteOptions) -> list[str]:
+    """Return the files of parameters; a later one takes precedence."""
+    return [file for file in (options.parameters_file, parameters_file()) if file]
+
+
+def _names_in_files(options: ExecuteOptions) -> list[str]:
+    """Return the names in the files of parameters. Raises PipelineError."""
+    try:
+        return [name for file in _files_of(options) for name in names_in(file)]
+    except click.UsageError as error:
+        raise PipelineError(error.message) from None
 
 
 def new_directory() -> str:
@@ -107,7 +125,7 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
                 f"the parameter '{name}' is a {type(value).__name__}, which JSON cannot represent ({error}): "
                 "make it in the first step, and return it as pickled"
             ) from None
-    if options.parameters_file is not None:
+    if _files_of(options):
         return  # the command line reads it, and reports what is missing
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
@@ -128,12 +146,12 @@ def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
 def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
     words = ["run", flow.code.file, "--run-id-file", f"{directory}/run-id"]
-    if options.parameters_file is not None:
-        words += ["--params-file", options.parameters_file]
+    files = _files_of(options)
+    if files and (values := _values_of_variables(flow)):  # which files on a command line precede
+        files.append(_written(f"{directory}/variables.json", values))
     if options.parameters:
-        file = f"{directory}/parameters.json"
-        Path(file).write_text(json_text.dumps(options.parameters), encoding="utf-8")
-        words += ["--params-file", file]
+        files.append(_written(f"{directory}/parameters.json", options.parameters))
+    words += [word for file in files for word in ("--params-file", file)]
     if options.tag:
         words += ["--tag", options.tag]
     if options.store is not None:
@@ -143,6 +161,24 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
         Path(file).write_text(json_text.dumps(_patches(flow, options)), encoding="utf-8")
         words += ["--patches-file", file]
     return words
+
+
+def _written(file: str, values: Mapping[str, object]) -> str:
+    """Write values as JSON; return the file."""
+    Path(file).write_text(json_text.dumps(values), encoding="utf-8")
+    return file
+
+
+def _values_of_variables(flow: Flow) -> dict[str, object]:
+    """Return the values of the parameters that have an environment variable. Raises PipelineError for a wrong one."""
+    known = {each.name: each for each in flow.parameters}
+    found: dict[str, object] = {}
+    for name, (variable, text) in texts_of_variables(flow).items():
+        try:
+            found[name] = parse_texts(known[name], [text])
+        except ParameterError as error:
+            raise PipelineError(f"{variable}: {error}") from None
+    return found
 
 
 def _has_threads() -> bool:
