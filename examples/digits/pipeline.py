@@ -7,8 +7,9 @@ flowc run --local pipeline.py --folds 3
 from __future__ import annotations
 
 import steps
-from flowc.pipeline import Map, Parallel, Pipeline, PythonTask, metric, pickled
 from settings import SETTINGS
+
+from flowc.pipeline import Map, Parallel, Pipeline, PythonTask, metric, pickled
 
 train = PythonTask(
     name="train",
@@ -25,7 +26,7 @@ branches = {
 }
 pipeline = Pipeline(
     name="DigitsPipeline",
-    description="Cross-validate classifiers on images of handwritten digits and test the best on images it has not seen.",
+    description="Cross-validate classifiers on images of handwritten digits, and test the best on unseen images.",
     parameters={"models": SETTINGS, "folds": 5, "test_size": 0.25, "seed": 0},
     steps=[
         PythonTask(

@@ -142,7 +142,14 @@ def run_values(
         report(error.diagnostics, checked.package.root)
         raise SystemExit(FAULTY) from None
     declared, home = declared_parameters(checked.cls), str((checked.package.root / checked.flow.code.file).parent)
-    return {p.name: _run_value(p, sources, declared, home) for p in flow.parameters}
+    try:
+        return {p.name: _run_value(p, sources, declared, home) for p in flow.parameters}
+    except click.MissingParameter as error:
+        if flow.code.name:
+            raise
+        (missing,) = (p for p in flow.parameters if error.param_hint == f"'--{p.name}'")
+        use = f": it is the {missing.help} ({missing.where}), and no step before returns it" if missing.help else ""
+        raise click.UsageError(f"Missing option '--{missing.name}'{use}.") from None
 
 
 def _sources(

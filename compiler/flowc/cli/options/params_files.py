@@ -66,7 +66,7 @@ def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None 
 
 
 def names_in(file: str) -> list[str]:
-    """Return the names in a file of parameters; none for a pipe, which can be read once only. Raises click.UsageError."""
+    """Return the names in a file of parameters; none for a pipe, which can be read once. Raises click.UsageError."""
     return [] if input_files.comes_once(file) else [name for name in _read(file) if isinstance(name, str)]
 
 

@@ -53,7 +53,7 @@ def parameters_file() -> str | None:
 
 
 def unsupported_variable() -> str | None:
-    """Return what is wrong with a variable that pipelines of runnable read, and flowc cannot follow; None if nothing is."""
+    """Return why a variable of runnable that is set cannot be followed; None if all can."""
     if run_id := os.environ.get(_RUN_ID):
         return f"{_RUN_ID}={run_id} is not supported: flowc makes the ids of runs; unset it, and give the run a tag"
     return None

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import Finder, UserValue
 
 Value: TypeAlias = Any
-"""A str, int, float or bool; a result of `json.loads` for `json` and `any`, a path for `file`; a list of them for `multiple`."""
+"""A str, int, float or bool; a result of `json.loads` for `json`, also a str for `any`, a path for `file`.
+
+For `multiple`, a list of them.
+"""
 
 # The words that click takes, so that a flow's command line means the same as Metaflow's.
 _BOOLS = {"true": True, "1": True, "yes": True, "y": True, "on": True, "t": True,
