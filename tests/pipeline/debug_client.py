@@ -7,10 +7,11 @@ import queue
 import socket
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -137,3 +138,13 @@ class DebugClient:
                 self._attach(event.body)
             elif event.name == "stopped":
                 return event
+
+    def until_ended(self, process: subprocess.Popen[str]) -> None:
+        """Attach to each new process until the program has ended, since they wait for it."""
+        deadline = time.monotonic() + _SECONDS
+        while process.poll() is None:
+            assert time.monotonic() < deadline, "the program does not end"
+            with suppress(queue.Empty):
+                event = self._events.get(timeout=0.1)
+                if event.name == "debugpyAttach":
+                    self._attach(event.body)

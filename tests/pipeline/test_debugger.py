@@ -53,5 +53,6 @@ def test_a_breakpoint_of_an_editor_stops_in_a_function(project: Project, command
         value = stopped.session.request("evaluate", {"expression": "x", "frameId": frame["id"]})
         assert value["result"] == "1"
         stopped.session.request("continue", {"threadId": thread})
-        assert process.wait(100) == 0
+        client.until_ended(process)
+        assert process.returncode == 0
     assert project.artifacts(project.latest(), "work")["found"] == 2

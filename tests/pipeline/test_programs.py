@@ -200,3 +200,23 @@ def test_flow_classes_do_not_read_variables_of_pipelines(project: Project) -> No
         """)  # fmt: skip
     assert project.flowc("run", "--local", "flow.py", RUNNABLE_PRM_x="5").code == 0
     assert project.latest().record()["parameters"]["x"] == 1
+
+
+def test_a_program_without_a_guard_reads_values_of_its_own_classes_without_running_again(project: Project) -> None:
+    project.write("program.py", """
+        from flowc.pipeline import Pipeline, PythonTask, pickled
+
+        class Table:
+            rows = [1, 2]
+
+        def make():
+            return Table()
+
+        print("BEGINS", __name__)
+        done = Pipeline(name="own", steps=[PythonTask(name="make", function=make, returns=[pickled("table")])]).execute()
+        print("IS", type(done["table"]) is Table, __name__)
+        """)  # fmt: skip
+    done = project.python("program.py")
+    assert done.code == 0, done.err
+    assert done.out.splitlines() == ["BEGINS __main__", "IS True __main__"]
+    assert len(project.store.runs("own")) == 1

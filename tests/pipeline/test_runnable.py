@@ -124,7 +124,7 @@ def test_each_row_of_the_table_names_a_test() -> None:
 def run(project: Project, body: str, **environment: str) -> str:
     """Run a program with the functions of STEPS; return what it prints after VALUES."""
     project.write("steps.py", STEPS)
-    project.write("program.py", f"import json\nfrom flowc.pipeline import *\nfrom steps import *\n{body}\n")
+    project.write("program.py", f"from json import dumps\nfrom flowc.pipeline import *\nfrom steps import *\n{body}\n")
     done = project.python("program.py", **environment)
     assert done.code == 0, done.err
     (line,) = (line for line in done.out.splitlines() if line.startswith("VALUES "))
@@ -167,7 +167,7 @@ print("VALUES", p.execute(parameters_file="values.yaml")["v"])"""
 def test_a_value_of_a_program_is_taken_as_it_is(project: Project, value: object) -> None:
     body = f"""
 p = Pipeline(name="p", steps=[PythonTask(name="greet", function=greet, returns=["v"])])
-print("VALUES", json.dumps(p.execute({{"name": {value!r}}})["v"]))"""
+print("VALUES", dumps(p.execute({{"name": {value!r}}})["v"]))"""
     assert json.loads(run(project, body)) == value
 
 
@@ -182,7 +182,7 @@ def test_an_option_is_json_or_else_text(project: Project, text: str, value: obje
 def test_paths_and_enums_are_arguments_and_returns(project: Project) -> None:
     body = """
 p = Pipeline(name="p", steps=[PythonTask(name="typed", function=typed, returns=["path", "colour", "word"])])
-print("VALUES", json.dumps(p.execute({"path": "a", "colour": "red", "word": "b"}).outputs))"""
+print("VALUES", dumps(p.execute({"path": "a", "colour": "red", "word": "b"}).outputs))"""
     assert json.loads(run(project, body)) == {"path": "a/x", "colour": "red", "word": "b"}
     done = project.flowc("run", "--local", "steps.py:typed", "--path", "a", "--colour", "blue", "--word", "b")
     assert done.code == 1
@@ -211,7 +211,7 @@ first = PythonTask(name="first", function=fail)
 first.on_failure = Stub(name="recovery").as_pipeline()
 done = Pipeline(name="p", steps=[first, Stub(name="second")]).execute()
 print("VALUES", done.status, sorted(step.id for step in done.run))"""
-    assert run(project, body) == "succeeded ['first', 'recovery']"
+    assert run(project, body) == "succeeded ['end', 'first', 'recovery']"
 
 
 def test_what_cannot_be_followed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
