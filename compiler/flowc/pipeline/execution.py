@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,9 +34,10 @@ from flowc.pipeline.stream_queue import get_stream_queue
 from flowc_ir import json_text, schema
 from flowc_ir.late import LateFunction
 from flowc_runtime.process.loader import adopt_main
+from flowc_runtime.process.process import load_prctl
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
-from flowc_runtime.store.values.parameters import ParameterError, parse_texts
+from flowc_runtime.store.values.parameters import ParameterError, check_parameter, parse_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +51,7 @@ names_in: Callable[[str], list[str]] = LateFunction("flowc.cli.options.params_fi
 execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
 
 _INTERRUPTED = 130
+_PR_SET_PDEATHSIG = 1
 _LONG_PLACE = 72  # the address of a Unix socket has at most 107 bytes
 
 
@@ -116,7 +119,8 @@ def checked(done: Execution, *, check: bool) -> Execution:
 
 
 def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
-    """Raise PipelineError for a missing parameter, or one that JSON cannot represent."""
+    """Raise PipelineError for a missing parameter, a value of a wrong type, or one that JSON cannot represent."""
+    known = {each.name: each for each in flow.parameters}
     for name, value in options.parameters.items():
         try:
             json_text.dumps(value)
@@ -125,6 +129,12 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
                 f"the parameter '{name}' is a {type(value).__name__}, which JSON cannot represent ({error}): "
                 "make it in the first step, and return it as pickled"
             ) from None
+        if value is not None and (parameter := known.get(name)) is not None:
+            try:
+                check_parameter(parameter, value, texts=True)
+            except ParameterError as error:
+                use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
+                raise PipelineError(f"the parameter '{name}'{use}: {error}") from None
     if _files_of(options):
         return  # the command line reads it, and reports what is missing
     missing = [each for each in flow.parameters
@@ -190,10 +200,13 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
     """Run the command line in a fork of this process; return its exit code."""
     sys.stdout.flush()
     sys.stderr.flush()
+    prctl, parent = load_prctl(), os.getpid()
     process = os.fork()  # this process has one thread, so that the copy is whole
     if process == 0:
-        code = 1
+        code = _INTERRUPTED
         try:
+            end_with(parent, prctl)
+            code = 1
             adopt_main()
             code = run_command(loaded, words)
         finally:
@@ -201,6 +214,19 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
             sys.stderr.flush()
             os._exit(code)  # the exit handlers of the program are not the child's
     return _wait(process)
+
+
+def end_with(parent: int, prctl: Callable[[int, int], None] | None) -> None:
+    """Let the run of this process end like an interrupted one if its program dies, for example by SIGKILL.
+
+    Raises:
+        KeyboardInterrupt: it has died already.
+    """
+    if prctl is None:
+        return
+    prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    if os.getppid() != parent:  # it died before prctl took effect
+        raise KeyboardInterrupt
 
 
 def _wait(process: int) -> int:
@@ -247,12 +273,14 @@ def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content)
     facts = {"directory": directory, "root": str(loaded.package.root), "path": sys.path, "words": [*words]}
+    facts["parent"] = os.getpid()
     return [sys.executable, "-c", "from flowc.pipeline.execution import main; main()", json_text.dumps(facts)]
 
 
 def main() -> None:
     """Run the pipeline whose facts are the program's argument, as JSON; `_in_new_process` starts the program."""
     facts = json.loads(sys.argv[1])
+    end_with(facts["parent"], load_prctl())
     sys.path[:] = facts["path"]
     directory = Path(facts["directory"])
     flow = schema.loads((directory / "ir.json").read_text(encoding="utf-8"))

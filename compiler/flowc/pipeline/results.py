@@ -19,9 +19,7 @@ else:  # only a program that reads the run's artifacts needs it
     client = LateModule("metaflow.client")
 
 # Its module needs the front end, which a program that only defines a pipeline does not import.
-main_file: Callable[[], tuple[str, str] | None] = LateFunction(
-    "flowc.frontends.pipeline.function_references:main_file"
-)
+main_file: Callable[[], tuple[str, str] | None] = LateFunction("flowc.frontends.pipeline.function_references:main_file")
 
 
 def _name_main() -> None:
