@@ -7,6 +7,7 @@ import json
 
 import numpy
 import steps
+from classifiers import make_classifier
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="the seed of the folds and of forests")
     given = parser.parse_args()
     table = numpy.loadtxt(given.file, delimiter=",")
-    classifier = steps.make_classifier(given.models[given.setting], given.seed)
+    classifier = make_classifier(given.models[given.setting], given.seed)
     scores = steps.cross_validated(classifier, table[:, 1:], table[:, 0].astype(int), given.folds, given.seed)
     print(json.dumps(scores))
 

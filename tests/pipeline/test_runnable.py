@@ -244,3 +244,10 @@ def test_a_value_that_a_notebook_replaces_is_refused(project: Project) -> None:
     assert "the notebook book.ipynb sets 'size' itself, so that a value from outside has no effect" in done.err
     assert "give the cell that sets it the tag 'parameters'" in done.err
     assert project.store.flows() == []
+
+
+def test_two_steps_use_one_secret(project: Project) -> None:
+    body = """
+steps = [ShellTask(name=name, command=f'export {name}=${{#TOKEN}}', returns=[name], secrets=["TOKEN"]) for name in "ab"]
+print("VALUES", Pipeline(name="p", steps=steps).execute().outputs)"""
+    assert run(project, body, TOKEN="s3cr3t") == "{'a': 6, 'b': 6}"
