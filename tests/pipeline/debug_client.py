@@ -10,6 +10,8 @@ import time
 from contextlib import ExitStack, suppress
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from project import wait_until
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
@@ -22,13 +24,15 @@ _SECONDS = 100
 
 def _connected(port: int) -> socket.socket:
     """Return a connection to a port on which an adapter listens soon."""
-    deadline = time.monotonic() + _SECONDS
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=_SECONDS)
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline, "no adapter listens"
-            time.sleep(0.05)
+    found: list[socket.socket] = []
+
+    def connects() -> bool:
+        with suppress(ConnectionRefusedError):
+            found.append(socket.create_connection(("127.0.0.1", port), timeout=_SECONDS))
+        return bool(found)
+
+    wait_until(connects, "no adapter listens", _SECONDS)
+    return found[0]
 
 
 class Event(NamedTuple):

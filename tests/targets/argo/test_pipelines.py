@@ -78,7 +78,7 @@ def test_pipelines(pipelines: Project, name: str, code: int) -> None:
     assert summary(there) == summary(pipelines.latest())
 
 
-def test_manifests_have_no_deadline_that_nobody_asked_for_and_no_random_names(pipelines: Project) -> None:
+def test_manifests_have_no_unwanted_deadline_and_no_random_names(pipelines: Project) -> None:
     first, second = (pipelines.flowc("compile", "pipelines.py:composites") for _ in range(2))
     assert (first.code, first.out) == (0, second.out), first.err
     found = list(yaml.safe_load_all(first.out))
