@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from flowc_runtime.base.config.whereabouts import locate
 from project import Project
 from tools import recorded, versions
 
@@ -39,6 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    found = locate(str(Path(config.option.basetemp or tempfile.gettempdir()).absolute()))
+    if found.source == "default" and found.place != "default":
+        # Commands of the tests would use it instead of a store in the test's own directory, as a user's commands do.
+        raise pytest.UsageError(f"the tests would use the store {found.value}: remove it, or give another --basetemp")
     if recorded.asks() and config.getoption("--update-golden"):
         recorded.record(anew=not hasattr(config, "workerinput") and not config.getoption("keyword"))
 

@@ -64,7 +64,7 @@ def _matches(name: str, patterns: Collection[str]) -> bool:
 
 
 def _ask(top: str, paths: Sequence[str], seconds: float) -> list[str]:
-    """Return those of the paths below the top of a work tree that git ignores. Raises UnknownError."""
+    """Return the ignored ones among some paths, which are relative to the top of a work tree. Raises UnknownError."""
     # `./`, since a path that starts with a colon is magic; this command refuses `--literal-pathspecs`. No `--verbose`:
     # it also prints paths that a pattern with `!` excludes again.
     command = [*git.COMMAND, "check-ignore", "--stdin", "-z"]

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from flowc.extensions import extension_files
+from flowc_ir import Span, codes
 from flowc_runtime.pod.integrity import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from flowc_ir.diagnostic import Faults
 
 MAX_BYTES = 10 * 1000 * 1000
 MAX_FILES = 2_000
@@ -101,6 +104,28 @@ def collect(flow_file: Path, root: Path | None = None, suffixes: Collection[str]
         return every()
     name = file.as_posix()
     return replace(pack(root, [(name, _read(root, name))]), excess=_too_large(root, found), every=every)
+
+
+def collect_or_report(
+    root: Path, file: str, suffixes: Collection[str], faults: Faults, *, packaged: bool, what: str
+) -> Package:
+    """Return the package of `collect`; an empty one if a file cannot be read, which is reported.
+
+    Args:
+        root: the root of the code.
+        file: the flow's file below the root.
+        suffixes: suffixes of more files.
+        faults: receives the fault.
+        packaged: whether the file is in a package, whose whole root is collected.
+        what: what the file defines, for the message: a flow, a pipeline.
+    """
+    try:
+        return collect(root / file, root if packaged else None, suffixes)
+    except UnreadableFileError as error:
+        message = f"cannot read {error.file}, which would be packaged with the {what}: {error.why}"
+        hint = f"make it readable, or move it out of the {what}'s directory"
+        faults.add(codes.UNREADABLE_FILE, Span(file, 1, 1), message, hint=hint)
+        return pack(root, [])
 
 
 def _read(root: Path, name: str) -> bytes:

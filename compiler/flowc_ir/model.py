@@ -24,7 +24,9 @@ IR_VERSION = IR.current
 
 NodeId: TypeAlias = str
 PICKLES = "flowc_functions"
-"""The directory of a code package for functions that no module has."""
+"""The directory of a code package for functions that cannot be imported."""
+END_EVENT = "done"
+"""The type of the event with the returned values of a function that yields events, unless its task names another."""
 
 ArtifactName: TypeAlias = str
 Choice: TypeAlias = "str | int | float | bool"
@@ -230,9 +232,9 @@ class Return:
 class Function:
     """A function: its module and its name there, both dotted, such as `train.steps` and `Model.fit`.
 
-    Without a module it is a function that no module has, such as a lambda: `name` is its file below `PICKLES` in the
-    code package. Its arguments are artifacts, by their names. `end_event` is the type of the event with the returned
-    values, if the function yields events; empty for `done`.
+    Without a module it is a function that cannot be imported, such as a lambda: `name` is its file below `PICKLES` in
+    the code package. Its arguments are artifacts, by their names. `end_event` is the type of the event with the
+    returned values, if the function yields events; empty for `done`.
     """
 
     module: str

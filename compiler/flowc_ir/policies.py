@@ -6,7 +6,7 @@ Free-form values (a card's options) are canonical JSON text, as a parameter's de
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,9 @@ Pairs: TypeAlias = "tuple[tuple[str, str], ...]"
 
 HOSTNAME_TIMEOUT = 600
 TMPFS_PATH = "/metaflow_temp"
+
+CONFIGURED: Final = "configured"
+"""The type of a secret that the flow only names: the setting `secrets` chooses its source."""
 
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "batch": ("AWS Batch", "flowc runs on Kubernetes: write @kubernetes or @resources instead"),
@@ -93,7 +96,8 @@ class Kubernetes:
 class Secret:
     """One source of secrets: the provider's `type` and the secret's `id`. Values of `inline` secrets stay in the code.
 
-    `allow_override` allows it to replace variables that are set already.
+    `allow_override` allows it to replace variables that are set already. The `type` of a secret that the flow only
+    names is `CONFIGURED`.
     """
 
     type: str

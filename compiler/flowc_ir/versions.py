@@ -64,7 +64,7 @@ class Format:
 
     `versions` are all that this flowc reads, the oldest first; it writes the last. Objects of the `unnumbered` kinds
     had no number in the oldest version. From version `marks` on `{"$float": …}` is a number (`json_text`); before it
-    was a dict of the user's.
+    was a dict of user data.
     """
 
     name: str
@@ -227,7 +227,12 @@ RECORDS = Format(
                 "TaskFileRecord.size: int",
                 "TaskFileRecord.stage: 'get' | 'put'",
                 "TaskFileRecord.place: str",
+                "TaskFileRecord.catalog: str",
                 "AttemptRecord.mocked: bool",
+                "ArtifactRef.codec: 'pickle5' | 'pickle5+buffers' | 'plugin'",
+                "ArtifactRef.pickler: PicklerRecord",
+                "PicklerRecord.name: str",
+                "PicklerRecord.distribution: str",
                 "StatusRecord.version: int",
                 "SpinRecord.version: int",
                 "LeaseRecord.version: int",
@@ -244,7 +249,16 @@ CACHE = Format(
     key="version",
     versions=(
         FormatVersion(number=2, released=True),
-        FormatVersion(number=3, adds=("ReadsEntry.version: int",)),
+        FormatVersion(
+            number=3,
+            adds=(
+                "ReadsEntry.version: int",
+                "ArtifactRef.codec: 'pickle5' | 'pickle5+buffers' | 'plugin'",
+                "ArtifactRef.pickler: PicklerRecord",
+                "PicklerRecord.name: str",
+                "PicklerRecord.distribution: str",
+            ),
+        ),
     ),
     unnumbered=frozenset({"reads"}),
     marks=3,

@@ -286,7 +286,7 @@ def _argument(decorator: Decorator, name: str, kind: str, default: str) -> list[
 
 # -- settings ----------------------------------------------------------------------------------------------------------
 
-VALUES = {"text": "text", "number": "whole number", "place": "directory or URL"}
+VALUES = {"text": "text", "number": "whole number", "place": "directory or URL", "source": "source of secrets"}
 CONTRACT = ROOT / "runtime_image/flowc_runtime/base/contract.py"
 
 

@@ -47,9 +47,10 @@ class Plan:
     `agent` if the store is remote. `max_workers` tasks run in parallel, and at most `processors` of them compute while
     the others wait (None: no limit). `max_splits` is the largest number of tasks of a foreach, None: no limit.
     `isolation` has the steps with their own interpreters. The run waits for `disk` before it is reported as ended, and
-    for each task if they are `durable`. `reuse` has the completed tasks of the run that this one resumes. `only`: the
-    run is this one task. `starts` decides which tasks are forks of this process, which has imported the flow, and
-    starts the processes of the others. `patches` replace the code of steps, by the steps' names.
+    for each task if they are `durable`. `catalog` is where files of tasks are kept. `reuse` has the completed tasks of
+    the run that this one resumes. `only`: the run is this one task. `starts` decides which tasks are forks of this
+    process, which has imported the flow, and starts the processes of the others. `patches` replace the code of steps,
+    by the steps' names. `secrets` and `pickler` are the values of these settings.
     """
 
     run: RunStore
@@ -68,11 +69,14 @@ class Plan:
     cache: bool = True
     disk: Disk | None = None
     durable: bool = False
+    catalog: str = "store"
     isolation: Isolation | None = None
     reuse: Reuse | None = None
     only: Only | None = None
     starts: Starts | None = None
     patches: Mapping[str, Patch] = field(default_factory=dict)
+    secrets: str = "env"
+    pickler: str = "pickle"
 
 
 @final

@@ -181,7 +181,7 @@ class Supervisor:
         self._console.task_began(job, pid)
 
     def _mock(self, job: Job) -> None:
-        """Make the attempt of a mocked task in this process: no code of the user's runs, so that it needs no other."""
+        """Make the attempt of a mocked task in this process, which is safe because no user code runs."""
         began = time.time()
         result, log = perform_mocked(replace(self._assignment(job), run=self._plan.records, last=True))
         if log:
@@ -216,11 +216,14 @@ class Supervisor:
             max_splits=plan.max_splits,
             cache=plan.cache,
             durable=plan.durable,
+            catalog=plan.catalog,
             origin=plan.reuse.origin.id if plan.reuse else None,
             inputs=plan.only.inputs if plan.only else None,
             overrides=plan.only.overrides if plan.only else {},
             bare=plan.only is not None and plan.only.bare,
             patch=plan.patches.get(job.step),
+            secrets=plan.secrets,
+            pickler=plan.pickler,
         )
 
     def _launcher(self, assignment: Assignment, tasks: int) -> Launcher:

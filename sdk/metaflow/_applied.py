@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     _Source: TypeAlias = Mapping[str, object] | str
 
 ATTRIBUTE = "__flowc_decorators__"
-USER_ATTRIBUTE = "__flowc_user_decorators__"  # of the user's own decorators, see metaflow.user_decorators
+USER_ATTRIBUTE = "__flowc_user_decorators__"  # of user-written decorators, see metaflow.user_decorators
 ADDED = "__flowc_added__"
 COMMAND_LINE = "--with"  # the file of a decorator that the command line adds
 
@@ -73,7 +73,7 @@ def inline_secrets(cls: type, step: str) -> list[Mapping[str, object]]:
     """Return the options of the `inline` sources of a step's `@secrets`, in the order written.
 
     A decorator of the step wins over one of the command line. METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE is the type of
-    sources without a type.
+    sources without a type, unless FLOWC_SECRETS is set.
     """
     from flowc_runtime.run.task.secrets import PROVIDERS
 
@@ -81,7 +81,7 @@ def inline_secrets(cls: type, step: str) -> list[Mapping[str, object]]:
     added = [applied for applied in added_to(cls) if applied.name == "secrets"]
     found = (own or added)[:1]
     sources = cast("Iterable[_Source]", found[0].kwargs.get("sources", ()) if found else ())
-    default = os.environ.get("METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE")
+    default = None if os.environ.get("FLOWC_SECRETS") else os.environ.get("METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE")
     return [
         (cast("Mapping[str, object]", source.get("options")) if isinstance(source, dict) else None) or {}
         for source in sources

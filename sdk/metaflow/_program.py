@@ -64,7 +64,7 @@ class FlowProgram:
 
         Args:
             configs: the configs' values by name; None for one without a value.
-            with_decorators: the names and arguments of the user's own decorators that the command line adds.
+            with_decorators: the names and arguments of the user-written decorators that the command line adds.
 
         Raises:
             ConfigError: expressions of configs fail.
@@ -258,7 +258,7 @@ class FlowProgram:
         return code
 
     def undecorate(self, node: Node) -> None:
-        """Remove the step's decorators of extensions and of the user's own."""
+        """Remove the step's decorators of extensions and its user-written ones."""
         step = method_name(node)
         vars(getattr(self.cls, step)).pop(USER_ATTRIBUTE, None)
         if self._hooks is not None:
@@ -266,7 +266,7 @@ class FlowProgram:
 
 
 def has_own_init(cls: Any) -> bool:
-    """Return whether a flow's class, or a base of it, has an `__init__` of the user's own."""
+    """Return whether a flow's class, or a base of it, has a user-written `__init__`."""
     return bool(cls.__init__ is not FlowSpec.__init__)
 
 

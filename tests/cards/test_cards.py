@@ -471,6 +471,20 @@ def test_a_type_whose_package_is_broken_is_left_out(flow: Flow, text: str) -> No
     assert "seen by who looks" in flow.cards()["default:"]
 
 
+def test_an_error_of_several_lines_is_shown_whole(flow: Flow) -> None:
+    error = "raise RuntimeError('no license:\\n  renew it\\n  or remove it')"
+    flow.project.write("metaflow_extensions/acme/plugins/cards/broken/__init__.py", f"{error}\n\nCARDS = []\n")
+    flow("""
+        @card(type="theirs")
+        @step
+        def end(self):
+            pass
+    """)
+    before_the_run, of_the_task = flow.err.split("RuntimeError: no license:\n")[1:]
+    assert before_the_run.startswith("  renew it\n  or remove it")
+    assert of_the_task.startswith("[end]   renew it\n[end]   or remove it")
+
+
 def test_a_type_of_a_package_that_is_not_installed_is_left_out(flow: Flow) -> None:
     flow("""
         @card(type="notebook")

@@ -125,7 +125,7 @@ class Given(Steps):
     for words in WAYS:
         done = project.python(*words, "--config-value", "mode", '{"value": "on"}')
         assert done.code == 1
-        assert "error: whether --config-value is a parameter of the flow depends on its value" in done.err
+        assert "error: the value of --config-value decides whether the flow has a parameter of this name" in done.err
         assert "hint: write flowc's options before" in done.err
 
 

@@ -256,6 +256,49 @@ def test_failures_are_those_of_any_step(wheels: Project) -> None:
     assert "error: step 'end' failed: ValueError: 1 timeout\n  --> flow.py:23 in end\n" in done.err
 
 
+def test_a_data_file_is_there_in_a_gang_and_in_an_environment(wheels: Project) -> None:
+    wheels.write("sub/query.sql", "select 1")
+    wheels.write(
+        "flow.py",
+        """
+        from pathlib import Path
+        from metaflow import FlowSpec, parallel, pypi, step
+
+        def query():
+            return (Path(__file__).parent / "sub" / "query.sql").read_text().strip()
+
+        class Reads(FlowSpec):
+            @step
+            def start(self):
+                self.next(self.train, num_parallel=2)
+
+            @parallel
+            @step
+            def train(self):
+                self.query = query()
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.of_gang = [each.query for each in inputs]
+                self.next(self.end)
+
+            @pypi(packages={"flowc-tests-hello": "1.0"})
+            @step
+            def end(self):
+                import flowc_tests_hello
+                self.of_environment = query()
+
+        if __name__ == "__main__":
+            Reads()
+        """,
+    )
+    done = wheels.python("flow.py", "--environment", "pypi", "--package-suffixes", ".sql", "run")
+    assert done.code == 0, done.err
+    values = wheels.artifacts(wheels.latest(), "end")
+    assert (values["of_gang"], values["of_environment"]) == (["select 1", "select 1"], "select 1")
+
+
 def test_what_the_flow_imports_must_be_in_each_environment(wheels: Project) -> None:
     wheels.write("flow.py", FLOW.replace("from metaflow import", "import click\n    from metaflow import"))
     done = wheels.flowc("run", "flow.py", "--environment=pypi")

@@ -562,7 +562,7 @@ def test_what_is_called_at_the_end_of_the_process_is_named(project: Project, way
     ran = run(project, way, **_with_packages(project))
     assert ran.record()["process"]["pid"] not in found(project, ran)
     out = project.flowc("doctor", "flow.py", **_with_packages(project)).out
-    assert "tracker: importing it registers what is called at the end of the process (tracker.send)" in out
+    assert "tracker: importing it registers a function for the end of the process (tracker.send)" in out
     write(project, "import pool", "self.found = os.getppid()")
     ran = run(project, way, **_with_packages(project))
     assert {ran.record()["process"]["pid"]} == set(found(project, ran))

@@ -9,7 +9,7 @@ class Demo(FlowSpec):
 
     @secrets(
         sources=[
-            "password",
+            "my-password",
             {"type": "dotenf", "id": ".env"},
             {"type": "env"},
             {"type": "env", "id": "A", "option": {}},

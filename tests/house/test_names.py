@@ -68,6 +68,7 @@ MODULES = {
     "mounts": "a subject of several packages",
     "parameters": "a subject of several packages",
     "pipeline": "what users import; its front end; the order of the passes",
+    "plugins": "their public protocols; finding them",
     "pod": "a subject of several packages",
     "process": "the directory and its main module",
     "revision": "finding it; its record",

@@ -41,6 +41,10 @@ REFUSED = {
     r"how (?:it|they|runs|flows|tasks) (?:do|does)\b": "the status of …",
     r"a look at": "checking",
     r"what (?:it|they|there) (?:is|are) (?:made|found|told|said)": "the noun",
+    r"that no module has": "that cannot be imported",
+    r"code of the user's": "user code",
+    r"registers what": "registers a function that …",
+    r"the name of the number": "the name under which … is read",
 }
 PATTERN = re.compile(rf"\b({'|'.join(REFUSED)})\b", re.IGNORECASE)
 SEARCHED = ("sdk", "compiler", "emulator", "runtime_image", "docs", "helm", "bench", "examples")

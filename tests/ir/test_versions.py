@@ -377,8 +377,8 @@ def test_an_artifact(kept: Kept) -> None:
     done = kept.project.flowc("dump", f"{kept.name}/start/0", "--include", "items")
     assert "Traceback" not in done.err
     assert (
-        "an artifact of type list was written by a newer flowc (codec 'pickle9'; this flowc reads 'pickle5' and "
-        "'pickle5+buffers'): upgrade flowc, `pip install -U flowc`"
+        "an artifact of type list was written by a newer flowc (codec 'pickle9'; this flowc reads 'pickle5', "
+        "'pickle5+buffers', 'plugin'): upgrade flowc, `pip install -U flowc`"
     ) in done.out + done.err
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -259,6 +260,42 @@ def test_a_timeout_ends_all_processes(tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGALRM, before)
     assert has_ended(int((tmp_path / "pid").read_text()))
+
+
+def test_a_timeout_that_comes_through_another_thread_ends_the_program_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class TimeIsUpError(Exception):
+        pass
+
+    def expire(number: int, frame: object) -> None:
+        raise TimeIsUpError
+
+    def deliver() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+        signal.raise_signal(signal.SIGALRM)
+
+    ask = signal.getsignal
+
+    def interrupted(number: int) -> object:
+        """Let the alarm come when the program runs, and this process asks for the handler of SIGTERM."""
+        monkeypatch.setattr(signal, "getsignal", ask)
+        assert signal.SIGALRM in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        thread = threading.Thread(target=deliver)
+        thread.start()
+        thread.join()
+        return ask(number)
+
+    before = signal.signal(signal.SIGALRM, expire)
+    monkeypatch.setattr(signal, "getsignal", interrupted)
+    try:
+        with pytest.raises(TimeIsUpError):
+            run_program(["sh", "-c", 'sleep 20; : > "$1"', "sh", f"{tmp_path}/waited"], dict(os.environ), Masks({}))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not (tmp_path / "waited").exists()
+    assert signal.SIGALRM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert ask(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_the_output_of_a_process_that_empties_its_pipe_is_complete(capfd: pytest.CaptureFixture[str]) -> None:

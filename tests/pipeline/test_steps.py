@@ -47,6 +47,11 @@ FAULTY: list[tuple[Callable[[], Any], str]] = [
     (lambda: ONE.execute(configuration_file="c.yaml"), "configuration_file='c.yaml') is not supported"),
     (lambda: PythonTask(name="a", function=len, next_node="b"), "steps run in the order of the list"),
     (lambda: PythonTask(name="a", function=len, catalog={"get": []}), "not a Catalog"),
+    (lambda: ShellTask(name="a", command="true", secrets="TOKEN"), "secrets is 'TOKEN', not a list of names such as"),
+    (
+        lambda: ShellTask(name="a", command="true", secrets=["my-key"]),
+        "secrets: 'my-key' is not the name of a variable",
+    ),
     (
         lambda: PythonTask(name="a", function=len, on_failure=len),
         "on_failure is <built-in function len>, not a pipeline",

@@ -12,6 +12,7 @@ import pytest
 
 from compare import summary
 from flowc_runtime.base.errors import NotFound, StoreError
+from flowc_runtime.store.backends import chunks
 from flowc_runtime.store.backends.objects import blob_key, sha256
 from flowc_runtime.store.backends.remote import asking
 from flowc_runtime.store.backends.remote import bucket as remote
@@ -99,16 +100,16 @@ def test_what_is_appended_waits_for_more_but_not_for_long(
     assert objects.names("log") == []
     due = objects.flush()
     assert due is not None
-    assert 0 < due <= remote.FLUSH_SECONDS
+    assert 0 < due <= chunks.FLUSH_SECONDS
     later = time.monotonic() + due
     monkeypatch.setattr(remote.time, "monotonic", lambda: later)
     assert objects.flush() is None
     assert objects.appended("log") == b"one "
-    objects.append("log", b"x" * remote.FLUSH_BYTES)
+    objects.append("log", b"x" * chunks.FLUSH_BYTES)
     objects.append("log", b"tail")
-    assert objects.appended("log") == b"one " + b"x" * remote.FLUSH_BYTES
+    assert objects.appended("log") == b"one " + b"x" * chunks.FLUSH_BYTES
     objects.flush(now=True)
-    assert objects.appended("log") == b"one " + b"x" * remote.FLUSH_BYTES + b"tail"
+    assert objects.appended("log") == b"one " + b"x" * chunks.FLUSH_BYTES + b"tail"
 
 
 @pytest.mark.parametrize(

@@ -341,7 +341,7 @@ def test_a_timeout_while_a_value_is_encoded_is_one() -> None:
 
 
 class Slow:
-    """Restored only when all threads restore it at the same time."""
+    """An object whose unpickling waits until all four threads unpickle one."""
 
     barrier = threading.Barrier(4)
 

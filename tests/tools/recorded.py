@@ -22,7 +22,7 @@ FILES = Path(__file__).parents[1] / "recorded"
 
 
 def asks() -> bool:
-    """Return whether this run of the tests asks the programs themselves."""
+    """Return whether the tests run the Go programs again instead of reading their recorded answers."""
     return bool(os.environ.get("FLOWC_TEST_GO"))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
 from typing import TYPE_CHECKING, Final
 
-from flowc_ir import Function, Merge, Method, json_text
+from flowc.frontends.pipeline.node_names import identifier
+from flowc_ir import Merge, Method, json_text
 from flowc_ir.graphs.step_values import returns_of
 from flowc_ir.late import LateModule
 from flowc_ir.suggestion import closest, did_you_mean
@@ -88,12 +90,10 @@ def patches_from_values(given: Mapping[str, object], flow: Flow, *, mock: bool) 
 def _made(value: object, node: Node, *, mock: bool) -> Patch:
     """Return the patch of a program's value: as JSON if that keeps it, else as a pickle."""
     if not callable(value):
-        try:
+        with contextlib.suppress(TypeError, ValueError):  # an object that only a pickle keeps
             text = json_text.dumps(value)
             if json_text.loads(text) == value:
                 return Patch(kind="value", what=json_text.loads(text), mock=mock)
-        except (TypeError, ValueError):  # an object that only a pickle keeps
-            pass  # the pickle follows
     try:
         pickled = base64.b64encode(cloudpickle.dumps(value)).decode()
     except Exception as error:  # an object may raise anything when it is pickled
@@ -122,7 +122,7 @@ def _parsed(value: str, text: str) -> tuple[PatchKind, Json]:
 def _node(step: str, flow: Flow) -> Node:
     """Return the step of a name, as its pipeline writes it or as its tasks are stored."""
     nodes = {node.id: node for node in flow.nodes if not isinstance(node.run, Merge) and not is_ours(node)}
-    name = step if step in nodes else re.sub(r"[^A-Za-z0-9_]+", "_", step).strip("_")
+    name = step if step in nodes else identifier(step)
     if name in nodes:
         return nodes[name]
     near = closest(step, nodes)
@@ -165,9 +165,4 @@ def _check_value(value: object, node: Node) -> None:
 
 def _with_mocks(found: Mapping[str, Patch], flow: Flow) -> dict[str, Patch]:
     nothing = Patch(kind="nothing", what=None, mock=True)
-    return {node.id: found.get(node.id, nothing) for node in flow.nodes if not _runs_anyway(node)}
-
-
-def _runs_anyway(node: Node) -> bool:
-    """Return whether a node's code is flowc's own, and runs in a mocked run too."""
-    return isinstance(node.run, Function) and is_ours(node)
+    return {node.id: found.get(node.id, nothing) for node in flow.nodes if not is_ours(node)}

@@ -30,11 +30,11 @@ class Room:
     """The space for the content of default files, and the files placed so far.
 
     Attributes:
-        package: the bytes left beside the code.
+        package: the bytes that remain in the code package for files.
         name: called with the path of a file that does not fit; returns its reference in the store, or raises
             ParameterError or FlowcError.
-        inline: the bytes left in the IR, beside the files' names.
-        packed: the files beside the code: path in the package → content.
+        inline: the bytes that remain in the IR for the content of files.
+        packed: the files in the code package: path in the package → content.
         far: the files to send to the store: parameter, path, and the result of `name`.
     """
 

@@ -37,7 +37,7 @@ class Pass(Protocol):
         ...
 
 
-RESOLVE_DEFAULTS = "resolve_defaults"  # what comes before the passes: the front end calls functions of the user's
+RESOLVE_DEFAULTS = "resolve_defaults"  # what comes before the passes: the front end calls user functions
 PIPELINE: tuple[Pass, ...] = (
     check_schedule,  # before any rewrite, since it warns about the flow as written
     drop_packages,

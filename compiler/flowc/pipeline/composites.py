@@ -67,8 +67,8 @@ class Loop(Step):
         branch: the pipeline of one iteration.
         max_iterations: the largest number of iterations.
         break_on: the name of the value that ends the loop if it is true; the branch returns it.
-        index_as: the name of the number of the iteration, from 0, inside the branch: an argument and, as text, an
-            environment variable.
+        index_as: the name under which the branch reads the number of the current iteration, from 0: an argument of
+            functions, an environment variable of shell commands.
     """
 
     _required: ClassVar[tuple[str, ...]] = ("name", "branch", "max_iterations", "break_on")

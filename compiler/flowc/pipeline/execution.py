@@ -1,8 +1,8 @@
 """Running a pipeline from a program: in a process of its own, so that the program keeps its state and its signals.
 
 The process is a fork of the program if that has one thread, and has the pipeline's functions as they are. A program
-with threads, such as a notebook's kernel, cannot be forked safely: there it is a new Python process, which imports the
-functions by their names and unpickles those that no module has.
+with threads, such as a notebook's kernel, cannot be forked safely: it starts a new Python process, which imports the
+functions by their names and unpickles those that cannot be imported.
 """
 
 from __future__ import annotations
@@ -22,17 +22,21 @@ import click
 
 from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
+from flowc.cli.running.pickles import pickles_of, write_pickles
 from flowc.cli.words.variables import offered_names, parameters_file, texts_of_variables, unsupported_variable
-from flowc.diagnostics import render
+from flowc.diagnostics import in_order, render
 from flowc.frontends.loaded import Loaded
-from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of
+from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of, with_files
 from flowc.frontends.pipeline.variable_names import name_in_program
 from flowc.mocking.making_patches import WrongPatchError, patches_from_values
 from flowc.pipeline.errors import PipelineError
 from flowc.pipeline.results import ExecuteOptions, Execution, RunFailed
 from flowc.pipeline.stream_queue import get_stream_queue
 from flowc_ir import json_text, schema
+from flowc_ir.diagnostic import Faults
 from flowc_ir.late import LateFunction
+from flowc_runtime.base.config import configuration
+from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.process.process import load_prctl
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
@@ -52,11 +56,13 @@ execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:
 
 _INTERRUPTED = 130
 _PR_SET_PDEATHSIG = 1
+_ATTRIBUTES = "run.json"  # the file with the address of the run's store
 _LONG_PLACE = 72  # the address of a Unix socket has at most 107 bytes
 
 
 def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> Execution:
     """Run a pipeline and wait for its end. Raises PipelineError and RunFailed; see `Pipeline.execute`."""
+    options = with_executor(options)
     loaded, flow = prepare(pipeline, options)
     if (queue := get_stream_queue()) is not None:
         return checked(execute_into(queue, loaded, flow, options), check=check)
@@ -68,6 +74,32 @@ def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> 
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     return checked(done, check=check)
+
+
+def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteOptions:
+    """Return the options of a run with the executor of the configuration.
+
+    Args:
+        options: the arguments of the call.
+        streams: whether the caller reads the events of tasks, which only tasks on this machine send.
+
+    Raises:
+        PipelineError: the configuration is faulty, or the executor cannot make such a run.
+    """
+    if options.local or options.mock:
+        return options._replace(local=True)
+    try:
+        name = configuration.text("executor")
+    except FlowcError as error:
+        raise PipelineError(str(error)) from None
+    if name in ("local", "mock"):
+        return options._replace(local=True, mock=name == "mock")
+    if streams or options.patches or get_stream_queue() is not None:
+        what = "patches replace steps" if options.patches else "events are read from tasks"
+        raise PipelineError(
+            f"{what} of runs on this machine, but the executor is '{name}': set the variable FLOWC_EXECUTOR=local"
+        )
+    return options
 
 
 def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Flow]:
@@ -106,7 +138,10 @@ def new_directory() -> str:
 
 def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) -> Execution:
     """Return the result of a run whose process has ended with this code."""
-    return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters, options.store)
+    store = options.store
+    if not options.local and (text := _read(f"{directory}/{_ATTRIBUTES}")):
+        store = str(json_text.mapping(text)["metadata"])
+    return Execution(flow, _read(f"{directory}/run-id"), code, options.parameters, store)
 
 
 def checked(done: Execution, *, check: bool) -> Execution:
@@ -155,7 +190,9 @@ def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
 
 def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     """Return the command line that runs the flow."""
-    words = ["run", flow.code.file, "--run-id-file", f"{directory}/run-id"]
+    words = ["run", *(["--local"] if options.local else []), flow.code.file, "--run-id-file", f"{directory}/run-id"]
+    if not options.local:  # the executor chooses the store
+        words += ["--runner-attribute-file", f"{directory}/{_ATTRIBUTES}"]
     files = _files_of(options)
     if files and (values := _values_of_variables(flow)):  # which files on a command line precede
         files.append(_written(f"{directory}/variables.json", values))
@@ -267,11 +304,7 @@ def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[
     """Write what a new Python process needs for a command line into the directory; return the process's arguments."""
     assert loaded.flow is not None
     Path(directory, "ir.json").write_text(schema.dumps(loaded.flow), encoding="utf-8")
-    for name, content in loaded.package.files:
-        if name.endswith(".pickle"):
-            path = Path(directory, name)
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
+    write_pickles(pickles_of(loaded.package), directory)
     facts = {"directory": directory, "root": str(loaded.package.root), "path": sys.path, "words": [*words]}
     facts["parent"] = os.getpid()
     return [sys.executable, "-c", "from flowc.pipeline.execution import main; main()", json_text.dumps(facts)]
@@ -291,7 +324,10 @@ def main() -> None:
             file = pickle_file(function.name)
             files.append((file, (directory / file).read_bytes()))
             known[function] = cast("UserFunction", pickle.loads(files[-1][1]))
-    package = package_of(Path(facts["root"]), flow.code.file, files)
+    faults = Faults()
+    package = with_files(package_of(Path(facts["root"]), flow.code.file, (), faults), files)
+    if faults:  # a file was readable when the program that started this one read it
+        sys.exit(run_command(Loaded(package=package, diagnostics=in_order(faults)), facts["words"]))
     program = NodesProgram(flow, facts["root"], known, declarations(flow, "__main__"))
     program.begin(flow, facts["root"])
     sys.exit(run_command(Loaded(package=package, flow=flow, program=program), facts["words"]))

@@ -127,6 +127,20 @@ def environment_of(given: object, what: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, value in given.items())
 
 
+def check_secrets(given: object, what: str) -> None:
+    """Check the names of secrets, which become environment variables. Raises PipelineError.
+
+    Args:
+        given: the names.
+        what: the step, for messages.
+    """
+    if not isinstance(given, (list, tuple)):
+        raise PipelineError(f'{what}: secrets is {given!r:.60}, not a list of names such as ["TOKEN"]')
+    for name in given:
+        if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+            raise PipelineError(f"{what}: secrets: {name!r:.60} is not the name of a variable")
+
+
 def _check_keys(given: Mapping[object, object], known: tuple[str, ...], what: str) -> None:
     for name in given:
         if name not in known:

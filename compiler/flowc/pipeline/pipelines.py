@@ -101,7 +101,7 @@ class BasePipeline(Fields):
         store: str | os.PathLike[str] | None = None,
         check: bool = True,
     ) -> Execution:
-        """Run the pipeline on this machine and wait for its end.
+        """Run the pipeline with the executor of the configuration, by default on this machine, and wait for its end.
 
         Args:
             parameters: the values of the run's parameters, by name.

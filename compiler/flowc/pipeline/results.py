@@ -40,7 +40,7 @@ class RunFailed(Exception):  # a run failed: not an error of the program
 
 
 class ExecuteOptions(NamedTuple):
-    """The arguments of `Pipeline.execute`."""
+    """The arguments of `Pipeline.execute`; `local`: the run is made on this machine, whatever the executor is."""
 
     parameters: dict[str, object]
     parameters_file: str | None
@@ -48,6 +48,7 @@ class ExecuteOptions(NamedTuple):
     patches: Mapping[str, object] = {}
     mock: bool = False
     store: str | None = None
+    local: bool = False
 
 
 @final

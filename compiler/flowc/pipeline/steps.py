@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from flowc.pipeline.errors import PipelineError
-from flowc.pipeline.limits import TaskLimits, environment_of, resources_of, retry_of, timeout_of
+from flowc.pipeline.limits import TaskLimits, check_secrets, environment_of, resources_of, retry_of, timeout_of
 from flowc.pipeline.returns import named
 from flowc_ir.late import LateFunction
+from flowc_ir.model import END_EVENT
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.file_patterns import pattern_fault
 
@@ -234,6 +235,7 @@ class UserTask(Step):
             resources_of(self.resources, self.what),
             environment_of(self.environment, self.what),
         )
+        check_secrets(self.secrets, self.what)
         self.named_returns = named(self.returns, self.what)
         if self.catalog is not None and not isinstance(self.catalog, Catalog):
             raise PipelineError(f"{self.what}: catalog is {self.catalog!r:.60}, not a Catalog(get=[…], put=[…])")
@@ -271,7 +273,7 @@ class AsyncPythonTask(PythonTask):
         stream_end_type: the type of the event with the returned values: a dict with `type` and the names of `returns`.
     """
 
-    stream_end_type: str = "done"
+    stream_end_type: str = END_EVENT
 
     def check(self) -> None:  # noqa: D102  # that of the base
         super().check()
@@ -281,7 +283,7 @@ class AsyncPythonTask(PythonTask):
     @property
     def end_event(self) -> str:
         """The type of the event with the returned values in the form of the IR: empty for `done`."""
-        return "" if self.stream_end_type == "done" else self.stream_end_type
+        return "" if self.stream_end_type == END_EVENT else self.stream_end_type
 
     def as_async_pipeline(self) -> AsyncPipeline:
         """Return an asynchronous pipeline of this step alone."""

@@ -14,7 +14,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any, Final, final
 
-from flowc.pipeline.execution import checked, new_directory, prepare, result_of, words_of, write_program
+from flowc.pipeline.execution import checked, new_directory, prepare, result_of, with_executor, words_of, write_program
 from flowc_runtime.base.contract import EVENTS
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _LONGEST_LINE: Final = 1 << 30
 
 def stream(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> AsyncGenerator[dict[str, Any], None]:
     """Run a pipeline and yield its events. Raises PipelineError; see `Pipeline.execute_streaming`."""
+    options = with_executor(options, streams=True)
     loaded, flow = prepare(pipeline, options)
     return _checked_events(loaded, flow, options, check=check)
 

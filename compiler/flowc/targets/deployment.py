@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     import click
 
+    from flowc.executors.executor import ExecutorResult
+
 
 class TargetError(Exception):
     """A target cannot be used for any flow: `message` says why in one line, `hint` says what to do."""
@@ -29,18 +31,22 @@ class Need(NamedTuple):
 
 
 class Operations(NamedTuple):
-    """The operations of a deployment for general commands: `flowc runs --cluster` and `flowc resume`, with `--target`.
+    """The operations of a deployment for general commands: `flowc runs --cluster` and `flowc resume` with `--target`,
+    and `flowc run` with the target as its executor.
 
     Attributes:
         place: the options that locate the deployment, such as --namespace.
         list_runs: prints the newest runs; takes the values of those options, a flow or None, a limit, and whether to
             print JSON.
         resume: resumes a run there and returns the exit code; called by `flowc.cli.commands.flows.resume`.
+        run: runs a flow there and waits for the end; called by `flowc.cli.commands.flows.executors`. None if the target
+            cannot be an executor.
     """
 
     place: Sequence[click.Option]
     list_runs: Callable[[Mapping[str, str | None], str | None, int, bool], None]
     resume: Callable[..., int]
+    run: Callable[..., ExecutorResult] | None = None
 
 
 class Deployment(NamedTuple):

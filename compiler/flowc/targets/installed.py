@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from flowc.targets.deployment import TargetError
 from flowc.targets.target import Target
-from flowc_runtime.base.config.plugins import PluginError, PluginKind
+from flowc_runtime.base.config.plugin_kinds import TARGETS
+from flowc_runtime.base.config.plugins import PluginError
 
 if TYPE_CHECKING:
     from flowc.targets.table import AnyTarget
 
-_TARGETS: Final = PluginKind("flowc.targets", "target", "flowc.targets.Target")
-
 
 def names() -> list[str]:
     """Return the names of the targets, without importing them."""
-    return _TARGETS.names()
+    return TARGETS.names()
 
 
 def find(name: str) -> AnyTarget | None:
@@ -27,12 +26,12 @@ def find(name: str) -> AnyTarget | None:
             point.
     """
     try:
-        found = _TARGETS.find(name, Target)
+        found = TARGETS.find(name, Target)
     except PluginError as error:
         raise TargetError(error.message, error.hint) from error
     if found is not None and found.name != name:
         raise TargetError(
-            f"{_TARGETS.described(name)} calls itself '{found.name}'", "give the entry point and the target one name"
+            f"{TARGETS.described(name)} calls itself '{found.name}'", "give the entry point and the target one name"
         )
     return found
 
@@ -44,6 +43,6 @@ def check_alone(name: str) -> None:
         TargetError: a package has one.
     """
     try:
-        _TARGETS.check_alone([name])
+        TARGETS.check_alone([name])
     except PluginError as error:
         raise TargetError(error.message, error.hint) from error

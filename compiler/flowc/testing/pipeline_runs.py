@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 
 from flowc.pipeline.execution import execute
 from flowc.pipeline.pipelines import BaseJob
-from flowc.pipeline.results import ExecuteOptions, RunFailed
+from flowc.pipeline.results import ExecuteOptions
 from flowc_ir import End
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records.store import Store
@@ -88,9 +88,10 @@ def run_pipeline(
         patches={**(patches or {})},
         mock=mock,
         store=place,
+        local=True,
     )
     try:
-        done = _execute(pipeline.as_pipeline() if isinstance(pipeline, BaseJob) else pipeline, options)
+        done = execute(pipeline.as_pipeline() if isinstance(pipeline, BaseJob) else pipeline, options, check=False)
         result = _read(done, Store.open(place))
     finally:
         if store is None:
@@ -98,13 +99,6 @@ def run_pipeline(
     if check and not result.ok:
         raise AssertionError(f"the pipeline {result.status}: {result.message}")
     return result
-
-
-def _execute(pipeline: BasePipeline, options: ExecuteOptions) -> Execution:
-    try:
-        return execute(pipeline, options, check=True)
-    except RunFailed as error:
-        return error.execution
 
 
 def _read(done: Execution, store: Store) -> PipelineResult:

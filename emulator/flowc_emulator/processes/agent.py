@@ -22,15 +22,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowc_runtime.base.errors import FlowcError, StoreError
+from flowc_runtime.store.backends.by_address import open_objects
 from flowc_runtime.store.backends.objects import PIECE
-from flowc_runtime.store.backends.remote.bucket import RemoteObjects
 from flowc_runtime.store.values.files import store_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from flowc_runtime.base.signals import Wakeup
-    from flowc_runtime.store.backends.objects import Buffer, Listed
+    from flowc_runtime.store.backends.objects import Buffer, Listed, Objects
     from flowc_runtime.store.values.files import FileRecord
 
 THREADS = 16  # requests in parallel
@@ -63,7 +63,7 @@ class Agent:
         if self.pid == 0:
             try:
                 self._socket.close()
-                _serve(RemoteObjects(url), theirs)
+                _serve(open_objects(url), theirs)
             finally:
                 os._exit(1)
         theirs.close()
@@ -238,7 +238,7 @@ class Agent:
                 raise StoreError(f"{self.url} does not answer, and the run is to end")
 
 
-def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
+def _serve(objects: Objects, requests: socket.socket) -> NoReturn:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # this process ends after the supervisor
@@ -273,7 +273,7 @@ def _serve(objects: RemoteObjects, requests: socket.socket) -> NoReturn:
     os._exit(0)
 
 
-def _answer(objects: RemoteObjects, operation: str, arguments: tuple[Any, ...]) -> Any:
+def _answer(objects: Objects, operation: str, arguments: tuple[Any, ...]) -> Any:
     if operation == "flush_all":
         return objects.flush(now=True)
     if operation == "read_blob":

@@ -91,7 +91,7 @@ def note_about(task: str, stack: bytes) -> str | None:
     return (
         f"{task} seems to hang: no CPU time for {SECONDS:.0f} s, waiting in {where} for a lock that no thread of it "
         "can open; its stack is in its log. If it does not go on, end the run and try --start fresh, which imports the "
-        "flow anew in each task"
+        "flow again in each task"
     )
 
 

@@ -29,7 +29,7 @@ class Harmless(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Threads that a package starts on first use, which only a global of the package shows after a fork."""
+    """Threads that a package starts on first use. After a fork, only the global `flag` shows that they were started."""
 
     why: str
     version: str
@@ -40,13 +40,15 @@ class Pool(NamedTuple):
 UNSAFE: Final[dict[str, ForkHazard]] = {
     "ddtrace": ForkHazard("starts 3 threads (tokio-rt-worker, …)", "4.16.0", "threads after the import", 1.0),
     "distributed": ForkHazard(
-        "registers what closes clients and clusters at the end", "2026.8.0", "exit handlers", 3.2
+        "registers a function that closes clients and clusters at the end", "2026.8.0", "exit handlers", 3.2
     ),
-    "duckdb": ForkHazard("registers what closes its databases at the end", "2.0.1", "exit handlers", 0.6),
-    "jax": ForkHazard("registers what waits for its computations at the end", "0.10.2", "exit handlers", 3.1),
-    "mlflow": ForkHazard("registers what ends an active run at the end", "3.17.2", "exit handlers", 3.6),
+    "duckdb": ForkHazard("registers a function that closes its databases at the end", "2.0.1", "exit handlers", 0.6),
+    "jax": ForkHazard(
+        "registers a function that waits for its computations at the end", "0.10.2", "exit handlers", 3.1
+    ),
+    "mlflow": ForkHazard("registers a function that ends an active run at the end", "3.17.2", "exit handlers", 3.6),
     "polars": ForkHazard("starts 1 thread (polars-ooc-clea)", "2.1.0", "threads after the import", 1.0),
-    "ray": ForkHazard("registers what shuts Ray down at the end", "2.60.0", "exit handlers", 1.9),
+    "ray": ForkHazard("registers a function that shuts Ray down at the end", "2.60.0", "exit handlers", 1.9),
     "tensorflow": ForkHazard("registers native code for the end of the process", "2.21.0", "exit handlers", 18.0),
     "wandb": ForkHazard("makes a temporary directory that is deleted at the end", "0.31.0", "finalizers", 2.2),
 }

@@ -74,7 +74,7 @@ class State(NamedTuple):
         if made := list((Counter(self.finalizers) - Counter(before.finalizers)).elements()):
             faults.append(f"has something to clean up at the end of the process ({_listed(made)})")
         if registered := list((Counter(self.handlers) - Counter(before.handlers)).elements()):
-            faults.append(f"registers what is called at the end of the process ({_listed(registered)})")
+            faults.append(f"registers a function for the end of the process ({_listed(registered)})")
         faults.extend(POOLS[module].why for module in sorted(self.pools - before.pools))
         return faults
 
@@ -215,6 +215,6 @@ def _name(function: object) -> str:
 
 
 def _pools() -> frozenset[str]:
-    """Return the modules that have started threads which only a global of the module shows."""
+    """Return the modules of POOLS that have started their threads, by the global that tells it."""
     loaded = ((module, sys.modules.get(module), pool.flag) for module, pool in POOLS.items())
     return frozenset(module for module, found, flag in loaded if found is not None and found.__dict__.get(flag))

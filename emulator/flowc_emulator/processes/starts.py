@@ -46,7 +46,7 @@ class Rule:
     modules: tuple[str, ...]
 
     def fresh(self, node: Node) -> bool:
-        """Return whether the tasks of a step import the flow anew."""
+        """Return whether the tasks of a step import the flow again."""
         return self.all or (self.in_environments and bool(node.environment))
 
 
@@ -108,7 +108,7 @@ class Starts:
 
     @property
     def all(self) -> bool:
-        """Whether every task, and every exit hook, imports the flow anew."""
+        """Whether every task, and every exit hook, imports the flow again."""
         return self._rule.all
 
     @property
@@ -117,7 +117,7 @@ class Starts:
         return [server.pid for server in self._servers.values()]
 
     def fresh(self, node: Node) -> bool:
-        """Return whether the tasks of a step import the flow anew."""
+        """Return whether the tasks of a step import the flow again."""
         return self._rule.fresh(node)
 
     def launcher(self, assignment: Assignment, tasks: int) -> Launcher:

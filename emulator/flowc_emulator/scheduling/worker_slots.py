@@ -60,7 +60,7 @@ class Places:
         clock: Callable[[], float] = time.monotonic,
         activity: Callable[[int], Activity | None] | None = None,
     ) -> None:
-        """Create it without tasks. `processors` is how many may compute in parallel; None: `most` run in any case."""
+        """Create it without tasks. At most `processors` tasks compute in parallel; None means `most`."""
         self._most = most
         self.computing = most if processors is None else min(processors, most)
         """The number of tasks that run in any case."""

@@ -77,6 +77,7 @@ class Ambient:
         starting: the flow whose functions of defaults are being called; no task runs yet.
         extra: values that decorators add to `current` (`current._update_env`).
         metadata: what decorators attach to the task's record: `name`, `value` and `type` of each.
+        pickler: the name of the pickler that writes the task's artifacts.
         secrets: the values of the declared secrets of the step, by the names of their variables.
         find_class: finds a class that cannot be imported, by its module and name, when a value is read.
         before_fork: marks the task's parameters as read, since no one sees what a forked process reads.
@@ -94,6 +95,7 @@ class Ambient:
     starting: Starting | None = None
     extra: dict[str, object] = field(default_factory=dict)
     metadata: list[dict[str, str]] = field(default_factory=list)
+    pickler: str = "pickle"
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     find_class: Callable[[str, str], object] | None = None
     before_fork: Callable[[], None] | None = None

@@ -175,8 +175,8 @@ def read(
         text: the JSON, plain or in base64. Parameters of the workflow that the flow does not declare are ignored.
         parameters: the flow's parameters.
         names: the names of the parameters set at submission; None: all.
-        before: the values of the origin run, if the run resumes one. They count for parameters not in `names`, whose
-            arguments are only defaults.
+        before: the values of the origin run, if the run resumes one. A parameter that is not in `names` has its value
+            from here, since its argument is only a default.
 
     Raises:
         ValueError: a parameter is missing, or its text is not a value of its type.

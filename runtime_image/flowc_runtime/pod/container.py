@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from flowc_ir import Foreach, Gang, Switch
 from flowc_runtime.base import contract
+from flowc_runtime.base.config import configuration
 from flowc_runtime.base.contract import DISALLOW_RETRY, INFRASTRUCTURE, NO_RETRY, OK, USER_FAILED
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.pod import coordination
@@ -225,6 +226,9 @@ class ContainerTask:
             origin=record.get("origin"),
             cards=cards,
             durable=self.durability == "task",
+            catalog=str(configuration.text("catalog")),
+            secrets=configuration.text("secrets") or "",
+            pickler=configuration.text("pickler") or "",
         )
 
 

@@ -37,7 +37,7 @@ def frame(when: float, stream: Stream, data: bytes) -> bytes:
 
 
 def chunks(log: bytes | Iterable[bytes]) -> Iterator[Chunk]:
-    """Yield the chunks of a log, given as bytes or in pieces of any size; incomplete frames too."""
+    """Yield the chunks of a log, which is given as bytes or as parts of any size; incomplete frames too."""
     rest = b""
     for piece in (log,) if isinstance(log, bytes) else log:
         rest += piece

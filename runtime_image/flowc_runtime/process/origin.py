@@ -51,7 +51,7 @@ _defined: ProcessOrigin | None = None
 
 
 def defined() -> None:
-    """Note that a flow is defined: its file changes the process later only if it is run as the program."""
+    """Record the process's state when a flow has been defined: only the program's own file changes it afterwards."""
     global _defined
     _defined = ProcessOrigin.now()
 

@@ -36,10 +36,13 @@ class AssignmentFields(TypedDict):
     origin: str | None
     cache: bool
     durable: bool
+    catalog: str
     inputs: str | None
     overrides: Mapping[str, ArtifactRef]
     bare: bool
     patch: Patch | None
+    secrets: str
+    pickler: str
 
 
 @final
@@ -66,10 +69,13 @@ class Assignment:
         origin: the id of the run that this run resumes.
         cache: whether steps with @cache use the cache.
         durable: whether the task's record and artifacts are flushed to disk before the task is reported as ended.
+        catalog: where the files of the step are kept: the setting `catalog`.
         inputs: for `spin`, the id of the run that has the parent tasks; None: this run.
         overrides: for `spin`, artifacts that replace those of the parents and of each input of a join.
         bare: whether the step's code runs without its decorators.
         patch: what replaces the step's code; None runs the code.
+        secrets: the value of the setting `secrets`, with an absolute path.
+        pickler: the value of the setting `pickler`.
     """
 
     run: RunStore
@@ -90,10 +96,13 @@ class Assignment:
     origin: str | None = None
     cache: bool = True
     durable: bool = False
+    catalog: str = "store"
     inputs: str | None = None
     overrides: Mapping[str, ArtifactRef] = field(default_factory=dict)
     bare: bool = False
     patch: Patch | None = None
+    secrets: str = "env"
+    pickler: str = "pickle"
 
     @property
     def before(self) -> RunStore:

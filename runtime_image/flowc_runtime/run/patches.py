@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PatchKind: TypeAlias = Literal["nothing", "value", "function", "file", "pickle"]
 IN_PROCESS: frozenset[PatchKind] = frozenset({"nothing", "value"})
-"""The kinds of patches that run no code of the user's, and so need no process."""
+"""The kinds of patches that run no user code, and therefore need no process of their own."""
 
 
 class PatchError(FlowcError):

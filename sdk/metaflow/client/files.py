@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, final
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.errors import ArtifactError
 from flowc_runtime.store.backends.external import digest_of
 
 if TYPE_CHECKING:
+    import tempfile
+
+    from flowc_runtime.run import catalogs
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import TaskFileRecord
+else:  # only files in a catalog of a package need them
+    catalogs = LateModule("flowc_runtime.run.catalogs")
+    tempfile = LateModule("tempfile")
 
 __all__ = ["TaskFile"]
 
@@ -24,7 +31,8 @@ class TaskFile:
         digest: the sha256 of its bytes, in hex.
         size: the number of its bytes.
         stage: `get` or `put`.
-        place: its path, if the store has no copy; else None.
+        place: its path, if the store has no copy, or its address in the `catalog`; else None.
+        catalog: the catalog of an installed package that keeps it; None for the store.
     """
 
     def __init__(self, objects: Objects, record: TaskFileRecord) -> None:
@@ -34,23 +42,37 @@ class TaskFile:
         self.size = record["size"]
         self.stage = record["stage"]
         self.place = record.get("place")
+        self.catalog = record.get("catalog")
 
     def read_bytes(self) -> bytes:
         """Return the content.
 
         Raises:
-            ArtifactError: the store has no copy, and the file is missing or has changed.
+            ArtifactError: the store has no copy, and the file is missing or has changed, or its catalog is not
+                installed or fails.
             Damaged: the stored bytes do not match the digest.
             StoreError: the store cannot be read.
         """
         if self.place is None:
             return self._objects.read_blob(self.digest, self.size)
+        if self.catalog is not None:
+            return self._fetched(self.catalog, self.place)
         if not os.path.isfile(self.place):
             raise ArtifactError(f"the store has no copy of '{self.name}', and this machine has no file {self.place}")
         if (digest := digest_of(self.place)) != self.digest:
             raise ArtifactError(f"{self.place} has changed: its sha256 was {self.digest} and is {digest}")
         with open(self.place, "rb") as file:
             return file.read()
+
+    def _fetched(self, catalog: str, place: str) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="flowc-file-") as directory:
+            target = os.path.join(directory, os.path.basename(self.name))
+            try:
+                catalogs.fetch(catalog, place, target, self.digest)
+            except catalogs.KeepingError as error:
+                raise ArtifactError(f"cannot read '{self.name}': {error}") from error
+            with open(target, "rb") as file:
+                return file.read()
 
     def read_text(self, encoding: str = "utf-8") -> str:
         """Return the content as text; see `read_bytes`."""

@@ -1,4 +1,4 @@
-"""What a task's attempt printed: text, size and lines of its log, whose frames are given in pieces."""
+"""The output of a task's attempt: its text, size and lines, decoded from the frames of the attempt's log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def text(log: Iterable[bytes], stream: Stream) -> str:
     """Return the output on one stream as text; bytes that are not UTF-8 are replaced.
 
     Args:
-        log: the frames of the attempt's log (`flowc_runtime.process.logs`), in pieces of any size.
+        log: the bytes of the attempt's log (`flowc_runtime.process.logs`), in chunks of any size.
         stream: `stdout` or `stderr`.
     """
     data = b"".join(chunk.data for chunk in logs.chunks(log) if chunk.stream == stream)
@@ -35,7 +35,7 @@ def lines(log: Iterable[bytes], stream: str) -> Iterator[tuple[datetime, bytes]]
     """Yield the lines of one stream: (time in UTC without a time zone, line without its end).
 
     Args:
-        log: the frames of the attempt's log, in pieces of any size.
+        log: the bytes of the attempt's log, in chunks of any size.
         stream: `stdout` or `stderr`.
 
     Raises:

@@ -241,7 +241,7 @@ class Task(MetaflowObject):
             yield time, line.decode("utf-8", "replace") if as_unicode else line
 
     def _log(self) -> Iterator[bytes]:
-        """Return the frames of its log, in pieces that are read when they are asked for."""
+        """Yield the bytes of its log in chunks, each read from the store when it is needed."""
         return self._reader.store.log(*self._place, self.current_attempt + 1)
 
     # -- parents and children

@@ -255,7 +255,7 @@ def is_delayed(value: object) -> bool:
 
 
 def resolved(value: Any, values: Mapping[str, Any]) -> Any:
-    """Return the value with every placeholder in it evaluated; the items of a `**config` replace its one key.
+    """Return the value with every placeholder in it evaluated; a placeholder for `**config` becomes the config's items.
 
     Args:
         value: an argument of a decorator or parameter.

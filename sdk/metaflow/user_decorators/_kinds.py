@@ -1,7 +1,7 @@
-"""The kinds of decorators of a user's own: the bases of the classes that users derive from.
+"""The kinds of user-written decorators: the bases of the classes from which users derive theirs.
 
-What is given to mutators, `MutableFlow` and `MutableStep`, tells the kinds apart by these. The hooks of the derived
-classes name what they are given.
+`MutableFlow` and `MutableStep`, the arguments of mutators, distinguish the kinds by these classes. The hooks are
+declared in the derived classes.
 """
 
 from __future__ import annotations

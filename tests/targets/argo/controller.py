@@ -75,18 +75,19 @@ def play(
     *,
     name: str = "played",
     environment: Mapping[str, str] | None = None,
+    secrets: Mapping[str, Mapping[str, str]] | None = None,
     run: Run | None = None,
 ) -> PlayedWorkflow:
     """Run the Workflow or WorkflowTemplate in the manifests, like `argo submit -p name=text …`.
 
-    `environment` is what the image would have set; `run` takes the place of starting a pod's command.
+    `environment` is what the image would have set; `secrets` are the cluster's Secrets by name; `run` takes the place of starting a pod's command.
     """
     by_kind = {manifest["kind"]: manifest for manifest in manifests}
     workflow = by_kind.get("WorkflowTemplate") or by_kind["Workflow"]
     code = _lay_out(by_kind["ConfigMap"], workflow["spec"]["volumes"], workdir)
-    return _Controller(workflow["spec"], name, store_url, workdir, code, environment or {}, run or start).play(
-        parameters or {}
-    )
+    return _Controller(
+        workflow["spec"], name, store_url, workdir, code, environment or {}, secrets or {}, run or start
+    ).play(parameters or {})
 
 
 def start(pod: Pod) -> tuple[int, str]:
@@ -110,10 +111,11 @@ class _Controller:
         workdir: Path,
         code: Path,
         environment: Mapping[str, str],
+        secrets: Mapping[str, Mapping[str, str]],
         run: Run,
     ) -> None:
         self.spec, self.name, self.store_url, self.workdir, self.code = spec, name, store_url, workdir, code
-        self.environment, self.run = environment, run
+        self.environment, self.secrets, self.run = environment, secrets, run
         self.templates = {template["name"]: template for template in spec["templates"]}
         self.globals = {"workflow.name": name}
         self.nodes: list[Node] = []
@@ -242,6 +244,11 @@ class _Controller:
             if "value" in variable:
                 # The kubelet expands variables that come before this one, after Argo's substitution.
                 env[variable["name"]] = expand(self._fill(variable["value"], values), env)
+            elif (key := variable["valueFrom"].get("secretKeyRef")) is not None:
+                if (found := self.secrets.get(key["name"], {}).get(key["key"])) is not None:
+                    env[variable["name"]] = found
+                elif not key.get("optional"):
+                    raise ManifestError(f"{name} never starts: there is no key {key['key']} in Secret {key['name']}")
             else:
                 env[variable["name"]] = fields[variable["valueFrom"]["fieldRef"]["fieldPath"]]
         env = {key: value.replace("/flowc/", f"{self.code}/", 1) if key in ("FLOWC_CODE", "FLOWC_IR") else value

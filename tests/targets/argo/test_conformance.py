@@ -13,28 +13,36 @@ import yaml
 from compare import summary
 from conformance import FLOWS
 from ir.test_golden_ir import CASES
-from project import PACKAGES, ROOT
 from targets.argo.controller import play
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowc_runtime.store.records.run_store import RunStore
     from project import Project
 
 
-def played(project: Project, file: str, *options: str, **parameters: str) -> RunStore:
+def played(
+    project: Project,
+    file: str,
+    *options: str,
+    cluster_secrets: Mapping[str, Mapping[str, str]] | None = None,
+    **parameters: str,
+) -> RunStore:
     """Compile the flow and run its manifests in a separate store."""
     done = project.flowc("compile", file, *options)
     assert done.code == 0, done.err
     manifests = list(yaml.safe_load_all(done.out))
     environment = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in PACKAGES),
+        "PYTHONPATH": project.environment["PYTHONPATH"],
         "PYTHONWARNINGS": "error",
     }
     work = project.root / "cluster"
     work.mkdir()
     url = f"file://{project.root}/.cluster"
-    workflow = play(manifests, url, work, parameters, name="played", environment=environment)
+    workflow = play(manifests, url, work, parameters, name="played", environment=environment,
+                    secrets=cluster_secrets)  # fmt: skip
     (config,) = [manifest for manifest in manifests if manifest["kind"] == "ConfigMap"]
     from flowc_runtime.store.records.store import Store
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import click
 
 from flowc import __version__, distributions, installation
+from flowc.cli.commands import doctor_plugins
 from flowc.cli.commands.doctor_store import examine_store
 from flowc.cli.options.common import FAULTY, fail
-from flowc.targets import installed, table
-from flowc.targets.deployment import Need, TargetError
+from flowc.targets import table
+from flowc.targets.deployment import Need
 from flowc_ir import json_text
 from flowc_ir.counting import count
 from flowc_ir.late import LateModule
@@ -81,6 +82,7 @@ def doctor_command(
         *map(_optional, BEFORE),
         *_targets(),
         *map(_optional, AFTER),
+        *_plugins(),
         *_extensions(),
         *_configuration(),
         _store(),
@@ -191,16 +193,15 @@ def _store() -> Finding:
 
 
 def _targets() -> Iterator[Finding]:
-    """Report the packages that flowc's own target needs, and the targets of installed packages."""
+    """Report the packages that flowc's own target needs."""
     needs = [*table.default_target().needs, *table.default_deployment().needs]
     yield from map(_optional, needs)
-    for name in installed.names():
-        try:
-            table.find_target(name)
-        except TargetError as error:
-            yield Finding("BAD", f"{error.message}: {error.hint}", bad=True)
-        else:
-            yield Finding("ok", f"the target '{name}', from an installed package")
+
+
+def _plugins() -> Iterator[Finding]:
+    """Report the plugins of installed packages, which are imported for that."""
+    for text, bad in doctor_plugins.examine_plugins():
+        yield Finding("BAD" if bad else "ok", text, bad=bad)
 
 
 def _optional(need: Need) -> Finding:

@@ -8,12 +8,14 @@ import sys
 from flowc_runtime.base import addresses
 from flowc_runtime.base.config.whereabouts import default_url
 from flowc_runtime.base.errors import ConfigurationError, FlowcError
+from flowc_runtime.store.backends.by_address import open_objects
 from flowc_runtime.store.backends.remote.bucket import SCHEMES
 
 # A separate process runs this: a broken library may end the process, and doctor inspects the modules of its own.
 _LOAD = """
 import sys
 from flowc_runtime.base.errors import StoreError
+from flowc_runtime.store.backends.by_address import open_objects
 from flowc_runtime.store.backends.remote.connection import library
 try:
     library(sys.argv[1])
@@ -32,8 +34,13 @@ def examine_store() -> tuple[str, str]:
         return "BAD", f"the store: {error}"
     if problem := addresses.fault(url):
         return "BAD", f"the store {addresses.shown(url)}: {problem}; {addresses.HINT}"
-    if url.partition("://")[0] not in SCHEMES:
-        return "ok", f"the store is {url}"
+    scheme, separator, _ = url.partition("://")
+    if scheme not in SCHEMES:
+        try:
+            open_objects(url)
+        except FlowcError as error:
+            return "BAD", str(error)
+        return "ok", f"the store is {url}{', of an installed package' if separator and scheme != 'file' else ''}"
     done = subprocess.run([sys.executable, "-c", _LOAD, url], capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines()

@@ -97,7 +97,7 @@ def parameter_options(typed: Typed, reserved: Collection[str]) -> Iterator[click
 
     Args:
         typed: the flow.
-        reserved: names of options, with `_` for `-`, that a parameter does not take over.
+        reserved: names of options, with `_` for `-`, that a parameter of the same name does not replace.
     """
     for number, parameter in enumerate(typed.parameters()):
         if parameter.name.replace("-", "_") in reserved:

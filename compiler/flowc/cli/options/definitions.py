@@ -15,8 +15,8 @@ from click.core import ParameterSource
 from flowc.cli.options.common import NO_TOP, TOP, Top, top
 from flowc.cli.options.configured import ConfiguredOption
 from flowc.cli.options.errors import error_option
+from flowc.cli.options.inherited import secrets_option, verify_option
 from flowc.cli.options.targets import LOCAL, TargetName
-from flowc.cli.options.verify import verify_option
 from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.targets.table import DEFAULT
 from flowc_runtime.base.config import settings
@@ -87,7 +87,8 @@ TOP_OPTIONS: Sequence[click.Option] = (
 )  # fmt: skip
 
 RUN_OPTIONS: Sequence[click.Option] = (
-    click.Option(["--local"], is_flag=True, help="Run on this machine, one process per attempt (the default)."),
+    click.Option(["--local"], is_flag=True,
+                 help="Run on this machine, one process per attempt, whatever the setting `executor` is."),
     ConfiguredOption(["--max-workers"], key="max-workers", type=click.IntRange(min=1), metavar="N",
                      help="Run at most N tasks at once [default: the number of CPUs; up to 16 while tasks are idle]."),
     ConfiguredOption(["--max-num-splits"], key="max-num-splits", type=click.IntRange(min=1), metavar="N",
@@ -112,6 +113,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
                      help="Print lines for people, or JSON lines on stdout."),
     error_option(),
     verify_option(),
+    secrets_option(),
     click.Option(["--flow", "class_name"], metavar="CLASS", allow_from_autoenv=False,
                  help="The class of the flow, if the file has several flows."),
     click.Option(["--store", "store_url"], metavar="DIR|URL",

@@ -48,7 +48,7 @@ def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> lis
 
     Args:
         checked: the flow.
-        without: names of options, with `_` for `-`, that are not a parameter's in this command.
+        without: names, with `_` for `-`, that belong to the command's own options and to no parameter.
     """
     silent = {name for name, each in declared_parameters(checked.cls).items() if each.show_default is False}
     options = []

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc.cli.running.run_kinds import RunKind
+    from flowc.cli.running.secret_checks import check_secrets
     from flowc_emulator.console.protocol import Console
     from flowc_emulator.console.text_console import make_console
     from flowc_emulator.exit_hooks import call_exit_hooks
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
     OptionTexts = Mapping[str, Sequence[str]]
 else:  # not for the help of `run`
+    check_secrets = LateFunction("flowc.cli.running.secret_checks:check_secrets")
     make_console = LateFunction("flowc_emulator.console.text_console:make_console")
     Plan = LateFunction("flowc_emulator.plan:Plan")
     Supervisor = LateFunction("flowc_emulator.supervisor:Supervisor")
@@ -89,15 +91,18 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     remote = not isinstance(store.objects, LocalObjects)
     patches = patches_of(checked, options)
     mock = any(patch["mock"] for patch in patches.values())
+    choices = new_run.choices_of(checked.flow)
+    # The tasks of a resumed run check their secrets themselves: those that are reused need none.
+    if kind.find is None and any(node.secrets for node in checked.flow.nodes):
+        check_secrets(checked.flow, choices.secrets, [*patches])
     isolation = None if mock else isolate(checked, text(options, "environment"), remote=remote)
     console = make_console(word(options, "log_format"), quiet=bool(top().quiet))
     with ExitStack() as stack:
         starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
-        look = Look(
-            str(checked.package.root)
-        )  # after the import was judged, so that git's process is not a fault of it
+        # After the import was judged, so that git's process is not a fault of it.
+        look = Look(str(checked.package.root))
         stack.callback(look.close)
         agent = stack.enter_context(_agent(store.objects.url if remote else None))
         stack.enter_context(interruption_recorded())
@@ -135,9 +140,12 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             cache=top().cache is not False,
             disk=disk,
             durable=mode == "task",
+            catalog=choices.catalog,
             reuse=reuse,
             starts=starts,
             patches=patches,
+            secrets=choices.secrets,
+            pickler=choices.pickler,
         )
         result = _supervise(plan, console, checked, options)
     if not result.ok:

@@ -82,7 +82,7 @@ def lower_for(
     """
     values = {name: value for name, value in options.items() if name != "environment"}
     if target.travel is not None:
-        checked = _travelling(checked)
+        checked = packaged(checked)
     environment = options.get("environment")
     with _reporting(checked):
         settings = _settings(target, values)
@@ -136,8 +136,12 @@ def _settings(target: Target[Settings, Product], given: Mapping[str, object]) ->
         raise click.UsageError(f"setting {error}{origin}") from None
 
 
-def _travelling(checked: Checked) -> Checked:
-    """Return the flow with the files that are packaged. A flow that cannot be packaged ends the program."""
+def packaged(checked: Checked) -> Checked:
+    """Return the flow with the files that are packaged.
+
+    Raises:
+        SystemExit: the flow cannot be packaged; the errors are printed.
+    """
     require_runnable(checked.flow)
     faults = Faults()
     check_package(checked.package, checked.flow, faults)

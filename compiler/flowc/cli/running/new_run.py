@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, cast
 
 import click
 
@@ -16,6 +17,7 @@ from flowc.cli.running.beginning import writing_record
 from flowc.cli.running.ignoring import recordable_files
 from flowc.cli.words import option_values
 from flowc_ir import json_text
+from flowc_ir.late import LateModule
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config import configuration, settings
 from flowc_runtime.base.errors import FlowcError, TagError
@@ -30,10 +32,18 @@ if TYPE_CHECKING:
     from flowc.revision import Look
     from flowc_emulator.console.protocol import Console
     from flowc_emulator.plan import RunResult
+    from flowc_ir import Flow
+    from flowc_runtime.base.config import secret_setting
+    from flowc_runtime.run import catalogs
     from flowc_runtime.store.backends.durability import Disk
     from flowc_runtime.store.records.record_types import PackageRecord, RunRecord, StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
+    from flowc_runtime.store.values import picklers
+else:  # only flows with secrets or files, and other picklers than the default, need them
+    catalogs = LateModule("flowc_runtime.run.catalogs")
+    secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
+    picklers = LateModule("flowc_runtime.store.values.picklers")
 
 MOCKED: Final = "mocked:true"
 """The system tag of a run in which patches replace the code of steps."""
@@ -50,6 +60,37 @@ def new_run_id(now: float) -> str:
     clock = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     letters = "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(3))
     return f"{clock}-{int(now * 1000) % 1000:03}{letters}"
+
+
+class Choices(NamedTuple):
+    """What the configuration chooses for tasks: `secrets`, with an absolute path, `pickler` and `catalog`."""
+
+    secrets: str
+    pickler: str
+    catalog: str
+
+
+def choices_of(flow: Flow) -> Choices:
+    """Return the choices for a run of a flow on this machine.
+
+    Raises:
+        ConfigurationError: a variable or the configuration file is invalid.
+        UnknownCatalogError: steps have files, and the catalog is not installed.
+        SystemExit: the pickler is not installed; the error is printed.
+    """
+    catalog = str(configuration.text("catalog"))
+    if any(node.files is not None for node in flow.nodes):
+        catalogs.check_catalog(catalog)
+    pickler = str(configuration.text("pickler"))
+    if pickler != "pickle":
+        try:
+            picklers.check(pickler)
+        except picklers.PicklerError as error:
+            fail(error.message, error.hint)
+    if not any(node.secrets for node in flow.nodes):
+        return Choices("env", pickler, catalog)
+    chosen = secret_setting.SecretSetting.parse(str(configuration.text("secrets")))
+    return Choices(chosen.below(os.getcwd()).text, pickler, catalog)
 
 
 def checked_tags() -> tuple[str, ...]:
@@ -171,16 +212,31 @@ def tell_of(
     Raises:
         SystemExit: a file cannot be written: the run is recorded as failed, and the error is printed.
     """
-    attributes = {"run_id": run.id, "flow_name": run.flow, "metadata": f"local@{run.objects.url}"} | more
-    texts = {"run_id_file": run.id, "runner_attribute_file": json_text.shown(attributes)}
+    try:
+        write_attributes(options, run.flow, run.id, run.objects.url, **more)
+    except FlowcError as error:
+        cannot_begin(records, str(error), disk)
+
+
+def write_attributes(options: Mapping[str, object], flow: str, run_id: str, store: str, **more: str) -> None:
+    """Write the files of `--run-id-file` and `--runner-attribute-file`.
+
+    Args:
+        options: the values of the command's options.
+        flow: the name of the flow.
+        run_id: the run's id.
+        store: the address of the store with the run's records.
+        **more: further attributes.
+
+    Raises:
+        FlowcError: a file cannot be written.
+    """
+    attributes = {"run_id": run_id, "flow_name": flow, "metadata": f"local@{store}"} | more
+    texts = {"run_id_file": run_id, "runner_attribute_file": json_text.shown(attributes)}
     for option, text in texts.items():
-        if not (file := option_values.text(options, option)):
-            continue
-        try:
+        if file := option_values.text(options, option):
             with writing(file):
                 Path(file).write_text(text, encoding="utf-8")
-        except FlowcError as error:
-            cannot_begin(records, str(error), disk)
 
 
 def note_unused(console: Console) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from flowc.cli.options.common import USAGE, fail
-from flowc.cli.words.option_values import text, texts
+from flowc.cli.words.option_values import executor, text, texts
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
 
@@ -34,7 +34,7 @@ def patches_of(checked: Checked, options: Mapping[str, object]) -> Mapping[str, 
         return cast("dict[str, Patch]", json_text.mapping(Path(file).read_bytes()))  # `Pipeline.execute` wrote it
     if not is_asked(options):
         return {}
-    mock = bool(options.get("mock"))
+    mock = _is_mock(options)
     try:
         return making_patches.patches_from_words(
             texts(options, "patches"), checked.flow, str(checked.package.root), mock=mock
@@ -45,4 +45,8 @@ def patches_of(checked: Checked, options: Mapping[str, object]) -> Mapping[str, 
 
 def is_asked(options: Mapping[str, object]) -> bool:
     """Return whether the options of a command line ask for patches."""
-    return bool(options.get("mock") or options.get("patches"))
+    return bool(_is_mock(options) or options.get("patches"))
+
+
+def _is_mock(options: Mapping[str, object]) -> bool:
+    return bool(options.get("mock")) or executor(options) == "mock"

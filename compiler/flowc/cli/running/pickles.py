@@ -1,4 +1,4 @@
-"""Functions that no module has, for tasks that import their code anew: they read their pickles from a directory."""
+"""Functions that cannot be imported: tasks that import the flow again read their pickles from a directory."""
 
 from __future__ import annotations
 
@@ -11,24 +11,34 @@ from typing import TYPE_CHECKING
 from flowc_ir import PICKLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from flowc.package import Package
+
+
+def pickles_of(package: Package) -> list[tuple[str, bytes]]:
+    """Return the names and contents of a package's pickled functions."""
+    return [(name, content) for name, content in package.files if name.startswith(f"{PICKLES}/")]
+
+
+def write_pickles(pickles: Iterable[tuple[str, bytes]], directory: str) -> None:
+    """Write pickled functions into a directory, by their names in the package."""
+    for name, content in pickles:
+        path = Path(directory, name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
 
 
 @contextmanager
 def pickles_written(package: Package) -> Iterator[str | None]:
     """Yield the directory with the pickled functions of a package, which exists inside the block; None without any."""
-    pickles = [file for file in package.files if file[0].startswith(f"{PICKLES}/")]
+    pickles = pickles_of(package)
     if not pickles:
         yield None
         return
     directory = tempfile.mkdtemp(prefix="flowc-functions-")
     try:
-        for name, content in pickles:
-            path = Path(directory, name)
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
+        write_pickles(pickles, directory)
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)

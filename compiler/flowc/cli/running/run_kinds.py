@@ -44,7 +44,7 @@ class RunKind(NamedTuple):
         execute: replaces the execution of a run.
         without: the options of `run` that the command does not have.
         elsewhere: runs the command outside this machine and returns its exit code; None to run it here.
-        keeps: the options of Metaflow's command, whose names a parameter does not take over.
+        keeps: the options of Metaflow's command: a parameter of the same name does not replace them.
         flow: the argument FLOW in the usage.
     """
 

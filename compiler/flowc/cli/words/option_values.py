@@ -44,6 +44,17 @@ def texts(values: Mapping[str, object], name: str) -> tuple[str, ...]:
     return tuple(map(str, value))
 
 
+def executor(values: Mapping[str, object]) -> str:
+    """Return the executor that the options choose; `local` for a command without that choice.
+
+    Args:
+        values: the values of a command's options, by name.
+    """
+    if values.get("local"):
+        return "local"
+    return "mock" if values.get("mock") else text(values, "executor") or "local"
+
+
 def number(values: Mapping[str, object], name: str) -> int | None:
     """Return the value of an option that takes an integer; None without the option.
 

@@ -23,7 +23,7 @@ def about_own_flow(text: str) -> str:
 
 @final
 class FlowArgument(click.Argument):
-    """The argument FLOW of a command that is also in a flow's own file, whose usage omits it."""
+    """The argument FLOW of a command. The usage of the same command in a flow's own file omits it."""
 
     def get_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return FLOW, or nothing in a flow's own file."""

@@ -89,7 +89,7 @@ def _behind(form: str, file: str, flow: str, rest: Sequence[str]) -> Iterator[st
 
 
 class PathGroup(click.Group):
-    """A group of commands about runs; for a run in the place of a command, the error has the line to type."""
+    """A group of commands about runs. If a run is given instead of a command, the error has the complete line."""
 
     meant: Mapping[str, str] = {"rm": "remove", "delete": "remove", "ls": "list", "open": "view", "show": "view"}
     """The names that other programs have for these commands."""
@@ -100,7 +100,7 @@ class PathGroup(click.Group):
         """Return the name, the command and its words.
 
         Raises:
-            click.UsageError: there is no such command; for a run in its place, the message has the line to type.
+            click.UsageError: there is no such command. If the word is a run, the message has the complete line.
         """
         try:
             return super().resolve_command(ctx, args)

@@ -18,8 +18,7 @@ from flowc.frontends.metaflow.lower_class import LoweringOptions, lower_class
 from flowc.frontends.metaflow.structure.flow_class import choose_class
 from flowc.frontends.source import Source, Sources
 from flowc.frontends.source_locations import SourceLocation, place_of_class
-from flowc.package import Package, UnreadableFileError, collect, pack
-from flowc_ir import Span, codes
+from flowc.package import Package, collect_or_report, pack
 from flowc_ir.diagnostic import Faults
 from flowc_runtime.process.loader import load_module
 from metaflow._program import FlowProgram
@@ -174,13 +173,7 @@ def load_class(
 
 
 def _collect(place: SourceLocation, faults: Faults, suffixes: Collection[str] = ()) -> Package:
-    try:
-        return collect(place.path, place.root if place.packaged else None, suffixes)
-    except UnreadableFileError as error:
-        message = f"cannot read {error.file}, which would be packaged with the flow: {error.why}"
-        hint = "make it readable, or move it out of the flow's directory"
-        faults.add(codes.UNREADABLE_FILE, Span(place.file, 1, 1), message, hint=hint)
-        return pack(place.root, [])
+    return collect_or_report(place.root, place.file, suffixes, faults, packaged=place.packaged, what="flow")
 
 
 def _with_data(place: SourceLocation, package: Package, options: LoweringOptions, faults: Faults) -> Package:

@@ -104,11 +104,7 @@ def lower_class(
         DeploymentError: the branch of the options does not fit the flow.
     """
     cls = program.cls
-    added = [one for one in options.with_decorators if one.name in STEP_DECORATORS or plugin_class(one.name, "step")]
-    own = [one for one in options.with_decorators if one not in added]
-    setattr(cls, ADDED, tuple(added))  # tasks read inline secrets from the class: the IR does not contain their values
-    attached = seen_by_mutators(cls, options.with_decorators, own)
-    added = [one for one in added if one not in attached]
+    added, attached = _attach(cls, options.with_decorators)
     where, tree, home = written_at(cls, source, sources)
     configs = read_configs(cls, where, sources, options.configs, faults)
     if not faults:
@@ -149,6 +145,19 @@ def lower_class(
         doc=clean_doc(cls.__dict__.get("__doc__")),
     )
     return _begin(flow, program, graph, sources, faults)
+
+
+def _attach(cls: type, with_decorators: Sequence[Applied]) -> tuple[list[Applied], list[Applied]]:
+    """Give a class the decorators of `--with`: return those to add to its steps, and those that its mutators see.
+
+    Raises:
+        WithError: a decorator is unknown or cannot be imported.
+    """
+    added = [one for one in with_decorators if one.name in STEP_DECORATORS or plugin_class(one.name, "step")]
+    own = [one for one in with_decorators if one not in added]
+    setattr(cls, ADDED, tuple(added))  # tasks read inline secrets from the class: the IR does not contain their values
+    attached = seen_by_mutators(cls, with_decorators, own)
+    return [one for one in added if one not in attached], attached
 
 
 def _check_methods(graph: DeclaredGraph, methods: Mapping[str, StepMethod], faults: Faults) -> None:

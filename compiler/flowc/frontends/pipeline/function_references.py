@@ -1,4 +1,4 @@
-"""FunctionReferences to functions: the module and the name by which a task finds a function, or a pickle of it."""
+"""References to functions: the module and the name by which a task finds a function, or a pickle of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flowc_ir import Return
     from flowc_runtime.run.nodes.user_functions import UserFunction
 
-else:  # only functions that no module has need it
+else:  # only functions that cannot be imported need it
     cloudpickle = LateModule("cloudpickle")
 
 
@@ -47,7 +47,7 @@ class Found(NamedTuple):
 
 @final
 class FunctionReferences:
-    """The functions of one pipeline. `known` has them by their names in the IR, `pickles` those that no module has."""
+    """The functions of one pipeline: `known` by their names in the IR, `pickles` of those that cannot be imported."""
 
     def __init__(self) -> None:
         self.known: dict[Function, UserFunction] = {}
@@ -88,7 +88,7 @@ class FunctionReferences:
         return [(pickle_file(name), content) for name, content in self.pickles.items()]
 
     def _pickled(self, code: UserFunction) -> str:
-        """Pickle a function that no module has, and return the name of its pickle."""
+        """Pickle a function that cannot be imported, and return the name of its pickle."""
         if id(code) in self._unnamed:
             return self._unnamed[id(code)]
         own = getattr(code, "__name__", type(code).__name__)

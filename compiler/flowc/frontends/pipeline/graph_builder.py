@@ -8,6 +8,7 @@ the task before it, where that has nothing else to decide.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, final
 
@@ -37,18 +38,19 @@ from flowc_ir import (
     targets,
 )
 from flowc_ir import Stub as NoCode
+from flowc_ir.graphs.dominance import postorder
 from flowc_ir.graphs.step_values import set_between
 from flowc_runtime.run.nodes.failing import FAILED, FAILS, NO_BRANCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from flowc.frontends.pipeline.function_references import FunctionReferences
     from flowc.frontends.pipeline.notebook_references import NotebookReferences
     from flowc.pipeline.limits import TaskLimits
     from flowc.pipeline.pipelines import BasePipeline
     from flowc.pipeline.steps import Step, WrittenAt
-    from flowc_ir import Secret, Transition
+    from flowc_ir import Secret, StepFiles, Transition
     from flowc_ir.diagnostic import Faults
     from flowc_ir.model import Action, Choice, NodeId
 
@@ -156,31 +158,35 @@ class GraphBuilder:
 
     def _task(self, step: Step, level: Level) -> NodeId:
         name = self._names.take(*level.around, step.name)
-        following, catch = _leaving(level)
+        catch = Catch(var=ERROR) if level.failure is not None else None
         limits = step.limits if isinstance(step, UserTask) else NO_LIMITS
-        action, secrets = self._action(step), secrets_of(step)
-        self._add(name, step.place, action, following, catch=catch, limits=limits, secrets=secrets)
-        self._nodes[name] = replace(self._nodes[name], files=files_of(step))
+        self._add(
+            name, step.place, self._action(step), _leaving(level),
+            catch=catch, limits=limits, secrets=secrets_of(step), files=files_of(step),
+        )  # fmt: skip
         return name
 
     def _action(self, step: Step) -> Action:
         match step:
             case PythonTask():
-                try:
-                    ends = step.end_event if isinstance(step, AsyncPythonTask) else ""
+                ends = step.end_event if isinstance(step, AsyncPythonTask) else ""
+                with self._reported(step, "function"):
                     return self._references.find(step.function, _returns(step), ends).function
-                except FunctionError as error:
-                    at = self._span(step.place_of("function"))
-                    self._faults.add(codes.BAD_ACTION, at, f"{step.what}: {error.message}", hint=error.hint)
             case NotebookTask():
-                try:
+                with self._reported(step, "notebook"):
                     return Notebook(file=self._notebooks.find(step), returns=_returns(step))
-                except FunctionError as error:
-                    at = self._span(step.place_of("notebook"))
-                    self._faults.add(codes.BAD_ACTION, at, f"{step.what}: {error.message}", hint=error.hint)
             case ShellTask():
                 return Shell(command=step.command, returns=_returns(step))
         return NoCode()
+
+    @contextmanager
+    def _reported(self, step: Step, argument: str, what: str = "") -> Iterator[None]:
+        """Report a FunctionError of the block at the place of an argument of the step."""
+        try:
+            yield
+        except FunctionError as error:
+            at = self._span(step.place_of(argument))
+            self._faults.add(codes.BAD_ACTION, at, f"{step.what}: {what}{error.message}", hint=error.hint)
 
     # -- composites ----------------------------------------------------------------------------------------------------
 
@@ -192,7 +198,7 @@ class GraphBuilder:
         following = Foreach(over=step.iterate_on, body=body, item=step.iterate_as)
         self._add(name, step.place, NoCode(), following, generated=True)
         inside = set_between(self._nodes, body, join)
-        self._add(join, step.place, Merge(reducers=self._reducers(step, inside)), _after_join(level), joins=name)
+        self._add(join, step.place, Merge(reducers=self._reducers(step, inside)), _leaving(level), joins=name)
         return name
 
     def _reducers(self, step: Map, returned: Sequence[str]) -> tuple[Reducer, ...]:
@@ -212,11 +218,8 @@ class GraphBuilder:
                     hint=f"the branch returns {', '.join(returned) or 'nothing'}",
                 )
                 continue
-            try:
+            with self._reported(step, "reducer", "reducer: "):
                 reducers.append(Reducer(name=name, function=self._references.find_reducer(reducer).function))
-            except FunctionError as error:
-                at = self._span(step.place_of("reducer"))
-                self._faults.add(codes.BAD_ACTION, at, f"{step.what}: reducer: {error.message}", hint=error.hint)
         return tuple(reducers)
 
     def _parallel(self, step: Parallel, level: Level) -> NodeId:
@@ -231,7 +234,7 @@ class GraphBuilder:
         arms = [self._sequence(branch, replace(inner, around=(*inner.around, str(key))))
                 for key, branch in step.branches.items()]  # fmt: skip
         self._add(name, step.place, NoCode(), Branch(targets=tuple(arm for arm in arms if arm)), generated=True)
-        self._add(join, step.place, Merge(reducers=()), _after_join(level), joins=name)
+        self._add(join, step.place, Merge(reducers=()), _leaving(level), joins=name)
         return name
 
     def _conditional(self, step: Conditional, level: Level) -> NodeId:
@@ -278,6 +281,7 @@ class GraphBuilder:
         limits: TaskLimits = NO_LIMITS,
         generated: bool = False,
         secrets: tuple[Secret, ...] = (),
+        files: StepFiles | None = None,
     ) -> None:
         self._nodes[name] = Node(
             id=name,
@@ -291,6 +295,7 @@ class GraphBuilder:
             resources=limits.resources,
             environment=limits.environment,
             secrets=secrets,
+            files=files,
         )
         if generated:
             self._generated.add(name)
@@ -318,17 +323,7 @@ class GraphBuilder:
 
     def _ordered(self, first: NodeId) -> tuple[Node, ...]:
         """Return the nodes in the order in which they can be reached, each after those that lead to it."""
-        order: list[NodeId] = []
-        seen: set[NodeId] = set()
-        waiting: list[tuple[NodeId, bool]] = [(first, False)]
-        while waiting:  # a depth-first walk, whose reversed postorder it is
-            at, done = waiting.pop()
-            if done:
-                order.append(at)
-            elif at not in seen:
-                seen.add(at)
-                waiting.append((at, True))
-                waiting += [(target, False) for target in targets(self._nodes[at].next)]
+        order = postorder(first, lambda at: reversed(targets(self._nodes[at].next)))
         return tuple(self._nodes[at] for at in reversed(order))
 
 
@@ -367,20 +362,10 @@ def _goto(target: NodeId | None) -> Transition:
     return End() if target is None else Goto(target=target)
 
 
-def _leaving(level: Level) -> tuple[Transition, Catch | None]:
-    """Return the transition of a task, and the policy that catches its failure if a step is to handle it."""
+def _leaving(level: Level) -> Transition:
+    """Return the transition of a task or a join: to the handler of failures if it or an input of it failed."""
     if level.failure is None:
-        return _goto(level.then), None
-    return _or_failure(level), Catch(var=ERROR)
-
-
-def _after_join(level: Level) -> Transition:
-    """Return the transition of a join: to the handler of failures if one of its inputs has failed."""
-    return _goto(level.then) if level.failure is None else _or_failure(level)
-
-
-def _or_failure(level: Level) -> Transition:
-    assert level.failure is not None
+        return _goto(level.then)
     assert level.then is not None  # `_needs_end`
     if level.then == level.failure:  # the join of the branches around it, which sees the failure itself
         return Goto(target=level.then)

@@ -1,4 +1,4 @@
-"""Lower a pipeline to IR, and report all its faults together. No function of the user's runs here."""
+"""Lower a pipeline to IR, and report all its faults together. No user function runs here."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from flowc.frontends.pipeline.given_names import check_given, check_notebooks, t
 from flowc.frontends.pipeline.graph_builder import GraphBuilder
 from flowc.frontends.pipeline.node_names import flow_name
 from flowc.frontends.pipeline.notebook_references import NotebookReferences
-from flowc.package import UnreadableFileError, collect, pack
-from flowc_ir import Code, Flow, Span, codes
+from flowc.package import collect_or_report, pack
+from flowc_ir import Code, Flow, Span
 from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.verify import verify
@@ -70,14 +70,14 @@ def load_pipeline(
     def span(place: WrittenAt) -> Span:
         return Span(_relative(place.file, root), max(place.line, 1), place.column, place.width)
 
-    package = _collect(root, file, suffixes, faults)
+    package = package_of(root, file, suffixes, faults)
     where = span(pipeline.place)
     notebooks = NotebookReferences(root)
     start, nodes = GraphBuilder(references, faults, span, notebooks).build(pipeline)
     check_files(nodes, faults)
     if faults:
         return Loaded(package=package, diagnostics=in_order(faults))
-    package = _with(package, [*references.files(), *notebooks.files()])
+    package = with_files(package, [*references.files(), *notebooks.files()])
     flow = Flow(
         name=flow_name(pipeline.name or name or os.path.splitext(os.path.basename(file))[0]),
         code=Code(file=file, name="", digest=package.digest),
@@ -86,9 +86,10 @@ def load_pipeline(
         nodes=nodes,
         doc=pipeline.description,
     )
-    if missed := verify(flow):
+    analysis = Analysis(flow)
+    if missed := verify(flow, analysis):
         raise InternalError(f"the pipeline became a flow with the fault {missed[0].code}: {missed[0].message}")
-    names = free_names(Analysis(flow), references.known, notebooks.sources)
+    names = free_names(analysis, references.known, notebooks.sources)
     given = dict(parameters or {})
     check_notebooks(given, flow, notebooks.sources)
     if takes_any_name(flow, references.known):
@@ -122,39 +123,27 @@ def _relative(file: str, root: Path) -> str:
     return path[len(inside) :].replace(os.sep, "/") if path.startswith(inside) else file
 
 
-def _collect(root: Path, file: str, suffixes: Collection[str], faults: Faults) -> Package:
-    if not os.path.isfile(root / file):
-        return pack(root, [])
-    try:
-        return collect(root / file, root if "/" in file else None, suffixes)
-    except UnreadableFileError as error:
-        faults.add(
-            codes.UNREADABLE_FILE,
-            Span(file, 1, 1),
-            f"cannot read {error.file}, which would be packaged with the pipeline: {error.why}",
-            hint="make it readable, or move it out of the pipeline's directory",
-        )
-        return pack(root, [])
-
-
-def package_of(root: Path, file: str, more: Sequence[tuple[str, bytes]]) -> Package:
-    """Return the code package of a pipeline whose files were read before. Raises UnreadableFileError.
+def package_of(root: Path, file: str, suffixes: Collection[str], faults: Faults) -> Package:
+    """Return the code package of a pipeline, without the functions and notebooks that are not in its directory.
 
     Args:
         root: the root of its code.
-        file: its own file, relative to the root.
-        more: files that are not in the directory.
+        file: its own file, relative to the root; it may not exist, in an interactive session.
+        suffixes: ends of the names of files that are packaged besides Python files.
+        faults: receives a file that cannot be read.
     """
-    package = collect(root / file, root if "/" in file else None) if os.path.isfile(root / file) else pack(root, [])
-    return _with(package, more)
+    if not os.path.isfile(root / file):
+        return pack(root, [])
+    return collect_or_report(root, file, suffixes, faults, packaged="/" in file, what="pipeline")
 
 
-def _with(package: Package, more: Sequence[tuple[str, bytes]]) -> Package:
+def with_files(package: Package, more: Sequence[tuple[str, bytes]]) -> Package:
+    """Return the package with more files."""
     if not more:
         return package
     packed = pack(package.root, {**dict(package.files), **dict(more)}.items())
     every = package.every
-    return replace(packed, excess=package.excess, every=every and (lambda: _with(every(), more)))
+    return replace(packed, excess=package.excess, every=every and (lambda: with_files(every(), more)))
 
 
 def declarations(flow: Flow, module: str) -> type:

@@ -8,7 +8,7 @@ from typing import final
 
 def flow_name(text: str) -> str:
     """Return a string as the name of a flow: `my pipeline` becomes `my_pipeline`."""
-    return _identifier(text) or "pipeline"
+    return identifier(text) or "pipeline"
 
 
 @final
@@ -25,7 +25,7 @@ class NodeNames:
             texts: the names of the steps around the node, outermost first, and its own name last. The own name is
                 taken if it is free, else the shortest free combination with those around it, else one with a number.
         """
-        parts = [part for part in map(_identifier, texts) if part] or ["step"]
+        parts = [part for part in map(identifier, texts) if part] or ["step"]
         name = parts[-1]
         for outer in reversed(parts[:-1]):
             if name not in self._taken:
@@ -38,6 +38,7 @@ class NodeNames:
         return free
 
 
-def _identifier(text: str) -> str:
+def identifier(text: str) -> str:
+    """Return a string as a name of a step: `my step!` becomes `my_step`, and `1st` becomes `step_1st`."""
     name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
     return f"step_{name}" if name[:1].isdigit() else name

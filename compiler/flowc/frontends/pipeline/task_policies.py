@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flowc.pipeline.steps import Stub, UserTask
 from flowc_ir import Secret, StepFiles
+from flowc_ir.policies import CONFIGURED
 from flowc_runtime.base.file_patterns import parts_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,6 @@ def files_of(step: Step) -> StepFiles | None:
 
 
 def secrets_of(step: Step) -> tuple[Secret, ...]:
-    """Return the secrets of a step."""
+    """Return the secrets of a step, whose source the setting `secrets` chooses."""
     names = step.secrets if isinstance(step, UserTask) else ()
-    return tuple(Secret(type="env", id=name) for name in names)
+    return tuple(Secret(type=CONFIGURED, id=name) for name in dict.fromkeys(names))

@@ -81,10 +81,7 @@ class DagReader:
         dag = root.get("dag")
         return self._pipeline(dag, "dag", {"name": name, **given}) if dag is not None else None
 
-    def _inner(self, tree: Tree, what: str) -> Pipeline | None:
-        return self._pipeline(tree, what, {})
-
-    def _pipeline(self, tree: Tree, what: str, about: Mapping[str, object]) -> Pipeline | None:
+    def _pipeline(self, tree: Tree, what: str, about: Mapping[str, object] | None = None) -> Pipeline | None:
         if isinstance(tree, Listing):
             add_wrong(tree, what, DAG.wanted, self._faults, hint=_LIST)
             return None
@@ -105,7 +102,7 @@ class DagReader:
             return None
         for name in ("name", "description"):
             if name in given:
-                about = {**about, name: given[name]}
+                about = {**(about or {}), name: given[name]}
         return self._sequence(steps, start, tree.span, frozenset(), about)
 
     # -- one step ------------------------------------------------------------------------------------------------------
@@ -140,10 +137,10 @@ class DagReader:
         given, what = step.given, step.what
         for name in ("branch", "default"):
             if name in given and (value := step.tree.get(name)) is not None:
-                given[name] = self._inner(value, f"{name} of {what}")
+                given[name] = self._pipeline(value, f"{name} of {what}")
         if "branches" in given and (value := step.tree.get("branches")) is not None:
             read = self._objects.choices if step.kind == "conditional" else self._objects.branches
-            given["branches"] = read(value, what, self._inner)
+            given["branches"] = read(value, what, self._pipeline)
 
     # -- the graph -----------------------------------------------------------------------------------------------------
 

@@ -46,10 +46,7 @@ class ListReader:
         about = {"name": name} | {key: value for key, value in given.items() if key != "steps"}
         return self._pipeline(steps, "the pipeline", about)
 
-    def _inner(self, tree: Tree, what: str) -> Pipeline | None:
-        return self._pipeline(tree, what, {})
-
-    def _pipeline(self, tree: Tree, what: str, about: Mapping[str, object]) -> Pipeline | None:
+    def _pipeline(self, tree: Tree, what: str, about: Mapping[str, object] | None = None) -> Pipeline | None:
         if not isinstance(tree, Listing) or not tree.items:
             hint = "write a list, with '- ' before each step"
             add_wrong(tree, f"the steps of {what}", "a list of steps with at least one", self._faults, hint=hint)
@@ -95,7 +92,7 @@ class ListReader:
         given = Record(LIST_KINDS[kind], meant=MEANT).read(tree, what, self._faults)
         common = {"name": name, **end}
         if (handler := tree.get("on_failure")) is not None:
-            common["on_failure"] = self._inner(handler, f"on_failure of {what}")
+            common["on_failure"] = self._pipeline(handler, f"on_failure of {what}")
         match kind:
             case "map" | "loop" | "parallel" | "if":
                 return self._composite(kind, tree, given, common, what)
@@ -135,7 +132,7 @@ class ListReader:
         self, kind: str, tree: Keyed, given: Mapping[str, object], common: Mapping[str, object], what: str
     ) -> Step | None:
         make, steps = self._objects.make, tree.get("steps")
-        branch = self._inner(steps, what) if steps is not None else None
+        branch = self._pipeline(steps, what) if steps is not None else None
         match kind:
             case "map":
                 made = {"branch": branch, "iterate_on": given.get("map"), "iterate_as": given.get("as")}
@@ -149,7 +146,7 @@ class ListReader:
             case "parallel":
                 value = tree.get("parallel")
                 assert value is not None
-                branches = self._objects.branches(value, what, self._inner)
+                branches = self._objects.branches(value, what, self._pipeline)
                 return make(Parallel, {"branches": branches, **common}, tree.span)
         return self._condition(tree, given, common, what)
 
@@ -159,16 +156,16 @@ class ListReader:
         then, choices, otherwise = tree.get("then"), tree.get("is"), tree.get("else")
         branches: dict[str | int | float | bool, Pipeline | None] = {}
         if choices is not None:
-            branches = self._objects.choices(choices, what, self._inner)
+            branches = self._objects.choices(choices, what, self._pipeline)
         if then is not None:
-            branches = {True: self._inner(then, f"then of {what}")}
+            branches = {True: self._pipeline(then, f"then of {what}")}
         if (then is None) == (choices is None):
             message = (
                 f"{what} has {'neither' if then is None else 'both'} 'then' {'nor' if then is None else 'and'} 'is'"
             )
             hint = "write then: with steps for a true value, or is: with lists of steps by values"
             self._faults.add(codes.YAML_KEY, tree.span, message, hint=hint)
-        default = self._inner(otherwise, f"else of {what}") if otherwise is not None else None
+        default = self._pipeline(otherwise, f"else of {what}") if otherwise is not None else None
         if then is not None and otherwise is None:
             stub = self._objects.make(Stub, {"name": "else"}, tree.span)
             default = self._objects.pipeline([stub] if stub is not None else [], tree.span)

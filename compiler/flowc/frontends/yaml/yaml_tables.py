@@ -161,7 +161,7 @@ LIST_KINDS: Final[Mapping[str, Table]] = {
     "loop": {
         "loop": Field(Whole(1), "the largest number of iterations", required=True),
         "until": Field(ValueName(), "the name of the value that ends the loop if it is true", required=True),
-        "as": Field(ValueName(), "the name of the number of the iteration inside, from 0"),
+        "as": Field(ValueName(), "the name under which steps inside read the iteration's number, from 0"),
         "steps": _STEPS,
         **_STEP,
     },
@@ -253,7 +253,7 @@ DAG_KINDS: Final[Mapping[str, Record]] = {
             "branch": _BRANCH,
             "max_iterations": Field(Whole(1), "the largest number of iterations", required=True),
             "break_on": Field(ValueName(), "the name of the value that ends the loop if it is true", required=True),
-            "index_as": Field(ValueName(), "the name of the number of the iteration inside, from 0"),
+            "index_as": Field(ValueName(), "the name under which steps inside read the iteration's number, from 0"),
         }
     ),
     "success": Record({"type": _TYPE}, open=True),

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 from flowc import __version__
 from flowc.targets.argo.names import MAX_FLOW
 from flowc.targets.argo.pod import mounts
+from flowc_ir.late import LateModule
 from flowc_runtime.base import addresses, contract
+from flowc_runtime.base.config.secret_setting import FORMS, SecretSetting
 from flowc_runtime.base.errors import TagError
 from flowc_runtime.store.records.tags import check_tags
+
+if TYPE_CHECKING:
+    from flowc_runtime.base.config import plugin_kinds as kinds
+else:  # only stores of packages need it
+    kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
 
 ManifestKind: TypeAlias = Literal["template", "workflow", "cron"]
 
@@ -39,6 +46,9 @@ class Settings:
         deadline_seconds: the longest duration of a run, None for no limit.
         concurrency: what a schedule does while its previous run is active.
         tags: those of every run.
+        catalog: where the files of steps are kept, as the setting `catalog`.
+        secrets: the source of the secrets that steps only name, as the setting `secrets`.
+        pickler: the pickler that writes artifacts, as the setting `pickler`.
         starting_deadline_seconds: how late the run of a missed time of the schedule may start.
     """
 
@@ -56,6 +66,9 @@ class Settings:
     concurrency: Literal["Allow", "Forbid", "Replace"] = "Allow"
     starting_deadline_seconds: int = 300
     tags: tuple[str, ...] = ()
+    catalog: str = "store"
+    secrets: str = "env"
+    pickler: str = "pickle"
 
     def __post_init__(self) -> None:
         """Check the values, which come from command lines and files.
@@ -65,7 +78,7 @@ class Settings:
         """
         if self.kind not in KINDS:
             raise ValueError(f"kind: one of {', '.join(KINDS)}, not {self.kind!r}")
-        for name in ("image", "store"):
+        for name in ("image", "store", "catalog"):
             value = getattr(self, name)
             if not is_reference(value):
                 shown = addresses.shown(value)
@@ -77,6 +90,10 @@ class Settings:
         if self.name is not None and len(self.name) > MAX_FLOW:
             raise ValueError(f"name: at most {MAX_FLOW} characters, since runs are named after it, not {self.name!r}")
         self._check_store()
+        if not SecretSetting.is_valid(self.secrets):
+            raise ValueError(f"secrets: {FORMS}, not {self.secrets!r}")
+        if not is_reference(self.pickler):
+            raise ValueError(f"pickler: a name without '{{{{', '$' and blanks, not {self.pickler!r}")
         try:
             check_tags(self.tags)
         except TagError as error:
@@ -90,7 +107,7 @@ class Settings:
         if problem := addresses.fault(self.store):
             raise ValueError(f"store: not {addresses.shown(self.store)}: {problem}; {addresses.HINT}")
         scheme, _, rest = self.store.partition("://")
-        if scheme in ("s3", "gs", "az") and rest:
+        if (scheme in ("s3", "gs", "az") or (scheme != "file" and scheme in kinds.STORES.names())) and rest:
             if self.store_claim is not None:
                 raise ValueError(f"store_claim: is the volume of a store in a directory, and {self.store} is none")
         elif scheme != "file":

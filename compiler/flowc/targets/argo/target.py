@@ -11,6 +11,7 @@ from flowc.targets.argo.checking.checks import check_flow
 from flowc.targets.argo.checking.limits import MAX_CONFIG_MAP_BYTES
 from flowc.targets.argo.commands import DEPLOYMENT
 from flowc.targets.argo.settings import KINDS, Settings
+from flowc.targets.chosen import check_catalog, check_pickler
 from flowc.targets.deployment import Need, TargetError
 from flowc.targets.target import Target, Travel
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
         service_account: str
         store_claim: str | None
         store_secret: str
+        catalog: str
+        secrets: str
+        pickler: str
         tags: tuple[str, ...]
         name: str | None
         parallelism: int
@@ -45,6 +49,9 @@ KEYS: Final[Mapping[str, str]] = {
     "service_account": "service-account",
     "store_claim": "store-claim",
     "store_secret": "store-secret",
+    "catalog": "catalog",
+    "secrets": "secrets",
+    "pickler": "pickler",
     "parallelism": "parallelism",
     "deadline_seconds": "workflow-timeout",
 }
@@ -69,6 +76,9 @@ def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
                      help="Mount this PersistentVolumeClaim for a store file:///directory [$FLOWC_STORE_CLAIM]."),
         click.Option(["--store-secret"], metavar="NAME",
                      help="Use this Secret with the store's credentials [$FLOWC_STORE_SECRET]."),
+        click.Option(["--secrets"], metavar="SOURCE",
+                     help="Take the secrets that steps name from here: kubernetes:NAME, files:DIR or a plugin "
+                     "[$FLOWC_SECRETS]."),
         click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag every run; may be repeated."),
         click.Option(["--name"], metavar="NAME", help="Name the template [default: after the flow]."),
         click.Option(["--max-workers", "parallelism"], type=int, metavar="N",
@@ -80,10 +90,13 @@ def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
 
 
 def _settings(values: Mapping[str, object]) -> Settings:
-    return Settings(**cast("_Values", values))
+    settings = Settings(**cast("_Values", values))
+    check_pickler(settings.pickler)
+    return settings
 
 
 def _lower(analysis: Analysis, package: Package, settings: Settings) -> Bundle:
+    check_catalog(settings.catalog, analysis.flow)
     try:
         from flowc.targets.argo.compiler import manifests  # imports Hera, which takes 0.3 s
 

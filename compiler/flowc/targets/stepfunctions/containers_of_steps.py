@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from flowc.passes.naming import Naming
 from flowc.targets.stepfunctions.expressions import expression, literal, quoted
 from flowc_ir import json_text
+from flowc_ir.policies import CONFIGURED
 from flowc_runtime.base import contract
 from flowc_runtime.pod import arguments
 from flowc_runtime.store.values.parameters import default_of
@@ -29,7 +30,7 @@ _STEPS = Naming(plain=re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII), longest=5
 
 def own_environment(settings: MachineSettings, digest: str) -> dict[str, str]:
     """Return the variables that all containers of a flow share."""
-    return {
+    found = {
         contract.STORE: settings.store,
         contract.TARGET: "stepfunctions",
         contract.CODE: f"{contract.CODE_ROOT}/{contract.CODE_DIRECTORY}",
@@ -37,6 +38,8 @@ def own_environment(settings: MachineSettings, digest: str) -> dict[str, str]:
         contract.IR: f"{contract.CODE_ROOT}/{contract.IR_FILE}",
         "HOME": contract.TMP,
     }
+    found |= {contract.CATALOG: settings.catalog} if settings.catalog != "store" else {}
+    return found | ({contract.PICKLER: settings.pickler} if settings.pickler != "pickle" else {})
 
 
 def variables(pairs: dict[str, str]) -> list[JsonObject]:
@@ -64,6 +67,8 @@ def step_environment(flow: Flow, node: Node, settings: MachineSettings) -> dict[
             found[contract.PARAMETERS] = parameters(flow.parameters)
         if settings.tags:
             found[contract.TAGS] = literal(json_text.dumps(settings.tags))
+    if any(secret.type == CONFIGURED for secret in node.secrets):
+        found[contract.SECRETS] = literal(settings.secrets)
     return found | {name: literal(value) for name, value in node.environment}
 
 

@@ -6,11 +6,13 @@ import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
+from flowc.targets.parameter_checks import check_computed_defaults, check_scheduled_parameters
 from flowc.targets.stepfunctions.containers_of_steps import step_environment
 from flowc.targets.stepfunctions.schedules import ScheduleProblem, schedule_expression
 from flowc_ir import codes, json_text
 from flowc_ir.model import Gang
-from flowc_ir.policies import ELSEWHERE, Kubernetes
+from flowc_ir.policies import CONFIGURED, ELSEWHERE, Kubernetes
+from flowc_runtime.base.config.secret_setting import SecretSetting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,11 +41,7 @@ def check_flow(analysis: Analysis, settings: MachineSettings, faults: Faults) ->
     flow = analysis.flow
     _check_starts(flow, faults)
     _check_schedule(flow, faults)
-    for parameter in flow.parameters:
-        if parameter.computed and parameter.default is None:
-            message = f"the default of parameter '{parameter.name}' comes from a function that was not called"
-            hint = "compile the flow from its source, not from its IR"
-            faults.add(codes.SFN_CONSTRUCT, parameter.where, message, hint=hint)
+    check_computed_defaults(flow, codes.SFN_CONSTRUCT, faults)
     for node in flow.nodes:
         for code, message, hint in _problems(node, settings):
             faults.add(code, node.where, f"step '{node.id}' {message}", hint=hint)
@@ -83,11 +81,7 @@ def _check_schedule(flow: Flow, faults: Faults) -> None:
         except ScheduleProblem as problem:
             message = f"the schedule {cron!r} cannot be expressed on AWS: {problem.message}"
             faults.add(codes.SFN_SCHEDULE, flow.schedule.where, message, hint=problem.hint)
-    for parameter in flow.parameters:
-        if parameter.required and parameter.default is None and not parameter.computed:
-            message = f"parameter '{parameter.name}' is required, but a schedule gives no values to the runs it starts"
-            hint = "give it a default, or remove @schedule"
-            faults.add(codes.SCHEDULE_NEEDS_DEFAULTS, parameter.where, message, hint=hint)
+    check_scheduled_parameters(flow, faults)
 
 
 def _problems(node: Node, settings: MachineSettings) -> Iterator[tuple[str, str, str]]:
@@ -101,7 +95,13 @@ def _problems(node: Node, settings: MachineSettings) -> Iterator[tuple[str, str,
     if node.packages is not None and not node.packages.disabled:
         hint = "build an image with the packages, name it with --image, and compile with --environment=local"
         yield codes.SFN_CONSTRUCT, "has @pypi or @conda, but containers install no packages", hint
+    source = SecretSetting.parse(settings.secrets)
     for secret in node.secrets:
+        if secret.type == CONFIGURED and not source.is_plugin:
+            message = (
+                f"has the secret '{secret.id}' from {source.shown} (`secrets`), which containers on AWS do not have"
+            )
+            yield codes.SFN_OPTION, message, "choose a plugin that reads AWS Secrets Manager: `secrets` in flowc.toml"
         if secret.type in ("kubernetes", "env", "dotenv", "files", "inline"):
             message = f"has the secret '{secret.id}' ({secret.type}), which containers on AWS do not have"
             yield codes.SFN_OPTION, message, "write a class that reads AWS Secrets Manager, and name it in @secrets"

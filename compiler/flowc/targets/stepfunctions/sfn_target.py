@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from flowc.targets import fail_if
+from flowc.targets.chosen import check_catalog, check_pickler
 from flowc.targets.stepfunctions.image_context import image_digest, write_context
 from flowc.targets.stepfunctions.sfn_checks import check_flow, check_template, template_text
 from flowc.targets.stepfunctions.sfn_settings import COMPUTES, MachineSettings, machine_settings
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 KEYS: Final[Mapping[str, str]] = {
     "image": "image",
     "store": "cluster-store",
+    "catalog": "catalog",
     "deadline_seconds": "workflow-timeout",
+    "secrets": "secrets",
+    "pickler": "pickler",
 }
 CAPACITY: Final = 100_000_000
 """Bytes of code and files in an image."""
@@ -42,6 +46,8 @@ def options() -> list[click.Option]:
         click.Option(["--name"], metavar="NAME", help="Name the state machine [default: after the flow]."),
         click.Option(["--job-queue"], metavar="NAME", help="Run jobs in this queue of AWS Batch."),
         click.Option(["--cluster"], metavar="NAME", help="Run tasks in this cluster of Amazon ECS."),
+        click.Option(["--secrets"], metavar="SOURCE",
+                     help="Take the secrets that steps name from this plugin [$FLOWC_SECRETS]."),
         click.Option(["--tag", "tags"], multiple=True, metavar="TAG", help="Tag every run; may be repeated."),
         click.Option(["--max-workers", "parallelism"], type=int, metavar="N",
                      help="Run at most N items of a foreach at once; above 40, items have executions of their own "
@@ -51,7 +57,14 @@ def options() -> list[click.Option]:
     ]  # fmt: skip
 
 
+def _settings(values: Mapping[str, object]) -> MachineSettings:
+    settings = machine_settings(values)
+    check_pickler(settings.pickler)
+    return settings
+
+
 def _lower(analysis: Analysis, package: Package, settings: MachineSettings) -> JsonObject:
+    check_catalog(settings.catalog, analysis.flow)
     template = stack(analysis, settings, image_digest(analysis.flow, package))
     faults = Faults()
     check_template(analysis.flow, template, faults)
@@ -69,7 +82,7 @@ TARGET: Final = Target(
     name="stepfunctions",
     about="Compile FLOW to AWS Step Functions: a CloudFormation template with a state machine, the definition of its "
     "containers, and a schedule if the flow has a @schedule.",
-    settings=machine_settings,
+    settings=_settings,
     lower=_lower,
     emit=template_text,
     check=check_flow,

@@ -67,7 +67,7 @@ def run(api: Api, namespace: str, manifest: Any, timeout: float) -> int:
 
 
 def tell_pods(nodes: dict[str, Any], told: set[str]) -> None:
-    """A line for each pod that has ended and was not told of."""
+    """Print a line for each pod that has ended since the last call."""
     for key, node in sorted(nodes.items(), key=lambda item: item[1].get("finishedAt") or ""):
         if node.get("type") == "Pod" and node.get("finishedAt") and key not in told:
             told.add(key)

@@ -13,7 +13,7 @@ from flowc import __version__
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Type: TypeAlias = Literal["text", "number", "place"]
+Type: TypeAlias = Literal["text", "number", "place", "source"]
 
 
 YES_NO: Final = ("yes", "no")
@@ -24,7 +24,8 @@ class Setting(NamedTuple):
 
     Attributes:
         key: the name in `flowc.toml`.
-        type: the type of the value: a string, a whole number of at least 1, or a place, which is a URL or a directory.
+        type: the type of the value: a string, a whole number of at least 1, a place, which is a URL or a directory, or
+            a source of secrets (`secret_setting`).
         variable: the environment variable that sets it.
         option: the option that sets it, and the commands that have the option.
         help: the description.
@@ -54,6 +55,23 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="The store of runs: a directory or a URL.",
         without="`.flowc` in the working directory or above, otherwise created there",
         metaflow=("METAFLOW_DEFAULT_DATASTORE", "METAFLOW_DATASTORE_SYSROOT_…"),
+    ),
+    Setting(
+        key="executor",
+        type="text",
+        variable="FLOWC_EXECUTOR",
+        option="`--executor` of `flowc run`; `--local` is the executor `local`",
+        help="What `flowc run` and `Pipeline.execute` run flows with: `local` (this machine), `mock` (this machine, "
+        "without the user's functions), a target that runs flows, such as `argo`, or a plugin.",
+        default="local",
+    ),
+    Setting(
+        key="catalog",
+        type="text",
+        variable="FLOWC_CATALOG",
+        option="none",
+        help="Where the files that steps put are kept: in the `store`, nowhere (`none`), or in a plugin's catalog.",
+        default="store",
     ),
     Setting(
         key="max-workers",
@@ -138,6 +156,23 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Whether a local run stores its Python files, for classes that cannot be imported later.",
         default="yes",
         choices=YES_NO,
+    ),
+    Setting(
+        key="secrets",
+        type="source",
+        variable="FLOWC_SECRETS",
+        option="`--secrets` of `run`, `resume`, `spin`, `compile`, `deploy`, `diff`",
+        help="The source of the secrets that flows only name: `env`, `dotenv:PATH`, `files:DIR`, `kubernetes:NAME`, or "
+        "a plugin, `PLUGIN` or `PLUGIN:PLACE`.",
+        default="env",
+    ),
+    Setting(
+        key="pickler",
+        type="text",
+        variable="FLOWC_PICKLER",
+        option="none",
+        help="The pickler that writes artifacts: `pickle`, `cloudpickle`, or a plugin.",
+        default="pickle",
     ),
     Setting(
         key="image",

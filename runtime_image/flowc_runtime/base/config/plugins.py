@@ -45,7 +45,7 @@ class PluginKind(NamedTuple):
 
         Args:
             name: the name of the entry point.
-            type_: the class of which the plugin must be an instance, or a protocol that can be checked at run time.
+            type_: the class of the plugin, or a protocol that can be checked at run time.
 
         Raises:
             PluginError: two packages have one, it cannot be imported, or it is no instance of the class.
@@ -73,6 +73,10 @@ class PluginKind(NamedTuple):
         """Return the words for a plugin in errors: its kind, its name and its distribution."""
         return next((self._what(entry) for entry in self._entries(name)), f"the {self.word} '{name}'")
 
+    def distribution(self, name: str) -> str | None:
+        """Return the name of the distribution that has the plugin; None if no distribution has it."""
+        return next((entry.dist.name for entry in self._entries(name) if entry.dist is not None), None)
+
     def _entries(self, name: str) -> list[EntryPoint]:
         """Return the entry points of this name; one that is on the path twice counts once."""
         found: dict[tuple[str, str], EntryPoint] = {}
@@ -90,7 +94,8 @@ class PluginKind(NamedTuple):
         except Exception as error:  # the package's code may raise anything
             why = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise PluginError(f"{what} cannot be loaded from {entry.value}: {why}", _FIX) from error
-        if not isinstance(found, type_):
+        is_class = isinstance(found, type) and type_ is not type  # a class has the methods of a protocol too
+        if is_class or not isinstance(found, type_):
             raise PluginError(f"{what}: {entry.value} is a {type(found).__name__}, not a {self.public}", _FIX)
         return found
 

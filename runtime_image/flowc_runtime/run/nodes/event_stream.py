@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, final
 
 from flowc_ir import json_text
+from flowc_ir.model import END_EVENT
 from flowc_runtime.base.contract import EVENTS
 from flowc_runtime.run.nodes.returned import ReturnError, to_json
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from flowc_ir import Function
-
-END_EVENT: Final = "done"
-"""The type of the event with the returned values, unless the task names another."""
 
 
 @final

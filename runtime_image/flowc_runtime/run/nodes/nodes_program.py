@@ -1,4 +1,4 @@
-"""`NodesProgram`: runs steps that the IR describes completely, without a class of the user's."""
+"""`NodesProgram`: runs steps that the IR describes completely, without a flow class."""
 
 from __future__ import annotations
 

@@ -40,7 +40,21 @@ def named_values(result: object, returns: Sequence[Return], what: str) -> Iterat
         names = ", ".join(each.name for each in returns)
         raise ReturnError(f"{what} returned {number}, but its task names {len(returns)} returns: {names}")
     for each, value in zip(returns, values, strict=True):
-        yield each.name, value if each.kind == "pickled" else to_json(value, f"'{each.name}' of {what}", each.name)
+        yield each.name, as_returned(value, each, what)
+
+
+def as_returned(value: object, named: Return, what: str) -> object:
+    """Return the value of one return as it is stored: a pickled one as it is, any other reduced to JSON's types.
+
+    Args:
+        value: the value.
+        named: the name and the kind.
+        what: what returned it, for messages.
+
+    Raises:
+        ReturnError: the value has a part that JSON cannot represent.
+    """
+    return value if named.kind == "pickled" else to_json(value, f"'{named.name}' of {what}", named.name)
 
 
 def to_json(value: object, what: str, name: str) -> object:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class UserFunction(Protocol):
-    """A function of the user's; its arguments are known when it is called."""
+    """A user function; its arguments are known when it is called."""
 
     def __call__(self, *arguments: object, **keywords: object) -> object:
         """Call the function."""

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def call_code(
-    program: Program, task: object, node: Node, arguments: tuple[object, ...], note: Callable[[str], None]
+    program: Program,
+    task: object,
+    node: Node,
+    arguments: tuple[object, ...],
+    note: Callable[[str], None],
+    secret_setting: str,
 ) -> None:
     """Run the step's code under its timeout, with its secrets in the environment.
 
@@ -35,13 +40,14 @@ def call_code(
         node: the step.
         arguments: the arguments of its method.
         note: called with a message if the code runs longer than its timeout and is not stopped.
+        secret_setting: the value of the setting `secrets`.
 
     Raises:
         SecretError: a secret cannot be read or set.
         StepTimeout: the code exceeded its timeout.
         BaseException: any exception of the code.
     """
-    ambient().secrets = secrets.inject(node.secrets, lambda: program.inline_secrets(node))
+    ambient().secrets = secrets.inject(node.secrets, lambda: program.inline_secrets(node), secret_setting)
     process = os.getpid()
     try:
         with _timeout(node, program.timeout_error, note):

@@ -1,7 +1,8 @@
 """Secrets as environment variables of one task, set right before its code runs; their values are never stored.
 
 A provider returns variables for the id of a secret. Besides the built-in providers, a provider is a class of the user
-with a method `get_secret_as_dict(secret_id, options={}, role=None)`, named by its dotted path.
+with a method `get_secret_as_dict(secret_id, options={}, role=None)`, named by its dotted path. Secrets without a
+provider of their own are read together from the source that the setting `secrets` chooses (`secret_sources`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from flowc_ir import json_text
+from flowc_ir.late import LateModule
+from flowc_ir.policies import CONFIGURED
 from flowc_runtime.base.contract import POD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from flowc_ir import Secret
+    from flowc_runtime.base.config import secret_setting
+    from flowc_runtime.run.task import secret_sources
+else:  # only steps with secrets need them
+    secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
+    secret_sources = LateModule("flowc_runtime.run.task.secret_sources")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED = re.compile(r"(?:METAFLOW|FLOWC)_")
@@ -28,12 +36,15 @@ class SecretError(Exception):
     """A secret cannot be read or set; the message never contains a secret value."""
 
 
-def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str, object]]]) -> Mapping[str, str]:
+def inject(
+    sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str, object]]], setting: str
+) -> Mapping[str, str]:
     """Set the environment variables of a step's secrets; return them all, also those that were set before.
 
     Args:
         sources: the secrets, in their order.
         inline: returns the options of the inline secrets, in their order; it reads the user's code.
+        setting: the value of the setting `secrets`.
 
     Raises:
         SecretError: a secret cannot be read, or its variable is already set by another secret or the environment.
@@ -42,10 +53,8 @@ def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str,
     set_by: dict[str, str] = {}
     found: dict[str, str] = {}
     declared: dict[str, str] = {}
-    for source in sources:
-        label = f"'{source.id}' ({source.type})"
-        options = next(given, {}) if source.type == "inline" else json_text.mapping(source.options)
-        for name, value in _values(source, options, label).items():
+    for source, label, values in _groups(sources, given, setting):
+        for name, value in values.items():
             _check(name, value, label)
             if name in set_by:
                 raise SecretError(f"secrets {set_by[name]} and {label} both set the variable {name}")
@@ -53,7 +62,8 @@ def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str,
             declared[name] = value
             if source.type == "env" and os.environ.get(name) == value:
                 continue  # the variable already has the value
-            if name in os.environ and not source.allow_override:
+            # A flow that only names a secret leaves it to the configuration which value the variable gets.
+            if name in os.environ and not source.allow_override and source.type != CONFIGURED:
                 raise SecretError(
                     f"secret {label} sets the variable {name}, which is already set; "
                     "to replace it, write @secrets(…, allow_override=True)"
@@ -63,6 +73,26 @@ def inject(sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str,
     return declared
 
 
+def _groups(
+    sources: Sequence[Secret], inline: Iterator[Mapping[str, object]], setting: str
+) -> Iterator[tuple[Secret, str, Mapping[str, str]]]:
+    """Yield each source with its label for errors and its values; all secrets that are only named come together."""
+    together = [source for source in sources if source.type == CONFIGURED]
+    if together:
+        chosen = secret_setting.SecretSetting.parse(setting)
+        names = list(dict.fromkeys(source.id for source in together))
+        try:
+            values = secret_sources.read(names, chosen, os.environ)
+        except secret_sources.SourceError as error:
+            raise SecretError(f"{error.message}; {error.hint}") from None
+        yield together[0], f"of {chosen.shown}", values
+    for source in sources:
+        if source.type != CONFIGURED:
+            label = f"'{source.id}' ({source.type})"
+            options = next(inline, {}) if source.type == "inline" else json_text.mapping(source.options)
+            yield source, label, _values(source, options, label)
+
+
 def _values(source: Secret, options: Mapping[str, object], label: str) -> Mapping[str, str]:
     provider = PROVIDERS.get(source.type) or _load(source.type, source.role)
     try:
@@ -70,13 +100,13 @@ def _values(source: Secret, options: Mapping[str, object], label: str) -> Mappin
     except SecretError as error:
         raise SecretError(f"secret {label}: {error}") from None
     except Exception as error:  # hazard: the message of a user's provider may contain the secret, so it is not shown
-        raise SecretError(f"secret {label}: its provider fails with {type(error).__name__}{_place(error)}") from None
+        raise SecretError(f"secret {label}: its provider fails with {type(error).__name__}{place_of(error)}") from None
     if not isinstance(values, dict):
         raise SecretError(f"secret {label}: its provider returned a {type(values).__name__}, not a dict")
     return values
 
 
-def _place(error: Exception) -> str:
+def place_of(error: Exception) -> str:
     """Return the file and line where an exception was raised."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -128,7 +158,7 @@ def _env(name: str, options: Mapping[str, object]) -> Mapping[str, str]:
 def _dotenv(file: str, options: Mapping[str, object]) -> Mapping[str, str]:
     """Return the variables of a file with lines NAME=value."""
     _known(options, "names")
-    return _chosen(parse_dotenv(_read(Path(file))), options)
+    return _chosen(parse_dotenv(read_text(Path(file))), options)
 
 
 def _files(directory: str, options: Mapping[str, object]) -> Mapping[str, str]:
@@ -138,7 +168,7 @@ def _files(directory: str, options: Mapping[str, object]) -> Mapping[str, str]:
         paths = [path for path in sorted(Path(directory).iterdir()) if path.is_file() and path.name[0] != "."]
     except OSError as error:
         raise SecretError(f"cannot read the directory: {error.strerror}") from None
-    return _chosen({path.name: _read(path).removesuffix("\n") for path in paths}, options)
+    return _chosen({path.name: read_text(path).removesuffix("\n") for path in paths}, options)
 
 
 def _inline(_name: str, options: Mapping[str, object]) -> Mapping[str, str]:
@@ -170,7 +200,8 @@ def _chosen(values: Mapping[str, str], options: Mapping[str, object]) -> Mapping
     return {name: values[name] for name in names}
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file. Raises SecretError, without the content."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -123,6 +123,7 @@ class Attempt:
             raise ProtocolError(f"attempt {job.attempt} of {job.step}/{job.path} has begun before")
         here = ambient()
         here.find_class = classes.in_task(job.run).find
+        here.pickler = job.pickler
         self.parents, self.arguments = self.family.enter(self.state)
         self.state.parents = self.parents
         if self.files is not None:
@@ -205,7 +206,8 @@ class Attempt:
         self._hooked = True
         if self.files is not None:
             self.files.get()
-        call_code(self.job.program, self.flow, self.job.node, self.arguments, self._tell)
+        job = self.job
+        call_code(job.program, self.flow, job.node, self.arguments, self._tell, job.secrets)
         check_transition(self.job, self.flow, self.state)
 
     def done(self) -> Result:

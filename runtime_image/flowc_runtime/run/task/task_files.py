@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypedDict, cast, final
+from typing import TYPE_CHECKING, Literal, TypedDict, cast, final
 
 from flowc_ir import Branch, json_text, targets
 from flowc_ir.graphs.step_values import between
@@ -19,6 +19,8 @@ from flowc_runtime.base.errors import Damaged, NotFound
 from flowc_runtime.base.file_parts import FileParts
 from flowc_runtime.base.file_patterns import files_below, matching_names, parts_of
 from flowc_runtime.base.mounts import volume_fault
+from flowc_runtime.run import catalogs
+from flowc_runtime.run.catalogs import KeepingError
 from flowc_runtime.run.parents import Parents
 from flowc_runtime.store.backends.external import digest_of
 
@@ -37,9 +39,13 @@ if TYPE_CHECKING:
         path: str
 
     class CatalogFile(_CatalogFile, total=False):
-        """A file of a catalog, with the task that has put it; `place` is its path if the store has no copy."""
+        """A file, with the task that has put it; `place` is its path if the store has no copy.
+
+        If another `catalog` keeps the file, `place` is its address there.
+        """
 
         place: str
+        catalog: str
 
     FilesByName = dict[str, list[CatalogFile]]
 
@@ -87,6 +93,9 @@ class TaskFiles:
         files = self._job.node.files
         if files is None or not files.get:
             return
+        if self._job.catalog == catalogs.NONE:
+            self._check_there(files)
+            return
         known = _read(self._objects, self._catalog)
         for name in self._names_to_get(files.get, known):
             self._write(os.path.join(_folder(files), name), name, known[name])
@@ -103,6 +112,16 @@ class TaskFiles:
             wanted |= dict.fromkeys(names)
         return list(wanted)
 
+    def _check_there(self, files: StepFiles) -> None:
+        """Check that the files to get are in the data folder: without a catalog, steps share it."""
+        folder = _folder(files)
+        for pattern in files.get:
+            if not files_below(folder, pattern):
+                raise CatalogError(
+                    f"step '{self._job.step}' gets {pattern!r}, but {os.path.abspath(folder)} has no such file, and "
+                    'the setting catalog = "none" keeps none: let the steps share a folder, or keep files in the store'
+                )
+
     def _write(self, target: str, name: str, found: Sequence[CatalogFile]) -> None:
         if len(found) > 1:
             tasks = ", ".join(f"{each['step']}/{each['path']}" for each in found[:3])
@@ -113,10 +132,12 @@ class TaskFiles:
             )
         (file,) = found
         try:
-            if "place" in file:
+            if "place" in file and "catalog" not in file:
                 self._link(target, name, file, file["place"])
             elif not _has_bytes(target, file):
                 self._copy(target, file)
+        except KeepingError as error:
+            raise CatalogError(f"step '{self._job.step}' cannot get '{name}': {error}") from error.__cause__
         except OSError as error:
             raise CatalogError(f"step '{self._job.step}' cannot write '{name}' to {target}: {error.strerror}") from None
         except Damaged as error:
@@ -124,18 +145,22 @@ class TaskFiles:
         except NotFound as error:
             why = f"was deleted from the store ({error}): resume from the step that puts it"
             raise NotFound(f"file '{name}' of step '{file['step']}' {why}") from error
-        used: TaskFileRecord = {"name": name, "digest": file["digest"], "size": file["size"], "stage": "get"}
-        if "place" in file:
-            used["place"] = file["place"]
-        self._used.append(used)
+        self._used.append(_record(name, file, "get"))
 
     def _copy(self, target: str, file: CatalogFile) -> None:
-        """Write a file of the store, atomically: tasks that run at the same time may write the same one."""
-        content = self._objects.map_blob(file["digest"], file["size"]) if file["size"] else b""
+        """Write a kept file, atomically: tasks that run at the same time may write the same one."""
         temporary = _beside(target)
-        with open(temporary, "wb") as to:
-            to.write(content)
-        os.replace(temporary, target)
+        try:
+            if "catalog" in file:
+                catalogs.fetch(file["catalog"], file["place"], temporary, file["digest"])
+            else:
+                content = self._objects.map_blob(file["digest"], file["size"]) if file["size"] else b""
+                with open(temporary, "wb") as to:
+                    to.write(content)
+            os.replace(temporary, target)
+        finally:
+            with suppress(FileNotFoundError):  # it has its name
+                os.unlink(temporary)
 
     def _link(self, target: str, name: str, file: CatalogFile, place: str) -> None:
         """Use a file where it is, because the store has no copy, if it still has the same bytes."""
@@ -169,18 +194,20 @@ class TaskFiles:
         if files is None or not files.put:
             return
         folder = _folder(files)
+        names = self._names_to_put(folder, files.put)
+        if self._job.catalog == catalogs.NONE:
+            return
         known = _read(self._objects, self._catalog)
-        for name in self._names_to_put(folder, files.put):
+        for name in names:
             path = os.path.join(folder, name)
             try:
-                file = self._stored(path) if files.copy else self._noted(path, name)
+                file = self._kept(path) if files.copy else self._noted(path, name)
+            except KeepingError as error:
+                raise CatalogError(f"step '{self._job.step}' cannot put '{name}': {error}") from error.__cause__
             except OSError as error:
                 raise CatalogError(f"step '{self._job.step}' cannot put '{name}': {error.strerror}") from None
             known[name] = [file]
-            used: TaskFileRecord = {"name": name, "digest": file["digest"], "size": file["size"], "stage": "put"}
-            if "place" in file:
-                used["place"] = file["place"]
-            self._used.append(used)
+            self._used.append(_record(name, file, "put"))
         self._catalog = _store(self._objects, known)
 
     def _names_to_put(self, folder: str, patterns: Sequence[str]) -> list[str]:
@@ -196,11 +223,16 @@ class TaskFiles:
             wanted |= dict.fromkeys(names)
         return list(wanted)
 
-    def _stored(self, path: str) -> CatalogFile:
-        with open(path, "rb") as file:
-            content = FileParts(file.fileno(), path)
+    def _kept(self, path: str) -> CatalogFile:
+        job = self._job
+        if job.catalog != catalogs.STORE:
+            size, digest = os.stat(path).st_size, digest_of(path)
+            file: CatalogFile = {"digest": digest, "size": size, "step": job.step, "path": job.path}
+            return {**file, "catalog": job.catalog, "place": catalogs.keep(job.catalog, path, digest)}
+        with open(path, "rb") as opened:
+            content = FileParts(opened.fileno(), path)
             digest = self._objects.create_blob(content)
-        return {"digest": digest, "size": content.nbytes, "step": self._job.step, "path": self._job.path}
+        return {"digest": digest, "size": content.nbytes, "step": job.step, "path": job.path}
 
     def _noted(self, path: str, name: str) -> CatalogFile:
         job, place = self._job, os.path.realpath(path)
@@ -246,6 +278,15 @@ class TaskFiles:
                     digests = {each["digest"] for each in known}
                     known += [each for each in files if each["digest"] not in digests]
         return {**before, **after}
+
+
+def _record(name: str, file: CatalogFile, stage: Literal["get", "put"]) -> TaskFileRecord:
+    record: TaskFileRecord = {"name": name, "digest": file["digest"], "size": file["size"], "stage": stage}
+    if "place" in file:
+        record["place"] = file["place"]
+    if "catalog" in file:
+        record["catalog"] = file["catalog"]
+    return record
 
 
 def _folder(files: StepFiles) -> str:

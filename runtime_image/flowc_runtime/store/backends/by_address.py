@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base import addresses
 from flowc_runtime.base.errors import AddressError, StoreError
 from flowc_runtime.store.backends.layered import BELOW, LayeredObjects
 from flowc_runtime.store.backends.local import LocalObjects
 
 if TYPE_CHECKING:
+    from flowc_runtime.store.backends import installed_stores
     from flowc_runtime.store.backends.objects import Objects
+    from flowc_runtime.store.backends.remote import bucket
+else:  # a directory needs none of them
+    bucket = LateModule("flowc_runtime.store.backends.remote.bucket")
+    installed_stores = LateModule("flowc_runtime.store.backends.installed_stores")
 
 
 def open_objects(url: str) -> Objects:
-    """Return the backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…` or `az://…`.
+    """Return the backend of a store's address: a path, `file://…`, `s3://bucket/prefix`, `gs://…`, `az://…`, or an
+    address whose scheme an installed package has registered.
 
     Raises:
         AddressError: the scheme is not supported, or the address may contain credentials.
@@ -28,13 +35,13 @@ def open_objects(url: str) -> Objects:
         raise StoreError(f"cannot open the store: {why}")
     if not separator or scheme == "file":
         return open_directory(rest if separator else url)
-    from flowc_runtime.store.backends.remote.bucket import SCHEMES, RemoteObjects
-
-    if scheme in SCHEMES and rest:
-        return RemoteObjects(url)
-    raise AddressError(
-        f"cannot open the store {addresses.shown(url)!r}: name a directory, or a bucket with s3://, gs:// or az://"
-    )
+    if scheme in bucket.SCHEMES and rest:
+        return bucket.RemoteObjects(url)
+    if not rest or scheme in bucket.SCHEMES:
+        raise AddressError(
+            f"cannot open the store {addresses.shown(url)!r}: name a directory, or a bucket with s3://, gs:// or az://"
+        )
+    return cast("Objects", installed_stores.find_store(url, ("file", *bucket.SCHEMES))(url))
 
 
 def open_directory(root: str) -> LocalObjects:

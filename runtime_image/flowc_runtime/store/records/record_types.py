@@ -12,7 +12,7 @@ from flowc_runtime.process.process import Process
 
 RunState: TypeAlias = Literal["running", "succeeded", "failed", "interrupted", "killed"]
 Outcome: TypeAlias = Literal["ok", "caught", "failed"]
-Codec: TypeAlias = Literal["pickle5", "pickle5+buffers"]
+Codec: TypeAlias = Literal["pickle5", "pickle5+buffers", "plugin"]
 
 
 class ExternalRecord(TypedDict):
@@ -22,6 +22,16 @@ class ExternalRecord(TypedDict):
     size: int
     mtime_ns: int
     digest: str
+
+
+class _Pickler(TypedDict):
+    name: str
+
+
+class PicklerRecord(_Pickler, total=False):
+    """The pickler that wrote an artifact, and the distribution that has it. `name` is that of its entry point."""
+
+    distribution: str
 
 
 class _Artifact(TypedDict):
@@ -35,11 +45,13 @@ class _Artifact(TypedDict):
 class ArtifactRef(_Artifact, total=False):
     """A reference to an artifact. `data` is the base64 text of the bytes of a small artifact, which has no blob.
 
-    `external` is the external file. A reference has no version: it is part of a record or a cache entry.
+    `external` is the external file. `pickler` is what wrote the bytes, if not pickle. A reference has no version: it
+    is part of a record or a cache entry.
     """
 
     data: str
     external: ExternalRecord
+    pickler: PicklerRecord
 
 
 class _Run(TypedDict):
@@ -238,10 +250,12 @@ class _TaskFile(TypedDict):
 class TaskFileRecord(_TaskFile, total=False):
     """A file that a task got or put: its name below the data folder, and its blob.
 
-    `place` is the path of a file that was put without a copy; it has no blob.
+    `place` is the path of a file that was put without a copy; it has no blob. A file that the `catalog` of a package
+    keeps has no blob either; `place` is its address there.
     """
 
     place: str
+    catalog: str
 
 
 class AttemptRecord(_Attempt, total=False):

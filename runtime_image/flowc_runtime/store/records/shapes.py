@@ -67,7 +67,11 @@ _PROCESS = ObjectOf(
 _PACKAGE = ObjectOf({"digest": DIGEST, "size": _COUNT})
 _REF = ObjectOf(
     {"digest": DIGEST, "size": _COUNT, "type": _TEXT, "codec": _TEXT, "repr": _TEXT},
-    {"data": _TEXT, "external": ObjectOf({"path": _TEXT, "size": _COUNT, "mtime_ns": (int,), "digest": _TEXT})},
+    {
+        "data": _TEXT,
+        "external": ObjectOf({"path": _TEXT, "size": _COUNT, "mtime_ns": (int,), "digest": _TEXT}),
+        "pickler": ObjectOf({"name": _TEXT}, {"distribution": _TEXT}),
+    },
 )
 _REFS = EachOf(dict, _REF)
 _FANOUT = ObjectOf(

@@ -1,5 +1,7 @@
 """Encode values as bytes and decode them: pickle protocol 5, large buffers out of band; cloudpickle if pickle fails.
 
+The setting `pickler` may choose cloudpickle for all values, or a plugin (`picklers`), whose bytes have no buffers.
+
 The layout with buffers is: each buffer, padded to a page; the pickle; a table of (offset, length) of the buffers and
 then of the pickle, as little-endian u64; their count as u64; a magic number. Buffers are aligned to pages so that a
 reader can map the blob and return arrays that lie in it.
@@ -13,9 +15,9 @@ import io
 import pickle
 import struct
 import sys
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.base.errors import ArtifactError, Damaged, StepTimeout
 from flowc_runtime.store.backends.blobs import REMEDY
@@ -25,20 +27,27 @@ from flowc_runtime.store.values.moved import new_place
 from flowc_runtime.store.values.reducers import OUT_OF_BAND, with_reducers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from flowc_runtime.store.backends.objects import Objects
-    from flowc_runtime.store.records.record_types import ArtifactRef, Codec
+    from flowc_runtime.store.records.record_types import ArtifactRef, Codec, PicklerRecord
+    from flowc_runtime.store.values import picklers
+    from flowc_runtime.store.values.picklers import Dumper
 
-    _Callback: TypeAlias = Callable[[pickle.PickleBuffer], bool]
+    Callback: TypeAlias = Callable[[pickle.PickleBuffer], bool]
     Finder: TypeAlias = Callable[[str, str], object]
     UserValue: TypeAlias = Any  # a value of the flow, whose type only the flow's code knows
-    _File: TypeAlias = "_Chunks | _Expected"
-    _Picklers: TypeAlias = Callable[[_File, _Callback], pickle.Pickler]
+    File: TypeAlias = "_Chunks | _Expected"
+    Picklers: TypeAlias = Callable[[File, Callback], "Dumper"]
+else:
+    picklers = LateModule("flowc_runtime.store.values.picklers")  # only cloudpickle and plugins need it
 
+PICKLE, CLOUDPICKLE = "pickle", "cloudpickle"
+CLOUD: PicklerRecord = {"name": CLOUDPICKLE, "distribution": CLOUDPICKLE}
 PLAIN: Codec = "pickle5"
 BUFFERS: Codec = "pickle5+buffers"
-CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS)  # all codecs ever written; a name never changes its meaning
+PLUGIN: Codec = "plugin"
+CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN)  # all codecs ever written; a name never changes its meaning
 INLINE_LIMIT = 512  # bytes; smaller artifacts are part of the record
 _PIECE = 1 << 20  # bytes per comparison
 PAGE = 4096
@@ -46,47 +55,53 @@ MAGIC = b"flowcbuf"
 
 
 class Encoded:
-    """An encoded value. `parts` are the parts of its blob: the pickle, and views of the value's buffers (no copies)."""
+    """An encoded value. `parts` are the parts of its blob: the pickle, and views of the value's buffers (no copies).
 
-    __slots__ = ("_digest", "_least", "_pickler", "buffers", "codec", "parts", "pickled")
+    `pickler` names the pickler that wrote it; None for plain pickle.
+    """
 
-    def __init__(self, value: object, *, in_band: bool = False) -> None:
-        """Pickle the value; with `in_band`, the pickle contains its buffers.
+    __slots__ = ("_digest", "_least", "_pickler", "buffers", "codec", "parts", "pickled", "pickler")
+
+    def __init__(self, value: object, *, in_band: bool = False, pickler: str = "") -> None:
+        """Pickle the value.
+
+        Args:
+            value: the value.
+            in_band: whether to write a plain pickle that contains its buffers.
+            pickler: the name of the pickler; the default is that of the task.
 
         Raises:
-            ArtifactError: neither pickle nor cloudpickle can encode it; the message names the type at fault.
+            ArtifactError: the pickler cannot encode it, or is missing; the message names the type at fault.
         """
         self.buffers: list[memoryview] = []
         self._digest = ""
         self._least = sys.maxsize if in_band else OUT_OF_BAND  # the smallest buffer that is out of band, in bytes
-        self.pickled, self._pickler = self._pickle(value)
-        self.codec: Codec = BUFFERS if self.buffers else PLAIN
+        name = pickler or ambient().pickler
+        if in_band or f"{type(value).__module__}".startswith("flowc_runtime."):  # every reader can read flowc's own
+            name = PICKLE
+        self.pickled, self._pickler, self.pickler = self._pickle(value, name)
+        self.codec: Codec = BUFFERS if self.buffers else PLAIN if name in (PICKLE, CLOUDPICKLE) else PLUGIN
         self.parts: Sequence[bytes | memoryview] = self._layout() if self.buffers else self.pickled
 
-    def _pickle(self, value: object) -> tuple[list[bytes], _Picklers]:
-        file = _Chunks()
-        try:
-            _plain_pickler(file, self._out_of_band).dump(value)
-        except RecursionError:
-            raise ArtifactError(
-                f"a value of type {type_name(type(value))} is nested too deeply to be pickled"
-            ) from None
-        except StepTimeout:
-            raise
-        except Exception as plain:
-            # Pickle cannot name a lambda or a local class; cloudpickle stores it by value.
+    def _pickle(self, value: object, name: str) -> tuple[list[bytes], Picklers, PicklerRecord | None]:
+        errors: list[Exception] = []
+        for make, record in _tries(name):
             file = _Chunks()
             self.buffers.clear()
             try:
-                _cloud_pickler(file, self._out_of_band).dump(value)
+                make(file, self._out_of_band).dump(value)
+            except RecursionError:
+                what = type_name(type(value))
+                raise ArtifactError(f"a value of type {what} is nested too deeply to be pickled") from None
             except StepTimeout:
                 raise
             except Exception as error:
-                raise ArtifactError(
-                    f"a value of type {type_name(type(value))} cannot be pickled: {_one_line(error)}"
-                ) from plain
-            return file, _cloud_pickler
-        return file, _plain_pickler
+                errors.append(error)
+            else:
+                return file, make, record
+        what = f"a value of type {type_name(type(value))} cannot be pickled"
+        by = "" if name == PICKLE else f" by {name}"
+        raise ArtifactError(f"{what}{by}: {_one_line(errors[-1])}") from errors[0]
 
     def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
@@ -160,6 +175,8 @@ def store_value(objects: Objects, value: UserValue, encoded: Encoded | None = No
         "codec": encoded.codec,
         "repr": short_repr(value),
     }
+    if encoded.pickler is not None:
+        ref["pickler"] = encoded.pickler
     if ref["type"] == EXTERNAL:
         ref["repr"], ref["external"] = repr(value), value.record()
     if ref["size"] <= INLINE_LIMIT:
@@ -195,7 +212,7 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
     if ref["codec"] not in CODECS:
         raise ArtifactError(
             f"an artifact of type {ref['type']} was written by a newer flowc (codec {ref['codec']!r}; this flowc reads "
-            f"{' and '.join(map(repr, CODECS))}): upgrade flowc, `pip install -U flowc`"
+            f"{', '.join(map(repr, CODECS))}): upgrade flowc, `pip install -U flowc`"
         )
     if ref["codec"] == BUFFERS:
         stream, views = _split(objects.map_blob(ref["digest"], ref["size"]), ref)
@@ -204,11 +221,15 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
     else:
         stream = memoryview(objects.read_blob(ref["digest"], ref["size"]))
     try:
+        if ref["codec"] == PLUGIN:
+            return Decoded(picklers.reader(ref["pickler"]).loads(bytes(stream)), memoryview(b""), [])
         value = unpickle(stream, views, find)
-    except ArtifactError as error:
-        raise ArtifactError(f"cannot restore an artifact of type {ref['type']}: {error}") from error
     except Exception as error:
-        raise ArtifactError(f"cannot restore an artifact of type {ref['type']}: {_one_line(error)}") from error
+        by_cloudpickle = ref.get("pickler", {}).get("name") == CLOUDPICKLE
+        why: object = error if isinstance(error, ArtifactError) else _one_line(error)
+        if by_cloudpickle and not picklers.has_cloudpickle():
+            why = picklers.lacks_cloudpickle()
+        raise ArtifactError(f"cannot restore an artifact of type {ref['type']}: {why}") from error
     return Decoded(value, stream if views else memoryview(b""), views)
 
 
@@ -314,42 +335,22 @@ def _same_bytes(one: memoryview, other: memoryview) -> bool:
     return all(bytes(one[at : at + _PIECE]) == bytes(other[at : at + _PIECE]) for at in range(0, one.nbytes, _PIECE))
 
 
-def _plain_pickler(file: _File, buffer_callback: _Callback) -> pickle.Pickler:
+def _tries(name: str) -> Sequence[tuple[Picklers, PicklerRecord | None]]:
+    """Return the picklers to try, in order, and how references name them. Raises ArtifactError: a plugin is missing."""
+    if name == PICKLE:  # pickle cannot name a lambda or a local class; cloudpickle stores it by value
+        return [(_plain_pickler, None), (_cloud_pickler, CLOUD)]
+    return picklers.of_name(name)
+
+
+def _cloud_pickler(file: File, buffer_callback: Callback) -> Dumper:
+    return picklers.cloud_pickler(file, buffer_callback)
+
+
+def _plain_pickler(file: File, buffer_callback: Callback) -> pickle.Pickler:
     pickler = pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback)
     if (extended := with_reducers(copyreg.dispatch_table)) is not None:
         pickler.dispatch_table = extended
     return pickler
-
-
-def _cloud_pickler(file: _File, buffer_callback: _Callback) -> pickle.Pickler:
-    return _cloud_class()(file, buffer_callback)
-
-
-@cache
-def _cloud_class() -> _Picklers:
-    import cloudpickle
-
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
-        def __init__(self, file: _File, buffer_callback: _Callback) -> None:
-            table = {**cloudpickle.Pickler.dispatch_table, **_REFUSED}
-            self.dispatch_table = with_reducers(table) or table  # read once, by the base's initializer
-            super().__init__(file, protocol=5, buffer_callback=buffer_callback)
-
-    return Pickler
-
-
-def _refuse(what: str) -> Callable[[object], NoReturn]:
-    def reduce(_: object) -> NoReturn:
-        raise TypeError(what)
-
-    return reduce
-
-
-# Types that cloudpickle restores as other types: an open file as a StringIO with its content, a memoryview as bytes.
-_REFUSED: Mapping[type, Callable[[object], NoReturn]] = {
-    io.TextIOWrapper: _refuse("an open file cannot be stored: store its path or its content"),
-    memoryview: _refuse("a memoryview cannot be stored: store bytes(…) of it instead"),
-}
 
 
 def _split(blob: memoryview, ref: ArtifactRef) -> tuple[memoryview, list[memoryview]]:

@@ -11,10 +11,12 @@ docs/adr/0016-unchanged.md has the costs.
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from flowc_ir.late import LateModule
-from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.base.ambient import ambient
+from flowc_runtime.base.errors import ArtifactError, FlowcError
 from flowc_runtime.store.values.codecs import Encoded, decode
 from flowc_runtime.store.values.descriptions import IMMUTABLE
 
@@ -70,15 +72,24 @@ class ValueOrigin:
         if type(value) in IMMUTABLE:
             return None
         written = mappings.written(self._views) if self._views else None
-        encoded = Encoded(value)
         if written:
-            return Left(encoded, certain=True)
-        if written is False and self._is_mapped(encoded):
-            return None
-        if encoded.size == self.ref["size"] and encoded.digest == self.ref["digest"]:
+            return Left(Encoded(value), certain=True)
+        writer = self.ref["pickler"]["name"] if "pickler" in self.ref else "pickle"
+        if writer != ambient().pickler:  # only the pickler that wrote the artifact gives its bytes
+            with suppress(ArtifactError):
+                if self._is_same(Encoded(value, pickler=writer), written):
+                    return None
+        encoded = Encoded(value)
+        if self._is_same(encoded, written):
             return None
         stored = len(self._stream) if self._views else self.ref["size"]
         return Left(encoded, certain=max(stored, sum(map(len, encoded.pickled))) > LARGE)
+
+    def _is_same(self, encoded: Encoded, written: bool | None) -> bool:
+        """Return whether an encoding has the bytes of the artifact; `written` is the result of `Mappings.written`."""
+        if written is False and self._is_mapped(encoded):
+            return True
+        return encoded.size == self.ref["size"] and encoded.digest == self.ref["digest"]
 
     def _is_mapped(self, encoded: Encoded) -> bool:
         """Return whether the large buffers are still those of the blob and the pickle is the same.

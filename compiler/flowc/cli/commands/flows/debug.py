@@ -15,6 +15,7 @@ import click
 from flowc.cli.options.common import fail, open_store, store_option
 from flowc.cli.options.loading import opened, root_of
 from flowc.cli.running.ignoring import is_code
+from flowc.cli.running.new_run import choices_of
 from flowc.cli.words.pathspecs import find_run
 from flowc.frontends.metaflow.configs import ConfigSources
 from flowc.frontends.metaflow.load_options import LoadOptions
@@ -124,6 +125,7 @@ def _attempt(run: RunStore, step: str, path: str, checked: Checked) -> Attempt:
     record = run.record()
     number = run.attempts(step)[path][-1]
     patient = replace(checked.flow, nodes=tuple(replace(node, timeout=None) for node in checked.flow.nodes))
+    choices = choices_of(checked.flow)
     graph, place = Graph(patient), RunStore(MemoryObjects(run.objects), run.flow, run.id)
     return Attempt(
         Assignment(
@@ -139,6 +141,9 @@ def _attempt(run: RunStore, step: str, path: str, checked: Checked) -> Attempt:
             tags=tuple(record.get("tags", ())),
             namespace=record.get("namespace"),
             origin=record.get("origin"),
+            catalog=choices.catalog,
+            secrets=choices.secrets,
+            pickler=choices.pickler,
             cards=begin_cards(checked.program, place, graph, (step, path, number), forks=False),
         )
     )

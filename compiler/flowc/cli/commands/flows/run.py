@@ -13,6 +13,7 @@ import click
 from flowc.cli import context_of
 from flowc.cli.options.common import CODE, CODE_HELP, TOP, FlowOptions, fail, top
 from flowc.cli.options.configs import EARLIER
+from flowc.cli.options.configured import ConfiguredOption, is_given
 from flowc.cli.options.definitions import (
     PREFIX,
     RUN_OPTIONS,
@@ -32,6 +33,7 @@ from flowc.cli.running.execution import run_here
 from flowc.cli.running.run_kinds import RunKind
 from flowc.cli.running.starting import ORIGIN, STATE, foresee
 from flowc.cli.words.misplaced import check_extra, single_dash
+from flowc.cli.words.option_values import executor
 from flowc.cli.words.run_help import GroupedCommand, about_own_flow
 from flowc.cli.words.split import NO_NAMES, CommandWords, Names, name_of
 from flowc.frontends.metaflow.parameters import declared_parameters
@@ -39,13 +41,14 @@ from flowc.frontends.reserved_names import METAFLOW_OPTIONS
 from flowc.opening import CodeOf, is_ir, is_yaml
 from flowc_emulator.processes.process_state import State
 from flowc_emulator.scheduling.seeds import Seeds
-from flowc_ir.late import LateModule
+from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.process.origin import ProcessOrigin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from flowc.cli.commands.flows.executors import run_elsewhere
     from flowc.cli.options.common import Top
     from flowc.frontends.ir import loading as ir_loading
     from flowc_emulator.processes import agent as agents
@@ -53,10 +56,26 @@ if TYPE_CHECKING:
 else:
     agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
     ir_loading = LateModule("flowc.frontends.ir.loading")  # only an IR needs it
+    run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # only other executors need it
 
 
-RUN = RunKind("run", "Run FLOW on this machine.")
+EXECUTOR_OPTION = ConfiguredOption(
+    ["--executor"], key="executor", type=str, default="local", show_default=True, metavar="NAME",
+    allow_from_autoenv=False, help="Run with local, mock, a target that runs flows, or the executor of a package.",
+)  # fmt: skip
 CODE_OPTION = click.Option(["--code", "code_place"], metavar="DIR|ARCHIVE", help=CODE_HELP)
+
+
+def _elsewhere(checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]) -> int | None:
+    """Run a flow with the chosen executor; return None if the emulator is to run it. Raises click.UsageError."""
+    name = executor(options)
+    if is_given("executor") and name != options["executor"]:
+        other = "--local" if options["local"] else "--mock"
+        raise click.UsageError(f"--executor {options['executor']} and {other} exclude each other")
+    return None if name in ("local", "mock") else run_elsewhere(name, checked, given, options)
+
+
+RUN = RunKind("run", "Run FLOW.", params=(EXECUTOR_OPTION,), elsewhere=_elsewhere)
 
 
 class RunCommand(click.Command):
@@ -122,9 +141,7 @@ def run_like(
     return make
 
 
-@run_like(
-    RUN, "FLOW", "Run FLOW on this machine. The flow's parameters are options; `flowc run FLOW --help` lists them."
-)
+@run_like(RUN, "FLOW", "Run FLOW. The flow's parameters are options; `flowc run FLOW --help` lists them.")
 def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     """Run a flow."""
     start(ctx, words, RUN)
@@ -144,6 +161,8 @@ def asks_for_help(ctx: click.Context, words: Sequence[str]) -> bool:
 def _options(kind: RunKind, *, own: bool) -> list[click.Option]:
     """Return the options of a command line; --code is only for `flowc`, where FLOW may be an IR."""
     of_kind = [param for param in kind.params if isinstance(param, click.Option)]
+    if own:  # `python flow.py run` always runs on this machine
+        of_kind = [option for option in of_kind if option is not EXECUTOR_OPTION]
     of_ir = [] if own else [CODE_OPTION]
     return [option for option in (*of_kind, *RUN_OPTIONS, *TOP_OPTIONS, *of_ir) if option.name not in kind.without]
 
@@ -250,7 +269,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
             return found, taken
         if behind in tried:
             unclear = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(behind ^ used))
-            message = f"whether {unclear} is a parameter of the flow depends on its value"
+            message = f"the value of {unclear} decides whether the flow has a parameter of this name"
             fail(message, "write flowc's options before FLOW")
         tried.append(behind)
         known[cls.__name__] = taken

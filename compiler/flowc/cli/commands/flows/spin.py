@@ -167,7 +167,7 @@ def _plain(checked: Checked, step: str) -> Checked:
 def _perform(
     checked: Checked, seeds: Seeds, inputs: SpinInputs, store: Store, given: dict[str, list[str]], options: _Options
 ) -> int:
-    tags, user = new_run.checked_tags(), user_name()
+    tags, user, choices = new_run.checked_tags(), user_name(), new_run.choices_of(checked.flow)
     instead, values = overrides(checked, store.objects, options["artifacts_module"])
     parameters = run_values(checked, given, options["params_files"], before={**inputs.parameters, **values})
     with working("storing the files given as parameters"):
@@ -200,6 +200,7 @@ def _perform(
         seeds=seeds,
         tags=tags,
         namespace=new_run.namespace_for(user),
+        catalog=choices.catalog,
         only=Only(
             step=inputs.step,
             path=inputs.path,
@@ -208,6 +209,8 @@ def _perform(
             bare=options["skip_decorators"],
         ),
         starts=starts,
+        secrets=choices.secrets,
+        pickler=choices.pickler,
     )
     try:
         result = Supervisor(plan, console).run()

@@ -14,7 +14,7 @@ import click
 
 from flowc.cli.commands.store.read import json_option
 from flowc.cli.options.common import fail, open_store, store_option, table, writing
-from flowc.cli.options.verify import with_verify_option
+from flowc.cli.options.inherited import with_verify_option
 from flowc.cli.rendering.working import working
 from flowc.cli.running.classes import class_finder
 from flowc.cli.words.run_names import no_flow
@@ -126,6 +126,8 @@ def _row(flow: str, version: ArtifactVersion) -> dict[str, object]:
     ref = version.ref
     row |= {"digest": version.digest, "size": version.size, "when": version.when}
     row |= {"type": ref["type"], "codec": ref["codec"], "repr": ref["repr"]}
+    if "pickler" in ref:
+        row["pickler"] = ref["pickler"]
     return row | ({"external": ref["external"]} if "external" in ref else {})
 
 

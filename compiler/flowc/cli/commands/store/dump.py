@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import click
 
 from flowc.cli.options.common import FAULTY, fail, open_store, store_option, tell_error, writing
-from flowc.cli.options.verify import with_verify_option
+from flowc.cli.options.inherited import with_verify_option
 from flowc.cli.rendering.working import working
 from flowc.cli.running.classes import class_finder
 from flowc.cli.words.pathspecs import find_run

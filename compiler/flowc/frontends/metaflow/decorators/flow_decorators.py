@@ -80,19 +80,7 @@ def read_flow(
     Raises:
         DeploymentError: `deployment` does not fit the decorators.
     """
-    by_name: dict[str, list[_Application]] = {}
-    for owner in cls.__mro__:
-        where = place(owner) if applied_to(owner) else None
-        if where is None:
-            continue
-        own: dict[str, list[_Application]] = {}
-        for one in _of_class(owner, Reader(*where, faults)):
-            own.setdefault(one.applied.name, []).append(one)
-        for name, several in own.items():
-            if name in _SEVERAL:
-                by_name.setdefault(name, []).extend(several)
-            else:
-                by_name.setdefault(name, several[:1])
+    by_name = _by_name(cls, place, faults)
     schedule: Schedule | None = None
     project: Project | None = None
     for one in by_name.get("schedule", ()):
@@ -129,6 +117,26 @@ def read_flow(
         elsewhere=tuple(name for name in by_name if name in _SENSORS),
         plugins=tuple(plugin for plugin in reversed(plugins) if plugin is not None),  # the one next to the class first
     )
+
+
+def _by_name(
+    cls: type, place: Callable[[type], tuple[Source, ast.ClassDef] | None], faults: Faults
+) -> dict[str, list[_Application]]:
+    """Return the decorators of a class and its bases by name: the nearest one, or all of a name of `_SEVERAL`."""
+    by_name: dict[str, list[_Application]] = {}
+    for owner in cls.__mro__:
+        where = place(owner) if applied_to(owner) else None
+        if where is None:
+            continue
+        own: dict[str, list[_Application]] = {}
+        for one in _of_class(owner, Reader(*where, faults)):
+            own.setdefault(one.applied.name, []).append(one)
+        for name, several in own.items():
+            if name in _SEVERAL:
+                by_name.setdefault(name, []).extend(several)
+            else:
+                by_name.setdefault(name, several[:1])
+    return by_name
 
 
 def _of_class(cls: type, reader: Reader) -> list[_Application]:

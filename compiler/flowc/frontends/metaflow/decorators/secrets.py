@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from flowc.frontends.metaflow.decorators.reader import (
@@ -15,7 +16,9 @@ from flowc.frontends.metaflow.decorators.reader import (
     shown,
 )
 from flowc_ir import Secret, codes
+from flowc_ir.policies import CONFIGURED
 from flowc_ir.suggestion import suggest
+from flowc_runtime.base.config.config_keys import BY_KEY
 from flowc_runtime.run.task.secrets import PROVIDERS
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ SECRETS: Final[Mapping[str, ArgumentKind]] = {
     "role": optional(TEXT),
     "allow_override": BOOL,
 }
+SETTING: Final = BY_KEY["secrets"]
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _CLOUDS: Final = ("aws-secrets-manager", "gcp-secret-manager", "az-key-vault")
 _FIELDS: Final = ("type", "id", "options", "role")
 
@@ -88,11 +93,14 @@ def _source(source: object, arguments: SecretsArguments) -> Secret | tuple[str, 
         )
     if unknown := [name for name in source if name not in _FIELDS]:
         return f"a source has no field {shown(unknown[0])}", f"its fields are {', '.join(_FIELDS)}"
-    kind, name, options = source.get("type") or os.environ.get(DEFAULT_TYPE), source.get("id"), source.get("options")
+    kind, name, options = source.get("type") or _default_type(), source.get("id"), source.get("options")
+    named = kind is None and isinstance(name, str) and _VARIABLE.fullmatch(name) is not None and not options
+    if named:  # the setting `secrets` chooses its source
+        kind = CONFIGURED
     if not isinstance(kind, str) or not isinstance(name, str) or not name:
         missing = "id" if isinstance(kind, str) else "type"
         return f"a source needs a string as its {missing}", 'write {"type": "env", "id": "X"}'
-    if problem := _problem(kind):
+    if not named and (problem := _problem(kind)):
         return problem
     if not is_json_object(options or {}):
         return f"the options of {kind} '{name}' must be a dict that JSON can hold", None
@@ -107,13 +115,20 @@ def _spelt_out(text: str) -> dict[str, str] | tuple[str, str]:
     kind, dot, name = text.partition(".")
     if dot and (kind in PROVIDERS or kind in _CLOUDS):
         return {"type": kind, "id": name}
-    default = os.environ.get(DEFAULT_TYPE)
-    if not default:
+    if default := _default_type():
+        return {"type": default, "id": text}
+    if not _VARIABLE.fullmatch(text):
         return (
             f"'{text}' does not name a type of secrets",
-            f'write "TYPE.ID", with a TYPE of {", ".join(PROVIDERS)}, or set {DEFAULT_TYPE}',
+            f'write "TYPE.ID", with a TYPE of {", ".join(PROVIDERS)}, or the name of a variable alone, whose source '
+            f"the setting `secrets` chooses, or set {DEFAULT_TYPE}",
         )
-    return {"type": default, "id": text}
+    return {"id": text}
+
+
+def _default_type() -> str | None:
+    """Return the type of sources that have none, by Metaflow's variable; FLOWC_SECRETS takes precedence over it."""
+    return None if os.environ.get(SETTING.variable) else os.environ.get(DEFAULT_TYPE) or None
 
 
 def _problem(kind: str) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ from flowc.passes.naming import same_names
 from flowc.targets.argo import names
 from flowc.targets.argo.checking import limits
 from flowc.targets.argo.checking.option_checks import check_options
+from flowc.targets.parameter_checks import check_computed_defaults, check_scheduled_parameters
 from flowc_ir import Switch, codes, json_text, targets
 from flowc_runtime.pod import arguments
 
@@ -141,25 +142,11 @@ def _check_schedule(flow: Flow, settings: Settings, faults: Faults) -> None:
         )
     if flow.schedule is None or settings.kind == "workflow":
         return
-    for parameter in flow.parameters:
-        if parameter.required and parameter.default is None and not parameter.computed:
-            faults.add(
-                codes.SCHEDULE_NEEDS_DEFAULTS,
-                parameter.where,
-                f"parameter '{parameter.name}' is required, but a schedule gives no values to the runs that it starts",
-                hint="give it a default, or remove @schedule",
-            )
+    check_scheduled_parameters(flow, faults)
 
 
 def _check_parameters(flow: Flow, faults: Faults) -> None:
-    for parameter in flow.parameters:
-        if parameter.computed and parameter.default is None:
-            faults.add(
-                codes.ARGO_DEFAULT_NOT_COMPUTED,
-                parameter.where,
-                f"the default of parameter '{parameter.name}' comes from a function that was not called",
-                hint="compile the flow from its source, not from its IR",
-            )
+    check_computed_defaults(flow, codes.ARGO_DEFAULT_NOT_COMPUTED, faults)
     total = [
         {
             "name": arguments.argument_name(p.name),

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from flowc.targets.argo.pod import mounts
 from flowc.targets.argo.settings import is_reference
 from flowc_ir import codes
-from flowc_ir.policies import ELSEWHERE, HOSTNAME_TIMEOUT
+from flowc_ir.policies import CONFIGURED, ELSEWHERE, HOSTNAME_TIMEOUT
+from flowc_runtime.base.config.secret_setting import SecretSetting
+from flowc_runtime.run.task import secret_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 _OBJECT = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+_KEY = re.compile(r"[-._A-Za-z0-9]{1,253}", re.ASCII)  # of a Secret
 _LOCAL = ("env", "dotenv", "files", "inline")
 _ARGO = "workflows.argoproj.io"  # Argo identifies its pods by labels and annotations with this prefix
 
@@ -59,7 +62,7 @@ def check_options(analysis: Analysis, settings: Settings, faults: Faults) -> Non
             in_gang = node.id in analysis.gang_members
             for problem, hint in _problems(node, node.kubernetes, settings, in_gang=in_gang):
                 faults.add(codes.ARGO_POD_OPTION, node.where, f"step '{node.id}': @kubernetes {problem}", hint=hint)
-        _secrets(node, faults)
+        _secrets(node, settings, faults)
 
 
 def _problems(node: Node, pod: Kubernetes, settings: Settings, *, in_gang: bool) -> Iterator[tuple[str, str]]:
@@ -125,8 +128,10 @@ def _security(asked: SecurityContext) -> Iterator[tuple[str, str]]:
         yield "asks to run as root", hint
 
 
-def _secrets(node: Node, faults: Faults) -> None:
+def _secrets(node: Node, settings: Settings, faults: Faults) -> None:
     for secret in node.secrets:
+        if secret.type == CONFIGURED and (fault := _fault_of_source(node, secret.id, settings.secrets)):
+            faults.add(codes.ARGO_LOCAL_SECRET, node.where, f"step '{node.id}': {fault[0]}", hint=fault[1])
         if secret.type in _LOCAL:
             faults.add(
                 codes.ARGO_LOCAL_SECRET,
@@ -141,6 +146,35 @@ def _secrets(node: Node, faults: Faults) -> None:
                 f"step '{node.id}': {secret.id!r} is not a valid name of a Secret in Kubernetes",
                 hint="use lower-case letters, digits and '-'",
             )
+
+
+def _fault_of_source(node: Node, name: str, setting: str) -> tuple[str, str] | None:
+    """Return what is wrong with the source of a secret that a step names, and a hint; None if pods can read it."""
+    source = SecretSetting.parse(setting)
+    what = f"the secret '{name}'"
+    given = 'set `secrets = "kubernetes:NAME"` in flowc.toml, or --secrets kubernetes:NAME'
+    if not is_reference(setting):
+        return f"{what} comes from {source.shown} (`secrets`), which contains a blank, '$' or '{{{{'", given
+    match source.kind:
+        case "env" | "dotenv":
+            return f"{what} comes from {source.shown} (`secrets`), which is on this machine, not in a pod", given
+        case "files":
+            claims = node.kubernetes.persistent_volume_claims if node.kubernetes else ()
+            if not any(mounts.is_below(source.place, path) for _, path in claims):
+                return (
+                    f"{what} comes from {source.shown} (`secrets`), and no volume of its pods contains this directory",
+                    f"mount a claim there with @kubernetes(persistent_volume_claims=…), or {given}",
+                )
+            return None
+        case "kubernetes":
+            if not _KEY.fullmatch(name):
+                return f"{what} is not a valid key of a Secret in Kubernetes", "use letters, digits, '-', '_' and '.'"
+            return None
+    try:
+        secret_sources.check_setting(source)
+    except secret_sources.SourceError as error:
+        return error.message, error.hint
+    return None
 
 
 def _suggested(name: str) -> str:

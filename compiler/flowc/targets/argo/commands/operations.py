@@ -6,25 +6,33 @@ from typing import TYPE_CHECKING, Final
 
 from flowc.targets.argo.commands.place import PLACE, connected
 from flowc.targets.deployment import Operations
+from flowc_ir.late import LateFunction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc.cli.options.loading import Checked
-    from flowc.targets.argo.commands.resume import Find
+    from flowc.executors.executor import ExecutorResult
+    from flowc.targets.argo.commands.resume import Find, resume_on_cluster
+    from flowc.targets.argo.commands.run import run_on_cluster
+    from flowc.targets.argo.commands.status import list_runs
+else:  # each command needs one of them, and `flowc runs` of a store none
+    list_runs = LateFunction("flowc.targets.argo.commands.status:list_runs")
+    resume_on_cluster = LateFunction("flowc.targets.argo.commands.resume:resume_on_cluster")
+    run_on_cluster = LateFunction("flowc.targets.argo.commands.run:run_on_cluster")
 
 
 def _list_runs(place: Mapping[str, str | None], flow: str | None, limit: int, as_json: bool) -> None:
-    from flowc.targets.argo.commands.status import list_runs  # `flowc runs` of a store does without it
-
     with connected(**place) as cluster:
         list_runs(cluster, flow, limit, as_json)
 
 
 def _resume(find: Find, checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]) -> int:
-    from flowc.targets.argo.commands.resume import resume_on_cluster
-
     return resume_on_cluster(find, checked, given, options)
 
 
-OPERATIONS: Final = Operations(place=PLACE, list_runs=_list_runs, resume=_resume)
+def _run(checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]) -> ExecutorResult:
+    return run_on_cluster(checked, given, options)
+
+
+OPERATIONS: Final = Operations(place=PLACE, list_runs=_list_runs, resume=_resume, run=_run)

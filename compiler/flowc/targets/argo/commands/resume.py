@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import os
-import time
-from contextlib import closing
-from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.options.common import fail, top, writing
+from flowc.cli.options.common import fail, writing
 from flowc.cli.options.configured import is_given
 from flowc.cli.options.parameters import run_values
 from flowc.cli.options.params_files import read_params_files
-from flowc.cli.running.lowering import lower_for
-from flowc.cli.running.new_run import new_run_id
-from flowc.cli.running.sending import sender
-from flowc.revision import Look
 from flowc.targets.argo import Bundle
-from flowc.targets.argo.cluster.deployment import carry_out
-from flowc.targets.argo.cluster.resource_kinds import WORKFLOW
-from flowc.targets.argo.cluster.revisions import with_revision
-from flowc.targets.argo.cluster.submission import run_name
 from flowc.targets.argo.commands.place import connected
-from flowc.targets.argo.names import flow_name
-from flowc.targets.argo.target import TARGET
+from flowc.targets.argo.commands.single_runs import (
+    arguments,
+    submit_workflow,
+    with_arguments,
+    workflow_of,
+)
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.base.contract import RESUME
-from flowc_runtime.pod.arguments import argument_name, encode_parameter
 from flowc_runtime.run.reuse import Order
 from flowc_runtime.store.records.store import Store
-from flowc_runtime.store.values.files import MAX_PACKED, pack, size_of
-from flowc_runtime.store.values.parameters import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,20 +70,17 @@ def resume_on_cluster(
     given_names = {*texts, *read_params_files(checked.flow, params_files, checked.cls)}
     values = run_values(checked, texts, params_files, ds_type=datastore_of(url), before=resumption.parameters)
     order = Order(resumption.origin.id, resumption.step, tuple(sorted(given_names)))
-    settings = {"kind": "workflow", "store": store, "tags": tuple(top().tags)}
-    bundle = lower_for(TARGET, checked, settings).product
-    code, workflow = bundle.manifests[:2]
-    with closing(Look(str(checked.package.root))) as look:
-        workflow = with_revision(workflow, look.result())
-    ordered = resuming(workflow, order, _arguments(checked, values, {*resumption.parameters} - given_names, url))
+    code, workflow = workflow_of(checked, store)
+    ordered = resuming(workflow, order, arguments(checked, values, {*resumption.parameters} - given_names, url))
     if output:
         with writing(output):
             Path(output).write_bytes(Bundle((code, ordered)).to_yaml().encode())
         click.echo(f"{output}: kubectl create -f {output}", err=True)
         return 0
-    name, namespace = _submit(checked, code, ordered)
+    with connected(configuration.text("context"), None, configuration.text("namespace")) as cluster:
+        name = submit_workflow(cluster, checked, code, ordered)
     click.echo(name)
-    click.echo(f"resumes {order.origin} in namespace {namespace}; flowc status {name}", err=True)
+    click.echo(f"resumes {order.origin} in namespace {cluster.namespace}; flowc status {name}", err=True)
     if run_id_file:
         with writing(run_id_file):
             Path(run_id_file).write_text(name, encoding="utf-8")
@@ -108,7 +95,7 @@ def _text(options: Mapping[str, object], name: str) -> str | None:
 
 
 def _store_of_pods(given: str | None) -> str:
-    """Return the address of the pods' store; the program ends if pods cannot reach it."""
+    """Return the address of the pods' store, from which the run to resume is read; the program ends without one."""
     url = given or configuration.text("cluster-store") or ""
     directory = url.removeprefix("file://")
     if "://" not in directory and not (configuration.text("store-claim") and os.path.isdir(directory)):
@@ -119,44 +106,15 @@ def _store_of_pods(given: str | None) -> str:
     return url
 
 
-def _submit(checked: Checked, code: Object, workflow: Object) -> tuple[str, str]:
-    """Start the Workflow, and return its name and namespace."""
-    with connected(configuration.text("context"), None, configuration.text("namespace")) as cluster:
-        carry_out(cluster, [code])
-        name = run_name(flow_name(checked.flow.name), new_run_id(time.time()))
-        del workflow["metadata"]["generateName"]
-        workflow["metadata"]["name"] = name
-        cluster.create(workflow, WORKFLOW)
-        return name, cluster.namespace
-
-
-def _arguments(checked: Checked, values: Mapping[str, object], kept: set[str], store: str) -> dict[str, str]:
-    """Return the texts of Argo's arguments; the first pod takes the `kept` ones from the resumed run."""
-    send = sender(store, MAX_PACKED)
-    texts = {}
-    for parameter in checked.flow.parameters:
-        value = None if parameter.name in kept else values[parameter.name]
-        if parameter.type == "file" and value is not None:
-            assert isinstance(value, str)
-            try:
-                value = send(value) if size_of(value) > MAX_PACKED else pack(value)
-            except ParameterError as error:
-                raise click.BadParameter(str(error), param_hint=f"'--{parameter.name}'") from None
-        texts[argument_name(parameter.name)] = encode_parameter(parameter, value)
-    return texts
-
-
-def resuming(workflow: Object, order: Order, arguments: Mapping[str, str]) -> Object:
+def resuming(workflow: Object, order: Order, values: Mapping[str, str]) -> Object:
     """Return a copy of the Workflow whose pods know by a variable what to resume.
 
     Args:
         workflow: the manifest.
         order: the run to resume, the step to begin with, and the names of the new parameters.
-        arguments: the values of all parameters, as strings, by the argument's name.
+        values: the values of all parameters, as strings, by the argument's name.
     """
-    changed = deepcopy(workflow)
-    for parameter in (changed["spec"].get("arguments") or {}).get("parameters") or ():
-        parameter["value"] = arguments[parameter["name"]]
+    changed = with_arguments(workflow, values)
     for template in changed["spec"]["templates"] or ():
         if container := template.get("container"):
             container["env"] = [*(container.get("env") or []), {"name": RESUME, "value": order.text}]

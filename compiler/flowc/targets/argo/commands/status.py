@@ -86,8 +86,8 @@ def _run(cluster: Cluster, run: Run, as_json: bool) -> None:
         ["progress", f"{seen.progress} pods" if seen.progress else ""],
     ]
     table([[f"{key}:", value] for key, value in rows if value])
-    _tasks("failed", seen.failed)
-    _tasks("waiting", seen.waiting)
+    print_tasks("failed", seen.failed)
+    print_tasks("waiting", seen.waiting)
     if seen.note:
         click.echo(f"note: {seen.note}")
     if pathspec and store:
@@ -100,7 +100,8 @@ def _part(failed: Sequence[NodeView]) -> str:
     return f"/{task_pathspec(step, path=path)}" if slash else ""
 
 
-def _tasks(title: str, nodes: Sequence[NodeView]) -> None:
+def print_tasks(title: str, nodes: Sequence[NodeView]) -> None:
+    """Print the tasks that failed or wait, one a line, with the reason."""
     for node in nodes[:SHOWN]:
         click.echo(f"{title} {node.task}: {node.message or node.phase}")
     if len(nodes) > SHOWN:

@@ -79,6 +79,7 @@ def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: Shown
                 *_place(spec),
                 *_environment(spec),
                 *pod_options.environment(pod),
+                *pod_options.named_secrets(spec.keys, settings.secrets),
             ],
             spec=spec,
         ),
@@ -216,6 +217,10 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
         # Libraries keep caches in the home directory, which is the read-only / for a user without a name.
         "HOME": contract.TMP,
     }
+    if settings.catalog != "store":
+        values[contract.CATALOG] = settings.catalog
+    if settings.pickler != "pickle":
+        values[contract.PICKLER] = settings.pickler
     fields = {contract.POD: "metadata.name", contract.POD_UID: "metadata.uid", contract.NODE: "spec.nodeName"}
     return [make(m.EnvVar, name=name, value=value) for name, value in values.items()] + [
         _field(name, path) for name, path in fields.items()
@@ -242,8 +247,9 @@ def _tags(spec: PodSpec, settings: Settings) -> list[m.EnvVar]:
 
 
 def _environment(spec: PodSpec) -> list[m.EnvVar]:
-    values = {name: literal(value) for name, value in spec.environment}
-    brace = {contract.BRACE: "{"} if any("{{" in value for _, value in spec.environment) else {}
+    pairs = [(name, value) for name, value in spec.environment if name not in spec.keys]  # a secret takes precedence
+    values = {name: literal(value) for name, value in pairs}
+    brace = {contract.BRACE: "{"} if any("{{" in value for _, value in pairs) else {}
     return [make(m.EnvVar, name=name, value=value) for name, value in {**brace, **values}.items()]
 
 

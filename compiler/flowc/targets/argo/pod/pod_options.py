@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from flowc.targets.argo.hera_models import m
 from flowc.targets.argo.strict import make
+from flowc_runtime.base import contract
+from flowc_runtime.base.config.secret_setting import KUBERNETES, SecretSetting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +80,28 @@ def environment(pod: Kubernetes) -> list[m.EnvVar]:
 def secrets(names: Sequence[str]) -> list[m.EnvFromSource]:
     """Return the Secrets whose keys become environment variables; a pod starts only when they exist."""
     return [make(m.EnvFromSource, secret_ref=make(m.SecretEnvSource, name=name)) for name in names]
+
+
+def named_secrets(names: Sequence[str], setting: str) -> list[m.EnvVar]:
+    """Return the variables of the secrets that a step names: their source, and the keys of a Secret.
+
+    A key is optional for Kubernetes: without it, the pod would never start and give no reason. The task fails instead,
+    with an error that names the secret, the step and the source.
+
+    Args:
+        names: the names of the secrets.
+        setting: the value of the setting `secrets`.
+    """
+    if not names:
+        return []
+    found = [make(m.EnvVar, name=contract.SECRETS, value=setting)]
+    chosen = SecretSetting.parse(setting)
+    if chosen.kind != KUBERNETES:
+        return found
+    for name in names:
+        key = make(m.SecretKeySelector, name=chosen.place, key=name, optional=True)
+        found.append(make(m.EnvVar, name=name, value_from=make(m.EnvVarSource, secret_key_ref=key)))
+    return found
 
 
 def tolerations(pod: Kubernetes) -> list[m.Toleration] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, final
 from flowc.targets.argo import names
 from flowc_ir import Kubernetes
 from flowc_ir.model import Flow, Foreach, Gang, Node, NodeId, Resources, Switch
+from flowc_ir.policies import CONFIGURED
 from flowc_runtime.base.contract import attempts_limit
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class PodSpec:
 
     `retries` are those of Argo: the user's, and one more if a failure is caught, whose attempt only records it. `loops`
     is the budget of a step that begins another iteration (`loops.budgets`); `meets` is true for the pods of a gang.
+    `secrets` are Secrets whose keys become variables; `keys` are the secrets that the step names.
     """
 
     counts: bool = False
@@ -41,6 +43,7 @@ class PodSpec:
     environment: tuple[tuple[str, str], ...] = ()
     pod: Kubernetes = NO_OPTIONS
     secrets: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 PLAIN = PodSpec()
@@ -82,6 +85,7 @@ def pod_spec(flow: Flow, node: Node, loops: str = "", *, meets: bool = False, ta
         environment=node.environment,
         pod=node.kubernetes or NO_OPTIONS,
         secrets=_secrets(node),
+        keys=tuple(dict.fromkeys(secret.id for secret in node.secrets if secret.type == CONFIGURED)),
     )
 
 

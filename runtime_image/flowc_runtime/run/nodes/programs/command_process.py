@@ -18,7 +18,7 @@ from flowc_runtime.process.process import HAS_PIDFD, PR_SET_PDEATHSIG, load_prct
 from flowc_runtime.process.watch import kill_group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
     from typing import IO
 
@@ -54,7 +54,7 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError, OSError):  # the step closed it
             stream.flush()
-    # Hazard: a signal between the start of the program and `_group_ends` would leave its processes running.
+    # Hazard: a signal between the start of the program and the `try` would leave its processes running.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, (*ENDING, signal.SIGALRM))
 
     def prepare() -> None:
@@ -71,13 +71,20 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
     except BaseException:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         raise
-    with process, _group_ends(process):
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        assert process.stdout is not None
-        assert process.stderr is not None
-        out, err = _Copy(process.stdout, 1, masks), _Copy(process.stderr, 2, masks)
-        _forward((out, err), process)
-        code = process.wait()
+    # Hazard: a signal that this thread blocks arrives through another one, and its handler runs in this thread. The end
+    # of `with process` waits for the program, so every exception must pass `end_group` first.
+    try:
+        with _group_ends_by_sigterm(process):
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            assert process.stdout is not None
+            assert process.stderr is not None
+            out, err = _Copy(process.stdout, 1, masks), _Copy(process.stderr, 2, masks)
+            _forward((out, err), process)
+            code = process.wait()
+    finally:
+        with process:  # closes its streams and reaps it
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            end_group(process)
     return CommandEnd(code, err.last_lines())
 
 
@@ -166,30 +173,22 @@ def _death_of(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
 
 
 @contextlib.contextmanager
-def _group_ends(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the program's group at the end of the block, and when this process gets SIGTERM in it."""
-    before = signal.getsignal(signal.SIGTERM)
+def _group_ends_by_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End the program's group, then this process, when this process gets SIGTERM in the block.
+
+    Nothing is done if SIGTERM has another handler than the default one, or outside of the main thread.
+    """
 
     def terminate(number: int, frame: FrameType | None) -> None:
         kill_group(process.pid, signal.SIGTERM)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
-    with _handling(terminate if before == signal.SIG_DFL else None):
-        try:
-            yield
-        finally:
-            end_group(process)
-
-
-@contextlib.contextmanager
-def _handling(handler: Callable[[int, FrameType | None], None] | None) -> Iterator[None]:
-    """Handle SIGTERM by a function inside the block; do nothing without one, or outside of the main thread."""
-    if handler is None:
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         yield
         return
     try:
-        signal.signal(signal.SIGTERM, handler)
+        signal.signal(signal.SIGTERM, terminate)
     except ValueError:  # another thread than the main one
         yield
         return

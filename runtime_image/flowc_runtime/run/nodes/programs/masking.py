@@ -37,7 +37,21 @@ class Masks:
             text = text.replace(form, MASK)
         return text
 
-    def found_in(self, value: object) -> str | None:
+    def problem_of(self, name: str, value: object) -> str | None:
+        """Return why a returned value is refused: it contains a secret; None if it does not.
+
+        Args:
+            name: the name of the return.
+            value: a JSON value, or a string.
+        """
+        if (secret := self._found_in(value)) is None:
+            return None
+        return (
+            f"returned '{name}' with the value of the secret {secret}, which is never stored: "
+            "declare the secret in each step that needs it"
+        )
+
+    def _found_in(self, value: object) -> str | None:
         """Return the name of a secret whose value a JSON value, or a string, contains; None if there is none."""
         text = value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False)
         for name, secret in self._secrets.items():

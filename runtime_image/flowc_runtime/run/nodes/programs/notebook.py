@@ -23,7 +23,7 @@ from flowc_runtime.run.nodes.programs.command_process import run_program
 from flowc_runtime.run.nodes.programs.json_values import json_values, pickled_names
 from flowc_runtime.run.nodes.programs.masking import Masks
 from flowc_runtime.run.nodes.programs.notebook_source import NotebookSourceError, read_notebook
-from flowc_runtime.run.nodes.returned import to_json
+from flowc_runtime.run.nodes.returned import as_returned
 from flowc_runtime.run.nodes.variables import names_of
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _literal(value: Json) -> str:
 def _pickle(value: object, file: Path) -> None:
     try:
         data = pickle.dumps(value)
-    except Exception:  # a class or a function that no module has
+    except Exception:  # a class or a function that cannot be imported
         data = cloudpickle.dumps(value)
     file.write_bytes(data)
 
@@ -212,10 +212,6 @@ def _returned(action: Notebook, directory: Path, masks: Masks) -> Iterator[tuple
         if (why := status.get(each.name)) is not None:
             raise NotebookReturnError(f"{what}: the variable '{each.name}' cannot be pickled: {why}")
         data = (directory / f"return-{each.name}").read_bytes()
-        if secret := masks.found_in(data.decode("utf-8", "replace")):
-            raise NotebookReturnError(
-                f"{what} returned '{each.name}' with the value of the secret {secret}, which is never stored: "
-                "declare the secret in each step that needs it"
-            )
-        value: object = pickle.loads(data)
-        yield each.name, value if each.kind == "pickled" else to_json(value, f"'{each.name}' of {what}", each.name)
+        if problem := masks.problem_of(each.name, data.decode("utf-8", "replace")):
+            raise NotebookReturnError(f"{what} {problem}")
+        yield each.name, as_returned(pickle.loads(data), each, what)

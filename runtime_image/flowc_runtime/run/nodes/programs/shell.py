@@ -17,6 +17,7 @@ from flowc_runtime.base.contract import CODE, RETURNS
 from flowc_runtime.run.nodes.programs.command_process import run_program
 from flowc_runtime.run.nodes.programs.command_returns import CommandReturnError, read_returns, with_trap
 from flowc_runtime.run.nodes.programs.masking import Masks
+from flowc_runtime.run.task.failures import signal_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,11 +74,8 @@ def run_command(node: Node, action: Shell, values: Mapping[str, Json], root: str
             raise CommandError(f"{what} {_how(ended.code)}{_quoted(ended.last_lines)}")
         found = read_returns(Path(directory), returns, action.returns, what)
     for name, value in found.items():
-        if secret := masks.found_in(value):
-            raise CommandReturnError(
-                f"{what} returned '{name}' with the value of the secret {secret}, which is never stored: "
-                "declare the secret in each step that needs it"
-            )
+        if problem := masks.problem_of(name, value):
+            raise CommandReturnError(f"{what} {problem}")
     return found
 
 
@@ -91,12 +89,10 @@ def _words(shell: str, step: str, command: str, directory: str) -> Sequence[str]
 
 
 def _how(code: int) -> str:
-    if code < 0 or code > 128:
-        number = -code if code < 0 else code - 128
-        named = {2: "SIGINT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}.get(number)
-        if named:
-            return f"was killed by {named}" if code < 0 else f"exited with code {code} ({named})"
-    return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
+    if code < 0:
+        return f"was killed by {signal_name(-code)}"
+    named = signal_name(code - 128)  # shells exit with 128 + N after a program that signal N killed
+    return f"exited with code {code} ({named})" if named.startswith("SIG") else f"exited with code {code}"
 
 
 def _quoted(lines: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from flowc_ir.late import LateModule
 from flowc_runtime.base.errors import NotFound, StoreError
 from flowc_runtime.store.backends import sweeps
 from flowc_runtime.store.backends.blobs import checked
+from flowc_runtime.store.backends.chunks import Chunks
 from flowc_runtime.store.backends.objects import PIECE, Buffer, Listed, blob_key, sha256, size_of
 from flowc_runtime.store.backends.remote.asking import Asker
 from flowc_runtime.store.backends.remote.creating import creation
@@ -39,11 +40,9 @@ else:
     obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
-LARGE = 1 << 17  # bytes: sending larger objects takes long enough to watch it
+LARGE = 1 << 17  # bytes: larger objects take so long to send that progress is shown
 PART = 16 << 20  # bytes per part of a large blob; at most 10,000 parts, so 160 GB
 COPY = 5 << 30  # bytes: the largest object that S3 copies in one request
-FLUSH_BYTES = 1 << 20  # appended bytes that are sent without waiting
-FLUSH_SECONDS = 1.0  # how long appended bytes wait for more
 _CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts after contradictory answers
 
 
@@ -53,8 +52,7 @@ class RemoteObjects:
     def __init__(self, url: str, asker: Asker | None = None) -> None:
         self.url = url.rstrip("/")
         self._asker = asker or Asker(self.url)
-        self._pending: dict[str, tuple[float, bytearray]] = {}  # unsent data and the time of its first byte
-        self._sent: dict[str, int] = {}  # number of stored chunks by key
+        self._chunks = Chunks(self.put)
 
     def get(self, key: str) -> bytes:
         """Return the object's bytes. Raises NotFound, StoreError."""
@@ -328,10 +326,7 @@ class RemoteObjects:
 
     def append(self, key: str, data: bytes) -> None:
         """Append to an object. Raises StoreError."""
-        _, waiting = self._pending.setdefault(key, (time.monotonic(), bytearray()))
-        waiting += data
-        if len(waiting) >= FLUSH_BYTES:
-            self._send(key)
+        self._chunks.append(key, data)
 
     def appended(self, key: str, start: int = 0) -> bytes:
         """Return the appended data from byte `start`."""
@@ -353,17 +348,7 @@ class RemoteObjects:
 
     def flush(self, *, now: bool = False) -> float | None:
         """Write appended data that is due; return the seconds until the next is due, if any."""
-        for key, (since, _) in list(self._pending.items()):
-            if now or time.monotonic() - since >= FLUSH_SECONDS:
-                self._send(key)
-        if not self._pending:
-            return None
-        return max(0.0, min(since for since, _ in self._pending.values()) + FLUSH_SECONDS - time.monotonic())
-
-    def _send(self, key: str) -> None:
-        _, waiting = self._pending.pop(key)
-        number = self._sent[key] = self._sent.get(key, 0) + 1
-        self.put(f"{key}/{number:08}", bytes(waiting))
+        return self._chunks.flush(now=now)
 
 
 def _pieces(parts: Sequence[Buffer]) -> Iterator[bytes]:

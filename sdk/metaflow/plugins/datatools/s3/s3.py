@@ -9,9 +9,8 @@ import tempfile
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from metaflow.plugins.datatools.s3.channel import ask
+from metaflow.plugins.datatools.s3.answers import checked, object_of, stored
 from metaflow.plugins.datatools.s3.errors import (
-    BY_KIND,
     MetaflowS3AccessDenied,
     MetaflowS3Exception,
     MetaflowS3InsufficientDiskSpace,
@@ -20,11 +19,11 @@ from metaflow.plugins.datatools.s3.errors import (
     MetaflowS3NotFound,
     MetaflowS3URLException,
 )
-from metaflow.plugins.datatools.s3.objects import RangeInfo, S3GetObject, S3Object, S3PutObject
+from metaflow.plugins.datatools.s3.objects import S3GetObject, S3Object, S3PutObject
 from metaflow.plugins.datatools.s3.roots import find_root, join_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
     from metaflow.plugins.datatools.s3.objects import PutValue
@@ -207,16 +206,16 @@ class S3:
     def _fetch(
         self, items: list[dict[str, Any]], prefixes: Sequence[str | None], *, return_missing: bool, return_info: bool
     ) -> list[S3Object]:
-        answers = _checked("get", items, return_missing)
+        answers = checked("get", items, return_missing)
         return [
-            _object(item["url"], prefix, answer, return_info)
+            object_of(item["url"], prefix, answer, return_info)
             for item, prefix, answer in zip(items, prefixes, answers, strict=True)
         ]
 
     def _info(self, keys: Sequence[str | None], return_missing: bool) -> list[S3Object]:
         items = [{"url": self._url(key)} for key in keys]
-        answers = _checked("info", items, return_missing)
-        return [_object(item["url"], self._root, answer, True) for item, answer in zip(items, answers, strict=True)]
+        answers = checked("info", items, return_missing)
+        return [object_of(item["url"], self._root, answer, True) for item, answer in zip(items, answers, strict=True)]
 
     # -- listing
 
@@ -232,7 +231,7 @@ class S3:
         """
         urls = [f"{url.rstrip('/')}/" for url in self._prefixes(keys, "list_paths")]
         objects: list[S3Object] = []
-        for url, answer in zip(urls, _checked("list", [{"url": url} for url in urls]), strict=True):
+        for url, answer in zip(urls, checked("list", [{"url": url} for url in urls]), strict=True):
             bucket = url[: url.index("/", len("s3://"))]
             objects += [S3Object(url, f"{bucket}/{path}", None, size) for path, size in answer["objects"]]
             objects += [S3Object(url, f"{bucket}/{path}", None) for path in answer["prefixes"]]
@@ -253,7 +252,7 @@ class S3:
     def _list_recursive(self, urls: list[str], *, raw: bool = False) -> list[S3Object]:
         items = [{"url": url, "raw": raw} for url in urls]
         objects: list[S3Object] = []
-        for url, answer in zip(urls, _checked("list_recursive", items), strict=True):
+        for url, answer in zip(urls, checked("list_recursive", items), strict=True):
             bucket = "/".join(url.split("/")[:3])
             objects += [S3Object(url, f"{bucket}/{path}", None, size) for path, size in answer["objects"]]
         return objects
@@ -292,7 +291,7 @@ class S3:
         else:
             request = S3PutObject(key, obj, None, content_type, None, metadata)
         item = self._item(request, overwrite)
-        _checked("put", [{**item, "data": _as_bytes(request.key, request.value)}])
+        checked("put", [{**item, "data": _as_bytes(request.key, request.value)}])
         url: str = item["url"]
         return url
 
@@ -314,7 +313,7 @@ class S3:
         """
         pairs = [each if isinstance(each, S3PutObject) else S3PutObject(*each) for each in key_objs]
         items = [self._item(each, overwrite) | {"data": _as_bytes(each.key, each.value)} for each in pairs]
-        return _stored(pairs, items)
+        return stored(pairs, items)
 
     def put_files(
         self, key_paths: Iterable[tuple[str, str] | S3PutObject], overwrite: bool = True
@@ -340,7 +339,7 @@ class S3:
             if each.path is None or not os.path.isfile(each.path):
                 raise MetaflowS3NotFound(f"Local file not found: {each.path}")
             items.append(self._item(each, overwrite) | {"path": os.path.abspath(each.path)})
-        return _stored(pairs, items)
+        return stored(pairs, items)
 
     def _item(self, request: S3PutObject, overwrite: bool) -> dict[str, Any]:
         return {
@@ -365,41 +364,6 @@ def _key_list(keys: Iterable[object], method: str) -> list[Any]:
     if isinstance(keys, str):
         raise MetaflowS3URLException(f"{method} takes a list of keys; for one key, write [{keys!r}]")
     return list(keys)
-
-
-def _checked(
-    operation: str, items: Sequence[Mapping[str, object]], return_missing: bool = False
-) -> list[dict[str, Any]]:
-    """Return the answers. Raise the error of the first failed one; `return_missing` allows missing objects."""
-    answers = ask(operation, items) if items else []
-    for answer in answers:
-        kind = answer.get("error")
-        if kind is not None and not (return_missing and kind == "missing"):
-            raise BY_KIND[kind](answer["message"])
-    return answers
-
-
-def _object(url: str, prefix: str | None, answer: dict[str, Any], return_info: bool) -> S3Object:
-    if "error" in answer:
-        return S3Object(prefix, url, None)
-    if not return_info:
-        return S3Object(prefix, url, answer.get("path"), answer["size"])
-    return S3Object(
-        prefix,
-        url,
-        answer.get("path"),
-        answer["size"],
-        answer["content_type"],
-        answer["metadata"],
-        RangeInfo(*answer["range"]) if "range" in answer else None,
-        answer["last_modified"],
-    )
-
-
-def _stored(pairs: Sequence[S3PutObject], items: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    answers = _checked("put", items)
-    triples = zip(pairs, items, answers, strict=True)
-    return [(pair.key, item["url"]) for pair, item, answer in triples if answer["stored"]]
 
 
 def _as_bytes(key: str, value: object) -> bytes:

@@ -1,0 +1,94 @@
+"""Runs that the emulator does not make: those of a target's deployment, and of executors of packages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+import click
+
+from flowc.cli.options.common import USAGE, fail, open_store
+from flowc.cli.options.configured import is_given
+from flowc.cli.options.parameters import run_values
+from flowc.cli.running.environment import chosen
+from flowc.cli.running.lowering import packaged
+from flowc.cli.running.new_run import checked_tags, choices_of, write_attributes
+from flowc.cli.words.option_values import number, text, texts
+from flowc.executors.executor import Executor, ExecutorError, ExecutorJob, ExecutorResult
+from flowc.executors.executor_table import find_executor, is_installed
+from flowc_runtime.base.config.settings import datastore_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowc.cli.options.loading import Checked
+    from flowc_ir.json_text import Json
+
+# Options that only runs of the emulator have, and the names of their values.
+_EMULATOR_ONLY: Final = {
+    "--patch": "patches", "--start": "start", "--durability": "durability", "--max-num-splits": "max_num_splits",
+    "--verify": "verify", "--log-format": "log_format", "--cache": "cache", "--trigger": "triggers",
+    "--namespace": "namespace",
+}  # fmt: skip
+
+
+def run_elsewhere(
+    name: str, checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
+) -> int:
+    """Run a flow with an executor that is not the emulator, and wait for its end; return the exit code.
+
+    Args:
+        name: the name of the executor.
+        checked: the flow.
+        given: the texts of parameters on the command line, by name.
+        options: the values of the command's options.
+
+    Raises:
+        click.UsageError: an option is only for runs on this machine, or a parameter is missing or wrong.
+        SystemExit: there is no such executor, or it cannot run the flow; the error is printed.
+        FlowcError: the store cannot be read, or a file cannot be written.
+    """
+    for option, value in _EMULATOR_ONLY.items():
+        if is_given(value):
+            raise click.UsageError(f"{option} is only for runs on this machine: add --local")
+    if text(options, "patches_file") is not None:
+        fail("patches replace steps of runs on this machine", "set the executor: FLOWC_EXECUTOR=local", code=USAGE)
+    if is_installed(name):
+        checked = packaged(checked)  # before the package is imported, which is no module of the flow
+    try:
+        found = find_executor(name)
+        if isinstance(found, Executor):
+            result = _executed(found, name, checked, given, options)
+        else:
+            assert found.run is not None
+            result = found.run(checked, given, options)
+    except ExecutorError as error:
+        fail(error.message, error.hint)
+    return result.exit_code
+
+
+def _executed(
+    found: Executor, name: str, checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
+) -> ExecutorResult:
+    """Let the executor of a package make the run. Raises ExecutorError."""
+    store = open_store(text(options, "store_url"))
+    values = run_values(checked, given, texts(options, "params_files"), ds_type=datastore_of(store.objects.url))
+    choices = choices_of(checked.flow)
+    job = ExecutorJob(
+        flow=checked.flow,
+        package=checked.package,
+        parameters=cast("dict[str, Json]", values),
+        store=store.objects.url,
+        tags=checked_tags(),
+        max_workers=number(options, "max_workers"),
+        environment=chosen(click.get_current_context()),
+        settings=choices._asdict(),
+    )
+    result: object = found.execute(job)
+    if not isinstance(result, ExecutorResult):
+        raise ExecutorError(
+            f"the executor '{name}' has returned {result!r:.60}, not a flowc.executors.ExecutorResult",
+            "fix the package, or set another executor",
+        )
+    if result.run_id:
+        write_attributes(options, checked.flow.name, result.run_id, result.store or job.store)
+    return result

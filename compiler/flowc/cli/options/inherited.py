@@ -1,0 +1,65 @@
+"""Options that tasks inherit by a variable: how often large arrays are checked, and the source of secrets."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from flowc.cli.options.adding import with_options
+from flowc.cli.options.configured import ConfiguredOption
+from flowc_runtime.base.config.config_file import wrong
+from flowc_runtime.base.config.config_keys import BY_KEY
+
+if TYPE_CHECKING:
+    from flowc.cli.options.adding import Command
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and ctx.get_parameter_source(str(param.name)) is not ParameterSource.DEFAULT:
+        os.environ[BY_KEY["verify"].variable] = value
+    return value
+
+
+def verify_option() -> ConfiguredOption:
+    """Return the option `--verify` for commands that run a flow."""
+    return ConfiguredOption(
+        ["--verify"],
+        key="verify",
+        default=BY_KEY["verify"].default,
+        show_default=True,
+        allow_from_autoenv=False,
+        callback=_keep,
+        help="Check large arrays once on this machine, or at each read.",
+    )
+
+
+def with_verify_option(function: Command) -> Command:
+    """Add `--verify` to a command; the command's function does not get the value."""
+    option = verify_option()
+    option.expose_value = False
+    return with_options(function, [option])
+
+
+def _keep_source(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    # The value of a file stays there: its path is relative to the file, that of a variable to the working directory.
+    if value is not None and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
+        setting = BY_KEY["secrets"]
+        if (why := wrong(setting, value)) is not None:
+            raise click.BadParameter(why, ctx, param)
+        os.environ[setting.variable] = value
+    return value
+
+
+def secrets_option() -> ConfiguredOption:
+    """Return the option `--secrets` for commands that run a flow."""
+    return ConfiguredOption(
+        ["--secrets"],
+        key="secrets",
+        metavar="SOURCE",
+        allow_from_autoenv=False,
+        callback=_keep_source,
+        help="Take the secrets that steps name from here: env, dotenv:PATH, files:DIR or a plugin.",
+    )

@@ -1,0 +1,32 @@
+"""The check that the chosen source has the secrets that steps name, before a run on this machine begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.cli.options.common import FAULTY, tell_error
+from flowc_runtime.base.config.secret_setting import SecretSetting
+from flowc_runtime.run.task import secret_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowc_ir import Flow
+
+
+def check_secrets(flow: Flow, setting: str, skipped: Sequence[str]) -> None:
+    """Check that the source has the secrets of every step.
+
+    Args:
+        flow: the flow.
+        setting: the value of the setting `secrets`.
+        skipped: the steps whose code does not run.
+
+    Raises:
+        SystemExit: one is missing; all errors are printed.
+    """
+    faults = [*secret_sources.faults(flow, SecretSetting.parse(setting), skipped)]
+    for fault in faults:
+        tell_error(fault.message, fault.hint)
+    if faults:
+        raise SystemExit(FAULTY)

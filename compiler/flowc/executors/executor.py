@@ -1,0 +1,83 @@
+"""What an executor is: it gets a run to make, and returns how the run has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol, final, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowc.package import Package
+    from flowc_ir import Flow
+    from flowc_ir.json_text import Json
+
+
+class ExecutorError(Exception):
+    """An executor cannot make a run: `message` says why in one line, `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorJob:
+    """A run that an executor is to make.
+
+    Attributes:
+        flow: the IR of the flow, which has no faults.
+        package: the code of the flow: `files` has relative paths and contents, `root` is their directory here.
+        parameters: the values of all parameters, by name; a file is its path on this machine.
+        store: the address of the store in which the run's records must be, as `flowc run --store` takes it.
+        tags: the tags of the run.
+        max_workers: the maximal number of parallel tasks; None if no option or setting gives one.
+        settings: the values of settings that the processes of tasks read, by their keys in flowc.toml.
+        environment: whether steps have isolated environments: `local`, `pypi` or `conda`; None if nothing chooses it.
+    """
+
+    flow: Flow
+    package: Package
+    parameters: Mapping[str, Json]
+    store: str
+    tags: tuple[str, ...] = ()
+    max_workers: int | None = None
+    environment: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+class ExecutorResult(NamedTuple):
+    """The end of a run.
+
+    Attributes:
+        run_id: the id of the run in the store; empty if no run has begun.
+        exit_code: 0 if the run succeeded; it becomes the exit code of `flowc run`.
+        store: the address of the store with the run's records, if it is not that of the job.
+    """
+
+    run_id: str
+    exit_code: int
+    store: str = ""
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs flows somewhere: an entry point of the group `flowc.executors` names an instance.
+
+    The setting `executor = "NAME"` or `flowc run --executor NAME` chooses it; NAME is the name of the entry point.
+    """
+
+    def execute(self, job: ExecutorJob) -> ExecutorResult:
+        """Make a run and wait for its end.
+
+        The tasks must run in flowc's runtime, which writes the records: `write_job` writes the files for a command
+        `flowc run --local` on another machine, in a container or in a job of a scheduler. What `execute` prints is the
+        output of the run.
+
+        Raises:
+            ExecutorError: the run cannot begin or be watched.
+            KeyboardInterrupt: the user has interrupted it.
+        """
+        ...

@@ -1,0 +1,84 @@
+"""Finds executors by name: flowc's own, those of installed packages, and targets whose deployment runs flows."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from flowc.executors.executor import Executor, ExecutorError
+from flowc.targets import table
+from flowc.targets.deployment import TargetError
+from flowc_ir.suggestion import suggest
+from flowc_runtime.base.config.plugin_kinds import EXECUTORS
+from flowc_runtime.base.config.plugins import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowc.targets.deployment import Operations
+
+LOCAL: Final = "local"
+"""This machine, with a process for each attempt."""
+MOCK: Final = "mock"
+"""This machine, without the code of any step, as with `--mock`."""
+OWN: Final = (LOCAL, MOCK)
+
+
+def find_executor(name: str) -> Executor | Operations:
+    """Return what runs flows under a name that is not one of `OWN`.
+
+    Returns:
+        The executor of a package, or the operations of a target that have `run`.
+
+    Raises:
+        ExecutorError: there is none, several have the name, or it cannot be loaded; the hint lists the known names.
+    """
+    try:
+        found = None
+        if name not in table.BUILTIN:
+            found = EXECUTORS.find(name, Executor)  # type: ignore[type-abstract]  # only for isinstance
+        if found is not None:
+            return found
+        if name in table.BUILTIN or name in table.target_names():
+            return _operations(name)
+    except (PluginError, TargetError) as error:
+        raise ExecutorError(error.message, error.hint) from error
+    known = executor_names()
+    raise ExecutorError(f"there is no executor '{name}'", suggest(name, known, f"executors: {', '.join(known)}"))
+
+
+def is_installed(name: str) -> bool:
+    """Return whether a package has an executor of this name, without importing it."""
+    return name not in table.BUILTIN and name in EXECUTORS.names()
+
+
+def executor_names() -> list[str]:
+    """Return the names of all executors: flowc's own, targets that run flows, and those of packages."""
+    return list(dict.fromkeys([*OWN, *_running_targets(), *EXECUTORS.names()]))
+
+
+def check_alone() -> None:
+    """Check that no package has an executor with the name of one of flowc's own, or of a target.
+
+    Raises:
+        PluginError: a package has one.
+    """
+    EXECUTORS.check_alone([*OWN, *table.BUILTIN])
+
+
+def _operations(name: str) -> Operations:
+    deployment = table.find_deployment(name)
+    operations = table.operations_of(deployment) if deployment is not None else None
+    if operations is None or operations.run is None:
+        hint = f"executors: {', '.join(executor_names())}"
+        raise ExecutorError(f"flows are only compiled for the target '{name}', which does not run them", hint)
+    return operations
+
+
+def _running_targets() -> Iterator[str]:
+    """Yield the targets whose deployment runs flows; those of packages are imported for that."""
+    for name in table.target_names():
+        with suppress(TargetError, ImportError):  # reported when the target is named
+            deployment = table.find_deployment(name)
+            if deployment is not None and table.operations_of(deployment).run is not None:
+                yield name

@@ -1,0 +1,60 @@
+"""The files of a run for another machine: the IR, the code and the parameters, and the command that runs them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from flowc_ir import json_text
+from flowc_ir.schema import dumps
+
+if TYPE_CHECKING:
+    from flowc.executors.executor import ExecutorJob
+
+RUN_ID: Final = "run-id"
+"""The file that the command of `write_job` writes when its run has begun."""
+
+
+def write_job(job: ExecutorJob, directory: str) -> list[str]:
+    """Write the files that a run needs into a directory, which may be copied to another machine.
+
+    Args:
+        job: the run to make.
+        directory: an existing directory.
+
+    Returns:
+        The words after `flowc` of the command that makes the run; it is called in that directory. The file `run-id` has
+        the run's id when it has begun. The exit code is 0 if the run succeeded.
+
+    Raises:
+        OSError: a file cannot be written, or a file that is a parameter cannot be read.
+    """
+    root = Path(directory)
+    (root / "ir.json").write_text(dumps(job.flow), encoding="utf-8")
+    for name, content in job.package.files:
+        path = root / "code" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    values = dict(job.parameters)
+    for parameter in job.flow.parameters:
+        value = values.get(parameter.name)
+        if parameter.type == "file" and isinstance(value, str):
+            kept = Path("parameters", parameter.name, Path(value).name)
+            (root / kept).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(value, root / kept)
+            values[parameter.name] = str(kept)
+    (root / "parameters.json").write_text(json_text.dumps(values), encoding="utf-8")
+    settings = "".join(f"{key} = {json_text.dumps(value)}\n" for key, value in job.settings.items())
+    (root / "flowc.toml").write_text(settings, encoding="utf-8")
+    words = ["run", "--local", "--code", "code", "--store", job.store, "--run-id-file", RUN_ID]
+    words += ["--params-file", "parameters.json"]
+    if job.max_workers is not None:
+        words += ["--max-workers", str(job.max_workers)]
+    if "secrets" in job.settings:  # FLOWC_SECRETS may have a relative path
+        words += ["--secrets", job.settings["secrets"]]
+    if job.environment is not None:
+        words += ["--environment", job.environment]
+    for tag in job.tags:
+        words += ["--tag", tag]
+    return [*words, "ir.json"]

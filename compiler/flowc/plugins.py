@@ -1,0 +1,9 @@
+"""Protocols of the plugins that the configuration can choose; docs/plugins.md shows how to write one."""
+
+from __future__ import annotations
+
+from flowc_runtime.run.catalogs import FileCatalog
+from flowc_runtime.run.task.secret_sources import SecretSource
+from flowc_runtime.store.values.picklers import ValuePickler
+
+__all__ = ["FileCatalog", "SecretSource", "ValuePickler"]

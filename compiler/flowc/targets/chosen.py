@@ -1,0 +1,50 @@
+"""Checks of what the configuration chooses for a target: picklers and catalogs that pods need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc.targets.deployment import TargetError
+from flowc_ir.late import LateModule
+
+if TYPE_CHECKING:
+    from flowc_ir import Flow
+    from flowc_runtime.run import catalogs
+    from flowc_runtime.store.values import picklers
+else:  # only other values than the defaults need them
+    catalogs = LateModule("flowc_runtime.run.catalogs")
+    picklers = LateModule("flowc_runtime.store.values.picklers")
+
+
+def check_pickler(name: str) -> None:
+    """Check the value of the setting `pickler`, which the manifests pass to pods.
+
+    Raises:
+        TargetError: no installed package has a pickler of this name.
+    """
+    if name == "pickle":
+        return
+    try:
+        picklers.check(name)
+    except picklers.PicklerError as error:
+        raise TargetError(error.message, error.hint) from error
+
+
+def check_catalog(name: str, flow: Flow) -> None:
+    """Check the value of the setting `catalog` for a flow whose steps run in pods.
+
+    Raises:
+        TargetError: no installed package has a catalog of this name, or steps get files and no catalog keeps them.
+    """
+    if name == "store" or not any(node.files is not None for node in flow.nodes):
+        return
+    try:
+        catalogs.check_catalog(name)
+    except catalogs.UnknownCatalogError as error:
+        raise TargetError(str(error), "write it in flowc.toml, or set FLOWC_CATALOG") from error
+    getting = next((node.id for node in flow.nodes if node.files is not None and node.files.get), None)
+    if name == "none" and getting is not None:
+        raise TargetError(
+            f"step '{getting}' gets files, but the setting catalog = \"none\" keeps none, and pods share no directory",
+            "keep files in the store: FLOWC_CATALOG=store",
+        )

@@ -1,0 +1,35 @@
+"""Checks of a flow's parameters that every target for a cluster makes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowc_ir import codes
+
+if TYPE_CHECKING:
+    from flowc_ir.diagnostic import Faults
+    from flowc_ir.model import Flow
+
+
+def check_scheduled_parameters(flow: Flow, faults: Faults) -> None:
+    """Report required parameters without a default, for a flow with a schedule: a schedule gives no values."""
+    for parameter in flow.parameters:
+        if parameter.required and parameter.default is None and not parameter.computed:
+            faults.add(
+                codes.SCHEDULE_NEEDS_DEFAULTS,
+                parameter.where,
+                f"parameter '{parameter.name}' is required, but a schedule gives no values to the runs that it starts",
+                hint="give it a default, or remove @schedule",
+            )
+
+
+def check_computed_defaults(flow: Flow, code: str, faults: Faults) -> None:
+    """Report defaults that a function computes and that have no value yet, under the target's code for it."""
+    for parameter in flow.parameters:
+        if parameter.computed and parameter.default is None:
+            faults.add(
+                code,
+                parameter.where,
+                f"the default of parameter '{parameter.name}' comes from a function that was not called",
+                hint="compile the flow from its source, not from its IR",
+            )

@@ -1,0 +1,78 @@
+"""The value of the setting `secrets`: where the values of secrets come from that a flow only names."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final, NamedTuple
+
+ENV: Final = "env"
+DOTENV: Final = "dotenv"
+FILES: Final = "files"
+KUBERNETES: Final = "kubernetes"
+BUILT_IN: Final = (ENV, DOTENV, FILES, KUBERNETES)
+FORMS: Final = "env, dotenv:PATH, files:DIR, kubernetes:NAME, or the name of a plugin, alone or as PLUGIN:PLACE"
+"""The valid values, for errors."""
+_DEFAULT_FILE: Final = ".env"
+_KIND: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
+_OBJECT: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
+
+
+class SecretSetting(NamedTuple):
+    """A source of secrets.
+
+    Attributes:
+        kind: one of `BUILT_IN`, or the name of a plugin.
+        place: the file, the directory, the Secret in Kubernetes, or what a plugin makes of it; empty for `env`.
+    """
+
+    kind: str
+    place: str
+
+    @staticmethod
+    def parse(text: str) -> SecretSetting:
+        """Return the source that a valid value of the setting names."""
+        kind, _, place = text.partition(":")
+        return SecretSetting(kind, place or (_DEFAULT_FILE if kind == DOTENV else ""))
+
+    @staticmethod
+    def is_valid(text: str) -> bool:
+        """Return whether a text is a value of the setting. Whether the plugin is installed is not checked."""
+        kind, colon, place = text.partition(":")
+        if not _KIND.fullmatch(kind) or not text.isprintable() or (colon and not place):
+            return False
+        match kind:
+            case "env":
+                return not colon
+            case "files":
+                return bool(place)
+            case "kubernetes":
+                return _OBJECT.fullmatch(place) is not None
+        return True
+
+    @property
+    def text(self) -> str:
+        """The value of the setting."""
+        return f"{self.kind}:{self.place}" if self.place else self.kind
+
+    @property
+    def is_plugin(self) -> bool:
+        """Whether a package provides the source."""
+        return self.kind not in BUILT_IN
+
+    def below(self, directory: str) -> SecretSetting:
+        """Return the source with an absolute path: a relative one is resolved against the directory."""
+        if self.kind not in (DOTENV, FILES):
+            return self
+        return self._replace(place=os.path.normpath(os.path.join(directory, os.path.expanduser(self.place))))
+
+    @property
+    def shown(self) -> str:
+        """The source for errors; a path below the working directory is shown relative to it."""
+        if self.kind not in (DOTENV, FILES):
+            return self.text
+        try:
+            inner = os.path.relpath(self.place)
+        except FileNotFoundError:  # the working directory was deleted
+            return self.text
+        return self.text if inner.startswith("..") else f"{self.kind}:{inner}"

@@ -1,0 +1,173 @@
+"""Sources of the secrets that a flow only names: the environment, a file, a directory, a cluster's Secret, a plugin.
+
+The setting `secrets` chooses one of them for all steps. docs/configuration.md describes them for users.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+from flowc_ir.policies import CONFIGURED
+from flowc_ir.suggestion import suggest
+from flowc_runtime.base.config.plugin_kinds import SECRETS
+from flowc_runtime.base.config.plugins import PluginError
+from flowc_runtime.base.config.secret_setting import BUILT_IN
+from flowc_runtime.base.contract import POD
+from flowc_runtime.base.errors import FlowcError
+from flowc_runtime.run.task.secrets import SecretError, parse_dotenv, place_of, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from flowc_ir import Flow, Node
+    from flowc_runtime.base.config.secret_setting import SecretSetting
+
+
+@runtime_checkable
+class SecretSource(Protocol):
+    """A source of secrets of an installed package: an entry point of the group `flowc.secrets` names an instance.
+
+    The setting `secrets = "NAME"` or `"NAME:PLACE"` chooses it, where NAME is the name of the entry point.
+    """
+
+    def read(self, names: Sequence[str], place: str) -> Mapping[str, str]:
+        """Return the values of secrets, by name. flowc calls it in the process of a task, before the user's code.
+
+        Args:
+            names: the names that the step declares. Further names in the result are ignored, and a name that is not in
+                the result is an error that names the secret, the step and the source.
+            place: the text after `NAME:` in the setting; empty without one.
+
+        Raises:
+            Exception: any error; flowc shows its type and place, but not its message, which may contain a secret.
+        """
+        ...
+
+
+class SourceError(FlowcError):
+    """The secrets of a step cannot be read. `hint` says what to do; neither contains the value of a secret."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+def configured_names(node: Node) -> list[str]:
+    """Return the names of the step's secrets whose source the setting chooses, each once."""
+    return list(dict.fromkeys(secret.id for secret in node.secrets if secret.type == CONFIGURED))
+
+
+def check_setting(setting: SecretSetting) -> None:
+    """Check that the plugin that the setting names is installed; it is not imported.
+
+    Raises:
+        SourceError: no package has it.
+    """
+    if setting.is_plugin and setting.kind not in (names := SECRETS.names()):
+        raise _unknown(setting, names)
+
+
+def faults(flow: Flow, setting: SecretSetting, skipped: Sequence[str]) -> Iterator[SourceError]:
+    """Yield what is missing for the steps of a flow on this machine. A plugin is not asked for values.
+
+    Args:
+        flow: the flow.
+        setting: the source.
+        skipped: the names of the steps whose code does not run.
+    """
+    for node in flow.nodes:
+        if node.id in skipped or not (names := configured_names(node)):
+            continue
+        try:
+            if setting.is_plugin:
+                check_setting(setting)
+            else:
+                read(names, setting, {**os.environ, **dict(node.environment)})
+        except SourceError as error:
+            yield SourceError(f"step '{node.id}' needs {_listed(names)}: {error.message}", error.hint)
+
+
+def read(names: Sequence[str], setting: SecretSetting, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the values of secrets by name.
+
+    Args:
+        names: the names.
+        setting: the source.
+        environment: the environment variables.
+
+    Raises:
+        SourceError: the source or a secret is missing.
+    """
+    try:
+        values, hint = _values(names, setting, environment)
+    except SecretError as error:
+        raise SourceError(f"{setting.shown}: {error}", _CHOOSE) from None
+    if missing := [name for name in names if name not in values]:
+        raise SourceError(f"{setting.shown} does not have {_listed(missing)}", f"{hint(missing[0])}, or {_CHOOSE}")
+    return {name: values[name] for name in names}
+
+
+_CHOOSE: Final = "choose another source: `secrets` in flowc.toml, or FLOWC_SECRETS"
+
+
+class _Hint(Protocol):
+    def __call__(self, name: str, /) -> str: ...
+
+
+def _values(
+    names: Sequence[str], setting: SecretSetting, environment: Mapping[str, str]
+) -> tuple[Mapping[str, str], _Hint]:
+    """Return the values that the source has, and what to do about a missing one."""
+    match setting.kind:
+        case "env":
+            return environment, lambda name: f"set the variable {name} before you start the run"
+        case "dotenv":
+            return parse_dotenv(read_text(Path(setting.place))), lambda name: f"add a line {name}=… to the file"
+        case "files":
+            return _files(names, Path(setting.place)), lambda name: f"write the value into the file {name} there"
+        case "kubernetes":
+            if not environment.get(POD):
+                raise SourceError(
+                    f"{setting.shown} is a Secret of a cluster, which flowc does not read on this machine",
+                    "for runs here, set FLOWC_SECRETS to env, dotenv:PATH or files:DIR",
+                )
+            return environment, lambda name: f"add the key {name} to the Secret '{setting.place}'"
+    return _of_plugin(names, setting), lambda name: f"add {name} to it"
+
+
+def _files(names: Sequence[str], directory: Path) -> Mapping[str, str]:
+    if not directory.is_dir():
+        raise SecretError("there is no such directory")
+    return {name: read_text(directory / name).removesuffix("\n") for name in names if (directory / name).exists()}
+
+
+def _of_plugin(names: Sequence[str], setting: SecretSetting) -> Mapping[str, str]:
+    try:
+        source = SECRETS.find(setting.kind, SecretSource)  # type: ignore[type-abstract]  # `find` accepts protocols
+    except PluginError as error:
+        raise SourceError(error.message, error.hint) from error
+    if source is None:
+        raise _unknown(setting, SECRETS.names())
+    what = SECRETS.described(setting.kind)
+    try:
+        values: object = source.read(names, setting.place)
+    except Exception as error:  # hazard: the message of a plugin's error may contain a secret, so it is not shown
+        raise SourceError(f"{what} fails with {type(error).__name__}{place_of(error)}", _CHOOSE) from None
+    if not isinstance(values, dict):
+        raise SourceError(f"{what} returned a {type(values).__name__}, not a dict", "fix the package")
+    return values
+
+
+def _unknown(setting: SecretSetting, installed: Sequence[str]) -> SourceError:
+    known = [*BUILT_IN, *installed]
+    return SourceError(
+        f"there is no source of secrets '{setting.kind}'",
+        suggest(setting.kind, known, f"install the package with it; the sources are {', '.join(known)}"),
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    quoted = " and ".join(f"'{name}'" for name in names)
+    return f"the secret{'s' if len(names) > 1 else ''} {quoted}"

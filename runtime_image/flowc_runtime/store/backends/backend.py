@@ -1,0 +1,209 @@
+"""The base of stores of other packages: all operations of a store, made of six that the package implements."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Final
+
+from flowc_runtime.base.errors import NotFound, StoreError
+from flowc_runtime.store.backends import sweeps
+from flowc_runtime.store.backends.blobs import checked
+from flowc_runtime.store.backends.chunks import Chunks
+from flowc_runtime.store.backends.objects import PIECE, Listed, blob_key, sha256, size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from flowc_runtime.store.backends.objects import Buffer
+
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts after contradictory answers
+
+
+class StoreBackend(ABC):
+    """A store of runs at an address: objects, which are bytes, under keys such as `flows/Train/runs/1/record.json`.
+
+    A subclass implements `get`, `put`, `create`, `find`, `listing` and `delete`; it may replace the other operations by
+    faster ones. A reader must see an object whole or not at all, and a written one at once. Several threads call the
+    operations at the same time.
+
+    Hazard: the process that makes the object forks before the first operation. The constructor must not open a
+    connection or start a thread.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Keep the address, without a slash at its end; a subclass reads from it where the objects are."""
+        self.url = url.rstrip("/")
+        self._chunks = Chunks(self.put)
+
+    # -- implemented by the subclass
+
+    @abstractmethod
+    def get(self, key: str) -> bytes:
+        """Return the object's bytes.
+
+        Raises:
+            NotFound: the object does not exist.
+            StoreError: the object cannot be read.
+        """
+
+    @abstractmethod
+    def put(self, key: str, data: bytes) -> None:
+        """Create or replace an object, atomically.
+
+        Raises:
+            StoreError: the object cannot be written.
+        """
+
+    @abstractmethod
+    def create(self, key: str, parts: Sequence[Buffer]) -> bool:
+        """Create an object, atomically; return False, without writing, if the key exists.
+
+        Of several writers, exactly one gets True: attempts of a task and ids of runs depend on it.
+
+        Args:
+            key: the key.
+            parts: the parts of its bytes, in order: `b"".join(parts)` are its bytes.
+
+        Raises:
+            StoreError: the object cannot be written.
+        """
+
+    @abstractmethod
+    def find(self, key: str) -> Listed | None:
+        """Return the object's key, its size in bytes and the time of its last write; None if it does not exist.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+
+    @abstractmethod
+    def listing(self, prefix: str) -> list[Listed]:
+        """Return all objects whose keys begin with `prefix` and a slash, at any depth; for "", all objects.
+
+        Returns:
+            For each object the rest of its key, its size in bytes and the time of its last write, in seconds since the
+            epoch.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Delete the object if it exists.
+
+        Raises:
+            StoreError: the object cannot be deleted.
+        """
+
+    # -- made of these
+
+    def map(self, key: str) -> memoryview:
+        """Return the object's bytes as private, writable memory. Raises NotFound, StoreError."""
+        return memoryview(bytearray(self.get(key)))
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Yield the object's bytes in pieces. Raises NotFound, StoreError."""
+        yield self.get(key)
+
+    def create_blob(self, parts: Sequence[Buffer]) -> str:
+        """Store the joined parts as a blob, once; return its sha256 (hex). Raises StoreError."""
+        digest, size = sha256(parts), size_of(parts)
+        key = blob_key(digest)
+        for pause in _PAUSES:
+            if self.refresh(key, size) or self.create(key, parts):
+                return digest
+            if self.exists(key):
+                if not self.exists(key, size):  # cut off, for example by a loss of power
+                    self.put(key, b"".join(parts))
+                return digest
+            time.sleep(pause)  # collected meanwhile
+        raise StoreError(f"cannot create {key} in {self.url}: the store reports that it exists, and that it does not")
+
+    def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
+        """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound, StoreError."""
+        key = key or blob_key(digest)
+
+        def fetch() -> tuple[bytes, str, int]:
+            data = self.get(key)
+            return data, sha256([data]), len(data)
+
+        return checked(self, key, digest, size, fetch)
+
+    def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
+        """Map the checked bytes of a blob; see `Objects.map_blob`. Raises Damaged, NotFound, StoreError."""
+        key = key or blob_key(digest)
+
+        def fetch() -> tuple[memoryview, str, int]:
+            view = self.map(key)
+            return view, sha256([view]), len(view)
+
+        return checked(self, key, digest, size, fetch)
+
+    def exists(self, key: str, size: int | None = None) -> bool:
+        """Return whether the object exists, and has this size in bytes if one is given."""
+        found = self.find(key)
+        return found is not None and size in (None, found.size)
+
+    def refresh(self, key: str, size: int | None = None) -> bool:
+        """Return like `exists`, and make an old object young, so that no collection deletes it. Raises StoreError."""
+        found = self.find(key)
+        if found is None or size not in (None, found.size):
+            return False
+        if time.time() - found.changed < sweeps.REFRESH:
+            return True
+        try:
+            self.put(key, self.get(key))
+        except NotFound:
+            return False
+        sweeps.wait(self)
+        return self.exists(key)
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the names directly under a prefix, sorted; the name of a deeper prefix ends with a slash."""
+        rests = (entry.name.partition("/") for entry in self.listing(prefix))
+        return sorted({name + slash for name, slash, _ in rests})
+
+    def names_below(self, prefix: str) -> list[str]:
+        """Return all keys under a prefix, at any depth, without the prefix, sorted."""
+        return sorted(entry.name for entry in self.listing(prefix))
+
+    def move(self, key: str, to: str) -> None:
+        """Move an object to another key; replace an object of that key. Raises NotFound, StoreError."""
+        self.put(to, self.get(key))
+        self.delete(key)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete the objects that exist. Raises StoreError."""
+        for key in keys:
+            self.delete(key)
+
+    def delete_below(self, prefix: str, last: Sequence[str] = ()) -> None:
+        """Delete all objects under a prefix, those in `last` after the others. Raises StoreError."""
+        names = [name for name in self.names_below(prefix) if name not in last]
+        self.delete_many([f"{prefix}/{name}" for name in (*names, *last)])
+
+    # -- a growing object is a series of chunks
+
+    def append(self, key: str, data: bytes) -> None:
+        """Append to an object, now or at the next flush. Raises StoreError."""
+        self._chunks.append(key, data)
+
+    def flush(self, *, now: bool = False) -> float | None:
+        """Write appended data that is due; return the seconds until the next is due, if any. Raises StoreError."""
+        return self._chunks.flush(now=now)
+
+    def appended(self, key: str, start: int = 0) -> bytes:
+        """Return the appended data from byte `start`. Raises StoreError."""
+        return b"".join(self.pieces(key, start))
+
+    def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
+        """Yield the appended data from byte `start`, in pieces of at most `size` bytes. Raises StoreError."""
+        end = 0  # appended data never changes, so chunks before `start` are skipped
+        for chunk in sorted(self.listing(key)):
+            begin, end = end, end + chunk.size
+            if end > start:
+                data = self.get(f"{key}/{chunk.name}")
+                for at in range(max(start - begin, 0), len(data), size):
+                    yield data[at : at + size]

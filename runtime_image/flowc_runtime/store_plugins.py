@@ -1,0 +1,9 @@
+"""What a package imports that brings a store for addresses of its scheme; pods have this module (docs/plugins.md)."""
+
+from __future__ import annotations
+
+from flowc_runtime.base.errors import NotFound, StoreError
+from flowc_runtime.store.backends.backend import StoreBackend
+from flowc_runtime.store.backends.objects import Listed
+
+__all__ = ["Listed", "NotFound", "StoreBackend", "StoreError"]

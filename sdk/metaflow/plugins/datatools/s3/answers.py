@@ -1,0 +1,55 @@
+"""The answers to requests of the S3 client: their errors, and the objects that they describe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metaflow.plugins.datatools.s3.channel import ask
+from metaflow.plugins.datatools.s3.errors import BY_KIND
+from metaflow.plugins.datatools.s3.objects import RangeInfo, S3Object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from metaflow.plugins.datatools.s3.objects import S3PutObject
+
+
+def checked(
+    operation: str, items: Sequence[Mapping[str, object]], return_missing: bool = False
+) -> list[dict[str, Any]]:
+    """Send requests and return the answers. `return_missing` allows missing objects.
+
+    Raises:
+        MetaflowS3Exception: the error of the first request that failed.
+    """
+    answers = ask(operation, items) if items else []
+    for answer in answers:
+        kind = answer.get("error")
+        if kind is not None and not (return_missing and kind == "missing"):
+            raise BY_KIND[kind](answer["message"])
+    return answers
+
+
+def object_of(url: str, prefix: str | None, answer: dict[str, Any], return_info: bool) -> S3Object:
+    """Return the object that an answer describes; without `return_info`, only its local copy and its size."""
+    if "error" in answer:
+        return S3Object(prefix, url, None)
+    if not return_info:
+        return S3Object(prefix, url, answer.get("path"), answer["size"])
+    return S3Object(
+        prefix,
+        url,
+        answer.get("path"),
+        answer["size"],
+        answer["content_type"],
+        answer["metadata"],
+        RangeInfo(*answer["range"]) if "range" in answer else None,
+        answer["last_modified"],
+    )
+
+
+def stored(pairs: Sequence[S3PutObject], items: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Store objects; return the key and the URL of each that was stored, not those that exist already."""
+    answers = checked("put", items)
+    triples = zip(pairs, items, answers, strict=True)
+    return [(pair.key, item["url"]) for pair, item, answer in triples if answer["stored"]]

@@ -1,0 +1,1 @@
+"""One plugin of each kind, for tests; entry_points.txt beside this package registers them."""

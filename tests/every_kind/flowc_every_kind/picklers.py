@@ -1,0 +1,15 @@
+"""A pickler, which is this module: compressed pickles."""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+
+
+def dumps(value: object) -> bytes:
+    return zlib.compress(pickle.dumps(value, protocol=4))
+
+
+def loads(data: bytes) -> object:
+    value: object = pickle.loads(zlib.decompress(data))
+    return value

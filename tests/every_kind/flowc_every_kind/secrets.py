@@ -1,0 +1,18 @@
+"""A source of secrets: the value of each is the place and the name, in small letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Letters:
+    """The setting `secrets = "letters:PLACE"`."""
+
+    def read(self, names: Sequence[str], place: str) -> Mapping[str, str]:
+        return {name: f"{place}-{name}".lower() for name in names}
+
+
+LETTERS = Letters()

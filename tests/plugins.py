@@ -1,0 +1,32 @@
+"""The test package with one plugin of each kind: `every_kind`, installed by a path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from project import Project
+
+PLACE = Path(__file__).parent / "every_kind"
+CATALOG = "EVERY_KIND_CATALOG"
+"""The variable with the directory of the package's catalog."""
+
+
+def install_plugins(project: Project) -> None:
+    """Let the programs of a project find the package's plugins, whose data is in the project."""
+    environment = project.environment
+    environment["PYTHONPATH"] = os.pathsep.join([str(PLACE), environment["PYTHONPATH"]])
+    environment[CATALOG] = str(project.root / "catalog")
+
+
+def install_faulty(project: Project, name: str, points: str, module: str = "") -> None:
+    """Install a distribution with these lines of entry_points.txt, and a module, for a project's programs."""
+    place = project.root / "site" / name
+    info = place / f"{name}-1.dist-info"
+    info.mkdir(parents=True, exist_ok=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(points)
+    (place / f"{name}.py").write_text(module)
+    project.environment["PYTHONPATH"] = os.pathsep.join([str(place), project.environment["PYTHONPATH"]])
