@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.patches import Patch
 
-names_in: Callable[[str], list[str]] = LateFunction("flowc.cli.options.params_files:names_in")
+names_in: LateFunction[[str], list[str]] = LateFunction("flowc.cli.options.params_files:names_in")
 execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
 
 _INTERRUPTED = 130
@@ -305,8 +305,8 @@ def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[
     assert loaded.flow is not None
     Path(directory, "ir.json").write_text(schema.dumps(loaded.flow), encoding="utf-8")
     write_pickles(pickles_of(loaded.package), directory)
-    facts = {"directory": directory, "root": str(loaded.package.root), "path": sys.path, "words": [*words]}
-    facts["parent"] = os.getpid()
+    root = str(loaded.package.root)
+    facts = {"directory": directory, "root": root, "path": sys.path, "words": [*words], "parent": os.getpid()}
     return [sys.executable, "-c", "from flowc.pipeline.execution import main; main()", json_text.dumps(facts)]
 
 

@@ -50,10 +50,10 @@ def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[s
         if parameter.kind is parameter.VAR_KEYWORD:
             keywords.update(_others(task, signature, names()))
             continue
-        if is_namespace(wanted := hints.get(name, MISSING)):
+        wanted = hints.get(name, MISSING)
+        value: object = getattr(task, name, MISSING)
+        if is_namespace(wanted):
             value = wanted(**_others(task, signature, names()))
-        else:
-            value = getattr(task, name, MISSING)
         if value is MISSING and parameter.default is MISSING:
             raise ArgumentError(f"argument '{name}' of {called(function)} has no value")
         if value is MISSING:
@@ -188,7 +188,7 @@ def _as_class(value: object, wanted: type, what: str) -> object:
     if wanted in (tuple, set, frozenset) and isinstance(value, list):
         return wanted(value)
     if isinstance(value, str) and issubclass(wanted, os.PathLike):
-        return wanted(value)
+        return typing.cast("Callable[[str], object]", wanted)(value)
     if issubclass(wanted, Enum):
         return _member(value, wanted, what)
     if wanted in (int, float, str, bool, list, dict, bytes):
