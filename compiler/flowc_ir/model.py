@@ -31,7 +31,7 @@ END_EVENT = "done"
 ArtifactName: TypeAlias = str
 Choice: TypeAlias = "str | int | float | bool"
 ReturnKind: TypeAlias = Literal["json", "pickled", "metric"]
-ParameterType: TypeAlias = Literal["str", "int", "float", "bool", "json", "file"]
+ParameterType: TypeAlias = Literal["str", "int", "float", "bool", "json", "any", "file"]
 
 
 @final
@@ -344,6 +344,8 @@ class Parameter:
     """A parameter of a run.
 
     Attributes:
+        type: the type of the value. `json` is any value that JSON can represent, given as JSON; so is `any`, but text
+            that is no JSON is the value itself.
         default: canonical JSON text; None without a default.
         computed: whether a user's function computes the default: once, when a run starts or, for a cluster, when the
             flow is compiled. `default` is None until a pass fills it in.

@@ -172,6 +172,7 @@ IR = Format(
                 "Node.elsewhere: list[str]",
                 "Flow.elsewhere: list[str]",
                 "Parameter.converted: bool",
+                "Parameter.type: 'any' | 'bool' | 'file' | 'float' | 'int' | 'json' | 'str'",
                 "Function.module: str",
                 "Function.name: str",
                 "Notebook.file: str",

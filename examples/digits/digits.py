@@ -12,23 +12,12 @@ from typing import Any
 
 import report
 from classifiers import make_classifier
+from settings import SETTINGS
 from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score, confusion_matrix
 from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
 
 from metaflow import FlowSpec, JSONType, Parameter, catch, current, resources, retry, schedule, step
-
-SETTINGS: dict[str, dict[str, Any]] = {
-    "k-NN, 1 neighbour": {"kind": "knn", "n_neighbors": 1},
-    "k-NN, 5 neighbours": {"kind": "knn", "n_neighbors": 5},
-    "SVM, linear": {"kind": "svm", "kernel": "linear"},
-    "SVM, RBF, C=1": {"kind": "svm", "C": 1},
-    "SVM, RBF, C=10": {"kind": "svm", "C": 10},
-    "logistic, C=0.1": {"kind": "logistic", "C": 0.1},
-    "logistic, C=1": {"kind": "logistic", "C": 1},
-    "forest, 50 trees": {"kind": "forest", "n_estimators": 50},
-    "forest, 200 trees": {"kind": "forest", "n_estimators": 200},
-}
 
 
 @schedule(cron="0 6 * * MON-FRI", timezone="America/New_York")

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from project import ROOT
+from targets.argo.test_conformance import played
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from flowc_runtime.store.records.run_store import RunStore
     from project import Finished, Project
 
-DIGITS = str(ROOT / "examples" / "digits" / "digits.py")
+FORMS = ROOT / "examples" / "digits"
+DIGITS = str(FORMS / "digits.py")
+ENDS = {  # the flow and the last step of each form
+    "digits.py": ("DigitsFlow", "end"),
+    "pipeline.py": ("DigitsPipeline", "conclude"),
+    "pipeline.yaml": ("DigitsYaml", "conclude"),
+    "notebooks.yaml": ("DigitsNotebooks", "show"),
+}
+RESULT = ("results", "failures", "best", "accuracy", "confusion", "picture", "summary")
 ONE_OF_A_KIND = {
     "near": {"kind": "knn", "n_neighbors": 3},
     "linear": {"kind": "logistic", "C": 0.1},
@@ -81,3 +95,73 @@ def test_digits_survives_a_setting_that_fails(digits: Project) -> None:
     assert found.task("train", "0.1")["attempt"] == 3
     assert digits.artifacts(found, "end")["failures"] == {"odd": "builtins.KeyError: 'oracle'"}
     assert "odd: failed: builtins.KeyError: 'oracle'" in done.out
+
+
+def form(digits: Project, file: str, models: Mapping[str, Any]) -> RunStore:
+    """Run the example in one of its forms."""
+    words = "run", "--local", str(FORMS / file), "--folds", "2", "--models", json.dumps(models)
+    done = digits.python("-m", "flowc", *words, timeout=300)
+    assert done.code == 0, done.err
+    flow = ENDS[file][0]
+    return digits.store.run(flow, digits.store.runs(flow)[-1])
+
+
+@pytest.mark.parametrize(("file", "steps"), [("pipeline.py", 9), ("pipeline.yaml", 9), ("notebooks.yaml", 6)])
+def test_the_other_forms_check(digits: Project, file: str, steps: int) -> None:
+    """The example as a pipeline has no faults in any form."""
+    done = digits.flowc("check", str(FORMS / file))
+    assert done.code == 0, done.err
+    assert done.out.endswith(f": {steps} steps, no faults\n")
+
+
+def test_all_forms_give_the_same_result(digits: Project) -> None:
+    """A flow class, functions in Python and YAML, and notebooks with a shell command find the same."""
+    few = {name: ONE_OF_A_KIND[name] for name in ("near", "trees")}
+    found = []
+    for file, (flow, last) in ENDS.items():
+        run = form(digits, file, few)
+        assert run.flow == flow
+        artifacts = digits.artifacts(run, last)
+        found.append({name: artifacts[name] for name in RESULT})
+        images = artifacts.get("images")
+        assert images is None or images.shape == (1347, 64)
+    assert found[0]["best"] == "near"
+    assert found.count(found[0]) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("file", "failure"),
+    [("pipeline.py", "builtins.KeyError: 'oracle'"), ("pipeline.yaml", "builtins.KeyError: 'oracle'"),
+     ("notebooks.yaml", "KeyError: 'oracle'")],
+)  # fmt: skip
+def test_a_setting_that_fails_is_skipped_in_all_forms(digits: Project, file: str, failure: str) -> None:
+    """A setting that cannot be trained is tried three times, reported, and does not affect the others."""
+    run = form(digits, file, {"near": ONE_OF_A_KIND["near"], "odd": {"kind": "oracle"}})
+    assert run.attempts("train")["0.1"] == [1, 2, 3]
+    found = digits.artifacts(run, ENDS[file][1])
+    assert list(found["results"]) == ["near"]
+    assert failure in found["failures"]["odd"]
+
+
+@pytest.mark.parametrize("file", ["pipeline.py", "pipeline.yaml", "notebooks.yaml"])
+def test_the_other_forms_compile_and_run_as_manifests(digits: Project, file: str) -> None:
+    """The manifests give the same result in the simulated controller."""
+    pytest.importorskip("hera")
+    models = {"near": ONE_OF_A_KIND["near"], "linear": ONE_OF_A_KIND["linear"]}
+    there = played(digits, str(FORMS / file), folds="2", models=json.dumps(models))
+    assert there.status()["state"] == "succeeded"
+    last = ENDS[file][1]
+    ours, theirs = digits.artifacts(form(digits, file, models), last), digits.artifacts(there, last)
+    assert {name: ours[name] for name in RESULT} == {name: theirs[name] for name in RESULT}
+
+
+def test_the_work_imports_nothing_of_flowc() -> None:
+    """Only the files of the flows name flowc and metaflow."""
+    users = {file.name for file in FORMS.glob("*.*") if re.search(r"\b(flowc|metaflow)\b", _code(file))}
+    assert users == {"digits.py", "pipeline.py"}
+
+
+def _code(file: Path) -> str:
+    """Return the imports of a file, and the text of a notebook."""
+    text = file.read_text(encoding="utf-8")
+    return text if file.suffix == ".ipynb" else "\n".join(re.findall(r"^\s*(?:from|import) .*", text, re.MULTILINE))

@@ -209,7 +209,7 @@ def test_a_value_outside_its_limits_is_refused_by_the_schema_and_found_by_verify
         (("nodes", 0, "where"), "flow.py:1", "flow.nodes[0].where: a place such as 'flow.py:12:5', not 'flow.py:1'"),
         (("nodes", 0, "where"), "flow.py:١:1", "flow.nodes[0].where: a place such as 'flow.py:12:5', not 'flow.py:١:1'"),
         (("parameters", 0, "type"), "text",
-         "flow.parameters[0].type: 'str', 'int', 'float', 'bool', 'json' or 'file', not 'text'"),
+         "flow.parameters[0].type: 'str', 'int', 'float', 'bool', 'json', 'any' or 'file', not 'text'"),
     ],
 )  # fmt: skip
 def test_a_shape_that_is_wrong_is_refused_with_its_place(place: Any, value: object, message: str) -> None:

@@ -101,7 +101,7 @@ def test_declared_parameters() -> None:
     flow = lowered(task(), parameters={"x": 3, "y": None, "rows": 10, "region": None, "sizes": [1, 2]})
     assert [(each.name, each.type, each.default, each.required) for each in flow.parameters] == [
         ("x", "int", "3", False), ("y", "float", "0.5", False), ("rows", "int", "10", False),
-        ("region", "json", None, True), ("sizes", "json", "[1,2]", False),
+        ("region", "any", None, True), ("sizes", "json", "[1,2]", False),
     ]  # fmt: skip
 
 

@@ -156,7 +156,7 @@ def test_what_no_step_returns_is_a_parameter() -> None:
     flow = lowered(task("a", one, "y"), task("b", two))
     x, z = flow.parameters
     assert (x.name, x.type, x.required, x.default) == ("x", "int", False, "1")
-    assert (z.name, z.type, z.required, z.default) == ("z", "json", False, None)
+    assert (z.name, z.type, z.required, z.default) == ("z", "any", False, None)
     (y,) = lowered(task("b", lambda y: y)).parameters
     assert (y.name, y.required) == ("y", True)
 

@@ -188,7 +188,7 @@ def test_the_parameters_of_a_notebook(tmp_path: Path) -> None:
     assert flow is not None
     assert [(each.name, each.type, each.default) for each in flow.parameters] == [
         ("x", "int", "1"), ("y", "float", "0.5"), ("name", "str", '"a"'), ("items", "json", "[1]"),
-        ("none", "json", None), ("flag", "bool", "true"),
+        ("none", "any", None), ("flag", "bool", "true"),
     ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from project import passing
+from project import passing, read_until, wait_until
 from terminal import Terminal
 
 if TYPE_CHECKING:
@@ -115,6 +115,40 @@ def test_ctrl_c_interrupts_the_program_and_its_run(project: Project) -> None:
     assert project.latest().status()["state"] == "interrupted"
 
 
+@pytest.mark.parametrize("threads", [False, True], ids=["fork", "new process"])
+def test_the_run_ends_with_a_program_that_is_killed(project: Project, threads: bool) -> None:
+    gate = project.gate()
+    project.write("program.py", f"""
+        import fcntl, threading
+        from flowc.pipeline import Pipeline, PythonTask
+
+        def work():
+            print("waiting", flush=True)
+            {passing()}
+
+        if __name__ == "__main__":
+            if {threads}:
+                threading.Thread(target=threading.Event().wait, daemon=True).start()
+            Pipeline(name="waits", steps=[PythonTask(name="work", function=work)]).execute()
+        """)  # fmt: skip
+    process = project.start("program.py")
+    read_until(process.stdout, "waiting")
+    process.kill()
+    wait_until(lambda: project.latest().status()["state"] == "interrupted", "the run goes on without its program")
+    gate.open()
+
+
+@pytest.mark.parametrize(("value", "message"), [
+    ("'abc'", "the parameter 'x' (argument of double() in step 'double', base.py:15:1): 'abc' is not an int"),
+    ("[1]", "the parameter 'x' (argument of double() in step 'double', base.py:15:1): [1] is not an int"),
+])  # fmt: skip
+def test_a_value_of_a_wrong_type_is_refused_before_the_run(project: Project, value: str, message: str) -> None:
+    done = program(project, f"doubled.execute({{'x': {value}}})")
+    assert done.code == 1
+    assert done.err.splitlines()[-1] == f"flowc.pipeline.errors.PipelineError: {message}"
+    assert project.store.flows() == []
+
+
 def test_a_step_executes_a_pipeline(project: Project) -> None:
     done = program(project, "print(nested.execute({'x': 4})['z'])")
     assert (done.code, done.out) == (0, "8\n"), done.err
@@ -200,3 +234,24 @@ def test_flow_classes_do_not_read_variables_of_pipelines(project: Project) -> No
         """)  # fmt: skip
     assert project.flowc("run", "--local", "flow.py", RUNNABLE_PRM_x="5").code == 0
     assert project.latest().record()["parameters"]["x"] == 1
+
+
+def test_a_program_without_a_guard_reads_values_of_its_own_classes_without_running_again(project: Project) -> None:
+    project.write("program.py", """
+        from flowc.pipeline import Pipeline, PythonTask, pickled
+
+        class Table:
+            rows = [1, 2]
+
+        def make():
+            return Table()
+
+        print("BEGINS", __name__)
+        done = Pipeline(name="own", steps=[PythonTask(name="make", function=make, returns=[pickled("table")])]).execute()
+        print("IS", type(done["table"]) is Table, __name__)
+        """)  # fmt: skip
+    done = project.python("program.py")
+    assert done.code == 0, done.err
+    shown = [line for line in done.out.splitlines() if not line.startswith("[make] ")]  # the task imports the file
+    assert shown == ["BEGINS __main__", "IS True __main__"]
+    assert len(project.store.runs("own")) == 1

@@ -76,10 +76,20 @@ __all__ = [
 ]
 
 
+# As in runnable without OpenTelemetry, which flowc does not send spans to.
+OTEL_AVAILABLE = False
+StreamingSpanProcessor = None
+
+
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'flowc.pipeline' has no attribute {name!r}")
     from importlib import import_module
 
-    value = globals()[name] = getattr(import_module(f"flowc.pipeline.{_HOMES[name]}"), name)
+    if name not in _HOMES:
+        unsupported = import_module("flowc.pipeline.unsupported")
+        if name not in unsupported.HINTS:
+            raise AttributeError(f"module 'flowc.pipeline' has no attribute {name!r}")
+        value: object = unsupported.UnsupportedName(name)
+    else:
+        value = getattr(import_module(f"flowc.pipeline.{_HOMES[name]}"), name)
+    globals()[name] = value
     return value

@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,14 @@ from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
 from flowc.cli.options.loading import configured
 from flowc.cli.running.pickles import pickles_of, write_pickles
-from flowc.cli.words.variables import asked_retry, take, texts_of_variables
+from flowc.cli.words.variables import (
+    asked_retry,
+    offered_names,
+    parameters_file,
+    take,
+    texts_of_variables,
+    unsupported_variable,
+)
 from flowc.diagnostics import in_order, render
 from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.lower_pipeline import declarations, load_pipeline, package_of, with_files
@@ -40,8 +48,10 @@ from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.whereabouts import locate
 from flowc_runtime.base.errors import ConfigurationError, FlowcError
 from flowc_runtime.process.loader import adopt_main
+from flowc_runtime.process.process import load_prctl
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
+from flowc_runtime.store.values.parameters import ParameterError, check_parameter, parse_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,9 +63,11 @@ if TYPE_CHECKING:
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.patches import Patch
 
+names_in: LateFunction[[str], list[str]] = LateFunction("flowc.cli.options.params_files:names_in")
 execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
 
 _INTERRUPTED = 130
+_PR_SET_PDEATHSIG = 1
 _ATTRIBUTES = "run.json"  # the file with the address of the run's store
 _LONG_PLACE = 72  # the address of a Unix socket has at most 107 bytes
 
@@ -104,7 +116,10 @@ def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteO
 
 def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Flow]:
     """Return a pipeline's flow, ready to run. Raises PipelineError."""
-    loaded = load_pipeline(pipeline, name=name_in_program(pipeline), parameters=options.parameters)
+    if reason := unsupported_variable():
+        raise PipelineError(reason)
+    given = {**dict.fromkeys(_names_in_files(options)), **options.parameters}
+    loaded = load_pipeline(pipeline, name=name_in_program(pipeline), parameters=given, offered=offered_names())
     if loaded.flow is None:
         raise _faulty(loaded, loaded.diagnostics)
     try:
@@ -119,6 +134,19 @@ def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Fl
 
 def _faulty(loaded: Loaded, diagnostics: Sequence[Diagnostic]) -> PipelineError:
     return PipelineError("\n" + render(diagnostics, loaded.package.root, cwd=Path.cwd(), color=False))
+
+
+def _files_of(options: ExecuteOptions) -> list[str]:
+    """Return the files of parameters; a later one takes precedence."""
+    return [file for file in (options.parameters_file, parameters_file()) if file]
+
+
+def _names_in_files(options: ExecuteOptions) -> list[str]:
+    """Return the names in the files of parameters. Raises PipelineError."""
+    try:
+        return [name for file in _files_of(options) for name in names_in(file)]
+    except click.UsageError as error:
+        raise PipelineError(error.message) from None
 
 
 def new_directory() -> str:
@@ -150,7 +178,8 @@ def checked(done: Execution, *, check: bool) -> Execution:
 
 
 def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
-    """Raise PipelineError for a missing parameter, or one that JSON cannot represent."""
+    """Raise PipelineError for a missing parameter, a value of a wrong type, or one that JSON cannot represent."""
+    known = {each.name: each for each in flow.parameters}
     for name, value in options.parameters.items():
         try:
             json_text.dumps(value)
@@ -159,7 +188,13 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
                 f"the parameter '{name}' is a {type(value).__name__}, which JSON cannot represent ({error}): "
                 "make it in the first step, and return it as pickled"
             ) from None
-    if options.parameters_file is not None or _retry_of(flow) is not None:
+        if value is not None and (parameter := known.get(name)) is not None:
+            try:
+                check_parameter(parameter, value, texts=True)
+            except ParameterError as error:
+                use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
+                raise PipelineError(f"the parameter '{name}'{use}: {error}") from None
+    if _files_of(options) or _retry_of(flow) is not None:
         return  # the command line reads the file, or the record of the run to retry, and reports what is missing
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
@@ -193,12 +228,12 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     words += ["--run-id-file", f"{directory}/run-id"]
     if options.configuration is not None:
         words = ["--configuration-file", options.configuration, *words]
-    if options.parameters_file is not None:
-        words += ["--params-file", options.parameters_file]
+    files = _files_of(options)
+    if files and (values := _values_of_variables(flow)):  # which files on a command line precede
+        files.append(_written(f"{directory}/variables.json", values))
     if options.parameters:
-        file = f"{directory}/parameters.json"
-        Path(file).write_text(json_text.dumps(options.parameters), encoding="utf-8")
-        words += ["--params-file", file]
+        files.append(_written(f"{directory}/parameters.json", options.parameters))
+    words += [word for file in files for word in ("--params-file", file)]
     if options.tag:
         words += ["--tag", options.tag]
     if options.store is not None:
@@ -210,6 +245,24 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     return words
 
 
+def _written(file: str, values: Mapping[str, object]) -> str:
+    """Write values as JSON; return the file."""
+    Path(file).write_text(json_text.dumps(values), encoding="utf-8")
+    return file
+
+
+def _values_of_variables(flow: Flow) -> dict[str, object]:
+    """Return the values of the parameters that have an environment variable. Raises PipelineError for a wrong one."""
+    known = {each.name: each for each in flow.parameters}
+    found: dict[str, object] = {}
+    for name, (variable, text) in texts_of_variables(flow).items():
+        try:
+            found[name] = parse_texts(known[name], [text])
+        except ParameterError as error:
+            raise PipelineError(f"{variable}: {error}") from None
+    return found
+
+
 def _has_threads() -> bool:
     """Return whether this process has other threads, also such that Python does not know."""
     return len(os.listdir("/proc/self/task")) > 1
@@ -219,10 +272,13 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
     """Run the command line in a fork of this process; return its exit code."""
     sys.stdout.flush()
     sys.stderr.flush()
+    prctl, parent = load_prctl(), os.getpid()
     process = os.fork()  # this process has one thread, so that the copy is whole
     if process == 0:
-        code = 1
+        code = _INTERRUPTED
         try:
+            end_with(parent, prctl)
+            code = 1
             adopt_main()
             code = run_command(loaded, words)
         finally:
@@ -230,6 +286,19 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
             sys.stderr.flush()
             os._exit(code)  # the exit handlers of the program are not the child's
     return _wait(process)
+
+
+def end_with(parent: int, prctl: Callable[[int, int], None] | None) -> None:
+    """Let the run of this process end like an interrupted one if its program dies, for example by SIGKILL.
+
+    Raises:
+        KeyboardInterrupt: it has died already.
+    """
+    if prctl is None:
+        return
+    prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    if os.getppid() != parent:  # it died before prctl took effect
+        raise KeyboardInterrupt
 
 
 def _wait(process: int) -> int:
@@ -271,13 +340,15 @@ def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[
     assert loaded.flow is not None
     Path(directory, "ir.json").write_text(schema.dumps(loaded.flow), encoding="utf-8")
     write_pickles(pickles_of(loaded.package), directory)
-    facts = {"directory": directory, "root": str(loaded.package.root), "path": sys.path, "words": [*words]}
+    root = str(loaded.package.root)
+    facts = {"directory": directory, "root": root, "path": sys.path, "words": [*words], "parent": os.getpid()}
     return [sys.executable, "-c", "from flowc.pipeline.execution import main; main()", json_text.dumps(facts)]
 
 
 def main() -> None:
     """Run the pipeline whose facts are the program's argument, as JSON; `_in_new_process` starts the program."""
     facts = json.loads(sys.argv[1])
+    end_with(facts["parent"], load_prctl())
     sys.path[:] = facts["path"]
     directory = Path(facts["directory"])
     flow = schema.loads((directory / "ir.json").read_text(encoding="utf-8"))

@@ -182,6 +182,11 @@ def _options(
             f"{method}() needs all of flowc, and a pod's image has only what tasks need: run the pipeline outside, "
             "or use an image with `pip install flowc`"
         )
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise PipelineError(
+            f"{method}({parameters!r:.60}): the first argument is a dict of the run's values; "
+            "give a file of parameters by parameters_file="
+        )
     if run_id:
         raise PipelineError(f"{method}(run_id={run_id!r}) is not supported: flowc makes the ids of runs; use tag=")
     return ExecuteOptions(
@@ -235,19 +240,35 @@ class BaseJob(Fields):
 
     _task: ClassVar[type[UserTask]]
     _work: ClassVar[str]
+    _more: ClassVar[tuple[str, ...]] = ()
+
+    def check(self) -> None:  # noqa: D102  # that of the base
+        work = getattr(self, self._work)
+        name = self.name or getattr(work, "__name__", "") or (title_of(work) if isinstance(work, str) else "job")
+        passed = ("catalog", "secrets", "overrides", "retry", "timeout", "resources", "environment", *self._more)
+        given = {self._work: work, **{each: getattr(self, each) for each in passed}}
+        step = self._task(name=name, returns=self.returns, **given)
+        self._pipeline = Pipeline(steps=[step], name=name)
 
     def as_pipeline(self) -> Pipeline:
         """Return the pipeline that consists of this task."""
-        work = getattr(self, self._work)
-        name = self.name or getattr(work, "__name__", "") or title_of(work)
-        passed = ("catalog", "secrets", "overrides", "retry", "timeout", "resources", "environment")
-        given = {self._work: work, **{each: getattr(self, each) for each in passed}}
-        step = self._task(name=name, returns=self.returns, **given)
-        return Pipeline(steps=[step], name=name)
+        return self._pipeline
 
-    def execute(self, parameters: Mapping[str, object] | None = None, **options: Any) -> Execution:
-        """Run the task on this machine and wait for its end: see `Pipeline.execute`."""
-        return self.as_pipeline().execute(parameters, **options)
+    def execute(self, parameters: Mapping[str, object] | None = None, *, job_id: str = "", **options: Any) -> Execution:
+        """Run the task on this machine and wait for its end: see `Pipeline.execute`.
+
+        Args:
+            parameters: the values of the run's parameters, by name.
+            job_id: not supported: flowc makes the ids of runs.
+            options: the other arguments of `Pipeline.execute`.
+
+        Raises:
+            PipelineError: the job or a parameter is wrong; nothing has run.
+            RunFailed: the run has failed, or was interrupted.
+        """
+        if job_id:
+            raise PipelineError(f"execute(job_id={job_id!r}) is not supported: flowc makes the ids of runs; use tag=")
+        return self._pipeline.execute(parameters, **options)
 
 
 class PythonJob(BaseJob):
@@ -266,6 +287,7 @@ class NotebookJob(BaseJob):
     _required: ClassVar[tuple[str, ...]] = ("notebook",)
     _task = NotebookTask
     _work = "notebook"
+    _more = ("optional_ploomber_args",)
 
     notebook: str = ""
     optional_ploomber_args: Mapping[str, Any] | None = None

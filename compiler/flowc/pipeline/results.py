@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from flowc_ir.graphs.step_values import returned_in
-from flowc_ir.late import LateModule
+from flowc_ir.late import LateFunction, LateModule
+from flowc_runtime.process.loader import module_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flowc_ir import Flow
     from metaflow import client
-    from metaflow.client import Run
+    from metaflow.client import DataArtifact, Run
 else:  # only a program that reads the run's artifacts needs it
     client = LateModule("metaflow.client")
+
+# Its module needs the front end, which a program that only defines a pipeline does not import.
+main_file: Callable[[], tuple[str, str] | None] = LateFunction("flowc.frontends.pipeline.function_references:main_file")
+
+
+def _name_main() -> None:
+    """Make the program that runs importable by its file's name.
+
+    Values whose classes it defines are stored with this name, and reading them must not run the program again.
+    """
+    if (main := main_file()) is not None:
+        sys.modules.setdefault(module_name(main[1]), sys.modules["__main__"])
 
 
 class RunFailed(Exception):  # a run failed: not an error of the program
@@ -80,13 +94,17 @@ class Execution:
     @property
     def run(self) -> Run:
         """The run in the client."""
+        _name_main()
         return client.Run(self.pathspec, _namespace_check=False, _current_metadata=self._store)
 
     @property
     def outputs(self) -> dict[str, Any]:
         """The values at the end of the run, by name; empty for a run without an end."""
+        return {each.id: each.data for each in self._artifacts()}
+
+    def _artifacts(self) -> list[DataArtifact]:
         task = self.run.end_task if self.ok else None
-        return {each.id: each.data for each in task if each.id in self.names} if task is not None else {}
+        return [each for each in task if each.id in self.names] if task is not None else []
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -94,8 +112,11 @@ class Execution:
         return self.run.metrics if self.run_id else {}
 
     def __getitem__(self, name: str) -> Any:
-        """Return one of `outputs`. Raises KeyError."""
-        return self.outputs[name]
+        """Return one of `outputs`, without reading the others. Raises KeyError."""
+        for each in self._artifacts():
+            if each.id == name:
+                return each.data
+        raise KeyError(name)
 
     def __repr__(self) -> str:
         return f"<Execution {self.pathspec or self.flow} {self.status}>"

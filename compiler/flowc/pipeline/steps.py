@@ -198,7 +198,8 @@ class Step(Fields):
 def check_pipeline(value: object, what: str, *, optional: bool = False) -> None:
     """Raise PipelineError unless the value is a pipeline, or None if it is optional."""
     if not (hasattr(value, IS_PIPELINE) or (optional and value is None)):
-        raise PipelineError(f"{what} is {value!r:.60}, not a pipeline: write Pipeline(steps=[…])")
+        alone = "task.as_pipeline() or " if hasattr(value, "as_pipeline") or isinstance(value, list) else ""
+        raise PipelineError(f"{what} is {value!r:.60}, not a pipeline: write {alone}Pipeline(steps=[…])")
 
 
 def check_value_name(name: object, what: str) -> None:

@@ -284,7 +284,7 @@ def read_parameter(value: object, at: str) -> Parameter:
     data = record(value, at, Parameter.__slots__, ("name", "type", "where"))
     return Parameter(
         name=text(data["name"], f"{at}.name"),
-        type=word(data["type"], f"{at}.type", ("str", "int", "float", "bool", "json", "file")),
+        type=word(data["type"], f"{at}.type", ("str", "int", "float", "bool", "json", "any", "file")),
         where=span(data["where"], f"{at}.where"),
         default=optional(data, "default", at, text, None),
         computed=optional(data, "computed", at, flag, False),

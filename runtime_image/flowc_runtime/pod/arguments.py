@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, final
 from flowc_ir import json_text
 from flowc_runtime.base.contract import PARAMETERS
 from flowc_runtime.store.values.parameter_sources import ParameterSources, RecordedValue, resolve
-from flowc_runtime.store.values.parameters import ParameterError, among, from_text, parse_texts, parse_value
+from flowc_runtime.store.values.parameters import (
+    ParameterError,
+    among,
+    from_text,
+    json_or_text,
+    parse_texts,
+    parse_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -38,12 +45,16 @@ def encode(kind: Kind, value: object) -> str:
         kind: the type of the parameter.
         value: the value.
     """
-    if isinstance(value, str) and kind == "str" and _is_safe(value):
+    if (
+        isinstance(value, str)
+        and _is_safe(value)
+        and (kind == "str" or (kind == "any" and json_or_text(value) == value))
+    ):
         return value
     if kind == "float" and isinstance(value, float) and not math.isfinite(value):
         return repr(value)  # inf and nan, as people type them
     text = _json(value)
-    marked = not json_text.is_plain(text) if kind == "json" else kind == "str" or value is None
+    marked = not json_text.is_plain(text) if kind in ("json", "any") else kind == "str" or value is None
     return f"{MARKER if marked else ''}{text}"
 
 
@@ -218,7 +229,7 @@ def _escape(char: str) -> str:
 
 def _of_kind(kind: Kind, value: object) -> object:
     match kind, value:
-        case (_, None) | ("json", _) | ("str", str()) | ("bool", bool()) | ("float", float()):
+        case (_, None) | (("json" | "any"), _) | ("str", str()) | ("bool", bool()) | ("float", float()):
             return value
         case (("int" | "float"), int()) if not isinstance(value, bool):
             return value if kind == "int" else float(value)

@@ -275,7 +275,8 @@ def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
     return words
 
 
-_KINDS: Mapping[str, Any] = {"str": str, "int": int, "float": float, "bool": bool, "json": Any, "file": str}
+_KINDS: Mapping[str, Any] = {"str": str, "int": int, "float": float, "bool": bool, "json": Any, "any": Any,
+                             "file": str}  # fmt: skip
 
 
 def _check(name: str | None, value: Any, kind: Any, annotation: Any, default: Any) -> None:

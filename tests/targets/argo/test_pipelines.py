@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from compare import summary
 from gateway import gateway
@@ -13,6 +14,8 @@ from pipeline_flows import FILES, OUTPUTS, results
 from targets.argo.test_conformance import played
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from project import Project
 
 MORE = """
@@ -75,6 +78,27 @@ def test_pipelines(pipelines: Project, name: str, code: int) -> None:
     assert done.code == code, done.err
     there = played(pipelines, name)
     assert summary(there) == summary(pipelines.latest())
+
+
+def test_manifests_have_no_unwanted_deadline_and_no_random_names(pipelines: Project) -> None:
+    first, second = (pipelines.flowc("compile", "pipelines.py:composites") for _ in range(2))
+    assert (first.code, first.out) == (0, second.out), first.err
+    found = list(yaml.safe_load_all(first.out))
+    assert not [path for path, _ in values_of(found) if path.endswith((".activeDeadlineSeconds", ".timeout"))]
+    pods = [value for path, value in values_of(found) if path.endswith((".hostPath", ".claimName"))]
+    assert pods == []  # pods share no directory, such as /tmp
+
+
+def values_of(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each part of a manifest with its path."""
+    yield path, value
+    match value:
+        case dict():
+            for key, each in value.items():
+                yield from values_of(each, f"{path}.{key}")
+        case list():
+            for each in value:
+                yield from values_of(each, f"{path}[]")
 
 
 @pytest.fixture

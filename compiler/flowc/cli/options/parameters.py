@@ -11,7 +11,7 @@ import click
 
 from flowc.cli.options.common import FAULTY, report
 from flowc.cli.options.params_files import check_converted, read_params_files
-from flowc.cli.words.variables import texts_of_variables, warn_of_unread
+from flowc.cli.words.variables import parameters_file, texts_of_variables, unsupported_variable, warn_of_unread
 from flowc_ir import json_text
 from flowc_ir.late import LateFunction, LateModule
 from flowc_runtime.store.values.files import check_file, find_file
@@ -39,7 +39,8 @@ else:  # not for the help of commands
     declared_parameters = LateFunction("flowc.frontends.metaflow.parameters:declared_parameters")
 
 
-_METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN", "json": "JSON", "file": "FILE"}
+_METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN", "json": "JSON", "any": "VALUE",
+             "file": "FILE"}  # fmt: skip
 
 
 def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> list[click.Option]:
@@ -132,6 +133,8 @@ def run_values(
         SystemExit: a function of a default fails; the error is printed.
     """
     warn_of_unread(checked.flow)
+    if not checked.flow.code.name and (reason := unsupported_variable()):
+        raise click.UsageError(reason)
     sources = _sources(checked, texts, params_files, before or {})
     try:
         flow = resolving.resolve_defaults(checked.flow, checked.cls, skip=sources.names(), ds_type=ds_type)
@@ -139,7 +142,14 @@ def run_values(
         report(error.diagnostics, checked.package.root)
         raise SystemExit(FAULTY) from None
     declared, home = declared_parameters(checked.cls), str((checked.package.root / checked.flow.code.file).parent)
-    return {p.name: _run_value(p, sources, declared, home) for p in flow.parameters}
+    try:
+        return {p.name: _run_value(p, sources, declared, home) for p in flow.parameters}
+    except click.MissingParameter as error:
+        if flow.code.name:
+            raise
+        (missing,) = (p for p in flow.parameters if error.param_hint == f"'--{p.name}'")
+        use = f": it is the {missing.help} ({missing.where}), and no step before returns it" if missing.help else ""
+        raise click.UsageError(f"Missing option '--{missing.name}'{use}.") from None
 
 
 def _sources(
@@ -147,11 +157,13 @@ def _sources(
 ) -> ParameterSources:
     """Return all sources of parameters for a run on this machine."""
     variables = texts_of_variables(checked.flow)
+    lowest = parameters_file() if not checked.flow.code.name else None
     return ParameterSources(
         given={name: OptionTexts(texts) for name, texts in given.items()},
         files=read_params_files(checked.flow, params_files, checked.cls),
         resumed={name: EarlierValue(value) for name, value in before.items()},
         environment={p: VariableText(text, name) for p, (name, text) in variables.items()},
+        defaults=read_params_files(checked.flow, [lowest] if lowest else []),
     )
 
 

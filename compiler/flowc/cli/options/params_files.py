@@ -59,10 +59,15 @@ def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None 
         for name, given in _read(file).items():
             if not isinstance(name, str) or name not in known:
                 raise click.UsageError(f"{file}: flow '{flow.name}' has no parameter {name!r}{_suggest(name, known)}")
-            if _is_null(given) and known[name].type != "json":
+            if _is_null(given) and known[name].type not in ("json", "any"):
                 continue  # as if the name were not in the file; only JSON has a value null
             found[name] = _value(known[name], declared.get(name), given, file)
     return found
+
+
+def names_in(file: str) -> list[str]:
+    """Return the names in a file of parameters; none for a pipe, which can be read once. Raises click.UsageError."""
+    return [] if input_files.comes_once(file) else [name for name in _read(file) if isinstance(name, str)]
 
 
 def _is_null(given: object) -> bool:

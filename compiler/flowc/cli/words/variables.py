@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
 from flowc.cli.options.definitions import RUN_OPTIONS, TOP_OPTIONS
-from flowc_ir import json_text
 from flowc_ir.suggestion import closest
 from flowc_runtime.base.contract import RETRY_RUN
 
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
 _PREFIX = "METAFLOW_RUN_"
 _OF_PIPELINES = "RUNNABLE_PRM_"
 _RETRY_OF_RUNNABLE: Final = "RUNNABLE_RETRY_RUN_ID"
+_FILE = "RUNNABLE_PARAMETERS_FILE"
+_RUN_ID = "RUNNABLE_RUN_ID"
 
 
 def variable(name: str) -> str:
@@ -32,8 +32,7 @@ def variable(name: str) -> str:
 def texts_of_variables(flow: Flow) -> dict[str, tuple[str, str]]:
     """Return the variables that parameters have: by the parameter's name, the variable's name and its text.
 
-    A pipeline also reads `RUNNABLE_PRM_` and the name, as programs that were written for runnable expect: its text is
-    JSON, or else a text.
+    A pipeline also reads `RUNNABLE_PRM_` and the name, as programs that were written for runnable expect.
     """
     found: dict[str, tuple[str, str]] = {}
     for parameter in flow.parameters:
@@ -41,17 +40,25 @@ def texts_of_variables(flow: Flow) -> dict[str, tuple[str, str]]:
         if (name := variable(parameter.name)) in os.environ:
             found[parameter.name] = name, os.environ[name]
         elif earlier in os.environ and not flow.code.name:
-            text = os.environ[earlier]
-            found[parameter.name] = earlier, _as_json(text) if parameter.type == "json" else text
+            found[parameter.name] = earlier, os.environ[earlier]
     return found
 
 
-def _as_json(text: str) -> str:
-    try:
-        json.loads(text)
-    except ValueError:
-        return json_text.dumps(text)
-    return text
+def offered_names() -> list[str]:
+    """Return the names that the variables `RUNNABLE_PRM_…` give values to."""
+    return [name[len(_OF_PIPELINES) :] for name in sorted(os.environ) if name.startswith(_OF_PIPELINES)]
+
+
+def parameters_file() -> str | None:
+    """Return the file of a pipeline's parameters that the environment names, as for runnable; None without one."""
+    return os.environ.get(_FILE) or None
+
+
+def unsupported_variable() -> str | None:
+    """Return why a variable of runnable that is set cannot be followed; None if all can."""
+    if run_id := os.environ.get(_RUN_ID):
+        return f"{_RUN_ID}={run_id} is not supported: flowc makes the ids of runs; unset it, and give the run a tag"
+    return None
 
 
 def warn_of_unread(flow: Flow) -> None:

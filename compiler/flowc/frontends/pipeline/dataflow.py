@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import TYPE_CHECKING, Final, Union, final
 
 from flowc.frontends.pipeline.shell_variables import variables_used
 from flowc_ir import Foreach, Function, Node, Notebook, Parameter, Shell, Span, Switch, json_text, targets
 from flowc_ir.graphs.step_values import set_between, set_here
-from flowc_runtime.run.nodes.binding import MISSING, annotations_of, called
+from flowc_runtime.run.nodes.binding import MISSING, annotations_of, called, is_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TYPES: Final[Mapping[object, ParameterType]] = {int: "int", float: "float", str: "str", bool: "bool"}
 _NUMBERS: Final = frozenset({"int", "float"})
+_CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 
 
 @final
@@ -105,8 +106,8 @@ def _uses(
         return []
     hints, uses = annotations_of(code), []
     for name, parameter in signature.parameters.items():
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            annotation = hints.get(name, MISSING)
+        annotation = hints.get(name, MISSING)
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) and not is_namespace(annotation):
             what = f"argument of {called(code)} in step '{node.id}'"
             uses.append(NameUse(name, node.where, what, annotation, parameter.default))
     return uses
@@ -171,22 +172,22 @@ def parameters_of(
             continue  # only the function can make its default
         found.setdefault(name, _parameter(name, uses, extra.get(name)))
     for name in extra:
-        found.setdefault(name, Parameter(name=name, type="json", where=where))
+        found.setdefault(name, Parameter(name=name, type="any", where=where))
     return tuple(found.values())
 
 
 def _declared(name: str, value: object, uses: Sequence[NameUse], where: Span) -> Parameter:
-    taken = _parameter(name, uses, value) if uses else Parameter(name=name, type="json", where=where, required=True)
+    taken = _parameter(name, uses, value) if uses else Parameter(name=name, type="any", where=where, required=True)
     if value is None:
         return replace(taken, where=where)
-    kind = taken.type if uses and taken.type != "json" else _kind(type(value))
+    kind = taken.type if uses and taken.type not in ("json", "any") else _kind(type(value))
     return replace(taken, type=kind, where=where, required=False, default=_json(value))
 
 
 def _parameter(name: str, uses: Sequence[NameUse], given: object = None) -> Parameter:
     every, uses = uses, [use for use in uses if not use.text] or uses
     kinds: set[ParameterType] = {_kind(use.annotation) for use in uses if use.annotation is not MISSING}
-    kind: ParameterType = next(iter(kinds)) if len(kinds) == 1 else "float" if kinds and kinds <= _NUMBERS else "json"
+    kind = _kind_of_all(kinds)
     if all(use.text for use in every) and (given is None or isinstance(given, str)):
         kind = "str"
     required = any(use.default is MISSING for use in uses)
@@ -198,13 +199,28 @@ def _parameter(name: str, uses: Sequence[NameUse], given: object = None) -> Para
     return Parameter(name=name, type=kind, where=first.where, required=required, default=default, help=first.what)
 
 
+def _kind_of_all(kinds: set[ParameterType]) -> ParameterType:
+    """Return the type of a value that is used by these types."""
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    if kinds and kinds <= _NUMBERS:
+        return "float"
+    return "json" if kinds and not kinds & {"str", "any"} else "any"
+
+
 def _kind(annotation: object) -> ParameterType:
+    """Return the type of a parameter with an annotation.
+
+    Containers, models and dataclasses are given as JSON. Another class, such as Path or an enum, has its own text.
+    """
     if typing.get_origin(annotation) in (Union, types.UnionType):
         options = [each for each in typing.get_args(annotation) if each is not type(None)]
-        kinds: set[ParameterType] = {_kind(each) for each in options}
-        return kinds.pop() if len(kinds) == 1 else "json"
-    found: ParameterType = _TYPES.get(annotation, "json") if isinstance(annotation, type) else "json"
-    return found
+        return _kind_of_all({_kind(each) for each in options})
+    if not isinstance(annotation, type):
+        return "json" if typing.get_origin(annotation) in _CONTAINERS else "any"
+    if issubclass(annotation, _CONTAINERS) or hasattr(annotation, "model_validate") or is_dataclass(annotation):
+        return "json"
+    return _TYPES.get(annotation, "any")
 
 
 def _json(value: object) -> str | None:

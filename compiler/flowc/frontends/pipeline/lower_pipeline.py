@@ -12,7 +12,7 @@ from flowc.frontends.loaded import Loaded
 from flowc.frontends.pipeline.dataflow import free_names, parameters_of
 from flowc.frontends.pipeline.file_flow import check_files
 from flowc.frontends.pipeline.function_references import FunctionReferences, main_file
-from flowc.frontends.pipeline.given_names import check_given
+from flowc.frontends.pipeline.given_names import check_given, check_notebooks, takes_any_name
 from flowc.frontends.pipeline.graph_builder import GraphBuilder
 from flowc.frontends.pipeline.node_names import flow_name
 from flowc.frontends.pipeline.notebook_references import NotebookReferences
@@ -42,6 +42,7 @@ def load_pipeline(
     name: str = "",
     module: ModuleType | None = None,
     parameters: Mapping[str, object] | None = None,
+    offered: Collection[str] = (),
     suffixes: Collection[str] = (),
     home: tuple[Path, str] | None = None,
 ) -> Loaded:
@@ -52,6 +53,7 @@ def load_pipeline(
         name: the name of the flow, if the pipeline has none.
         module: the module that defines it; None for the program that runs.
         parameters: the values that the run gets, which may have names that no step declares.
+        offered: the names of further values, which only a step that takes any name gets.
         suffixes: ends of the names of files that are packaged besides Python files.
         home: the root of its code, and its file there, if it is no Python file.
 
@@ -88,8 +90,13 @@ def load_pipeline(
     if missed := verify(flow, analysis):
         raise InternalError(f"the pipeline became a flow with the fault {missed[0].code}: {missed[0].message}")
     names = free_names(analysis, references.known, notebooks.sources)
-    check_given(parameters or (), names, pipeline.parameters, flow, references.known)
-    flow = replace(flow, parameters=parameters_of(names, pipeline.parameters, parameters or {}, where))
+    given = dict(parameters or {})
+    check_notebooks(given, flow, notebooks.sources)
+    if takes_any_name(flow, references.known):
+        given = {**dict.fromkeys(offered), **given}
+    else:
+        check_given(given, names, pipeline.parameters, flow)
+    flow = replace(flow, parameters=parameters_of(names, pipeline.parameters, given, where))
     own = module.__name__ if module is not None else "__main__" if home is None else __name__
     program = NodesProgram(flow, str(root), references.known, declarations(flow, own))
     return Loaded(package=package, flow=flow, program=program)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
 import types
 import typing
-from typing import TYPE_CHECKING, Union
+from enum import Enum
+from typing import TYPE_CHECKING, TypeGuard, Union
 
 from flowc_ir.late import LateModule
 
 if TYPE_CHECKING:
+    import argparse
     import asyncio
     from collections.abc import Callable, Iterable, Mapping
 
@@ -31,7 +34,7 @@ def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[s
     """Call a function with the values of a task, and return its result.
 
     An argument has the value of its name; one without a value has its default. `**kwargs` get all other values, whose
-    names are those of `names`.
+    names are those of `names`; an argument with the annotation `argparse.Namespace` gets them as attributes.
 
     Raises:
         ArgumentError: an argument has neither a value nor a default, or a value of a wrong type.
@@ -45,22 +48,44 @@ def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[s
         if parameter.kind is parameter.VAR_POSITIONAL:
             continue
         if parameter.kind is parameter.VAR_KEYWORD:
-            own = signature.parameters
-            keywords.update({other: getattr(task, other) for other in names() if other not in own})
+            keywords.update(_others(task, signature, names()))
             continue
-        value = getattr(task, name, MISSING)
+        wanted = hints.get(name, MISSING)
+        value: object = getattr(task, name, MISSING)
+        if is_namespace(wanted):
+            value = wanted(**_others(task, signature, names()))
         if value is MISSING and parameter.default is MISSING:
             raise ArgumentError(f"argument '{name}' of {called(function)} has no value")
         if value is MISSING:
             if parameter.kind is parameter.POSITIONAL_ONLY:
                 positional.append(parameter.default)
             continue
-        value = convert(value, hints.get(name, MISSING), f"argument '{name}' of {called(function)}")
+        value = convert(value, wanted, f"argument '{name}' of {called(function)}")
         if parameter.kind is parameter.POSITIONAL_ONLY:
             positional.append(value)
         else:
             keywords[name] = value
     return function(*positional, **keywords)
+
+
+def _others(task: Variables, signature: inspect.Signature, names: Iterable[str]) -> dict[str, object]:
+    """Return the values that no argument names."""
+    return {name: getattr(task, name) for name in names if name not in signature.parameters}
+
+
+def is_namespace(annotation: object) -> TypeGuard[type[argparse.Namespace]]:
+    """Return whether an annotation is `argparse.Namespace`: the argument gets all values, as a command line's would."""
+    return isinstance(annotation, type) and (annotation.__module__, annotation.__name__) == ("argparse", "Namespace")
+
+
+def takes_all(function: UserFunction) -> bool:
+    """Return whether a function takes values of any name."""
+    try:
+        arguments = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a builtin without a signature
+        return False
+    hints = annotations_of(function)
+    return any(each.kind is each.VAR_KEYWORD or is_namespace(hints.get(each.name)) for each in arguments)
 
 
 def is_asynchronous(function: UserFunction) -> bool:
@@ -93,7 +118,7 @@ def convert(value: object, annotation: object, what: str) -> object:
     """Return the value in the form of the annotation.
 
     A dict becomes the model (pydantic's, or a dataclass) that the annotation names, an int becomes a float, and text
-    becomes a number if it is one. Other values and other annotations are left alone.
+    becomes a number if it is one, a path, or the member of an enum. Other values and other annotations are left alone.
 
     Raises:
         ArgumentError: the value cannot have that form.
@@ -162,9 +187,21 @@ def _as_class(value: object, wanted: type, what: str) -> object:
             raise ArgumentError(f"{what} is {_shown(value)}, not {_named(wanted)}") from None
     if wanted in (tuple, set, frozenset) and isinstance(value, list):
         return wanted(value)
+    if isinstance(value, str) and issubclass(wanted, os.PathLike):
+        return typing.cast("Callable[[str], object]", wanted)(value)
+    if issubclass(wanted, Enum):
+        return _member(value, wanted, what)
     if wanted in (int, float, str, bool, list, dict, bytes):
         raise ArgumentError(f"{what} is {_shown(value)}, not {_named(wanted)}")
     return value
+
+
+def _member(value: object, wanted: type[Enum], what: str) -> object:
+    for member in wanted:
+        if member.value == value or member.name == value:
+            return member
+    options = ", ".join(repr(member.value) for member in wanted)
+    raise ArgumentError(f"{what} is {_shown(value)}, not a {wanted.__name__}: its values are {options}")
 
 
 def _dataclass(value: dict[object, object], wanted: type, what: str) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,8 @@ def to_json(value: object, what: str, name: str) -> object:
     listed = getattr(value, "tolist", None)  # numpy's scalars and arrays, and those like them
     if callable(listed) and type(plain := listed()) is not type(value):
         return to_json(plain, what, name)
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
     raise ReturnError(
         f"{what} is a {type(value).__qualname__}, which JSON cannot represent: name the return pickled({name!r})"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from flowc_ir import json_text
 from flowc_runtime.store.values.exact import from_exact
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import Finder, UserValue
 
 Value: TypeAlias = Any
-"""A str, int, float or bool; a result of `json.loads` for `json`, a path for `file`; a list of them for `multiple`."""
+"""A str, int, float or bool; a result of `json.loads` for `json`, also a str for `any`, a path for `file`.
+
+For `multiple`, a list of them.
+"""
 
 # The words that click takes, so that a flow's command line means the same as Metaflow's.
 _BOOLS = {"true": True, "1": True, "yes": True, "y": True, "on": True, "t": True,
           "false": False, "0": False, "no": False, "n": False, "off": False, "f": False}  # fmt: skip
 _NOUNS = {"str": "a string", "int": "an int", "float": "a float", "bool": "a bool", "json": "JSON",
-          "file": "a file's path"}  # fmt: skip
+          "any": "JSON", "file": "a file's path"}  # fmt: skip
 
 
 class ParameterError(ValueError):
@@ -63,7 +66,7 @@ def check_parameter(parameter: Parameter, value: object, *, texts: bool = False)
     def one(item: object) -> Value:
         if parameter.converted and not isinstance(item, str):
             return _check_json(item)
-        if texts and isinstance(item, str) and parameter.type not in ("str", "json", "file"):
+        if texts and isinstance(item, str) and parameter.type not in ("str", "json", "any", "file"):
             return among(parameter, parse_value(parameter.type, item))
         return among(parameter, check_value(parameter.type, item))
 
@@ -163,9 +166,23 @@ def parse_value(kind: ParameterType, text: str) -> Value:
                 return _BOOLS[text.strip().lower()]
             case "json":
                 return json.loads(text)
+            case "any":
+                return json_or_text(text)
     except (ValueError, KeyError, RecursionError) as error:
         hint = {"bool": ": write true or false", "json": f": {error}"}.get(kind, "")
         raise ParameterError(f"{shortened(text)} is not {_NOUNS[kind]}{hint}") from None
+
+
+def json_or_text(text: str) -> Value:
+    """Return the value of a text of JSON; any other text, also `NaN`, is returned as it is."""
+    try:
+        return json.loads(text, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _no_json(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def check_value(kind: ParameterType, value: object) -> Value:
@@ -177,7 +194,7 @@ def check_value(kind: ParameterType, value: object) -> Value:
     match kind, value:
         case "json", str():
             return parse_value("json", value)
-        case "json", _:
+        case (("json" | "any"), _):
             return _check_json(value)
         case (("str" | "file"), str()):
             _check_unicode(value)

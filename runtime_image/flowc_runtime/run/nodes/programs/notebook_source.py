@@ -34,10 +34,12 @@ class NotebookSource(NamedTuple):
     Attributes:
         defaults: the names that its parameters cell assigns, in order.
         used: the names that its cells of code read.
+        own: the names that other cells assign before they read them: a value from outside has no effect there.
     """
 
     defaults: dict[str, Default]
     used: frozenset[str]
+    own: frozenset[str] = frozenset()
 
 
 def read_notebook(content: bytes) -> NotebookSource:
@@ -56,18 +58,36 @@ def read_notebook(content: bytes) -> NotebookSource:
         raise NotebookSourceError(f"its language is {language}, and only notebooks in Python can run")
     defaults: dict[str, Default] = {}
     used: set[str] = set()
+    own: set[str] = set()
     for cell in cells:
         if not isinstance(cell, dict) or cell.get("cell_type") != "code":
             continue
         tree = _parsed(_text(cell.get("source")))
         if tree is None:
             continue
-        used.update(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+        before = set(used)
+        used.update(_names(tree))
         about = cell.get("metadata")
         tags = about.get("tags") if isinstance(about, dict) else None
         if isinstance(tags, list) and PARAMETERS in tags and not defaults:
             defaults = dict(_assigned(tree))
-    return NotebookSource(defaults, frozenset(used))
+        else:
+            own.update(name for name in _assigned_first(tree) if name not in before)
+    return NotebookSource(defaults, frozenset(used), frozenset(own - defaults.keys()))
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _assigned_first(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that the statements of a cell assign before any statement reads them."""
+    seen: set[str] = set()
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign):
+            seen |= _names(statement.value)
+            yield from (each.id for each in statement.targets if isinstance(each, ast.Name) and each.id not in seen)
+        seen |= _names(statement)
 
 
 def _text(source: object) -> str:
