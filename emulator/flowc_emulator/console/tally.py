@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, final
 
 from flowc_ir.counting import count
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,13 +11,13 @@ import heapq
 import os
 import signal
 import time
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, final
 
 from flowc_emulator.processes.guardian import Guardian
 from flowc_emulator.processes.hangs import Hangs
 from flowc_emulator.processes.terminal import Lender, Terminal
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.contract import TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.signals import heeded

@@ -7,8 +7,9 @@ inside another one, in a unit test of a step, has one of its own: `apart`.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, final
+
+from flowc_ir.late.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, TypedDict, cast, final
 
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_runtime.store.records.run_store import RunStore
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ the task before it, where that has nothing else to decide.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, final
 
 from flowc.frontends.pipeline.function_references import FunctionError
@@ -38,6 +37,7 @@ from flowc_ir import (
 )
 from flowc_ir import Stub as NoCode
 from flowc_ir.graphs.step_values import set_between
+from flowc_ir.late.dataclass import dataclass, replace
 from flowc_runtime.run.nodes.failing import FAILED, FAILS, NO_BRANCH
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
 from flowc import __version__
 from flowc.targets.argo.names import MAX_FLOW
 from flowc.targets.argo.pod import mounts
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base import addresses, contract
 from flowc_runtime.base.errors import TagError
 from flowc_runtime.store.records.tags import check_tags
