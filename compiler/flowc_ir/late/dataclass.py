@@ -365,14 +365,12 @@ class _Standard:
         body: dict[str, object] = {"__module__": owner.__module__}
         body["__annotations__"] = {name: notes[name] for name in self.fields}
         for name, each in self.fields.items():
-            body[name] = dataclasses.field(
-                default=dataclasses.MISSING if each.default is _MISSING else each.default,
-                default_factory=each.factory or dataclasses.MISSING,
-                init=each.init,
-                repr=each.repr,
-                compare=each.compare,
-                kw_only=each.kw_only,
-            )  # type: ignore[call-overload] # at most one of the defaults is not MISSING
+            described = dataclasses.field(init=each.init, repr=each.repr, compare=each.compare, kw_only=each.kw_only)
+            if each.factory is not None:
+                described.default_factory = each.factory
+            elif each.default is not _MISSING:
+                described.default = each.default
+            body[name] = described
         same: type = dataclasses.dataclass(frozen=self.options.frozen, eq=self.options.eq)(
             type(owner.__name__, (), body)
         )
