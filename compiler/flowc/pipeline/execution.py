@@ -32,6 +32,7 @@ from flowc.pipeline.results import ExecuteOptions, Execution, RunFailed
 from flowc.pipeline.stream_queue import get_stream_queue
 from flowc_ir import json_text, schema
 from flowc_ir.late import LateFunction
+from flowc_runtime.process.collecting import collect_rarely
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
 from flowc_runtime.run.nodes.user_functions import functions_of, pickle_file
@@ -158,6 +159,7 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
     if process == 0:
         code = 1
         try:
+            collect_rarely()
             adopt_main()
             code = run_command(loaded, words)
         finally:
