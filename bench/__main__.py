@@ -9,7 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.cases import GROUPS, Bench, Figure
+from bench.cases import GROUPS
+from bench.figures import Bench, Figure
 from bench.measure import Floors, measure_floors
 
 
@@ -58,7 +59,7 @@ def _row(figure: Figure) -> str:
 
 
 def _number(value: float, unit: str) -> str:
-    digits = {"s": 3, "×": 2, "": 0}.get(unit, 1)
+    digits = {"s": 3, "×": 2 if value >= 0.5 else 3, "": 0}.get(unit, 1)
     return f"{value:.{digits}f} {unit}".rstrip()
 
 

@@ -6,39 +6,20 @@ import json
 import shutil
 import statistics
 import sys
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal, final
+from typing import TYPE_CHECKING
 
 from bench.clients import make_runs, make_tasks
 from bench.compiling import write_chain
-from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Floors, Sample, output, repeat, run
+from bench.figures import Bench, Figure, run_once
+from bench.measure import ARRAY_BYTES, FLOWS, MIB, ROOT, Sample, output, run
+from bench.pipelines import measure_pipelines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
-Unit = Literal["s", "ms", "×", "kB", ""]
 HEAVY = ("hera", "pydantic", "kubernetes", "rich", "obstore", "yaml", "jsonschema", "click", "asyncio", "numpy")
 CHECKED_ONCE, CHECKED_ALWAYS, CHECKED_TEXT = 1.15, 4.0, 2.0  # ratio to the time without the check
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One line of the table: `value` is a median, `least` the minimum, `ratio` compares it with a floor, in words."""
-
-    name: str
-    value: float
-    target: float
-    unit: Unit
-    least: float | None = None
-    ratio: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the figure meets its target."""
-        return self.value <= self.target
 
 
 def seconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
@@ -49,42 +30,6 @@ def seconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
 def milliseconds(name: str, sample: Sample, target: float, ratio: str) -> Figure:
     """Return a figure in milliseconds."""
     return Figure(name, sample.median * 1e3, target, "ms", sample.least * 1e3, ratio)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """The directory and the number of measurements, and the floors."""
-
-    directory: Path
-    times: int
-    floors: Floors
-
-    def program(self, *arguments: str) -> Sample:
-        """Measure a Python program several times."""
-        return measure_program([sys.executable, *arguments], self.directory, self.times)
-
-    def together(self, *programs: list[str]) -> list[Sample]:
-        """Measure several Python programs alternately, so that a busy machine slows all of them."""
-        once = [partial(run_once, [sys.executable, *program], self.directory) for program in programs]
-        rounds = [[measure() for measure in once] for _ in range(self.times + 1)][1:]
-        return [Sample(times) for times in zip(*rounds, strict=True)]
-
-
-def measure_program(command: list[str], directory: Path, times: int) -> Sample:
-    """Run a program once to fill its caches, then measure it."""
-    run_once(command, directory)
-    return repeat(times, lambda: run_once(command, directory))
-
-
-def run_once(command: list[str], directory: Path, around: Mapping[str, str] | None = None) -> float:
-    """Return the seconds of a program in an empty directory, and so with an empty store."""
-    place = directory / "run"
-    place.mkdir()
-    try:
-        return run(command, place, around)
-    finally:
-        shutil.rmtree(place)
 
 
 def flow(name: str, *options: str) -> list[str]:
@@ -254,6 +199,7 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "data": measure_data,
     "durability": measure_durability,
     "starts": measure_starts,
+    "pipelines": measure_pipelines,
     "compiler": measure_compiler,
     "client": measure_client,
     "checks": measure_checks,

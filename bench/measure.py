@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -36,6 +37,13 @@ class Sample:
     def least(self) -> float:
         """The minimum, which is closest to the time on an idle machine."""
         return min(self.seconds)
+
+
+class Use(NamedTuple):
+    """The seconds that a program has used."""
+
+    wall: float
+    cpu: float  # user and system, of the program and the processes that it has waited for
 
 
 class Floors(NamedTuple):
@@ -74,6 +82,14 @@ def run(command: Sequence[str], directory: Path, variables: Mapping[str, str] | 
         sys.stderr.buffer.write(done.stderr)
         done.check_returncode()
     return took
+
+
+def use(command: Sequence[str], directory: Path, variables: Mapping[str, str] | None = None) -> Use:
+    """Run a program without its output and return its wall time, and the CPU time of its processes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall = run(command, directory, variables)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Use(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def output(command: Sequence[str], directory: Path, variables: Mapping[str, str] | None = None) -> str:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from flowc.extensions import extension_files
 from flowc_ir import Span, codes
+from flowc_ir.late.dataclass import dataclass, field, replace
 from flowc_runtime.pod.integrity import digest_of
 
 if TYPE_CHECKING:

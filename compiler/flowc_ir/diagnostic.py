@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc_ir import codes
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.model import Span
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ They are arguments of `Annotated[...]`, which only `make generate` evaluates: a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
+
+from flowc_ir.late.dataclass import dataclass
 
 
 @final

@@ -8,9 +8,9 @@ a union is an object in JSON if a field of it has a `Key`, and else the value of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, final
 
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_ir.policies import Card, ExitHook, Kubernetes, Plugin, Project, Secret, StepFiles, Trigger
 from flowc_ir.versions import IR
 

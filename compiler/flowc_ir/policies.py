@@ -5,8 +5,9 @@ Free-form values (a card's options) are canonical JSON text, as a parameter's de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
+
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

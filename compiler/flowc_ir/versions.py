@@ -9,10 +9,10 @@ checked where it stands (`flowc_runtime.store.records.sealed`).
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from flowc_ir import json_text
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

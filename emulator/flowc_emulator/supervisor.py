@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc_emulator.console.tally import Tally
@@ -19,6 +18,7 @@ from flowc_emulator.scheduling.scheduler import Job, Scheduler
 from flowc_emulator.scheduling.threads import Threads
 from flowc_emulator.scheduling.worker_slots import Places
 from flowc_emulator.without_code import perform_mocked
+from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.contract import DISALLOW_RETRY, NO_RETRY, RUN, TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError, StoreError
 from flowc_runtime.base.index import in_item

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowc_ir.late import LateFunction
 from flowc_runtime.base.ambient import ambient
 from flowc_runtime.process import origin
 from flowc_runtime.process.loader import refuse_call
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from flowc_runtime.run.program import Program
     from metaflow._flow_state import FlowStateItems
     from metaflow.graph import DAGNode, FlowGraph
+
+collect_rarely: LateFunction[[], None] = LateFunction("flowc_runtime.process.collecting:collect_rarely")
 
 __all__ = ["FlowSpec", "FlowStateItems", "ForeachFrame", "Inputs", "InvalidNextException"]
 
@@ -73,6 +76,7 @@ class FlowSpec:
         if use_cli and PARAMETERS not in self.__dict__:
             refuse_call(type(self))
             _uncalled.note_call()
+            collect_rarely()
             _seam.run_command_line(type(self))
 
     def __init_subclass__(cls, **options: object) -> None:

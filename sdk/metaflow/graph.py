@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.graphs.scopes import ItemScope
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never, targets
 from metaflow import _seam
 from metaflow._legacy.stand_ins import decorators_of

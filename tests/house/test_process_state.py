@@ -8,6 +8,7 @@ from house.graph import modules
 
 ALLOWED = {
     "flowc_runtime.base.ambient:_ambient": "the object itself",
+    "flowc_runtime.process.collecting:_usual": "belongs to a process, like the threshold that it keeps",
     "flowc_runtime.process.ending:_coverage": "belongs to a process; `begin` creates a new one at each fork",
     "flowc_runtime.process.ending:_ended": "as `_coverage`",
     "flowc_runtime.process.ending:_mark": "as `_coverage`",

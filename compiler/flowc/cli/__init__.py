@@ -17,6 +17,7 @@ from flowc.cli.commands.deployed import CommandTable, command_of_words, default_
 from flowc.cli.rendering.streams import open_closed, reporting_failed_output
 from flowc.targets.table import default_deployment
 from flowc_ir.late import LateModule
+from flowc_runtime.process.collecting import collect_rarely
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -292,6 +293,7 @@ def main() -> None:
     Raises:
         SystemExit: always.
     """
+    collect_rarely()
     open_closed()
     if "_FLOWC_COMPLETE" in os.environ:
         from flowc.cli.commands.shells import register

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from flowc.cron.schedule import CronFields, CronSchedule, Every
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.suggestion import closest, did_you_mean
 
 

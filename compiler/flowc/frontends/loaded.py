@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
+
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     from flowc.package import Package

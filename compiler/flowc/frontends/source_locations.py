@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from flowc_ir import Span
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.process.loader import package_place
 
 if TYPE_CHECKING:

@@ -11,13 +11,14 @@ words, the override that the step names, `[defaults]`. Tables inside, such as re
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from flowc.passes.context import PassError
 from flowc_ir import Kubernetes, Resources, codes
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late import LateFunction
+from flowc_ir.late.dataclass import replace
 from flowc_ir.policies import SecurityContext
 from flowc_ir.suggestion import suggest
 from flowc_runtime.base.config.pod_tables import PodTable, PodTables
@@ -25,9 +26,13 @@ from flowc_runtime.base.config.task_limits import RESOURCES, TaskLimits
 from flowc_runtime.base.errors import ConfigurationError, ConfigurationFault
 
 if TYPE_CHECKING:
+    from dataclasses import fields
+
     from flowc.passes.context import Context
     from flowc_ir import Flow, Node
     from flowc_ir.policies import Pairs
+else:  # only merging needs it
+    fields = LateFunction("dataclasses:fields")
 
 Policy = TypeVar("Policy", Resources, SecurityContext, Kubernetes)
 _NO_TABLES: Final = PodTables(PodTable(), {}, {}, {})

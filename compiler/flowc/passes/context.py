@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_runtime.store.values.files import MAX_PACKED
 
 if TYPE_CHECKING:

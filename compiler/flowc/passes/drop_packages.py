@@ -6,8 +6,9 @@ train -> end                              ->    train -> end
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from flowc_ir.late.dataclass import replace
 
 if TYPE_CHECKING:
     from flowc.passes.context import Context

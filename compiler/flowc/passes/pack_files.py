@@ -11,12 +11,12 @@ A small file goes into the IR with its name, a large one beside the code. A file
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc.passes.context import PassError
 from flowc_ir import codes
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.input_files import lasting
 from flowc_runtime.store.values.files import PACKED_DIRECTORY, check_file, find_file, pack, size_of

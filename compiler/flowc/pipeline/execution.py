@@ -47,6 +47,7 @@ from flowc_ir.late import LateFunction
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.whereabouts import locate
 from flowc_runtime.base.errors import ConfigurationError, FlowcError
+from flowc_runtime.process.collecting import collect_rarely
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.process.process import load_prctl
 from flowc_runtime.run.nodes.nodes_program import NodesProgram
@@ -278,6 +279,7 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
         code = _INTERRUPTED
         try:
             end_with(parent, prctl)
+            collect_rarely()
             code = 1
             adopt_main()
             code = run_command(loaded, words)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc.diagnostics import SourceLines, in_order
 from flowc_ir.codes import WARNINGS
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

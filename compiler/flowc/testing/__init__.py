@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast, final
 
@@ -26,6 +26,7 @@ from flowc.frontends.metaflow.flowspec import load_class
 from flowc.testing.parameter_values import check_names, parameter_values
 from flowc.testing.pipeline_runs import PipelineResult, run_pipeline
 from flowc.testing.surroundings import Surroundings
+from flowc_ir.late.dataclass import dataclass, field, replace
 from flowc_runtime.base.ambient import ambient, apart
 from metaflow.user_configs.config_parameters import configs_of
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc.pipeline.execution import execute
 from flowc.pipeline.pipelines import BaseJob
 from flowc.pipeline.results import ExecuteOptions
 from flowc_ir import End
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.run.views.run_view import RunView
 from flowc_runtime.store.records.store import Store
 from flowc_runtime.store.values import codecs

@@ -6,10 +6,10 @@ steps (`a` and `b` both choose between `p` and `q`): such steps are in several a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc_ir.graphs.dominance import dominators, postorder
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.model import (
     Branch,
     Choice,

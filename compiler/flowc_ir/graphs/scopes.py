@@ -7,10 +7,10 @@ again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc_ir.graphs.dominance import dominates, dominators, natural_loop, postorder
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.model import Branch, Foreach, Gang, NodeId, targets
 
 if TYPE_CHECKING:

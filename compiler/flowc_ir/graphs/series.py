@@ -10,10 +10,10 @@ then, so they move into the inner loop's body, behind its exits.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, final
 
 from flowc_ir.graphs.regions import Again, BranchArms, Choose, Each, Item, Region, Repeat, Task
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_ir.model import NodeId, assert_never
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ In a structured flow one join closes each split, splits nest, and each cycle is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc_ir import codes
@@ -13,6 +12,7 @@ from flowc_ir.diagnostic import Diagnostic, Faults
 from flowc_ir.graphs.dominance import postorder
 from flowc_ir.graphs.nesting import match_joins
 from flowc_ir.graphs.scopes import find_loops
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.model import NodeId, Span, Switch, Transition, targets
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc_ir.counting import count
+from flowc_ir.late.dataclass import dataclass, field_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Tally:
         Returns:
             `tasks` (the completed ones), `failed`, `ended` and `total`, which is None if it is unknown.
         """
-        numbers = asdict(self)
+        numbers: dict[str, int] = {name: getattr(self, name) for name in field_names(self)}
         exact = numbers.pop("exact")
         return {"tasks": numbers.pop("done"), **numbers, "total": self.total if exact else None}
 

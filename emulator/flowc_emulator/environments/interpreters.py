@@ -7,13 +7,13 @@ import platform
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, final
 
 from flowc_emulator.environments import pythons
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:

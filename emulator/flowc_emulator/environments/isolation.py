@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, final
 
 from flowc_emulator.scheduling.threads import CHOSEN
 from flowc_ir import json_text
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.user_cache import cache_home
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import sys
 import sysconfig
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, final
 
 from flowc_emulator.environments.interpreters import Interpreter, check_python, find, this_version
 from flowc_ir import json_text
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, final
 
 from flowc_emulator.processes.packages import UNSAFE
 from flowc_emulator.processes.process_state import State
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

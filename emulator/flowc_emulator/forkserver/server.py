@@ -13,7 +13,6 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -36,6 +35,7 @@ from flowc_emulator.processes.guardian import register
 from flowc_emulator.processes.terminal import Borrowed
 from flowc_emulator.scheduling.seeds import Seeds
 from flowc_emulator.scheduling.threads import Threads
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.schema import loads
 from flowc_runtime.base.contract import FUNCTIONS, NOT_STARTED, RUN
 from flowc_runtime.base.index import Graph

@@ -6,8 +6,9 @@ import os
 import pickle
 import socket
 import struct
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, final
+
+from flowc_ir.late.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

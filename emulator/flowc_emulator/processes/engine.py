@@ -11,17 +11,18 @@ import heapq
 import os
 import signal
 import time
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, final
 
 from flowc_emulator.processes.guardian import Guardian
 from flowc_emulator.processes.hangs import Hangs
 from flowc_emulator.processes.terminal import Lender, Terminal
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.contract import TIMEOUT_GRACE
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.base.signals import heeded
 from flowc_runtime.process import ending
+from flowc_runtime.process.collecting import collect_as_usual
 from flowc_runtime.process.leftovers import GRACE as LEFT_GRACE
 from flowc_runtime.process.leftovers import children, end_adopted
 from flowc_runtime.process.process import adopt_orphans, adopts_orphans, leave_orphans, load_prctl, spawn
@@ -196,7 +197,7 @@ class Engine(Generic[J]):
         self._adopted = adopts_orphans()
         adopt_orphans(self._prctl)
         ending.settle()
-        gc.collect()
+        collect_as_usual()
         gc.freeze()  # existing objects are never collected, so that collections in the children do not copy their pages
         self._watcher.__enter__()
         self._lend_terminal()

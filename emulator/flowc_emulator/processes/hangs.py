@@ -11,9 +11,9 @@ import os
 import re
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.process.process import STACK_SIGNAL
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ A fork can replace an import in the task only if the import left no state that m
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc_emulator.forkserver.client import ForkServer, TaskLauncher
 from flowc_emulator.forkserver.wire import Setup, StartHook
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.process import ending
 
 if TYPE_CHECKING:

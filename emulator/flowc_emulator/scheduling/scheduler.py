@@ -6,11 +6,11 @@ Fan-outs are not expanded: the queue holds one entry for fifty thousand items.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from flowc_emulator.scheduling.totals import Totals
 from flowc_ir import Branch, End, Foreach, Gang, Goto, Switch, targets
+from flowc_ir.late.dataclass import dataclass, replace
 from flowc_ir.model import assert_never
 from flowc_runtime.base.contract import retries
 from flowc_runtime.base.index import ROOT, outer_path

@@ -14,9 +14,10 @@ import os
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, final
+
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable

@@ -12,10 +12,10 @@ import base64
 import json
 import math
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc_ir import json_text
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.contract import PARAMETERS
 from flowc_runtime.store.values.parameter_sources import ParameterSources, RecordedValue, resolve
 from flowc_runtime.store.values.parameters import (

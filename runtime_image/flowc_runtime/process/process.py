@@ -6,9 +6,9 @@ import faulthandler
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, TypedDict, final
 
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base import contract
 from flowc_runtime.base.signals import ENDING
 from flowc_runtime.process import ending

@@ -10,9 +10,9 @@ import selectors
 import signal
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_runtime.base.signals import Wakeup
 from flowc_runtime.process import leftovers
 from flowc_runtime.process.process import HAS_PIDFD, Child, peak_rss

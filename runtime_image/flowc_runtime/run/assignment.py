@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, TypedDict, cast, final
 
+from flowc_ir.late.dataclass import dataclass, field, field_names
 from flowc_runtime.store.records.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -117,6 +117,6 @@ class Assignment:
     @property
     def portable(self) -> AssignmentFields:
         """The fields for another process, which reads the run from the store and makes the program and the cards."""
-        names = [field.name for field in fields(self) if field.name not in _OWN]
+        names = [name for name in field_names(self) if name not in _OWN]
         # A test compares the names with those of AssignmentFields.
         return cast("AssignmentFields", {name: getattr(self, name) for name in names})

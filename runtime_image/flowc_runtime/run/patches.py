@@ -6,12 +6,12 @@ import base64
 import os
 import pickle
 import sys
-from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from types import FunctionType
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, cast, final
 
 from flowc_ir import Function
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.errors import FlowcError
 from flowc_runtime.run.nodes.user_functions import load_function
 

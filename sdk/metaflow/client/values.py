@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, final
 
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.index import ROOT
 from flowc_runtime.store.records import unreadable
 from flowc_runtime.store.values.descriptions import short_repr, type_name

@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, final
 
+from flowc_ir.late.dataclass import dataclass, field
 from metaflow._uncalled import NEVER_CALLED
 from metaflow.exception import MetaflowException
 

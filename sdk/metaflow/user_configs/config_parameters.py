@@ -7,9 +7,9 @@ a `DelayEvaluator`, which records the expression; `metaflow.user_configs.binding
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
+from flowc_ir.late.dataclass import dataclass
 from metaflow.user_configs.config_value import ConfigValue
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, final
 
+from flowc_ir.late.dataclass import dataclass, field
 from metaflow import _extensions
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +9,7 @@ import click
 from flowc.cli.options.common import fail
 from flowc.frontends.travel import stays, without_ignored
 from flowc.ignored import NoGitError, UnknownError
+from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.config import configuration
 
 if TYPE_CHECKING:

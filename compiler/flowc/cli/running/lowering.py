@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, final
 
 import click
@@ -25,6 +24,7 @@ from flowc.targets.target import Product, Settings
 from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.late import LateFunction, LateModule
+from flowc_ir.late.dataclass import dataclass, replace
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.settings import datastore_of
 from flowc_runtime.store.values.files import MAX_PACKED

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, final
 
 from flowc.diagnostics import describe, raised_at
@@ -18,6 +17,7 @@ from flowc.frontends.reserved_names import FLOW_API, is_private, listed
 from flowc_ir import Config as IrConfig
 from flowc_ir import codes, json_text
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late.dataclass import dataclass, field, replace
 from flowc_ir.suggestion import suggest
 from flowc_runtime.base import input_files
 from flowc_runtime.base.config.settings import user_name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc.diagnostics import InternalError
@@ -31,6 +30,7 @@ from flowc.package import Package
 from flowc_ir import Code, Flow, Node, Span, codes
 from flowc_ir import Method as RunMethod
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.verify import verify
 from flowc_runtime.store.values.parameters import config_values
 from metaflow import FlowSpec

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import typing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from flowc.diagnostics import describe
@@ -20,6 +19,7 @@ from flowc.frontends.reserved_names import FLOW_API, METAFLOW_OPTIONS, is_privat
 from flowc_ir import Parameter as IrParameter
 from flowc_ir import Span, codes
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late.dataclass import replace
 from flowc_ir.suggestion import suggest
 from flowc_runtime.store.values.parameters import ParameterError, to_text
 from metaflow.includefile import IncludeFile, find_parser

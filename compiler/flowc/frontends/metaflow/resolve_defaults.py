@@ -6,7 +6,6 @@ seed = Parameter("seed", type=int, default=lambda: 42)
 
 from __future__ import annotations
 
-from dataclasses import replace
 from inspect import Parameter as Argument
 from inspect import signature
 from typing import TYPE_CHECKING, cast, final
@@ -16,6 +15,7 @@ from flowc.frontends.metaflow.defaults import json_value
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc_ir import codes
 from flowc_ir.diagnostic import Diagnostic, Faults
+from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.ambient import starts
 from flowc_runtime.base.config import settings
 from flowc_runtime.store.records import projects

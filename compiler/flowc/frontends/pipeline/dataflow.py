@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Final, Union, final
 
 from flowc.frontends.pipeline.shell_variables import variables_used
 from flowc_ir import Foreach, Function, Node, Notebook, Parameter, Shell, Span, Switch, json_text, targets
 from flowc_ir.graphs.step_values import set_between, set_here
+from flowc_ir.late.dataclass import dataclass, field, replace
 from flowc_runtime.run.nodes.binding import MISSING, annotations_of, called, is_namespace
 
 if TYPE_CHECKING:

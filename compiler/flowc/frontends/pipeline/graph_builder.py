@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, final
 
 from flowc.frontends.pipeline.function_references import FunctionError
@@ -39,6 +38,7 @@ from flowc_ir import (
 from flowc_ir import Stub as NoCode
 from flowc_ir.graphs.dominance import postorder
 from flowc_ir.graphs.step_values import set_between
+from flowc_ir.late.dataclass import dataclass, replace
 from flowc_runtime.base.config.task_limits import NO_LIMITS
 from flowc_runtime.run.nodes.failing import FAILED, FAILS, NO_BRANCH
 

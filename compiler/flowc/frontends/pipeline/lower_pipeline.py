@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from flowc.package import collect_or_report, pack
 from flowc_ir import Code, Flow, Span
 from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.analysis import Analysis
+from flowc_ir.late.dataclass import replace
 from flowc_ir.verify import verify
 from flowc_runtime.process.loader import package_place
 from flowc_runtime.run.nodes.nodes_program import NodesProgram

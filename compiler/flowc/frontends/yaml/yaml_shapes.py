@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
 from flowc.frontends.yaml.yaml_tree import Keyed, Listing, Scalar, described
 from flowc_ir import codes
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.config.task_limits import LimitError
 

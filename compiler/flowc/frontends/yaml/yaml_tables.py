@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
@@ -24,6 +23,7 @@ from flowc.frontends.yaml.yaml_shapes import (
 )
 from flowc.frontends.yaml.yaml_tree import Keyed, Listing, Scalar
 from flowc.pipeline.returns import TaskReturn
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.config.task_limits import cores, mebibytes, seconds_of, wait_of
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ reads differently, such as `on`, `012`, `1:30` or a date, has a `surprise`: it c
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, cast, final
 
 from flowc_ir import Span, codes
 from flowc_ir.late import LateModule
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     import yaml  # noqa: TID251  # for type checkers only

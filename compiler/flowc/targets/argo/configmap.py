@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc.targets import fail_if
@@ -12,6 +11,7 @@ from flowc.targets.argo.checking.limits import MAX_CONFIG_MAP_BYTES
 from flowc.targets.travelling_ir import ir_text
 from flowc_ir import codes, json_text
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base import contract
 from flowc_runtime.pod.integrity import digest_of
 

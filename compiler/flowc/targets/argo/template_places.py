@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from flowc_ir.graphs.scopes import LoopScope
+from flowc_ir.late.dataclass import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,12 +10,12 @@ logarithm of the width of a layer.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, final
 
 from flowc.targets.pictures.crossings import ordered
 from flowc.targets.pictures.spacing import Spacing
 from flowc_ir.graphs.dominance import postorder
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 from flowc_ir.graphs.scopes import ItemScope
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.model import Branch, End, Foreach, Gang, Goto, Switch, assert_never, targets
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc_ir import Switch, targets
+from flowc_ir.late.dataclass import replace
 from flowc_runtime.run.patches import open_patch
 
 if TYPE_CHECKING:

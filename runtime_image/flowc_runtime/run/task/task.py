@@ -11,11 +11,11 @@ import os
 import resource
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowc_ir import Switch
 from flowc_ir.late import LateModule
+from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.ambient import TaskContext, TaskMetrics, ambient
 from flowc_runtime.base.contract import DISALLOW_RETRY
 from flowc_runtime.base.errors import (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.run.views.metrics_view import metrics_of
 from flowc_runtime.run.views.run_records import RunRecords

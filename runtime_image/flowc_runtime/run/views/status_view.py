@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.run.views.liveness import status_of
 
 if TYPE_CHECKING:

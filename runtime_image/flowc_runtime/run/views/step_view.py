@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
 from flowc_ir import Foreach, Gang
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.run.views.task_view import TaskView
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.errors import RecordError
 from flowc_runtime.base.index import task_id, task_pathspec
 from flowc_runtime.run.task import failures

@@ -9,9 +9,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_runtime.base.errors import Damaged, NotFound
 from flowc_runtime.store.backends.sweeps import GRACE
 

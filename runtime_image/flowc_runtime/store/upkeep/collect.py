@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from flowc_ir import versions
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_runtime.base.errors import FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.base.progress import doing, over
 from flowc_runtime.store.backends.local import LocalObjects

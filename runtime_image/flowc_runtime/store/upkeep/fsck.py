@@ -12,10 +12,10 @@ import hashlib
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast, final
 
 from flowc_ir.counting import count
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_runtime.base.errors import DamagedRecord, FormatError, NotFound, RecordError, StoreError
 from flowc_runtime.base.progress import doing
 from flowc_runtime.store.backends.local import LocalObjects

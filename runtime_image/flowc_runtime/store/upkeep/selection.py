@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, cast, final
 
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_runtime.base.errors import NotFound, RecordError
 from flowc_runtime.base.progress import over
 from flowc_runtime.process.process import is_alive

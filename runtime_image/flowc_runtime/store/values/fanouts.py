@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.store.values import codecs
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ The first source with a value counts, from left to right.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, final
 
+from flowc_ir.late.dataclass import dataclass, field
 from flowc_runtime.store.values.parameters import ParameterError, Value, check_parameter, default_of, parse_texts
 
 if TYPE_CHECKING:

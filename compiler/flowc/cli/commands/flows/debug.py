@@ -6,7 +6,6 @@ import code as interpreter
 import os
 import sys
 from bdb import BdbQuit
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from flowc.cli.words.pathspecs import find_run
 from flowc.frontends.metaflow.configs import ConfigSources
 from flowc.frontends.metaflow.load_options import LoadOptions
 from flowc_ir.counting import count
+from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.errors import ArtifactError, FlowcError
 from flowc_runtime.base.index import Graph, task_pathspec
 from flowc_runtime.run.assignment import Assignment

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict, cast
 
@@ -24,6 +23,7 @@ from flowc.cli.words.variables import take
 from flowc.opening import names_code
 from flowc.targets import table
 from flowc_ir.late import LateModule
+from flowc_ir.late.dataclass import replace
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import StoreError

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, cast
 
 import click
@@ -33,6 +32,7 @@ from flowc_emulator.console.text_console import make_console
 from flowc_emulator.plan import Only, Plan
 from flowc_emulator.supervisor import Supervisor
 from flowc_ir.graphs.scopes import LoopScope
+from flowc_ir.late.dataclass import replace
 from flowc_ir.schema import dumps
 from flowc_runtime.base.config.settings import user_name
 from flowc_runtime.base.config.whereabouts import command_on

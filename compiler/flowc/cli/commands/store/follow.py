@@ -7,7 +7,6 @@ longer none arrives. Each log is read from the end of its last complete frame, s
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, final
 
 import click
@@ -17,6 +16,7 @@ from flowc.cli.options.common import fail
 from flowc.cli.rendering.log_printer import Form, Printer
 from flowc.cli.words.pathspecs import find_run
 from flowc.cli.words.run_names import hint_for, parts_of
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.errors import NotFound, ProtocolError, RecordError
 from flowc_runtime.base.index import path_of

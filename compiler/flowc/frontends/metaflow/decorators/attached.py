@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
 from flowc.frontends.metaflow.decorators.cards import check_card_types
@@ -13,6 +12,7 @@ from flowc.frontends.metaflow.decorators.with_decorators import parse_with
 from flowc.frontends.metaflow.mutators import mutator_fault
 from flowc_ir import Plugin, Retry, codes, json_text
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late.dataclass import replace
 from metaflow.decorators import Applied
 from metaflow.user_decorators._errors import PreparationError
 

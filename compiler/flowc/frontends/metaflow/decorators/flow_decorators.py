@@ -6,7 +6,6 @@ exit hooks and triggers of other back ends, which add up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict, final
 
 from flowc.frontends.metaflow.decorators.exit_hooks import HOOKS, read_hooks
@@ -18,6 +17,7 @@ from flowc.frontends.metaflow.decorators.schedule import SCHEDULE, read_schedule
 from flowc.frontends.metaflow.decorators.triggers import EVENTS, FINISHES, read_events, read_finishes
 from flowc.frontends.metaflow.parameters import declared_parameters
 from flowc_ir import codes
+from flowc_ir.late.dataclass import dataclass
 from metaflow.decorators import applied_to
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from flowc.frontends.metaflow.decorators.reader import ArgumentKind, canonical
 from flowc_ir import Plugin, codes, json_text
+from flowc_ir.late.dataclass import replace
 from metaflow import _extensions
 
 if TYPE_CHECKING:

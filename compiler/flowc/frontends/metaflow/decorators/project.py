@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict, cast, final
 
 from flowc.frontends.metaflow.decorators.reader import BOOL, TEXT, ArgumentKind, optional
 from flowc_ir import Project, codes
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

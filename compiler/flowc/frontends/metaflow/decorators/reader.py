@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import math
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, final
 
 from flowc_ir import codes, json_text
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
 from flowc.frontends.metaflow.decorators.reader import OPTIONS, ArgumentKind, canonical, shown
 from flowc.frontends.reserved_names import listed
 from flowc_ir import Trigger, codes
+from flowc_ir.late.dataclass import replace
 from flowc_ir.suggestion import suggest
 from metaflow.events import EventName
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from flowc.frontends.metaflow.structure.ends import find_ends
@@ -12,6 +11,7 @@ from flowc.frontends.metaflow.structure.transitions import leaving
 from flowc_ir import codes
 from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.structure import Vertex, analyse
+from flowc_ir.late.dataclass import dataclass, replace
 from flowc_ir.suggestion import suggest
 
 if TYPE_CHECKING:

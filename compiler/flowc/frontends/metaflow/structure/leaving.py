@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 from flowc_ir.codes import MISSING_NEXT
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     import ast

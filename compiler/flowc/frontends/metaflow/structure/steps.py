@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import sys
-from dataclasses import dataclass
 from functools import cached_property
 from inspect import cleandoc
 from types import FunctionType
@@ -14,6 +13,7 @@ from flowc.frontends.reserved_names import FLOW_API, is_private
 from flowc.frontends.source import Function, functions_in
 from flowc_ir import codes
 from flowc_ir.diagnostic import Faults
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.process.own_names import first_argument, own_names
 from metaflow.decorators import applied_to
 

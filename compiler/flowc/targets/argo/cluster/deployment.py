@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
 from flowc.targets.argo.cluster.difference import difference, essence
@@ -18,6 +17,7 @@ from flowc.targets.argo.cluster.resource_kinds import (
     name_of,
 )
 from flowc.targets.argo.cluster.workflows import code_of
+from flowc_ir.late.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc.targets.argo.cluster.errors import ClusterError
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.versions import MANIFESTS, NewerError, SchemaError
 from flowc_runtime.base.contract import FLOW_LABEL as FLOW_LABEL  # for modules that read labels
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.targets.argo.checking.limits import MAX_ARGUMENT
@@ -17,6 +16,7 @@ from flowc.targets.argo.cluster.resource_kinds import (
     name_of,
 )
 from flowc.targets.argo.cluster.workflows import code_of
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.schema import loads
 from flowc_ir.suggestion import suggest
 from flowc_ir.versions import NewerError, SchemaError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.targets.argo.cluster.errors import ClusterError
@@ -17,6 +16,7 @@ from flowc.targets.argo.cluster.resource_kinds import (
     name_of,
 )
 from flowc.targets.argo.names import flow_name
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.suggestion import closest, did_you_mean
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from flowc.targets.argo.cluster.resource_kinds import FLOW_LABEL, labels_of, name_of
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base import contract
 
 if TYPE_CHECKING:

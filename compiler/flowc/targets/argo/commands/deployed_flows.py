@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc.cli.running.new_run import new_run_id
@@ -23,6 +22,7 @@ from flowc.targets.argo.cluster.submission import (
 )
 from flowc.targets.argo.cluster.targets import find_deployed, find_run, missing
 from flowc.targets.argo.cluster.workflows import store_of, view
+from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base.config import settings
 from flowc_runtime.base.contract import END_PATIENCE
 from flowc_runtime.store.values.files import MAX_PACKED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from flowc.targets.argo.hera_models import m
@@ -11,6 +10,7 @@ from flowc.targets.argo.pod import pod_options
 from flowc.targets.argo.pod.shared_templates import PLAIN, PodSpec
 from flowc.targets.argo.strict import make
 from flowc_ir import json_text
+from flowc_ir.late.dataclass import dataclass
 from flowc_ir.model import Resources
 from flowc_runtime.base import addresses, contract
 

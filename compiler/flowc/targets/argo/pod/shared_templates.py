@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from flowc.targets.argo import names
 from flowc_ir import Kubernetes
+from flowc_ir.late.dataclass import dataclass, replace
 from flowc_ir.model import Flow, Foreach, Gang, Node, NodeId, Resources, Switch
 from flowc_ir.policies import CONFIGURED
 from flowc_runtime.base.contract import attempts_limit

@@ -1,0 +1,27 @@
+"""Virtual environments of other programs, made once, below the bench's cache."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def cache() -> Path:
+    """Return the directory of the environments: `FLOWC_BENCH_CACHE`, or one below the user's cache directory."""
+    given = os.environ.get("FLOWC_BENCH_CACHE")
+    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "flowc-bench"
+
+
+def make_environment(name: str, packages: tuple[str, ...]) -> str:
+    """Return the Python of an environment with these packages; create it on first use."""
+    place = cache() / name
+    python = place / "bin" / "python"
+    stamp = place / "made"
+    if not stamp.exists():
+        print(f"installing {', '.join(packages)} into {place}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        stamp.touch()
+    return str(python)

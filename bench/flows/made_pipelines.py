@@ -1,0 +1,8 @@
+"""Pipelines of flowc as the command line takes them: `made_pipelines.py:ten`, `made_pipelines.py:fifty`."""
+
+from pipelines import make  # type: ignore[import-not-found] # beside this file
+
+import flowc.pipeline
+
+ten, _ = make(flowc.pipeline, "chain", 10)
+fifty, _ = make(flowc.pipeline, "chain", 50)

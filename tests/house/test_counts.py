@@ -1,0 +1,131 @@
+"""What short programs cost, as counts that do not depend on the machine's speed: imported modules and system calls.
+
+`counts.json` has the counts by the version of Python, as the difference to `python -c pass`. More than 5 % above it is a
+failure; so is more than 5 % below it, so that what was won is kept. After a change that is meant:
+
+    pytest tests/house/test_counts.py --update-golden
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from project import ROOT
+from tools.apt import program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+STORED = ROOT / "tests" / "house" / "counts.json"
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+TOLERANCE = 0.05
+FLOWS = ("linear.py", "plain_functions.py", "pipelines.py", "made_pipelines.py")  # of bench/flows
+
+PROGRAMS: dict[str, tuple[str, ...]] = {
+    "import metaflow": ("-c", "import metaflow"),
+    "import flowc.pipeline": ("-c", "import flowc.pipeline"),
+    "flowc --help": ("-m", "flowc", "--help"),
+    "flowc runs": ("-m", "flowc", "runs"),
+    "a flow of 3 steps": ("linear.py", "run"),
+    "a pipeline of 10 steps": ("pipelines.py", "flowc.pipeline", "chain", "10"),
+    "10 mocked steps": (
+        "-m",
+        "flowc",
+        "run",
+        "--local",
+        "--mock",
+        "made_pipelines.py:ten",
+        "--count",
+        "0",
+    ),
+}
+# Calls whose number depends on which process is faster.
+TIMING = {"futex", "epoll_wait", "epoll_pwait", "poll", "select", "pselect6", "wait4", "waitid", "restart_syscall",
+          "clock_nanosleep", "sched_yield", "rt_sigreturn"}  # fmt: skip
+BARE = ("-c", "pass")
+
+
+def run(command: list[str], directory: Path) -> str:
+    """Run a program without settings in a new directory with the flows, outside of a repository. Return its stderr."""
+    directory.mkdir()
+    for name in FLOWS:
+        shutil.copy(ROOT / "bench" / "flows" / name, directory)
+    variables = {"PATH": os.environ["PATH"], "HOME": str(directory), "USER": "bench", "PYTHONHASHSEED": "0"}
+    done = subprocess.run(command, cwd=directory, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stderr
+
+
+def modules(arguments: tuple[str, ...], directory: Path) -> int:
+    """Return the number of modules that a program and its processes import."""
+    stderr = run([sys.executable, "-X", "importtime", *arguments], directory)
+    return len({*re.findall(r"^import time: +\d+ \| +\d+ \| +([\w.]+)$", stderr, re.MULTILINE)})
+
+
+def system_calls(arguments: tuple[str, ...], directory: Path) -> int:
+    """Return the number of system calls of a program and its processes, without those that depend on timing."""
+    strace = program("strace")
+    assert strace is not None
+    table = directory.with_suffix(".calls")
+    run([strace, "-f", "-q", "-c", "-o", str(table), sys.executable, *arguments], directory)
+    rows = [line.split() for line in table.read_text().splitlines()[2:]]
+    return sum(int(row[3]) for row in rows if row and row[0][0].isdigit() and row[-1] not in {*TIMING, "total"})
+
+
+def check(kind: str, count: Callable[[tuple[str, ...], Path], int], config: pytest.Config, place: Path) -> None:
+    """Compare the counts of all programs with the stored ones, or store them."""
+    for number, arguments in enumerate(PROGRAMS.values()):
+        run([sys.executable, *arguments], place / f"cached-{number}")  # writes the bytecode
+    bare = count(BARE, place / "bare")
+    counts = {
+        name: count(arguments, place / f"{number}") - bare for number, (name, arguments) in enumerate(PROGRAMS.items())
+    }
+    stored = json.loads(STORED.read_text()) if STORED.exists() else {}
+    if config.getoption("--update-golden"):
+        stored.setdefault(VERSION, {})[kind] = counts
+        STORED.write_text(json.dumps(stored, indent=2, sort_keys=True) + "\n")
+    if VERSION not in stored:
+        pytest.skip(f"counts.json has no counts for Python {VERSION}; --update-golden adds them")
+    assert differing(counts, stored[VERSION][kind]) == []
+
+
+def differing(counts: dict[str, int], stored: dict[str, int]) -> list[str]:
+    """Return a line for each count that is not within 5 % of the stored one."""
+    return [
+        f"{name}: {counts.get(name)}, stored {stored.get(name)}"
+        for name in counts | stored
+        if name not in counts or name not in stored or abs(counts[name] - stored[name]) > TOLERANCE * stored[name]
+    ]
+
+
+def test_counts_of_imported_modules(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    check("modules", modules, request.config, tmp_path)
+
+
+def test_counts_of_system_calls(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if program("strace") is None:
+        pytest.skip("strace is not installed, and cannot be installed here")
+    if subprocess.run(
+        [str(program("strace")), "-q", "-o", os.devnull, "true"], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("processes may not be traced here")
+    check("system calls", system_calls, request.config, tmp_path)
+
+
+def test_both_directions_are_differences() -> None:
+    stored = {"a": 100, "b": 100, "c": 100, "d": 100}
+    assert differing({"a": 105, "b": 106, "c": 94, "e": 1}, stored) == [
+        "b: 106, stored 100",
+        "c: 94, stored 100",
+        "e: 1, stored None",
+        "d: None, stored 100",
+    ]
