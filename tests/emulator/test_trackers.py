@@ -218,7 +218,7 @@ def test_an_object_that_is_no_tracker_is_a_warning_with_its_package(made: Projec
     done = made.flowc("run", "--local", "flow.py", FLOWC_TRACKER="wrong")
     assert done.code == 0
     assert (
-        "the tracker 'wrong' of the distribution 'lines-tracker': lines_tracker:NOT_ONE is a int, not a flowc.trackers.Tracker"
+        "the tracker 'wrong' of the distribution 'lines-tracker': lines_tracker:NOT_ONE is a int, not a flowc.plugins.Tracker"
         in done.err
     )
 
@@ -292,7 +292,7 @@ def mlflow_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = tmp_path_factory.mktemp("mlflow") / "site"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(site)]
     done = subprocess.run(
-        [*pip, "mlflow-skinny>=3", "sqlalchemy", "alembic"], capture_output=True, text=True, check=False
+        [*pip, "mlflow-skinny==3.17.2", "sqlalchemy", "alembic"], capture_output=True, text=True, check=False
     )
     if done.returncode and "No matching distribution" in done.stderr:
         pytest.skip("mlflow-skinny cannot be downloaded")

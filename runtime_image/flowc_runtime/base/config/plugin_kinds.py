@@ -20,7 +20,7 @@ SECRETS: Final = PluginKind("flowc.secrets", "source of secrets", "flowc.plugins
 """Where the secrets come from that steps only name: the setting `secrets`."""
 PICKLERS: Final = PluginKind("flowc.picklers", "pickler", "flowc.plugins.ValuePickler")
 """What writes artifacts: the setting `pickler`."""
-TRACKERS: Final = PluginKind("flowc.trackers", "tracker", "flowc.trackers.Tracker")
+TRACKERS: Final = PluginKind("flowc.trackers", "tracker", "flowc.plugins.Tracker")
 """Where the metrics of runs are sent: the setting `tracker`."""
 TARGETS: Final = PluginKind("flowc.targets", "target", "flowc.targets.Target")
 """Systems that flows are compiled for: the option `--target`."""

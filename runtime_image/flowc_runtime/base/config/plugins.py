@@ -94,10 +94,10 @@ class PluginKind(NamedTuple):
         except Exception as error:  # the package's code may raise anything
             why = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise PluginError(f"{what} cannot be loaded from {entry.value}: {why}", _FIX) from error
-        is_class = isinstance(found, type) and type_ is not type  # a class has the methods of a protocol too
-        if is_class or not isinstance(found, type_):
-            raise PluginError(f"{what}: {entry.value} is a {type(found).__name__}, not a {self.public}", _FIX)
-        return found
+        # A class has the methods of a protocol too.
+        if isinstance(found, type_) and (type_ is type or not isinstance(found, type)):
+            return found
+        raise PluginError(f"{what}: {entry.value} is a {type(found).__name__}, not a {self.public}", _FIX)
 
 
 def _whose(entry: EntryPoint) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import os
 import types
 import typing
 from enum import Enum
@@ -187,7 +186,7 @@ def _as_class(value: object, wanted: type, what: str) -> object:
             raise ArgumentError(f"{what} is {_shown(value)}, not {_named(wanted)}") from None
     if wanted in (tuple, set, frozenset) and isinstance(value, list):
         return wanted(value)
-    if isinstance(value, str) and issubclass(wanted, os.PathLike):
+    if isinstance(value, str) and hasattr(wanted, "__fspath__"):
         return typing.cast("Callable[[str], object]", wanted)(value)
     if issubclass(wanted, Enum):
         return _member(value, wanted, what)
