@@ -7,6 +7,7 @@ The module of a command is imported when the command is called, so `flowc --help
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn, TypedDict
 
@@ -16,8 +17,7 @@ from flowc import __version__
 from flowc.cli.commands.deployed import CommandTable, command_of_words, default_command
 from flowc.cli.rendering.streams import open_closed, reporting_failed_output
 from flowc.targets.table import default_deployment
-from flowc_ir.late import LateModule
-from flowc_runtime.process.collecting import collect_rarely
+from flowc_ir.late import LateFunction, LateModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from flowc_runtime.base.config import configuration
+    from flowc_runtime.process.collecting import collect_rarely
 
     class _Attributes(TypedDict, total=False):
         name: str | None
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
         callback: Callable[[], object] | None
         invoke_without_command: bool
 
-else:
-    configuration = LateModule("flowc_runtime.base.config.configuration")  # not for the help
+else:  # the help needs neither
+    collect_rarely = LateFunction("flowc_runtime.process.collecting:collect_rarely")
+    configuration = LateModule("flowc_runtime.base.config.configuration")
 
 __all__ = ["main"]
 
@@ -293,7 +295,8 @@ def main() -> None:
     Raises:
         SystemExit: always.
     """
-    collect_rarely()
+    if sys.argv[1:] and not sys.argv[1].startswith("-"):  # a command, which imports much
+        collect_rarely()
     open_closed()
     if "_FLOWC_COMPLETE" in os.environ:
         from flowc.cli.commands.shells import register

@@ -124,9 +124,12 @@ class ContainerTask:
         """Count an attempt that Argo does not count, so that the step's code runs at most as often as `@retry` says.
 
         Hazard: if a pod is deleted before Argo knows its result, Argo 3.7 creates it again with the same number. Argo
-        also counts from 0 again after `argo retry`; the run has failed before then.
+        also counts from 0 again after `argo retry`; the run has failed before then. A task that has succeeded has lost
+        no attempt: the code runs again, and Argo gets its outputs.
         """
-        if attempt - 1 > self.retry and self.run.status()["state"] == "running":
+        if attempt - 1 <= self.retry or self.run.is_done(self.node.id, self.path):
+            return
+        if self.run.status()["state"] == "running":
             self.retry = attempt - 1
 
     def _give_up(self, attempt: int, began: float) -> int:

@@ -13,7 +13,7 @@ _usual: int | None = None
 
 
 def collect_rarely() -> None:
-    """Collect rarely from now on, unless the program collects even less often, or never."""
+    """Collect rarely, unless the program collects even less often, or never."""
     global _usual
     first, *others = gc.get_threshold()
     if 0 < first < RARE:

@@ -233,7 +233,7 @@ def _lines(text: str, section: str) -> dict[tuple[str, ...], int]:
 
 
 def _path(words: str) -> tuple[str, ...]:
-    return tuple(next(name for name in names if name or name is names[-1]) for names in re.findall(_PART, words))
+    return tuple(next((name for name in names if name), "") for names in re.findall(_PART, words))
 
 
 def _line_of(path: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> int | None:
