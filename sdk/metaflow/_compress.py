@@ -1,4 +1,4 @@
-"""Compression of a list of strings to one short string: the form of lists of tasks on Metaflow's command lines."""
+"""Compression of a list of strings to one short string, as used for lists of tasks on Metaflow's command lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules of Metaflow that flowc does not have: the import error says what to do instead."""
+"""Import errors for modules of Metaflow that flowc does not have: the error names an alternative."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class _Hints:
-    """The last finder: Python asks it only for modules that no other finder knows."""
+    """The last entry of `sys.meta_path`: Python calls it only for modules that no other finder knows."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -27,6 +27,6 @@ class _Hints:
 
 
 def install() -> None:
-    """Install the finder behind all others; a second call has no effect."""
+    """Append the finder to `sys.meta_path`; a second call has no effect."""
     if not any(finder is _Hints for finder in sys.meta_path):
         sys.meta_path.append(_Hints)

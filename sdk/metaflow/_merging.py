@@ -29,7 +29,8 @@ def merge(flow: Any, state: TaskState, inputs: Iterable[Any], exclude: Sequence[
         include: the only artifacts to copy.
 
     Raises:
-        UnhandledInMergeArtifactsException, MissingInMergeArtifactsException, MetaflowException: as documented there.
+        UnhandledInMergeArtifactsException, MissingInMergeArtifactsException, MetaflowException: as documented for
+            `FlowSpec.merge_artifacts`.
     """
     if state.inputs is None:
         raise MetaflowException(
