@@ -31,7 +31,7 @@ class MulticoreException(Exception):
 
 class _Child(NamedTuple):
     pid: int
-    # read end of a pipe; it reaches its end when the child has ended, since only the child holds the write end
+    # a pipe; reading it reaches the end when the child has ended, since only the child holds the write end
     alive: int
     result: str
 

@@ -263,7 +263,7 @@ class Parameter(Generic[_T]):
         return self._flowc_seen(flow, values[self.name])
 
     def _flowc_type(self) -> object:
-        """Return the type of a value, or of each: `type`, or the type of the default; None if neither is given."""
+        """Return the type of the value, or of each item of a multiple value; None without a type and a default."""
         if self.type is not None:
             return self.type
         default: object = self.default

@@ -196,7 +196,7 @@ class FlowHooks:
         return most
 
     def become(self, ir: Flow) -> None:
-        """Replace the flow by the one that contains the decorators added during initialisation."""
+        """Replace the flow by a flow that contains the decorators added during initialisation."""
         self.ir, self.nodes = ir, ir.by_id()
 
     def run_begins(self, run_id: str) -> None:

@@ -75,7 +75,7 @@ def default_namespace() -> str | None:
 
 
 def metadata(ms: str) -> str:
-    """Select the store for objects that are created from now on.
+    """Select the store for all objects that are created afterwards.
 
     Args:
         ms: a directory, `local@DIR`, or the address of a bucket: `s3://…`, `gs://…`, `az://…`. The directory is a store
@@ -140,7 +140,7 @@ def default_metadata() -> str:
 def current_url() -> str:
     """Return the address of the client's store: an absolute path, or the address of a bucket.
 
-    The store is the one that `metadata` selected, else the store of the running task, else the default store.
+    The first of these counts: the store selected by `metadata`, the store of the running task's run, the default store.
     """
     here = ambient()
     of_run = here.task.store if here.task is not None else None  # in a step, the default is the store of the run

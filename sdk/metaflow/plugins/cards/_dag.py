@@ -82,7 +82,7 @@ def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
 
 
 def _columns(following: Mapping[str, list[str]], back: set[_Edge]) -> tuple[list[list[str]], list[list[str]]]:
-    """Return the columns of names, and each edge as the names that it passes: a long edge has one in every column."""
+    """Return the columns of node names, and each edge as a chain of names, one for each column that it crosses."""
     edges = [(name, target) for name, targets in following.items() for target in targets if (name, target) not in back]
     rank = dict.fromkeys(following, 0)
     waiting = {name: sum(target == name for _, target in edges) for name in following}

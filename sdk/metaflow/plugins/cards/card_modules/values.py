@@ -22,7 +22,9 @@ def brief(value: object, *, short: bool = True) -> tuple[str, bool]:
     If the value's `repr` fails, the text is the error.
 
     Args:
-        value: any value. A string with several lines is returned unchanged. Text is always cut after 20,000 characters.
+        value: any value. A string with several lines is returned unchanged.
+        short: whether a container of more than 200 items is shortened to 50 at each level. Text is always cut after
+            20,000 characters.
     """
     try:
         if short and isinstance(value, dict | list | tuple | set | frozenset) and len(value) > 200:
