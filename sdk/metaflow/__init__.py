@@ -1,7 +1,7 @@
-"""The Metaflow API, as a clean-room drop-in: `from metaflow import FlowSpec, step`.
+"""The Metaflow API, implemented independently of Metaflow's code: `from metaflow import FlowSpec, step`.
 
-The names that steps need are imported at once. Other names are imported on first access, since every task of every
-flow pays for this import.
+The names that most steps need are imported with this module. Other names are imported on first access, since every task
+of every flow pays for this import.
 """
 
 from __future__ import annotations
@@ -213,7 +213,8 @@ if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown 
             value = globals()[name] = getattr(import_module(_LAZY[name]), name)
             return value
         if name not in _extensions.decorators and not name.startswith("_"):
-            _extensions.refresh()  # `sys.path` may have changed: a flow's own directory may contain extensions
+            # search again, since `sys.path` may have changed: a flow's own directory may contain extensions
+            _extensions.refresh()
             if name in globals():
                 return globals()[name]
         if name in _extensions.decorators:

@@ -49,7 +49,7 @@ def is_kept_by_click(kind: object) -> bool:
 def converter(parameter: Parameter[object]) -> Callable[[Any], Any] | None:
     """Return the function that converts a recorded value for steps; None if steps see the value unchanged.
 
-    The function raises whatever the author's type raises.
+    The function raises any exception that the author's type raises.
     """
     kind = parameter._flowc_type()
     if kind is None or kind is JSONType or (isinstance(kind, type) and kind in _PLAIN):
@@ -59,7 +59,7 @@ def converter(parameter: Parameter[object]) -> Callable[[Any], Any] | None:
         return None if is_kept_by_click(kind) else lambda value: convert(value, None, None)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return partial(_member, kind)
-    if isinstance(kind, UnionType):  # `int | None` cannot be called
+    if isinstance(kind, UnionType):  # types such as `int | None` cannot be called
         return partial(_refuse, kind)
     return kind if callable(kind) else None
 

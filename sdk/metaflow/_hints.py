@@ -16,7 +16,10 @@ class _Hints:
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Find nothing. Raises ModuleNotFoundError with a hint for a module of Metaflow."""
+        """Find nothing.
+
+        Raises ModuleNotFoundError, with an alternative, for a module of Metaflow that flowc does not have.
+        """
         package, _, module = name.partition(".")
         if package == "metaflow" and module:
             from metaflow._unsupported import hint_for_module

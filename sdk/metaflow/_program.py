@@ -128,7 +128,7 @@ class FlowProgram:
     # -- for a task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> FlowSpec:
-        """Return the flow object of a task, or of an input of a join."""
+        """Return a flow object: that of a task, or that of an input of a join."""
         flow = self.cls.__new__(self.cls)
         flow.__dict__[PARAMETERS] = parameters
         flow.__dict__[STATE] = state

@@ -79,7 +79,7 @@ def _fill(task: FlowSpec, node: Node, way: str) -> str:
     Args:
         task: the flow object.
         node: the step.
-        way: the step to which a switch leads.
+        way: the step that a mocked switch selects.
     """
     match node.next:
         case Foreach(over=over) if getattr(task, over, None) is None:

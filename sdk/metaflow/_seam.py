@@ -40,10 +40,10 @@ The module belongs to the API, but derives from classes of the package that impo
 """
 
 show_object: LateFunction[[object], str] = LateFunction("metaflow.client.html:show")
-"""Return an object of the client as HTML, for a notebook."""
+"""Return a client object, such as a Run, as HTML for a notebook."""
 
 show_artifacts: LateFunction[[Iterable[object]], str] = LateFunction("metaflow.client.html:artifact_table")
-"""Return artifacts of the client as an HTML table."""
+"""Return artifacts as an HTML table for a notebook."""
 
 read_graph: LateFunction[[type], Flow | tuple[Diagnostic, ...]] = LateFunction(
     "flowc.frontends.metaflow.outline:outline"
@@ -63,5 +63,5 @@ open_cluster: LateFunction[[str | None, str | None, str | None], AbstractContext
 )
 """Connect to a cluster with the given kubeconfig, context and namespace; None means the default.
 
-The connection's methods raise MetaflowException for every failure.
+The methods of the connection raise MetaflowException for every failure.
 """

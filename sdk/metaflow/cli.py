@@ -1,4 +1,4 @@
-"""The command line of a flow's file as a click command: `metaflow.cli.start`.
+"""`metaflow.cli.start`: the command line of a flow's file as a click command.
 
 `start.main([...], obj=FlowClass)` runs a command of that flow, like `python flow.py …`.
 """

@@ -24,11 +24,11 @@ class Current:
     """The running task.
 
     Outside of a run, the names of the run and the task are None, so that programs can test `if current.run_id`. Outside
-    of a run, every other property raises AttributeError, and `get` returns its default. Functions that compute defaults
-    of parameters see the names of the flow and of its project.
+    of a run, every other property raises AttributeError, and `get` returns its default. In functions that compute
+    defaults of parameters, the names of the flow and its project have values.
     """
 
-    # -- the run and the task
+    # -- properties of the run and the task
 
     @property
     def is_running_flow(self) -> bool:
@@ -84,7 +84,7 @@ class Current:
 
     @property
     def namespace(self) -> str | None:
-        """The client's initial namespace: `user:NAME`, or the value of `--namespace`; None is the global namespace."""
+        """The client's default namespace: `user:NAME`, or the value of `--namespace`; None means no restriction."""
         namespace: str | None = self._task_field("namespace")
         return namespace
 
@@ -173,7 +173,7 @@ class Current:
         """Whether the branch is the production branch."""
         return bool(self._project("is_production"))
 
-    # -- the run's events, and the step's cards
+    # -- events that started the run, and cards of the step
 
     @property
     def trigger(self) -> Any:
@@ -207,7 +207,7 @@ class Current:
     def metric(self, name: str, value: SupportsFloat, step: SupportsIndex | None = None) -> None:
         """Record a value of a metric of the task; further calls with the same name record a series of points.
 
-        Outside of a task it only checks the arguments, so that functions that call it can be tested.
+        Outside of a task the method only checks its arguments, so that functions that call it can be tested.
 
         Args:
             name: the metric's name.
@@ -223,7 +223,7 @@ class Current:
 
     @property
     def run(self) -> Run | None:
-        """The client's object of the run; None outside of a run."""
+        """The client's `Run` of the running task's run; None outside of a run."""
         from metaflow.client import Run
 
         task = ambient().task
@@ -231,7 +231,7 @@ class Current:
 
     @property
     def task(self) -> Task | None:
-        """The client's object of the task; None outside of a task."""
+        """The client's `Task` of the running task; None outside of a task."""
         from metaflow.client import Task
 
         return Task(self.pathspec, _namespace_check=False) if ambient().task is not None else None
@@ -246,7 +246,7 @@ class Current:
         return getattr(self, key, default)
 
     def __contains__(self, key: str) -> bool:
-        """Return whether the property of this name has a value."""
+        """Return whether the property with this name has a value."""
         return getattr(self, key, None) is not None
 
     def _update_env(self, env: Mapping[str, object]) -> None:

@@ -1,7 +1,7 @@
 """The decorators of steps and flows: they record their arguments and change nothing else.
 
-A decorated function stays the same function. Each use of a decorator is recorded as an `Applied` in the attribute
-`__flowc_decorators__`, with its arguments as written. Even a misspelt argument raises no error here, so that
+Decorating returns the same function, not a wrapper. Each use of a decorator is recorded as an `Applied` in the
+attribute `__flowc_decorators__`, with its arguments as written. Even a misspelt argument raises no error here, so that
 `flowc check` can report all errors of a flow at once, each with its file and line.
 """
 

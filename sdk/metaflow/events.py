@@ -29,7 +29,7 @@ class EventName:
         """Return the full name of the event in a branch of a project: `mfns.PROJECT.BRANCH.NAME`.
 
         Args:
-            project: the name of @project, or None.
+            project: the name of the project, or None.
             branch: the branch of the project, or None.
         """
         return ".".join(["mfns", *(part for part in (project, branch) if part), self.name])
@@ -41,7 +41,7 @@ class EventName:
 def namespaced_event_name(event_name: str) -> EventName:
     """Return an event name that is specific to the flow's project and branch, for `@trigger(event=…)`.
 
-    The prefix `mfns` is Metaflow's: publishers for Metaflow's flows use the same names.
+    Metaflow uses the same prefix `mfns`, so programs that publish events for Metaflow's flows need no change.
     """
     return EventName(event_name)
 
@@ -76,7 +76,7 @@ class Trigger:
         """Return a trigger with one event per given run: the end of that run.
 
         Args:
-            run_objs: runs of the client; those whose end step has not started are left out.
+            run_objs: a list of the client's `Run` objects; runs whose end step has not started are left out.
         """
         return cls(
             [
@@ -106,7 +106,7 @@ class Trigger:
         """The client's `Run` of the newest event that is the end of a run; None if there is no such event.
 
         Raises:
-            MetaflowNotFound: the store does not have that run.
+            MetaflowNotFound: the run is not in the store.
         """
         runs = self.runs
         return runs[0] if runs else None
@@ -128,7 +128,7 @@ class Trigger:
 
         Raises:
             KeyError: there is no such event.
-            MetaflowNotFound: the store does not have the run.
+            MetaflowNotFound: the run is not in the store.
         """
         for event in self._events:
             if _key(event) == key:

@@ -110,7 +110,7 @@ def _restore(cls: type[Exception], args: tuple[object, ...], state: dict[str, ob
 
 
 class MetaflowInternalError(MetaflowException):
-    """An internal error: an invariant of the API does not hold."""
+    """An internal error: a condition that should always hold does not."""
 
     headline = "Internal error"
 
@@ -212,7 +212,7 @@ class ParameterFieldTypeMismatch(MetaflowException):
 
 
 class InvalidDecoratorAttribute(MetaflowException):
-    """A decorator does not have an argument of this name."""
+    """A decorator does not have an argument with this name."""
 
     headline = "Unknown decorator attribute"
 

@@ -117,7 +117,7 @@ class FlowSpec:
         Raises:
             InvalidNextException: the named artifact is missing, cannot be iterated, or matches no choice;
                 `num_parallel` is no whole number above 0; or the step has called `self.next` already.
-            MetaflowException: the code does not run in a step.
+            MetaflowException: the code does not run inside a step.
         """
         state = self._flowc_task("next")
         if state.transition is not None:

@@ -132,7 +132,7 @@ class IncludeFile(Parameter[_T]):
         self.file = caller.f_code.co_filename
         self.line = caller.f_lineno
         self.is_text = is_text
-        self.encoding = cast("str | None", encoding)  # `flowc check` reports arguments of other types
+        self.encoding = cast("str | None", encoding)  # values of other types are possible; `flowc check` reports them
         self.parser = cast("str | Callable[[Any], object] | None", parser)
 
     @property

@@ -60,7 +60,7 @@ def parallel_imap_unordered(
 ) -> Iterator[_R]:
     """Yield each result as soon as its call ends; arguments are read as processes become free.
 
-    When the caller stops iterating, the calls that still run are killed.
+    If the caller stops the iteration, the calls that still run are killed.
 
     Args:
         func: the function; its results are pickled.

@@ -34,7 +34,7 @@ class _ClickType(Protocol):
 
 @final
 class _JSONType:
-    """The type of `JSONType`, which is its only instance."""
+    """The class of `JSONType`; `JSONType` is its only instance."""
 
     __slots__ = ()
 
@@ -46,7 +46,7 @@ class _JSONType:
 
 
 JSONType = _JSONType()
-"""`Parameter(type=JSONType)`: any JSON value, given as text and read as a Python object."""
+"""`Parameter(type=JSONType)` accepts any JSON value: users give it as text, and steps read it as a Python object."""
 
 
 class ParameterContext(NamedTuple):

@@ -186,7 +186,7 @@ def get_username() -> str | None:
 
 
 def resolve_identity_as_tuple() -> tuple[str, str]:
-    """Return `("user", NAME)`; if METAFLOW_PRODUCTION_TOKEN is set, `("production", TOKEN)`.
+    """Return `("user", NAME)`, or `("production", TOKEN)` if METAFLOW_PRODUCTION_TOKEN is set.
 
     Raises:
         MetaflowUnknownUser: the user's name is unknown.

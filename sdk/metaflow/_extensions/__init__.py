@@ -7,8 +7,9 @@
 | `exceptions` | exceptions of `metaflow.exception` |
 | `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; see `without_effect` |
 
-`__mf_promote_submodules__` of `plugins` and of the `toplevel` module lists modules that become modules of `metaflow`
-and replace modules of the same name. Without an extension, the only cost is one search of `sys.path`.
+`__mf_promote_submodules__`, in the modules `plugins` and `toplevel`, is a list of modules that become importable below
+`metaflow`. They replace modules of `metaflow` with the same name. Without an extension, the only cost is one search of
+`sys.path`.
 
 A module that cannot be imported or a list with an invalid entry causes a warning: its content is left out, and flows
 that do not need it run. Every exception that a module raises counts as a failure, including SystemExit and other
@@ -72,7 +73,7 @@ def begin() -> None:
 
 
 def complete(api: ModuleType) -> None:
-    """Add the public names of extensions to the module `metaflow`, which has its own names already.
+    """Add the public names of extensions to `metaflow`, after its own names.
 
     Failures are warnings.
 
@@ -261,7 +262,7 @@ def decorator_class(name: str, kind: str) -> type:
 
 
 def make_decorator(name: str) -> Any:
-    """Return the decorator `@name` of an extension: its class, or a function that records the application.
+    """Return the decorator `@name` of an extension: its class, or a function that records the use of the decorator.
 
     Raises:
         ExtensionError: the class cannot be loaded, or it derives from no class of decorators that flowc supports.

@@ -104,7 +104,7 @@ class StepDecorator(Decorator):
             graph: the flow's graph, `metaflow.graph.FlowGraph`.
             step_name: the step.
             decorators: all decorators of the step, the innermost first; built-in ones are read-only.
-            environment: a stand-in for Metaflow's object.
+            environment: a replacement for Metaflow's object.
             flow_datastore: the type and the root of the store.
             logger: prints a string on stderr.
         """
@@ -256,9 +256,9 @@ class FlowDecorator(Decorator):
         Args:
             flow: the flow object, without artifacts.
             graph: the flow's graph.
-            environment: a stand-in for Metaflow's object.
+            environment: a replacement for Metaflow's object.
             flow_datastore: the type and the root of the store.
-            metadata: a stand-in for Metaflow's object.
+            metadata: a replacement for Metaflow's object.
             logger: prints a string on stderr.
             echo: prints a string on stderr.
             options: the values of the decorator's own options, by name.

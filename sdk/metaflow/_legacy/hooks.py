@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 PACKAGING = ("package_init", "add_to_package")
-"""Hooks that are called when a code package is created, which local runs do not need."""
+"""Hooks that are called when a code package is created. Local runs create no code package and do not call them."""
 
 UNSUPPORTED = {
     "runtime_step_cli": "flowc starts each task itself: set os.environ in task_pre_step",
@@ -273,7 +273,8 @@ def attach_decorators(step: Any, specs: Sequence[str]) -> None:
     """Add decorators, each written as in `--with`, to a step that does not have a decorator of the same name.
 
     Raises:
-        MetaflowException: the function is not called in a hook before a run, or a decorator is unknown.
+        MetaflowException: the function is called outside of the hooks `flow_init` and `step_init`, or a decorator is
+            unknown.
     """
     if not _beginning:
         raise MetaflowException("decorators can be attached to a step in flow_init and step_init only")
@@ -294,5 +295,5 @@ def attach_decorators(step: Any, specs: Sequence[str]) -> None:
 
 
 def unsupported_hooks(cls: type) -> Mapping[str, str]:
-    """Return the hooks of a class that flowc does not call, each with an alternative."""
+    """Return the hooks that a class defines although flowc does not call them: hook → alternative."""
     return {name: hint for name, hint in UNSUPPORTED.items() if hasattr(cls, name)}

@@ -57,7 +57,7 @@ class FlowDatastore(_StandIn):
 
     @property
     def TYPE(self) -> str:  # Metaflow's name
-        """The kind of store: `local`, `s3`, `gs` or `azure`."""
+        """The type of the store: `local`, `s3`, `gs` or `azure`."""
         return datastore_of(self.datastore_root)
 
     @property
@@ -231,7 +231,7 @@ def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
 
 
 def _builtin_class(name: str) -> type:
-    """Return the classes that hooks use with `isinstance`."""
+    """Return the class of `@card` or `@parallel`, for `isinstance` in hooks."""
     if name == "card":
         from metaflow.plugins.cards.card_decorator import CardDecorator
 

@@ -96,7 +96,7 @@ def tell_finished(flow: object, hooks: FlowHooks, step: str, *, ok: bool) -> Non
 
 
 def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
-    """Return the number of earlier attempts, and the number of possible attempts after the first."""
+    """Return the number of attempts before this one, and the number of attempts that may follow the first."""
     task = ambient().task
     assert task is not None
     return task.attempt - 1, retries(hooks.nodes[step])
@@ -107,7 +107,8 @@ def _decorated(flow: object, hooks: FlowHooks, step: str, retries: tuple[int, in
 
     Also return a list that becomes non-empty when the step's method has returned.
     """
-    method = MethodType(getattr(type(flow), step), flow)  # an artifact may hide the method
+    # the method of the class, since an artifact with the step's name may hide it
+    method = MethodType(getattr(type(flow), step), flow)
     done: list[bool] = []
 
     @wraps(method)

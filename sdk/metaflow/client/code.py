@@ -1,4 +1,4 @@
-"""The code of a run, and the environment of a step."""
+"""The code package of a run, and the packages of a step's environment."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class MetaflowCode:
 
     @property
     def info(self) -> dict[str, str]:
-        """Facts about the package: `script`, `class`, `digest`, `python_version` and `metaflow_version`."""
+        """A dict with facts about the package: `script`, `class`, `digest`, `python_version` and `metaflow_version`."""
         return {
             "script": self.script_name,
             "class": self._reader.flow.code.name,
@@ -68,7 +68,7 @@ class MetaflowCode:
 
     @property
     def flowspec(self) -> str:
-        """The text of the flow's file."""
+        """The content of the flow's file as text."""
         with self.tarball as archive:
             file = archive.extractfile(self.script_name)
             assert file is not None

@@ -1,4 +1,4 @@
-"""Single artifacts, and all artifacts of a task."""
+"""The client's objects for one artifact, and for all artifacts of a task."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class DataArtifact(MetaflowObject):
 
         @property
         def parent(self) -> Task:
-            """The task that has the artifact."""
+            """The task to which the artifact belongs."""
             ...
 
     @property
@@ -152,7 +152,8 @@ def as_artifacts(artifacts: Iterable[DataArtifact]) -> Any:
 class MetaflowData:
     """The values of a task's artifacts, as attributes. Each value is loaded from the store on first access.
 
-    A missing name raises AttributeError; reading a value raises the errors of `DataArtifact.data`.
+    Reading an artifact that does not exist raises AttributeError; reading a value raises the errors of
+    `DataArtifact.data`.
 
     >>> data = Flow("Letters").latest_successful_run.data
     >>> data

@@ -73,7 +73,7 @@ class Metaflow:
 
         Raises:
             MetaflowNotFound: the flow has no run in the store.
-            MetaflowNamespaceMismatch: all its runs are in other namespaces.
+            MetaflowNamespaceMismatch: all runs of the flow are in other namespaces.
         """
         return Flow(name, _current_metadata=self._url, _current_namespace=self._namespace)
 
@@ -121,7 +121,7 @@ class Flow(MetaflowObject):
         Raises:
             MetaflowInvalidPathspec: the name is empty, or contains a slash.
             MetaflowNotFound: the flow has no run in the store.
-            MetaflowNamespaceMismatch: all its runs are in other namespaces.
+            MetaflowNamespaceMismatch: all runs of the flow are in other namespaces.
         """
         super().__init__(
             pathspec,
@@ -130,7 +130,7 @@ class Flow(MetaflowObject):
             _current_metadata=_current_metadata,
         )
 
-    if TYPE_CHECKING:  # children are of one type
+    if TYPE_CHECKING:  # for type checkers: the children of a flow are runs
 
         def __iter__(self) -> Iterator[Run]:
             """Return the children."""
@@ -172,7 +172,7 @@ class Flow(MetaflowObject):
             since: the earliest start of the run, as a date, a datetime, a timedelta before now, a string such as
                 `2026-11-20` or `2026-11-20 14:30`, or an age: `90m`, `12h`, `7d`, `2w`. Times without a zone are local.
             until: the run must have started before this time.
-            tags: an expression that the tags match: `"good and not (old or user:a*)"`, `and`, `or` and `not` may be in
+            tags: an expression that the tags match: `"good and not (old or user:a*)"`. The operators may be in
                 capitals; quote tags with spaces.
             parameters: values of parameters, or functions of the value that return whether it matches:
                 `{"n": lambda n: n > 5}`. The name `learning_rate` also matches a parameter `learning-rate`. A run does

@@ -41,7 +41,7 @@ def steps_before(reader: RunReader, step: str) -> list[str]:
 
 
 def steps_after(reader: RunReader, step: str) -> list[str]:
-    """Return the started steps that follow a step; none for `_parameters`, which is outside the graph."""
+    """Return the started steps that follow a step. None follow `_parameters`, which is not part of the graph."""
     if reader.is_beside(step):
         return []
     begun = set(reader.store.steps())
@@ -70,7 +70,7 @@ def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str,
     counted = [parent for parent in parents if parent["count"] is not None]
     if counted:
         yield from _items(reader, step, path, counted)
-    elif not parents:  # the task is active, or its process died before recording them
+    elif not parents:  # no recorded parents: the task is active, or its process died before recording them
         yield from _by_graph(reader, step, path)
 
 

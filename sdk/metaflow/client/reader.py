@@ -35,7 +35,7 @@ class RunReader(RunRecords):
         self.constants: dict[str, Constant] | None = None  # set by `values.constants`
 
     def exists(self) -> bool:
-        """Return whether the run has started.
+        """Return whether the run has started, that is, whether its record exists.
 
         Raises:
             RecordError: the run's record cannot be read.

@@ -55,7 +55,7 @@ class Run(MetaflowObject):
     _PARENT: ClassVar[str] = "Flow"
     _changed_tags: frozenset[str] | None = None  # the tags after the last change through this object
 
-    if TYPE_CHECKING:  # children are of one type
+    if TYPE_CHECKING:  # for type checkers: the children of a run are steps
 
         def __iter__(self) -> Iterator[Step]:
             """Return the children."""
@@ -75,7 +75,10 @@ class Run(MetaflowObject):
 
     @property
     def finished(self) -> bool:
-        """Whether the end step is done. A failed run is not finished; use `status` to tell it from an active run."""
+        """Whether the end step is done, so that the run is complete.
+
+        A failed run is not finished; use `status` to tell it from an active run.
+        """
         end = self.end_task
         return end is not None and end.finished
 

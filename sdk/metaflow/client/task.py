@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from metaflow.client.code import EnvironmentInfo, MetaflowCode
     from metaflow.client.facts import Metadata
     from metaflow.client.files import TaskFile
-else:  # imported late: only tasks with metrics need it
+else:  # imported late: imported late: only tasks with metrics need it
     recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 __all__ = ["Task"]
@@ -66,7 +66,7 @@ class Task(MetaflowObject):
     _DEPTH: ClassVar[int] = 4
     _PARENT: ClassVar[str] = "Step"
 
-    if TYPE_CHECKING:  # children are of one type
+    if TYPE_CHECKING:  # for type checkers: the children of a task are artifacts
 
         def __iter__(self) -> Iterator[DataArtifact]:
             """Return the children."""
@@ -196,7 +196,7 @@ class Task(MetaflowObject):
     def metadata(self) -> list[Metadata]:
         """The facts about all attempts, or about the attempt that `attempt=` selected, the oldest attempt first.
 
-        Each is a named tuple `(name, value, created_at, type, task)`; `created_at` is in milliseconds since 1970.
+        Each fact is a named tuple `(name, value, created_at, type, task)`; `created_at` is in milliseconds since 1970.
         """
         from metaflow.client.facts import metadata_of
 

@@ -36,7 +36,7 @@ class Constant:
 def constants(reader: RunReader) -> Mapping[str, Constant]:
     """Return the values that every task has, by the names of attributes: parameters, configs, `name` and `_graph_info`.
 
-    `_graph_info` is the graph. The values are cached in the reader.
+    `_graph_info` is the graph. The values are computed once and kept in the reader.
     """
     if reader.constants is None:
         by_name = {"name": value_of(reader.flow.name), "_graph_info": _graph(reader)}

@@ -86,7 +86,7 @@ class DataStoreStorage:
         raise NotImplementedError
 
     def list_content(self, paths: Iterable[str]) -> list[ListContentResult]:
-        """Return the entries directly below these directories."""
+        """Return the entries directly below each of these directories."""
         raise NotImplementedError
 
     def save_bytes(

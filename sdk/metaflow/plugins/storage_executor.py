@@ -14,7 +14,7 @@ __all__ = ["StorageExecutor", "as_completed", "handle_executor_exceptions"]
 
 
 class StorageExecutor(ThreadPoolExecutor):
-    """Threads for requests.
+    """A thread pool for requests.
 
     A thread pool for requests. The argument `use_processes` is ignored, since requests wait rather than compute.
     """
@@ -23,7 +23,7 @@ class StorageExecutor(ThreadPoolExecutor):
         super().__init__(max_workers=64)
 
     def warm_up(self) -> None:
-        """Do nothing: threads need no preparation."""
+        """Do nothing; Metaflow's method starts processes in advance, but threads need no preparation."""
 
 
 def handle_executor_exceptions(function: _F) -> _F:

@@ -78,7 +78,7 @@ class Signatures:
     def parameters(self, top: Sequence[str], more: Sequence[str] = ()) -> tuple[FlowParameter, ...]:
         """Return the flow's parameters for a command line with these options before the command.
 
-        Options may change them.
+        The options may change the parameters.
 
         `more` are options of the command `signature`, for example those that name the run to resume.
 

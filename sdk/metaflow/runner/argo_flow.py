@@ -205,7 +205,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         """Return the run with this id, without checking whether the run exists.
 
         Args:
-            run_id: The run's id, or its pathspec `FLOW/RUN`.
+            run_id: The id of the run, or its pathspec `FLOW/RUN`.
         """
         return ArgoWorkflowsTriggeredRun(self, run_id.rpartition("/")[2])
 
@@ -267,7 +267,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
 
     @property
     def is_running(self) -> bool:
-        """Whether the run has not ended yet."""
+        """Whether the run is still active, that is, has not ended."""
         return self._status().active
 
     @property

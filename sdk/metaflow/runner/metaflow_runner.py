@@ -127,7 +127,7 @@ class Runner(Launcher):
         Without `persist=True`, `cleanup` deletes the task.
 
         Args:
-            pathspec: A step's name, or the pathspec of a step or task whose inputs are used.
+            pathspec: The name of a step, or the pathspec of a step or task whose inputs are used again.
             **kwargs: Options of `spin`, such as `persist` and `artifacts_module`.
 
         Raises:

@@ -186,7 +186,7 @@ class CommandManager:
             self._close(stream)
 
     def _copy(self, stream: str, log: IO[bytes]) -> bool:
-        """Print the data in a pipe; return False if the pipe is empty or at its end."""
+        """Print the data that a pipe contains; return False if the pipe is empty or at its end."""
         pipe = self._pipes.get(stream)
         data = pipe.read(65536) if pipe else b""
         if data:

@@ -73,7 +73,7 @@ class _Delayed:
 
 @final
 class DelayEvaluator(_Delayed):
-    """An expression that is evaluated when the configs have values."""
+    """A placeholder for an expression, which is evaluated when the configs have values."""
 
     __slots__ = ("_flowc_globals", "_flowc_operations", "_flowc_root")
 
@@ -162,8 +162,8 @@ class Config(_Delayed):
 
     The value comes from `--config NAME FILE`, `--config-value NAME TEXT`, or the default. In steps, the value is a
     `ConfigValue`. With `plain`, it is the parser's result, or the text if there is no parser. While the class is
-    defined, each attribute of a config is a placeholder, and operators on it raise TypeError: write
-    `config_expr("config.value + 1")`.
+    defined, each attribute of a config is a placeholder. Operators on a placeholder raise TypeError: write
+    `config_expr("config.value + 1")` instead.
 
     Args:
         name: the name of the config on the command line.

@@ -31,7 +31,7 @@ __all__ = ["MutableFlow"]
 
 
 class MutableFlow(Mutable):
-    """A flow.
+    """The view of a flow that a mutator gets.
 
     The flow's steps, parameters and configs are also attributes of the object: `flow.start.add_decorator("retry")`.
     """
@@ -73,7 +73,7 @@ class MutableFlow(Mutable):
     # -- parameters
 
     def add_parameter(self, name: str, value: Parameter[Any], overwrite: bool = False) -> None:
-        """Add a parameter as an attribute of the flow. Only in `pre_mutate`.
+        """Add a parameter as an attribute of the flow. It can be called only in `pre_mutate`.
 
         Args:
             name: the name of the attribute.
@@ -98,7 +98,7 @@ class MutableFlow(Mutable):
     def remove_parameter(self, parameter_name: str) -> bool:
         """Remove the parameter whose option has this name; return whether there was such a parameter.
 
-        Only in `pre_mutate`.
+        It can be called only in `pre_mutate`.
 
         Raises:
             MetaflowException: the method is called in `mutate`.
@@ -127,7 +127,7 @@ class MutableFlow(Mutable):
         deco_kwargs: Mapping[str, object] | None = None,
         duplicates: int = Mutable.IGNORE,
     ) -> Any:
-        """Add a flow decorator or a mutator. Only in `pre_mutate`.
+        """Add a flow decorator or a mutator. It can be called only in `pre_mutate`.
 
         Args:
             deco_type: the decorator or mutator, its name, or a string such as `project:name=mine`.
@@ -182,7 +182,7 @@ class MutableFlow(Mutable):
         deco_args: Sequence[object] | None = None,
         deco_kwargs: Mapping[str, object] | None = None,
     ) -> bool:
-        """Remove all decorators with this name. Only in `pre_mutate`.
+        """Remove all decorators with this name. It can be called only in `pre_mutate`.
 
         Args:
             deco_name: the name, with or without its module.

@@ -44,7 +44,7 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
 
 
 def _many(steps: Mapping[str, Mapping[str, object]], following: Mapping[str, list[str]]) -> set[str]:
-    """Return the steps that have several tasks: those between a foreach and its join."""
+    """Return the names of the steps that have several tasks: the steps between a foreach and its join."""
     names: set[str] = set()
     for name, step in steps.items():
         if str(step.get("type")) not in ("split-foreach", "foreach", "split-parallel"):

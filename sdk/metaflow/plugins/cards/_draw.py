@@ -143,7 +143,7 @@ def _cell(value: object, side: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Return a number; long numbers are shortened to six digits, and a tooltip has all digits."""
+    """Return a number as HTML. A long number is shortened to six digits, and a tooltip shows all digits."""
     text = repr(value)
     if isinstance(value, int) or len(text) <= 10 or not math.isfinite(value):
         return text

@@ -1,8 +1,8 @@
-"""Making a card in a separate process, so that a failure there cannot harm the step.
+"""Makes a card in a separate process, so that a failure of the card cannot harm the step.
 
-The process is forked before the step's code runs: later, the task may have threads and connections to a bucket, and
-a process that has these must not fork. The child process waits until it receives the components, as JSON through a
-socket.
+The process is forked before the step's code runs. Later, the task may have threads and connections to a bucket, and a
+process with threads or connections must not fork. The child process waits until it receives the components, as JSON
+through a socket.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Renderer:
         self._torn = False  # whether an exception of the step, such as its timeout, interrupted a message
 
     def start(self, prctl: Callable[[int, int], None] | None, others: Iterable[Renderer]) -> None:
-        """Fork the process. It ends with this process, or when it has made the card.
+        """Fork the process. The child ends when it has made the card, or when this process ends.
 
         Args:
             prctl: the function of the C library, loaded before the fork, because an import after the fork could wait

@@ -115,7 +115,7 @@ def steps_with_cards(run: RunStore) -> list[str]:
     begun = run.steps()
     try:
         graph = Graph(run.executes())
-    except NotFound:  # another command has just deleted the run
+    except NotFound:  # another command has deleted the run in the meantime
         return begun
     except RecordError as error:
         unreadable.tell(error)

@@ -76,7 +76,7 @@ class TaskCards:
                 self._failed(renderer, why)
 
     def leave_to(self, task: OriginRecord) -> bool:
-        """Render no cards, because this task reuses the result of another task of the flow.
+        """Render no cards: this task reuses the result of another task of the flow, and with it the cards.
 
         Args:
             task: the reused task and its run.

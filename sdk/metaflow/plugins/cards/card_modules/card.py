@@ -54,7 +54,7 @@ class MetaflowCard:
         graph: Mapping[str, Any] | None = None,
         flow: Any = None,
     ) -> None:
-        """Keep the arguments that the card may need."""
+        """Subclasses store the arguments that they need; this method stores none."""
 
     def _get_mustache(self) -> ModuleType:
         """Return the template engine for Mustache templates, whose method is `render(template, {"name": …})`."""
@@ -86,7 +86,7 @@ class MetaflowCard:
             data: as for `render_runtime`; `mode` is `final` after the end of the attempt.
 
         Returns:
-            A value that JSON can hold, or None.
+            A value that JSON can represent, or None.
         """
         return None
 

@@ -234,13 +234,13 @@ class _Source(_Text):
 
 
 class HTMLComponent(_Source):
-    """HTML that is used unchanged."""
+    """A component whose HTML is shown unchanged."""
 
     type = "html"
 
 
 class LogComponent(_Source):
-    """Lines of a log."""
+    """A component that shows the lines of a log."""
 
     type = "log"
 
@@ -256,7 +256,7 @@ class PythonCodeComponent(_Source):
 
 
 class ErrorComponent(LogComponent):
-    """An error, with its kind and its message."""
+    """A component that shows an error: its type and its message."""
 
     def __init__(self, headline: str, error_message: str | None) -> None:
         super().__init__(f"{headline}\n\n{error_message}")

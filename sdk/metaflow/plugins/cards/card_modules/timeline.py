@@ -27,7 +27,7 @@ class EventsTimeline(UserComponent):
 
     Args:
         title: a heading.
-        max_events: how many events are kept; older ones are only counted.
+        max_events: the maximum number of events to show; older events are only counted.
     """
 
     type = "eventsTimeline"
