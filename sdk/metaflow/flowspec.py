@@ -110,7 +110,7 @@ class FlowSpec:
 
         Args:
             *dsts: the steps, or a dict from the choices of a switch to steps.
-            foreach: the name of an artifact with a list of items; the step gets one task for each item.
+            foreach: the name of an artifact with items; the next step gets one task for each item.
             num_parallel: the number of tasks of a gang, 1 or more.
             condition: the name of the artifact with the choice.
 

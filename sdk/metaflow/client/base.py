@@ -43,7 +43,7 @@ class MetaflowObject:
     """
 
     _PARTS: ClassVar[str] = ""
-    """The parts of the pathspec of such an object."""
+    """The form of the pathspecs of this class, such as `FlowName/RunID`."""
     _DEPTH: ClassVar[int] = 0
     _PARENT: ClassVar[str] = ""
 

@@ -45,7 +45,7 @@ class OfAttempt(Protocol):
 
 
 class Metadata(NamedTuple):
-    """One fact. One fact about a task; `created_at` is in milliseconds since 1970."""
+    """One fact about a task; `created_at` is in milliseconds since 1970."""
 
     name: str
     value: Any

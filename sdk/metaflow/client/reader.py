@@ -139,8 +139,8 @@ def _is_readable(reader: RunReader) -> bool:
 def ahead(items: Sequence[T], read: Callable[[T], R]) -> Iterator[tuple[T, R]]:
     """Yield (item, result of `read`) for each item in order; the results are read in parallel.
 
-    Items are read in parts of 16 items, then 32, and so on up to 256. A caller that stops early has read only few items
-    in vain. An error of `read` is raised when the iteration reaches the item.
+    Items are read in parts of 16 items, then 32, and so on up to 256. If a caller stops early, only few items are read
+    needlessly. An error of `read` is raised when the iteration reaches the item.
     """
     with ThreadPoolExecutor(THREADS) as pool:
         size = THREADS

@@ -230,7 +230,8 @@ class Run(MetaflowObject):
     def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
         """Remove tags and add others; a tag that is in both lists remains.
 
-        The new tags are added before the old ones are removed, so that no reader sees the run without both.
+        The new tags are added before the old ones are removed, so that a reader never sees the run with neither of
+        them.
 
         Raises:
             MetaflowTaggingError: a system tag would be removed, a tag is invalid, an argument is a string or not

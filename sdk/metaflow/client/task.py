@@ -136,7 +136,7 @@ class Task(MetaflowObject):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of the task that a resumed run reused as this task; None if the task ran itself."""
+        """The pathspec of the original task, if this run resumes another one and reused its task; otherwise None."""
         if self._view.origin is None:
             return None
         return f"{self._parts[0]}/{self._reader.record['origin']}/{'/'.join(self._parts[2:])}"

@@ -16,7 +16,7 @@ __all__ = ["StorageExecutor", "as_completed", "handle_executor_exceptions"]
 class StorageExecutor(ThreadPoolExecutor):
     """A thread pool for requests.
 
-    A thread pool for requests. The argument `use_processes` is ignored, since requests wait rather than compute.
+    The argument `use_processes` is ignored, since requests wait rather than compute.
     """
 
     def __init__(self, use_processes: bool = False) -> None:

@@ -164,7 +164,7 @@ class ImageComponent(DefaultComponent):
 
 
 class _Data(DefaultComponent):
-    """The base class of components that are drawn from a field `data`."""
+    """The base class of components whose dict has a field `data`."""
 
     def __init__(
         self,

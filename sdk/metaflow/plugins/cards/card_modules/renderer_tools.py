@@ -1,4 +1,4 @@
-"""Handling of components that fail: the card shows the reason in place of the component, and all other components."""
+"""Handling of components that fail: the card shows the reason in place of the component, and still shows all others."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class S3Object:
 
     @property
     def metadata(self) -> dict[str, str] | None:
-        """The metadata that the writer of the object gave; None if the metadata was not requested."""
+        """The metadata that the writer of the object gave; None if there is none or it was not requested."""
         return self._metadata
 
     @property
@@ -147,9 +147,9 @@ class S3Object:
 
     @property
     def encryption(self) -> str | None:
-        """The encryption that was requested when the object was stored.
+        """The encryption that the client requested.
 
-        Encryption by the bucket's own configuration is not reported.
+        Encryption that the bucket applies by itself is not reported.
         """
         return self._encryption
 
