@@ -1,4 +1,4 @@
-"""The decorators of a flow's class; `metaflow.decorators` has those of steps."""
+"""The decorators of a flow's class; the decorators of steps are in `metaflow.decorators`."""
 
 from __future__ import annotations
 

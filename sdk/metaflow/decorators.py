@@ -1,8 +1,8 @@
 """The decorators of steps and flows: they record their arguments and change nothing else.
 
-A decorated function stays the same function. Each application is kept as one `Applied` in the attribute
-`__flowc_decorators__`, as written: even a misspelt argument raises no error here, so that `flowc check` can report
-every fault of a flow at once, each with its place.
+Decorating returns the same function, not a wrapper. Each use of a decorator is recorded as an `Applied` in the
+attribute `__flowc_decorators__`, with its arguments as written. Even a misspelt argument raises no error here, so that
+`flowc check` can report all errors of a flow at once, each with its file and line.
 """
 
 from __future__ import annotations
@@ -357,7 +357,7 @@ def card(*args: object, **kwargs: object) -> object:
     return _decorate("card", args, kwargs)
 
 
-# name: its module. Each name is also listed under TYPE_CHECKING above.
+# name: its module. Each name of this table is also imported under TYPE_CHECKING above.
 _LAZY = {
     "Decorator": "metaflow._legacy.base",
     "FlowDecorator": "metaflow._legacy.base",
@@ -367,7 +367,7 @@ _LAZY = {
     "MetaflowException": "metaflow.exception",
 }
 
-if not TYPE_CHECKING:  # type checkers must report unknown names
+if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown names
 
     def __getattr__(name: str) -> object:
         if name not in _LAZY:

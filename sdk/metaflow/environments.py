@@ -1,7 +1,7 @@
 """`@pypi`, `@conda` and their forms for a whole flow: the packages of a step's own interpreter.
 
-They are a module of their own because few flows use them. They take effect only in runs with isolated environments:
-`run --environment=pypi`.
+The decorators are in a module of their own because few flows use them. The decorators take effect only in runs with
+isolated environments: `run --environment=pypi`.
 """
 
 from __future__ import annotations
