@@ -116,7 +116,7 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
 
 
 def _root_in(given: str, file: str) -> Path | None:
-    """Return the code's root directory if the run's flow file is in a package and `given` is its path; otherwise None."""
+    """Return the root of the flow's code if `given` is the path of the run's file and that is in a package; else None."""
     path = Path(given)
     inner = Path(file).parts
     if len(inner) == 1 or path.parts[-len(inner) :] != inner or not os.path.isfile(path):
