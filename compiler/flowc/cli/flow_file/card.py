@@ -1,4 +1,4 @@
-"""`card` of a flow's own file: takes paths without the flow's name, and Metaflow's options."""
+"""`python flow.py card`: accepts paths without the flow's name, and has Metaflow's options."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def card_command() -> None:
 
 
 def _find(pathspec: str | None) -> Pathspec:
-    """Return the run, step and task of a path.
+    """Return the run, step and task that [RUN/]STEP[/TASK] names; None names the whole newest run.
 
-    Without RUN, the newest run is meant; None is the whole newest run. The flow's name may come first.
+    Without RUN, the path is in the newest run. The flow's name may precede the path.
     """
     name, store = flow_name(click.get_current_context()), open_store(None)
     if pathspec is None:

@@ -1,4 +1,4 @@
-"""`flowc card`: shows the cards of tasks of any flow."""
+"""`flowc card`: shows, prints and lists the cards of tasks of any flow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def card_command() -> None:
 
 
 def _find(pathspec: str, store_url: str | None) -> Pathspec:
-    """Return the run, step and task of a pathspec; FLOW alone means its newest run."""
+    """Return the run, step and task that a pathspec names; FLOW alone names the flow's newest run."""
     store, inner = open_store(store_url), pathspec.strip("/")
     if inner and "/" not in inner:
         inner = f"{inner}/{newest(store, inner)}"
