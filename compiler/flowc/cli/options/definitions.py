@@ -26,7 +26,7 @@ from flowc_runtime.base.contract import STORE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-PREFIX = "METAFLOW"  # of variables with values of options: METAFLOW_RUN_MAX_WORKERS is `run --max-workers`
+PREFIX = "METAFLOW"  # prefix of options' variables: METAFLOW_RUN_MAX_WORKERS is `run --max-workers`
 
 
 def _only(name: str, setting: str, text: str, *, key: str | None = None) -> click.Option:
