@@ -178,7 +178,7 @@ class LazyGroup(click.Group):
             raise getattr(misplaced, self.misplaced)(ctx, words, error, self._lazy) from None
 
     def invoke(self, ctx: click.Context) -> object:
-        """Call the command, and report the errors that it does not report itself."""
+        """Call the command; print an error that the command raises, and end the program."""
         from flowc.cli.rendering.calling import reporting_errors
 
         try:
@@ -286,10 +286,10 @@ def context_of(
     command has no `-h` in later contexts either.
 
     Args:
-        command: a command of `flowc` or of a flow's own file.
+        command: a command of `flowc` or of `python flow.py`.
         parent: the context of the command's group.
         name: the name of the command in usage lines.
-        flow: the flow's class, if the command is one of a flow's own file.
+        flow: the flow's class for a command of `python flow.py`.
     """
     settings = {**_SETTINGS, **command.context_settings}
     return click.Context(command, parent, info_name=name, obj=flow, **settings)

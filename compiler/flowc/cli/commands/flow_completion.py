@@ -130,7 +130,7 @@ class OfFlow(Protocol):
 
     @property
     def reserved(self) -> Collection[str]:
-        """Names of the options that the command has for every flow."""
+        """Names of the command's options that a flow's parameter of the same name cannot replace."""
         ...
 
 

@@ -92,7 +92,7 @@ class Bash(BashComplete):
 
     @staticmethod
     def _check_version() -> None:
-        return  # not click's check: it checks the bash in $PATH, but another bash may read the script
+        return  # click would check the bash in $PATH, but another bash may read the script
 
     def _word(self) -> str:
         line = os.environ.get("COMP_LINE", "")

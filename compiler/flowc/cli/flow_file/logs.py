@@ -1,7 +1,7 @@
 """`python flow.py logs`: prints logs in Metaflow's format.
 
-Paths have no flow's name, and attempts are counted from 0. Results go to stdout; the line that names the task goes to
-stderr.
+The paths of tasks do not include the flow's name, and attempts are counted from 0. Results go to stdout; the line that
+names the task goes to stderr.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @click.group("logs", cls=LogsGroup, help="Print the logs of tasks: `logs RUN/STEP[/TASK]` is short for `logs show`.")
 def logs_command() -> None:
-    """Group the commands about logs."""
+    """Define the command group `python flow.py logs`."""
 
 
 @logs_command.command("show", help="Print the logs of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")

@@ -54,7 +54,7 @@ def show_command(ctx: click.Context, as_json: bool) -> None:
 @click.command("output-dot", help="Print the graph in the language of Graphviz: pipe it to `dot -Tpng -o graph.png`.")
 @click.pass_context
 def output_dot_command(ctx: click.Context) -> None:
-    """Print a digraph."""
+    """Print the flow's graph in the language of Graphviz."""
     graph = _graph(ctx)
     tell("Visualizing the flow as a GraphViz graph")
     nodes = sorted(graph.flow.nodes, key=lambda node: node.id)
@@ -82,7 +82,7 @@ def _dot_node(graph: Graph, node: Node) -> str:
 
 
 def _cases(node: Node) -> list[tuple[str, str]]:
-    """Return a pair (case, next step) of strings for each case of a switch."""
+    """Return the cases of a switch: for each, the case and the next step, both as strings."""
     return [(str(case), target) for case, target in getattr(node.next, "arms", ())]
 
 

@@ -52,7 +52,7 @@ def _run_options(function: Command) -> Command:
 
 @click.group("tag", cls=OwnTagGroup, help="Tag runs, and list their tags.")
 def tag_command() -> None:
-    """Group the commands about tags."""
+    """Define the command group `python flow.py tag`."""
 
 
 @tag_command.command("add", help="Tag a run.")

@@ -91,7 +91,7 @@ class FlowOptions(NamedTuple):
         return cls._make(options.pop(name) for name in cls._fields)
 
     def deployment(self) -> ProjectBranch:
-        """Return the user, the branch and whether the production branch is used.
+        """Return the values for a flow with @project: the user, the branch, and whether the production branch is used.
 
         If `--branch` or `--production` is missing, the variable `METAFLOW_BRANCH` or `METAFLOW_PRODUCTION` is used.
         Only the options, not the variables, require a flow with @project.
@@ -155,7 +155,7 @@ NO_TOP = Top()
 ROOT = "flowc.root"  # key in a context's `meta`: the root of the flow's code, if known
 CODE = "flowc.code"  # key in a context's `meta`: the `CodeOf` of an IR that is run
 LOADED = "flowc.loaded"  # key in a context's `meta`: the `Loaded` flow that a program runs
-TOP = "flowc.top"  # key in a context's `meta`: the values of type `Top`
+TOP = "flowc.top"  # key in a context's `meta`: the values of the options before the command, a `Top`
 
 
 def top(ctx: click.Context | None = None) -> Top:
@@ -247,7 +247,7 @@ def writing(path: str | Path) -> Iterator[None]:
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; each column is as wide as the column's longest cell.
+    """Print rows as a table; the longest cell of a column determines the column's width.
 
     Args:
         rows: at least one row; all have the same number of cells.

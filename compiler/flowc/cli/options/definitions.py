@@ -30,10 +30,10 @@ PREFIX = "METAFLOW"  # prefix of options' variables: METAFLOW_RUN_MAX_WORKERS is
 
 
 def _only(name: str, setting: str, text: str, *, key: str | None = None) -> click.Option:
-    """Return an option of Metaflow of which flowc supports only some values; the error for other values has a hint.
+    """Return an option that Metaflow has, too.
 
-    `key` is flowc's setting for the same value, if any. METAFLOW_DEFAULT_… takes precedence over that setting in the
-    configuration file.
+    flowc supports only some of the option's values; the error for other values has a hint. `key` is flowc's setting for
+    the same value, if any. METAFLOW_DEFAULT_… takes precedence over that setting in the configuration file.
     """
     allowed, hint = settings.CHOICES[setting]
 

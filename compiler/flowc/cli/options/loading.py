@@ -90,7 +90,7 @@ def load_flow(
         options: the values of `flow_options`.
         data: whether stdout is reserved for the command's output. Then prints of the flow's code go to stderr.
         read: called with the flow's class before the flow is lowered, if the options depend on the class's parameters.
-        otherwise: the argument of the same name of `open_flow`.
+        otherwise: chooses the class if neither FLOW nor `class_name` names one; see `open_flow`.
 
     Raises:
         SystemExit: the flow has faults, or FLOW names no flow; the errors are printed.
@@ -165,7 +165,7 @@ def opened(
         asked: the decorators, project branch and configs to apply, or a function that returns them for the flow's
             class.
         class_name: the value of `--flow`.
-        otherwise: the argument of the same name of `open_flow`.
+        otherwise: chooses the class if neither FLOW nor `class_name` names one; see `open_flow`.
         root: the root directory of the flow's code, to which the file in FLOW is relative.
         code: the location of an IR's code.
 

@@ -25,7 +25,7 @@ class PassName(ParamType):
     name = "pass"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name if it is that of a pass.
+        """Return the value if it is the name of a pass.
 
         Raises:
             click.BadParameter: there is no such pass; the message has a suggestion.

@@ -39,7 +39,7 @@ class TargetName(ParamType):
         return f"[{'|'.join([*self._more, *table.target_names()])}]"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name if it is accepted.
+        """Return the value if it is the name of a target, or in `more`.
 
         Raises:
             click.BadParameter: there is no such target; the message lists the known ones.

@@ -43,7 +43,7 @@ class Entry(NamedTuple):
         return _line(self.node)
 
     def quotes(self) -> str:
-        """Return the hint to quote a value that is meant as a string; an empty string if the hint does not apply."""
+        """Return the hint to put a number, boolean or date in quotes if a string is meant; empty for strings."""
         found = next((node for node in _scalars(self.node) if _kind(node) in _NOUNS), None)
         if found is None or not found.value:
             return ""
@@ -124,7 +124,7 @@ def _parts(node: Node) -> list[Node | tuple[Node, Node]]:
 
 
 def _scalars(node: Node, seen: frozenset[int] = frozenset()) -> Iterator[Node]:
-    """Yield all unquoted scalars in a node, except keys of mappings."""
+    """Yield all unquoted scalars in a node; keys of mappings are left out."""
     if id(node) in seen:
         return
     if not isinstance(node.value, list):

@@ -1,8 +1,8 @@
 """A web server for a page that shows the cards of a run while they change.
 
 The server reads the store, changes nothing, and accepts requests only from this machine. A card may contain untrusted
-code. Each card is shown in a frame with a different origin than the page, so that the card's code can neither read the
-page nor send requests to the server.
+code. Each card is shown in a frame with a different origin than the page, so that the card's code has no access to the
+page and to other data of the server.
 """
 
 from __future__ import annotations

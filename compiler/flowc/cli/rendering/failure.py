@@ -50,7 +50,7 @@ def pathspec_of(failure: Failure, run: RunStore) -> str:
 
 
 def _definition(step: str, flow: Flow, root: Path) -> Frame:
-    """Return a frame for the line that defines the step.
+    """Return a stack frame for the line that defines the step.
 
     It is used if the process ended without a traceback.
     """

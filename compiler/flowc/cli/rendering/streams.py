@@ -18,7 +18,7 @@ _MOMENT = 500  # milliseconds
 
 
 def open_closed() -> None:
-    """Open standard streams that are closed on /dev/null.
+    """Open /dev/null in place of each closed standard stream.
 
     Hazard: otherwise the next pipe that is opened would get the descriptor of a standard stream. The descriptors 0, 1
     and 2 are made inheritable, because programs that this process starts need standard streams, too.

@@ -190,7 +190,7 @@ def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
     Args:
         run: the run.
         message: the reason.
-        disk: the disk of the store. The program ends after the record is on the disk; None not to wait for the disk.
+        disk: the disk with the store: the program waits until the record is written to it. None for no waiting.
 
     Raises:
         SystemExit: always, with exit code 1, except if the store fails.

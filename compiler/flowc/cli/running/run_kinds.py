@@ -38,7 +38,7 @@ class RunKind(NamedTuple):
     """A command that runs a flow: its name, its help (`about`) and its differences from `run`.
 
     Attributes:
-        params: options and arguments in addition to those of `run`.
+        params: options and arguments in addition to those that all commands for running a flow have.
         find: a function that returns the run to resume; None if the command resumes no run.
         configs: a function that returns the configs of the run to resume, by name. Its arguments are the values of the
             command's options and the flow's name.

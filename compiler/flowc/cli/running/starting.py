@@ -65,7 +65,7 @@ class Verdict(NamedTuple):
         harms: statements in user modules whose effects must not be shared by forks.
         environment: statements in user modules that read environment variables.
         faults: changes of the process that the import caused, such as started threads.
-        modules: the other modules that user modules import, in order.
+        modules: names of other modules, such as installed packages, that user modules import, in order.
         third_parties: those of `modules` that are not in the standard library.
         unsafe: loaded packages that are not safe to use in a fork.
     """
@@ -79,12 +79,15 @@ class Verdict(NamedTuple):
 
     @property
     def harmless(self) -> bool:
-        """Whether tasks of steps without `@environment` may be forks."""
+        """Whether tasks may be forks of this process, except tasks of steps with `@environment`."""
         return not (self.harms or self.faults or self.unsafe)
 
     @property
     def harmless_elsewhere(self) -> bool:
-        """Whether the import does not depend on environment variables."""
+        """Whether the import is independent of environment variables.
+
+        Only then tasks of steps with `@environment` may be forks, too.
+        """
         return not (self.environment or self.third_parties)
 
 

@@ -165,8 +165,10 @@ def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
 
 
 def single_dash(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
-    """Return the error to raise for an unknown option: click's, or for `-name` one that suggests `--name`, if that
-    exists."""
+    """Return the error to raise for an unknown option.
+
+    For `-name`, the error suggests `--name` if there is such an option; otherwise the result is click's error.
+    """
     option = error.option_name
     if option.startswith("--"):
         return error

@@ -1,4 +1,4 @@
-"""Commands of `python flow.py` that Metaflow has and flowc has not: they print an error that names a replacement."""
+"""Commands of `python flow.py` that only Metaflow has: flowc prints an error that names a replacement."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def parts_of(store: Store, pathspec: str) -> list[str]:
 
 
 def no_pathspec(store: Store, pathspec: str, least: int) -> click.UsageError:
-    """Return the error for a malformed pathspec, with an example if the pathspec begins with a known flow.
+    """Return the error for a malformed pathspec; the error has an example if the pathspec begins with a known flow.
 
     Args:
         store: the store, for the names of flows.
@@ -80,7 +80,7 @@ def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
 
     Args:
         store: the store.
-        name: the flow's name, or another text that was typed instead.
+        name: the flow's name as typed.
         pathspec: the pathspec that begins with the name; empty without a pathspec.
 
     Raises:

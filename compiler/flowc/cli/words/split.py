@@ -97,9 +97,9 @@ class CommandWords:
         return Line([*words], None, [])
 
     def _parts(self, words: Sequence[str], names: Names) -> Iterator[tuple[click.Option | None, Sequence[str]]]:
-        """Yield each argument up to `--`, an option together with its values.
+        """Yield the arguments up to `--`, each option together with its values.
 
-        With each, yield flowc's option, or None for another argument.
+        Each result is flowc's option (or None for another argument) and the arguments that belong together.
         """
         at = 0
         while at < len(words) and words[at] != "--":
@@ -249,7 +249,7 @@ class CommandWords:
                              expose_value=False, callback=show, help="Show this message and exit.")]  # fmt: skip
 
     def help_hint(self) -> str:
-        """Return the hint how to get the help if a parameter is called `help`."""
+        """Return the hint for `--help` if a parameter is called `help`: the option shows the help only before FLOW."""
         return f"Before {self._place} it shows the help."
 
     def final(self, names: Names) -> list[str]:

@@ -24,8 +24,10 @@ _RUN_ID = "RUNNABLE_RUN_ID"
 
 
 def variable(name: str) -> str:
-    """Return the name of a parameter's environment variable: `METAFLOW_RUN_` and the name in upper case, with `_` for
-    `-`."""
+    """Return the name of a parameter's environment variable.
+
+    The name is `METAFLOW_RUN_` and the parameter's name in upper case, with `_` for `-`.
+    """
     return f"{_PREFIX}{_normal(name)}"
 
 

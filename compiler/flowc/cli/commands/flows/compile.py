@@ -31,7 +31,7 @@ _TARGET = "flowc.target"  # key in a context's `meta`: the target that the comma
 
 
 def with_lowering_options(function: Command, own: Sequence[click.Option] = ()) -> Command:
-    """Add the options that apply to every target to a command that lowers flows.
+    """Add the options for lowering a flow, which apply to every target, to a command's function.
 
     Args:
         function: the function of the command.

@@ -180,7 +180,7 @@ def _as_named_now(config: Config, run: RunStore) -> Config:
         return config
     try:
         return replace(config, exact=to_exact(from_exact(config.exact, class_finder(run))))
-    except Exception as error:  # code of the user's classes may raise any exception
+    except Exception as error:  # user code may raise any exception
         fail(f"config '{config.name}' of run {run.flow}/{run.id} cannot be restored: {error}")
 
 

@@ -239,7 +239,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
     if given.line.file is not None and is_ir(given.line.file):
         ctx.meta[CODE] = _code_of_ir(given, kind)
     elif given.line.file is not None and (place := given.code_before()) is not None:
-        ctx.meta[CODE] = CodeOf(place)  # an error, reported before the flow is imported
+        ctx.meta[CODE] = CodeOf(place)  # for a flow in Python, this is an error that is reported before the import
     known: dict[str, Names] = {}  # the parameters of each loaded class, by the class's name
     tried: list[frozenset[str]] = []
     loading: tuple[type, frozenset[str]] | None = None  # the class, and flowc's options after FLOW that affect loading
@@ -272,7 +272,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         found, error = None, None
         try:
             found = load_flow(ctx, given.line.file, given.class_before(), read=read, otherwise=otherwise)
-        except click.UsageError as raised:  # the wrong option may be a parameter of the flow
+        except click.UsageError as raised:  # the option in the error may be a parameter of the flow
             error = raised
         if loading is None:
             assert error is not None

@@ -202,7 +202,7 @@ def print_json(tasks: Iterable[Dumped], choice: ArtifactFilter, limit: int) -> N
 
     Args:
         tasks: the tasks.
-        choice: the selection of their artifacts.
+        choice: the filter that selects the artifacts.
         limit: values of this size in bytes or more are left out.
     """
     rows = [
@@ -246,7 +246,7 @@ def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Artifa
         file: the path of the file.
         run_id: the run's id.
         tasks: the tasks.
-        choice: the selection of their artifacts.
+        choice: the filter that selects the artifacts.
 
     Raises:
         SystemExit: a value cannot be loaded or pickled; the error is printed.

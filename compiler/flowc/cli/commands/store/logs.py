@@ -55,7 +55,7 @@ class LogsGroup(click.Group):
     "logs", cls=LogsGroup, help="Print the logs of FLOW/RUN[/STEP[/TASK]]: `logs X` is short for `logs show X`."
 )
 def logs_command() -> None:
-    """Group the commands about logs."""
+    """Define the command group `flowc logs`."""
 
 
 @logs_command.command("show", help="Print the logs of FLOW/RUN[/STEP[/TASK]]; RUN may be `latest`.")

@@ -55,7 +55,7 @@ def change(run: RunStore, *, add: Collection[str], remove: Collection[str]) -> N
 
 @click.group("tag", cls=PathGroup, help="Tag runs, and list their tags. A run is FLOW/RUN; RUN may be `latest`.")
 def tag_command() -> None:
-    """Group the commands about tags."""
+    """Define the command group `flowc tag`."""
 
 
 @tag_command.command("add", help="Tag a run.")
