@@ -133,7 +133,7 @@ def _read(file: str) -> dict[object, object]:
     except ValueError as error:  # UnicodeDecodeError is one
         raise click.UsageError(f"cannot read {file}: {error}") from None
     if not isinstance(values, dict):
-        raise click.UsageError(f"{file}: values by the parameters' names are needed, not {type(values).__name__}")
+        raise click.UsageError(f"{file}: a mapping of parameters to values is needed, not {type(values).__name__}")
     return values
 
 

@@ -79,7 +79,7 @@ def read(text: str) -> dict[str, Entry]:
         _check_keys(root, set())
         values = loader.construct_document(root)
         if not isinstance(values, dict):
-            raise YamlError(f"values by the parameters' names are needed, not {type(values).__name__}")
+            raise YamlError(f"a mapping of parameters to values is needed, not {type(values).__name__}")
         # PyYAML has added the keys of `<<` to the mapping; the mapping's own keys replace them.
         return {key.value: Entry(values[key.value], node) for key, node in root.value}
     except yaml.YAMLError as error:

@@ -51,7 +51,7 @@ _SERVED = (
     click.option("--port", type=click.IntRange(0, 65535), default=8324, show_default=True,
                  help="Listen on this port; 0 chooses a free port."),
     click.option("--poll-interval", type=click.IntRange(1), default=5, show_default=True, metavar="SECONDS",
-                 help="Look for changes once in this time."),
+                 help="Look for changes at this interval."),
     click.option("--max-cards", type=click.IntRange(1), default=30, show_default=True,
                  help="Show at most this number of cards."),
 )  # fmt: skip

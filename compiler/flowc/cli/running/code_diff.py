@@ -84,7 +84,7 @@ def _files(run: RunStore) -> dict[str, str]:
 def _files_here(store: Store, run: RunStore) -> dict[str, str]:
     """Return the local files that a run in this directory would record as its code."""
     code = run.executes().code
-    root = root_of(store, code, "call it in the directory of the flow")
+    root = root_of(store, code, "call flowc show in the directory of the flow")
     try:
         package = collect(root / code.file, root if "/" in code.file else None)
         package = package.every() if package.every is not None else package
