@@ -1,4 +1,4 @@
-"""Files that a command line names as a flow: whether they can contain one, and hints about files nearby."""
+"""Checks whether a file that a command line names can contain a flow, and hints about similar files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _HEAD: Final = 8192  # bytes that are searched for a null byte, which marks a bi
 
 
 class OpeningError(Exception):
-    """Words that name nothing that can be run: `message` says why, `hint` what to write instead."""
+    """The argument of a command names no flow that can be run: `message` says why, `hint` says what to write
+    instead."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -35,7 +36,7 @@ def check_file(name: str, path: Path, forms: str) -> None:
     """Raise OpeningError unless the file exists and can contain a flow.
 
     Args:
-        name: the words that name it.
+        name: the argument that names the file, for messages.
         path: the file.
         forms: the words that name flows, for hints.
     """

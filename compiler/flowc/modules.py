@@ -1,4 +1,4 @@
-"""The search for a module's file by its dotted name, as `python -m` does it, without importing the user's code."""
+"""The search for a module's file by its dotted name, like in `python -m`, without importing the user's code."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class ModuleError(Exception):
 
 
 def find_module(name: str) -> tuple[str, str]:
-    """Return the directory that a module is imported from and its file relative to it: `/x`, `pkg/module.py`.
+    """Return the directory from which a module is imported, and its file relative to that: `/x`, `pkg/module.py`.
 
-    The working directory comes first, then the entries of `sys.path`, as for `python -m`.
+    The working directory is searched first, then the entries of `sys.path`, like in `python -m`.
 
     Args:
         name: the dotted name of a module or package.
 
     Raises:
-        ModuleError: there is no such module; it is Python's own, or compiled; it is a directory without `__init__.py`;
-            or its package has the name of one that Python or flowc imports.
+        ModuleError: the module does not exist, belongs to Python, is compiled, or is a directory without `__init__.py`;
+            or its package has the same name as a package that Python or flowc imports.
     """
     top, _, below = name.partition(".")
     namespace = None
@@ -54,7 +54,7 @@ def find_module(name: str) -> tuple[str, str]:
                 return entry, _in_package(entry, name)
             namespace = namespace or entry
     if namespace is not None:
-        _in_package(namespace, name)  # the error names the part that is missing
+        _in_package(namespace, name)  # raises an error that names the missing part
     if top in sys.stdlib_module_names:
         raise ModuleError(f"the module '{name}' is Python's own and has no flow", "name the module of your flow")
     raise ModuleError(f"there is no file and no module '{name}'", _hint_above(name))
@@ -73,7 +73,8 @@ def _entries(top: str) -> Iterator[str]:
 
 
 def _hint_above(name: str) -> str:
-    """Return the hint for a missing module: the directory above the working directory that has it."""
+    """Return the hint for a missing module: a directory above the working directory that contains the module, if
+    any."""
     here, inner = os.getcwd(), name.replace(".", "/")
     while (above := os.path.dirname(here)) != here:
         here = above
@@ -140,7 +141,8 @@ def _compiled() -> list[str]:
 
 
 def _check_own(top: str, entry: str, *, package: bool) -> None:
-    """Raise ModuleError for a standard module, and for a package with the name of one that flowc or Python imports."""
+    """Raise ModuleError for a standard module, and for a package that has the same name as one that flowc or Python
+    imports."""
     if os.path.realpath(entry) in {os.path.realpath(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib")}:
         raise ModuleError(f"the module '{top}' is Python's own and has no flow", "name the module of your flow")
     if package and is_taken(top):

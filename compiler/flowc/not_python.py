@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class NotPython(NamedTuple):
-    """The kind of a file that is not Python, as in "a notebook", and the hint."""
+    """The kind of a file that is not Python, such as "a notebook", and a hint that says what to do."""
 
     what: str
     hint: str
@@ -38,7 +38,7 @@ _SHELL: Final = NotPython("a shell script", "name the flow's Python file; a step
 _PAGE: Final = NotPython("an HTML page", "save the flow's source itself, such as the raw file of a repository's page")
 _TEXT: Final = NotPython("a text file", "name the flow's Python file")
 
-# Files with these suffixes are refused by their name, even if they do not exist.
+# Files with these suffixes are refused because of their name, even if they do not exist.
 BY_SUFFIX: Final[Mapping[str, NotPython]] = {
     ".ipynb": NOTEBOOK,
     ".json": _JSON,
@@ -46,7 +46,7 @@ BY_SUFFIX: Final[Mapping[str, NotPython]] = {
     ".yml": _YAML,
     ".pyc": NotPython("byte code", "name the .py file that it was made from"),
 }
-# Files with these suffixes are refused too, but only if they exist: their content may say more.
+# Files with these suffixes are refused only if they exist, because their content may show their kind more exactly.
 _MORE_SUFFIXES: Final[Mapping[str, NotPython]] = {
     ".pkl": _PICKLE,
     ".pickle": _PICKLE,
