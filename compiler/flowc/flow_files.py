@@ -38,7 +38,7 @@ def check_file(name: str, path: Path, forms: str) -> None:
     Args:
         name: the argument that names the file, for messages.
         path: the file.
-        forms: the words that name flows, for hints.
+        forms: the possible notations of the argument FLOW, for hints.
     """
     try:
         mode = path.stat().st_mode
@@ -66,11 +66,11 @@ def check_file(name: str, path: Path, forms: str) -> None:
 
 
 def similar(path: Path, forms: str) -> str:
-    """Return the hint for a missing file: a nearby file with a similar name, or the flows of its directory.
+    """Return the hint for a missing file: a file with a similar name, or the files with flows in the same directory.
 
     Args:
         path: the missing file.
-        forms: the words that name flows.
+        forms: the possible notations of the argument FLOW, for the hint.
     """
     directory = path.parent
     if not os.path.isdir(directory):
@@ -80,7 +80,7 @@ def similar(path: Path, forms: str) -> str:
 
 
 def nearby(path: Path) -> str | None:
-    """Return a Python file of a similar name in the same directory."""
+    """Return a Python file with a similar name in the same directory; None if there is none."""
     directory = path.parent
     if not os.path.isdir(directory):
         return None
@@ -95,8 +95,8 @@ def flows_in(directory: Path, forms: str, package: str | None = None) -> str:
 
     Args:
         directory: the directory.
-        forms: the words that name flows.
-        package: the name of the package; None to find it.
+        forms: the possible notations of the argument FLOW, for the hint.
+        package: the name of the package in the directory; None to derive it from the directory's path.
     """
     package = package or _package_name(directory)
     names = [name for name in _python_files(directory) if _mentions_flow(directory / name)]
@@ -110,7 +110,7 @@ def flows_in(directory: Path, forms: str, package: str | None = None) -> str:
 
 
 def _package_name(directory: Path) -> str | None:
-    """Return the name of a package in the working directory or below; None if the directory is not a package."""
+    """Return the dotted name of the package in a directory below the working directory; None if it is not a package."""
     name = os.path.normpath(directory).replace("/", ".")
     return name if is_dotted(name) and os.path.isfile(directory / "__init__.py") else None
 
@@ -131,5 +131,5 @@ def _mentions_flow(path: Path) -> bool:
 
 
 def is_dotted(text: str) -> bool:
-    """Return whether a text is a name of modules, such as `pkg.module`."""
+    """Return whether a text can be the dotted name of a module, such as `pkg.module`."""
     return all(part.isidentifier() for part in text.split("."))

@@ -89,7 +89,7 @@ def find_other(name: str, content: bytes) -> NotPython | None:
     """Return the kind of a file that is not Python, by its name and content; None if it may be Python.
 
     Args:
-        name: the file's name, whose suffix counts.
+        name: the file's name; its suffix can decide the kind.
         content: all bytes of the file.
     """
     suffix = _suffix(name)
@@ -102,7 +102,7 @@ def describe_other(name: str, content: bytes) -> str | None:
     """Return the error for a file that is not Python, as one line with a hint; None if it may be Python.
 
     Args:
-        name: the file's name, whose suffix counts.
+        name: the file's name; its suffix can decide the kind.
         content: all bytes of the file.
     """
     other = find_other(name, content)

@@ -209,7 +209,7 @@ def _clock_changes(clock: Clock, now: datetime) -> Iterator[_Change]:
         low, high = start, start + _DAY
         if (before := clock.offset(low)) == (after := clock.offset(high)):
             continue
-        while high - low > 1:  # search the last second with the old offset
+        while high - low > 1:  # search for the last second with the old offset
             middle = (low + high) // 2
             low, high = (middle, high) if clock.offset(middle) == before else (low, middle)
         yield _Change(clock, high, before, after)

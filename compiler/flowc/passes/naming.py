@@ -1,10 +1,11 @@
-"""Names for a target, made from Python names; different names of one kind stay different.
+"""Makes the names that a target uses from Python names; different Python names of one kind give different names.
 
-Plain names stay readable: `train_model` becomes `train-model`, and so does `TrainModel`, since steps and flows never
-share a namespace. Any other name becomes a readable prefix, `-x` and eight hexadecimal digits of its digest. A plain
-name that looks like such a result is hashed too, so the two ranges are disjoint.
+Plain names stay readable: the step `train_model` becomes `train-model`. The flow `TrainModel` becomes `train-model`
+too, but names of steps and flows are never used in the same place. Any other name becomes a readable prefix, `-x` and
+eight hexadecimal digits of its digest. A plain name that looks like the result of hashing is hashed too, so a readable
+name never equals a hashed name.
 
-Names made here never contain `--`; targets use it in their generated names.
+The names never contain `--`, so that targets can use `--` in names that they generate.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class Naming:
     reserved: frozenset[str] = frozenset()
 
     def name(self, text: str) -> str:
-        """Return the target's name for `text`: the readable one if it is plain and at most `longest` characters, else a
-        hash."""
+        """Return the target's name for `text`: its readable name if there is one of at most `longest` characters, else
+        its hashed name."""
         readable = self.readable(text)
         return readable if readable is not None and len(readable) <= self.longest else self.hashed(text)
 
@@ -51,7 +52,7 @@ class Naming:
         return None if name in self.reserved or _HASHED.fullmatch(name) else name
 
     def hashed(self, text: str) -> str:
-        """Return a name made of a readable prefix of `text` and its digest: `PREFIX-x12345678`, at most `longest`
+        """Return the hashed name of `text`: a readable prefix and a digest, `PREFIX-x12345678`, at most `longest`
         characters."""
         readable = _NOT_ALPHANUMERIC.sub("-", _HUMP.sub("-", text).lower()).lstrip("-0123456789")
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -60,7 +61,8 @@ class Naming:
 
 
 def same_names(flow: Flow, naming: Naming) -> Iterator[tuple[Node, Node]]:
-    """Yield pairs (earlier, later) of steps with equal names, which means that their digests collide."""
+    """Yield pairs (earlier, later) of steps that get equal names from `naming`, which happens if their digests
+    collide."""
     seen: dict[str, Node] = {}
     for node in flow.nodes:
         other = seen.setdefault(naming.name(node.id), node)
