@@ -41,7 +41,7 @@ else:
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 IS_PIPELINE = "_flowc_is_pipeline"
-"""The attribute that pipelines have, and no step."""
+"""The name of the attribute that distinguishes pipelines from steps."""
 
 _pipeline: Callable[..., Pipeline] = LateFunction("flowc.pipeline.pipelines:Pipeline")
 _async_pipeline: Callable[..., AsyncPipeline] = LateFunction("flowc.pipeline.pipelines:AsyncPipeline")
@@ -49,9 +49,10 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 class WrittenAt(NamedTuple):
-    """The place where a step is written: `line` and `column` count from 1, a line of 0 is unknown.
+    """The place in a file where a step is written. `line` and `column` count from 1; line 0 means that the line is
+    unknown.
 
-    `width` is in columns, 0 to the end of the line.
+    `width` is the number of columns; 0 means up to the end of the line.
     """
 
     file: str
@@ -61,7 +62,8 @@ class WrittenAt(NamedTuple):
 
 
 def caller() -> WrittenAt:
-    """Return the innermost place outside of this package in the stack."""
+    """Return the place from which the user's code calls this package: the innermost stack frame outside of the
+    package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
         frame = frame.f_back
@@ -70,7 +72,7 @@ def caller() -> WrittenAt:
 
 @dataclass_transform(kw_only_default=True)
 class Fields:
-    """Base of classes whose annotations are the arguments of their constructor, which checks the names."""
+    """Base of classes whose annotated attributes are the arguments of the constructor. It refuses unknown names."""
 
     _required: ClassVar[tuple[str, ...]] = ()
     _places: Mapping[str, WrittenAt] = NOTHING
@@ -92,7 +94,7 @@ class Fields:
 
     @classmethod
     def written(cls, given: Mapping[str, Any], place: WrittenAt, places: Mapping[str, WrittenAt] = NOTHING) -> Self:
-        """Return an object that is written in another file than the caller's.
+        """Return an object that is not written at the caller's place, but in another file, such as a YAML file.
 
         Args:
             given: the arguments.
@@ -107,7 +109,7 @@ class Fields:
         return new
 
     def place_of(self, argument: str) -> WrittenAt:
-        """Return the place of an argument, or of the object if it is unknown."""
+        """Return the place of an argument, or the place of the object if the argument's place is unknown."""
         return self._places.get(argument, self.place)
 
     def check(self) -> None:
@@ -182,7 +184,7 @@ class Step(Fields):
 
     @property
     def what(self) -> str:
-        """The step, for messages."""
+        """The name of the step in error messages."""
         return f"{type(self).__name__} {self.name!r}"
 
     def check(self) -> None:  # noqa: D102  # that of the base
@@ -196,14 +198,14 @@ class Step(Fields):
 
 
 def check_pipeline(value: object, what: str, *, optional: bool = False) -> None:
-    """Raise PipelineError unless the value is a pipeline, or None if it is optional."""
+    """Raise PipelineError unless the value is a pipeline; None is allowed if the argument is optional."""
     if not (hasattr(value, IS_PIPELINE) or (optional and value is None)):
         alone = "task.as_pipeline() or " if hasattr(value, "as_pipeline") or isinstance(value, list) else ""
         raise PipelineError(f"{what} is {value!r:.60}, not a pipeline: write {alone}Pipeline(steps=[…])")
 
 
 def check_value_name(name: object, what: str) -> None:
-    """Raise PipelineError unless the value is a name of Python's."""
+    """Raise PipelineError unless the value is a Python identifier."""
     if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
         raise PipelineError(f"{what} is {name!r:.60}, not the name of a value")
 
@@ -215,8 +217,8 @@ class UserTask(Step):
         returns: the names of the values that it returns, in order; later steps take them as arguments.
         catalog: the files that it reads and writes.
         secrets: the names of secrets that it gets as environment variables.
-        overrides: the name of a table `[overrides.NAME]` of the configuration file, which adds what the step does not
-            say itself; or a dict with that name by executor, such as `{"argo": "big"}`.
+        overrides: the name of a table `[overrides.NAME]` of the configuration file, which has values for options that
+            the step itself does not set; or a dict with that name by executor, such as `{"argo": "big"}`.
         retry: the number of further attempts after a failed one, or `{"times": 3, "wait": "30s"}`.
         timeout: the longest duration of an attempt: seconds, a string such as `"1h30m"`, or a timedelta.
         resources: what a task needs, by the names `cpu` (cores), `memory`, `disk`, `shared_memory` (MiB, or a string
@@ -256,7 +258,8 @@ class UserTask(Step):
 
 
 def _override_of(given: object, what: str) -> str:
-    """Return the name of an override: the only one, if they are given by executor. Raises PipelineError."""
+    """Return the name of a step's override; names that are given by executor must all be the same. Raises
+    PipelineError."""
     if given in ("", {}):
         return ""
     named: Mapping[object, object] = given if isinstance(given, Mapping) else {"": given}
@@ -294,10 +297,11 @@ class PythonTask(UserTask):
 
 
 class AsyncPythonTask(PythonTask):
-    """A step that awaits an asynchronous function, or takes the events of an asynchronous generator.
+    """A step that awaits an asynchronous function, or sends the events that an asynchronous generator yields.
 
     Args:
-        stream_end_type: the type of the event with the returned values: a dict with `type` and the names of `returns`.
+        stream_end_type: the type of the event that has the returned values: a dict with `type` and the names of
+            `returns`.
     """
 
     stream_end_type: str = END_EVENT
@@ -309,7 +313,7 @@ class AsyncPythonTask(PythonTask):
 
     @property
     def end_event(self) -> str:
-        """The type of the event with the returned values in the form of the IR: empty for `done`."""
+        """The argument `stream_end_type` as the IR represents it: empty for the default, `done`."""
         return "" if self.stream_end_type == END_EVENT else self.stream_end_type
 
     def as_async_pipeline(self) -> AsyncPipeline:
@@ -365,7 +369,7 @@ class ShellTask(UserTask):
 
 
 class Stub(Step):
-    """A step that does nothing, in place of one that is to be written: it accepts any argument, also of other steps."""
+    """A step that does nothing, as a placeholder for an unwritten step. It accepts the arguments of all other steps."""
 
     catalog: Catalog | None = None
 
@@ -379,12 +383,13 @@ class Stub(Step):
 
 
 class Success(Fields):
-    """The end of a pipeline that succeeds. Pipelines have it without being told; it is accepted as the last step."""
+    """Marks the successful end of a pipeline; accepted as the last step. Without it, a pipeline ends in the same
+    way."""
 
     name: str = "success"
 
 
 class Fail(Fields):
-    """The end of a pipeline that fails; it is accepted as the last step."""
+    """Marks that the pipeline fails at its end; accepted as the last step."""
 
     name: str = "fail"

@@ -16,7 +16,7 @@ def write(facts: Sequence[Fact]) -> str:
 
     Paths are relative to `GITHUB_WORKSPACE`, the repository, or else to the working directory.
 
-    Source: GitHub's documentation of workflow commands, and the escapes of its toolkit.
+    The form follows GitHub's documentation of workflow commands; the escapes are those of GitHub's toolkit.
     """
     return "".join(f"{_command(fact)}\n" for fact in facts)
 
@@ -45,10 +45,10 @@ def _command(fact: Fact) -> str:
 
 
 def _data(text: str) -> str:
-    """Escape the text of a command, as GitHub's toolkit does."""
+    """Escape the message of a workflow command, like GitHub's toolkit."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    """Escape the value of a property: `:` and `,` end one."""
+    """Escape the value of a property, in which `:` and `,` would end the value."""
     return _data(text).replace(":", "%3A").replace(",", "%2C")
