@@ -143,7 +143,8 @@ def parse_status(output: bytes) -> RevisionRecord:
 def read_head(top: str) -> RevisionRecord:
     """Return commit and branch of a work tree, read from plain files.
 
-    A detached head has no branch, a new branch no commit. The record is empty for references in the form `reftable`.
+    The record has no branch if the head is detached, and no commit if the branch is new. It is empty if the repository
+    stores its references in the form `reftable`.
     """
     try:
         directory = _git_directory(top)
@@ -162,7 +163,8 @@ def read_head(top: str) -> RevisionRecord:
 
 
 def _git_directory(top: str) -> str:
-    """Return the directory of a work tree's repository; a linked worktree's has a `commondir`, the shared directory."""
+    """Return the directory of a work tree's repository. For a linked worktree, it contains the file `commondir`, which
+    names the directory that all worktrees share."""
     place = f"{top}/.git"
     if os.path.isdir(place):
         return place
@@ -189,7 +191,7 @@ def _resolve(name: str, directory: str, common: str) -> str | None:
 
 
 def _packed(name: str, common: str) -> str | None:
-    """Return the commit of a reference in the file `packed-refs`; None if it is not there."""
+    """Return the commit of a reference from the file `packed-refs`; None if the file does not have the reference."""
     try:
         with open(f"{common}/packed-refs", encoding="utf-8", errors="replace") as file:
             for line in file:

@@ -224,9 +224,9 @@ class BaseJob(Fields):
     """A single task that runs without a pipeline.
 
     Args:
-        returns: the names of the values that it returns, in order.
-        catalog: the files that it reads and writes.
-        secrets: the names of secrets that it gets as environment variables.
+        returns: the names of the values that the job returns, in order.
+        catalog: the files that the job reads and writes.
+        secrets: the names of secrets that the job gets as environment variables.
         overrides, retry, timeout, resources, environment: see `UserTask`.
         name: the name of the job, by which its runs are stored; empty for the name of what it runs.
     """

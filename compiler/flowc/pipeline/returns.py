@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class TaskReturn(NamedTuple):
-    """The name and the kind of one return of a task. `json`, `pickled` and `metric` make it."""
+    """The name and the kind of one return of a task. The functions `json`, `pickled` and `metric` make instances."""
 
     name: str
     kind: ReturnKind
@@ -19,7 +19,7 @@ class TaskReturn(NamedTuple):
 
 def json(name: str) -> TaskReturn:
     """Declare a return of the kind `json`: its value consists of JSON's types; models and dataclasses become dicts. A
-    plain text means the same."""
+    plain string in `returns` means the same."""
     return TaskReturn(name, "json")
 
 

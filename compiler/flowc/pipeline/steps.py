@@ -130,13 +130,14 @@ def _fields(cls: type) -> list[str]:
 
 
 class Catalog(Fields):
-    """The files that a task reads and writes, as patterns of names below its data folder.
+    """The files that a task reads and writes, as patterns of paths relative to its data folder.
 
     Args:
-        get: patterns of files that earlier steps have put, which are written into the data folder before the task runs.
+        get: patterns of files that earlier steps have put: these files are written into the data folder before the task
+            runs.
         put: patterns of files in the data folder to keep after the task has succeeded.
-        store_copy: whether the store gets a copy of the files that are put; otherwise it gets their digests, later
-            tasks on this machine read the files themselves, and changed bytes are refused.
+        store_copy: whether the files that are put are copied to the store. If not, the store gets only their digests.
+            Later tasks on this machine then read the original files, and fail if a file has changed.
         compute_data_folder: the data folder, relative to the working directory.
     """
 
@@ -164,7 +165,7 @@ class Catalog(Fields):
 
 
 class Step(Fields):
-    """One step of a pipeline, which runs after the one before it in the list.
+    """One step of a pipeline; it runs after the step before it in the pipeline's list.
 
     Args:
         name: the name of the step, unique in its pipeline.
@@ -214,15 +215,15 @@ class UserTask(Step):
     """A step that runs the user's code.
 
     Args:
-        returns: the names of the values that it returns, in order; later steps take them as arguments.
-        catalog: the files that it reads and writes.
-        secrets: the names of secrets that it gets as environment variables.
+        returns: the names of the values that the step returns, in order; later steps take these values as arguments.
+        catalog: the files that the step reads and writes.
+        secrets: the names of secrets that the step gets as environment variables.
         overrides: the name of a table `[overrides.NAME]` of the configuration file, which has values for options that
             the step itself does not set; or a dict with that name by executor, such as `{"argo": "big"}`.
         retry: the number of further attempts after a failed one, or `{"times": 3, "wait": "30s"}`.
         timeout: the longest duration of an attempt: seconds, a string such as `"1h30m"`, or a timedelta.
-        resources: what a task needs, by the names `cpu` (cores), `memory`, `disk`, `shared_memory` (MiB, or a string
-            such as `"4Gi"`) and `gpu`.
+        resources: the resources of a task: `cpu` (cores), `memory`, `disk`, `shared_memory` (MiB, or a string such as
+            `"4Gi"`) and `gpu`.
         environment: environment variables of the task.
     """
 
@@ -276,11 +277,11 @@ def _override_of(given: object, what: str) -> str:
 
 
 class PythonTask(UserTask):
-    """A step that calls a Python function. Its arguments are the values of their names.
+    """A step that calls a Python function. Each argument gets the parameter or return of that name.
 
     Args:
-        function: a function, or its dotted path, such as `"train.steps.fit"` or `"train.steps:fit"`. Its name is that
-            of the step, if `name` is empty.
+        function: a function, or its dotted path, such as `"train.steps.fit"` or `"train.steps:fit"`. If `name` is
+            empty, the step gets the function's name.
     """
 
     _required: ClassVar[tuple[str, ...]] = ("function",)
@@ -325,8 +326,8 @@ class NotebookTask(UserTask):
     """A step that executes a Jupyter notebook.
 
     Args:
-        notebook: the path of the notebook, relative to the pipeline's file. The file's name is that of the step, if
-            `name` is empty.
+        notebook: the path of the notebook, relative to the pipeline's file. If `name` is empty, the step gets the
+            file's name.
         optional_ploomber_args: options for another notebook runner; not supported.
     """
 

@@ -25,8 +25,8 @@ class Spot:
     Attributes:
         path: the file, absolute.
         line: its number, from 1.
-        column: the first character, from 1.
-        end: the character after the last one.
+        column: the position of the first character, from 1.
+        end: the position after the last character.
         label: the text that explains this place; empty for the place of the fault itself.
     """
 

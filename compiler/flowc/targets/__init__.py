@@ -1,6 +1,6 @@
 """Targets: the systems for which flows are compiled.
 
-`flowc.targets.table` finds a target by its name. `docs/targets.md` shows how a package brings one.
+`flowc.targets.table` finds a target by its name. `docs/targets.md` shows how a package adds a target.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def fail_if(faults: Faults) -> None:
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name on first access: `flowc --help` imports this package, and must stay fast."""
+    """Import a public name on first access, because `flowc --help` imports this package and must stay fast."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found: object = getattr(

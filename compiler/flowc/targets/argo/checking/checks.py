@@ -31,7 +31,7 @@ _CPU = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
 
 
 def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:
-    """Report the constructs that Argo or Kubernetes refuses and that are known before lowering.
+    """Report the constructs that Argo or Kubernetes refuses, as far as they can be found before lowering.
 
     Args:
         analysis: the analysis of a flow without faults.
@@ -50,7 +50,7 @@ def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:
 def check_templates(
     flow: Flow, steps: Mapping[NodeId, StepTemplate], names_used: Sequence[str], faults: Faults
 ) -> None:
-    """Check the limit of Argo 4, 200 templates, and name the step that exceeds it.
+    """Check that there are at most 200 templates, the limit of Argo 4; a fault names the step that exceeds the limit.
 
     Args:
         flow: the flow.
@@ -80,8 +80,8 @@ def check_templates(
 def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults) -> None:
     """Report each DAG with more than the 200 tasks that Argo 4 allows.
 
-    `fitting.fit` splits long series into several DAGs. It cannot split the arms of one switch, or the body of a loop
-    that continues from many places.
+    `fitting.fit` splits long series into several DAGs. `fit` cannot split the arms of one switch, or the body of a loop
+    whose next iteration starts from many places.
 
     Args:
         flow: the flow.
@@ -100,7 +100,8 @@ def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults)
 
 
 def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
-    """Return the place of the switch that leads to most of these tasks; the flow's place if no switch leads to any."""
+    """Return the place in the source of the switch that leads to most of these tasks; without such a switch, the flow's
+    place."""
     where, most = flow.where, 0
     for node in flow.nodes:
         width = (
@@ -112,7 +113,8 @@ def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
 
 
 def check_size(flow: Flow, manifest: Object, faults: Faults) -> None:
-    """Check that a manifest has at most 512 KiB, since the 1 MiB of a run's Workflow also holds the state of its nodes.
+    """Check that a manifest has at most 512 KiB. A run's Workflow may have 1 MiB, and also contains the state of its
+    nodes.
 
     Args:
         flow: the flow.

@@ -1,4 +1,4 @@
-"""The four kinds of object that flowc handles, and how the fields that all of them share are read."""
+"""The four kinds of object that flowc handles, and functions that read the fields that all of them share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 from flowc.targets.argo.cluster.errors import ClusterError
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.versions import MANIFESTS, NewerError, SchemaError
-from flowc_runtime.base.contract import FLOW_LABEL as FLOW_LABEL  # for modules that read labels
+from flowc_runtime.base.contract import FLOW_LABEL as FLOW_LABEL  # re-exported
 
 if TYPE_CHECKING:
     from flowc.targets.argo.object_types import Object
@@ -50,7 +50,7 @@ _BY_NAME = {kind.name: kind for kind in (CONFIG_MAP, TEMPLATE, CRON, WORKFLOW)}
 
 
 def kind_of(manifest: Object) -> ResourceKind:
-    """Return the kind of a manifest that flowc wrote, one of the four."""
+    """Return the kind of a manifest that flowc wrote."""
     return _BY_NAME[manifest["kind"]]
 
 
@@ -65,7 +65,7 @@ def labels_of(item: Object) -> dict[str, str]:
 
 
 def check_version(item: Object, kind: ResourceKind) -> None:
-    """Check that this flowc knows the form of an object's manifest; without a version it is that of the first release.
+    """Check that this flowc knows the version of an object's manifest. A manifest without a version has the first one.
 
     Args:
         item: the object, whose annotation has the version.

@@ -83,7 +83,7 @@ def find_run(cluster: Cluster, text: str) -> Run:
 
 
 def find_deployed(cluster: Cluster, text: str) -> Deployed | None:
-    """Return the flow that `text`, the name of a template or of a flow's class, names; None if it is not deployed.
+    """Return the deployed flow whose template or class has the name `text`; None if it is not deployed.
 
     Raises:
         ClusterError: a newer flowc deployed it, or the cluster does not answer.
@@ -104,7 +104,8 @@ def _find(cluster: Cluster, kind: ResourceKind, name: str) -> Object | None:
 
 
 def flow_names(text: str) -> list[str]:
-    """Return the possible names of the template of a flow that is called `text`, the likelier first."""
+    """Return the possible names of a flow's template, if the user names the flow `text`; the most likely name is
+    first."""
     own = [text] if _OBJECT_NAME.fullmatch(text) else []
     return list(dict.fromkeys([*own, flow_name(text)]))
 
@@ -116,7 +117,7 @@ def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[ResourceKind
         cluster: the cluster.
         what: the kind, for the message: `run`, `run or flow`.
         text: the name that does not exist.
-        kinds: the kinds of the objects whose names are offered.
+        kinds: the kinds of objects whose names the hint may suggest.
 
     Raises:
         ClusterError: the cluster does not answer.
@@ -147,7 +148,8 @@ def runs_of(cluster: Cluster, flow: str | None) -> list[Object]:
 
 
 def flow_label(target: ClusterTarget) -> str | None:
-    """Return the label that all objects of the target's flow have; None if flowc did not create the target."""
+    """Return the value of the flow's label, which all objects of the target's flow have; None if flowc did not create
+    the target."""
     match target:
         case Run(workflow=item):
             return labels_of(item).get(FLOW_LABEL)

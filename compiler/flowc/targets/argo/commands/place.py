@@ -38,7 +38,7 @@ def cluster_options(function: Command) -> Command:
 def connected(
     context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None
 ) -> Iterator[Cluster]:
-    """Yield the cluster.
+    """Connect to the cluster that the options name, and yield the connection.
 
     Args:
         context: the value of `--context`.

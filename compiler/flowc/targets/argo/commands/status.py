@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class FlowRow(TypedDict):
-    """A deployed flow as `--json` prints it; the schedule's fields are empty without one."""
+    """A deployed flow in the output of `--json`; without a schedule, the fields about the schedule are empty."""
 
     name: str
     deployed: str | None
@@ -39,7 +39,7 @@ class FlowRow(TypedDict):
     next_scheduled: str | None
 
 
-SHOWN = 10  # tasks of a kind; --json has all
+SHOWN = 10  # the maximum number of failed or waiting tasks; --json shows all
 
 
 @click.command(
@@ -95,7 +95,7 @@ def _run(cluster: Cluster, run: Run, as_json: bool) -> None:
 
 
 def _part(failed: Sequence[NodeView]) -> str:
-    """Return the part of a pathspec that names the failed task, empty unless exactly one failed."""
+    """Return the end of the failed task's pathspec, such as `/train/4`; empty unless exactly one task failed."""
     step, slash, path = failed[0].task.partition("/") if len(failed) == 1 else ("", "", "")
     return f"/{task_pathspec(step, path=path)}" if slash else ""
 
@@ -216,7 +216,7 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
 
 
 def views(cluster: Cluster, items: Sequence[Object]) -> list[WorkflowView]:
-    """Return the views of the runs with these metadata, without those deleted meanwhile."""
+    """Return the views of the runs with these metadata; runs that were deleted meanwhile are left out."""
     found = (cluster.find(WORKFLOW, name_of(item)) for item in items)
     return [view(workflow) for workflow in found if workflow is not None]
 
@@ -232,13 +232,13 @@ def _cells(run: WorkflowView) -> list[str]:
 
 
 def _when(text: str | None) -> str:
-    """Return a time of the cluster in this machine's time zone, empty for None."""
+    """Return a time of the cluster as text in this machine's time zone; empty for None."""
     moment = _moment(text)
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
 
 def took(run: WorkflowView) -> str:
-    """Return a run's duration, so far if it has not ended; empty if it has not started."""
+    """Return a run's duration as text, until now if the run is active; empty if it has not started."""
     began, ended = _moment(run.started), _moment(run.finished)
     if began is None:
         return ""
