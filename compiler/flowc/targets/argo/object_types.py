@@ -121,7 +121,7 @@ class Object(TypedDict, total=False):
     binaryData: dict[str, str]
 
 
-PageMetadata = TypedDict("PageMetadata", {"continue": "str | None"}, total=False)  # a keyword cannot be a field
+PageMetadata = TypedDict("PageMetadata", {"continue": "str | None"}, total=False)  # `continue` is a keyword
 """The metadata of a page; `continue` is the token of the next page."""
 
 

@@ -1,1 +1,2 @@
-"""Pictures of flows, made from the IR alone: for Mermaid, for Graphviz, and as SVG. `docs/pictures.md` shows them."""
+"""Pictures of flows for Mermaid, for Graphviz and as SVG. They are made from the IR alone. `docs/pictures.md` shows
+examples."""

@@ -32,7 +32,7 @@ KEYS: Final[Mapping[str, str]] = {
     "tracker": "tracker",
 }
 CAPACITY: Final = 100_000_000
-"""Bytes of code and files in an image."""
+"""The maximum size in bytes of the code and the files in an image."""
 
 
 def options() -> list[click.Option]:
