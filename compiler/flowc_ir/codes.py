@@ -1,6 +1,7 @@
-"""The code of every fault and warning that flowc reports about a flow. docs/errors.md explains each.
+"""The codes of all faults and warnings that flowc reports about flows. docs/errors.md explains each code.
 
-A code is never reused for another fault. tests/errors has a case of each, and a test keeps the three sets equal.
+A code is never reused for another fault. tests/errors has a case for each code. A test checks that this module,
+docs/errors.md and tests/errors have the same codes.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ ASSIGNED_PARAMETER: Final = "assigned-parameter"
 BAD_CONFIG: Final = "bad-config"
 CONFIG_VALUE: Final = "config-value"
 CONFIG_EXPRESSION: Final = "config-expression"
-# what Argo and Kubernetes refuse
+# faults of flows that Argo or Kubernetes would refuse
 ARGO_TOO_MANY_TEMPLATES: Final = "argo-too-many-templates"
 ARGO_ARGUMENT_TOO_LONG: Final = "argo-argument-too-long"
 ARGO_TOO_LARGE: Final = "argo-too-large"
@@ -100,13 +101,13 @@ ARGO_DEFAULT_NOT_COMPUTED: Final = "argo-default-not-computed"
 NO_SCHEDULE: Final = "no-schedule"
 SCHEDULE_NEEDS_DEFAULTS: Final = "schedule-needs-defaults"
 ARGO_TOO_MANY_TASKS: Final = "argo-too-many-tasks"
-# what Step Functions, AWS Batch and Amazon ECS refuse
+# faults of flows that Step Functions, AWS Batch or Amazon ECS would refuse
 SFN_CONSTRUCT: Final = "stepfunctions-construct"
 SFN_OPTION: Final = "stepfunctions-option"
 SFN_ENVIRONMENT: Final = "stepfunctions-environment"
 SFN_SCHEDULE: Final = "stepfunctions-schedule"
 SFN_TOO_LARGE: Final = "stepfunctions-too-large"
-# Warnings: the flow is valid, but may not do what its author means.
+# Warnings: the flow is valid, but may not do what its author intends.
 SCHEDULE_NEVER_FIRES: Final = "schedule-never-fires"
 SCHEDULE_CLOCK_CHANGE: Final = "schedule-clock-change"
 SCHEDULE_INTERVAL: Final = "schedule-interval"

@@ -1,6 +1,7 @@
 """Functions of the generated reader: each takes a JSON value and its place, and returns the typed value.
 
-A place is a path in the document, such as `flow.nodes[3].next`. A wrong value raises `SchemaError`, which names it.
+A place is a path in the document, such as `flow.nodes[3].next`. A wrong value raises `SchemaError`, whose message names
+the place.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ _NAMES = {
 
 
 def wrong(value: object, at: str, wanted: str) -> SchemaError:
-    """Return the error of a value of another type.
+    """Return the error for a value that has another type than the allowed one.
 
     Args:
         value: the value.
-        at: its place in the document.
+        at: the value's place in the document.
         wanted: what is allowed, such as "an integer".
     """
     return SchemaError(f"{at}: {wanted}, not {_NAMES.get(type(value), type(value).__name__)}")

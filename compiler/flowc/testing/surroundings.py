@@ -150,7 +150,7 @@ class Surroundings:
         yield from ((arm[0], inputs[arm[0].id]) for arm in chosen)
 
     def attempt(self) -> Attempt:
-        """Return the attempt of the task, which has not begun yet (its `__enter__` was not called)."""
+        """Return the attempt of the task; it begins when the caller enters it with `with`."""
         place = (self.node.id, self._path, 1)
         return Attempt(
             Assignment(
