@@ -40,7 +40,8 @@ else:
 
 
 class CodeOf(NamedTuple):
-    """Where the code of an IR is: `place` is a directory or an archive; None is the directory of the IR's file."""
+    """Where the code of an IR is: `place` is a directory or an archive; None is the directory of the IR's file.
+    `suffixes` are the suffixes of further files to package."""
 
     place: str | None = None
     suffixes: tuple[str, ...] = ()
