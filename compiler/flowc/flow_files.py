@@ -17,8 +17,7 @@ _HEAD: Final = 8192  # bytes that are searched for a null byte, which marks a bi
 
 
 class OpeningError(Exception):
-    """The argument of a command names no flow that can be run: `message` says why, `hint` says what to write
-    instead."""
+    """An argument names no flow that can be run: `message` says why, `hint` says what to write instead."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)

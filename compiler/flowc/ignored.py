@@ -65,8 +65,7 @@ def _matches(name: str, patterns: Collection[str]) -> bool:
 
 
 def _ask(top: str, paths: Sequence[str], seconds: float) -> list[str]:
-    """Return those of the paths that git ignores; the paths are relative to `top`, the top of a work tree. Raises
-    UnknownError."""
+    """Return the paths that git ignores; paths are relative to `top`, the top of a work tree. Raises UnknownError."""
     # Paths begin with `./`, since git interprets a leading colon, and `check-ignore` refuses `--literal-pathspecs`. The
     # option `--verbose` is not used: with it git also prints paths that a pattern with `!` includes again.
     command = [*git.COMMAND, "check-ignore", "--stdin", "-z"]

@@ -29,7 +29,7 @@ class InstallationFault(NamedTuple):
 
 
 def find_fault() -> InstallationFault | None:
-    """Return the fault of the package `metaflow`, or None. If it has no fault, the check takes only two calls of
+    """Return the fault of the package `metaflow`, or None. Without a fault, the check takes only two calls of
     `stat`."""
     place = directory()
     if place is None or not os.path.isfile(f"{place}/{_ONLY_OURS}"):
@@ -44,7 +44,6 @@ def find_fault() -> InstallationFault | None:
 
 
 def directory() -> str | None:
-    """Return the directory of the package that `import metaflow` finds; None if no such package has an
-    `__init__.py`."""
+    """Return the directory of the package that `import metaflow` finds; None if it finds none with an `__init__.py`."""
     spec = util.find_spec("metaflow")
     return os.path.dirname(spec.origin) if spec is not None and spec.origin else None

@@ -73,8 +73,7 @@ def _entries(top: str) -> Iterator[str]:
 
 
 def _hint_above(name: str) -> str:
-    """Return the hint for a missing module: a directory above the working directory that contains the module, if
-    any."""
+    """Return the hint for a missing module: a directory above the working directory that contains the module."""
     here, inner = os.getcwd(), name.replace(".", "/")
     while (above := os.path.dirname(here)) != here:
         here = above
@@ -141,8 +140,7 @@ def _compiled() -> list[str]:
 
 
 def _check_own(top: str, entry: str, *, package: bool) -> None:
-    """Raise ModuleError for a standard module, and for a package that has the same name as one that flowc or Python
-    imports."""
+    """Raise ModuleError for a standard module, and for a package with the name of one that flowc or Python imports."""
     if os.path.realpath(entry) in {os.path.realpath(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib")}:
         raise ModuleError(f"the module '{top}' is Python's own and has no flow", "name the module of your flow")
     if package and is_taken(top):

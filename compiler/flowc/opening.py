@@ -232,8 +232,7 @@ def _open_ir(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def _check_fixed(name: str, what: str, asked: LoadOptions) -> None:
-    """Raise OpeningError for options that are valid only for a flow class, because an IR already contains their
-    values."""
+    """Raise OpeningError for options that are only for flow classes, because an IR already contains their values."""
     configs = asked.configs
     given = {
         "--with": bool(asked.with_decorators),

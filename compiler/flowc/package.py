@@ -58,8 +58,7 @@ class PackageTooLargeError(Exception):
 
 
 class UnreadableFileError(Exception):
-    """A file of the flow's directory cannot be read: `file` is its relative path, `why` the operating system's
-    reason."""
+    """A file of the flow's directory cannot be read: `file` is its relative path, `why` the system's error message."""
 
     def __init__(self, file: str, why: str) -> None:
         super().__init__(f"cannot read {file}: {why}")
@@ -184,7 +183,7 @@ def _is_skipped(name: str) -> bool:
 
 
 def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
-    """Return the entries of a directory; none if reading it is not permitted. The flow's own directory must be
+    """Return a directory's entries; none if reading is not permitted. Only the flow's own directory must be
     readable."""
     try:
         with os.scandir(directory) as entries:

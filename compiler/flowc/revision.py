@@ -75,7 +75,7 @@ class Look:
         return found
 
     def close(self) -> None:
-        """End the query and wait for git's process. Otherwise a later wait for any child process would return git's
+        """End the query and wait for git's process, so that no later wait for any child process returns git's
         process."""
         if (process := self._process) is None:
             return

@@ -74,8 +74,7 @@ class Goto:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """A transition to two or more nodes, which all run in parallel; the order is that of the source. Exactly one join
-    closes it."""
+    """A transition to two or more nodes, which run in parallel. Exactly one join closes it."""
 
     targets: Annotated[tuple[NodeId, ...], Items(2, unique=True)]
 
@@ -160,7 +159,7 @@ def targets(transition: Transition) -> tuple[NodeId, ...]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """The retries of a task: up to `times` further attempts after a failed one. On a cluster, `wait_seconds` pass
-    before each."""
+    between them."""
 
     times: Annotated[int, AtLeast(0)]
     wait_seconds: Annotated[int, AtLeast(0)] = 0
@@ -169,8 +168,8 @@ class Retry:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catch:
-    """If the last attempt of a task fails, the flow continues. The error is stored in the artifact `var`, if it is not
-    None."""
+    """If a task's last attempt fails, its error is stored in the artifact `var` (unless None), and the flow
+    continues."""
 
     var: ArtifactName | None = None
     print_exception: bool = True
@@ -273,8 +272,7 @@ class Notebook:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """A shell command that a step runs, by `bash` if it is installed, otherwise by `sh`, in the working directory of
-    the task."""
+    """A shell command that a step runs in the task's working directory, by `bash` or, without it, by `sh`."""
 
     command: Annotated[str, Key("shell")]
     returns: tuple[Return, ...] = ()
@@ -351,8 +349,7 @@ class Node:
 
     @property
     def cards_seconds(self) -> int:
-        """The maximum time in seconds for making a task's cards, in addition to its timeout. Cards are made in
-        parallel."""
+        """The maximum time in seconds for making a task's cards, in parallel, in addition to the task's timeout."""
         return max((card.timeout for card in self.cards), default=0)
 
 
@@ -477,6 +474,5 @@ class Flow:
 
 
 def assert_never(value: NoReturn) -> NoReturn:
-    """Mark the last case of a `match` over a union as unreachable, so that mypy checks this (`typing.assert_never`
-    needs 3.11)."""
+    """Mark the last case of a `match` as unreachable, which mypy checks (`typing.assert_never` needs Python 3.11)."""
     raise AssertionError(f"unreachable: {value!r}")

@@ -54,8 +54,7 @@ def loads(text: str | bytes) -> Flow:
 
 
 def to_json(flow: Flow) -> dict[str, Json]:
-    """Return the flow as dicts, lists and scalars: the version, and the fields of `Flow` that differ from their
-    default."""
+    """Return the flow as dicts, lists and scalars: the version, and the fields that differ from their default."""
     return {IR.key: IR_VERSION, **writer.write_flow(flow)}
 
 

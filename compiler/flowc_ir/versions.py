@@ -29,8 +29,7 @@ class SchemaError(ValueError):
 
 @final
 class NewerError(SchemaError):
-    """A newer flowc wrote the object, in a version that this flowc does not know. The message continues a sentence "X
-    was …"."""
+    """A newer flowc wrote the object, in a version that is unknown here. The message continues a sentence "X was …"."""
 
     def __init__(self, name: str, found: int, known: int) -> None:
         super().__init__(
@@ -139,8 +138,7 @@ _TEXTS: Final = frozenset({"attributes", "default", "options", "value", "with_de
 
 
 def _mark_numbers(_: str, flow: dict[str, Json]) -> dict[str, Json]:
-    """Convert an IR to the version in which `{"$float": …}` in JSON texts is a number: escape users' dicts of this
-    form."""
+    """Escape users' dicts of the form `{"$float": …}`, because later versions of the IR read this form as a number."""
     return _marked_fields(flow, texts=False)
 
 

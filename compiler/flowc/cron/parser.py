@@ -11,8 +11,8 @@ from flowc_ir.suggestion import closest, did_you_mean
 
 
 class Refusal(NamedTuple):
-    """The reason why a schedule or time zone is refused, and a hint that says what to write instead, if one is
-    known."""
+    """The reason why a schedule or time zone is refused, and a hint, if one is known, that says what to write
+    instead."""
 
     message: str
     hint: str | None = None

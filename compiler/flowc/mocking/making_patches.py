@@ -34,8 +34,7 @@ _FILE: Final = re.compile(r"[^\n]+\.py(:[^\W\d]\w*)?")
 
 
 class WrongPatchError(Exception):
-    """A patch names no step, or does not fit it. `hint` says what to write instead; it is None if the message says that
-    already."""
+    """A patch names no step, or does not fit its step. `hint` says what to write instead, or is None."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(f"{message}: {hint}" if hint else message)

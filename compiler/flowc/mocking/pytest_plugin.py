@@ -21,8 +21,7 @@ else:
 
 @final
 class RunPipeline:
-    """Calls `flowc.testing.run_pipeline` with the directory `store`, which belongs to one test, as the store of
-    runs."""
+    """Calls `flowc.testing.run_pipeline`. `store` is the directory of the store of runs, in the test's `tmp_path`."""
 
     def __init__(self, directory: Path) -> None:
         self.store = directory / ".flowc"

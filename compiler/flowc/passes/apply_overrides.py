@@ -105,8 +105,7 @@ def _own(node: Node) -> PodTable:
 
 
 def _assumed(resources: Resources) -> list[str]:
-    """Return the names of the assumed amounts. Unknown names are left out, because an IR of another program may have
-    them."""
+    """Return the names of the assumed amounts, without unknown names, which the IR of another program may have."""
     return [name for name in resources.assumed if name in RESOURCES]
 
 

@@ -39,8 +39,8 @@ class Naming:
     reserved: frozenset[str] = frozenset()
 
     def name(self, text: str) -> str:
-        """Return the target's name for `text`: its readable name if there is one of at most `longest` characters, else
-        its hashed name."""
+        """Return the target's name for `text`: the readable name if it exists and is short enough, else the hashed
+        name."""
         readable = self.readable(text)
         return readable if readable is not None and len(readable) <= self.longest else self.hashed(text)
 
@@ -61,8 +61,7 @@ class Naming:
 
 
 def same_names(flow: Flow, naming: Naming) -> Iterator[tuple[Node, Node]]:
-    """Yield pairs (earlier, later) of steps that get equal names from `naming`, which happens if their digests
-    collide."""
+    """Yield pairs (earlier, later) of steps that get equal names, which happens if their digests collide."""
     seen: dict[str, Node] = {}
     for node in flow.nodes:
         other = seen.setdefault(naming.name(node.id), node)

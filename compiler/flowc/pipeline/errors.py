@@ -4,5 +4,4 @@ from __future__ import annotations
 
 
 class PipelineError(Exception):
-    """A pipeline, or an argument of one of its steps or executions, is wrong. The message has each fault with its place
-    and a hint."""
+    """A pipeline, or an argument of its execution, is wrong. The message has each fault with its place and a hint."""

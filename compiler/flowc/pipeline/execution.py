@@ -116,7 +116,7 @@ def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteO
 
 
 def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Flow]:
-    """Return the loaded pipeline, and its flow with the configured values, whose parameters are checked. Raises
+    """Return the loaded pipeline and its flow with the configured values; check the parameters. Raises
     PipelineError."""
     if reason := unsupported_variable():
         raise PipelineError(reason)

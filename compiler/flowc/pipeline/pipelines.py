@@ -79,8 +79,7 @@ class BasePipeline(Fields):
         check_parameters(self.parameters)
 
     def inner(self) -> list[BasePipeline]:
-        """Return all pipelines inside this one: the branches of its steps and the handlers of failures, at every
-        depth."""
+        """Return all pipelines inside this one, at every depth: branches of steps, and handlers of failures."""
         found: list[BasePipeline] = []
         for step in self.steps:
             for value in vars(step).values():
@@ -216,8 +215,7 @@ class Pipeline(BasePipeline):
 
 
 class AsyncPipeline(BasePipeline):
-    """A pipeline whose steps may be asynchronous functions. Parallel branches run at the same time in every
-    pipeline."""
+    """A pipeline whose steps may be asynchronous functions. Its parallel branches also run at the same time."""
 
 
 class BaseJob(Fields):

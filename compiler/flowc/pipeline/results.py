@@ -42,8 +42,7 @@ class RunFailed(Exception):  # no suffix Error: the run failed, not the program
 
 
 class ExecuteOptions(NamedTuple):
-    """The arguments of `Pipeline.execute`. If `local` is true, the run is made on this machine and the executor is
-    ignored."""
+    """The arguments of `Pipeline.execute`. If `local` is true, the run is made on this machine, not by the executor."""
 
     parameters: dict[str, object]
     parameters_file: str | None
@@ -111,8 +110,7 @@ class Execution:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The metrics of the run, like the client's `Run.metrics`. For a failed run, they are those recorded before the
-        failure."""
+        """The metrics of the run, like the client's `Run.metrics`; for a failed run, the metrics before the failure."""
         return self.run.metrics if self.run_id else {}
 
     def __getitem__(self, name: str) -> Any:

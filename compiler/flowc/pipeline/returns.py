@@ -24,8 +24,8 @@ def json(name: str) -> TaskReturn:
 
 
 def pickled(name: str) -> TaskReturn:
-    """Declare a return of the kind `pickled`: its value is any object that can be pickled, such as a data frame or a
-    model."""
+    """Declare a return of the kind `pickled`: its value may be any object that pickle can store, such as a data
+    frame."""
     return TaskReturn(name, "pickled")
 
 

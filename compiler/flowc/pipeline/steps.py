@@ -62,8 +62,7 @@ class WrittenAt(NamedTuple):
 
 
 def caller() -> WrittenAt:
-    """Return the place from which the user's code calls this package: the innermost stack frame outside of the
-    package."""
+    """Return the place in the user's code that calls this package: the innermost stack frame outside of it."""
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
         frame = frame.f_back
@@ -259,8 +258,7 @@ class UserTask(Step):
 
 
 def _override_of(given: object, what: str) -> str:
-    """Return the name of a step's override; names that are given by executor must all be the same. Raises
-    PipelineError."""
+    """Return the name of a step's override; names given by executor must all be equal. Raises PipelineError."""
     if given in ("", {}):
         return ""
     named: Mapping[object, object] = given if isinstance(given, Mapping) else {"": given}
@@ -384,8 +382,7 @@ class Stub(Step):
 
 
 class Success(Fields):
-    """Marks the successful end of a pipeline; accepted as the last step. Without it, a pipeline ends in the same
-    way."""
+    """Marks the successful end of a pipeline; accepted as the last step, but not needed."""
 
     name: str = "success"
 

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 
 def check_scheduled_parameters(flow: Flow, faults: Faults) -> None:
-    """Report required parameters without a default. It is called for flows with a schedule, which gives no values to
-    runs."""
+    """Report required parameters without a default in a flow with a schedule, because a schedule gives no values."""
     for parameter in flow.parameters:
         if parameter.required and parameter.default is None and not parameter.computed:
             faults.add(
@@ -25,8 +24,7 @@ def check_scheduled_parameters(flow: Flow, faults: Faults) -> None:
 
 
 def check_computed_defaults(flow: Flow, code: str, faults: Faults) -> None:
-    """Report default functions that were not called, so that the default has no value. `code` is the fault's code for
-    the target."""
+    """Report default functions that were not called, so that the default has no value. `code` is the fault's code."""
     for parameter in flow.parameters:
         if parameter.computed and parameter.default is None:
             faults.add(

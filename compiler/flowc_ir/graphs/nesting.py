@@ -101,8 +101,7 @@ class _Walk:
         return deepest if one_line and self.by_id[at].takes_inputs else None
 
     def _joined(self, at: NodeId, stack: Stack) -> Stack | None:
-        """Return the stack after the node; a join removes its split. None if the stack is unknown because of a
-        fault."""
+        """Return the stack after the node; a join removes its split. None if a fault makes the stack unknown."""
         takes_inputs = self.by_id[at].takes_inputs
         if not stack:
             if takes_inputs:
@@ -211,7 +210,7 @@ class _Walk:
         )
 
     def _entered_past(self, split: NodeId, at: NodeId) -> None:
-        """Report a join to which a switch also leads without passing the split, so that on this path nothing has to be
+        """Report a join to which a switch also leads without passing the split: on this path nothing is to be
         joined."""
         self.clean = False
         self._fault(

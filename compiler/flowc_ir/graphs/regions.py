@@ -2,8 +2,8 @@
 contain regions themselves. Back ends lower this tree.
 
 A switch is followed by a `Choose`, whose arms end before the step at which all of them meet. Arms of two switches may
-share steps: if `a` and `b` both choose between `p` and `q`, then `p` and `q` are in several arms, of which only one
-runs.
+share steps: if `a` and `b` both choose between `p` and `q`, then `p` and `q` are in several arms, and only one of these
+arms runs.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Task:
 @final
 @dataclass(frozen=True, slots=True)
 class BranchArms:
-    """The arms of a branch. In the region, the task of the node `split` comes directly before, and the task of its join
-    directly after."""
+    """The arms of a branch. In the region, the task of `split` comes directly before, the task of its join directly
+    after."""
 
     split: NodeId
     arms: tuple[Region, ...]
@@ -80,8 +80,8 @@ class Arm:
 @final
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """The arms of the switch at the node `switch`; exactly one arm runs. In the region, the task of `switch` comes
-    directly before."""
+    """The arms of a switch; exactly one arm runs. In the region, the task of the node `switch` comes directly
+    before."""
 
     switch: NodeId
     arms: tuple[Arm, ...]
@@ -242,8 +242,7 @@ class _Builder:
 
 
 def _meeting_points(after: dict[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, NodeId | None]:
-    """For each node, return the first node at which all paths from it to the run's end meet; None if they meet only at
-    the end."""
+    """For each node, return the first node at which all paths from it to the end meet; None if it is the end itself."""
     sink = ""  # no node has this name
     before: dict[NodeId, list[NodeId]] = {sink: [], **{at: [] for at in after}}
     for at, following in after.items():

@@ -129,7 +129,7 @@ class Part(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class SwitchArms(_Compound):
-    """The task of the step `switch`, and the arms, of which one runs. Each arm has the name of its first step."""
+    """The task of the step `switch`, and its arms. Only one arm runs. Each arm has the name of its first step."""
 
     switch: NodeId
     arms: tuple[tuple[NodeId, Series], ...]
@@ -152,8 +152,8 @@ class SwitchArms(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class Iterations(_Compound):
-    """A loop: the iterations of `body`, which starts with the step `header`. `Again` ends an iteration and starts the
-    next."""
+    """A loop: the iterations of `body`, which starts with the step `header`. `Again` in it starts the next
+    iteration."""
 
     header: NodeId
     body: Series
@@ -228,8 +228,7 @@ class _Builder:
 
 
 def leads(blocks: Series) -> Mapping[NodeId, int]:
-    """Return the number of places at which the series starts the next iteration of a loop around it, by the loop's
-    header."""
+    """Return how many places in the series start the next iteration of a loop around it, by the loop's header."""
     return _sum(_block_leads(block) for block in blocks)
 
 
@@ -251,8 +250,8 @@ def _sum(counts: Iterable[Mapping[NodeId, int]]) -> Mapping[NodeId, int]:
 
 
 def _leaves_inner_loop(blocks: Series, known: dict[int, bool]) -> bool:
-    """Return whether a loop inside the blocks may start the next iteration of a loop around it. `known` caches the
-    results for switches, by `id`."""
+    """Return whether a loop in the blocks may start the next iteration of an outer loop. `known` caches results by
+    `id`."""
     return any(
         (isinstance(block, Iterations) and bool(leads((block,))))
         or (isinstance(block, SwitchArms) and _switch_leaves(block, known))
@@ -282,8 +281,8 @@ def loops(blocks: Series) -> Iterator[Iterations]:
 
 
 def _loops(blocks: Series, seen: set[int]) -> Iterator[Iterations]:
-    """Yield the loops in blocks that are not in `seen`, which has the `id`s of visited blocks. The ids stay valid,
-    because the series keeps all blocks."""
+    """Yield the loops in the blocks whose `id` is not in `seen`. Ids stay valid, because the series keeps all
+    blocks."""
     for block in blocks:
         if isinstance(block, Call | Again) or id(block) in seen:
             continue

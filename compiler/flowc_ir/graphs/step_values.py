@@ -33,8 +33,7 @@ def set_here(node: Node) -> list[str]:
 
 
 def returned_in(flow: Flow) -> frozenset[str]:
-    """Return the names of all values that the steps of a flow return or reduce, without the names for caught
-    failures."""
+    """Return the names of all values that a flow's steps return or reduce, without the names for caught failures."""
     return frozenset(name for node in flow.nodes for name in _returned(node.run))
 
 
@@ -58,6 +57,5 @@ def between(nodes: Mapping[NodeId, Node], first: Iterable[NodeId], join: NodeId)
 
 
 def set_between(nodes: Mapping[NodeId, Node], first: NodeId, join: NodeId) -> list[str]:
-    """Return the names of the values that the steps from `first` up to a join set, in the order of the steps and
-    without duplicates."""
+    """Return the names of the values that the steps from `first` up to a join set, in order and without duplicates."""
     return list(dict.fromkeys(name for node in between(nodes, [first], join) for name in set_here(node)))

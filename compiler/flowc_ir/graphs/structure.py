@@ -112,8 +112,8 @@ class _Analysis:
             self._fault(codes.CYCLE, message, at, hint, [(target, "leads back to here")] if target != at else ())
 
     def _has_exit(self, loop: frozenset[NodeId]) -> bool:
-        """Return whether a switch leads out of the loop. A branch does not count, because its other arms would stay in
-        the loop."""
+        """Return whether a switch leads out of the loop. A branch does not count: its other arms would stay in the
+        loop."""
         return any(isinstance(self.by_id[at].next, Switch) and not loop.issuperset(self._targets(at)) for at in loop)
 
     def _report_unreachable(self, reached: set[NodeId]) -> None:

@@ -45,8 +45,8 @@ _STANDARD_FIELDS, _STANDARD_OPTIONS = "__dataclass_fields__", "__dataclass_param
 
 @final
 class _Field:
-    """A field of a dataclass. `factory`, if it is given, makes the default value. `kw_only` is the option of the
-    class's decorator."""
+    """A field of a dataclass. `factory`, if given, makes the default. `kw_only` is an option of the class's
+    decorator."""
 
     __slots__ = ("compare", "default", "factory", "init", "kw_only", "repr")
 
@@ -295,8 +295,7 @@ def _frozen_methods(cls: type, fields: Mapping[str, _Field], options: _Options) 
 
 @final
 class _Init:
-    """The placeholder of a class's `__init__`. At the first access, the function is compiled and replaces the
-    placeholder."""
+    """The placeholder of a class's `__init__`. At the first access, the compiled function replaces the placeholder."""
 
     __slots__ = ("fields", "options")
 

@@ -31,8 +31,7 @@ After: TypeAlias = "list[str] | None"
 
 
 class Dag:
-    """Collects the tasks of one DAG. The DAG of a loop's template has the tasks of `iterations` successive
-    iterations."""
+    """Collects the tasks of one DAG. A loop's DAG has the tasks of several successive iterations (`iterations`)."""
 
     def __init__(
         self, lowering: Lowering, place: TemplatePlace, loop: Iterations | None = None, iterations: int = 1
@@ -82,8 +81,7 @@ class Dag:
                 assert_never(block)
 
     def _choice(self, choice: SwitchArms, after: list[str], when: str | None) -> After:
-        """Add the switch and its arms, each with the condition that it was chosen. Return the terms on which the next
-        block depends."""
+        """Add the switch and its arms, each on the condition that it is chosen; return the terms for the next block."""
         switch = self._step(choice.switch, after, when)
         chosen = f'"{{{{tasks.{switch}.outputs.parameters.choice}}}}"'
         terms, goes_on = [], False

@@ -35,8 +35,7 @@ def _load() -> ModuleType:
 
 
 def _postpone() -> None:
-    """Put the package `hera.workflows` into `sys.modules` as a module that runs its `__init__` at the first access to a
-    name."""
+    """Put the package into `sys.modules` as a module that runs its `__init__` at the first access to an attribute."""
     spec = importlib.util.find_spec(_PARENT)
     if spec is None or (loader := spec.loader) is None:
         return  # the following import reports the missing module

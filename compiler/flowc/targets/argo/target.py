@@ -115,14 +115,12 @@ def _emit(bundle: Bundle) -> str:
 
 
 def _lacking(error: ModuleNotFoundError) -> Exception:
-    """Return the error to raise for a missing module. For a module of the extra `argo`, the error says how to install
-    it."""
+    """Return the error for a missing module. For a module of the extra `argo`, the error says how to install it."""
     return TargetError(f"compiling to Argo needs {error.name}", _INSTALL) if error.name in ("hera", "yaml") else error
 
 
 def _what_next(path: str, settings: Settings) -> str:
-    """Return the kubectl command for the file. `kubectl apply` refuses a Workflow, because its name is generated for
-    each run."""
+    """Return the kubectl command for the file. `kubectl apply` refuses a Workflow, which has only a generated name."""
     return f"kubectl {'create' if settings.kind == 'workflow' else 'apply --server-side'} -f {path}"
 
 

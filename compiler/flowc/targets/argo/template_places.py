@@ -20,8 +20,8 @@ ROOT_PATH = "0"
 @final
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A loop around a place: its header, its template, and the number of iterations after the one in the template's
-    input."""
+    """A loop around a place: its header, its template, and how many iterations after the template's input the place
+    is."""
 
     header: NodeId
     template: str
@@ -51,8 +51,7 @@ class TemplatePlace:
         return {"path": self.base} | {_counter(at): self._number(at) for at in range(len(self.rounds))}
 
     def called(self) -> TemplatePlace:
-        """Return this place inside a template that is called from here. The template's inputs are the path and the
-        iterations."""
+        """Return the place of this call inside the called template, whose inputs are the path and the iterations."""
         return TemplatePlace(PATH, tuple(replace(round_, offset=0) for round_ in self.rounds))
 
     def inputs(self) -> list[str]:

@@ -1,2 +1,1 @@
-"""Pictures of flows for Mermaid, for Graphviz and as SVG. They are made from the IR alone. `docs/pictures.md` shows
-examples."""
+"""Pictures of flows for Mermaid, for Graphviz and as SVG, made from the IR alone (examples in docs/pictures.md)."""

@@ -190,8 +190,8 @@ class _Layout:
         self.above[lower].append(upper)
 
     def _walk(self) -> list[list[int]]:
-        """Return the layers; their places are in the order of a depth-first search. A column follows all places below
-        its box."""
+        """Return the layers, with places in the order of a depth-first search; a column follows all places below its
+        box."""
         layers: list[list[int]] = [[] for _ in range(max(self.layer) + 1)]
         seen: set[int] = set()
         roots = [at for at in self.order if not self.above[at]]
@@ -221,8 +221,8 @@ class _Layout:
         return _Drawing(self, layers, [middle - left for middle in middles]).result(right - left)
 
     def _straighten(self, layers: Sequence[Sequence[int]], middles: list[float], widths: Sequence[float]) -> None:
-        """Make columns straight: move the places of a column to its rightmost place if nothing is in the way. Outer
-        columns come first."""
+        """Make columns straight, outer columns first: move a column's places to its rightmost place if nothing is in
+        the way."""
         after = {left: right for layer in layers for left, right in itertools.pairwise(layer)}
         for column in sorted(self.columns.values(), key=lambda each: len(each.places), reverse=True):
             x = max(middles[at] for at in column.places)
@@ -302,5 +302,5 @@ class _Drawing:
 
 
 def _distinct(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Return the points without successive duplicates."""
+    """Return the points without points that equal the previous one."""
     return tuple(point for at, point in enumerate(points) if at == 0 or point != points[at - 1])

@@ -1,5 +1,4 @@
-"""The content of a picture of a flow: boxes for the steps, arrows between them, and their texts, made from the IR
-alone."""
+"""The content of a flow's picture, from the IR alone: boxes for the steps, arrows between them, and their texts."""
 
 from __future__ import annotations
 
@@ -88,8 +87,7 @@ def picture_of(analysis: Analysis) -> FlowPicture:
 
 
 def printable(text: str) -> str:
-    """Return the text in printable form: each white space becomes one blank, other unprintable characters become
-    `�`."""
+    """Return the text in printable form: white space becomes one blank, other unprintable characters become `�`."""
     return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
 
 

@@ -120,8 +120,7 @@ def _box(box: StepBox, place: PlacedBox) -> Iterator[str]:
 
 
 def _outline(box: StepBox, place: PlacedBox, kind: str) -> str:
-    """Return the outline of a box: a hexagon for a switch, a trapezium for a join, else a rectangle with round
-    corners."""
+    """Return the outline of a box: a hexagon for a switch, a trapezium for a join, else a rounded rectangle."""
     left, right, top, bottom = place.x, place.x + place.width, place.y, place.y + place.height
     if box.shape == "switch":
         middle = (top + bottom) / 2

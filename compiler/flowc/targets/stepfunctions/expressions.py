@@ -1,5 +1,4 @@
-"""Makes expressions of JSONata, the query language of state machines, and strings that neither CloudFormation nor Step
-Functions expand."""
+"""Makes expressions of JSONata, the query language of state machines, and strings that AWS does not expand."""
 
 from __future__ import annotations
 

@@ -80,8 +80,8 @@ class _Machine:
         self._definitions = definitions
 
     def graph(self, first: NodeId, stop: NodeId | None) -> JsonObject:
-        """Return a graph with `StartAt` and the states of all steps from `first` up to the join `stop`, which is not
-        included."""
+        """Return a graph with `StartAt` and the states of all steps from `first` up to the join `stop`, without the
+        join."""
         states: dict[str, JsonObject] = {}
         begin = self._lead(None, first, stop, states)
         waiting, seen = [first], {first}
@@ -152,8 +152,7 @@ class _Machine:
         return state
 
     def _done(self, node: Node, states: dict[str, JsonObject]) -> str:
-        """Add a state that ends the graph and return its name. It is needed because a rule of a Choice must lead to a
-        state."""
+        """Add a state that ends the graph and return its name, because each rule of a Choice must lead to a state."""
         state = f"{state_name(node.id)}--done"
         states[state] = {"Type": "Succeed"}
         return state
@@ -161,8 +160,7 @@ class _Machine:
     # -- tasks ---------------------------------------------------------------------------------------------------------
 
     def _counters(self, node: NodeId) -> list[NodeId]:
-        """Return the headers of the loops around a step; loops outside of the innermost foreach around the step do not
-        count."""
+        """Return the headers of the loops around a step that are inside the innermost foreach around the step."""
         found: list[NodeId] = []
         for scope in self._analysis.scopes[node]:
             if isinstance(scope, LoopScope):

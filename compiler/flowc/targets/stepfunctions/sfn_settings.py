@@ -1,5 +1,4 @@
-"""The settings of a state machine that the flow does not contain: the service that runs tasks, the image, the store
-etc."""
+"""The settings of a state machine that the flow does not contain: what runs its tasks, the image, the store etc."""
 
 from __future__ import annotations
 

@@ -18,8 +18,7 @@ _HASHED = re.compile(r".*-x[0-9a-f]{8}", re.DOTALL)
 
 
 def state_name(step: str) -> str:
-    """Return the name of a step's state: the step's name if it is plain and short, otherwise a prefix of it and its
-    digest."""
+    """Return the name of a step's state: the step's name if it is plain and short, else its prefix and its digest."""
     if _PLAIN.fullmatch(step) and len(step) <= MAX_STATE and not _HASHED.fullmatch(step):
         return step
     readable = "".join(char if char.isalnum() else "-" for char in step)[: MAX_STATE - 10].strip("-") or "step"

@@ -50,7 +50,8 @@ def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:
 def check_templates(
     flow: Flow, steps: Mapping[NodeId, StepTemplate], names_used: Sequence[str], faults: Faults
 ) -> None:
-    """Check that there are at most 200 templates, the limit of Argo 4; a fault names the step that exceeds the limit.
+    """Check that a flow has at most 200 templates, the limit of Argo 4. The fault names the step that exceeds the
+    limit.
 
     Args:
         flow: the flow.
@@ -100,8 +101,7 @@ def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults)
 
 
 def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
-    """Return the place in the source of the switch that leads to most of these tasks; without such a switch, the flow's
-    place."""
+    """Return the source place of the switch that leads to most of these tasks; the flow's place if there is none."""
     where, most = flow.where, 0
     for node in flow.nodes:
         width = (

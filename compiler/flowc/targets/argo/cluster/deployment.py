@@ -36,8 +36,7 @@ Effect: TypeAlias = Literal["created", "changed", "unchanged"]
 @final
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The change of one object: its content before its manifest is applied (None if it did not exist) and
-    afterwards."""
+    """The change of one object: its content before the manifest is applied (None if it did not exist) and after."""
 
     kind: ResourceKind
     name: str
@@ -46,7 +45,7 @@ class Change:
 
     @property
     def effect(self) -> Effect:
-        """Whether applying creates, changes or does not change the object; a change of only its field managers does not
+        """Whether applying creates, changes or does not change the object; changed field managers alone do not
         count."""
         if self.before is None:
             return "created"

@@ -51,7 +51,6 @@ def _revisions(item: Object) -> Iterator[str]:
 
 
 def _text(revision: RevisionRecord) -> str:
-    """Return a revision as JSON that neither Argo nor the kubelet expands: `$` and all braces except the first are
-    escaped."""
+    """Return a revision as JSON that neither Argo nor the kubelet expands: `$` and inner braces are escaped."""
     text = json_text.dumps(dict(revision))
     return text[0] + text[1:].replace("{", "\\u007b").replace("$", "\\u0024")

@@ -104,7 +104,7 @@ def _find(cluster: Cluster, kind: ResourceKind, name: str) -> Object | None:
 
 
 def flow_names(text: str) -> list[str]:
-    """Return the possible names of a flow's template, if the user names the flow `text`; the most likely name is
+    """Return the possible names of a flow's template, if the user calls the flow `text`; the likeliest name is
     first."""
     own = [text] if _OBJECT_NAME.fullmatch(text) else []
     return list(dict.fromkeys([*own, flow_name(text)]))
@@ -148,8 +148,7 @@ def runs_of(cluster: Cluster, flow: str | None) -> list[Object]:
 
 
 def flow_label(target: ClusterTarget) -> str | None:
-    """Return the value of the flow's label, which all objects of the target's flow have; None if flowc did not create
-    the target."""
+    """Return the label's value that all objects of the target's flow have; None if flowc did not create the target."""
     match target:
         case Run(workflow=item):
             return labels_of(item).get(FLOW_LABEL)

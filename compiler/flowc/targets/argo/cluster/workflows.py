@@ -107,8 +107,7 @@ def body_of(item: Object) -> ObjectSpec:
 
 
 def code_of(item: Object) -> str | None:
-    """Return the name of the ConfigMap with the code and the IR of a template or a run; None if flowc did not create
-    it."""
+    """Return the name of the ConfigMap with a template's or a run's code and IR; None if flowc did not create it."""
     for volume in body_of(item).get("volumes") or []:
         if volume.get("name") == contract.CODE_VOLUME and "configMap" in volume:
             return str(volume["configMap"]["name"])

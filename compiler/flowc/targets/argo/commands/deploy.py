@@ -70,8 +70,7 @@ def deploy_command(
     deployer_attribute_file: str | None,
     **values: object,
 ) -> None:
-    """Deploy a flow. A dry run of all manifests comes first, so that a refused manifest leaves the cluster
-    unchanged."""
+    """Deploy a flow. A dry run of all manifests comes first, so that a refused manifest changes nothing."""
     found = load_flow(ctx, file, class_name, FlowOptions.take(values), data=True)
     lowered = lower_for(TARGET, found, values)
     manifests = lowered.product.manifests

@@ -94,8 +94,7 @@ class _Deployments:
         return submit(self.cluster, template, arguments, lambda: new_run_id(time.time()))
 
     def delete(self, name: str, *, force: bool) -> bool:
-        """Delete a deployed flow and return whether it existed. Unless `force` is true, an active run of the flow is an
-        error."""
+        """Delete a deployed flow; return whether it existed. Unless `force` is true, an active run is an error."""
         target = find_deployed(self.cluster, name)
         if target is None:
             return False

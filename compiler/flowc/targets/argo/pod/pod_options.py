@@ -79,8 +79,7 @@ def environment(pod: Kubernetes) -> list[m.EnvVar]:
 
 
 def secrets(names: Sequence[str]) -> list[m.EnvFromSource]:
-    """Return the sources for Secrets whose keys become environment variables. A pod starts only if its Secrets
-    exist."""
+    """Return the Secrets whose keys become environment variables; a pod starts only if its Secrets exist."""
     return [make(m.EnvFromSource, secret_ref=make(m.SecretEnvSource, name=name)) for name in names]
 
 

@@ -54,8 +54,7 @@ PLAIN = PodSpec()
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTemplate:
-    """A container template: its name and its spec. `titled` is true if steps have a title that differs from their
-    name."""
+    """A container template: its name and its spec. `titled` is true if a step's title differs from its name."""
 
     name: str
     spec: PodSpec
