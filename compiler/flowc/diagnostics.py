@@ -1,4 +1,4 @@
-"""Diagnostics as text for people."""
+"""Formats diagnostics as text for people to read."""
 
 from __future__ import annotations
 

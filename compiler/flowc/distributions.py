@@ -1,4 +1,5 @@
-"""The installed distributions that contain a package `metaflow`, and the commands that leave only flowc's."""
+"""Finds the installed distributions that contain a package `metaflow`, and the commands that uninstall all except
+flowc's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of the API's extensions, for the code package.
+"""Collects the files of the installed extensions of the Metaflow API for the code package.
 
 All files of an extension are packaged, also templates, unless the lists `include_suffixes` or `exclude_suffixes` in
 `metaflow_extensions/<org>/mfextmeta_<id>.py` restrict them.

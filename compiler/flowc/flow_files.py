@@ -13,7 +13,7 @@ from flowc_ir.suggestion import closest, did_you_mean
 if TYPE_CHECKING:
     from pathlib import Path
 
-_HEAD: Final = 8192  # bytes that are searched for a null byte, which marks a binary file
+_HEAD: Final = 8192  # the first bytes are searched for a null byte, which marks a binary file
 
 
 class OpeningError(Exception):
@@ -50,7 +50,7 @@ def check_file(name: str, path: Path, forms: str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         link = f"{name!r} is a link to a file that does not exist"
         raise OpeningError(link if os.path.islink(path) else f"{name!r} does not exist", similar(path, forms)) from None
-    except (OSError, ValueError) as error:  # a loop of links, no permission, a null byte in the name
+    except (OSError, ValueError) as error:  # for example a loop of links, no permission, or a null byte in the name
         why = error.strerror if isinstance(error, OSError) else str(error)
         hint = _HINTS.get(getattr(error, "errno", None) or 0, "make the file and the directories above it readable")
         hint += ", or name another file"
@@ -90,7 +90,7 @@ def nearby(path: Path) -> str | None:
 
 
 def flows_in(directory: Path, forms: str, package: str | None = None) -> str:
-    """Return the hint for a directory: its files with flows, or its modules if it is a package.
+    """Return the hint for a directory: the names of its files with flows, or of its modules if it is a package.
 
     Args:
         directory: the directory.

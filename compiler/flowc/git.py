@@ -1,4 +1,5 @@
-"""Calls of git: the top of a work tree, and the options with which git neither waits nor writes anything."""
+"""What all calls of git need: the top of a work tree, and options with which git neither asks for input nor writes
+files."""
 
 from __future__ import annotations
 
@@ -56,5 +57,6 @@ def _innermost(directory: str, fits: Callable[[str], bool]) -> str | None:
 
 
 def _is_top(directory: str) -> bool:
-    """Return whether `.git` is a repository, or the file that points to one in a worktree or a submodule."""
+    """Return whether a directory's `.git` is a repository, or a file that refers to one (in a linked worktree or
+    submodule)."""
     return os.path.isfile(f"{directory}/.git/HEAD") or os.path.isfile(f"{directory}/.git")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ModuleError(Exception):
-    """The name is not that of a module that can contain a flow."""
+    """The name does not name a module that can contain a flow."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -61,7 +61,8 @@ def find_module(name: str) -> tuple[str, str]:
 
 
 def _entries(top: str) -> Iterator[str]:
-    """Yield the directories to search: the working directory, sys.path, and the place where import hooks find `top`."""
+    """Yield the directories to search: the working directory, sys.path, and the directory in which import hooks find
+    `top`."""
     yield from dict.fromkeys([os.getcwd(), *(os.path.abspath(entry) for entry in sys.path)])
     try:
         spec = find_spec(top)
@@ -87,7 +88,8 @@ def _exists(path: str) -> bool:
 
 
 def _in_package(entry: str, name: str) -> str:
-    """Return the file of a module whose outermost package is in `entry`. Raises ModuleError."""
+    """Return the file, relative to the directory `entry`, of a module whose outermost package is in `entry`. Raises
+    ModuleError."""
     parts, path = name.split("."), ""
     for number, part in enumerate(parts):
         above, path = path, f"{path}/{part}" if path else part

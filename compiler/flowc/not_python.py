@@ -1,6 +1,7 @@
-"""Files that are named as a flow but are not Python: their kind, by name or content, and what to do.
+"""Recognizes files that a user gives as a flow but that are not Python: their kind, by name or content, and a hint.
 
-Only the standard library is imported: the `Runner`, which starts a flow's file as a program, uses this module too.
+The module imports only the standard library, because the `Runner`, which starts a flow's file as a program, uses it
+too.
 """
 
 from __future__ import annotations

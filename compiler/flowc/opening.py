@@ -355,7 +355,7 @@ def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
     )
 
 
-# The order matters: an argument that no other kind accepts names a file.
+# The order matters: the last kind, a Python file, accepts every argument.
 KINDS: Final[tuple[CodeKind, ...]] = (
     CodeKind("IR", "ir.json", _is_ir, _open_ir),
     CodeKind("YAML", "pipeline.yaml", lambda words: is_yaml(words.name), _open_yaml),

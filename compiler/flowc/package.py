@@ -3,7 +3,7 @@
 A run on this machine needs no package, because its tasks use the flow's directory itself. Therefore a directory that is
 too large for a package is an error only if the flow is packaged.
 
-Extensions of the API are packaged too, as `metaflow_extensions/…`, so that every pod has the ones of this machine.
+Extensions of the Metaflow API are packaged too, as `metaflow_extensions/…`, so that pods have the same extensions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLO
 @final
 @dataclass(frozen=True, slots=True)
 class Package:
-    """The files of a flow's code: `files` are sorted (relative path, content), `digest` is `sha256:…` over both.
+    """The files of a flow's code. `files` has sorted pairs (relative path, content); `digest` is the SHA-256 digest of
+    all of them.
 
     If the number or the size of the files exceeds the limit, `files` contains only the flow's own file, `excess` is the
     error to raise if the flow is packaged, and `every` reads all files.
@@ -49,7 +50,7 @@ class Package:
 
 
 class PackageTooLargeError(Exception):
-    """A flow's directory that exceeds the limits of a code package; the message names the largest parts."""
+    """A flow's directory exceeds the limits of a code package; the message names the largest parts of the directory."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -71,8 +72,8 @@ def collect(flow_file: Path, root: Path | None = None, suffixes: Collection[str]
     extensions.
 
     Hidden files, caches, virtual environments (a directory with `pyvenv.cfg`), `node_modules`, `site-packages` and
-    `*.egg-info` are left out. A package over the limits (`MAX_FILES`, `MAX_BYTES`) is not an error here: it has an
-    `excess`.
+    `*.egg-info` are left out. A package that exceeds the limits (`MAX_FILES`, `MAX_BYTES`) is not an error here, but
+    has the error as its `excess`.
 
     Args:
         flow_file: the flow's file.

@@ -56,7 +56,7 @@ class Look:
             )
 
     def result(self) -> RevisionRecord | None:
-        """Return the revision, waiting for git until its time limit.
+        """Return the revision; wait for git until its time limit.
 
         Returns:
             None outside a repository. Otherwise a dict with `commit` and `branch`, if they exist, and `dirty`: the

@@ -1,6 +1,6 @@
-"""flowc's additions for steps to Metaflow's API.
+"""Functions for steps that flowc has in addition to Metaflow's API.
 
-`from flowc.steps import cache, external_file, log_metric`. A flow that uses them runs only with flowc.
+`from flowc.steps import cache, external_file, log_metric`. A flow that uses these functions runs only with flowc.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["ExternalFile", "cache", "external_file", "log_metric"]
 def log_metric(name: str, value: SupportsFloat, step: SupportsIndex | None = None) -> None:
     """Record a metric of the running task, like `current.metric`; usable also in functions and notebooks of pipelines.
 
-    Outside of a task it only checks the arguments, so that functions that call it can be tested.
+    Outside of a task, the function only checks its arguments, so that the code that calls it can be tested.
 
     Args:
         name: the metric's name.

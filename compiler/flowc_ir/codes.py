@@ -22,7 +22,7 @@ UNREADABLE_FILE: Final = "unreadable-file"
 YAML_SYNTAX: Final = "yaml-syntax"
 YAML_KEY: Final = "yaml-key"
 YAML_VALUE: Final = "yaml-value"
-# the IR as an input
+# faults of an IR that is the input of a command
 IR_NOT_JSON: Final = "ir-not-json"
 NO_IR: Final = "no-ir"
 IR_TOO_NEW: Final = "ir-too-new"

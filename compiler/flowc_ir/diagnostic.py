@@ -1,4 +1,4 @@
-"""Faults and warnings about a flow, and the collector to which every check reports them."""
+"""The classes for faults and warnings about a flow, and for the collection to which every check adds them."""
 
 from __future__ import annotations
 

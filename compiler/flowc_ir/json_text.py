@@ -56,7 +56,7 @@ def dumps(value: object, **options: Unpack[Options]) -> str:
 
 
 def loads(text: str | bytes) -> Json:
-    """Return the value of JSON that `dumps` or `json.dumps` wrote.
+    """Parse JSON that `dumps` or `json.dumps` wrote, and return its value.
 
     Raises:
         ValueError: the text is not JSON.
@@ -66,7 +66,7 @@ def loads(text: str | bytes) -> Json:
 
 
 def mapping(text: str | bytes) -> dict[str, Json]:
-    """Return the object of JSON that `dumps` wrote.
+    """Parse JSON that `dumps` wrote and whose value is an object, and return the object.
 
     Raises:
         ValueError: the text is not JSON, or its value is not an object.
@@ -78,7 +78,7 @@ def mapping(text: str | bytes) -> dict[str, Json]:
 
 
 def parsed(text: str | bytes) -> Json:
-    """Return the value of JSON that another program wrote: a dict `{"$float": …}` in it stays a dict.
+    """Parse JSON that another program wrote, and return its value; a dict `{"$float": …}` in it stays a dict.
 
     Raises:
         ValueError: the text is not JSON, or is nested too deeply.
@@ -90,7 +90,7 @@ def parsed(text: str | bytes) -> Json:
 
 
 def plain(text: str | bytes) -> Json:
-    """Return the value of JSON that a flowc without `dumps` wrote: a dict `{"$float": …}` in it stays a dict.
+    """Parse JSON that an old flowc, without `dumps`, wrote, and return its value; a dict `{"$float": …}` stays a dict.
 
     Raises:
         ValueError: the text is not JSON.

@@ -35,10 +35,10 @@ def dumps(flow: Flow, *, indent: int | None = None) -> str:
 
 
 def loads(text: str | bytes) -> Flow:
-    """Return the flow of a JSON text.
+    """Read a flow from its JSON text.
 
     Raises:
-        NewerError: a newer flowc wrote it.
+        NewerError: a newer flowc wrote the text.
         SchemaError: the text is not JSON, has a field that is unknown, missing or of a wrong type, or names a step that
             does not exist.
     """

@@ -46,7 +46,7 @@ def check_timezone(name: str) -> Refusal | None:
 def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) -> list[Advice]:
     """Return warnings about the next five years of a valid schedule.
 
-    Of all clock changes, only the first that skips a run and the first that doubles a run are reported.
+    Only two clock changes are reported: the first that skips a run, and the first that causes two runs.
 
     Args:
         cron: the schedule.
@@ -87,7 +87,8 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
 
 
 class _Change(NamedTuple):
-    """A clock change: `at` is the first second with the offset `after`, in seconds."""
+    """A clock change. `before` and `after` are the offsets from UTC in seconds; `at` is the first instant with the new
+    offset."""
 
     clock: Clock
     at: int
@@ -112,7 +113,7 @@ class _Change(NamedTuple):
 
 
 class _Surprise(NamedTuple):
-    """A local time of a schedule that does not fire exactly once; `exists` is False if the clock skips it."""
+    """A scheduled local time at which no run or two runs start; `exists` is False if the clock skips this time."""
 
     local: datetime
     exists: bool

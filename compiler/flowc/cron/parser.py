@@ -51,7 +51,7 @@ _MACROS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-# White space as in Go (str.split also splits at U+001C to U+001F)
+# White space in Go's sense; str.split also splits at U+001C to U+001F
 _SPACE = re.compile("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _INTEGER = re.compile(r"\+?(?=[0-9])0*([0-9]*)")
 _DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^.0-9]+)")
@@ -69,7 +69,7 @@ ARGO_4 = (
 def check(cron: str) -> Refusal | None:
     """Return what is wrong with a schedule, or None if Argo accepts it.
 
-    Both the rules of `parse` and the pattern of Argo 4's CronWorkflow resource (`ARGO_4`) apply.
+    The schedule must be valid for `parse` and match the pattern of Argo 4's CronWorkflow resource (`ARGO_4`).
     """
     try:
         parse(cron)
@@ -86,7 +86,7 @@ def parse(cron: str) -> CronSchedule:
     `@every`.
 
     Raises:
-        CronError: the library would refuse it; the error's `refusal` has the reason and, if known, a hint.
+        CronError: the library would refuse the schedule; `refusal` has the reason and, if known, a hint.
     """
     if cron.startswith(("TZ=", "CRON_TZ=")):
         raise CronError(f"{cron.split('=')[0]}= is not part of an Argo schedule", "give the time zone in `timezone`")

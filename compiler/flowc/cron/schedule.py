@@ -52,7 +52,7 @@ class Every(CronSchedule):
 class CronFields(CronSchedule):
     """The values that each field of a cron expression matches.
 
-    With `either_day`, a day has to match only one of `days` and `weekdays`.
+    If `either_day` is true, a day matches if it is in `days` or in `weekdays`; otherwise it has to be in both.
     """
 
     minutes: frozenset[int]
@@ -88,7 +88,7 @@ class CronFields(CronSchedule):
     def empty(self) -> str | None:
         """Return the name of the first field that matches nothing, such as `,`; None if every field matches.
 
-        With `either_day`, a day has to match only one of the two day fields, so one of them may match nothing.
+        If `either_day` is true, a day has to match only one of the two day fields, so the other may match nothing.
         """
         if not self.minutes:
             return "minute"
@@ -133,7 +133,7 @@ class Clock:
 
     @staticmethod
     def of(time: datetime) -> Clock:
-        """Return the clock of a datetime's zone.
+        """Return the `Clock` of a datetime's time zone.
 
         Raises:
             ValueError: the datetime has no zone.
@@ -155,7 +155,7 @@ class Clock:
         return (self.time(at).utcoffset() or timedelta()) // SECOND
 
     def instants(self, local: datetime) -> list[int]:
-        """Return the instants, none to two, at which the clock shows a local time."""
+        """Return the instants at which the clock shows a local time: none, one or two."""
         as_utc = (local.replace(tzinfo=UTC) - EPOCH) // SECOND
         offsets = {self.offset(as_utc - _WIDEST), self.offset(as_utc + _WIDEST)}
         return sorted(as_utc - by for by in offsets if self.offset(as_utc - by) == by)

@@ -51,7 +51,7 @@ class ExecutorJob:
 
 
 class ExecutorResult(NamedTuple):
-    """The end of a run.
+    """The result of a run.
 
     Attributes:
         run_id: the id of the run in the store; empty if no run has begun.
@@ -79,7 +79,7 @@ class Executor(Protocol):
         scheduler. The user sees everything that `execute` prints as output of the run.
 
         Raises:
-            ExecutorError: the run cannot begin or be watched.
+            ExecutorError: the run cannot begin, or its progress cannot be observed.
             KeyboardInterrupt: the user has interrupted the run.
         """
         ...

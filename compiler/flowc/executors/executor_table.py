@@ -1,4 +1,4 @@
-"""Finds executors by name: flowc's own, those of installed packages, and targets whose deployment runs flows."""
+"""Finds executors by name: flowc's own executors, executors of installed packages, and targets that can run flows."""
 
 from __future__ import annotations
 
@@ -53,15 +53,16 @@ def is_installed(name: str) -> bool:
 
 
 def executor_names() -> list[str]:
-    """Return the names of all executors: flowc's own, targets that run flows, and those of packages."""
+    """Return the names of all executors: flowc's own executors, targets that can run flows, and executors of
+    packages."""
     return list(dict.fromkeys([*OWN, *_running_targets(), *EXECUTORS.names()]))
 
 
 def check_alone() -> None:
-    """Check that no package has an executor with the name of one of flowc's own, or of a target.
+    """Check that no package has an executor with the same name as one of flowc's own executors or targets.
 
     Raises:
-        PluginError: a package has one.
+        PluginError: a package has such an executor.
     """
     EXECUTORS.check_alone([*OWN, *table.BUILTIN])
 

@@ -1,4 +1,5 @@
-"""The files of a run for another machine: the IR, the code and the parameters, and the command that runs them."""
+"""Writes the files for a run on another machine (the IR, the code and the parameters), and makes the command that runs
+it."""
 
 from __future__ import annotations
 

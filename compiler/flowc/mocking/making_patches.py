@@ -49,7 +49,7 @@ def patches_from_words(words: Sequence[str], flow: Flow, root: str, *, mock: boo
         words: the values of `--patch`: `STEP=` with a JSON value, `MODULE:FUNCTION`, or a Python file.
         flow: the flow.
         root: the directory of the flow's code.
-        mock: whether no step's code runs: steps without a patch get one that does nothing.
+        mock: whether to run no step's code; steps without a patch then get a patch that does nothing.
 
     Raises:
         WrongPatchError: a value of `--patch` is wrong or does not fit the flow; nothing has run.
@@ -73,7 +73,7 @@ def patches_from_values(given: Mapping[str, object], flow: Flow, *, mock: bool) 
     Args:
         given: a value or a function for each patched step.
         flow: the flow.
-        mock: whether no step's code runs.
+        mock: whether to run no step's code.
 
     Raises:
         WrongPatchError: a name or a value does not fit the flow, or cannot be pickled.
@@ -133,7 +133,7 @@ def _node(step: str, flow: Flow) -> Node:
 
 
 def _check(patch: Patch, node: Node, flow: Flow, root: str) -> None:
-    """Check that a patch of the command line can be applied."""
+    """Check that a patch from the command line can be applied to its step."""
     if patch["kind"] == "value":
         _check_value(patch["what"], node)
         return

@@ -1,4 +1,4 @@
-"""The inputs of passes besides the flow."""
+"""The class `Context`: what passes get in addition to the flow."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class PassError(Exception):
 @final
 @dataclass(slots=True)
 class Room:
-    """The space for the content of default files, and the files placed so far.
+    """The space for the content of parameters' default files, and the files that `pack_files` has placed so far.
 
     Attributes:
         package: the number of bytes that remain in the code package for files.
         name: a function that is called with the path of a file that does not fit into the package or the IR. It returns
             the file's reference in the store, or raises ParameterError or FlowcError.
         inline: the number of bytes that remain in the IR for the content of files.
-        packed: the files in the code package: path in the package → content.
-        far: the files to send to the store: parameter, path, and the result of `name`.
+        packed: the files to add to the code package: their content by their path in the package.
+        far: the files to send to the store: the parameter, the path, and the result of `name` for each.
     """
 
     package: int

@@ -29,7 +29,8 @@ _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """The rules for one kind of names: lower-case letters, digits and `-`, at most `longest` characters.
+    """The rules for one kind of names. Names consist of lower-case letters, digits and `-`, and have at most `longest`
+    characters.
 
     A name that matches `plain` stays readable, unless the result is `reserved`.
     """

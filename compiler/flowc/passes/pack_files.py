@@ -1,4 +1,4 @@
-"""Put the content of default files where pods can read it, since a cluster cannot read their paths.
+"""Put the content of parameters' default files where pods can read it, since pods cannot read paths of this machine.
 
 parameter data: file = "data.csv"         ->    parameter data: file = {"file":"data.csv","content":"YSxiCg=="}
 parameter data: file = "large.csv"        ->    parameter data: file = {"file":"large.csv","packed":"ab12…"}

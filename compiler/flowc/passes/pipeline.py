@@ -87,7 +87,7 @@ def run_passes(flow: Flow, context: Context, hook: Hook = verify_after, passes: 
     Args:
         flow: a valid flow.
         context: the inputs of passes besides the flow.
-        hook: called with the pass's name and the flow.
+        hook: a function that is called after each pass, with the pass's name and the flow.
         passes: the passes; the default is all of them.
 
     Returns:

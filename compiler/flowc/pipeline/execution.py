@@ -171,7 +171,8 @@ def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) ->
 
 
 def checked(done: Execution, *, check: bool) -> Execution:
-    """Return the result. Raises KeyboardInterrupt if it was interrupted; RunFailed if it failed and `check` is set."""
+    """Return the result. Raises KeyboardInterrupt if the run was interrupted, and RunFailed if it failed and `check` is
+    set."""
     if done.exit_code == _INTERRUPTED:
         raise KeyboardInterrupt
     if check and done.exit_code:
@@ -213,7 +214,7 @@ def _retry_of(flow: Flow) -> AskedRetry | None:
 
 
 def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
-    """Return the patches of the run. Raises PipelineError if one does not fit the pipeline."""
+    """Return the patches of the run, by the steps' ids. Raises PipelineError if a patch does not fit the pipeline."""
     try:
         return patches_from_values(options.patches, flow, mock=options.mock)
     except WrongPatchError as error:
@@ -225,7 +226,7 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     words = ["run", *(["--local"] if options.local else []), flow.code.file]
     if (asked := _retry_of(flow)) is not None:  # always on this machine
         words = ["retry", flow.code.file, *take(asked)]
-    elif not options.local:  # the executor chooses the store
+    elif not options.local:  # the executor chooses the store and writes it to this file
         words += ["--runner-attribute-file", f"{directory}/{_ATTRIBUTES}"]
     words += ["--run-id-file", f"{directory}/run-id"]
     if options.configuration is not None:

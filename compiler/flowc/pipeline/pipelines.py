@@ -164,7 +164,7 @@ class BasePipeline(Fields):
         return _stream(self, options, check=check)
 
     def run(self, parameters: Mapping[str, object] | None = None, **options: Any) -> Execution:
-        """Do the same as `execute`."""
+        """Run the pipeline, like `execute`."""
         return self.execute(parameters, **options)
 
 
@@ -176,7 +176,7 @@ def _options(
     tag: str,
     configuration_file: str | os.PathLike[str] | None,
 ) -> ExecuteOptions:
-    """Return the arguments of an execution, checked. Raises PipelineError."""
+    """Check the arguments of an execution and return them as `ExecuteOptions`. Raises PipelineError."""
     refuse_call_at(caller().file, method)
     if find_spec("flowc.cli") is None:
         raise PipelineError(
@@ -252,7 +252,7 @@ class BaseJob(Fields):
         self._pipeline = Pipeline(steps=[step], name=name)
 
     def as_pipeline(self) -> Pipeline:
-        """Return the pipeline that consists of this task."""
+        """Return the pipeline that consists of the job's task."""
         return self._pipeline
 
     def execute(self, parameters: Mapping[str, object] | None = None, *, job_id: str = "", **options: Any) -> Execution:

@@ -1,4 +1,4 @@
-"""Returns: the names and the kinds of the values that a task's function returns."""
+"""The returns of a task: the names and the kinds of the values that its function returns."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def named(returns: object, what: str) -> tuple[TaskReturn, ...]:
     """Convert the argument `returns` of a task, a list of strings and TaskReturns, to TaskReturns.
 
     Raises:
-        PipelineError: an item is neither, is not a Python identifier, or is a duplicate.
+        PipelineError: an item is neither a string nor a TaskReturn, or its name is not a Python identifier or a
+            duplicate.
     """
     if not isinstance(returns, (list, tuple)):
         raise PipelineError(f"{what}: returns is {returns!r:.60}, not a list of names such as ['x', pickled('model')]")

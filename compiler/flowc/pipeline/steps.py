@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**options: object) -> object:
-        """Do nothing: only type checkers and editors read the decorator."""
+        """Stand in for `typing.dataclass_transform`, which only type checkers and editors use."""
         return lambda cls: cls
 
 
@@ -97,8 +97,8 @@ class Fields:
 
         Args:
             given: the arguments.
-            place: the place of the object.
-            places: the places of arguments, by their names.
+            place: the place in a file where the object is written.
+            places: the places in the file of some arguments, by the arguments' names.
 
         Raises:
             PipelineError: an argument is wrong.
@@ -253,7 +253,7 @@ class UserTask(Step):
             raise PipelineError(f"{self.what}: catalog is {self.catalog!r:.60}, not a Catalog(get=[…], put=[…])")
 
     def as_pipeline(self) -> Pipeline:
-        """Return a pipeline of this step alone."""
+        """Return a pipeline whose only step is this one."""
         return _pipeline(steps=[self], name=self.name)
 
 
@@ -316,7 +316,7 @@ class AsyncPythonTask(PythonTask):
         return "" if self.stream_end_type == END_EVENT else self.stream_end_type
 
     def as_async_pipeline(self) -> AsyncPipeline:
-        """Return an asynchronous pipeline of this step alone."""
+        """Return an asynchronous pipeline whose only step is this one."""
         return _async_pipeline(steps=[self], name=self.name)
 
 
@@ -377,7 +377,7 @@ class Stub(Step):
         super().__init__(**{name: value for name, value in given.items() if name in known})
 
     def as_pipeline(self) -> Pipeline:
-        """Return a pipeline of this step alone."""
+        """Return a pipeline whose only step is this one."""
         return _pipeline(steps=[self], name=self.name)
 
 

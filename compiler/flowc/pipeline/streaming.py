@@ -124,7 +124,7 @@ class EventReceiver:
 
 
 def execute_into(events: queue.Queue[dict[str, Any]], loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
-    """Run a pipeline, put its events into a queue, and return the result.
+    """Run a pipeline, put the events of its tasks into a queue, and return the result.
 
     The event loop runs in a new thread, because the program's own event loop may run in the current thread.
     """

@@ -23,8 +23,8 @@ class Spot:
     """A place in a source file: a part of one line.
 
     Attributes:
-        path: the file, absolute.
-        line: its number, from 1.
+        path: the absolute path of the file.
+        line: the number of the line, from 1.
         column: the position of the first character, from 1.
         end: the position after the last character.
         label: the text that explains this place; empty for the place of the fault itself.
@@ -37,7 +37,8 @@ class Spot:
     label: str = ""
 
     def relative_to(self, directory: str) -> str:
-        """Return the path relative to `directory` if that contains the file, else the whole path, always with `/`."""
+        """Return the file's path relative to `directory` if it is below it, else the absolute path; the separator is
+        `/`."""
         inside = f"{directory.rstrip(os.sep)}{os.sep}"
         return (self.path[len(inside) :] if self.path.startswith(inside) else self.path).replace(os.sep, "/")
 
@@ -45,7 +46,8 @@ class Spot:
 @final
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A fault or a warning; `code` and `at` are None for an error that is not about the source of a flow."""
+    """A fault or a warning. `code` and `at` (its place) are None for an error that is not about the source of a
+    flow."""
 
     message: str
     hint: str | None = None

@@ -1,4 +1,5 @@
-"""Faults as workflow commands of GitHub, which shows them as annotations beside the lines of a change."""
+"""Writes faults as workflow commands of GitHub Actions. GitHub shows them as annotations beside the lines of a
+change."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def write(facts: Sequence[Fact]) -> str:
     """Return one workflow command for each fault or warning: `::error file=…,line=…::message`.
 
-    Paths are relative to `GITHUB_WORKSPACE`, the repository, or else to the working directory.
+    Paths are relative to the repository (`GITHUB_WORKSPACE`) or, if that is not set, to the working directory.
 
     The form follows GitHub's documentation of workflow commands; the escapes are those of GitHub's toolkit.
     """

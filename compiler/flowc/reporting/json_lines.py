@@ -1,4 +1,4 @@
-"""Faults as JSON lines: one object for each."""
+"""Writes faults as JSON lines: one JSON object per fault."""
 
 from __future__ import annotations
 

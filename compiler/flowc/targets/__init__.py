@@ -23,7 +23,8 @@ __all__ = ["BackendError", "Deployment", "Need", "Operations", "Target", "Target
 
 
 class BackendError(Exception):
-    """The flow is valid, but the target cannot run it; `diagnostics` has all reasons, with their places."""
+    """The flow is valid, but the target cannot run it. `diagnostics` has all reasons, with their places in the
+    source."""
 
     def __init__(self, faults: Iterable[Diagnostic]) -> None:
         faults = tuple(faults)
@@ -32,7 +33,7 @@ class BackendError(Exception):
 
 
 def fail_if(faults: Faults) -> None:
-    """Raise all collected faults together, if there are any.
+    """Raise one error with all collected faults, if there are any.
 
     Raises:
         BackendError: there are faults.

@@ -22,7 +22,7 @@ class TargetError(Exception):
 
 
 class Need(NamedTuple):
-    """A distribution that a target needs: its `module`, the `use` that needs it, and the command that installs it."""
+    """A distribution that a target needs: a `module` of it, what needs it (`use`), and the command that installs it."""
 
     distribution: str
     module: str

@@ -7,8 +7,8 @@
         assert done.artifacts == {"model": 3.0}
         assert done.next == ("score",)
 
-The step runs as in a task of a run: the same code, the same checks, and artifacts that are pickled. Nothing is stored
-on disk, no process is started, and exceptions of the step propagate; @retry and @catch have no effect.
+The step runs like in a task of a run: with the same code, the same checks, and pickled artifacts. Nothing is stored on
+disk, no process is started, and exceptions of the step propagate; @retry and @catch have no effect.
 """
 
 from __future__ import annotations

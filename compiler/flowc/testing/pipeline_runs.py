@@ -78,7 +78,7 @@ def run_pipeline(
 
     Raises:
         PipelineError: the pipeline, a parameter or a patch is wrong; nothing has run.
-        AssertionError: the run has failed, and `check` is true; the message is that of the failed task.
+        AssertionError: the run has failed, and `check` is true; the message contains the message of the failed task.
     """
     place = tempfile.mkdtemp(prefix="flowc-test-") if store is None else str(store)
     options = ExecuteOptions(

@@ -37,7 +37,7 @@ def _find_held(number: int) -> object:
 
 
 class _Held:
-    """A wrapper that pickles as a reference to an object of this process; unpickling returns the object itself."""
+    """A wrapper whose pickle is a reference to an object of this process; unpickling returns the object itself."""
 
     def __init__(self, value: object, objects: MemoryObjects) -> None:
         self._number = next(_numbers)

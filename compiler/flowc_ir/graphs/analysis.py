@@ -52,7 +52,7 @@ class Analysis:
 
     @cached_property
     def join_of(self) -> Mapping[NodeId, NodeId]:
-        """The join that closes each split."""
+        """For each split, the join that closes it."""
         return {node.joins: node.id for node in self.flow.nodes if node.joins is not None}
 
     @cached_property
@@ -76,7 +76,7 @@ class Analysis:
 
     @cached_property
     def has_switch(self) -> bool:
-        """Whether a node chooses one of several successors."""
+        """Whether the flow has a switch, which chooses one of several successors."""
         return any(isinstance(node.next, Switch) for node in self.flow.nodes)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Dominators and natural loops of a graph with one start.
+"""Computes the dominators and the natural loops of a graph with one start node.
 
 No function is recursive: a flow may be a chain of thousands of steps.
 """
@@ -37,7 +37,7 @@ def postorder(start: NodeId, successors: Callable[[NodeId], Iterable[NodeId]]) -
 
 
 def dominators(order: Sequence[NodeId], before: Mapping[NodeId, Iterable[NodeId]]) -> dict[NodeId, NodeId]:
-    """Return the immediate dominator of each node; the start's is the start itself.
+    """Return the immediate dominator of each node; the immediate dominator of the start is the start itself.
 
     The algorithm of Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm".
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One node, which runs once at the index path of its scopes."""
+    """A task of one node; its index path follows from the node's scopes."""
 
     node: NodeId
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Size(NamedTuple):
-    """The measures of a block, computed once from the sizes of the blocks inside it.
+    """The measures of a block. They are computed once, from the measures of the blocks inside it.
 
     Several series may share a block. Computing the measures again for each use of a block would take time exponential
     in the number of switches that share arms.
@@ -53,7 +53,7 @@ class _Compound:
 @final
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One task of a step."""
+    """A block that is one task of a step."""
 
     node: NodeId
 
@@ -107,7 +107,7 @@ class ParallelArms(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class Part(_Compound):
-    """A series in a separate DAG, called as one task."""
+    """A series that has its own DAG, which is called by one task."""
 
     series: Series
     size: Size = field(init=False, repr=False, compare=False)

@@ -1,6 +1,7 @@
 """Check the structure of a flow's graph; the function `analyse` finds all faults of the structure.
 
-In a structured flow one join closes each split, splits nest, and each cycle is a loop that a switch ends.
+In a structured flow, exactly one join closes each split, splits are properly nested, and every cycle is a loop with a
+switch that leads out of it.
 """
 
 from __future__ import annotations

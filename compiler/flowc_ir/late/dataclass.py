@@ -219,7 +219,7 @@ def _with_attributes(cls: type, own: Mapping[str, _Field], methods: Mapping[str,
 
 
 def _methods(fields: dict[str, _Field], options: _Options) -> dict[str, object]:
-    """Return the methods and attributes that a class gets unless it defines them."""
+    """Return the methods and attributes that the decorator adds to a class unless the class defines them."""
     methods: dict[str, object] = {
         _FIELDS: fields,
         _STANDARD_FIELDS: _Standard(_STANDARD_FIELDS, fields, options),

@@ -1,4 +1,4 @@
-"""Compiles an analyzed flow to manifests: templates, then checks of their number and size."""
+"""Compiles an analyzed flow to manifests: makes the templates, then checks their number and size."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def manifests(analysis: Analysis, package: CodePackage, settings: Settings) -> t
     Args:
         analysis: the analysis of a flow in which `check_flow` found no fault.
         package: the code package.
-        settings: the settings of the deployment; `kind` decides which objects there are.
+        settings: the settings of the deployment; `kind` decides which objects are returned.
 
     Raises:
         BackendError: a ConfigMap, a template or a DAG would exceed a limit of Argo or Kubernetes.

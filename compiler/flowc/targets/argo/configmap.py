@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class CodeMap:
-    """The manifest of a ConfigMap, its keys with their paths below /flowc, and the digest of the files."""
+    """The manifest of a ConfigMap, pairs of its keys and the files' paths below /flowc, and the digest of the files."""
 
     manifest: Object
     files: tuple[tuple[str, str], ...]

@@ -1,4 +1,4 @@
-"""The tasks of one DAG template, with the conditions on which they start.
+"""Makes the tasks of one DAG template, with the conditions under which they start.
 
 In `depends`, the plain name of a task means "succeeded or skipped". The first task of a switch's arm has the condition
 that the arm was chosen (`when`). The second task depends on `name.Succeeded` of the first task. If the first task is
@@ -97,7 +97,7 @@ class Dag:
         return (terms or [self._wait(switch)]) if goes_on else None
 
     def _again(self, header: NodeId, after: list[str], when: str | None) -> None:
-        """Add the next iteration: its tasks in this DAG, or another call of the loop's template."""
+        """Add the next iteration of a loop: its tasks in this DAG, or a further call of the loop's template."""
         here, following = self._place, self._place.again(header)
         last = following.rounds[-1]
         if self._loop is not None and self._loop.header == header and last.offset < self._iterations:

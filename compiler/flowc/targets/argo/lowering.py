@@ -57,7 +57,7 @@ class Lowering:
         """Return the name of the DAG template that runs a series. Add the template if it does not exist.
 
         Args:
-            prefix: the first word of a new template's name.
+            prefix: the beginning of a new template's name.
             blocks: the series.
             place: the place from which the template is called.
         """
@@ -96,7 +96,8 @@ class Lowering:
         self.templates[name] = make(m.Template, name=name, inputs=inputs, dag=self._dag(dag, blocks))
 
     def each_template(self, body: Series, together: bool) -> tuple[str, dict[str, str]]:
-        """Return the Steps template that runs the body for each item, and its arguments besides `path` and `count`.
+        """Return the name of the Steps template that runs the body for each item, and its arguments besides `path` and
+        `count`.
 
         A DAG with `withParam` is not used: its time is quadratic in the number of items.
 

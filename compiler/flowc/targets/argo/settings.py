@@ -44,7 +44,7 @@ class Settings:
         parallelism: the maximum number of items of one foreach that run at once.
         ttl_seconds: how long an ended Workflow stays in the cluster; its data stays in the store.
         deadline_seconds: the longest duration of a run, None for no limit.
-        concurrency: what a schedule does while its previous run is active.
+        concurrency: Argo's `concurrencyPolicy`: what happens at a scheduled time while the previous run is active.
         tags: the tags of every run.
         catalog: where the files of steps are kept; the value of the setting `catalog`.
         secrets: the source of the secrets that steps only name; the value of the setting `secrets`.
@@ -137,5 +137,6 @@ class Settings:
 
 
 def is_reference(value: str) -> bool:
-    """Return whether a string can be an image or address: no blanks, and nothing that Argo or the kubelet expands."""
+    """Return whether a string can be an image or address: it has no blanks, and nothing that Argo or the kubelet
+    expands."""
     return bool(value) and value.isprintable() and not any(mark in value for mark in ("{{", "$", " "))

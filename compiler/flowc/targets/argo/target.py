@@ -1,4 +1,4 @@
-"""The target `argo`: compiles a flow to manifests of Argo Workflows. Importing it does not import Hera."""
+"""The target `argo`: compiles a flow to manifests of Argo Workflows. Importing this module does not import Hera."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _INSTALL: Final = "pip install 'flowc[argo]'"
 
 
 def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
-    """Return the options of compiling to manifests, whose names are the fields of `Settings`.
+    """Return the options for compiling to manifests. The names of their values are fields of `Settings`.
 
     Args:
         kinds: the values of `--kind`.

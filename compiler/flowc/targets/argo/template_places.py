@@ -42,7 +42,7 @@ class TemplatePlace:
     rounds: tuple[Round, ...] = ()
 
     def path(self, scopes: Sequence[Scope]) -> str:
-        """Return the index path of a task whose step has these scopes; it may contain expressions of Argo."""
+        """Return the index path of a task whose step has these scopes. The path may contain expressions of Argo."""
         inside = [at for at, round_ in enumerate(self.rounds) if LoopScope(round_.header) in scopes]
         return self.base + "".join(f"~{self._number(at)}" for at in inside)
 

@@ -143,7 +143,7 @@ class _Layout:
     # -- the places of lines -------------------------------------------------------------------------------------------
 
     def _add_long_lines(self) -> None:
-        shared: dict[tuple[int, int], tuple[int, tuple[int, int]]] = {}  # by the last box and the layer
+        shared: dict[tuple[int, int], tuple[int, tuple[int, int]]] = {}  # by target box and layer
         for source in self.order:
             for target in self.children[source]:
                 if self.leads_back(source, target):
@@ -279,7 +279,8 @@ class _Drawing:
         return PlacedLine(ends, _distinct(points), False, self._named(into))
 
     def _line_back(self, ends: Ends, source: int, target: int) -> PlacedLine:
-        """Return a line from the bottom of a box, up the column of the target, to the top of the target.
+        """Return a line that leads back: from the bottom of a box, upwards in the target's column, to the top of the
+        target.
 
         Only the line of the lowest box continues in the column; the other lines end where they meet the column.
         """

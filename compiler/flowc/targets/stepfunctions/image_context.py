@@ -36,7 +36,7 @@ def image_digest(flow: Flow, package: Package) -> str:
 
 
 def write_context(directory: str, flow: Flow, package: Package) -> None:
-    """Write the directory, which must be empty or missing.
+    """Write the files of the build context into a directory, which must be empty or missing.
 
     Raises:
         TargetError: the directory has files, or cannot be written.

@@ -34,8 +34,8 @@ class MachineSettings:
         image: the image with the flow's code, its IR and `flowc_runtime`.
         store: the URL of a bucket of S3 for records and artifacts.
         name: the name of the state machine; None derives it from the flow's name.
-        job_queue: the queue of AWS Batch; None leaves it to the stack's parameter.
-        cluster: the cluster of ECS; None leaves it to the stack's parameter.
+        job_queue: the queue of AWS Batch; if it is None, a parameter of the stack chooses the queue.
+        cluster: the cluster of ECS; if it is None, a parameter of the stack chooses the cluster.
         parallelism: the maximum number of items of one foreach that run at once.
         deadline_seconds: the longest duration of a run, None for no limit.
         tags: the tags of every run.

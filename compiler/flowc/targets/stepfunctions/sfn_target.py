@@ -36,7 +36,7 @@ CAPACITY: Final = 100_000_000
 
 
 def options() -> list[click.Option]:
-    """Return the options of compiling to a state machine."""
+    """Return the options for compiling to a state machine."""
     return [
         click.Option(["--compute"], type=click.Choice(COMPUTES),
                      help="Run tasks on AWS Batch or on Amazon ECS [default: batch]."),

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from flowc_ir.graphs.analysis import Analysis
     from flowc_ir.model import Flow, Node, NodeId, Span
 
-# flowc and Argo set these variables; of two variables with one name the last in the list would win.
+# flowc and Argo set these variables. A user's variable of the same name, which is later in the list, would replace
+# them.
 _RESERVED_VARIABLE = re.compile(r"(?:FLOWC|ARGO)_")
 _VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*", re.ASCII)
 _CPU = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)

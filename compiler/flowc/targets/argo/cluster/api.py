@@ -32,12 +32,14 @@ _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
 def connect(*, kubeconfig: str | None = None, context: str | None = None, namespace: str | None = None) -> Cluster:
-    """Return the cluster and namespace that kubectl would use, or those of the arguments; no request is sent yet.
+    """Return the connection to the cluster and namespace that the arguments name, or else those of kubectl. No request
+    is sent.
 
     Args:
         kubeconfig: a file to use instead of those in `KUBECONFIG` or `~/.kube/config`.
         context: a context of the file, instead of its current one.
-        namespace: a namespace, instead of the context's or, in a pod without kubeconfig, of the pod's own.
+        namespace: a namespace, instead of the context's namespace or (in a pod without kubeconfig) the pod's own
+            namespace.
 
     Raises:
         ClusterError: the client is not installed, no configuration names a cluster, or the configuration is invalid.
@@ -100,7 +102,7 @@ def _why(error: Exception) -> str:
 
 
 def _files(kubeconfig: str | None) -> str | None:
-    """Return the existing kubeconfig files, joined as in KUBECONFIG; None if there are none."""
+    """Return the paths of the existing kubeconfig files, joined like in KUBECONFIG; None if there are none."""
     if kubeconfig is not None:
         if not Path(kubeconfig).is_file():
             raise ClusterError(f"there is no kubeconfig {kubeconfig}")
@@ -121,8 +123,8 @@ def _namespace(files: str, context: str | None) -> str | None:
 
 
 class Cluster:
-    """One namespace of a cluster. Every method raises ClusterError if the cluster does not answer or refuses the
-    request."""
+    """A connection to one namespace of a cluster. Every method raises ClusterError if the cluster does not answer or
+    refuses the request."""
 
     def __init__(self, client: ApiClient, namespace: str) -> None:
         self.namespace = namespace
@@ -252,7 +254,8 @@ class _Call(NamedTuple):
 
 
 def _reason(error: BaseException) -> str:
-    """Return the innermost cause of an error in one line; urllib3 wraps `Connection refused` in three exceptions."""
+    """Return the innermost cause of an error in one line, because urllib3 wraps `Connection refused` in three
+    exceptions."""
     cause = getattr(error, "reason", None) or error.__cause__ or error.__context__
     if isinstance(cause, BaseException) and cause is not error:
         return _reason(cause)
@@ -273,7 +276,7 @@ def refusal(
         name: its name; None for a request for a list or a new object.
         namespace: the namespace of the request.
         status: the HTTP status.
-        data: the body of the answer: a `Status` object of Kubernetes, or any text of a proxy.
+        data: the body of the answer: a `Status` object of Kubernetes, or a text from a proxy.
 
     Returns:
         `Missing` for an object that does not exist, `AlreadyThere` for one that does, else a `ClusterError`.

@@ -172,7 +172,7 @@ def _of_flow(cluster: Cluster, name: str, item: Object) -> Iterator[tuple[Resour
 
 
 def active_runs(cluster: Cluster, target: ClusterTarget) -> list[str]:
-    """Return the names of the active runs that deleting the target would end or break.
+    """Return the names of the active runs that would end or fail if the target were deleted.
 
     Raises:
         ClusterError: the cluster does not answer.

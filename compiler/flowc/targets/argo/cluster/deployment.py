@@ -63,7 +63,7 @@ def plan(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) 
     Args:
         cluster: the cluster.
         manifests: the objects, in the order to apply them.
-        force: whether to take over fields of other managers.
+        force: whether to overwrite fields that other field managers have set.
 
     Raises:
         ClusterError: the cluster does not answer, or refuses a manifest.
@@ -74,18 +74,18 @@ def plan(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) 
 def carry_out(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) -> list[Change]:
     """Apply the manifests in their order: the code first, then the template that refers to it.
 
-    After a new template it waits for `SETTLING` seconds.
+    After creating a template, wait for `SETTLING` seconds.
 
     Args:
         cluster: the cluster.
         manifests: the objects, in the order to apply them.
-        force: whether to take over fields of other managers.
+        force: whether to overwrite fields that other field managers have set.
 
     Returns:
         The changes, one for each manifest.
 
     Raises:
-        ClusterError: the cluster does not answer, or refuses a manifest; earlier ones are applied then.
+        ClusterError: the cluster does not answer, or refuses a manifest; the manifests before it are applied then.
     """
     changes = []
     for manifest in manifests:

@@ -18,7 +18,7 @@ MANAGED_LABEL = "app.kubernetes.io/managed-by"
 @final
 @dataclass(frozen=True, slots=True)
 class ResourceKind:
-    """A kind of object and the place of its API; `group` is empty for the kinds of Kubernetes itself."""
+    """A kind of object and the API that serves it; `group` is empty for the core kinds of Kubernetes."""
 
     name: str
     plural: str
@@ -27,12 +27,12 @@ class ResourceKind:
 
     @property
     def root(self) -> str:
-        """The path of its API."""
+        """The path of the API that serves objects of this kind."""
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 
     @property
     def title(self) -> str:
-        """The kind in an object's name in messages: `workflowtemplate` in workflowtemplate/hello-flow."""
+        """The kind's name in messages, such as `workflowtemplate` in workflowtemplate/hello-flow."""
         return self.name.lower()
 
     @property
@@ -69,7 +69,7 @@ def check_version(item: Object, kind: ResourceKind) -> None:
 
     Args:
         item: the object, whose annotation has the version.
-        kind: its kind, for the message.
+        kind: the object's kind, for the message.
 
     Raises:
         ClusterError: a newer flowc has deployed it, or the annotation is not a version.

@@ -40,7 +40,8 @@ MAX_NAME = 63
 OptionPairs: TypeAlias = "Sequence[tuple[str, str]]"
 """The names of parameters and their values as strings, in the order of the command line."""
 Send: TypeAlias = "Callable[[str], dict[str, object]]"
-"""Sends a file to the store before a run and returns a reference to it. Raises ParameterError, FlowcError."""
+"""A function that sends a file to the store before a run and returns a reference to it. Raises ParameterError,
+FlowcError."""
 
 
 @final
@@ -75,7 +76,7 @@ def flow_of(cluster: Cluster, item: Object) -> Flow | None:
     except NewerError as error:
         raise ClusterError(f"{CONFIG_MAP.title} {name} was {error}") from error
     except (SchemaError, KeyError):
-        return None  # another object of this name, or one that was changed
+        return None  # another object with this name, or a changed one
 
 
 def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
@@ -127,7 +128,7 @@ def arguments_of(
     if missing:
         raise BadParameter(f"{_named(missing)} required and has no default; give --param {missing[0]}=VALUE")
     found = {name: _value(known[name], known[name].declared, sources, texts.get(name, ())) for name in names}
-    # Files are sent only now that all values are known to be valid.
+    # All values are valid at this point: files are sent now.
     return [{"name": known[name].argument, "value": _text(known[name], value, send)} for name, value in found.items()]
 
 
@@ -181,7 +182,7 @@ def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: 
     """Check that a run's parameters fit into one environment variable of its first pod, 128 KiB.
 
     Args:
-        template: the WorkflowTemplate, whose defaults count too.
+        template: the WorkflowTemplate; the defaults in it count if no value is given.
         arguments: the result of `arguments_of`.
         names: for each argument, the name of its parameter in the flow, for the message.
 
@@ -248,6 +249,6 @@ def run_name(template: str, run_id: str) -> str:
     """Return a run's name: the template's name and the run's id. The template's name is shortened if the result would
     have more than 63 characters.
 
-    The id contains the time, so that names of one flow's runs sort by it.
+    The id begins with the time, so that the names of a flow's runs sort by time.
     """
     return f"{template[: MAX_NAME - len(run_id) - 1].rstrip('-.')}-{run_id}"

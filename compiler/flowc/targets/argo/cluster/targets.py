@@ -56,11 +56,12 @@ def find_target(cluster: Cluster, text: str) -> ClusterTarget:
 
     Args:
         cluster: the cluster.
-        text: a run's name, FLOW/RUN, the name of a flow's template, or the name of its class; runs come first.
+        text: a run's name, FLOW/RUN, the name of a flow's template, or the name of a flow's class; runs take
+            precedence.
 
     Raises:
-        ClusterError: neither exists (the hint has similar names), a newer flowc deployed it, or the cluster does not
-            answer.
+        ClusterError: no such run or flow exists (the hint has similar names), a newer flowc deployed it, or the cluster
+            does not answer.
     """
     run = text.rpartition("/")[2]
     if workflow := _find(cluster, WORKFLOW, run):
@@ -71,7 +72,7 @@ def find_target(cluster: Cluster, text: str) -> ClusterTarget:
 
 
 def find_run(cluster: Cluster, text: str) -> Run:
-    """Return the run that `text`, a run's name or FLOW/RUN, names.
+    """Return the run that `text` names, which is a run's name or FLOW/RUN.
 
     Raises:
         ClusterError: the run does not exist, a newer flowc deployed it, or the cluster does not answer.
@@ -115,7 +116,7 @@ def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[ResourceKind
 
     Args:
         cluster: the cluster.
-        what: the kind, for the message: `run`, `run or flow`.
+        what: what `text` should name, for the message: `run` or `run or flow`.
         text: the name that does not exist.
         kinds: the kinds of objects whose names the hint may suggest.
 

@@ -26,7 +26,8 @@ CRON_LABEL = "workflows.argoproj.io/cron-workflow"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
-    """A task that failed or waits; `task` is STEP/PATH, or the node's name if it is not a task of a flow."""
+    """A task that failed or waits. `task` is STEP/PATH, or the name of Argo's node if the node is not a task of a
+    flow."""
 
     task: str
     phase: str
@@ -40,7 +41,7 @@ class WorkflowView:
     happened.
 
     Attributes:
-        flow: the label `flowc.dev/flow`, None for a workflow that flowc did not create.
+        flow: the value of the label `flowc.dev/flow`; None for a workflow that flowc did not create.
         phase: Argo's phase of the Workflow: Pending, Running, Succeeded, Failed or Error.
         asked: the user's request, for an active run: `suspended`, `stop` or `terminate`; otherwise None.
         progress: the numbers of finished pods and of all known pods, such as `3/7`.
@@ -69,7 +70,7 @@ class WorkflowView:
 
 
 def view(workflow: Object) -> WorkflowView:
-    """Return the view of a `Workflow` object."""
+    """Return the state of a run from its `Workflow` object."""
     status, spec = workflow.get("status") or {}, workflow.get("spec") or {}
     nodes, note = _nodes(status)
     phase = status.get("phase") or "Pending"
@@ -101,7 +102,8 @@ def is_active(item: Object) -> bool:
 
 
 def body_of(item: Object) -> ObjectSpec:
-    """Return the spec that holds the templates: for a run Argo's copy of its template, else the object's own spec."""
+    """Return the spec that contains the templates: for a run, Argo's copy of the template's spec, else the object's own
+    spec."""
     stored = (item.get("status") or {}).get("storedWorkflowTemplateSpec")
     return stored or item.get("spec") or {}
 

@@ -42,7 +42,7 @@ force_option = click.option(
 
 
 def _manifest_options(function: Command) -> Command:
-    """Give a command the options of compiling a flow, and those of the cluster."""
+    """Add the options for compiling a flow and for the cluster to a command."""
     function = with_options(function, [CONTEXT, KUBECONFIG])
     return with_lowering_options(function, options(["template", "cron"]))
 

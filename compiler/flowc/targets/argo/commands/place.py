@@ -30,7 +30,7 @@ PLACE = (CONTEXT, KUBECONFIG, NAMESPACE)
 
 
 def cluster_options(function: Command) -> Command:
-    """Give a command --context, --kubeconfig and --namespace."""
+    """Add the options --context, --kubeconfig and --namespace to a command."""
     return with_options(function, PLACE)
 
 
@@ -46,7 +46,7 @@ def connected(
         namespace: the value of `--namespace`.
 
     Raises:
-        SystemExit: the block or the connection raised a ClusterError; it is printed.
+        SystemExit: the connection or the `with` block raised a ClusterError, which is printed.
     """
     from flowc.targets.argo.cluster.api import connect
 

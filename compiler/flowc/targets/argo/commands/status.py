@@ -53,7 +53,7 @@ SHOWN = 10  # the maximum number of failed or waiting tasks; --json shows all
 def status_command(
     name: str | None, as_json: bool, context: str | None, kubeconfig: str | None, namespace: str | None
 ) -> None:
-    """Report on a run, a flow or all flows."""
+    """Print the status of a run, a flow or all flows."""
     with connected(context, kubeconfig, namespace) as cluster:
         if name is None:
             _all(cluster, as_json)
@@ -101,7 +101,7 @@ def _part(failed: Sequence[NodeView]) -> str:
 
 
 def print_tasks(title: str, nodes: Sequence[NodeView]) -> None:
-    """Print the tasks that failed or wait, one a line, with the reason."""
+    """Print the tasks that failed or wait, one per line, with the reason."""
     for node in nodes[:SHOWN]:
         click.echo(f"{title} {node.task}: {node.message or node.phase}")
     if len(nodes) > SHOWN:
@@ -192,7 +192,7 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
     Args:
         cluster: the cluster.
         flow: the name of a template or of a flow's class; None for all flows.
-        limit: the most runs to print.
+        limit: the maximum number of runs to print.
         as_json: whether to print a JSON list with the fields of `WorkflowView`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The container templates of steps and of the exit handler, confined by Kubernetes' "restricted" standard."""
+"""Makes the container templates of steps and of the exit handler, which fulfil Kubernetes' "restricted" standard."""
 
 from __future__ import annotations
 

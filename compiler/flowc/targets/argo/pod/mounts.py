@@ -41,7 +41,6 @@ def problem(path: str, store: str | None = None, others: Iterable[str] = ()) -> 
 
 
 def is_below(path: str, directory: str) -> bool:
-    """Return whether a path is the directory or below it; both are compared without `.` and `..`, and links are not
-    followed."""
+    """Return whether a path is the directory or below it. `.` and `..` are resolved, links are not followed."""
     plain = posixpath.normpath(directory)
     return path == plain or posixpath.normpath(path).startswith(f"{plain}/")

@@ -1,4 +1,4 @@
-"""Assigns container templates to steps: steps whose pods differ only in the step's name share one."""
+"""Assigns container templates to steps. Steps whose pods differ only in the step's name share a template."""
 
 from __future__ import annotations
 
