@@ -22,7 +22,7 @@ UNREADABLE_FILE: Final = "unreadable-file"
 YAML_SYNTAX: Final = "yaml-syntax"
 YAML_KEY: Final = "yaml-key"
 YAML_VALUE: Final = "yaml-value"
-# faults of an IR that is the input of a command
+# the IR as an input
 IR_NOT_JSON: Final = "ir-not-json"
 NO_IR: Final = "no-ir"
 IR_TOO_NEW: Final = "ir-too-new"
@@ -83,7 +83,7 @@ ASSIGNED_PARAMETER: Final = "assigned-parameter"
 BAD_CONFIG: Final = "bad-config"
 CONFIG_VALUE: Final = "config-value"
 CONFIG_EXPRESSION: Final = "config-expression"
-# faults of flows that Argo or Kubernetes would refuse
+# what Argo and Kubernetes refuse
 ARGO_TOO_MANY_TEMPLATES: Final = "argo-too-many-templates"
 ARGO_ARGUMENT_TOO_LONG: Final = "argo-argument-too-long"
 ARGO_TOO_LARGE: Final = "argo-too-large"
@@ -101,13 +101,13 @@ ARGO_DEFAULT_NOT_COMPUTED: Final = "argo-default-not-computed"
 NO_SCHEDULE: Final = "no-schedule"
 SCHEDULE_NEEDS_DEFAULTS: Final = "schedule-needs-defaults"
 ARGO_TOO_MANY_TASKS: Final = "argo-too-many-tasks"
-# faults of flows that Step Functions, AWS Batch or Amazon ECS would refuse
+# what Step Functions, AWS Batch and Amazon ECS refuse
 SFN_CONSTRUCT: Final = "stepfunctions-construct"
 SFN_OPTION: Final = "stepfunctions-option"
 SFN_ENVIRONMENT: Final = "stepfunctions-environment"
 SFN_SCHEDULE: Final = "stepfunctions-schedule"
 SFN_TOO_LARGE: Final = "stepfunctions-too-large"
-# Warnings: the flow is valid, but may not do what its author intends.
+# Warnings: the flow is valid, but may not do what its author means.
 SCHEDULE_NEVER_FIRES: Final = "schedule-never-fires"
 SCHEDULE_CLOCK_CHANGE: Final = "schedule-clock-change"
 SCHEDULE_INTERVAL: Final = "schedule-interval"
