@@ -42,7 +42,7 @@ def is_json(value: object) -> bool:
 
 
 def read_plugin(reader: Reader, applied: Applied, cls: type[Decorator]) -> Plugin | None:
-    """Return one application of a decorator as a plugin; None if it has a fault, which is reported.
+    """Convert one use of an extension's decorator to a `Plugin` of the IR; None if it has a fault, which is reported.
 
     Args:
         reader: the reader of the definition.
@@ -70,12 +70,14 @@ def read_plugin(reader: Reader, applied: Applied, cls: type[Decorator]) -> Plugi
 
 
 def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | None:
-    """Return one application to a flow's class, with the values of its options; None, and a report, for a fault.
+    """Convert an extension's decorator of a flow's class to a `Plugin`, with the values of the decorator's options.
+
+    Return None if the decorator has a fault, which is reported.
 
     Args:
         reader: the reader of the class.
         applied: the application.
-        owner: the flow's class, which has the options of the command line.
+        owner: the flow's class, in which the command line has stored the values of its options.
     """
     cls = cast("type[FlowDecorator]", plugin_class(applied.name, "flow"))
     plugin = read_plugin(reader, applied, cls)

@@ -20,7 +20,7 @@ _EXAMPLE = "self.next(self.train)"
 
 
 def leaving(method: StepMethod, members: Members, *, is_end: bool) -> Leaving:
-    """Return the transition of a step, or the one fault that hides it.
+    """Read the transition of a step; if this fails, the result has one fault.
 
     Args:
         method: the step.
