@@ -74,7 +74,7 @@ def check_shadowed(tree: ast.ClassDef, source: Source, faults: Faults) -> None:
     Args:
         tree: the class.
         source: its file.
-        faults: gets a fault for each second definition.
+        faults: collects a fault for each second definition.
     """
     bound: dict[str, ast.stmt] = {}
     parameters = _assigned_parameters(tree)

@@ -185,7 +185,7 @@ def syntax_fault(error: SyntaxError | ValueError, sources: Sources, file: str, f
         error: the error that Python's parser raised.
         sources: the files of the flow.
         file: the file name to write in the span.
-        faults: gets the fault.
+        faults: collects the fault.
     """
     line, column, width, message = 1, 1, 0, str(error)
     if isinstance(error, SyntaxError):
@@ -204,7 +204,7 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str, faults:
         error: the exception; it may be a SystemExit.
         sources: the files of the flow.
         flow_file: the path of the flow's file, where the exception is reported if its traceback has no user code.
-        faults: gets the fault.
+        faults: collects the fault.
     """
     if isinstance(error, SyntaxError) and error.filename:
         syntax_fault(error, sources, sources.relative(error.filename), faults)

@@ -96,7 +96,7 @@ def lower_class(
         sources: the files of the package.
         package: the code package, whose digest the IR records.
         options: the options that apply to the flow.
-        faults: gets the faults.
+        faults: collects the faults.
 
     Raises:
         InternalError: the resulting IR is invalid although no fault was found: a bug in flowc.

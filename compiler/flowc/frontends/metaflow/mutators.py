@@ -22,7 +22,7 @@ def mutator_fault(error: PreparationError, sources: Sources, faults: Faults, *, 
     Args:
         error: the failure; `error.__cause__` is the user code's exception, with the traceback.
         sources: the files of the flow.
-        faults: gets the fault.
+        faults: collects the fault.
         hint: the hint of the fault, which says when the failed code runs.
     """
     cause = error.__cause__ or error

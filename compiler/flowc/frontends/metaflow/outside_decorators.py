@@ -25,7 +25,7 @@ def packing_decorators(flow: Flow, faults: Faults) -> None:
 
     Args:
         flow: the flow with its plugins.
-        faults: gets a fault for each decorator.
+        faults: collects a fault for each decorator.
     """
     from metaflow._legacy.hooks import PACKAGING
 
@@ -51,7 +51,7 @@ def foreign_decorators(cls: type, flow: Flow, package: Package, faults: Faults) 
         cls: the flow's class.
         flow: the flow.
         package: the package of the flow.
-        faults: gets a fault for each module.
+        faults: collects a fault for each module.
     """
     seen: set[str] = set()
     for decorator, where in _decorators(cls, flow):

@@ -21,7 +21,7 @@ def check_files(nodes: Sequence[Node], faults: Faults) -> None:
 
     Args:
         nodes: all nodes of the pipeline.
-        faults: gets the faults.
+        faults: collects the faults.
     """
     with_files = [node for node in nodes if node.files is not None and node.files.get]
     before = _leading_to(nodes) if with_files else {}

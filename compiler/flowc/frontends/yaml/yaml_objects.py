@@ -28,7 +28,7 @@ class YamlObjects:
     """Creates objects of `flowc.pipeline`. After the first fault no object is created: faults are only collected.
 
     Args:
-        faults: the collector.
+        faults: collects the faults.
         file: the path of the YAML file.
     """
 

@@ -27,7 +27,7 @@ class YamlShape(Protocol):
         Args:
             tree: the value in the file.
             what: the value's name, for messages: `timeout of step 'train'`.
-            faults: the collector.
+            faults: collects the faults.
         """
         ...
 
@@ -43,7 +43,7 @@ def add_wrong(tree: Tree, what: str, wanted: str, faults: Faults, *, hint: str |
         tree: the value.
         what: a description of the value for messages.
         wanted: a description of the allowed values for messages.
-        faults: the collector.
+        faults: collects the faults.
         hint: the hint of the fault; None for a hint that is derived from the value and `wanted`.
     """
     if hint is None and isinstance(tree, Scalar) and wanted.startswith("a string") and tree.value is not None:

@@ -94,7 +94,7 @@ def parse_yaml(text: str, file: str, faults: Faults) -> Tree | None:
     Args:
         text: the text of the file.
         file: the file name to write in spans.
-        faults: the collector.
+        faults: collects the faults.
 
     Raises:
         YamlMissing: PyYAML is not installed.

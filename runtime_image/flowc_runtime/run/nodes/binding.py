@@ -33,7 +33,8 @@ def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[s
     """Call a function with the values of a task, and return its result.
 
     Each argument gets the value of the same name; without such a value it has its default. All other values, whose
-    names `names` returns, are passed as `**kwargs`, or as attributes of an argument annotated with `argparse.Namespace`.
+    names `names` returns, are passed as `**kwargs`, or as attributes of an argument with the annotation
+    `argparse.Namespace`.
 
     Raises:
         ArgumentError: an argument has neither a value nor a default, or a value of a wrong type.

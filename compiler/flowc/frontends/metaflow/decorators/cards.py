@@ -78,7 +78,7 @@ def check_card_types(
         method: the step.
         added: decorators that the command line or hooks add to the step.
         fields: fields of the step's node, of which `cards`, `packages` and `kubernetes` are read.
-        faults: gets the faults.
+        faults: collects the faults.
     """
     if not fields.get("cards") or fields.get("packages") or getattr(fields.get("kubernetes"), "image", None):
         return

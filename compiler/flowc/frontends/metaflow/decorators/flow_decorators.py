@@ -75,7 +75,7 @@ def read_flow(
         cls: the flow's class.
         place: a function from a class to its source and its syntax tree; None ignores the decorators of this class.
         deployment: the user and the branch of the flow.
-        faults: gets the faults.
+        faults: collects the faults.
 
     Raises:
         DeploymentError: the branch options of the command line contradict the flow's decorators.

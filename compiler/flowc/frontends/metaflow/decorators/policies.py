@@ -142,7 +142,7 @@ def policies(
     Args:
         method: the step.
         transition: the step's transition; None if it could not be read.
-        faults: gets the faults.
+        faults: collects the faults.
         added: decorators of `--with`; a decorator is added only if the step does not have it.
     """
     reader = Reader(method.source, method.tree, faults)

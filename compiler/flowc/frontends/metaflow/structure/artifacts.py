@@ -41,7 +41,7 @@ def check_artifacts(
         steps: the steps by name.
         members: the attributes of the class.
         sources: the files of the flow.
-        faults: gets the faults.
+        faults: collects the faults.
         added: decorators that `--with` adds to the steps.
     """
     for method in steps.values():

@@ -32,7 +32,7 @@ def choose_class(
         source: its file.
         class_name: the name of the class, or None.
         file_name: the path of the module's file as the user wrote it, for hints.
-        faults: gets the fault.
+        faults: collects the fault.
     """
     everything = {
         name: value

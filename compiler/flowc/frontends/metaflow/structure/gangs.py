@@ -18,7 +18,7 @@ def check_gangs(graph: DeclaredGraph, faults: Faults) -> None:
 
     Args:
         graph: the graph of the flow.
-        faults: gets the faults.
+        faults: collects the faults.
     """
     reached: set[str] = set()
     for name, following in graph.next_of.items():
