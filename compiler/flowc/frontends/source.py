@@ -39,8 +39,8 @@ class Source:
 
         Args:
             file: the file name to write in spans.
-                text: the content of the file.
-                path: the file's path, as in `co_filename` of its code objects.
+            text: the content of the file.
+            path: the file's path, as in `co_filename` of its code objects.
 
         Raises:
             SyntaxError: the text is not valid Python.

@@ -41,7 +41,7 @@ class Purity(NamedTuple):
     """The result of examining modules: the effects of importing them.
 
     Attributes:
-        harms: the statements because of which tasks must not share the imported modules.
+        harms: statements with harmful effects: if there are any, tasks must not share the imported modules.
         environment: the statements that use environment variables.
         imports: the dotted names of the imported modules and objects.
     """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Harm(NamedTuple):
-    """A statement because of which tasks must not share the imported modules.
+    """A statement with a harmful effect: tasks must not share modules whose import runs it.
 
     Attributes:
         file: the file name for messages.

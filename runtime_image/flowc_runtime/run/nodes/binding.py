@@ -168,7 +168,7 @@ def _one_of(value: object, options: tuple[object, ...], what: str) -> object:
 
 
 def _as_class(value: object, wanted: type, what: str) -> object:
-    """Convert the value to the class `wanted`, of which it is not an instance."""
+    """Convert the value, which is not an instance of the class `wanted`, to this class."""
     validate = getattr(wanted, "model_validate", None)
     if callable(validate):
         try:

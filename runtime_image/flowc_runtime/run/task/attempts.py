@@ -180,7 +180,7 @@ def record_failure(
         attempt: the step, the index path and the number of the attempt.
         began: the time when the attempt began, in seconds since the epoch.
         error: the reason of the failure.
-            exit_: the process's exit code or signal, and its peak memory.
+        exit_: the process's exit code or signal, and its peak memory.
 
     Raises:
         StoreError: the store cannot be written.

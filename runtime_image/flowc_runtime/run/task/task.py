@@ -103,7 +103,7 @@ class Attempt:
         self.reads.others = self._see_all
         self.constants: dict[str, ArtifactRef] = {}  # only for the run's first task, which stores them
         self._starting = False  # whether `program.start` runs, to which @catch does not apply
-        self.final = False  # whether the code has requested that there is no retry
+        self.final = False  # whether the code has forbidden a retry
         self.hopeless = False  # whether stored data is damaged, so that no retry helps
         self.note = ""  # a remark for the record
         self._hooked = False  # whether the decorators' hooks for the outcome must still be called

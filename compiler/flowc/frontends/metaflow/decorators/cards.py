@@ -77,7 +77,7 @@ def check_card_types(
     Args:
         method: the step.
         added: decorators that the command line or hooks add to the step.
-        fields: fields of the step's node, of which `cards`, `packages` and `kubernetes` are read.
+        fields: fields of the step's node; only `cards`, `packages` and `kubernetes` are read.
         faults: collects the faults.
     """
     if not fields.get("cards") or fields.get("packages") or getattr(fields.get("kubernetes"), "image", None):
