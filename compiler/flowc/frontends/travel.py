@@ -169,7 +169,7 @@ def foreign_modules(package: Package, trees: Mapping[str, ast.Module]) -> dict[s
 
 def _loaded() -> Iterator[tuple[str, str]]:
     """Yield the top-level package and the file of each imported module."""
-    main = sys.modules["__main__"]  # `multiprocessing` gives it another name
+    main = sys.modules["__main__"]  # `multiprocessing` also lists it under another name
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and module is not main:

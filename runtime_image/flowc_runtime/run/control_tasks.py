@@ -62,7 +62,7 @@ class ControlTasks:
 
         Raises:
             NotFound: the task of the split is not done.
-            RecordError: its record cannot be read.
+            RecordError: the record of the split's task cannot be read.
         """
         split = self._split_of(step)
         if split is None or len(parts(path)) != len(self._graph.scopes(split)):
@@ -80,7 +80,7 @@ class ControlTasks:
 
         Raises:
             NotFound: the task of the split is not done.
-            RecordError: its record cannot be read.
+            RecordError: the record of the split's task cannot be read.
         """
         split = self.opened(step, path)
         return split is not None and all(item_path(path, number) in done for number in range(split["fanout"]["count"]))

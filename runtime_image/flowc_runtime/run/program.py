@@ -271,7 +271,7 @@ def method_name(node: Node) -> str:
     """Return the name of the flow class's method that a node runs.
 
     Raises:
-        ProtocolError: the node runs something else.
+        ProtocolError: the node does not run a method.
     """
     if not isinstance(node.run, Method):
         raise ProtocolError(f"step '{node.id}' of a flow class is {_kind(node.run)}, not a method")

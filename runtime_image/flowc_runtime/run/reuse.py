@@ -165,7 +165,7 @@ class Reuse:
         Args:
             run: the new run.
             step: the task's step.
-            path: its index path.
+            path: the task's index path.
 
         Raises:
             ProtocolError: a parent is not done.

@@ -72,8 +72,8 @@ def check_shadowed(tree: ast.ClassDef, source: Source, faults: Faults) -> None:
     """Report names that a class body assigns twice, at least once to a parameter: Python silently keeps the last.
 
     Args:
-        tree: the class.
-        source: its file.
+        tree: the syntax tree of the class.
+        source: the file with the class.
         faults: collects a fault for each second definition.
     """
     bound: dict[str, ast.stmt] = {}

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @final
 class DefaultError(Exception):
-    """Default functions failed; `diagnostics` has one fault for each."""
+    """Functions that compute defaults failed; `diagnostics` has one fault for each function."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         super().__init__("; ".join(diagnostic.message for diagnostic in diagnostics))

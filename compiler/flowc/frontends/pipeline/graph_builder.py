@@ -346,7 +346,7 @@ def _needs_end(pipeline: BasePipeline) -> bool:
 
 
 def _handles(pipeline: BasePipeline) -> bool:
-    """Return whether a step of the pipeline, outside of branches that end in a join, handles failures."""
+    """Return whether a step of the pipeline handles failures; steps in branches that end in a join do not count."""
     for step in pipeline.steps:
         inner: Sequence[BasePipeline] = ()
         match step:

@@ -69,7 +69,7 @@ def examine(modules: Mapping[str, tuple[str, str]]) -> Purity:
 
 
 class _Examination:
-    """The examination of statements and expressions; calls are judged by `Calls`."""
+    """Examines statements and expressions. `Calls` decides which calls are harmless."""
 
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._lookup = Lookup(modules)

@@ -32,7 +32,7 @@ METHODS = frozenset({
 })  # fmt: skip
 
 CALLS = frozenset({
-    # Python's own
+    # Python's standard library
     "__future__.*", "abc.*", "argparse.ArgumentParser", "argparse.Namespace", "ast.literal_eval", "base64.*",
     "bisect.*", "calendar.*", "collections.*", "contextlib.*", "contextvars.ContextVar", "copy.*", "dataclasses.*",
     "datetime.date", "datetime.datetime", "datetime.datetime.fromisoformat", "datetime.datetime.strptime",

@@ -267,7 +267,7 @@ class NodesProgram:
         raise ProtocolError(f"the flow has the exit hook '{name}', but only flow classes can")
 
     def client_run(self, run: RunStore) -> NoReturn:
-        """Refuse: only exit hooks of flow classes use it. Raises ProtocolError."""
+        """Refuse: only exit hooks need a client object, and only flow classes have exit hooks. Raises ProtocolError."""
         raise ProtocolError(f"run {run.id} is not the run of a flow class")
 
     def code_of(self, node: Node) -> CodeType | None:

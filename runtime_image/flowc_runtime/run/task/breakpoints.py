@@ -39,7 +39,7 @@ class Lease(Protocol):
         """While the `with` block runs, connect descriptors 0, 1 and 2, `sys.stdin`, … to the terminal.
 
         Raises:
-            NoTerminalError: the run cannot lend it.
+            NoTerminalError: the run cannot lend its terminal.
         """
         ...
 
@@ -51,7 +51,7 @@ class Lease(Protocol):
         """Connect this process to the terminal until it ends.
 
         Raises:
-            NoTerminalError: the run cannot lend it.
+            NoTerminalError: the run cannot lend its terminal.
         """
         ...
 

@@ -270,7 +270,7 @@ def lost_attempts(run: RunStore, step: str, path: str, attempt: int) -> ErrorRec
     Args:
         run: the run.
         step: the task's step.
-        path: its index path.
+        path: the task's index path.
         attempt: the number of this attempt.
 
     Raises:

@@ -23,7 +23,7 @@ def status_of(run: RunStore, record: RunRecord | None = None) -> StatusRecord:
 
     Raises:
         NotFound: the run has no record.
-        RecordError: its record or its status cannot be read.
+        RecordError: the run's record or status cannot be read.
     """
     status = run.written_status()
     if status is None:

@@ -102,7 +102,7 @@ class RunRecords:
 
         Args:
             step: the task's step.
-            path: its index path.
+            path: the task's index path.
 
         Raises:
             RecordError: the record cannot be read.
@@ -153,13 +153,13 @@ class RunRecords:
 
         Args:
             step: the task's step.
-            path: its index path.
+            path: the task's index path.
             number: the number of the attempt, from 1.
 
         Raises:
             RecordError: the record cannot be read.
         """
-        with suppress(RecordError):  # the attempt may have another record, read below
+        with suppress(RecordError):  # the attempt may have a record of its own, which is read below
             done = self.done(step, path)
             if done is not None and done["attempt"] == number:
                 return done
@@ -170,7 +170,7 @@ class RunRecords:
 
         Args:
             step: the task's step.
-            path: its index path.
+            path: the task's index path.
             number: the number of the attempt, from 1.
 
         Raises:

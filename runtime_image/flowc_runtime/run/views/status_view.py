@@ -79,7 +79,7 @@ def read_status(run: RunStore, record: RunRecord | None = None) -> StatusView:
 
     Raises:
         NotFound: the run has no record.
-        RecordError: its record or its status cannot be read.
+        RecordError: the run's record or status cannot be read.
     """
     return status_view(status_of(run, record))
 

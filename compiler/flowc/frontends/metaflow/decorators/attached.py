@@ -69,10 +69,10 @@ def _fault(faults: Faults, method: StepMethod, decorator: Added, why: str, hint:
 def begin_plugins(
     program: FlowProgram, flow: Flow, methods: Mapping[str, StepMethod], sources: Sources, faults: Faults
 ) -> Flow:
-    """Call the hooks of extensions' decorators; return the flow with the decorators, retries and options that they set.
+    """Call the hooks of extensions' decorators; return the flow with the decorators, retries and options from the hooks.
 
     Args:
-        program: the flow's class.
+        program: the program with the flow's class.
         flow: the flow.
         methods: the steps by name.
         sources: the files of the flow.

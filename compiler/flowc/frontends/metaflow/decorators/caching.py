@@ -1,4 +1,4 @@
-"""`@cache`: the digest of the code on which the results of a step's tasks depend."""
+"""Computes, for `@cache`, the digest of the code on which the results of a step's tasks depend."""
 
 from __future__ import annotations
 

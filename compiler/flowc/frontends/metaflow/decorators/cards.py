@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
     class CardArguments(TypedDict, total=False):
-        """The arguments of `@card` that `CARD` accepts."""
+        """The arguments of `@card`, which the table `CARD` checks."""
 
         type: str
         id: str | None
@@ -63,7 +63,7 @@ def read_card(arguments: CardArguments) -> Card:
     )
 
 
-_BUILT_IN: Final = frozenset({"default", "blank"})  # types that need no import
+_BUILT_IN: Final = frozenset({"default", "blank"})  # card types that flowc contains
 
 
 def check_card_types(

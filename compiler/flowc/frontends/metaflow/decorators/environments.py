@@ -67,8 +67,8 @@ def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> 
 
     Args:
         cls: the flow's class.
-        source: its file.
-        tree: its definition.
+        source: the file with the class.
+        tree: the syntax tree of the class.
         faults: collects misplaced, duplicate and wrong decorators.
     """
     reader = Reader(source, tree, faults)

@@ -36,8 +36,8 @@ def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook
     """Yield the valid hooks of one `@exit_hook` in the order of the source; report invalid hooks.
 
     Args:
-        reader: the reader of the class.
-        applied: one `@exit_hook`.
+        reader: reads decorators of the class and collects their faults.
+        applied: the decorator `@exit_hook` as it was applied.
         cls: the flow's class, whose module must have the functions.
     """
     arguments = cast("_Arguments | None", reader.arguments(applied, HOOKS))

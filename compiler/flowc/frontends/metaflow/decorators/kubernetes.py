@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         shared_memory: int | str | None
 
     class KubernetesArguments(Amounts, total=False):
-        """The arguments of `@kubernetes` that `KUBERNETES` accepts."""
+        """The arguments of `@kubernetes`, which the table `KUBERNETES` checks."""
 
         image: str | None
         image_pull_policy: str | None
@@ -98,7 +98,7 @@ def _is_selector(value: object) -> bool:
 
 
 def _is_fields(value: object, kinds: Mapping[str, type]) -> bool:
-    """Return whether a value is a dict with only these fields, each of exactly its type or None."""
+    """Return whether a value is a dict whose keys are all in `kinds`, with values of exactly these types or None."""
     return isinstance(value, dict) and all(
         name in kinds and (inner is None or type(inner) is kinds[name]) for name, inner in value.items()
     )
@@ -167,8 +167,8 @@ def read_kubernetes(reader: Reader, applied: Applied, arguments: KubernetesArgum
 
     Args:
         reader: the reader of the step; it reports a volume claim that is mounted at a relative path.
-        applied: the `@kubernetes`.
-        arguments: its checked arguments.
+        applied: the decorator `@kubernetes` as it was applied.
+        arguments: the decorator's arguments, which were checked.
     """
     claims = arguments.get("persistent_volume_claims")
     for claim, path in (claims or {}).items():
@@ -228,7 +228,7 @@ def amounts(arguments: KubernetesArguments) -> Resources:
     Missing amounts get Metaflow's documented defaults. With `qos="besteffort"` they stay empty.
 
     Args:
-        arguments: its checked arguments.
+        arguments: the decorator's arguments, which were checked.
     """
     own = requested(arguments)
     return own if arguments.get("qos", "").lower() == "besteffort" else _with_defaults(own)

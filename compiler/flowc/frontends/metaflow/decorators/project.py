@@ -27,7 +27,7 @@ _MAX_NAME = 128
 
 
 class DeploymentError(Exception):
-    """The options of the command line contradict the flow."""
+    """The options `--branch` and `--production` contradict the flow."""
 
 
 @final
@@ -52,8 +52,8 @@ def read_project(reader: Reader, applied: Applied, deployment: ProjectBranch) ->
     """Convert one `@project` to a `Project` of the IR; None if it has a fault, which is reported.
 
     Args:
-        reader: the reader of the class.
-        applied: the `@project`.
+        reader: reads decorators of the class and collects their faults.
+        applied: the decorator `@project` as it was applied.
         deployment: the user and the branch options of the command line.
 
     Raises:

@@ -78,7 +78,7 @@ def is_json(value: object) -> bool:
 
 
 def is_json_object(value: object) -> bool:
-    """Return whether a value is a dict that JSON can hold."""
+    """Return whether a value is a dict that JSON can represent."""
     try:
         json_text.dumps(value)
     except (TypeError, ValueError):
@@ -110,7 +110,7 @@ def decimal_text(value: float | str) -> str:
     """Return a number as decimal text without an exponent or trailing zeros; a float keeps its short form, such as 0.1.
 
     Args:
-        value: a finite number, or its text.
+        value: a finite number, or a number as text.
     """
     text = format(Decimal(str(value)), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -129,7 +129,7 @@ class Reader:
         """Check the arguments of a decorator and return them; None if one has a fault, which is reported.
 
         Args:
-            applied: the application.
+            applied: the decorator as it was applied, with its arguments.
             table: the allowed values of each argument, by the argument's name.
         """
         before, note = len(self.faults), self._origin(applied)

@@ -48,8 +48,8 @@ def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
     fields can express the same times.
 
     Args:
-        reader: the reader of the class.
-        applied: the `@schedule`.
+        reader: reads decorators of the class and collects their faults.
+        applied: the decorator `@schedule` as it was applied.
     """
     arguments = cast("_Arguments | None", reader.arguments(applied, SCHEDULE))
     if arguments is None:

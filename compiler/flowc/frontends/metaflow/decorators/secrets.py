@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
     class SecretsArguments(TypedDict, total=False):
-        """The arguments of `@secrets` that `SECRETS` accepts."""
+        """The arguments of `@secrets`, which the table `SECRETS` checks."""
 
         sources: Sequence[object]
         role: str | None
@@ -54,9 +54,9 @@ def read_secrets(reader: Reader, applied: Applied, arguments: SecretsArguments) 
     """Return the valid sources of one `@secrets` in the order of the source; report invalid ones.
 
     Args:
-        reader: the reader of the step.
-        applied: the `@secrets`.
-        arguments: its checked arguments.
+        reader: reads decorators of the step and collects their faults.
+        applied: the decorator `@secrets` as it was applied.
+        arguments: the decorator's arguments, which were checked.
     """
     secrets: list[Secret] = []
     if not isinstance(arguments.get("sources", ()), (list, tuple)):

@@ -39,8 +39,8 @@ def read_events(
     """Return the events of one `@trigger`: a run starts when all of them have arrived. Invalid events are reported.
 
     Args:
-        reader: the reader of the class.
-        applied: the `@trigger`.
+        reader: reads decorators of the class and collects their faults.
+        applied: the decorator `@trigger` as it was applied.
         project: the flow's project; the names of events of the project contain its name and branch.
         parameters: the names of the flow's parameters; an event can only set these.
     """

@@ -47,7 +47,7 @@ def seen_by_mutators(cls: type, applied: Sequence[Applied], own: Sequence[Applie
 
     Args:
         cls: the flow's class.
-        applied: all decorators of the command line.
+        applied: all decorators of `--with`.
         own: the user-defined decorators among `applied`. If the class has no mutators, only these are added to it;
             the others are added to the nodes of the steps.
     """

@@ -29,7 +29,7 @@ def choose_class(
 
     Args:
         module: the flow's module.
-        source: its file.
+        source: the module's source file.
         class_name: the name of the class, or None.
         file_name: the path of the module's file as the user wrote it, for hints.
         faults: collects the fault.

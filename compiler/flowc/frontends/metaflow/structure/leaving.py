@@ -58,7 +58,7 @@ def fault_of(
 
     Args:
         method: the step.
-        code: the code of the fault.
+        code: the error code of the fault.
         message: the message of the fault.
         at: the expression at which the fault is reported; None for the step's `def`.
         hint: the hint of the fault.

@@ -22,8 +22,8 @@ def read_switch(method: StepMethod, call: ast.Call, cases: ast.Dict, condition: 
 
     Args:
         method: the step.
-        call: its `self.next`.
-        cases: the dict of the call.
+        call: the step's call of `self.next`.
+        cases: the dict in the call, from values to steps.
         condition: the argument `condition=`, or None.
     """
     if condition is None:

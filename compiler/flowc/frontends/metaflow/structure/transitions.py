@@ -69,7 +69,7 @@ def _is_next(method: StepMethod, call: ast.Call) -> bool:
 
 
 def _not_last(method: StepMethod, calls: list[ast.Call]) -> Leaving:
-    """Return the fault of a `self.next` that is not the last statement of the step."""
+    """Return the fault of a step in which `self.next` is not the last statement."""
     call = calls[0]
     message = f"step '{method.name}' does not end with its self.next"
     hint = "make it the last statement of the step"
