@@ -21,7 +21,7 @@ _OWN = ("run", "graph", "program", "parameters", "cards")  # fields that each pr
 
 
 class AssignmentFields(TypedDict):
-    """The fields of an assignment that are sent to a process that is not a fork; it creates the other fields itself."""
+    """The fields that are sent to a process that is no fork of its parent. This process creates the other fields."""
 
     step: str
     path: str

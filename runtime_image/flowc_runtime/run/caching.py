@@ -121,9 +121,9 @@ class Situation:
     def recall(self) -> tuple[CacheEntry, ReadsRecord] | None:
         """Find the entry of an earlier task with equal inputs; return it with the names that the task read, or None.
 
-        If no entry is found, it is searched under the keys of flowc's first release. Errors of damaged entries are
-        collected in `unreadable`. If a newer flowc has written an entry, the error is stored in `refused`, and the
-        result is None.
+        If there is none, the entries of flowc's first release are searched, which have other keys. Errors of damaged
+        entries are collected in `unreadable`. If a newer flowc has written an entry, the error is stored in `refused`,
+        and the result is None.
 
         Raises:
             StoreError: the store cannot be read.

@@ -154,7 +154,7 @@ class Program(Protocol):
         ...
 
     def finished(self, task: BoundTask, node: Node, *, ok: bool) -> None:
-        """Call the decorators' hooks for the end of an attempt; `ok`: it succeeded, or its failure was caught."""
+        """Call the decorators' hooks for an attempt's end; `ok`: the attempt succeeded, or its failure was caught."""
         ...
 
     def lost(self, task: BoundTask, node: Node, arguments: tuple[object, ...]) -> None:

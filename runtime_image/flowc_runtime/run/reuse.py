@@ -41,7 +41,7 @@ class _OrderFields(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How the pods of a resumed run reuse results: the origin run, the step to resume from, the changed parameters."""
+    """How pods of a resumed run reuse results: the origin run, the step to resume from, parameters with new values."""
 
     origin: str
     step: str | None

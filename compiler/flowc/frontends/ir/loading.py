@@ -1,7 +1,7 @@
 """Loads a flow from a JSON file with its IR (`flowc compile ir.json`), and its code from a directory or an archive.
 
-The code must have the digest that the IR records. The IR is used unchanged: decorators are not read again. The flow's
-class is imported from the code, which is also how a pod gets it.
+The code must have the digest that the IR records. The IR is used unchanged: decorators are not read again. Like in a
+pod, the flow's class is imported from the code.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _verify(file: str, text: str, flow: Flow, faults: Faults) -> None:
     for fault in verify(flow):
         number = places.get(id(fault.span))
         place, colon, _ = fault.message.partition(": ")
-        if not (colon and place.startswith("flow.")):  # no field in the message: the code tells it
+        if not (colon and place.startswith("flow.")):  # the message names no field: the error code does
             field = _FIELDS.get(fault.code, "next")
             place = f"flow.{field}" if number is None else f"flow.nodes[{number}].{field}"
         steps = steps_of(place)

@@ -221,7 +221,7 @@ class _Reader:
         return IrConfig(name=config.name, where=where, value=value, attribute=attribute, exact=exact)
 
     def _value(self, config: Declared) -> tuple[str, str] | None:
-        """Return the value as canonical JSON, and as tagged JSON if plain JSON cannot represent it; None without one.
+        """Return the value as canonical JSON, and as tagged JSON if plain JSON cannot hold it; None without a value.
 
         Raises:
             _FailedError: the value cannot be read.

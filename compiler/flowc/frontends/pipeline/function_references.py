@@ -30,7 +30,7 @@ else:  # needed only for functions that cannot be imported
 
 
 class FunctionError(Exception):
-    """A function cannot be found, or neither imported nor pickled by a task; the message says why."""
+    """A function cannot be found, or it can neither be imported nor pickled; the message says why."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)

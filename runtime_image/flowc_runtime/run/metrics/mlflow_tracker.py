@@ -56,7 +56,7 @@ _STATUS: Final[Mapping[EndState, str]] = {
 }
 _REFUSED: Final = re.compile(r"[^/\w.\- :]")  # characters that MLflow does not allow in names
 _LONGEST: Final = 250  # MLflow's limit for the characters of a name
-# By default MLflow repeats a failed request for minutes. A run waits for its tracker, so it is limited.
+# By default MLflow repeats a failed request for minutes. This is limited, because a run waits for its tracker.
 _PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 

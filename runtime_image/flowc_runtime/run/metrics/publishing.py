@@ -96,7 +96,7 @@ def _send(order: PublishOrder, messages: Iterator[PublishMessage]) -> None:
 
 
 def _receive(messages: Iterable[PublishMessage], queue: SimpleQueue[PublishMessage | None]) -> None:
-    """Move all messages to the queue at once, so that their writer does not wait for the tracker."""
+    """Move each message to the queue as soon as it arrives, so that the writer does not wait for the tracker."""
     for message in messages:
         queue.put(message)
     queue.put(None)

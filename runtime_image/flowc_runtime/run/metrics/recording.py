@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_ir.json_text import Json
 
 LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more
-_LARGEST: Final = 2**63  # larger ints become floats: not every program that reads records has them
+_LARGEST: Final = 2**63  # larger ints become floats, which every reader of records supports
 
 
 class MetricError(ValueError):

@@ -69,7 +69,7 @@ def _fault(faults: Faults, method: StepMethod, decorator: Added, why: str, hint:
 def begin_plugins(
     program: FlowProgram, flow: Flow, methods: Mapping[str, StepMethod], sources: Sources, faults: Faults
 ) -> Flow:
-    """Call the hooks of extensions' decorators; return the flow with the decorators, retries and options from the hooks.
+    """Call the hooks of extensions' decorators; return the flow with decorators, retries and options from the hooks.
 
     Args:
         program: the program with the flow's class.

@@ -73,7 +73,7 @@ def read_flow(
 
     Args:
         cls: the flow's class.
-        place: a function from a class to its source and its syntax tree; None ignores the decorators of this class.
+        place: a function from a class to its source and its syntax tree; a class for which it returns None is skipped.
         deployment: the user and the branch of the flow.
         faults: collects the faults.
 
