@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 
 def perform_mocked(job: Assignment) -> tuple[Result, str]:
-    """Make an attempt of a task whose step is replaced by fixed values or by nothing; restore this process's state
-    then.
+    """Make an attempt of a task whose patch runs no user code, and restore this process's state afterwards.
 
     Returns:
         The result, and the text for the task's log.

@@ -60,11 +60,11 @@ class Observer(Protocol[J_contra]):
         ...
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Handle that signal `number` ends `running` jobs; `again`: it is the second signal, which kills them at once."""
+        """Handle that signal `number` ends `running` jobs; `again`: it is the second signal, which kills the jobs."""
         ...
 
     def hung(self, job: J_contra) -> None:
-        """Handle that the job's process waits for a lock that no thread can release; it was asked to print its stack."""
+        """Handle that the job's process waits for a lock that no thread can release; its stack was requested."""
         ...
 
     def note(self, text: str) -> None:

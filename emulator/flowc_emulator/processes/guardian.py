@@ -75,7 +75,7 @@ class Guardian:
         return self._write
 
     def enter_child(self) -> None:
-        """Register the session of a new child with the guardian, then close the pipe; called in the child before its code."""
+        """Register a new child's session with the guardian, then close the pipe; called in the child before its code."""
         register(self._write)
 
     def reaped(self, pid: int) -> None:

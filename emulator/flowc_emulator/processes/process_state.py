@@ -27,7 +27,7 @@ _OWN_HANDLERS = frozenset({
     "concurrent.futures.process._python_exit", "concurrent.futures.thread._python_exit", "logging.shutdown",
     "multiprocessing.util._exit_function", "rlcompleter.<lambda>", "weakref.finalize._exitfunc",
 })  # fmt: skip
-_OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # flowc's own handlers, which only concern processes that a program has started
+_OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # handlers for processes that a program starts
 _HARMLESS_FILES = frozenset({"/dev/null", "/dev/urandom", "/dev/random", "/dev/zero"})
 _DEBUGGERS = ("pydevd", "_pydev", "debugpy")
 """Prefixes of the names of debuggers' threads and modules; these debuggers handle forks themselves."""
@@ -58,8 +58,7 @@ class State(NamedTuple):
         return cls((), inherited, frozenset(), (), (), frozenset())
 
     def since(self, before: State) -> list[str]:
-        """Return phrases about the added state that continue "importing it "; an empty list if a fork may share the
-        state.
+        """Return phrases about the added state, which continue "importing it "; none if a fork may share the state.
 
         Args:
             before: the state before the import.
@@ -95,7 +94,7 @@ def is_debugged() -> bool:
 
 
 def _threads() -> tuple[str, ...]:
-    """Return the threads, except the main one, that do not stop at a fork; pools such as OpenBLAS stop their threads."""
+    """Return the threads, except the main one, that do not stop at a fork; pools such as OpenBLAS stop theirs."""
     if _thread_count() > 1:
         pid = os.fork()  # handlers of pthread_atfork(3) run in the parent too
         if pid == 0:
@@ -203,7 +202,7 @@ def _handlers() -> tuple[str, ...]:
 
 
 def _called_by(handler: object) -> object:
-    """Return the function that a handler of `threading` calls; the handler is a partial, or a closure since Python 3.13."""
+    """Return the function that a handler of `threading` calls; the handler is a partial or (Python 3.13) a closure."""
     if isinstance(handler, FunctionType) and (closure := handler.__closure__) is not None:
         names = zip(handler.__code__.co_freevars, closure, strict=True)
         return next((cell.cell_contents for name, cell in names if name == "func"), handler)

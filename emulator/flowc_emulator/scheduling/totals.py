@@ -76,7 +76,7 @@ class Totals:
         return min(map(self._need_of, targets(self._graph.nodes[switch].next)))
 
     def _improve(self, step: str) -> bool:
-        """Compute a step's least number of tasks from its successors' numbers; return whether the number was lowered."""
+        """Compute a step's least number of tasks from its successors' numbers; return whether the number is lower now."""
         following = self._graph.nodes[step].next
         needs = [0.0 if self._graph.nodes[t].joins is not None else self._needs[t] for t in targets(following)]
         match following:
@@ -103,7 +103,7 @@ class Totals:
         return count != self._open[step]
 
     def _find_open(self, step: str) -> int:
-        """Count the open decisions after a step; decisions after an open switch count only when the switch has chosen."""
+        """Count the open decisions after a step; those after an open switch count only when the switch has chosen."""
         following = self._graph.nodes[step].next
         match following:
             case End():

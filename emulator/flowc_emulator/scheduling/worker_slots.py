@@ -72,7 +72,7 @@ class Places:
         self._left: Counter[Hashable] = Counter()
         self._next = 0.0
         self._quiet = clock()  # when the last task ended, or the last extra place was added
-        self._extra = 0  # places for held-back tasks for which running tasks may be waiting although they seem to compute
+        self._extra = 0  # extra places, because running tasks that seem to compute may wait for a held-back task
 
     @property
     def count(self) -> int:
