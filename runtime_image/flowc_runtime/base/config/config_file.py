@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
     from flowc_runtime.base.config.pod_tables import PodReader, PodTables
 else:
-    PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")  # imported only for files with such tables
+    PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")  # few files have such tables
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")  # only if something sets `secrets`
 
 OWN: Final = "flowc.toml"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Place: TypeAlias = Callable[[TomlPath], str]
 
 OF_SETTINGS: Final = ("image", "service-account")
-"""The keys that are settings, too: in `[defaults]` they set the setting, so that options and variables override them."""
+"""The keys that are settings, too: in `[defaults]` they set the setting, which options and variables override."""
 
 
 class PodTable(NamedTuple):
@@ -128,7 +128,7 @@ def _resources(value: object, what: str) -> object:
 
 
 def _fields(value: object, kinds: Mapping[str, type], what: str) -> dict[str, object]:
-    """Check that a table has only keys of `kinds`, with values of exactly these types; return it with Python's names."""
+    """Check that a table has only keys of `kinds`, with values of exactly these types; return it with `_` in keys."""
     if not isinstance(value, Mapping):
         raise LimitError(f"{what} is {_shown(value)}, not a table")
     fields = _snake(value, [*kinds], what)
