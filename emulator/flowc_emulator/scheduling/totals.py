@@ -76,7 +76,7 @@ class Totals:
         return min(map(self._need_of, targets(self._graph.nodes[switch].next)))
 
     def _improve(self, step: str) -> bool:
-        """Compute a step's least number of tasks from its successors' numbers; return whether it is lower than before."""
+        """Compute a step's least number of tasks from its successors' numbers; return whether it has decreased."""
         following = self._graph.nodes[step].next
         needs = [0.0 if self._graph.nodes[t].joins is not None else self._needs[t] for t in targets(following)]
         match following:

@@ -150,8 +150,7 @@ class Graph:
         return self.nodes[splits[-1]] if splits else None
 
     def ends(self, join: Node) -> list[list[Node]]:
-        """Return the nodes whose tasks may be followed by a join: a list for each arm of the split, in the split's
-        order.
+        """Return the nodes whose tasks may precede a join: a list for each arm of the split, in the split's order.
 
         An arm has several such nodes if a switch chooses between them.
         """

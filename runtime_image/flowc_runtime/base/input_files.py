@@ -88,7 +88,7 @@ class _Opened:
             self._descriptor = os.dup(int(number[1].replace("stdin", "0")))  # open() refuses a socket
         status = os.fstat(self._descriptor)
         self.lasts, self.size = stat.S_ISREG(status.st_mode), status.st_size
-        """Whether the file can be read again, and its size in bytes; files of the kernel, such as /proc/stat, report 0."""
+        """Whether the file can be read again, and its size in bytes; kernel files such as /proc/stat report 0."""
         if stat.S_ISDIR(status.st_mode):
             os.close(self._descriptor)
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)

@@ -121,8 +121,8 @@ class ContainerTask:
         return attempt
 
     def _count_lost(self, attempt: int) -> None:
-        """Increase `self.retry` by attempts that Argo has not counted, so that the step's code runs as often as
-        allowed.
+        """Count attempts that Argo has not counted, so that the step's code does not run more often than `@retry`
+        allows.
 
         Hazard: if a pod is deleted before Argo knows its result, Argo 3.7 creates it again with the same number. After
         `argo retry`, Argo also counts from 0, but then the run's state is already `failed`, and nothing is changed.
@@ -178,7 +178,7 @@ class ContainerTask:
         return self._outputs(result)
 
     def _track(self, attempt: int) -> None:
-        """Send the metrics of the attempt to the tracker; the first task creates the tracker's run even without metrics."""
+        """Send the metrics of the attempt to the tracker; the first task always creates the tracker's run."""
         if self._measured:
             pod_tracker.send(self.run, {"task": (self.node.id, self.path, attempt)})
         elif self.node.id == self.graph.flow.start:

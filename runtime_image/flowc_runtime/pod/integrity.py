@@ -19,7 +19,7 @@ def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
     digest = sha256()
     for name, content in sorted(files):
         encoded = os.fsencode(name)
-        digest.update(b"%d:%b%d:" % (len(encoded), encoded, len(content)))  # the lengths prevent that different files give the same input of the hash
+        digest.update(b"%d:%b%d:" % (len(encoded), encoded, len(content)))  # lengths make the input unambiguous
         digest.update(content)
     return f"sha256:{digest.hexdigest()}"
 

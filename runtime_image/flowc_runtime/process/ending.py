@@ -35,7 +35,7 @@ class _Measurement(Protocol):
 
 
 _inherited: list[object] = []  # objects of the forking process, kept so that their finalizers are not called
-_settled: list[weakref.ref[writers.OpenFile]] = []  # open files of the forking process whose buffers were empty at the fork
+_settled: list[weakref.ref[writers.OpenFile]] = []  # files of the forking process that were flushed
 _coverage: _Measurement | None = None  # the running measurement of the forking process
 _ended = False
 

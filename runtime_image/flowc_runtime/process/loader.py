@@ -47,7 +47,7 @@ class UnguardedFlow(SystemExit):
 
 
 class _SourceOnly(SourceFileLoader):
-    """A loader that uses no .pyc files: Python's check of their time and size misses a quick edit of the same length."""
+    """A loader without .pyc files: Python's check of their time and size misses a quick edit of the same length."""
 
     source = b""  # the executed source
 

@@ -88,7 +88,7 @@ class Lines(Generic[Of]):
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
-        self._begun: dict[Of, tuple[float, int, list[bytes]]] = {}  # time, size and pieces of each stream's unfinished line
+        self._begun: dict[Of, tuple[float, int, list[bytes]]] = {}  # time, size and pieces of an unfinished line
 
     def add(self, of: Of, chunk: Chunk) -> Iterator[Chunk]:
         """Yield the lines, with their line ends, that the chunk completes.
