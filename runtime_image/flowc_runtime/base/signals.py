@@ -79,7 +79,7 @@ class Wakeup:
 
     @property
     def seen(self) -> bool:
-        """Whether signals were read from the pipe but not yet taken; the pipe is then not readable for these signals."""
+        """Whether signals were read from the pipe but not yet taken; the pipe is not readable for these signals."""
         return bool(self._numbers)
 
     def _fill(self) -> None:

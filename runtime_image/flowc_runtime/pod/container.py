@@ -121,8 +121,7 @@ class ContainerTask:
         return attempt
 
     def _count_lost(self, attempt: int) -> None:
-        """Count attempts that Argo has not counted, so that the step's code does not run more often than `@retry`
-        allows.
+        """Count attempts that Argo has not counted, so that the step's code runs at most as often as `@retry` allows.
 
         Hazard: if a pod is deleted before Argo knows its result, Argo 3.7 creates it again with the same number. After
         `argo retry`, Argo also counts from 0, but then the run's state is already `failed`, and nothing is changed.

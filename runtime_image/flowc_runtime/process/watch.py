@@ -73,8 +73,7 @@ class Reaper(Protocol):
         ...
 
     def ended(self) -> Iterable[tuple[int, int, int]]:
-        """Return the pid, the wait status and the peak RSS in bytes of each child whose end was reported since the last
-        call.
+        """Return each child whose end was reported since the last call: pid, wait status, peak RSS in bytes.
 
         If the reaper itself has ended, its remaining children are reported as killed, since they end with it.
         """
@@ -147,7 +146,7 @@ class Watcher:
         return self._wakeup
 
     def descriptors(self) -> list[int]:
-        """Return the descriptors that a forked child must close: those of children, reapers, signals and the selector."""
+        """Return the descriptors of children, reapers, signals and the selector, which a forked child must close."""
         held = [fd for watched in self._children.values() for fd in (*watched.open, watched.pidfd) if fd is not None]
         selector = getattr(self._selector, "fileno", None)
         more = [self._waking] if self._waking is not None else []
@@ -264,7 +263,7 @@ class Watcher:
                 self._end(watched, status, peak, events)
 
     def _kill_left(self, timeout: float | None) -> float | None:
-        """Kill leftover process groups whose grace period after SIGTERM is over; return the timeout for the next wait."""
+        """Kill leftover process groups whose grace period after SIGTERM is over; return the next timeout."""
         now = time.monotonic()
         for group, when in list(self._left.items()):
             with suppress(ChildProcessError):  # the group is empty, or this process is not the parent

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Buffer
 
-_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts if the answers of the store contradict each other
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts after contradictory answers
 
 
 class StoreBackend(ABC):

@@ -18,7 +18,7 @@ class Chunks:
 
     def __init__(self, put: Callable[[str, bytes], None]) -> None:
         self._put = put
-        self._pending: dict[str, tuple[float, bytearray]] = {}  # key -> (time of the first unwritten byte, unwritten data)
+        self._pending: dict[str, tuple[float, bytearray]] = {}  # unwritten data, and the time of its first byte
         self._sent: dict[str, int] = {}  # number of stored chunks by key
 
     def append(self, key: str, data: bytes) -> None:

@@ -205,7 +205,7 @@ class Disk:
                 signal.set_wakeup_fd(-1)
                 for number in ENDING:
                     signal.signal(number, signal.SIG_IGN)  # the parent decides when this process ends
-                _let_go_of_streams()  # if the disk hangs, readers of the program's output must still see the end of file
+                _let_go_of_streams()  # if the disk hangs, readers of the program's output still see the end of file
                 if prctl is not None:
                     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 os.close(read)
@@ -277,7 +277,7 @@ def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
         if read in ready:
             return None
         if wakeup.seen or wakeup.fileno() in ready:
-            cut = next((number for number in wakeup.take() if number in ENDING), None)  # user code handles other signals
+            cut = next((number for number in wakeup.take() if number in ENDING), None)  # user code gets the others
             if cut is None:
                 continue
             if until is None:

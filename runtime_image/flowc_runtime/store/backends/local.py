@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Buffer
 
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # errors that mean a missing object
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the object is missing
 
 
 OVERLAP = 1 << 22  # bytes: a second thread hashes larger blobs while they are written
