@@ -67,7 +67,7 @@ class _Run(TypedDict):
 
 
 class PackageRecord(TypedDict):
-    """A blob that contains files: its digest, and its size in bytes."""
+    """A blob, such as one that contains files: its digest, and its size in bytes."""
 
     digest: str
     size: int
@@ -267,7 +267,7 @@ class TaskFileRecord(_TaskFile, total=False):
 
 
 class MetricRecord(TypedDict):
-    """A metric of a task: its last value with step number and time (seconds since the epoch), and the number of points."""
+    """A metric of a task: its last value with step and time (seconds since the epoch), and the number of points."""
 
     value: int | float
     step: int
