@@ -221,8 +221,7 @@ class Agent:
         return None if self.limit is None else time.monotonic() + self.limit
 
     def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
-        """Wait for the agent until the deadline; a signal that ends the run shortens the deadline. Return the deadline.
-        """
+        """Wait for the agent until the deadline; a signal that ends the run shortens the deadline. Return the deadline."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
         if self.wakeup is not None:

@@ -75,8 +75,7 @@ class Guardian:
         return self._write
 
     def enter_child(self) -> None:
-        """Register a new child's session with the guardian, then close the pipe. Call it in the child, before its code.
-        """
+        """Register a new child's session with the guardian, then close the pipe. Call it in the child, before its code."""
         register(self._write)
 
     def reaped(self, pid: int) -> None:

@@ -117,7 +117,7 @@ def from_file(key: str, named: str | None = None) -> SettingValue | None:
 
 
 def current_file(named: str | None = None) -> ConfigFile | None:
-    """Return the checked configuration file: the one that `FILE_VARIABLE` names, or else the nearest one.
+    """Return the configuration file, after checks: the file that `FILE_VARIABLE` names, or else the nearest one.
 
     Args:
         named: the path of the file to read instead.

@@ -210,7 +210,7 @@ class RunStore:
             many([(self._task(record["step"], f"{record['path']}.json"), dump(record)) for record in records])
 
     def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
-        """Return the records of all completed tasks of a step, by path; None if calls of `task` are as fast.
+        """Return the records of all completed tasks of a step, by path; None if calls of `task` are equally fast.
 
         The records are JSON text for `parse_task`, because there may be many of them; `at_once` records are requested
         together.

@@ -188,8 +188,7 @@ def store_value(objects: Objects, value: UserValue, encoded: Encoded | None = No
 
 
 class Decoded(NamedTuple):
-    """A decoded value. If it has large buffers, `views` are the buffers in the mapped blob, and `stream` is the pickle.
-    """
+    """A decoded value. If it has large buffers, `views` are the buffers in the mapped blob, and `stream` is the pickle."""
 
     value: UserValue
     stream: memoryview

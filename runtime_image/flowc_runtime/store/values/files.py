@@ -276,17 +276,17 @@ def seen_values(
 
 def read_file(objects: Objects, record: FileRecord, encoding: str | None) -> str | bytes:
     r"""Return the content of a recorded file: bytes, or text in which every line end is `
-`.
+    `.
 
-    Args:
-        objects: the store.
-        record: the record of the file.
-        encoding: the encoding of the text; None for bytes.
+        Args:
+            objects: the store.
+            record: the record of the file.
+            encoding: the encoding of the text; None for bytes.
 
-    Raises:
-        UnicodeDecodeError: the content is not text in this encoding.
-        Damaged: the content does not match its digest.
-        NotFound: the content is missing.
+        Raises:
+            UnicodeDecodeError: the content is not text in this encoding.
+            Damaged: the content does not match its digest.
+            NotFound: the content is missing.
     """
     try:
         content = objects.read_blob(record["digest"], record["size"], once=True)
