@@ -121,7 +121,7 @@ class Supervisor:
             return
 
         def reused(step: str, path: str) -> Result | None:
-            self._console.progress(self._scheduler, ())  # reused tasks may be many
+            self._console.progress(self._scheduler, ())  # for each task, because there may be many reused tasks
             record = reuse.find(step, path)
             if record is None:
                 return None

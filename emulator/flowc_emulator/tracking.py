@@ -77,6 +77,6 @@ class Tracking:
 
     def _send(self, message: PublishOrder | PublishMessage) -> None:
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # the process has failed, and says why at the end
+        with suppress(BrokenPipeError):  # the process has failed, and prints the reason at the end
             self._process.stdin.write(json_text.dumps(message).encode() + b"\n")
             self._process.stdin.flush()

@@ -140,7 +140,7 @@ class TextConsole:
         self._say(f"{word} {_attempt(job, more=bool(follow or stops))}{then}: {first}")
 
     def task_ended(self, job: Job, error: ErrorRecord) -> None:
-        """Show that the run has ended a task."""
+        """Show that the run has stopped a task."""
         self.finish(job)
         self._say(f"{self._paint('ended', 33)} {_attempt(job)}: {(text_of(error).splitlines() or [''])[0]}")
 

@@ -27,7 +27,7 @@ class UnsafePackage:
 
 
 def preload(modules: Sequence[str]) -> UnsafePackage | None:
-    """Import the modules and discard their output; return the first package that left state which must not be shared.
+    """Import the modules and discard their output; return the first package whose import left unshareable state.
 
     An error of an import is ignored here: the task that imports the module reports the error. Hazard: after an unsafe
     package was imported, this process must not be forked.

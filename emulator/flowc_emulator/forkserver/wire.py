@@ -80,7 +80,7 @@ Request: TypeAlias = "Setup | NewBranch | StartTask | StartHook"
 @final
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A process was forked."""
+    """The reply that a process was forked."""
 
     pid: int
 
@@ -88,7 +88,7 @@ class Started:
 @final
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """The fork failed with this errno."""
+    """The reply that a fork failed with this errno."""
 
     errno: int
 
@@ -96,7 +96,7 @@ class NotStarted:
 @final
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """A process has ended: its wait status, and its peak RSS in bytes."""
+    """The report that a process has ended: its wait status, and its peak RSS in bytes."""
 
     pid: int
     status: int
@@ -106,13 +106,13 @@ class Exited:
 @final
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A branch has imported its modules."""
+    """The reply that a branch has imported its modules."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class UnsafeImport:
-    """Importing this package left state that forks must not share; the branch has ended."""
+    """The reply that importing this package left state that forks must not share; the branch has ended."""
 
     package: str
     why: str

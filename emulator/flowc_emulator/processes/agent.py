@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Buffer, Listed, Objects
     from flowc_runtime.store.values.files import FileRecord
 
-THREADS = 16  # requests in parallel
+THREADS = 16  # the most parallel requests
 HURRY = 3.0  # seconds to wait for an answer of the store after a signal has ended the run
 _HEAD = struct.Struct("<Q")
 
@@ -221,7 +221,7 @@ class Agent:
         return None if self.limit is None else time.monotonic() + self.limit
 
     def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
-        """Wait for the agent until the deadline; a signal that ends the run shortens the deadline. Return the deadline."""
+        """Wait for the agent until the deadline, which a signal that ends the run shortens; return the deadline."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
         if self.wakeup is not None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.process.process import Child
     from flowc_runtime.process.watch import Reaper
 
-MOST_GUARDIANS = 10  # how many killed guardians are replaced
+MOST_GUARDIANS = 10  # the largest number of killed guardians that are replaced
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL when jobs are ended
 
 J = TypeVar("J")
@@ -150,7 +150,7 @@ class _Own(frozenset[int]):
 
 
 class Engine(Generic[J]):
-    """Runs jobs until they end. It is single-threaded, so it can fork at any time."""
+    """Runs jobs until they end. The engine is single-threaded, so it can fork at any time."""
 
     def __init__(
         self, observer: Observer[J], *, guard: tuple[Callable[[], None], Callable[[], None]], close: Iterable[int] = ()

@@ -34,7 +34,7 @@ class Guardian:
 
         The guardian closes the descriptors in `close`; `sessions` are the existing sessions of tasks. If this process
         is killed, the guardian ends the registered sessions, calls `end_others`, which ends the processes that have
-        left these sessions, and then `record`. Raises OSError if no process can be made.
+        left these sessions, and then `record`. Raises OSError if the fork fails.
 
         Hazard: the guardian must close the writing end of its pipe, because it takes end of file on the pipe as the end
         of this process. The guardian never returns to the caller.
@@ -75,7 +75,7 @@ class Guardian:
         return self._write
 
     def enter_child(self) -> None:
-        """Register a new child's session with the guardian, then close the pipe. Call it in the child, before its code."""
+        """Register a new child's session with the guardian, and close the pipe; called first in the child."""
         register(self._write)
 
     def reaped(self, pid: int) -> None:

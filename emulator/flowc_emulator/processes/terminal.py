@@ -86,10 +86,10 @@ class Terminal:
 
         Args:
             task: the task's process.
-            refuse: whether to refuse it.
+            refuse: whether to refuse the request.
 
         Returns:
-            False if it was refused, or the run is not in the foreground of its terminal.
+            False if the request was refused, or the run is not in the foreground of its terminal.
         """
         if refuse:
             self._say(b"no")
@@ -208,7 +208,7 @@ class Borrowed:
                 stream.flush()
             sys.stdin, sys.stdout, sys.stderr = streams
             for descriptor, copy in enumerate(saved):
-                if copy is None:  # the step had closed it
+                if copy is None:  # the step had closed this descriptor
                     os.close(descriptor)
                 else:
                     os.dup2(copy, descriptor)

@@ -116,8 +116,8 @@ class Scheduler:
     def startable(self, free: int, places: int) -> int:
         """Return how many jobs the caller may take and start now.
 
-        A gang starts as a whole, when enough places, or all places, are free. A member that is retried starts without a
-        free place, because the other members run and may wait for it.
+        The members of a gang start together, when enough places for all of them, or all places, are free. A member that
+        is retried starts without a free place, because the other members run and may wait for it.
 
         Args:
             free: the free places; negative if more jobs run than there are places.

@@ -30,7 +30,7 @@ class Totals:
             self.least, self._unknown = 1, 0
             return
         order = list(_last_first(graph))
-        while sum(map(self._improve, order)):  # more than once only if there are loops
+        while sum(map(self._improve, order)):  # repeated only for graphs with loops
             continue
         for _ in order:
             if not sum(map(self._count_open, order)):
@@ -40,7 +40,7 @@ class Totals:
 
     @property
     def exact(self) -> bool:
-        """Whether no decision is open."""
+        """Whether `least` is the exact number: no decision of a foreach or a switch is open."""
         return not self._unknown
 
     def opened(self, split: str, count: int) -> None:

@@ -80,7 +80,9 @@ class Places:
         return min(self._most, self.computing + self._extra + sum(task.waits for task in self._tasks.values()))
 
     def began(self, pid: int, kind: Hashable) -> None:
-        """Add the process of a task. Until the first check it counts like the ended task whose place it takes.
+        """Add the process of a task.
+
+        Until the first check, it counts as waiting if the ended task that it replaces was waiting.
 
         Args:
             pid: the process.
@@ -113,7 +115,7 @@ class Places:
             seconds, activity = now - task.looked, self._activity(pid)
             if activity is None or seconds < INTERVAL / 2:  # too few ticks for a decision
                 continue
-            if activity.wants:  # its ticks are counted when it wants no processor
+            if activity.wants:  # ticks are counted only when the process wants no processor
                 task.waits = False
                 continue
             used = (activity.ticks - task.ticks) / _TICKS  # negative if children have ended between checks

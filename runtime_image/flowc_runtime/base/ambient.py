@@ -69,7 +69,7 @@ class TaskMetrics:
     """The metrics that an attempt has recorded; `flowc_runtime.run.metrics` fills and reads it.
 
     Attributes:
-        process: the process of the attempt. Other processes of the task write to `file`.
+        process: the pid of the attempt's process. Other processes of the task write to `file`.
         file: the path of a file with a JSON object per line, which does not exist until another process writes to it.
         points: the step, the value and the time of each point, by the metric's name; times are seconds since the epoch.
     """

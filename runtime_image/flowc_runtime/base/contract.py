@@ -101,7 +101,10 @@ NODE: Final = "FLOWC_NODE"
 POD_IP: Final = "FLOWC_POD_IP"
 """The pod's IP address. Written by the compiler for the tasks of a gang, read by the runtime."""
 RESUME: Final = "FLOWC_RESUME"
-"""The run to resume, as `flowc_runtime.run.reuse.Order.text`. Written by `resume --target argo`, read by each task."""
+"""The run to resume, in the form of `flowc_runtime.run.reuse.Order.text`.
+
+Written by `resume --target argo`, read by each task.
+"""
 CATALOG: Final = "FLOWC_CATALOG"
 """The value of the setting `catalog`, if it is not `store`. Written by the compiler, read by the task."""
 SECRETS: Final = "FLOWC_SECRETS"
@@ -155,11 +158,12 @@ CHOICE: Final = "choice"
 # -- labels of pods ----------------------------------------------------------------------------------------------------
 
 FLOW_LABEL: Final = "flowc.dev/flow"
-"""The flow's name, on each object of the flow. The compiler writes it, `targets.argo.cluster` reads it."""
+"""The label with the flow's name, on each object of the flow. The compiler writes it, `targets.argo.cluster` reads it.
+"""
 STEP_LABEL: Final = "flowc.dev/step"
-"""The step's title, on a pod."""
+"""The label of a pod with the step's title."""
 PATH_LABEL: Final = "flowc.dev/path"
-"""The task's path as commands show it, on a pod."""
+"""The label of a pod with the task's index path, as commands show it."""
 
 # -- times and attempts ------------------------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ def in_item(path: str) -> bool:
 
 
 def item_index(path: str) -> int | None:
-    """Return the item's number in the innermost foreach; None outside of every foreach."""
+    """Return the number of the item in the innermost foreach around a task; None outside of every foreach."""
     items = [part for part in parts(path) if part[0] == "."]
     return int(items[-1][1:]) if items else None
 
@@ -58,7 +58,7 @@ def path_order(path: str) -> tuple[int, ...]:
 
 
 def check_path(path: str) -> str:
-    """Return the path unchanged.
+    """Check an index path, and return it unchanged.
 
     Raises:
         ProtocolError: the path is malformed.
@@ -162,7 +162,7 @@ class Graph:
         return list(arms.values())
 
     def inside(self, node: str, path: str) -> str:
-        """Return the path unchanged.
+        """Check that a task of the node can have this index path, and return the path.
 
         Args:
             node: the node's name.

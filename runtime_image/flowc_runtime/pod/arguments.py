@@ -150,7 +150,7 @@ class ArgumentText:
     place: str
 
     def value(self, parameter: Parameter) -> object:
-        """Return the value of the text.
+        """Convert the text to a value of the parameter.
 
         Raises:
             ParameterError: the text is not a value of the parameter.

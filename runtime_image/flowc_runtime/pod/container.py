@@ -1,7 +1,7 @@
 """Run one attempt in a pod's container, with two processes.
 
-The container's main process only watches. It forks a child for the user's code, so that a killed child still leaves
-logs and a record with the reason. The child imports the user's code while the parent claims the attempt's number.
+The container's main process forks a child for the user's code and only watches it. So a killed child still leaves logs
+and a record with the reason. The child imports the user's code while the parent claims the attempt's number.
 """
 
 from __future__ import annotations

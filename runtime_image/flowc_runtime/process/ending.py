@@ -1,4 +1,4 @@
-"""The end of a task's process: the exit steps of a Python interpreter, in the same order, before the record is written.
+"""End a task's process with the exit steps of a Python interpreter, in the same order, before its record is written.
 
 A forked child calls `begin` before any user code; `begin` removes what the forking process registered for its own exit.
 `end` then runs what the child registered: it joins threads and child processes, calls exit handlers and flushes files.

@@ -94,7 +94,7 @@ class Lines(Generic[Of]):
         """Yield the lines, with their line ends, that the chunk completes.
 
         Args:
-            of: the stream, by any key.
+            of: any key that identifies the stream.
             chunk: the next chunk of the stream.
         """
         *ended, last = chunk.data.split(b"\n")

@@ -26,10 +26,10 @@ _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
 def imported(directory: str) -> Modules:
-    """Return the outside modules that this process has imported, with their files and digests.
+    """Return the imported modules that are neither the flow's, nor installed, nor of Python or flowc, with digests.
 
     Args:
-        directory: the directory of the flow's code, whose modules are not outside.
+        directory: the directory of the flow's code.
     """
     roots = tuple(f"{os.path.realpath(root)}/" for root in (directory, *_standard()))
     found: Modules = {}

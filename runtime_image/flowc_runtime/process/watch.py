@@ -81,7 +81,7 @@ class Reaper(Protocol):
 
     @property
     def queued(self) -> bool:
-        """Whether a report was already read, so that the descriptor does not show it."""
+        """Whether a report was already read from the descriptor, but `ended` has not returned it yet."""
         ...
 
     @property

@@ -68,7 +68,7 @@ def find_file(start: str | None = None) -> ConfigFile | None:
         The file; None if there is none, or the working directory was deleted.
 
     Raises:
-        ConfigurationError: the file cannot be read or has faults, or one directory has two of them.
+        ConfigurationError: the file cannot be read or has faults, or one directory has two configuration files.
     """
     try:
         here = start or os.getcwd()
@@ -186,8 +186,8 @@ def _decoded(path: str, content: bytes) -> str:
 def _parsed(path: str, text: str) -> dict[str, object]:
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     try:
-        toml = import_module(name)  # only if there is a file: the import would slow every command down
-    except ModuleNotFoundError:  # in the interpreter of a step's environment, under Python 3.10
+        toml = import_module(name)  # imported only if there is a file, since the import is slow
+    except ModuleNotFoundError:  # possible in the interpreter of a step's environment under Python 3.10
         message = f"reading {_place(path)} needs {name}, which is not installed"
         raise ConfigurationError(
             [ConfigurationFault(message, f"pip install {name}, or set FLOWC_* variables instead")]
@@ -278,7 +278,7 @@ def wrong(setting: Setting, value: object) -> str | None:
 
     Args:
         setting: the setting.
-        value: the value of a file in TOML, or of a variable after its conversion.
+        value: the value from a TOML file, or the converted value of a variable.
     """
     value = normal(setting, value)
     if setting.type == "number":

@@ -65,7 +65,7 @@ def lookup(key: str, named: str | None = None) -> SettingValue:
         ConfigurationError: a variable or the configuration file is invalid.
         SettingsError: Metaflow's configuration file cannot be read, or names an unsupported store.
     """
-    if key == "store":  # several METAFLOW_* variables set it together
+    if key == "store":  # several METAFLOW_* variables together set the store
         from flowc_runtime.base.config.whereabouts import locate
 
         return locate(file=named)

@@ -16,7 +16,7 @@ _FIX: Final = "fix the package, or uninstall it"
 
 
 class PluginError(FlowcError):
-    """A plugin cannot be used: two packages have a plugin of this name, or the package is faulty. `hint` is the remedy."""
+    """A plugin cannot be used: two packages have one of this name, or its package is faulty. `hint` is the remedy."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)

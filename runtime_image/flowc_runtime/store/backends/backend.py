@@ -108,7 +108,7 @@ class StoreBackend(ABC):
         yield self.get(key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, once; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
         digest, size = sha256(parts), size_of(parts)
         key = blob_key(digest)
         for pause in _PAUSES:

@@ -82,7 +82,7 @@ class LocalObjects:
             return self._link(self._write(parts), key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, once; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
         size = size_of(parts)
         if size < OVERLAP:
             digest = sha256(parts)
@@ -266,7 +266,7 @@ class LocalObjects:
         return sorted(f"{directory}/{name}"[at:] for directory, files in self._walk(prefix) for name in files)
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, list[str]]]:
-        """Yield each directory under a prefix and its files. Raises StoreError, since a collection must miss no file."""
+        """Yield each directory under a prefix and its files. Raises StoreError: a collection must miss no file."""
 
         def failed(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):  # no directory yet, or deleted meanwhile

@@ -57,7 +57,7 @@ class MemoryObjects:
         return memoryview(bytearray(self.get(key)))  # private and writable
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, once; return its sha256 (hex).
+        """Store the joined parts as a blob, unless it exists; return its sha256 (hex).
 
         Raises:
             StoreError: the store below cannot be read.

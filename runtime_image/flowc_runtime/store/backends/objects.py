@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 Buffer = bytes | bytearray | memoryview
-PIECE = 1 << 20  # bytes per read of an object of any size
+PIECE = 1 << 20  # the number of bytes that are read at once from an object
 
 
 class Listed(NamedTuple):
@@ -69,7 +69,7 @@ class Objects(Protocol):
         ...
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, once; return its sha256 (hex).
+        """Store the joined parts as a blob, unless it exists; return its sha256 (hex).
 
         An existing blob of the right size is kept. A blob of another size, which a crash may have left, is replaced.
 

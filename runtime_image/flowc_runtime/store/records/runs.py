@@ -22,7 +22,7 @@ _RUNTIMES = {
     "local": "dev",
     "argo": "argo-workflows",
     "stepfunctions": "step-functions",
-}  # Metaflow's values of the tag
+}  # Metaflow's values of the system tag `runtime:`
 
 
 def new_run_record(

@@ -28,13 +28,13 @@ class EachOf(NamedTuple):
 
 
 class OneOf(NamedTuple):
-    """One of these strings."""
+    """A string that must be one of `words`."""
 
     words: tuple[str, ...]
 
 
 class Between(NamedTuple):
-    """A number of these types, at least `least` and below `most`."""
+    """A number of one of these types, at least `least` and below `most`."""
 
     types: tuple[type, ...]
     least: float

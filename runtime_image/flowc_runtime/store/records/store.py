@@ -18,7 +18,7 @@ _TIME = re.compile(r"\d{8}-\d{6}(?:-\d{3})?")  # the time in the run ids that fl
 
 
 class Store:
-    """All data of runs under one root."""
+    """A store: the data of all runs in one directory or bucket."""
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects

@@ -1,6 +1,6 @@
 """Select the runs that a collection deletes; this module only reads.
 
-A run stays if it may be active, if a remaining run has resumed it, or if an unreadable record may need it.
+A run is kept if it may be active, if a remaining run has resumed it, or if a run with an unreadable record may need it.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ def store_value(objects: Objects, value: UserValue, encoded: Encoded | None = No
 
 
 class Decoded(NamedTuple):
-    """A decoded value. If it has large buffers, `views` are the buffers in the mapped blob, and `stream` is the pickle."""
+    """A decoded value. If it has large buffers, `views` are the buffers in the mapped blob, `stream` is the pickle."""
 
     value: UserValue
     stream: memoryview
@@ -234,7 +234,7 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
 
 
 def _inline(text: str, ref: ArtifactRef) -> bytes:
-    """Return the bytes of an artifact that its record contains. Raises Damaged."""
+    """Return the bytes of a small artifact, which its record contains. Raises Damaged."""
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError:

@@ -18,7 +18,7 @@ Value: TypeAlias = Any
 """A value of a parameter: a str, int, float or bool; for the type `json` any JSON value; for `any` also any text; for
 `file` a path.
 
-For `multiple`, a list of them.
+For `multiple`, a list of such values.
 """
 
 # The words for a bool that click accepts: a flow's command line accepts the same words as Metaflow's.

@@ -107,7 +107,7 @@ class RemoteObjects:
         return self._asker.ask(request, key) if size <= LARGE else self._asker.send(request, key, size)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, once; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
         digest = sha256(parts)
         key = blob_key(digest)
         size = size_of(parts)
