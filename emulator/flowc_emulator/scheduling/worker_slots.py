@@ -82,7 +82,7 @@ class Places:
     def began(self, pid: int, kind: Hashable) -> None:
         """Add the process of a task.
 
-        Until the first check, it counts as waiting if the ended task that it replaces was waiting.
+        Until the first check, the new task counts as waiting if the ended task that it replaces was waiting.
 
         Args:
             pid: the process.

@@ -197,8 +197,8 @@ def end() -> None:
 def _finish_files() -> None:
     """Complete the files that the task left open, and the forking process's files that the task may have written to."""
     objects = gc.get_objects()
-    # The step may have called gc.freeze(), which hides its objects. After an unfreeze, the task's files cannot be told
-    # from inherited ones, which must stay open: all files are flushed, but none is closed.
+    # The step may have called gc.freeze(), which hides its objects. After an unfreeze, the task's files cannot be
+    # distinguished from inherited files, which must stay open. So all files are flushed, but none is closed.
     frozen = _mark is not None and id(_mark) not in map(id, objects)
     if frozen:
         gc.unfreeze()

@@ -46,7 +46,7 @@ def _main() -> object:
     return getattr(sys.modules.get("__main__"), "__file__", None)
 
 
-_began = ProcessOrigin.now()  # early enough: a flow's file imports the authoring API before it defines the flow
+_began = ProcessOrigin.now()  # before the flow is defined: its file first imports the authoring API
 _program = program_names().get("__file__")
 _defined: ProcessOrigin | None = None
 

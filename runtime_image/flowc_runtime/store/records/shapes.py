@@ -203,7 +203,7 @@ def find_fault(kind: str, record: Mapping[str, object], identity: Mapping[str, o
     shape = SHAPES[kind]
     if fault := _fault(shape, record, ""):
         return fault
-    if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):  # more fields than `version`
+    if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):  # not only `version`
         return f"it has none of the fields {', '.join(shape.optional)}"
     for name, expected in identity.items():
         if record[name] != expected:

@@ -182,7 +182,7 @@ def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
 
 
 def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
-    """Keep runs and blobs needed by runs and tasks of `spin` that are new; still newer ones wait (`sweeps.wait`)."""
+    """Keep runs and blobs that new runs or new tasks of `spin` need; runs that start even later wait (`sweeps`)."""
     late = [
         (flow, id)
         for flow in store.flows()
