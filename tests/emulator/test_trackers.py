@@ -8,12 +8,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flowc_runtime.run.metrics import publishing
 from project import wait_until
 from small_flows import two_steps
 
@@ -180,6 +182,26 @@ def test_a_tracker_that_fails_is_one_warning(made: Project, address: str, shown:
     assert done.err.count("the tracker 'lines'") == 1
     assert f"warning: {shown.replace('RUN', run.id)}" in done.err
     assert run.status()["metrics"]["loss"] == 1
+
+
+@pytest.mark.parametrize(("address", "code"), [("lines.txt", 0), ("raises", 1)])
+def test_the_process_ends_well_while_its_input_is_open(made: Project, address: str, code: int) -> None:
+    """The thread that reads the input may still wait for more when the process ends."""
+    made.run("flow.py", FLOWC_TRACKER="none")
+    run = made.latest()
+    store = f"file://{made.root}/.flowc"
+    order = {"tracker": f"lines:{address}", "store": store, "flow": "Train", "run": run.id, "partial": False}
+    lines = [order, {"task": ["start", "0", 1]}, {"end": "succeeded", "ended": time.time()}]
+    environment = {**os.environ, **made.environment}
+    with subprocess.Popen(
+        publishing.COMMAND, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=made.root, env=environment
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write("".join(f"{json.dumps(each)}\n" for each in lines).encode())
+        process.stdin.flush()
+        assert process.wait(60) == code
+    if code == 0:
+        assert [each[0] for each in written(made)] == ["begin", "log", "log", "end"]
 
 
 def test_a_tracker_that_hangs_is_ended(made: Project) -> None:
