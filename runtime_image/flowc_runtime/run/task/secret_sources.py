@@ -84,7 +84,7 @@ def faults(flow: Flow, setting: SecretSetting, skipped: Sequence[str]) -> Iterat
             if setting.is_plugin:
                 check_setting(setting)
             else:
-                read(names, setting, {**os.environ, **dict(node.environment)})
+                read(names, setting, os.environ)
         except SourceError as error:
             yield SourceError(f"step '{node.id}' needs {_listed(names)}: {error.message}", error.hint)
 
@@ -95,7 +95,7 @@ def read(names: Sequence[str], setting: SecretSetting, environment: Mapping[str,
     Args:
         names: the names.
         setting: the source.
-        environment: the environment variables.
+        environment: the environment in which the run, or the pod, was started.
 
     Raises:
         SourceError: the source or a secret is missing.
