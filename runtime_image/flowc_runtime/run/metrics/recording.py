@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Final, SupportsFloat, cast
 
 from flowc_ir import json_text
+from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import TaskMetrics, ambient
 from flowc_runtime.base.contract import METRICS
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from flowc_ir import Return
     from flowc_ir.json_text import Json
+    from flowc_runtime.run.nodes.programs import masking
+else:  # only tasks with secrets, and those whose other processes record metrics, need it
+    masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
 LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more
 _LARGEST: Final = 2**63  # larger numbers become floats: other programs read records too
@@ -40,9 +44,10 @@ def record(name: str, value: object, step: object = None) -> None:
         step: a whole number, such as the epoch. None is one more than the step of the point before, from 0.
 
     Raises:
-        MetricError: an argument is wrong.
+        MetricError: an argument is wrong, or contains the value of a secret of the step.
         OSError: this process is not the task's own, and the file for its metrics cannot be written.
     """
+    _refuse_secrets(name, value, step)
     name, number, at = check_name(name), number_of(name, value), step_of(name, step)
     metrics, now = ambient().metrics, time.time()
     if metrics is not None and metrics.process == os.getpid():
@@ -72,6 +77,16 @@ def add(metrics: TaskMetrics, name: str, number: float, step: int | None, when: 
     if step is None:
         step = points[-1][0] + 1 if points else 0
     points.append((step, number, when))
+
+
+def _refuse_secrets(name: object, value: object, step: object, when: object = None) -> None:
+    """Check that a point does not have the value of a secret of the step. Raises MetricError."""
+    secrets = {each: secret for each, secret in ambient().secrets.items() if secret}
+    if not secrets:
+        return
+    numbers = {"value": _plain(value), "step": _plain(step), "time": when}
+    if problem := masking.problem_of_metric(secrets, name, numbers):
+        raise MetricError(problem)
 
 
 # -- checks ------------------------------------------------------------------------------------------------------------
@@ -181,7 +196,8 @@ def collect_checked(what: str) -> None:
 
 
 def _parsed(metrics: TaskMetrics, content: bytes) -> Iterator[str]:
-    """Add the points of the lines; yield the fault of each wrong line."""
+    """Add the points of the lines; yield the fault of each wrong line, without the values of secrets."""
+    masks = masking.Masks(ambient().secrets)
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
         if not line.strip():
             continue
@@ -191,16 +207,17 @@ def _parsed(metrics: TaskMetrics, content: bytes) -> Iterator[str]:
             point = None
         if not isinstance(point, dict) or not {"name", "value"} <= point.keys() <= {"name", "value", "step", "time"}:
             yield (
-                f"line {number} of ${METRICS} is {_short(line)}, not a JSON object such as "
+                f"line {number} of ${METRICS} is {_short(masks.text(line))}, not a JSON object such as "
                 '{"name": "loss", "value": 0.5, "step": 1}'
             )
             continue
+        when = point.get("time")
         try:
+            _refuse_secrets(point["name"], point["value"], point.get("step"), when)
             name = check_name(point["name"])
             value, step = number_of(name, point["value"]), step_of(name, point.get("step"))
         except MetricError as error:
-            yield f"line {number} of ${METRICS}: {error}"
+            yield f"line {number} of ${METRICS}: {masks.text(str(error))}"
             continue
-        when = point.get("time")
         known = isinstance(when, (int, float)) and math.isfinite(when) and when >= 0
         add(metrics, name, value, step, float(when) if known and isinstance(when, (int, float)) else time.time())
