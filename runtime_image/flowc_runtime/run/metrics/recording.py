@@ -125,8 +125,11 @@ def step_of(name: str, step: object) -> int | None:
             number: int | None = operator.index(cast("int", step))  # NumPy's integers too
         except TypeError:
             number = int(step) if isinstance(step, float) and step.is_integer() else None
-        if number is not None and -_LARGEST <= number < _LARGEST:
-            return number
+        if number is not None:
+            if -_LARGEST <= number < _LARGEST:
+                return number
+            limits = "steps are from -2**63 to 2**63 - 1"
+            raise MetricError(f"the step of the metric '{name}' is {_short(step)}, and {limits}")
     raise MetricError(f"the step of the metric '{name}' is {_short(step)}, not a whole number")
 
 
