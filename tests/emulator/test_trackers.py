@@ -223,7 +223,7 @@ def test_a_tracker_that_hangs_is_ended(made: Project) -> None:
     ("setting", "message"),
     [
         ("lins", "there is no tracker 'lins'\nhint: did you mean 'lines'?"),
-        ("other", "there is no tracker 'other'\nhint: install its package, or use one of mlflow, lines, wrong"),
+        ("other", "there is no tracker 'other'\nhint: install its package, or use one of mlflow, none, lines, wrong"),
         ("lines:http://ann:secret@host", "the address of the tracker 'lines' contains a password or a query"),
         ("lines:http://host?key=secret", "the address of the tracker 'lines' contains a password or a query"),
     ],
@@ -301,6 +301,31 @@ def test_manifests_contain_the_tracker(made: Project) -> None:
     assert done.code == 2
     assert "setting tracker: the address of the tracker 'mlflow' contains a password" in done.err
     assert "secret" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        (("compile", "--target", "argo"), "two.py"),
+        (("compile", "--target", "argo"), "pipe.py:flow"),
+        (("compile", "--target", "stepfunctions", "--store", "s3://team/runs", "--image", "i"), "two.py"),
+    ],
+)
+def test_an_unknown_tracker_is_refused_when_a_flow_is_compiled(
+    made: Project, words: tuple[str, ...], file: str
+) -> None:
+    made.write("two.py", two_steps("Two"))
+    made.write("pipe.py", "from flowc.pipeline import *\nflow = Pipeline(name='flow', steps=[Stub(name='a')])\n")
+    for setting, hint in {
+        "nope": "did you mean 'none'?", "lins:x": "did you mean 'lines'?",
+        "other": "install its package, or use one of mlflow, none, lines, wrong",
+    }.items():  # fmt: skip
+        done = made.flowc(*words, file, FLOWC_TRACKER=setting)
+        assert done.code != 0
+        assert f"there is no tracker '{setting.partition(':')[0]}'\nhint: {hint}" in done.err
+        assert done.out == ""
+    for setting in ("none", "lines:x", "mlflow"):
+        assert made.flowc(*words, file, FLOWC_TRACKER=setting).code == 0
 
 
 # -- MLflow ------------------------------------------------------------------------------------------------------------

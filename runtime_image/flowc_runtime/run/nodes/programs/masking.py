@@ -53,7 +53,9 @@ class Masks:
 
     def _found_in(self, value: object) -> str | None:
         """Return the name of a secret whose value a JSON value, or a string, contains; None if there is none."""
-        return _secret_in(value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False), self._secrets)
+        return _secret_in(
+            value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False), self._secrets
+        )
 
     def stream(self) -> MaskedStream:
         """Return a new stream that replaces the values."""
