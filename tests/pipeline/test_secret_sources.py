@@ -224,12 +224,28 @@ def test_a_missing_secret_is_told_before_the_run(team: Project, source: str, mes
     assert VALUE not in done.out + done.err
 
 
-@pytest.mark.parametrize("value", ["files", "env:x", "kubernetes:My Team", "dotenv:", "a b", ":x"])
+@pytest.mark.parametrize("value", ["files", "env:x", "kubernetes", "kubernetes:", "dotenv:", "a b", ":x"])
 def test_what_is_no_source(team: Project, value: str) -> None:
     done = team.flowc("run", "--local", "flow.py:flow", FLOWC_SECRETS=value)
     assert done.code != 0
     assert f"FLOWC_SECRETS={value}: must be env, dotenv:PATH, files:DIR, kubernetes:NAME, or the name" in done.err
     assert team.flowc("run", "--local", "flow.py:flow", "--secrets", value).code == 2
+
+
+@pytest.mark.parametrize("name", ["UPPER_x", "My Team", "-a"])
+def test_a_name_that_is_no_secret_of_kubernetes(team: Project, name: str) -> None:
+    right = "kubernetes:NAME with a valid name of a Secret in Kubernetes (lower-case letters, digits, '-' and '.')"
+    value = f"kubernetes:{name}"
+    run = team.flowc("run", "--local", "flow.py:flow", FLOWC_SECRETS=value)
+    assert f'FLOWC_SECRETS={value}: must be {right}, not "{value}"' in run.err
+    assert f'must be {right}, not "{value}"' in team.flowc("run", "--local", "flow.py:flow", "--secrets", value).err
+    for target in ("argo", "stepfunctions"):
+        words = ("--target", target, "--store", "s3://team/runs", "--image", "image")
+        done = team.flowc("compile", *words, "flow.py:flow", "--secrets", value)
+        assert done.code == 2
+        assert f"setting secrets: {right}, not '{value}'" in done.err
+    team.write("flowc.toml", f'secrets = "{value}"\n')
+    assert f'flowc.toml:1: secrets must be {right}, not "{value}"' in team.flowc("config", "secrets").err
 
 
 def test_a_patched_step_needs_no_secret(team: Project) -> None:
