@@ -11,7 +11,7 @@ from plain_functions import add, numbers, square, total  # type: ignore[import-n
 
 
 def make(library: Any, shape: str, number: int) -> tuple[Any, dict[str, int]]:
-    """Return a pipeline of so many steps one after another, or a map of so many items."""
+    """Return a pipeline of `number` steps one after another, or a map of `number` items."""
     if shape == "chain":
         steps = [library.PythonTask(name=f"step_{at}", function=add, returns=["count"]) for at in range(number)]
         return library.Pipeline(steps=steps), {"count": 0}

@@ -1,4 +1,5 @@
-"""flowc: flows in the Metaflow API, compiled to Argo Workflows and run locally by the same runtime."""
+"""flowc compiles flows that are written in the Metaflow API to Argo Workflows, and runs them locally by the same
+runtime."""
 
 __all__ = ["__version__"]
 

@@ -1,4 +1,4 @@
-"""Diagnostics as text for people."""
+"""Formats diagnostics as text for people to read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def describe(error: BaseException) -> str:
 
 
 def raised_at(error: BaseException) -> str | None:
-    """Return the place where the user's code raised an exception, for a note; None without a traceback."""
+    """Return the note `raised in line N of FILE` for an exception of the user's code; None if it has no traceback."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -66,7 +66,8 @@ def render(
         root: the directory that the spans' files are relative to.
         cwd: files below it are named relative to it, so that a terminal can open them.
         color: whether to color the text.
-        columns: the width of the terminal; None if there is none. Lines of source are cut to it, and to 160 columns.
+        columns: the width of the terminal; None if there is none. Longer source lines are cut to this width, and at
+            most 160 columns are shown.
     """
     ordered = in_order(diagnostics)
     sources, look = SourceLines(root), _Look(_Paint(color), columns)
@@ -96,7 +97,7 @@ class _Look(NamedTuple):
     columns: int | None
 
     def room(self, gutter: int) -> int:
-        """Return the number of columns for a line of source, behind a gutter of this width."""
+        """Return the number of columns that are left for a source line beside a gutter of this width."""
         return _LONGEST if self.columns is None else max(min(_LONGEST, self.columns - gutter), _SHORTEST)
 
 
@@ -130,7 +131,7 @@ def _place(span: Span, root: Path, cwd: Path | None) -> str:
 # -- the line of source and its carets ---------------------------------------------------------------------------------
 
 _TAB = "    "
-_LONGEST = 160  # columns of a line of source
+_LONGEST = 160  # the maximum number of columns of a source line
 _SHORTEST = 20
 
 
@@ -142,7 +143,7 @@ def _excerpt(span: Span, line: str | None, look: _Look, color: str, mark: str = 
     start = min(span.column - 1, len(line))
     end = min(start + span.width, len(line)) if span.width else len(line.rstrip())
     before, marked, after = _shown(line[:start]), _shown(line[start:end]), _shown(line[end:])
-    if _columns(before) > room // 2:  # a long line is shown from its fault onwards
+    if _columns(before) > room // 2:  # leave out the beginning of a long line before its fault
         before = "… "
     cut = _cut((before + marked + after).rstrip(), room)
     carets = mark * max(min(_columns(marked), _columns(cut) - _columns(before)), 1)
@@ -181,7 +182,7 @@ def _width(char: str) -> int:
 
 
 class SourceLines:
-    """Lines of the files that spans name, each file read once."""
+    """The source lines of the files to which spans refer; each file is read once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

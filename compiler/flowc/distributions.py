@@ -1,4 +1,5 @@
-"""The installed distributions that contain a package `metaflow`, and the commands that leave only flowc's."""
+"""Finds the installed distributions that contain a package `metaflow`, and the commands that uninstall all except
+flowc's."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = "metaflow/__init__.py"
 SUFFIX = "+flowc"
-"""The suffix of the version of the distribution `metaflow` that flowc's own wheel contains."""
+"""flowc's wheel contains a distribution `metaflow`, whose version ends in this suffix."""
 
 
 class RepairError(Exception):
@@ -55,19 +56,20 @@ def damaged() -> list[str]:
 
 
 def stands_in() -> str | None:
-    """Return the version of flowc's distribution `metaflow`; None if it is not installed: then pip would install
-    Metaflow."""
+    """Return the version of flowc's distribution `metaflow`, or None if it is not installed. Without this distribution,
+    pip would install Metaflow for packages that require it."""
     versions = [it.version for it in metadata.distributions() if it.name == "metaflow" and it.version.endswith(SUFFIX)]
     return next(iter(versions), None)
 
 
 def repair_commands(source: str | None = None) -> list[list[str]]:
-    """Return the commands that leave only flowc's `metaflow` in this environment.
+    """Return the commands that remove other packages named `metaflow` from this environment and reinstall flowc.
 
-    flowc is uninstalled first, with its second distribution `metaflow`: the name then means only the other one.
+    flowc and its own distribution `metaflow` are uninstalled first. After that, the name `metaflow` refers only to the
+    other distribution.
 
     Args:
-        source: the wheel or directory to install flowc from; by default its present source.
+        source: the wheel or directory to install flowc from; None is the source from which it is installed now.
 
     Raises:
         RepairError: there is no installer, or the wheel or directory of flowc no longer exists.
@@ -99,7 +101,7 @@ class _Installer(NamedTuple):
 
 
 def _source(given: str | None) -> list[str] | None:
-    """Return the requirement from which pip and uv install flowc; None if it is only on the path, not installed."""
+    """Return the arguments by which pip and uv install flowc; None if flowc is only on `sys.path`, not installed."""
     try:
         distribution = metadata.distribution("flowc")
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The files of the API's extensions, for the code package.
+"""Collects the files of the installed extensions of the Metaflow API for the code package.
 
 All files of an extension are packaged, also templates, unless the lists `include_suffixes` or `exclude_suffixes` in
 `metaflow_extensions/<org>/mfextmeta_<id>.py` restrict them.
@@ -22,7 +22,7 @@ _PACKAGE = "metaflow_extensions"
 def extension_files() -> dict[str, bytes]:
     """Return the contents of the files of all loaded extensions, by relative path (`metaflow_extensions/ORG/…`).
 
-    If there are any, the order in which this machine loads them is one of the files.
+    If there are extensions, one of the files lists the order in which this machine loads them.
 
     Raises:
         OSError: a directory or a file of an extension cannot be read.
@@ -45,13 +45,13 @@ def _files(directory: str, name: str) -> Iterator[tuple[str, bytes]]:
         for file in files:
             kept = file.endswith(wanted) if wanted else not file.endswith(unwanted)
             path = os.path.join(place, file)
-            if kept and file[0] != "." and os.path.exists(path):  # else a link that leads nowhere
+            if kept and file[0] != "." and os.path.exists(path):  # leaves out dangling links
                 with open(path, "rb") as opened:
                     yield f"{name}/{os.path.relpath(path, directory).replace(os.sep, '/')}", opened.read()
 
 
 def _fail(error: OSError) -> NoReturn:
-    raise error  # os.walk would silently leave the directory out
+    raise error  # without this, os.walk silently skips an unreadable directory
 
 
 def _suffixes(directory: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

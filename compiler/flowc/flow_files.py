@@ -1,4 +1,4 @@
-"""Files that a command line names as a flow: whether they can contain one, and hints about files nearby."""
+"""Checks whether a file that a command line names can contain a flow, and hints about similar files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from flowc_ir.suggestion import closest, did_you_mean
 if TYPE_CHECKING:
     from pathlib import Path
 
-_HEAD: Final = 8192  # bytes that are searched for a null byte, which marks a binary file
+_HEAD: Final = 8192  # the first bytes are searched for a null byte, which marks a binary file
 
 
 class OpeningError(Exception):
-    """Words that name nothing that can be run: `message` says why, `hint` what to write instead."""
+    """An argument names no flow that can be run: `message` says why, `hint` says what to write instead."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -35,9 +35,9 @@ def check_file(name: str, path: Path, forms: str) -> None:
     """Raise OpeningError unless the file exists and can contain a flow.
 
     Args:
-        name: the words that name it.
+        name: the argument that names the file, for messages.
         path: the file.
-        forms: the words that name flows, for hints.
+        forms: the possible notations of the argument FLOW, for hints.
     """
     try:
         mode = path.stat().st_mode
@@ -50,7 +50,7 @@ def check_file(name: str, path: Path, forms: str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         link = f"{name!r} is a link to a file that does not exist"
         raise OpeningError(link if os.path.islink(path) else f"{name!r} does not exist", similar(path, forms)) from None
-    except (OSError, ValueError) as error:  # a loop of links, no permission, a null byte in the name
+    except (OSError, ValueError) as error:  # for example a loop of links, no permission, or a null byte in the name
         why = error.strerror if isinstance(error, OSError) else str(error)
         hint = _HINTS.get(getattr(error, "errno", None) or 0, "make the file and the directories above it readable")
         hint += ", or name another file"
@@ -65,11 +65,11 @@ def check_file(name: str, path: Path, forms: str) -> None:
 
 
 def similar(path: Path, forms: str) -> str:
-    """Return the hint for a missing file: a nearby file with a similar name, or the flows of its directory.
+    """Return the hint for a missing file: a file with a similar name, or the files with flows in the same directory.
 
     Args:
         path: the missing file.
-        forms: the words that name flows.
+        forms: the possible notations of the argument FLOW, for the hint.
     """
     directory = path.parent
     if not os.path.isdir(directory):
@@ -79,7 +79,7 @@ def similar(path: Path, forms: str) -> str:
 
 
 def nearby(path: Path) -> str | None:
-    """Return a Python file of a similar name in the same directory."""
+    """Return a Python file with a similar name in the same directory; None if there is none."""
     directory = path.parent
     if not os.path.isdir(directory):
         return None
@@ -90,12 +90,12 @@ def nearby(path: Path) -> str | None:
 
 
 def flows_in(directory: Path, forms: str, package: str | None = None) -> str:
-    """Return the hint for a directory: its files with flows, or its modules if it is a package.
+    """Return the hint for a directory: the names of its files with flows, or of its modules if it is a package.
 
     Args:
         directory: the directory.
-        forms: the words that name flows.
-        package: the name of the package; None to find it.
+        forms: the possible notations of the argument FLOW, for the hint.
+        package: the name of the package in the directory; None to derive it from the directory's path.
     """
     package = package or _package_name(directory)
     names = [name for name in _python_files(directory) if _mentions_flow(directory / name)]
@@ -109,7 +109,7 @@ def flows_in(directory: Path, forms: str, package: str | None = None) -> str:
 
 
 def _package_name(directory: Path) -> str | None:
-    """Return the name of a package in the working directory or below; None if the directory is not a package."""
+    """Return the dotted name of the package in a directory below the working directory; None if it is not a package."""
     name = os.path.normpath(directory).replace("/", ".")
     return name if is_dotted(name) and os.path.isfile(directory / "__init__.py") else None
 
@@ -130,5 +130,5 @@ def _mentions_flow(path: Path) -> bool:
 
 
 def is_dotted(text: str) -> bool:
-    """Return whether a text is a name of modules, such as `pkg.module`."""
+    """Return whether a text can be the dotted name of a module, such as `pkg.module`."""
     return all(part.isidentifier() for part in text.split("."))

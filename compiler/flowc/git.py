@@ -1,4 +1,5 @@
-"""Calls of git: the top of a work tree, and the options with which git neither waits nor writes anything."""
+"""What all calls of git need: the top of a work tree, and options with which git neither asks for input nor writes
+files."""
 
 from __future__ import annotations
 
@@ -9,10 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMAND: Final = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
-"""The command starts neither a daemon nor a hook of a repository's configuration. It accepts files of any owner: the
-flow's own code, which is among them, is about to run anyway."""
+"""The command starts neither a daemon nor a hook of a repository's configuration. It also accepts repositories of other
+owners, because the flow's code in them is about to run in any case."""
 
-# Variables that tie git to another repository than the directory's (git sets them for hooks) or give paths magic.
+# Variables that make git use another repository than the directory's (git sets them for hooks), or that change the
+# meaning of paths.
 _TAKEN_OUT: Final = frozenset({
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX",
     "GIT_NAMESPACE", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS",
@@ -23,7 +25,7 @@ _TAKEN_OUT: Final = frozenset({
 def environment(top: str | None = None) -> dict[str, str]:
     """Return the environment for git: no prompts, no optional locks, messages in English.
 
-    Variables that tie git to another repository or change the meaning of paths are left out.
+    Variables that make git use another repository or that change the meaning of paths are left out.
 
     Args:
         top: git does not search above this directory for a repository; None sets no limit.
@@ -35,12 +37,12 @@ def environment(top: str | None = None) -> dict[str, str]:
 
 
 def work_tree(directory: str) -> str | None:
-    """Return the innermost directory, this one or one above, that is the top of a work tree; None outside."""
+    """Return the top directory of the innermost work tree that contains this directory; None outside of work trees."""
     return _innermost(directory, _is_top)
 
 
 def claimed(directory: str) -> str | None:
-    """Return the innermost directory, this one or one above, that has a `.git`, valid or not."""
+    """Return the nearest directory, from this one upwards, that has a `.git`, valid or not; None if there is none."""
     return _innermost(directory, lambda here: os.path.lexists(f"{here}/.git"))
 
 
@@ -55,5 +57,6 @@ def _innermost(directory: str, fits: Callable[[str], bool]) -> str | None:
 
 
 def _is_top(directory: str) -> bool:
-    """Return whether `.git` is a repository, or the file that points to one in a worktree or a submodule."""
+    """Return whether a directory's `.git` is a repository, or a file that refers to one (in a linked worktree or
+    submodule)."""
     return os.path.isfile(f"{directory}/.git/HEAD") or os.path.isfile(f"{directory}/.git")

@@ -1,4 +1,4 @@
-"""The files that git ignores: passwords, local settings, generated files. They stay on this machine.
+"""Finds the files that git ignores, such as passwords, local settings and generated files: they are not packaged.
 
 Tracked files are never ignored, even if a pattern matches. The patterns are those of `git status`: from `.gitignore`,
 `.git/info/exclude` and the user's own `core.excludesFile`.
@@ -21,7 +21,7 @@ SECONDS = 10.0  # time limit for git
 
 
 class UnknownError(Exception):
-    """A failure of git, which leaves the ignored files unknown; the message has the reason."""
+    """The ignored files are unknown because git failed; the message has the reason."""
 
 
 class NoGitError(UnknownError):
@@ -31,25 +31,26 @@ class NoGitError(UnknownError):
 def ignored(places: Mapping[str, str], *, exceptions: Collection[str] = (), seconds: float = SECONDS) -> frozenset[str]:
     """Return the names of the files that git ignores.
 
-    Git is called once for each work tree that contains some of them, and not at all outside of work trees. A link is
-    ignored if git ignores the link itself or its target.
+    Git is called once for each work tree that contains some of the files, and not at all if no work tree does. A link
+    is ignored if git ignores the link itself or its target.
 
     Args:
-        places: the path of each file by its name, a relative path.
-        exceptions: patterns of files that count as not ignored: of names (`_version.py`) or of paths (`gen/*.py`).
+        places: the path of each file by the file's name, which is a relative path.
+        exceptions: patterns of files that count as not ignored; a pattern describes names (`_version.py`) or paths
+            (`gen/*.py`).
         seconds: the time limit for each call of git.
 
     Raises:
-        NoGitError: there is no git to ask.
+        NoGitError: the program git is not installed.
         UnknownError: git fails, or takes longer than `seconds`.
     """
     real = cache(os.path.realpath)
-    tree = cache(git.claimed)  # a broken repository may ignore files too: git fails there, and the failure is reported
-    asked: dict[str, dict[str, set[str]]] = {}  # by work tree: the paths below it, and their names in `places`
+    tree = cache(git.claimed)  # a `.git` that is broken counts: git fails there, which is reported
+    asked: dict[str, dict[str, set[str]]] = {}  # for each work tree: names of `places` by their paths below it
     for name, path in places.items():
         if _matches(name, exceptions):
             continue
-        # Git refuses a path that passes a link, and one in another work tree inside this one.
+        # Git refuses paths that lead through a link or into another work tree inside this one.
         for place in {os.path.join(real(os.path.dirname(path)), os.path.basename(path)), os.path.realpath(path)}:
             if (top := tree(os.path.dirname(place))) is not None:
                 asked.setdefault(top, {}).setdefault(os.path.relpath(place, top), set()).add(name)
@@ -64,9 +65,9 @@ def _matches(name: str, patterns: Collection[str]) -> bool:
 
 
 def _ask(top: str, paths: Sequence[str], seconds: float) -> list[str]:
-    """Return the ignored ones among some paths, which are relative to the top of a work tree. Raises UnknownError."""
-    # `./`, since a path that starts with a colon is magic; this command refuses `--literal-pathspecs`. No `--verbose`:
-    # it also prints paths that a pattern with `!` excludes again.
+    """Return the paths that git ignores; paths are relative to `top`, the top of a work tree. Raises UnknownError."""
+    # Paths begin with `./`, since git interprets a leading colon, and `check-ignore` refuses `--literal-pathspecs`. The
+    # option `--verbose` is not used: with it git also prints paths that a pattern with `!` includes again.
     command = [*git.COMMAND, "check-ignore", "--stdin", "-z"]
     question = b"".join(os.fsencode(f"./{path}") + b"\0" for path in paths)
     environment = git.environment(top)

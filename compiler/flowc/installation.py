@@ -1,4 +1,4 @@
-"""The check that an import finds flowc's own package `metaflow`: every command makes it, so it is cheap.
+"""A check that `import metaflow` finds flowc's own package. It is fast, because every command makes it.
 
 Two distributions that install `metaflow` write into one directory. The later installation overwrites files of the
 earlier one, and uninstalling either deletes files of both.
@@ -15,21 +15,22 @@ from flowc_ir.late import LateModule
 if TYPE_CHECKING:
     from flowc import distributions
 else:
-    distributions = LateModule("flowc.distributions")  # reads the metadata of all installed packages
+    distributions = LateModule("flowc.distributions")  # slow: reads the metadata of all installed packages
 
 REPAIR = "run `flowc doctor --repair`, which uninstalls the conflicting packages and reinstalls flowc"
 _ONLY_OURS, _ONLY_METAFLOWS = "_unsupported.py", "task.py"
 
 
 class InstallationFault(NamedTuple):
-    """A fault of the package; without `fatal`, flowc's files are intact and flows run."""
+    """A fault of the package `metaflow`; if it is not `fatal`, flowc's files are intact and flows run."""
 
     message: str
     fatal: bool
 
 
 def find_fault() -> InstallationFault | None:
-    """Return the fault of the package `metaflow`; None, at the cost of two calls of `stat`, if it has none."""
+    """Return the fault of the package `metaflow`, or None. Without a fault, the check takes only two calls of
+    `stat`."""
     place = directory()
     if place is None or not os.path.isfile(f"{place}/{_ONLY_OURS}"):
         where = f"it is in {place}" if place else "there is none, or only the remains of an uninstalled one"
@@ -43,6 +44,6 @@ def find_fault() -> InstallationFault | None:
 
 
 def directory() -> str | None:
-    """Return the directory of the package that `import metaflow` finds; None without an intact one."""
+    """Return the directory of the package that `import metaflow` finds; None if it finds none with an `__init__.py`."""
     spec = util.find_spec("metaflow")
     return os.path.dirname(spec.origin) if spec is not None and spec.origin else None

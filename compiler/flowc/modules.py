@@ -1,4 +1,4 @@
-"""The search for a module's file by its dotted name, as `python -m` does it, without importing the user's code."""
+"""The search for a module's file by its dotted name, like in `python -m`, without importing the user's code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ModuleError(Exception):
-    """The name is not that of a module that can contain a flow."""
+    """The name does not name a module that can contain a flow."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -26,16 +26,16 @@ class ModuleError(Exception):
 
 
 def find_module(name: str) -> tuple[str, str]:
-    """Return the directory that a module is imported from and its file relative to it: `/x`, `pkg/module.py`.
+    """Return the directory from which a module is imported, and its file relative to that: `/x`, `pkg/module.py`.
 
-    The working directory comes first, then the entries of `sys.path`, as for `python -m`.
+    The working directory is searched first, then the entries of `sys.path`, like in `python -m`.
 
     Args:
         name: the dotted name of a module or package.
 
     Raises:
-        ModuleError: there is no such module; it is Python's own, or compiled; it is a directory without `__init__.py`;
-            or its package has the name of one that Python or flowc imports.
+        ModuleError: the module does not exist, belongs to Python, is compiled, or is a directory without `__init__.py`;
+            or its package has the same name as a package that Python or flowc imports.
     """
     top, _, below = name.partition(".")
     namespace = None
@@ -54,14 +54,15 @@ def find_module(name: str) -> tuple[str, str]:
                 return entry, _in_package(entry, name)
             namespace = namespace or entry
     if namespace is not None:
-        _in_package(namespace, name)  # the error names the part that is missing
+        _in_package(namespace, name)  # raises an error that names the missing part
     if top in sys.stdlib_module_names:
         raise ModuleError(f"the module '{name}' is Python's own and has no flow", "name the module of your flow")
     raise ModuleError(f"there is no file and no module '{name}'", _hint_above(name))
 
 
 def _entries(top: str) -> Iterator[str]:
-    """Yield the directories to search: the working directory, sys.path, and the place where import hooks find `top`."""
+    """Yield the directories to search: the working directory, sys.path, and the directory in which import hooks find
+    `top`."""
     yield from dict.fromkeys([os.getcwd(), *(os.path.abspath(entry) for entry in sys.path)])
     try:
         spec = find_spec(top)
@@ -73,7 +74,7 @@ def _entries(top: str) -> Iterator[str]:
 
 
 def _hint_above(name: str) -> str:
-    """Return the hint for a missing module: the directory above the working directory that has it."""
+    """Return the hint for a missing module: a directory above the working directory that contains the module."""
     here, inner = os.getcwd(), name.replace(".", "/")
     while (above := os.path.dirname(here)) != here:
         here = above
@@ -87,7 +88,8 @@ def _exists(path: str) -> bool:
 
 
 def _in_package(entry: str, name: str) -> str:
-    """Return the file of a module whose outermost package is in `entry`. Raises ModuleError."""
+    """Return the file, relative to the directory `entry`, of a module whose outermost package is in `entry`. Raises
+    ModuleError."""
     parts, path = name.split("."), ""
     for number, part in enumerate(parts):
         above, path = path, f"{path}/{part}" if path else part

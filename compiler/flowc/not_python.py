@@ -1,6 +1,7 @@
-"""Files that are named as a flow but are not Python: their kind, by name or content, and what to do.
+"""Recognizes files that a user gives as a flow but that are not Python: their kind, by name or content, and a hint.
 
-Only the standard library is imported: the `Runner`, which starts a flow's file as a program, uses this module too.
+The module imports only the standard library, because the `Runner`, which starts a flow's file as a program, uses it
+too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class NotPython(NamedTuple):
-    """The kind of a file that is not Python, as in "a notebook", and the hint."""
+    """The kind of a file that is not Python, such as "a notebook", and a hint that says what to do."""
 
     what: str
     hint: str
@@ -38,7 +39,7 @@ _SHELL: Final = NotPython("a shell script", "name the flow's Python file; a step
 _PAGE: Final = NotPython("an HTML page", "save the flow's source itself, such as the raw file of a repository's page")
 _TEXT: Final = NotPython("a text file", "name the flow's Python file")
 
-# Files with these suffixes are refused by their name, even if they do not exist.
+# Files with these suffixes are refused because of their name, even if they do not exist.
 BY_SUFFIX: Final[Mapping[str, NotPython]] = {
     ".ipynb": NOTEBOOK,
     ".json": _JSON,
@@ -46,7 +47,7 @@ BY_SUFFIX: Final[Mapping[str, NotPython]] = {
     ".yml": _YAML,
     ".pyc": NotPython("byte code", "name the .py file that it was made from"),
 }
-# Files with these suffixes are refused too, but only if they exist: their content may say more.
+# Files with these suffixes are refused only if they exist, because their content may show their kind more exactly.
 _MORE_SUFFIXES: Final[Mapping[str, NotPython]] = {
     ".pkl": _PICKLE,
     ".pickle": _PICKLE,
@@ -89,7 +90,7 @@ def find_other(name: str, content: bytes) -> NotPython | None:
     """Return the kind of a file that is not Python, by its name and content; None if it may be Python.
 
     Args:
-        name: the file's name, whose suffix counts.
+        name: the file's name; its suffix can decide the kind.
         content: all bytes of the file.
     """
     suffix = _suffix(name)
@@ -102,7 +103,7 @@ def describe_other(name: str, content: bytes) -> str | None:
     """Return the error for a file that is not Python, as one line with a hint; None if it may be Python.
 
     Args:
-        name: the file's name, whose suffix counts.
+        name: the file's name; its suffix can decide the kind.
         content: all bytes of the file.
     """
     other = find_other(name, content)

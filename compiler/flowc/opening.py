@@ -1,7 +1,7 @@
-"""The flow that a command line names: `flow.py`, `flow.py:Flow`, `pkg.module`, `pkg.module:Flow`, `ir.json`, `x.yaml`.
+"""Opens the flow that a command line names: `flow.py`, `flow.py:Flow`, `pkg.module`, `ir.json`, `pipeline.yaml` etc.
 
-`KINDS` is the table of the kinds that can be opened; the first kind that accepts the argument opens it. Errors about
-the argument are raised here, with a hint; faults of the flow itself are diagnostics of the loaded flow.
+`KINDS` is the table of the kinds of files and modules; the first kind that accepts the argument opens it. An error in
+the argument raises `OpeningError`, which has a hint. Faults of the flow itself are diagnostics of the loaded flow.
 """
 
 from __future__ import annotations
@@ -40,16 +40,18 @@ else:
 
 
 class CodeOf(NamedTuple):
-    """The place of an IR's code: a directory, an archive, or None beside the IR; and suffixes of its other files."""
+    """Where the code of an IR is: `place` is a directory or an archive; None is the directory of the IR's file.
+    `suffixes` are the suffixes of further files to package."""
 
     place: str | None = None
     suffixes: tuple[str, ...] = ()
 
 
 class CodeWords(NamedTuple):
-    """A parsed argument FLOW: `name` is a file or a module, `class_name` a class in it or None.
+    """A parsed argument FLOW: `name` names a file or a module; `class_name` is a class in that file or module, or None.
 
-    With `root`, the root of the flow's code, `name` is a file relative to it. `code` is the place of an IR's code.
+    If `root`, the root directory of the flow's code, is given, `name` is a file relative to `root`. `code` says where
+    the code of an IR is.
     """
 
     text: str
@@ -61,7 +63,8 @@ class CodeWords(NamedTuple):
 
 
 class CodeKind(NamedTuple):
-    """A kind of source: `form` is its notation, `takes` recognizes it by the argument, `open` loads the flow."""
+    """A kind of file or module that defines a flow: `form` is the argument's notation, `takes` decides whether an
+    argument is of this kind, and `open` loads the flow."""
 
     name: str
     form: str
@@ -82,12 +85,12 @@ def open_flow(
 
     Args:
         text: the argument FLOW.
-        asked: the decorators, deployment and configs to apply, or a function that returns them for the class.
+        asked: the decorators, deployment and configs to apply, or a function that returns them for the flow's class.
         class_name: the value of `--flow`.
-        otherwise: chooses a class if neither FLOW nor `class_name` names one: it is called with the default class
-            or None, and returns the name of another one or None.
-        root: the root of the flow's code, which a file's name is relative to.
-        code: the place of an IR's code.
+        otherwise: a function that chooses a class if neither FLOW nor `class_name` names one. It is called with the
+            default class or None; it returns the name of another class, or None for the default class.
+        root: the root directory of the flow's code; if it is given, FLOW is a file relative to it.
+        code: where the code of an IR is.
 
     Raises:
         OpeningError: the argument names nothing that can be run.
@@ -107,8 +110,8 @@ def parse(text: str) -> CodeWords:
     """Split FLOW into a name and a class.
 
     Args:
-        text: `FILE`, `FILE:CLASS`, `MODULE` or `MODULE:CLASS`. The text is a name without a class if a file has this
-            name.
+        text: `FILE`, `FILE:CLASS`, `MODULE` or `MODULE:CLASS`. If a file has the whole text as its name, no class is
+            split off.
 
     Raises:
         OpeningError: the name is empty, or no valid class name follows the colon.
@@ -131,7 +134,7 @@ def parse(text: str) -> CodeWords:
 def names_code(text: str) -> bool:
     """Return whether FLOW names code on this machine, rather than a deployed flow or a flow with runs.
 
-    Names of files, paths, words with a colon and dotted names of existing modules name code.
+    File names, paths, arguments with a colon and dotted names of existing modules name code.
     """
     if text.endswith(".py") or by_name(text) is not None or "/" in text or ":" in text:
         return True
@@ -145,14 +148,14 @@ def names_code(text: str) -> bool:
 
 
 def with_class(words: CodeWords, class_name: str | None) -> CodeWords:
-    """Return the parsed argument with the class that `--flow` names.
+    """Return the parsed argument with the class that the option `--flow` names.
 
     Args:
         words: the parsed argument FLOW.
         class_name: the value of `--flow`; None changes nothing.
 
     Raises:
-        OpeningError: FLOW names another class.
+        OpeningError: FLOW names another class than `class_name`.
     """
     if class_name is None:
         return words
@@ -199,7 +202,7 @@ def _refuse(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def is_ir(name: str) -> bool:
-    """Return whether a name is that of an IR: it ends in `.json`, in any case."""
+    """Return whether a file name is that of an IR: whether it ends in `.json`, in upper or lower case."""
     return name.lower().endswith(".json")
 
 
@@ -229,7 +232,7 @@ def _open_ir(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def _check_fixed(name: str, what: str, asked: LoadOptions) -> None:
-    """Raise OpeningError for options that only a flow class can take: an IR already contains their values."""
+    """Raise OpeningError for options that are only for flow classes, because an IR already contains their values."""
     configs = asked.configs
     given = {
         "--with": bool(asked.with_decorators),
@@ -245,7 +248,7 @@ def _check_fixed(name: str, what: str, asked: LoadOptions) -> None:
 
 
 def is_yaml(name: str) -> bool:
-    """Return whether a name is that of a YAML file, in any case."""
+    """Return whether a file name has the suffix of YAML, in upper or lower case."""
     return name.lower().endswith((".yaml", ".yml"))
 
 
@@ -270,7 +273,8 @@ def _open_yaml(words: CodeWords, ask: Ask) -> Loaded:
 
 
 def _fixed(words: CodeWords, read: Callable[[tuple[str, ...]], Loaded | None], ask: Ask) -> Loaded | None:
-    """Load a pipeline, again if files with suffixes travel with it, which are known only for its parameters."""
+    """Load a pipeline. If `ask` gives suffixes of further files to package, load it a second time with them, because
+    `ask` needs the loaded pipeline."""
     loaded = read(())
     if loaded is not None and loaded.flow is not None and loaded.cls is not None:
         asked = ask(loaded.cls)
@@ -280,7 +284,7 @@ def _fixed(words: CodeWords, read: Callable[[tuple[str, ...]], Loaded | None], a
 
 
 def is_notebook(name: str) -> bool:
-    """Return whether a name is that of a Jupyter notebook, in any case."""
+    """Return whether a file name has the suffix of Jupyter notebooks, in upper or lower case."""
     return name.lower().endswith(".ipynb")
 
 
@@ -309,7 +313,7 @@ def _files_of(directory: Path, takes: Callable[[str], bool]) -> list[str]:
 
 
 def _is_module(words: CodeWords) -> bool:
-    """Return whether the name means a module: no file has it, and no directory that is not a package."""
+    """Return whether the name means a module: it is dotted, and neither a file nor a plain directory has this name."""
     if words.root is not None or words.name.endswith(".py") or not is_dotted(words.name):
         return False
     return not os.path.lexists(words.name) or os.path.isfile(f"{words.name}/__init__.py")
@@ -335,7 +339,7 @@ def _open_module(words: CodeWords, ask: Ask) -> Loaded:
 
 def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
     def other(module: ModuleType) -> Loaded | None:
-        """Load a pipeline or a function, if FLOW names one; only a module that uses pipelines needs that import."""
+        """Load a pipeline or a function if FLOW names one, else return None."""
         named = getattr(module, words.class_name, None) if words.class_name is not None else None
         if isinstance(named, type) or ("flowc.pipeline.pipelines" not in sys.modules and not callable(named)):
             return None
@@ -343,7 +347,7 @@ def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
 
     return load(
         path,
-        root=words.root if path.parent != words.root else None,  # in the top directory, no root is needed
+        root=words.root if path.parent != words.root else None,  # a file in the root directory itself needs no root
         name=words.name,
         class_name=words.class_name or words.otherwise,
         ask=ask,
@@ -351,7 +355,7 @@ def _load(path: Path, words: CodeWords, ask: Ask) -> Loaded:
     )
 
 
-# The order matters: an argument that no other kind accepts names a file.
+# The order matters: the last kind, a Python file, accepts every argument.
 KINDS: Final[tuple[CodeKind, ...]] = (
     CodeKind("IR", "ir.json", _is_ir, _open_ir),
     CodeKind("YAML", "pipeline.yaml", lambda words: is_yaml(words.name), _open_yaml),

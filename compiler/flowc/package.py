@@ -1,9 +1,9 @@
-"""The code package: the files that are sent with a flow to the machines where its tasks run.
+"""The code package: the files of a flow's code that are sent to the machines on which its tasks run.
 
-A run on this machine needs no package: its tasks use the directory itself. A directory that is too large for a package
-is therefore an error only if the flow is packaged.
+A run on this machine needs no package, because its tasks use the flow's directory itself. Therefore a directory that is
+too large for a package is an error only if the flow is packaged.
 
-Extensions of the API are packaged too, as `metaflow_extensions/…`, so that every pod has the ones of this machine.
+Extensions of the Metaflow API are packaged too, as `metaflow_extensions/…`, so that pods have the same extensions.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ MAX_FILES = 2_000
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
-_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})  # where a link may lead
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})  # errors of a dangling link
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Package:
-    """The files of a flow's code: `files` are sorted (relative path, content), `digest` is `sha256:…` over both.
+    """The files of a flow's code. `files` has sorted pairs (relative path, content); `digest` is the SHA-256 digest of
+    all of them.
 
     If the number or the size of the files exceeds the limit, `files` contains only the flow's own file, `excess` is the
     error to raise if the flow is packaged, and `every` reads all files.
@@ -49,7 +50,7 @@ class Package:
 
 
 class PackageTooLargeError(Exception):
-    """A flow's directory that exceeds the limits of a code package; the message names the largest parts."""
+    """A flow's directory exceeds the limits of a code package; the message names the largest parts of the directory."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -58,7 +59,7 @@ class PackageTooLargeError(Exception):
 
 
 class UnreadableFileError(Exception):
-    """A file of the flow's directory that cannot be read: `file` is its relative path, `why` the system's reason."""
+    """A file of the flow's directory cannot be read: `file` is its relative path, `why` the system's error message."""
 
     def __init__(self, file: str, why: str) -> None:
         super().__init__(f"cannot read {file}: {why}")
@@ -67,16 +68,17 @@ class UnreadableFileError(Exception):
 
 
 def collect(flow_file: Path, root: Path | None = None, suffixes: Collection[str] = ()) -> Package:
-    """Return the flow's file, the files `*.py` and with `suffixes` in its directory and below, and the extensions.
+    """Return the flow's file, all files with the suffix `.py` or one of `suffixes` below its directory, and the
+    extensions.
 
     Hidden files, caches, virtual environments (a directory with `pyvenv.cfg`), `node_modules`, `site-packages` and
-    `*.egg-info` are left out. A package over the limits (`MAX_FILES`, `MAX_BYTES`) is not an error here: it has an
-    `excess`.
+    `*.egg-info` are left out. A package that exceeds the limits (`MAX_FILES`, `MAX_BYTES`) is not an error here, but
+    has the error as its `excess`.
 
     Args:
         flow_file: the flow's file.
-        root: the directory that contains the flow's package: files below it are collected instead. In `site-packages`
-            only the flow's own package is.
+        root: the directory that contains the flow's package, if the flow is in one: the files below this directory are
+            collected. In `site-packages`, only the files of the flow's own package are collected.
         suffixes: suffixes of more files, such as `.sql`.
 
     Raises:
@@ -109,14 +111,14 @@ def collect(flow_file: Path, root: Path | None = None, suffixes: Collection[str]
 def collect_or_report(
     root: Path, file: str, suffixes: Collection[str], faults: Faults, *, packaged: bool, what: str
 ) -> Package:
-    """Return the package of `collect`; an empty one if a file cannot be read, which is reported.
+    """Return the package of `collect`. If a file cannot be read, report that and return an empty package.
 
     Args:
         root: the root of the code.
         file: the flow's file below the root.
         suffixes: suffixes of more files.
         faults: receives the fault.
-        packaged: whether the file is in a package, whose whole root is collected.
+        packaged: whether the flow's file is in a Python package; if so, all files below `root` are collected.
         what: what the file defines, for the message: a flow, a pipeline.
     """
     try:
@@ -150,7 +152,7 @@ class _Scan:
 
     def below(self, top: str, prefix: str) -> Iterator[tuple[str, int]]:
         """Yield (relative path, size) of each file below a directory. Raises UnreadableFileError."""
-        # Directories to search, with the links followed so far: a link back to one of them would loop forever.
+        # The directories to search. Each has the set of links that lead to it, so that no link is followed in a circle.
         waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(top, prefix, frozenset())]
         while waiting:
             directory, prefix, above = waiting.pop()
@@ -182,7 +184,8 @@ def _is_skipped(name: str) -> bool:
 
 
 def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
-    """Return the entries of a directory; none if reading it is not permitted, unless it is the flow's own."""
+    """Return a directory's entries; none if reading is not permitted. Only the flow's own directory must be
+    readable."""
     try:
         with os.scandir(directory) as entries:
             return list(entries)
@@ -194,7 +197,8 @@ def _listed(directory: str, prefix: str) -> list[os.DirEntry[str]]:
 
 
 def _status(entry: os.DirEntry[str], wanted: str | None) -> os.stat_result | None:
-    """Return the status of an entry's target; None for a dangling link. `wanted` is the name of a file to package."""
+    """Return the status of an entry, for a link that of its target; None for a dangling link. `wanted` is the entry's
+    name if the file has to be packaged."""
     try:
         return entry.stat()
     except OSError as error:

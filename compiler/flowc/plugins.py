@@ -1,4 +1,4 @@
-"""Protocols of the plugins that the configuration can choose; docs/plugins.md shows how to write one."""
+"""The protocols of plugins that users choose in the configuration; docs/plugins.md shows how to write a plugin."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The git revision of a flow's code: commit, branch and the kinds of uncommitted changes.
 
-Commit and branch are read from the repository's own files. Changes need `git status`, which runs in the background
-while a run begins; without an answer within a second they stay unknown. Addresses of remotes, which may contain
-passwords, are neither read nor kept.
+Commit and branch are read from the repository's own files. The changes come from `git status`, which runs in the
+background while a run begins. If it does not answer within a second, the changes are recorded as unknown. Addresses of
+remotes, which may contain passwords, are neither read nor kept.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _STATUS: Final = (
     "status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--no-renames", "--untracked-files=normal",
 )  # fmt: skip
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_MUCH = 64 << 20  # bytes: git prints a line for each file that has changed
-_LINKS = 5  # longest chain of symbolic references
-_STORE = b".flowc"  # flowc's own store, which is not a change to the code
+_MUCH = 64 << 20  # limit of git's output in bytes; git prints an entry for each changed file
+_LINKS = 5  # the maximum number of symbolic references to follow
+_STORE = b".flowc"  # flowc's own store does not count as a change of the code
 
 
 class Look:
-    """A query of a directory's repository, which runs in the background from its construction."""
+    """A query of the git revision of a directory. The constructor starts it, and it runs in the background."""
 
     def __init__(self, directory: str) -> None:
         self._deadline = time.monotonic() + SECONDS
@@ -50,16 +50,18 @@ class Look:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                # Hazard: in its own session a Ctrl-C does not reach it, and its group is killed with its children.
+                # Hazard: git gets its own session, so that Ctrl-C does not reach it and that it can be killed together
+                # with its children.
                 start_new_session=True,
             )
 
     def result(self) -> RevisionRecord | None:
-        """Return the revision, waiting for git until its time limit.
+        """Return the revision; wait for git until its time limit.
 
         Returns:
-            None outside a repository; else `commit` and `branch`, if there are, and `dirty`: the kinds of uncommitted
-            changes (`staged`, `unstaged`, `untracked`), or `unknown` if git gave no answer in time.
+            None outside a repository. Otherwise a dict with `commit` and `branch`, if they exist, and `dirty`: the
+            kinds of uncommitted changes (`staged`, `unstaged`, `untracked`), or `unknown` if git gave no answer in
+            time.
         """
         if self._revision is None:
             return None
@@ -73,11 +75,12 @@ class Look:
         return found
 
     def close(self) -> None:
-        """End the query. Its process must be reaped here: a later wait for any child would report its end."""
+        """End the query and wait for git's process, so that no later wait for any child process returns git's
+        process."""
         if (process := self._process) is None:
             return
         self._process = None
-        if process.returncode is None:  # not reaped yet, so the group id cannot belong to another process
+        if process.returncode is None:  # not waited for yet, so no other process can have its id
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
         assert process.stdout is not None
@@ -112,7 +115,8 @@ def parse_status(output: bytes) -> RevisionRecord:
         output: header lines, then one entry for each change, separated by null bytes.
 
     Returns:
-        `commit` and `branch`, if there are, and `dirty`, the kinds of changes. flowc's own store is not a change.
+        A dict with `commit` and `branch`, if they exist, and `dirty`, the kinds of changes. Files of flowc's own store
+        do not count as changes.
     """
     found: RevisionRecord = {}
     dirty: set[str] = set()
@@ -139,7 +143,8 @@ def parse_status(output: bytes) -> RevisionRecord:
 def read_head(top: str) -> RevisionRecord:
     """Return commit and branch of a work tree, read from plain files.
 
-    A detached head has no branch, a new branch no commit. The record is empty for references in the form `reftable`.
+    The record has no branch if the head is detached, and no commit if the branch is new. It is empty if the repository
+    stores its references in the form `reftable`.
     """
     try:
         directory = _git_directory(top)
@@ -158,7 +163,8 @@ def read_head(top: str) -> RevisionRecord:
 
 
 def _git_directory(top: str) -> str:
-    """Return the directory of a work tree's repository; a linked worktree's has a `commondir`, the shared directory."""
+    """Return the directory of a work tree's repository. For a linked worktree, it contains the file `commondir`, which
+    names the directory that all worktrees share."""
     place = f"{top}/.git"
     if os.path.isdir(place):
         return place
@@ -185,7 +191,7 @@ def _resolve(name: str, directory: str, common: str) -> str | None:
 
 
 def _packed(name: str, common: str) -> str | None:
-    """Return the commit of a reference in the file `packed-refs`; None if it is not there."""
+    """Return the commit of a reference from the file `packed-refs`; None if the file does not have the reference."""
     try:
         with open(f"{common}/packed-refs", encoding="utf-8", errors="replace") as file:
             for line in file:

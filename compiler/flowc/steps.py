@@ -1,6 +1,6 @@
-"""flowc's additions for steps to Metaflow's API.
+"""Functions for steps that flowc has in addition to Metaflow's API.
 
-`from flowc.steps import cache, external_file, log_metric`. A flow that uses them runs only with flowc.
+`from flowc.steps import cache, external_file, log_metric`. A flow that uses these functions runs only with flowc.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ __all__ = ["ExternalFile", "cache", "external_file", "log_metric"]
 
 
 def log_metric(name: str, value: SupportsFloat, step: SupportsIndex | None = None) -> None:
-    """Record a metric of the running task, like `current.metric`: also from functions and notebooks of pipelines.
+    """Record a metric of the running task, like `current.metric`; usable also in functions and notebooks of pipelines.
 
-    Outside of a task it only checks the arguments, so that functions that call it can be tested.
+    Outside of a task, the function only checks its arguments, so that the code that calls it can be tested.
 
     Args:
         name: the metric's name.
         value: a number of Python, NumPy or another library.
-        step: the number of the epoch, iteration or batch; without it one more than that of the point before.
+        step: the number of the epoch, iteration or batch; the default is the metric's previous step plus one.
 
     Raises:
         ValueError: an argument is wrong; the message names the metric.

@@ -1,7 +1,8 @@
 """The intermediate representation (IR): front ends produce it, back ends and runners read it.
 
-`model` defines the nodes, `graphs` analyses the graph, `verify` finds the faults of a flow, `schema` reads and writes
-the versioned JSON, and `text` prints. This package imports only the standard library, because it also runs in pods.
+`model` defines the classes of the IR, `graphs` analyses a flow's graph, `verify` finds a flow's faults, `schema` reads
+and writes the versioned JSON, and `text` prints a flow as text. This package imports only the standard library, because
+it also runs in pods.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # Loaded lazily: a program that reads records needs `flowc_ir.versions` only, and the nodes take long to define.
+    # Imported lazily: defining the classes takes long, and a program that reads records needs only `flowc_ir.versions`.
     if name not in __all__:
         raise AttributeError(f"module 'flowc_ir' has no attribute '{name}'")
     from flowc_ir import model, policies

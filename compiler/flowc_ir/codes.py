@@ -1,6 +1,7 @@
-"""The code of every fault and warning that flowc reports about a flow. docs/errors.md explains each.
+"""The codes of all faults and warnings that flowc reports about flows. docs/errors.md explains each code.
 
-A code is never reused for another fault. tests/errors has a case of each, and a test keeps the three sets equal.
+A code is never reused for another fault. tests/errors has a case for each code. A test checks that this module,
+docs/errors.md and tests/errors have the same codes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Faults and warnings about a flow, and the collector to which every check reports them."""
+"""The classes for faults and warnings about a flow, and for the collection to which every check adds them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 Related: TypeAlias = tuple[Span, str]
-"""A further place of a fault, and the words that are shown there: `declared here`."""
+"""A further place of a fault, and the label that is shown there, such as `declared here`."""
 
 
 @final
@@ -24,8 +24,8 @@ class Diagnostic:
         code: one of `flowc_ir.codes`.
         message: what is wrong.
         span: the place of the fault.
-        hint: what to do; None if nothing useful can be said.
-        note: a further fact.
+        hint: what to do; None if there is no useful hint.
+        note: additional information.
         also: further places that explain the fault.
     """
 
@@ -60,8 +60,8 @@ class Faults:
             code: one of `flowc_ir.codes`.
             at: the place of the fault.
             message: what is wrong.
-            hint: what to do; None if nothing useful can be said.
-            note: a further fact.
+            hint: what to do; None if there is no useful hint.
+            note: additional information.
             also: further places that explain the fault, each with a label.
         """
         self._found.append(

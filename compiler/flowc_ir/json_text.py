@@ -1,7 +1,8 @@
-"""Write JSON that every reader accepts. JSON has no numbers for NaN and the infinities: they get another form.
+"""Write JSON that every program accepts. JSON has no numbers for NaN and the infinities, so they are written
+differently.
 
-`json.dumps` writes the words `NaN` and `Infinity`, which only Python reads. flowc writes and prints JSON by these
-functions instead:
+`json.dumps` writes the words `NaN` and `Infinity`, which only Python reads. flowc writes and prints JSON by the
+functions of this module instead:
 
     dumps({"x": nan})    '{"x": {"$float": "NaN"}}'   for data that flowc reads again, with `loads`
     shown({"x": nan})    '{"x": "NaN"}'               for other programs
@@ -50,12 +51,12 @@ def dumps(value: object, **options: Unpack[Options]) -> str:
         ValueError: the value contains itself, or is nested too deeply.
     """
     text = _write(value, lambda number: {_KEY: _name(number)}, options)
-    # Escape a user's dict that looks like such a number: it is wrapped in another dict of this form.
+    # A user's dict that has the form of such a number is escaped: it is wrapped in another dict of this form.
     return text if is_plain(text) else _write(_escaped(value), lambda number: {_KEY: _name(number)}, options)
 
 
 def loads(text: str | bytes) -> Json:
-    """Return the value of JSON that `dumps` or `json.dumps` wrote.
+    """Parse JSON that `dumps` or `json.dumps` wrote, and return its value.
 
     Raises:
         ValueError: the text is not JSON.
@@ -65,7 +66,7 @@ def loads(text: str | bytes) -> Json:
 
 
 def mapping(text: str | bytes) -> dict[str, Json]:
-    """Return the object of JSON that `dumps` wrote.
+    """Parse JSON that `dumps` wrote and whose value is an object, and return the object.
 
     Raises:
         ValueError: the text is not JSON, or its value is not an object.
@@ -77,7 +78,7 @@ def mapping(text: str | bytes) -> dict[str, Json]:
 
 
 def parsed(text: str | bytes) -> Json:
-    """Return the value of JSON that another program wrote: a dict `{"$float": …}` in it stays a dict.
+    """Parse JSON that another program wrote, and return its value; a dict `{"$float": …}` in it stays a dict.
 
     Raises:
         ValueError: the text is not JSON, or is nested too deeply.
@@ -89,7 +90,7 @@ def parsed(text: str | bytes) -> Json:
 
 
 def plain(text: str | bytes) -> Json:
-    """Return the value of JSON that a flowc without `dumps` wrote: a dict `{"$float": …}` in it stays a dict.
+    """Parse JSON that an old flowc, without `dumps`, wrote, and return its value; a dict `{"$float": …}` stays a dict.
 
     Raises:
         ValueError: the text is not JSON.
@@ -99,15 +100,15 @@ def plain(text: str | bytes) -> Json:
 
 
 def is_plain(text: str | bytes) -> bool:
-    """Return whether `json.loads` reads JSON from `dumps` as the same value: whether `$float` occurs nowhere in it."""
+    """Return whether `json.loads` can read JSON that `dumps` wrote: whether the text does not contain `$float`."""
     return _KEY not in text if isinstance(text, str) else _KEY.encode() not in text
 
 
 def shown(value: object, **options: Unpack[Options]) -> str:
-    """Return JSON like `dumps`, with the name of NaN or an infinity as a string.
+    """Return JSON like `dumps`, but with NaN and the infinities as strings such as "NaN".
 
     Args:
-        value: as for `dumps`.
+        value: the value, like for `dumps`.
         options: options of `json.dumps`.
 
     Raises:
@@ -118,10 +119,10 @@ def shown(value: object, **options: Unpack[Options]) -> str:
 
 
 def page(value: object, **options: Unpack[Options]) -> str:
-    """Return JSON like `dumps`, with null for NaN and the infinities, like JavaScript's `JSON.stringify`.
+    """Return JSON like `dumps`, but with null for NaN and the infinities, like JavaScript's `JSON.stringify`.
 
     Args:
-        value: as for `dumps`.
+        value: the value, like for `dumps`.
         options: options of `json.dumps`.
 
     Raises:
@@ -132,10 +133,10 @@ def page(value: object, **options: Unpack[Options]) -> str:
 
 
 def typed(value: object, **options: Unpack[Options]) -> str:
-    """Return the text that a user types for a parameter or a decorator's argument, which may contain the word NaN.
+    """Return JSON as users write it for a parameter or a decorator's argument, with the words NaN and Infinity.
 
     Args:
-        value: as for `dumps`.
+        value: the value, like for `dumps`.
         options: options of `json.dumps`.
 
     Raises:

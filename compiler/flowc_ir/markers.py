@@ -1,6 +1,6 @@
-"""Marks on the fields of the IR that add to a type: limits of values, and keys in JSON.
+"""Annotations of the IR's fields, in addition to the type: limits of values, and keys in JSON.
 
-They are arguments of `Annotated[...]`, which only `make generate` evaluates: a run does not import this module.
+They are arguments of `Annotated[...]`. Only `make generate` evaluates them; a run does not import this module.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Items:
 @final
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key of this field in JSON, which identifies the class within its union."""
+    """The key of the field in JSON. The key shows to which class of a union a JSON object belongs."""
 
     name: str
 

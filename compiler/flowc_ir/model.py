@@ -1,9 +1,10 @@
-"""The nodes of the IR: frozen, typed, standard library only.
+"""The classes of the IR. Instances are immutable. The module imports only the standard library and `flowc_ir`.
 
-A node is one task template. `joins` names the split that it closes, `next` is its transition; the two are independent,
-because a join may itself open the next foreach (docs/adr/0002-ir.md).
-`make generate` writes the reader, the writer and the JSON Schema of these classes into `flowc_ir.generated`. A class in
-a union is an object in JSON if a field of it has a `Key`, and else the value of its only field, or null without one.
+A node describes the tasks of one step. `joins` names the split that the node closes, and `next` is the node's
+transition. The two fields are independent, because a join may also start the next foreach (docs/adr/0002-ir.md). `make
+generate` writes the reader, the writer and the JSON Schema of these classes into `flowc_ir.generated`. In JSON, a class
+in a union is an object if one of its fields has a `Key`. Otherwise it is the value of its only field, or null if it has
+no field.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ IR_VERSION = IR.current
 
 NodeId: TypeAlias = str
 PICKLES = "flowc_functions"
-"""The directory of a code package for functions that cannot be imported."""
+"""The directory of a code package that contains pickled functions, which cannot be imported."""
 END_EVENT = "done"
-"""The type of the event with the returned values of a function that yields events, unless its task names another."""
+"""The default type of the event with the returned values, for functions that yield events."""
 
 ArtifactName: TypeAlias = str
 Choice: TypeAlias = "str | int | float | bool"
@@ -37,10 +38,11 @@ ParameterType: TypeAlias = Literal["str", "int", "float", "bool", "json", "any",
 @final
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A place in a source file: `line` and `column` count from 1, `width` is in columns (0: to the end of the line).
+    """A place in a source file. `line` and `column` count from 1. `width` is the number of columns; 0 means up to the
+    line's end.
 
-    `file` is relative to the root of the code package, with forward slashes. The width serves diagnostics only and is
-    not part of the IR's identity.
+    `file` is relative to the root of the code package, with forward slashes. Only diagnostics use the width; two places
+    that differ only in it are equal.
     """
 
     file: str
@@ -64,7 +66,7 @@ class End:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goto:
-    """A transition to one successor, at the same index path."""
+    """A transition to one node; its task has the same index path."""
 
     target: NodeId
 
@@ -72,7 +74,7 @@ class Goto:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """A transition to all of two or more targets, in the order written; exactly one join closes it."""
+    """A transition to two or more nodes, which run in parallel. Exactly one join closes it."""
 
     targets: Annotated[tuple[NodeId, ...], Items(2, unique=True)]
 
@@ -80,9 +82,9 @@ class Branch:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreach:
-    """A transition to one task of `body` for each item of the artifact `over`; exactly one join closes it.
+    """A transition to a task of the node `body` for each item of the artifact `over`. Exactly one join closes it.
 
-    Tasks inside read their item as the artifact `item`, if it is not empty.
+    If `item` is not empty, it is the name of the artifact from which tasks inside the foreach read their item.
     """
 
     over: Annotated[ArtifactName, Key("foreach")]
@@ -93,7 +95,8 @@ class Foreach:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gang:
-    """A transition to tasks of `body` that run together, as many as the run asks for; exactly one join closes it."""
+    """A transition to several tasks of the node `body` that all run at the same time. Their number is determined during
+    the run. Exactly one join closes it."""
 
     body: Annotated[NodeId, Key("gang")]
 
@@ -101,9 +104,10 @@ class Gang:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopLimit:
-    """The limit of a loop: after `iterations` iterations the switch takes the arm of the choice True.
+    """The limit of a loop: after `iterations` iterations, the switch takes the arm whose choice is True.
 
-    Tasks in the loop read the number of their iteration, from 0, as the artifact `index`, if it is not empty.
+    If `index` is not empty, it is the name of the artifact from which tasks in the loop read the number of their
+    iteration, from 0.
     """
 
     iterations: Annotated[int, AtLeast(1)]
@@ -113,11 +117,12 @@ class LoopLimit:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """A transition to one arm (choice, target): the arm whose choice equals the artifact `condition`.
+    """A transition to one of several nodes. An arm is a pair (choice, target); the arm is taken whose choice equals the
+    value of the artifact `condition`.
 
-    No join closes a switch: its arms may meet anywhere, or end in the join of the split around the switch. An arm that
-    leads back to a step that dominates the switch is a loop. `default` is the target if no choice is equal; without
-    one, such a task fails. `loop` limits the loop that the switch closes.
+    No join closes a switch: its arms may meet at any node, or end in the join of the split around the switch. An arm
+    that leads back to a step through which every path to the switch passes makes a loop. `default` is the target if no
+    choice equals the value; if it is None, the task then fails. `loop` limits the loop that an arm makes.
     """
 
     condition: Annotated[ArtifactName, Key("switch")]
@@ -130,7 +135,7 @@ Transition: TypeAlias = "End | Goto | Branch | Foreach | Gang | Switch"
 
 
 def targets(transition: Transition) -> tuple[NodeId, ...]:
-    """Return the nodes to which a transition leads, in the order written, each once."""
+    """Return the nodes to which a transition leads, in the order of the source and without duplicates."""
     match transition:
         case End():
             return ()
@@ -153,7 +158,8 @@ def targets(transition: Transition) -> tuple[NodeId, ...]:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Up to `times` further attempts after a failed one; on a cluster they start `wait_seconds` apart."""
+    """The retries of a task: up to `times` further attempts after a failed one. On a cluster, `wait_seconds` pass
+    between them."""
 
     times: Annotated[int, AtLeast(0)]
     wait_seconds: Annotated[int, AtLeast(0)] = 0
@@ -162,7 +168,8 @@ class Retry:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catch:
-    """If the last attempt fails, its error is stored in the artifact `var` (if named) and the flow continues."""
+    """If a task's last attempt fails, its error is stored in the artifact `var` (unless None), and the flow
+    continues."""
 
     var: ArtifactName | None = None
     print_exception: bool = True
@@ -171,7 +178,7 @@ class Catch:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
-    """A limit of an attempt: it is interrupted `seconds` after its code starts."""
+    """The time limit of an attempt, which is interrupted `seconds` after its code starts."""
 
     seconds: Annotated[int, AtLeast(1)]
 
@@ -179,9 +186,11 @@ class Timeout:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """The resources of a task: `cpu` in cores (decimal text, so that it prints as written), sizes in MiB.
+    """The resources of a task. `cpu` is the number of cores as decimal text, in the form of the source. Sizes are in
+    MiB.
 
-    `assumed` are the names of amounts that are defaults of `@kubernetes`, which those of a configuration file replace.
+    `assumed` has the names of amounts that are only defaults of `@kubernetes`; amounts in a configuration file replace
+    them.
     """
 
     cpu: Annotated[str | None, Matches("[0-9]+([.][0-9]+)?", "decimal text such as 0.5")] = None
@@ -195,10 +204,12 @@ class Resources:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packages:
-    """The packages of a task's own environment: name to version, as written ("" for any version).
+    """The packages of a task's own environment: pairs of a name and a version in the form of the source ("" for any
+    version).
 
-    `python` is a version such as "3.11", or a range such as ">=3.11,<3.14"; None for the version of the interpreter
-    that starts the run. `disabled` runs the task in that interpreter.
+    `python` is a version such as "3.11", or a range such as ">=3.11,<3.14"; None means the version of the Python
+    interpreter that starts the run. If `disabled` is true, the task has no own environment and runs in that
+    interpreter.
     """
 
     python: str | None = None
@@ -221,7 +232,7 @@ class Method:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
-    """One of the values that a step returns, as the artifact `name`.
+    """One of the values that a step returns; it is stored as the artifact `name`.
 
     A `json` value consists of JSON's types; models and dataclasses become dicts. A `pickled` value may be any object. A
     `metric` is a `json` value that is also recorded as a metric of the task.
@@ -234,11 +245,13 @@ class Return:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A function: its module and its name there, both dotted, such as `train.steps` and `Model.fit`.
+    """A function that a step calls: its module and its name in the module, both dotted, such as `train.steps` and
+    `Model.fit`.
 
-    Without a module it is a function that cannot be imported, such as a lambda: `name` is its file below `PICKLES` in
-    the code package. Its arguments are artifacts, by their names. `end_event` is the type of the event with the
-    returned values, if the function yields events; empty for `done`.
+    If `module` is empty, the function cannot be imported (for example a lambda), and `name` is the name of a pickle in
+    the directory `flowc_functions` of the code package. Each argument of the function gets the artifact of the same
+    name. `end_event` is the type of the event with the returned values, if the function yields events; empty means
+    `done`.
     """
 
     module: str
@@ -250,7 +263,7 @@ class Function:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notebook:
-    """A Jupyter notebook: its path in the code package, with forward slashes."""
+    """A Jupyter notebook that a step runs. `file` is its path in the code package, with forward slashes."""
 
     file: Annotated[str, Key("notebook")]
     returns: tuple[Return, ...] = ()
@@ -259,7 +272,7 @@ class Notebook:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """A command that a shell (`bash`, else `sh`) runs in the working directory of its task."""
+    """A shell command that a step runs in the task's working directory, by `bash` or, without it, by `sh`."""
 
     command: Annotated[str, Key("shell")]
     returns: tuple[Return, ...] = ()
@@ -268,7 +281,8 @@ class Shell:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reducer:
-    """Makes one value of the values that the items of a foreach return as `name`, by a function of their list."""
+    """A reducer: the function is called with the list of the values that the items of a foreach return as `name`, and
+    its result becomes the value of `name`."""
 
     name: Annotated[ArtifactName, NotEmpty()]
     function: Function
@@ -277,10 +291,10 @@ class Reducer:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """No code: a join that merges the artifacts of its inputs.
+    """A join without user code, which merges the artifacts of its inputs.
 
-    After a foreach, each artifact that the items set is the list of their values, in the order of the items, or what
-    its reducer makes of the list. After branches, it is the value of the only branch that set it, or of the last one.
+    After a foreach, each artifact that the items set becomes the list of their values in the order of the items, or the
+    result of the artifact's reducer. After branches, the artifact has the value of the last branch that set it.
     """
 
     reducers: Annotated[tuple[Reducer, ...], Key("merge")]
@@ -289,7 +303,7 @@ class Merge:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stub:
-    """No code: the task passes its inputs on."""
+    """A step without code. Its tasks only pass their artifacts on."""
 
 
 Action: TypeAlias = "Method | Function | Notebook | Shell | Merge | Annotated[Stub, Flag('stub')]"
@@ -301,13 +315,14 @@ Action: TypeAlias = "Method | Function | Notebook | Shell | Merge | Annotated[St
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One task template; its `id` is the step's name.
+    """A step of the flow; `id` is the step's name.
 
-    `joins` names the node whose Branch, Foreach or Gang this one closes; its tasks then see their parents as `inputs`.
-    `cache` is the digest of the code that its tasks run, if their results are kept for tasks with equal inputs.
-    `info` is the author's note about the step, canonical JSON, which flowc passes on. `elsewhere` are the names of
-    decorators for back ends that flowc does not have (`flowc_ir.policies.ELSEWHERE`). `override` names a table
-    `[overrides.NAME]` of the configuration file; it is empty once the step has the values of that table.
+    If `joins` is set, the node is a join: it closes the Branch, Foreach or Gang of the node with this name, and its
+    tasks get the artifacts of their parents as `inputs`. If `cache` is set, results of tasks are reused for tasks with
+    equal inputs; its value is the digest of the code that the tasks run. `info` is the author's note about the step as
+    canonical JSON, which flowc only passes on. `elsewhere` has the names of decorators for back ends that flowc does
+    not have. `override` names a table `[overrides.NAME]` of the configuration file; it becomes empty when the step gets
+    the values of the table.
     """
 
     id: Annotated[NodeId, NotEmpty()]
@@ -334,7 +349,7 @@ class Node:
 
     @property
     def cards_seconds(self) -> int:
-        """The seconds that a task may take, after its timeout, to make its cards, which it makes in parallel."""
+        """The maximum time in seconds for making a task's cards, in parallel, in addition to the task's timeout."""
         return max((card.timeout for card in self.cards), default=0)
 
 
@@ -344,18 +359,19 @@ class Parameter:
     """A parameter of a run.
 
     Attributes:
-        type: the type of the value. `json` is any value that JSON can represent, given as JSON; so is `any`, but text
-            that is no JSON is the value itself.
-        default: canonical JSON text; None without a default.
-        computed: whether a user's function computes the default: once, when a run starts or, for a cluster, when the
-            flow is compiled. `default` is None until a pass fills it in.
+        type: the type of the value. For `json`, users give the value as JSON. For `any`, users give the value as JSON
+            too, but a text that is not JSON is the value itself.
+        default: the default as canonical JSON text; None if there is no default.
+        computed: whether a user's function computes the default. It is called once: when a run starts or, for a
+            cluster, when the flow is compiled. Until then `default` is None.
         multiple: whether the value is a list of values of the type.
-        separator: splits the value, a string, into a list.
-        choices: the allowed strings; empty allows all.
+        separator: the string that splits a value, which is a string, into a list; None if values are not split.
+        choices: the allowed strings; if it is empty, all strings are allowed.
         minimum: the smallest number, as canonical JSON.
         maximum: the largest number, as canonical JSON.
-        flag: whether the option takes no value.
-        converted: whether the class converts the value for the steps; None then means the default of the class.
+        flag: whether the parameter's option on the command line takes no value.
+        converted: whether the parameter's class converts the value for the steps; the value None then means the default
+            of the class.
         file: whether the value is given as a path; the record contains the file's content.
         encoding: the encoding of the file's text; None for bytes.
         attribute: the name that steps use, if it differs from the parameter's name.
@@ -383,9 +399,11 @@ class Parameter:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A configuration, fixed before a run starts or the flow is compiled: `value` is canonical JSON, or None.
+    """A config of the flow. Its value is determined before a run starts or the flow is compiled; `value` is canonical
+    JSON, or None.
 
-    `exact` encodes a value that JSON cannot represent, such as a tuple (`flowc_runtime.store.values.exact`).
+    `exact` is the value in an encoding of flowc if JSON cannot represent it, for example a tuple; otherwise it is
+    empty.
     """
 
     name: Annotated[str, NotEmpty()]
@@ -396,14 +414,15 @@ class Config:
 
     @property
     def text(self) -> str | None:
-        """The text that identifies the value: equal values have equal texts."""
+        """The value as text; equal values have equal texts."""
         return self.exact or self.value
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """The times at which a cluster starts runs: `crons` in robfig's standard five fields, `timezone` an IANA name."""
+    """The times at which a cluster starts runs. `crons` has cron expressions with five fields (in the syntax of
+    robfig/cron), `timezone` is an IANA name."""
 
     crons: Annotated[tuple[str, ...], Items(1)]
     where: Span
@@ -413,9 +432,10 @@ class Schedule:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """The user's code: the code package with this `digest` (`sha256:…`).
+    """The user's code, which is in the code package with this `digest` (`sha256:…`).
 
-    `file` of the package defines the flow. `name` is the flow's class in the file; empty means the whole file.
+    `file` is the file of the package that defines the flow. `name` is the name of the flow's class in this file; if it
+    is empty, the whole file is the flow.
     """
 
     file: str
@@ -426,10 +446,10 @@ class Code:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A flow. `nodes` are in the order of the source; a run begins at the node `start`.
+    """A flow. `nodes` are in the order of the source; a run begins with the node `start`.
 
-    `with_decorators` are user-defined decorators that the command line adds to every step: the name, and the arguments
-    as canonical JSON text. `elsewhere` has the same meaning as in `Node`.
+    `with_decorators` has the user-defined decorators that the command line adds to every step: pairs of a name and the
+    arguments as canonical JSON text. `elsewhere` has the same meaning as in `Node`.
     """
 
     name: Annotated[str, NotEmpty()]
@@ -449,10 +469,10 @@ class Flow:
     elsewhere: tuple[str, ...] = ()
 
     def by_id(self) -> dict[NodeId, Node]:
-        """Return the nodes by their id, as a new dict."""
+        """Return a new dict with the nodes by their id."""
         return {node.id: node for node in self.nodes}
 
 
 def assert_never(value: NoReturn) -> NoReturn:
-    """Mark the last arm of a `match` over a union as unreachable, which mypy checks (typing's version needs 3.11)."""
+    """Mark the last case of a `match` as unreachable, which mypy checks (`typing.assert_never` needs Python 3.11)."""
     raise AssertionError(f"unreachable: {value!r}")

@@ -1,6 +1,6 @@
-"""Policies that only some steps and flows have: where pods run, secrets, cards; projects, triggers and exit hooks.
+"""Policies that only some steps and flows have: options of pods, secrets, cards; projects, triggers and exit hooks.
 
-Free-form values (a card's options) are canonical JSON text, as a parameter's default is.
+Values of any type, such as a card's options, are canonical JSON text, like a parameter's default.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from flowc_ir.model import Span
 
 Pairs: TypeAlias = "tuple[tuple[str, str], ...]"
-"""A mapping from text to text, in the order written."""
+"""A mapping from strings to strings, in the order of the source."""
 
 HOSTNAME_TIMEOUT = 600
 TMPFS_PATH = "/metaflow_temp"
 
 CONFIGURED: Final = "configured"
-"""The type of a secret that the flow only names: the setting `secrets` chooses its source."""
+"""The type of a secret for which the flow has only a name; the setting `secrets` chooses the source of its value."""
 
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "batch": ("AWS Batch", "flowc runs on Kubernetes: write @kubernetes or @resources instead"),
     "airflow_external_task_sensor": ("Airflow", "start the run where the other one ends: `flowc trigger`"),
     "airflow_s3_key_sensor": ("Airflow", "wait for the object in the first step, or start the run when it is there"),
 }
-"""Decorators for back ends that flowc does not have: the back end, and what to do instead."""
+"""For each decorator of a back end that flowc does not have: the back end, and a hint that says what to do instead."""
 
 
 # -- of a step ---------------------------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toleration:
-    """A toleration of a step's pods, in Kubernetes' own terms."""
+    """A toleration of a step's pods, with the fields that Kubernetes defines."""
 
     key: str | None = None
     operator: str | None = None
@@ -49,7 +49,7 @@ class Toleration:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityContext:
-    """The security context of a step's container; None leaves a field to the platform."""
+    """The security context of a step's container. If a field is None, the platform decides."""
 
     privileged: bool | None = None
     allow_privilege_escalation: bool | None = None
@@ -61,10 +61,11 @@ class SecurityContext:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kubernetes:
-    """The settings of a step's pods that differ from the platform's; amounts (cpu, memory, …) are in `Node.resources`.
+    """The options of a step's pods. Amounts (cpu, memory, …) are not here, but in `Node.resources`.
 
-    `tmpfs_size` is in MiB; None with `use_tmpfs` is half of the memory. `qos` is a quality-of-service class in lower
-    case. `persistent_volume_claims` maps a claim to the path where it is mounted.
+    `tmpfs_size` is in MiB; if it is None and `use_tmpfs` is true, the size is half of the memory. `qos` is a
+    quality-of-service class in lower case. `persistent_volume_claims` maps the name of a claim to the path at which it
+    is mounted.
     """
 
     image: str | None = None
@@ -95,10 +96,11 @@ class Kubernetes:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
-    """One source of secrets: the provider's `type` and the secret's `id`. Values of `inline` secrets stay in the code.
+    """A secret: the `type` of its provider and its `id` there. The values of `inline` secrets are not in the IR, only
+    in the code.
 
-    `allow_override` allows it to replace variables that are set already. The `type` of a secret that the flow only
-    names is `CONFIGURED`.
+    If `allow_override` is true, the secret may replace environment variables that are already set. The type
+    `configured` means that the flow has only the secret's name, and the setting `secrets` chooses its source.
     """
 
     type: str
@@ -111,7 +113,7 @@ class Secret:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A report about each task of a step. `timeout` and `refresh_interval` are in seconds."""
+    """A card, which is a report about each task of a step. `timeout` and `refresh_interval` are in seconds."""
 
     type: str = "default"
     id: str | None = None
@@ -125,10 +127,10 @@ class Card:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """A decorator of an extension, in Metaflow's older form: its hooks run when a run begins and in the tasks.
+    """A decorator of a Metaflow extension, as a class with hooks, which are called when a run begins and in its tasks.
 
-    `written` is true if the flow's source contains it. `options` are the values of the options that it adds to the
-    flow's command line.
+    `written` is true if the flow's source contains the decorator. `options` has the values of the options that the
+    decorator adds to the flow's command line.
     """
 
     name: str
@@ -140,10 +142,11 @@ class Plugin:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFiles:
-    """The files of a step, as patterns below its data folder; `get` are read before it runs, `put` are kept after it.
+    """The files that a step reads and writes, as patterns below its data folder. Files of `get` are read before the
+    step runs; files of `put` are kept after it has run.
 
-    `copy` is false if the store only gets the digests of the files that are put, and later steps read them where they
-    are. `folder` is the data folder, relative to the working directory of the task.
+    If `copy` is false, the store gets only the digests of the kept files, and later steps read the original files.
+    `folder` is the data folder, relative to the working directory of the task.
     """
 
     get: tuple[str, ...] = ()
@@ -158,7 +161,7 @@ class StepFiles:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """The project of a flow. `branch` is resolved: `prod`, `prod.x`, `test.x` or `user.NAME`."""
+    """The project of a flow. `branch` is the full name of the branch: `prod`, `prod.x`, `test.x` or `user.NAME`."""
 
     name: str
     branch: str
@@ -168,10 +171,11 @@ class Project:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """A trigger of runs: an `event`, or the `finish` of a run of another flow.
+    """A trigger, which starts runs of the flow: at an `event`, or at the `finish` of a run of another flow.
 
-    `name` is the event's or the flow's name; `parameters` maps a parameter of the flow to a field of the event. For a
-    `computed` event, `name` is the function that returns the event's name at deploy time.
+    `name` is the name of the event or of the other flow. `parameters` maps a parameter of the flow to a field of the
+    event. If `computed` is true, `name` is the name of a function that returns the event's name when the flow is
+    deployed.
     """
 
     kind: Literal["event", "finish"]
@@ -187,7 +191,7 @@ class Trigger:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitHook:
-    """A function that is called when a run has ended: its name in the module of the flow's file."""
+    """A function that is called when a run has ended; `function` is its name in the module of the flow's file."""
 
     on: Literal["success", "error"]
     function: str

@@ -1,6 +1,7 @@
 """Functions of the generated reader: each takes a JSON value and its place, and returns the typed value.
 
-A place is a path in the document, such as `flow.nodes[3].next`. A wrong value raises `SchemaError`, which names it.
+A place is a path in the document, such as `flow.nodes[3].next`. A wrong value raises `SchemaError`, whose message names
+the place.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ _NAMES = {
 
 
 def wrong(value: object, at: str, wanted: str) -> SchemaError:
-    """Return the error of a value of another type.
+    """Return the error for a value that has another type than the allowed one.
 
     Args:
         value: the value.
-        at: its place in the document.
+        at: the value's place in the document.
         wanted: what is allowed, such as "an integer".
     """
     return SchemaError(f"{at}: {wanted}, not {_NAMES.get(type(value), type(value).__name__)}")
@@ -43,7 +44,7 @@ def text(value: object, at: str) -> str:
         at: its place, which the error names.
 
     Raises:
-        SchemaError: the value is of another type.
+        SchemaError: the value has another type.
     """
     if type(value) is str:
         return value
@@ -54,7 +55,7 @@ def number(value: object, at: str) -> int:
     """Read an integer; a boolean and a float are refused.
 
     Raises:
-        SchemaError: the value is of another type.
+        SchemaError: the value has another type.
     """
     if type(value) is int:
         return value
@@ -65,7 +66,7 @@ def flag(value: object, at: str) -> bool:
     """Read a boolean.
 
     Raises:
-        SchemaError: the value is of another type.
+        SchemaError: the value has another type.
     """
     if type(value) is bool:
         return value
@@ -73,7 +74,7 @@ def flag(value: object, at: str) -> bool:
 
 
 def true(value: object, at: str) -> None:
-    """Read the value true, the only one that is allowed.
+    """Read a value for which only true is allowed.
 
     Raises:
         SchemaError: the value is not true.
@@ -86,7 +87,7 @@ def scalar(value: object, at: str) -> Choice:
     """Read a string, a number or a boolean.
 
     Raises:
-        SchemaError: the value is of another type.
+        SchemaError: the value has another type.
     """
     if isinstance(value, str | int | float):  # a bool is an int
         return value
@@ -109,7 +110,7 @@ def pairs(value: object, at: str) -> Pairs:
     """Read an object whose values are strings.
 
     Returns:
-        Its keys and values, in the order written.
+        The keys and values of the object, in the order of the document.
 
     Raises:
         SchemaError: the value is not an object, or a value is not a string.
@@ -157,7 +158,7 @@ def items(value: object, at: str, read: Callable[[object, str], _T], least: int 
 
 
 def distinct(values: tuple[_T, ...], at: str) -> tuple[_T, ...]:
-    """Return the items of a list in which no item occurs twice.
+    """Check that no item of a list occurs twice, and return the items.
 
     Raises:
         SchemaError: an item occurs twice; the error names the place of the second.
@@ -169,7 +170,7 @@ def distinct(values: tuple[_T, ...], at: str) -> tuple[_T, ...]:
 
 
 def row(value: object, at: str, length: int) -> list[object]:
-    """Return a list of exactly this length; the caller reads its items.
+    """Check that a value is a list of exactly this length, and return it; the caller reads the items.
 
     Raises:
         SchemaError: the value is not a list, or has another length.
@@ -182,7 +183,7 @@ def row(value: object, at: str, length: int) -> list[object]:
 
 
 def record(value: object, at: str, known: Iterable[str], required: Iterable[str]) -> dict[str, object]:
-    """Return an object with only known fields; the caller reads their values.
+    """Check that an object has only known fields and all required ones, and return it; the caller reads the values.
 
     Args:
         value: a value of the document.

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 
 def check_references(flow: Flow, where: str = "flow") -> None:
-    """Check the start, the targets and joins of steps, and that no two steps or parameters share a name.
+    """Check that the start, the targets and the joins name existing steps, and that names of steps and parameters are
+    unique.
 
-    `flowc_ir.verify` reports all faults of a flow. This checks only the facts on which every reader of a flow relies.
+    `flowc_ir.verify` reports all faults of a flow. This function checks only what every program that reads a flow
+    relies on.
 
     Args:
         flow: the flow.
-        where: the place of the flow in the document, with which the places of errors begin.
+        where: the place of the flow in the document; the places in errors begin with it.
 
     Raises:
         SchemaError: the first wrong reference, with its place, such as `flow.nodes[3].next`.

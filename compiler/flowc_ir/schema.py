@@ -1,7 +1,7 @@
 """Write and read the versioned JSON of a flow: writing is deterministic, reading is strict.
 
-A field at its default is left out, so that the IR of a hundred steps stays a few kilobytes: every pod gets it.
-The JSON form of each class is generated from its fields (`flowc_ir.generated`).
+Fields that have their default value are left out. Every pod gets the IR, and so the IR of a hundred steps has only a
+few kilobytes. The JSON form of each class is generated from its fields (`flowc_ir.generated`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def dumps(flow: Flow, *, indent: int | None = None) -> str:
-    """Return the flow as JSON text; equal flows give equal bytes.
+    """Return the flow as JSON text; equal flows have equal texts.
 
     Args:
         flow: the flow.
@@ -35,10 +35,10 @@ def dumps(flow: Flow, *, indent: int | None = None) -> str:
 
 
 def loads(text: str | bytes) -> Flow:
-    """Return the flow of a JSON text.
+    """Read a flow from its JSON text.
 
     Raises:
-        NewerError: a newer flowc wrote it.
+        NewerError: a newer flowc wrote the text.
         SchemaError: the text is not JSON, has a field that is unknown, missing or of a wrong type, or names a step that
             does not exist.
     """
@@ -54,7 +54,7 @@ def loads(text: str | bytes) -> Flow:
 
 
 def to_json(flow: Flow) -> dict[str, Json]:
-    """Return the flow as plain JSON values: the fields of `Flow` without those at their default, and the version."""
+    """Return the flow as dicts, lists and scalars: the version, and the fields that differ from their default."""
     return {IR.key: IR_VERSION, **writer.write_flow(flow)}
 
 

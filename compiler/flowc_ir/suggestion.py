@@ -1,4 +1,4 @@
-"""Find the name that was probably meant by an unknown one."""
+"""Find the known name that a user probably meant by an unknown name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def suggest(word: object, known: Iterable[str], otherwise: str) -> str:
     Args:
         word: the unknown name.
         known: the existing names.
-        otherwise: the hint if none of them is close.
+        otherwise: the hint if no known name is close.
     """
     meant = closest(word, known)
     return otherwise if meant is None else did_you_mean(meant)

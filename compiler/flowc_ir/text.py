@@ -1,4 +1,4 @@
-"""Print a flow as the short text that goldens, `flowc ir --text` and bug reports show."""
+"""Print a flow as a short text, for `flowc ir --text`, bug reports and the expected outputs of tests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def print_flow(flow: Flow) -> str:
-    """Return one line per parameter, schedule and node, with policies indented below; it ends with a newline."""
+    """Return the text: one line per parameter, schedule and node, with a node's policies indented below it."""
     return "".join(f"{line}\n" for line in _lines(flow))
 
 
@@ -116,7 +116,7 @@ def _transition(transition: Transition) -> str:
 
 
 def _action(node: Node) -> str | None:
-    """Return the action of a node's tasks; None for the method with the step's name."""
+    """Return the text about the code that a node's tasks run; None for the method with the step's name."""
     match node.run:
         case Method(name=name):
             return None if name == node.id else f"method {name}"
@@ -185,7 +185,7 @@ def _plugin(plugin: Plugin) -> str:
 
 
 def _changed(policy: Kubernetes | Secret | Card | StepFiles) -> Iterator[str]:
-    """Yield the fields that are not at their default."""
+    """Yield the fields that differ from their default, as `NAME VALUE`."""
     for field in fields(policy):
         value = getattr(policy, field.name)
         if value != field.default:
@@ -194,7 +194,7 @@ def _changed(policy: Kubernetes | Secret | Card | StepFiles) -> Iterator[str]:
 
 
 def _plain(value: object) -> str:
-    """Return tolerations and security contexts without the fields at their default."""
+    """Return the text of a value; tolerations and security contexts show only the fields that are set."""
     match value:
         case Toleration() | SecurityContext():
             given = {field.name: getattr(value, field.name) for field in fields(value)}

@@ -35,8 +35,9 @@ def verify(flow: Flow, analysis: Analysis | None = None) -> list[Diagnostic]:
         analysis: the analysis of the flow, if the caller has one.
 
     Returns:
-        All faults of the first group that has some, since later groups rely on the earlier ones: names and targets; the
-        graph's structure; joins, actions, limits and gangs. Empty for a flow without faults.
+        All faults of the first group of checks that finds any, since later groups rely on the earlier ones. The groups
+        are: names and targets; the graph's structure; joins, actions, limits and gangs. The list is empty for a flow
+        without faults.
     """
     analysis = analysis or Analysis(flow)
     faults = Faults()

@@ -1,9 +1,10 @@
-"""The formats of stored objects: versions, the changes of each, and their check (docs/adr/0010-versions.md).
+"""The formats of stored objects: their versions, the changes in each version, and the check of versions
+(docs/adr/0010-versions.md).
 
-A field that is added, dropped or given another type makes a new version, which is listed here with that field;
-`tests/ir/test_versions.py` compares the lists with the types. What other objects contain, such as the references to
-artifacts in a record, belongs to the format of each of those. The digest at the end of a record is of no version: it is
-checked where it stands (`flowc_runtime.store.records.sealed`).
+If a field is added, dropped or gets another type, the format gets a new version, which lists the field.
+`tests/ir/test_versions.py` compares the lists with the types. A type that several kinds of objects contain, such as a
+reference to an artifact, belongs to the format of each of these kinds. The digest at the end of a record does not
+depend on the version; `flowc_runtime.store.records.sealed` checks it.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class SchemaError(ValueError):
-    """The object has no version of its format, or a wrong field; the message names the place, as `nodes[3].next`."""
+    """An object has no known version, or has a wrong field; the message names the place, such as `nodes[3].next`."""
 
 
 @final
 class NewerError(SchemaError):
-    """The object has a version that this flowc does not know yet. The message fits after "X was"."""
+    """A newer flowc wrote the object, in a version that is unknown here. The message continues a sentence "X was …"."""
 
     def __init__(self, name: str, found: int, known: int) -> None:
         super().__init__(
@@ -45,9 +46,9 @@ class FormatVersion:
     Attributes:
         adds: the fields that are new or have another type, as `Type.field: type`.
         drops: the removed fields, as `Type.field`.
-        upgrade: turns an object of the version before, given its kind, into one of this version. It is needed where a
-            field has another name or meaning, or where a new one has no default.
-        released: whether a released flowc wrote it; a released version never changes.
+        upgrade: a function that converts an object of the previous version to this version; it gets the object's kind
+            and the object. It is needed if a field gets another name or meaning, or if a new field has no default.
+        released: whether a release of flowc writes this version; a released version never changes.
     """
 
     number: int
@@ -60,11 +61,11 @@ class FormatVersion:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """The format of one or more kinds of objects, whose version number is under `key`.
+    """The format of one or more kinds of objects. The field `key` of an object has the version number.
 
-    `versions` are all that this flowc reads, the oldest first; it writes the last. Objects of the `unnumbered` kinds
-    had no number in the oldest version. From version `marks` on `{"$float": …}` is a number (`json_text`); before it
-    was a dict of user data.
+    `versions` lists the versions that this flowc reads, oldest first; flowc writes the last one. Objects of the
+    `unnumbered` kinds have no number in the oldest version. In version `marks` and later, `{"$float": …}` is a number
+    (`json_text`); in earlier versions it is a dict of user data.
     """
 
     name: str
@@ -86,7 +87,7 @@ class Format:
             number: the value under `key`; None if the object has none.
 
         Raises:
-            NewerError: a newer flowc wrote it.
+            NewerError: a newer flowc wrote the object.
             SchemaError: the number is not a version of this format.
         """
         oldest = self.versions[0].number
@@ -101,7 +102,7 @@ class Format:
         return number
 
     def parse(self, text: str | bytes) -> Json:
-        """Return the value of an object's JSON of any version.
+        """Parse the JSON of an object of any version and return its value.
 
         Raises:
             ValueError: the text is not JSON.
@@ -116,11 +117,11 @@ class Format:
         """Return an object of a known version in the form of the current version, with the current number.
 
         Args:
-            kind: the kind of the object, which `check` and upgrades take.
+            kind: the kind of the object, such as `attempt`.
             data: the parsed JSON; its fields are not checked.
 
         Raises:
-            NewerError: a newer flowc wrote it.
+            NewerError: a newer flowc wrote the object.
             SchemaError: the data is not an object, or has no version of this format.
         """
         if not isinstance(data, dict):
@@ -137,12 +138,12 @@ _TEXTS: Final = frozenset({"attributes", "default", "options", "value", "with_de
 
 
 def _mark_numbers(_: str, flow: dict[str, Json]) -> dict[str, Json]:
-    """Convert an IR to the version in which `{"$float": …}` in its texts is a number: escape dicts of this form."""
+    """Escape users' dicts of the form `{"$float": …}`, because later versions of the IR read this form as a number."""
     return _marked_fields(flow, texts=False)
 
 
 def _marked_fields(part: dict[str, Json], *, texts: bool) -> dict[str, Json]:
-    return {  # the keys of an environment are the user's names
+    return {  # the keys of `environment` are users' names
         key: item if key == "environment" else _marked(item, texts=texts or key in _TEXTS) for key, item in part.items()
     }
 

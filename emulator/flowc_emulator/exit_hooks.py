@@ -1,4 +1,4 @@
-"""Exit hooks at the end of a local run; their output is shown like a task's."""
+"""Call exit hooks at the end of a local run; their output is shown like the output of a task."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 def call_exit_hooks(
     flow: Flow, program: Program, run: RunStore, console: Console, starts: Starts | None, *, successful: bool
 ) -> None:
-    """Call the hooks for the run's outcome; a failing hook is reported by a note and changes nothing.
+    """Call the exit hooks for the run's outcome. If a hook fails, a note is shown and the outcome is unchanged.
 
-    They start like the tasks of a step without an environment.
+    The processes of hooks start like tasks of a step that sets no environment variables.
 
     Args:
         flow: the flow.
-        program: the flow's program, which finds the functions.
+        program: the flow's program, which provides the hooks' functions.
         run: the run, which has ended.
-        console: shows the output, like a task's.
-        starts: starts the processes if tasks import the flow themselves.
-        successful: the outcome.
+        console: shows the hooks' output.
+        starts: starts the hooks' processes if all tasks import the flow themselves.
+        successful: whether the run succeeded.
     """
 
     jobs: dict[str, Job] = {}
@@ -48,5 +48,5 @@ def call_exit_hooks(
 
 
 def _job(hook: str) -> Job:
-    """Return the console's calls for a task's output, used for a hook's."""
+    """Return the job under which the console shows the output of a hook."""
     return Job(f"exit_hook {hook}", ROOT, 1, last=True)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Only:
-    """The only task of a run: its inputs are tasks of the run `inputs`, and some artifacts are replaced.
+    """The single task of a run; its inputs are tasks of the run `inputs`, and `overrides` replaces some artifacts.
 
-    `bare`: it runs without the decorators of its step. Its first attempt has been claimed.
+    If `bare` is true, the task runs without its step's decorators. The task's first attempt is already claimed.
     """
 
     step: str
@@ -43,16 +43,17 @@ class Only:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The parts of a run.
+    """Everything that the supervisor needs for a run.
 
-    `run` is the store that tasks use in their processes. `records` is the same store for the supervisor: through
-    `agent` if the store is remote. `max_workers` tasks run in parallel, and at most `processors` of them compute while
-    the others wait (None: no limit). `max_splits` is the largest number of tasks of a foreach, None: no limit.
-    `isolation` has the steps with their own interpreters. The run waits for `disk` before it is reported as ended, and
-    for each task if they are `durable`. `catalog` is where files of tasks are kept. `reuse` has the completed tasks of
-    the run that this one resumes. `only`: the run is this one task. `starts` decides which tasks are forks of this
-    process, which has imported the flow, and starts the processes of the others. `patches` replace the code of steps,
-    by the steps' names. `secrets` and `pickler` are the values of these settings. `tracking` sends metrics to the
+    `run` is the store that tasks use in their processes. `records` is the same store for the supervisor, which uses a
+    remote store through `agent`. At most `max_workers` tasks run in parallel, and at most `processors` of them compute
+    while the others wait (None: no limit). `max_splits` is the largest number of tasks of a foreach, None: no limit.
+    `isolation` has the steps that run in their own interpreters. Before the run is reported as ended, it waits until
+    `disk` has the data; if `durable` is true, each task waits, too. `catalog` is the value of the setting `catalog`,
+    which says where files of tasks are kept. `reuse` has the completed tasks of the run that this run resumes. `only`
+    is set if the run executes a single task. `starts` decides which tasks import the flow themselves, and starts their
+    processes; other tasks are forks of this process. `patches` has the replacements for the code of steps (step ->
+    patch). `secrets` and `pickler` are the values of the settings with these names. `tracking` sends metrics to the
     tracker, if there is one.
     """
 
@@ -95,9 +96,9 @@ class Failure:
 @final
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The outcome of the run: `failures` in the order in which they happened, `signal` if one interrupted it.
+    """The outcome of a run: its failed tasks in order, and the signal that interrupted the run, if any.
 
-    `unsaved` is the reason why the run may not be on the disk.
+    `unsaved` is the reason why the run's data may not be on the disk.
     """
 
     tally: Tally

@@ -48,7 +48,7 @@ REFRESH = 0.2  # seconds between updates of the progress line on a terminal
 
 
 class Supervisor:
-    """Runs one plan to its end. Raises ProtocolError if the flow has a step of a kind that it cannot run."""
+    """Runs one plan to its end. Raises ProtocolError if the flow has a kind of step that tasks cannot run."""
 
     def __init__(self, plan: Plan, console: Console, *, timeout_grace: float = TIMEOUT_GRACE) -> None:
         check_runnable(plan.graph.flow)
@@ -56,12 +56,12 @@ class Supervisor:
         self._console = console
         self._scheduler = Scheduler(plan.graph, (plan.only.step, plan.only.path) if plan.only else None)
         self._failures: list[Failure] = []
-        self._given_up = 0  # tasks that the run has ended
+        self._given_up = 0  # number of tasks that the run has stopped
         self._broken: str | None = None  # why the run cannot continue, if no task is the reason
         self._unsaved: str | None = None  # why the run may not be on the disk
         self._cut: int | None = None  # the signal that ended the wait for the disk
         self._told_unrecorded = False
-        self._metrics: dict[str, float] = {}  # the last values, without those of items of a foreach
+        self._metrics: dict[str, float] = {}  # the latest value of each metric, without metrics of items of a foreach
         self._timeout_grace = timeout_grace
         self._threads = Threads()
         self._places = Places(plan.max_workers, plan.processors)
@@ -115,13 +115,13 @@ class Supervisor:
         )
 
     def _reuse(self) -> None:
-        """Record the reused tasks first: every task after one that runs, runs, too."""
+        """Record the tasks that are reused from another run. A task that follows a task that runs is never reused."""
         reuse, run = self._plan.reuse, self._plan.records
         if reuse is None:
             return
 
         def reused(step: str, path: str) -> Result | None:
-            self._console.progress(self._scheduler, ())  # reused tasks may be many
+            self._console.progress(self._scheduler, ())  # for each task, because there may be many reused tasks
             record = reuse.find(step, path)
             if record is None:
                 return None
@@ -202,7 +202,7 @@ class Supervisor:
             assert result.error is not None
             self._console.task_failed(job, result.error, None)
             self._failures.append(Failure(job, result.error))
-        for finished in self._engine.poll(0):  # signals, and other tasks
+        for finished in self._engine.poll(0):  # handle signals, and other tasks that have ended
             self._ended(finished)
 
     def _assignment(self, job: Job) -> Assignment:
@@ -235,7 +235,7 @@ class Supervisor:
         )
 
     def _launcher(self, assignment: Assignment, tasks: int) -> Launcher:
-        """Return the launcher of an attempt's process; `tasks` run in parallel."""
+        """Return the launcher of an attempt's process; `tasks` is the number of parallel tasks."""
         plan = self._plan
         isolated = plan.isolation is not None and plan.isolation.takes(assignment) and assignment.patch is None
         if plan.starts is not None and not isolated and plan.starts.fresh(assignment.node):
@@ -276,7 +276,7 @@ class Supervisor:
             self._given_up += 1
             self._console.task_ended(job, error)
             return
-        ends = event.code == DISALLOW_RETRY  # by os._exit: not even @catch continues after that
+        ends = event.code == DISALLOW_RETRY  # the task called os._exit with this code: not even @catch continues
         follow = self._scheduler.failed(job, died=died and not ends, retryable=not ends and event.code != NO_RETRY)
         stops = follow is not None and self._stops  # another task has failed: no further task starts
         self._console.task_failed(job, error, None if stops else follow, stops=stops)
@@ -296,19 +296,19 @@ class Supervisor:
             self._plan.tracking.task_ended(step, path, attempt)
 
     def _end_gang(self, job: Job) -> None:
-        """End the other members of a gang, which may wait for a failed one, and report the reason."""
+        """End the other members of a failed job's gang, which may wait for it, and report the reason."""
         gang = self._scheduler.gang(job)
         for other in self._engine.jobs if gang is not None else ():
             if self._scheduler.gang(other) == gang:
                 self._engine.end(other, f"ended, because {job.task} of the same gang failed")
 
     def _record_death(self, finished: Finished[Job], *, ended_by_run: bool) -> ErrorRecord:
-        """Return the failure of a process that left no report: from its wait status, or the reason for its kill."""
+        """Record the failure of a process that sent no report, by its wait status or the reason why it was killed."""
         job, plan = finished.job, self._plan
         attempt = (job.step, job.path, job.attempt)
         began, ended, why = finished.began, finished.ended, finished.why
         error = record_death(plan.records, plan.graph, attempt, began, ended, why, ended_by_run=ended_by_run)
-        self._log(job, "stderr", f"{failures.text_of(error)}\n".encode())  # the console has its own words for it
+        self._log(job, "stderr", f"{failures.text_of(error)}\n".encode())  # the console shows the error in another form
         return error
 
     # -- events of the engine
@@ -338,7 +338,7 @@ class Supervisor:
         self._console.interrupted(number, running, again=again)
 
     def hung(self, job: Job) -> None:
-        """Wait for the stack of a hanging task, which it prints into its log."""
+        """Begin to collect the stack that a hanging task prints into its log."""
         self._hung[job] = b""
 
     def note(self, text: str) -> None:
@@ -357,11 +357,11 @@ class Supervisor:
         if self._plan.disk is None:
             run.set_status(status)
             return
-        with suppress(StoreError):  # no reader is left
+        with suppress(StoreError):  # the supervisor has ended: nothing can show the error
             end_run_here(run, status, lambda told: None, Disk.of(run.objects, "run"))
 
     def _record_end_if_possible(self) -> None:
-        """Report a failed store to a user who has interrupted the run as an interruption, not as a failure."""
+        """Record the end of the run; if the store fails after the user has interrupted the run, only show a note."""
         try:
             self._record_end()
         except StoreError as error:
@@ -371,7 +371,7 @@ class Supervisor:
                 raise
 
     def _unrecorded(self, error: StoreError) -> None:
-        """Report once that a signal ends the run and that the store does not record its end."""
+        """Show a note, once, that the store did not record the end of a run that a signal ended."""
         if not self._told_unrecorded:
             self._told_unrecorded = True
             self._console.note(f"how the run ended is not recorded: {error}")

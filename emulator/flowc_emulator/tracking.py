@@ -1,4 +1,4 @@
-"""The process that sends the metrics of a local run to its tracker, from the side of the supervisor."""
+"""The supervisor's side of the process that sends the metrics of a local run to its tracker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT: Final = "but the store has all of them"
 
 @final
 class Tracking:
-    """Sends the tasks of a run to its tracker, in a process that outlives this one if this one is killed.
+    """Sends the metrics of a run's tasks to its tracker, in another process, which continues if this one is killed.
 
     Hazard: start it before the first task, since the tasks' processes must not keep its pipe open.
     """
@@ -38,12 +38,12 @@ class Tracking:
         self._send(order)
 
     def descriptor(self) -> int:
-        """Return the descriptor that the tasks' processes close."""
+        """Return the descriptor that the tasks' processes must close."""
         assert self._process.stdin is not None
         return self._process.stdin.fileno()
 
     def task_ended(self, step: str, path: str, attempt: int) -> None:
-        """Send the metrics of an attempt that has recorded some, and that no retry follows."""
+        """Send the metrics of an attempt. Call it only for attempts with metrics that no retry follows."""
         self._send({"task": (step, path, attempt)})
 
     def end(self, state: EndState, seconds: float = PATIENCE) -> str:
@@ -77,6 +77,6 @@ class Tracking:
 
     def _send(self, message: PublishOrder | PublishMessage) -> None:
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # the process has failed, and says why at the end
+        with suppress(BrokenPipeError):  # the process has failed, and prints the reason at the end
             self._process.stdin.write(json_text.dumps(message).encode() + b"\n")
             self._process.stdin.flush()

@@ -1,4 +1,4 @@
-"""Tasks without code of the user: the process of the run makes them itself."""
+"""Tasks that run no user code: the run's own process executes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def perform_mocked(job: Assignment) -> tuple[Result, str]:
-    """Make an attempt whose patch is a value or nothing, and leave this process as it was.
+    """Make an attempt of a task whose patch runs no user code, and restore this process's state afterwards.
 
     Returns:
         The result, and the text for the task's log.

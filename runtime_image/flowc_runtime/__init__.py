@@ -1,5 +1,5 @@
-"""What executes a task, in a pod and in the emulator's forked child alike, and the store that it leaves records in.
+"""The runtime: executes a task, in a pod or in a process of the emulator, and keeps records of it in the store.
 
 `python -m flowc_runtime` is the in-pod entrypoint. The package needs the standard library and `flowc_ir`; cloudpickle
-is imported when a value needs it.
+is imported only when a value needs it.
 """

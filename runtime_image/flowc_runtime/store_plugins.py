@@ -1,4 +1,4 @@
-"""What a package imports that brings a store for addresses of its scheme; pods have this module (docs/plugins.md)."""
+"""The names that a package with a store for its own address scheme imports, also in pods (docs/plugins.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The Metaflow API, as a clean-room drop-in: `from metaflow import FlowSpec, step`.
+"""The Metaflow API, implemented independently of Metaflow's code: `from metaflow import FlowSpec, step`.
 
-The names that steps need are imported at once. Other names are imported on first access, since every task of every
-flow pays for this import.
+The names that most steps need are imported with this module. Other names are imported on first access, since every task
+of every flow pays for this import.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from metaflow import _extensions, _hints  # first: an extension may need its modules imported before all others
+# imported first: an extension may need modules of its own to be imported before all modules of `metaflow`
+from metaflow import _extensions, _hints
 from metaflow.current import current
 from metaflow.decorators import (
     card,
@@ -203,7 +204,7 @@ _LAZY: Mapping[str, str] = {
 __version__ = API_VERSION
 
 
-if not TYPE_CHECKING:  # type checkers must report unknown names
+if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown names
 
     def __getattr__(name: str) -> Any:
         from importlib import import_module
@@ -212,7 +213,8 @@ if not TYPE_CHECKING:  # type checkers must report unknown names
             value = globals()[name] = getattr(import_module(_LAZY[name]), name)
             return value
         if name not in _extensions.decorators and not name.startswith("_"):
-            _extensions.refresh()  # `sys.path` may have changed: a flow's own directory may contain extensions
+            # search again, since `sys.path` may have changed: a flow's own directory may contain extensions
+            _extensions.refresh()
             if name in globals():
                 return globals()[name]
         if name in _extensions.decorators:
@@ -223,10 +225,11 @@ if not TYPE_CHECKING:  # type checkers must report unknown names
         from metaflow._unsupported import IMPORTABLE, UNSUPPORTED, Unsupported, hint_for_absent, refusal
 
         if name in IMPORTABLE:
-            return Unsupported(name)  # not kept in this module: a check for missing names must not find it
+            return Unsupported(name)  # not stored in this module, so that `hasattr` finds only the names that flowc has
 
         if name not in UNSUPPORTED and not name.startswith("_") and find_spec(f"metaflow.{name}") is not None:
-            import_module(f"metaflow.{name}")  # sets the attribute, as `import metaflow` does in Metaflow
+            # the import sets the attribute `metaflow.NAME`, as `import metaflow` does in Metaflow
+            import_module(f"metaflow.{name}")
             return globals()[name]
         if hint := UNSUPPORTED.get(name) or hint_for_absent(name):
             raise ImportError(refusal(name, hint))

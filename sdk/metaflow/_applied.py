@@ -1,4 +1,4 @@
-"""The records that decorators leave on the decorated object: one `Applied` for each application, as written."""
+"""The records that decorators leave on the decorated object: one `Applied` for each use of a decorator, as written."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     _Source: TypeAlias = Mapping[str, object] | str
 
 ATTRIBUTE = "__flowc_decorators__"
-USER_ATTRIBUTE = "__flowc_user_decorators__"  # of user-written decorators, see metaflow.user_decorators
+USER_ATTRIBUTE = "__flowc_user_decorators__"  # the attribute with user-written decorators, see metaflow.user_decorators
 ADDED = "__flowc_added__"
-COMMAND_LINE = "--with"  # the file of a decorator that the command line adds
+COMMAND_LINE = "--with"  # the value of `Applied.file` for a decorator that the command line adds
 
 
 @final
 class Applied:
-    """An application of a decorator.
+    """The record of one use of a decorator on a step or a flow class.
 
     Attributes:
-        name: the decorator.
+        name: the name of the decorator.
         args: the positional arguments, with configs replaced by their values.
         kwargs: the arguments by name, with configs replaced by their values.
-        file: the file of the call; `--with` for one of the command line.
-        line: its line.
-        by: the mutator that added it, or None.
-        written: the arguments before configs had values, if they contain configs.
+        file: the file of the call; `--with` for a decorator that the command line adds.
+        line: the line of the call in `file`.
+        by: the mutator that added the decorator, or None.
+        written: the arguments as written, with configs not yet replaced; None if the arguments contain no config.
     """
 
     __slots__ = ("args", "by", "file", "kwargs", "line", "name", "written")
@@ -49,7 +49,7 @@ class Applied:
         self.line = line
         self.by = by
         self.written: tuple[tuple[object, ...], dict[str, object]] | None = (
-            None  # the arguments before configs had values
+            None  # the arguments as written, with configs not yet replaced
         )
 
     def __repr__(self) -> str:
@@ -58,13 +58,13 @@ class Applied:
 
 
 def applied_to(target: object) -> tuple[Applied, ...]:
-    """Return the decorators of a function or a class (without those of its bases), the innermost first."""
+    """Return the decorators of a function or a class (without the decorators of base classes), the innermost first."""
     decorators: tuple[Applied, ...] = vars(target).get(ATTRIBUTE, ()) if hasattr(target, "__dict__") else ()
     return decorators
 
 
 def added_to(cls: type) -> tuple[Applied, ...]:
-    """Return the decorators of the command line, which steps of the flow have unless they have one of that name."""
+    """Return the decorators that the command line adds to each step without a decorator of the same name."""
     decorators: tuple[Applied, ...] = getattr(cls, ADDED, ())
     return decorators
 
@@ -72,8 +72,8 @@ def added_to(cls: type) -> tuple[Applied, ...]:
 def inline_secrets(cls: type, step: str) -> list[Mapping[str, object]]:
     """Return the options of the `inline` sources of a step's `@secrets`, in the order written.
 
-    A decorator of the step wins over one of the command line. METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE is the type of
-    sources without a type, unless FLOWC_SECRETS is set.
+    `@secrets` in the source takes precedence over `@secrets` on the command line. METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE
+    sets the type of each source that has none, unless FLOWC_SECRETS is set.
     """
     from flowc_runtime.run.task.secrets import PROVIDERS
 
@@ -97,7 +97,10 @@ def _secret_type(source: Mapping[str, Any] | str, default: str | None, types: Co
 
 
 def apply(name: str) -> Callable[..., Any]:
-    """Return an extension's decorator of that name. Whether it fits a step or a flow is checked with the flow."""
+    """Return an extension's decorator with this name.
+
+    The check of the flow decides whether the decorator fits a step or a flow.
+    """
 
     def decorator(*args: object, **kwargs: object) -> Any:
         return _decorate(name, args, kwargs)
@@ -107,7 +110,7 @@ def apply(name: str) -> Callable[..., Any]:
 
 
 def _decorate(name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
-    """Return the result of a decorator call: used bare, `args` holds the decorated object; called, a decorator."""
+    """Return the decorated object for `@name`, and a decorator for `@name(…)`."""
     caller = sys._getframe(2)
     file, line = caller.f_code.co_filename, caller.f_lineno
     if len(args) == 1 and not kwargs and _can_be_decorated(args[0]):
@@ -121,6 +124,7 @@ def _can_be_decorated(value: object) -> bool:
 
 
 def _record(target: object, applied: Applied) -> object:
-    # A new tuple, never an append: a wrapper made with functools.wraps shares the tuple of the function inside.
+    # Make a new tuple, never append: a wrapper made with functools.wraps shares the tuple with the function that it
+    # wraps.
     setattr(target, ATTRIBUTE, (*applied_to(target), applied))
     return target

@@ -1,4 +1,4 @@
-"""Compression of a list of strings to one short string: the form of lists of tasks on Metaflow's command lines."""
+"""Compression of a list of strings to one short string, as used for lists of tasks on Metaflow's command lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def compress_list(
     Args:
         lst: the strings.
         separator: the text between two strings.
-        rangedelim: the text behind the common prefix.
+        rangedelim: the text after the common prefix.
         zlibmarker: the first character of a deflated text.
         zlibmin: the number of characters above which the text is deflated and encoded as Base64.
 

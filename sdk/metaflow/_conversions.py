@@ -1,7 +1,8 @@
-"""Conversion of parameters to the author's own types: functions of a string, `pathlib.Path`, Enums.
+"""Conversion of parameter values to types that the flow's author chooses: functions of a string, `pathlib.Path`, Enums.
 
-A run's record has the string (or another JSON value), which every task gets. Each task has the class, and converts the
-string for its steps. A default without such a string is recorded as None: steps then use the default of the class.
+A run's record keeps the unconverted string (or another JSON value), and every task reads that record. Each task imports
+the flow's class and converts the string for its steps. A default that cannot be written as JSON is recorded as None:
+steps then use the default in the class.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from metaflow.parameters import Parameter
 
 _PLAIN = frozenset({str, int, float, bool, dict, list})
-# types of click that flowc has kinds for; the front end (`parameter_types`) reads the others
+# types of click that correspond to one of flowc's parameter types; the front end (`parameter_types`) reads the others
 CLICK_KINDS: Mapping[str, ParameterType] = {
     "StringParamType": "str", "IntParamType": "int", "FloatParamType": "float", "BoolParamType": "bool",
     "Choice": "str", "IntRange": "int", "FloatRange": "float",
@@ -30,16 +31,16 @@ CLICK_KINDS: Mapping[str, ParameterType] = {
 
 
 class ConversionError(ValueError):
-    """A value does not fit the type of its parameter; the message has the reason."""
+    """A value does not fit the type of its parameter; the message gives the reason."""
 
 
 def is_click(kind: object) -> bool:
-    """Return whether the type is a type of click, or derived from one."""
+    """Return whether a parameter's type is a click type or derived from a click type."""
     return any(f".{cls.__module__}".endswith(".click.types") for cls in type(kind).__mro__)
 
 
 def is_kept_by_click(kind: object) -> bool:
-    """Return whether a type of click only means a kind of value, choices and a range, which flowc checks itself."""
+    """Return whether flowc itself can do all checks of a click type: the value's type, choices and range."""
     closed = not (getattr(kind, "clamp", False) or getattr(kind, "min_open", False)
                   or getattr(kind, "max_open", False))  # fmt: skip
     return type(kind).__name__ in CLICK_KINDS and closed and getattr(kind, "case_sensitive", True)
@@ -48,7 +49,7 @@ def is_kept_by_click(kind: object) -> bool:
 def converter(parameter: Parameter[object]) -> Callable[[Any], Any] | None:
     """Return the function that converts a recorded value for steps; None if steps see the value unchanged.
 
-    The function raises whatever the author's type raises.
+    The function raises any exception that the author's type raises.
     """
     kind = parameter._flowc_type()
     if kind is None or kind is JSONType or (isinstance(kind, type) and kind in _PLAIN):
@@ -58,7 +59,7 @@ def converter(parameter: Parameter[object]) -> Callable[[Any], Any] | None:
         return None if is_kept_by_click(kind) else lambda value: convert(value, None, None)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return partial(_member, kind)
-    if isinstance(kind, UnionType):  # `int | None` cannot be called
+    if isinstance(kind, UnionType):  # types such as `int | None` cannot be called
         return partial(_refuse, kind)
     return kind if callable(kind) else None
 
@@ -68,7 +69,7 @@ def _refuse(kind: object, _: object) -> object:
 
 
 def _member(kind: type[Enum], value: object) -> Enum:
-    """Return the member with this value; a string may be the value's text, or the member's name."""
+    """Return the Enum member with this value; a string may be the text of the value or the name of the member."""
     try:
         return kind(value)
     except ValueError:
@@ -84,7 +85,7 @@ def _member(kind: type[Enum], value: object) -> Enum:
 
 
 def seen(parameter: Parameter[Any], value: Any) -> Any:
-    """Return a recorded value, converted for steps.
+    """Return a recorded parameter value, converted for steps.
 
     Raises:
         ConversionError: the type does not accept the value.
@@ -94,7 +95,7 @@ def seen(parameter: Parameter[Any], value: Any) -> Any:
         default = parameter.default
         if default is None or callable(default) or (convert is None and as_json(default) is not None):
             return None
-        value = default  # no value that a record can hold converts to it
+        value = default  # the default cannot be recorded as JSON
     if convert is None:
         return value
     if parameter.multiple:
@@ -103,9 +104,9 @@ def seen(parameter: Parameter[Any], value: Any) -> Any:
 
 
 def written(parameter: Parameter[object], value: object) -> Any:
-    """Return a JSON value that converts to this value; None if there is none.
+    """Return a JSON value that the parameter's type converts to this value; None if there is no such JSON value.
 
-    A string is its own record: whether the type accepts it is checked on use, perhaps on another machine.
+    A string is recorded unchanged. The type converts the string only when a step reads it, perhaps on another machine.
 
     Args:
         parameter: the parameter.
@@ -126,7 +127,7 @@ def written(parameter: Parameter[object], value: object) -> Any:
 
 
 def as_json(value: object) -> Any:
-    """Return the value if JSON keeps it unchanged, otherwise None."""
+    """Return the value if it is unchanged after a round trip through JSON, otherwise None."""
     try:
         back = json_text.loads(json_text.dumps(value))
     except (TypeError, ValueError, RecursionError):
@@ -139,7 +140,7 @@ def _written(convert: Callable[[Any], object], value: object) -> object:
         return value
     try:
         converted, refused = _converted(convert, value), None
-    except ConversionError as error:  # the type takes strings only: try the string that may convert to this value
+    except ConversionError as error:  # the type accepts only strings: try the string forms of this value
         converted, refused = value, error
     for write in (as_json, _of_enum, _of_date, str):
         try:
@@ -168,8 +169,9 @@ def _of_date(value: object) -> object:
 def _converted(convert: Callable[[Any], object], value: object) -> object:
     try:
         return convert(value)
-    except Exception as error:  # the author's own function
-        kind = convert.args[0] if isinstance(convert, partial) else convert  # of an Enum's members
+    except Exception as error:  # the author's function may raise anything
+        # the type of an Enum parameter is the first argument of the `partial`
+        kind = convert.args[0] if isinstance(convert, partial) else convert
         name = getattr(kind, "__name__", "") or type(kind).__name__
         what = getattr(error, "message", "") or str(error) or type(error).__name__
         by = "" if name == "<lambda>" else f" by {name}"

@@ -1,4 +1,4 @@
-"""The decorators of a flow's class; `metaflow.decorators` has those of steps."""
+"""The decorators of a flow's class; the decorators of steps are in `metaflow.decorators`."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def project(*args: object, **kwargs: object) -> object:
 
     Args:
         name: Name of the project.
-        branch: Name of the branch. It cannot be combined with `--branch`.
+        branch: Name of the branch. It cannot be combined with the option `--branch`.
         production: Use the production branch, like `--production`.
     """
     return _decorate("project", args, kwargs)
@@ -127,7 +127,7 @@ def exit_hook(
     options: Mapping[str, object] | None = None,
 ) -> Callable[[_Class], _Class]: ...
 def exit_hook(*args: object, **kwargs: object) -> object:
-    """Call functions of the flow's file when a run has ended; a parameter `run` gets the run.
+    """Call functions of the flow's file when a run has ended. If a function has a parameter `run`, it gets the run.
 
     Targets:
         local: works

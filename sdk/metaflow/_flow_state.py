@@ -1,4 +1,4 @@
-"""`FlowSpec._flow_state`: the parts of a flow's class besides its steps, for programs that inspect it."""
+"""`FlowSpec._flow_state`: a flow class's decorators, parameters, configs and mutators, for programs that read them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["FlowStateItems", "flow_state"]
 
 
 class FlowStateItems(Enum):
-    """The keys of the state."""
+    """The keys of the dict `_flow_state`."""
 
     FLOW_MUTATORS = 1
     FLOW_DECORATORS = 2
@@ -23,7 +23,7 @@ class FlowStateItems(Enum):
 
 
 def flow_state(flow: type) -> dict[FlowStateItems, Any]:
-    """Return the parts of a flow's class besides its steps.
+    """Return a flow class's decorators, parameters, configs and mutators.
 
     Returns:
         The decorators by their names, the parameters as (attribute, parameter), the configs by attribute, and the
@@ -41,7 +41,8 @@ def flow_state(flow: type) -> dict[FlowStateItems, Any]:
         FlowStateItems.FLOW_DECORATORS: decorators,
         FlowStateItems.CONFIGS: configs,
         FlowStateItems.CACHED_PARAMETERS: list(parameters.items()),
-        FlowStateItems.SET_CONFIG_PARAMETERS: [],  # internal keys of Metaflow: all are set once a class is prepared
+        # internal keys of Metaflow, which Metaflow sets when it has prepared a class
+        FlowStateItems.SET_CONFIG_PARAMETERS: [],
     }
 
 

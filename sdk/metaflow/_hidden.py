@@ -1,6 +1,6 @@
-"""Artifacts named like a step: `self.name` is the artifact, in later tasks too, and `self.next(self.name)` still works.
+"""Support for an artifact with the name of a step: `self.name` is the artifact; `self.next(self.name)` means the step.
 
-Python finds other methods of the class before artifacts of earlier tasks, like any attribute of a class.
+In later tasks too, attribute lookup must find the inherited artifact before the step's method of the same name.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def is_hideable(attribute: object) -> bool:
-    """Return whether an artifact may have the name of this attribute of a flow's class: only methods may be hidden."""
+    """Return whether an artifact may have the same name as this class attribute: only methods may be hidden."""
     return isinstance(attribute, classmethod) or (callable(attribute) and not isinstance(attribute, type))
 
 
 def bring_forward(flow: object) -> None:
-    """Load the inherited artifacts with the names of steps: Python would find the methods of the class first."""
+    """Load inherited artifacts that have the name of a step, since attribute lookup would find the step's method."""
     state = flow.__dict__[STATE]
     for name in [name for name in state.inherited if name not in flow.__dict__ and _is_step(flow, name)]:
         state.load(flow, name)
@@ -32,11 +32,13 @@ def _is_step(flow: object, name: str) -> bool:
 
 
 def step_names(flow: object, steps: Sequence[object]) -> list[str]:
-    """Return the names of steps given as methods. If an artifact hides a step, the name comes from the step's source.
+    """Return the names of the steps that are passed to `self.next` as methods.
+
+    If an artifact hides a step's method, the name is taken from the source of the current step.
 
     Args:
         flow: the flow object.
-        steps: the arguments of `self.next`: bound methods, or values of artifacts with the names of steps.
+        steps: the arguments of `self.next`: bound methods, or the values of artifacts that hide a step's method.
     """
     names = [getattr(step, "__name__", None) or repr(step) for step in steps]
     if all(getattr(step, "__self__", None) is flow for step in steps):
@@ -50,7 +52,7 @@ def step_names(flow: object, steps: Sequence[object]) -> list[str]:
 
 
 def _expected(flow: object) -> Sequence[str]:
-    """Return the names in the step's own `self.next`, in its order."""
+    """Return the steps that the source of the current step passes to `self.next`, in the order of the arguments."""
     from flowc_ir import Switch, targets
 
     task = ambient().task

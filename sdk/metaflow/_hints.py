@@ -1,4 +1,4 @@
-"""Modules of Metaflow that flowc does not have: the import error says what to do instead."""
+"""Import errors for modules of Metaflow that flowc does not have: the error names an alternative."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 
 class _Hints:
-    """The last finder: Python asks it only for modules that no other finder knows."""
+    """The last entry of `sys.meta_path`: Python calls it only for modules that no other finder knows."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Find nothing. Raises ModuleNotFoundError with a hint for a module of Metaflow."""
+        """Find nothing.
+
+        Raises ModuleNotFoundError, with an alternative, for a module of Metaflow that flowc does not have.
+        """
         package, _, module = name.partition(".")
         if package == "metaflow" and module:
             from metaflow._unsupported import hint_for_module
@@ -27,6 +30,6 @@ class _Hints:
 
 
 def install() -> None:
-    """Install the finder behind all others; a second call has no effect."""
+    """Append the finder to `sys.meta_path`; a second call has no effect."""
     if not any(finder is _Hints for finder in sys.meta_path):
         sys.meta_path.append(_Hints)

@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
 
 def merge(flow: Any, state: TaskState, inputs: Iterable[Any], exclude: Sequence[str], include: Sequence[str]) -> None:
-    """Merge artifacts as `FlowSpec.merge_artifacts` documents, with the same errors.
+    """Do the work of `FlowSpec.merge_artifacts`, where the behaviour and the errors are documented.
 
     Args:
         flow: the flow object of the join.
-        state: the state of its task.
+        state: the state of the join's task.
         inputs: the flow objects of the inputs.
         exclude: artifacts to leave out.
         include: the only artifacts to copy.
 
     Raises:
-        UnhandledInMergeArtifactsException, MissingInMergeArtifactsException, MetaflowException: as documented there.
+        UnhandledInMergeArtifactsException, MissingInMergeArtifactsException, MetaflowException: as documented for
+            `FlowSpec.merge_artifacts`.
     """
     if state.inputs is None:
         raise MetaflowException(

@@ -1,4 +1,4 @@
-"""A flow's class as a program: the interface through which the runtime runs its steps."""
+"""The interface through which the runtime runs the steps of a flow's class."""
 
 from __future__ import annotations
 
@@ -31,15 +31,17 @@ if TYPE_CHECKING:
     from metaflow._replacing import replace_step
     from metaflow.client import Run
     from metaflow.plugins.cards._task import TaskCards
-else:  # only runs with patches need it
+else:  # imported late: only runs with patches need the function
     replace_step = LateFunction("metaflow._replacing:replace_step")
 
 
 @final
 class FlowProgram:
-    """A flow's class, with its initialized decorators of extensions. It implements `flowc_runtime.Program`.
+    """The program of a flow's class; it holds the initialised decorators from extensions.
 
-    Most methods import modules when they are called: every task of every flow pays for `import metaflow`.
+    The class implements `flowc_runtime.Program`.
+
+    Most methods import modules when they are called, to keep `import metaflow` fast for every task of every flow.
     """
 
     __slots__ = ("_hooks", "cls")
@@ -58,26 +60,26 @@ class FlowProgram:
     def prepare(
         self, configs: Mapping[str, object], with_decorators: Sequence[tuple[str, Mapping[str, object]]] = ()
     ) -> None:
-        """Bring the class to its final form: set the values of its configs, then let its mutators change it.
+        """Prepare the class: set the values of its configs, then apply its mutators.
 
-        The front end calls it once before it lowers the class, and a pod once before it runs a step.
+        The front end calls this method once before it lowers the class, and a pod calls it once before it runs a step.
 
         Args:
-            configs: the configs' values by name; None for one without a value.
+            configs: the configs' values by name; the value of a config without a value is None.
             with_decorators: the names and arguments of the user-written decorators that the command line adds.
 
         Raises:
-            ConfigError: expressions of configs fail.
+            ConfigError: an expression of a config fails.
             PreparationError: a mutator, or the `init` of a decorator, fails.
-            UnknownStepDecoratorException: a decorator of the command line is unknown.
+            UnknownStepDecoratorException: the command line names an unknown decorator.
         """
-        # Only a program with configs, decorators or mutators of its own has loaded those modules.
+        # These modules are loaded only if the program uses configs, user-written decorators or mutators.
         mutates = bool(with_decorators) or "metaflow.user_decorators.common" in sys.modules
         if mutates:
             from metaflow.user_decorators._preparation import restore
 
-            restore(self.cls)  # before configs are bound: they are bound to the arguments as written
-        if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # otherwise no placeholder exists
+            restore(self.cls)  # first restore the arguments as written, in which configs are replaced next
+        if configs or "metaflow.user_configs.config_parameters" in sys.modules:  # without that module, no config exists
             bind_configs(self.cls, configs)
         if mutates:
             from metaflow.user_decorators._mutate import mutate
@@ -86,13 +88,13 @@ class FlowProgram:
             mutate(self.cls, added)
 
     def begin(self, flow: Flow, root: str, parse: Parse | None = None) -> FlowHooks | None:
-        """Create the flow's decorators of extensions, and call their hooks before a run.
+        """Create the flow's decorators from extensions and call their hooks `flow_init` and `step_init`.
 
-        It is called once the class is prepared, when a flow is compiled or started and again in every pod.
+        Called after the class is prepared: when a flow is compiled or started, and again in every pod.
 
         Args:
             flow: the intermediate representation.
-            root: the directory of the flow's code, for the places of errors.
+            root: the directory of the flow's code, for the file paths in errors.
             parse: parses decorators that hooks add to steps; only while the flow is lowered.
 
         Returns:
@@ -114,31 +116,32 @@ class FlowProgram:
     # -- once in a run
 
     def run_begins(self, run_id: str) -> None:
-        """Call `runtime_init` of the decorators of extensions."""
+        """Call the hook `runtime_init` of decorators from extensions."""
         if self._hooks is not None:
             self._hooks.run_begins(run_id)
 
     def run_ended(self, error: BaseException | None) -> None:
-        """Call `runtime_finished` of the decorators of extensions."""
+        """Call the hook `runtime_finished` of decorators from extensions."""
         if self._hooks is not None:
             self._hooks.run_ended(error)
 
     # -- for a task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> FlowSpec:
-        """Return the flow object of a task, or of an input of a join."""
+        """Return a flow object: that of a task, or that of an input of a join."""
         flow = self.cls.__new__(self.cls)
         flow.__dict__[PARAMETERS] = parameters
         flow.__dict__[STATE] = state
         return flow
 
     def start(self, task: FlowSpec) -> None:
-        """Call the class's own `__init__`; the attributes that it sets override the artifacts of the tasks before.
+        """Call the class's own `__init__`; attributes that it sets override inherited artifacts of the same name.
 
-        What `__init__` raises fails the task.
+        An exception of `__init__` fails the task.
         """
         if has_own_init(self.cls):
-            state = task.__dict__.pop(STATE)  # assignments set any attribute, including those of the class
+            # inside `__init__`, assignments may set any attribute, including those of the class
+            state = task.__dict__.pop(STATE)
             try:
                 own: Any = inspect.getattr_static(self.cls, "__init__")
                 own(task, **({"use_cli": False} if _takes_use_cli(self.cls) else {}))
@@ -147,10 +150,10 @@ class FlowProgram:
         bring_forward(task)
 
     def call_step(self, task: FlowSpec, node: Node, arguments: tuple[object, ...]) -> None:
-        """Run a step's code inside its wrappers: the decorators of extensions and the user's own.
+        """Run a step's code inside its wrappers: decorators from extensions and user-written decorators.
 
-        What the code or a wrapper raises passes through. If a wrapper skipped or replaced the code, the state of the
-        task has the arguments for `self.next`.
+        Exceptions of the code or of a wrapper are not caught. If a wrapper skips or replaces the code, the task's state
+        contains the arguments for `self.next`.
 
         Args:
             task: the flow object of the task.
@@ -172,22 +175,25 @@ class FlowProgram:
         _state(task).implied = call_wrapped(task, step, arguments)
 
     def replace_step(self, task: FlowSpec, node: Node, arguments: tuple[Any, ...], new: Replacement) -> str:
-        """Set the artifacts and the transition of a step as its replacement says, without the step's decorators."""
+        """Set a step's artifacts and transition from the patch that replaces its code.
+
+        No decorator of the step runs.
+        """
         return replace_step(task, node, arguments, new)
 
     def imply(self, task: FlowSpec, transition: Transition, arguments: Mapping[str, Any]) -> None:
-        """Set the transition of a step whose code did not run, from its source and the values that a decorator set."""
+        """Set the transition of a step whose code did not run, from its source and arguments that a decorator set."""
         _state(task).transition = imply(task, transition, arguments)
 
     def finished(self, task: FlowSpec, node: Node, *, ok: bool) -> None:
-        """Call the hooks of the decorators of extensions after the attempt."""
+        """Call the hooks of decorators from extensions after the attempt."""
         if self._hooks is not None:
             from metaflow._legacy.tasks import tell_finished
 
             tell_finished(task, self._hooks, method_name(node), ok=ok)
 
     def lost(self, task: FlowSpec, node: Node, arguments: tuple[object, ...]) -> None:
-        """Call the hooks of decorators of extensions in an attempt that only handles the loss of earlier ones."""
+        """Call the hooks of decorators from extensions in an attempt that only handles the loss of earlier attempts."""
         step = method_name(node)
         if self._hooks is not None and step in self._hooks.of_step:
             from metaflow._legacy.tasks import tell_lost
@@ -195,13 +201,19 @@ class FlowProgram:
             tell_lost(task, self._hooks, step, arguments)
 
     def timeout_error(self) -> type[StepTimeout]:
-        """Return the exception for a step whose time is up. It is called before the clock starts, since it imports."""
+        """Return the class of the exception that is raised in a step that exceeds its time limit.
+
+        The method is called before the time limit starts, since it imports a module.
+        """
         from metaflow.plugins.timeout_decorator import TimeoutException
 
         return TimeoutException
 
     def inline_secrets(self, node: Node) -> list[Mapping[str, Any]]:
-        """Return the options of a step's inline secrets. Their values exist only in the code."""
+        """Return the options of the `inline` sources of a step's `@secrets`.
+
+        The values of inline secrets exist only in the flow's code.
+        """
         return inline_secrets(self.cls, method_name(node))
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> TaskCards:
@@ -210,15 +222,15 @@ class FlowProgram:
 
         return TaskCards(run, flow, attempt, self.cls)
 
-    # -- the values of the code
+    # -- values from the flow's code
 
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterator[tuple[str, Any]]:
-        """Yield (attribute, value) of the values that the class and its bases set, and of converted parameters.
+        """Yield (attribute, value) for each constant of the class and its bases and for each converted parameter.
 
         Args:
             flow: the intermediate representation.
-            parameters: the recorded values of parameters, by name. One that its type rejects is left out: the step that
-                reads it raises the error.
+            parameters: the recorded values of parameters, by name. A value that the parameter's type rejects is left
+                out: the step that reads the parameter raises the error.
         """
         for parameter in flow.parameters:
             if parameter.converted:
@@ -228,7 +240,7 @@ class FlowProgram:
                         attribute,
                         getattr(self.cls, attribute)._flowc_seen(SimpleNamespace(), parameters[parameter.name]),
                     )
-                except ConversionError:  # the step that reads it raises the error
+                except ConversionError:  # the step that reads the parameter raises the error
                     continue
         for name in dir(self.cls):
             value = inspect.getattr_static(self.cls, name)
@@ -246,19 +258,19 @@ class FlowProgram:
         return found
 
     def client_run(self, run: RunStore) -> Run:
-        """Return the client's object of a run; any namespace is accepted."""
+        """Return the client's `Run` of a run, whichever namespace the run belongs to."""
         from metaflow.client import Run
 
         return Run(f"{run.flow}/{run.id}", _namespace_check=False, _current_metadata=f"local@{run.objects.url}")
 
     def code_of(self, node: Node) -> CodeType | None:
-        """Return the code object of the step's method, inside its wrappers; None if it has none."""
+        """Return the code object of the step's method, without its wrappers; None if the method has no code object."""
         method = getattr(self.cls, method_name(node), None)
         code: CodeType | None = getattr(inspect.unwrap(method) if callable(method) else None, "__code__", None)
         return code
 
     def undecorate(self, node: Node) -> None:
-        """Remove the step's decorators of extensions and its user-written ones."""
+        """Remove the step's decorators from extensions and its user-written decorators."""
         step = method_name(node)
         vars(getattr(self.cls, step)).pop(USER_ATTRIBUTE, None)
         if self._hooks is not None:
@@ -266,12 +278,12 @@ class FlowProgram:
 
 
 def has_own_init(cls: Any) -> bool:
-    """Return whether a flow's class, or a base of it, has a user-written `__init__`."""
+    """Return whether a flow's class or one of its bases defines `__init__`."""
     return bool(cls.__init__ is not FlowSpec.__init__)
 
 
 def required_by_init(cls: Any) -> list[str]:
-    """Return the names of the arguments that a class's own `__init__` requires: no task can give them."""
+    """Return the required arguments of a class's own `__init__`: it is an error to have any, as tasks pass none."""
     own = list(inspect.signature(cls.__init__).parameters.values())[1:] if has_own_init(cls) else []
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [it.name for it in own if it.default is it.empty and it.kind not in several and it.name != "use_cli"]

@@ -1,4 +1,4 @@
-"""A step of a flow class whose code a patch replaces: its artifacts and its transition."""
+"""Replacement of a step's code by a patch: the patch sets the step's artifacts and its transition."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 
 class PatchedStepError(TypeError):
-    """The patch of a step is no dict of artifacts, or its function returned something else."""
+    """The patch of a step is not a dict of artifacts, or its function returned something else than a dict."""
 
 
 def replace_step(task: FlowSpec, node: Node, arguments: Sequence[Inputs[FlowSpec]], new: Replacement) -> str:
-    """Set the artifacts and the transition of a step as its replacement says.
+    """Set the artifacts and the transition of a step from its patch.
 
-    A function gets the arguments of the step's method: the flow object, and the inputs of a join. It may set
-    artifacts, return a dict of them, and call `self.next`. A join without a function takes over the artifacts of its
-    inputs, except for those that differ.
+    The function of a patch gets the arguments of the step's method: the flow object, and the inputs of a join. The
+    function may set artifacts, return a dict of artifacts, and call `self.next`. In a join whose patch is not a
+    function, the artifacts of the inputs are inherited, except for those with different values.
 
     Returns:
-        A remark about values that were supplied; or an empty text.
+        A note about values that flowc chose itself; empty if there are none.
 
     Raises:
-        PatchedStepError: the patch has no dict of artifacts.
-        BaseException: any exception of the function, or of the assignment of an artifact.
+        PatchedStepError: the patch is not a dict of artifacts, or its function returned something else.
+        BaseException: any exception that the function, or the assignment of an artifact, raises.
     """
     state: TaskState = task.__dict__[STATE]
     given = new.value
@@ -60,7 +60,7 @@ def replace_step(task: FlowSpec, node: Node, arguments: Sequence[Inputs[FlowSpec
 
 
 def _take_over(state: TaskState, inputs: Inputs[FlowSpec]) -> None:
-    """Take over the references of the inputs' artifacts; no value is read."""
+    """Inherit the artifacts of the inputs by reference, without reading a value."""
     differing: set[str] = set()
     found = state.inherited
     for each in inputs:
@@ -74,12 +74,12 @@ def _take_over(state: TaskState, inputs: Inputs[FlowSpec]) -> None:
 
 
 def _fill(task: FlowSpec, node: Node, way: str) -> str:
-    """Supply the artifact by which a mocked step continues, if nothing has set it; return a remark about it.
+    """Supply the foreach list or switch choice of a mocked step if nothing has set it; return a note about the value.
 
     Args:
         task: the flow object.
         node: the step.
-        way: the step to which a switch leads.
+        way: the step that a mocked switch selects.
     """
     match node.next:
         case Foreach(over=over) if getattr(task, over, None) is None:

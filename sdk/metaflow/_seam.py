@@ -1,8 +1,9 @@
-"""The calls from the API to the packages above it, in one table.
+"""The table of functions in higher packages that the API calls.
 
-The file of a flow is a program whose command line is flowc's, and a `Deployer` is a client of a cluster. The packages
-that implement both import the API. The API imports none of them: it calls a row of this table, and the row imports
-its function when it is called. `flowc_ir.late` has the class of the rows.
+A flow's file is a program with flowc's command line, and a `Deployer` is a client of a cluster. The packages that
+implement the command line and the client import the API. To avoid an import cycle, the API imports none of these
+packages: it calls an entry of this table, and the entry imports its function on the first call. The class of the
+entries is in `flowc_ir.late`.
 """
 
 from __future__ import annotations
@@ -24,40 +25,43 @@ if TYPE_CHECKING:
     from metaflow.runner._deployments import Deployments
 
 run_command_line: LateFunction[[type], None] = LateFunction("flowc.cli.flow_file.group:flow_main")
-"""Run the command line of the file of a flow's class."""
+"""Run the command line of a flow's file for this flow class."""
 
 command_line: LateFunction[[], click.Group] = LateFunction("flowc.cli.flow_file.group:flow_group")
-"""Return that command line, for a program to call."""
+"""Return the command line of a flow's file as a click group, for a program to call."""
 
 command_context: LateFunction[[click.Command], click.Context] = LateFunction("flowc.cli:context_of")
-"""Return a context in which the parameters or the commands of a command can be read."""
+"""Return a click context in which the parameters or subcommands of a command can be read."""
 
 make_program: LateFunction[[type], Program] = LateFunction("metaflow._program:FlowProgram")
-"""Return a flow's class as the runtime runs it. The module is the API's own; it derives from what calls this row."""
+"""Return a flow's class as the `Program` that the runtime runs.
+
+The module belongs to the API, but derives from classes of the package that imports this table.
+"""
 
 show_object: LateFunction[[object], str] = LateFunction("metaflow.client.html:show")
-"""Return an object of the client as HTML, for a notebook."""
+"""Return a client object, such as a Run, as HTML for a notebook."""
 
 show_artifacts: LateFunction[[Iterable[object]], str] = LateFunction("metaflow.client.html:artifact_table")
-"""Return artifacts of the client as an HTML table."""
+"""Return artifacts as an HTML table for a notebook."""
 
 read_graph: LateFunction[[type], Flow | tuple[Diagnostic, ...]] = LateFunction(
     "flowc.frontends.metaflow.outline:outline"
 )
-"""Return the graph of a flow's class, or the faults of its structure."""
+"""Return the graph of a flow's class, or the errors in its structure."""
 
 find_faults: LateFunction[[type], tuple[tuple[Diagnostic, ...], Path]] = LateFunction(
     "flowc.frontends.metaflow.faults:find_faults"
 )
-"""Return the faults of a flow's class, and the directory to which their files are relative."""
+"""Return the errors of a flow's class, and the directory to which their file paths are relative."""
 
 refuse_other: LateFunction[[str, bytes], str | None] = LateFunction("flowc.not_python:describe_other")
-"""Return the fault of a flow's file that is not Python; the arguments are its name and its content."""
+"""Return the error message for a flow's file that is not Python; the arguments are the file's name and content."""
 
 open_cluster: LateFunction[[str | None, str | None, str | None], AbstractContextManager[Deployments]] = LateFunction(
     "flowc.targets.argo.commands.deployed_flows:open_cluster"
 )
-"""Connect to a cluster by the kubeconfig, its context and the namespace; None means the default.
+"""Connect to a cluster with the given kubeconfig, context and namespace; None means the default.
 
-The connection's methods raise MetaflowException for every failure.
+The methods of the connection raise MetaflowException for every failure.
 """

@@ -1,4 +1,4 @@
-"""The warning at the end of a program that defines a flow but never calls it: `python flow.py run` has run nothing."""
+"""The warning for a program that defines a flow but never calls it: `python flow.py run` would silently do nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import atexit
 import os
 import sys
 
-# The commands of a flow's file that users type first; without one of them, the program may be anything.
+# The warning is printed only if the program's arguments contain one of these commands of a flow's file.
 _SIGNATURE = "signature"  # the command with which a Runner reads a flow's parameters
 _COMMANDS = frozenset({_SIGNATURE, "check", "dump", "logs", "resume", "run", "show", "spin"})
 _defined: list[type] = []
@@ -14,21 +14,23 @@ NEVER_CALLED = "and never calls it: nothing has been done"
 
 
 def note(cls: type) -> None:
-    """Note a flow that the program defines; its end prints a warning if no command line has started."""
+    """Record a flow that the program defines; a warning is printed at exit if no command line has started."""
     if not _defined:
         atexit.register(_tell)
     _defined.append(cls)
 
 
 def note_call() -> None:
-    """Note that a flow's command line has been started."""
+    """Record that a flow's command line has been started."""
     atexit.unregister(_tell)
 
 
 def _tell() -> None:
     commands = [word for word in sys.argv[1:] if word in _COMMANDS]
     if not os.path.isfile(sys.argv[0]) or not commands or hasattr(sys, "last_value"):
-        return  # the program is not a flow's file, has no such command, or failed, which Python reports
+        # no warning: the program is not a flow's file, has no such command, or has failed with an error that Python
+        # reports
+        return
     bases = {base for cls in _defined for base in cls.__mro__[1:]}
     flows = [cls.__name__ for cls in _defined if cls not in bases]
     name = os.path.relpath(sys.argv[0])

@@ -1,6 +1,6 @@
-"""Parts of Metaflow's API that flowc does not have: refused by name, never ignored, each with what to do instead.
+"""Parts of Metaflow's API that flowc does not have: using one raises an error with an alternative.
 
-A name that flowc has (in `metaflow.__all__`, or a module beside this file) is never looked up here.
+This table is not searched for names that flowc has (in `metaflow.__all__`, or a module beside this file).
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ UNSUPPORTED: Mapping[str, str] = {
     "torchrun": _EXTENSION + _GANG,
     "uv": _EXTENSION + _IMAGE,
 }
-"""Name of `metaflow`: what to do instead."""
+"""Name in `metaflow` → the alternative."""
 
-# Names that Metaflow has without extensions, or that name a back end: a program may import them without using them.
+# Names that Metaflow has without extensions, or names of back ends: programs may import but not use them.
 IMPORTABLE = frozenset({
     "airflow_internal", "argo_workflows_internal", "JSONTypeClass", "package_sources", "R",
     "step_functions", "step_functions_internal",
@@ -62,7 +62,7 @@ IMPORTABLE = frozenset({
 
 @final
 class Unsupported:
-    """A placeholder for such a name: every use of it raises an error that says what to do instead."""
+    """A placeholder for an unsupported name: every use raises an error that names an alternative."""
 
     def __init__(self, name: str) -> None:
         self.__name__ = name
@@ -75,7 +75,7 @@ class Unsupported:
         self._refuse()
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):  # attributes that copying and inspecting ask of any object
+        if name.startswith("__"):  # attributes that `copy` and `inspect` look up on any object
             raise AttributeError(name)
         self._refuse()
 
@@ -140,11 +140,14 @@ UNSUPPORTED_MODULES: Mapping[str, str] = {
     "vendor": "import its names from its own package",
     "version": "write `from metaflow.metaflow_version import get_version`",
 }
-"""Module below `metaflow`: what to do instead. The longest match counts and also covers the modules below it."""
+"""Module below `metaflow` → the alternative.
+
+The longest matching entry counts; an entry also covers all modules below it.
+"""
 
 
 def hint_for_module(module: str) -> str | None:
-    """Return what to do instead of a module, named without `metaflow.`; None for one that Metaflow does not have."""
+    """Return the alternative to a module, named without `metaflow.`; None for a module that Metaflow does not have."""
     parts = module.split(".")
     for end in range(len(parts), 0, -1):
         if hint := UNSUPPORTED_MODULES.get(".".join(parts[:end])):
@@ -153,6 +156,6 @@ def hint_for_module(module: str) -> str | None:
 
 
 def hint_for_absent(name: str) -> str | None:
-    """Return what to do instead of a module just below `metaflow` that flowc does not have; None if flowc has it."""
+    """Return the alternative to a module directly below `metaflow` that flowc does not have; None if flowc has it."""
     hint = UNSUPPORTED_MODULES.get(name)
     return hint if hint and find_spec(f"metaflow.{name}") is None else None

@@ -1,6 +1,6 @@
 """Decorators for back ends of Metaflow that flowc does not support: AWS Batch, and Airflow's sensors.
 
-A flow with them runs on this machine, with a warning that they have no effect; compiling it for a cluster fails.
+Locally, a flow with such a decorator runs with a warning that it has no effect. Compiling the flow for a cluster fails.
 """
 
 from __future__ import annotations

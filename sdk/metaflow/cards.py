@@ -1,4 +1,4 @@
-"""The API of cards: components to show, base classes, and `get_cards`, which returns the cards of a task."""
+"""The API of cards: components, base classes, and `get_cards`, which returns the cards of a task."""
 
 from metaflow.plugins.cards.card_client import get_cards
 from metaflow.plugins.cards.card_modules.basic import BlankCard, DefaultCard, ErrorCard, PageComponent

@@ -1,6 +1,6 @@
-"""The command line of a flow's file as a click command: `metaflow.cli.start`.
+"""`metaflow.cli.start`: the command line of a flow's file as a click command.
 
-`start.main([...], obj=FlowClass)` runs a command of that flow, as `python flow.py …` does.
+`start.main([...], obj=FlowClass)` runs a command of that flow, like `python flow.py …`.
 """
 
 from __future__ import annotations

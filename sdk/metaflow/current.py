@@ -1,4 +1,4 @@
-"""`current`: the facts about the running task, for its step."""
+"""`current`: facts about the running task, for the code of its step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.ambient import Parallel, TaskContext
     from flowc_runtime.run.metrics.recording import record as record_metric
     from metaflow.client import Run, Task
-else:  # only tasks with metrics need it
+else:  # imported late: only tasks with metrics need it
     record_metric = LateFunction("flowc_runtime.run.metrics.recording:record")
 
 __all__ = ["Current", "current"]
@@ -23,12 +23,12 @@ __all__ = ["Current", "current"]
 class Current:
     """The running task.
 
-    Outside of a run, the names of the run and the task are None, so that programs can test `if current.run_id`. Every
-    other property raises AttributeError there; `get` returns its default instead. Functions that compute defaults of
-    parameters see the names of the flow and of its project.
+    Outside of a run, the names of the run and the task are None, so that programs can test `if current.run_id`. Outside
+    of a run, every other property raises AttributeError, and `get` returns its default. In functions that compute
+    defaults of parameters, the names of the flow and its project have values.
     """
 
-    # -- the run and the task
+    # -- properties of the run and the task
 
     @property
     def is_running_flow(self) -> bool:
@@ -37,7 +37,7 @@ class Current:
 
     @property
     def flow_name(self) -> str:
-        """The flow's name; None outside of a run, except while defaults of parameters are computed."""
+        """The flow's name; None outside of a run, except in functions that compute defaults of parameters."""
         here = ambient()
         return here.starting.flow if here.task is None and here.starting is not None else self._name("flow")
 
@@ -48,7 +48,7 @@ class Current:
 
     @property
     def origin_run_id(self) -> str | None:
-        """The id of the run that this run resumes; None if it resumes none."""
+        """The id of the run that this run resumes; None if this run does not resume another one."""
         origin: str | None = self._task_field("origin_run")
         return origin
 
@@ -84,7 +84,7 @@ class Current:
 
     @property
     def namespace(self) -> str | None:
-        """The client's initial namespace: `user:NAME`, or the value of `--namespace`; None is the global namespace."""
+        """The client's default namespace: `user:NAME`, or the value of `--namespace`; None means no restriction."""
         namespace: str | None = self._task_field("namespace")
         return namespace
 
@@ -99,7 +99,7 @@ class Current:
 
     @property
     def parameter_names(self) -> list[str]:
-        """The names of the flow's parameters and configs in steps, sorted: `getattr(self, name)` is the value.
+        """The sorted names of the flow's parameters and configs; in a step, `getattr(self, name)` is the value.
 
         Raises:
             AttributeError: the code runs outside of a run.
@@ -108,7 +108,7 @@ class Current:
 
     @property
     def parallel(self) -> Parallel:
-        """The task's place in its gang: `main_ip`, `num_nodes`, `node_index` and `control_task_id`.
+        """The task's position in its gang: `main_ip`, `num_nodes`, `node_index` and `control_task_id`.
 
         Raises:
             AttributeError: the flow has no gang, or the code runs outside of a run.
@@ -134,7 +134,10 @@ class Current:
 
     @property
     def tempdir(self) -> str:
-        """A directory for temporary files: METAFLOW_TEMPDIR, or the working directory; also set outside of runs."""
+        """The directory for temporary files: METAFLOW_TEMPDIR, or the working directory.
+
+        It is also set outside of runs.
+        """
         from flowc_runtime.base.config import settings
 
         return settings.get("TEMPDIR") or "."
@@ -143,16 +146,16 @@ class Current:
 
     @property
     def project_name(self) -> str:
-        """The name that @project gives.
+        """The name of the project, given by @project.
 
         Raises:
-            AttributeError: the flow has no @project. This holds for all names of the project.
+            AttributeError: the flow has no @project. All properties about the project raise this error.
         """
         return str(self._project("project_name"))
 
     @property
     def project_flow_name(self) -> str:
-        """The flow's name within the project and its branch."""
+        """The flow's name, prefixed with its project and branch."""
         return str(self._project("project_flow_name"))
 
     @property
@@ -162,7 +165,7 @@ class Current:
 
     @property
     def is_user_branch(self) -> bool:
-        """Whether the branch is a user's own, which is the default."""
+        """Whether the branch belongs to a user, which is the default."""
         return bool(self._project("is_user_branch"))
 
     @property
@@ -170,11 +173,11 @@ class Current:
         """Whether the branch is the production branch."""
         return bool(self._project("is_production"))
 
-    # -- the run's events, and the step's cards
+    # -- events that started the run, and cards of the step
 
     @property
     def trigger(self) -> Any:
-        """The events that started the run, a `Trigger`; None if no event did.
+        """The events that started the run, a `Trigger`; None if the run was not started by an event.
 
         Raises:
             AttributeError: the code runs outside of a run.
@@ -184,7 +187,7 @@ class Current:
             return extra["trigger"]
         try:
             return self.run.trigger if self.run is not None else None
-        except MetaflowNotFound:  # a task outside of a run, in a test
+        except MetaflowNotFound:  # the task does not belong to a run, as in a test
             return None
 
     @property
@@ -202,17 +205,17 @@ class Current:
     # -- its metrics
 
     def metric(self, name: str, value: SupportsFloat, step: SupportsIndex | None = None) -> None:
-        """Record a metric of the task, or with further calls a series of points.
+        """Record a value of a metric of the task; further calls with the same name record a series of points.
 
-        Outside of a task it only checks the arguments, so that functions that call it can be tested.
+        Outside of a task the method only checks its arguments, so that functions that call it can be tested.
 
         Args:
             name: the metric's name.
             value: a number of Python, NumPy or another library.
-            step: the number of the epoch, iteration or batch; without it one more than that of the point before.
+            step: the number of the epoch, iteration or batch; by default the number of the previous point plus 1.
 
         Raises:
-            ValueError: an argument is wrong; the message names the metric.
+            ValueError: an argument is invalid; the message names the metric.
         """
         record_metric(name, value, step)
 
@@ -220,7 +223,7 @@ class Current:
 
     @property
     def run(self) -> Run | None:
-        """The client's object of the run; None outside of a run."""
+        """The client's `Run` of the running task's run; None outside of a run."""
         from metaflow.client import Run
 
         task = ambient().task
@@ -228,7 +231,7 @@ class Current:
 
     @property
     def task(self) -> Task | None:
-        """The client's object of the task; None outside of a task."""
+        """The client's `Task` of the running task; None outside of a task."""
         from metaflow.client import Task
 
         return Task(self.pathspec, _namespace_check=False) if ambient().task is not None else None
@@ -236,28 +239,31 @@ class Current:
     # -- all of them
 
     def get(self, key: str, default: object = None) -> Any:
-        """Return the property of this name, or the default if it has no value here; `get` raises no AttributeError."""
+        """Return the property with this name, or the default if it has no value.
+
+        This method never raises AttributeError.
+        """
         return getattr(self, key, default)
 
     def __contains__(self, key: str) -> bool:
-        """Return whether the property of this name has a value."""
+        """Return whether the property with this name has a value."""
         return getattr(self, key, None) is not None
 
     def _update_env(self, env: Mapping[str, object]) -> None:
-        """Add properties to `current` in this task; decorators call it."""
+        """Add properties to `current` in this task; decorators call this method."""
         ambient().extra.update(env)
 
     def __getattr__(self, name: str) -> Any:
-        # Only called if no property has this name, or if the property itself has raised.
+        # Called only if no property has this name, or if a property has raised AttributeError itself.
         if name in (extra := ambient().extra):
             return extra[name]
         if isinstance(asked := getattr(type(self), name, None), property):
-            return asked.__get__(self)  # raises again, with its reason
+            return asked.__get__(self)  # evaluates the property again, which raises AttributeError with the reason
         where = "" if ambient().task is not None else " outside of a run"
         raise AttributeError(f"current.{name} has no value{where}")
 
     def _task_field(self, name: str) -> Any:
-        """Return a field of the task; None outside of a task."""
+        """Return an attribute of the running task; None outside of a task."""
         task = ambient().task
         return None if task is None else getattr(task, name)
 

@@ -1,8 +1,8 @@
 """The decorators of steps and flows: they record their arguments and change nothing else.
 
-A decorated function stays the same function. Each application is kept as one `Applied` in the attribute
-`__flowc_decorators__`, as written: even a misspelt argument raises no error here, so that `flowc check` can report
-every fault of a flow at once, each with its place.
+Decorating returns the same function, not a wrapper. Each use of a decorator is recorded as an `Applied` in the
+attribute `__flowc_decorators__`, with its arguments as written. Even a misspelt argument raises no error here, so that
+`flowc check` can report all errors of a flow at once, each with its file and line.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def step(*, start: bool = False, end: bool = False, node_info: object = None) ->
 def step(*args: object, **kwargs: object) -> object:
     """Make a method of a flow a step: `def train(self):`, or `def join(self, inputs):` where branches meet.
 
-    A flow begins with the step `start` and ends with the step `end`, unless others have `start=True` and `end=True`.
+    The flow starts with the step `start` and ends with the step `end`, unless other steps have `start=True` and
+    `end=True`.
 
     Targets:
         local: works
@@ -127,7 +128,8 @@ def retry(*args: object, **kwargs: object) -> object:
         argo: works
 
     Args:
-        times: How many attempts may follow the first; 0 protects the step from `--with retry`.
+        times: How many attempts may follow the first. With 0, the step is not retried, even with the option
+            `--with retry`.
         minutes_between_retries: Minutes between two attempts on a cluster.
     """
     return _decorate("retry", args, kwargs)
@@ -145,7 +147,8 @@ def catch(*args: object, **kwargs: object) -> object:
         argo: works
 
     Args:
-        var: Name of the artifact with the exception; None if the step succeeds. Without a name, there is no artifact.
+        var: Name of the artifact that gets the exception, or None if the step succeeds. Without a name, there is no
+            artifact.
         print_exception: Print the exception and its traceback.
     """
     return _decorate("catch", args, kwargs)
@@ -156,18 +159,18 @@ def timeout(function: _Function, /) -> _Function: ...
 @overload
 def timeout(*, seconds: int = 0, minutes: int = 0, hours: int = 0) -> Callable[[_Function], _Function]: ...
 def timeout(*args: object, **kwargs: object) -> object:
-    """Interrupt an attempt of the step after the sum of `seconds`, `minutes` and `hours`.
+    """Interrupt an attempt of the step that takes longer than the sum of `seconds`, `minutes` and `hours`.
 
-    The step gets a `TimeoutException`. A fraction of a second is rounded up.
+    A `TimeoutException` is raised in the step. A fraction of a second is rounded up.
 
     Targets:
         local: works
         argo: works
 
     Args:
-        seconds: Seconds of the limit.
-        minutes: Minutes of the limit.
-        hours: Hours of the limit.
+        seconds: The seconds of the time limit.
+        minutes: The minutes of the time limit.
+        hours: The hours of the time limit.
     """
     return _decorate("timeout", args, kwargs)
 
@@ -184,7 +187,7 @@ def resources(
     shared_memory: int | str | None = None,
 ) -> Callable[[_Function], _Function]: ...
 def resources(*args: object, **kwargs: object) -> object:
-    """Ask for a machine of a certain size.
+    """Request CPUs, memory, GPUs and disk space for the step.
 
     Targets:
         local: no effect
@@ -205,7 +208,9 @@ def environment(function: _Function, /) -> _Function: ...
 @overload
 def environment(*, vars: Mapping[str, str | float]) -> Callable[[_Function], _Function]: ...
 def environment(*args: object, **kwargs: object) -> object:
-    """Set environment variables for the step. Manifests and records contain their values: use no secrets.
+    """Set environment variables for the step.
+
+    Manifests and records contain the values of the variables: do not use secrets.
 
     Targets:
         local: works
@@ -264,27 +269,28 @@ def kubernetes(*args: object, **kwargs: object) -> object:
         cpu: Cores that a pod requests.
         memory: Memory that a pod requests, in MiB.
         disk: Disk space that a pod requests, in MiB.
-        image: Image that the step runs in. None is the image of the flow: `--image`.
+        image: Image that the step runs in. None means the flow's image, which `--image` sets.
         image_pull_policy: When the image is pulled.
         image_pull_secrets: Secrets of the cluster with the credentials of the image's registry.
-        service_account: Service account of the pods. None is that of the flow: `--service-account`.
+        service_account: Service account of the pods. None means the flow's service account, which `--service-account`
+            sets.
         secrets: Secrets of the cluster whose keys become environment variables.
         node_selector: Labels that a node must have.
         namespace: Namespace of the pods. `argo` refuses a namespace other than that of the flow.
         gpu: Number of GPUs that a pod requests.
-        gpu_vendor: Vendor of the GPUs. None is `nvidia`.
+        gpu_vendor: Vendor of the GPUs. None means `nvidia`.
         tolerations: Taints of nodes that the pods tolerate, each with Kubernetes' fields.
         labels: Labels of the pods.
         annotations: Annotations of the pods.
-        use_tmpfs: Mount a file system in memory. None mounts one if `tmpfs_size` is given.
+        use_tmpfs: Mount a file system in memory. None means to mount it if `tmpfs_size` is given.
         tmpfs_tempdir: Set `METAFLOW_TEMPDIR` to the file system in memory.
-        tmpfs_size: Size of the file system in memory, in MiB. None is half of the memory.
+        tmpfs_size: Size of the file system in memory, in MiB. None means half of the memory.
         tmpfs_path: Directory where the file system in memory is mounted.
         persistent_volume_claims: Claims of volumes and the absolute paths where they are mounted.
         shared_memory: Size of `/dev/shm`, in MiB.
         port: Port of the container. `argo` refuses it: a pod may listen on any port.
         compute_pool: Pool of nodes. `argo` refuses it: choose nodes with `node_selector`.
-        executable: Python interpreter. `argo` refuses it: use an image whose `python` is the right one.
+        executable: Python interpreter to use. `argo` refuses it: use an image whose `python` is the right one.
         hostname_resolution_timeout: Seconds that the tasks of a gang wait for the address of their first task. `argo`
             refuses it outside of gangs.
         qos: Quality-of-service class of the pods; `guaranteed` sets limits equal to the requests.
@@ -307,7 +313,7 @@ def secrets(*args: object, **kwargs: object) -> object:
     """Set environment variables from sources of secrets, for this step only, directly before its code runs.
 
     A source is a dict with `type` (`env`, `dotenv`, `files`, `inline`, `kubernetes`, or the dotted name of a class),
-    `id` and `options`, or the text `type.id`. No value is stored.
+    `id` and `options`, or the text `type.id`. The values of the secrets are not stored.
 
     Targets:
         local: works
@@ -315,7 +321,7 @@ def secrets(*args: object, **kwargs: object) -> object:
 
     Args:
         sources: Sources of secrets, in the order in which they are read.
-        role: Role for the sources that name none.
+        role: Role for the sources that do not name a role.
         allow_override: Let a source replace variables that are already set.
     """
     return _decorate("secrets", args, kwargs)
@@ -344,9 +350,9 @@ def card(*args: object, **kwargs: object) -> object:
         argo: works
 
     Args:
-        type: Type of the card: `default`, `blank`, or one of a package.
+        type: Type of the card: `default`, `blank`, or a type that a package provides.
         id: Name of the card, for `current.card["id"]`.
-        options: Options that the type of card takes.
+        options: Options of the card; its type determines which ones exist.
         timeout: Seconds that making the card may take.
         refresh_interval: Seconds between two updates while the step runs.
         save_errors: Store a card with the error if making the card fails.
@@ -357,7 +363,7 @@ def card(*args: object, **kwargs: object) -> object:
     return _decorate("card", args, kwargs)
 
 
-# name: its module. Each name is also listed under TYPE_CHECKING above.
+# name: its module. Each name of this table is also imported under TYPE_CHECKING above.
 _LAZY = {
     "Decorator": "metaflow._legacy.base",
     "FlowDecorator": "metaflow._legacy.base",
@@ -367,7 +373,7 @@ _LAZY = {
     "MetaflowException": "metaflow.exception",
 }
 
-if not TYPE_CHECKING:  # type checkers must report unknown names
+if not TYPE_CHECKING:  # hidden from type checkers, so that they report unknown names
 
     def __getattr__(name: str) -> object:
         if name not in _LAZY:

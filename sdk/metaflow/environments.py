@@ -1,7 +1,7 @@
 """`@pypi`, `@conda` and their forms for a whole flow: the packages of a step's own interpreter.
 
-They are a module of their own because few flows use them. They take effect only in runs with isolated environments:
-`run --environment=pypi`.
+The decorators are in a module of their own because few flows use them. The decorators take effect only in runs with
+isolated environments: `run --environment=pypi`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def pypi(*args: object, **kwargs: object) -> Any:
         argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:
-        packages: Names of packages and their versions; an empty version is any.
-        python: Version of Python, such as "3.12". None is the version of this interpreter.
+        packages: Names of packages and their versions; an empty version means any version.
+        python: Version of Python, such as "3.12". None means the version of this interpreter.
         disabled: Run the step in this interpreter, whatever `@pypi_base` says.
     """
     return _decorate("pypi", args, kwargs)
@@ -60,9 +60,9 @@ def conda(*args: object, **kwargs: object) -> Any:
         argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:
-        packages: Names of packages and their versions; an empty version is any.
+        packages: Names of packages and their versions; an empty version means any version.
         libraries: Older name of `packages`.
-        python: Version of Python, such as "3.12". None is the version of this interpreter.
+        python: Version of Python, such as "3.12". None means the version of this interpreter.
         disabled: Run the step in this interpreter, whatever `@conda_base` says.
     """
     return _decorate("conda", args, kwargs)
@@ -82,8 +82,8 @@ def pypi_base(*args: object, **kwargs: object) -> Any:
         argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:
-        packages: Names of packages and their versions; an empty version is any.
-        python: Version of Python, such as "3.12". None is the version of this interpreter.
+        packages: Names of packages and their versions; an empty version means any version.
+        python: Version of Python, such as "3.12". None means the version of this interpreter.
         disabled: Run the step in this interpreter.
     """
     return _decorate("pypi_base", args, kwargs)
@@ -107,9 +107,9 @@ def conda_base(*args: object, **kwargs: object) -> Any:
         argo: refused without `--environment=local`, which declares that the image has the packages
 
     Args:
-        packages: Names of packages and their versions; an empty version is any.
+        packages: Names of packages and their versions; an empty version means any version.
         libraries: Older name of `packages`.
-        python: Version of Python, such as "3.12". None is the version of this interpreter.
+        python: Version of Python, such as "3.12". None means the version of this interpreter.
         disabled: Run the step in this interpreter.
     """
     return _decorate("conda_base", args, kwargs)

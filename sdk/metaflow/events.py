@@ -15,21 +15,21 @@ __all__ = ["EventName", "MetaflowEvent", "Trigger", "namespaced_event_name"]
 
 
 class EventName:
-    """The name of an event that belongs to a flow's project and branch; a call returns the whole name."""
+    """The name of an event that belongs to a flow's project and branch. Calling the object returns the full name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.__name__ = name
 
     def __call__(self, context: object = None) -> str:
-        """Return `mfns.PROJECT.BRANCH.NAME` in a task of a flow with @project, `mfns.NAME` elsewhere."""
+        """Return `mfns.PROJECT.BRANCH.NAME` in a task of a flow with @project, otherwise `mfns.NAME`."""
         return self.within(project_value("project_name"), project_value("branch_name"))
 
     def within(self, project: str | None, branch: str | None) -> str:
-        """Return the whole name of the event in a branch of a project: `mfns.PROJECT.BRANCH.NAME`.
+        """Return the full name of the event in a branch of a project: `mfns.PROJECT.BRANCH.NAME`.
 
         Args:
-            project: the name of @project, or None.
+            project: the name of the project, or None.
             branch: the branch of the project, or None.
         """
         return ".".join(["mfns", *(part for part in (project, branch) if part), self.name])
@@ -39,9 +39,9 @@ class EventName:
 
 
 def namespaced_event_name(event_name: str) -> EventName:
-    """Return the name of an event of this project and branch only, for `@trigger(event=…)`.
+    """Return an event name that is specific to the flow's project and branch, for `@trigger(event=…)`.
 
-    The prefix `mfns` is Metaflow's: publishers for Metaflow's flows use the same names.
+    Metaflow uses the same prefix `mfns`, so programs that publish events for Metaflow's flows need no change.
     """
     return EventName(event_name)
 
@@ -50,11 +50,11 @@ class MetaflowEvent(NamedTuple):
     """An event that started a run."""
 
     name: str
-    """The event's name; that of a run's end is `metaflow.FLOW.end`."""
+    """The event's name; the event for the end of a run is named `metaflow.FLOW.end`."""
     id: str
-    """The unique id; that of a run's end is the pathspec of the run's last task."""
+    """The unique id; for the end of a run, the pathspec of the run's last task."""
     timestamp: datetime | None
-    """The time of the event."""
+    """The time when the event occurred."""
     type: str
     """`event`, or `run` if the event is the end of a run."""
 
@@ -73,10 +73,10 @@ class Trigger:
 
     @classmethod
     def from_runs(cls, run_objs: Sequence[Any]) -> Trigger:
-        """Return the trigger whose events are the ends of runs.
+        """Return a trigger with one event per given run: the end of that run.
 
         Args:
-            run_objs: runs of the client; those whose end step has not started are left out.
+            run_objs: a list of the client's `Run` objects; runs whose end step has not started are left out.
         """
         return cls(
             [
@@ -98,37 +98,37 @@ class Trigger:
 
     @property
     def events(self) -> list[MetaflowEvent] | None:
-        """All events, the newest first; None without events."""
+        """All events, the newest first; None if there are no events."""
         return list(self._events) or None
 
     @property
     def run(self) -> Any:
-        """The client's object of the run whose end is the newest such event; None without such an event.
+        """The client's `Run` of the newest event that is the end of a run; None if there is no such event.
 
         Raises:
-            MetaflowNotFound: the store does not have that run.
+            MetaflowNotFound: the run is not in the store.
         """
         runs = self.runs
         return runs[0] if runs else None
 
     @property
     def runs(self) -> list[Any] | None:
-        """The client's objects of all runs whose ends are among the events; None without such an event.
+        """The client's `Run` of each event that is the end of a run; None if there is no such event.
 
         Raises:
-            MetaflowNotFound: the store does not have one of them.
+            MetaflowNotFound: the store does not have one of these runs.
         """
         return [_run_of(event) for event in self._events if event.type == "run"] or None
 
     def __getitem__(self, key: str) -> Any:
-        """Return the run of this flow whose end is an event, or the event of this name.
+        """Return the event with this name; for the name of a flow, return the flow's run whose end is an event.
 
         Args:
             key: the name of a flow or of an event.
 
         Raises:
             KeyError: there is no such event.
-            MetaflowNotFound: the store does not have the run.
+            MetaflowNotFound: the run is not in the store.
         """
         for event in self._events:
             if _key(event) == key:
@@ -160,6 +160,6 @@ def _when(event: MetaflowEvent) -> float:
 
 
 def _run_of(event: MetaflowEvent) -> object:
-    """Return the client's object of the run whose end an event is."""
-    # An event's id may name a task of the run; the run may belong to another user.
+    """Return the client's `Run` of an event that is the end of a run."""
+    # The id of such an event may name a task of the run, and the run may belong to another user.
     return import_module("metaflow").Run("/".join(event.id.split("/")[:2]), _namespace_check=False)

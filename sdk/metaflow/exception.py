@@ -1,6 +1,6 @@
 """Metaflow's exceptions: the API raises them, and flows and programs catch them.
 
-Extensions add their own to this module (`metaflow_extensions.<org>.exceptions`).
+Extensions add exceptions to this module (`metaflow_extensions.<org>.exceptions`).
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ __all__ = [
 ]
 
 METAFLOW_EXIT_DISALLOW_RETRY = DISALLOW_RETRY
-"""Metaflow's exit code of a task that must not be retried; flowc's own codes are in `flowc_runtime.base.contract`."""
+"""Metaflow's exit code for a task that must not be retried; flowc's own codes are in `flowc_runtime.base.contract`."""
 METAFLOW_EXIT_ALLOW_RETRY = 203
-"""Metaflow's exit code of a task that may be retried."""
+"""Metaflow's exit code for a task that may be retried."""
 
 
 class MetaflowException(Exception):
-    """The base of the API's exceptions.
+    """The base class of the API's exceptions.
 
     Attributes:
-        headline: a title for people.
-        message: the text.
+        headline: a short title that is shown to users.
+        message: the text of the error.
         line_no: the line that the error is about, or None.
         source_file: the file of that line, or None.
     """
@@ -55,7 +55,8 @@ class MetaflowException(Exception):
     headline = "Flow failed"
 
     def __init__(self, msg: str = "", lineno: int | None = None, source_file: str | None = None) -> None:
-        # `args` stay the arguments of the constructor: subclasses have other arguments, and copies are made from them.
+        # `args` stay the arguments of this class's constructor, since copies and pickles call the constructor with
+        # `args`.
         self.message = msg
         self.line_no = lineno
         self.source_file = source_file
@@ -69,7 +70,7 @@ class MetaflowException(Exception):
 
 
 class _Wrapping(type):
-    """A metaclass: `isinstance` also holds for stored failures of `@catch`, whose class belongs to the runtime."""
+    """A metaclass that makes `isinstance` accept failures stored by `@catch`, whose class belongs to the runtime."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         from flowc_runtime.run.task.failures import Caught
@@ -78,12 +79,12 @@ class _Wrapping(type):
 
 
 class MetaflowExceptionWrapper(Exception, metaclass=_Wrapping):
-    """An exception as text that outlives its class.
+    """An exception as text, readable without the exception's class.
 
     Attributes:
-        type: the dotted name of its class.
-        exception: its message.
-        stacktrace: its traceback, or None.
+        type: the dotted name of the exception's class.
+        exception: the message of the exception.
+        stacktrace: the traceback of the exception, or None.
     """
 
     def __init__(self, exc: BaseException | None = None) -> None:
@@ -109,25 +110,25 @@ def _restore(cls: type[Exception], args: tuple[object, ...], state: dict[str, ob
 
 
 class MetaflowInternalError(MetaflowException):
-    """An internal error: an invariant of the API does not hold."""
+    """An internal error: a condition that should always hold does not."""
 
     headline = "Internal error"
 
 
 class MetaflowTestException(MetaflowException):
-    """An exception for tests of programs, which no other code raises."""
+    """An exception that only tests of programs raise."""
 
     headline = "Testing exception"
 
 
 class CommandException(MetaflowException):
-    """A command cannot do what it was asked to do."""
+    """A command cannot do what the user requested."""
 
     headline = "Invalid command"
 
 
 class ExternalCommandFailed(MetaflowException):
-    """A called program has failed."""
+    """An external program has failed."""
 
     headline = "External command failed"
 
@@ -145,7 +146,7 @@ class MetaflowNotFound(MetaflowException):
 
 
 class MetaflowDataMissing(MetaflowException):
-    """A run is known, but its data was deleted."""
+    """The run is known, but its data was deleted."""
 
     headline = "Data missing"
 
@@ -160,7 +161,7 @@ class MetaflowNamespaceMismatch(MetaflowException):
 
 
 class MetaflowInvalidPathspec(MetaflowException):
-    """The text is not `FLOW/RUN/STEP/TASK` or the first parts of it."""
+    """The text is not a pathspec: `FLOW/RUN/STEP/TASK` or the first parts of it."""
 
     headline = "Invalid pathspec"
 
@@ -169,13 +170,13 @@ class MetaflowInvalidPathspec(MetaflowException):
 
 
 class MetaflowTaggingError(MetaflowException):
-    """A tag may not be added or removed."""
+    """A tag is invalid, or may not be added or removed."""
 
     headline = "Tagging error"
 
 
 class MetaflowUnknownUser(MetaflowException):
-    """The user's name is needed and unknown."""
+    """The name of the user is needed but unknown."""
 
     headline = "Unknown user"
 
@@ -187,7 +188,10 @@ class MetaflowUnknownUser(MetaflowException):
 
 
 class ParameterFieldFailed(MetaflowException):
-    """The function of a parameter's default or of another field failed. Raise it in the handler of that failure."""
+    """A function that computes the default or another field of a parameter has failed.
+
+    Raise it in an `except` block that handles that failure.
+    """
 
     headline = "Parameter field failed"
 
@@ -199,7 +203,7 @@ class ParameterFieldFailed(MetaflowException):
 
 
 class ParameterFieldTypeMismatch(MetaflowException):
-    """A parameter's default does not have the parameter's type."""
+    """The default of a parameter does not have the parameter's type."""
 
     headline = "Parameter field with a mismatching type"
 
@@ -208,7 +212,7 @@ class ParameterFieldTypeMismatch(MetaflowException):
 
 
 class InvalidDecoratorAttribute(MetaflowException):
-    """A decorator does not have an argument of this name."""
+    """A decorator does not have an argument with this name."""
 
     headline = "Unknown decorator attribute"
 
@@ -223,10 +227,10 @@ class InvalidDecoratorAttribute(MetaflowException):
 
 
 class UnhandledInMergeArtifactsException(MetaflowException):
-    """Artifacts have different values in the inputs of a join, and nothing decides between them.
+    """An artifact has different values in the inputs of a join, and the code does not select one.
 
     Attributes:
-        artifact_names: those artifacts.
+        artifact_names: the names of these artifacts.
     """
 
     headline = "Unhandled artifacts in merge"
@@ -240,7 +244,7 @@ class MissingInMergeArtifactsException(MetaflowException):
     """`include` names artifacts that no input has.
 
     Attributes:
-        artifact_names: those artifacts.
+        artifact_names: the names that no input has.
     """
 
     headline = "Missing artifacts in merge"
@@ -251,10 +255,10 @@ class MissingInMergeArtifactsException(MetaflowException):
 
 
 class ConfigError(MetaflowException):
-    """Expressions cannot be evaluated.
+    """Expressions of configs cannot be evaluated.
 
     Attributes:
-        faults: (message, file, line) of each.
+        faults: (message, file, line) for each expression.
     """
 
     headline = "Config expression"

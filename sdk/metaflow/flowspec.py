@@ -31,7 +31,7 @@ INTERNAL_ARTIFACTS_SET = NO_ARTIFACTS
 
 
 class _FlowState:
-    """The state `_flow_state` of a class and of its objects."""
+    """The descriptor `_flow_state`: the decorators, parameters, configs and mutators of a flow's class."""
 
     def __get__(self, flow: object, owner: type) -> Mapping[FlowStateItems, Any]:
         from metaflow._flow_state import flow_state
@@ -40,7 +40,7 @@ class _FlowState:
 
 
 class ForeachFrame(NamedTuple):
-    """A foreach around a task.
+    """A foreach that contains a task, and the task's item in it.
 
     Attributes:
         step: the step that works on the item.
@@ -65,13 +65,14 @@ class FlowSpec:
     """
 
     def __init__(self, use_cli: bool = True) -> None:
-        """Run the command line of the flow's file; in a task, do nothing.
+        """Run the command line of the flow's file; inside a task, do nothing.
 
         Args:
-            use_cli: whether to run it; False makes an object that can be inspected, for example by `metaflow.lint`.
+            use_cli: whether to run the command line; False creates an object to inspect, for example with
+                `metaflow.lint`.
 
         Raises:
-            SystemExit: the command has ended; its code is that of the command.
+            SystemExit: the command has ended; the exit code is that of the command.
         """
         if use_cli and PARAMETERS not in self.__dict__:
             refuse_call(type(self))
@@ -80,7 +81,7 @@ class FlowSpec:
             _seam.run_command_line(type(self))
 
     def __init_subclass__(cls, **options: object) -> None:
-        """Note that a flow's file has defined its flow."""
+        """Record that a flow's file has defined a flow."""
         super().__init_subclass__(**options)
         origin.defined()
         if cls.__module__ == "__main__":
@@ -90,7 +91,7 @@ class FlowSpec:
 
     @classmethod
     def _flowc_program(cls) -> Program:
-        """Return the flow's class as the program that the runtime runs."""
+        """Return the `Program` through which the runtime runs the flow's class."""
         return _seam.make_program(cls)
 
     # -- for the steps
@@ -102,21 +103,21 @@ class FlowSpec:
         num_parallel: int | None = None,
         condition: str | None = None,
     ) -> None:
-        """Name the next step or steps, in the last statement of a step.
+        """Declare the next step or steps; this call must be the last statement of a step.
 
         `self.next(self.a)`, `self.next(self.a, self.b)`, `self.next(self.a, foreach="xs")`,
         `self.next(self.a, num_parallel=4)`, `self.next({"x": self.a, "y": self.b}, condition="choice")`.
 
         Args:
             *dsts: the steps, or a dict from the choices of a switch to steps.
-            foreach: the name of an artifact with items: one task for each.
+            foreach: the name of an artifact with items; the next step gets one task for each item.
             num_parallel: the number of tasks of a gang, 1 or more.
             condition: the name of the artifact with the choice.
 
         Raises:
             InvalidNextException: the named artifact is missing, cannot be iterated, or matches no choice;
-                `num_parallel` is no whole number above 0; or the step has called it before.
-            MetaflowException: the code does not run in a step.
+                `num_parallel` is no whole number above 0; or the step has called `self.next` already.
+            MetaflowException: the code does not run inside a step.
         """
         state = self._flowc_task("next")
         if state.transition is not None:
@@ -135,20 +136,20 @@ class FlowSpec:
 
     @property
     def input(self) -> Any:
-        """The item of the innermost foreach that this task works on; None outside of a foreach."""
+        """The item of the innermost foreach that belongs to this task; None outside of a foreach."""
         state = self.__dict__.get(STATE)
         return state.input() if state else None
 
     @property
     def index(self) -> int | None:
-        """The index of that item, from 0; None outside of a foreach."""
+        """The index of the task's item in the innermost foreach, from 0; None outside of a foreach."""
         state = self.__dict__.get(STATE)
         return state.index if state else None
 
     def foreach_stack(self) -> list[tuple[int, int | None, Any]]:
-        """Return (index, number of items, item) of each foreach around this task, outermost first.
+        """Return (index, number of items, item) for each foreach that contains this task, outermost first.
 
-        The number is None in a gang and in an unbounded foreach. Outside of a task, the list is empty.
+        The number of items is None in a gang and in an unbounded foreach. Outside of a task, the list is empty.
         """
         state = self.__dict__.get(STATE)
         return [(frame.index, frame.num_splits, frame.item) for frame in state.frames] if state else []
@@ -168,7 +169,7 @@ class FlowSpec:
 
     @property
     def _graph(self) -> FlowGraph:
-        """The flow's graph. Outside of a run, it is read from the flow's source and needs no values of configs."""
+        """The flow's graph. Outside of a run, the graph is read from the flow's source, without evaluating configs."""
         from metaflow.graph import FlowGraph
 
         for place in (self.__dict__, vars(type(self))):
@@ -183,13 +184,13 @@ class FlowSpec:
 
     @property
     def _flow_decorators(self) -> Mapping[str, Sequence[object]]:
-        """The decorators of the flow's class by their names, for hooks of other decorators."""
+        """The decorators of the flow's class by name, for the hooks of other decorators."""
         from metaflow._legacy.stand_ins import flow_decorators_of
 
         return flow_decorators_of(type(self))
 
     def __iter__(self) -> Iterator[DAGNode]:
-        """Yield the flow's steps, each with its `name`, in the order of the names."""
+        """Yield the flow's steps, sorted by name; each has an attribute `name`."""
         return iter(self._graph)
 
     def __str__(self) -> str:
@@ -199,9 +200,10 @@ class FlowSpec:
     def merge_artifacts(
         self, inputs: Iterable[FlowSpec], exclude: Sequence[str] = (), include: Sequence[str] = ()
     ) -> None:
-        """In a join, copy from the inputs each artifact that has the same value in all inputs that have it.
+        """In a join, copy each artifact from the inputs if its value is the same in all inputs that have the artifact.
 
-        Artifacts already set in this step stay unchanged; no value is loaded: equal values are those with one digest.
+        Artifacts that this step has already set stay unchanged. No value is loaded: values are equal if their digests
+        are equal.
 
         Args:
             inputs: the `inputs` of the join, or some of them.
@@ -209,7 +211,7 @@ class FlowSpec:
             include: the only artifacts to copy; not together with `exclude`.
 
         Raises:
-            UnhandledInMergeArtifactsException: an artifact has different values: set it in the step, or exclude it.
+            UnhandledInMergeArtifactsException: an artifact has different values. Set it in the step, or exclude it.
             MissingInMergeArtifactsException: `include` names an artifact that no input has.
             MetaflowException: the step is not a join, or both `exclude` and `include` are given.
         """
@@ -218,17 +220,18 @@ class FlowSpec:
     # -- attributes are artifacts
 
     def __getattr__(self, name: str) -> Any:
-        # Only called if the class and the object's own dict have no such name.
+        # Called only if neither the class nor the object's `__dict__` has the name.
         state = self.__dict__.get(STATE)
         if state is not None and state.load(self, name):
             return self.__dict__[name]
-        if name == "name":  # not properties: artifacts may have these names
+        if name == "name":  # `name` and `script_name` are not properties, so that artifacts may have these names
             return type(self).__name__
         if name == "script_name":
             return _script_name(type(self))
         for owner in type(self).__mro__:
             getter: Any = vars(owner).get(name)
-            if hasattr(getter, "__get__"):  # the property was evaluated and failed: it raises the reason
+            # the property has raised AttributeError; evaluating it again raises the error with its reason
+            if hasattr(getter, "__get__"):
                 return getter.__get__(self, type(self))
         raise AttributeError(f"flow '{type(self).__name__}' has no attribute '{name}'", name=name, obj=self)
 
@@ -267,9 +270,9 @@ class FlowSpec:
 
 
 def _refuse_class_attribute(cls: type, name: str) -> None:
-    """Refuse an assignment to a parameter or a constant of the class: the next task would not see the new value."""
+    """Reject an assignment to a parameter or a constant of the class: the next task would not see the new value."""
     attribute = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
-    if hasattr(attribute, "__set__"):  # a property or a parameter has its own check
+    if hasattr(attribute, "__set__"):  # properties and parameters reject assignments themselves
         return
     if is_hideable(attribute) and name not in vars(FlowSpec):
         return

@@ -1,4 +1,4 @@
-"""The graph of a flow for its own code: `self._graph["train"].type`, and iteration over a flow's steps."""
+"""The graph of a flow, for the flow's own code: `self._graph["train"].type`, and iteration over the steps."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ __all__ = ["DAGNode", "FlowGraph"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class DAGNode:
-    """One step of a graph.
+    """A step in the graph of a flow.
 
     Attributes:
-        name: the step.
+        name: the name of the step.
         type: start, linear, split, foreach, split-switch, join or end.
         doc: the docstring of the step.
-        in_funcs: the steps before it, sorted.
-        out_funcs: the steps after it, in the order of `self.next`.
-        split_parents: the splits around it, outermost first; for a join also its own.
-        split_branches: the first steps of the branches around it.
-        matching_join: the join of this split.
-        is_inside_foreach: whether it runs once for each item of a foreach.
-        foreach_param: the artifact with the items, if it starts a foreach.
-        condition: the artifact with the choice, if it is a switch.
-        switch_cases: choice -> step.
-        parallel_step: whether its tasks are a gang.
-        parallel_foreach: whether it starts a gang.
-        num_args: 2 for a join, otherwise 1.
-        source_file: the file, relative to the flow's directory.
-        func_lineno: its line.
-        node_info: the information of `@step(node_info=…)`.
+        in_funcs: the steps that lead to this step, sorted.
+        out_funcs: the steps that follow this step, in the order of `self.next`.
+        split_parents: the splits that contain the step, outermost first; for a join also the split that it joins.
+        split_branches: the first steps of the branches that contain the step.
+        matching_join: the join that ends this split.
+        is_inside_foreach: whether the step runs once for each item of a foreach.
+        foreach_param: the artifact with the items, if the step starts a foreach.
+        condition: the artifact with the choice, if the step is a switch.
+        switch_cases: for a switch, choice -> step.
+        parallel_step: whether the step's tasks are a gang.
+        parallel_foreach: whether the next step is a gang.
+        num_args: the number of arguments of the step's method: 2 for a join, otherwise 1.
+        source_file: the source file of the step, relative to the flow's directory.
+        func_lineno: the line of the step in the source file.
+        node_info: the value of `@step(node_info=…)`.
         decorators: the decorators, from the inside out.
     """
 
@@ -68,22 +68,23 @@ class DAGNode:
     func_lineno: int = 0
     node_info: Any = field(default_factory=dict)
     decorators: list[Any] = field(default_factory=list, compare=False)
-    """The step's decorators, from the inside out, each with its `name` and `attributes`. Hooks before a run may add to
-    it, also in a flow's own graph.
+    """The step's decorators, from the innermost to the outermost, each with its `name` and `attributes`.
+
+    Hooks that run before a run may append to this list, also in the graph that the flow's own code sees.
     """
 
     @property
     def __name__(self) -> str:
-        """The step's name; programs for Metaflow iterate over functions with this attribute."""
+        """The step's name; programs that treat the steps as functions read this attribute."""
         return self.name
 
 
 class FlowGraph:
-    """The steps of a flow by name, iterated in the order of their names.
+    """The steps of a flow by name; iteration is in the order of the names.
 
     Args:
         flow: the intermediate representation.
-        cls: the class that it was read from; with it, the steps know their decorators.
+        cls: the class that the graph was read from; if it is given, the steps have their decorators.
     """
 
     def __init__(self, flow: Flow, cls: type | None = None) -> None:
@@ -113,10 +114,10 @@ class FlowGraph:
 
 
 def outline(cls: type) -> FlowGraph:
-    """Return the graph of a flow's class, read from its source. It works without values of configs.
+    """Return the graph of a flow's class, read from its source. Configs need no values.
 
     Raises:
-        MetaflowException: the graph is invalid; the message has the first fault.
+        MetaflowException: the graph is invalid; the message is the first error.
     """
     found = _seam.read_graph(cls)
     if isinstance(found, tuple):

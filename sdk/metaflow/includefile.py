@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["IncludeFile", "IncludedFile"]
 
 _T = TypeVar("_T")
-_READ = "_flowc_files"  # key in a flow object's __dict__: the contents that were read
+_READ = "_flowc_files"  # key in a flow object's `__dict__` for file contents that steps have already read
 
 
 @final
 class IncludedFile:
-    """A file in the store.
+    """A file whose content is in the store.
 
     Attributes:
-        descriptor: its name, size and digest, as in a run's record.
-        encoding: the encoding of its text; None for bytes.
+        descriptor: the file's name, size and digest, as in a run's record.
+        encoding: the encoding of the text; None if the content is bytes.
     """
 
     def __init__(self, descriptor: FileRecord, encoding: str | None, objects: Objects) -> None:
@@ -45,7 +45,7 @@ class IncludedFile:
         """Return the content: text, or bytes if there is no encoding. Both arguments are ignored.
 
         Raises:
-            NotFound: the store does not have the content any more.
+            NotFound: the content is no longer in the store.
             Damaged: the content does not match its digest.
             UnicodeDecodeError: the content is not text in the encoding.
         """
@@ -56,17 +56,17 @@ class IncludedFile:
 
 
 class IncludeFile(Parameter[_T]):
-    """A file given to a run: `data = IncludeFile("data", default="data.csv")`, and `--data other.csv`.
+    """A parameter that is a file: `data = IncludeFile("data", default="data.csv")`, and `--data other.csv`.
 
     The file is read when a run starts or the flow is compiled. Steps read the content from the store on first access.
 
     Args:
-        name: the name on the command line.
-        required: whether a run needs a file.
+        name: the name of the option on the command line.
+        required: whether a run cannot start without a file.
         is_text: whether the content is text (the default) or bytes.
         encoding: the encoding of the text; default: UTF-8.
-        help: the text in the help.
-        parser: a function of the content, or its dotted name; steps then see its result.
+        help: the help text of the option.
+        parser: a function that converts the content, or its dotted name; steps then read the function's result.
         **others: further arguments of `Parameter`: `default` (a path, or a function that returns one), `show_default`,
             `hidden`.
     """
@@ -132,7 +132,7 @@ class IncludeFile(Parameter[_T]):
         self.file = caller.f_code.co_filename
         self.line = caller.f_lineno
         self.is_text = is_text
-        self.encoding = cast("str | None", encoding)  # `flowc check` reports arguments of other types
+        self.encoding = cast("str | None", encoding)  # values of other types are possible; `flowc check` reports them
         self.parser = cast("str | Callable[[Any], object] | None", parser)
 
     @property
@@ -151,13 +151,13 @@ class IncludeFile(Parameter[_T]):
 
 
 def find_parser(parser: str | Callable[[Any], object]) -> Callable[[Any], Any]:
-    """Return a parser, or the function of its dotted name.
+    """Return the parser function, importing it if its dotted name is given.
 
     Args:
-        parser: a function, or `module.function`; a name that begins with a dot is below `metaflow`.
+        parser: a function, or its name `module.function`; a name that begins with a dot is relative to `metaflow`.
 
     Raises:
-        ImportError: the name has no module, or the module cannot be imported.
+        ImportError: the name contains no module, or the module cannot be imported.
         AttributeError: the module has no such function.
     """
     if not isinstance(parser, str):

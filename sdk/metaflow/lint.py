@@ -1,4 +1,4 @@
-"""`linter`: the checks of `flowc check` for programs.
+"""`linter`: the checks of `flowc check` as an API for programs.
 
 linter.run_checks(MyFlow(use_cli=False)._graph)
 """
@@ -30,23 +30,24 @@ _Check = TypeVar("_Check", bound="Callable[[Any], None]")
 
 
 class LintWarn(MetaflowException):
-    """The first fault of a flow, in the order of its lines; `diagnostics` has all faults."""
+    """The first error of a flow, in the order of the lines; the attribute `diagnostics` has all errors."""
 
     headline = "Validity checker found an issue"
     diagnostics: tuple[Any, ...] = ()
 
 
 class FlowLinter:
-    """The checks of flowc, and the checks that a program adds with `@linter.check`."""
+    """The checks of flowc, and additional checks that a program registers with `@linter.check`."""
 
     def __init__(self) -> None:
         self._checks: list[Callable[[Any], None]] = []
 
     def check(self, function: _Check) -> _Check:
-        """Add a check and return it: `@linter.check`.
+        """Register a check and return it: `@linter.check`.
 
         Args:
-            function: a function of the graph that raises LintWarn. It runs only on flows without other faults.
+            function: a function that gets the graph and raises LintWarn for an error in it. The function is called only
+                for flows without other errors.
         """
         self._checks.append(function)
         return function
@@ -56,12 +57,12 @@ class FlowLinter:
 
         Args:
             graph: the flow's `_graph`, its class, or an object of it.
-            **options: Metaflow's `require_…`, with the values that are fixed here: everything is required, except that
+            **options: Metaflow's options `require_…`. Their values are fixed: everything is required, except that
                 nested foreaches are allowed.
 
         Raises:
-            LintWarn: the flow has a fault.
-            TypeError: an option has another value, or `graph` is no flow.
+            LintWarn: the flow has an error.
+            TypeError: an option has another value than the fixed one, or `graph` is not a flow.
         """
         for name, value in options.items():
             if _REQUIRED.get(name) is not value:
@@ -80,7 +81,7 @@ def _check(flow: type) -> None:
 
 
 def _warning(faults: tuple[Diagnostic, ...], root: Path) -> LintWarn:
-    """Return the faults of a flow as an exception."""
+    """Return an exception that describes the errors of a flow."""
     first = faults[0]
     hint = f" ({first.hint})" if first.hint else ""
     warned = LintWarn(first.message + hint, first.span.line, str(root / first.span.file))
@@ -89,7 +90,7 @@ def _warning(faults: tuple[Diagnostic, ...], root: Path) -> LintWarn:
 
 
 def _class_of(graph: object) -> type | None:
-    """Return the class to check; None for the graph of a run: only a flow without faults can run."""
+    """Return the class to check. None for the graph of a run, which was checked before the run started."""
     flow = graph if isinstance(graph, type) else type(graph)
     if issubclass(flow, FlowSpec):
         return flow

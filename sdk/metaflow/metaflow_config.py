@@ -1,10 +1,10 @@
 """Metaflow's settings, for programs that read them.
 
-The first of these sources that has a setting counts: an extension, the variable `METAFLOW_<NAME>`, the user's
+A setting is taken from the first of these sources that has it: an extension, the variable `METAFLOW_<NAME>`, the user's
 configuration file, the default.
 
-The configuration file is `config.json` in METAFLOW_HOME (`~/.metaflowconfig`), or `config_<PROFILE>.json` with
-METAFLOW_PROFILE. As in Metaflow, the settings are read once, when this module is imported.
+The configuration file is `config.json` in METAFLOW_HOME (`~/.metaflowconfig`), or `config_<PROFILE>.json` if
+METAFLOW_PROFILE is set. As in Metaflow, the settings are read once, when this module is imported.
 """
 
 from __future__ import annotations
@@ -88,15 +88,15 @@ DEFAULTS: dict[str, Any] = {
 
 
 def from_conf(name: str, default: Any = None, validate_fn: Callable[[str, Any], Any] | None = None) -> Any:
-    """Return the setting `METAFLOW_<name>` of the environment or the configuration file.
+    """Return the setting `METAFLOW_<name>` from the environment or the configuration file.
 
     Args:
         name: the name without the prefix.
-        default: the value without a setting; a string is converted to its type.
-        validate_fn: called with the variable's name and the value; it raises for a wrong value.
+        default: the value if the setting is absent; a setting given as text is converted to the type of the default.
+        validate_fn: a function of the variable's name and the value, which raises an exception for an invalid value.
 
     Raises:
-        MetaflowException: the text is not a value of the type.
+        MetaflowException: the text cannot be converted to the type of the default.
         SettingsError: the configuration file cannot be read.
     """
     variable = f"METAFLOW_{name}"
@@ -135,7 +135,7 @@ globals().update(_settings())
 
 
 def __getattr__(name: str) -> Any:
-    # For type checkers, and for a clear error about settings of Metaflow that have no effect here.
+    # Type checkers need this function; it also raises a clear error for settings of Metaflow that have no effect here.
     if name.isupper():
         raise AttributeError(f"flowc has no setting '{name}'; METAFLOW_{name} has no effect here")
     raise AttributeError(f"module 'metaflow.metaflow_config' has no attribute '{name}'")

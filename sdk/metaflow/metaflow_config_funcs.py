@@ -1,4 +1,4 @@
-"""The function with which the `config` module of an extension reads settings."""
+"""The function that the `config` module of an extension uses to read settings."""
 
 from __future__ import annotations
 

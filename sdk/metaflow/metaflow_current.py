@@ -1,4 +1,4 @@
-"""`current`, under the name from which Metaflow's own modules import it."""
+"""The module name under which Metaflow's own modules import `current`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`profile`: measure the time of a block of code."""
+"""`profile`: a context manager that measures the time of a block of code."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["profile"]
 
 @contextmanager
 def profile(label: str, stats_dict: MutableMapping[str, int] | None = None) -> Iterator[None]:
-    """Print when the block starts and how many milliseconds it took: `with profile("load"):`.
+    """Print when the block starts and how many milliseconds it takes: `with profile("load"):`.
 
     Args:
         label: the name of the block.
-        stats_dict: a dict to which the milliseconds are added under the label, so that repeated blocks add up; then
-            nothing is printed.
+        stats_dict: a dict whose value for the label is increased by the milliseconds. If it is given, nothing is
+            printed.
     """
     if stats_dict is None:
         print(f"PROFILE: {label} starting", flush=True)

@@ -1,4 +1,4 @@
-"""The version of the API."""
+"""The version of Metaflow that the API is compatible with."""
 
 from __future__ import annotations
 
@@ -8,5 +8,8 @@ __all__ = ["API_VERSION", "get_version"]
 
 
 def get_version(public: bool = False) -> str:
-    """Return the version of Metaflow that this API matches; unless `public`, with flowc's own version after a `+`."""
+    """Return the version of Metaflow that this API matches.
+
+    Unless `public` is true, `+` and flowc's own version follow.
+    """
     return API_VERSION if public else FULL_VERSION

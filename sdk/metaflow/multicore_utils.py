@@ -1,7 +1,7 @@
-"""`parallel_map`: call a function for many arguments, each in its own process.
+"""`parallel_map`: call a function for each of many arguments, each call in its own process.
 
-Each call is a fork, so the function may be a lambda or a closure and sees all objects of its caller. Results return as
-pickles in files, since they may be large.
+Each call runs in a forked process, so the function may be a lambda or a closure and sees all objects of the caller.
+Child processes return results as pickles in temporary files, since results may be large.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ _R = TypeVar("_R")
 
 
 class MulticoreException(Exception):
-    """A call has failed; its traceback is on stderr."""
+    """A call has failed; the traceback of the call is on stderr."""
 
 
 class _Child(NamedTuple):
     pid: int
-    alive: int  # the pipe is at its end when the child has ended: only the child holds the other end
+    # a pipe; reading it reaches the end when the child has ended, since only the child holds the write end
+    alive: int
     result: str
 
 
@@ -47,7 +48,7 @@ def parallel_map(
         dir: the directory of the temporary files with the results; default: that of `tempfile`.
 
     Raises:
-        MulticoreException: a call raised or died. Other calls are ended.
+        MulticoreException: a call raised an exception, or its process died. The other calls are killed.
         ValueError: `max_parallel` is less than 1.
     """
     numbered = parallel_imap_unordered(lambda item: (item[0], func(item[1])), enumerate(iterable), max_parallel, dir)
@@ -57,9 +58,9 @@ def parallel_map(
 def parallel_imap_unordered(
     func: Callable[[_A], _R], iterable: Iterable[_A], max_parallel: int | None = None, dir: str | None = None
 ) -> Iterator[_R]:
-    """Yield results like `parallel_map`, each as soon as it is ready; arguments are read as processes become free.
+    """Yield each result as soon as its call ends; arguments are read as processes become free.
 
-    When the caller stops iterating, the calls that still run are killed.
+    If the caller stops the iteration, the calls that still run are killed.
 
     Args:
         func: the function; its results are pickled.
@@ -68,8 +69,8 @@ def parallel_imap_unordered(
         dir: the directory of the temporary files with the results; default: that of `tempfile`.
 
     Raises:
-        MulticoreException: a call raised or died. Other calls are ended.
-        ValueError: `max_parallel` is less than 1. The errors are raised during the iteration.
+        MulticoreException: a call raised an exception, or its process died. The other calls are killed.
+        ValueError: `max_parallel` is less than 1. These errors are raised during the iteration.
     """
     limit = max_parallel if max_parallel is not None else _cores()
     if limit < 1:
@@ -87,11 +88,11 @@ def parallel_imap_unordered(
             if not running:
                 return
             for alive in connection.wait(list(running)):
-                assert isinstance(alive, int)  # in the order of the arguments
+                assert isinstance(alive, int)  # `connection.wait` returns the pipes in the order of the arguments
                 done.append(_collect(running.pop(alive)))
             while done:
                 yield done.popleft()
-    finally:  # the caller stops early, or a call has failed
+    finally:  # reached with running calls if the caller stops early or a call has failed
         for child in running.values():
             _end(child)
 
@@ -102,8 +103,8 @@ def _cores() -> int:
 
 def _spawn(func: Callable[[Any], object], argument: object, directory: str | None) -> _Child:
     opened, result = mkstemp(prefix="parallel-map-", dir=directory)
-    alive, held = os.pipe()  # `held` closes when the child has ended, however it ends
-    sys.stdout.flush()  # the child would write the buffered text again
+    alive, held = os.pipe()  # `held` is closed when the child ends, even if the child is killed
+    sys.stdout.flush()  # otherwise the child would also write the buffered text
     sys.stderr.flush()
     pid = os.fork()
     if pid:
@@ -115,16 +116,16 @@ def _spawn(func: Callable[[Any], object], argument: object, directory: str | Non
         with os.fdopen(opened, "wb") as file:
             pickle.dump(func(argument), file, protocol=pickle.HIGHEST_PROTOCOL)
         code = 0
-    except BaseException:  # SystemExit too: the child must not return into the parent's stack
+    except BaseException:  # includes SystemExit: the child must never continue with the parent's code
         traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)  # the child skips the parent's `atexit` functions and `finally` blocks
+        os._exit(code)  # exit without running the parent's `atexit` functions and `finally` blocks
 
 
 def _collect(child: _Child) -> Any:
-    """Return the result of a child that has ended."""
+    """Return the result of a child process that has ended."""
     os.close(child.alive)
     try:
         _, status = os.waitpid(child.pid, 0)

@@ -1,4 +1,4 @@
-"""Parameters of a flow: values from the command line of a run, which steps read as `self.<name>`."""
+"""Parameters of a flow: values given on the command line of a run, which steps read as `self.<name>`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _T = TypeVar("_T")
 _V = TypeVar("_V")
 
 VALUES = "_flowc_parameters"
-"""The key of a flow's `__dict__` under which the runtime stores the values, by the parameters' names."""
-_CONVERTED = "_flowc_converted"  # the key beside it: values converted to types of the author's own
+"""The key of a flow object's `__dict__` under which the runtime stores the parameter values, by name."""
+_CONVERTED = "_flowc_converted"  # the key for values that are already converted to the author's types
 _PLAIN = (str, int, float, bool, list, dict, type(None))
 
 
@@ -34,7 +34,7 @@ class _ClickType(Protocol):
 
 @final
 class _JSONType:
-    """The type of `JSONType`, which is its only instance."""
+    """The class of `JSONType`; `JSONType` is its only instance."""
 
     __slots__ = ()
 
@@ -46,16 +46,16 @@ class _JSONType:
 
 
 JSONType = _JSONType()
-"""`Parameter(type=JSONType)`: any JSON value, given as text and read as a Python object."""
+"""`Parameter(type=JSONType)` accepts any JSON value: users give it as text, and steps read it as a Python object."""
 
 
 class ParameterContext(NamedTuple):
     """The argument of a function that computes a default.
 
     Attributes:
-        flow_name: the flow.
-        user_name: the user who starts the run.
-        parameter_name: the parameter.
+        flow_name: the name of the flow.
+        user_name: the name of the user who starts the run.
+        parameter_name: the name of the parameter.
         logger: prints a line on stderr.
         ds_type: the kind of store, such as `local` or `s3`.
         configs: the flow's configs, by name.
@@ -72,24 +72,25 @@ class ParameterContext(NamedTuple):
 class Parameter(Generic[_T]):
     """A value given to a run: `alpha = Parameter("alpha", default=0.1)` in the flow's class.
 
-    Steps read it as the attribute that it was assigned to; a step cannot assign to it (AttributeError). The constructor
-    raises nothing: `flowc check`, and each command that reads the flow, report unknown and ill-typed arguments.
+    Steps read the value as the class attribute to which the Parameter is assigned. Assigning to it in a step raises
+    AttributeError. The constructor never raises an error: `flowc check`, and each command that reads the flow, report
+    unknown and ill-typed arguments.
 
     Args:
-        name: the name on the command line.
-        default: the value without an option; or a function of no argument or of a ParameterContext, called once when a
-            run starts or the flow is compiled.
+        name: the name of the option on the command line.
+        default: the value if the option is not given; or a function, with no argument or a ParameterContext as its
+            argument, that returns the value. It is called once when a run starts or the flow is compiled.
         type: str, int, float, bool, JSONType, a click type, or a function of a string such as `pathlib.Path`; default:
             the type of `default`, or str.
-        help: the text in the help.
-        required: whether a run needs a value. As in Metaflow, it has no effect beside a default.
-        show_default: whether the help has the default.
+        help: the help text of the option.
+        required: whether the option must be given. As in Metaflow, it has no effect if there is a default.
+        show_default: whether the help shows the default.
         multiple: whether the option may be repeated; the value is a tuple.
-        separator: splits a string into a list.
+        separator: the separator at which a string is split into a list.
         choices: the allowed strings.
         is_flag: whether the option takes no value.
-        hidden: whether the help leaves the option out.
-        **unknown: arguments that do not exist, to be reported.
+        hidden: whether the help omits the option.
+        **unknown: arguments that do not exist; `flowc check` reports them.
     """
 
     ARGUMENTS: ClassVar[tuple[str, ...]] = (
@@ -97,8 +98,8 @@ class Parameter(Generic[_T]):
         "hidden",
     )  # fmt: skip
 
-    # Arguments are kept as written: `flowc check` reports every unknown or ill-typed one at once. `written` has the
-    # arguments from before configs had values.
+    # Arguments are kept as written, so that `flowc check` can report all unknown and ill-typed arguments at once.
+    # `written` has the arguments before configs are replaced by their values.
     __slots__ = ("attribute", "choices", "default", "file", "help", "hidden", "is_flag", "line", "multiple", "name",
                  "owner", "required", "separator", "show_default", "type", "unknown", "written")  # fmt: skip
 
@@ -224,7 +225,7 @@ class Parameter(Generic[_T]):
         **unknown: object,
     ) -> None:
         caller = sys._getframe(1)
-        self.name = cast("str", name)  # `flowc check` reports arguments of other types, before anything reads them
+        self.name = cast("str", name)  # `flowc check` reports arguments of other types before other code reads them
         self.default = default
         self.type = type
         self.help = cast("str | None", help)
@@ -262,7 +263,7 @@ class Parameter(Generic[_T]):
         return self._flowc_seen(flow, values[self.name])
 
     def _flowc_type(self) -> object:
-        """Return the type of a value, or of each: `type`, or the type of the default; None if neither is given."""
+        """Return the type of the value, or of each item of a multiple value; None without a type and a default."""
         if self.type is not None:
             return self.type
         default: object = self.default
@@ -271,7 +272,7 @@ class Parameter(Generic[_T]):
         return None if default is None or callable(default) or self.separator is not None else type(default)
 
     def _flowc_seen(self, flow: object, value: Any) -> object:
-        """Return a value, converted from its JSON in records, for steps."""
+        """Convert a recorded JSON value to the value that steps read."""
         if value is None and self.default is None:
             return None
         kind = self._flowc_type()
@@ -280,7 +281,7 @@ class Parameter(Generic[_T]):
         return tuple(value) if self.multiple else value
 
     def _flowc_converted(self, flow: object, value: Any) -> object:
-        """Return the value converted to the type; it is converted once for each object of the flow."""
+        """Return the value converted to the author's type; the conversion runs once per flow object."""
         made: dict[str, object] = flow.__dict__.setdefault(_CONVERTED, {})
         if self.name not in made:
             from metaflow._conversions import seen

@@ -18,7 +18,7 @@ MAX_USER_TAG_SET_SIZE = 50
 
 
 def validate_tag(tag: object) -> None:
-    """Check one tag: text or UTF-8, not empty, at most 500 characters.
+    """Check one tag: it must be a string or UTF-8 bytes, not empty, and at most 500 characters long.
 
     Raises:
         MetaflowTaggingError: the tag breaks one of these rules.
@@ -32,14 +32,14 @@ def validate_tag(tag: object) -> None:
 
 
 def validate_tags(tags: Iterable[object], existing_tags: Collection[object] | None = None) -> None:
-    """Check a run's tags: each tag, and their number.
+    """Check the tags of a run: each tag, and the number of tags.
 
     Args:
-        tags: the tags that the run will have.
-        existing_tags: the tags that it has. At most 50 tags are allowed, or as many as it has.
+        tags: the new tags of the run.
+        existing_tags: the current tags of the run. At most 50 tags are allowed, or as many as the run has now.
 
     Raises:
-        MetaflowTaggingError: a tag is invalid, or the tags are too many.
+        MetaflowTaggingError: a tag is invalid, or there are too many tags.
     """
     given = set(tags)
     if len(given) > max(MAX_USER_TAG_SET_SIZE, len(existing_tags or ())):

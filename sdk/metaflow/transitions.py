@@ -1,4 +1,4 @@
-"""Checks of the arguments of `self.next`, during the call: the traceback then ends in the user's own line."""
+"""Checks of the arguments of `self.next`, made during the call, so that the traceback ends in the user's own line."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 class InvalidNextException(MetaflowException):
     """The arguments of self.next are invalid: an artifact is missing, matches no choice, or cannot be iterated."""
 
-    __module__ = "metaflow.flowspec"  # Metaflow's module: records name an exception by its full name
+    __module__ = "metaflow.flowspec"  # Metaflow's module for this class: records contain the exception's full name
     headline = "Invalid self.next() transition detected"
 
 
 def check_foreach(flow: object, name: str) -> None:
-    """Check that the artifact can be iterated; replace an iterator, which yields its items only once, by a list.
+    """Check that the artifact is iterable. Replace an iterator by a list, since an iterator yields its items only once.
 
     Raises:
-        InvalidNextException: the artifact is missing, or cannot be iterated.
+        InvalidNextException: the artifact is missing or not iterable.
     """
     value = _artifact(flow, "foreach", name)
     try:
@@ -36,7 +36,7 @@ def check_foreach(flow: object, name: str) -> None:
 
 
 def choose(flow: object, name: str, cases: Mapping[str | int | float, str]) -> str:
-    """Return the step that a switch leads to.
+    """Return the step that a switch selects.
 
     Args:
         flow: the flow object.
@@ -49,7 +49,7 @@ def choose(flow: object, name: str, cases: Mapping[str | int | float, str]) -> s
     value = _artifact(flow, "condition", name)
     try:
         return cases[value]
-    except (KeyError, TypeError):  # TypeError: a value without a hash is not a key
+    except (KeyError, TypeError):  # TypeError: a value that is not hashable cannot be a key
         known = ", ".join(map(repr, cases))
         raise InvalidNextException(
             f"self.{name} is {value!r:.200}, which is none of the choices of this switch: {known}"
@@ -66,7 +66,7 @@ def _artifact(flow: object, argument: str, name: str) -> Any:
 
 
 def gang_size(value: Any) -> int:
-    """Return the number of tasks that `num_parallel` asks for.
+    """Return the value of `num_parallel`, the number of tasks of a gang.
 
     Raises:
         InvalidNextException: the value is no whole number, or less than 1.
@@ -81,15 +81,17 @@ def gang_size(value: Any) -> int:
 
 
 def imply(flow: object, transition: Transition, arguments: Mapping[str, Any]) -> NextCall:
-    """Return the transition of a step whose code a decorator replaced, from the `self.next` in its source.
+    """Return the transition of a step whose code a decorator replaced, based on the `self.next` in the step's source.
 
     Args:
         flow: the flow object.
         transition: the transition of the step in the intermediate representation.
-        arguments: arguments of `self.next` that a decorator returned; `foreach` replaces the artifact of a foreach.
+        arguments: arguments of `self.next` that a decorator returned; `foreach` replaces the name of the artifact of a
+            foreach.
 
     Raises:
-        InvalidNextException: an artifact that it needs is missing, or only the code knows the size of a gang.
+        InvalidNextException: an artifact that the transition needs is missing, or the step starts a gang, whose size
+            only the step's code knows.
     """
     from flowc_ir import Foreach, Gang, Switch, targets
 

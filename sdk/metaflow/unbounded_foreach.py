@@ -1,8 +1,8 @@
-"""Inputs of a foreach whose length is unknown before the foreach begins.
+"""Inputs of a foreach whose number of items is unknown when the foreach starts.
 
-flowc lists any iterable when the split ends, so such an input works like every other. Two differences remain:
-`self.foreach_stack()` has no number of items, and readers of the run see a control task
-(`flowc_runtime.run.control_tasks`).
+When the step before the foreach ends, flowc converts any iterable to a list, so an unbounded input works like a list.
+There are two differences: `self.foreach_stack()` does not give the number of items, and readers of the run see a
+control task (`flowc_runtime.run.control_tasks`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 
 class UnboundedForeachInput:
-    """The base of inputs that declare themselves unbounded; a subclass must be iterable."""
+    """The base class of inputs that are marked as unbounded; a subclass must be iterable."""
 
     flowc_unbounded = True
 

@@ -58,7 +58,7 @@ which = shutil.which
 
 
 class TempDir:
-    """A temporary directory for a `with` block: `with TempDir() as path:`."""
+    """A temporary directory that exists during a `with` block: `with TempDir() as path:`."""
 
     def __enter__(self) -> str:
         self.name = tempfile.mkdtemp()
@@ -72,7 +72,7 @@ class TempDir:
 
 
 def is_stringish(x: object) -> bool:
-    """Return whether the value is text or bytes."""
+    """Return whether the value is a string or bytes."""
     return isinstance(x, (str, bytes))
 
 
@@ -87,7 +87,7 @@ def to_bytes(x: object) -> bytes:
 
 
 def to_fileobj(x: object) -> BytesIO:
-    """Return text or bytes as a binary file object."""
+    """Return a string or bytes as a binary file object."""
     return BytesIO(to_bytes(x))
 
 
@@ -116,14 +116,14 @@ def all_equal(it: Iterable[object]) -> bool:
 
 
 def to_camelcase(obj: object) -> Any:
-    """Return JSON with its snake_case keys converted to camelCase."""
+    """Return JSON data with all snake_case keys converted to camelCase."""
     return _rename_keys(
         obj, lambda key: "".join(_capital(word) if n else word for n, word in enumerate(key.split("_")))
     )
 
 
 def to_pascalcase(obj: object) -> Any:
-    """Return JSON with a capital first letter in each key."""
+    """Return JSON data with the first letter of each key in upper case."""
     return _rename_keys(obj, _capital)
 
 
@@ -138,9 +138,9 @@ def _rename_keys(obj: Any, rename: Any) -> object:
 
 
 def to_pod(value: object) -> Any:
-    """Return plain data: strings and numbers unchanged, collections as dicts and lists, a class as its name.
+    """Return a value as plain data: strings and numbers unchanged, collections as dicts and lists, a class as its name.
 
-    Other values become text, also None and bytes.
+    Other values, including None and bytes, are converted to text.
     """
     match value:
         case str() | int() | float():
@@ -155,11 +155,12 @@ def to_pod(value: object) -> Any:
 
 
 def dict_to_cli_options(params: Mapping[str, object]) -> Iterator[str]:
-    """Yield options as words: `{"max_workers": 3}` becomes `--max-workers`, `3`.
+    """Yield options as words of a command line: `{"max_workers": 3}` becomes `--max-workers`, `3`.
 
     Args:
-        params: values by names in Python. False and None yield nothing, True only the option; a list repeats the
-            option. Values are quoted for a shell. `decospecs` becomes `--with`.
+        params: values by option name, with underscores. A value of False or None yields nothing; True yields only the
+            option; a list repeats the option for each item. Values are quoted for a shell. `decospecs` becomes
+            `--with`.
     """
     for name, values in params.items():
         if values is None or values is False:
@@ -175,7 +176,7 @@ def dict_to_cli_options(params: Mapping[str, object]) -> Iterator[str]:
 
 
 def get_username() -> str | None:
-    """Return the user's name: METAFLOW_USER, or the login; None if there is neither."""
+    """Return the user's name: METAFLOW_USER, or else the login name; None if both are unknown."""
     if name := os.environ.get("METAFLOW_USER"):
         return name
     try:
@@ -185,10 +186,10 @@ def get_username() -> str | None:
 
 
 def resolve_identity_as_tuple() -> tuple[str, str]:
-    """Return `("user", NAME)`; if METAFLOW_PRODUCTION_TOKEN is set, `("production", TOKEN)`.
+    """Return `("user", NAME)`, or `("production", TOKEN)` if METAFLOW_PRODUCTION_TOKEN is set.
 
     Raises:
-        MetaflowUnknownUser: the user has no name.
+        MetaflowUnknownUser: the user's name is unknown.
     """
     if token := os.environ.get("METAFLOW_PRODUCTION_TOKEN"):
         return "production", token
@@ -199,10 +200,10 @@ def resolve_identity_as_tuple() -> tuple[str, str]:
 
 
 def resolve_identity() -> str:
-    """Return `user:NAME`, the namespace of this user's runs, or `production:TOKEN` with METAFLOW_PRODUCTION_TOKEN.
+    """Return `user:NAME`, the namespace of this user's runs; with METAFLOW_PRODUCTION_TOKEN, `production:TOKEN`.
 
     Raises:
-        MetaflowUnknownUser: the user has no name.
+        MetaflowUnknownUser: the user's name is unknown.
     """
     return ":".join(resolve_identity_as_tuple())
 
@@ -213,7 +214,7 @@ def get_metaflow_root() -> str:
 
 
 def get_object_package_version(obj: object) -> tuple[str | None, str | None]:
-    """Return the top-level package that defines an object's class, and its `__version__`, or None."""
+    """Return the name of the top-level package that defines an object's class, and the package's version or None."""
     package = type(obj).__module__.partition(".")[0]
     return package, getattr(sys.modules.get(package), "__version__", None)
 
@@ -224,7 +225,7 @@ def get_object_package_version(obj: object) -> tuple[str | None, str | None]:
 def walk_without_cycles(
     top_root: str, exclude_dirs: Sequence[str] | None = None
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Yield (directory, sub-directories, files) like `os.walk`, but follow links, each directory once.
+    """Yield (directory, sub-directories, files) like `os.walk`, but follow symbolic links; visit each directory once.
 
     Args:
         top_root: the directory to start from.
@@ -244,16 +245,16 @@ def walk_without_cycles(
 def tar_safe_extract(
     tar: tarfile.TarFile, path: str = ".", members: object = None, *, numeric_owner: bool = False
 ) -> None:
-    """Extract an archive, unless a member would be written outside of `path`.
+    """Extract an archive; raise an error if a member would be written outside `path`.
 
     Args:
         tar: the archive.
-        path: the directory.
+        path: the directory to extract to.
         members: the members to extract; default: all.
-        numeric_owner: whether owners are set by number.
+        numeric_owner: whether the owners of files are set by numeric ids.
 
     Raises:
-        Exception: a member would be written outside of `path`; nothing was extracted. Metaflow raises this class, too.
+        Exception: a member would be written outside of `path`; nothing was extracted. Metaflow raises the same class.
     """
     base = os.path.realpath(path)
     for member in tar.getmembers():
@@ -265,10 +266,10 @@ def tar_safe_extract(
 
 
 def read_artifacts_module(file_path: str) -> dict[str, Any]:
-    """Return the variable `ARTIFACTS` of a Python file, a dict of artifacts by their names.
+    """Run a Python file and return its variable `ARTIFACTS`, a dict of artifacts by name.
 
     Raises:
-        MetaflowInternalError: the file cannot be run, or has no such dict.
+        MetaflowInternalError: the file cannot be run, or defines no such dict.
     """
     try:
         artifacts = runpy.run_path(file_path).get("ARTIFACTS")

@@ -77,8 +77,8 @@ def told(done: Finished, code: int, names: str) -> None:
     [
         ("deep.json", "deep.json: it is nested too deeply"), ("deep.yaml", "deep.yaml: it is nested too deeply"),
         ("deep.toml", "deep.toml: it is nested too deeply"), ("object.json", "object.json: flow 'Reads' has no parameter 'runs'"),
-        ("list.json", "list.json: values by the parameters' names"), ("number.json", "number.json: values by"),
-        ("list.yaml", "list.yaml: values by"), ("text.yaml", "text.yaml: values by"),
+        ("list.json", "list.json: a mapping of parameters"), ("number.json", "number.json: a mapping of"),
+        ("list.yaml", "list.yaml: a mapping of"), ("text.yaml", "text.yaml: a mapping of"),
         ("bytes.json", "bytes.json: byte 0xff in line 2 is not UTF-8"), ("bytes.yaml", "bytes.yaml: byte 0xff in line 2"),
         ("bytes.toml", "bytes.toml: byte 0xfe in line 1"), ("cut.json", "cut.json: "), ("cut.toml", "cut.toml: "),
         ("empty.json", "empty.json: it is empty"), ("nul.json", "a file name cannot contain a NUL byte"), ("nested.json", "(nested.json)"),

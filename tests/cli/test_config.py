@@ -310,7 +310,7 @@ def test_yes_and_no_have_their_other_names(project: Project, key: str) -> None:
     ("text", "message", "hint"),
     [
         ("\nmax_workers = 2\n", "flowc.toml:2: there is no setting 'max_workers'", "did you mean 'max-workers'?"),
-        ("zzz = 2\n", "flowc.toml:1: there is no setting 'zzz'", "the settings are store, max-workers"),
+        ("zzz = 2\n", "flowc.toml:1: there is no setting 'zzz'", "the settings are store, executor, catalog, max-workers"),
         ("# x\n[run]\nx = 1\n", "flowc.toml:2: there is no setting 'run'", "the settings are"),
         ("'FLOWC_STORE' = 1\n", "flowc.toml:1: there is no setting 'FLOWC_STORE'", "did you mean 'store'?"),
         ("max-workers = '2'\n", 'flowc.toml:1: max-workers must be a whole number of at least 1, not "2"', "max-workers = 4"),
@@ -516,7 +516,7 @@ def test_no_other_variable_is_a_setting(tmp_path: Path) -> None:
     """A variable in a document or a help text has a row, or belongs to pods."""
     pods = {"FLOWC_CACHE", "FLOWC_CODE", "FLOWC_IR", "FLOWC_OUT", "FLOWC_PARAMETERS", "FLOWC_POD", "FLOWC_RESUME",
             "FLOWC_RUN", "FLOWC_COMPLETE", "FLOWC_SEED", "FLOWC_CODE_DIGEST", "FLOWC_REVISION", "FLOWC_RETURNS",
-            "FLOWC_CONFIGURATION_FILE"}  # fmt: skip
+            "FLOWC_CONFIGURATION_FILE", "FLOWC_METRICS", "FLOWC_RETRY_RUN"}  # fmt: skip
     texts = [path.read_text() for path in (ROOT / "compiler/flowc/cli").rglob("*.py")]
     texts += [path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]]
     named = {name for text in texts for name in re.findall(r"FLOWC_[A-Z_]*[A-Z]", text)} - {"FLOWC_TEST_STORE"}

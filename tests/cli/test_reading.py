@@ -47,6 +47,7 @@ READING = {
     "runs": ["runs Read"],
     "tag": ["tag list Read/latest"],
     "show": ["show Read/latest", "show Read/latest/start", "show Read/latest/start/0"],
+    "metrics": ["metrics Read", "metrics Read/latest"],
     "logs": ["logs Read/latest", "logs Read/latest/start --follow", "logs Read/latest --merge"],
     "dump": ["dump Read/latest/start", "dump Read/latest/end/0"],
     "artifact": ["artifact Read/items"],

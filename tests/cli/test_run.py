@@ -105,7 +105,7 @@ def test_help_lists_the_parameters(options: Project) -> None:
 
 def test_run_without_a_flow(options: Project) -> None:
     assert options.flowc("run").code == 2
-    assert "Run FLOW on this machine." in options.flowc("run", "--help").out
+    assert "Run FLOW.\n" in options.flowc("run", "--help").out
     done = options.flowc("run", "nope.py")
     assert done.code == 2
     assert "'nope.py' does not exist" in done.err

@@ -39,7 +39,7 @@ WORDS = {
     "check": "check flow.py", "ir": "ir flow.py", "compile": "compile flow.py", "deploy": "deploy flow.py",
     "diff": "diff flow.py", "trigger": "trigger Said", "status": "status", "suspend": "suspend Said",
     "unsuspend": "unsuspend Said", "terminate": "terminate Said/1", "delete": "delete Said --yes", "runs": "runs",
-    "tag": "tag list Said/latest", "show": "show Said/latest", "logs": "logs Said/latest", "dump": "dump Said/latest/start",
+    "tag": "tag list Said/latest", "show": "show Said/latest", "metrics": "metrics Said/latest", "logs": "logs Said/latest", "dump": "dump Said/latest/start",
     "artifact": "artifact Said/value", "gc": "gc", "fsck": "fsck", "debug": "debug Said/latest/end", "config": "config",
     "completion": "completion bash", "card": "card list Said/latest/start", "doctor": "doctor",
 }  # fmt: skip

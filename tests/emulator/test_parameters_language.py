@@ -171,7 +171,7 @@ def test_files_of_parameters(project: Project) -> None:
     [
         ("run.json", '{"rat": 1}', "flow 'ParamsFlow' has no parameter 'rat'; did you mean 'rate'?"),
         ("run.json", '{"rate": "fast"}', "Invalid value for '--rate': 'fast' is not a float"),
-        ("run.json", "[1]", "values by the parameters' names are needed, not list"),
+        ("run.json", "[1]", "a mapping of parameters to values is needed, not list"),
         ("run.json", "{", "cannot read run.json"),
         ("run.yaml", "a: [", "cannot read run.yaml"),
         ("run.toml", "a = ", "cannot read run.toml"),
@@ -236,7 +236,7 @@ YAML_PARAMETERS = (
         ("? [a]\n: 1", "line 1: a key is not a string"),
         ("model: &a {b: *a}", "is not JSON"),
         ("a: 1\n---\nb: 2", "cannot read run.yaml"),
-        ("- a", "values by the parameters' names are needed, not list"),
+        ("- a", "a mapping of parameters to values is needed, not list"),
     ],
 )
 def test_yaml_that_means_something_else_than_it_seems_is_refused(project: Project, text: str, message: str) -> None:

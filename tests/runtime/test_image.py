@@ -76,6 +76,7 @@ def test_what_has_no_flow_is_refused(project: Project, name: str) -> None:
 OURS = {"metaflow", "flowc", "flowc_ir", "flowc_runtime", "flowc_emulator"}
 OTHERS = {  # packages that are not in the image, by the module that imports them if the user's code provides them
     "IPython": "metaflow.runner._notebook",
+    "mlflow": "flowc_runtime.run.metrics.mlflow_tracker",
     "jupyter_client": "flowc_runtime.run.nodes.programs.notebook_kernel",
     "nbclient": "flowc_runtime.run.nodes.programs.notebook_kernel",
     "nbformat": "flowc_runtime.run.nodes.programs.notebook_kernel",

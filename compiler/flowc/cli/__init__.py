@@ -1,12 +1,14 @@
-"""The command lines `flowc …` and `python flow.py …`. Only this package combines the other packages.
+"""The command lines `flowc …` and `python flow.py …`.
 
-The module of a command is imported when the command is called, so `flowc --help` imports none of them.
-`words.exit_codes` has the exit codes.
+This is the only package that combines the front ends, the passes, the targets and the emulator. The module of a command
+is imported only when that command is called, so `flowc --help` imports no command's module. `words.exit_codes` lists
+the exit codes of all commands.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn, TypedDict
 
@@ -16,8 +18,7 @@ from flowc import __version__
 from flowc.cli.commands.deployed import CommandTable, command_of_words, default_command
 from flowc.cli.rendering.streams import open_closed, reporting_failed_output
 from flowc.targets.table import default_deployment
-from flowc_ir.late import LateModule
-from flowc_runtime.process.collecting import collect_rarely
+from flowc_ir.late import LateFunction, LateModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from flowc_runtime.base.config import configuration
+    from flowc_runtime.process.collecting import collect_rarely
 
     class _Attributes(TypedDict, total=False):
         name: str | None
@@ -35,12 +37,14 @@ if TYPE_CHECKING:
         callback: Callable[[], object] | None
         invoke_without_command: bool
 
-else:
-    configuration = LateModule("flowc_runtime.base.config.configuration")  # not for the help
+else:  # the help needs neither
+    collect_rarely = LateFunction("flowc_runtime.process.collecting:collect_rarely")
+    configuration = LateModule("flowc_runtime.base.config.configuration")
 
 __all__ = ["main"]
 
-# name: (module, relative to this package; help in `flowc --help`). A target's deployment adds commands in between.
+# Maps a command's name to its module (relative to this package) and its line in `flowc --help`. The default target's
+# deployment adds its commands between `before` and `after`.
 COMMANDS: Final = CommandTable(
     before={
         "run": (".commands.flows.run", "Run a flow on this machine."),
@@ -68,9 +72,9 @@ COMMANDS: Final = CommandTable(
         "doctor": (".commands.doctor", "Check the installation: installed and missing packages."),
     },
 )
-# Commands that do not end at a fault in the configuration file: they report it themselves, or use no settings.
+# Commands that run even if the configuration file has a fault: they report the fault themselves, or use no settings.
 WITHOUT_CONFIGURATION = ("config", "doctor", "completion", "help", "version")
-# The commands of a flow's own file, with Metaflow's names.
+# The commands of `python flow.py …`, which have the same names in Metaflow: name, module and line in the help.
 FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": COMMANDS["run"],
     "spin": COMMANDS["spin"],
@@ -88,14 +92,15 @@ FLOW_COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-# Arguments of every command's context; click passes them on to the commands of a group.
+# Keyword arguments of every `click.Context` of flowc; click passes them on to the commands of a group.
 _SETTINGS: Mapping[str, object] = {"max_content_width": 100, "help_option_names": ["--help", "-h"]}
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are in modules that are imported on demand; the table has their short helps.
+    """A group of commands whose modules are imported on demand; a table has the line of help for each command.
 
-    `misplaced` names the function of `flowc.cli.words.misplaced` that reports an unknown option before the command.
+    `misplaced` is the name of a function in `flowc.cli.words.misplaced`: it returns the error for an unknown option
+    before the command.
     """
 
     misplaced: str | None = "before_command"
@@ -111,13 +116,14 @@ class LazyGroup(click.Group):
         self._refused = refused
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands, in the order of the help."""
+        """Return the names of the commands, in the order in which the help lists them."""
         return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None if the group does not have it. For completion, its parameters get candidates.
+        """Import and return a command; None if the group has no such command.
 
-        A name of a command of Metaflow's that flowc refuses gives a command that fails with the replacement.
+        When a shell asks for completions, the command's parameters also get their candidates. For a command that only
+        Metaflow has, return a command that fails with an error; the error names the replacement.
         """
         if cmd_name not in self._lazy:
             return self._refused(cmd_name) if self._refused else None
@@ -144,14 +150,14 @@ class LazyGroup(click.Group):
         ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands with their short helps, without importing a command."""
+        """Write the list of commands in the help, one line each, without importing a command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
     ) -> click.Context:
-        """Parse the words; after Ctrl-C, end with exit code 130."""
+        """Parse the command line; after Ctrl-C, end with exit code 130."""
         try:
             return super().make_context(info_name, args, parent, **extra)
         except KeyboardInterrupt:
@@ -161,7 +167,7 @@ class LazyGroup(click.Group):
         """Parse the options before the command.
 
         Raises:
-            click.UsageError: an option is unknown; the message says where it belongs.
+            click.UsageError: an option is unknown; the message says after which command the option belongs.
         """
         words = [*args]
         try:
@@ -174,7 +180,7 @@ class LazyGroup(click.Group):
             raise getattr(misplaced, self.misplaced)(ctx, words, error, self._lazy) from None
 
     def invoke(self, ctx: click.Context) -> object:
-        """Call the command, and report the errors that it does not report itself."""
+        """Call the command; print an error that the command raises, and end the program."""
         from flowc.cli.rendering.calling import reporting_errors
 
         try:
@@ -189,7 +195,8 @@ class LazyGroup(click.Group):
         """Check the installation and the configuration, then find the command.
 
         Raises:
-            click.UsageError: there is no such command; the message has the line to type, if one is likely.
+            click.UsageError: there is no such command; the message suggests a corrected command line if there is a
+                likely one.
             FaultyConfiguration: the configuration file or a variable has a fault.
             SystemExit: another package provides `metaflow`.
         """
@@ -209,7 +216,10 @@ class LazyGroup(click.Group):
 
 
 class MainGroup(LazyGroup):
-    """The commands of `flowc`. The help names the system that flows are compiled to."""
+    """The group of all commands of `flowc`.
+
+    Its help names the system that flows are compiled to, such as Argo Workflows.
+    """
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the first line of the help, which names the system of the default deployment."""
@@ -245,14 +255,14 @@ def make_group(
 
     Args:
         name: the group's name.
-        commands: by the command's name, its module (relative to this package, if it starts with a dot) and a line of
-            help.
+        commands: maps a command's name to its module and a line of help. A module that starts with a dot is relative to
+            this package.
         text: the group's help.
         kind: the class of the group.
-        refused: returns the command that reports an unknown command, if there is one.
+        refused: returns, for the name of an unknown command, a command that fails with an explanation, or None.
         params: the group's options.
-        callback: what the group itself does, before the command.
-        invoke_without_command: whether it does that without a command, too.
+        callback: the function that runs before the command.
+        invoke_without_command: whether `callback` also runs if the command line names no command.
     """
     version = click.Option(
         ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
@@ -272,16 +282,16 @@ def make_group(
 def context_of(
     command: click.Command, parent: click.Context | None = None, *, name: str | None = None, flow: type | None = None
 ) -> click.Context:
-    """Return a context in which a command's parameters, help or commands can be read; nothing is parsed or called.
+    """Return a click context for reading a command's parameters, help or subcommands, without parsing or calling it.
 
-    A command keeps the option for help of the first context that asks for it, so that a context without `-h` takes it
-    from all later ones.
+    Hazard: click caches a command's help option at the first request. Every context must therefore allow `-h`, or the
+    command has no `-h` in later contexts either.
 
     Args:
-        command: a command of `flowc` or of a flow's own file.
-        parent: the context of its group.
+        command: a command of `flowc` or of `python flow.py`.
+        parent: the context of the command's group.
         name: the name of the command in usage lines.
-        flow: the flow's class, if the command is one of a flow's own file.
+        flow: the flow's class for a command of `python flow.py`.
     """
     settings = {**_SETTINGS, **command.context_settings}
     return click.Context(command, parent, info_name=name, obj=flow, **settings)
@@ -293,7 +303,8 @@ def main() -> None:
     Raises:
         SystemExit: always.
     """
-    collect_rarely()
+    if sys.argv[1:] and not sys.argv[1].startswith("-"):  # a command, which imports much
+        collect_rarely()
     open_closed()
     if "_FLOWC_COMPLETE" in os.environ:
         from flowc.cli.commands.shells import register
@@ -304,7 +315,7 @@ def main() -> None:
 
 
 def flowc_group() -> LazyGroup:
-    """Return the commands of the program `flowc`."""
+    """Return the group of all commands of the program `flowc`."""
     option = click.Option(
         ["--configuration-file"],
         type=click.Path(exists=True, dir_okay=False),
@@ -318,7 +329,7 @@ def flowc_group() -> LazyGroup:
 
 
 def _use_configuration(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Let this command, and the programs that it starts, read the configuration file of this name."""
+    """Set the configuration file of this process and of the programs that it starts, until the command ends."""
     if value is None or ctx.resilient_parsing:
         return
     variable = configuration.FILE_VARIABLE

@@ -1,9 +1,9 @@
 """Cron expressions as Argo Workflows reads them: exactly the rules of Go's robfig/cron v3 (`ParseStandard`).
 
-No Python library has these rules, and the differences matter: Argo's controller may refuse a schedule that another
-parser accepts, and reports that only in its log, or fire it on other days. Corner cases are kept too (`*-5` is `*`; an
-empty list matches nothing; clock changes skip or double a run), because a preview that is wrong on those days is worse
-than none. `tests/cron/test_cron.py` compares with the Go library itself.
+No Python library has the same rules, and the differences matter. Argo's controller may refuse a schedule that another
+parser accepts; it reports the refusal only in its log. It may also start runs on other days than another parser
+predicts. This package also reproduces the library's corner cases: `*-5` means `*`, an empty list matches nothing, and a
+clock change can skip or repeat a run. `tests/cron/test_cron.py` compares its results with those of the Go library.
 
     check("0 6 * * 7").hint      'write 0 (or SUN) for Sunday'
     parse("0 6 * * MON-FRI").next(datetime.now(ZoneInfo("Europe/Paris")))

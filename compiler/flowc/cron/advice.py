@@ -1,4 +1,4 @@
-"""Warnings about valid schedules and time zones whose behaviour their author may not expect."""
+"""Warnings about valid schedules that may not start runs when their author expects, and a check of time zone names."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ class Advice(NamedTuple):
 
 
 def check_timezone(name: str) -> Refusal | None:
-    """Return what is wrong with a time zone's name, or None. Names are case-sensitive, as in the cluster.
+    """Return the error for an unknown time zone name; None for a known name. Names are case-sensitive, like on a
+    cluster.
 
-    Without zone data on this machine every name is accepted: only the cluster can check it.
+    If this machine has no time zone data, every name is accepted, because only the cluster can check it.
     """
     known = zoneinfo.available_timezones() - {"localtime"}
-    if name in known or not known:  # without zone data only the cluster can check it
+    if name in known or not known:  # no zone data here: the cluster checks the name
         return None
     wanted = name.lower().replace(" ", "_")
     same = sorted(zone for zone in known if wanted in (zone.lower(), zone.lower().rsplit("/")[-1]))
@@ -45,7 +46,7 @@ def check_timezone(name: str) -> Refusal | None:
 def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) -> list[Advice]:
     """Return warnings about the next five years of a valid schedule.
 
-    Of all clock changes, only the first that skips a run and the first that doubles a run are reported.
+    Only two clock changes are reported: the first that skips a run, and the first that causes two runs.
 
     Args:
         cron: the schedule.
@@ -71,7 +72,7 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
     if empty := schedule.empty():
         return [Advice("never", f"{cron!r} never fires: its field {empty} has no value", f"write * for every {empty}")]
     if schedule.is_continuous:
-        return []  # fires in every hour that passes, so clock changes skip nothing
+        return []  # it fires in every hour, so clock changes skip no run
     if schedule.next(now) is None:
         message = f"{cron!r} never fires: no day of the next {YEARS} years matches"
         return [Advice("never", message, "choose a day that its months have")]
@@ -86,7 +87,8 @@ def warnings(cron: str, timezone: str | None, *, now: datetime | None = None) ->
 
 
 class _Change(NamedTuple):
-    """A clock change: `at` is the first second with the offset `after`, in seconds."""
+    """A clock change. `before` and `after` are the offsets from UTC in seconds; `at` is the first instant with the new
+    offset."""
 
     clock: Clock
     at: int
@@ -95,7 +97,7 @@ class _Change(NamedTuple):
 
     @property
     def bounds(self) -> tuple[datetime, datetime]:
-        """The start and end of the local times that are skipped or repeated."""
+        """The first local time that the change skips or repeats, and the first local time after those."""
         first, last = sorted(EPOCH.replace(tzinfo=None) + (self.at + by) * SECOND for by in (self.before, self.after))
         return first, last
 
@@ -104,14 +106,14 @@ class _Change(NamedTuple):
         return self.after > self.before
 
     def instants(self, local: datetime) -> list[int]:
-        """Return the instants, none to two, at which the clock shows a local time near the change."""
+        """Return the instants at which the clock shows this local time near the change: none, one or two."""
         as_utc = (local.replace(tzinfo=UTC) - EPOCH) // SECOND
         early, late = as_utc - self.before, as_utc - self.after
         return [*([early] if early < self.at else []), *([late] if late >= self.at else [])]
 
 
 class _Surprise(NamedTuple):
-    """A local time of a schedule that does not fire exactly once; `exists` is False if the clock skips it."""
+    """A scheduled local time at which no run or two runs start; `exists` is False if the clock skips this time."""
 
     local: datetime
     exists: bool
@@ -119,7 +121,7 @@ class _Surprise(NamedTuple):
 
 
 def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Surprise]:
-    """Yield the scheduled times around a clock change that do not fire exactly once."""
+    """Yield the scheduled times around a clock change at which the schedule fires not at all or twice."""
     first = change.bounds[0].replace(hour=0, minute=0) - timedelta(days=1)
     days = [first + timedelta(days=number) for number in range(4)]
     times = [time for day in days if schedule.matches_day(day) for time in _times(schedule, day)]
@@ -127,7 +129,7 @@ def _surprises(schedule: CronFields, change: _Change, now: int) -> Iterator[_Sur
         return
     before, end = _before(schedule, change.clock, first, now), change.clock.at(days[-1])
     fired = set(_fires(schedule, change, before, end, times))
-    hourly = len(schedule.hours) == 24  # such a schedule means passing hours, not times of day
+    hourly = len(schedule.hours) == 24  # it should fire in each hour that passes, also in a repeated one
     for time in times:
         instants = change.instants(time)
         if time >= days[-1] or any(at <= now for at in instants or [change.at]):
@@ -146,9 +148,9 @@ def _times(schedule: CronFields, day: datetime) -> Iterator[datetime]:
 
 
 def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
-    """Return the instant of the last scheduled time before `day`, at least `now`.
+    """Return the instant of the last scheduled time before `day`, or `now` if that is later.
 
-    Argo's search for the next time starts there, and its result can depend on the start.
+    The simulation of Argo's search starts at this instant, because the search's result can depend on its start.
     """
     start = clock.local(now)
     while (day := day - timedelta(days=1)) > start:
@@ -160,9 +162,9 @@ def _before(schedule: CronFields, clock: Clock, day: datetime, now: int) -> int:
 def _fires(schedule: CronFields, change: _Change, after: int, end: int, times: list[datetime]) -> Iterator[int]:
     """Yield the instants after `after` and before `end` at which Argo fires.
 
-    Before the change and from the day after it on, that is at each of `times`: in order, all that the schedule names
-    around it. Everywhere else Argo's search is followed, which takes fifty times as long: it goes back to the start of
-    the hour or the day, and from a time that the schedule does not name.
+    `times` has the scheduled local times around the change, in order. Before the change and after its day, Argo fires
+    exactly at these times. On the day of the change, and after a time that is not in `times`, Argo's search is
+    simulated (`schedule.next`), which takes fifty times as long.
     """
     clock, at = change.clock, after
     day_of_change = change.bounds[1].date()
@@ -208,7 +210,7 @@ def _clock_changes(clock: Clock, now: datetime) -> Iterator[_Change]:
         low, high = start, start + _DAY
         if (before := clock.offset(low)) == (after := clock.offset(high)):
             continue
-        while high - low > 1:  # the last second with the old offset, and the first with the new
+        while high - low > 1:  # search for the last second with the old offset
             middle = (low + high) // 2
             low, high = (middle, high) if clock.offset(middle) == before else (low, middle)
         yield _Change(clock, high, before, after)

@@ -11,7 +11,8 @@ from flowc_ir.suggestion import closest, did_you_mean
 
 
 class Refusal(NamedTuple):
-    """A fault of a schedule or time zone: the message, and the hint what to write instead, if known."""
+    """The reason why a schedule or time zone is refused, and a hint, if one is known, that says what to write
+    instead."""
 
     message: str
     hint: str | None = None
@@ -50,7 +51,7 @@ _MACROS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-# White space as in Go (str.split also splits at U+001C to U+001F)
+# White space in Go's sense; str.split also splits at U+001C to U+001F
 _SPACE = re.compile("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _INTEGER = re.compile(r"\+?(?=[0-9])0*([0-9]*)")
 _DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^.0-9]+)")
@@ -58,7 +59,7 @@ _NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "
 _NANOSECONDS["h"] = 60 * _NANOSECONDS["m"]
 _INT64 = 2**63 - 1
 
-# The pattern in Argo 4's CronWorkflow resource. A schedule has to match it and be valid for the library.
+# The pattern in Argo 4's CronWorkflow resource. A schedule must match this pattern and be valid for the Go library.
 ARGO_4 = (
     r"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every\s+([0-9]+(ns|us|µs|ms|s|m|h))+|"
     r"([A-Za-z0-9*,/?-]+\s+){4}[A-Za-z0-9*,/?-]+)$"
@@ -68,7 +69,7 @@ ARGO_4 = (
 def check(cron: str) -> Refusal | None:
     """Return what is wrong with a schedule, or None if Argo accepts it.
 
-    Both the rules of `parse` and the pattern of Argo 4's CronWorkflow resource (`ARGO_4`) apply.
+    The schedule must be valid for `parse` and match the pattern of Argo 4's CronWorkflow resource (`ARGO_4`).
     """
     try:
         parse(cron)
@@ -85,7 +86,7 @@ def parse(cron: str) -> CronSchedule:
     `@every`.
 
     Raises:
-        CronError: the library would refuse it; the error's `refusal` has the reason and, if known, a hint.
+        CronError: the library would refuse the schedule; `refusal` has the reason and, if known, a hint.
     """
     if cron.startswith(("TZ=", "CRON_TZ=")):
         raise CronError(f"{cron.split('=')[0]}= is not part of an Argo schedule", "give the time zone in `timezone`")
@@ -136,7 +137,7 @@ def _item(item: str, kind: _Kind) -> tuple[range, bool]:
         high = _number(rest[0], item, kind) if rest else low
     step = _number(steps[0], item, kind, a_step=True) if steps else 1
     if steps and not rest:
-        high = kind.high  # N/step runs to the end of the field
+        high = kind.high  # `N/step` is the range from N to the field's largest value
     for end in (low, high):
         if not kind.low <= end <= kind.high:
             raise _out_of_range(end, kind)
@@ -152,13 +153,13 @@ def _number(text: str, item: str, kind: _Kind, a_step: bool = False) -> int:
     if not a_step and text.lower() in kind.names:
         return kind.low + kind.names.index(text.lower())
     digits = _INTEGER.fullmatch(text)
-    if digits and len(digits[1]) <= 19 and int(digits[1] or "0") <= _INT64:  # 19: int() of thousands of digits raises
+    if digits and len(digits[1]) <= 19 and int(digits[1] or "0") <= _INT64:  # int() refuses too many digits
         return int(digits[1] or "0")
     raise CronError(f"{kind.name} {item!r} is not understood", _habit(item, text, kind))
 
 
 def _habit(item: str, text: str, kind: _Kind) -> str:
-    """Return what to write instead of `item`, whose part `text` Argo refuses."""
+    """Return a hint for an item of a field: what to write instead of its part `text`, which Argo refuses."""
     upper = item.upper()
     if "#" in item:
         return "'#' (the n-th weekday of a month) does not exist here; choose days of the month and check in the flow"
@@ -187,7 +188,7 @@ def _out_of_range(value: int, kind: _Kind) -> CronError:
 
 
 def _name(value: int, kind: _Kind, like: str) -> str:
-    """Return `value` as a name or a number, like the author's text `like`."""
+    """Return `value` as text: a name such as MON if the author's text `like` begins with a letter, else a number."""
     return kind.names[value - kind.low].upper() if kind.names and like[:1].isalpha() else str(value)
 
 
@@ -219,7 +220,7 @@ def _duration(text: str) -> int:
         if not (whole or fraction) or unit not in _NANOSECONDS or len(whole.lstrip("0")) > 19:
             break
         total += int(whole.lstrip("0") or "0") * _NANOSECONDS[unit]
-        if fraction:  # in floating point, like Go, so that 1.99…9s rounds equally
+        if fraction:  # in floating point, so that 1.99…9s is rounded like in Go
             total += int(float(fraction[:18]) * (_NANOSECONDS[unit] / 10.0 ** len(fraction[:18])))
         at = part.end()
     if not unsigned or at < len(unsigned) or total > _INT64:

@@ -1,4 +1,4 @@
-"""The times of a schedule: the Go library's search for the next time, step by step, in a time zone."""
+"""Schedules, and the search for their next time in a time zone, which has the same steps as the Go library's search."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from flowc_ir.late.dataclass import dataclass
 UTC = timezone.utc
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-_WIDEST = 15 * 3600  # seconds; the offset of every zone is smaller
-YEARS = 5  # the library stops its search after these years
+_WIDEST = 15 * 3600  # seconds; every zone's offset from UTC is smaller
+YEARS = 5  # the Go library gives up its search after this number of years
 
 
 class CronSchedule(ABC):
@@ -52,7 +52,7 @@ class Every(CronSchedule):
 class CronFields(CronSchedule):
     """The values that each field of a cron expression matches.
 
-    With `either_day`, a day has to match only one of `days` and `weekdays`.
+    If `either_day` is true, a day matches if it is in `days` or in `weekdays`; otherwise it has to be in both.
     """
 
     minutes: frozenset[int]
@@ -88,7 +88,7 @@ class CronFields(CronSchedule):
     def empty(self) -> str | None:
         """Return the name of the first field that matches nothing, such as `,`; None if every field matches.
 
-        With `either_day`, a day has to match only one of the two day fields, so one of them may match nothing.
+        If `either_day` is true, a day has to match only one of the two day fields, so the other may match nothing.
         """
         if not self.minutes:
             return "minute"
@@ -133,7 +133,7 @@ class Clock:
 
     @staticmethod
     def of(time: datetime) -> Clock:
-        """Return the clock of a datetime's zone.
+        """Return the `Clock` of a datetime's time zone.
 
         Raises:
             ValueError: the datetime has no zone.
@@ -155,7 +155,7 @@ class Clock:
         return (self.time(at).utcoffset() or timedelta()) // SECOND
 
     def instants(self, local: datetime) -> list[int]:
-        """Return the instants, none to two, at which the clock shows a local time."""
+        """Return the instants at which the clock shows a local time: none, one or two."""
         as_utc = (local.replace(tzinfo=UTC) - EPOCH) // SECOND
         offsets = {self.offset(as_utc - _WIDEST), self.offset(as_utc + _WIDEST)}
         return sorted(as_utc - by for by in offsets if self.offset(as_utc - by) == by)
@@ -171,15 +171,15 @@ class Clock:
 class _Walk:
     """The search for the next match: it moves an instant forward, coarse fields first.
 
-    Each method returns False if its field wrapped around: then a coarser field has changed, and the search restarts
-    from the month. Hours and minutes are added to the instant, days and months to the local time. This skips a run at
-    02:30 or doubles one at 01:30 when clocks change, exactly as the library does.
+    Each method returns False if its field wrapped around to its smallest value. A coarser field has then changed, so
+    the search restarts with the month. Hours and minutes are added to the instant, days and months to the local time.
+    Therefore a clock change can skip a run at 02:30 or repeat a run at 01:30, exactly like in the Go library.
     """
 
     fields: CronFields
     clock: Clock
     at: int
-    moved: bool = False  # whether the finer fields were already set to their start
+    moved: bool = False  # whether the finer fields were set to their smallest values
 
     def month(self) -> bool:
         while (now := self.clock.local(self.at)).month not in self.fields.months:
@@ -230,9 +230,9 @@ class _Walk:
         return self.clock.local(self.at)
 
     def _later(self, local: datetime) -> int:
-        """Return the instant of `local`, or a day later if the zone skipped that day.
+        """Return the instant of `local`, or the instant a day after the current one if the zone skipped that day.
 
-        Samoa did so in 2011; the library loops there.
+        Samoa skipped a day in 2011. The Go library's search never ends on such a day.
         """
         at = self.clock.at(local)
         return at if at > self.at else self.at + 24 * 3600

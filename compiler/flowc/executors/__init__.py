@@ -1,6 +1,6 @@
-"""Executors: what `flowc run` and `Pipeline.execute` run flows with (docs/plugins.md).
+"""Executors: the plugins with which `flowc run` and `Pipeline.execute` run flows (docs/plugins.md).
 
-A package brings one as an entry point of the group `flowc.executors`, which names an `Executor`.
+A package provides an executor by an entry point of the group `flowc.executors`, which refers to an `Executor`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an executor is: it gets a run to make, and returns how the run has ended."""
+"""The protocol of executors: an executor gets a job, makes a run of it, and returns the result of the run."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ class ExecutorError(Exception):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutorJob:
-    """A run that an executor is to make.
+    """The description of a run that an executor has to make.
 
     Attributes:
         flow: the IR of the flow, which has no faults.
-        package: the code of the flow: `files` has relative paths and contents, `root` is their directory here.
+        package: the code of the flow: `files` has relative paths and contents, `root` is their directory on this
+            machine.
         parameters: the values of all parameters, by name; a file is its path on this machine.
         store: the address of the store in which the run's records must be, as `flowc run --store` takes it.
         tags: the tags of the run.
         max_workers: the maximal number of parallel tasks; None if no option or setting gives one.
         settings: the values of settings that the processes of tasks read, by their keys in flowc.toml.
-        environment: whether steps have isolated environments: `local`, `pypi` or `conda`; None if nothing chooses it.
+        environment: the kind of environments of steps: `local`, `pypi` or `conda`; None if no option or setting gives
+            it.
     """
 
     flow: Flow
@@ -49,12 +51,12 @@ class ExecutorJob:
 
 
 class ExecutorResult(NamedTuple):
-    """The end of a run.
+    """The result of a run.
 
     Attributes:
         run_id: the id of the run in the store; empty if no run has begun.
         exit_code: 0 if the run succeeded; it becomes the exit code of `flowc run`.
-        store: the address of the store with the run's records, if it is not that of the job.
+        store: the address of the store with the run's records, if it differs from the job's `store`.
     """
 
     run_id: str
@@ -64,7 +66,7 @@ class ExecutorResult(NamedTuple):
 
 @runtime_checkable
 class Executor(Protocol):
-    """Runs flows somewhere: an entry point of the group `flowc.executors` names an instance.
+    """Runs flows, for example on another machine. An entry point of the group `flowc.executors` refers to an instance.
 
     The setting `executor = "NAME"` or `flowc run --executor NAME` chooses it; NAME is the name of the entry point.
     """
@@ -72,12 +74,12 @@ class Executor(Protocol):
     def execute(self, job: ExecutorJob) -> ExecutorResult:
         """Make a run and wait for its end.
 
-        The tasks must run in flowc's runtime, which writes the records: `write_job` writes the files for a command
-        `flowc run --local` on another machine, in a container or in a job of a scheduler. What `execute` prints is the
-        output of the run.
+        The tasks must run in flowc's runtime, because it writes the records. `write_job` helps with that: it writes
+        files with which a command `flowc run --local` makes the run on another machine, in a container or in a job of a
+        scheduler. The user sees everything that `execute` prints as output of the run.
 
         Raises:
-            ExecutorError: the run cannot begin or be watched.
-            KeyboardInterrupt: the user has interrupted it.
+            ExecutorError: the run cannot begin, or its progress cannot be observed.
+            KeyboardInterrupt: the user has interrupted the run.
         """
         ...

@@ -1,4 +1,4 @@
-"""Finds executors by name: flowc's own, those of installed packages, and targets whose deployment runs flows."""
+"""Finds executors by name: flowc's own executors, executors of installed packages, and targets that can run flows."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from flowc.targets.deployment import Operations
 
 LOCAL: Final = "local"
-"""This machine, with a process for each attempt."""
+"""The executor that runs tasks on this machine, with a process for each attempt."""
 MOCK: Final = "mock"
-"""This machine, without the code of any step, as with `--mock`."""
+"""The executor that runs tasks on this machine without the code of any step, like the option `--mock`."""
 OWN: Final = (LOCAL, MOCK)
 
 
 def find_executor(name: str) -> Executor | Operations:
-    """Return what runs flows under a name that is not one of `OWN`.
+    """Return the executor of this name, which is not one of `OWN`.
 
     Returns:
-        The executor of a package, or the operations of a target that have `run`.
+        An executor of a package, or a target's operations, whose `run` is not None.
 
     Raises:
-        ExecutorError: there is none, several have the name, or it cannot be loaded; the hint lists the known names.
+        ExecutorError: no executor or several executors have the name, or the executor cannot be loaded.
     """
     try:
         found = None
@@ -53,15 +53,16 @@ def is_installed(name: str) -> bool:
 
 
 def executor_names() -> list[str]:
-    """Return the names of all executors: flowc's own, targets that run flows, and those of packages."""
+    """Return the names of all executors: flowc's own executors, targets that can run flows, and executors of
+    packages."""
     return list(dict.fromkeys([*OWN, *_running_targets(), *EXECUTORS.names()]))
 
 
 def check_alone() -> None:
-    """Check that no package has an executor with the name of one of flowc's own, or of a target.
+    """Check that no package has an executor with the same name as one of flowc's own executors or targets.
 
     Raises:
-        PluginError: a package has one.
+        PluginError: a package has such an executor.
     """
     EXECUTORS.check_alone([*OWN, *table.BUILTIN])
 
@@ -76,9 +77,9 @@ def _operations(name: str) -> Operations:
 
 
 def _running_targets() -> Iterator[str]:
-    """Yield the targets whose deployment runs flows; those of packages are imported for that."""
+    """Yield the names of the targets whose deployment can run flows. Targets of packages are imported to find out."""
     for name in table.target_names():
-        with suppress(TargetError, ImportError):  # reported when the target is named
+        with suppress(TargetError, ImportError):  # an error is reported when the target is used
             deployment = table.find_deployment(name)
             if deployment is not None and table.operations_of(deployment).run is not None:
                 yield name

@@ -1,4 +1,5 @@
-"""The files of a run for another machine: the IR, the code and the parameters, and the command that runs them."""
+"""Writes the files for a run on another machine (the IR, the code and the parameters), and makes the command that runs
+it."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from flowc.executors.executor import ExecutorJob
 
 RUN_ID: Final = "run-id"
-"""The file that the command of `write_job` writes when its run has begun."""
+"""The name of the file to which the command of `write_job` writes the run's id when the run has begun."""
 
 
 def write_job(job: ExecutorJob, directory: str) -> list[str]:
@@ -24,8 +25,8 @@ def write_job(job: ExecutorJob, directory: str) -> list[str]:
         directory: an existing directory.
 
     Returns:
-        The words after `flowc` of the command that makes the run; it is called in that directory. The file `run-id` has
-        the run's id when it has begun. The exit code is 0 if the run succeeded.
+        The arguments of `flowc` in the command that makes the run. The command must be started in that directory. It
+        writes the run's id to the file `run-id` when the run has begun. Its exit code is 0 if the run succeeded.
 
     Raises:
         OSError: a file cannot be written, or a file that is a parameter cannot be read.
@@ -51,7 +52,7 @@ def write_job(job: ExecutorJob, directory: str) -> list[str]:
     words += ["--params-file", "parameters.json"]
     if job.max_workers is not None:
         words += ["--max-workers", str(job.max_workers)]
-    if "secrets" in job.settings:  # FLOWC_SECRETS may have a relative path
+    if "secrets" in job.settings:  # a relative path in it depends on the directory
         words += ["--secrets", job.settings["secrets"]]
     if job.environment is not None:
         words += ["--environment", job.environment]

@@ -1,1 +1,1 @@
-"""Front ends: they read a flow's source and return its IR. Only they parse user code with `ast`; none runs a step."""
+"""Front ends read a flow's source and return its IR. No other package parses user code; no front end runs a step."""

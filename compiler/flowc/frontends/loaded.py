@@ -1,4 +1,4 @@
-"""The result of every front end: a flow with its program and its code, or its faults."""
+"""The result of every front end: a flow with its program and its code, or the faults found in the flow's file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from metaflow._program import FlowProgram
 
     LoadedProgram: TypeAlias = FlowProgram | NodesProgram
-    """A program with the class `cls`, which declares the flow's parameters."""
+    """A program whose attribute `cls` is the class that declares the flow's parameters."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """The result of loading a file: a `flow`, or `diagnostics`, whose spans are relative to the package's root."""
+    """The result of loading a file: a `flow`, or `diagnostics` with file names relative to the package's root."""
 
     package: Package
     flow: Flow | None = None
@@ -29,5 +29,5 @@ class Loaded:
 
     @property
     def cls(self) -> type | None:
-        """The class that declares the parameters; None if the file has a fault that hides it."""
+        """The class that declares the parameters; None if a fault in the file hides the class."""
         return self.program.cls if self.program is not None else None

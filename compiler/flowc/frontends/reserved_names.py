@@ -1,4 +1,4 @@
-"""Names that flows reserve, and the form of a list of names in messages."""
+"""Names that steps, parameters and artifacts cannot have; and a function that lists names in messages."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Public attributes of FlowSpec: a step, parameter or artifact of that name would hide them.
+# Public attributes of FlowSpec. A step, parameter or artifact of such a name would hide the attribute.
 FLOW_API = frozenset({
     "foreach_stack", "index", "input", "merge_artifacts", "name", "next", "script_name",
 })  # fmt: skip
 
-# Options of Metaflow's `run`, which refuses parameters of these names too. `-` and `_` are equal. A parameter has
-# precedence over any other option of its name (`flowc.cli.words.split`), so that new options break no flow.
+# Options of Metaflow's `run`; Metaflow also refuses parameters with these names. `-` and `_` are equal. For any other
+# option, a parameter of the same name has precedence (`flowc.cli.words.split`), so that new options break no flow.
 METAFLOW_OPTIONS = frozenset({
     "decospecs", "max_log_size", "max_num_splits", "max_workers", "namespace", "run_id_file", "runner_attribute_file",
     "tag", "with",
@@ -21,7 +21,7 @@ METAFLOW_OPTIONS = frozenset({
 
 
 def is_private(name: str) -> bool:
-    """Return whether a name is mangled, special or reserved for the runtime."""
+    """Return whether a name begins with two underscores, or is reserved for the runtime."""
     return name.startswith(("__", "_flowc_"))
 
 

@@ -1,4 +1,4 @@
-"""Python sources with their syntax trees, and the spans of their parts. Each file is parsed once."""
+"""Source files with their syntax trees, and the spans of statements and expressions. Each file is parsed once."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_MOST_WRAPPERS = 100  # objects in which the user's function is looked for
+_MOST_WRAPPERS = 100  # at most this number of objects is searched for the function
 
 
 @final
 class Source:
-    """One file: its syntax tree, with an index of its functions and classes.
+    """One source file: its syntax tree, and an index of its functions and classes.
 
     Attributes:
-        file: the file's name in spans.
-        path: its path, by which code objects name it.
-        lines: its text, split at newlines.
-        tree: its syntax tree.
+        file: the file name to write in spans.
+        path: the file's path, as in `co_filename` of its code objects.
+        lines: the lines of the file.
+        tree: the syntax tree of the file.
     """
 
     def __init__(self, file: str, text: str, path: str = "") -> None:
         """Parse the text of a file.
 
         Args:
-            file: the file's name in spans.
-            text: the content.
-            path: the file's path, by which code objects name it.
+            file: the file name to write in spans.
+            text: the content of the file.
+            path: the file's path, as in `co_filename` of its code objects.
 
         Raises:
             SyntaxError: the text is not valid Python.
@@ -71,13 +71,13 @@ class Source:
             waiting += [(inner, prefix) for inner in reversed(inside)]
 
     def classes_named(self, qualified: str) -> tuple[ast.ClassDef, ...]:
-        """Return all definitions of a class by its qualified name: each arm of an `if` may have one."""
+        """Return all class definitions with a qualified name: each branch of an `if` may define the same class."""
         return tuple(self._classes.get(qualified, ()))
 
     def class_of(self, cls: type) -> ast.ClassDef | None:
-        """Return the definition of a class; if several have its name, that with the code of its methods.
+        """Return the definition of a class; None if the file does not define it.
 
-        None without one.
+        If several definitions have the class's name, the definition that contains the code of its methods is returned.
         """
         nodes = self.classes_named(cls.__qualname__)
         if len(nodes) < 2:
@@ -86,18 +86,20 @@ class Source:
         return next((each for each in nodes if any(each.lineno <= line <= _end(each) for line in lines)), nodes[-1])
 
     def methods(self, cls: type, name: str) -> list[Function]:
-        """Return all definitions of a method in the body of a class, in the order written: an `if` may have several."""
+        """Return all definitions of a method in a class's body, in order: an `if` may define it repeatedly."""
         tree = self.class_of(cls)
         if tree is None:
             return []
         return [node for node in _flat(tree.body) if isinstance(node, Function) and node.name == name]
 
     def is_file(self, filename: str) -> bool:
-        """Return whether a code object's file name means this file."""
+        """Return whether `filename`, which comes from a code object, is the path of this file."""
         return filename == self.path or os.path.realpath(filename) == os.path.realpath(self.path)
 
     def function(self, name: str, first_line: int) -> Function | None:
-        """Return the function of a code object; None if the file has none in that line, as for a changed file.
+        """Return the syntax tree of a function by its code object's name and first line.
+
+        Return None if no function of this name begins there, for example because the file has changed.
 
         Args:
             name: `co_name`.
@@ -111,11 +113,11 @@ class Source:
     # -- spans ---------------------------------------------------------------------------------------------------------
 
     def line(self, number: int) -> str:
-        """Return a line by its number, from 1; empty if the file has no such line."""
+        """Return the line with this number, counted from 1; empty if the file has no such line."""
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
 
     def span(self, node: ast.expr | ast.stmt | ast.keyword | ast.alias) -> Span:
-        """Return the span of an expression or statement, at most to the end of its first line."""
+        """Return the span of an expression or statement; the span ends with its first line."""
         column = self._column(node.lineno, node.col_offset)
         one_line = node.end_lineno == node.lineno and node.end_col_offset is not None
         end = self._column(node.lineno, node.end_col_offset or 0) if one_line else 0
@@ -134,13 +136,13 @@ class Source:
         return Span(self.file, number, column)
 
     def _column(self, number: int, offset: int) -> int:
-        """Return a column in characters, from 1, for an offset of `ast`, which counts the bytes of UTF-8."""
+        """Convert an offset of `ast`, in bytes of UTF-8, to a column in characters, counted from 1."""
         line = self.line(number)
         return offset + 1 if line.isascii() else len(line.encode()[:offset].decode(errors="replace")) + 1
 
 
 def _arms(statement: ast.stmt) -> list[ast.stmt]:
-    """Return the statements in the arms of an `if`, `try`, `with`, `match`, …"""
+    """Return the statements directly inside an `if`, `for`, `try`, `with`, `match`, …"""
     inside: list[ast.stmt] = []
     for field in ("body", "orelse", "finalbody"):
         inside += getattr(statement, field, None) or []
@@ -150,7 +152,7 @@ def _arms(statement: ast.stmt) -> list[ast.stmt]:
 
 
 def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a body and of the arms of its conditions, in the order written."""
+    """Yield the statements of a body and those nested in compound statements, in the order of the source."""
     for statement in body:
         yield statement
         if not isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
@@ -158,18 +160,17 @@ def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _codes(cls: type) -> Iterator[CodeType]:
-    """Yield the code of the functions in a class's body, also inside wrappers."""
+    """Yield the code objects of a class's methods, including methods inside wrappers of decorators."""
     for value in vars(cls).values():
         for function in functions_in(getattr(value, "fget", None) or value):
             yield function.__code__
 
 
 def functions_in(value: object) -> Iterator[FunctionType]:
-    """Yield a function and the functions that its wrappers hold, the outermost first.
+    """Yield the functions that can be found in a wrapped function, the outermost wrapper first.
 
-    A wrapper of `functools.wraps` has the attribute `__wrapped__`. Any other wrapper has the function in a cell of its
-    closure or as a default argument, mostly. At most 100 objects are examined, so that a closure with a large structure
-    costs little.
+    A wrapper made with `functools.wraps` has the attribute `__wrapped__`. Most other wrappers have the function in
+    their closure or as a default argument. At most 100 objects are searched, which limits the time for large closures.
     """
     waiting, seen = [value], set[int]()
     while waiting and len(seen) < _MOST_WRAPPERS:
@@ -184,7 +185,7 @@ def functions_in(value: object) -> Iterator[FunctionType]:
         if isinstance(value, FunctionType):
             yield value
             waiting += [*_cells(value), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
-        # Without the object's own `__getattr__`: a closure can hold any object.
+        # This does not call the object's `__getattr__`: the object may be of any class.
         wrapped: object = getattr_static(value, "__wrapped__", None)
         if wrapped is not None:
             waiting.insert(0, wrapped)
@@ -195,7 +196,7 @@ def _cells(function: FunctionType) -> Iterator[object]:
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
-        except ValueError:  # a variable that has no value yet, or was deleted
+        except ValueError:  # the variable is not assigned
             continue
 
 
@@ -204,7 +205,7 @@ def _end(node: ast.stmt) -> int:
 
 
 def _colon(line: str, start: int) -> int:
-    """Return the index of the colon of the definition that starts here; the line's end if it is on a later line."""
+    """Return the index of a definition's colon in its first line; the line's end if the colon is on a later line."""
     depth, quote = 0, ""
     for index in range(start, len(line)):
         char = line[index]
@@ -225,11 +226,11 @@ def _colon(line: str, start: int) -> int:
 
 @final
 class Sources:
-    """The source files of a flow's classes and functions, by the file names of their code objects.
+    """The source files of a flow's classes and functions. A file is found by the path in a code object.
 
     Args:
         root: the directory of the flow's code.
-        files: the contents of the package by path below the root; other files are read from the disk.
+        files: path below the root → content, for the files of the package. Other files are read from the disk.
     """
 
     def __init__(self, root: Path, files: Mapping[str, bytes]) -> None:
@@ -239,7 +240,7 @@ class Sources:
         self._relative: dict[str, str] = {}
 
     def relative(self, filename: str) -> str:
-        """Return a file's name in spans: relative to the root, or to the entry of sys.path with the file."""
+        """Return the file name to write in spans: relative to the root, or to the entry of `sys.path` with the file."""
         if filename not in self._relative:
             self._relative[filename] = self._find_relative(filename)
         return self._relative[filename]
@@ -253,11 +254,11 @@ class Sources:
         return path.replace(os.sep, "/")
 
     def parse(self, file: str, content: bytes) -> Source:
-        """Parse one file of the package and keep it.
+        """Parse one file of the package, and store the result for `of`.
 
         Args:
             file: the path below the root.
-            content: the bytes.
+            content: the bytes of the file.
 
         Raises:
             SyntaxError: the file is not valid Python.
@@ -267,7 +268,7 @@ class Sources:
         return source
 
     def of(self, filename: str) -> Source | None:
-        """Return the source of a code object's or module's file; None if it cannot be read or parsed."""
+        """Return the source file with this path; None if it cannot be read or parsed."""
         file = self.relative(filename)
         if file not in self._parsed:
             try:

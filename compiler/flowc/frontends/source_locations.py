@@ -1,4 +1,4 @@
-"""Find the source of a flow: its file, the root of its code, and the syntax tree of its class."""
+"""Find the file of a flow, the root directory of its code, and the syntax tree of its class."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class SourceLocation:
     """The location of a flow's file.
 
     Attributes:
-        root: the root of its code.
-        file: the path below the root.
-        packaged: whether the file is in a package, whose whole root is packaged.
+        root: the root directory of the flow's code.
+        file: the path of the file below the root.
+        packaged: whether the file is in a Python package; then all files below the root are packaged.
     """
 
     root: Path
@@ -38,8 +38,8 @@ class SourceLocation:
 
         Args:
             path: the file.
-            root: the directory from which its package is imported; None for a file in no package, whose directory is
-                the root.
+            root: the directory that contains the outermost package of the file; None for a file in no package: its own
+                directory is the root.
 
         Raises:
             ValueError: the file is not below `root`.
@@ -56,10 +56,12 @@ class SourceLocation:
 
 
 def place_of_class(cls: type) -> SourceLocation:
-    """Return the location of a class's file; under `python -m pkg.module` the root is the directory of its package.
+    """Return the location of a class's file.
+
+    For a class in `__main__` under `python -m pkg.module`, the root is the directory that contains `pkg`.
 
     Raises:
-        TypeError: the class was defined in no file.
+        TypeError: the class was not defined in a file.
     """
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)
@@ -72,9 +74,9 @@ def place_of_class(cls: type) -> SourceLocation:
 
 
 def written_at(cls: type, source: Source, sources: Sources) -> tuple[Span, ast.ClassDef | None, Source]:
-    """Return the span, the tree and the file of a class.
+    """Return the span, the syntax tree and the source file of a class.
 
-    Without a definition in its module's file, the tree is None and the span line 1.
+    If the module's file does not define the class, the tree is None and the span is line 1 of the file.
 
     Args:
         cls: the class.

@@ -1,7 +1,7 @@
 """Read the flows of a file from its syntax tree alone: classes, parameters and steps.
 
-Shell completion uses this: no user code is imported, and a file that cannot be read has no flows. Additions by
-mutators, configs and bases in other files are missing; `complete` is false if there may be any.
+Shell completion uses this, since no user code is imported. Parameters and steps that come from mutators, configs and
+bases in other files are missing; `complete` is false if there may be any.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _PARAMETERS = ("Parameter", "IncludeFile")
 
 
 class ParameterSyntax(NamedTuple):
-    """A parameter as written in the source.
+    """A parameter, as far as the source shows it.
 
     Attributes:
-        name: the name on the command line.
-        help: the text in the help, if it is a literal.
+        name: the name of the command line option.
+        help: the argument `help`, if it is a literal string.
         choices: the choices that are literal strings.
         flag: whether the option takes no value.
-        file: whether it is an IncludeFile.
-        boolean: whether its type or default is a bool.
+        file: whether the parameter is an IncludeFile.
+        boolean: whether the parameter's type or default is a bool.
     """
 
     name: str
@@ -37,13 +37,13 @@ class ParameterSyntax(NamedTuple):
 
 
 class FlowSyntax(NamedTuple):
-    """A flow as written in the source.
+    """A flow, as far as the source shows it.
 
     Attributes:
-        name: the class.
-        parameters: its parameters, with those of its bases in the same file.
-        steps: the names of its steps, with those of its bases in the same file.
-        complete: whether no decorator and no base in another file may add something.
+        name: the name of the class.
+        parameters: the parameters of the class and of its bases in the same file.
+        steps: the names of the steps of the class and of its bases in the same file.
+        complete: whether these are certainly all: there is no decorator, and no base in another file.
     """
 
     name: str
@@ -53,10 +53,10 @@ class FlowSyntax(NamedTuple):
 
 
 def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
-    """Return the flows of a file; the flow that the file calls comes first.
+    """Return the flows of a file, the flow that the file calls first.
 
     Args:
-        path: a Python file, which is not imported. One that cannot be read or parsed has no flows.
+        path: a Python file, which is not imported. If it cannot be read or parsed, the result is empty.
     """
     try:
         tree = ast.parse(path.read_bytes())
@@ -72,7 +72,7 @@ def read_flows(path: Path) -> tuple[FlowSyntax, ...]:
 
 
 def _has_steps(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef], below: Sequence[str]) -> bool:
-    """Return whether a class is a flow: it derives from FlowSpec, or has a step."""
+    """Return whether a class is a flow: it derives from FlowSpec, or it has a step."""
     if node.name in below:  # a class cannot be its own base
         return False
     bases = [_last(base) for base in node.bases]
@@ -97,7 +97,7 @@ def _flow(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> FlowSyntax
 def _lineage(
     node: ast.ClassDef, classes: Mapping[str, ast.ClassDef], below: Sequence[str]
 ) -> tuple[list[ast.ClassDef], bool]:
-    """Return a class with its bases in the file, and whether these are all its bases."""
+    """Return a class with those of its bases that the file defines, and whether these are all of its bases."""
     classes_found, complete = [node], not node.decorator_list
     for base in (_last(base) for base in node.bases):
         if base in classes and base not in (*below, node.name):
@@ -133,7 +133,7 @@ def _parameter(item: ast.stmt) -> ParameterSyntax | None:
 
 
 def _texts(node: ast.AST | None) -> Iterator[str]:
-    """Yield the texts of a literal list, as in `choices=[…]`."""
+    """Yield the strings of a literal list, such as the list in `choices=[…]`."""
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         for item in node.elts:
             if isinstance(value := _constant(item), str):
@@ -151,7 +151,7 @@ def _constant(node: ast.AST | None) -> object:
 
 
 def _last(node: ast.AST | None) -> str:
-    """Return the last part of a name: `step` for both `step` and `metaflow.step`."""
+    """Return the last part of a dotted name: `step` for both `step` and `metaflow.step`."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name

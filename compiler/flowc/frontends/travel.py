@@ -1,4 +1,4 @@
-"""Find code and files that a flow needs but that are not packaged with it. Only `compile` and `deploy` warn of them."""
+"""Find code and files that a flow needs although they are not in its code package. `compile` and `deploy` warn."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_ir.diagnostic import Faults
 
-# Modules of flowc, which the image contains; extensions, which are always packaged; modules that Python runs at start.
+# Modules about which nothing is reported: flowc's own, extensions (always packaged), and modules of Python's start.
 EXTENSIONS: Final = EXTENSIONS_PACKAGE
 _OURS: Final = frozenset({*OWN_PACKAGES, EXTENSIONS, "sitecustomize", "usercustomize"})
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _LONGEST: Final = 256
-_MOST_NAMES: Final = 5  # a line lists at most this number of names
-# These read a file before the flow is compiled: its content is in the IR.
+_MOST_NAMES: Final = 5  # a warning lists at most this number of names
+# These read their file when the flow is compiled: the IR has its content, so the file is not needed.
 _READ_HERE: Final = frozenset({"Config", "IncludeFile"})
 
 
 def check_package(package: Package, flow: Flow, faults: Faults) -> None:
-    """Report a package that is larger than the limits of what travels (`package.excess`)."""
+    """Report a code package that exceeds the size limits (`package.excess`)."""
     if (excess := package.excess) is not None:
         faults.add(codes.PACKAGE_TOO_LARGE, Span(flow.code.file, 1, 1), excess.message, hint=excess.hint)
 
@@ -46,16 +46,16 @@ def without_ignored(
 ) -> tuple[Package, frozenset[str]]:
     """Return the package without the files that git ignores, and the names of these files.
 
-    Installed files are packaged although git ignores them: it ignores a virtual environment as a whole.
+    Files of installed packages stay in the package, although git ignores the virtual environment that contains them.
 
     Args:
-        package: the package of all files.
+        package: the package with all files.
         own: the flow's file, which is always packaged.
-        patterns: patterns of ignored files that are packaged all the same (`flowc.ignored`).
-        seconds: the limit for git.
+        patterns: patterns of file names; ignored files that match are packaged (`flowc.ignored`).
+        seconds: the time limit for git.
 
     Raises:
-        UnknownError: git did not list the ignored files.
+        UnknownError: git failed, so that the ignored files are unknown.
     """
     places = {name: place for name, _ in package.files if name != own and (place := _source(package, name))}
     gone = ignored(places, exceptions=patterns, seconds=seconds)
@@ -65,7 +65,7 @@ def without_ignored(
 
 
 def _source(package: Package, name: str) -> str | None:
-    """Return the path from which a file of the package was read; None for an installed file."""
+    """Return the path from which a file of the package was read; None for a file of an installed package."""
     place = str(package.root / name)
     if name.startswith(f"{EXTENSIONS}/"):
         from metaflow import _extensions
@@ -76,11 +76,11 @@ def _source(package: Package, name: str) -> str | None:
 
 
 def stays(package: Package, gone: Collection[str]) -> str | None:
-    """Return a warning about ignored files that the flow seems to need; None if there are none.
+    """Return a warning about files that git ignores although the flow seems to need them; None if there are none.
 
     Args:
-        package: the package without them.
-        gone: the names of the ignored files. Data files count always, Python files if the flow imports them.
+        package: the package without the ignored files.
+        gone: the names of the ignored files. Data files are always reported, Python files only if they are imported.
     """
     imported_names = {name for tree in _imported_trees(package).values() for name in _imported_names(tree)}
     loaded = {os.path.realpath(file) for _, file in _loaded()}
@@ -103,7 +103,7 @@ def stays(package: Package, gone: Collection[str]) -> str | None:
 
 
 def _imported_names(tree: ast.Module) -> Iterator[str]:
-    """Yield each part of the dotted names that the code imports, also in functions."""
+    """Yield each part of the dotted names that the code imports, including imports in functions."""
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=several):
@@ -115,10 +115,10 @@ def _imported_names(tree: ast.Module) -> Iterator[str]:
 
 
 def left_behind(package: Package) -> Iterator[str]:
-    """Yield a warning about imported modules, and one about named files, that are not in the package.
+    """Yield a warning about imported modules outside the package, and a warning about data files outside it.
 
     Args:
-        package: the package of a flow that this process has imported.
+        package: the package of a flow that was imported in this process.
     """
     trees = _imported_trees(package)
     if modules := foreign_modules(package, trees):
@@ -138,7 +138,7 @@ def left_behind(package: Package) -> Iterator[str]:
 
 
 def _imported_trees(package: Package) -> dict[str, ast.Module]:
-    """Return the syntax trees of the package's files that are imported, by their paths in the package."""
+    """Return the syntax trees of those files of the package that were imported, by path in the package."""
     imported = {os.path.realpath(file) for module in list(sys.modules.values())
                 if isinstance(file := getattr(module, "__file__", None), str)}  # fmt: skip
     return {
@@ -149,11 +149,11 @@ def _imported_trees(package: Package) -> dict[str, ast.Module]:
 
 
 def foreign_modules(package: Package, trees: Mapping[str, ast.Module]) -> dict[str, str]:
-    """Return the places of imported top-level packages that are neither in the package nor installed, by name.
+    """Return imported modules that are neither in the code package nor installed: top-level name → directory or file.
 
     Args:
         package: the package of the flow.
-        trees: the syntax trees of its imported files by path: what their functions import later counts, too.
+        trees: the syntax trees of the package's imported files, by path. Imports in their functions count too.
     """
     installed = tuple(f"{os.path.realpath(sysconfig.get_path(kind))}{os.sep}"
                       for kind in ("purelib", "platlib", "stdlib", "platstdlib"))  # fmt: skip
@@ -169,7 +169,7 @@ def foreign_modules(package: Package, trees: Mapping[str, ast.Module]) -> dict[s
 
 def _loaded() -> Iterator[tuple[str, str]]:
     """Yield the top-level package and the file of each imported module."""
-    main = sys.modules["__main__"]  # `multiprocessing` gives it another name
+    main = sys.modules["__main__"]  # `multiprocessing` also lists it under another name
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and module is not main:
@@ -177,7 +177,7 @@ def _loaded() -> Iterator[tuple[str, str]]:
 
 
 def _later(trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
-    """Yield the same for modules that the code imports later, if they are found without importing them."""
+    """Yield the top-level name and the file of modules that functions of the code import later."""
     names: set[str] = set()
     for tree in trees.values():
         for node in ast.walk(tree):
@@ -189,26 +189,26 @@ def _later(trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
     for name in sorted(names - sys.modules.keys()):
         try:
             spec = find_spec(name)
-        except (ImportError, ValueError):  # the flow itself fails when it runs
+        except (ImportError, ValueError):  # the import fails when the flow runs
             continue
         if spec is not None and spec.origin is not None and os.path.isfile(spec.origin):
             yield name, spec.origin
 
 
 def _place(top: str, file: str) -> str:
-    """Return the directory of a package, or the file of a module in no package."""
+    """Return the directory of a top-level package, or the file of a module in no package."""
     parts = PurePosixPath(file).parts
     return str(PurePosixPath(*parts[: parts.index(top) + 1])) if top in parts else file
 
 
 def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
-    """Return files beside the code that are not in the package and whose names are strings in its imported files.
+    """Return data files that are missing in the package although strings in the code name them.
 
-    Arguments of `Config` and `IncludeFile` are left out: their content is in the intermediate representation.
+    Arguments of `Config` and `IncludeFile` are left out: the IR has the content of these files.
 
     Args:
         package: the package of the flow.
-        trees: the syntax trees of its imported files by path.
+        trees: the syntax trees of the package's imported files, by path.
     """
     packed = dict(package.files)
     files: dict[str, None] = {}
@@ -224,7 +224,7 @@ def named_files(package: Package, trees: Mapping[str, ast.Module]) -> list[str]:
 
 
 def _texts(node: ast.AST) -> Iterator[str]:
-    """Yield strings that may be file names, also in several parts: `HERE / "sql" / "x.sql"`, `join(HERE, "sql", …)`."""
+    """Yield strings that may be file names, also joined ones: `HERE / "sql" / "x.sql"`, `join(HERE, "sql", …)`."""
     waiting = [ast.iter_child_nodes(node)]
     while waiting:
         child = next(waiting[-1], None)
@@ -244,7 +244,7 @@ def _texts(node: ast.AST) -> Iterator[str]:
 
 
 def _joined(parts: list[ast.expr]) -> Iterator[str]:
-    """Yield the path that the last parts form, as far as they are strings."""
+    """Yield the path formed by the trailing parts that are literal strings, if it looks like a file name."""
     texts: list[str] = []
     for part in reversed(parts):
         if not (isinstance(part, ast.Constant) and isinstance(part.value, str)):

@@ -1,1 +1,1 @@
-"""Runs in which patches replace the code of steps: the patches of a command line or a program, and pytest's fixture."""
+"""Patches, which replace the code of steps in a run: from a command line or a program, and a fixture for pytest."""

@@ -1,4 +1,4 @@
-"""Make the patches of a run, and check them against the flow before anything runs."""
+"""Make the patches of a run, and check before the run that they fit the flow. A patch replaces a step's code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flowc_ir import Flow, Node
     from flowc_ir.json_text import Json
     from flowc_runtime.run.patches import PatchKind
-else:  # only for functions and objects of a program
+else:  # needed only for functions and objects that a program gives
     cloudpickle = LateModule("cloudpickle")
 
 _FUNCTION: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -34,7 +34,7 @@ _FILE: Final = re.compile(r"[^\n]+\.py(:[^\W\d]\w*)?")
 
 
 class WrongPatchError(Exception):
-    """A patch names no step, or does not fit it. `hint` says what to write instead; None if the message does."""
+    """A patch names no step, or does not fit its step. `hint` says what to write instead, or is None."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(f"{message}: {hint}" if hint else message)
@@ -43,17 +43,17 @@ class WrongPatchError(Exception):
 
 
 def patches_from_words(words: Sequence[str], flow: Flow, root: str, *, mock: bool) -> dict[str, Patch]:
-    """Return the patches of a command line, by the names of the steps.
+    """Return the patches that a command line gives, by the names of the steps.
 
     Args:
         words: the values of `--patch`: `STEP=` with a JSON value, `MODULE:FUNCTION`, or a Python file.
         flow: the flow.
         root: the directory of the flow's code.
-        mock: whether no step's code runs: steps without a patch get one that does nothing.
+        mock: whether to run no step's code; steps without a patch then get a patch that does nothing.
 
     Raises:
-        WrongPatchError: the words do not fit the flow; nothing has run.
-        BaseException: any exception of a patch's module when it is imported.
+        WrongPatchError: a value of `--patch` is wrong or does not fit the flow; nothing has run.
+        BaseException: any exception that a patch's module raises when it is imported.
     """
     found: dict[str, Patch] = {}
     for text in words:
@@ -68,12 +68,12 @@ def patches_from_words(words: Sequence[str], flow: Flow, root: str, *, mock: boo
 
 
 def patches_from_values(given: Mapping[str, object], flow: Flow, *, mock: bool) -> dict[str, Patch]:
-    """Return the patches of a program, by the names of the steps.
+    """Return the patches that a program gives, by the names of the steps.
 
     Args:
         given: a value or a function for each patched step.
         flow: the flow.
-        mock: whether no step's code runs.
+        mock: whether to run no step's code.
 
     Raises:
         WrongPatchError: a name or a value does not fit the flow, or cannot be pickled.
@@ -88,9 +88,9 @@ def patches_from_values(given: Mapping[str, object], flow: Flow, *, mock: bool) 
 
 
 def _made(value: object, node: Node, *, mock: bool) -> Patch:
-    """Return the patch of a program's value: as JSON if that keeps it, else as a pickle."""
+    """Return the patch of a program's value: as JSON if reading it back gives an equal value, else as a pickle."""
     if not callable(value):
-        with contextlib.suppress(TypeError, ValueError):  # an object that only a pickle keeps
+        with contextlib.suppress(TypeError, ValueError):  # JSON cannot represent it: pickle it
             text = json_text.dumps(value)
             if json_text.loads(text) == value:
                 return Patch(kind="value", what=json_text.loads(text), mock=mock)
@@ -104,7 +104,7 @@ def _made(value: object, node: Node, *, mock: bool) -> Patch:
 
 
 def _parsed(value: str, text: str) -> tuple[PatchKind, Json]:
-    """Return the kind and the content of a patch's text."""
+    """Return the kind and the content of a patch, from the text after `STEP=` in the value of `--patch`."""
     if _FUNCTION.fullmatch(value) and not _FILE.fullmatch(value):
         return "function", value
     if _FILE.fullmatch(value):
@@ -120,7 +120,7 @@ def _parsed(value: str, text: str) -> tuple[PatchKind, Json]:
 
 
 def _node(step: str, flow: Flow) -> Node:
-    """Return the step of a name, as its pipeline writes it or as its tasks are stored."""
+    """Return the step of this name: its name in the pipeline, or the name under which its tasks are stored."""
     nodes = {node.id: node for node in flow.nodes if not isinstance(node.run, Merge) and not is_ours(node)}
     name = step if step in nodes else identifier(step)
     if name in nodes:
@@ -133,7 +133,7 @@ def _node(step: str, flow: Flow) -> Node:
 
 
 def _check(patch: Patch, node: Node, flow: Flow, root: str) -> None:
-    """Check that a patch of the command line can be applied."""
+    """Check that a patch from the command line can be applied to its step."""
     if patch["kind"] == "value":
         _check_value(patch["what"], node)
         return

@@ -1,4 +1,4 @@
-"""The plug-in of pytest: the fixture `run_pipeline`. It imports flowc only if a test uses the fixture."""
+"""The pytest plug-in with the fixture `run_pipeline`. The plug-in imports flowc only if a test uses the fixture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ else:
 
 @final
 class RunPipeline:
-    """`flowc.testing.run_pipeline` with a store in the directory of a test; `store` is its path."""
+    """Calls `flowc.testing.run_pipeline`. `store` is the directory of the store of runs, in the test's `tmp_path`."""
 
     def __init__(self, directory: Path) -> None:
         self.store = directory / ".flowc"
@@ -35,7 +35,7 @@ class RunPipeline:
         mock: bool = False,
         check: bool = True,
     ) -> PipelineResult:
-        """Run a pipeline. Args, result and raises: see `flowc.testing.run_pipeline`."""
+        """Run a pipeline. `flowc.testing.run_pipeline` describes the arguments, the result and the errors."""
         return run_in_store(pipeline, parameters, patches=patches, mock=mock, store=self.store, check=check)
 
 

@@ -5,8 +5,9 @@ train -> end                              ->    train -> end
   environment LEVEL='high'                        resources memory 16384
                                                   environment LEVEL='high'
 
-Of a step's values, the first of these counts: the table `[steps.FLOW.STEP]`, the override that it names, the step's own
-words, the override that the step names, `[defaults]`. Tables inside, such as resources, are merged key by key.
+A step's value is taken from the first of these that has it: the table `[steps.FLOW.STEP]`, the override that this table
+names, the step's own decorators, the override that the step names, the table `[defaults]`. Nested tables, such as
+resources, are merged key by key.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _NO_TABLE: Final = PodTable()
 
 
 def apply_overrides(flow: Flow, context: Context) -> Flow:
-    """Return the flow with the values of `context.pods`, whose steps name no override.
+    """Return the flow with the values of the tables `context.pods`. Its steps no longer name overrides.
 
     Raises:
         PassError: a step names an override that the file does not have.
@@ -95,7 +96,7 @@ def _with_tables(node: Node, flow: str, tables: PodTables, faults: Faults) -> No
 
 
 def _own(node: Node) -> PodTable:
-    """Return the step's own values, without assumed amounts."""
+    """Return the values that the step itself has, without the assumed amounts of its resources."""
     resources = node.resources
     if resources is not None:
         resources = replace(resources, **dict.fromkeys(_assumed(resources)), assumed=())
@@ -104,12 +105,12 @@ def _own(node: Node) -> PodTable:
 
 
 def _assumed(resources: Resources) -> list[str]:
-    """Return the names of the assumed amounts; in an IR of another program there may be any names."""
+    """Return the names of the assumed amounts, without unknown names, which the IR of another program may have."""
     return [name for name in resources.assumed if name in RESOURCES]
 
 
 def _with_assumed(merged: Resources | None, before: Resources | None) -> Resources | None:
-    """Return the merged amounts, and the assumed ones that the step had before where no table has the amount."""
+    """Return the merged amounts. Where no table has an amount, the result has the assumed amount of `before`."""
     if before is None:
         return merged
     merged = merged or Resources()
@@ -121,7 +122,7 @@ def _with_assumed(merged: Resources | None, before: Resources | None) -> Resourc
 
 
 def _merge(first: PodTable, second: PodTable) -> PodTable:
-    """Return the values of both tables: key by key in the tables inside, else the first value that is written."""
+    """Return the values of both tables. `first` takes precedence; nested tables are merged key by key."""
     one, other = first.limits, second.limits
     limits = TaskLimits(
         retry=one.retry or other.retry,
@@ -143,7 +144,7 @@ def _merge(first: PodTable, second: PodTable) -> PodTable:
 
 
 def _merged_pairs(first: Pairs, second: Pairs) -> Pairs:
-    """Return the pairs of both, with the order of `second` for the keys that it has."""
+    """Return the pairs of both; `first` takes precedence. The keys of `second` come first, in its order."""
     return tuple({**dict(second), **dict(first)}.items())
 
 
@@ -152,6 +153,6 @@ def _merged_fields(first: Policy | None, second: Policy | None) -> Policy | None
 
 
 def _written_over(first: Policy, second: Policy) -> Policy:
-    """Return `second` with the fields of `first` that are not at their default."""
+    """Return a copy of `second` with those fields of `first` that differ from their default."""
     written = {field.name: each for field in fields(first) if (each := getattr(first, field.name)) != field.default}
     return replace(second, **written)

@@ -1,4 +1,4 @@
-"""Warn about behaviour of a flow's schedule that its author may not expect.
+"""Warn about a flow's schedule that may not start runs when its author expects.
 
 @schedule(cron="0 0 * * *", timezone="Africa/Cairo")
 
@@ -32,8 +32,8 @@ def check_schedule(flow: Flow, context: Context) -> tuple[Diagnostic, ...]:
     """Return warnings about the next five years of the schedule.
 
     Returns:
-        One warning for each kind of surprise of each cron expression. Empty if the schedule will not start runs
-        (`context.scheduled`), or this machine lacks the time zone.
+        For each cron expression, at most one warning of each kind (`AdviceKind`). Empty if the schedule will not start
+        runs (`context.scheduled`), or this machine lacks the time zone.
 
     Raises:
         CronError: Argo would refuse a cron expression; front ends refuse it first.

@@ -1,4 +1,4 @@
-"""The inputs of passes besides the flow."""
+"""The class `Context`: what passes get in addition to the flow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PassError(Exception):
-    """A pass refused the flow; `diagnostics` are all faults that it found."""
+    """A pass refused the flow; `diagnostics` are all faults that the pass found."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -28,15 +28,15 @@ class PassError(Exception):
 @final
 @dataclass(slots=True)
 class Room:
-    """The space for the content of default files, and the files placed so far.
+    """The space for the content of parameters' default files, and the files that `pack_files` has placed so far.
 
     Attributes:
-        package: the bytes that remain in the code package for files.
-        name: called with the path of a file that does not fit; returns its reference in the store, or raises
-            ParameterError or FlowcError.
-        inline: the bytes that remain in the IR for the content of files.
-        packed: the files in the code package: path in the package → content.
-        far: the files to send to the store: parameter, path, and the result of `name`.
+        package: the number of bytes that remain in the code package for files.
+        name: a function that is called with the path of a file that does not fit into the package or the IR. It returns
+            the file's reference in the store, or raises ParameterError or FlowcError.
+        inline: the number of bytes that remain in the IR for the content of files.
+        packed: the files to add to the code package: their content by their path in the package.
+        far: the files to send to the store: the parameter, the path, and the result of `name` for each.
     """
 
     package: int
@@ -53,9 +53,9 @@ class Context:
 
     Attributes:
         scheduled: whether the flow's schedule will start runs.
-        packages: whether tasks install the packages of their steps; if not, the place where they run has them.
-        beside: the directory to search for a file that is not in the working directory.
-        room: the space for the content of default files; None leaves the files where they are.
+        packages: whether tasks install the packages of their steps; False if they run where the packages are installed.
+        beside: the second directory in which default files are searched, after the working directory.
+        room: the space for the content of default files; if it is None, files are not packed.
         now: the time of compilation, an aware datetime; None is the present.
         pods: the tables of the configuration file with defaults and overrides of steps; None if it has none.
     """

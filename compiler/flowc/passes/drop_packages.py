@@ -1,4 +1,4 @@
-"""Remove the packages of steps, if tasks run in an environment that already has them.
+"""Remove the steps' lists of packages if tasks run in an environment in which the packages are already installed.
 
 train -> end                              ->    train -> end
   packages python 3.11, pypi six 1.16.0
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def drop_packages(flow: Flow, context: Context) -> Flow:
-    """Return the flow without packages; return it unchanged if tasks install their packages."""
+    """Return the flow without the packages of its steps. If tasks install packages, return the flow unchanged."""
     if context.packages or not any(node.packages and not node.packages.disabled for node in flow.nodes):
         return flow
     return replace(flow, nodes=tuple(replace(node, packages=None) for node in flow.nodes))

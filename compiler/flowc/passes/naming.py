@@ -1,10 +1,11 @@
-"""Names for a target, made from Python names; different names of one kind stay different.
+"""Makes the names that a target uses from Python names; different Python names of one kind give different names.
 
-Plain names stay readable: `train_model` becomes `train-model`, and so does `TrainModel`, since steps and flows never
-share a namespace. Any other name becomes a readable prefix, `-x` and eight hexadecimal digits of its digest. A plain
-name that looks like such a result is hashed too, so the two ranges are disjoint.
+Plain names stay readable: the step `train_model` becomes `train-model`. The flow `TrainModel` becomes `train-model`
+too, but names of steps and flows are never used in the same place. Any other name becomes a readable prefix, `-x` and
+eight hexadecimal digits of its digest. A plain name that looks like the result of hashing is hashed too, so a readable
+name never equals a hashed name.
 
-Names made here never contain `--`; targets use it in their generated names.
+The names never contain `--`, so that targets can use `--` in names that they generate.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """The rules for one kind of names: lower-case letters, digits and `-`, at most `longest` characters.
+    """The rules for one kind of names. Names consist of lower-case letters, digits and `-`, and have at most `longest`
+    characters.
 
     A name that matches `plain` stays readable, unless the result is `reserved`.
     """
@@ -38,8 +40,8 @@ class Naming:
     reserved: frozenset[str] = frozenset()
 
     def name(self, text: str) -> str:
-        """Return the target's name for `text`: the readable one if it is plain and at most `longest` characters, else a
-        hash."""
+        """Return the target's name for `text`: the readable name if it exists and is short enough, else the hashed
+        name."""
         readable = self.readable(text)
         return readable if readable is not None and len(readable) <= self.longest else self.hashed(text)
 
@@ -51,7 +53,7 @@ class Naming:
         return None if name in self.reserved or _HASHED.fullmatch(name) else name
 
     def hashed(self, text: str) -> str:
-        """Return a name made of a readable prefix of `text` and its digest: `PREFIX-x12345678`, at most `longest`
+        """Return the hashed name of `text`: a readable prefix and a digest, `PREFIX-x12345678`, at most `longest`
         characters."""
         readable = _NOT_ALPHANUMERIC.sub("-", _HUMP.sub("-", text).lower()).lstrip("-0123456789")
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -60,7 +62,7 @@ class Naming:
 
 
 def same_names(flow: Flow, naming: Naming) -> Iterator[tuple[Node, Node]]:
-    """Yield pairs (earlier, later) of steps with equal names, which means that their digests collide."""
+    """Yield pairs (earlier, later) of steps that get equal names, which happens if their digests collide."""
     seen: dict[str, Node] = {}
     for node in flow.nodes:
         other = seen.setdefault(naming.name(node.id), node)

@@ -1,11 +1,11 @@
-"""Put the content of default files where pods can read it, since a cluster cannot read their paths.
+"""Put the content of parameters' default files where pods can read it, since pods cannot read paths of this machine.
 
 parameter data: file = "data.csv"         ->    parameter data: file = {"file":"data.csv","content":"YSxiCg=="}
 parameter data: file = "large.csv"        ->    parameter data: file = {"file":"large.csv","packed":"ab12…"}
 parameter data: file = "huge.csv"         ->    parameter data: file = {"file":"huge.csv","sent":"cd34…","size":9}
 
-A small file goes into the IR with its name, a large one beside the code. A file that fits neither goes to the store:
-`send_files` sends it after the flow has compiled without faults.
+The content of a small file is written into the IR. A larger file is added to the code package. A file that is too large
+for both is sent to the store: `send_files` sends it after the flow has compiled without faults.
 """
 
 from __future__ import annotations
@@ -32,16 +32,17 @@ if TYPE_CHECKING:
 
 
 def pack_files(flow: Flow, context: Context) -> Flow:
-    """Return the flow with every default file packed; return it unchanged if the context has no room for files.
+    """Return the flow with every default file packed. If `context.room` is None, return the flow unchanged.
 
-    The packed files use up `context.room`, which also collects the files beside the code and those for the store.
+    The function changes `context.room`: it subtracts the space of the packed files, and adds the files that belong in
+    the code package or have to be sent to the store.
 
     Args:
         flow: the flow, whose default files are paths.
         context: `room` and `beside`, the directory to search for a file that is not in the working directory.
 
     Raises:
-        PassError: a file cannot be read, is not text although it has to be, or does not fit anywhere.
+        PassError: a file cannot be read, is not text although it has to be, or is too large for every place.
     """
     room, beside = context.room, context.beside
     if room is None:
@@ -58,7 +59,7 @@ def send_files(room: Room, send: Callable[[str], Mapping[str, object]]) -> None:
 
     Args:
         room: the files placed by `pack_files`.
-        send: sends the file at a path; returns its reference in the store, like `room.name`.
+        send: a function that sends the file at a path to the store and returns its reference there, like `room.name`.
 
     Raises:
         PassError: a file cannot be sent, or has changed since `pack_files`.
@@ -81,7 +82,8 @@ def _packed(parameter: IrParameter, beside: Path | None, room: Room, faults: Fau
     found = find_file(path, None if beside is None else str(beside))
     try:
         check_file(found, parameter.encoding)
-        # The path as written in the flow, so that manifests do not depend on the directory of the compilation.
+        # The flow keeps the path as its source has it, so that manifests do not depend on the directory of the
+        # compilation.
         return replace(parameter, default=to_text({**_placed(parameter, found, room), "file": path}))
     except (ParameterError, FlowcError, OSError) as error:
         _fault(parameter, error, faults)

@@ -1,4 +1,4 @@
-"""The passes in order, and the function that runs them. A hook after each pass verifies the flow."""
+"""The list of the passes in order, and the function that runs them. A hook verifies the flow after each pass."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Pass(Protocol):
 
 
 LOADED: tuple[Pass, ...] = (apply_overrides,)
-"""The passes of every command that loads a flow, also of local runs, before those in `PIPELINE`."""
+"""The passes that every command runs when it loads a flow, also for local runs. Compiling then runs `PIPELINE`."""
 
-RESOLVE_DEFAULTS = "resolve_defaults"  # what comes before the passes: the front end calls user functions
+RESOLVE_DEFAULTS = "resolve_defaults"  # the stage before: the front end calls users' functions
 PIPELINE: tuple[Pass, ...] = (
     check_schedule,  # before any rewrite, since it warns about the flow as written
     drop_packages,
-    pack_files,  # last: it fills the space that the final code and IR leave
+    pack_files,  # last: it uses the space that the code and the IR leave
 )
 
 
@@ -87,7 +87,7 @@ def run_passes(flow: Flow, context: Context, hook: Hook = verify_after, passes: 
     Args:
         flow: a valid flow.
         context: the inputs of passes besides the flow.
-        hook: called with the pass's name and the flow.
+        hook: a function that is called after each pass, with the pass's name and the flow.
         passes: the passes; the default is all of them.
 
     Returns:

@@ -1,7 +1,7 @@
-"""Pipelines: functions, notebooks and shell commands as the steps of a flow. The user's own code imports nothing.
+"""Pipelines: functions, notebooks and shell commands as the steps of a flow. The functions need not import flowc.
 
-A pipeline is data. `flowc run --local pipeline.py:pipeline`, `flowc compile` and `pipeline.execute()` read it, and
-tasks import only the functions that they run.
+A pipeline only describes its steps. `flowc run --local pipeline.py:pipeline`, `flowc compile` and `pipeline.execute()`
+read this description. A task imports only the function that it runs.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ __all__ = [
 ]
 
 
-# As in runnable without OpenTelemetry, which flowc does not send spans to.
+# The same values as in the package runnable if OpenTelemetry is not installed: flowc sends no spans.
 OTEL_AVAILABLE = False
 StreamingSpanProcessor = None
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Parallel(Step):
-    """Branches that run at the same time; the next step runs when all have ended.
+    """A step that runs several pipelines (branches) at the same time; the next step runs when all branches have ended.
 
-    Each branch sees the values from before. After it, steps see the values of all branches; if several branches return
-    the same name, the last of them in the order of `branches` counts.
+    Each branch sees the values of the steps before the Parallel. The steps after it see the values of all branches. If
+    several branches return the same name, they see the value of the last such branch in the order of `branches`.
 
     Args:
         branches: the pipelines by their names.
@@ -33,17 +33,17 @@ class Parallel(Step):
 
 
 class Map(Step):
-    """A pipeline that runs once for each item of a list; the next step runs when all items have ended.
+    """A step that runs a pipeline once for each item of a list; the next step runs when all items have ended.
 
-    After it, each name that the branch returns has the list of the items' values, in their order, or what `reducer`
-    makes of the list.
+    In the steps after the Map, each name that the branch returns has the list of the values of all items, in the items'
+    order. With a `reducer`, the name has the value that the reducer makes from this list.
 
     Args:
-        branch: the pipeline of one item.
-        iterate_on: the name of the list: a parameter, or a return of a step before.
-        iterate_as: the name of the item inside the branch.
-        reducer: a function of the list: a callable, a lambda as text, the dotted path of a function, or a mapping with
-            one of these for each return. A function of `*values` gets the values as its arguments.
+        branch: the pipeline that runs for each item.
+        iterate_on: the name of the list: a parameter, or a return of an earlier step.
+        iterate_as: the name by which steps in the branch read the item.
+        reducer: a function that is applied to the list: a callable, a lambda as text, the dotted path of a function, or
+            a mapping with one of these for each return. A function of `*values` gets the values as its arguments.
     """
 
     _required: ClassVar[tuple[str, ...]] = ("name", "branch", "iterate_on", "iterate_as")
@@ -61,7 +61,7 @@ class Map(Step):
 
 
 class Loop(Step):
-    """A pipeline that runs again and again, until a value is true or the number of iterations is reached.
+    """A step that runs a pipeline repeatedly, until a value is true or the number of iterations reaches a limit.
 
     Args:
         branch: the pipeline of one iteration.
@@ -91,13 +91,13 @@ class Loop(Step):
 
 
 class Conditional(Step):
-    """A choice of one branch by a value.
+    """A step that runs one of several pipelines (branches), which a value chooses.
 
     Args:
-        parameter: the name of the value: a parameter, or a return of a step before.
-        branches: the pipelines by the value that chooses them. A string also stands for the number or truth value
-            that it spells, such as "3" or "True".
-        default: the pipeline for every other value; without one, another value is an error.
+        parameter: the name of the value: a parameter, or a return of an earlier step.
+        branches: for each value, the pipeline that it chooses. A string also stands for the number or truth value that
+            it spells, such as "3" or "True".
+        default: the pipeline for all other values; if there is none, another value is an error.
     """
 
     _required: ClassVar[tuple[str, ...]] = ("name", "branches", "parameter")

@@ -1,7 +1,7 @@
-"""Errors of pipelines that are raised where the pipeline is written or executed."""
+"""The error that is raised when a faulty pipeline is defined or executed."""
 
 from __future__ import annotations
 
 
 class PipelineError(Exception):
-    """A pipeline, or an argument of it, is wrong. The message has each fault with its place and a hint."""
+    """A pipeline, or an argument of its execution, is wrong. The message has each fault with its place and a hint."""

@@ -1,8 +1,8 @@
-"""Running a pipeline from a program: in a process of its own, so that the program keeps its state and its signals.
+"""Runs a pipeline that a program executes. The run has its own process, which leaves the program's state unchanged.
 
-The process is a fork of the program if that has one thread, and has the pipeline's functions as they are. A program
-with threads, such as a notebook's kernel, cannot be forked safely: it starts a new Python process, which imports the
-functions by their names and unpickles those that cannot be imported.
+If the program has only one thread, the process is a fork of the program and uses the pipeline's functions directly. A
+program with several threads, such as a notebook's kernel, cannot be forked safely. Then the process is a new Python
+process, which imports the pipeline's functions by their names and unpickles functions that cannot be imported.
 """
 
 from __future__ import annotations
@@ -90,11 +90,11 @@ def execute(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> 
 
 
 def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteOptions:
-    """Return the options of a run with the executor of the configuration.
+    """Return the options of a run with the executor that the configuration chooses.
 
     Args:
         options: the arguments of the call.
-        streams: whether the caller reads the events of tasks, which only tasks on this machine send.
+        streams: whether the caller reads the events of tasks; only tasks on this machine send events.
 
     Raises:
         PipelineError: the configuration is faulty, or the executor cannot make such a run.
@@ -116,7 +116,8 @@ def with_executor(options: ExecuteOptions, *, streams: bool = False) -> ExecuteO
 
 
 def prepare(pipeline: BasePipeline, options: ExecuteOptions) -> tuple[Loaded, Flow]:
-    """Return a pipeline's flow, ready to run. Raises PipelineError."""
+    """Return the loaded pipeline and its flow with the configured values; check the parameters. Raises
+    PipelineError."""
     if reason := unsupported_variable():
         raise PipelineError(reason)
     given = {**dict.fromkeys(_names_in_files(options)), **options.parameters}
@@ -138,12 +139,12 @@ def _faulty(loaded: Loaded, diagnostics: Sequence[Diagnostic]) -> PipelineError:
 
 
 def _files_of(options: ExecuteOptions) -> list[str]:
-    """Return the files of parameters; a later one takes precedence."""
+    """Return the files with values of parameters; a later file takes precedence."""
     return [file for file in (options.parameters_file, parameters_file()) if file]
 
 
 def _names_in_files(options: ExecuteOptions) -> list[str]:
-    """Return the names in the files of parameters. Raises PipelineError."""
+    """Return the names of the parameters that have a value in the files. Raises PipelineError."""
     try:
         return [name for file in _files_of(options) for name in names_in(file)]
     except click.UsageError as error:
@@ -151,9 +152,9 @@ def _names_in_files(options: ExecuteOptions) -> list[str]:
 
 
 def new_directory() -> str:
-    """Return a new directory for the files of one execution, with a name that is short enough for sockets in it.
+    """Return a new directory for the files of one execution. Its path is short enough for sockets in it.
 
-    A TemporaryDirectory would register a function for the exit of the program.
+    `tempfile.TemporaryDirectory` is not used, because it registers a function that is called at the program's exit.
     """
     place = tempfile.gettempdir()
     return tempfile.mkdtemp(prefix="flowc-execute-", dir=place if len(os.fsencode(place)) < _LONG_PLACE else "/tmp")
@@ -170,7 +171,8 @@ def result_of(flow: Flow, options: ExecuteOptions, directory: str, code: int) ->
 
 
 def checked(done: Execution, *, check: bool) -> Execution:
-    """Return the result. Raises KeyboardInterrupt if it was interrupted; RunFailed if it failed and `check` is set."""
+    """Return the result. Raises KeyboardInterrupt if the run was interrupted, and RunFailed if it failed and `check` is
+    set."""
     if done.exit_code == _INTERRUPTED:
         raise KeyboardInterrupt
     if check and done.exit_code:
@@ -196,7 +198,7 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
                 use = f" ({parameter.help}, {parameter.where})" if parameter.help else ""
                 raise PipelineError(f"the parameter '{name}'{use}: {error}") from None
     if _files_of(options) or _retry_of(flow) is not None:
-        return  # the command line reads the file, or the record of the run to retry, and reports what is missing
+        return  # the command line knows the values in files and in the run to retry, and reports missing ones
     missing = [each for each in flow.parameters
                if each.required and each.name not in options.parameters
                and each.name not in texts_of_variables(flow)]  # fmt: skip
@@ -206,13 +208,13 @@ def _check_parameters(flow: Flow, options: ExecuteOptions) -> None:
 
 
 def _retry_of(flow: Flow) -> AskedRetry | None:
-    """Return the run of this flow that a variable names to be retried; a run of another flow is left for that one."""
+    """Return the run to retry, which an environment variable names; None if it is a run of another flow."""
     asked = asked_retry(of_program=True)
     return asked if asked is not None and asked.flow in ("", flow.name) else None
 
 
 def _patches(flow: Flow, options: ExecuteOptions) -> Mapping[str, Patch]:
-    """Return the patches of the run. Raises PipelineError if one does not fit the pipeline."""
+    """Return the patches of the run, by the steps' ids. Raises PipelineError if a patch does not fit the pipeline."""
     try:
         return patches_from_values(options.patches, flow, mock=options.mock)
     except WrongPatchError as error:
@@ -224,13 +226,13 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
     words = ["run", *(["--local"] if options.local else []), flow.code.file]
     if (asked := _retry_of(flow)) is not None:  # always on this machine
         words = ["retry", flow.code.file, *take(asked)]
-    elif not options.local:  # the executor chooses the store
+    elif not options.local:  # the executor chooses the store and writes it to this file
         words += ["--runner-attribute-file", f"{directory}/{_ATTRIBUTES}"]
     words += ["--run-id-file", f"{directory}/run-id"]
     if options.configuration is not None:
         words = ["--configuration-file", options.configuration, *words]
     files = _files_of(options)
-    if files and (values := _values_of_variables(flow)):  # which files on a command line precede
+    if files and (values := _values_of_variables(flow)):  # files on a command line would take precedence over variables
         files.append(_written(f"{directory}/variables.json", values))
     if options.parameters:
         files.append(_written(f"{directory}/parameters.json", options.parameters))
@@ -247,13 +249,13 @@ def words_of(flow: Flow, options: ExecuteOptions, directory: str) -> list[str]:
 
 
 def _written(file: str, values: Mapping[str, object]) -> str:
-    """Write values as JSON; return the file."""
+    """Write values as JSON to the file, and return its path."""
     Path(file).write_text(json_text.dumps(values), encoding="utf-8")
     return file
 
 
 def _values_of_variables(flow: Flow) -> dict[str, object]:
-    """Return the values of the parameters that have an environment variable. Raises PipelineError for a wrong one."""
+    """Return the values of parameters from environment variables. Raises PipelineError for a wrong value."""
     known = {each.name: each for each in flow.parameters}
     found: dict[str, object] = {}
     for name, (variable, text) in texts_of_variables(flow).items():
@@ -265,7 +267,7 @@ def _values_of_variables(flow: Flow) -> dict[str, object]:
 
 
 def _has_threads() -> bool:
-    """Return whether this process has other threads, also such that Python does not know."""
+    """Return whether this process has several threads; threads that Python did not start count too."""
     return len(os.listdir("/proc/self/task")) > 1
 
 
@@ -274,7 +276,7 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     prctl, parent = load_prctl(), os.getpid()
-    process = os.fork()  # this process has one thread, so that the copy is whole
+    process = os.fork()  # safe, because this process has only one thread
     if process == 0:
         code = _INTERRUPTED
         try:
@@ -286,25 +288,27 @@ def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(code)  # the exit handlers of the program are not the child's
+            os._exit(code)  # without the program's exit handlers
     return _wait(process)
 
 
 def end_with(parent: int, prctl: Callable[[int, int], None] | None) -> None:
-    """Let the run of this process end like an interrupted one if its program dies, for example by SIGKILL.
+    """Ensure that this process, which makes a run, is interrupted if its parent, the program, dies (for example by
+    SIGKILL).
 
     Raises:
-        KeyboardInterrupt: it has died already.
+        KeyboardInterrupt: the program has already died.
     """
     if prctl is None:
         return
     prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
-    if os.getppid() != parent:  # it died before prctl took effect
+    if os.getppid() != parent:  # the program died before prctl took effect
         raise KeyboardInterrupt
 
 
 def _wait(process: int) -> int:
-    """Wait for a child, also if an interrupt comes: the child gets it too, and ends its tasks."""
+    """Wait for a child process and return its exit code. An interrupt does not end the wait: the child gets the
+    interrupt too, and ends its tasks."""
     while True:
         try:
             _, status = os.waitpid(process, 0)
@@ -338,7 +342,8 @@ def _in_new_process(loaded: Loaded, words: Sequence[str], directory: str) -> int
 
 
 def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[str]:
-    """Write what a new Python process needs for a command line into the directory; return the process's arguments."""
+    """Write the flow and its pickled functions into the directory; return the arguments of a new Python process that
+    runs the command line."""
     assert loaded.flow is not None
     Path(directory, "ir.json").write_text(schema.dumps(loaded.flow), encoding="utf-8")
     write_pickles(pickles_of(loaded.package), directory)
@@ -348,7 +353,7 @@ def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[
 
 
 def main() -> None:
-    """Run the pipeline whose facts are the program's argument, as JSON; `_in_new_process` starts the program."""
+    """Run the pipeline that the process's argument describes as JSON: the main function of the new Python process."""
     facts = json.loads(sys.argv[1])
     end_with(facts["parent"], load_prctl())
     sys.path[:] = facts["path"]
@@ -363,7 +368,7 @@ def main() -> None:
             known[function] = cast("UserFunction", pickle.loads(files[-1][1]))
     faults = Faults()
     package = with_files(package_of(Path(facts["root"]), flow.code.file, (), faults), files)
-    if faults:  # a file was readable when the program that started this one read it
+    if faults:  # a file has become unreadable since the parent process read it
         sys.exit(run_command(Loaded(package=package, diagnostics=in_order(faults)), facts["words"]))
     program = NodesProgram(flow, facts["root"], known, declarations(flow, "__main__"))
     program.begin(flow, facts["root"])

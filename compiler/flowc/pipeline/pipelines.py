@@ -1,4 +1,4 @@
-"""Pipelines, and jobs: one task that runs alone."""
+"""Pipelines and jobs; a job is a single task that runs without a pipeline."""
 
 from __future__ import annotations
 
@@ -35,20 +35,21 @@ if TYPE_CHECKING:
 
     AnyPipeline: TypeAlias = "Pipeline | AsyncPipeline"
 
-# Most programs only define a pipeline.
+# Imported at the first call, because most programs only define a pipeline.
 _execute: Callable[..., Execution] = LateFunction("flowc.pipeline.execution:execute")
 _stream: Callable[..., AsyncGenerator[dict[str, Any], None]] = LateFunction("flowc.pipeline.streaming:stream")
 
 
 class BasePipeline(Fields):
-    """What all pipelines have: steps, a name and a description.
+    """The base class of all pipelines: steps, a name, a description and parameters.
 
     Args:
         steps: the steps, in the order in which they run.
         name: the name of the pipeline, by which its runs are stored; empty for the name of the variable or file.
         description: a string about the pipeline.
-        parameters: parameters of its runs, with their defaults; None for a required one. Those that no function takes,
-            such as variables of shell commands, need this; others replace the default of the function.
+        parameters: the parameters of runs, with their defaults; None makes a parameter required. A parameter that no
+            function takes, such as a variable of a shell command, must be listed here. For an argument of a function,
+            the value replaces the function's default.
         add_terminal_nodes, internal_branch_name: not used; accepted since earlier pipelines have them.
     """
 
@@ -78,7 +79,7 @@ class BasePipeline(Fields):
         check_parameters(self.parameters)
 
     def inner(self) -> list[BasePipeline]:
-        """Return the pipelines inside this one: branches, and handlers of failures, at every depth."""
+        """Return all pipelines inside this one, at every depth: branches of steps, and handlers of failures."""
         found: list[BasePipeline] = []
         for step in self.steps:
             for value in vars(step).values():
@@ -106,15 +107,15 @@ class BasePipeline(Fields):
 
         Args:
             parameters: the values of the run's parameters, by name.
-            parameters_file: a YAML, JSON or TOML file with more of them; `parameters` take precedence.
-            run_id: not supported: flowc makes the ids of runs.
+            parameters_file: a YAML, JSON or TOML file with further values; `parameters` take precedence.
+            run_id: not supported, because flowc chooses the ids of runs.
             tag: a tag of the run.
             configuration_file: a TOML file to read in place of the `flowc.toml` of the working directory.
             log_level: accepted and not used.
-            patches: for tests: a value or a function in place of the code of steps, by their names. A step with several
-                returns has a dict with their values. A function gets the values that its arguments name.
-            mock: whether the code of no step runs; values that no patch gives are None.
-            store: the directory or the address of the store of runs; None for that of the working directory.
+            patches: for tests: values or functions that replace the code of steps, by the steps' names. The value for a
+                step with several returns is a dict. A function gets the values that its arguments name.
+            mock: whether to run no step's code; returned values that no patch gives are None.
+            store: the directory or the address of the store of runs; None for the working directory's store.
             check: whether a run that fails raises RunFailed.
 
         Returns:
@@ -140,16 +141,16 @@ class BasePipeline(Fields):
         log_level: str = "",
         check: bool = True,
     ) -> AsyncGenerator[dict[str, Any], None]:
-        """Run the pipeline on this machine, and yield the events of its tasks as they come.
+        """Run the pipeline on this machine, and yield the events of its tasks while they run.
 
-        The events are dicts with a `type`: `task_started`, what the user's generators yield, `task_completed` (with
-        `outputs`) or `task_failed` (with `error`), and at the end `run_completed` with `run` and `status`. A consumer
-        that closes the generator interrupts the run.
+        The events are dicts with a `type`. A task sends `task_started`, then the events that the user's generator
+        yields, then `task_completed` (with `outputs`) or `task_failed` (with `error`). The last event is
+        `run_completed` (with `run` and `status`). If the consumer closes the generator, the run is interrupted.
 
         Args:
             parameters: the values of the run's parameters, by name.
-            parameters_file: a YAML, JSON or TOML file with more of them; `parameters` take precedence.
-            run_id: not supported: flowc makes the ids of runs.
+            parameters_file: a YAML, JSON or TOML file with further values; `parameters` take precedence.
+            run_id: not supported, because flowc chooses the ids of runs.
             tag: a tag of the run.
             configuration_file: a TOML file to read in place of the `flowc.toml` of the working directory.
             log_level: accepted and not used.
@@ -163,7 +164,7 @@ class BasePipeline(Fields):
         return _stream(self, options, check=check)
 
     def run(self, parameters: Mapping[str, object] | None = None, **options: Any) -> Execution:
-        """Do the same as `execute`."""
+        """Run the pipeline, like `execute`."""
         return self.execute(parameters, **options)
 
 
@@ -175,7 +176,7 @@ def _options(
     tag: str,
     configuration_file: str | os.PathLike[str] | None,
 ) -> ExecuteOptions:
-    """Return the arguments of an execution, checked. Raises PipelineError."""
+    """Check the arguments of an execution and return them as `ExecuteOptions`. Raises PipelineError."""
     refuse_call_at(caller().file, method)
     if find_spec("flowc.cli") is None:
         raise PipelineError(
@@ -214,17 +215,17 @@ class Pipeline(BasePipeline):
 
 
 class AsyncPipeline(BasePipeline):
-    """A pipeline with asynchronous functions; its parallel branches run at the same time like all branches."""
+    """A pipeline whose steps may be asynchronous functions. Its parallel branches also run at the same time."""
 
 
 class BaseJob(Fields):
-    """One task that runs alone.
+    """A single task that runs without a pipeline.
 
     Args:
-        returns: the names of the values that it returns, in order.
-        catalog: the files that it reads and writes.
-        secrets: the names of secrets that it gets as environment variables.
-        overrides, retry, timeout, resources, environment: as those of a task.
+        returns: the names of the values that the job returns, in order.
+        catalog: the files that the job reads and writes.
+        secrets: the names of secrets that the job gets as environment variables.
+        overrides, retry, timeout, resources, environment: see `UserTask`.
         name: the name of the job, by which its runs are stored; empty for the name of what it runs.
     """
 
@@ -251,7 +252,7 @@ class BaseJob(Fields):
         self._pipeline = Pipeline(steps=[step], name=name)
 
     def as_pipeline(self) -> Pipeline:
-        """Return the pipeline that consists of this task."""
+        """Return the pipeline that consists of the job's task."""
         return self._pipeline
 
     def execute(self, parameters: Mapping[str, object] | None = None, *, job_id: str = "", **options: Any) -> Execution:
@@ -259,7 +260,7 @@ class BaseJob(Fields):
 
         Args:
             parameters: the values of the run's parameters, by name.
-            job_id: not supported: flowc makes the ids of runs.
+            job_id: not supported, because flowc chooses the ids of runs.
             options: the other arguments of `Pipeline.execute`.
 
         Raises:
@@ -272,7 +273,7 @@ class BaseJob(Fields):
 
 
 class PythonJob(BaseJob):
-    """A Python function that runs alone."""
+    """A job that runs a Python function."""
 
     _required: ClassVar[tuple[str, ...]] = ("function",)
     _task = PythonTask
@@ -282,7 +283,7 @@ class PythonJob(BaseJob):
 
 
 class NotebookJob(BaseJob):
-    """A Jupyter notebook that runs alone."""
+    """A job that runs a Jupyter notebook."""
 
     _required: ClassVar[tuple[str, ...]] = ("notebook",)
     _task = NotebookTask
@@ -294,7 +295,7 @@ class NotebookJob(BaseJob):
 
 
 class ShellJob(BaseJob):
-    """A shell command that runs alone."""
+    """A job that runs a shell command."""
 
     _required: ClassVar[tuple[str, ...]] = ("command",)
     _task = ShellTask
@@ -304,6 +305,7 @@ class ShellJob(BaseJob):
 
 
 def title_of(work: str) -> str:
-    """Return a short name for a notebook or a command: the file's name without its ending, or the first word."""
+    """Return a short name for a notebook or a command: the file name of the notebook or of the command's first word,
+    without its suffix."""
     first = (work.split() or ["job"])[0]
     return os.path.splitext(os.path.basename(first))[0] or "job"

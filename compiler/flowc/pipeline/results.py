@@ -1,4 +1,4 @@
-"""The result of a run that a program has started, and the error of a run that has failed."""
+"""The result of a run that a program executed, and the error for a failed run."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
     from metaflow import client
     from metaflow.client import DataArtifact, Run
-else:  # only a program that reads the run's artifacts needs it
+else:  # needed only to read the run's artifacts
     client = LateModule("metaflow.client")
 
-# Its module needs the front end, which a program that only defines a pipeline does not import.
+# Imported at the first call: the module imports the front end, which a program that only defines a pipeline does not
+# need.
 main_file: Callable[[], tuple[str, str] | None] = LateFunction("flowc.frontends.pipeline.function_references:main_file")
 
 
 def _name_main() -> None:
-    """Make the program that runs importable by its file's name.
+    """Make the running program importable under the name of its file.
 
-    Values whose classes it defines are stored with this name, and reading them must not run the program again.
+    Values of classes that the program defines are pickled with this module name. Without this entry in `sys.modules`,
+    unpickling such a value would run the program a second time.
     """
     if (main := main_file()) is not None:
         sys.modules.setdefault(module_name(main[1]), sys.modules["__main__"])
 
 
-class RunFailed(Exception):  # a run failed: not an error of the program
-    """A run did not succeed. `execution` is its result; its log is in the store."""
+class RunFailed(Exception):  # no suffix Error: the run failed, not the program
+    """A run did not succeed. `execution` is the result of the run; the store contains the run's log."""
 
     def __init__(self, execution: Execution) -> None:
         super().__init__(f"the run {execution.pathspec or 'of the pipeline'} {execution.status}")
@@ -40,7 +42,7 @@ class RunFailed(Exception):  # a run failed: not an error of the program
 
 
 class ExecuteOptions(NamedTuple):
-    """The arguments of `Pipeline.execute`; `local`: the run is made on this machine, whatever the executor is."""
+    """The arguments of `Pipeline.execute`. If `local` is true, the run is made on this machine, not by the executor."""
 
     parameters: dict[str, object]
     parameters_file: str | None
@@ -58,7 +60,7 @@ class Execution:
 
     Attributes:
         flow: the name of the flow, by which its runs are stored.
-        run_id: the id of the run; empty if it has none, since it could not begin.
+        run_id: the id of the run; empty if the run could not begin.
         exit_code: 0 if it succeeded.
         parameters: the values of the run's parameters, by name.
         names: the names of the values that steps return.
@@ -88,18 +90,18 @@ class Execution:
 
     @property
     def pathspec(self) -> str:
-        """The name of the run, as commands and the client take it: `FLOW/RUN`; empty if it could not begin."""
+        """The run's pathspec `FLOW/RUN`, which commands and the client accept; empty if the run could not begin."""
         return f"{self.flow}/{self.run_id}" if self.run_id else ""
 
     @property
     def run(self) -> Run:
-        """The run in the client."""
+        """The `Run` object of the client, which reads the run's records."""
         _name_main()
         return client.Run(self.pathspec, _namespace_check=False, _current_metadata=self._store)
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """The values at the end of the run, by name; empty for a run without an end."""
+        """The returned values that exist at the end of the run, by name; empty if the run did not succeed."""
         return {each.id: each.data for each in self._artifacts()}
 
     def _artifacts(self) -> list[DataArtifact]:
@@ -108,7 +110,7 @@ class Execution:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The metrics of the run, as the client's `Run.metrics`; of a failed run those that were recorded."""
+        """The metrics of the run, like the client's `Run.metrics`; for a failed run, the metrics before the failure."""
         return self.run.metrics if self.run_id else {}
 
     def __getitem__(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The names that a task gives to the values that its function returns, with the kinds of the values."""
+"""The returns of a task: the names and the kinds of the values that its function returns."""
 
 from __future__ import annotations
 
@@ -11,32 +11,35 @@ if TYPE_CHECKING:
 
 
 class TaskReturn(NamedTuple):
-    """The name and the kind of one return of a task. `json`, `pickled` and `metric` make it."""
+    """The name and the kind of one return of a task. The functions `json`, `pickled` and `metric` make instances."""
 
     name: str
     kind: ReturnKind
 
 
 def json(name: str) -> TaskReturn:
-    """Name a return that consists of JSON's types; models and dataclasses become dicts. A plain text means the same."""
+    """Declare a return of the kind `json`: its value consists of JSON's types; models and dataclasses become dicts. A
+    plain string in `returns` means the same."""
     return TaskReturn(name, "json")
 
 
 def pickled(name: str) -> TaskReturn:
-    """Name a return that may be any object that can be pickled, such as a data frame or a fitted model."""
+    """Declare a return of the kind `pickled`: its value may be any object that pickle can store, such as a data
+    frame."""
     return TaskReturn(name, "pickled")
 
 
 def metric(name: str) -> TaskReturn:
-    """Name a return that is a number, and is recorded as a metric of the task."""
+    """Declare a return of the kind `metric`: its value is a number, which is also recorded as a metric of the task."""
     return TaskReturn(name, "metric")
 
 
 def named(returns: object, what: str) -> tuple[TaskReturn, ...]:
-    """Return the returns of a task, given as strings and TaskReturns.
+    """Convert the argument `returns` of a task, a list of strings and TaskReturns, to TaskReturns.
 
     Raises:
-        PipelineError: an item is neither, is not a Python identifier, or is a duplicate.
+        PipelineError: an item is neither a string nor a TaskReturn, or its name is not a Python identifier or a
+            duplicate.
     """
     if not isinstance(returns, (list, tuple)):
         raise PipelineError(f"{what}: returns is {returns!r:.60}, not a list of names such as ['x', pickled('model')]")

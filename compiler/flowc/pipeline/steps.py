@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**options: object) -> object:
-        """Do nothing: only type checkers and editors read the decorator."""
+        """Stand in for `typing.dataclass_transform`, which only type checkers and editors use."""
         return lambda cls: cls
 
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 IS_PIPELINE = "_flowc_is_pipeline"
-"""The attribute that pipelines have, and no step."""
+"""The name of the attribute that distinguishes pipelines from steps."""
 
 _pipeline: Callable[..., Pipeline] = LateFunction("flowc.pipeline.pipelines:Pipeline")
 _async_pipeline: Callable[..., AsyncPipeline] = LateFunction("flowc.pipeline.pipelines:AsyncPipeline")
@@ -49,9 +49,10 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 class WrittenAt(NamedTuple):
-    """The place where a step is written: `line` and `column` count from 1, a line of 0 is unknown.
+    """The place in a file where a step is written. `line` and `column` count from 1; line 0 means that the line is
+    unknown.
 
-    `width` is in columns, 0 to the end of the line.
+    `width` is the number of columns; 0 means up to the end of the line.
     """
 
     file: str
@@ -61,7 +62,7 @@ class WrittenAt(NamedTuple):
 
 
 def caller() -> WrittenAt:
-    """Return the innermost place outside of this package in the stack."""
+    """Return the place in the user's code that calls this package: the innermost stack frame outside of it."""
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
         frame = frame.f_back
@@ -70,7 +71,7 @@ def caller() -> WrittenAt:
 
 @dataclass_transform(kw_only_default=True)
 class Fields:
-    """Base of classes whose annotations are the arguments of their constructor, which checks the names."""
+    """Base of classes whose annotated attributes are the arguments of the constructor. It refuses unknown names."""
 
     _required: ClassVar[tuple[str, ...]] = ()
     _places: Mapping[str, WrittenAt] = NOTHING
@@ -92,12 +93,12 @@ class Fields:
 
     @classmethod
     def written(cls, given: Mapping[str, Any], place: WrittenAt, places: Mapping[str, WrittenAt] = NOTHING) -> Self:
-        """Return an object that is written in another file than the caller's.
+        """Return an object that is not written at the caller's place, but in another file, such as a YAML file.
 
         Args:
             given: the arguments.
-            place: the place of the object.
-            places: the places of arguments, by their names.
+            place: the place in a file where the object is written.
+            places: the places in the file of some arguments, by the arguments' names.
 
         Raises:
             PipelineError: an argument is wrong.
@@ -107,7 +108,7 @@ class Fields:
         return new
 
     def place_of(self, argument: str) -> WrittenAt:
-        """Return the place of an argument, or of the object if it is unknown."""
+        """Return the place of an argument, or the place of the object if the argument's place is unknown."""
         return self._places.get(argument, self.place)
 
     def check(self) -> None:
@@ -128,13 +129,14 @@ def _fields(cls: type) -> list[str]:
 
 
 class Catalog(Fields):
-    """The files that a task reads and writes, as patterns of names below its data folder.
+    """The files that a task reads and writes, as patterns of paths relative to its data folder.
 
     Args:
-        get: patterns of files that earlier steps have put, which are written into the data folder before the task runs.
+        get: patterns of files that earlier steps have put: these files are written into the data folder before the task
+            runs.
         put: patterns of files in the data folder to keep after the task has succeeded.
-        store_copy: whether the store gets a copy of the files that are put; otherwise it gets their digests, later
-            tasks on this machine read the files themselves, and changed bytes are refused.
+        store_copy: whether the files that are put are copied to the store. If not, the store gets only their digests.
+            Later tasks on this machine then read the original files, and fail if a file has changed.
         compute_data_folder: the data folder, relative to the working directory.
     """
 
@@ -162,7 +164,7 @@ class Catalog(Fields):
 
 
 class Step(Fields):
-    """One step of a pipeline, which runs after the one before it in the list.
+    """One step of a pipeline; it runs after the step before it in the pipeline's list.
 
     Args:
         name: the name of the step, unique in its pipeline.
@@ -182,7 +184,7 @@ class Step(Fields):
 
     @property
     def what(self) -> str:
-        """The step, for messages."""
+        """The name of the step in error messages."""
         return f"{type(self).__name__} {self.name!r}"
 
     def check(self) -> None:  # noqa: D102  # that of the base
@@ -196,14 +198,14 @@ class Step(Fields):
 
 
 def check_pipeline(value: object, what: str, *, optional: bool = False) -> None:
-    """Raise PipelineError unless the value is a pipeline, or None if it is optional."""
+    """Raise PipelineError unless the value is a pipeline; None is allowed if the argument is optional."""
     if not (hasattr(value, IS_PIPELINE) or (optional and value is None)):
         alone = "task.as_pipeline() or " if hasattr(value, "as_pipeline") or isinstance(value, list) else ""
         raise PipelineError(f"{what} is {value!r:.60}, not a pipeline: write {alone}Pipeline(steps=[…])")
 
 
 def check_value_name(name: object, what: str) -> None:
-    """Raise PipelineError unless the value is a name of Python's."""
+    """Raise PipelineError unless the value is a Python identifier."""
     if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
         raise PipelineError(f"{what} is {name!r:.60}, not the name of a value")
 
@@ -212,15 +214,15 @@ class UserTask(Step):
     """A step that runs the user's code.
 
     Args:
-        returns: the names of the values that it returns, in order; later steps take them as arguments.
-        catalog: the files that it reads and writes.
-        secrets: the names of secrets that it gets as environment variables.
-        overrides: the name of a table `[overrides.NAME]` of the configuration file, which adds what the step does not
-            say itself; or a dict with that name by executor, such as `{"argo": "big"}`.
+        returns: the names of the values that the step returns, in order; later steps take these values as arguments.
+        catalog: the files that the step reads and writes.
+        secrets: the names of secrets that the step gets as environment variables.
+        overrides: the name of a table `[overrides.NAME]` of the configuration file, which has values for options that
+            the step itself does not set; or a dict with that name by executor, such as `{"argo": "big"}`.
         retry: the number of further attempts after a failed one, or `{"times": 3, "wait": "30s"}`.
         timeout: the longest duration of an attempt: seconds, a string such as `"1h30m"`, or a timedelta.
-        resources: what a task needs, by the names `cpu` (cores), `memory`, `disk`, `shared_memory` (MiB, or a string
-            such as `"4Gi"`) and `gpu`.
+        resources: the resources of a task: `cpu` (cores), `memory`, `disk`, `shared_memory` (MiB, or a string such as
+            `"4Gi"`) and `gpu`.
         environment: environment variables of the task.
     """
 
@@ -251,12 +253,12 @@ class UserTask(Step):
             raise PipelineError(f"{self.what}: catalog is {self.catalog!r:.60}, not a Catalog(get=[…], put=[…])")
 
     def as_pipeline(self) -> Pipeline:
-        """Return a pipeline of this step alone."""
+        """Return a pipeline whose only step is this one."""
         return _pipeline(steps=[self], name=self.name)
 
 
 def _override_of(given: object, what: str) -> str:
-    """Return the name of an override: the only one, if they are given by executor. Raises PipelineError."""
+    """Return the name of a step's override; names given by executor must all be equal. Raises PipelineError."""
     if given in ("", {}):
         return ""
     named: Mapping[object, object] = given if isinstance(given, Mapping) else {"": given}
@@ -273,11 +275,11 @@ def _override_of(given: object, what: str) -> str:
 
 
 class PythonTask(UserTask):
-    """A step that calls a Python function. Its arguments are the values of their names.
+    """A step that calls a Python function. Each argument gets the parameter or return of that name.
 
     Args:
-        function: a function, or its dotted path, such as `"train.steps.fit"` or `"train.steps:fit"`. Its name is that
-            of the step, if `name` is empty.
+        function: a function, or its dotted path, such as `"train.steps.fit"` or `"train.steps:fit"`. If `name` is
+            empty, the step gets the function's name.
     """
 
     _required: ClassVar[tuple[str, ...]] = ("function",)
@@ -294,10 +296,11 @@ class PythonTask(UserTask):
 
 
 class AsyncPythonTask(PythonTask):
-    """A step that awaits an asynchronous function, or takes the events of an asynchronous generator.
+    """A step that awaits an asynchronous function, or sends the events that an asynchronous generator yields.
 
     Args:
-        stream_end_type: the type of the event with the returned values: a dict with `type` and the names of `returns`.
+        stream_end_type: the type of the event that has the returned values: a dict with `type` and the names of
+            `returns`.
     """
 
     stream_end_type: str = END_EVENT
@@ -309,11 +312,11 @@ class AsyncPythonTask(PythonTask):
 
     @property
     def end_event(self) -> str:
-        """The type of the event with the returned values in the form of the IR: empty for `done`."""
+        """The argument `stream_end_type` as the IR represents it: empty for the default, `done`."""
         return "" if self.stream_end_type == END_EVENT else self.stream_end_type
 
     def as_async_pipeline(self) -> AsyncPipeline:
-        """Return an asynchronous pipeline of this step alone."""
+        """Return an asynchronous pipeline whose only step is this one."""
         return _async_pipeline(steps=[self], name=self.name)
 
 
@@ -321,8 +324,8 @@ class NotebookTask(UserTask):
     """A step that executes a Jupyter notebook.
 
     Args:
-        notebook: the path of the notebook, relative to the pipeline's file. The file's name is that of the step, if
-            `name` is empty.
+        notebook: the path of the notebook, relative to the pipeline's file. If `name` is empty, the step gets the
+            file's name.
         optional_ploomber_args: options for another notebook runner; not supported.
     """
 
@@ -365,7 +368,7 @@ class ShellTask(UserTask):
 
 
 class Stub(Step):
-    """A step that does nothing, in place of one that is to be written: it accepts any argument, also of other steps."""
+    """A step that does nothing, as a placeholder for an unwritten step. It accepts the arguments of all other steps."""
 
     catalog: Catalog | None = None
 
@@ -374,17 +377,17 @@ class Stub(Step):
         super().__init__(**{name: value for name, value in given.items() if name in known})
 
     def as_pipeline(self) -> Pipeline:
-        """Return a pipeline of this step alone."""
+        """Return a pipeline whose only step is this one."""
         return _pipeline(steps=[self], name=self.name)
 
 
 class Success(Fields):
-    """The end of a pipeline that succeeds. Pipelines have it without being told; it is accepted as the last step."""
+    """Marks the successful end of a pipeline; accepted as the last step, but not needed."""
 
     name: str = "success"
 
 
 class Fail(Fields):
-    """The end of a pipeline that fails; it is accepted as the last step."""
+    """Marks that the pipeline fails at its end; accepted as the last step."""
 
     name: str = "fail"

@@ -1,4 +1,4 @@
-"""The queue that gets the events of the tasks of `execute`, if the program has set one."""
+"""The queue into which `execute` puts the events of tasks, if the program has set such a queue."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _queue: queue.Queue[dict[str, Any]] | None = None
 
 
 def set_stream_queue(queue: queue.Queue[dict[str, Any]] | None) -> None:
-    """Set the queue that gets the events of later executions of this program; None for no queue."""
+    """Set the queue into which this program's later calls of `execute` put the events of tasks; None for no queue."""
     global _queue
     _queue = queue
 
 
 def get_stream_queue() -> queue.Queue[dict[str, Any]] | None:
-    """Return the queue that gets the events of executions; None if the program has set none."""
+    """Return the queue into which `execute` puts events; None if the program has set none."""
     return _queue
 
 
 def truncate_value(value: object, max_bytes: int = 256) -> str:
-    """Return the text of a value, cut to a number of bytes."""
+    """Return `str(value)`, cut to at most `max_bytes` bytes; a cut text ends in `...`."""
     data = str(value).encode()
     return str(value) if len(data) <= max_bytes else data[: max(max_bytes - 3, 0)].decode(errors="ignore") + "..."

@@ -1,6 +1,6 @@
-"""Running a pipeline and reading the events of its tasks as they come: each task sends its own to a socket.
+"""Runs a pipeline and yields the events of its tasks while they run. Each task sends its events to a socket.
 
-The run is a new Python process. The program that reads the events has an event loop, and its run must not block it.
+The run is a new Python process. The program that reads the events has an event loop, which the run must not block.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ async def _events(
         try:
             while (event := await receiver.events.get()) is not None:
                 yield event
-        finally:  # also if the consumer has left: the run then ends as by Ctrl-C
+        finally:  # if the consumer has closed the generator, interrupt the run
             if process.returncode is None:
                 process.send_signal(signal.SIGINT)
             code = await end
@@ -75,7 +75,7 @@ async def _events(
 
 
 async def _end(process: asyncio.subprocess.Process, receiver: EventReceiver) -> int:
-    """Wait for the end of the run, and of its events; return its exit code."""
+    """Wait until the run has ended and all its events are in the queue; return the run's exit code."""
     code = await process.wait()
     await receiver.finish()
     return code if code >= 0 else 128 - code
@@ -83,7 +83,7 @@ async def _end(process: asyncio.subprocess.Process, receiver: EventReceiver) -> 
 
 @final
 class EventReceiver:
-    """A socket that tasks connect to. `events` gets their events, and None after the last one."""
+    """A socket to which tasks send their events. The queue `events` gets the events, and None after the last event."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -109,8 +109,8 @@ class EventReceiver:
             writer.close()
 
     async def finish(self) -> None:
-        """Wait until the events of all tasks, which have ended, are in the queue."""
-        _, writer = await asyncio.open_unix_connection(self.address)  # accepted after all connections of tasks
+        """Wait until all events are in the queue. It is called when all tasks have ended."""
+        _, writer = await asyncio.open_unix_connection(self.address)  # accepted after the tasks' connections
         writer.write(b"null\n")
         await self._last.wait()
         writer.close()
@@ -124,9 +124,9 @@ class EventReceiver:
 
 
 def execute_into(events: queue.Queue[dict[str, Any]], loaded: Loaded, flow: Flow, options: ExecuteOptions) -> Execution:
-    """Run a pipeline, put its events into a queue, and return the result.
+    """Run a pipeline, put the events of its tasks into a queue, and return the result.
 
-    The event loop has its own thread, because the program may have a loop in this one.
+    The event loop runs in a new thread, because the program's own event loop may run in the current thread.
     """
     results: list[Execution] = []
 
@@ -137,6 +137,6 @@ def execute_into(events: queue.Queue[dict[str, Any]], loaded: Loaded, flow: Flow
     thread = threading.Thread(target=asyncio.run, args=(consume(),), name="flowc-events")
     thread.start()
     while thread.is_alive():
-        with contextlib.suppress(KeyboardInterrupt):  # the run gets it too, and ends
+        with contextlib.suppress(KeyboardInterrupt):  # the run gets the interrupt too
             thread.join()
     return results[0]

@@ -1,4 +1,5 @@
-"""The names of runnable that flowc has no counterpart of: they can be imported, and every use is refused."""
+"""The public names of the package runnable that flowc does not support. They can be imported, but every use raises
+PipelineError."""
 
 from __future__ import annotations
 
@@ -30,12 +31,12 @@ HINTS: Final = {
     "telemetry": "read the events of execute_streaming() or of set_stream_queue()",
     "utils": "flowc has no such helpers",
 }
-"""What to do instead, by the name."""
+"""For each unsupported name, a hint that says what to do instead."""
 
 
 @final
 class UnsupportedName:
-    """A name that can be imported and not used."""
+    """The value of an unsupported name; using it raises PipelineError."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -45,7 +46,7 @@ class UnsupportedName:
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
-            raise AttributeError(name)  # what Python and editors ask of any object
+            raise AttributeError(name)  # Python and editors read such attributes of any object
         self._refuse()
 
     def __call__(self, *values: object, **named: object) -> NoReturn:

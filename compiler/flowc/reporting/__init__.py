@@ -1,7 +1,7 @@
 """Errors and warnings in formats for programs; docs/errors.md describes them.
 
-`write(faults, format)` is the entry: `json` gives a line per fault, `github` a workflow command per fault, `sarif` one
-document for all.
+The function `write` returns the text in one of the formats: `json` has a line per fault, `github` a workflow command
+per fault, and `sarif` one document for all faults.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WRITERS: Final[Mapping[str, Callable[[Sequence[Fact]], str]]] = {
 
 
 def write(facts: Sequence[Fact], form: str) -> str:
-    """Return faults and warnings in one of the formats that programs read.
+    """Return faults and warnings as text in one of the formats that programs read.
 
     Args:
         facts: the faults and warnings, in the order in which they are written.

@@ -1,4 +1,4 @@
-"""The facts of a fault or a warning that every format for programs contains, with paths and the ends of places."""
+"""The form in which faults and warnings are passed to the writers of all formats for programs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A part of one line.
+    """A place in a source file: a part of one line.
 
     Attributes:
-        path: the file, absolute.
-        line: its number, from 1.
-        column: the first character, from 1.
-        end: the character after the last one.
-        label: the text about this place; empty for the place of the fault itself.
+        path: the absolute path of the file.
+        line: the number of the line, from 1.
+        column: the position of the first character, from 1.
+        end: the position after the last character.
+        label: the text that explains this place; empty for the place of the fault itself.
     """
 
     path: str
@@ -37,7 +37,8 @@ class Spot:
     label: str = ""
 
     def relative_to(self, directory: str) -> str:
-        """Return the path relative to `directory` if that contains the file, else the whole path, always with `/`."""
+        """Return the file's path relative to `directory` if it is below it, else the absolute path; the separator is
+        `/`."""
         inside = f"{directory.rstrip(os.sep)}{os.sep}"
         return (self.path[len(inside) :] if self.path.startswith(inside) else self.path).replace(os.sep, "/")
 
@@ -45,7 +46,8 @@ class Spot:
 @final
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A fault or a warning; `code` and `at` are None for an error that is not about the source of a flow."""
+    """A fault or a warning. `code` and `at` (its place) are None for an error that is not about the source of a
+    flow."""
 
     message: str
     hint: str | None = None
@@ -56,12 +58,12 @@ class Fact:
 
     @property
     def is_warning(self) -> bool:
-        """Whether the flow is valid nevertheless."""
+        """Whether this is a warning: the flow is valid in spite of it."""
         return self.code in WARNINGS
 
 
 def facts_of(diagnostics: Iterable[Diagnostic], root: Path) -> list[Fact]:
-    """Return the facts of diagnostics, in the order of their places.
+    """Convert diagnostics to facts, sorted by their places.
 
     Args:
         diagnostics: in any order; duplicates are left out.

@@ -1,4 +1,5 @@
-"""Faults as workflow commands of GitHub, which shows them as annotations beside the lines of a change."""
+"""Writes faults as workflow commands of GitHub Actions. GitHub shows them as annotations beside the lines of a
+change."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 def write(facts: Sequence[Fact]) -> str:
     """Return one workflow command for each fault or warning: `::error file=…,line=…::message`.
 
-    Paths are relative to `GITHUB_WORKSPACE`, the repository, or else to the working directory.
+    Paths are relative to the repository (`GITHUB_WORKSPACE`) or, if that is not set, to the working directory.
 
-    Source: GitHub's documentation of workflow commands, and the escapes of its toolkit.
+    The form follows GitHub's documentation of workflow commands; the escapes are those of GitHub's toolkit.
     """
     return "".join(f"{_command(fact)}\n" for fact in facts)
 
@@ -45,10 +46,10 @@ def _command(fact: Fact) -> str:
 
 
 def _data(text: str) -> str:
-    """Escape the text of a command, as GitHub's toolkit does."""
+    """Escape the message of a workflow command, like GitHub's toolkit."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    """Escape the value of a property: `:` and `,` end one."""
+    """Escape the value of a property, in which `:` and `,` would end the value."""
     return _data(text).replace(":", "%3A").replace(",", "%2C")

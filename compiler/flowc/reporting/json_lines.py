@@ -1,4 +1,4 @@
-"""Faults as JSON lines: one object for each."""
+"""Writes faults as JSON lines: one JSON object per fault."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write(facts: Sequence[Fact]) -> str:
     Returns:
         Objects with the keys `severity` (`error` or `warning`), `code`, `message`, `hint`, `note`, `place` and `also`.
         A place has `file` (relative to the working directory if it is below), `line`, `column` and `end_column`, from
-        1; those in `also` have a `label` too. Missing values are null.
+        1; the places in `also` have a `label` too. Missing values are null.
     """
     return "".join(f"{json_text.dumps(_object(fact))}\n" for fact in facts)
 

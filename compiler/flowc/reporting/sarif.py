@@ -1,4 +1,4 @@
-"""Faults as one SARIF 2.1.0 document, the format of results of static analysis (OASIS standard)."""
+"""Writes faults as one SARIF 2.1.0 document. SARIF is the OASIS standard for results of static analysis."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def write(facts: Sequence[Fact]) -> str:
-    """Return the document, indented. Without faults its list of results is empty, which closes earlier results."""
+    """Return the document as indented JSON. Without faults, its list of results is empty, so that code scanning
+    services close earlier results."""
     codes = sorted({fact.code for fact in facts if fact.code is not None})
     run: dict[str, object] = {
         "tool": {"driver": {"name": "flowc", "version": __version__, "rules": [{"id": code} for code in codes]}},

@@ -1,6 +1,6 @@
 """Targets: the systems for which flows are compiled.
 
-`flowc.targets.table` finds a target by its name. `docs/targets.md` shows how a package brings one.
+`flowc.targets.table` finds a target by its name. `docs/targets.md` shows how a package adds a target.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ __all__ = ["BackendError", "Deployment", "Need", "Operations", "Target", "Target
 
 
 class BackendError(Exception):
-    """The flow is valid, but the target cannot run it; `diagnostics` has all reasons, with their places."""
+    """The flow is valid, but the target cannot run it. `diagnostics` has all reasons, with their places in the
+    source."""
 
     def __init__(self, faults: Iterable[Diagnostic]) -> None:
         faults = tuple(faults)
@@ -32,7 +33,7 @@ class BackendError(Exception):
 
 
 def fail_if(faults: Faults) -> None:
-    """Raise all collected faults together, if there are any.
+    """Raise one error with all collected faults, if there are any.
 
     Raises:
         BackendError: there are faults.
@@ -42,7 +43,7 @@ def fail_if(faults: Faults) -> None:
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name on first access: `flowc --help` imports this package, and must stay fast."""
+    """Import a public name on first access, because `flowc --help` imports this package and must stay fast."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found: object = getattr(

@@ -1,4 +1,4 @@
-"""Checks of what the configuration chooses for a target: picklers, trackers and catalogs that pods need."""
+"""Checks that the pickler, the tracker and the catalog that the configuration chooses exist and can be used in pods."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run import catalogs
     from flowc_runtime.run.metrics import tracker
     from flowc_runtime.store.values import picklers
-else:  # only other values than the defaults need them
+else:  # needed only if a value is not the default
     catalogs = LateModule("flowc_runtime.run.catalogs")
     tracker = LateModule("flowc_runtime.run.metrics.tracker")
     picklers = LateModule("flowc_runtime.store.values.picklers")

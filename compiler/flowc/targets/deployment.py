@@ -1,4 +1,4 @@
-"""Deployments: the commands that a target brings to `flowc`. The help loads this module, which imports little."""
+"""Deployments: the commands that a target adds to `flowc`. `flowc --help` loads this module, so it imports little."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TargetError(Exception):
-    """A target cannot be used for any flow: `message` says why in one line, `hint` says what to do."""
+    """A target cannot be used, whatever the flow: `message` says why in one line, `hint` says what to do."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class TargetError(Exception):
 
 
 class Need(NamedTuple):
-    """A distribution that a target needs: its `module`, the `use` that needs it, and the command that installs it."""
+    """A distribution that a target needs: a `module` of it, what needs it (`use`), and the command that installs it."""
 
     distribution: str
     module: str
@@ -31,16 +31,17 @@ class Need(NamedTuple):
 
 
 class Operations(NamedTuple):
-    """The operations of a deployment for general commands: `flowc runs --cluster` and `flowc resume` with `--target`,
+    """The functions of a deployment that general commands call: `flowc runs --cluster`, `flowc resume` with `--target`,
     and `flowc run` with the target as its executor.
 
     Attributes:
         place: the options that locate the deployment, such as --namespace.
-        list_runs: prints the newest runs; takes the values of those options, a flow or None, a limit, and whether to
-            print JSON.
-        resume: resumes a run there and returns the exit code; called by `flowc.cli.commands.flows.resume`.
-        run: runs a flow there and waits for the end; called by `flowc.cli.commands.flows.executors`. None if the target
-            cannot be an executor.
+        list_runs: prints the newest runs. Its arguments are the values of the options `place`, a flow or None, a limit,
+            and whether to print JSON.
+        resume: resumes a run on the target's system and returns the exit code; called by
+            `flowc.cli.commands.flows.resume`.
+        run: runs a flow on the target's system and waits for the end; called by `flowc.cli.commands.flows.executors`.
+            None if the target cannot be an executor.
     """
 
     place: Sequence[click.Option]
@@ -50,14 +51,16 @@ class Operations(NamedTuple):
 
 
 class Deployment(NamedTuple):
-    """The commands of `flowc` for runs and flows on a system, by name, so that they are imported only when called.
+    """The commands of `flowc` for runs and flows on a target's system. They are given as names, and imported when
+    called.
 
     Attributes:
         system: the name of the system, as in "compiled to Argo Workflows".
         commands: for each command's name, the module that defines `NAME_command`, and one line of help.
-        operations: the `Operations`, as "module:name".
+        operations: where the `Operations` are defined, as "module:name".
         needs: the distributions that the commands need.
-        instead: hints for commands that a flow's file has in Metaflow; {file} and {flow} are replaced.
+        instead: for each command that flow files have in Metaflow, a hint that names flowc's command; {file} and {flow}
+            are replaced.
     """
 
     system: str

@@ -1,4 +1,4 @@
-"""Finds targets of installed packages: entry points of the group `flowc.targets`."""
+"""Finds the targets of installed packages, which are entry points of the group `flowc.targets`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def find(name: str) -> AnyTarget | None:
     """Return the target of this name; None if no package has one.
 
     Raises:
-        TargetError: two packages have one, it cannot be loaded, is not a `Target`, or has another name than its entry
-            point.
+        TargetError: two packages have a target of this name, or the target cannot be loaded, is not a `Target`, or has
+            another name than its entry point.
     """
     try:
         found = TARGETS.find(name, Target)
@@ -37,10 +37,10 @@ def find(name: str) -> AnyTarget | None:
 
 
 def check_alone(name: str) -> None:
-    """Check that no package has a target with the name of one of flowc's own.
+    """Check that no package has a target with this name, which is the name of one of flowc's own targets.
 
     Raises:
-        TargetError: a package has one.
+        TargetError: a package has such a target.
     """
     try:
         TARGETS.check_alone([name])

@@ -1,4 +1,4 @@
-"""Checks of a flow's parameters that every target for a cluster makes."""
+"""Checks of a flow's parameters, for all targets that deploy flows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def check_scheduled_parameters(flow: Flow, faults: Faults) -> None:
-    """Report required parameters without a default, for a flow with a schedule: a schedule gives no values."""
+    """Report required parameters without a default in a flow with a schedule, because a schedule gives no values."""
     for parameter in flow.parameters:
         if parameter.required and parameter.default is None and not parameter.computed:
             faults.add(
@@ -24,7 +24,7 @@ def check_scheduled_parameters(flow: Flow, faults: Faults) -> None:
 
 
 def check_computed_defaults(flow: Flow, code: str, faults: Faults) -> None:
-    """Report defaults that a function computes and that have no value yet, under the target's code for it."""
+    """Report default functions that were not called, so that the default has no value. `code` is the fault's code."""
     for parameter in flow.parameters:
         if parameter.computed and parameter.default is None:
             faults.add(

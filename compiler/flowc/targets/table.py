@@ -5,7 +5,8 @@ A package provides a target by an entry point of the group `flowc.targets` with 
     [project.entry-points."flowc.targets"]
     steps = "my_package.steps:TARGET"
 
-A package's target is imported when it is named. The default target is found without a search of the installed packages.
+A package's target is imported when a command line or the configuration names it. The default target is found without
+searching the installed packages.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 DEFAULT: Final = "argo"
 """The target of commands without `--target`."""
 
-# For each name, the references "module:name" of the target and of its deployment, which is loaded without the target.
+# For each name, the target and its deployment as "module:name". The deployment can be loaded without the target.
 BUILTIN: Final[Mapping[str, tuple[str, str | None]]] = {
     "argo": ("flowc.targets.argo.target:TARGET", "flowc.targets.argo.commands:DEPLOYMENT"),
     "stepfunctions": ("flowc.targets.stepfunctions.sfn_target:TARGET", None),
@@ -41,7 +42,7 @@ def find_target(name: str) -> AnyTarget:
     Raises:
         TargetError: the target does not exist, several have the name, or it cannot be loaded.
     """
-    from flowc.targets import installed  # takes 0.05 s, so only for commands with `--target`
+    from flowc.targets import installed  # late, because it takes 0.05 s
 
     if name in BUILTIN:
         installed.check_alone(name)
@@ -65,7 +66,7 @@ def target_names() -> list[str]:
 
 
 def find_deployment(name: str = DEFAULT) -> Deployment | None:
-    """Return the deployment of a target; that of a built-in target is loaded without the target.
+    """Return the deployment of a target. For a built-in target, the target itself is not loaded.
 
     Args:
         name: the target's name.
@@ -101,7 +102,7 @@ def operations_of(deployment: Deployment) -> Operations:
 
 
 def _load_target(name: str) -> AnyTarget:
-    from flowc.targets.target import Target  # dataclasses take 0.01 s, which `flowc --help` saves
+    from flowc.targets.target import Target  # late, because it imports dataclasses, which takes 0.01 s
 
     found = _load(BUILTIN[name][0])
     assert isinstance(found, Target)

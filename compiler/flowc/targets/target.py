@@ -21,7 +21,7 @@ Product = TypeVar("Product")
 
 
 class Travel(NamedTuple):
-    """How the code of a flow gets to its tasks.
+    """The way in which the code of a flow gets to its tasks.
 
     Attributes:
         store: the URL of the store for the records of runs.
@@ -46,17 +46,19 @@ class Target(Generic[Settings, Product]):
     Attributes:
         name: the value of `--target`.
         about: the help of `flowc compile` for this target.
-        settings: returns the settings for the given values of `options`, by their names. Raises ValueError, whose text
-            begins with the name of the value and a colon.
-        lower: returns the product for the analysis of a flow without faults, the code package and the settings. Raises
-            BackendError if the system cannot run the flow, TargetError if something is not installed here.
-        emit: returns the product as text; equal products give equal text.
-        check: reports the constructs that the system cannot run, before `lower`.
+        settings: returns the settings for the values of `options`, which are given by name. For a wrong value, it
+            raises ValueError, whose text begins with the name of the value and a colon.
+        lower: compiles a flow: returns the product for the analysis of a flow without faults, the code package and the
+            settings. Raises BackendError if the system cannot run the flow, TargetError if something is not installed
+            here.
+        emit: returns the product as text; equal products have equal texts.
+        check: reports the constructs that the system cannot run; called before `lower`.
         options: returns the target's own options of `flowc compile`.
-        configured: the values that a variable or the configuration file can set, and their keys there.
+        configured: the options that an environment variable or the configuration file can set, and their keys there.
         travel: how the code gets to the tasks; None for a target without tasks, such as a picture.
-        scheduled: returns whether the product starts runs by the flow's @schedule, whose warnings are then shown.
-        what_next: returns the command that uses a file with the product, "" for none.
+        scheduled: returns whether the product starts runs by the flow's @schedule; if so, warnings about the schedule
+            are shown.
+        what_next: returns a command that uses a file with the product, or "".
         needs: the distributions that the target needs.
         deployment: the commands for runs and flows on the system.
     """

@@ -1,4 +1,4 @@
-"""The IR of a flow as a file that is packaged with its code."""
+"""The text of the file with a flow's IR, which is packaged with the flow's code."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@
         assert done.artifacts == {"model": 3.0}
         assert done.next == ("score",)
 
-The step runs as in a task of a run: the same code, the same checks, and artifacts that are pickled. Nothing is stored
-on disk, no process is started, and exceptions of the step propagate; @retry and @catch have no effect.
+The step runs like in a task of a run: with the same code, the same checks, and pickled artifacts. Nothing is stored on
+disk, no process is started, and exceptions of the step propagate; @retry and @catch have no effect.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FaultyFlowError", "PipelineResult", "StepResult", "run_pipeline", "run_step"]
 
-# Names in `metaflow.current` → fields of the context, if they differ.
+# For names in `metaflow.current`, the fields of the context that have other names.
 _CURRENT = {
     "flow_name": "flow",
     "run_id": "run",
@@ -73,13 +73,13 @@ class FaultyFlowError(Exception):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """The results of a step.
+    """The result of a step that `run_step` has run.
 
     Attributes:
-        artifacts: the artifacts that the step set or changed, as the next step reads them.
-        next: the names of the next steps; empty after `end`, the chosen step after a switch.
-        foreach: the items of a foreach over the next step; None without a foreach.
-        num_parallel: the number of tasks in a gang of the next step; None without a gang.
+        artifacts: the artifacts that the step set or changed, with the values that the next step would read.
+        next: the names of the next steps; after a switch, only the chosen step; empty after `end`.
+        foreach: the items, if the step starts a foreach; otherwise None.
+        num_parallel: the number of tasks, if the step starts a gang; otherwise None.
         metrics: the last value of each metric that the step has recorded, by name.
     """
 
@@ -116,15 +116,16 @@ def run_step(
         artifacts: the artifacts that the step reads from `self`.
         parameters: values by parameter name; other parameters have their defaults. The value of an IncludeFile is its
             content, as text or bytes, or the `Path` of a file.
-        configs: values by config name, or texts as for `--config-value`; other configs have their defaults.
+        configs: values by config name, or strings like for `--config-value`; other configs have their defaults.
         input: the item of the innermost foreach.
-        index: the item's index; the default is 0.
-        outer: pairs (index, item) of the foreaches around the innermost one, outermost first.
-        inputs: for a join, the artifacts of each input, by the name of its step or in order.
+        index: the index of the innermost foreach's item; the default is 0.
+        outer: the pair (index, item) of each foreach around the innermost foreach, outermost first.
+        inputs: for a join, the artifacts of each input: a mapping by the names of the inputs' steps, or a list in
+            order.
         current: values that replace those of `metaflow.current`: `{"retry_count": 1, "run_id": "7", "tags": ["a"]}`.
-        pickled: whether artifacts are pickled and unpickled, as in a run. If False, the step gets the objects
-            themselves, which may be mocks, and the result has only artifacts that the step assigned, not objects that
-            it changed.
+        pickled: whether artifacts are pickled and unpickled, like in a run. If False, the step gets the objects
+            themselves, which may be mocks. The result then has only artifacts that the step assigned, not objects that
+            the step changed.
 
     Raises:
         FaultyFlowError: the flow has faults.

@@ -1,4 +1,4 @@
-"""The parameters' values in a unit test, checked like those of a command line."""
+"""The values of parameters in a unit test, which are checked like values on a command line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_names(flow: str, what: str, names: Iterable[str], known: Iterable[str]
         known: the names that the flow declares.
 
     Raises:
-        TypeError: the flow does not declare one of them; the message lists the known names.
+        TypeError: the flow does not declare one of the names; the message lists the known names.
     """
     there = sorted(known)
     if unknown := sorted(set(names) - set(there)):
@@ -44,8 +44,8 @@ def parameter_values(flow: Flow, cls: type, overrides: Mapping[str, object]) -> 
 
     Args:
         flow: the flow.
-        cls: the flow class, whose file's directory is searched for default files.
-        overrides: values of the test, by parameter name.
+        cls: the flow class; default files are also searched in the directory of the class's file.
+        overrides: the values that the test gives, by parameter name.
 
     Raises:
         TypeError: a parameter does not exist, or the content of a file has the wrong type.
@@ -68,7 +68,7 @@ def parameter_values(flow: Flow, cls: type, overrides: Mapping[str, object]) -> 
 
 
 def _packed(parameter: Parameter, given: object) -> dict[str, str]:
-    """Return the packed form of a file, from its path or its content."""
+    """Return the packed form of a file (its name and content), from its path or its content."""
     encoding, file = parameter.encoding, "given"
     if isinstance(given, Path):
         file = str(given)

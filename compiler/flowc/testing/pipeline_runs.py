@@ -1,4 +1,4 @@
-"""Tests of pipelines: run one in a store of its own, with patches in place of the code of steps."""
+"""Tests of pipelines: runs a pipeline in its own store, with patches that replace the code of steps."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class PipelineResult:
     Attributes:
         status: `succeeded`, `failed` or `interrupted`.
         outputs: the values at the end of the run, by name; empty if it did not succeed.
-        steps: the values that each task of a step had at its end, by the step's name: one task outside of maps and
-            loops, otherwise a task for each item or iteration, in their order.
-        mocked: the steps whose code did not run, since a patch replaced it.
+        steps: for each step's name, the values at the end of each of its tasks, in order. Outside of maps and loops, a
+            step has one task; otherwise it has one for each item or iteration.
+        mocked: the names of the steps whose code a patch replaced.
         message: why the run failed; empty if it did not.
     """
 
@@ -70,15 +70,15 @@ def run_pipeline(
     Args:
         pipeline: the pipeline or job.
         parameters: the values of the run's parameters, by name.
-        patches: a value or a function in place of the code of steps, by their names. A step with several returns has a
-            dict with their values. A function gets the values that its arguments name.
-        mock: whether the code of no step runs; values that no patch gives are None.
+        patches: values or functions that replace the code of steps, by the steps' names. The value for a step with
+            several returns is a dict. A function gets the values that its arguments name.
+        mock: whether to run no step's code; returned values that no patch gives are None.
         store: a directory in which the run is kept; None keeps nothing.
         check: whether a run that fails raises AssertionError.
 
     Raises:
         PipelineError: the pipeline, a parameter or a patch is wrong; nothing has run.
-        AssertionError: the run has failed, and `check` is true; the message is that of the failed task.
+        AssertionError: the run has failed, and `check` is true; the message contains the message of the failed task.
     """
     place = tempfile.mkdtemp(prefix="flowc-test-") if store is None else str(store)
     options = ExecuteOptions(
@@ -102,7 +102,7 @@ def run_pipeline(
 
 
 def _read(done: Execution, store: Store) -> PipelineResult:
-    """Return the results of a run, all read from its store, which may be deleted then."""
+    """Return the results of a run. Everything is read from its store, so that the store may be deleted afterwards."""
     if not done.run_id:
         return PipelineResult(status=done.status, outputs={}, steps={}, mocked=frozenset(), message="it has not begun")
     view = RunView.of(store.run(done.flow, done.run_id))

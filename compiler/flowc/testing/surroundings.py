@@ -1,4 +1,4 @@
-"""The parent tasks of a step under test, as records in a store in memory, so that the step runs as in any run."""
+"""Records the parent tasks of a tested step in a store in memory, so that the step runs like in a normal run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
 
 RUN = "test"
-_held: dict[int, object] = {}  # objects by number, until the store is gone whose pickles refer to them
+_held: dict[int, object] = {}  # objects by number; removed together with the store whose pickles refer to them
 _numbers = itertools.count()
 
 
@@ -37,7 +37,7 @@ def _find_held(number: int) -> object:
 
 
 class _Held:
-    """A wrapper that pickles as a reference to an object of this process; unpickling returns the object itself."""
+    """A wrapper whose pickle is a reference to an object of this process; unpickling returns the object itself."""
 
     def __init__(self, value: object, objects: MemoryObjects) -> None:
         self._number = next(_numbers)
@@ -50,7 +50,7 @@ class _Held:
 
 @final
 class Surroundings:
-    """The run around a task of one step: its parents, splits and inputs, in a store in memory."""
+    """The run of a task of one step, in a store in memory: it contains the records of parents, splits and inputs."""
 
     def __init__(
         self, program: Program, flow: Flow, step: str, parameters: Mapping[str, object], *, pickled: bool
@@ -67,15 +67,17 @@ class Surroundings:
         self._path = ROOT
 
     def place(self, item: object, index: int | None, outer: Sequence[tuple[int, object]]) -> None:
-        """Place the task at an item of each foreach around it, outermost first; loops are in iteration 0.
+        """Set the position of the task: the item of each foreach around it. All loops around the task are in iteration
+        0.
 
         Args:
             item: the item of the innermost foreach.
-            index: its index; None means 0, or no item at all if `item` is None too.
-            outer: index and item of the foreaches around that one, outermost first; missing ones are at index 0.
+            index: the item's index; None means 0. If `item` is None too, no item is given.
+            outer: the index and the item of each foreach around the innermost one, outermost first. A foreach that is
+                not given is at index 0.
 
         Raises:
-            TypeError: the step is in fewer foreaches.
+            TypeError: more items are given than there are foreaches around the step.
         """
         scopes = self._graph.scopes(self.node.id)
         count = sum(isinstance(scope, ItemScope) for scope in scopes)
@@ -94,14 +96,14 @@ class Surroundings:
             self._path = item_path(self._path, number)
 
     def precede(self, artifacts: Mapping[str, object]) -> None:
-        """Record a parent task with these artifacts; the start step has no parent and inherits them directly.
+        """Record a parent task with these artifacts. The start step has no parent and gets the artifacts directly.
 
         Raises:
             ArtifactError: an artifact cannot be pickled.
         """
         self.inherited = self._store(artifacts)
         before = [node for node in self._graph.predecessors[self.node.id] if not self._repeats(node)]
-        if before and not isinstance(before[0].next, (Foreach, Gang)):  # else `place` has recorded it
+        if before and not isinstance(before[0].next, (Foreach, Gang)):  # otherwise `place` has recorded the parent
             shared = self._graph.shared(before[0].id, self.node.id)
             self._end(before[0], ROOT + "".join(parts(self._path)[:shared]), {})
 
@@ -109,10 +111,10 @@ class Surroundings:
         """Record the parent tasks of a join.
 
         Args:
-            inputs: the artifacts of each input: in order, or for branches also by the name of the step.
+            inputs: the artifacts of each input: a list in order; for branches also a mapping by the names of the steps.
 
         Raises:
-            TypeError: their number or their names do not fit the join.
+            TypeError: the number or the names of the inputs do not fit the join.
             ArtifactError: an artifact cannot be pickled.
         """
         assert self.node.joins is not None
@@ -134,7 +136,8 @@ class Surroundings:
         ends: Sequence[Sequence[Node]],
         inputs: Sequence[Mapping[str, object]] | Mapping[str, Mapping[str, object]],
     ) -> Iterator[tuple[Node, Mapping[str, object]]]:
-        """Yield the last step of each arm and its artifacts; after a switch, the names in `inputs` choose the step."""
+        """Yield the last step of each arm and its artifacts. If a switch gives an arm several last steps, a name in
+        `inputs` chooses one."""
         wanted = ", ".join("/".join(node.id for node in arm) for arm in ends)
         if not isinstance(inputs, Mapping):
             if len(inputs) != len(ends):
@@ -147,7 +150,7 @@ class Surroundings:
         yield from ((arm[0], inputs[arm[0].id]) for arm in chosen)
 
     def attempt(self) -> Attempt:
-        """Return the attempt, not entered yet."""
+        """Return the attempt of the task; it begins when the caller enters it with `with`."""
         place = (self.node.id, self._path, 1)
         return Attempt(
             Assignment(
@@ -185,7 +188,8 @@ class Surroundings:
         return self._graph.repeats(node.id, self.node.id)
 
     def _end(self, node: Node, path: str, artifacts: dict[str, ArtifactRef]) -> None:
-        """Record a parent task; `path` is the shared part of both paths, and loops may end between the two."""
+        """Record a parent task. `path` is the part that the index paths of parent and task share; loops around the
+        parent that end before the task are in iteration 0."""
         for scope in self._graph.scopes(node.id)[len(parts(path)) :]:
             assert isinstance(scope, LoopScope)
             path = iteration_path(path, 0)

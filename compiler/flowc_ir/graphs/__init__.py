@@ -1,1 +1,1 @@
-"""Analyses of a flow's graph: its shape, its loops, its regions, and where each task is."""
+"""Analyses of a flow's graph: its structure, its loops, its regions, and the scopes around each node."""

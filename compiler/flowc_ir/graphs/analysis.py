@@ -1,7 +1,7 @@
-"""Facts that follow from a flow's graph. Passes and back ends share one `Analysis` of a flow, so each is computed once.
+"""Facts about a flow's graph. Passes and back ends share one `Analysis` of a flow, so each fact is computed only once.
 
-Each field is computed on first use, since most programs need few of them. Edges are available for any flow, also one
-that `verify` refuses; the other fields only for a flow without faults.
+Each property is computed on first use, since most programs need few of them. The properties about edges are available
+for any flow, also with faults. The other properties are available only for a flow without faults.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @final
 class Analysis:
-    """The analysis of one flow's graph. Passes return new flows, and each flow has its own analysis."""
+    """The analysis of one flow's graph. A pass returns a new flow, which needs a new analysis."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
@@ -32,17 +32,17 @@ class Analysis:
 
     @cached_property
     def nodes(self) -> Mapping[NodeId, Node]:
-        """The nodes by their id, in the order written."""
+        """The nodes by their id, in the order of the source."""
         return self.flow.by_id()
 
     @cached_property
     def children(self) -> Mapping[NodeId, tuple[NodeId, ...]]:
-        """The successors of each node, in the order written, each once."""
+        """The successors of each node without duplicates, in the order in which the source names them."""
         return {node.id: targets(node.next) for node in self.flow.nodes}
 
     @cached_property
     def parents(self) -> Mapping[NodeId, tuple[NodeId, ...]]:
-        """The predecessors of each node, in the order written; targets that are not nodes are left out."""
+        """The predecessors of each node, in the order of the source. Targets that are not nodes have no entry."""
         found: dict[NodeId, list[NodeId]] = {node.id: [] for node in self.flow.nodes}
         for at, following in self.children.items():
             for target in following:
@@ -52,7 +52,7 @@ class Analysis:
 
     @cached_property
     def join_of(self) -> Mapping[NodeId, NodeId]:
-        """The join that closes each split."""
+        """For each split, the join that closes it."""
         return {node.joins: node.id for node in self.flow.nodes if node.joins is not None}
 
     @cached_property
@@ -69,19 +69,19 @@ class Analysis:
 
     @cached_property
     def loops(self) -> Mapping[NodeId, frozenset[NodeId]]:
-        """The nodes of each loop, by its header; only a switch can close a loop."""
+        """The nodes of each loop, by the loop's header (its first node). Only a switch can lead back to it."""
         if not self.has_switch:
             return {}
         return find_loops(self.flow.start, self.children)
 
     @cached_property
     def has_switch(self) -> bool:
-        """Whether a node chooses one of several successors."""
+        """Whether the flow has a switch, which chooses one of several successors."""
         return any(isinstance(node.next, Switch) for node in self.flow.nodes)
 
     @cached_property
     def places(self) -> Mapping[NodeId, Nesting]:
-        """The scopes and arms around each node."""
+        """The scopes around each node, and the arms of splits that contain it."""
         return find_places(self.order, self.nodes, self.loops)
 
     @cached_property
@@ -91,7 +91,7 @@ class Analysis:
 
     @cached_property
     def region(self) -> Region:
-        """The tree of regions."""
-        from flowc_ir.graphs.regions import build_region  # only back ends need these classes: pods do not load them
+        """The tree of regions, see `flowc_ir.graphs.regions`."""
+        from flowc_ir.graphs.regions import build_region  # late: only back ends need it, not pods
 
         return build_region(self.flow.start, self.nodes, self.join_of, self.loops, self.order)

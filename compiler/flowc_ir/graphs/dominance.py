@@ -1,4 +1,4 @@
-"""Dominators and natural loops of a graph with one start.
+"""Computes the dominators and the natural loops of a graph with one start node.
 
 No function is recursive: a flow may be a chain of thousands of steps.
 """
@@ -37,13 +37,13 @@ def postorder(start: NodeId, successors: Callable[[NodeId], Iterable[NodeId]]) -
 
 
 def dominators(order: Sequence[NodeId], before: Mapping[NodeId, Iterable[NodeId]]) -> dict[NodeId, NodeId]:
-    """Return the immediate dominator of each node; the start's is the start itself.
+    """Return the immediate dominator of each node; the immediate dominator of the start is the start itself.
 
     The algorithm of Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm".
 
     Args:
         order: the nodes in reverse postorder, from the start.
-        before: the predecessors of each node; those outside `order` are ignored.
+        before: the predecessors of each node; predecessors that are not in `order` are ignored.
     """
     number = {at: index for index, at in enumerate(order)}
     nearest = {order[0]: order[0]}
@@ -71,7 +71,8 @@ def dominators(order: Sequence[NodeId], before: Mapping[NodeId, Iterable[NodeId]
 
 
 def dominates(nearest: Mapping[NodeId, NodeId], one: NodeId, other: NodeId) -> bool:
-    """Return whether every path from the start to `other` passes `one`; `nearest` is the result of `dominators`."""
+    """Return whether `one` dominates `other`: whether every path from the start to `other` passes `one`. `nearest` is
+    the result of `dominators`."""
     while other != one:
         if nearest[other] == other:
             return False
@@ -82,10 +83,11 @@ def dominates(nearest: Mapping[NodeId, NodeId], one: NodeId, other: NodeId) -> b
 def natural_loop(
     header: NodeId, latches: Iterable[NodeId], before: Mapping[NodeId, Iterable[NodeId]]
 ) -> frozenset[NodeId]:
-    """Return the nodes of a loop: the header, and those from which a latch is reachable without passing the header.
+    """Return the nodes of a loop: the header, and the nodes from which a latch can be reached without passing the
+    header.
 
     Args:
-        header: the node that dominates all others of the loop.
+        header: the node that dominates all other nodes of the loop.
         latches: the nodes with an edge back to the header.
         before: the predecessors of each node.
     """

@@ -1,11 +1,13 @@
-"""Split series so that no DAG has more tasks than a target allows. The excess moves into parts: separate DAGs.
+"""Split series so that no DAG has more tasks than a target allows. Tasks above the limit move into parts, which are
+separate DAGs.
 
 With a limit of 200 tasks:
 
     a 1,000-step chain              ->  5 parts of 200 calls
     300 branches of one step        ->  2 parts of 150 calls, side by side
 
-Tasks that lead to the next iteration of an outer loop are not moved: the tasks behind them depend on whether they did.
+Tasks that may lead to the next iteration of an outer loop are not moved, because later tasks depend on whether they
+did.
 """
 
 from __future__ import annotations
@@ -37,21 +39,21 @@ def fit(blocks: Series, limit: int) -> Series:
 
     Args:
         blocks: the series of a whole flow.
-        limit: the most tasks in one DAG, at least 4.
+        limit: the maximum number of tasks in one DAG, at least 4.
 
     Returns:
-        A series of at most `limit` tasks, also in every part and body inside it. Only a large loop that continues from
-        many places, and a switch with very many arms, still have more.
+        A series in which every DAG has at most `limit` tasks. There are two exceptions: a large loop whose next
+        iteration starts from many places, and a switch with very many arms.
     """
     return _Fitting(limit).fit(blocks)
 
 
 class _Fitting:
-    """Cuts series for one limit; a series that several arms share is cut once and stays shared."""
+    """Splits series for one limit. A series that several arms share is split once, and its result is shared too."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._fitted: dict[int, tuple[Series, Series]] = {}  # by the series' id, with the series, which keeps its id
+        self._fitted: dict[int, tuple[Series, Series]] = {}  # by `id(series)`; keeping the series keeps its id valid
         self._parts: dict[int, tuple[Series, Block]] = {}  # likewise
 
     def fit(self, blocks: Series) -> Series:
@@ -61,7 +63,7 @@ class _Fitting:
 
     def _fit(self, blocks: Series) -> Series:
         fitted: Series = tuple(self._fit_block(block) for block in blocks)
-        # A fork takes at most half a DAG, so every round at least halves the number of tasks to pack.
+        # A fork takes at most half of a DAG, so each round at least halves the number of tasks.
         while tasks(fitted) > self._limit:
             packed = tuple(_part(chunk) for chunk in _pack(fitted, self._limit))
             if packed == fitted:
@@ -86,7 +88,8 @@ class _Fitting:
                 assert_never(block)
 
     def _fit_arm(self, arm: Series, room: int) -> Series:
-        """Return an arm of a choice: one task if there is no room for more."""
+        """Return an arm of a switch that takes at most `room` tasks, as one task if it needs more. An arm that
+        continues an outer loop is not changed."""
         fitted = self.fit(arm)
         if tasks(fitted) <= room or leads(fitted):
             return fitted
@@ -106,13 +109,13 @@ def _fit_fork(arms: Sequence[Series], limit: int) -> Block:
 
 
 def _part(blocks: Series) -> Block:
-    """Return the series as one block, of one task unless it leads to an outer loop."""
+    """Return the series as one block. The block is one task, unless it leads to the next iteration of an outer loop."""
     alone = blocks[0] if len(blocks) == 1 else None
     return alone if isinstance(alone, Call | Part | Iterations | Again) or (alone and leads(blocks)) else Part(blocks)
 
 
 def _pack(blocks: Series, limit: int) -> list[Series]:
-    """Return consecutive blocks in as few chunks as possible, evenly filled."""
+    """Divide the blocks into as few chunks of consecutive blocks as possible, with similar numbers of tasks."""
     total = tasks(blocks)
     target = -(-total // -(-total // limit))
     chunks: list[list[Block]] = [[]]

@@ -1,10 +1,11 @@
-"""Find the split that each join closes. Each node has a stack of the splits that are open there; a join pops one.
+"""Find the split that each join closes. Each node has a stack of the splits that are open at this node; a join removes
+the top split.
 
-An entry of the stack is a split and one of its arms. A switch adds no entry: paths with equal stacks are alternatives,
-and may meet anywhere.
+An entry of the stack is a split and one of its arms. A switch adds no entry. Paths with equal stacks are alternatives
+of a switch, and may meet at any node.
 
-Faults do not cascade: if the stacks that reach a node disagree, there is one fault, and the walk continues with the
-stack that was probably meant, or stops there.
+One mistake causes one fault: if paths with different stacks reach a node, one fault is reported. Then the walk
+continues with the stack that was probably intended, or does not continue after this node.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Report(Protocol):
     def __call__(
         self, code: str, message: str, at: NodeId, hint: str | None, also: Sequence[tuple[NodeId, str]] = ()
     ) -> None:
-        """Report one fault of the node `at`; `also` are further nodes that explain it, each with a label."""
+        """Report one fault at the node `at`; `also` has further nodes that explain the fault, each with a label."""
         ...
 
 
@@ -42,7 +43,7 @@ def match_joins(
     predecessors: Mapping[NodeId, Sequence[NodeId]],
     report: Report,
 ) -> dict[NodeId, NodeId]:
-    """Return the split that each join closes, by the join; report faults.
+    """Return a mapping from each join to the split that it closes, and report faults.
 
     Args:
         order: the nodes in topological order, from the start.
@@ -62,7 +63,7 @@ class _Walk:
         self._fault = report
         self.closes: dict[NodeId, NodeId] = {}
         self.entries: dict[NodeId, list[Stack]] = {}
-        self.inside: dict[NodeId, Stack] = {}  # the stacks of the nodes walked so far
+        self.inside: dict[NodeId, Stack] = {}  # the stacks of the nodes visited so far
         self.clean = True
 
     def walk(self, order: Sequence[NodeId]) -> dict[NodeId, NodeId]:
@@ -80,7 +81,7 @@ class _Walk:
         return self.closes
 
     def _stack_at(self, at: NodeId) -> Stack | None:
-        """Return the splits that are open at the node; None if a fault hides them."""
+        """Return the stack of the splits that are open at the node; None if it is unknown because of a fault."""
         by_splits = {_splits(entry): entry for entry in reversed(self.entries.get(at, ()))}
         entries = list(by_splits.values())[::-1]
         if len(entries) < 2:
@@ -100,7 +101,7 @@ class _Walk:
         return deepest if one_line and self.by_id[at].takes_inputs else None
 
     def _joined(self, at: NodeId, stack: Stack) -> Stack | None:
-        """Return the stack after a join popped its split; None if a fault hides it."""
+        """Return the stack after the node; a join removes its split. None if a fault makes the stack unknown."""
         takes_inputs = self.by_id[at].takes_inputs
         if not stack:
             if takes_inputs:
@@ -115,14 +116,14 @@ class _Walk:
         split, _ = stack[-1]
         if takes_inputs and split in before:
             self._empty_branch(split, at)
-            if len(before) == 1:  # nothing is open here: the argument is the likely mistake
+            if len(before) == 1:  # probably the argument `inputs` is wrong
                 return stack
         if not takes_inputs:
             arms = {entry[-1] for entry in self.entries[at] if _splits(entry) == _splits(stack)}
             if len(arms) < 2:  # one path, or alternatives of a switch
                 return stack
             self._join_without_inputs(at, split, "branches")
-            if len(arms) < len(targets(self.by_id[split].next or End())):  # the other arms end in a different join
+            if len(arms) < len(targets(self.by_id[split].next or End())):  # other arms end elsewhere
                 return None
         self.closes[at] = split
         return stack[:-1]
@@ -146,7 +147,7 @@ class _Walk:
 
     def _enter(self, target: NodeId, at: NodeId, stack: Stack) -> None:
         self.entries.setdefault(target, []).append(stack)
-        if target in self.inside and self.inside[target] != stack:  # the order is topological except for loops
+        if target in self.inside and self.inside[target] != stack:  # only loops violate the topological order
             self.clean = False
             self._fault(
                 codes.CYCLE,
@@ -156,7 +157,7 @@ class _Walk:
             )
 
     def _check_joined_whole(self) -> None:
-        """Report splits whose branches do not all end in the join that closes the split."""
+        """Report the splits that have a branch which does not end in the split's join."""
         joins_of: dict[NodeId, list[NodeId]] = {}
         for join, split in self.closes.items():
             joins_of.setdefault(split, []).append(join)
@@ -176,7 +177,8 @@ class _Walk:
     def _unclosed(self, split: NodeId, end: NodeId) -> None:
         self.clean = False
         what = {Foreach: "a foreach", Gang: "a gang"}.get(type(self.by_id[split].next), "branches")
-        # The likeliest mistake is a join without inputs: point at the step whose name suggests a join.
+        # The most likely mistake is a join that takes no inputs: the fault's place is a step whose name suggests a
+        # join.
         for at, stack in self.inside.items():
             if "join" in at and split in _splits(stack) and not self.by_id[at].takes_inputs:
                 self._join_without_inputs(at, split, what)
@@ -208,7 +210,8 @@ class _Walk:
         )
 
     def _entered_past(self, split: NodeId, at: NodeId) -> None:
-        """Report a join to which a switch also leads past the split: on that path there is nothing to join."""
+        """Report a join to which a switch also leads without passing the split: on this path nothing is to be
+        joined."""
         self.clean = False
         self._fault(
             codes.FOREIGN_JOIN,

@@ -1,7 +1,9 @@
-"""Build the tree of regions of a flow without faults: nested sequences, which back ends lower.
+"""Build the tree of regions of a flow without faults. A region is a sequence of steps, arms, bodies and loops, which
+contain regions themselves. Back ends lower this tree.
 
-A switch is followed by a `Choose`, whose arms reach to the step where all of them meet. Arms of two switches may share
-steps (`a` and `b` both choose between `p` and `q`): such steps are in several arms, and only one of these arms runs.
+A switch is followed by a `Choose`, whose arms end before the step at which all of them meet. Arms of two switches may
+share steps: if `a` and `b` both choose between `p` and `q`, then `p` and `q` are in several arms, and only one of these
+arms runs.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One node, which runs once at the index path of its scopes."""
+    """A task of one node; its index path follows from the node's scopes."""
 
     node: NodeId
 
@@ -40,7 +42,8 @@ class Task:
 @final
 @dataclass(frozen=True, slots=True)
 class BranchArms:
-    """The arms of the `Branch` of `split`. In the region, the split comes right before and its join right after."""
+    """The arms of a branch. In the region, the task of `split` comes directly before, the task of its join directly
+    after."""
 
     split: NodeId
     arms: tuple[Region, ...]
@@ -49,9 +52,10 @@ class BranchArms:
 @final
 @dataclass(frozen=True, slots=True)
 class Each:
-    """The body of the `Foreach` or `Gang` of `split`, which runs once for each item; its join comes right after.
+    """The body of a foreach or gang that starts at the node `split`. It runs once for each item. The join comes
+    directly after it.
 
-    `together` is true for a gang: all its tasks run together, and the body is one step.
+    `together` is true for a gang, whose tasks all run at the same time; its body is one step.
     """
 
     split: NodeId
@@ -62,9 +66,10 @@ class Each:
 @final
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """The arm that runs if the switch chooses one of `choices`, or none of any arm if it has no choices: the default.
+    """An arm of a switch, which runs if one of `choices` is chosen. The default arm has no choices; it runs if no other
+    arm is chosen.
 
-    Its region is empty if it leads straight to where the arms meet.
+    The region is empty if the arm leads directly to the step at which the arms meet.
     """
 
     choices: tuple[Choice, ...]
@@ -75,7 +80,8 @@ class Arm:
 @final
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """The arms of the `Switch` of `switch`; exactly one arm runs. The switch comes right before in the region."""
+    """The arms of a switch; exactly one arm runs. In the region, the task of the node `switch` comes directly
+    before."""
 
     switch: NodeId
     arms: tuple[Arm, ...]
@@ -84,10 +90,10 @@ class Choose:
 @final
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A loop: `body` starts with `header`, and runs again whenever it reaches an `Again` of that header.
+    """A loop. `body` starts with the node `header`, and runs again whenever it reaches an `Again` with this header.
 
-    An arm of the body that ends without an `Again` leaves the loop. It may contain steps behind the loop, at the outer
-    index path: those in which two exits of the loop differ.
+    An arm of the body that ends without an `Again` leaves the loop. If the loop has several exits, the steps after each
+    exit, up to the step at which the exits meet, are in such an arm. They have the index path outside of the loop.
     """
 
     header: NodeId
@@ -97,7 +103,7 @@ class Repeat:
 @final
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The end of an iteration: the loop of `header` continues with the next."""
+    """The end of an iteration: the loop with this header continues with its next iteration."""
 
     header: NodeId
 
@@ -108,12 +114,12 @@ Item: TypeAlias = "Task | BranchArms | Each | Choose | Repeat | Again"
 @final
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A sequence: each item starts when the previous one has ended."""
+    """A sequence of items; each item starts when the previous item has ended."""
 
     items: tuple[Item, ...]
 
     def nodes(self) -> Iterator[NodeId]:
-        """Yield the nodes of the region and of the regions inside it, in order, each once."""
+        """Yield the nodes of the region and of the regions inside it, in order and without duplicates."""
         yield from dict.fromkeys(self._nodes())
 
     def _nodes(self) -> Iterator[NodeId]:
@@ -142,7 +148,8 @@ def build_region(
     loops: Mapping[NodeId, frozenset[NodeId]],
     order: Sequence[NodeId],
 ) -> Region:
-    """Return the tree of regions of a flow without faults. `Analysis.region` calls it with the right arguments.
+    """Return the tree of regions of a flow without faults. Other code reads `Analysis.region`, which calls this
+    function.
 
     Args:
         start: the first node.
@@ -171,7 +178,8 @@ class _Builder:
         self.made: dict[tuple[NodeId, NodeId | None, tuple[NodeId, ...]], Region] = {}
 
     def build(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Region:
-        """Return the region from `first` up to `stop`; an edge to the header of one of `loops` is an `Again`."""
+        """Return the region from `first` up to `stop`, which is not included. `loops` has the headers of the loops
+        around it; an edge to one of them becomes an `Again`."""
         key = (first, stop, loops)
         if key not in self.made:
             self.made[key] = Region(tuple(self._items(first, stop, loops)))
@@ -179,7 +187,7 @@ class _Builder:
 
     def _items(self, first: NodeId, stop: NodeId | None, loops: tuple[NodeId, ...]) -> Iterator[Item]:
         here: NodeId | None = first
-        begun = loops[-1:] == (first,)  # this is the body of the loop of this header
+        begun = loops[-1:] == (first,)  # `first` begins the body of its loop
         while here is not None and here != stop:
             if here in loops and not begun:
                 yield Again(here)
@@ -234,7 +242,7 @@ class _Builder:
 
 
 def _meeting_points(after: dict[NodeId, tuple[NodeId, ...]]) -> dict[NodeId, NodeId | None]:
-    """Return the node where all paths from each node to the end first meet; None if only the end of the run is one."""
+    """For each node, return the first node at which all paths from it to the end meet; None if it is the end itself."""
     sink = ""  # no node has this name
     before: dict[NodeId, list[NodeId]] = {sink: [], **{at: [] for at in after}}
     for at, following in after.items():

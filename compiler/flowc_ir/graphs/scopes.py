@@ -1,7 +1,8 @@
-"""Find the scopes of each node: the foreach, gangs and loops around it, outermost first. They define index paths.
+"""Find the scopes of each node: the foreach, gangs and loops around it, outermost first. The scopes determine the index
+path of a task.
 
-A task's path is `0` and one more component for each scope of its node: `.3` is item 3 of a foreach or member 3 of a
-gang, `~3` is iteration 3 of a loop. `0.3~1` is iteration 1 of a loop in item 3; behind the loop the path is `0.3`
+A task's index path is `0` and a further component for each scope of its node: `.3` is item 3 of a foreach or member 3
+of a gang, `~3` is iteration 3 of a loop. `0.3~1` is iteration 1 of a loop in item 3. After the loop, the path is `0.3`
 again.
 """
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class ItemScope:
-    """The scope of the body of the foreach or gang of the node `split`."""
+    """The scope of the nodes in the body of a foreach or gang, which starts at the node `split`."""
 
     split: NodeId
 
@@ -30,7 +31,7 @@ class ItemScope:
 @final
 @dataclass(frozen=True, slots=True)
 class LoopScope:
-    """The scope of the loop of the node `header`, with which each iteration starts."""
+    """The scope of the nodes in a loop. Each iteration starts with the node `header`."""
 
     header: NodeId
 
@@ -39,8 +40,8 @@ Scope: TypeAlias = "ItemScope | LoopScope"
 
 
 def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[NodeId, frozenset[NodeId]]:
-    """Return the nodes of each loop, by its header. An edge back to a node that does not dominate its origin closes no
-    loop.
+    """Return the nodes of each loop, by its header. An edge back is not part of a loop if its target does not dominate
+    its source.
 
     Args:
         start: the first node.
@@ -66,7 +67,8 @@ def find_loops(start: NodeId, after: Mapping[NodeId, Sequence[NodeId]]) -> dict[
 @final
 @dataclass(frozen=True, slots=True)
 class Nesting:
-    """The place of a node: its scopes, and the open splits with their arms (the first nodes), outermost first."""
+    """The place of a node: the scopes around it, and the splits around it, each with the first node of the arm that
+    contains the node; outermost first."""
 
     scopes: tuple[Scope, ...]
     arms: tuple[tuple[NodeId, NodeId], ...]

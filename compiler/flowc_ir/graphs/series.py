@@ -1,10 +1,10 @@
-"""Lower a flow's regions to series of calls, for targets whose graphs of tasks ("DAGs") call each other.
+"""Lower a flow's regions to series of blocks, for targets whose task graphs ("DAGs") call each other.
 
-A foreach is one block with the step that opens it, and a choice with its switch: such targets pass the outputs of a
-task only within a DAG.
+A foreach and the step that starts it are one block, and so are a switch and its arms. The reason is that such targets
+pass the outputs of a task only to tasks of the same DAG.
 
-An inner loop may lead straight to the next iteration of an outer loop. The steps behind the inner loop must not run
-then, so they move into the inner loop's body, behind its exits.
+A step in an inner loop may lead directly to the next iteration of an outer loop. The steps after the inner loop must
+not run in this case. Therefore they move into the inner loop's body, after its exits.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 
 
 class Size(NamedTuple):
-    """The measures of a block, computed once from the sizes of the blocks inside it.
+    """The measures of a block. They are computed once, from the measures of the blocks inside it.
 
-    Several series may share a block. A function that visited the blocks inside a block would take time exponential in
-    the number of switches that share arms.
+    Several series may share a block. Computing the measures again for each use of a block would take time exponential
+    in the number of switches that share arms.
 
     Attributes:
-        tasks: the number of tasks that the block takes in its DAG.
-        levels: how deep DAGs call each other in the block, pods included, in the first iteration of its loops.
-        leads: the headers of the loops around the block that it may lead to, with the number of places that do.
+        tasks: the number of tasks that the block adds to its DAG.
+        levels: the number of nested calls of DAGs and pods in the block, counted in the first iteration of its loops.
+        leads: for each loop around the block whose next iteration the block may start, the number of places that start
+            it, by the loop's header.
         digest: the block's hash.
     """
 
@@ -52,7 +53,7 @@ class _Compound:
 @final
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One task of a step."""
+    """A block that is one task of a step."""
 
     node: NodeId
 
@@ -60,7 +61,7 @@ class Call:
 @final
 @dataclass(frozen=True, slots=True)
 class FanOut(_Compound):
-    """A task of the step `split` and, for each of its items, the body."""
+    """The task of the step `split`, and the body, which runs for each item."""
 
     split: NodeId
     body: Series
@@ -106,7 +107,7 @@ class ParallelArms(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class Part(_Compound):
-    """A series in a separate DAG, called as one task."""
+    """A series that has its own DAG, which is called by one task."""
 
     series: Series
     size: Size = field(init=False, repr=False, compare=False)
@@ -128,7 +129,7 @@ class Part(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class SwitchArms(_Compound):
-    """A task of the step `switch` and its arms; one arm runs; each arm is named by its first step."""
+    """The task of the step `switch`, and its arms. Only one arm runs. Each arm has the name of its first step."""
 
     switch: NodeId
     arms: tuple[tuple[NodeId, Series], ...]
@@ -151,7 +152,8 @@ class SwitchArms(_Compound):
 @final
 @dataclass(frozen=True, slots=True)
 class Iterations(_Compound):
-    """The iterations of a body that starts with the header; `Again` ends an iteration that another one follows."""
+    """A loop: the iterations of `body`, which starts with the step `header`. `Again` in it starts the next
+    iteration."""
 
     header: NodeId
     body: Series
@@ -176,16 +178,16 @@ Series: TypeAlias = "tuple[Block, ...]"
 
 
 def series(region: Region) -> Series:
-    """Return the region's items as a series; each starts when all tasks of the one before it have ended.
+    """Return the region's items as a series of blocks. A block starts when all tasks of the previous block have ended.
 
-    Series share what regions share: arms of two switches that lead to the same steps.
+    If two regions share a region, because arms of two switches lead to the same steps, their series share its series.
     """
     return _Builder().series(region)
 
 
 class _Builder:
     def __init__(self) -> None:
-        self._made: dict[int, tuple[Region, Series]] = {}  # by the region's id, with the region, which keeps its id
+        self._made: dict[int, tuple[Region, Series]] = {}  # by `id(region)`; keeping the region keeps its id valid
 
     def series(self, region: Region) -> Series:
         if id(region) not in self._made:
@@ -226,7 +228,7 @@ class _Builder:
 
 
 def leads(blocks: Series) -> Mapping[NodeId, int]:
-    """Return the places at which the series continues a loop around it: their number by the loop's header."""
+    """Return how many places in the series start the next iteration of a loop around it, by the loop's header."""
     return _sum(_block_leads(block) for block in blocks)
 
 
@@ -248,7 +250,8 @@ def _sum(counts: Iterable[Mapping[NodeId, int]]) -> Mapping[NodeId, int]:
 
 
 def _leaves_inner_loop(blocks: Series, known: dict[int, bool]) -> bool:
-    """Return whether an arm leads out of a loop in it; `known` has the answers for switches, by their ids."""
+    """Return whether a loop in the blocks may start the next iteration of an outer loop. `known` caches results by
+    `id`."""
     return any(
         (isinstance(block, Iterations) and bool(leads((block,))))
         or (isinstance(block, SwitchArms) and _switch_leaves(block, known))
@@ -263,22 +266,23 @@ def _switch_leaves(switch: SwitchArms, known: dict[int, bool]) -> bool:
 
 
 def levels(blocks: Series) -> int:
-    """Return how deep DAGs call each other in the series, pods included, in the first iteration of its loops."""
+    """Return the number of nested calls of DAGs and pods in the series, counted in the first iteration of its loops."""
     return max((1 if isinstance(block, Call | Again) else block.size.levels for block in blocks), default=0)
 
 
 def is_call(blocks: Series) -> bool:
-    """Return whether the series is one task."""
+    """Return whether the series is a single call of a step."""
     return len(blocks) == 1 and isinstance(blocks[0], Call)
 
 
 def loops(blocks: Series) -> Iterator[Iterations]:
-    """Yield the loops in the series, each once."""
+    """Yield the loops in the series without duplicates."""
     return _loops(blocks, set())
 
 
 def _loops(blocks: Series, seen: set[int]) -> Iterator[Iterations]:
-    """`seen` has the ids of the blocks that were visited; all are in the series, so no id is used again."""
+    """Yield the loops in the blocks whose `id` is not in `seen`. Ids stay valid, because the series keeps all
+    blocks."""
     for block in blocks:
         if isinstance(block, Call | Again) or id(block) in seen:
             continue
@@ -305,12 +309,12 @@ def tasks(blocks: Series) -> int:
 
 
 def block_tasks(block: Block) -> int:
-    """Return how many tasks a block takes in its DAG."""
+    """Return the number of tasks that a block adds to its DAG."""
     return 1 if isinstance(block, Call | Again) else block.size.tasks
 
 
 def first(blocks: Series) -> NodeId:
-    """Return the first step of a series in the order written; it names the template."""
+    """Return the first step of a series; the template is named after it."""
     match blocks[0]:
         case (
             Call(node=node)

@@ -1,4 +1,4 @@
-"""The values that steps without a flow class set, by name: what they return, and the failures that they keep."""
+"""The names of the values that steps without a flow class set: their returns, and the failures that they store."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def returns_of(action: Action) -> tuple[Return, ...]:
 
 
 def failure_of(node: Node) -> str | None:
-    """Return the artifact in which a step keeps its caught failure; None if it keeps none."""
+    """Return the name of the artifact in which a step stores its caught failure; None if it stores none."""
     return node.catch.var if node.catch is not None else None
 
 
 def set_here(node: Node) -> list[str]:
-    """Return the names that a step sets, in order; the last is that of its caught failure."""
+    """Return the names of the values that a step sets, in order. The name for its caught failure is last."""
     failure = failure_of(node)
     return [*_returned(node.run), *([] if failure is None else [failure])]
 
 
 def returned_in(flow: Flow) -> frozenset[str]:
-    """Return the names of all values that the steps of a flow return or reduce; caught failures are none of them."""
+    """Return the names of all values that a flow's steps return or reduce, without the names for caught failures."""
     return frozenset(name for node in flow.nodes for name in _returned(node.run))
 
 
@@ -44,7 +44,7 @@ def _returned(action: Action) -> list[str]:
 
 
 def between(nodes: Mapping[NodeId, Node], first: Iterable[NodeId], join: NodeId) -> list[Node]:
-    """Return the steps from the `first` ones up to a join, without it, each once and breadth first."""
+    """Return the steps from the `first` steps up to a join, without the join, breadth first and without duplicates."""
     waiting, seen = [*first], {join}
     found: list[Node] = []
     while waiting:
@@ -57,5 +57,5 @@ def between(nodes: Mapping[NodeId, Node], first: Iterable[NodeId], join: NodeId)
 
 
 def set_between(nodes: Mapping[NodeId, Node], first: NodeId, join: NodeId) -> list[str]:
-    """Return the names that the steps from `first` up to a join set, each once, in the order of the steps."""
+    """Return the names of the values that the steps from `first` up to a join set, in order and without duplicates."""
     return list(dict.fromkeys(name for node in between(nodes, [first], join) for name in set_here(node)))

@@ -1,6 +1,7 @@
-"""Check the structure of a flow's graph: `analyse` finds all its faults.
+"""Check the structure of a flow's graph; the function `analyse` finds all faults of the structure.
 
-In a structured flow one join closes each split, splits nest, and each cycle is a loop that a switch ends.
+In a structured flow, exactly one join closes each split, splits are properly nested, and every cycle is a loop with a
+switch that leads out of it.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vertex:
-    """A node before its join is known, with the facts that the structure depends on.
+    """A node of the graph, before it is known which split it joins, with the fields that the check of the structure
+    needs.
 
-    `next` is None if a reported fault hides it: the walk ends there, and causes no further faults.
+    `next` is None if it is unknown because of a reported fault. The walk ends at this node and reports no further
+    faults.
     """
 
     id: NodeId
@@ -66,7 +69,7 @@ class _Analysis:
     def shape(self) -> FlowStructure:
         order = self._in_order()
         self._check_cycles(order)
-        if self.faults:  # behind a cycle, nesting and reachability are undefined: report only the cycles
+        if self.faults:  # nesting and reachability are undefined after a cycle
             return FlowStructure(closes={}, faults=tuple(self.faults))
         closes = match_joins(order, self.by_id, self.predecessors, self._fault)
         self._report_unreachable(set(order))
@@ -75,7 +78,7 @@ class _Analysis:
     def _fault(
         self, code: str, message: str, at: NodeId, hint: str | None, also: Sequence[tuple[NodeId, str]] = ()
     ) -> None:
-        if (code, message) in self.said:  # such as a split that is open at several ends
+        if (code, message) in self.said:  # a split can be open at several ends
             return
         self.said.add((code, message))
         places = [(self.by_id[other].where, label) for other, label in also]
@@ -110,11 +113,12 @@ class _Analysis:
             self._fault(codes.CYCLE, message, at, hint, [(target, "leads back to here")] if target != at else ())
 
     def _has_exit(self, loop: frozenset[NodeId]) -> bool:
-        """Return whether a switch leads out; a branch would leave its other arms in the loop."""
+        """Return whether a switch leads out of the loop. A branch does not count: its other arms would stay in the
+        loop."""
         return any(isinstance(self.by_id[at].next, Switch) and not loop.issuperset(self._targets(at)) for at in loop)
 
     def _report_unreachable(self, reached: set[NodeId]) -> None:
-        """Report the first step of each unreachable part: the steps behind it become reachable with it."""
+        """Report only the first step of each unreachable part, because the steps after it are then reachable too."""
         if any(self.by_id[at].next is None for at in reached):
             return
         lost = [at for at in self.by_id if at not in reached]

@@ -1,4 +1,4 @@
-"""Modules and functions that are imported when they are used: they cost start-up time, or are an extra.
+"""Modules and functions that are imported at first use, because importing them takes time or they may not be installed.
 
 This module imports only `typing` and `importlib`, because `flowc --help` uses it too.
 """
@@ -19,14 +19,15 @@ Result = TypeVar("Result")
 class LateFunction(Generic[Arguments, Result]):
     """A function or class named `module:attribute`; each call imports the module.
 
-    A module that has the type from `if TYPE_CHECKING` assigns it in the `else` branch:
+    A module that imports the function under `if TYPE_CHECKING`, for its type, assigns the LateFunction in the `else`
+    branch:
 
         if TYPE_CHECKING:
             from flowc.diagnostics import render
         else:
             render = LateFunction("flowc.diagnostics:render")
 
-    A module that must not import the function's module, not even for types, declares the type instead:
+    A module that must not import the function's module, not even for type checking, declares the type itself:
 
         render: LateFunction[[Diagnostic], str] = LateFunction("flowc.diagnostics:render")
     """
@@ -43,7 +44,7 @@ class LateFunction(Generic[Arguments, Result]):
 
 @final
 class LateModule:
-    """A module by its name; reading an attribute imports the module and returns its attribute.
+    """Stands for a module. Reading an attribute imports the module and returns the module's attribute.
 
     >>> json = LateModule("json")
     >>> json.loads("1")

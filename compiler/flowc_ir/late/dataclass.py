@@ -1,9 +1,9 @@
-"""Dataclasses whose making costs little: a drop-in for `dataclass`, `field` and `replace` of the standard library.
+"""Dataclasses that are defined quickly: a replacement for `dataclass`, `field` and `replace` of the standard library.
 
 The standard library's decorator compiles up to seven functions for each class when the class is defined, and its import
-loads `inspect`. This one compiles only `__init__`, when it is first read. The other methods are closures. What
-`dataclasses.fields`, `is_dataclass` and `asdict` read is made by the standard library when it is first read. Type
-checkers see the standard library's functions (docs/adr/0033-dataclasses.md).
+loads `inspect`. This decorator compiles only `__init__`, and only when the method is first used. The other methods are
+closures. The attributes that `dataclasses.fields`, `is_dataclass` and `asdict` read are computed by the standard
+library at their first use. Type checkers see the standard library's functions (docs/adr/0033-dataclasses.md).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @final
 class _Marker:
-    """An object that stands for something that is not a value, with the text that signatures show."""
+    """A marker for the absence of a value; `text` is shown in signatures."""
 
     __slots__ = ("text",)
 
@@ -38,14 +38,15 @@ class _Marker:
 
 
 _MISSING: Final = _Marker("<missing>")  # the default of a field without one
-_FACTORY: Final = _Marker("<factory>")  # in signatures: the argument is the result of the field's factory
+_FACTORY: Final = _Marker("<factory>")  # the default argument of a field that has a factory
 _FIELDS = "__late_fields__"
 _STANDARD_FIELDS, _STANDARD_OPTIONS = "__dataclass_fields__", "__dataclass_params__"
 
 
 @final
 class _Field:
-    """A field of a class. `factory` makes the default, if there is one; `kw_only` is the option of the class."""
+    """A field of a dataclass. `factory`, if given, makes the default. `kw_only` is an option of the class's
+    decorator."""
 
     __slots__ = ("compare", "default", "factory", "init", "kw_only", "repr")
 
@@ -69,7 +70,7 @@ class _Field:
 
 @final
 class _Options:
-    """The options of the decorator, and the class that it has made."""
+    """The options of the decorator; `owner` is the class that the decorator has made."""
 
     __slots__ = ("eq", "frozen", "owner", "slots")
 
@@ -90,8 +91,9 @@ def _dataclass(
     """Make a class a dataclass, like `dataclasses.dataclass` with these options.
 
     Raises:
-        TypeError: a class that only the standard library's decorator can make: its annotations are objects, it has an
-            InitVar, or a base class is a dataclass of the standard library. Or an error that is one there too.
+        TypeError: only the standard library's decorator can make the class, because its annotations are objects, it has
+            an InitVar, or a base class is a dataclass of the standard library. Errors of the standard library's
+            decorator are raised too.
     """
 
     def make(cls: type) -> type:
@@ -137,7 +139,7 @@ __all__ = ["dataclass", "field", "field_names", "replace"]
 
 
 def field_names(value: object) -> tuple[str, ...]:
-    """Return the names of the fields of an instance or class, in order; none if this module has not made the class."""
+    """Return the names of the fields of an instance or class, in order; empty if this module did not make the class."""
     return tuple(getattr(value, _FIELDS, ()))
 
 
@@ -154,7 +156,7 @@ def _make(cls: type, options: _Options, kw_only: bool) -> type:
 
     given = cls.__dict__
     methods = {name: value for name, value in _methods(fields, options).items() if name not in given}
-    if options.eq and given.get("__hash__") is None:  # a class that defines only __eq__ has None there
+    if options.eq and given.get("__hash__") is None:  # Python sets __hash__ to None if only __eq__ is defined
         methods["__hash__"] = _hash(fields) if options.frozen else None
     if options.frozen:
         methods |= _frozen_methods(cls, fields, options)
@@ -192,7 +194,7 @@ def _check_order(fields: Mapping[str, _Field]) -> None:
 
 
 def _with_slots(cls: type, own: Mapping[str, _Field], methods: Mapping[str, object]) -> type:
-    """Return the class made again, because a class that exists cannot get slots."""
+    """Return a new class with slots, because slots cannot be added to an existing class."""
     if "__slots__" in cls.__dict__:
         raise TypeError(f"{cls.__name__} already specifies __slots__")
     taken = {name for base in cls.__mro__[1:-1] for name in base.__dict__.get("__slots__", ())}
@@ -217,7 +219,7 @@ def _with_attributes(cls: type, own: Mapping[str, _Field], methods: Mapping[str,
 
 
 def _methods(fields: dict[str, _Field], options: _Options) -> dict[str, object]:
-    """Return the methods and attributes that a class gets unless it defines them."""
+    """Return the methods and attributes that the decorator adds to a class unless the class defines them."""
     methods: dict[str, object] = {
         _FIELDS: fields,
         _STANDARD_FIELDS: _Standard(_STANDARD_FIELDS, fields, options),
@@ -256,7 +258,7 @@ def _set_state(self: object, state: list[object]) -> None:
 
 
 def _key(fields: Mapping[str, _Field]) -> Callable[[object], object]:
-    """Return a function that returns the compared values of an instance as a tuple."""
+    """Return a function that returns a tuple of an instance's values that take part in comparisons."""
     names = [name for name, each in fields.items() if each.compare]
     if len(names) > 1:
         return attrgetter(*names)
@@ -293,7 +295,7 @@ def _frozen_methods(cls: type, fields: Mapping[str, _Field], options: _Options) 
 
 @final
 class _Init:
-    """`__init__` of a class until it is first read; then the function replaces this object."""
+    """The placeholder of a class's `__init__`. At the first access, the compiled function replaces the placeholder."""
 
     __slots__ = ("fields", "options")
 
@@ -326,7 +328,7 @@ def _compile_init(fields: Mapping[str, _Field], options: _Options) -> FunctionTy
         if not options.frozen:
             body.append(f"self.{name} = {value}")
         elif options.slots:
-            names[f"_set_{name}"] = getattr(cls, name).__set__  # the slot's own function is the fastest
+            names[f"_set_{name}"] = getattr(cls, name).__set__  # the fastest way to set a slot
             body.append(f"_set_{name}(self, {value})")
         else:
             body.append(f"_set(self, {name!r}, {value})")
@@ -335,7 +337,7 @@ def _compile_init(fields: Mapping[str, _Field], options: _Options) -> FunctionTy
     arguments = ", ".join([*plain, *(["*", *by_name] if by_name else [])])
     lines = [f"def __init__({arguments}):", *(body or ["pass"])]
     made: dict[str, FunctionType] = {}
-    exec("\n ".join(lines), names, made)  # only names of fields are in the text
+    exec("\n ".join(lines), names, made)  # the text contains only names of fields
     function = made["__init__"]
     function.__qualname__ = f"{cls.__qualname__}.__init__"
     function.__module__ = cls.__module__
@@ -352,7 +354,8 @@ def _annotations(cls: type) -> dict[str, str]:
 
 @final
 class _Standard:
-    """An attribute that the standard library reads of its dataclasses, made by it when it is first read."""
+    """The placeholder of an attribute that the standard library's functions read. At the first access, the standard
+    library makes its value."""
 
     __slots__ = ("fields", "name", "options")
 

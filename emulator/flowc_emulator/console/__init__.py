@@ -1,1 +1,1 @@
-"""The output of a run: lines, the progress line, JSON."""
+"""Show a run's output as text with a progress line, or as JSON lines."""

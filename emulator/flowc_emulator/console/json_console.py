@@ -1,4 +1,4 @@
-"""The output of a run for programs."""
+"""Show a run to programs: events and output as JSON lines (`--log-format json`)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class JsonConsole:
     r"""A console for programs: one JSON object per line on stdout, each with `time` (seconds since the epoch) and
     `event`.
 
-    Events about an attempt also have `step`, `task`, `path` and `attempt`. A task's line is text in which each byte
-    that is not UTF-8 is a lone surrogate (`\udcXX`), so no byte is lost.
+    Events about an attempt also have `step`, `task`, `path` and `attempt`. In the text of an output line, each byte
+    that is not valid UTF-8 becomes a lone surrogate (`\udcXX`), so no byte is lost.
     """
 
     live = False
@@ -68,7 +68,7 @@ class JsonConsole:
         return
 
     def hold(self, job: Job) -> None:
-        return  # the reader is a program, not a user at the prompt
+        return  # JSON lines are read by a program and do not disturb a debugger's prompt
 
     def release(self) -> None:
         return

@@ -15,7 +15,7 @@ _STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
 
 @final
 class _Plain:
-    """Lines as they were written."""
+    """Splits one stream into lines without changing them."""
 
     unsettled = False
 
@@ -42,7 +42,10 @@ class _Plain:
 
 @final
 class LineCutter:
-    """Splits the output of each task into lines. In `shortened` streams, a progress bar keeps only its last state."""
+    """Splits the output of each task into lines.
+
+    In `shortened` streams, only the last state of a progress bar becomes a line.
+    """
 
     def __init__(self, *shortened: Stream) -> None:
         self._shortened = shortened
@@ -54,7 +57,7 @@ class LineCutter:
 
         Args:
             job: the task's attempt.
-            stream: the stream that it wrote to.
+            stream: the stream to which the task wrote.
             data: the bytes, which may end anywhere in a line.
         """
         if (found := self._open.get((job, stream))) is None:
@@ -65,7 +68,7 @@ class LineCutter:
 
     @property
     def unsettled(self) -> bool:
-        """Whether `settle` will return lines, now or in a moment."""
+        """Whether some lines are not final yet, so that `settle` has to be called again."""
         return bool(self._unsettled)
 
     def settle(self) -> list[tuple[Job, Stream, list[bytes]]]:
@@ -78,12 +81,12 @@ class LineCutter:
         return found
 
     def bars(self, job: Job, stream: Stream) -> list[str]:
-        """Return the states of the progress bars of a shortened stream, from top to bottom."""
+        """Return the current text of each progress bar in a shortened stream, from top to bottom."""
         found = self._open.get((job, stream))
         return found.bars() if found is not None else []
 
     def end(self, job: Job) -> list[tuple[Stream, bytes]]:
-        """Return the remaining lines of a task, which has ended or shows its prompt, each with its stream."""
+        """Return the remaining lines of a task that has ended or shows a debugger's prompt, each with its stream."""
         left = []
         for stream in _STREAMS:
             self._unsettled.discard((job, stream))

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from flowc_emulator.console.sink import Sink
     from flowc_emulator.scheduling.scheduler import Job, Scheduler
 
-_OFTEN = 0.05  # seconds between two drawings: a fast run ends hundreds of tasks per second
-_NARROW = 60  # the fewest columns for a bar in the run's line
-_MOST = 8  # the number of shown progress bars of tasks
+_OFTEN = 0.05  # least seconds between two drawings; hundreds of tasks may end per second
+_NARROW = 60  # a terminal with fewer columns shows the run's line without a bar
+_MOST = 8  # the largest number of tasks' progress bars that are shown
 
 
 @final
 class ProgressLine:
-    """A progress line that rich draws. It is erased before other output."""
+    """Draws the run's progress line with `rich`. The line is erased before other output is shown."""
 
     def __init__(self, sink: Sink, *, color: bool) -> None:
         from rich.console import Console as RichConsole
@@ -33,15 +33,15 @@ class ProgressLine:
         self._began = time.monotonic()
         self._drawn = 0.0
         self._last = b""  # the last drawn state
-        self._height = 0  # the lines on the screen
+        self._height = 0  # the number of drawn lines that are on the screen
         self.bars: dict[Job, Sequence[str]] = {}
-        """Set the states of the tasks' progress bars."""
+        """The texts of each task's progress bars, set by the caller."""
 
     def draw(self, scheduler: Scheduler, running: Sequence[Job], *, stops: bool = False) -> None:
         """Show the run's progress; it is drawn at most 20 times a second.
 
         Args:
-            scheduler: has the numbers of tasks.
+            scheduler: provides the numbers of tasks.
             running: the active attempts, whose bars are shown above the line.
             stops: whether no further task starts.
         """
@@ -81,7 +81,7 @@ class ProgressLine:
             line.add_column(width=20)
         line.add_column(no_wrap=True)
         line.add_column(no_wrap=True, overflow="ellipsis")
-        # The bar would shrink when the total grows.
+        # The bar stays empty until the total is exact; otherwise it would shrink when the total grows.
         bar = self._bar(total=totals.least, completed=done if totals.exact else 0, width=20)
         line.add_row(*([bar] if width >= _NARROW else []), numbers, names)
         with self._rich.capture() as capture:

@@ -1,4 +1,4 @@
-"""The calls by which a run is shown: a console implements them for people, or for programs."""
+"""The methods by which the supervisor shows a run; each kind of console implements them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Console(Protocol):
-    """The output of a run. The supervisor calls it in the order of the events; it raises nothing for a lost stream."""
+    """Shows a run. The supervisor calls the methods in the order of the events; they ignore streams that are closed."""
 
     @property
     def live(self) -> bool:
@@ -28,7 +28,7 @@ class Console(Protocol):
             pathspec: the run, FLOW/RUN.
             workers: the most tasks that run in parallel.
             store: the address of the store.
-            exact: whether that number of tasks may always run; else only while some of them wait.
+            exact: false if this number of tasks is reached only while some of them wait.
         """
         ...
 
@@ -38,8 +38,8 @@ class Console(Protocol):
         Args:
             origin: the resumed run, FLOW/RUN.
             tasks: the number of reused tasks.
-            again: the steps that run again although the resumed run has finished tasks of them, with the reasons.
-            following: the other steps that run again because they follow one of these.
+            again: the steps whose finished tasks in the resumed run are not reused (step -> the reason).
+            following: further steps that run again because they follow a step in `again`.
         """
         ...
 
@@ -48,7 +48,7 @@ class Console(Protocol):
         ...
 
     def output(self, job: Job, stream: Stream, data: bytes) -> None:
-        """Show output of an attempt: bytes that may end anywhere in a line; empty to update its progress bars."""
+        """Show an attempt's output. `data` may end in the middle of a line; empty `data` only updates progress bars."""
         ...
 
     def task_done(self, job: Job, seconds: float, *, caught: bool, cached: str = "", mocked: str = "") -> None:
@@ -58,8 +58,8 @@ class Console(Protocol):
             job: its last attempt.
             seconds: the duration of that attempt.
             caught: whether @catch caught a failure.
-            cached: the task whose results it reuses (@cache), as RUN/STEP/TASK; empty if there is none.
-            mocked: the remark about a patch that replaced the step's code; empty if its code ran.
+            cached: the task whose results this task reuses (@cache), as RUN/STEP/TASK; empty if there is none.
+            mocked: a remark about the patch that replaced the step's code; empty if the step's own code ran.
         """
         ...
 
@@ -70,12 +70,12 @@ class Console(Protocol):
             job: the attempt.
             error: the reason.
             follow: the next attempt of the task; None if there is none.
-            stops: whether another attempt would follow, but the run has failed.
+            stops: whether the next attempt is omitted because the run has failed.
         """
         ...
 
     def task_ended(self, job: Job, error: ErrorRecord) -> None:
-        """Show that the run has ended an attempt, because it was interrupted or another task of the gang failed."""
+        """Show that the run stopped an attempt, because the run was interrupted or another task of the gang failed."""
         ...
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
@@ -84,7 +84,7 @@ class Console(Protocol):
         Args:
             number: the signal.
             running: the number of active attempts.
-            again: whether it is the second signal, which kills them at once.
+            again: whether this is the second signal, which kills the attempts at once.
         """
         ...
 
@@ -92,7 +92,7 @@ class Console(Protocol):
         """Show the progress of the run.
 
         Args:
-            scheduler: has the numbers of tasks.
+            scheduler: provides the numbers of tasks.
             running: the active attempts.
             stops: whether no further task starts.
         """
@@ -103,7 +103,7 @@ class Console(Protocol):
         ...
 
     def hold(self, job: Job) -> None:
-        """Leave the terminal to a debugger in an attempt; output is held back until `release`."""
+        """Leave the terminal to the debugger of an attempt, and hold back all output until `release`."""
         ...
 
     def release(self) -> None:
@@ -120,7 +120,7 @@ class Console(Protocol):
         Args:
             pathspec: the run, FLOW/RUN.
             state: `succeeded`, `failed` or `interrupted`.
-            tally: the numbers of its tasks.
-            seconds: its duration.
+            tally: the numbers of the run's tasks by outcome.
+            seconds: the duration of the run.
         """
         ...

@@ -1,7 +1,8 @@
-"""The lines of a task's output that it overwrites: one or several progress bars.
+"""Output lines that a task overwrites, such as progress bars, as a terminal would show them.
 
-A bar ends its state with a carriage return. Nested bars also move the cursor up (`ESC [ A`), so a line that has ended
-can still change. `Rows` keeps the lines that can change and returns each line in its last state when it is final.
+A progress bar ends each drawing with a carriage return. Nested bars also move the cursor up (`ESC [ A`), so a line
+above the cursor can still change. `Rows` keeps the lines that can still change, and returns a line when its text is
+final.
 """
 
 from __future__ import annotations
@@ -17,29 +18,29 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 16  # the most bytes of an unfinished line that are held back
 SETTLED = 1.0  # a bar's line is final when the cursor was below it for this many seconds
-_MOST = 100  # rows to which the cursor can return
+_MOST = 100  # the most rows that are kept because the cursor can return to them
 _TOKEN = re.compile(rb"\r+\n|\n|\r|\x08|\x1b\[[0-9;?]*[@-~]|[^\r\n\x08\x1b]+|\x1b")
-_CUT = re.compile(rb"\x1b(\[[0-9;?]*)?\Z")  # a sequence that continues in the next piece
+_CUT = re.compile(rb"\x1b(\[[0-9;?]*)?\Z")  # an escape sequence whose end was not received yet
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(slots=True)
 class _Row:
     text: bytearray = field(default_factory=bytearray)
-    bar: bool = False  # whether it was overwritten
+    bar: bool = False  # whether the row was overwritten
 
 
 @final
 class Rows:
-    """One stream of one task. `clock` returns seconds."""
+    """The rows of one output stream of a task. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._rows = [_Row()]
-        self._at = 0  # the cursor's row
+        self._at = 0  # the index of the row with the cursor
         self._fresh = False  # the cursor is at the row's beginning: further output replaces the row
         self._rest = b""
-        self._since = 0.0  # when the cursor reached its row
+        self._since = 0.0  # the time at which the cursor reached its row
 
     def add(self, data: bytes) -> list[bytes]:
         """Add output and return the lines that become final, without line ends."""
@@ -69,11 +70,11 @@ class Rows:
 
     @property
     def unsettled(self) -> bool:
-        """Whether `settle` will return lines."""
+        """Whether some lines above the cursor are not final yet."""
         return self._at > 0
 
     def bars(self) -> list[str]:
-        """Return the states of the bars, from top to bottom, without colors and other control sequences."""
+        """Return the texts of the progress bars, from top to bottom, without colors and other control sequences."""
         texts = (bytes(row.text).decode(errors="replace") for row in self._rows if row.bar)
         plain = ("".join(char for char in _STYLES.sub("", text) if char.isprintable()) for text in texts)
         return [text.rstrip() for text in plain if text.strip()]
@@ -93,7 +94,7 @@ class Rows:
         if token.endswith(b"\n"):
             self._move(1)
             if not self._rows[self._at].text.strip():
-                self._rows[self._at] = _Row()  # a bar that has erased itself
+                self._rows[self._at] = _Row()  # the row had a bar that has erased itself
             self._fresh = bool(self._rows[self._at].text)
             self._since = self._clock()
         elif token == b"\r":
@@ -116,7 +117,7 @@ class Rows:
     def _control(self, row: _Row, what: bytes, number: bytes) -> None:
         count = int(number[:4]) if number.isdigit() else 1
         if what in b"AF":
-            row.bar = row.bar or not self._at  # rows above this one cannot be overwritten any more
+            row.bar = row.bar or not self._at  # the rows above the first kept row are final, so this row is overwritten
             self._move(-count)
             self._rows[self._at].bar = True
         elif what in b"BE":
@@ -139,7 +140,7 @@ class Rows:
     # -- final rows
 
     def _final(self) -> list[bytes]:
-        """Return the lines that are final: plain lines above the cursor, and all lines above them."""
+        """Return the final lines: the plain lines above the cursor, and every line above a plain line."""
         for number in range(self._at - 1, -1, -1):
             if not self._rows[number].bar or self._at >= _MOST:
                 return self._drop(number + 1)

@@ -1,4 +1,4 @@
-"""An output stream of a run, which may be closed."""
+"""Write to an output stream that its reader may close during the run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ NOT_SHOWN = "note: cannot write to stdout: {}; the run continues, and its logs a
 
 @final
 class Sink:
-    """A stream that may be closed. A run continues when its output has lost its reader, or when a disk is full.
+    """An output stream that its reader may close. The run continues if the reader closes it or the disk is full.
 
-    `lost` is called with the reason, unless the reader has closed the stream. Hazard: the descriptor of a lost stream
-    is replaced by /dev/null, so that the flush of the standard streams at exit does not fail.
+    `lost` is called with the reason of an error, except when the reader has closed the stream. Hazard: after an error,
+    the stream's descriptor is replaced by /dev/null, so that Python's flush of the standard streams at exit does not
+    fail.
     """
 
     def __init__(self, file: IO[bytes], lost: Callable[[str], None] | None = None) -> None:
@@ -39,7 +40,7 @@ class Sink:
             held.close()
 
     def write(self, data: bytes) -> None:
-        """Write and flush; errors of the stream are not raised. After an error, all output is discarded."""
+        """Write and flush the data. Errors of the stream are not raised; after an error, all output is discarded."""
         if self._held is not None:
             self._held.write(data)
         elif self._file is not None:
@@ -55,7 +56,7 @@ class Sink:
 
     def _drop(self) -> None:
         assert self._file is not None
-        # Python flushes the standard streams when it exits; let it flush into nothing.
+        # Python flushes the standard streams when it exits: this flush must not fail.
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, self._file.fileno())
         os.close(null)

@@ -1,4 +1,4 @@
-"""The numbers of a run's tasks by their outcome, as numbers and as text."""
+"""Count a run's tasks by outcome, for JSON events and for text."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """The tasks of a run. A task counts once, no matter how many attempts it had.
+    """The numbers of a run's tasks by outcome. A task counts once, no matter how many attempts it had.
 
-    `failed`: tasks that failed without a further attempt; `ended`: tasks that the run ended, because it was interrupted
-    or another member of their gang failed. `total` is a lower bound, or the number of all tasks if it is `exact`.
+    `failed`: tasks that failed without a further attempt; `ended`: tasks that the run stopped, because the run was
+    interrupted or another member of their gang failed. `total` is a lower bound, or the number of all tasks if it is
+    `exact`.
     """
 
     done: int
@@ -28,21 +29,21 @@ class Tally:
 
     @property
     def not_run(self) -> int:
-        """The least number of tasks that were not started."""
+        """The number of tasks that were not started; a lower bound if `total` is not exact."""
         return max(0, self.total - self.done - self.failed - self.ended)
 
     def fields(self) -> dict[str, int | None]:
-        """Return the numbers for a program.
+        """Return the numbers as the fields of a JSON event.
 
         Returns:
-            `tasks` (the completed ones), `failed`, `ended` and `total`, which is None if it is unknown.
+            `tasks` (the completed ones), `failed`, `ended` and `total`, which is None if it is not exact.
         """
         numbers: dict[str, int] = {name: getattr(self, name) for name in field_names(self)}
         exact = numbers.pop("exact")
         return {"tasks": numbers.pop("done"), **numbers, "total": self.total if exact else None}
 
     def words(self, state: str, seconds: float) -> str:
-        """Return the text after a run's state: how many tasks have this state, and how many have others.
+        """Return the numbers as the text after a run's state, such as `1 task in 2.0 s; 3 done` for a failed run.
 
         Args:
             state: `succeeded`, `failed` or `interrupted`.
@@ -52,7 +53,7 @@ class Tally:
         if state == "succeeded":
             return f"{count(self.done, 'task')} {took}"
         mine = self.failed if state == "failed" else self.ended
-        if not mine:  # such as a run that may not be on the disk
+        if not mine:  # such as a run whose tasks are done, but whose data may not be on the disk
             return ", ".join([f"{count(self.done, 'task')} done {took}", *list(self._others(state))[1:]])
         return f"{count(mine, 'task')} {took}; {', '.join(self._others(state))}"
 

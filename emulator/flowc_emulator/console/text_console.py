@@ -1,6 +1,6 @@
-"""The output of a run: live output of the tasks on stdout, everything about the run on stderr.
+"""Show a run as text: the tasks' output on the stream to which they wrote it, everything about the run on stderr.
 
-On a terminal there is a progress line, elsewhere one line per event. `--log-format json` prints JSON lines on stdout.
+Events are lines; on a terminal there is also a progress line. `--log-format json` prints JSON lines on stdout.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from flowc_runtime.process.logs import Stream
     from flowc_runtime.store.records.record_types import ErrorRecord
 
-_BAR_FIRST, _BAR_NEXT = 1.0, 10.0  # seconds between two lines about a task's progress bar without a terminal
-_NAMED = 8  # the most steps that are named
+_BAR_FIRST, _BAR_NEXT = 1.0, 10.0  # without a terminal: seconds until a progress bar's first and next line
+_NAMED = 8  # the largest number of steps that a message names
 
 
 def make_console(log_format: str, *, quiet: bool = False) -> Console:
-    """Return the console for a command's options and the kinds of stdout and stderr.
+    """Return the console for a command's options; its form also depends on whether stdout and stderr are terminals.
 
     Args:
         log_format: the value of `--log-format`: `text` or `json`.
@@ -48,9 +48,11 @@ def make_console(log_format: str, *, quiet: bool = False) -> Console:
 
 
 class TextConsole:
-    """A console for users. `progress` enables the progress line, `color` colors; `shown`: stdout is a terminal, too.
+    """A console that prints text for users.
 
-    If a program reads stdout, it gets the tasks' unchanged output; elsewhere a progress bar leaves its last state.
+    `progress` enables the progress line, `color` enables colors, and `shown` means that stdout is a terminal. If stdout
+    is not a terminal, the tasks' stdout is passed on unchanged. In all other output of tasks, only the last state of a
+    progress bar becomes a line.
     """
 
     def __init__(self, out: IO[bytes], err: IO[bytes], *, progress: bool, color: bool, shown: bool) -> None:
@@ -69,7 +71,7 @@ class TextConsole:
 
     @property
     def live(self) -> bool:
-        """Whether output is due soon without an event."""
+        """Whether output may become due without an event, so that `progress` has to be called regularly."""
         return self._progress is not None or self._lines.unsettled or bool(self._bars_new)
 
     def run_began(self, pathspec: str, workers: int, store: str, *, exact: bool = True) -> None:
@@ -85,7 +87,7 @@ class TextConsole:
             self._say(f"and what follows: {', '.join(following[:_NAMED])}{more}")
 
     def task_began(self, job: Job, pid: int) -> None:
-        return  # the task's end or failure is worth a line
+        return  # only the end of an attempt gets a line
 
     def output(self, job: Job, stream: Stream, data: bytes) -> None:
         self._show([(stream, line) for line in self._lines.add(job, stream, data)], job)
@@ -129,7 +131,7 @@ class TextConsole:
             self._say(f"done {job.task} in {seconds:.1f} s")
 
     def task_failed(self, job: Job, error: ErrorRecord, follow: Job | None, *, stops: bool = False) -> None:
-        """Show a failed attempt; for `stops`, another attempt would follow, but the run has failed."""
+        """Show a failed attempt; `stops` means that the next attempt is omitted because the run has failed."""
         self.finish(job)
         then = "" if follow is None else ", its failure will be caught" if follow.only_catch else ", trying again"
         then = ", not tried again because the run has failed" if stops else then
@@ -138,7 +140,7 @@ class TextConsole:
         self._say(f"{word} {_attempt(job, more=bool(follow or stops))}{then}: {first}")
 
     def task_ended(self, job: Job, error: ErrorRecord) -> None:
-        """Show that the run has ended a task."""
+        """Show that the run has stopped a task."""
         self.finish(job)
         self._say(f"{self._paint('ended', 33)} {_attempt(job)}: {(text_of(error).splitlines() or [''])[0]}")
 
@@ -159,7 +161,7 @@ class TextConsole:
     def hold(self, job: Job) -> None:
         """Leave the terminal to a debugger until `release`."""
         self._show(self._lines.end(job), job)
-        if job != self._debugged:  # otherwise it would appear between the steps of one session
+        if job != self._debugged:  # once per session, not before each of its prompts
             self._say(f"{self._paint('debugger', 33)} {job.task}")
             self._debugged = job
         self._clear()

@@ -1,4 +1,4 @@
-"""Interpreters of their own for tasks that ask for packages: built once, kept in a cache, shared by runs."""
+"""Environments with their own interpreter for tasks that require packages: each is built once and shared by runs."""
 
 from flowc_emulator.environments.build import ensure
 from flowc_emulator.environments.interpreters import BuildError

@@ -1,8 +1,9 @@
 """The cache of environments, `~/.cache/flowc/envs/DIGEST`: each is built once, by one process at a time.
 
-An environment is built in its final place, because its scripts contain the full path of their interpreter. It is
-complete when its mark exists, which is written last. If a process holds the lock and finds no mark, the builder has
-died, and the process builds it again. The kernel releases the lock of a killed process.
+An environment is built in its final directory, because its scripts contain the full path of their interpreter. An
+environment is complete when its mark file exists, which is written last. If a process gets the lock and finds no mark
+file, no other process is building the environment, so the process builds it. The kernel releases the lock of a killed
+process.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from flowc_emulator.environments.spec import Spec
 
 _MARK = "flowc.json"
-_TOLD = 8  # the number of shown lines of a failed installer
-# pip's settings and uv's names for them: a setting for one applies to the other.
+_TOLD = 8  # an error shows this number of the failed installer's last lines
+# Environment variables of pip and their equivalents for uv: values for pip are also passed to uv.
 _PIP_TO_UV = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
     "PIP_EXTRA_INDEX_URL": "UV_INDEX",
@@ -41,7 +42,7 @@ def ensure(spec: Spec, say: Callable[[str], None]) -> str:
 
     Args:
         spec: the environment.
-        say: called with a line before slow actions: a build, or waiting for another process that builds it.
+        say: called with a message before a build, and before waiting for another process that builds the environment.
 
     Raises:
         BuildError: the installer failed or is missing, or the cache cannot be written; the message has the installer's
@@ -62,7 +63,7 @@ def ensure(spec: Spec, say: Callable[[str], None]) -> str:
 
 
 def _is_ready(home: Path) -> bool:
-    """Return whether it is complete and its interpreter, a link, still exists."""
+    """Return whether the environment is complete and its interpreter, a symbolic link, still exists."""
     return (home / _MARK).exists() and os.path.exists(_python(home))
 
 
@@ -101,7 +102,7 @@ def commands(spec: Spec, home: Path) -> Iterator[Sequence[str]]:
 
     Args:
         spec: the environment.
-        home: its directory, which does not exist yet.
+        home: the environment's directory, which does not exist yet.
 
     Raises:
         BuildError: the environment has packages of conda, and no program that installs them is on PATH.
@@ -133,7 +134,7 @@ def commands(spec: Spec, home: Path) -> Iterator[Sequence[str]]:
     else:
         other = interpreters.pip()
         pip = (*other, "--python", _python(home)) if other and not spec.conda else (_python(home), "-m", "pip")
-        # Not --quiet: it would hide the indexes that pip used.
+        # Not --quiet, which would hide the package indexes that pip used.
         yield (*pip, "install", "--no-input", "--disable-pip-version-check", "--", *spec.pypi)
 
 

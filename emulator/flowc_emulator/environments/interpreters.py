@@ -1,4 +1,4 @@
-"""Finding the interpreter of a version, and the programs that install packages."""
+"""Find a Python interpreter with a given version, and the programs that install packages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BuildError(FlowcError):
 @final
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python interpreter; without a path the installer provides it."""
+    """A Python interpreter; `path` is None if uv or conda has to provide the interpreter."""
 
     path: str | None
     version: str
@@ -41,15 +41,15 @@ def this_version() -> str:
 
 
 def find(allowed: str | None) -> Interpreter:
-    """Return an interpreter of a version; the running one if it matches.
+    """Return an interpreter with an allowed version; the running interpreter takes precedence.
 
-    Interpreters on PATH, under pyenv and those that uv knows are searched in this order.
+    Other interpreters are searched on PATH, then under pyenv, then with `uv python find`.
 
     Args:
-        allowed: a version such as `3.12` or `3.12.4`, or a range; None for any.
+        allowed: a version such as `3.12` or `3.12.4`, or a range; None allows every version.
 
     Returns:
-        An interpreter without a path if only uv can fetch one.
+        The interpreter; its path is None if uv has to fetch it.
 
     Raises:
         BuildError: no interpreter is found and uv is not installed, or flowc's runtime does not support the version.
@@ -105,7 +105,7 @@ def _candidates(allowed: str) -> Iterator[str]:
 
 @cache
 def _version(path: str) -> str | None:
-    """Return an interpreter's version; None if it cannot run, such as a shim of a version that is not selected."""
+    """Return an interpreter's version; None if it cannot run, such as pyenv's shim of an unselected version."""
     try:
         done = subprocess.run([path, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=60, env=environment())
     except (OSError, subprocess.TimeoutExpired):
@@ -131,10 +131,10 @@ def pip() -> Sequence[str] | None:
 
 
 def conda() -> str | None:
-    """Return the program that installs packages of conda, if one is installed."""
+    """Return the path of micromamba, mamba or conda; None if none of them is installed."""
     return next(filter(None, map(shutil.which, ("micromamba", "mamba", "conda"))), None)
 
 
 def environment() -> dict[str, str]:
-    """Return an installer's environment variables, without PYTHONPATH and others that belong to this interpreter."""
+    """Return the environment variables for an installer: those of this process, without PYTHON* variables."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

@@ -1,4 +1,4 @@
-"""Run a task in another interpreter: the forked child replaces itself by it, with the same pipes and session."""
+"""Run a task in another interpreter: the forked child executes it (exec) and keeps its pipes and session."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from flowc_runtime.run.assignment import Assignment
 
-# The packages that a task in another interpreter imports from this one: pure Python only.
+# The packages that a task in another interpreter imports from this interpreter's installation; all are pure Python.
 _SHARED = ("flowc", "flowc_ir", "flowc_runtime", "metaflow", "cloudpickle")
-# The first entry of sys.path is the working directory, whose modules must not come before flowc's own.
+# The first entry of sys.path is replaced: it is the working directory, whose modules could hide flowc's own.
 _BOOT = (
     "import sys; sys.path[0] = sys.argv.pop(1); from flowc_runtime.run.task.isolated import main; "
     "from flowc_runtime.process.process import leave; leave(main())"
@@ -30,7 +30,7 @@ _BOOT = (
 @final
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """The steps with their own interpreter (step -> its path), and the root of the flow's code."""
+    """The steps that run in their own interpreter (step -> the interpreter's path), and the root of the flow's code."""
 
     interpreters: Mapping[str, str]
     root: Path
@@ -38,27 +38,27 @@ class Isolation:
 
     @classmethod
     def over(cls, interpreters: Mapping[str, str], root: Path) -> Isolation:
-        """Return the isolation of these steps; the directory of flowc's own packages is created if it does not exist.
+        """Return the isolation of the steps; create the directory with links to flowc's packages if it does not exist.
 
         Args:
-            interpreters: the path of the interpreter of each step with its own one.
+            interpreters: for each step with its own interpreter, the path of the interpreter.
             root: the root of the flow's code.
         """
         return cls(interpreters, root, _make_bridge())
 
     def takes(self, job: Assignment) -> bool:
-        """Return whether an attempt runs in another interpreter; an attempt that only catches runs no user code."""
+        """Return whether an attempt runs in another interpreter; one that only records a caught failure does not."""
         return job.step in self.interpreters and not job.only_catch
 
     def enter(self, job: Assignment, control: int, tasks: int) -> NoReturn:
-        """Continue in the step's interpreter, in the forked child of one attempt; exec replaces this process.
+        """Execute the step's interpreter, in the forked child of one attempt; exec replaces this process.
 
         Hazard: only the standard streams and `control` are inheritable, so exec closes all other descriptors.
 
         Args:
             job: the attempt.
             control: the descriptor of the control pipe, on which the task reports its result.
-            tasks: how many tasks run in parallel: native thread pools get a share of the cores.
+            tasks: the number of parallel tasks; each task's native thread pools get a share of the cores.
 
         Raises:
             OSError: the interpreter cannot be executed.
@@ -97,5 +97,5 @@ def _make_bridge() -> str:
         if not link.is_symlink():
             temporary = bridge / f".{name}.{os.getpid()}"
             temporary.symlink_to(home)
-            temporary.rename(link)  # two processes that create it at the same time create the same
+            temporary.rename(link)  # if two processes do this at the same time, both create the same link
     return str(bridge)

@@ -9,15 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LEAST: Final = (3, 10)  # the oldest version that flowc's runtime supports
-_NEWEST: Final = (3, 15)  # the newest version that is looked up by name
+_NEWEST: Final = (3, 15)  # the newest version whose executable, such as `python3.15`, is searched
 _PART = re.compile(r"(===?|~=|!=|<=|>=|<|>|)(\d+(?:\.\d+)*)(\.\*)?")
 
 
 def parts(allowed: str) -> list[tuple[str, tuple[int, ...], bool]]:
-    """Return the conditions of a version or range: operator (empty for none), numbers, and whether they are a prefix
-    (`.*`).
+    """Return the conditions of a version or range: operator (or empty), numbers, whether the numbers end with `.*`.
 
-    Conditions in another form are left out. Source: the version specifiers of PEP 440.
+    Conditions in any other form are ignored. Source: the version specifiers of PEP 440.
     """
     found = (_PART.fullmatch(part) for part in _close(allowed).split(","))
     return [(m[1], tuple(map(int, m[2].split("."))), m[3] is not None) for m in found if m is not None]
@@ -35,7 +34,7 @@ def fits(version: str, allowed: str) -> bool:
 
 
 def _fits(numbers: tuple[int, ...], operator: str, than: tuple[int, ...], wild: bool) -> bool:
-    # Without an operator, 3.11 is any 3.11.
+    # A version without an operator is a prefix: 3.11 allows every 3.11.x.
     begins = numbers[: len(than)] == than
     padded = than + (0,) * (3 - len(than))
     match operator:
@@ -77,7 +76,7 @@ def shorts(allowed: str) -> Iterator[str]:
 
 
 def _patches(allowed: str) -> set[int]:
-    """Return the third numbers that distinguish ranges: the written ones, their neighbours, and a large one."""
+    """Return the patch numbers to try for each minor version: 0, 1, 99, those in the range, and their neighbours."""
     named = {numbers[2] for _, numbers, _ in parts(allowed) if len(numbers) > 2}
     return {0, 1, 99} | {near for patch in named for near in (patch - 1, patch, patch + 1) if near >= 0}
 
@@ -88,7 +87,7 @@ def for_conda(allowed: str) -> str:
 
 
 def for_uv(allowed: str) -> str:
-    """Return the version to request from uv; for a range, a version that flowc's runtime supports."""
+    """Return the version or range to request from uv; a range is limited to versions that flowc's runtime supports."""
     if allowed[:1].isdigit():
         return _plain(allowed)
     return f"{_close(allowed)},>={LEAST[0]}.{LEAST[1]}"

@@ -1,4 +1,4 @@
-"""The contents of an environment, and the name that follows from them."""
+"""The packages of an environment, and their digest, which names the environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """The packages of an environment: sorted requirements as their installers read them. Equal specs share one."""
+    """The packages of an environment, as sorted requirements for the installers. Equal specs share one environment."""
 
     python: str
     interpreter: Interpreter
@@ -40,21 +40,21 @@ class Spec:
 
 
 def make_spec(packages: Packages | None, extra: Iterable[str] = ()) -> Spec:
-    """Return the environment of a step; a step without packages gets an environment without packages.
+    """Return the spec of a step's environment, which has no packages if the step requests none.
 
     Args:
         packages: the packages of the step.
         extra: packages of PyPI that flowc itself needs; a version that the step requests has precedence.
 
     Raises:
-        BuildError: no interpreter of that version is found, or flowc does not support it.
+        BuildError: no interpreter with the requested version is found, or flowc does not support the version.
     """
     asked = packages.python if packages else None
     pypi = [*packages.pypi] if packages else []
     conda = [*packages.conda] if packages else []
     named = {_normal(name) for name, _ in pypi}
     pypi += [(name, "") for name in extra if _normal(name) not in named]
-    # With packages of conda, Python is one of the packages.
+    # If the step has packages of conda, conda also installs Python.
     if conda:
         check_python(asked)
     interpreter = Interpreter(None, asked or this_version()) if conda else find(asked)
@@ -70,11 +70,11 @@ def requirement(name: str, version: str) -> str:
     """Return a requirement of pip (PEP 508): `("six", "1.16.0")` gives `six==1.16.0`.
 
     Args:
-        name: a package, with extras or an address (`six@https://…`, `git+https://…`).
-        version: a version, a range, `*` or empty for any, or `@` and an address.
+        name: a package's name, optionally with extras or a URL (`six@https://…`, `git+https://…`).
+        version: a version or a range; `*` or empty allows every version; `@` and a URL.
     """
     name, at, address = name.partition("@") if not name.startswith("git+") else (name, "", "")
-    if at:  # a requirement with an address: `six@https://…`
+    if at:  # a requirement with a URL: `six@https://…`
         version = f"@{address}"
     if name.startswith(("git+", "http://", "https://")):
         return f"{name}@{version.removeprefix('@').strip()}" if version else name

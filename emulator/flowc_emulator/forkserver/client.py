@@ -1,4 +1,4 @@
-"""The supervisor's side of a fork server: starting it, asking for branches, and starting tasks in them."""
+"""The supervisor's side of a fork server: start the server, request branches, and start tasks in branches."""
 
 from __future__ import annotations
 
@@ -34,20 +34,21 @@ if TYPE_CHECKING:
     from flowc_runtime.process.watch import Reaper
     from flowc_runtime.run.assignment import Assignment
 
-_KILLED = 9  # the wait status of a process that died with its server
+_KILLED = 9  # the reported wait status of a process whose branch has ended: killed by SIGKILL
 
 
 @final
 class ForkServer:
-    """The process that was started by exec. It only forks branches."""
+    """The fork server: a process that is started by exec and only forks branches."""
 
     def __init__(self, root: str, environment: Mapping[str, str], directory: str | None) -> None:
-        """Start it, without waiting for it, with exactly these environment variables. Raises OSError.
+        """Start the server with exactly these environment variables, without waiting for it. Raises OSError.
 
-        `root` is the directory of the flow's code, `directory` its working directory; None: this process's.
+        `root` is the directory of the flow's code. `directory` is the server's working directory; None means that of
+        this process.
         """
         self._link, theirs = socket.socketpair()
-        # The root of the flow's code comes first on the path, and its modules must not come before flowc's own.
+        # The root of the flow's code is left out of the path: its modules could hide flowc's own.
         path = [entry for entry in sys.path if entry not in ("", root)]
         boot = f"import sys; sys.path[:] = {path!r}; from flowc_emulator.forkserver.server import main; main()"
         with theirs:
@@ -96,7 +97,7 @@ class ForkServer:
 
 @final
 class ServerBranch:
-    """A process that forks tasks and reaps them."""
+    """A branch of the server: a process that forks the processes of tasks and reports how they ended."""
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
@@ -109,7 +110,7 @@ class ServerBranch:
         """Wait until the branch has imported its modules.
 
         Returns:
-            A package that must not be shared, if the branch has found one: it has ended then. Else None.
+            The package that forks must not share, if there is one; the branch has then ended. Otherwise None.
 
         Raises:
             FlowcError: the branch or its server has ended.
@@ -146,7 +147,7 @@ class ServerBranch:
         return readers.of(answer.pid)
 
     def close(self) -> None:
-        """Allow it to end."""
+        """Close the socket, so that the branch ends."""
         _end(self._link)
         self._closed = True
 
@@ -163,12 +164,12 @@ class ServerBranch:
 
     @property
     def queued(self) -> bool:
-        """Whether the end of a child is known and not yet reported."""
+        """Whether a child has ended that `ended` has not yielded yet."""
         return bool(self._exited)
 
     @property
     def gone(self) -> bool:
-        """Whether the branch has ended, and with it all its children, and all ends were reported."""
+        """Whether the branch and all its children have ended, and `ended` has yielded all these children."""
         return self._closed and not self._exited
 
     def ended(self) -> Iterator[tuple[int, int, int]]:
@@ -190,7 +191,7 @@ class ServerBranch:
             yield exited.pid, exited.status, exited.peak_rss
 
     def _await(self) -> Reply:
-        """Return the next answer to a request; earlier ends of children are kept for `ended`."""
+        """Return the next answer to a request; reports of ended children that arrive before it are kept for `ended`."""
         while True:
             try:
                 data = self._link.recv(1 << 16)
@@ -204,7 +205,7 @@ class ServerBranch:
                 return answer
 
     def _take(self, data: bytes) -> list[Reply] | None:
-        """Keep the ends of children among the received replies; return the others, or None at the end."""
+        """Keep received reports of ended children; return the other replies, or None if the branch has ended."""
         if not data:
             self._exited.extend(Exited(pid, _KILLED, 0) for pid in self._alive)
             self._closed = True
@@ -220,7 +221,7 @@ class ServerBranch:
 
 @final
 class TaskLauncher:
-    """Starts the process of an attempt in a branch."""
+    """Starts the process of an attempt as a fork of a branch."""
 
     def __init__(self, branch: ServerBranch, assignment: Assignment, tasks: int) -> None:
         self._branch = branch
@@ -240,7 +241,7 @@ class TaskLauncher:
 
 
 def _end(link: socket.socket) -> None:
-    """Close a socket and its copies: processes that the flow's import has forked may hold copies."""
+    """Close a socket for all processes: those that the flow's import has forked may hold copies of it."""
     if link.fileno() >= 0:
         with contextlib.suppress(OSError):  # the other end is closed already
             link.shutdown(socket.SHUT_RDWR)

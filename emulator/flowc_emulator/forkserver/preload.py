@@ -1,4 +1,4 @@
-"""Import the packages that tasks can share, before tasks are forked."""
+"""Import packages before tasks are forked, so that the tasks share them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class UnsafePackage:
 
 
 def preload(modules: Sequence[str]) -> UnsafePackage | None:
-    """Import the modules and discard their output; return the first package that left state which must not be shared.
+    """Import the modules and discard their output; return the first package whose import left unshareable state.
 
-    A module that cannot be imported is left to the tasks, which report it. Hazard: after an unsafe package was
-    imported, this process must not be forked.
+    An error of an import is ignored here: the task that imports the module reports the error. Hazard: after an unsafe
+    package was imported, this process must not be forked.
 
     Args:
         modules: names such as `numpy`, `numpy.array` (an attribute that may be imported lazily) and `numpy.*`.
@@ -53,7 +53,7 @@ def preload(modules: Sequence[str]) -> UnsafePackage | None:
 
 
 def _load(name: str) -> None:
-    """Import a module, or the names that it loads on first access: `module.name`, `module.*`."""
+    """Import a module, or names that a module loads on first access (`module.name`, `module.*`)."""
     package, _, attribute = name.rpartition(".")
     if attribute == "*":
         module = import_module(package)
@@ -69,10 +69,10 @@ def _load(name: str) -> None:
 
 
 class _silence:
-    """Discard output on descriptors 1 and 2: the process that started the run has shown the same output.
+    """Discards output on descriptors 1 and 2: the process that started the run has already shown the same output.
 
-    Hazard: the descriptors are replaced, not `sys.stdout`, since native code prints too. Their copies are not
-    inheritable, so a program that an import starts cannot hold them.
+    Hazard: the descriptors are replaced, not `sys.stdout`, since native code prints too. The saved copies of the
+    descriptors are not inheritable, so a program that an import starts cannot keep them open.
     """
 
     def __enter__(self) -> None:

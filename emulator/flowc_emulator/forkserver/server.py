@@ -1,7 +1,7 @@
 """The process of a fork server, and its branches: single-threaded, so that they may fork at any time.
 
-User code is not imported here, only in the processes that are forked for tasks. So each of them has its own import of
-the flow, in the environment of its step, like a pod.
+Only the processes of tasks import user code. Like a pod, each of them imports the flow itself, with the environment
+variables of its step.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The run whose tasks are forked here."""
+    """The run whose tasks this server forks."""
 
     store: RunStore
     graph: Graph
@@ -66,7 +66,7 @@ class _Run:
 
 
 def main() -> NoReturn:
-    """Serve until the client closes the socket, whose descriptor is the first argument, or has ended.
+    """Serve requests until the client closes the socket or ends. The socket's descriptor is the first argument.
 
     The second argument is the client's pid. Hazard: this process and its forks end only by `os._exit`: an exit handler
     of the interpreter would run in each of them.
@@ -76,7 +76,7 @@ def main() -> NoReturn:
     prctl = load_prctl()
     if prctl is not None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != int(sys.argv[2]):  # the client has died before the call above
+        if os.getppid() != int(sys.argv[2]):  # the client has died before this process called prctl
             os._exit(0)
     found = receive(link)
     if found is None:
@@ -101,8 +101,9 @@ class _Server:
         self._wake_read, self._wake_write = os.pipe()
         for descriptor in (self._wake_read, self._wake_write):
             os.set_blocking(descriptor, False)
-        # Hazard: only a signal with a Python handler is written to the wakeup descriptor, so SIGCHLD has an empty one.
-        # The pipe does not block: a full one already wakes `poll`, and a signal must not wait for a reader.
+        # Hazard: only a signal with a Python handler is written to the wakeup descriptor, so SIGCHLD has a handler that
+        # does nothing. The pipe is non-blocking: a signal must not wait for a reader, and a full pipe wakes `poll`
+        # anyway.
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         self._threads: Threads | None = None
@@ -138,7 +139,7 @@ class _Server:
                 raise AssertionError(f"not a request: {request!r}")
 
     def _reply(self, message: Reply) -> None:
-        """Send a reply. End this process if the client has gone, which may happen while a child of it ends."""
+        """Send a reply. If the client has closed its end of the socket, end this process."""
         try:
             reply(self._link, message)
         except (BrokenPipeError, ConnectionResetError):
@@ -159,8 +160,9 @@ class _Server:
     def _fork_branch(self, request: NewBranch, link: int) -> None:
         """Fork a branch, which serves the socket `link`.
 
-        Hazard: the branch closes this server's socket and wakeup pipe, or the client would never see their ends and the
-        server would get the branch's signals. It never returns into this stack: it ends in `finally`.
+        Hazard: the branch closes this server's socket and wakeup pipe. Otherwise the client would not notice the end of
+        the server, and signals of the branch would wake the server. The branch never returns to the caller: it ends in
+        `finally`.
         """
         parent = os.getpid()
         if os.fork():

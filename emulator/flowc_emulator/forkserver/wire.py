@@ -1,4 +1,4 @@
-"""Messages between a fork server and its client over a Unix socket: pickles one way, lines of text the other."""
+"""Messages between a fork server and its client over a Unix socket: requests are pickles, replies lines of text."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _MOST_DESCRIPTORS = 16
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """The first message to a server: the run, its flow, and the place of the flow's code.
+    """The first message to a server: the run, its flow, and the directory of the flow's code.
 
     `path` and `argv` are `sys.path` and `sys.argv` of the process that started the run.
-    `functions` is the directory with its pickled functions, if it has any.
-    `coverage` is the result of `flowc_runtime.process.ending.measured` there.
+    `functions` is the directory with the run's pickled functions; None if it has none.
+    `coverage` is the result of `flowc_runtime.process.ending.measured` in the process that started the run.
     """
 
     store: str
@@ -44,7 +44,7 @@ class Setup:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBranch:
-    """A request to fork a branch with these environment variables and modules. Sent with the branch's socket."""
+    """A request to fork a branch with these environment variables and modules. The branch's socket is sent along."""
 
     environment: tuple[tuple[str, str], ...]
     modules: tuple[str, ...]
@@ -54,10 +54,10 @@ class NewBranch:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTask:
-    """A request to fork the process of an attempt, one of `tasks` parallel ones.
+    """A request to fork the process of an attempt; `tasks` is the number of parallel tasks.
 
-    Sent with the writing ends of stdout, stderr and the control pipe, with the guardian's pipe if it is `guarded`,
-    and with four descriptors of the terminal if it is `lent`.
+    These descriptors are sent along: the writing ends of the pipes for stdout, stderr and control; the guardian's pipe
+    if `guarded` is true; four descriptors of the terminal if `lent` is true.
     """
 
     assignment: AssignmentFields
@@ -69,7 +69,7 @@ class StartTask:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartHook:
-    """A request to fork the process of the flow's exit hook with this index. Sent with the pipes, like `StartTask`."""
+    """A request to fork the process of the flow's exit hook with this index. Its pipes are sent along."""
 
     number: int
 
@@ -80,7 +80,7 @@ Request: TypeAlias = "Setup | NewBranch | StartTask | StartHook"
 @final
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A process was forked."""
+    """The reply that a process was forked."""
 
     pid: int
 
@@ -88,7 +88,7 @@ class Started:
 @final
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """The fork failed with this errno."""
+    """The reply that a fork failed with this errno."""
 
     errno: int
 
@@ -96,7 +96,7 @@ class NotStarted:
 @final
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """A process has ended: its wait status, and its peak RSS in bytes."""
+    """The report that a process has ended: its wait status, and its peak RSS in bytes."""
 
     pid: int
     status: int
@@ -106,13 +106,13 @@ class Exited:
 @final
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A branch has imported its modules."""
+    """The reply that a branch has imported its modules."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class UnsafeImport:
-    """Importing this package left state that forks must not share; the branch has ended."""
+    """The reply that importing this package left state that forks must not share; the branch has ended."""
 
     package: str
     why: str
@@ -123,7 +123,7 @@ Reply: TypeAlias = "Started | NotStarted | Exited | Ready | UnsafeImport"
 
 
 def send(link: socket.socket, request: Request, descriptors: Sequence[int] = ()) -> None:
-    """Send a request with open descriptors: eight bytes with its length, and a pickle.
+    """Send a request, together with open descriptors: eight bytes with the pickle's length, then the pickle.
 
     Args:
         link: the socket.
@@ -173,7 +173,7 @@ def reply(link: socket.socket, message: Reply) -> None:
     """Send a reply: a line of text.
 
     Raises:
-        OSError: the client has gone.
+        OSError: the client has closed its end of the socket.
     """
     match message:
         case Started(pid):

@@ -1,8 +1,8 @@
 """A process that sends the supervisor's requests to a remote store.
 
 The supervisor forks a child per attempt, and a process that has used obstore must not fork. So the agent is forked
-first, and only the agent uses obstore. Requests go through a socket pair, one after the other. Appended log chunks are
-not answered, so that a slow store does not delay the tasks.
+first, and only the agent uses obstore. Requests go through a socket pair, one after the other. Requests that append a
+chunk to a log have no answer, so that a slow store does not delay the tasks.
 
 A signal may interrupt the supervisor while it waits for a slow store. The late answer is recognised by its number and
 dropped.
@@ -33,30 +33,31 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends.objects import Buffer, Listed, Objects
     from flowc_runtime.store.values.files import FileRecord
 
-THREADS = 16  # requests in parallel
+THREADS = 16  # the most parallel requests
 HURRY = 3.0  # seconds to wait for an answer of the store after a signal has ended the run
 _HEAD = struct.Struct("<Q")
 
 
 class Agent:
-    """The supervisor's side: the part of `Objects` that it needs, as requests to the agent's process.
+    """The supervisor's side: implements the operations of `Objects` that the supervisor needs as requests to the agent.
 
     Every request raises StoreError if the agent has died, or if the store does not answer within `limit` seconds or,
-    after a signal that ends the run, within `HURRY`. An error of the store is raised as in the agent; one of `append`
-    is raised by the next request that has an answer.
+    after a signal that ends the run, within `HURRY`. Errors of the store are raised here, too; an error of `append` is
+    raised by the next request that has an answer.
     """
 
     def __init__(self, url: str) -> None:
-        """Fork the agent of the store at `url`, without a request. Raises OSError if that fails.
+        """Fork the agent for the store at `url`; no request is sent yet. Raises OSError if the fork fails.
 
-        Hazard: this process must not have used obstore, whose threads a fork does not copy. The child closes the other
-        end of the socket, or it would never see that this process has ended, and it never returns into this stack.
+        Hazard: this process must not have used obstore, whose threads a fork does not copy. The child closes this
+        process's end of the socket; otherwise it would never see that this process has ended. The child never returns
+        to the caller.
         """
         self.url = url
         self.wakeup: Wakeup | None = None  # tells whether a signal ends the run
         self.limit: float | None = None  # timeout of each answer in seconds
-        self._number = 0  # of the latest request
-        self._answered = 0  # of the latest that was answered, or needs no answer
+        self._number = 0  # number of the latest request
+        self._answered = 0  # number of the latest request that was answered or has no answer
         self._unsent, self._unread = bytearray(), bytearray()
         self._socket, theirs = socket.socketpair()
         self.pid = os.fork()
@@ -69,7 +70,7 @@ class Agent:
         theirs.close()
 
     def descriptor(self) -> int:
-        """Return the descriptor that a forked child must close: the agent ends when no process holds it."""
+        """Return the descriptor that a forked child must close: the agent ends when no process has it open."""
         return self._socket.fileno()
 
     def close(self) -> None:
@@ -78,9 +79,9 @@ class Agent:
         os.waitpid(self.pid, 0)
 
     def leave(self) -> None:
-        """Stop sending requests, without waiting for the agent. It ends when no forked child holds its socket.
+        """Stop sending requests, without waiting for the agent. The agent ends when no forked child holds its socket.
 
-        If an answer is still missing, end the agent now: it could continue to ask a store that does not answer.
+        If an answer is still missing, kill the agent: it could keep waiting for a store that does not answer.
         """
         self._socket.close()
         if self._answered != self._number:
@@ -113,7 +114,7 @@ class Agent:
         return memoryview(bytearray(self.read_blob(digest, size, key=key)))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes]:
-        """Return existing objects, requested in parallel.
+        """Return the contents of existing objects, which are read in parallel.
 
         Raises:
             NotFound: an object does not exist.
@@ -123,12 +124,13 @@ class Agent:
         return answer
 
     def create_many(self, written: Sequence[tuple[str, bytes]]) -> None:
-        """Create objects that no other process creates, in parallel."""
+        """Create objects in parallel; no other process may create the same objects."""
         self._ask("create_many", list(written))
 
     def store_file(self, path: str) -> FileRecord:
-        """Store a file, and return its reference. The agent reads it itself: large files do not pass through the
-        socket.
+        """Store a file, and return its reference.
+
+        The agent reads the file, so that large files do not pass through the socket.
 
         Raises:
             FlowcError: the file cannot be read, or the store fails.
@@ -172,7 +174,7 @@ class Agent:
         return (data[at : at + size] for at in range(0, len(data), size))
 
     def flush(self, *, now: bool = False) -> float | None:
-        if now:  # the agent sends due chunks by itself
+        if now:  # the agent writes due chunks of logs without a request
             self._ask("flush_all")
         return None
 
@@ -186,7 +188,8 @@ class Agent:
         while self._unsent:
             deadline = self._wait(deadline, sending=True)
             try:
-                # Send what fits: a send that waits for room for all of it would wait forever if the store is silent.
+                # Send only what fits into the socket's buffer: a blocking send would wait forever if the store does not
+                # answer.
                 del self._unsent[: self._socket.send(self._unsent, socket.MSG_DONTWAIT)]
             except BlockingIOError:
                 continue
@@ -201,7 +204,7 @@ class Agent:
                 deadline = self._wait(deadline)
                 try:
                     data = self._socket.recv(1 << 20)
-                except OSError:  # it was killed with a request unread
+                except OSError:  # the agent was killed before it read the request
                     data = b""
                 if not data:
                     raise StoreError(f"the process that talks to {self.url} has died")
@@ -218,7 +221,7 @@ class Agent:
         return None if self.limit is None else time.monotonic() + self.limit
 
     def _wait(self, deadline: float | None, *, sending: bool = False) -> float | None:
-        """Wait for the agent until the deadline, which a signal of ENDING shortens; return the deadline."""
+        """Wait for the agent until the deadline, which a signal that ends the run shortens; return the deadline."""
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT if sending else select.POLLIN)
         if self.wakeup is not None:
@@ -234,7 +237,7 @@ class Agent:
             if self._socket.fileno() in ready:
                 return deadline
             if deadline is not None and time.monotonic() >= deadline:
-                self._kill()  # the agent would continue to ask
+                self._kill()  # the agent would keep waiting for the store
                 raise StoreError(f"{self.url} does not answer, and the run is to end")
 
 
@@ -269,7 +272,7 @@ def _serve(objects: Objects, requests: socket.socket) -> NoReturn:
     try:
         objects.flush(now=True)
     except FlowcError:
-        os._exit(1)  # the supervisor has ended
+        os._exit(1)  # the supervisor has ended, so the error cannot be reported
     os._exit(0)
 
 
@@ -311,7 +314,7 @@ def _unpacked(data: bytearray) -> Any:
 
 
 def _receive(source: socket.socket) -> Any:
-    """Return the next message, None at the end."""
+    """Return the next message; None if the other side has closed the socket."""
     head = _read(source, _HEAD.size)
     return pickle.loads(_read(source, *_HEAD.unpack(head))) if head else None
 

@@ -1,7 +1,7 @@
-"""Runs jobs in separate processes: starts them, passes on their output, enforces timeouts, reports how they ended.
+"""Run jobs in separate processes: start them, pass on their output, enforce timeouts, and report how they ended.
 
-It knows nothing about flows. A job is any hashable object, a `Launcher` starts its process, and an `Observer` is called
-for each event.
+The engine knows nothing about flows. A job is any hashable object, a `Launcher` starts its process, and an `Observer`
+is called for each event.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.process.process import Child
     from flowc_runtime.process.watch import Reaper
 
-MOST_GUARDIANS = 10  # how many killed guardians are replaced
+MOST_GUARDIANS = 10  # the largest number of killed guardians that are replaced
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL when jobs are ended
 
 J = TypeVar("J")
@@ -52,19 +52,19 @@ class Observer(Protocol[J_contra]):
         ...
 
     def held(self, job: J_contra) -> None:
-        """Handle that the job got the terminal, for a debugger's prompt."""
+        """Handle that the job has borrowed the terminal for a debugger's prompt."""
         ...
 
     def released(self) -> None:
-        """Handle that the caller has the terminal again."""
+        """Handle that a job has returned the terminal."""
         ...
 
     def interrupted(self, number: int, running: int, *, again: bool) -> None:
-        """Handle that a signal ends this many jobs; `again`: it is the second signal, which does not wait."""
+        """Handle that signal `number` ends `running` jobs; `again`: it is the second signal, which kills the jobs."""
         ...
 
     def hung(self, job: J_contra) -> None:
-        """Handle that the job's process waits for a lock that no thread can open; its stack was requested."""
+        """Handle that the job's process waits for a lock that no thread can release; its stack was requested."""
         ...
 
     def note(self, text: str) -> None:
@@ -83,7 +83,7 @@ class Inherited:
     prctl: Callable[[int, int], None] | None
 
     def lease(self) -> breakpoints.Lease | None:
-        """Return, in the new process, the object with which a debugger can borrow the terminal."""
+        """Return the object with which a debugger borrows the terminal; call it in the new process."""
         return self.terminal.enter_child() if self.terminal is not None else None
 
 
@@ -91,7 +91,7 @@ class Launcher(Protocol):
     """Starts one process."""
 
     def launch(self, place: Inherited) -> tuple[Child, Reaper | None]:
-        """Start it; return the child, and the reporter of its end if it is not this process's child. Raises OSError."""
+        """Start the process; return it, and what reports its end if it is no child of this process. Raises OSError."""
         ...
 
 
@@ -115,9 +115,9 @@ class ForkStart:
 @final
 @dataclass(frozen=True, slots=True)
 class Finished(Generic[J]):
-    """A job's process has ended. All its output was reported before.
+    """The end of a job's process, which is reported after all its output.
 
-    `why` is the reason if the engine ended it; `by_caller`: the caller had requested the end of the job.
+    `why` is the reason if the engine ended the process. `by_caller` is true if `Engine.end` was called for the job.
     """
 
     job: J
@@ -137,7 +137,7 @@ class _Running(Generic[J]):
 
 
 class _Own(frozenset[int]):
-    """Processes that belong to no job: these, and those of this process's session, which each job has left."""
+    """Processes that belong to no job: the given ones, and all in this process's session (jobs have other sessions)."""
 
     def __contains__(self, pid: object) -> bool:
         if super().__contains__(pid):
@@ -150,12 +150,12 @@ class _Own(frozenset[int]):
 
 
 class Engine(Generic[J]):
-    """Runs jobs until they end. It is single-threaded, so it can fork at any time."""
+    """Runs jobs until they end. The engine is single-threaded, so it can fork at any time."""
 
     def __init__(
         self, observer: Observer[J], *, guard: tuple[Callable[[], None], Callable[[], None]], close: Iterable[int] = ()
     ) -> None:
-        """Create it with the functions for a `Guardian` (`guard`) and further private descriptors (`close`)."""
+        """`guard` has the functions that the `Guardian` calls, `close` further descriptors that new processes close."""
         self._observer = observer
         self._guard = guard
         self._close = tuple(close)
@@ -167,8 +167,8 @@ class Engine(Generic[J]):
         self._hangs = Hangs()
         self._prctl = load_prctl()
         self._children: frozenset[int] = frozenset()  # children of this process before the first job
-        self._adopted = False  # this process adopted orphans before the first job
-        self._replaced = 0  # guardians
+        self._adopted = False  # whether this process already adopted orphans before the first job
+        self._replaced = 0  # number of guardians that were replaced
         self._hurried = False  # a second signal has arrived
         self.signal: int | None = None
         """The signal that interrupted the jobs, or None."""
@@ -183,15 +183,16 @@ class Engine(Generic[J]):
 
     @property
     def wakeup(self) -> Wakeup:
-        """The object that knows the signals that have arrived and were not reported yet."""
+        """The object that records the signals that have arrived and are not reported yet."""
         return self._watcher.wakeup
 
     # -- beginning and end
 
     def begin(self) -> None:
-        """Take signals, adopt orphans and fork the guardian. Raises OSError if no process can be made.
+        """Begin to handle signals, adopt orphaned processes, and fork the guardian. Raises OSError if the fork fails.
 
-        Hazard: call it after everything that tasks share was imported: objects that exist now are frozen until `close`.
+        Hazard: call it after the import of everything that tasks share: the garbage collector ignores existing objects
+        until `close`.
         """
         self._children = frozenset(children())
         self._adopted = adopts_orphans()
@@ -224,10 +225,10 @@ class Engine(Generic[J]):
     def end_all(self, keep: Iterable[int] = ()) -> None:
         """End active jobs and the programs that jobs have left running, except for the processes in `keep`.
 
-        Programs get a grace period, which a second interrupt ends. Children that this process had before the jobs, or
-        has started itself meanwhile, such as a pool of `multiprocessing`, do not belong to the jobs.
+        Programs get a grace period, which a second interrupt ends. Children that this process started itself, before
+        the jobs or meanwhile (such as a pool of `multiprocessing`), are not ended.
         """
-        for running in self._running.values():  # only after an exception of the caller
+        for running in self._running.values():  # jobs are still active only if the caller raised an exception
             kill_child(running.child.pid, signal.SIGKILL)
         grace = 0.0 if self._hurried else LEFT_GRACE
         end_adopted(_Own({self._guardian.pid, *keep, *self._children}), grace=grace, hurry=self._watcher.wakeup)
@@ -270,7 +271,7 @@ class Engine(Generic[J]):
     def end(self, job: J, why: str) -> None:
         """Ask a job's process to end, and kill it after the grace period.
 
-        `why` is the reason for `Finished.why`; a job that is ending already keeps its first reason.
+        `why` becomes `Finished.why`; a job that is already ending keeps its first reason.
         """
         for pid, running in self._running.items():
             if running.job == job and running.ended_by is None:
@@ -316,7 +317,7 @@ class Engine(Generic[J]):
             self._deadline(GRACE, pid, signal.SIGKILL)
 
     def _wait(self, timeout: float | None) -> float | None:
-        """Return the seconds until the next action that needs no event."""
+        """Return the seconds until the next deadline or check, if there is any."""
         waits = [timeout] if timeout is not None else []
         if self._deadlines:
             waits.append(max(0.0, self._deadlines[0][0] - time.monotonic()))
@@ -355,7 +356,7 @@ class Engine(Generic[J]):
         """Accept requests of jobs for the terminal."""
         if self._terminal is None:
             return
-        import_module("pdb")  # so that every job finds it patched
+        import_module("pdb")  # every job gets a patched pdb: import it once, before the forks
 
         self._lender = Lender(self._terminal, hold=self._hold, release=self._release)
         self._watcher.listen(self._terminal.requests)
@@ -367,7 +368,7 @@ class Engine(Generic[J]):
             self.interrupt(signal.SIGINT)
 
     def _hold(self, pid: int) -> bool:
-        """Show the job's output before its prompt; return False if the job has ended."""
+        """Show the job's output before the debugger's prompt; return False if the job has ended."""
         running = self._running.get(pid)
         if running is None:
             return False
@@ -391,7 +392,7 @@ class Engine(Generic[J]):
         while self._deadlines and self._deadlines[0][0] <= time.monotonic():
             _, pid, number = heapq.heappop(self._deadlines)
             if self._lender is not None and pid in self._lender.paused and self.signal is None:
-                self._deadline(TIMEOUT_GRACE, pid, number)  # a user is looking at it
+                self._deadline(TIMEOUT_GRACE, pid, number)  # a user debugs the process
             elif running := self._running.get(pid):
                 running.timed_out = self.signal is None and running.ended_by is None
                 kill_child(pid, number)

@@ -1,8 +1,8 @@
-"""The guardian: a process that outlives the supervisor for a moment, to end its remaining processes and record the end.
+"""The guardian: a process that ends a run's processes and records the end if the supervisor is killed.
 
-PR_SET_PDEATHSIG ends children with the supervisor, but not the processes that they started, and not on systems without
-prctl. The guardian reads a pipe whose writing end only the supervisor (and, for a moment, each new child) holds. End of
-file means that the supervisor has ended, for any reason. If the guardian is killed, the supervisor replaces it.
+PR_SET_PDEATHSIG ends the supervisor's children with it, but not the children's own processes, and works only on systems
+with prctl. The guardian reads a pipe whose writing end only the supervisor (and, for a moment, each new child) holds.
+End of file means that the supervisor has ended, for any reason. If the guardian is killed, the supervisor replaces it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DONE = b"done\n"
 
 
 class Guardian:
-    """The supervisor's side."""
+    """The supervisor's side of the guardian: forks it, and registers the sessions of tasks with it."""
 
     def __init__(
         self,
@@ -30,19 +30,20 @@ class Guardian:
         close: Iterable[int],
         sessions: Iterable[int] = (),
     ) -> None:
-        """Fork the guardian. `close` lists descriptors that it must not keep, `sessions` the existing sessions.
+        """Fork the guardian.
 
-        If this process is killed, the guardian ends the registered sessions, calls `end_others`, which ends the
-        processes that have left these sessions, and then `record`. Raises OSError if no process can be made.
+        The guardian closes the descriptors in `close`; `sessions` are the existing sessions of tasks. If this process
+        is killed, the guardian ends the registered sessions, calls `end_others`, which ends the processes that have
+        left these sessions, and then `record`. Raises OSError if the fork fails.
 
-        Hazard: the guardian must close the writing end of its pipe, whose end of file tells it that this process has
-        ended; and it never returns into this stack.
+        Hazard: the guardian must close the writing end of its pipe, because it takes end of file on the pipe as the end
+        of this process. The guardian never returns to the caller.
         """
         read, self._write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                signal.set_wakeup_fd(-1)  # it belongs to the supervisor
+                signal.set_wakeup_fd(-1)  # the descriptor belongs to the supervisor
                 os.setsid()  # the guardian ignores Ctrl-C in the terminal
                 for descriptor in (*close, self._write):
                     os.close(descriptor)
@@ -50,10 +51,10 @@ class Guardian:
             finally:
                 os._exit(1)
         os.close(read)
-        self._status: int | None = None  # of its end
+        self._status: int | None = None  # wait status of the guardian
 
     def is_gone(self) -> bool:
-        """Return whether it has ended, which happens only if it was killed."""
+        """Return whether the guardian has ended, which happens only if it was killed."""
         if self._status is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -63,27 +64,27 @@ class Guardian:
         return self._status is not None
 
     def close(self) -> None:
-        """Release a guardian that has ended."""
+        """Close the pipe to the guardian."""
         if self._write >= 0:
             os.close(self._write)
             self._write = -1
 
     @property
     def descriptor(self) -> int:
-        """The pipe for registering a new process, see `register`."""
+        """The descriptor of the pipe with which a new process registers its session (`register`)."""
         return self._write
 
     def enter_child(self) -> None:
-        """Register the session of a new child, in that child and before its code, then close the pipe."""
+        """Register a new child's session with the guardian, and close the pipe; called first in the child."""
         register(self._write)
 
     def reaped(self, pid: int) -> None:
-        """Forget a child that has ended with all its group; its number may be used again."""
+        """Tell the guardian that a child and its process group have ended, since the child's pid may be reused."""
         with suppress(BrokenPipeError):  # the guardian was killed; its successor gets the remaining sessions
             os.write(self._write, b"-%d\n" % pid)
 
     def dismiss(self) -> None:
-        """End it: the run has ended and is recorded."""
+        """End the guardian, after the end of the run is recorded."""
         if self._write >= 0:
             with suppress(BrokenPipeError):
                 os.write(self._write, _DONE)
@@ -94,7 +95,7 @@ class Guardian:
 
 def register(descriptor: int) -> None:
     """Register this process's session with the guardian at the other end of the pipe, then close the pipe."""
-    with suppress(BrokenPipeError):  # it was killed; the supervisor registers the session with its successor
+    with suppress(BrokenPipeError):  # the guardian was killed; the supervisor registers the session with the next one
         os.write(descriptor, b"+%d\n" % os.getpid())
     os.close(descriptor)
 

@@ -1,8 +1,8 @@
-"""Finding processes that hang: they wait for a lock that none of their threads can open.
+"""Find processes that hang: they wait for a lock that none of their threads can release.
 
-A forked process has one thread: the thread that forked. A lock that another thread of the parent held at that moment is
-never opened in the child, and a thread pool of the parent has no threads there. A process that waits for such a lock
-uses no CPU, and its only thread waits in futex(2). flowc does not end it; it prints a note with the stack.
+A forked process has one thread: the thread that forked. A lock that another thread of the parent held during the fork
+is never released in the child, and a thread pool of the parent has no threads in the child. A process that waits for
+such a lock uses no CPU, and its only thread waits in futex(2). flowc does not end it; it prints a note with the stack.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from flowc_runtime.process.process import STACK_SIGNAL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECONDS = 30.0  # without CPU time, until a process counts as hanging
+SECONDS = 30.0  # a process that uses no CPU time for this long may be hanging
 _EVERY = 10.0  # seconds between two checks
-# The number of futex(2) as /proc/PID/syscall has it.
+# The number of the system call futex(2), which /proc/PID/syscall shows while a process waits in it.
 _FUTEX = {"x86_64": b"202", "aarch64": b"98", "riscv64": b"98", "ppc64le": b"221", "s390x": b"238"}.get(
     os.uname().machine
 )
@@ -29,7 +29,7 @@ _FUTEX = {"x86_64": b"202", "aarch64": b"98", "riscv64": b"98", "ppc64le": b"221
 
 @dataclass(slots=True)
 class _Seen:
-    ticks: int  # of CPU time
+    ticks: int  # the CPU time used, in clock ticks
     since: float  # when it was first seen with this CPU time
     told: bool = False
 
@@ -80,7 +80,7 @@ def note_about(task: str, stack: bytes) -> str | None:
 
     Args:
         task: the task's name.
-        stack: its output on stderr since it was asked for its stack, in the form of `faulthandler`.
+        stack: the task's output on stderr since its stack was requested; `faulthandler` writes the stack there.
     """
     place = re.search(r'File "([^"]+)", line (\d+) in (\S+)\n', stack.decode(errors="replace"))
     if place is None:
@@ -105,7 +105,7 @@ def _cpu_ticks(pid: int) -> int | None:
 
 
 def _waits_for_ever(pid: int) -> bool:
-    """Return whether the process has one thread, which waits in futex(2), and answers the question for its stack."""
+    """Return whether the process's only thread waits in futex(2), and the process handles the request for its stack."""
     try:
         if len(os.listdir(f"/proc/{pid}/task")) != 1:
             return False

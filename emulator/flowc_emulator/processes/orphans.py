@@ -1,4 +1,4 @@
-"""Processes that a run has left behind, found by a variable in their environment; they may have any parent."""
+"""End processes that a run has left behind. An environment variable identifies them, whatever their parent is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def end_marked(run: str) -> None:
     """End the processes that were executed with the run's id in their environment: SIGTERM, and SIGKILL after a grace
     period.
 
-    They are found in /proc (Linux); elsewhere none is ended. Processes of other users are left.
+    The processes are found in /proc; on systems other than Linux none is ended. Processes of other users are not ended.
 
     Args:
         run: the run's id, the value of the variable `FLOWC_RUN`.
@@ -39,6 +39,6 @@ def _marked(run: str) -> set[int]:
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if name.isdecimal() and int(name) != os.getpid():
             with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as environ:
-                if marker in environ.read():  # a zombie has none
+                if marker in environ.read():  # empty for a zombie
                     found.add(int(name))
     return found

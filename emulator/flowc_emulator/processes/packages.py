@@ -1,8 +1,8 @@
-"""Facts about well-known packages: which must not be shared by a fork, and which of their traces are harmless.
+"""Facts about well-known packages: which must not be imported before a fork, and which leave only harmless state.
 
-Packages that are not listed are tested: `process_state` compares the process before and after the import. The versions
-are those that were tested; docs/starts.md lists them all. `python -m flowc_emulator.processes.try_imports MODULE …`
-tests them again.
+Other packages are tested when they are imported: `process_state` compares the process before and after the import. The
+versions are those that were tested; docs/starts.md lists them all. `python -m flowc_emulator.processes.try_imports
+MODULE …` tests them again.
 """
 
 from __future__ import annotations
@@ -11,32 +11,35 @@ from typing import Final, NamedTuple
 
 
 class ForkHazard(NamedTuple):
-    """Why a package must not be imported before a fork, as words that follow "importing it "."""
+    """The reason why a package must not be imported before a fork; `why` continues a sentence after "importing it "."""
 
     why: str
     version: str
     evidence: str
-    """The action in the forked process, and its result."""
+    """The observation that shows the hazard."""
     seconds: float
-    """The duration of its import."""
+    """The duration of the package's import."""
 
 
 class Harmless(NamedTuple):
-    """Why a fork may share something."""
+    """The reason why a fork may share a function, thread or finalizer that an import leaves."""
 
     what: str
     version: str
 
 
 class Pool(NamedTuple):
-    """Threads that a package starts on first use. After a fork, only the global `flag` shows that they were started."""
+    """Threads that a package starts on first use.
+
+    After a fork, only the global variable `flag` shows that the threads were started.
+    """
 
     why: str
     version: str
     flag: str
 
 
-# By package.
+# By the name of the package.
 UNSAFE: Final[dict[str, ForkHazard]] = {
     "ddtrace": ForkHazard("starts 3 threads (tokio-rt-worker, …)", "4.16.0", "threads after the import", 1.0),
     "distributed": ForkHazard(
@@ -86,7 +89,7 @@ HARMLESS_FINALIZERS: Final[dict[str, Harmless]] = {
     "numba.core.runtime.nrt._Runtime.shutdown": Harmless("frees compiled code", "numba 0.68.1"),
 }
 
-# By the module that has the global.
+# By the module that has the global variable `flag`.
 POOLS: Final[dict[str, Pool]] = {
     "numba.np.ufunc.parallel": Pool("starts numba's threads, which end a forked process", "0.68.1", "_is_initialized"),
 }

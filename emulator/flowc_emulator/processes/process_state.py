@@ -21,20 +21,20 @@ from flowc_emulator.processes.packages import HARMLESS_FINALIZERS, HARMLESS_HAND
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Exit handlers that modules of the standard library register on import. They concern only objects that a fork copies
-# completely; objects with a finalizer are checked separately.
+# Exit handlers that modules of the standard library register on import. These handlers concern only objects that a fork
+# copies completely; objects with a finalizer are checked separately.
 _OWN_HANDLERS = frozenset({
     "concurrent.futures.process._python_exit", "concurrent.futures.thread._python_exit", "logging.shutdown",
     "multiprocessing.util._exit_function", "rlcompleter.<lambda>", "weakref.finalize._exitfunc",
 })  # fmt: skip
-_OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # each is about processes that a program has begun
+_OURS = ("flowc.", "flowc_emulator.", "flowc_runtime.", "metaflow.")  # handlers for processes that a program starts
 _HARMLESS_FILES = frozenset({"/dev/null", "/dev/urandom", "/dev/random", "/dev/zero"})
 _DEBUGGERS = ("pydevd", "_pydev", "debugpy")
-"""Prefixes of names of threads and modules of debuggers, which handle forks themselves."""
+"""Prefixes of the names of debuggers' threads and modules; these debuggers handle forks themselves."""
 
 
 class State(NamedTuple):
-    """The state of a process. `threads` are the names of those that the process would start again after a fork."""
+    """The state of a process. `threads` are the names of the threads that do not stop when the process forks."""
 
     threads: tuple[str, ...]
     descriptors: frozenset[tuple[int, str]]
@@ -47,7 +47,7 @@ class State(NamedTuple):
     def now(cls) -> State:
         """Return the state of this process.
 
-        Hazard: it forks once if the process has more than one thread, to see which threads stop at a fork.
+        Hazard: if the process has more than one thread, this forks once, to see which threads stop at a fork.
         """
         return cls(_threads(), _descriptors(), _children(), _finalizers(), _handlers(), _pools())
 
@@ -58,7 +58,7 @@ class State(NamedTuple):
         return cls((), inherited, frozenset(), (), (), frozenset())
 
     def since(self, before: State) -> list[str]:
-        """Return the added state as words that follow "importing it "; none if a fork may share all of it.
+        """Return phrases about the added state, which continue "importing it "; none if a fork may share the state.
 
         Args:
             before: the state before the import.
@@ -85,16 +85,16 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def is_debugged() -> bool:
-    """Return whether a debugger traces this process. It traces forks, too, but not newly executed processes."""
+    """Return whether a debugger traces this process. A debugger also traces forks, but not newly executed processes."""
     tracer = sys.gettrace()
     if tracer is not None:
-        return not getattr(tracer, "__module__", "").startswith("coverage")  # which each task starts again
+        return not getattr(tracer, "__module__", "").startswith("coverage")  # each task starts coverage itself
     monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
     return monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None
 
 
 def _threads() -> tuple[str, ...]:
-    """Return the threads besides the main one that survive a fork; pools such as OpenBLAS' stop and restart theirs."""
+    """Return the threads, except the main one, that do not stop at a fork; pools such as OpenBLAS stop theirs."""
     if _thread_count() > 1:
         pid = os.fork()  # handlers of pthread_atfork(3) run in the parent too
         if pid == 0:
@@ -122,7 +122,7 @@ def _native(python: set[int | None]) -> tuple[str, ...]:
 
 
 def _comm(task: int) -> str:
-    """Return the name of a thread, by default that of its process; empty if it has just ended."""
+    """Return the name of a thread, by default the name of its process; empty if the thread has just ended."""
     try:
         with open(f"/proc/self/task/{task}/comm", encoding="utf-8", errors="replace") as file:
             return file.read().rstrip("\n")
@@ -179,7 +179,7 @@ def _finalizers() -> tuple[str, ...]:
 
 
 class _Spy:
-    """Equal to no object; records the objects with which it was compared."""
+    """An object that equals no other object and records the objects with which it was compared."""
 
     def __init__(self) -> None:
         self.seen: list[object] = []
@@ -202,7 +202,7 @@ def _handlers() -> tuple[str, ...]:
 
 
 def _called_by(handler: object) -> object:
-    """Return the function inside a handler of `threading`: it is in a partial, since Python 3.13 in a closure."""
+    """Return the function that a handler of `threading` calls; the handler is a partial or (Python 3.13) a closure."""
     if isinstance(handler, FunctionType) and (closure := handler.__closure__) is not None:
         names = zip(handler.__code__.co_freevars, closure, strict=True)
         return next((cell.cell_contents for name, cell in names if name == "func"), handler)
@@ -215,6 +215,6 @@ def _name(function: object) -> str:
 
 
 def _pools() -> frozenset[str]:
-    """Return the modules of POOLS that have started their threads, by the global that tells it."""
+    """Return the modules of POOLS that have started their threads, according to the global variable `flag`."""
     loaded = ((module, sys.modules.get(module), pool.flag) for module, pool in POOLS.items())
     return frozenset(module for module, found, flag in loaded if found is not None and found.__dict__.get(flag))

@@ -35,10 +35,10 @@ _AT_EXEC = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LC_")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Which steps' tasks import the flow themselves: `all`, or those with an environment `in_environments`.
+    """Which tasks import the flow themselves: `all`, or those of steps with environment variables (`in_environments`).
 
-    `modules` are the third-party modules that the user's modules import, in order. They are imported once for all
-    tasks, unless that is unsafe.
+    `modules` are the third-party modules that the user's modules import, in order. These modules are imported once for
+    all tasks, unless that is unsafe.
     """
 
     all: bool
@@ -64,29 +64,30 @@ class Starts:
         server: ForkServer | None = None,
         debugger: bool = False,
     ) -> None:
-        """Create it for the flow's directory `root`; `note` prints a note; `debugger`: a debugger has a terminal.
+        """`root` is the directory of the flow's code, `note` shows a note, `debugger`: tasks can use a debugger.
 
-        `origin` is the state in which the processes start; `server` is a server that was started in this state.
+        `origin` is the environment and working directory in which the processes start; `server` is a fork server that
+        was already started in them.
         """
         self._rule, self._root, self._note, self._debugger = rule, root, note, debugger
         self._origin = origin
         self._setup: Setup | None = None
-        self._servers: dict[Environment, ForkServer] = {}  # by the variables that a process has at its start
+        self._servers: dict[Environment, ForkServer] = {}  # by the variables that the server needs when it is executed
         self._branches: dict[Environment, ServerBranch] = {}
         self._unsafe: set[str] = set()
         if server is not None:
             self._servers[()] = server
         if rule.all:
-            self._server(())  # the server imports what it needs while the run is prepared
+            self._server(())  # started early: the server imports modules while the run is prepared
 
     def begin(self, run: RunStore, ir: str, parameters: Mapping[str, object], functions: str | None = None) -> None:
         """Set the run, before any task is started.
 
         Args:
             run: the run.
-            ir: its IR as JSON.
-            parameters: the values of its parameters, in the form of records.
-            functions: the directory with its pickled functions; None if it has none.
+            ir: the flow's IR as JSON.
+            parameters: the values of the run's parameters, in the form of records.
+            functions: the directory with the run's pickled functions; None if the run has none.
 
         Raises:
             FlowcError: a fork server has ended.
@@ -113,7 +114,7 @@ class Starts:
 
     @property
     def pids(self) -> list[int]:
-        """The children of this process that belong to no task."""
+        """The pids of the fork servers, which are children of this process and belong to no task."""
         return [server.pid for server in self._servers.values()]
 
     def fresh(self, node: Node) -> bool:
@@ -125,7 +126,7 @@ class Starts:
 
         Args:
             assignment: the attempt.
-            tasks: how many tasks run in parallel.
+            tasks: the number of parallel tasks.
 
         Raises:
             FlowcError: a fork server or a branch has ended.
@@ -134,7 +135,7 @@ class Starts:
         return TaskLauncher(self._branch(assignment.node.environment), assignment, tasks)
 
     def start_hook(self, number: int, close: Sequence[int]) -> tuple[Child, Reaper | None]:
-        """Start the process of an exit hook, and return it with the reporter of its end.
+        """Start the process of an exit hook; return it, and the branch, which reports its end.
 
         Args:
             number: the index of the hook in the flow.

@@ -35,7 +35,7 @@ _WAIT, _ASK, _GIVE_BACK, _QUIT = b"w", b"+", b"-", b"q"
 
 @final
 class Terminal:
-    """The supervisor's side."""
+    """The supervisor's side of the terminal: lends it to tasks and takes it back."""
 
     def __init__(self, tty: int) -> None:
         self._tty = tty
@@ -67,7 +67,7 @@ class Terminal:
         return [self._tty, self.requests, self._request, self._answers, self._answer, self._lock.fileno()]
 
     def read_requests(self) -> list[tuple[bytes, int, float]]:
-        """Read the requests of tasks from `requests`, without waiting if that is readable.
+        """Read the requests of tasks. This does not wait if the descriptor `requests` is readable.
 
         Returns:
             The kind of each request, the task's process, and the seconds for which the task's clock was paused.
@@ -86,10 +86,10 @@ class Terminal:
 
         Args:
             task: the task's process.
-            refuse: whether to refuse it.
+            refuse: whether to refuse the request.
 
         Returns:
-            False if it was refused, or the run is not in the foreground of its terminal.
+            False if the request was refused, or the run is not in the foreground of its terminal.
         """
         if refuse:
             self._say(b"no")
@@ -104,7 +104,7 @@ class Terminal:
         return True
 
     def take_back(self) -> None:
-        """Take the terminal back from a task, which may have stopped in the middle of a line with the echo off."""
+        """Take the terminal back from a task and restore its modes: the task may have left the echo off."""
         self.holder = None
         signal.signal(signal.SIGTSTP, self._suspend)  # Ctrl-Z stops the run again
         with contextlib.suppress(termios.error):
@@ -116,7 +116,7 @@ class Terminal:
             os.kill(self._typist, signal.SIGINT)
 
     def close(self) -> None:
-        """Close it: the run has ended."""
+        """Close the terminal's descriptors, after the run has ended."""
         self._lock.close()
         for descriptor in (self._tty, self.requests, self._request, self._answers, self._answer):
             os.close(descriptor)
@@ -125,11 +125,11 @@ class Terminal:
         os.write(self._answer, b"%d %b\n" % (self._typist, answer))
 
     def lent(self) -> tuple[int, int, int, int]:
-        """Return the descriptors that a task needs for its `Borrowed`, in the order of its arguments."""
+        """Return the descriptors with which a task creates its `Borrowed`, in the order of the arguments."""
         return self._tty, self._lock.fileno(), self._request, self._answers
 
     def enter_child(self) -> Borrowed:
-        """Return, in a forked child, the object with which it can borrow the terminal."""
+        """Return the object with which a forked child borrows the terminal; called in the child."""
         for descriptor in (self.requests, self._answer):
             os.close(descriptor)
         return Borrowed(*self.lent())
@@ -137,7 +137,7 @@ class Terminal:
 
 @final
 class Borrowed:
-    """The task's side: a `Lease`."""
+    """The task's side of the terminal, a `Lease`: borrows the terminal for a debugger's prompt."""
 
     def __init__(self, tty: int, lock: int, requests: int, answers: int) -> None:
         self._tty, self._lock, self._requests, self._answers = tty, lock, requests, answers
@@ -148,7 +148,7 @@ class Borrowed:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Use the terminal as stdin, stdout and stderr; timeouts are paused."""
+        """Use the terminal as stdin, stdout and stderr in the block; the task's timeout is paused meanwhile."""
         with self._thread:
             if self._depth:
                 yield
@@ -167,11 +167,11 @@ class Borrowed:
                 signal.setitimer(signal.ITIMER_REAL, *timer)
 
     def is_held(self) -> bool:
-        """Return whether this process has it now."""
+        """Return whether this process has the terminal now."""
         return self._depth > 0
 
     def keep(self) -> None:
-        """Keep the terminal until the process ends, which returns it."""
+        """Borrow the terminal until the process ends."""
         with self._thread:
             if not self._depth:
                 self._borrow()
@@ -208,7 +208,7 @@ class Borrowed:
                 stream.flush()
             sys.stdin, sys.stdout, sys.stderr = streams
             for descriptor, copy in enumerate(saved):
-                if copy is None:  # the step had closed it
+                if copy is None:  # the step had closed this descriptor
                     os.close(descriptor)
                 else:
                     os.dup2(copy, descriptor)
@@ -247,14 +247,14 @@ def _duplicate(descriptor: int) -> int | None:
 
 @final
 class Lender:
-    """Serves the requests of tasks, in the supervisor's loop."""
+    """Serves the requests of tasks for the terminal; the supervisor's loop calls it."""
 
     def __init__(
         self, terminal: Terminal, *, hold: Callable[[int], bool], release: Callable[[int, float], None]
     ) -> None:
-        """Call `hold(task)` before the terminal is lent and `release(task, seconds)` afterwards: the clock was paused.
+        """`hold(task)` is called before the terminal is lent, `release(task, seconds)` afterwards.
 
-        `hold` returns whether the task exists.
+        `hold` returns whether the task exists. `seconds` is the time for which the task's clock was paused.
         """
         self._terminal = terminal
         self._hold, self._release = hold, release
@@ -278,7 +278,7 @@ class Lender:
         return quitted
 
     def interrupt(self) -> bool:
-        """Forward Ctrl-C to the prompt; return False if there is none."""
+        """Forward Ctrl-C to the task that shows a prompt; return False if there is none."""
         if self._terminal.holder is None:
             return False
         self._terminal.interrupt()

@@ -32,7 +32,7 @@ def main() -> int:
             finally:
                 os._exit(1)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        if code:  # nothing was printed
+        if code:  # the process has printed no report
             error = f"the process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
             print(json_text.dumps(_found(name) | {"error": error}), flush=True)
     return 0
@@ -41,8 +41,8 @@ def main() -> int:
 class ImportReport(TypedDict):
     """The result of importing a module, printed as a line of JSON.
 
-    `faults` are the reasons why forks must not share the module; `error` is why the import failed; `version` is that of
-    the module's distribution; `seconds` is the duration of the import.
+    `faults` are the reasons why forks must not share the module; `error` is why the import failed; `version` is the
+    version of the module's distribution; `seconds` is the duration of the import.
     """
 
     module: str
@@ -53,12 +53,12 @@ class ImportReport(TypedDict):
 
 
 def _try(name: str) -> ImportReport:
-    """Return the problems of importing a module, its error if it failed, its package's version, and the duration."""
+    """Import a module and return the report about it."""
     before, began = State.now(), time.monotonic()
     package = name.partition(".")[0]
     found = _found(name)
     saved = os.dup(1)
-    os.dup2(2, 1)  # what the import prints is no JSON
+    os.dup2(2, 1)  # output of the import must not mix with the lines of JSON
     try:
         import_module(name)
     except BaseException as error:

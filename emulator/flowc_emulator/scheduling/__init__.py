@@ -1,1 +1,1 @@
-"""Decide which task comes next and how many run in parallel; without clock and processes."""
+"""Decide which task starts next and how many tasks run in parallel, without starting processes."""

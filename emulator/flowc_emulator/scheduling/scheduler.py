@@ -1,6 +1,6 @@
-"""Decide which task comes next. Pure: without clock, processes and store, so that any history can be replayed.
+"""Decide which task starts next. Pure: without clock, processes and store, so that any history can be replayed.
 
-Fan-outs are not expanded: the queue holds one entry for fifty thousand items.
+Fan-outs are not expanded: the queue has a single entry for all items of a foreach.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One attempt to make. `last`: no retry follows; `only_catch`: only record the failure, without the user's code."""
+    """One attempt of a task. `last`: no retry follows; `only_catch`: only record the failure, run no user code."""
 
     step: str
     path: str
@@ -52,13 +52,13 @@ class _Items:
 
 
 class Scheduler:
-    """The state of one run. `take` returns jobs that can start; `succeeded` and `failed` report their ends."""
+    """The state of one run. `take` returns jobs that can start; `succeeded` and `failed` record how jobs ended."""
 
     def __init__(self, graph: Graph, only: tuple[str, str] | None = None) -> None:
-        """Create it for the first step, or for `only` one task: step and path."""
+        """Begin with the flow's first step, or with the single task `only`, given as step and path."""
         self._graph = graph
         self._ready: deque[Job | _Items] = deque()
-        self._missing: dict[tuple[str, str], int] = {}  # (join, path) -> number of tasks that it still waits for
+        self._missing: dict[tuple[str, str], int] = {}  # (join, path) -> number of tasks for which the join still waits
         self.totals = Totals(graph, only[0] if only else None)
         self.done = 0
         self.finished = False
@@ -66,7 +66,7 @@ class Scheduler:
         self._start(*(only or (graph.flow.start, ROOT)))
 
     def take(self) -> Job | None:
-        """Return the next job; None if all remaining jobs wait."""
+        """Return the next job; None if no job can start now."""
         if not self._ready:
             return None
         head = self._ready[0]
@@ -98,7 +98,7 @@ class Scheduler:
                 else:
                     self.succeeded(entry, result.count, result.choice)
                 continue
-            first = None  # of consecutive items that have to run
+            first = None  # the first of consecutive items that have to run
             for number in range(entry.next, entry.count):
                 path = self._graph.following(entry.split, entry.path, entry.step, number)
                 result = reused(entry.step, path)
@@ -111,13 +111,13 @@ class Scheduler:
                 self.succeeded(self._first_attempt(entry.step, path), result.count, result.choice)
             if first is not None:
                 items.append(replace(entry, next=first))
-        self._ready = jobs + items  # in the order of `_start`
+        self._ready = jobs + items  # jobs before fan-outs, as in `_start`
 
     def startable(self, free: int, places: int) -> int:
-        """Return how many of the next jobs of `take` start now.
+        """Return how many jobs the caller may take and start now.
 
-        A gang starts as a whole, when enough places, or all places, are free. A member that is retried starts without a
-        free place, because the other members run and may wait for it.
+        The members of a gang start together, when enough places for all of them, or all places, are free. A member that
+        is retried starts without a free place, because the other members run and may wait for it.
 
         Args:
             free: the free places; negative if more jobs run than there are places.
@@ -153,7 +153,7 @@ class Scheduler:
         Args:
             job: its last attempt.
             count: the number of items of its foreach, or of members of its gang.
-            choice: the target of its switch.
+            choice: the step that its switch has chosen.
         """
         self.done += 1
         if self._only is not None:
@@ -181,7 +181,7 @@ class Scheduler:
 
         Args:
             job: the attempt.
-            died: whether its process could not catch the failure itself.
+            died: whether the attempt's process ended without catching the failure itself.
             retryable: whether retries are allowed; an attempt that only catches the failure may follow in any case.
 
         Returns:
@@ -197,7 +197,7 @@ class Scheduler:
         return follow
 
     def _start(self, step: str, path: str) -> None:
-        # Before the fan-outs: an item is completed before the next one starts.
+        # Jobs come before fan-outs: an item of a foreach is completed before the next item starts.
         self._ready.appendleft(self._first_attempt(step, path))
 
     def _arrive(self, job: Job, target: str) -> None:
@@ -207,7 +207,7 @@ class Scheduler:
         if node.joins is None:
             self._start(target, at)
             return
-        arms = targets(self._graph.nodes[node.joins].next)  # for a foreach, _fan_out knows how many
+        arms = targets(self._graph.nodes[node.joins].next)  # for a foreach, `_fan_out` has set the number
         missing = self._missing.get((target, at), len(arms)) - 1
         if missing:
             self._missing[target, at] = missing

@@ -1,7 +1,8 @@
-"""Random numbers in forked children, equal to those in pods.
+"""Make random generators in forked children behave like those in pods.
 
 A pod imports the flow itself. A generator that the flow seeds during import starts from that seed in every task; any
-other generator is random in each task. A forked child inherits its parent's state instead, so both must be set.
+other generator is random in each task. A forked child inherits the state of all generators, so it restores the seeded
+ones and reseeds the others.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Seeds:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Record whether the block calls `random.seed`, and the state of the generator at its end."""
+        """Record whether the block calls `random.seed`, and the state of `random` at the end of the block."""
         original = random.seed
 
         def seed(a: int | float | str | bytes | bytearray | None = None, version: int = 2) -> None:
@@ -42,6 +43,6 @@ class Seeds:
         if self.python:  # Python reseeds `random` itself after a fork
             random.setstate(self._state)
         numpy = sys.modules.get("numpy.random")
-        # np.random.seed leaves a generator without a seed sequence; one that numpy seeded itself has it.
+        # A generator that the flow seeded by np.random.seed has no seed sequence; one that numpy seeded itself has one.
         if numpy is not None and numpy.mtrand._rand._bit_generator.seed_seq is not None:
             numpy.seed()

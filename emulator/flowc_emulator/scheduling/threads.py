@@ -1,7 +1,8 @@
-"""Native thread pools (OpenBLAS, OpenMP), divided among parallel tasks.
+"""Limit native thread pools (OpenBLAS, OpenMP), so that parallel tasks share the cores.
 
 Each such library starts as many threads as there are cores, in every process. Four tasks on two cores then have eight
-threads, which wait for each other by spinning: a fit of half a second takes half a minute. In pods, limits do this.
+threads, which wait for each other by spinning: a fit of half a second takes half a minute. In pods, the CPU limits of
+the containers divide the cores.
 """
 
 from __future__ import annotations
@@ -29,6 +30,6 @@ class Threads:
             self._controller = ThreadpoolController()  # finds the libraries once, for all children
 
     def enter_child(self, tasks: int) -> None:
-        """Limit the pools to this task's share of the cores, in a forked child of `tasks` parallel ones."""
+        """Limit the pools of a forked child to its share of the cores; `tasks` is the number of parallel tasks."""
         if self._controller is not None and tasks > 1:
             self._controller.limit(limits=max(1, (os.cpu_count() or 1) // tasks))

@@ -1,4 +1,4 @@
-"""Count the tasks of a run, as far as they are known before they have run. Pure, like the scheduler.
+"""Count the tasks of a run, as far as the number is known before they have run. Pure, like the scheduler.
 
 The number of items of a foreach, and the target of a switch, are known when the task before it is done. Until then the
 total is a lower bound, and `exact` is false. The total never decreases.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @final
 class Totals:
-    """The least number of tasks of a run, and how many open decisions may increase it."""
+    """The least number of tasks of a run, and how many open decisions (of a foreach or a switch) may increase it."""
 
     def __init__(self, graph: Graph, only: str | None = None) -> None:
         self._graph = graph
@@ -30,7 +30,7 @@ class Totals:
             self.least, self._unknown = 1, 0
             return
         order = list(_last_first(graph))
-        while sum(map(self._improve, order)):  # more than once only if there are loops
+        while sum(map(self._improve, order)):  # repeated only for graphs with loops
             continue
         for _ in order:
             if not sum(map(self._count_open, order)):
@@ -40,15 +40,15 @@ class Totals:
 
     @property
     def exact(self) -> bool:
-        """Whether no decision is open."""
+        """Whether `least` is the exact number: no decision of a foreach or a switch is open."""
         return not self._unknown
 
     def opened(self, split: str, count: int) -> None:
         """Record the number of items of a foreach, or of members of a gang.
 
         Args:
-            split: the step that opens it.
-            count: the number.
+            split: the step that starts the foreach or gang.
+            count: the number of items or members.
         """
         (body,) = targets(self._graph.nodes[split].next)
         self.least += count * self._need(body)
@@ -59,14 +59,14 @@ class Totals:
         self.least += self._need_of(target) - self._least_arm(switch)
         self._unknown += self._open_of(target) - self._open[switch]
 
-    # -- per step: its own task and its successors, up to the join of its split -----------------------
+    # -- numbers of a step: for its own task and its successors, up to the join of its split ----------
 
     def _need(self, step: str) -> int:
         need = self._needs[step]
-        return int(need) if math.isfinite(need) else 1  # an endless loop
+        return int(need) if math.isfinite(need) else 1  # a loop without an exit
 
     def _need_of(self, target: str) -> int:
-        """Return the tasks that an edge adds: none if it ends in a join."""
+        """Return the number of tasks that an edge to `target` adds: 0 if the target is a join."""
         return 0 if self._graph.nodes[target].joins is not None else self._need(target)
 
     def _open_of(self, target: str) -> int:
@@ -76,7 +76,7 @@ class Totals:
         return min(map(self._need_of, targets(self._graph.nodes[switch].next)))
 
     def _improve(self, step: str) -> bool:
-        """Lower a step's number of tasks from those of its successors; return whether it was lowered."""
+        """Compute a step's least number of tasks from its successors' numbers; return whether it has decreased."""
         following = self._graph.nodes[step].next
         needs = [0.0 if self._graph.nodes[t].joins is not None else self._needs[t] for t in targets(following)]
         match following:
@@ -98,12 +98,12 @@ class Totals:
         return True
 
     def _count_open(self, step: str) -> bool:
-        """Recount the open decisions after a step from those of its successors; return whether they have changed."""
+        """Compute a step's number of open decisions from its successors' numbers; return whether it has changed."""
         count, self._open[step] = self._open[step], self._find_open(step)
         return count != self._open[step]
 
     def _find_open(self, step: str) -> int:
-        """Count the open decisions after a step; those after an open switch are known when it has chosen."""
+        """Count the open decisions after a step; those after an open switch count only when the switch has chosen."""
         following = self._graph.nodes[step].next
         match following:
             case End():

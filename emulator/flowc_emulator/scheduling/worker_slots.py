@@ -22,19 +22,19 @@ from flowc_ir.late.dataclass import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-AT_ONCE = 16  # tasks, unless there are more processors; Metaflow's default
+AT_ONCE = 16  # the most parallel tasks, unless there are more processors (Metaflow's default)
 INTERVAL = 0.1  # least number of seconds between two checks
-_PAUSES = 20  # the pause between checks, as a multiple of a check's duration: tasks may have thousands of threads
-PATIENCE = 4.0  # seconds without an ended task until one more starts; doubled for each further one
-_SHARE = 0.5  # share of an interval: a process that computes less counts as waiting, such as one that polls
+_PAUSES = 20  # pause between checks as a multiple of a check's duration, which is long for thousands of threads
+PATIENCE = 4.0  # seconds without an ended task until one more task starts; the n-th extra task waits n times as long
+_SHARE = 0.5  # a process that computes for a smaller share of an interval counts as waiting, for example if it polls
 _TICKS = os.sysconf("SC_CLK_TCK")  # ticks of CPU time per second
-_WANTS = (b"R", b"D")  # states: runs or could run; waits for a disk
+_WANTS = (b"R", b"D")  # process states: R (runs or could run), D (waits for a disk)
 
 
 class Activity(NamedTuple):
-    """The activity of a process and its descendants: ticks of CPU time, and whether one wants a processor.
+    """The activity of a process and its descendants: ticks of CPU time, and whether one of them wants a processor.
 
-    If one wants a processor, the ticks may be incomplete.
+    If one of them wants a processor, the ticks may be incomplete.
     """
 
     ticks: int
@@ -45,8 +45,8 @@ class Activity(NamedTuple):
 class _Task:
     kind: Hashable
     waits: bool
-    looked: float  # when, or when it began
-    ticks: int = 0  # at that time
+    looked: float  # time of the last check, or of the task's start
+    ticks: int = 0  # CPU time at the last check
 
 
 @final
@@ -61,18 +61,18 @@ class Places:
         clock: Callable[[], float] = time.monotonic,
         activity: Callable[[int], Activity | None] | None = None,
     ) -> None:
-        """Create it without tasks. At most `processors` tasks compute in parallel; None means `most`."""
+        """At most `most` tasks run, and at most `processors` tasks compute in parallel; None means `most`."""
         self._most = most
         self.computing = most if processors is None else min(processors, most)
-        """The number of tasks that run in any case."""
+        """The number of tasks that may run even if all of them compute."""
         self._clock = clock
         self._activity = activity or activity_of
         self._tasks: dict[int, _Task] = {}
-        # For each kind, the tasks that waited until they ended and have no successor.
+        # For each kind, the number of tasks that were waiting when they ended and were not replaced by a new task.
         self._left: Counter[Hashable] = Counter()
         self._next = 0.0
         self._quiet = clock()  # when the last task ended, or the last extra place was added
-        self._extra = 0  # places for tasks that others may be waiting for without showing it
+        self._extra = 0  # extra places, because running tasks that seem to compute may wait for a held-back task
 
     @property
     def count(self) -> int:
@@ -80,11 +80,13 @@ class Places:
         return min(self._most, self.computing + self._extra + sum(task.waits for task in self._tasks.values()))
 
     def began(self, pid: int, kind: Hashable) -> None:
-        """Add the process of a task. Until the first check it counts like the ended task whose place it takes.
+        """Add the process of a task.
+
+        Until the first check, the new task counts as waiting if the ended task that it replaces was waiting.
 
         Args:
             pid: the process.
-            kind: the same for tasks that probably behave alike: the step.
+            kind: a key that is equal for tasks that probably behave alike: the step.
         """
         if not self._tasks:
             self._quiet = self._clock()
@@ -113,7 +115,7 @@ class Places:
             seconds, activity = now - task.looked, self._activity(pid)
             if activity is None or seconds < INTERVAL / 2:  # too few ticks for a decision
                 continue
-            if activity.wants:  # its ticks are counted when it wants no processor
+            if activity.wants:  # ticks are counted only when the process wants no processor
                 task.waits = False
                 continue
             used = (activity.ticks - task.ticks) / _TICKS  # negative if children have ended between checks
@@ -126,7 +128,7 @@ class Places:
 
 
 def default_places(proc: Path = Path("/proc")) -> tuple[int, int | None]:
-    """Return the arguments `most` and `processors` of a run without `--max-workers`.
+    """Return the arguments `most` and `processors` of `Places` for a run without `--max-workers`.
 
     Args:
         proc: the mount of procfs.
@@ -148,7 +150,7 @@ def activity_of(pid: int) -> Activity | None:
     """
     ticks = 0
     processes = [pid]
-    for process in processes:  # which grows
+    for process in processes:  # the list grows in the loop
         try:
             fields = _stat(f"/proc/{process}/stat")
             ticks += sum(map(int, fields[11:15]))  # its own time, and that of ended children
@@ -158,12 +160,12 @@ def activity_of(pid: int) -> Activity | None:
                     return Activity(ticks, wants=True)
                 with open(f"{place}/children", "rb") as file:
                     processes += map(int, file.read().split())
-        except OSError:  # it, or one of its threads, has just ended, so it is active
+        except OSError:  # the process or one of its threads has just ended, so it is active
             return None if process == pid else Activity(ticks, wants=True)
     return Activity(ticks, wants=False)
 
 
 def _stat(path: str) -> list[bytes]:
-    """Return the fields of a `stat` after the name of the program."""
+    """Return the fields of a file `stat` of procfs that follow the name of the program."""
     with open(path, "rb") as file:
         return file.read().rpartition(b")")[2].split()

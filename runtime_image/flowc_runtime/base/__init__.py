@@ -1,1 +1,1 @@
-"""The ground floor, which the runtime's other packages import: errors, the contract of a pod, addresses, signals."""
+"""The base of the runtime, imported by its other packages: errors, settings, the contract of pods, addresses."""

@@ -1,6 +1,6 @@
-"""Addresses of stores and trackers.
+"""Check addresses of stores and trackers.
 
-Records, manifests and messages contain them, so they must contain no credentials.
+Records, manifests and messages contain these addresses, so the addresses must contain no credentials.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ NO_TRACKER = "none"
 def fault(url: str) -> str | None:
     """Return what is wrong with the address of a bucket, without quoting secrets; None for a valid address.
 
-    The name of a directory may contain any character.
+    The path of a directory is always valid, since it may contain any character.
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme == "file":
@@ -30,7 +30,7 @@ def fault(url: str) -> str | None:
 
 
 def fault_of_tracker(setting: str) -> str | None:
-    """Return what is wrong with the address in a setting `NAME:ADDRESS`, without quoting secrets; None if nothing is.
+    """Return what is wrong with the address in a setting `NAME:ADDRESS`, without quoting secrets; None for a valid one.
 
     The setting is printed and written into manifests.
     """

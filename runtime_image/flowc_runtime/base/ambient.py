@@ -1,7 +1,7 @@
-"""The state that code of this process reaches without being passed it: which task runs, who reports, what is watched.
+"""State that any code in this process can read without an argument: the running task, its metrics, listeners.
 
-It is one object, `ambient()`, and belongs to one attempt of a task. A forked process inherits its parent's. An attempt
-inside another one, in a unit test of a step, has one of its own: `apart`.
+The state is one object, which `ambient()` returns, and belongs to one attempt of a task. A forked process inherits its
+parent's state. An attempt inside another one, such as a unit test of a step, gets its own state from `apart`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Parallel(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
-    """The facts about one attempt of a task that `metaflow.current` shows.
+    """The facts about one attempt of a task, which `metaflow.current` shows.
 
     Attributes:
         attempt: the number of the attempt, from 1.
@@ -42,8 +42,8 @@ class TaskContext:
         project: the values of @project, by the names of `current`'s properties.
         card: the object behind `current.card`, which collects components for the step's cards.
         store: the URL of the store.
-        parallel: the place in the gang; None outside of flows with gangs.
-        ir: the flow.
+        parallel: the task's place in its gang; None outside of gangs.
+        ir: the IR of the flow.
     """
 
     flow: str
@@ -69,7 +69,7 @@ class TaskMetrics:
     """The metrics that an attempt has recorded; `flowc_runtime.run.metrics` fills and reads it.
 
     Attributes:
-        process: the process of the attempt. Other processes of the task write to `file`.
+        process: the pid of the attempt's process. Other processes of the task write to `file`.
         file: the path of a file with a JSON object per line, which does not exist until another process writes to it.
         points: the step, the value and the time of each point, by the metric's name; times are seconds since the epoch.
     """
@@ -95,27 +95,29 @@ class Starting(NamedTuple):
 @final
 @dataclass(slots=True, kw_only=True)
 class Ambient:
-    """The mutable state of one attempt, or of a process that makes none.
+    """The mutable state of one attempt, or of a process that runs no task.
 
     Attributes:
         task: the task that this process runs.
         starting: the flow whose functions of defaults are being called; no task runs yet.
         extra: values that decorators add to `current` (`current._update_env`).
-        metrics: what the attempt has recorded; None in a process that makes none.
-        metadata: what decorators attach to the task's record: `name`, `value` and `type` of each.
+        metrics: the metrics that the attempt has recorded; None in a process that runs no task.
+        metadata: entries that decorators add to the task's record, each with `name`, `value` and `type`.
         pickler: the name of the pickler that writes the task's artifacts.
         secrets: the values of the declared secrets of the step, by the names of their variables.
-        replaced: the variables of the environment that those of the step have replaced; None for one that was not set.
-        find_class: finds a class that cannot be imported, by its module and name, when a value is read.
-        before_fork: marks the task's parameters as read, since no one sees what a forked process reads.
-        loading: the file whose top level is being run; a flow made then lacks its `__main__` guard.
-        report_unreadable: how a record that cannot be read is reported, in place of a Python warning.
-        open_bucket: opens an address of a bucket as `Objects`, in a process that will fork tasks: it must not use
-            obstore itself.
-        report_progress: called with a description of the work, the number of finished items and their total, if known.
+        replaced: the environment variables that the step's own variables have replaced; None for one that was not set.
+        find_class: returns a class that cannot be imported, given its module and name; called when a value is read.
+        before_fork: called before a fork: marks all parameters of the task as read, since reads in a child are not
+            seen.
+        loading: the file whose top level is being run; a flow that is called then lacks its `__main__` guard.
+        report_unreadable: called with a message about an unreadable record; None issues a Python warning.
+        open_bucket: opens the address of a bucket as `Objects`, in a process that will fork tasks and therefore must
+            not use obstore itself.
+        report_progress: called with a description of the work, the number of finished items and the number of all
+            items, if known.
         keeps_terminal: whether a debugger holds the terminal until this process ends; timeouts do not apply then.
-        namespace: the namespace that the client was given; False if it was given none.
-        store_url: the address of the store that the client was given.
+        namespace: the namespace that the program has set for the client; False if it has set none.
+        store_url: the address of the store that the program has set for the client; None if it has set none.
     """
 
     task: TaskContext | None = None
@@ -141,16 +143,16 @@ _ambient = Ambient()
 
 
 def ambient() -> Ambient:
-    """Return the state of the attempt that this process makes now. All threads of the process share it."""
+    """Return the state of the attempt that this process runs now. All threads of the process share the state."""
     return _ambient
 
 
 @contextmanager
 def apart() -> Iterator[Ambient]:
-    """Give the block its own state, as in a process that has made no attempt; restore the outer state then.
+    """Give the block its own state, as in a process that has run no task; restore the outer state afterwards.
 
-    It begins with what belongs to the process: how that loads files, reports and opens buckets, whether it keeps the
-    terminal, and the client's namespace and store.
+    The new state only takes over the attributes that belong to the process: `loading`, `report_unreadable`,
+    `open_bucket`, `report_progress`, `keeps_terminal`, `namespace` and `store_url`.
     """
     global _ambient
     outer = _ambient
@@ -166,7 +168,7 @@ def apart() -> Iterator[Ambient]:
     try:
         yield inner
     finally:
-        outer.keeps_terminal = inner.keeps_terminal  # until the process ends
+        outer.keeps_terminal = inner.keeps_terminal  # a kept terminal is kept until the process ends
         _ambient = outer
 
 
@@ -201,7 +203,7 @@ def starts(flow: str, project: Mapping[str, object]) -> Iterator[None]:
 
 
 def project_value(name: str) -> str | None:
-    """Return a name of the project of the task, or of the flow that is about to start; None without a project.
+    """Return one of the project's names for the task, or for the flow that is about to start; None without a project.
 
     Args:
         name: a property of `current` whose value is text: `project_name`, `branch_name` or `project_flow_name`.

@@ -1,6 +1,6 @@
-"""The contract of a pod: everything that the compiler, the emulator and the cluster write and the runtime reads.
+"""The contract of a pod: names and values that the compiler, the emulator or the cluster writes and the runtime reads.
 
-It imports only the standard library, because both sides import it. No other module repeats its literals:
+This module imports only the standard library, because both sides import it. No other module repeats its literals:
 `tests/house/test_contract.py` checks the packages' syntax trees, the Dockerfile and the chart.
 """
 
@@ -19,9 +19,9 @@ OK: Final = 0
 USER_FAILED: Final = 1
 """The user's code failed: the attempt is retried if retries are left."""
 NOT_STARTED: Final = 70
-"""A forked child failed before it started its work (EX_SOFTWARE of sysexits.h)."""
+"""A forked child failed before it started its work (the value of EX_SOFTWARE in sysexits.h)."""
 INFRASTRUCTURE: Final = 75
-"""The store or the machine failed, not the flow (EX_TEMPFAIL of sysexits.h): retried if retries are left."""
+"""The store or the machine failed, not the flow (EX_TEMPFAIL in sysexits.h): retried if retries are left."""
 NO_RETRY: Final = 79
 """A retry would fail in the same way, so none follows."""
 DISALLOW_RETRY: Final = 202
@@ -50,7 +50,7 @@ def task_arguments(step: str, path: str, retry: str) -> list[str]:
     """Return the arguments that make one attempt of one task.
 
     Args:
-        step: the step, or an expression of Argo for it, like the others.
+        step: the step. This and the other arguments may be Argo's template tags.
         path: the task's index path.
         retry: the number of earlier attempts by the orchestrator.
     """
@@ -73,13 +73,13 @@ RETRY_RUN: Final = "FLOWC_RETRY_RUN"
 CODE: Final = "FLOWC_CODE"
 """The directory of the code package. Written by the compiler, read by the runtime; also set for shell commands."""
 RETURNS: Final = "FLOWC_RETURNS"
-"""The file for the returns of a shell command. Written by the runtime, read by the command."""
+"""The file into which a shell command writes its return values. Written by the runtime, read by the command."""
 METRICS: Final = "FLOWC_METRICS"
-"""The file for metrics of a shell command or notebook. Written by the runtime, read by the command."""
+"""The file into which a shell command or notebook writes metrics. Written by the runtime, read by the command."""
 TRACKER: Final = "FLOWC_TRACKER"
-"""The tracker of metrics, as the setting `tracker`. Written by the compiler (and by users), read by the runtime."""
+"""The value of the setting `tracker`. Written by the compiler (and by users), read by the runtime."""
 CODE_DIGEST: Final = "FLOWC_CODE_DIGEST"
-"""The digest of the code package and the IR. Written by the compiler, read by the runtime before it imports them."""
+"""The digest of code package and IR. Written by the compiler, read by the runtime before it imports the code."""
 IR: Final = "FLOWC_IR"
 """The file with the flow's IR as JSON. Written by the compiler, read by the runtime."""
 PARAMETERS: Final = "FLOWC_PARAMETERS"
@@ -91,23 +91,26 @@ TAGS: Final = "FLOWC_TAGS"
 REVISION: Final = "FLOWC_REVISION"
 """The revision of a new run's code, a JSON object. Written by `deploy` for the start step, read by its task."""
 LOOPS: Final = "FLOWC_LOOPS"
-"""The remaining depth of loops, `LEFT:SIZE,…`. Written by the compiler, read by the task that begins an iteration."""
+"""The remaining depth of templates for loops, `LEFT:SIZE,…`. Written by the compiler, read by tasks in loops."""
 POD: Final = "FLOWC_POD"
 """The pod's name, only set in pods. Written by the compiler (downward API), read by the runtime."""
 POD_UID: Final = "FLOWC_POD_UID"
-"""The pod's uid; written and read like `POD`."""
+"""The pod's uid. Written by the compiler (downward API), read by the runtime."""
 NODE: Final = "FLOWC_NODE"
-"""The name of the pod's node; written and read like `POD`."""
+"""The name of the pod's node. Written by the compiler (downward API), read by the runtime."""
 POD_IP: Final = "FLOWC_POD_IP"
 """The pod's IP address. Written by the compiler for the tasks of a gang, read by the runtime."""
 RESUME: Final = "FLOWC_RESUME"
-"""The run to resume, as `flowc_runtime.run.reuse.Order.text`. Written by `resume --target argo`, read by each task."""
+"""The run to resume, in the form of `flowc_runtime.run.reuse.Order.text`.
+
+Written by `resume --target argo`, read by each task.
+"""
 CATALOG: Final = "FLOWC_CATALOG"
-"""Where files of tasks are kept, if not in the store. Written by the compiler, read by the task as a setting."""
+"""The value of the setting `catalog`, if it is not `store`. Written by the compiler, read by the task."""
 SECRETS: Final = "FLOWC_SECRETS"
-"""The source of the secrets that the step names. Written by the compiler, read by the task as a setting."""
+"""The value of the setting `secrets`, for a step that names secrets. Written by the compiler, read by the task."""
 PICKLER: Final = "FLOWC_PICKLER"
-"""The pickler of artifacts, if not `pickle`. Written by the compiler, read by the task as a setting."""
+"""The value of the setting `pickler`, if it is not `pickle`. Written by the compiler, read by the task."""
 FUNCTIONS: Final = "FLOWC_FUNCTIONS"
 """The directory of the pickled functions of a run on this machine. Written by the command line, read by tasks."""
 EVENTS: Final = "FLOWC_EVENTS"
@@ -117,10 +120,10 @@ CACHE: Final = "FLOWC_CACHE"
 OUT: Final = "FLOWC_OUT"
 """The directory of the output files instead of `OUT_DIRECTORY`. Written by tests, read by the runtime."""
 BRACE: Final = "FLOWC_BRACE"
-"""A `{`, for values that the kubelet expands. Written by the compiler, read only by the kubelet."""
+"""The text `{`, to which the kubelet expands `$(FLOWC_BRACE)`. Written by the compiler, read only by the kubelet."""
 
 PARALLEL_MAIN_IP: Final = "MF_PARALLEL_MAIN_IP"
-"""The address of a gang's first task, under Metaflow's name. Written by the runtime or by the starter of the gang."""
+"""The address of a gang's first task, under Metaflow's name. Written by the runtime, or by what started the gang."""
 PARALLEL_NUM_NODES: Final = "MF_PARALLEL_NUM_NODES"
 """The size of a gang, under Metaflow's name. Written by the runtime for the user's code."""
 PARALLEL_NODE_INDEX: Final = "MF_PARALLEL_NODE_INDEX"
@@ -129,45 +132,46 @@ PARALLEL_CONTROL_TASK_ID: Final = "MF_PARALLEL_CONTROL_TASK_ID"
 """The id of a gang's first task, under Metaflow's name. Written by the runtime for the user's code."""
 
 CLUSTER_USERS: Final = {"argo": "argo", "stepfunctions": "stepfunctions"}
-"""The user of every run of an orchestrator, which does not record who started it."""
+"""The recorded user of all runs of an orchestrator, since the orchestrator does not show who started a run."""
 
 # -- files of a pod ----------------------------------------------------------------------------------------------------
 
 CODE_VOLUME: Final = "code"
 """The name of the volume with the ConfigMap of code and IR. The compiler writes it, `targets.argo.cluster` reads it."""
 CODE_ROOT: Final = "/flowc"
-"""Where that volume is mounted."""
+"""The directory at which the volume with code and IR is mounted."""
 CODE_DIRECTORY: Final = "code"
-"""The directory of the code package below it."""
+"""The directory of the code package, below `CODE_ROOT`."""
 IR_FILE: Final = "ir/ir.json"
-"""The file with the IR below it."""
+"""The file with the IR, below `CODE_ROOT`."""
 IR_KEY: Final = "ir.json"
 """The IR's key in the ConfigMap. The compiler writes it, `targets.argo.cluster` reads it."""
 TMP: Final = "/tmp"
 """The only directory that a pod can write to, and its home directory."""
 OUT_DIRECTORY: Final = f"{TMP}/flowc/out"
-"""The directory of the output files by which Argo chooses the next task."""
+"""The directory of the output files that Argo reads to choose the next tasks."""
 COUNT: Final = "count"
-"""The output file with the number of tasks of a foreach or gang, and the output parameter of that name."""
+"""The name of the output file, and of Argo's output parameter, with the number of tasks of a foreach or gang."""
 CHOICE: Final = "choice"
-"""The output file with the chosen step of a switch, and the output parameter of that name."""
+"""The name of the output file, and of Argo's output parameter, with the step that a switch has chosen."""
 
 # -- labels of pods ----------------------------------------------------------------------------------------------------
 
 FLOW_LABEL: Final = "flowc.dev/flow"
-"""The flow's name, on each object of the flow. The compiler writes it, `targets.argo.cluster` reads it."""
+"""The label with the flow's name, on each object of the flow. The compiler writes it, `targets.argo.cluster` reads it.
+"""
 STEP_LABEL: Final = "flowc.dev/step"
-"""The step's title, on a pod."""
+"""The label of a pod with the step's title."""
 PATH_LABEL: Final = "flowc.dev/path"
-"""The task's path as commands show it, on a pod."""
+"""The label of a pod with the task's index path, as commands show it."""
 
 # -- times and attempts ------------------------------------------------------------------------------------------------
 
 TIMEOUT_GRACE: Final = 120
-"""Seconds after its timeout at which a task is killed. The runtime interrupts a step at its timeout. A step that
+"""A task is killed this many seconds after its timeout. The runtime interrupts a step at its timeout. A step that
 ignores the interruption is killed: by the pod's deadline on a cluster, by the emulator's SIGKILL on this machine."""
 END_PATIENCE: Final = 120.0
-"""Seconds to wait for the pods of a run that is being ended: for their grace period (30 s) and the exit handler."""
+"""Seconds to wait for the end of a run that is being stopped: for its pods (30 s of grace) and the exit handler."""
 
 
 def retries(node: Node) -> int:
@@ -176,5 +180,5 @@ def retries(node: Node) -> int:
 
 
 def attempts_limit(node: Node) -> int:
-    """Return the number of attempts after the first: the retries, and one for @catch to record a lost process."""
+    """Return the most attempts after the first: the retries, and one in which @catch records a lost process."""
     return retries(node) + (1 if node.catch else 0)

@@ -1,4 +1,4 @@
-"""Errors of the runtime. `contract` has the exit codes that tell an orchestrator about them."""
+"""Errors of the runtime. `contract` has the exit codes that report these errors to an orchestrator."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class StoreError(FlowcError):
 
 
 class AddressError(StoreError):
-    """The address of a store that this installation cannot open."""
+    """This installation cannot open a store at the given address."""
 
     passing = False
 
 
 class RecordError(StoreError):
-    """One object of the store cannot be read. Lists skip it, since the other objects may be whole.
+    """One object of the store cannot be read. Lists leave the object out, since other objects may be readable.
 
     `key` is the object's key. `subject` names the owner of the object, such as `run Flow/1`; it is empty if unknown.
     """
@@ -51,7 +51,7 @@ class FormatError(RecordError):
 
 
 class DamagedRecord(RecordError):
-    """The content of an object of the store does not fit its kind: `why` describes the fault."""
+    """The content of an object of the store is invalid for its kind; `why` describes the fault."""
 
     passing = False
 
@@ -71,7 +71,7 @@ class MovedAside(LostRecord):
 
 
 class ArtifactError(FlowcError):
-    """An artifact cannot be stored or restored. The message names it, its type and the line that assigned it."""
+    """An artifact cannot be stored or restored. The message has its name, its type and the line that assigned it."""
 
 
 class Damaged(ArtifactError):
@@ -79,13 +79,13 @@ class Damaged(ArtifactError):
 
 
 class DamagedOnTheWay(Damaged):
-    """The received bytes are damaged but those in the store may be whole: another attempt may succeed."""
+    """The received bytes are damaged, but the bytes in the store may be correct: another attempt may succeed."""
 
     passing = True
 
 
 class ProtocolError(FlowcError):
-    """The arguments of a task do not fit its flow: an unknown step, a path without a parent, an invalid parameter."""
+    """The arguments of a task are invalid for its flow: an unknown step, a path without a parent, a bad parameter."""
 
 
 class SettingsError(FlowcError):

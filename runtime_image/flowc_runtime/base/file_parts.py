@@ -1,4 +1,4 @@
-"""A user's file as a sequence of parts that are read, not mapped, before they are stored.
+"""A user's file as a sequence of parts, which are read (not mapped into memory) when the file is stored.
 
 Another program may truncate the file meanwhile, or its disk may fail. A read then returns an error, whereas touching a
 mapping raises SIGBUS, which kills the process.

@@ -1,7 +1,8 @@
-"""Patterns of files below a directory: `*` and `?` within a name, `[…]`, and `**` for any number of directories.
+"""Match files below a directory by patterns: `*`, `?` and `[…]` within a name, `**` for any number of directories.
 
-A name that begins with a dot matches only a part of the pattern that begins with one. A pattern whose last part is a
-plain name of a directory stands for all files in it, at any depth and also with dots, except for stores of flowc.
+A name that begins with a dot matches only a part of the pattern that begins with a dot. If the last part of a pattern
+is a directory's name without wildcards, the pattern matches all files in the directory, at any depth and also with
+dots, except in stores of flowc.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _STORE = ".flowc"
 
 
 def pattern_fault(pattern: str) -> str | None:
-    """Return why a text is no pattern of files below a directory; None if it is one."""
+    """Return why a text is not a valid pattern of files below a directory; None if it is valid."""
     if not pattern.strip() or "\0" in pattern:
         return "is empty"
     if pattern.startswith(("/", "~")):
@@ -30,14 +31,15 @@ def pattern_fault(pattern: str) -> str | None:
 
 
 def parts_of(pattern: str) -> list[str]:
-    """Return the parts of a pattern or a path; none for the directory itself."""
+    """Return the parts of a pattern or a path between slashes; an empty list for the directory itself."""
     return [part for part in pattern.split("/") if part not in ("", ".")]
 
 
 def files_below(directory: str, pattern: str) -> list[str]:
     """Return the files below a directory that match a pattern, as sorted paths relative to it.
 
-    Links to files count as files. Links to directories are followed only where the pattern has their plain name.
+    Links to files count as files. A link to a directory is followed only if the pattern contains the link's name
+    without wildcards.
 
     Raises:
         OSError: a directory cannot be read.
@@ -46,7 +48,7 @@ def files_below(directory: str, pattern: str) -> list[str]:
 
 
 def _matching(directory: str, at: str, parts: Sequence[str], *, whole: bool) -> Iterator[str]:
-    """Yield the files at and below the path `at` that the remaining parts match; `whole` allows a directory."""
+    """Yield the files at and below the path `at` that the remaining parts match; `whole`: a directory matches, too."""
     here = os.path.join(directory, at) if at else directory
     if not parts:
         if os.path.isfile(here):
@@ -100,7 +102,7 @@ def _matches_name(name: str, part: str) -> bool:
 
 
 def matching_names(names: Iterable[str], pattern: str) -> list[str]:
-    """Return the names of files that a pattern matches, sorted: themselves, or a directory around them."""
+    """Return the sorted names of the files that match a pattern, or that are in a directory that matches it."""
     parts = parts_of(pattern)
     return sorted(name for name in names if _matches(name.split("/"), parts, whole=True))
 
@@ -119,7 +121,7 @@ def _matches(names: Sequence[str], parts: Sequence[str], *, whole: bool) -> bool
 
 
 def may_match_same(one: str, other: str) -> bool:
-    """Return whether a file can match both patterns; false only if that is certain."""
+    """Return whether a file may match both patterns; false only if no file can."""
     for left, right in zip(parts_of(one), parts_of(other), strict=False):
         if "**" in (left, right):
             return True
@@ -129,4 +131,4 @@ def may_match_same(one: str, other: str) -> bool:
         matches = (magic[0] and _matches_name(right, left)) or (magic[1] and _matches_name(left, right))
         if left != right and not matches:
             return False
-    return True  # equal as far as the shorter one goes, which may be a directory
+    return True  # one pattern begins like the other, and the shorter one may name a directory

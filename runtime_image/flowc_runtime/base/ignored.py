@@ -10,7 +10,7 @@ _TEXT = "*\n"
 
 
 def make_root(root: str) -> None:
-    """Create the directory of a store if it is missing; write a `.gitignore` into it if it has one of flowc's names.
+    """Create the directory of a store if it is missing; add a `.gitignore` if the directory has one of the `NAMES`.
 
     The `.gitignore` is written only when the directory is created, so users can change or remove it.
 

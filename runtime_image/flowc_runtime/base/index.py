@@ -1,8 +1,8 @@
-"""Index paths and task ids: the tasks of a node and their parents, computed from the IR and the paths alone.
+"""Index paths and task ids, which identify a run's tasks; paths of following tasks are computed from the IR alone.
 
 The path of a task is `0` at the root. Each foreach and gang appends `.i`, each loop `~n`: `0.3.1` is item 1 of item 3,
 `0.3~1` is iteration 1 of a loop in item 3. Tasks of different steps share paths, so the id of a task is `STEP-PATH`,
-such as `train-0.3`. It is unique in the run and follows from step and path (docs/adr/0014).
+such as `train-0.3`. The id is unique in the run, and is computed from step and path (docs/adr/0014).
 """
 
 from __future__ import annotations
@@ -32,33 +32,33 @@ def parts(path: str) -> list[str]:
 
 
 def item_path(path: str, index: int) -> str:
-    """Return the path of one item of a foreach whose split ran at `path`."""
+    """Return the path of item `index` of the foreach that the task at `path` opened."""
     return f"{path}.{index}"
 
 
 def iteration_path(path: str, number: int) -> str:
-    """Return the path of one iteration of a loop that begins at `path`."""
+    """Return the path of iteration `number` of the loop that the task at `path` entered."""
     return f"{path}~{number}"
 
 
 def in_item(path: str) -> bool:
-    """Return whether a task belongs to an item of a foreach or to a member of a gang, by its index path."""
+    """Return whether the task at an index path is inside of a foreach or a gang."""
     return "." in path
 
 
 def item_index(path: str) -> int | None:
-    """Return the item's number in the innermost foreach; None outside of every foreach."""
+    """Return the number of the item in the innermost foreach around a task; None outside of every foreach."""
     items = [part for part in parts(path) if part[0] == "."]
     return int(items[-1][1:]) if items else None
 
 
 def path_order(path: str) -> tuple[int, ...]:
-    """Return the key by which paths sort in the order of their tasks."""
+    """Return a key that sorts index paths in the order of their items and iterations."""
     return tuple(int(part[1:]) for part in parts(path))
 
 
 def check_path(path: str) -> str:
-    """Return the path unchanged.
+    """Check an index path, and return it unchanged.
 
     Raises:
         ProtocolError: the path is malformed.
@@ -81,7 +81,7 @@ def path_of(step: str, task: str) -> str:
         task: the task's id, or its path alone.
 
     Raises:
-        ProtocolError: the task is neither.
+        ProtocolError: `task` is neither an id of this step nor an index path.
     """
     try:
         return check_path(task.removeprefix(f"{step}-"))
@@ -91,7 +91,7 @@ def path_of(step: str, task: str) -> str:
 
 
 def split_id(task: str) -> tuple[str, ...]:
-    """Return the step and the id of a task that is named by its id alone; any other text is returned as one part."""
+    """Return the step and the id if the text is a task's id; return any other text as one part."""
     step, hyphen, path = task.partition("-")  # no step's name has a hyphen
     return (step, task) if hyphen and _PATH.fullmatch(path) else (task,)
 
@@ -116,7 +116,7 @@ def with_task_id(parts: Sequence[str]) -> tuple[str, ...]:
 
 
 class Graph:
-    """The graph of a flow as its tasks need it, computed once: nodes, their predecessors and their scopes."""
+    """The graph of a flow for the code that runs its tasks: nodes, their predecessors and their scopes."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
@@ -133,7 +133,7 @@ class Graph:
         """Return the node of this name.
 
         Raises:
-            ProtocolError: the flow has none.
+            ProtocolError: the flow has no such node.
         """
         try:
             return self.nodes[name]
@@ -141,7 +141,7 @@ class Graph:
             raise ProtocolError(f"flow '{self.flow.name}' has no step '{name}'") from None
 
     def scopes(self, node: str) -> tuple[Scope, ...]:
-        """Return the foreach, gangs and loops around a node: one for each component of its tasks' paths."""
+        """Return the foreaches, gangs and loops around a node, one for each component of its tasks' paths."""
         return self.places[node].scopes
 
     def foreach_of(self, node: Node) -> Node | None:
@@ -150,7 +150,7 @@ class Graph:
         return self.nodes[splits[-1]] if splits else None
 
     def ends(self, join: Node) -> list[list[Node]]:
-        """Return the nodes that may lead to a join: a list for each arm of the split, in the split's order.
+        """Return the nodes whose tasks may precede a join: a list for each arm of the split, in the split's order.
 
         An arm has several such nodes if a switch chooses between them.
         """
@@ -162,7 +162,7 @@ class Graph:
         return list(arms.values())
 
     def inside(self, node: str, path: str) -> str:
-        """Return the path unchanged.
+        """Check that a task of the node can have this index path, and return the path.
 
         Args:
             node: the node's name.
@@ -179,7 +179,7 @@ class Graph:
         return path
 
     def shared(self, one: str, other: str) -> int:
-        """Return the number of scopes that two nodes have in common."""
+        """Return the number of outer scopes (foreach, gang, loop) that two nodes share."""
         count = 0
         for mine, its in zip(self.scopes(one), self.scopes(other), strict=False):
             if mine != its:

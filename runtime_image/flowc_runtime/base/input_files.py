@@ -1,7 +1,8 @@
-"""Files named by users, which may be pipes: `/dev/stdin`, a FIFO, `<(command)`.
+"""Read files that users name, which may be pipes: `/dev/stdin`, a FIFO, `<(command)`.
 
 A pipe can be read only once, but a run reads its files several times: to check them, to store them, and for another
-parameter with the same file. So the content of a pipe is kept until this process ends. A long wait prints a line.
+parameter with the same file. So the content of a pipe is kept until this process ends. If waiting for a pipe takes
+long, a line is printed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ else:
 
 PATIENCE = 2.0  # seconds of waiting for a pipe before a line is printed
 _CHUNK = 1 << 16
-_contents: dict[str, bytes] = {}  # the content of pipes by path
+_contents: dict[str, bytes] = {}  # the content of pipes, by the pipe's path
 _files: dict[str, str] = {}  # files with the content of pipes, by the pipe's path
 
 
@@ -87,7 +88,7 @@ class _Opened:
             self._descriptor = os.dup(int(number[1].replace("stdin", "0")))  # open() refuses a socket
         status = os.fstat(self._descriptor)
         self.lasts, self.size = stat.S_ISREG(status.st_mode), status.st_size
-        """Whether it can be read again, and its size in bytes. Files of the kernel, such as /proc/stat, report 0."""
+        """Whether the file can be read again, and its size in bytes; kernel files such as /proc/stat report 0."""
         if stat.S_ISDIR(status.st_mode):
             os.close(self._descriptor)
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)

@@ -1,4 +1,4 @@
-"""Check whether a path in a pod is on a volume that outlives the pod, by the table of mounts of Linux."""
+"""Check whether a path in a pod is on a volume that outlives the pod, with Linux's table of mounts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def volume_fault(path: str, mounts: str | None = None) -> str | None:
             continue
         point = _unescaped(fields[4])
         inside = path == point or path.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):  # a later mount covers an earlier one at the same place
+        if inside and len(point) >= len(best):  # a later mount hides an earlier one at the same path
             best, root, kind = point, fields[3], after.split(" ")[0]
     if best in ("", "/"):
         return "is in the container's own file system"

@@ -1,4 +1,4 @@
-"""The packages of this distribution: their modules are not user code."""
+"""The names of flowc's own packages, whose modules are not user code."""
 
 from __future__ import annotations
 

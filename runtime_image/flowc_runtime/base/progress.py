@@ -1,4 +1,4 @@
-"""Report the progress of long work to a listener. A command line on a terminal shows it; otherwise nothing listens."""
+"""Report the progress of long work to a listener: a command line on a terminal, which shows it. Others have none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signals that end a program: a pipe that reports them to waiting code, and an exception that ends other code."""
+"""Signals that end a program: code that waits is woken by a pipe, other code is ended by an exception."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(KeyboardInterrupt):
-    """The signal `number` ends the program. Code that catches `Exception` does not catch it."""
+    """Raised when the signal `number` ends the program. Code that catches `Exception` does not catch it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -31,13 +31,13 @@ def heeded() -> list[signal.Signals]:
 class Wakeup:
     """A pipe into which the interpreter writes the number of each signal that has a Python handler.
 
-    Every such signal makes it readable, including signals that user code handles. Several places may wait on the pipe:
-    `has_ending` checks for signals of ENDING and keeps all numbers until `take` returns them.
+    Every such signal makes the pipe readable, including signals that user code handles. Several functions may wait on
+    the pipe: `has_ending` looks for signals of ENDING and keeps all numbers until `take` returns them.
     """
 
     def __init__(self) -> None:
         self._read, self._write = -1, -1
-        self._numbers = bytearray()  # read from the pipe, not yet taken
+        self._numbers = bytearray()  # numbers that were read from the pipe but not yet taken
 
     def open(self) -> int:
         """Create the pipe; return its writing end, for `signal.set_wakeup_fd`. Both ends do not block and are not
@@ -66,7 +66,7 @@ class Wakeup:
         return self._read
 
     def has_ending(self) -> bool:
-        """Return whether a signal of ENDING has arrived that was not yet taken. Afterwards the pipe is empty."""
+        """Return whether a signal of ENDING has arrived that `take` has not returned yet. This empties the pipe."""
         self._fill()
         return any(number in ENDING for number in self._numbers)
 
@@ -79,7 +79,7 @@ class Wakeup:
 
     @property
     def seen(self) -> bool:
-        """Whether signals were read from the pipe but not yet taken: the descriptor does not show them."""
+        """Whether signals were read from the pipe but not yet taken; the pipe is not readable for these signals."""
         return bool(self._numbers)
 
     def _fill(self) -> None:

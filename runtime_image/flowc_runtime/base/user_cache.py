@@ -6,7 +6,7 @@ import os
 
 
 def cache_home() -> str:
-    """Return the directory, which may not exist yet: `flowc` in XDG_CACHE_HOME or else in `~/.cache`.
+    """Return flowc's cache directory, which may not exist yet: `flowc` in XDG_CACHE_HOME or else in `~/.cache`.
 
     Raises:
         RuntimeError: the user has no home directory.

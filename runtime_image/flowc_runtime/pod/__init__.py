@@ -1,1 +1,1 @@
-"""The in-pod entry point: the first and last container of a workflow, and one container per task."""
+"""The code that runs in the pods of a workflow: one container per task, and one that records the end of the run."""

@@ -1,9 +1,9 @@
-"""Conversion between the values of flow parameters and the text of Argo parameters.
+"""Convert between the values of flow parameters and the text of Argo parameters.
 
 Argo damages text in two ways: `{{` starts a template tag (even in a substituted value), and a character that Go's
-`strconv.Quote` considers unprintable makes the Workflow invalid. So the encoding of a default contains neither. A safe
-string is encoded as itself, so that `argo submit -p name=Bob` works. The pod gets all values together in base64,
-because text that people type at submission is not encoded and has to arrive unchanged.
+`strconv.Quote` considers unprintable makes the Workflow invalid. So the encoded text of a default value contains
+neither. A string without both is not changed, so that `argo submit -p name=Bob` works. The pod gets all values together
+in base64, because text that people type at submission is not encoded and has to arrive unchanged.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TAG = re.compile(r"\{(?=\{)")
 
 
 def encode(kind: Kind, value: object) -> str:
-    """Return the text of a value (or of None), without `{{` and with printable characters only.
+    """Encode a value (or None) as text without `{{` and with printable characters only.
 
     Args:
         kind: the type of the parameter.
@@ -59,7 +59,7 @@ def encode(kind: Kind, value: object) -> str:
 
 
 def decode(kind: Kind, text: str) -> object:
-    """Return the value of a string that `encode` wrote or that a person typed after `argo submit -p name=`.
+    """Return the value of text that `encode` wrote or that a person typed after `argo submit -p name=`.
 
     Args:
         kind: the type of the parameter.
@@ -74,7 +74,7 @@ def decode(kind: Kind, text: str) -> object:
 
 
 def encode_parameter(parameter: Parameter, value: object) -> str:
-    """Return the text of a parameter's value; the text of a file is its name and content, as `pack` makes it."""
+    """Encode a parameter's value as text. The value of a file has its name and content, in the form of `pack`."""
     if isinstance(value, list) and parameter.separator is not None and all(_is_safe(part) for part in value):
         text = parameter.separator.join(value)
         if text.split(parameter.separator) == value and _is_safe(text):
@@ -85,7 +85,7 @@ def encode_parameter(parameter: Parameter, value: object) -> str:
 
 
 def decode_parameter(parameter: Parameter, text: str) -> object:
-    """Return the value of a string that `encode_parameter` wrote or a person typed; for a file, its packed form.
+    """Return the value of text that `encode_parameter` wrote or a person typed; for a file, its packed form.
 
     Args:
         parameter: the parameter.
@@ -98,7 +98,7 @@ def decode_parameter(parameter: Parameter, text: str) -> object:
         return decode("json", text) if text.startswith(MARKER) else _typed(text)
     if parameter.default is not None and text == encode_parameter(parameter, from_text(parameter.default)):
         return from_text(parameter.default)  # even if its type differs from the parameter's
-    # A user-defined type receives the JSON value of encoded text, and typed text as it is.
+    # A user-defined type gets the JSON value of encoded text, but text that a person typed unchanged.
     kind: Kind = "json" if parameter.converted and text.startswith(MARKER) else parameter.type
     if not parameter.multiple and parameter.separator is None:
         value = decode(kind, text)
@@ -118,7 +118,7 @@ def _typed(text: str) -> dict[str, str]:
 
 
 def argument_name(name: str) -> str:
-    """Return the Argo parameter's name: the flow parameter's name, or if Argo refuses that, `x-` and its UTF-8 in hex.
+    """Return the name of a parameter in Argo: the same name, or `x-` and its UTF-8 in hex if Argo refuses the name.
 
     Argo reserves `json`: the tag `{{workflow.parameters.json}}` means all parameters together.
     """
@@ -150,7 +150,7 @@ class ArgumentText:
     place: str
 
     def value(self, parameter: Parameter) -> object:
-        """Return the value of the text.
+        """Convert the text to a value of the parameter.
 
         Raises:
             ParameterError: the text is not a value of the parameter.
@@ -175,8 +175,8 @@ def read(
         text: the JSON, plain or in base64. Parameters of the workflow that the flow does not declare are ignored.
         parameters: the flow's parameters.
         names: the names of the parameters set at submission; None: all.
-        before: the values of the origin run, if the run resumes one. A parameter that is not in `names` has its value
-            from here, since its argument is only a default.
+        before: the values of the resumed run, if there is one. A parameter that is not in `names` gets its value from
+            here, since its argument is only a default.
 
     Raises:
         ValueError: a parameter is missing, or its text is not a value of its type.

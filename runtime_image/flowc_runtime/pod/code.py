@@ -1,4 +1,4 @@
-"""The code package of a cluster run, kept in the store; the client can return it."""
+"""Store the code package of a cluster run, which the client can read later."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def paths_in(directory: str) -> list[str]:
     """Return the files of a code package, relative to its directory, without compiled byte code. Links are followed."""
     found = []
     for here, directories, names in os.walk(directory, followlinks=True):
-        # The files of a Kubernetes volume are links into `..data`, so that it can replace all of them at once.
+        # The files of a Kubernetes volume are links into `..data`, with which Kubernetes replaces all files at once.
         directories[:] = [name for name in directories if name != "__pycache__" and not name.startswith("..")]
         found += [os.path.relpath(f"{here}/{name}", directory) for name in names]
     return found

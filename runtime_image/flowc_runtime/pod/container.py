@@ -1,7 +1,7 @@
-"""One attempt in a pod's container, made by two processes.
+"""Run one attempt in a pod's container, with two processes.
 
-The container's main process only watches. It forks a child for the user's code, so that a killed child still leaves
-logs and a record with the reason. The child imports the user's code while the parent claims the attempt's number.
+The container's main process forks a child for the user's code and only watches it. So a killed child still leaves logs
+and a record with the reason. The child imports the user's code while the parent claims the attempt's number.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 
 class ContainerTask:
-    """One attempt in a pod: the parent's side, and in `_child` the child's side."""
+    """One attempt in a pod: runs in the parent process, except for `_child`, which runs in the child process."""
 
     def __init__(self, run: RunStore, graph: Graph, node: Node, path: str, retry: int) -> None:
         self.run, self.graph, self.node, self.path, self.retry = run, graph, node, path, retry
@@ -66,7 +66,7 @@ class ContainerTask:
     def main(self) -> int:
         """Make the attempt; return an exit code of `flowc_runtime.base.contract`.
 
-        The process adopts orphans and takes SIGTERM and SIGINT, on which it asks the child to end.
+        The process adopts orphaned processes, and handles SIGTERM and SIGINT by asking the child to end.
 
         Raises:
             FlowcError: the store cannot be read or written, or the flow has a step of a kind that tasks cannot run; the
@@ -99,7 +99,7 @@ class ContainerTask:
                 if self.retry > contract.attempts_limit(self.node):
                     kill_child(child.pid, signal.SIGKILL)
                     return self._kept(self._give_up(attempt, began))
-                with contextlib.suppress(BrokenPipeError):  # the child is already dead: `_watch` gets the reason
+                with contextlib.suppress(BrokenPipeError):  # the child has already ended: `_watch` finds out why
                     os.write(number_in, f"{attempt} {self.retry}".encode())
                 os.close(number_in)
                 ended = self._watch(watcher, child, attempt)
@@ -107,13 +107,13 @@ class ContainerTask:
                 kill_child(child.pid, signal.SIGKILL)
                 raise
             code = self._kept(self._conclude(ended, attempt, began))
-            # Last, so that Argo's outputs exist even if the pod is killed now.
+            # After Argo's outputs are written, so that they exist even if the pod is killed now.
             self._track(attempt)
             leftovers.end_adopted(hurry=watcher.wakeup)
         return code
 
     def _claim(self, began: float) -> int:
-        """Claim and return the first unused number of an attempt; Argo's own count restarts with `argo retry`."""
+        """Claim and return the first unused attempt number. Argo's own number is not used: `argo retry` restarts it."""
         attempt = 1
         record = begin_record(began)
         while not self.run.begin(self.node.id, self.path, attempt, record):
@@ -121,12 +121,15 @@ class ContainerTask:
         return attempt
 
     def _count_lost(self, attempt: int) -> None:
-        """Count an attempt that Argo does not count, so that the step's code runs at most as often as `@retry` says.
+        """Count attempts that Argo has not counted, so that the step's code runs at most as often as `@retry` allows.
 
-        Hazard: if a pod is deleted before Argo knows its result, Argo 3.7 creates it again with the same number. Argo
-        also counts from 0 again after `argo retry`; the run has failed before then.
+        Hazard: if a pod is deleted before Argo knows its result, Argo 3.7 creates it again with the same number. After
+        `argo retry`, Argo also counts from 0, but then the run's state is already `failed`, and nothing is changed. If
+        the task has succeeded, no attempt was lost: the code runs again, and Argo gets the outputs.
         """
-        if attempt - 1 > self.retry and self.run.status()["state"] == "running":
+        if attempt - 1 <= self.retry or self.run.is_done(self.node.id, self.path):
+            return
+        if self.run.status()["state"] == "running":
             self.retry = attempt - 1
 
     def _give_up(self, attempt: int, began: float) -> int:
@@ -153,7 +156,7 @@ class ContainerTask:
                         kill_child(child.pid, signal.SIGTERM)
 
     def _conclude(self, ended: Ended, attempt: int, began: float) -> int:
-        """Write the record if the child could not, and Argo's outputs; return the exit code."""
+        """Write Argo's outputs, and the attempt's record if the child could not write it; return the exit code."""
         result = read_report(ended.report)
         if result is None:
             error = record_death(self.run, self.graph, (self.node.id, self.path, attempt), began, ended)
@@ -171,20 +174,20 @@ class ContainerTask:
             self._measured = self._measured and not follows
             if not follows:
                 self._fail_run(failures.typed(result.error))
-            if ended.code == DISALLOW_RETRY:  # the step called os._exit
+            if ended.code == DISALLOW_RETRY:  # the step called os._exit with this code
                 return NO_RETRY
             return ended.code if ended.code in (INFRASTRUCTURE, NO_RETRY) else USER_FAILED
         return self._outputs(result)
 
     def _track(self, attempt: int) -> None:
-        """Send the metrics of the attempt to the tracker; the first task makes the tracker's run in any case."""
+        """Send the metrics of the attempt to the tracker; the first task always creates the tracker's run."""
         if self._measured:
             pod_tracker.send(self.run, {"task": (self.node.id, self.path, attempt)})
         elif self.node.id == self.graph.flow.start:
             pod_tracker.send(self.run)
 
     def _kept(self, code: int) -> int:
-        """Flush this pod's writes to the disk, since no other pod can; return `code`. Raises StoreError."""
+        """Flush this pod's writes to the disk, which no other pod can do; return `code`. Raises StoreError."""
         if self.disk is not None:
             self.disk.flush(say_in_pod)
         return code
@@ -207,7 +210,7 @@ class ContainerTask:
         end_run_here(self.run, status, say_in_pod, self.disk)
 
     def _reuse(self, order: Order) -> Result | None:
-        """Reuse the task's record of the resumed run; return None if the task has to run."""
+        """Reuse the task's record from the resumed run and return its result; None if the task has to run."""
         store = Store(self.run.objects)
         reuse = Reuse(store.run(self.run.flow, order.origin), self.graph, self.run.record()["parameters"], order.step)
         record = reuse.find(self.node.id, self.path)
@@ -250,7 +253,7 @@ class ContainerTask:
         return perform_and_report(assignment, control)
 
     def _assignment(self, program: Program, attempt: int) -> Assignment:
-        """Return the child's assignment. Raises FlowcError if the run's record cannot be read."""
+        """Return the assignment of the attempt. Raises FlowcError if the run's record cannot be read."""
         cards = begin_cards(program, self.run, self.graph, (self.node.id, self.path, attempt))
         record = self.run.record()  # written by the parent before it claimed the number
         return Assignment(
@@ -279,7 +282,7 @@ class ContainerTask:
 
 def _pass_on(descriptor: int, data: bytes) -> None:
     """Write to the pod's log. If that fails, for example on a full disk, only the store has the output."""
-    left = memoryview(data)  # unbuffered: Python would write a buffer again at exit
+    left = memoryview(data)  # written without a buffer, which Python would write again at exit
     with contextlib.suppress(OSError):
         while left:
             left = left[os.write(descriptor, left) :]

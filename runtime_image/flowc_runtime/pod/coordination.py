@@ -1,7 +1,7 @@
-"""Two questions of a pod's task: the address of its gang's first task, and whether its loop may continue.
+"""Find the address of a gang's first task, and check whether a loop may continue, for the task of a pod.
 
-The tasks of a gang are pods, and each starts when the cluster has room for it. The beginning record of the first task
-has its pod's address; the other tasks wait for that record.
+The tasks of a gang are pods, and each starts when the cluster has room for it. When the first task starts, it writes a
+record with its pod's address; the other tasks wait for this record.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class GangError(FlowcError):
 
 
 def meet(run: RunStore, graph: Graph, node: Node, path: str) -> None:
-    """Put the address of the gang's first task into the environment (`MF_PARALLEL_MAIN_IP`) of a gang's task.
+    """Set the environment variable `MF_PARALLEL_MAIN_IP` of a gang's task to the address of the gang's first task.
 
-    Other tasks, and a task whose environment already has the address, are left alone. The record of the first task's
-    beginning is read every half second.
+    Nothing is done for a task outside of gangs, or if the variable is already set. Otherwise the record of the first
+    task's start is looked up every half second until it exists.
 
     Args:
         run: the run.
@@ -79,13 +79,13 @@ def _address(run: RunStore, step: str, path: str) -> str | None:
 
 
 def too_far(graph: Graph, node: Node, path: str, choice: str) -> str | None:
-    """Return why the loop cannot continue, or None: Argo limits how deep its templates call each other.
+    """Return why a loop cannot continue, or None if it can: Argo limits how deep its templates call each other.
 
     Args:
         graph: the graph of the flow.
         node: the step of the task that has ended.
         path: its index path.
-        choice: the target that its switch chose; empty without a switch.
+        choice: the step that the task's switch has chosen; empty without a switch.
     """
     budget = os.environ.get(LOOPS)
     following = [choice] if choice else targets(node.next)

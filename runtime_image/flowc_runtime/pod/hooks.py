@@ -48,8 +48,8 @@ def run_hooks(
         output: called with the hook's name and each piece of its output.
         failed: called with the hook's name and the reason if a hook fails; the run keeps its state.
         successful: whether the run succeeded.
-        start: starts the process of the hook with this number, instead of a fork. The process must not hold the
-            descriptors in the second argument: they belong to this process, which waits for their end of file.
+        start: starts the process of the hook with this number, instead of a fork of this process. The new process must
+            close the descriptors in the second argument, which belong to this process.
     """
     adopt_orphans(load_prctl())
     wanted = "success" if successful else "error"

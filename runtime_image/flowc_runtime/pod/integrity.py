@@ -1,4 +1,4 @@
-"""The check that a pod's code and IR are the compiled ones, made before any of them is imported."""
+"""Check that a pod's code and IR are those that were compiled, before any of the code is imported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def digest_of(files: Iterable[tuple[str, bytes]]) -> str:
     digest = sha256()
     for name, content in sorted(files):
         encoded = os.fsencode(name)
-        digest.update(b"%d:%b%d:" % (len(encoded), encoded, len(content)))  # lengths first: no two packages collide
+        digest.update(b"%d:%b%d:" % (len(encoded), encoded, len(content)))  # lengths make the input unambiguous
         digest.update(content)
     return f"sha256:{digest.hexdigest()}"
 

@@ -1,4 +1,4 @@
-"""A pod's part of the tracker of its run: it sends the metrics of its task, or the end of the run."""
+"""Send the metrics of a pod's task, or the end of the run, to the run's tracker."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics import publishing
     from flowc_runtime.run.metrics.publishing import PublishMessage, PublishOrder
     from flowc_runtime.store.records.run_store import RunStore
-else:  # only pods with a tracker need it
+else:  # imported only in pods with a tracker
     publishing = LateModule("flowc_runtime.run.metrics.publishing")
 
 _PATIENCE: Final = 60.0  # seconds to wait for the tracker
 
 
 def send(run: RunStore, *messages: PublishMessage) -> None:
-    """Send messages to the tracker that the pod's environment names; a failure is only printed, into the pod's log.
+    """Send messages to the tracker that the pod's environment names; a failure is only printed to the pod's log.
 
-    Without a message the tracker makes its own run of this run.
+    Without a message, the tracker only creates its entry for the run.
 
     Args:
         run: the run.

@@ -1,4 +1,4 @@
-"""The run of a workflow: its record, which the first pod writes, and its end."""
+"""Record the start of a workflow's run, in its first pod, and the end of the run, in its last pod."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.views import run_view
     from flowc_runtime.store.records.record_types import StatusRecord
     from flowc_runtime.store.records.run_store import RunStore
-else:  # only the pod that ends the run needs it
+else:  # imported only in the pod that ends the run
     run_view = LateModule("flowc_runtime.run.views.run_view")
 
 
@@ -59,10 +59,10 @@ def begin_run(run: RunStore, graph: Graph, order: Order | None) -> None:
     Args:
         run: the run.
         graph: the graph of the flow.
-        order: the run to resume, if any; its parameters count for those that were not set at submission.
+        order: the run to resume, if any; parameters that were not set at submission get the values of that run.
 
     Raises:
-        ProtocolError: a parameter is missing or wrong; the run is recorded as failed then.
+        ProtocolError: a parameter is missing or wrong; the run is then recorded as failed.
         FlowcError: the store cannot be read or written.
     """
     parameters = graph.flow.parameters
@@ -137,7 +137,7 @@ def finish(run: RunStore, graph: Graph, phase: str) -> None:
 
 
 def _apart(record: Callable[[], None]) -> None:
-    """Call `record` in a child process.
+    """Call `record` in a child process, and wait for it.
 
     Hazard: this process forks the exit hooks afterwards, so it must not use the store: a fork does not copy the
     threads of the store's client. The child ends by `os._exit` and never returns into the caller.
@@ -159,7 +159,7 @@ def _apart(record: Callable[[], None]) -> None:
 def _record_end(run: RunStore, graph: Graph, phase: str, problem: str | None) -> None:
     """Record the end of the run. A failure is only printed, since a failing exit handler would fail the workflow.
 
-    `problem` is the fault of the code package; it is the message of a failed run without another reason.
+    `problem` is the fault of the code package; it becomes the message of a failed run that has no other reason.
     """
     try:
         if not run.exists():  # the first pod never ran: no image, or a lost node
@@ -189,7 +189,7 @@ def _end(run: RunStore, status: StatusRecord) -> None:
 
 
 def say_in_pod(text: str) -> None:
-    """Print a message to the pod's log, for example what is waited for."""
+    """Print a message to the pod's log, for example about a long wait."""
     print(f"flowc: {text}", file=sys.stderr, flush=True)
 
 

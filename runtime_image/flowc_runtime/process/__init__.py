@@ -1,1 +1,1 @@
-"""The process of one attempt: its start, its output, its leftover child processes, its end."""
+"""The process of one attempt: its start, its output, its end, and child processes that it leaves behind."""

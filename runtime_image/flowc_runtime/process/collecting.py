@@ -1,19 +1,19 @@
-"""How often Python collects cycles: rarely while a command starts, as usual once tasks run.
+"""Set how often Python's garbage collector runs: rarely while a command starts, as usual when tasks run.
 
 Imports make many objects and few cycles. With the threshold of Python, 700 new objects, 70 collections took 7 % of a
-run of three steps. Code that a flow's file runs when it is imported is still collected, only less often.
+run of three steps. Objects that a flow's file creates when it is imported are still collected, only less often.
 """
 
 from __future__ import annotations
 
 import gc
 
-RARE = 50_000  # new containers until a collection: more than the imports of a command make
+RARE = 50_000  # new container objects until a collection: more than the imports of a command create
 _usual: int | None = None
 
 
 def collect_rarely() -> None:
-    """Collect rarely from now on, unless the program collects even less often, or never."""
+    """Make collections rare, unless the program already has a higher threshold or has disabled collections."""
     global _usual
     first, *others = gc.get_threshold()
     if 0 < first < RARE:
@@ -22,7 +22,7 @@ def collect_rarely() -> None:
 
 
 def collect_as_usual() -> None:
-    """Collect as before `collect_rarely`, unless the program has set a threshold of its own since."""
+    """Restore the threshold from before `collect_rarely`, unless the program has set another one since."""
     global _usual
     first, *others = gc.get_threshold()
     if _usual is not None and first == RARE:

@@ -1,8 +1,8 @@
-"""The end of a task's process: the exit steps of a Python interpreter, in the same order, before the record is written.
+"""End a task's process with the exit steps of a Python interpreter, in the same order, before its record is written.
 
-A forked child calls `begin` before any user code; `begin` sets apart what the forking process registered for its own
-exit. `end` then runs what the child registered: it joins threads and child processes, calls exit handlers and flushes
-files. A failure there is written to the task's log and has no other effect, as in Python.
+A forked child calls `begin` before any user code; `begin` removes what the forking process registered for its own exit.
+`end` then runs what the child registered: it joins threads and child processes, calls exit handlers and flushes files.
+An error in these steps is written to the task's log and has no other effect, as in Python.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class _Measurement(Protocol):
-    """The measurement of `coverage.Coverage`."""
+    """The methods of `coverage.Coverage` that are used here."""
 
     def start(self) -> None: ...
 
@@ -34,14 +34,14 @@ class _Measurement(Protocol):
     def save(self) -> None: ...
 
 
-_inherited: list[object] = []  # objects of the forking process, kept because dropping them could call their finalizers
-_settled: list[weakref.ref[writers.OpenFile]] = []  # writers of the forking process with empty buffers
+_inherited: list[object] = []  # objects of the forking process, kept so that their finalizers are not called
+_settled: list[weakref.ref[writers.OpenFile]] = []  # files of the forking process that were flushed
 _coverage: _Measurement | None = None  # the running measurement of the forking process
 _ended = False
 
 
 class _Mark:
-    """An object that is younger than all inherited objects."""
+    """An object that is created in the child, after all inherited objects."""
 
 
 _mark: _Mark | None = None
@@ -51,10 +51,10 @@ _mark: _Mark | None = None
 
 
 def settle() -> None:
-    """Flush the buffers of the forking process, once, before its first fork; children would write them again.
+    """Flush the buffers of the forking process, once, before its first fork; otherwise children would write them again.
 
-    Each child can then flush these files and logging handlers, since they only contain the child's own lines. A stream
-    that fails is reported on stderr, and children leave it alone.
+    Each child can then flush these files and logging handlers, since the buffers only contain the child's own lines. An
+    error of a stream is reported on stderr, and children do not flush this stream.
     """
     logging: Any = sys.modules.get("logging")
     for each in list(getattr(logging, "_handlerList", ())):
@@ -68,7 +68,7 @@ def settle() -> None:
 
 
 def flush() -> None:
-    """Flush all writers before a fork; the child would write their buffers a second time.
+    """Flush all files before a fork; otherwise the child would write their buffers a second time.
 
     Hazard: a standard stream whose terminal or reader is gone is replaced by /dev/null.
 
@@ -95,7 +95,7 @@ def flush() -> None:
 
 
 def begin() -> None:
-    """Set apart, in a forked child, everything that the forking process registered for its own exit.
+    """Remove, in a forked child, everything that the forking process registered for its own exit.
 
     Without this, the child would run the exit handlers and finalizers of the forking process.
     """
@@ -114,11 +114,12 @@ def begin() -> None:
     if threading._threading_atexits:  # type: ignore[attr-defined]
         _forget_threads()
     modules: dict[str, Any] = sys.modules
-    # Modules register their handlers at import, which does not happen again. The last registered is called first.
+    # Modules register their exit handlers at import, which does not happen again in the child, so they are registered
+    # here. The handler that is registered last is called first.
     if shutdown := getattr(modules.get("logging"), "shutdown", None):
         atexit.register(shutdown)
     if process := modules.get("multiprocessing.process"):
-        _inherited.append(process._children)  # otherwise this child would end and join them
+        _inherited.append(process._children)  # otherwise this child would end and join the parent's children
         process._children = set()
     if util := modules.get("multiprocessing.util"):
         atexit.register(util._exit_function)
@@ -129,7 +130,7 @@ def begin() -> None:
 
 
 def measured() -> dict[str, object] | None:
-    """Return the settings with which `measure` continues this process's coverage in a process that is not its fork.
+    """Return the settings with which `measure` measures coverage, like here, in a process that is no fork of this one.
 
     Returns:
         Arguments of `coverage.Coverage` by name, and `directory`, the working directory; None if coverage is not being
@@ -156,7 +157,7 @@ def measure(settings: dict[str, Any]) -> None:
 
     given = {**settings}
     if given.pop("directory") != os.getcwd():
-        given["config_file"] = False  # its relative paths would be wrong here
+        given["config_file"] = False  # the file's relative paths would be wrong in this directory
     coverage = Coverage(data_suffix=True, **{name: value for name, value in given.items() if value is not None})
     coverage.start()
     _coverage = coverage
@@ -177,8 +178,8 @@ def _forget_threads() -> None:
 def end() -> None:
     """End the user's part of this process, once: threads, exit handlers, files, coverage.
 
-    Errors there are reported on stderr and not raised, as in Python. Hazard: in the child of an exit handler that
-    forked, it ends the process.
+    Errors in these steps are reported on stderr and not raised, as in Python. Hazard: if an exit handler forks and its
+    child returns to this function, the child is ended here.
     """
     global _ended
     if _ended:
@@ -187,7 +188,7 @@ def end() -> None:
     process = os.getpid()
     _guard(threading._shutdown, threading)  # type: ignore[attr-defined]
     _guard(atexit._run_exitfuncs, atexit)
-    if os.getpid() != process:  # the child of a handler that forked has returned here: it must not record the task
+    if os.getpid() != process:  # a child that an exit handler forked has returned here: it must not record the task
         os._exit(0)
     _finish_files()
     _save_coverage()
@@ -196,8 +197,8 @@ def end() -> None:
 def _finish_files() -> None:
     """Complete the files that the task left open, and the forking process's files that the task may have written to."""
     objects = gc.get_objects()
-    # The step may have called gc.freeze(), which hides its objects. All files may then be flushed, but none closed:
-    # inherited files must stay open.
+    # The step may have called gc.freeze(), which hides its objects. After an unfreeze, the task's files cannot be
+    # distinguished from inherited files, which must stay open. So all files are flushed, but none is closed.
     frozen = _mark is not None and id(_mark) not in map(id, objects)
     if frozen:
         gc.unfreeze()
@@ -223,7 +224,7 @@ def _save_coverage() -> None:
     """Save this child's coverage in a separate file, if the forking process measures coverage."""
     if _coverage is not None:
         if (data := getattr(_coverage, "_data", None)) is not None:
-            data._suffix = True  # like `coverage run --parallel-mode`: processes must not share a file
+            data._suffix = True  # like `coverage run --parallel-mode`: each process has its own file
         _guard(_coverage.stop, _coverage)
         _guard(_coverage.save, _coverage)
 

@@ -1,4 +1,4 @@
-"""Programs that a task or an exit hook left running: they get SIGTERM, then SIGKILL if they do not end.
+"""End programs that a task or an exit hook left running: with SIGTERM, then with SIGKILL if they do not end.
 
 Their parent has ended, so they are children of the process that called `adopt_orphans`, or of the container's init.
 """
@@ -33,12 +33,12 @@ def children() -> list[int]:
 
 
 def end_adopted(keep: Container[int] = (), *, grace: float = GRACE, hurry: Wakeup | None = None) -> None:
-    """End and reap every child of this process, and the children that they leave behind.
+    """End and reap every child of this process, and the processes that these children leave behind.
 
     Args:
         keep: the children to leave running.
         grace: the seconds between SIGTERM and SIGKILL.
-        hurry: if a signal in it ends this program, SIGKILL comes early; None waits in any case.
+        hurry: records signals; if one that ends this program arrives, SIGKILL is sent early. None always waits.
     """
     deadline = time.monotonic() + grace
     asked: set[int] = set()
@@ -65,15 +65,16 @@ def _reap(pids: Iterable[int]) -> list[int]:
 
 
 def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = None) -> bool:
-    """Wait until one of the processes has ended; return False if something else ends the wait.
+    """Wait until one of the processes has ended; return False if the deadline or a signal ends the wait.
 
     Args:
         pids: the processes, which may be children of any process.
         deadline: when to stop, in seconds of the monotonic clock.
-        hurry: stops the wait if a signal in it ends the program.
+        hurry: records signals; one that ends the program stops the wait.
 
     Returns:
-        True if one has ended. Without pidfd, it waits for a moment and returns whether time is left.
+        True if a process has ended. On systems without pidfd, the function waits for a moment and returns whether the
+        deadline is still ahead.
     """
     if not HAS_PIDFD:
         return _pause(deadline)
@@ -98,7 +99,7 @@ def wait_for_one(pids: Iterable[int], deadline: float, hurry: Wakeup | None = No
 
 
 def _pause(deadline: float) -> bool:
-    """Wait a moment, if no event reports the end of a process; return whether time is left."""
+    """Wait a moment, because no event reports the end of a process; return whether the deadline is still ahead."""
     left = max(0.0, deadline - time.monotonic())
     time.sleep(min(0.02, left))
     return left > 0

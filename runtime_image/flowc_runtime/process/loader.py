@@ -1,4 +1,4 @@
-"""Load a flow's file as a module, under the same name wherever it runs.
+"""Load a flow's file as a module, under the same name on every machine.
 
 Pickle names a class by its module. `python flow.py run`, `flowc run flow.py` and a pod must therefore give the flow's
 module the same name: the file's stem, or `flow_<stem>` if that name is taken. A file in a directory below the root of
@@ -23,21 +23,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Names that the packages around a flow may import, now or later. The list is fixed, independent of the loaded or
-# installed modules, because the laptop and the pod must choose the same name.
+# Names of modules that packages of flowc or of users may import. The list is fixed and does not depend on the loaded or
+# installed modules, because the laptop and the pod must choose the same name for the flow's module.
 _TAKEN = frozenset({
     *OWN_PACKAGES, "click", "cloudpickle", "rich", "hera", "pydantic", "yaml", "obstore", "numpy", "pandas", "torch",
     "sklearn", "scipy", "conftest", "pytest", "test",
 })  # fmt: skip
 
 _compiled: dict[str, tuple[bytes, CodeType]] = {}
-"""The source and the code of files by path. A process that forks compiles them; its children run them."""
+"""The source and the compiled code of files, by path. A process that forks compiles files; its children run the code.
+"""
 
 
 class UnguardedFlow(SystemExit):
     """A file calls its flow while it is loaded, outside of `if __name__ == "__main__":`.
 
-    As a program, the file ends there too: the call is its whole command line.
+    Loading stops at the call, as it does when the file is run as a program: there the call runs the command line.
     """
 
     def __init__(self, flow: str, file: str) -> None:
@@ -46,7 +47,7 @@ class UnguardedFlow(SystemExit):
 
 
 class _SourceOnly(SourceFileLoader):
-    """A loader without .pyc files: their check by time and size misses a quick edit of the same length."""
+    """A loader without .pyc files: Python's check of their time and size misses a quick edit of the same length."""
 
     source = b""  # the executed source
 
@@ -68,7 +69,7 @@ class _SourceOnly(SourceFileLoader):
 
 
 def module_name(file: str | Path) -> str:
-    """Return the stable name of the module of a flow's file; it depends only on the file's path below the root."""
+    """Return the module name of a flow's file, which depends only on the file's path below the root of the code."""
     *parents, name = (part for part in os.fspath(file).split("/") if part not in ("", "."))
     stem = os.path.splitext(name)[0]
     if parents:
@@ -79,7 +80,7 @@ def module_name(file: str | Path) -> str:
 
 
 def is_taken(name: str) -> bool:
-    """Return whether Python, or a package around a flow, has a module of this name."""
+    """Return whether the name belongs to a module of Python or is in the list `_TAKEN`."""
     return name in _TAKEN or name in sys.stdlib_module_names
 
 
@@ -112,7 +113,7 @@ def code_root(cls: type) -> str:
 
 
 def refuse_call(cls: type) -> None:
-    """Stop the loading of a file that calls its flow, if one is being loaded.
+    """Stop the loading of a file that calls its flow; if no file is being loaded, do nothing.
 
     Args:
         cls: the flow's class.
@@ -133,7 +134,7 @@ def refuse_call(cls: type) -> None:
 
 
 def refuse_call_at(file: str, called: str) -> None:
-    """Stop the loading of a file that runs its flow, if one is being loaded: the file itself, or one that it imports.
+    """Stop the loading of a file if it, or a file that it imports, runs a flow; if no file is being loaded, do nothing.
 
     Args:
         file: the file that contains the call.
@@ -157,7 +158,7 @@ def load_module(root: Path, file: str, *, guarded: bool = False) -> ModuleType:
     """Run a flow's file once as a module; a second call returns the same module, unless the file was edited.
 
     The root becomes the first entry of `sys.path`, as with `python flow.py`. Packages around the file are imported
-    first. Loading ends at a call of the flow at the file's top level, as when the file is run as a program.
+    first. A call of the flow at the file's top level ends the loading without an error, unless `guarded` is true.
 
     Args:
         root: the root of the flow's code.
@@ -189,7 +190,7 @@ def _load(root: str, file: str, path: str, *, guarded: bool) -> ModuleType:
     parent = None
     if above := module_name(file).rpartition(".")[0]:
         put_first_on_path(root)
-        parent = import_module(above)  # which may import the flow's module itself
+        parent = import_module(above)  # this may already import the flow's module
         _check_parent(parent, os.path.dirname(path.removesuffix("/__init__.py")))
     name = _free_name(file, path)
     loaded = sys.modules.get(name)
@@ -205,7 +206,7 @@ def _load(root: str, file: str, path: str, *, guarded: bool) -> ModuleType:
 
 
 def _check_parent(package: ModuleType, directory: str) -> None:
-    """Raise ImportError if another package of this name was found or loaded first."""
+    """Raise ImportError if the imported package is another one of the same name, not the one in `directory`."""
     places = [os.path.realpath(place) for place in getattr(package, "__path__", ())]
     if os.path.realpath(directory) not in places:
         found = ", ".join(places) or getattr(package, "__file__", None) or "nowhere"
@@ -233,7 +234,7 @@ def _execute(name: str, path: str, *, guarded: bool) -> ModuleType:
 
 
 def precompile(root: Path, file: str) -> None:
-    """Compile a file without running it, for processes that are forked later. Errors are left to them.
+    """Compile a file without running it, for processes that are forked later, which also report errors of the file.
 
     Args:
         root: the root of the flow's code.
@@ -249,7 +250,7 @@ def precompile(root: Path, file: str) -> None:
 
 
 def _free_name(file: str, path: str) -> str:
-    """Return `module_name`, or another name if a module that is not a flow is loaded under it; flows are replaced.
+    """Return `module_name`, or another name if it belongs to a loaded module that is not a flow; flows are replaced.
 
     Raises ImportError if the file is in a package: its modules import each other by their names.
     """
@@ -271,9 +272,9 @@ def put_first_on_path(directory: str) -> None:
 
 
 def find_main() -> dict[str, object]:
-    """Return the globals of the calling program; make it `__main__` if another program runs it.
+    """Return the globals of the calling program; if another program such as cProfile runs it, make it `__main__`.
 
-    `python -m cProfile flow.py` runs the file's code with separate globals and remains `__main__`.
+    `python -m cProfile flow.py` runs the file's code with separate globals, while cProfile stays `__main__`.
     """
     names = program_names()
     if "__file__" in names and names is not vars(sys.modules["__main__"]):
@@ -292,10 +293,10 @@ def program_names() -> dict[str, object]:
 
 
 def adopt_main(name: str | None = None) -> ModuleType:
-    """Make `__main__`, the flow's file under `python flow.py`, also importable under its stable name, and return it.
+    """Make the module `__main__`, loaded by `python flow.py`, also importable under `module_name`, and return it.
 
-    Its classes, including nested ones, and its functions get that name as their `__module__`, so that their pickles
-    equal those of a pod. Call it when the file has reached its `if __name__ == "__main__":`.
+    The module's classes, including nested ones, and its functions get this name as their `__module__`, so that their
+    pickles equal those of a pod. Call this function when the file has reached its `if __name__ == "__main__":`.
 
     Args:
         name: the name; None derives it from the file. An interactive session, which has no file, stays as it is.
@@ -309,7 +310,7 @@ def adopt_main(name: str | None = None) -> ModuleType:
         if file is None:  # an interactive session has no file that could be loaded again
             return main
         path = os.path.abspath(file)
-        spec = getattr(main, "__spec__", None)  # of `python -m pkg.module`
+        spec = getattr(main, "__spec__", None)  # set by `python -m pkg.module`
         place = package_place(spec.name, path) if spec is not None else None
         name = module_name(place[1]) if place else _free_name(os.path.basename(file), path)
     sys.modules[name] = main

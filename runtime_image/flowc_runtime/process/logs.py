@@ -1,4 +1,4 @@
-"""Log frames: both streams of an attempt in one object, in order, every byte as written.
+"""The format of logs: frames with the bytes of both streams of an attempt, in order, in one object.
 
 A frame is `<seconds since the epoch> <o|e> <length in bytes>\\n` and the bytes. Appending needs no lock. A reader of a
 growing log sees whole frames, and perhaps an incomplete last frame, at which it stops.
@@ -18,7 +18,7 @@ _HEAD = 64  # bytes: longer than the first line of any frame
 
 
 class Chunk(NamedTuple):
-    """The bytes of one read of a stream, not necessarily a line; `when` is its time in seconds since the epoch."""
+    """The bytes of one read of a stream, not necessarily a line; `when` is the time of the read (since the epoch)."""
 
     when: float
     stream: Stream
@@ -37,7 +37,7 @@ def frame(when: float, stream: Stream, data: bytes) -> bytes:
 
 
 def chunks(log: bytes | Iterable[bytes]) -> Iterator[Chunk]:
-    """Yield the chunks of a log, which is given as bytes or as parts of any size; incomplete frames too."""
+    """Yield the chunks of a log, given as bytes or as parts of any size; an incomplete last frame is also a chunk."""
     rest = b""
     for piece in (log,) if isinstance(log, bytes) else log:
         rest += piece
@@ -50,7 +50,7 @@ def chunks(log: bytes | Iterable[bytes]) -> Iterator[Chunk]:
 
 
 def whole(log: bytes) -> tuple[list[Chunk], int]:
-    """Return the chunks of the complete frames and the offset of their end, from which to continue as the log grows."""
+    """Return the chunks of the complete frames, and the offset at which to continue when the log has grown."""
     found: list[Chunk] = []
     last = 0
     for chunk, end in _frames(log):
@@ -88,13 +88,13 @@ class Lines(Generic[Of]):
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
-        self._begun: dict[Of, tuple[float, int, list[bytes]]] = {}  # lists, so that a line is joined only once
+        self._begun: dict[Of, tuple[float, int, list[bytes]]] = {}  # time, size and pieces of an unfinished line
 
     def add(self, of: Of, chunk: Chunk) -> Iterator[Chunk]:
         """Yield the lines, with their line ends, that the chunk completes.
 
         Args:
-            of: the stream, by any key.
+            of: any key that identifies the stream.
             chunk: the next chunk of the stream.
         """
         *ended, last = chunk.data.split(b"\n")

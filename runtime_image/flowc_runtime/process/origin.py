@@ -1,6 +1,7 @@
 """The state of the process before it ran user code: its environment variables and its working directory.
 
-A task must begin with the same state. The effects of an import, such as setting a variable, happen in the task again.
+A task that imports the flow itself must begin with this state, because the import repeats its effects, such as setting
+a variable.
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ def _main() -> object:
     return getattr(sys.modules.get("__main__"), "__file__", None)
 
 
-_began = ProcessOrigin.now()  # a flow's file imports the authoring API before it defines the flow
+_began = ProcessOrigin.now()  # before the flow is defined: its file first imports the authoring API
 _program = program_names().get("__file__")
 _defined: ProcessOrigin | None = None
 
 
 def defined() -> None:
-    """Record the process's state when a flow has been defined: only the program's own file changes it afterwards."""
+    """Record the process's state after a flow was defined; only code below the flow's class changes it afterwards."""
     global _defined
     _defined = ProcessOrigin.now()
 

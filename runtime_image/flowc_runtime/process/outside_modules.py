@@ -1,6 +1,6 @@
-"""Modules from outside: neither beside the flow, nor installed, nor part of Python or flowc.
+"""Find outside modules: those that are neither beside the flow, nor installed, nor part of Python or flowc.
 
-The results of a step with @cache depend on them too, but code packages do not contain them.
+The results of a step with @cache also depend on these modules, but code packages do not contain them.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Modules: TypeAlias = dict[str, list[str]]
-"""By the module's name: its file and the digest of the content."""
+"""Module name -> [path of its file, digest of the file's content]."""
 
-# The started program, such as `flowc`, is not code of the step; code packages contain extensions of the API.
+# Not outside modules: the started program, such as `flowc`, and extensions, which code packages contain.
 _OWN = ("__main__", "__mp_main__", *OWN_PACKAGES, EXTENSIONS_PACKAGE)
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
 def imported(directory: str) -> Modules:
-    """Return the outside modules that this process has imported, with their files and digests.
+    """Return the imported modules that are neither the flow's, nor installed, nor of Python or flowc, with digests.
 
     Args:
-        directory: the directory of the flow's code, whose modules are not outside.
+        directory: the directory of the flow's code.
     """
     roots = tuple(f"{os.path.realpath(root)}/" for root in (directory, *_standard()))
     found: Modules = {}
@@ -42,7 +42,10 @@ def imported(directory: str) -> Modules:
 
 
 def unchanged(modules: Mapping[str, list[str]]) -> bool:
-    """Return whether the modules' files are unchanged. A module outside `sys.path` is looked up at its old file."""
+    """Return whether the modules' files are unchanged.
+
+    A module that is not found on `sys.path` is checked at its recorded path.
+    """
     return all(_digest(_file(name) or _find(name) or file) == digest for name, (file, digest) in modules.items())
 
 

@@ -1,4 +1,4 @@
-"""Find the names in a method's source that refer to the method's object, by Python's rules of scopes.
+"""Find the names in a method's source that refer to the method's object (`self`), by Python's scoping rules.
 
 `self` is an ordinary name: functions, lambdas, comprehensions and classes inside a method may define another `self`.
 All code that looks for `self.x` in a source uses this module.
@@ -21,7 +21,7 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 def own_names(method: FunctionDef) -> frozenset[ast.Name]:
     """Return the names that refer to the method's first argument; empty if the method assigns another value to it.
 
-    In a method without arguments the name is `self`; the missing argument is reported elsewhere.
+    In a method without arguments the name is `self`; other code reports the missing argument.
     """
     name = first_argument(method)
     if name in _arguments(method) - _positional(method) or _is_bound(method.body, name):
@@ -42,7 +42,7 @@ def first_argument(method: FunctionDef) -> str:
 
 
 def _seeing(node: ast.AST, name: str) -> Iterator[ast.AST]:
-    """Yield the children of a node in which a name has the same meaning as around the node."""
+    """Yield the children of a node in which the name refers to the same variable as outside of the node."""
     yield from _same_scope(node)
     if isinstance(node, _FUNCTIONS):
         body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]

@@ -28,7 +28,7 @@ _PR_GET_CHILD_SUBREAPER = 37
 
 
 class Process(TypedDict, total=False):
-    """The identity of a process, with which to check whether it still runs, and on which machine or pod to look."""
+    """The identity of a process, with which a reader can check whether it still runs, and on which machine or pod."""
 
     host: str
     pid: int
@@ -36,7 +36,7 @@ class Process(TypedDict, total=False):
     pod: str
     pod_uid: str
     node: str
-    ip: str  # of a pod in a gang
+    ip: str  # only for pods of a gang
 
 
 @final
@@ -53,7 +53,7 @@ class Child:
 def load_prctl() -> Callable[[int, int], None] | None:
     """Return prctl(2), or None if the system has none (macOS); the function raises OSError.
 
-    Hazard: load it before a fork. Loading a library in a forked child could deadlock, calling the loaded function
+    Hazard: call this before a fork. Loading a library in a forked child could deadlock; calling the loaded function
     cannot.
     """
     if not sys.platform.startswith("linux"):
@@ -103,7 +103,7 @@ class PipeEnds:
     control: int
 
     def close(self) -> None:
-        """Close the ends in the process that does not write to them."""
+        """Close the writing ends; called in the forking process."""
         for descriptor in (self.stdout, self.stderr, self.control):
             os.close(descriptor)
 
@@ -118,7 +118,7 @@ class Readers:
     control: int
 
     def of(self, pid: int) -> Child:
-        """Return the child of this pid with these ends, which become non-blocking."""
+        """Return the child with this pid and these reading ends, which become non-blocking."""
         for descriptor in (self.stdout, self.stderr, self.control):
             os.set_blocking(descriptor, False)
         return Child(pid, self.stdout, self.stderr, self.control)
@@ -178,9 +178,9 @@ def fork(
     prctl: Callable[[int, int], None] | None,
     close: Iterable[int] = (),
 ) -> int:
-    """Fork a child like `spawn`, with pipes of the caller; return its pid.
+    """Fork a child like `spawn`, with pipes that the caller provides; return its pid.
 
-    Hazard: the child never returns into this stack; it ends in `leave`. The caller closes the pipes.
+    Hazard: the child never returns to the caller; it ends in `leave`. The caller closes the pipes.
 
     Args:
         body: the child's work; its argument is the descriptor of the control pipe, its result the exit code.
@@ -193,7 +193,8 @@ def fork(
     """
     ending.flush()
     parent = os.getpid()
-    # Signals are blocked until the child has its own handlers: the inherited ones would swallow the child's signals.
+    # Signals are blocked until the child has its own handlers: otherwise the inherited handlers would handle its
+    # signals.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         pid = os.fork()
@@ -203,7 +204,7 @@ def fork(
     if pid == 0:
         code = contract.NOT_STARTED  # the exit code if the lines below fail
         try:
-            # First of all: the inherited wakeup descriptor would report the child's signals to the parent.
+            # This comes first: the inherited wakeup descriptor would report the child's signals to the parent.
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
@@ -224,10 +225,10 @@ def fork(
 
 
 def _redirect(out: int, err: int) -> None:
-    """Put the pipes on descriptors 1 and 2, and /dev/null on 0.
+    """Make the pipes the descriptors 1 and 2, and /dev/null the descriptor 0.
 
-    Hazard: `dup2` makes the copies inheritable, which programs of the step need; the originals are closed, because a
-    pipe ends only when no process holds it.
+    Hazard: `dup2` makes the copies inheritable, which programs of the step need. The originals are closed, because a
+    reader sees the end of a pipe only when no process has it open.
     """
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -240,8 +241,8 @@ def _redirect(out: int, err: int) -> None:
 
 def open_streams() -> None:
     """Replace `sys.stdin`, `sys.stdout` and `sys.stderr` by plain files on descriptors 0, 1 and 2."""
-    # The parent's objects may belong to a terminal or a test runner. Lines are written when they end: logs are read
-    # while the task runs, and the last lines before a kill are the important ones.
+    # The parent's stream objects may belong to a terminal or a test runner. The new streams are line-buffered: logs are
+    # read while the task runs, and the last lines before a kill matter most.
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _text(1, "surrogateescape")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
@@ -307,10 +308,10 @@ def peak_rss(usage: struct_rusage) -> int:
 
 
 def start_time(pid: int) -> str | None:
-    """Return when a process started, in clock ticks since boot; None if it does not run. With the pid, it is unique.
+    """Return when a process started, in clock ticks since boot; None if it does not run. Pid and start are unique.
 
-    A process that has ended but was not reaped counts as not running: the init of many containers reaps seldom, so its
-    entry may remain for minutes.
+    A process that has ended but was not reaped counts as not running: the init process of many containers reaps seldom,
+    so the entry of an ended process may remain for minutes.
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:

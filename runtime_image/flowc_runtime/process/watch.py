@@ -1,6 +1,7 @@
 """Wait for children without polling: their output, their end, and signals are events of one selector.
 
-A Watcher starts no threads, so its owner may fork at any time. Ends are reported by pidfd, or by SIGCHLD without pidfd.
+A Watcher starts no threads, so its owner may fork at any time. The end of a child is reported by pidfd, or by SIGCHLD
+on systems without pidfd.
 """
 
 from __future__ import annotations
@@ -58,29 +59,29 @@ class Signalled:
 @final
 @dataclass(frozen=True, slots=True)
 class Called:
-    """An event: the descriptor of `listen` is readable; earlier output of children is reported before it."""
+    """An event: the descriptor passed to `listen` is readable. Earlier output of children is reported before it."""
 
 
 Event: TypeAlias = "Output | Ended | Signalled | Called"
 
 
 class Reaper(Protocol):
-    """Another process that forks children and waits for them. Only a parent can wait, so it reports how they end."""
+    """Another process that forks children, waits for them and reports how they end, since only a parent can wait."""
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when a report has arrived."""
         ...
 
     def ended(self) -> Iterable[tuple[int, int, int]]:
-        """Return the pid, the wait status and the peak RSS in bytes of each child whose end was reported since.
+        """Return each child whose end was reported since the last call: pid, wait status, peak RSS in bytes.
 
-        If the reaper itself has ended, its remaining children are reported: they were killed with it.
+        If the reaper itself has ended, its remaining children are reported as killed, since they end with it.
         """
         ...
 
     @property
     def queued(self) -> bool:
-        """Whether a report was already read, so that the descriptor does not show it."""
+        """Whether a report was already read from the descriptor, but `ended` has not returned it yet."""
         ...
 
     @property
@@ -93,7 +94,7 @@ class Reaper(Protocol):
 class _Watched:
     child: Child
     pidfd: int | None
-    own: bool  # a child of this process, which reaps it
+    own: bool  # whether it is a child of this process, which then reaps it
     report: bytearray = field(default_factory=bytearray)
     open: set[int] = field(default_factory=set)
 
@@ -117,20 +118,21 @@ class Watcher:
     def __enter__(self) -> Watcher:
         write = self._wakeup.open()
         self._selector.register(self._wakeup, selectors.EVENT_READ, self._wakeup)
-        # Hazard: forked children inherit this descriptor and must reset it, or their signals would be reported here.
+        # Hazard: forked children inherit this wakeup descriptor and must reset it; otherwise their signals would be
+        # reported here.
         previous = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         self._undo.callback(signal.set_wakeup_fd, previous)
         for number in self._signals:
             # The wakeup descriptor is written only for signals with a Python handler. poll() does the work.
             self._undo.callback(signal.signal, number, signal.signal(number, lambda number, frame: None))
-        if self._use_pidfd:  # if SIGCHLD is ignored, or another handler reaps children, their ends are lost
+        if self._use_pidfd:  # an ignored SIGCHLD, or a handler that reaps children, would lose how they ended
             self._undo.callback(signal.signal, signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)  # delivers signals that were blocked
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._undo.close()
-        for group in self._left:  # usually empty: an adopting process has already ended them
+        for group in self._left:  # usually empty: a process that adopts orphans has already ended them
             kill_group(group, signal.SIGKILL)
         for watched in list(self._children.values()):
             self._forget(watched)
@@ -140,11 +142,11 @@ class Watcher:
 
     @property
     def wakeup(self) -> Wakeup:
-        """The pipe of signals, with the signals that no event has reported yet."""
+        """The pipe that receives signals, and the signals that no event has reported yet."""
         return self._wakeup
 
     def descriptors(self) -> list[int]:
-        """Return the descriptors that a forked child must close: of children, reapers, signals and the selector."""
+        """Return the descriptors of children, reapers, signals and the selector, which a forked child must close."""
         held = [fd for watched in self._children.values() for fd in (*watched.open, watched.pidfd) if fd is not None]
         selector = getattr(self._selector, "fileno", None)
         more = [self._waking] if self._waking is not None else []
@@ -162,7 +164,7 @@ class Watcher:
         if child.pid in self._children:  # the pid was reused: the end of the earlier child is already reported
             for other in self._reapers.values():
                 self._take_report(other, self._early)
-        self._left.pop(child.pid, None)  # a reused number
+        self._left.pop(child.pid, None)  # the pid was reused
         own = reaper is None
         watched = _Watched(child, os.pidfd_open(child.pid) if self._use_pidfd and own else None, own)
         self._children[child.pid] = watched
@@ -173,7 +175,7 @@ class Watcher:
             self._selector.register(watched.pidfd, selectors.EVENT_READ, watched)
 
     def attach(self, reaper: Reaper) -> None:
-        """Read the reports of a process that forks children, until it ends."""
+        """Read the reports of a reaper until it ends."""
         self._reapers[reaper.fileno()] = reaper
         self._selector.register(reaper.fileno(), selectors.EVENT_READ, reaper)
 
@@ -183,12 +185,12 @@ class Watcher:
             self._selector.unregister(reaper.fileno())
 
     def listen(self, descriptor: int) -> None:
-        """Report `Called` when the descriptor is readable; the caller reads it. One descriptor can be listened to."""
+        """Report `Called` when the descriptor is readable; the caller reads it. Only one descriptor can be watched."""
         self._listened = descriptor
         self._selector.register(descriptor, selectors.EVENT_READ)
 
     def wake(self, pid: int) -> None:
-        """Make `poll` return when this child ends, without an event; it replaces the child of an earlier call."""
+        """Make `poll` return, without an event, when this child ends; only the child of the last call is watched."""
         self._forget_waking()
         if self._use_pidfd:  # without pidfd, SIGCHLD ends the wait
             self._waking = os.pidfd_open(pid)
@@ -222,7 +224,7 @@ class Watcher:
         timeout = self._kill_left(timeout)
         signalled = self._wakeup.seen
         for key, _ in self._selector.select(0 if events or reports or signalled else timeout):
-            source: _Watched | Reaper | Wakeup = key.data  # None for the two descriptors below
+            source: _Watched | Reaper | Wakeup = key.data  # None for the descriptors of `listen` and `wake`
             if key.fd == self._listened:
                 called = True
             elif key.fd == self._waking:
@@ -261,7 +263,7 @@ class Watcher:
                 self._end(watched, status, peak, events)
 
     def _kill_left(self, timeout: float | None) -> float | None:
-        """Kill leftover process groups whose grace after SIGTERM is over; return the timeout until the next one."""
+        """Kill leftover process groups whose grace period after SIGTERM is over; return the next timeout."""
         now = time.monotonic()
         for group, when in list(self._left.items()):
             with suppress(ChildProcessError):  # the group is empty, or this process is not the parent
@@ -299,7 +301,7 @@ class Watcher:
         self._end(watched, status, peak_rss(usage), events)
 
     def _end(self, watched: _Watched, status: int, peak: int, events: list[Event]) -> None:
-        # Processes that the task started end with it, like those of a container. They are not waited for.
+        # Processes that the task started are ended with it, like those of a container. Their end is not awaited.
         if kill_group(watched.child.pid, signal.SIGTERM):
             self._left[watched.child.pid] = time.monotonic() + leftovers.GRACE
         for descriptor in list(watched.open):
@@ -327,7 +329,7 @@ class Watcher:
 def kill_child(pid: int, number: int) -> None:
     """Signal the process group of a child that is not yet reaped, or the child alone if it leads no group yet.
 
-    Hazard: the number of a reaped child may belong to another process.
+    Hazard: after a child was reaped, its pid may belong to another process.
     """
     if not kill_group(pid, number):
         with suppress(ProcessLookupError, PermissionError):

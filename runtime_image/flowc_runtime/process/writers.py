@@ -1,6 +1,6 @@
-"""Find the open files among a process's objects, and complete each by a flush or a close.
+"""Find the open files among a process's objects, and complete each of them by a flush or a close.
 
-An interpreter completes the files that are still open at its end, since it finalizes the modules that refer to them.
+When an interpreter ends, it completes open files, because it finalizes the modules that refer to them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ else:
     ctypes = LateModule("ctypes")  # costs start-up time, and is only needed before a fork and at the end of a task
 
 _BUFFERS: tuple[type, ...] = (_io.BufferedWriter, _io.BufferedRandom, _io.BufferedRWPair)
-# Not files, but incomplete until they are closed: an archive's directory, a shelf's cache, a temporary file.
+# Classes that are not files, but whose data is complete only after a close: an archive's directory, a shelf's cache.
 _COMPLETED = (
     ("zipfile", "ZipFile"),
     ("shelve", "Shelf"),
@@ -49,17 +49,18 @@ class OpenFile(Protocol):
 class OpenWriters(NamedTuple):
     """Open files, in the order in which they must be completed.
 
-    A text file may write into a compressed file or an archive, that into a buffer, and the buffer into a raw stream.
+    A text file may write into a compressed file or an archive, which writes into a buffer, which writes into a raw
+    stream.
     """
 
     texts: list[OpenFile]
     closed: list[OpenFile]  # files that write their last bytes when they are closed
     buffers: list[OpenFile]
-    raw: list[OpenFile]  # user-defined raw streams, to be closed as well
+    raw: list[OpenFile]  # user-defined raw streams, which are also closed
 
 
 def find(objects: list[Any]) -> OpenWriters:
-    """Find the open files among objects. Only the attribute `closed` is read: a proxy may act on other accesses.
+    """Find the open files among objects. Only the attribute `closed` is read, since other accesses may have effects.
 
     Args:
         objects: any objects, such as those of `gc.get_objects`.
@@ -76,7 +77,7 @@ def find(objects: list[Any]) -> OpenWriters:
 
 
 def _outermost_first(files: list[OpenFile]) -> list[OpenFile]:
-    """Order files so that a file comes before the file it writes into; the collector's order is arbitrary."""
+    """Order files so that a file comes before the file into which it writes; the given order is arbitrary."""
     ordered: list[OpenFile] = []
     while files:
         inner = {id(each) for file in files for each in _held(file) if each is not file}
@@ -87,7 +88,7 @@ def _outermost_first(files: list[OpenFile]) -> list[OpenFile]:
 
 
 def _held(file: OpenFile) -> list[OpenFile]:
-    """Return the objects that a file refers to, directly or by its attributes."""
+    """Return the objects to which a file refers, directly or by its attributes."""
     direct = gc.get_referents(file)
     return direct + gc.get_referents(*[each for each in direct if type(each) is dict])
 
@@ -97,7 +98,7 @@ def _kind(kind: type) -> _Kind | None:
     if any(base is _io._IOBase for base in bases):  # by identity, since a metaclass may define equality
         if kind.__module__ == "_io":
             return "text" if kind is _io.TextIOWrapper else "buffer" if kind in _BUFFERS else None
-        # Python closes instances of io's subclasses when it finalizes them.
+        # Python closes instances of subclasses of io's classes when it finalizes them.
         return "raw" if any(base is _io._RawIOBase for base in bases) else "closed"
     if any((base.__module__, base.__qualname__) in _COMPLETED for base in bases):
         return "closed"
@@ -113,7 +114,7 @@ def is_open(stream: OpenFile) -> bool:
 
 
 def is_standard(stream: OpenFile) -> bool:
-    """Return whether this is a standard stream or its buffer; code after the task's end still writes to those."""
+    """Return whether this is a standard stream or its buffer, to which code after the task's end still writes."""
     standard = (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
     return any(stream is each or stream is getattr(each, "buffer", None) for each in standard if each is not None)
 

@@ -1,1 +1,1 @@
-"""The tasks of one run and how they depend on each other: parents, fan-outs, transitions, reused results."""
+"""Executes the tasks of a run: parents and transitions of tasks, foreach, artifacts, metrics, reused results."""

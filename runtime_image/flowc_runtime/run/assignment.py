@@ -1,4 +1,4 @@
-"""The assignment of a process: one attempt of one task."""
+"""`Assignment`: everything that a process needs to execute one attempt of one task."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef
 
 
-_OWN = ("run", "graph", "program", "parameters", "cards")  # each process makes these itself
+_OWN = ("run", "graph", "program", "parameters", "cards")  # fields that each process creates itself
 
 
 class AssignmentFields(TypedDict):
-    """The fields of an assignment that a process without the parent's memory receives; it makes the others itself."""
+    """The fields that are sent to a process that is no fork of its parent. This process creates the other fields."""
 
     step: str
     path: str
@@ -48,7 +48,7 @@ class AssignmentFields(TypedDict):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """One attempt of one task, with all that the process needs to make it.
+    """Everything that a process needs to execute one attempt of one task.
 
     Attributes:
         run: the run in the store.
@@ -56,24 +56,24 @@ class Assignment:
         step: the name of the step.
         path: the task's index path.
         attempt: the number of the attempt, from 1.
-        program: the user's code, prepared and begun.
+        program: the user code, after `Program.prepare` and `Program.begin`.
         parameters: the values of the run's parameters, by name.
-        user: the user that started the run.
+        user: the name of the user who started the run.
         last: whether no retry follows this attempt.
         only_catch: whether the attempt only applies @catch, without running the step's code.
         claimed: whether the attempt's number is already claimed in the store.
         tags: the user's tags at the start of the run.
         namespace: the namespace of the run, such as `user:ada`.
-        max_splits: the largest number of tasks that a foreach or gang may open; a larger one fails. None: no limit.
+        max_splits: the maximum number of tasks of one foreach or gang; None for no limit.
         cards: the attempt's cards, if `begin_cards` has already started them.
         origin: the id of the run that this run resumes.
         cache: whether steps with @cache use the cache.
         durable: whether the task's record and artifacts are flushed to disk before the task is reported as ended.
-        catalog: where the files of the step are kept: the setting `catalog`.
-        inputs: for `spin`, the id of the run that has the parent tasks; None: this run.
-        overrides: for `spin`, artifacts that replace those of the parents and of each input of a join.
+        catalog: the value of the setting `catalog`: where the files of the step are stored.
+        inputs: for `spin`, the id of the run with the parent tasks; None if they are in this run.
+        overrides: for `spin`, artifacts that replace artifacts of the parents, or of each input of a join.
         bare: whether the step's code runs without its decorators.
-        patch: what replaces the step's code; None runs the code.
+        patch: the patch that replaces the step's code; None if the code runs.
         secrets: the value of the setting `secrets`, with an absolute path.
         pickler: the value of the setting `pickler`.
     """
@@ -106,7 +106,7 @@ class Assignment:
 
     @property
     def before(self) -> RunStore:
-        """The run that has the parent tasks."""
+        """The run with the parent tasks: this run, or for `spin` another one."""
         return self.run if self.inputs is None else RunStore(self.run.objects, self.run.flow, self.inputs)
 
     @property
@@ -116,7 +116,7 @@ class Assignment:
 
     @property
     def portable(self) -> AssignmentFields:
-        """The fields for another process, which reads the run from the store and makes the program and the cards."""
+        """The fields to send to another process, which creates the remaining fields itself."""
         names = [name for name in field_names(self) if name not in _OWN]
-        # A test compares the names with those of AssignmentFields.
+        # A test compares these names with the fields of AssignmentFields.
         return cast("AssignmentFields", {name: getattr(self, name) for name in names})

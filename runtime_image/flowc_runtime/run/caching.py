@@ -1,13 +1,13 @@
 """The cache of steps with @cache: a task reuses the results of an earlier task with the same code and inputs.
 
-Only the inputs that the earlier task read are compared: artifacts, parameters, the foreach item, artifacts of a join's
-inputs. They are compared by digest. The directory `cache/STEP` belongs to one step and its code. In it, each
-`reads/SET` object lists the names that a task read. Each other object, `cache/STEP/VALUES`, is an entry: the results of
-a task, under the digest of the values that it read. A lookup reads a few small objects. An entry also lists the modules
-that the task imported from outside the code package; they have to be unchanged.
+Only the inputs that the earlier task read are compared, by digest: artifacts, parameters, the foreach item, artifacts
+of a join's inputs. The directory `cache/STEP` belongs to one step and its code. In this directory, each object
+`reads/SET` lists the names that a task read. Each other object, `cache/STEP/VALUES`, is an entry with the results of a
+task; VALUES is the digest of the values that the task read. A lookup reads a few small objects. An entry also lists the
+modules that the task imported from outside the code package: it is used only if they are unchanged.
 
-STEP is a digest of JSON that omits fields with default values, so a field added to the IR does not change it. It does
-not contain the format version of the entries, so entries of older releases stay valid.
+STEP is a digest of JSON without fields that have default values, so that a field added to the IR does not change STEP.
+STEP does not depend on the format version of the entries, so that entries of older releases stay valid.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
         PackageRecord,
     )
 
-EVERY = "*"  # among the names of artifacts: all artifacts
-MOST_SETS = 8  # of names read, per step; with more, a task is compared by the union of all sets
+EVERY = "*"  # in a list of artifact names: all artifacts
+MOST_SETS = 8  # maximum of `reads` objects per step; then their union is used
 _ReadKind: TypeAlias = Literal["artifacts", "inputs", "parameters", "place"]
 _KINDS: Final[tuple[_ReadKind, ...]] = ("artifacts", "inputs", "parameters", "place")
 
@@ -70,7 +70,7 @@ class _CacheEntry(TypedDict):
 
 
 class CacheEntry(_CacheEntry, total=False):
-    """The results of a task: artifacts that it `assigned`, names that it `deleted`, digests of all `blobs` they use."""
+    """The results of a task: artifacts that it `assigned`, names that it `deleted`, digests of the `blobs` of these."""
 
     fanout: Fanout
     choice: str
@@ -79,14 +79,14 @@ class CacheEntry(_CacheEntry, total=False):
 
 
 class ReadsEntry(ReadsRecord, total=False):
-    """The object `reads/SET`: the names that a task read."""
+    """The content of an object `reads/SET`: the names that a task read."""
 
     version: int
 
 
 @final
 class Situation:
-    """All inputs that a task's code can read, by digest, before the code runs."""
+    """The digests of all inputs that a task's code can read. They are computed before the code runs."""
 
     def __init__(
         self, job: Assignment, state: TaskState, parameters: Mapping[str, object], inputs: Inputs[object] | None
@@ -100,14 +100,14 @@ class Situation:
             [frame.index, frame.num_splits, digest_of(codecs.Encoded(frame.item).parts)] for frame in state.frames
         ]
         self._prefix = f"cache/{_digest(self._identity())}"
-        self.refused: FormatError | None = None  # an entry of a newer flowc: the task runs and writes no entry
-        self.unreadable: list[RecordError] = []  # damaged entries: the task runs and replaces them
+        self.refused: FormatError | None = None  # a newer flowc wrote an entry: this task runs, and writes none
+        self.unreadable: list[RecordError] = []  # errors of damaged entries: the task runs and replaces them
 
     def _identity(self) -> list[object]:
-        """Return the parts of the flow that have to be equal for reuse, besides the values that the task read."""
+        """Return the parts of the flow that, besides the values read, must be equal so that results can be reused."""
         node, flow = self._job.node, self._job.graph.flow
         configs = [[config.name, config.text] for config in flow.configs]
-        # Each part omits fields with default values, so that new fields do not change existing keys.
+        # No part contains fields with default values, so that new fields of the IR do not change existing keys.
         about: list[Json] = [
             dict(node.environment) or [],  # every release writes [] for an empty environment
             writer.write_packages(node.packages) if node.packages else None,
@@ -119,10 +119,11 @@ class Situation:
         return [flow.name, node.id, node.cache, list(sys.version_info[:2]), configs, about]
 
     def recall(self) -> tuple[CacheEntry, ReadsRecord] | None:
-        """Return the entry of an earlier task with equal inputs, and the names that it read; None if there is none.
+        """Find the entry of an earlier task with equal inputs; return it with the names that the task read, or None.
 
-        Keys of the first release are tried second. Damaged entries are collected in `unreadable`; an entry of a newer
-        flowc is kept in `refused`, and nothing is reused.
+        If there is none, the entries of flowc's first release are searched, which have other keys. Errors of damaged
+        entries are collected in `unreadable`. If a newer flowc has written an entry, the error is stored in `refused`,
+        and the result is None.
 
         Raises:
             StoreError: the store cannot be read.
@@ -146,7 +147,7 @@ class Situation:
                 continue
             if not outside_modules.unchanged(entry["modules"]):
                 continue
-            # Garbage collection may be about to delete these blobs; refreshing them protects them.
+            # Refreshing the blobs protects them from a garbage collection that may be running.
             sizes = {ref["digest"]: ref["size"] for _, ref in refs(entry)}
             refreshed = (self._objects.refresh(blob_key(digest), sizes.get(digest)) for digest in entry["blobs"])
             if all(refreshed) and self._objects.refresh(key):
@@ -155,11 +156,11 @@ class Situation:
         return None
 
     def keep(self, record: AttemptRecord, assigned: Mapping[str, ArtifactRef]) -> None:
-        """Write a cache entry with the results of a task, unless a newer flowc has written entries.
+        """Write a cache entry with the results of a task. If a newer flowc has written entries, nothing is written.
 
         Args:
             record: the task's record, with the names that it read.
-            assigned: the artifacts that its code assigned.
+            assigned: the artifacts that the task's code assigned.
 
         Raises:
             StoreError: the store cannot be written.
@@ -188,7 +189,7 @@ class Situation:
         self._objects.put(f"{self._prefix}/{self._values(reads)}", dump(left))
 
     def artifacts(self, entry: CacheEntry) -> dict[str, ArtifactRef]:
-        """Return all artifacts of a task that reuses an entry; artifacts not read keep their present values."""
+        """Return all artifacts of a task that reuses an entry: the entry's, and the other inherited ones."""
         kept = {name: ref for name, ref in self._inherited.items() if name not in entry["deleted"]}
         found: dict[str, ArtifactRef] = kept | entry["assigned"]
         return {name: found[name] for name in sorted(found)}
@@ -198,7 +199,7 @@ class Situation:
         for name in self._objects.names(f"{prefix}/reads"):
             try:
                 reads = cast("ReadsEntry", self._load("reads", f"{prefix}/reads/{name}"))  # `parse` checked the shape
-            except NotFound:  # deleted by garbage collection since
+            except NotFound:  # garbage collection has deleted it
                 continue
             except RecordError as error:
                 self._note(error)
@@ -207,7 +208,7 @@ class Situation:
         return found
 
     def _note(self, error: RecordError) -> None:
-        """Remember a damaged object and continue without it. Raises FormatError if a newer flowc wrote it."""
+        """Record that an object is damaged. Raises FormatError if the reason is that a newer flowc wrote it."""
         if isinstance(error, FormatError):
             raise error
         self.unreadable.append(error)
@@ -217,7 +218,7 @@ class Situation:
         return parse(CACHE, kind, self._objects.get(key), key=key, url=self._objects.url, subject=subject)
 
     def _values(self, reads: ReadsRecord) -> str:
-        """Return the digest of the values behind the names that a task read."""
+        """Return the digest of this task's values for the names in `reads`."""
         place = reads.get("place", [])
         facts: list[object] = [[name, self._parameters.get(name)] for name in reads.get("parameters", [])]
         facts.append(_values_of(self._inherited, reads.get("artifacts", [])))
@@ -231,9 +232,9 @@ class Situation:
         return _digest([reads, facts])
 
     def _of_inputs(self, names: Sequence[str]) -> list[object]:
-        """Return, for each input of the join, its step and the digests of these artifacts.
+        """Return, for each input of the join, the input's step and the digests of these artifacts.
 
-        Without names, the number of inputs is enough, unless the code can see the steps without reading an artifact.
+        If `names` is empty, return only the number of inputs, unless the code can see the inputs' steps in another way.
         """
         assert self._inputs is not None
         if not names and not self._inputs._flowc_differ():
@@ -243,7 +244,7 @@ class Situation:
 
 
 def _values_of(refs: Mapping[str, ArtifactRef], names: Sequence[str]) -> list[object]:
-    """Return pairs of name and digest for these artifacts; the digest is None for a missing artifact."""
+    """Return the name and the digest of each of these artifacts; the digest of a missing artifact is None."""
     wanted = sorted(refs) if EVERY in names else names
     return [[name, refs[name]["digest"] if name in refs else None] for name in wanted]
 

@@ -1,7 +1,7 @@
-"""Where the files of `Catalog(get=…, put=…)` are kept: in the store, nowhere, or in the catalog of a package.
+"""File catalogs: where the files of `Catalog(get=…, put=…)` are stored: in the store, nowhere, or by a plugin.
 
-The setting `catalog` chooses it for the files that tasks put. A file's record names the catalog that keeps it, so that
-a run with one catalog can be resumed with another.
+The setting `catalog` chooses the catalog for the files that tasks put. A file's record names the catalog that stores
+the file, so that a run can be resumed with another catalog.
 """
 
 from __future__ import annotations
@@ -18,38 +18,39 @@ from flowc_runtime.store.backends.external import digest_of
 if TYPE_CHECKING:
     from flowc_runtime.base.config import plugin_kinds as kinds
     from flowc_runtime.base.config import plugins
-else:  # cost start-up time, and only catalogs of packages need them
+else:  # needed only for catalogs of packages; importing them takes time
     kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
     plugins = LateModule("flowc_runtime.base.config.plugins")
 
 STORE: Final = "store"
-"""The catalog in the store of runs: the default."""
+"""The name of the default catalog, which stores files in the store of the runs."""
 NONE: Final = "none"
-"""No catalog: files stay where tasks write them, and `get` only checks that they are there."""
+"""The name of the catalog that stores nothing: files stay where tasks write them, and `get` checks that they exist."""
 _OWN: Final = (STORE, NONE)
 
 
 class KeepingError(Exception):
-    """The catalog of a package cannot keep or fetch a file. The message names the catalog and its distribution."""
+    """A package's catalog failed to keep or fetch a file. The message names the catalog and its distribution."""
 
 
 class UnknownCatalogError(FlowcError):
-    """The setting `catalog` names no catalog that is installed."""
+    """The setting `catalog` names a catalog that is not installed."""
 
 
 @runtime_checkable
 class FileCatalog(Protocol):
-    """Keeps the files that tasks put: an entry point of the group `flowc.catalogs` names an instance.
+    """A catalog that a package adds: it stores the files that tasks put.
 
-    The setting `catalog = "NAME"` chooses it, where NAME is the name of the entry point. flowc calls the methods in the
-    processes of tasks, which may run at the same time, and in programs that read a file with the client. Any exception
-    fails the step, with the catalog and the file in the message.
+    The package registers an instance as an entry point of the group `flowc.catalogs`; the setting `catalog = "NAME"`
+    chooses it by the entry point's name. flowc calls the methods in the processes of tasks, which may run at the same
+    time, and in programs that read a file with the client. If a method raises an exception, the step fails, with the
+    catalog and the file in the message.
     """
 
     def keep(self, path: str, digest: str) -> str:
-        """Keep the bytes of a file, and return an address from which `fetch` gets them.
+        """Store the bytes of a file, and return an address for `fetch`.
 
-        flowc records the address. It may keep the same bytes again, for example when a step is retried.
+        flowc records the address. It may call this again with the same bytes, for example when a step is retried.
 
         Args:
             path: the path of the file.
@@ -58,20 +59,20 @@ class FileCatalog(Protocol):
         ...
 
     def fetch(self, address: str, target: str) -> None:
-        """Write the bytes of a kept file to the path `target`, whose directory exists. flowc checks their digest.
+        """Write the bytes of a stored file to the path `target`. flowc then checks their digest.
 
         Args:
-            address: the address that `keep` has returned, perhaps on another machine.
-            target: the path of a file that does not exist.
+            address: an address that `keep` returned, possibly on another machine.
+            target: the path to write; its directory exists, the file does not.
         """
         ...
 
 
 def check_catalog(name: str) -> None:
-    """Check that a value of the setting `catalog` names a catalog; no package is imported.
+    """Check that a value of the setting `catalog` names an installed catalog. The catalog's package is not imported.
 
     Raises:
-        UnknownCatalogError: it does not.
+        UnknownCatalogError: there is no such catalog.
     """
     if name not in _OWN and name not in (installed := kinds.CATALOGS.names()):
         known = [*_OWN, *installed]
@@ -80,10 +81,10 @@ def check_catalog(name: str) -> None:
 
 
 def keep(catalog: str, path: str, digest: str) -> str:
-    """Let the catalog of a package keep a file; return its address.
+    """Store a file in a package's catalog, and return the file's address.
 
     Raises:
-        KeepingError: the catalog is not installed, or fails.
+        KeepingError: the catalog is not installed, or raised an exception.
     """
     try:
         address: object = _find(catalog).keep(path, digest)
@@ -97,16 +98,16 @@ def keep(catalog: str, path: str, digest: str) -> str:
 
 
 def fetch(catalog: str, address: str, target: str, digest: str) -> None:
-    """Write a file that the catalog of a package keeps to a path.
+    """Fetch a file from a package's catalog, write it to a path, and check its digest.
 
     Args:
         catalog: the name of the catalog.
-        address: the address that `keep` has returned.
-        target: the path, which does not exist.
+        address: the address that `keep` returned.
+        target: the path to write, which does not exist.
         digest: the sha256 of the file's bytes, in hex.
 
     Raises:
-        KeepingError: the catalog is not installed or fails, or the file has other bytes.
+        KeepingError: the catalog is not installed or raised an exception, or the digest differs.
     """
     try:
         _find(catalog).fetch(address, target)

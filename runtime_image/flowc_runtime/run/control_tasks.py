@@ -1,9 +1,9 @@
-"""The control tasks of unbounded foreach.
+"""The control tasks of unbounded foreach steps.
 
-In Metaflow such a foreach has one task more than it has items: the control task, which inherits the split's artifacts
-and starts the tasks of the items. In flowc the scheduler starts them. For programs that read runs, flowc still shows a
-control task with the split's path: `each-0` beside `each-0.0` and `each-0.1`. It has no process, log or record; this
-module makes its record from the records of the split and of the items.
+In Metaflow, an unbounded foreach has an additional task: the control task, which inherits the split's artifacts and
+starts the tasks of the items. In flowc the scheduler starts these tasks. For programs that read runs, flowc still shows
+a control task, with the path of the split: `each-0` beside `each-0.0` and `each-0.1`. The control task has no process,
+log or stored record: this module computes its record from the records of the split and of the items.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
 
 ATTEMPT = 1
-"""The number of a control task's only attempt."""
+"""The attempt number of control tasks, which have a single attempt."""
 
 _OF_THE_SPLIT = ("cached", "choice", "constants", "fanout", "note", "origin", "reads")
 
 
 class ControlTasks:
-    """The control tasks of one run. `read` returns the record of a finished task (step, path) or raises NotFound."""
+    """The control tasks of one run. `read` is a function from step and path to the record of a finished task."""
 
     def __init__(self, run: RunStore, graph: Graph, read: Callable[[str, str], AttemptRecord] | None = None) -> None:
         self._run, self._graph = run, graph
         self._read = read or run.task
 
     def paths(self, step: str, begun: Iterable[str]) -> list[str]:
-        """Return the paths of the control tasks of the foreach that these tasks of a step belong to, in order.
+        """Return the index paths of the control tasks to which the given tasks of a step belong, in order.
 
-        If the first foreach is bounded, all foreach of the step are.
+        The result is empty if the foreach is bounded, which is determined from its first execution.
 
         Args:
             step: the first step of the foreach's body.
-            begun: the index paths of its tasks.
+            begun: the index paths of the step's tasks.
         """
         split = self._split_of(step)
         if split is None:
@@ -52,17 +52,17 @@ class ControlTasks:
             try:
                 if self.opened(step, path) is None:
                     break
-            except (NotFound, RecordError):  # a run of `spin` has the one task only
+            except (NotFound, RecordError):  # a run of `spin` has no other task
                 continue
             found.append(path)
         return found
 
     def opened(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of the split that opened a control task; None for any other task.
+        """Return the record of the split's task that opened a control task; None if the task is not a control task.
 
         Raises:
             NotFound: the task of the split is not done.
-            RecordError: its record cannot be read.
+            RecordError: the record of the split's task cannot be read.
         """
         split = self._split_of(step)
         if split is None or len(parts(path)) != len(self._graph.scopes(split)):
@@ -71,22 +71,22 @@ class ControlTasks:
         return record if record.get("fanout", {}).get("unbounded") else None
 
     def is_done(self, step: str, path: str, done: Collection[str]) -> bool:
-        """Return whether the tasks of all items of a control task are done.
+        """Return whether the tasks of all items below a control task are done.
 
         Args:
-            step: the task's step.
-            path: its index path.
+            step: the step of the control task.
+            path: the index path of the control task.
             done: the index paths of the step's tasks that are done.
 
         Raises:
             NotFound: the task of the split is not done.
-            RecordError: its record cannot be read.
+            RecordError: the record of the split's task cannot be read.
         """
         split = self.opened(step, path)
         return split is not None and all(item_path(path, number) in done for number in range(split["fanout"]["count"]))
 
     def record(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of a control task, or None while a task of its foreach is unfinished.
+        """Return the record of a control task; None while a task of an item is unfinished.
 
         Raises:
             NotFound: the task is not a control task.
@@ -114,6 +114,6 @@ class ControlTasks:
         return cast("AttemptRecord", made)
 
     def _split_of(self, step: str) -> str | None:
-        """Return the step that opens a foreach with this step as its first; None if there is none."""
+        """Return the step whose foreach leads to this step; None if no foreach leads to it."""
         before = self._graph.predecessors.get(step, ())
         return next((node.id for node in before if isinstance(node.next, Foreach)), None)

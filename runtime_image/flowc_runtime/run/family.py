@@ -1,4 +1,4 @@
-"""The values that a task gets from other tasks: parents' artifacts, foreach items, its place in a gang."""
+"""Values that a task gets from other tasks: artifacts of parents, foreach items, and its position in a gang."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 @final
 class Family:
-    """The tasks around the task of an assignment: its parents, splits and inputs."""
+    """Reads the values that the task of an assignment gets from its parents, its splits and the inputs of a join."""
 
     def __init__(self, job: Assignment) -> None:
         self.job = job
-        self.seen: set[str] = set()  # artifacts that the code read from inputs of a join
-        self.place: set[str] = set()  # parts of the inputs' foreach frames that the code read
+        self.seen: set[str] = set()  # names of artifacts that the code read from inputs of a join
+        self.place: set[str] = set()  # parts of the inputs' foreach frames that it read
 
     def enter(self, state: TaskState) -> tuple[list[ParentsRecord], tuple[object, ...]]:
-        """Give the task its parents' artifacts.
+        """Set the task's inherited artifacts from its parents' records; for a join, set its inputs.
 
         Args:
-            state: the state of the task, which gets the artifacts or the inputs.
+            state: the state of the task, which is changed.
 
         Returns:
-            The parents, for the task's record, and the arguments of the step's method: the inputs of a join.
+            The parents, for the task's record, and the arguments of the step's method: for a join, the inputs.
 
         Raises:
             ProtocolError: a parent task is not done.
@@ -61,7 +61,7 @@ class Family:
     def _join(self, split: str, parents: Parents) -> tuple[list[ParentsRecord], Inputs[object]]:
         """Return the parents and the inputs of a join.
 
-        The records of a foreach's tasks are read when the step first uses them, since a foreach may have many tasks.
+        The record of an input is read when the step first uses the input, since a foreach may have many tasks.
         """
         job = self.job
         ends = job.graph.ends(job.node)
@@ -97,13 +97,13 @@ class Family:
     def state(
         self, node: Node, path: str, inherited: Mapping[str, ArtifactRef], *, read_only: bool = False
     ) -> TaskState:
-        """Return the state of a task; its foreach items are read lazily from the records of the splits.
+        """Create the state of a task. Foreach items are read from the records of the splits when they are first used.
 
         Args:
             node: the task's step.
-            path: its index path.
-            inherited: its artifacts.
-            read_only: whether code cannot assign artifacts, as for the inputs of a join.
+            path: the task's index path.
+            inherited: the task's artifacts.
+            read_only: whether code cannot assign artifacts; true for the inputs of a join.
         """
         graph, run = self.job.graph, self.job.before
         numbers = parts(path)
@@ -128,9 +128,10 @@ class Family:
 
 
 def parallel_of(job: Assignment, state: TaskState) -> Parallel | None:
-    """Return the task's place in its gang, and set the environment variables that describe it.
+    """Return the task's position in its gang, and set the environment variables with the position.
 
-    In a flow with gangs, a task outside of them is a gang of one; in any other flow the result is None.
+    In a flow with gangs, a task outside of them is treated as a gang of one task. In a flow without gangs the result is
+    None.
 
     Args:
         job: the attempt.
@@ -146,7 +147,7 @@ def parallel_of(job: Assignment, state: TaskState) -> Parallel | None:
     number, count = frame.index, frame.fanout["count"]
     first = job.graph.following(split.id, outer_path(job.path, len(job.graph.scopes(split.id))), job.step, 0)
     control = task_id(job.step, first)
-    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, LOCALHOST)  # pods: set by `coordination`
+    main_ip = os.environ.setdefault(contract.PARALLEL_MAIN_IP, LOCALHOST)  # in a pod, `coordination` has set it
     os.environ[contract.PARALLEL_NUM_NODES] = str(count)
     os.environ[contract.PARALLEL_NODE_INDEX] = str(number)
     os.environ[contract.PARALLEL_CONTROL_TASK_ID] = control

@@ -1,6 +1,6 @@
-"""The cache keys of the first release: digests of the text of parts of the IR in that release.
+"""The cache keys of flowc's first release: digests of parts of the IR, in the text form of that release.
 
-They find the cache entries of that release. Do not change this text when the IR changes.
+With these keys, cache entries of the first release are found. Do not change the text form when the IR changes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _VERSION = 2
 
 
 def identity(flow: Flow, node: Node) -> list[object]:
-    """Return the parts of the flow that had to be equal for reuse, besides the values that the task read."""
+    """Return the parts of the flow on which the first release's cache keys depend, besides the values read."""
     configs = [[config.name, config.text] for config in flow.configs]
     about = [
         repr(node.environment),

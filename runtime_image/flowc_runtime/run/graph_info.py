@@ -1,4 +1,4 @@
-"""The graph in Metaflow's format: `current.graph` and the output of `output-raw --json`."""
+"""The graph of a flow in Metaflow's format, for `current.graph` and the output of `output-raw --json`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from flowc_ir import Flow, Node
 
-# Class name of the transition → Metaflow's type of a step that ends with it.
+# The class name of a step's transition → Metaflow's type of the step.
 _TYPES = {
     "Branch": "split-static",
     "End": "end",
@@ -22,7 +22,7 @@ _TYPES = {
     "Goto": "linear",
     "Switch": "split-switch",
 }
-# Fields of a node that come from built-in decorators, in the order in which they are listed.
+# The fields of a node that built-in decorators set, in the order of the output.
 POLICIES = ("timeout", "retry", "catch", "resources", "environment", "kubernetes", "secrets", "cards", "packages")
 
 
@@ -47,7 +47,7 @@ class _StepInfo(TypedDict):
 
 
 class StepInfo(_StepInfo, total=False):
-    """A step in `current.graph`: the keys of Metaflow's dictionary, optional ones for splits, switches and joins."""
+    """A step in `current.graph`, with Metaflow's keys. These keys exist only for splits, switches and joins."""
 
     foreach_artifact: str
     condition: str
@@ -56,7 +56,7 @@ class StepInfo(_StepInfo, total=False):
 
 
 def graph_info(flow: Flow) -> dict[str, object]:
-    """Return the graph of a flow as the dictionary that Metaflow's `current.graph` has.
+    """Return the graph of a flow as a dictionary in the format of Metaflow's `current.graph`.
 
     Returns:
         A dictionary with the keys `file`, `start_step`, `end_step`, `parameters`, `constants`, `steps` (a `StepInfo` by
@@ -78,7 +78,7 @@ def graph_info(flow: Flow) -> dict[str, object]:
 
 
 def step_info(graph: Graph, node: Node) -> StepInfo:
-    """Return the entry of one step in `graph_info`."""
+    """Return the description of one step, which `graph_info` contains under `steps`."""
     info: StepInfo = {
         "name": node.id,
         "type": step_type(graph, node),
@@ -118,9 +118,9 @@ def step_type(graph: Graph, node: Node) -> str:
 
 
 def decorators(node: Node) -> Iterator[tuple[str, dict[str, object]]]:
-    """Yield the name and attributes of each built-in decorator of a node, in Metaflow's terms.
+    """Yield the name and attributes of each built-in decorator of a node, with Metaflow's attribute names.
 
-    `@retry` has `minutes_between_retries`, which may be a fraction; a step with several cards has several entries.
+    `minutes_between_retries` of `@retry` may be a fraction. For several cards, several decorators are yielded.
     """
     for name in POLICIES:
         policy = getattr(node, name, None)
@@ -145,7 +145,7 @@ def _fields(policy: object) -> dict[str, object]:
 
 
 def in_order(graph: Graph) -> Iterator[Node]:
-    """Yield the nodes breadth first from the start step, each once."""
+    """Yield each node once, in breadth-first order from the start step."""
     seen: set[str] = set()
     waiting = [graph.flow.start]
     while waiting:
@@ -157,7 +157,7 @@ def in_order(graph: Graph) -> Iterator[Node]:
 
 
 def _structure(graph: Graph, here: str | None, stop: str | None, seen: set[str]) -> list[object]:
-    """Return steps from `here` to `stop` as a list; the branches of a split are a nested list of such lists."""
+    """Return the steps from `here` up to `stop` as a list. After a split comes a list with a list for each branch."""
     row: list[object] = []
     while here is not None and here != stop and here not in seen:
         seen.add(here)
@@ -173,13 +173,13 @@ def _structure(graph: Graph, here: str | None, stop: str | None, seen: set[str])
 
 
 def _meeting(graph: Graph, arms: tuple[str, ...]) -> str | None:
-    """Return the first step that all arms of a switch reach; None if there is none."""
+    """Return the first step that can be reached from all targets of a switch; None if there is none."""
     ways = [_reached(graph, arm) for arm in arms]
     return next((name for name in ways[0] if all(name in way for way in ways[1:])), None)
 
 
 def _reached(graph: Graph, start: str) -> list[str]:
     found = [start]
-    for name in found:  # grows as it goes
+    for name in found:  # the loop appends to the list
         found += [target for target in targets(graph.nodes[name].next) if target not in found]
     return found

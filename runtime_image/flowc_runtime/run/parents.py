@@ -1,8 +1,8 @@
-"""The parents of a task: computed from its path, and looked up in the store after a switch or a loop.
+"""Finds the parents of a task: from its index path, and after a switch or a loop from records in the store.
 
-The choice of a switch is known only after its task has ended, so a task after a switch looks for the candidate parent
-that has a record. After a loop, the last iteration is found by doubling and bisection: a loop of a million iterations
-takes forty lookups.
+Which branch of a switch runs is known only after the switch's task has ended. So a task after a switch has several
+possible parents, and its parent is the one with a record. After a loop, the last iteration is searched by doubling and
+bisection: for a loop of a million iterations this takes forty lookups.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 class Parents:
-    """The parents of one task (step and path) of a run."""
+    """Finds the parents of one task (step and index path) of a run."""
 
     def __init__(self, run: RunStore, graph: Graph, step: str, path: str) -> None:
         self._run, self._graph = run, graph
         self._step, self._path = step, path
 
     def one(self) -> tuple[Node, str, AttemptRecord] | None:
-        """Return the parent (node, index path, record) of a task that is not a join; None at the start.
+        """Return the parent of a task that is not a join: node, index path and record; None for the run's first task.
 
         Raises:
             ProtocolError: the parent is not done.
@@ -41,14 +41,14 @@ class Parents:
         return self._of(before, self._path) if before else None
 
     def ended(self, ends: Sequence[Node], item: int | None) -> tuple[Node, str, AttemptRecord]:
-        """Return the last task (node, index path, record) of one arm or foreach item before a join.
+        """Return an input of a join: the last task of one branch or foreach item, as node, index path and record.
 
         Args:
-            ends: the nodes that may be the last of the arm.
-            item: the number of the item; None for an arm of a branch.
+            ends: the nodes that may be the last node of the branch or item.
+            item: the number of the foreach item; None for a branch.
 
         Raises:
-            ProtocolError: no such task is done.
+            ProtocolError: none of these nodes has a finished task.
             StoreError: the store cannot be read.
         """
         return self._of(ends, self._path if item is None else f"{self._path}.{item}")
@@ -70,13 +70,13 @@ class Parents:
         raise ProtocolError(f"{self._step}/{self._path} needs {' or '.join(missing)}, but that task is not done")
 
     def _path_of(self, node: Node, path: str) -> str | None:
-        """Return the index path of the parent in step `node`; None if that step has no parent task.
+        """Return the index path that a parent in step `node` would have; None if no parent can be in this step.
 
         `path` is the task's own path; for a join, it is the path of the foreach item to look up.
         """
         graph, known = self._graph, parts(path)
         around = graph.scopes(self._step)
-        begins = bool(around) and around[-1] == LoopScope(self._step)  # the step begins a loop
+        begins = bool(around) and around[-1] == LoopScope(self._step)  # this step is the first of a loop
         if graph.repeats(node.id, self._step):
             number = int(known[-1][1:])
             if number == 0:
@@ -88,7 +88,7 @@ class Parents:
             at = path
         else:
             at = ROOT + "".join(known[: graph.shared(node.id, self._step)])
-        # The remaining scopes are loops that end between the two steps.
+        # The parent's remaining scopes are loops that end between the parent and this step.
         for scope in graph.scopes(node.id)[len(parts(at)) :]:
             assert isinstance(scope, LoopScope)
             last = self._last_iteration(scope.header, at)
@@ -98,7 +98,7 @@ class Parents:
         return at
 
     def _last_iteration(self, header: str, path: str) -> int | None:
-        """Return the number of the last iteration of a loop; None if it never began."""
+        """Return the number of a loop's last iteration; None if the loop has not run."""
 
         def is_done(number: int) -> bool:
             return self._run.is_done(header, iteration_path(path, number))

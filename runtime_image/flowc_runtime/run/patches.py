@@ -1,4 +1,4 @@
-"""Patches: what replaces the code of a step in a run for tests. They are data, so that every process can apply them."""
+"""Patches replace the code of steps in runs for tests. They are data, so that they can be sent to any process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PatchKind: TypeAlias = Literal["nothing", "value", "function", "file", "pickle"]
 IN_PROCESS: frozenset[PatchKind] = frozenset({"nothing", "value"})
-"""The kinds of patches that run no user code, and therefore need no process of their own."""
+"""The kinds of patches that run no user code. A task with such a patch does not need a process of its own."""
 
 
 class PatchError(FlowcError):
@@ -31,9 +31,10 @@ class PatchError(FlowcError):
 class Patch(TypedDict):
     """The replacement of one step's code.
 
-    `kind` is what replaces it: `nothing`, a JSON `value`, a `function` of a module, a `file` with a function, or a
-    `pickle` of a value or a function. `what` is the value, `MODULE:FUNCTION`, the path of the file with or without
-    `:FUNCTION`, or the pickle as base64 text. In a `mock` run no step's code runs, so that values may be missing.
+    `kind` is the kind of replacement: `nothing`, a JSON `value`, a `function` of a module, a `file` with a function, or
+    a `pickle` of a value or a function. `what` is, for these kinds: unused; the value; `MODULE:FUNCTION`; the file's
+    path, optionally with `:FUNCTION`; the pickle as base64 text. `mock` is whether no step's code runs in this run;
+    then missing values are supplied.
     """
 
     kind: PatchKind
@@ -44,10 +45,10 @@ class Patch(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A patch that is ready to be applied: a function, or a value. Without either, nothing replaces the code.
+    """A patch after its function or value was loaded. If it has neither, the step's code is left out.
 
-    `is_value` tells a value that is None from nothing. `mock` is that of `Patch`. `way` is the step to which a mocked
-    switch without a value leads.
+    `is_value` is whether `value` is the replacement, which may be None. `mock` is copied from the `Patch`. `way` is the
+    target of a switch whose value is missing in a mocked run.
     """
 
     value: object = None
@@ -58,13 +59,13 @@ class Replacement:
 
 
 def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
-    """Return what a patch replaces a step's code with.
+    """Load the function or value of a patch.
 
     Args:
         patch: the patch.
-        step: the name of the step, which is the name of the function in a file that does not name one.
+        step: the name of the step; for a `file` without `:FUNCTION`, the function has this name.
         root: the directory of the flow's code.
-        file: the flow's own file in it.
+        file: the flow's file relative to the root.
 
     Raises:
         PatchError: the function cannot be found.
@@ -79,7 +80,7 @@ def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
         case "function":
             module, _, name = str(patch["what"]).partition(":")
             if (here := os.getcwd()) not in sys.path:
-                sys.path.append(here)  # after all others: the directory of a test, say
+                sys.path.append(here)  # last in the path: the module may be beside a test
             found: object = load_function(Function(module=module, name=name), root, file)
         case "file":
             found = _in_file(str(patch["what"]), step)
@@ -91,14 +92,14 @@ def open_patch(patch: Patch, step: str, root: str, file: str) -> Replacement:
 
 
 def _in_file(text: str, step: str) -> UserFunction:
-    """Return the function of a file: the named one, that with the step's name, or the only one."""
+    """Load a function from a file: the named function, else the function with the step's name, else the only one."""
     path, _, name = text.partition(".py:")
     path = f"{path}.py" if name else text
     spec = spec_from_file_location(f"flowc_patch_{os.path.basename(path)[:-3]}", path)
     if spec is None or spec.loader is None or not os.path.isfile(path):
         raise PatchError(f"the patch of step '{step}': there is no file {path}")
     module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses and pickles of the file need it
+    sys.modules[spec.name] = module  # dataclasses and pickles in the file need this entry
     spec.loader.exec_module(module)
     own = {
         key: value

@@ -1,7 +1,7 @@
-"""The interface between the runtime and the user's code: `Program`. A flow class is one kind of program.
+"""`Program`, the interface between the runtime and user code. A flow class is one kind of program.
 
-The runtime imports no front end. An object in the user's file that can run has a method named `OPENS`, which returns
-its program; the front end implements it (`metaflow.FlowSpec` does).
+The runtime does not import front ends. Instead, a flow object in the user's file has a method with the name in `OPENS`,
+which returns its program. `metaflow.FlowSpec` has this method, for example.
 """
 
 from __future__ import annotations
@@ -27,51 +27,51 @@ if TYPE_CHECKING:
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.record_types import OriginRecord
     from flowc_runtime.store.records.run_store import RunStore
-else:  # tasks of flow classes do not need it
+else:  # not needed for tasks of flow classes
     nodes_program = LateModule("flowc_runtime.run.nodes.nodes_program")
 
 OPENS = "_flowc_program"
-"""The name of the method without arguments that returns the program of an object in the user's file."""
+"""The name of a flow object's method that returns the object's program. The method has no arguments."""
 
 
 BoundTask: TypeAlias = Any
-"""The object that `Program.bind` makes for a task. Its type is the program's own, and the runtime does not know it."""
+"""The object that `Program.bind` creates for a task. Each program has its own type, unknown to the runtime."""
 
 
 class Cards(Protocol):
-    """The cards of one attempt. `current` is the object behind `current.card` in the step's code."""
+    """The cards of one attempt of a task."""
 
     @property
     def current(self) -> object:
-        """The object behind `current.card`."""
+        """The object that the step's code gets as `current.card`."""
         ...
 
     def start(self) -> None:
-        """Fork the processes that make the cards.
+        """Fork the processes that render the cards.
 
-        Hazard: call it before this process uses the store or starts a thread, since a fork copies neither safely.
+        Hazard: call this before the process uses the store or starts a thread: a fork of a process that did is unsafe.
         """
         ...
 
     def finish(self) -> None:
-        """Make the final version of all cards; the attempt's record is already written."""
+        """Render the final version of all cards, after the attempt's record was written."""
         ...
 
     def leave_to(self, task: OriginRecord) -> bool:
-        """Use the cards of another task instead of making any; return False if that task has none."""
+        """Use the cards of another task, whose results this task reuses; return False if that task has no cards."""
         ...
 
 
 class Program(Protocol):
-    """The user's code that the tasks of one flow run.
+    """The user code of one flow, which tasks run.
 
-    Each process that imports the code calls `prepare` and then `begin`, once. `task` in the methods below is the object
-    that `bind` makes for one task: the step's code receives it, and its attributes are the task's artifacts.
+    Each process that imports the code calls first `prepare` and then `begin`, each once. In the methods below, `task`
+    is the object that `bind` creates for one task: the step's code gets this object; its attributes are the artifacts.
     """
 
     @property
     def directory(self) -> str:
-        """The directory of the user's code; tracebacks show files below it as the user's. Empty if there is none."""
+        """The directory of the user code; empty if there is none. Tracebacks show only files below it as user code."""
         ...
 
     # -- once in a process
@@ -79,11 +79,11 @@ class Program(Protocol):
     def prepare(
         self, configs: Mapping[str, object], with_decorators: Sequence[tuple[str, Mapping[str, object]]] = ()
     ) -> None:
-        """Bring the code to its final form.
+        """Complete the imported code: set the values of configs, and run mutators of user-defined decorators.
 
         Args:
-            configs: the values of the flow's configs, by name; None is no value.
-            with_decorators: the user-defined decorators that the command line adds: names and arguments.
+            configs: config name → value; None for a config without a value.
+            with_decorators: the decorators that `--with` adds to the class: names and arguments.
 
         Raises:
             BaseException: any exception of the user's code.
@@ -91,7 +91,7 @@ class Program(Protocol):
         ...
 
     def begin(self, flow: Flow, root: str) -> object:
-        """Make the decorators that act before a run, and start them.
+        """Create the decorators of extensions, and call their hooks that run before a run starts.
 
         Args:
             flow: the flow.
@@ -105,80 +105,80 @@ class Program(Protocol):
     # -- once in a run, in the process that starts it
 
     def run_begins(self, run_id: str) -> None:
-        """Tell the decorators that a run begins."""
+        """Call the decorators' hooks for the beginning of a run."""
         ...
 
     def run_ended(self, error: BaseException | None) -> None:
-        """Tell the decorators how the run has ended."""
+        """Call the decorators' hooks for the end of a run; `error` is None if the run succeeded."""
         ...
 
     # -- for a task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> BoundTask:
-        """Make the object of a task with this state, or of an input of a join."""
+        """Create the object of a task with this state. This is also called for each input of a join."""
         ...
 
     def start(self, task: BoundTask) -> None:
         """Run the code that precedes a step's code, such as the `__init__` of a flow class.
 
-        It also runs for each input of a join. Its exceptions are failures of the user's code.
+        This is also called for each input of a join. An exception is a failure of the user code.
         """
         ...
 
     def call_step(self, task: BoundTask, node: Node, arguments: tuple[object, ...]) -> None:
-        """Run the node's code. Debuggers show the frames that a function of this name calls as the user's."""
+        """Run the node's code. The debugger finds the frames of user code by the name of this method."""
         ...
 
     def replace_step(self, task: BoundTask, node: Node, arguments: tuple[object, ...], new: Replacement) -> str:
-        """Apply a patch in place of the node's code, and set the task's transition.
+        """Apply a patch instead of running the node's code, and set the task's transition.
 
         Args:
-            task: the task.
+            task: the object of the task.
             node: the node.
-            arguments: those of `call_step`.
-            new: what replaces the code.
+            arguments: the arguments that `call_step` would get.
+            new: the patch.
 
         Returns:
-            A remark for the task's record about values that the patch lacks and that were supplied; or an empty text.
+            A remark for the task's record about missing values that were supplied; empty if there were none.
         """
         ...
 
     def imply(self, task: BoundTask, transition: Transition, arguments: Mapping[str, object]) -> None:
-        """Set the transition of a task whose code did not run.
+        """Set the transition of a task whose code did not run, or did not reach its end.
 
         Args:
-            task: the task.
-            transition: the transition of its node.
-            arguments: the arguments of self.next that a decorator sets, such as `foreach`.
+            task: the object of the task.
+            transition: the transition of the node.
+            arguments: arguments of `self.next` that a decorator sets, such as `foreach`.
         """
         ...
 
     def finished(self, task: BoundTask, node: Node, *, ok: bool) -> None:
-        """Tell the decorators that the attempt is over."""
+        """Call the decorators' hooks for an attempt's end; `ok`: the attempt succeeded, or its failure was caught."""
         ...
 
     def lost(self, task: BoundTask, node: Node, arguments: tuple[object, ...]) -> None:
-        """Tell the decorators that the earlier attempts were lost, in an attempt that only applies @catch."""
+        """Call the decorators' hooks for lost earlier attempts, in an attempt that only applies @catch."""
         ...
 
     def timeout_error(self) -> type[StepTimeout]:
-        """Return the exception class that is raised in a step that exceeds its timeout."""
+        """Return the exception class to raise in a step that exceeds its timeout."""
         ...
 
     def inline_secrets(self, node: Node) -> list[Mapping[str, object]]:
-        """Return the options of the node's inline secrets, whose values are only in the code."""
+        """Return the options of the node's inline secrets, which have the values: the IR does not contain them."""
         ...
 
     def cards(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int]) -> Cards:
-        """Return the cards of an attempt (step, path, number) of a node that has cards."""
+        """Return the cards of an attempt (step, index path, number) of a node with cards."""
         ...
 
     # -- contents of the code
 
     def constants(self, flow: Flow, parameters: Mapping[str, object]) -> Iterable[tuple[str, object]]:
-        """Return the names and values of constants, which readers of a run see as artifacts of every task.
+        """Return the names and values of constants, such as class attributes: readers of runs show them as artifacts.
 
-        They include the values that the code makes of `parameters`, if the flow marks a parameter as `converted`.
+        For each parameter that the IR marks as `converted`, they include the value that the code converts it to.
         """
         ...
 
@@ -187,15 +187,15 @@ class Program(Protocol):
         ...
 
     def client_run(self, run: RunStore) -> object:
-        """Return the client's object of the run, for an exit hook."""
+        """Return the client object (`metaflow.Run`) of a run, which an exit hook gets."""
         ...
 
     def code_of(self, node: Node) -> CodeType | None:
-        """Return the compiled code of the node; None if it is not Python."""
+        """Return the code object of the node's function; None if the node runs no Python function."""
         ...
 
     def undecorate(self, node: Node) -> None:
-        """Remove the decorators around the node's code, in this process."""
+        """Remove the decorators of the node's code in this process."""
         ...
 
 
@@ -203,10 +203,10 @@ CALL = Program.call_step.__name__
 
 
 def open_program(flow: Flow, root: str) -> Program:
-    """Import the user's code below `root`, prepare it and begin it; return the program.
+    """Import the user code below `root`, and call `prepare` and `begin`; return the program.
 
     Raises:
-        ProtocolError: see `load_program`.
+        ProtocolError: as in `load_program`.
         BaseException: any exception of the user's code.
     """
     program = load_program(flow, root)
@@ -216,10 +216,10 @@ def open_program(flow: Flow, root: str) -> Program:
 
 
 def load_program(flow: Flow, root: str) -> Program:
-    """Import the user's code below `root` and return the program, neither prepared nor begun.
+    """Import the user code below `root` and return the program, without calling `prepare` and `begin`.
 
     Raises:
-        ProtocolError: a step does not run a method, or the file does not define the flow.
+        ProtocolError: this flowc cannot run a step, or the file does not define the flow.
         BaseException: any exception of the user's code.
     """
     check_runnable(flow)
@@ -268,10 +268,10 @@ def _kind(action: Action) -> str:
 
 
 def method_name(node: Node) -> str:
-    """Return the name of the method that a node of a flow class runs.
+    """Return the name of the flow class's method that a node runs.
 
     Raises:
-        ProtocolError: the node runs something else.
+        ProtocolError: the node does not run a method.
     """
     if not isinstance(node.run, Method):
         raise ProtocolError(f"step '{node.id}' of a flow class is {_kind(node.run)}, not a method")

@@ -1,4 +1,4 @@
-"""The names that a task read; only these count for a resumed run with changed parameters and for @cache."""
+"""Records the names that a task reads: a resumed run and @cache reuse its results if the values read are unchanged."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @final
 class Reads(dict[str, object]):
-    """The values of a task's parameters; `seen` collects the names that the code reads."""
+    """The values of a task's parameters, by name. `seen` has the names that the code has read."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         super().__init__(values)
         self.seen: set[str] = set()
-        self.others: Callable[[], None] | None = None  # marks all artifacts and inputs as read
+        self.others: Callable[[], None] | None = None  # a function that marks all artifacts and inputs as read
 
     def __getitem__(self, name: str) -> object:
         value = super().__getitem__(name)
@@ -31,16 +31,16 @@ class Reads(dict[str, object]):
         return dict, (dict(self),)
 
     def see_all(self) -> None:
-        """Mark every value as read, because the code can read values unseen."""
+        """Mark all values as read, because later reads cannot be observed."""
         self.seen.update(self)
         if self.others is not None:
             self.others()
 
     def watch_forks(self) -> None:
-        """Make every fork mark all values as read, since this process cannot see the reads of a forked process.
+        """When this process forks, mark all values as read: the reads of a forked process cannot be observed.
 
-        Hazard: the hook is registered once with `os.register_at_fork` and stays for the life of the process; it acts
-        through `Ambient.before_fork`.
+        Hazard: a function registered with `os.register_at_fork` cannot be removed. So it is registered once, and calls
+        `Ambient.before_fork`, which can be replaced.
         """
         _register()
         ambient().before_fork = self.see_all
@@ -48,7 +48,7 @@ class Reads(dict[str, object]):
 
 @cache
 def _register() -> None:
-    """Call `_forking` before every fork. It runs once: Python cannot remove such a function."""
+    """Register `_forking` to be called before every fork. It is registered once: Python cannot unregister it."""
     os.register_at_fork(before=_forking)
 
 

@@ -1,7 +1,7 @@
 """The tasks that a resumed run reuses from its origin run.
 
-A task is reused if the origin run finished it, it still matches the flow, and all its parents are reused. No artifact
-is copied: the new record refers to the same artifacts and names the original task. The log stays in the origin run.
+A task is reused if it is finished in the origin run, matches the new flow, and all of its parents are reused. Artifacts
+are not copied: the new record refers to the same artifacts and names the original task. Logs stay in the origin run.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord, OriginRecord
     from flowc_runtime.store.records.run_store import RunStore
 
-_AT_ONCE = 1024  # records that are written together
-_LONGEST = 100  # characters of a value in a reason
+_AT_ONCE = 1024  # the number of records to write together
+_LONGEST = 100  # a reason shows this number of characters of a value
 
 
 class _OrderFields(TypedDict):
@@ -41,7 +41,7 @@ class _OrderFields(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The resume order for the pods of a run: the origin run, the first step to run, the replaced parameters."""
+    """How pods of a resumed run reuse results: the origin run, the step to resume from, parameters with new values."""
 
     origin: str
     step: str | None
@@ -49,13 +49,13 @@ class Order:
 
     @property
     def text(self) -> str:
-        """The order as text for an environment variable; it holds no template of Argo and no `$(…)` of the kubelet."""
+        """The order as text for an environment variable, escaped so that Argo and the kubelet expand nothing in it."""
         text = json_text.dumps({"origin": self.origin, "step": self.step, "given": self.given})
         return text.replace("{{", "{\\u007b").replace("$", "\\u0024")
 
     @classmethod
     def of(cls, text: str | None) -> Order | None:
-        """Parse the text of an order; return None for no text.
+        """Parse the text of an order; return None if the text is None or empty.
 
         Raises:
             ValueError: the text is not JSON.
@@ -69,10 +69,10 @@ class Order:
 
 @final
 class Reuse:
-    """The tasks of the run `origin` that a new run of `graph` with these parameters can reuse.
+    """Finds the tasks of the run `origin` whose results a new run with this graph and these parameters can reuse.
 
-    The step `resumed_from` and the `patched` steps always run. `reasons` maps each step that runs again, although
-    `origin` has finished tasks of it, to the reason.
+    The step `resumed_from` and the steps in `patched` always run. `reasons` has an entry for each step that runs again
+    although `origin` has finished tasks of this step: step name → reason.
     """
 
     def __init__(
@@ -90,18 +90,18 @@ class Reuse:
             self._unfit[resumed_from] = "it was asked for"
         self._unfit |= dict.fromkeys(patched, "it is patched")
         self._lost = _lost_blobs(origin.objects)
-        self._read = set[str]() if verify_always() else None  # digests of blobs that were verified
+        self._read = set[str]() if verify_always() else None  # digests of intact blobs
         self._gangs: dict[tuple[str, str], bool] = {}
         self._ahead: dict[str, dict[str, bytes] | None] = {}
         self._taken: list[AttemptRecord] = []
         self.reasons: dict[str, str] = {}
 
     def find(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record to reuse for a task; None if the task has to run: `reasons` may have the reason.
+        """Return the record to reuse for a task. Return None if the task must run; `reasons` may then have the reason.
 
         Args:
             step: the task's step.
-            path: its index path; all its parents must be reused.
+            path: the task's index path. The caller has checked that all of its parents are reused.
 
         Raises:
             StoreError: the store cannot be read.
@@ -115,11 +115,11 @@ class Reuse:
         return record
 
     def take(self, run: RunStore, record: AttemptRecord) -> Result:
-        """Make the record of a reused task in another run, and return the task's result.
+        """Create the record of a reused task in the new run, and return the task's result.
 
         Args:
-            run: the new run; `flush` writes the record, or this call if there are many.
-            record: the result of `find`.
+            run: the new run. The record is written by `flush`, or at once if many records are waiting.
+            record: the record that `find` returned.
 
         Raises:
             StoreError: the store cannot be written.
@@ -139,7 +139,7 @@ class Reuse:
         return Result(outcome=record["outcome"], count=count, choice=record.get("choice", ""), metrics=metrics)
 
     def flush(self, run: RunStore) -> None:
-        """Write the records of `take` that are not written yet.
+        """Write the records that `take` has created and not yet written.
 
         Raises:
             StoreError: the store cannot be written.
@@ -148,7 +148,7 @@ class Reuse:
         self._taken.clear()
 
     def following(self) -> list[str]:
-        """Return the other steps that `origin` began and that run again because they follow a step in `reasons`."""
+        """Return the steps of `origin` that run again only because they follow a step in `reasons`."""
         found, waiting = set[str](), list(self.reasons)
         while waiting:
             following = set(targets(self._graph.nodes[waiting.pop()].next)) - found
@@ -158,14 +158,14 @@ class Reuse:
         return [node.id for node in self._graph.flow.nodes if node.id in (found & known) - self.reasons.keys()]
 
     def follows(self, run: RunStore, step: str, path: str) -> bool:
-        """Return whether all parents of a task are reused, by their records.
+        """Return whether the records of all parents of a task show that they are reused.
 
-        Pods need it: no scheduler of flowc knows their parents.
+        This is for pods: on a cluster there is no flowc scheduler that knows the parents.
 
         Args:
             run: the new run.
             step: the task's step.
-            path: its index path.
+            path: the task's index path.
 
         Raises:
             ProtocolError: a parent is not done.
@@ -181,7 +181,7 @@ class Reuse:
             return all("origin" in parents.ended(arm, None)[2] for arm in ends)
         if "origin" not in run.task(node.joins, path):
             return False
-        # A foreach may have many tasks: one listing shows which tasks ran here.
+        # A foreach may have many tasks: a single listing shows which of them ran in this run.
         return not any(at.startswith(f"{path}.") for end in ends[0] for at in run.tasks_run(end.id))
 
     def _find(self, step: str, path: str) -> AttemptRecord | None:
@@ -198,7 +198,7 @@ class Reuse:
             self.reasons.setdefault(step, f"{what} of {step}/{path} is lost")
             return None
         if (why := self._unfit.get(step)) is None:
-            # A record of an old release lists no reads: all parameters count.
+            # A record of an old release does not list reads: then a change of any parameter counts.
             read = record.get("reads", {}).get("parameters", self._changed)
             changed = [self._changed[name] for name in read if name in self._changed]
             if not changed:
@@ -208,7 +208,7 @@ class Reuse:
         return None
 
     def _damage(self, record: AttemptRecord) -> list[str]:
-        """Return the damaged parts of a task's results, as reasons; the setting `verify` makes it read all of them."""
+        """Return messages about damaged results of a task. With the setting `verify`, all results are read."""
         if not self._lost and self._read is None:
             return []
         blobs = [(described(name), ref["digest"], ref["size"]) for name, ref in refs(record) if "data" not in ref]
@@ -222,7 +222,7 @@ class Reuse:
                 self.origin.objects.map_blob(digest, size)
             except Damaged:
                 self._lost.add(digest)
-            except NotFound:  # `lost_artifact` reports it
+            except NotFound:  # `lost_artifact` reports the missing blob
                 return False
             else:
                 self._read.add(digest)
@@ -238,17 +238,17 @@ class Reuse:
             return self.origin.task(step, path)
         except NotFound:
             return None
-        except RecordError as error:  # such as a record that a power failure cut off
+        except RecordError as error:  # for example a record that a power failure truncated
             self.reasons.setdefault(step, f"the record of {step}/{path} is lost: {error}")
             return None
 
     def _gang_of(self, step: str) -> str | None:
-        """Return the split that opens the gang of a step's tasks; None if the step has no gang."""
+        """Return the split that starts the gang of a step's tasks; None if the step is not a gang."""
         before = self._graph.predecessors[step]
         return before[0].id if before and isinstance(before[0].next, Gang) else None
 
     def _has_gang(self, split: str, step: str, path: str) -> bool:
-        """Return whether all tasks of a gang can be reused; a gang is reused as a whole or not at all."""
+        """Return whether all tasks of a gang can be reused: a gang is reused as a whole or not at all."""
         opened = self._done(split, path)
         count = opened["fanout"]["count"] if opened is not None and "fanout" in opened else -1
         complete = count >= 0 and all(self._find(step, item_path(path, number)) is not None for number in range(count))
@@ -258,15 +258,15 @@ class Reuse:
 
 
 def _lost_blobs(objects: Objects) -> set[str]:
-    """Return the digests of damaged blobs that were not stored again."""
-    # The name of a blob that was moved aside more than once ends with a number.
+    """Return the digests of blobs that were moved aside as damaged and have not been stored again."""
+    # If a blob was moved aside more than once, its later names end with a number.
     names = objects.names_below(f"{DIRECTORY}/blobs")
     digests = {name.rpartition("/")[2].partition(".")[0] for name in names}
     return {digest for digest in digests if not objects.exists(blob_key(digest))}
 
 
 def _unfit(old: Graph, new: Graph) -> dict[str, str]:
-    """Return the steps of both flows whose old tasks do not match the new flow, with the reason."""
+    """Compare two versions of a flow: return the steps whose old tasks do not match the new one, with reasons."""
     found = {}
     for step, node in new.nodes.items():
         before = old.nodes.get(step)
@@ -288,7 +288,7 @@ def _unfit(old: Graph, new: Graph) -> dict[str, str]:
 
 
 def _changed(before: Mapping[str, object], parameters: Mapping[str, object]) -> dict[str, str]:
-    """Return the parameters whose value changed, with the reason; files are compared by content."""
+    """Return the parameters whose values differ: name → description of the change. Files are compared by content."""
     found = {}
     for name in before.keys() & parameters.keys():
         was, now = before[name], parameters[name]
@@ -298,12 +298,12 @@ def _changed(before: Mapping[str, object], parameters: Mapping[str, object]) -> 
 
 
 def _is_file(value: object) -> TypeGuard[FileRecord]:
-    """Return whether a parameter's value is a file."""
+    """Return whether the recorded value of a parameter is a file."""
     return isinstance(value, dict) and value.keys() == FileRecord.__annotations__.keys()
 
 
 def _digest(value: object) -> str | None:
-    """Return the digest of a file that is a parameter's value; None for any other value."""
+    """Return the digest of a parameter's file; None if the value is not a file."""
     return value["digest"] if _is_file(value) else None
 
 

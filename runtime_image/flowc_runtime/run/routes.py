@@ -1,4 +1,4 @@
-"""The transition of a task: its self.next call, checked against the IR, and the tasks of its foreach or gang."""
+"""The transition of a task: checks its call of `self.next` against the IR, and stores the items of a foreach."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
-    """Check that the step called self.next as the IR says.
+    """Check that the step's call of `self.next` matches the transition in the IR.
 
-    A step whose decorator replaced its code gets the transition of the IR. A task of a gang may end without a call.
+    If a decorator replaced the step's code, the transition of the IR is applied. A task of a gang may end without a
+    call.
 
     Args:
         job: the attempt.
@@ -31,7 +32,7 @@ def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
         state: the state of the task, which has the call.
 
     Raises:
-        ProtocolError: the step made no call, or another one.
+        ProtocolError: the step did not call `self.next`, or called it with other targets.
     """
     call, node = state.transition, job.node
     if isinstance(node.next, End):
@@ -39,7 +40,7 @@ def check_transition(job: Assignment, flow: object, state: TaskState) -> None:
     if call is None and state.implied is not None:
         _imply(job.program, flow, node, state.implied)
         return
-    if call is None and _in_gang(job):  # a task of a gang can only go to the join
+    if call is None and _in_gang(job):  # only the join can follow
         return
     if call is None:
         raise ProtocolError(f"step '{node.id}' returned before its self.next(…)")
@@ -53,7 +54,7 @@ def _in_gang(job: Assignment) -> bool:
 
 
 def _imply(program: Program, flow: object, node: Node, given: Mapping[str, object]) -> None:
-    """Apply the IR's transition to a step whose decorator replaced the code, with the decorator's arguments."""
+    """Apply the IR's transition to a task whose step's code a decorator replaced, with the decorator's arguments."""
     known = {"foreach"} if isinstance(node.next, Foreach) else set()
     if unknown := sorted(set(given) - known):
         raise ProtocolError(
@@ -63,7 +64,7 @@ def _imply(program: Program, flow: object, node: Node, given: Mapping[str, objec
 
 
 def _agree(call: NextCall, expected: Transition) -> bool:
-    """Return whether a step's call of self.next matches the IR."""
+    """Return whether a call of `self.next` matches the transition in the IR."""
     return (
         call.steps == targets(expected)
         and call.foreach == (expected.over if isinstance(expected, Foreach) else None)
@@ -73,7 +74,7 @@ def _agree(call: NextCall, expected: Transition) -> bool:
 
 
 def fan_out(job: Assignment, flow: object, state: TaskState, artifacts: Mapping[str, ArtifactRef]) -> Fanout | None:
-    """Store the items of a foreach and return the tasks that the foreach or gang opens; None for another step.
+    """Store the items of a foreach; return the number of tasks of a foreach or gang, as a record. None for other steps.
 
     Args:
         job: the attempt.
@@ -82,7 +83,7 @@ def fan_out(job: Assignment, flow: object, state: TaskState, artifacts: Mapping[
         artifacts: the stored artifacts of the task.
 
     Raises:
-        ValueError: there are more tasks than --max-num-splits allows.
+        ValueError: the number of tasks exceeds --max-num-splits.
         TypeError: the value of the foreach cannot be iterated.
         ArtifactError: an item cannot be pickled.
         StoreError: the store cannot be written.
@@ -94,7 +95,7 @@ def fan_out(job: Assignment, flow: object, state: TaskState, artifacts: Mapping[
             value = getattr(flow, over)
             items = items_of(value)
             check_splits(job, len(items), f"the foreach over self.{over}")
-            whole = artifacts.get(over) or codecs.store_value(state.objects, items)  # a parameter has no ref
+            whole = artifacts.get(over) or codecs.store_value(state.objects, items)  # a parameter has no artifact
             fanout = store_items(state.objects, over, items, whole)
             if getattr(value, "flowc_unbounded", False):
                 fanout["unbounded"] = True
@@ -111,15 +112,15 @@ def fan_out(job: Assignment, flow: object, state: TaskState, artifacts: Mapping[
 
 
 def check_splits(job: Assignment, count: int, what: str) -> None:
-    """Check that a foreach or gang does not open too many tasks.
+    """Check that the number of tasks of a foreach or gang does not exceed the maximum.
 
     Args:
-        job: the attempt, with the largest number.
+        job: the attempt, which has the maximum.
         count: the number of tasks.
-        what: the foreach or gang, for the message.
+        what: a description of the foreach or gang for the message.
 
     Raises:
-        ValueError: the foreach or gang opens more tasks than allowed.
+        ValueError: the number exceeds the maximum.
     """
     most = job.max_splits
     if most is not None and count > most:

@@ -1,4 +1,4 @@
-"""The artifacts of a task while its code runs: listed in the parents' records, read on first use, stored at the end."""
+"""The artifacts of a running task: named in the parents' records, read when first used, stored when the step ends."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef, ParentsRecord
     from flowc_runtime.store.values.fanouts import ForeachFrame
 
-STATE = "_flowc_state"  # in the flow object's __dict__; names that begin like this are never artifacts
+STATE = "_flowc_state"  # its key in the flow object's __dict__; such names are never artifacts
 PARAMETERS = "_flowc_parameters"
 OURS = "_flowc_"
-GRAPH = "_flowc_graph"  # in a flow's object, or in its class while its decorators of extensions begin: its graph
+GRAPH = "_flowc_graph"  # the flow's graph: an attribute of the flow object, and of its class during hooks
 NO_ARTIFACTS: set[str] = set()
-"""Attribute names that are not stored as artifacts in this process; decorators of extensions add their own."""
+"""Attribute names that are not stored as artifacts in this process. Decorators of extensions add names."""
 
 T = TypeVar("T")
 
 
 class NextCall(NamedTuple):
-    """A step's call of self.next. `choice` is the step that a switch chose; `gang` is the number of tasks of a gang."""
+    """A step's call of `self.next`. `choice`: the target that a switch chose; `gang`: the number of a gang's tasks."""
 
     steps: tuple[str, ...]
     foreach: str | None = None
@@ -38,7 +38,7 @@ class NextCall(NamedTuple):
 
 
 class TaskState:
-    """The stored state behind a flow object. `inherited` are its initial artifacts that were not replaced."""
+    """The state of a task, which belongs to a flow object. `inherited`: unchanged artifacts of its parents."""
 
     def __init__(
         self,
@@ -58,29 +58,29 @@ class TaskState:
         self.path = path
         self.parents: Sequence[ParentsRecord] = ()
         self.before_split: Callable[[], Mapping[str, ArtifactRef]] = dict
-        """Returns the artifacts of the split that a join closes."""
+        """For a join: a function that returns the artifacts of the split that the join closes."""
         self._frames = tuple(frames)
-        self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were read; "*": all
-        self.place: set[str] = set()  # parts of the frames that were read: "index", "item" or "stack"
-        self.assigned: dict[str, ArtifactRef] = {}  # artifacts that the step itself set, known after `store`
+        self.seen: set[str] = set() if seen is None else seen  # inherited artifacts that were read; "*" for all
+        self.place: set[str] = set()  # parts of the frames that were read: "index", "item", "stack"
+        self.assigned: dict[str, ArtifactRef] = {}  # artifacts that the step assigned; set by `store`
         self.read_only = read_only
         self.transition: NextCall | None = None
-        self.implied: Mapping[str, object] | None = None  # set by a decorator that replaced the code
+        self.implied: Mapping[str, object] | None = None  # set if a decorator replaced the step's code
         self._origins: dict[str, ValueOrigin] = {}
 
     @property
     def frames(self) -> tuple[ForeachFrame, ...]:
-        """The foreach and gangs around the task, outermost first."""
+        """The foreach and gangs that contain the task, outermost first. This marks them as read."""
         self.place.add("stack")
         return self._frames
 
     def see_all(self) -> None:
-        """Mark all artifacts and frames as read."""
+        """Mark all artifacts and foreach frames as read."""
         self.seen.add("*")
         self.place.add("stack")
 
     def load(self, flow: object, name: str) -> bool:
-        """Read an inherited artifact into the flow object; return False if there is none of this name.
+        """Load an inherited artifact into the flow object; return False if no inherited artifact has this name.
 
         Args:
             flow: the object of the task, whose `__dict__` gets the value.
@@ -88,7 +88,7 @@ class TaskState:
 
         Raises:
             NotFound: the artifact was deleted from the store.
-            Damaged: its bytes do not match their digest.
+            Damaged: the artifact's bytes do not match its digest.
             ArtifactError: the artifact cannot be unpickled.
             StoreError: the store cannot be read.
         """
@@ -102,29 +102,29 @@ class TaskState:
             why = f"was deleted from the store ({error}): resume from the step that makes it"
             raise NotFound(f"artifact '{name}' {why}") from error
         except Damaged as error:
-            raise type(error)(f"artifact '{name}': {error}") from None  # the message is complete
+            raise type(error)(f"artifact '{name}': {error}") from None  # the message needs no cause
         except FlowcError as error:
             raise type(error)(f"artifact '{name}': {error}") from error
-        # If several threads read it first at the same time, all get the value of the fastest. No lock is held while
-        # the value is unpickled: that runs the user's code, which may wait for another thread.
+        # If several threads load the artifact at the same time, all get the value of the fastest. No lock is held while
+        # the value is unpickled: unpickling runs user code, which may wait for another thread.
         if flow.__dict__.setdefault(name, origin.value) is origin.value:
             self._origins[name] = origin
         return True
 
     def assign(self, name: str, value: object) -> None:
-        """Note that the code assigns a value: forget the inherited artifact, unless it is the same object."""
+        """Record an assignment: the inherited artifact is dropped, unless its own value was assigned."""
         origin = self._origins.get(name)
         if origin is None or origin.value is not value:
             self.forget(name)
 
     def forget(self, name: str) -> None:
-        """Forget the inherited artifact of a name that was assigned or deleted."""
+        """Drop the inherited artifact of a name that was assigned or deleted."""
         self._origins.pop(name, None)
         self.inherited.pop(name, None)
 
     @property
     def index(self) -> int | None:
-        """The index of the item in the innermost foreach; None outside of a foreach."""
+        """The index of the task's item in the innermost foreach; None outside of a foreach."""
         self.place.add("index")
         return self._frames[-1].index if self._frames else None
 
@@ -134,14 +134,14 @@ class TaskState:
         return self._frames[-1].item if self._frames else None
 
     def store(self, flow: object, *, whatever: bool = False) -> dict[str, ArtifactRef]:
-        """Store the artifacts that the step assigned or changed; return all artifacts that the next task inherits.
+        """Store the artifacts that the step assigned or changed; return all artifacts of the task.
 
         Args:
             flow: the object of the task.
-            whatever: whether values that cannot be pickled are left out.
+            whatever: whether values that cannot be pickled are left out instead of raising an error.
 
         Returns:
-            References by name, sorted.
+            References to the stored artifacts, sorted by name.
 
         Raises:
             ArtifactError: a value cannot be pickled; its two arguments are the artifact's name and the reason.
@@ -151,7 +151,7 @@ class TaskState:
         origins = self._values_read()
         mappings = Mappings()
         undecided: list[tuple[str, object, ValueOrigin, codecs.Encoded]] = []
-        for name, value in list(flow.__dict__.items()):  # a thread of the step may still assign
+        for name, value in list(flow.__dict__.items()):  # a copy: a thread of the step may still assign
             if name.startswith(OURS) or name in NO_ARTIFACTS:
                 continue
             origin = self._origins.get(name) or origins.get(id(value))
@@ -176,32 +176,32 @@ class TaskState:
         return {name: refs[name] for name in sorted(refs)}
 
     def _keep(self, refs: dict[str, ArtifactRef], name: str, origin: ValueOrigin) -> None:
-        """Keep the stored artifact for a value that was read, perhaps under another name."""
+        """Refer to the stored artifact for a value that was read and not changed; its name may have changed."""
         refs[name] = origin.ref
         if name not in self._origins:
             self.assigned[name] = origin.ref
 
     def _values_read(self) -> dict[int, ValueOrigin]:
-        """Return the origin of each value read here or from a join's inputs, by `id`: a value may get another name."""
+        """Return the origin of each loaded value of this task and its inputs, by the value's `id`."""
         states = [self, *(self.inputs._flowc_states_made() if self.inputs is not None else ())]
         return {id(origin.value): origin for state in states for origin in state._origins.values()}
 
 
 class Inputs(Sequence[T]):
-    """The inputs of a join: its parent tasks in order, as an immutable sequence; a slice of it is a list.
+    """The inputs of a join, one for each branch or foreach item, as an immutable sequence. A slice is a list.
 
-    Each input is a read-only flow object, made on first use, since a join of thousands may read only one. `inputs.step`
-    is the input from that step; if there are several, the last of them.
+    Each input is a read-only flow object. It is created on first use, since a join of thousands of tasks may read only
+    one. `inputs.NAME` is the input that comes from the step NAME; if several come from it, the last one.
     """
 
-    # Any step name is an attribute. So no attribute here has a name that a step could have, except the methods of
-    # sequences, and a step with such a name replaces them.
+    # Each step name is an attribute. So this class has no attribute with a possible step name, except the methods of
+    # sequences; a step with the name of such a method hides the method.
 
     def __init__(self, length: int, make: Callable[[int], T], steps: Sequence[str], last: Sequence[str] = ()) -> None:
-        """Set the inputs: `make` returns an input by its index.
+        """Create the sequence; `make` is a function from an index to the input.
 
-        `steps` are the last steps of the branches that ran; `last` are, after a foreach, the possible last steps of an
-        item.
+        `steps` has, for branches, the last step of each branch that ran. `last` has, for a foreach, the steps that may
+        be the last for an item.
         """
         self._flowc_made: list[T | None] = [None] * length
         self._flowc_make = make
@@ -232,7 +232,7 @@ class Inputs(Sequence[T]):
         return super().__getattribute__(name)
 
     def __getattr__(self, name: str) -> T:
-        if name.startswith(("__", OURS)):  # `copy` asks before the attributes are set
+        if name.startswith(("__", OURS)):  # `copy.copy` reads attributes of an empty object
             raise AttributeError(f"{type(self).__name__} has no attribute '{name}'")
         if (found := self._flowc_named(name)) is not None:
             return found
@@ -256,11 +256,11 @@ class Inputs(Sequence[T]):
         return state
 
     def _flowc_states_made(self) -> list[TaskState]:
-        """Return the states of the inputs that were used."""
+        """Return the states of the inputs that were created, because code used them."""
         return [self._flowc_state(number) for number, made in enumerate(self._flowc_made) if made is not None]
 
     def _flowc_differ(self) -> bool:
-        """Return whether code can see the steps of the inputs without reading an artifact."""
+        """Return whether the inputs may come from different steps, which code can see without reading an artifact."""
         return bool(self._flowc_steps) or len(self._flowc_last) > 1
 
 

@@ -1,1 +1,1 @@
-"""The object store: where bytes are kept, how values become bytes, the records of runs, and its upkeep."""
+"""The object store: backends that keep bytes, the encoding of values, the records of runs, and upkeep."""

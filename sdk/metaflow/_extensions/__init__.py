@@ -1,4 +1,4 @@
-"""Extensions of the API: packages `metaflow_extensions.<org>` add to it, as they do to Metaflow.
+"""Extensions of the API: packages `metaflow_extensions.<org>` add names, settings and decorators to `metaflow`.
 
 | point | content of its module |
 |---|---|
@@ -7,12 +7,13 @@
 | `exceptions` | exceptions of `metaflow.exception` |
 | `plugins` | `STEP_DECORATORS_DESC`, `FLOW_DECORATORS_DESC`: `[("name", ".module.Class"), …]`; see `without_effect` |
 
-`__mf_promote_submodules__` of `plugins` and of the `toplevel` module lists modules that become modules of `metaflow`
-and replace modules of the same name. Without an extension, all this costs one search of `sys.path`.
+`__mf_promote_submodules__`, in the modules `plugins` and `toplevel`, is a list of modules that become importable below
+`metaflow`. They replace modules of `metaflow` with the same name. Without an extension, the only cost is one search of
+`sys.path`.
 
-A module that cannot be imported, and an invalid list, are left out with a warning: flows that do not use them run.
-Every exception of a module counts as a failure, also SystemExit and other subclasses of BaseException, but not
-KeyboardInterrupt, which comes from the user.
+A module that cannot be imported or a list with an invalid entry causes a warning: its content is left out, and flows
+that do not need it run. Every exception that a module raises counts as a failure, including SystemExit and other
+subclasses of BaseException. Only KeyboardInterrupt passes, because it comes from the user.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ _PACKAGE = "metaflow_extensions"
 _KINDS = {"STEP_DECORATORS_DESC": "step", "FLOW_DECORATORS_DESC": "flow"}
 
 _found: list[Extension] = []
-_known: tuple[str, ...] = ()  # the directories of the namespace that the extensions in `_found` come from
+_known: tuple[str, ...] = ()  # the namespace package's directories in which the extensions of `_found` were found
 _finder: AliasFinder | None = None
 _printed: set[str] = set()
 left_out: dict[str, dict[str, str]] = {}
-"""By organization: the modules of extensions that cannot be imported, each with its error."""
+"""The modules of extensions that cannot be imported: organization → module → error."""
 decorators: dict[str, dict[str, str]] = {}
-"""The decorators of extensions: name → the dotted path of the class for a `step`, for a `flow`, or for both."""
+"""The decorators of extensions: decorator name → kind (`step` or `flow`) → dotted path of the class."""
 
 
 def begin() -> None:
@@ -72,7 +73,9 @@ def begin() -> None:
 
 
 def complete(api: ModuleType) -> None:
-    """Add the names of extensions to `metaflow`, after its own names. Failures are warnings.
+    """Add the public names of extensions to `metaflow`, after its own names.
+
+    Failures are warnings.
 
     Args:
         api: the module `metaflow`.
@@ -109,7 +112,7 @@ def refresh() -> None:
 def config() -> dict[str, Any]:
     """Return the settings of extensions by name.
 
-    A later extension overrides an earlier one; lists of DEBUG_OPTIONS are joined.
+    A later extension overrides an earlier one; the lists DEBUG_OPTIONS of all extensions are concatenated.
     """
     values: dict[str, Any] = {}
     for extension in _at_point("config"):
@@ -124,17 +127,17 @@ def config() -> dict[str, Any]:
 
 
 def roots() -> tuple[str, ...]:
-    """Return the directories of the namespace `metaflow_extensions`; empty without extensions."""
+    """Return the directories of the namespace package `metaflow_extensions`; empty without extensions."""
     return _known
 
 
 def organizations() -> list[str]:
-    """Return all installed extensions by name, also those that are left out."""
+    """Return the names of all installed extensions, including those that could not be imported."""
     return sorted({extension.org for extension in _found})
 
 
 def order() -> list[str]:
-    """Return the modules of extensions, in their order; empty if there is only one, which needs no order."""
+    """Return the extensions' modules in import order; empty if there is only one module, which needs no order."""
     return [extension.module for extension in _found] if len(_found) > 1 else []
 
 
@@ -165,7 +168,7 @@ def warn(text: str) -> None:
 
 
 def _names(module: ModuleType | None) -> dict[str, object]:
-    """Return the public names of a module: neither modules nor names with two underscores."""
+    """Return the public names of a module and their values, without modules and without names such as `__all__`."""
     return {
         name: value
         for name, value in (vars(module).items() if module else ())
@@ -176,7 +179,7 @@ def _names(module: ModuleType | None) -> dict[str, object]:
 def _entries(
     module: ModuleType | None, name: str, extension: Extension, form: str, fits: Callable[[object], bool]
 ) -> list[Any]:
-    """Return the valid entries of a list in a module of an extension; others are left out with a warning."""
+    """Return the valid entries of a list in an extension's module; each invalid entry causes a warning."""
     declared: Any = vars(module).get(name) if module else None
     try:
         entries = [declared] if isinstance(declared, str) else list(declared if declared is not None else ())
@@ -208,9 +211,9 @@ def _is_place(entry: object) -> bool:
 
 
 def without_effect() -> Iterator[tuple[str, str]]:
-    """Yield the organization and the name of each list of plugins that flowc does not support.
+    """Yield (organization, list name) for each list of plugins that flowc does not support.
 
-    A user chooses such a plugin by its name, on the command line or in a setting; flowc refuses it there.
+    A user selects such a plugin by its name on the command line or in a setting; flowc rejects the name there.
     """
     for extension in _at_point("plugins"):
         for name, value in vars(sys.modules.get(extension.module, sys)).items():
@@ -234,7 +237,7 @@ def decorator_class(name: str, kind: str) -> type:
     """Return the class of an extension's decorator.
 
     Args:
-        name: the decorator.
+        name: the name of the decorator.
         kind: `step` or `flow`.
 
     Raises:
@@ -259,17 +262,17 @@ def decorator_class(name: str, kind: str) -> type:
 
 
 def make_decorator(name: str) -> Any:
-    """Return the decorator `@name` of an extension: its class, or a function that records the application.
+    """Return the decorator `@name` of an extension: its class, or a function that records the use of the decorator.
 
     Raises:
-        ExtensionError: the class cannot be loaded, or is of a kind that flowc cannot decorate with.
+        ExtensionError: the class cannot be loaded, or it derives from no class of decorators that flowc supports.
     """
     from metaflow._extensions.discover import ExtensionError
 
     for kind, path in decorators[name].items():
         cls = decorator_class(name, kind)
         if any(base.__module__.startswith("metaflow.user_decorators.") for base in cls.__mro__):
-            return cls  # which decorates when it is called
+            return cls  # calling the class decorates the step or flow
         if getattr(cls, "_flowc_kind", None) != kind:
             raise ExtensionError(
                 f"the decorator '{name}' of an extension, {path}, cannot be used: flowc takes classes that derive from "
@@ -282,7 +285,7 @@ def make_decorator(name: str) -> Any:
 
 
 def _promote(module: ModuleType, below: str, extension: Extension) -> None:
-    """Add the modules of `__mf_promote_submodules__ = ["x"]`: `metaflow.x` is the extension's x."""
+    """Add the modules of the list `__mf_promote_submodules__`: `metaflow.x` for the extension's module `x`."""
     for name in _entries(module, "__mf_promote_submodules__", extension, "a string", _is_text):
         real = f"{_PACKAGE}.{extension.org}.{below}{name}"
         if not _aliases().add(f"metaflow.{below}{name}", real):
@@ -290,7 +293,7 @@ def _promote(module: ModuleType, below: str, extension: Extension) -> None:
 
 
 def _hoist(module: ModuleType) -> None:
-    """Add `metaflow.x` for each `from ..plugins import x` in the toplevel module."""
+    """Add `metaflow.x` for each `from ..plugins import x` in the extension's module `toplevel`."""
     for name, value in vars(module).items():
         if isinstance(value, ModuleType) and value.__name__.startswith(f"{_PACKAGE}."):
             _aliases().add(f"metaflow.{name}", value.__name__)
@@ -307,8 +310,8 @@ def _aliases() -> AliasFinder:
 
 
 def aliases() -> Mapping[str, str]:
-    """Return the modules of extensions that have a name below `metaflow`: that name → their own name."""
+    """Return the extension modules that are importable below `metaflow`: name below `metaflow` → real name."""
     return _finder.aliases if _finder is not None else {}
 
 
-begin()  # at import: `metaflow` imports this module before its other modules
+begin()  # called at import: `metaflow` imports this module before its other modules

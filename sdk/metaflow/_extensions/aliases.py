@@ -1,6 +1,6 @@
-"""Modules of extensions that are imported under names of `metaflow`: new modules, and replacements of its modules.
+"""Modules of extensions that are importable under a name in `metaflow`: new modules, and replacements of its modules.
 
-A replaced module stays importable as `<its name>._orig`. No module is loaded before it is imported.
+A replaced module stays importable as `<its name>._orig`. Adding an alias does not import the module.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class AliasFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the location of a module that has another name in its extension, or that an extension replaces."""
+        """Return the spec of the extension module with this alias, or of the replaced module `NAME._orig`."""
         if real := self.aliases.get(fullname):
             return _spec(fullname, locate(real))
         replaced, _, last = fullname.rpartition(".")
@@ -36,7 +36,7 @@ class AliasFinder:
         return None
 
     def add(self, alias: str, real: str) -> bool:
-        """Make `alias` a name of the module `real` of an extension; return False if that module does not exist."""
+        """Make `alias` another name of the extension module `real`; return False if `real` does not exist."""
         if locate(real) is None:
             return False
         self.aliases[alias] = real
@@ -45,7 +45,7 @@ class AliasFinder:
 
 
 def locate(module: str) -> str | None:
-    """Return the file or directory of a module; neither the module nor its packages are run."""
+    """Return the path of a module's file or directory, without importing the module or its packages."""
     parts = module.split(".")
     package = sys.modules.get(parts[0])
     places = [str(place) for place in getattr(package, "__path__", ())]
@@ -60,7 +60,7 @@ def locate(module: str) -> str | None:
 
 
 def _in(root: str, name: str) -> str | None:
-    """Return a package's `__init__.py`, a module's file, or the directory of a namespace package."""
+    """Return the path of the package's `__init__.py`, the module's file or the namespace package's directory."""
     directory = os.path.join(root, name)
     for file in (os.path.join(directory, "__init__.py"), f"{directory}.py"):
         if os.path.isfile(file):
@@ -69,7 +69,7 @@ def _in(root: str, name: str) -> str | None:
 
 
 def _original(module: str) -> str | None:
-    """Return the location of our own module of this name."""
+    """Return the path of the module of this name in flowc's own package `metaflow`."""
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     for part in module.split(".")[1:]:
         found = _in(place if not place.endswith(".py") else os.path.dirname(place), part)

@@ -1,10 +1,11 @@
-"""Discovery of extensions: the directories of the namespace package `metaflow_extensions`.
+"""Discovery of extensions in the directories of the namespace package `metaflow_extensions`.
 
     metaflow_extensions/<org>/<point>/__init__.py          one distribution has the whole point
     metaflow_extensions/<org>/<point>/mfextinit_<id>.py    several distributions share it
 
-The points are `config`, `exceptions`, `plugins` and `toplevel`. Distributions are in the order of their dependencies: a
-distribution overrides those that it depends on. Other directories on PYTHONPATH follow.
+The points are `config`, `exceptions`, `plugins` and `toplevel`. Distributions are sorted by their dependencies: a
+distribution overrides the distributions that it depends on. Other directories on PYTHONPATH come after the
+distributions.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
 
 PACKAGE = "metaflow_extensions"
 ORDER = "mfextorder.txt"
-"""A file beside the extensions with their order: a code package has no metadata of distributions to derive it from."""
+"""The file that lists the extension modules in order; code packages have it, since they lack distribution metadata."""
 POINTS = ("config", "exceptions", "plugins", "toplevel")
 
 
 class ExtensionError(ImportError, FlowcError):
-    """A module or class of an extension that a flow uses cannot be loaded; the message names it."""
+    """A module or class of an extension that the flow uses cannot be loaded; the message names the module or class."""
 
 
 class Extension(NamedTuple):
-    """A module that configures one point of an extension.
+    """A module with the content of one extension point: an entry of the table in `metaflow._extensions`.
 
     Attributes:
         org: the directory below `metaflow_extensions`.
@@ -42,11 +43,11 @@ class Extension(NamedTuple):
 
 
 def find(roots: Sequence[str], warn: Callable[[str], None]) -> list[Extension]:
-    """Return all modules that configure a point, in their order: later ones override earlier ones.
+    """Return the modules of all extension points, sorted so that later modules override earlier ones.
 
     Args:
-        roots: the directories of the namespace.
-        warn: called with a line for a directory with several configurations, which is skipped.
+        roots: the directories of the namespace package.
+        warn: prints a warning; called for each directory with several configuration modules, which is skipped.
     """
     by_module: dict[str, Extension] = {}
     for root in _ordered(roots):
@@ -72,7 +73,7 @@ def _directories(root: str) -> Iterator[str]:
 
 
 def _modules(directory: str, package: str, warn: Callable[[str], None]) -> list[str]:
-    """Return the module that configures a point here as a list; empty if there is none, or several."""
+    """Return a list with the configuration module of this directory; empty if there is no module or more than one."""
     try:
         files = sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
@@ -86,7 +87,7 @@ def _modules(directory: str, package: str, warn: Callable[[str], None]) -> list[
 
 
 def _ordered(roots: Sequence[str]) -> list[str]:
-    """Return the directories of distributions in the order of their dependencies, then all others in their order."""
+    """Return the directories in site-packages, then all other directories, each in their given order."""
     unique = list(dict.fromkeys(map(os.path.realpath, roots)))
     installed = [
         root for root in unique if os.path.basename(os.path.dirname(root)) in ("site-packages", "dist-packages")
@@ -95,9 +96,9 @@ def _ordered(roots: Sequence[str]) -> list[str]:
 
 
 def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
-    """Return the extensions, with those of installed distributions in the order of their dependencies.
+    """Return the extension modules; those of installed distributions are sorted by the distributions' dependencies.
 
-    It reads the metadata of every installed distribution, so it is called only if there are several extensions.
+    The function reads the metadata of every installed distribution, so it is called only with more than one extension.
     """
     from importlib import metadata
 
@@ -105,7 +106,7 @@ def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
     needs: dict[str, set[str]] = {}
     for distribution in metadata.distributions():
         files = [file for file in distribution.files or () if file.parts[:1] == (PACKAGE,) and file.suffix == ".py"]
-        if not files or not distribution.name:  # a partly uninstalled distribution has no name
+        if not files or not distribution.name:  # a partly uninstalled distribution has no name in its metadata
             continue
         name = _normal(distribution.name)
         needs[name] = {_normal(_requirement(text)) for text in distribution.requires or ()}
@@ -113,7 +114,7 @@ def _by_distribution(extensions: Iterable[Extension]) -> list[Extension]:
             owners[".".join(file.with_suffix("").parts).removesuffix(".__init__")] = name
     order: list[str] = []
     while left := sorted(set(needs) - set(order)):
-        # In a cycle, which pip cannot resolve either, the first name comes first.
+        # In a dependency cycle (pip cannot resolve one either), the alphabetically first name comes first.
         free = [name for name in left if not needs[name] & set(left) - {name}]
         order.append((free or left)[0])
     rank = {name: number for number, name in enumerate(order)}

@@ -1,4 +1,7 @@
-"""`StepDecorator` and `FlowDecorator`: the bases of extensions' decorators. Their hooks do nothing."""
+"""`StepDecorator` and `FlowDecorator`: the base classes of extensions' decorators.
+
+The hooks of the base classes do nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ __all__ = ["Decorator", "FlowDecorator", "StepDecorator"]
 
 
 class Decorator:
-    """Base of both kinds of decorators.
+    """The common base of step decorators and flow decorators.
 
     Attributes:
         attributes: the `defaults` of the class, updated by the given arguments.
-        statically_defined: whether it is written in the flow's source.
-        inserted_by: the mutators that added it.
+        statically_defined: whether the decorator is written in the flow's source.
+        inserted_by: the mutators that added the decorator.
     """
 
     name: ClassVar[str] = "NONAME"
@@ -32,10 +35,10 @@ class Decorator:
         statically_defined: bool = False,
         inserted_by: Sequence[str] | None = None,
     ) -> None:
-        """Create it from its arguments.
+        """Create the decorator from its arguments.
 
         Raises:
-            InvalidDecoratorAttribute: an argument has no default, so that it does not exist.
+            InvalidDecoratorAttribute: the class has no attribute with the name of an argument.
         """
         self.attributes: dict[str, object] = dict(self.defaults)
         self.statically_defined = statically_defined
@@ -47,7 +50,7 @@ class Decorator:
         self._initialised = False
 
     def init(self) -> None:
-        """Override this; called once, before every other hook, when the attributes are set."""
+        """Override this hook; it is called once, after the attributes are set and before every other hook."""
 
     def external_init(self) -> None:
         """Call `init`, once."""
@@ -56,11 +59,11 @@ class Decorator:
             self.init()
 
     def get_args_kwargs(self) -> tuple[list[Any], dict[str, Any]]:
-        """Return the arguments: no positional ones, all attributes by name."""
+        """Return the decorator's arguments: an empty tuple, since none are positional, and all attributes by name."""
         return [], dict(self.attributes)
 
     def make_decorator_spec(self) -> str:
-        """Return the form of `--with`: `name:attribute=value`, without attributes that are None."""
+        """Return the decorator as written for `--with`: `name:attribute=value`, without attributes that are None."""
         given = {name: value for name, value in self.attributes.items() if value is not None}
         written = [
             f"{name}={value if isinstance(value, str) else json_text.typed(value)}" for name, value in given.items()
@@ -73,11 +76,11 @@ class Decorator:
 
 
 class StepDecorator(Decorator):
-    """A decorator of steps.
+    """The base class of an extension's step decorators.
 
-    `step_init` and `step_task_retry_count` are called when a flow is checked, compiled or started; `runtime_init` and
-    `runtime_finished` around a local run; the others in a task's process. If a step has several decorators, the hooks
-    of the decorator next to the step are called first.
+    `step_init` and `step_task_retry_count` are called when a flow is checked, compiled or started. `runtime_init` and
+    `runtime_finished` are called before and after a local run, the other hooks in a task's process. If a step has
+    several decorators, their hooks are called from the innermost decorator to the outermost.
     """
 
     _flowc_kind = "step"
@@ -92,30 +95,37 @@ class StepDecorator(Decorator):
         flow_datastore: Any,
         logger: Callable[..., None],
     ) -> None:
-        """Override this to check the step and its decorators before a run; an exception is an error of the flow.
+        """Override this hook to check the step and its decorators before a run.
+
+        An exception becomes an error of the flow.
 
         Args:
             flow: the flow object, without artifacts.
             graph: the flow's graph, `metaflow.graph.FlowGraph`.
             step_name: the step.
             decorators: all decorators of the step, the innermost first; built-in ones are read-only.
-            environment: a stand-in for Metaflow's object.
+            environment: a replacement for Metaflow's object.
             flow_datastore: the type and the root of the store.
             logger: prints a string on stderr.
         """
 
     def step_task_retry_count(self) -> tuple[int, int]:
-        """Return the number of retries of a task, and 0. The largest number of all decorators counts.
+        """Return the number of retries of the step's tasks, and 0.
 
-        Another second number than 0 is an error of the flow.
+        If several decorators request retries, the largest number counts.
+
+        It is an error if the second number is not 0.
         """
         return 0, 0
 
     def runtime_init(self, flow: Any, graph: Any, package: Any, run_id: str) -> None:
-        """Override this; called before the first task of a local run."""
+        """Override this hook; it is called before the first task of a local run."""
 
     def runtime_finished(self, exception: BaseException | None) -> None:
-        """Override this; called after the last task of a local run, with `exception` if the run has failed."""
+        """Override this hook; it is called after the last task of a local run.
+
+        `exception` is the error of a failed run, else None.
+        """
 
     def task_pre_step(
         self,
@@ -131,7 +141,7 @@ class StepDecorator(Decorator):
         ubf_context: str | None,
         inputs: Sequence[Any],
     ) -> None:
-        """Override this; called before the step's code. An exception fails the attempt.
+        """Override this hook; it is called before the step's code. An exception fails the attempt.
 
         Args:
             step_name: the step.
@@ -156,7 +166,7 @@ class StepDecorator(Decorator):
         max_user_code_retries: int,
         ubf_context: str | None,
     ) -> Callable[..., Any]:
-        """Return the function to call instead of the bound step function; that of a join takes its inputs.
+        """Return the function to call instead of the bound step method; for a join, the function takes the inputs.
 
         Args:
             step_func: the step's method, or the function that an inner decorator returned.
@@ -171,7 +181,7 @@ class StepDecorator(Decorator):
     def task_post_step(
         self, step_name: str, flow: Any, graph: Any, retry_count: int, max_user_code_retries: int
     ) -> None:
-        """Override this; called when the step's code has returned."""
+        """Override this hook; it is called when the step's code has returned."""
 
     def task_exception(
         self,
@@ -182,7 +192,7 @@ class StepDecorator(Decorator):
         retry_count: int,
         max_user_code_retries: int,
     ) -> bool | None:
-        """Override this; called when the step's code or a hook has raised.
+        """Override this hook; it is called when the step's code or a hook has raised an exception.
 
         Args:
             exception: the error.
@@ -193,7 +203,7 @@ class StepDecorator(Decorator):
             max_user_code_retries: the number of attempts that may follow the first.
 
         Returns:
-            True if the step has succeeded in spite of the error.
+            True if the step counts as successful in spite of the error.
         """
 
     def task_finished(
@@ -205,7 +215,7 @@ class StepDecorator(Decorator):
         retry_count: int,
         max_user_code_retries: int,
     ) -> None:
-        """Override this; called at the end of the attempt, when its artifacts are stored.
+        """Override this hook; it is called at the end of the attempt, after its artifacts are stored.
 
         Args:
             step_name: the step.
@@ -218,10 +228,11 @@ class StepDecorator(Decorator):
 
 
 class FlowDecorator(Decorator):
-    """A decorator of a flow's class. `options` maps the name of an option to what `click.option` takes for it.
+    """The base class of an extension's decorators of flow classes.
 
-    The options precede the command of the flow's file, as in `python flow.py --colour red run`, or come from
-    METAFLOW_<OPTION>.
+    The class attribute `options` maps the name of a command-line option to the arguments of `click.option`.
+
+    Users write the options before the command, as in `python flow.py --colour red run`, or set METAFLOW_<OPTION>.
     """
 
     _flowc_kind = "flow"
@@ -238,19 +249,21 @@ class FlowDecorator(Decorator):
         echo: Callable[..., None],
         options: Mapping[str, Any],
     ) -> None:
-        """Override this; called before the steps' `step_init`. An exception is an error of the flow.
+        """Override this hook; it is called before the `step_init` hooks of the steps' decorators.
+
+        An exception becomes an error of the flow.
 
         Args:
             flow: the flow object, without artifacts.
             graph: the flow's graph.
-            environment: a stand-in for Metaflow's object.
+            environment: a replacement for Metaflow's object.
             flow_datastore: the type and the root of the store.
-            metadata: a stand-in for Metaflow's object.
+            metadata: a replacement for Metaflow's object.
             logger: prints a string on stderr.
             echo: prints a string on stderr.
             options: the values of the decorator's own options, by name.
         """
 
     def get_top_level_options(self) -> list[tuple[str, Any]]:
-        """Return options whose values differ in the tasks, with these values."""
+        """Return the options whose values in tasks differ from the command line, with these values."""
         return []

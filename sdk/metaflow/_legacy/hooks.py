@@ -1,4 +1,4 @@
-"""A flow's decorators as objects, created from its IR, and their hooks before and around a run."""
+"""The decorators of a flow as objects, created from its IR, and the calls of their hooks before and after a run."""
 
 from __future__ import annotations
 
@@ -27,17 +27,20 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
 PACKAGING = ("package_init", "add_to_package")
-"""Hooks that are called when a code package is created, which local runs do not need."""
+"""Hooks that are called when a code package is created. Local runs create no code package and do not call them."""
 
 UNSUPPORTED = {
     "runtime_step_cli": "flowc starts each task itself: set os.environ in task_pre_step",
     "runtime_task_created": "task_pre_step is called in each task",
 }
-"""Hooks that flowc does not call. A decorator with one of them is refused, with an alternative."""
+"""Hooks that flowc does not call.
+
+A decorator with such a hook is rejected; the error names the alternative given here.
+"""
 
 
 Parse: TypeAlias = "Callable[[Sequence[str]], Sequence[Applied]]"
-"""Parses decorators in the form of `--with`."""
+"""Parses decorators written as in `--with`."""
 
 _Decorator = TypeVar("_Decorator", bound=Decorator)
 
@@ -46,9 +49,9 @@ class Added(NamedTuple):
     """A decorator that a hook has added to a step.
 
     Attributes:
-        name: the decorator.
+        name: the name of the decorator.
         attributes: its arguments by name.
-        plugin: whether it is one of an extension, and not built in.
+        plugin: whether the decorator comes from an extension; otherwise it is built in.
     """
 
     name: str
@@ -58,14 +61,14 @@ class Added(NamedTuple):
 
 @final
 class FlowHooks:
-    """The decorators of extensions of a flow.
+    """The objects of a flow's decorators from extensions, and the calls of their hooks.
 
     Args:
         cls: the flow's class.
         ir: the intermediate representation.
-        root: the directory of the flow's code, for the places of errors.
-        parse: parses decorators in the form of `--with`, while the flow is lowered: decorators that hooks add to steps
-            become part of the flow. None in a pod, whose flow has them already.
+        root: the directory of the flow's code, for the file paths in errors.
+        parse: parses decorators written as in `--with`. While the flow is lowered, decorators that hooks add to steps
+            become part of the flow. None in a pod, where the flow contains the added decorators already.
 
     Raises:
         PreparationError: a decorator cannot be created.
@@ -101,7 +104,7 @@ class FlowHooks:
         """Call `init`, `flow_init` and `step_init` of all decorators.
 
         Raises:
-            PreparationError: a hook fails, or adds something else than a decorator to a step.
+            PreparationError: a hook fails, or a hook adds an object that is not a decorator to a step.
         """
         note_begun(type(self.flow), self.of_flow)
         with beginning(self):
@@ -121,7 +124,7 @@ class FlowHooks:
                 self._check_added()
         self._take_added()
         waiting = list(self._all())
-        while waiting:  # added decorators are initialised after their adder
+        while waiting:  # added decorators are initialised after the decorator that added them
             for name, decorator in waiting:
                 with self.placing_errors(decorator.name, "init", self.nodes[name].where):
                     decorator.external_init()
@@ -144,7 +147,7 @@ class FlowHooks:
                 )
 
     def _take_added(self) -> list[tuple[str, StepDecorator]]:
-        """Record the decorators that hooks have added to steps; return those that have hooks."""
+        """Record the decorators that hooks have added to steps; return those of them that have hooks themselves."""
         added: list[tuple[str, StepDecorator]] = []
         for name, node in self.graph.nodes.items():
             for decorator in node.decorators:
@@ -161,7 +164,7 @@ class FlowHooks:
         return added
 
     def task_options(self) -> list[dict[str, Any]]:
-        """Return the values of each flow decorator's options in the tasks: dicts in the order of `ir.plugins`.
+        """Return the values that the options of each flow decorator have in tasks: one dict per entry of `ir.plugins`.
 
         Raises:
             PreparationError: `get_top_level_options` fails.
@@ -173,10 +176,11 @@ class FlowHooks:
         return values
 
     def retries(self, node: Node) -> int:
-        """Return how many further attempts a step's decorators request: the largest number counts.
+        """Return how many retries the decorators of a step request: the largest number counts.
 
         Raises:
-            PreparationError: a decorator fails, returns no whole number, or requests attempts after the last one.
+            PreparationError: a decorator fails, returns no whole number, or requests attempts after the step's last
+                attempt.
         """
         most = 0
         for decorator in self.of_step.get(node.id, ()):
@@ -192,7 +196,7 @@ class FlowHooks:
         return most
 
     def become(self, ir: Flow) -> None:
-        """Replace the flow by the one after its decorators' initialisation."""
+        """Replace the flow by a flow that contains the decorators added during initialisation."""
         self.ir, self.nodes = ir, ir.by_id()
 
     def run_begins(self, run_id: str) -> None:
@@ -217,7 +221,7 @@ class FlowHooks:
 
     @contextmanager
     def placing_errors(self, name: str, hook: str, where: Span) -> Iterator[None]:
-        """Raise an error that names the failed hook, its decorator and its place."""
+        """Convert an exception of a hook to an error that names the hook, its decorator and the line in the source."""
         try:
             yield
         except Exception as error:
@@ -239,7 +243,7 @@ class FlowHooks:
 
 
 def _is_step_decorator(value: object) -> bool:
-    """Return whether an object has the recorded attributes of a decorator."""
+    """Return whether an object is a step decorator with a name and attributes that can be recorded."""
     if not isinstance(value, (StepDecorator, stand_ins.BuiltinDecorator)):
         return False
     name: object = value.name
@@ -251,7 +255,10 @@ _beginning: list[FlowHooks] = []
 
 @contextmanager
 def beginning(hooks: FlowHooks) -> Iterator[None]:
-    """Make these hooks the active ones inside the block, before a run; a flow that reads its graph gets theirs."""
+    """Make these hooks the active ones inside the block.
+
+    A flow object that reads its graph gets the graph of the hooks.
+    """
     cls = type(hooks.flow)
     _beginning.append(hooks)
     setattr(cls, GRAPH, hooks.graph)
@@ -263,15 +270,16 @@ def beginning(hooks: FlowHooks) -> Iterator[None]:
 
 
 def attach_decorators(step: Any, specs: Sequence[str]) -> None:
-    """Add decorators, each in the form of `--with`, to a step that does not have them.
+    """Add decorators, each written as in `--with`, to a step that does not have a decorator of the same name.
 
     Raises:
-        MetaflowException: the function is not called in a hook before a run, or a decorator is unknown.
+        MetaflowException: the function is called outside of the hooks `flow_init` and `step_init`, or a decorator is
+            unknown.
     """
     if not _beginning:
         raise MetaflowException("decorators can be attached to a step in flow_init and step_init only")
     hooks = _beginning[-1]
-    if hooks.parse is None:  # in a pod: the flow was compiled with them
+    if hooks.parse is None:  # in a pod: the compiled flow contains the decorators already
         return
     node = hooks.graph[step.__name__]
     try:
@@ -287,5 +295,5 @@ def attach_decorators(step: Any, specs: Sequence[str]) -> None:
 
 
 def unsupported_hooks(cls: type) -> Mapping[str, str]:
-    """Return the hooks of a class that flowc does not call, each with an alternative."""
+    """Return the hooks that a class defines although flowc does not call them: hook → alternative."""
     return {name: hint for name, hint in UNSUPPORTED.items() if hasattr(cls, name)}

@@ -1,4 +1,4 @@
-"""The decorators of extensions in the older form: their classes by their names, and those of a flow that have begun."""
+"""Extensions' decorators in the older form: the lookup of classes by name, and a flow's initialised decorators."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def legacy(name: str, kind: str) -> type[Any] | None:
     """Return the class of an extension's decorator in the older form.
 
     Args:
-        name: the decorator.
+        name: the name of the decorator.
         kind: `step` or `flow`.
 
     Returns:
-        None if no extension has such a decorator, or if it has another form.
+        None if no extension has such a decorator, or if the decorator is not of the older form.
 
     Raises:
         ExtensionError: the class cannot be loaded.
@@ -33,10 +33,10 @@ def legacy(name: str, kind: str) -> type[Any] | None:
 
 
 def note_begun(cls: type, decorators: Sequence[object]) -> None:
-    """Note the decorators of extensions of a flow's class, which begin now."""
+    """Record the initialised decorators, from extensions, of a flow's class."""
     _begun[cls] = decorators
 
 
 def begun_decorators(cls: type) -> Sequence[Any]:
-    """Return the decorators of extensions of a flow's class that have begun in this process."""
+    """Return the decorators of a flow's class that come from extensions and are initialised in this process."""
     return _begun.get(cls, ())

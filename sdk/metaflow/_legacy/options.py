@@ -1,4 +1,4 @@
-"""The options that decorators of flows add to the command line of a flow's file."""
+"""The options that flow decorators add to the command line of a flow's file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OPTION_VALUES = "_flowc_options"
-"""In a flow's class: the option values of its command line."""
+"""The attribute of a flow's class with the values of these options."""
 
 
 def options_of(flow: type) -> list[click.Option]:
-    """Return the options that the decorators of a flow's class, and of its bases, add to the command line.
+    """Return the options that the decorators of a flow's class and its base classes add to the command line.
 
     Raises:
         ExtensionError: the class of a decorator cannot be loaded.
@@ -27,10 +27,10 @@ def options_of(flow: type) -> list[click.Option]:
 
 
 def values(decorator: type[FlowDecorator], flow: type) -> dict[str, Any]:
-    """Return the values of a decorator's options: given before the command, by METAFLOW_<OPTION>, or the defaults.
+    """Return the values of a decorator's options, from the command line, METAFLOW_<OPTION> or the default.
 
     Raises:
-        click.UsageError: the option does not accept a variable's value.
+        click.UsageError: the value of a variable METAFLOW_<OPTION> is invalid.
     """
     parsed: dict[str, object] | None = vars(flow).get(OPTION_VALUES)
     options = _options(decorator)
@@ -41,7 +41,7 @@ def values(decorator: type[FlowDecorator], flow: type) -> dict[str, Any]:
 
 
 def keep(flow: type, parsed: dict[str, object]) -> None:
-    """Move the options of the flow's decorators from the parsed options to an attribute of the class."""
+    """Move the values of the flow decorators' options from the parsed options to an attribute of the class."""
     names = [str(option.name) for option in options_of(flow)]
     if names:
         setattr(flow, OPTION_VALUES, {name: parsed.pop(name) for name in names})

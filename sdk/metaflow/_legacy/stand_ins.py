@@ -1,6 +1,8 @@
-"""Stand-ins for Metaflow's internal objects, as arguments of hooks. They have the attributes that flowc can provide.
+"""Replacements for Metaflow's internal objects, which hooks get as arguments.
 
-Other attributes are refused by name.
+The replacements have the attributes that flowc can provide.
+
+Every other attribute raises an error that names it.
 """
 
 from __future__ import annotations
@@ -28,19 +30,19 @@ if TYPE_CHECKING:
 
 
 class _StandIn:
-    """Refuses all attributes that it does not have."""
+    """The base of replacements: an unknown attribute raises an error that names the attribute."""
 
     _what = ""
     _instead = ""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # Python itself looks for it: raise AttributeError
+        if name.startswith("__"):  # Python itself looks up such names and expects AttributeError
             raise AttributeError(name)
         raise MetaflowException(f"flowc has no {self._what}.{name}: {self._instead}")
 
 
 class Environment(_StandIn):
-    """The environment in which steps run."""
+    """The replacement for Metaflow's environment, in which steps run."""
 
     _what = "environment"
     _instead = "steps run in flowc's own environment, and on a cluster in the image"
@@ -48,14 +50,14 @@ class Environment(_StandIn):
 
 
 class FlowDatastore(_StandIn):
-    """The store of runs. Outside a task it is the default store."""
+    """The replacement for Metaflow's datastore: the store of the run. Outside a task it describes the default store."""
 
     _what = "flow_datastore"
     _instead = "the store's layout is flowc's own; write artifacts in `flow`, read them with the client"
 
     @property
     def TYPE(self) -> str:  # Metaflow's name
-        """The kind of store: `local`, `s3`, `gs` or `azure`."""
+        """The type of the store: `local`, `s3`, `gs` or `azure`."""
         return datastore_of(self.datastore_root)
 
     @property
@@ -67,7 +69,7 @@ class FlowDatastore(_StandIn):
 
     @property
     def _storage_impl(self) -> DataStoreStorage:
-        """Return the object with which extensions keep files. Raises MetaflowException if the store is a bucket."""
+        """Return the object with which extensions store files. Raises MetaflowException if the store is a bucket."""
         return _storage(self.TYPE)
 
     @property
@@ -91,14 +93,14 @@ def _storage(kind: str) -> DataStoreStorage:
 
 
 class Metadata(_StandIn):
-    """The metadata of runs, which is in the store."""
+    """The replacement for Metaflow's metadata provider; flowc keeps the metadata of runs in the store."""
 
     _what = "metadata"
     _instead = "flowc has no metadata service; write an artifact in `flow`, or tag the run"
     TYPE = "local"
 
     def register_metadata(self, run_id: str, step_name: str, task_id: str, metadata: Sequence[MetaDatum]) -> None:
-        """Record facts about this task. The client shows them when the attempt has ended: `Task.metadata_dict`.
+        """Record facts about this task. The client shows the facts in `Task.metadata_dict` after the attempt has ended.
 
         Raises:
             MetaflowException: the ids name another task, or the code does not run in a task.
@@ -119,7 +121,7 @@ class Package(_StandIn):
 
 
 class TaskDatastore(_StandIn):
-    """A task by its names, with its artifacts: those of a parent, or the current ones of this task."""
+    """A task and its artifacts: a parent task, or the running task with its current artifacts."""
 
     _what = "task_datastore"
     _instead = "write artifacts in `flow`"
@@ -133,19 +135,19 @@ class TaskDatastore(_StandIn):
 
     @property
     def pathspec(self) -> str:
-        """The task's place, `RUN/STEP/TASK`."""
+        """The task as `RUN/STEP/TASK`."""
         return f"{self.run_id}/{self.step_name}/{self.task_id}"
 
     @property
     def _storage_impl(self) -> DataStoreStorage:
-        """Return the object with which extensions keep files. Raises MetaflowException if the store is a bucket."""
+        """Return the object with which extensions store files. Raises MetaflowException if the store is a bucket."""
         task = ambient().task
         assert task is not None
         return _storage(datastore_of(task.store or ""))
 
     @property
     def _path(self) -> str:
-        """Return the directory for extensions' files of this task."""
+        """Return the directory in which extensions store files of this task."""
         return f"extensions/{type(self._flow).__name__}/{self.pathspec}"
 
     def __contains__(self, name: str) -> bool:
@@ -160,7 +162,7 @@ class TaskDatastore(_StandIn):
         return iter(self._names())
 
     def get(self, name: str, default: object = None) -> Any:
-        """Return the artifact of that name, else the default."""
+        """Return the artifact with this name, or the default if there is none."""
         return self[name] if name in self._names() else default
 
     def _names(self) -> list[str]:
@@ -169,7 +171,7 @@ class TaskDatastore(_StandIn):
 
 
 class BuiltinDecorator(_StandIn):
-    """A built-in decorator of a step. Changes of it would have no effect."""
+    """A read-only view of a built-in decorator of a step. Hooks cannot change the decorator."""
 
     _what = "decorator"
     _instead = "it is a built-in decorator, which has only `name` and `attributes`"
@@ -181,12 +183,12 @@ class BuiltinDecorator(_StandIn):
 
 
 def make_builtin(name: str, arguments: Mapping[str, object], *, written: bool) -> Any:
-    """Return a built-in decorator with its arguments and the defaults of the others, for reading.
+    """Return a read-only view of a built-in decorator: the given arguments, and defaults for the others.
 
     Args:
-        name: the decorator.
+        name: the name of the decorator.
         arguments: its arguments by name.
-        written: whether it is written in the flow's source.
+        written: whether the decorator is written in the flow's source.
     """
     if name in ("card", "parallel"):
         cls: Any = _builtin_class(name)
@@ -200,7 +202,7 @@ def make_builtin(name: str, arguments: Mapping[str, object], *, written: bool) -
 
 
 def decorators_of(cls: type, node: Node) -> list[Any]:
-    """Return a step's built-in decorators, the innermost first, for reading."""
+    """Return read-only views of a step's built-in decorators, the innermost first."""
     decorators = []
     for applied in applied_to(getattr(cls, method_name(node), None)):
         extension = legacy(applied.name, "step")
@@ -212,7 +214,10 @@ def decorators_of(cls: type, node: Node) -> list[Any]:
 
 
 def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
-    """Return the decorators of a flow's class and its bases, by name; those of extensions once they are initialised."""
+    """Return the decorators of a flow's class and its bases, by name.
+
+    Decorators of extensions appear once initialised.
+    """
     decorators: dict[str, list[object]] = {}
     for decorator in begun_decorators(cls):
         decorators.setdefault(decorator.name, []).append(decorator)
@@ -226,7 +231,7 @@ def flow_decorators_of(cls: type) -> dict[str, list[Any]]:
 
 
 def _builtin_class(name: str) -> type:
-    """Return the classes that hooks use with `isinstance`."""
+    """Return the class of `@card` or `@parallel`, for `isinstance` in hooks."""
     if name == "card":
         from metaflow.plugins.cards.card_decorator import CardDecorator
 
@@ -244,10 +249,10 @@ def logger(
     timestamp: object = True,
     nl: bool = True,
 ) -> None:
-    """Print a string on stderr. The arguments are Metaflow's; those that change its form are ignored."""
+    """Print a string on stderr. The signature is Metaflow's; arguments for the style of the text are ignored."""
     print(f"{head}{body}", end="\n" if nl else "", file=sys.stderr)
 
 
 def echo(line: str = "", *args: object, **style: object) -> None:
-    """Print a string on stderr; all texts have the same style."""
+    """Print a string on stderr; arguments for the style of the text are ignored."""
     print(line, end="\n" if style.get("nl", True) else "", file=sys.stderr)

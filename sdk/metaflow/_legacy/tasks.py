@@ -1,4 +1,4 @@
-"""A step's code inside the hooks of its decorators, in the task's process."""
+"""Runs a step's code between the hooks of its decorators, in the task's process."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
         arguments: the `inputs` of a join, otherwise nothing.
 
     Returns:
-        None if the code has run to its end. If it has not but the step has succeeded, the further arguments for
-        `self.next`.
+        None if the code has run to its end. If the code did not run to its end but the step counts as successful: the
+        further arguments for `self.next`.
 
     Raises:
-        Exception: what the code or a hook raised, unless a `task_exception` returned True.
+        Exception: an exception of the code or a hook, unless a hook `task_exception` returned True.
     """
     decorators = hooks.of_step[step]
     node = hooks.nodes[step]
@@ -59,19 +59,19 @@ def call_hooked(flow: Any, hooks: FlowHooks, step: str, arguments: tuple[Any, ..
         answers = [decorator.task_exception(error, step, flow, hooks.graph, *retries) for decorator in decorators]
         if not any(answers) or (
             node.catch and retries[0] >= retries[1]
-        ):  # @catch has further effects on the last attempt
+        ):  # on the last attempt, @catch itself must handle the exception
             raise
         return {}
     return implied
 
 
 def tell_lost(flow: object, hooks: FlowHooks, step: str, arguments: tuple[object, ...]) -> None:
-    """Call the hooks of an attempt in which @catch handles a killed process: all but `task_post_step`.
+    """Call all hooks except `task_post_step` in an attempt that only applies @catch after a process was killed.
 
-    `task_exception` gets a FailureHandledByCatch.
+    The hook `task_exception` gets a FailureHandledByCatch.
 
     Raises:
-        Exception: what a hook raised; it is passed to `task_exception` first, like an exception of the code.
+        Exception: an exception of a hook; like an exception of the step's code, it is passed to `task_exception` first.
     """
     decorators = hooks.of_step[step]
     retries = _retries(hooks, step)
@@ -96,18 +96,19 @@ def tell_finished(flow: object, hooks: FlowHooks, step: str, *, ok: bool) -> Non
 
 
 def _retries(hooks: FlowHooks, step: str) -> tuple[int, int]:
-    """Return the number of earlier attempts, and the number of possible attempts after the first."""
+    """Return the number of attempts before this one, and the number of attempts that may follow the first."""
     task = ambient().task
     assert task is not None
     return task.attempt - 1, retries(hooks.nodes[step])
 
 
 def _decorated(flow: object, hooks: FlowHooks, step: str, retries: tuple[int, int]) -> tuple[Any, list[bool]]:
-    """Return the step's method inside the functions of `task_decorate`.
+    """Return the step's method, wrapped by the functions that `task_decorate` returned.
 
-    Also return a list that gets an item once the method has returned.
+    Also return a list that becomes non-empty when the step's method has returned.
     """
-    method = MethodType(getattr(type(flow), step), flow)  # an artifact may hide the method
+    # the method of the class, since an artifact with the step's name may hide it
+    method = MethodType(getattr(type(flow), step), flow)
     done: list[bool] = []
 
     @wraps(method)
@@ -124,7 +125,7 @@ def _decorated(flow: object, hooks: FlowHooks, step: str, retries: tuple[int, in
 def _before(
     flow: object, hooks: FlowHooks, step: str, arguments: Sequence[object], retries: tuple[int, int]
 ) -> tuple[Any, ...]:
-    """Return the arguments of `task_pre_step`."""
+    """Return the arguments for the hook `task_pre_step`."""
     task = ambient().task
     assert task is not None
     store = TaskDatastore(flow, task.run, step, task.task_id, retries[0])
@@ -133,7 +134,7 @@ def _before(
 
 
 def _inputs(flow: Any, run: str, arguments: Sequence[Any]) -> list[TaskDatastore]:
-    """Return the parent tasks: a join's inputs, or the flow's start values."""
+    """Return the parent tasks: the inputs of a join, or the parents recorded in the flow's state."""
     if arguments:
         states = [(one, one.__dict__[STATE]) for one in arguments[0]]
         return [TaskDatastore(one, run, state.step, task_id(state.step, state.path)) for one, state in states]
@@ -142,7 +143,7 @@ def _inputs(flow: Any, run: str, arguments: Sequence[Any]) -> list[TaskDatastore
 
 
 def _ubf_context() -> str | None:
-    """Return whether the task is the first of a gang."""
+    """Return the task's role in a gang: control task or other member; None outside a gang."""
     task = ambient().task
     parallel = task.parallel if task is not None else None
     if parallel is None or parallel.control_task_id is None:

@@ -1,1 +1,1 @@
-"""Libraries that Metaflow carries a copy of, and that programs import from there."""
+"""Libraries that Metaflow bundles a copy of, importable under the names that programs use for these copies."""

@@ -1,1 +1,1 @@
-"""The commands of a flow's file, where Metaflow has them."""
+"""The commands of a flow's file, under Metaflow's module names."""

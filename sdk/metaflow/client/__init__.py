@@ -5,7 +5,8 @@
     >>> run.data.letters
     'ABC'
 
-It reads the store of local runs and cluster runs, and needs no server. It is read-only, except for tags.
+The client reads the store of local runs and cluster runs, and needs no server. The client is read-only, except for
+tags.
 """
 
 from metaflow.client.data import DataArtifact

@@ -1,4 +1,4 @@
-"""The base of flows, runs, steps, tasks and artifacts."""
+"""The base class of the client's flows, runs, steps, tasks and artifacts."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ _KINDS: dict[str, type[MetaflowObject]] = {}
 class MetaflowObject:
     """A flow, run, step, task or artifact, found by its pathspec in the current store and namespace.
 
-    It is a container of its children: iterate over it, index it by an id, test with `in`. Two objects are equal if they
-    have the same pathspec. An object keeps the namespace and store in which it was created; so does a pickled object,
-    if its store can be reached. Attributes are read from the run's records when they are needed: a record that cannot
-    be read raises RecordError, a bucket that does not answer StoreError.
+    The object is a container of its children: it supports iteration, indexing by a child's id, and `in`. Two objects
+    are equal if they have the same pathspec. The object keeps the namespace and store in which it was created. A
+    pickled object keeps them too, if the store can be reached from where it is unpickled. Attributes are read from the
+    run's records when they are accessed. An unreadable record raises RecordError, and a bucket that does not respond
+    raises StoreError.
 
     >>> task = Flow("Letters").latest_successful_run["each"]["each-0.1"]
     >>> task.pathspec == "/".join(task.path_components), task.id, task.parent.id
@@ -42,7 +43,7 @@ class MetaflowObject:
     """
 
     _PARTS: ClassVar[str] = ""
-    """The parts of a pathspec of this kind."""
+    """The form of the pathspecs of this class, such as `FlowName/RunID`."""
     _DEPTH: ClassVar[int] = 0
     _PARENT: ClassVar[str] = ""
 
@@ -61,12 +62,12 @@ class MetaflowObject:
         """Find the object.
 
         Args:
-            pathspec: `FLOW/RUN/STEP/TASK/ARTIFACT`, or its first parts; its number of parts is that of the class.
+            pathspec: `FLOW/RUN/STEP/TASK/ARTIFACT` or its first parts, as many as the class needs: two for a run.
             attempt: the number of a task's attempt, from 0; only tasks and artifacts have attempts.
 
         Raises:
-            MetaflowInvalidPathspec: the text is not a pathspec of this kind.
-            MetaflowNotFound: the object does not exist, or `attempt` is no number of an attempt.
+            MetaflowInvalidPathspec: the text is not the pathspec of an object of this class.
+            MetaflowNotFound: the object does not exist, or `attempt` is not a valid number.
             MetaflowNamespaceMismatch: the object is in another namespace.
         """
         parts = pathspec.split("/") if isinstance(pathspec, str) else []
@@ -92,7 +93,7 @@ class MetaflowObject:
     def _make(
         cls: type[Self], near: MetaflowObject, parts: tuple[str, ...], reader: RunReader | None, **more: Any
     ) -> Self:
-        """Create an object that is known to exist, in the store of another one."""
+        """Create an object that is known to exist, in the same store and namespace as another object."""
         created = cls.__new__(cls)
         created._url, created._parts, created._known = near._url, parts, reader
         created._attempt = more.get("attempt")
@@ -117,7 +118,7 @@ class MetaflowObject:
 
     @property
     def _reader(self) -> RunReader:
-        """The run of this object."""
+        """The run to which this object belongs."""
         if self._known is None:
             self._known = RunReader(self._store.run(*self._parts[:2]))
         return self._known
@@ -134,18 +135,19 @@ class MetaflowObject:
 
     @property
     def pathspec(self) -> str:
-        """The text that names this object, such as `FLOW/RUN/STEP/TASK`."""
+        """The pathspec of this object, such as `FLOW/RUN/STEP/TASK`."""
         return "/".join(self._parts)
 
     @property
     def path_components(self) -> list[str]:
-        """The parts of the pathspec."""
+        """The parts of the pathspec, in order."""
         return list(self._parts)
 
-    # Any for a run and a task: the modules of their parents import theirs, and a circle has at most two modules.
+    # The type is Any: the parents' modules import those of runs and tasks, and an import cycle may have at most two
+    # modules.
     @property
     def parent(self) -> Any:
-        """The parent; None for a flow."""
+        """The object that contains this one; None for a flow."""
         if not self._PARENT:
             return None
         kind = _KINDS[self._PARENT]
@@ -154,7 +156,7 @@ class MetaflowObject:
 
     @property
     def tags(self) -> frozenset[str]:
-        """All tags of the run of this object."""
+        """All tags of the object's run: user tags and system tags."""
         return self.user_tags | self.system_tags
 
     @property
@@ -169,12 +171,12 @@ class MetaflowObject:
 
     @property
     def created_at(self) -> datetime:
-        """The start, in local time without a time zone."""
+        """The start time, in local time without a time zone."""
         raise NotImplementedError
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of the original, if a resumed run reused this object; else None."""
+        """The pathspec of the original object, if a resumed run reused it; otherwise None."""
         return None
 
     def is_in_namespace(self) -> bool:
@@ -189,22 +191,22 @@ class MetaflowObject:
 
         Raises:
             KeyError: there is no such child.
-            MetaflowNamespaceMismatch: a flow has this run, but in another namespace.
+            MetaflowNamespaceMismatch: the flow has a run with this id, but in another namespace.
         """
         return self._child(str(id))
 
     def __contains__(self, id: object) -> bool:
-        """Return whether there is a child with this id, also if it is a run in another namespace."""
+        """Return whether a child with this id exists; a run counts even if it is in another namespace."""
         try:
             self._child(str(id))
         except KeyError:
             return False
-        except MetaflowNamespaceMismatch:  # in another namespace the object can only be found through its parent
+        except MetaflowNamespaceMismatch:  # an object of another namespace can only be reached through its parent
             return True
         return True
 
     def _ipython_key_completions_(self) -> list[str]:
-        """Return the completions of a notebook after `[`."""
+        """Return the ids that a notebook offers as completions after `[`."""
         return [child.id for child in self]
 
     def __eq__(self, other: object) -> bool:
@@ -239,15 +241,15 @@ class MetaflowObject:
 
 
 def when(seconds: float) -> datetime:
-    """Return a record's time, in seconds since 1970, in Metaflow's form: local, without a time zone."""
+    """Convert a record's time, in seconds since 1970, to a datetime in local time without a time zone."""
     return datetime.fromtimestamp(seconds)
 
 
 def check_attempt(attempt: object) -> int | None:
-    """Return the number of an attempt for a task or an artifact, or None for none.
+    """Return the attempt number of a task or an artifact; None if no attempt is given.
 
     Raises:
-        MetaflowNotFound: the number is not an integer, or negative. Metaflow raises this class, too.
+        MetaflowNotFound: the number is not an integer, or is negative. Metaflow raises the same class.
     """
     if attempt is None:
         return None

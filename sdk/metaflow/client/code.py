@@ -1,4 +1,4 @@
-"""The code of a run, and the environment of a step."""
+"""The code package of a run, and the packages of a step's environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from metaflow.client.reader import RunReader
 
     class EnvironmentInfo(TypedDict):
-        """The packages of a step's environment: versions by name; `python` is None if the step asks for no version."""
+        """The packages of a step's environment: versions by name; `python` is None if the step requires no version."""
 
         python: str | None
         pypi: dict[str, str]
@@ -27,7 +27,7 @@ __all__ = ["MetaflowCode", "code_of", "environment_of"]
 
 @final
 class MetaflowCode:
-    """The code package of a run on a cluster: the user's files in the run's pods.
+    """The code package of a run on a cluster: the user's files that the run's pods execute.
 
     >>> code = Run("Far/far-1").code
     >>> code.script_name, code.info["class"], code.flowspec.count("@step")
@@ -47,7 +47,7 @@ class MetaflowCode:
 
     @property
     def path(self) -> str:
-        """The address of the package's object in the store."""
+        """The address of the code package in the store."""
         return f"{self._reader.store.objects.url}/{blob_key(self._digest)}"
 
     @property
@@ -57,7 +57,7 @@ class MetaflowCode:
 
     @property
     def info(self) -> dict[str, str]:
-        """Facts about the package: `script`, `class`, `digest`, `python_version` and `metaflow_version`."""
+        """A dict with facts about the package: `script`, `class`, `digest`, `python_version` and `metaflow_version`."""
         return {
             "script": self.script_name,
             "class": self._reader.flow.code.name,
@@ -68,7 +68,7 @@ class MetaflowCode:
 
     @property
     def flowspec(self) -> str:
-        """The text of the flow's file."""
+        """The content of the flow's file as text."""
         with self.tarball as archive:
             file = archive.extractfile(self.script_name)
             assert file is not None
@@ -80,20 +80,22 @@ class MetaflowCode:
 
         Raises:
             NotFound: the package has been deleted from the store.
-            Damaged: its bytes do not match its digest.
+            Damaged: the bytes of the package do not match its digest.
         """
         if self._data is None:
             self._data = self._reader.store.objects.read_blob(self._digest)
         return tarfile.open(fileobj=io.BytesIO(self._data))
 
     def extract(self) -> TemporaryDirectory[str]:
-        """Extract the files to a temporary directory, which the end of a `with` block, or `cleanup`, removes.
+        """Extract the files to a temporary directory.
 
-        Members outside the directory are refused (`filter="data"` of `tarfile`).
+        The end of a `with` block, or the method `cleanup`, removes the directory.
+
+        Archive members with a path outside the directory raise an error (`filter="data"` of `tarfile`).
 
         Raises:
             NotFound: the package has been deleted from the store.
-            Damaged: its bytes do not match its digest.
+            Damaged: the bytes of the package do not match its digest.
         """
         directory = TemporaryDirectory(prefix="flowc-code-")
         with self.tarball as archive:
@@ -105,13 +107,13 @@ class MetaflowCode:
 
 
 def code_of(reader: RunReader) -> MetaflowCode | None:
-    """Return the code of a run; None if the store does not have it."""
+    """Return the code package of a run; None if the store has no code package of the run."""
     package = reader.record.get("package")
     return MetaflowCode(reader, package["digest"]) if package else None
 
 
 def environment_of(reader: RunReader, step: str) -> EnvironmentInfo | None:
-    """Return the packages of a step's environment; None without @pypi and @conda, or if they are disabled.
+    """Return the packages of a step's environment; None without @pypi and @conda, or if the decorator is disabled.
 
     Returns:
         A dict with `python` (the version or None), `pypi` and `conda` (name -> version).

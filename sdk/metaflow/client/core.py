@@ -1,4 +1,4 @@
-"""The client under Metaflow's module name: the names of `metaflow.client` and the classes behind them."""
+"""The module name under which Metaflow has its client: the names of `metaflow.client` and the classes behind them."""
 
 from metaflow.client import (
     DataArtifact,

@@ -1,4 +1,4 @@
-"""Single artifacts, and all artifacts of a task."""
+"""The client's objects for one artifact, and for all artifacts of a task."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ __all__ = ["DataArtifact", "MetaflowData"]
 def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Constant]:
     """Return the artifacts of an attempt, sorted by name.
 
-    An attempt that has not ended, or failed without a record of its artifacts (a killed process), has those that it
-    started with: parameters, configs and constants, and the artifacts of its parent if the step is no join.
+    The artifacts of an attempt are unrecorded while it is active, or if it failed because its process was killed. Then
+    the function returns the values that the attempt started with: parameters, configs, constants, and, unless the step
+    is a join, the artifacts of the parent task.
     """
     artifacts: dict[str, ArtifactRef | Constant] = {**class_constants(reader), **constants(reader)}
     record = task._record
@@ -45,7 +46,7 @@ def artifacts_of(reader: RunReader, task: Task) -> Mapping[str, ArtifactRef | Co
 class DataArtifact(MetaflowObject):
     """One artifact of a task.
 
-    Only `data` loads the value, which runs code of its class; other facts are in the record.
+    Only `data` loads the value, which runs code of the value's class; the other properties come from the record.
 
     >>> artifact = Flow("Letters").latest_successful_run["end"].task["letters"]
     >>> artifact.data, artifact.size, artifact.sha[:7]
@@ -62,15 +63,17 @@ class DataArtifact(MetaflowObject):
 
         @property
         def parent(self) -> Task:
-            """The task that has the artifact."""
+            """The task to which the artifact belongs."""
             ...
 
     @property
-    def data(self) -> Any:  # the type is the flow's own
-        """The value, loaded from the store at each access. Loading runs code of the value's class in this process.
+    def data(self) -> Any:  # the type depends on the flow
+        """The artifact's value, loaded from the store at each access.
+
+        Loading the value runs code of the value's class in this process.
 
         Raises:
-            MetaflowDataMissing: its blob has been deleted from the store.
+            MetaflowDataMissing: the stored value has been deleted from the store.
             ArtifactError: the value cannot be loaded, for example because a module is missing.
         """
         ref = self._ref
@@ -83,13 +86,13 @@ class DataArtifact(MetaflowObject):
 
     @property
     def size(self) -> int:
-        """The size in the store, in bytes."""
+        """The size of the stored value, in bytes."""
         ref = self._ref
         return ref.size if isinstance(ref, Constant) else ref["size"]
 
     @property
     def sha(self) -> str:
-        """The sha256 of its stored bytes, in hexadecimal digits: equal bytes have the same digest in all tasks."""
+        """The SHA-256 of the stored bytes, in hexadecimal digits; equal bytes have the same digest in all tasks."""
         ref = self._ref
         return ref.sha if isinstance(ref, Constant) else ref["digest"]
 
@@ -101,13 +104,13 @@ class DataArtifact(MetaflowObject):
 
     @property
     def _short(self) -> str:
-        """A description of at most one line, from the record."""
+        """The repr of the value as recorded, shortened to at most one line."""
         ref = self._ref
         return ref.repr if isinstance(ref, Constant) else ref["repr"]
 
     @property
     def created_at(self) -> datetime:
-        """The end of its task in local time without a time zone; the task's start while it is active."""
+        """The end of the artifact's task, or its start while it is active; in local time without a time zone."""
         task = self.parent
         return task.finished_at or task.created_at
 
@@ -118,7 +121,7 @@ class DataArtifact(MetaflowObject):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of the original artifact in the resumed run; None if the task has run itself."""
+        """The pathspec of the original artifact in the resumed run; None if the task was not reused from that run."""
         origin = self.parent.origin_pathspec
         return f"{origin}/{self.id}" if origin else None
 
@@ -138,15 +141,19 @@ class DataArtifact(MetaflowObject):
 
 
 def as_artifacts(artifacts: Iterable[DataArtifact]) -> Any:
-    """Return artifacts as a named tuple: `artifacts.accuracy` is a DataArtifact. Keywords are left out."""
+    """Return artifacts as a named tuple: `artifacts.accuracy` is a DataArtifact.
+
+    Artifacts whose names are Python keywords are left out.
+    """
     named = [artifact for artifact in artifacts if not iskeyword(artifact.id)]  # task["class"] returns these
     return namedtuple("MetaflowArtifacts", [one.id for one in named])(*named)
 
 
 class MetaflowData:
-    """The values of a task's artifacts. Each is read on first access.
+    """The values of a task's artifacts, as attributes. Each value is loaded from the store on first access.
 
-    A missing name raises AttributeError; reading a value raises the errors of `DataArtifact.data`.
+    Reading an artifact that does not exist raises AttributeError; reading a value raises the errors of
+    `DataArtifact.data`.
 
     >>> data = Flow("Letters").latest_successful_run.data
     >>> data
@@ -159,7 +166,7 @@ class MetaflowData:
         self._artifacts = {artifact.id: artifact for artifact in artifacts}
 
     def __getattr__(self, name: str) -> Any:
-        artifacts = self.__dict__.get("_artifacts", {})  # not set yet during unpickling
+        artifacts = self.__dict__.get("_artifacts", {})  # the attribute is not set yet during unpickling
         if name not in artifacts:
             raise AttributeError(name)
         value = self.__dict__[name] = artifacts[name].data

@@ -1,4 +1,4 @@
-"""Facts about a task's attempts, by Metaflow's names and some additional ones."""
+"""The metadata of a task's attempts: facts with Metaflow's names, and some that only flowc records."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ __all__ = ["Metadata", "metadata_of"]
 
 
 class OfAttempt(Protocol):
-    """A task of the client, as far as its facts depend on it."""
+    """The attributes of a client's `Task` that its metadata depends on."""
 
     _attempt: int | None
 
     @property
     def pathspec(self) -> str:
-        """FLOW/RUN/STEP/TASK."""
+        """The pathspec `FLOW/RUN/STEP/TASK`."""
         ...
 
     @property
     def current_attempt(self) -> int:
-        """The number of the attempt that the task shows, from 0."""
+        """The number, from 0, of the attempt whose results the task shows."""
         ...
 
     @property
     def index(self) -> int | None:
-        """The index of its item in the innermost foreach."""
+        """The index of the task's item in the innermost foreach."""
         ...
 
     @property
     def _place(self) -> tuple[str, str]:
-        """The step and the index path."""
+        """The step and the index path of the task."""
         ...
 
 
 class Metadata(NamedTuple):
-    """One fact. `created_at` is in milliseconds since 1970."""
+    """One fact about a task; `created_at` is in milliseconds since 1970."""
 
     name: str
     value: Any
@@ -55,10 +55,10 @@ class Metadata(NamedTuple):
 
 
 def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
-    """Return the facts about all attempts, or about the attempt of the task, the oldest first.
+    """Return the facts about all attempts, or about the selected attempt, the oldest attempt first.
 
-    The names are Metaflow's where Metaflow has the fact. Facts that decorators registered follow those of their
-    attempt.
+    A fact that Metaflow also records has Metaflow's name. For each attempt, the facts that decorators registered come
+    last.
 
     Args:
         task: the client's task; its `_attempt` restricts the facts to one attempt.
@@ -87,7 +87,7 @@ def metadata_of(task: OfAttempt, reader: RunReader) -> list[Metadata]:
 def _items(
     task: OfAttempt, reader: RunReader, attempt: int, record: AttemptRecord | None, beginning: BeginRecord | None
 ) -> Iterator[tuple[str, object, bool]]:
-    """Yield (name, value, whether it is known only at the end) of the attempt with these records."""
+    """Yield (name, value, whether it is known only at the end) for each fact in the records of an attempt."""
     from metaflow.client.lineage import execution_path, is_gang
 
     step, path = task._place
@@ -115,7 +115,8 @@ def _items(
         return
     if origin := record.get("origin"):
         yield "origin-task-id", task_id(origin["step"], origin["path"]), False
-    yield "attempt_ok", str(record["outcome"] != "failed"), True  # also if @catch caught the failure, as in Metaflow
+    # the value is True even if @catch caught the failure, as in Metaflow
+    yield "attempt_ok", str(record["outcome"] != "failed"), True
     yield "attempt-done", str(attempt), True
     for name in ("code", "signal", "peak_rss"):
         if name in known["exit"]:
@@ -123,7 +124,7 @@ def _items(
 
 
 def _git_info(revision: RevisionRecord) -> str:
-    """Return a revision in Metaflow's JSON form, without the address of a remote, which is not recorded."""
+    """Return a Git revision in Metaflow's JSON form; the address of the remote is missing, since it is not recorded."""
     commit = revision.get("commit")
     info: dict[str, object] = {}
     if commit is not None:

@@ -1,4 +1,4 @@
-"""The files that a task got from earlier tasks, and those that it put for later ones."""
+"""The files that a task received from earlier tasks, and the files that it passed to later tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run import catalogs
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.records.record_types import TaskFileRecord
-else:  # only files in a catalog of a package need them
+else:  # imported late: only files in a package's catalog need it
     catalogs = LateModule("flowc_runtime.run.catalogs")
     tempfile = LateModule("tempfile")
 
@@ -24,15 +24,15 @@ __all__ = ["TaskFile"]
 
 @final
 class TaskFile:
-    """A file of a task.
+    """A file that a task received or passed on.
 
     Attributes:
-        name: its name below the task's data folder.
-        digest: the sha256 of its bytes, in hex.
-        size: the number of its bytes.
-        stage: `get` or `put`.
-        place: its path, if the store has no copy, or its address in the `catalog`; else None.
-        catalog: the catalog of an installed package that keeps it; None for the store.
+        name: the path relative to the task's data folder.
+        digest: the SHA-256 of the content, in hexadecimal digits.
+        size: the size of the content in bytes.
+        stage: `get` for a received file, `put` for one that the task passed on.
+        place: the file's address in `catalog`, or its path on this machine if the store has no copy; otherwise None.
+        catalog: the name of the catalog, from an installed package, that keeps the file; None if the store keeps it.
     """
 
     def __init__(self, objects: Objects, record: TaskFileRecord) -> None:
@@ -48,8 +48,8 @@ class TaskFile:
         """Return the content.
 
         Raises:
-            ArtifactError: the store has no copy, and the file is missing or has changed, or its catalog is not
-                installed or fails.
+            ArtifactError: the store has no copy, and the file on this machine is missing or has changed; or the file's
+                catalog is not installed or fails.
             Damaged: the stored bytes do not match the digest.
             StoreError: the store cannot be read.
         """
@@ -75,7 +75,7 @@ class TaskFile:
                 return file.read()
 
     def read_text(self, encoding: str = "utf-8") -> str:
-        """Return the content as text; see `read_bytes`."""
+        """Return the content as text; it raises the same errors as `read_bytes`."""
         return self.read_bytes().decode(encoding)
 
     def __repr__(self) -> str:

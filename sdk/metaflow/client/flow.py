@@ -1,4 +1,4 @@
-"""All flows of the store, and the runs of one."""
+"""The client's objects for all flows of the store, and for the runs of one flow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metaflow.client.query import Moment, Query
 
     class Filters(TypedDict, total=False):
-        """The filters of `Flow.runs`."""
+        """The keyword arguments of `Flow.runs`."""
 
         status: str | Collection[str] | None
         since: Moment | None
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         parameters: Mapping[str, object] | None
 
     class ArtifactVersion(TypedDict):
-        """An item of `Flow.artifact_versions`."""
+        """An item of the list that `Flow.artifact_versions` returns."""
 
         pathspec: str
         digest: str
@@ -58,7 +58,7 @@ class Metaflow:
 
     @property
     def flows(self) -> list[Flow]:
-        """The flows, sorted by name. Flows whose runs are all in other namespaces are left out."""
+        """The flows, sorted by name. A flow is left out if all its runs are in other namespaces."""
         return list(self)
 
     def __iter__(self) -> Iterator[Flow]:
@@ -73,7 +73,7 @@ class Metaflow:
 
         Raises:
             MetaflowNotFound: the flow has no run in the store.
-            MetaflowNamespaceMismatch: all its runs are in other namespaces.
+            MetaflowNamespaceMismatch: all runs of the flow are in other namespaces.
         """
         return Flow(name, _current_metadata=self._url, _current_namespace=self._namespace)
 
@@ -81,7 +81,7 @@ class Metaflow:
         return any(flow.id == name for flow in self)
 
     def _ipython_key_completions_(self) -> list[str]:
-        """Return the completions of a notebook after `[`."""
+        """Return the flow names that a notebook offers as completions after `[`."""
         return [flow.id for flow in self]
 
     def __repr__(self) -> str:
@@ -121,7 +121,7 @@ class Flow(MetaflowObject):
         Raises:
             MetaflowInvalidPathspec: the name is empty, or contains a slash.
             MetaflowNotFound: the flow has no run in the store.
-            MetaflowNamespaceMismatch: all its runs are in other namespaces.
+            MetaflowNamespaceMismatch: all runs of the flow are in other namespaces.
         """
         super().__init__(
             pathspec,
@@ -130,7 +130,7 @@ class Flow(MetaflowObject):
             _current_metadata=_current_metadata,
         )
 
-    if TYPE_CHECKING:  # children are of one type
+    if TYPE_CHECKING:  # for type checkers: the children of a flow are runs
 
         def __iter__(self) -> Iterator[Run]:
             """Return the children."""
@@ -142,14 +142,14 @@ class Flow(MetaflowObject):
 
     @property
     def latest_run(self) -> Run | None:
-        """The newest run with any status; None if the namespace has no run."""
+        """The newest run, whatever its status; None if the namespace has no run."""
         return next(iter(self), None)
 
     @property
     def latest_successful_run(self) -> Run | None:
-        """The newest successful run; None if the namespace has none.
+        """The newest successful run; None if the namespace has no successful run.
 
-        Runs whose records cannot be read are reported and skipped.
+        A run with unreadable records is reported and skipped.
         """
         return next((run for run in self if _is_successful(run)), None)
 
@@ -164,22 +164,22 @@ class Flow(MetaflowObject):
     ) -> Iterator[Run]:
         """Return the runs that have all given tags and match all filters, newest first.
 
-        Runs whose records cannot be read are reported by a RecordWarning and left out.
+        A run with unreadable records is reported by a RecordWarning and left out.
 
         Args:
             all_of: tags that a run must have, user tags or system tags.
             status: one or several of running, succeeded, failed, interrupted and killed.
-            since: the run started at this time or later: a date, a datetime, a timedelta before now, a string such as
+            since: the earliest start of the run, as a date, a datetime, a timedelta before now, a string such as
                 `2026-11-20` or `2026-11-20 14:30`, or an age: `90m`, `12h`, `7d`, `2w`. Times without a zone are local.
-            until: the run started before this time.
-            tags: an expression that the tags match: `"good and not (old or user:a*)"`, the words in either case; quote
-                tags with spaces.
+            until: the run must have started before this time.
+            tags: an expression that the tags match: `"good and not (old or user:a*)"`. The operators may be in
+                capitals; quote tags with spaces.
             parameters: values of parameters, or functions of the value that return whether it matches:
-                `{"n": lambda n: n > 5}`. `learning_rate` also means `learning-rate`. A run without the parameter does
-                not match; neither does one for whose value the function raises TypeError.
+                `{"n": lambda n: n > 5}`. The name `learning_rate` also matches a parameter `learning-rate`. A run does
+                not match if it lacks the parameter, or if the function raises TypeError for its value.
 
         Raises:
-            ValueError: an argument has another form.
+            ValueError: an argument has an invalid form.
         """
         from metaflow.client.query import Query
 
@@ -200,7 +200,7 @@ class Flow(MetaflowObject):
         artifacts: str | Iterable[str] | None = None,
         frame: Literal[True],
         **filters: Unpack[Filters],
-    ) -> Any: ...  # a DataFrame of pandas, which is not a dependency
+    ) -> Any: ...  # the type is Any for a pandas DataFrame, as pandas is not a dependency
     def metrics(
         self,
         *all_of: str,
@@ -213,21 +213,22 @@ class Flow(MetaflowObject):
         Each row has `run`, `status`, `created_at`, `finished_at`, `seconds`, `user` and `tags`, the parameters,
         artifacts of the end step, and the metrics that tasks have recorded outside of a foreach. An artifact, parameter
         or metric with the name of one of these columns becomes `artifact.status`, `parameter.status` or
-        `metric.status`; so does a metric with the name of a parameter or artifact that has another value.
+        `metric.status`. A metric with the name of a parameter or artifact is renamed in the same way if their values
+        differ.
 
         Args:
             all_of: tags that a run must have.
-            artifacts: names of artifacts of any type; a run without one has None. By default, those that are single
-                numbers or short strings.
+            artifacts: names of artifacts of any type; the cell of a run without the artifact is None. By default, all
+                artifacts that are single numbers or short strings.
             frame: whether to return a pandas DataFrame.
-            filters: the filters of `runs`.
+            filters: the keyword arguments of `runs`.
 
         Returns:
             A list of dicts, or a DataFrame.
 
         Raises:
-            ValueError: a filter has another form.
-            ImportError: `frame` needs pandas, which is not installed.
+            ValueError: a filter has an invalid form.
+            ImportError: `frame` is true, and pandas is not installed.
             MetaflowDataMissing: the value of an artifact has been deleted from the store.
             ArtifactError: the value of an artifact cannot be loaded.
 
@@ -244,7 +245,9 @@ class Flow(MetaflowObject):
         return as_frame(rows) if frame else rows
 
     def artifact_versions(self, name: str, *, step: str | None = None) -> list[ArtifactVersion]:
-        """Return all values of an artifact, newest run first, each with the first task of its run that had it.
+        """Return all values of an artifact, newest run first.
+
+        Each value comes with the first task of its run that had it.
 
         Args:
             name: the artifact's name.
@@ -289,7 +292,7 @@ class Flow(MetaflowObject):
         return bool(self._store.has_runs(self.id))
 
     def _is_in(self, namespace: str | None) -> bool:
-        """Return whether one of its runs is in the current namespace."""
+        """Return whether at least one run of the flow is in the current namespace."""
         if namespace is None:
             return True
         listed = UserTags(self._store, self.id)
@@ -315,17 +318,17 @@ class Flow(MetaflowObject):
 
     @property
     def user_tags(self) -> frozenset[str]:
-        """No tags: only runs have tags."""
+        """The empty set: only runs have tags."""
         return frozenset()
 
     @property
     def system_tags(self) -> frozenset[str]:
-        """No tags: only runs have tags."""
+        """The empty set: only runs have tags."""
         return frozenset()
 
 
 def _is_successful(run: Run) -> bool:
-    """Return whether a run has succeeded, as far as its records are readable."""
+    """Return whether a run has succeeded; False if its records are unreadable."""
     with unreadable.skipping():
         return run.successful
     return False

@@ -1,4 +1,4 @@
-"""The display of the client's objects in notebooks. It uses descriptions from the records and loads no value."""
+"""The display of the client's objects in notebooks. The HTML uses descriptions from the records; no value is loaded."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _outcome_and_attempt(task: Task) -> tuple[str, str]:
 
 
 class _State(str):
-    """A status, which the table shows in its color."""
+    """A text with a run's status, which the table shows in the color of the status."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Parents and children: of steps by the graph, of tasks by their records and index paths."""
+"""Parents and children: of steps, from the graph; of tasks, from their records and index paths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def in_order(flow: Flow) -> list[str]:
-    """Return the steps in topological order, ignoring the edges that close loops."""
+    """Return the steps in topological order, ignoring edges that go back in a loop."""
     nodes, seen, order = flow.by_id(), {flow.start}, []
     waiting = [(flow.start, iter(targets(nodes[flow.start].next)[::-1]))]
     while waiting:
@@ -41,7 +41,7 @@ def steps_before(reader: RunReader, step: str) -> list[str]:
 
 
 def steps_after(reader: RunReader, step: str) -> list[str]:
-    """Return the started steps that follow a step; none for `_parameters`, which is outside the graph."""
+    """Return the started steps that follow a step. None follow `_parameters`, which is not part of the graph."""
     if reader.is_beside(step):
         return []
     begun = set(reader.store.steps())
@@ -49,7 +49,7 @@ def steps_after(reader: RunReader, step: str) -> list[str]:
 
 
 def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the tasks (step, path) that a task follows, in the order in which a join sees them.
+    """Yield the parents of a task as (step, path), in the order of a join's inputs.
 
     Args:
         reader: the run.
@@ -57,7 +57,7 @@ def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str,
         path: the task's index path.
 
     Raises:
-        RecordError: a record that names the parents cannot be read.
+        RecordError: a record that names parent tasks cannot be read.
     """
     if reader.is_beside(step):
         return
@@ -70,12 +70,15 @@ def tasks_before(reader: RunReader, step: str, path: str) -> Iterator[tuple[str,
     counted = [parent for parent in parents if parent["count"] is not None]
     if counted:
         yield from _items(reader, step, path, counted)
-    elif not parents:  # the task is active, or its process died before recording them
+    elif not parents:  # no recorded parents: the task is active, or its process died before recording them
         yield from _by_graph(reader, step, path)
 
 
 def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -> Iterator[tuple[str, str]]:
-    """Yield the last tasks of the items of a foreach. With a switch or loop inside, the store has to be read."""
+    """Yield the last task for each item of a foreach.
+
+    If the foreach contains a switch or a loop, finding the last task requires reading the store.
+    """
     graph, count = reader.graph, ends[0]["count"] or 0
     plain = len(ends) == 1 and len(graph.scopes(ends[0]["step"])) == len(parts(path)) + 1
     asked = Parents(reader.store, graph, step, path)
@@ -85,7 +88,7 @@ def _items(reader: RunReader, step: str, path: str, ends: list[ParentsRecord]) -
             continue
         node, at, _ = asked.ended([graph.node(end["step"]) for end in ends], number)
         yield node.id, at
-    for end in ends:  # in a body of several steps, the control task has no children
+    for end in ends:  # if each item passes through several steps, the control task has no children
         if reader.is_control(end["step"], path):
             yield end["step"], path
 
@@ -106,12 +109,12 @@ def _by_graph(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, st
             count = split["fanout"]["count"] if split else 0
             yield from _items(reader, step, path, [{"step": end.id, "path": path, "count": count}
                                                    for end in graph.ends(node)[0]])  # fmt: skip
-    except ProtocolError:  # a parent is missing, which is why the task failed
+    except ProtocolError:  # a missing parent is the reason why the task failed
         return
 
 
 def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the tasks (step, path) that a task has led to and that have begun; none before it is done.
+    """Yield the child tasks (step, path) that have started; nothing before the task itself is done.
 
     Args:
         reader: the run.
@@ -138,12 +141,13 @@ def tasks_after(reader: RunReader, step: str, path: str) -> Iterator[tuple[str, 
 
 
 def execution_path(reader: RunReader, step: str, path: str) -> str:
-    """Return a task's items of foreaches in Metaflow's form: `outer:0,inner:3`; empty outside any foreach."""
+    """Return the task's indices in the enclosing foreaches as `outer:0,inner:3`; empty outside of foreaches."""
     graph, numbers = reader.graph, parts(path)
     items: list[str] = []
     if reader.is_beside(step):
         return ""
-    for part, scope in zip(numbers, graph.scopes(step), strict=False):  # a control task is outside its items
+    # a control task belongs to the foreach, not to an item
+    for part, scope in zip(numbers, graph.scopes(step), strict=False):
         if isinstance(scope, ItemScope):
             (body,) = targets(graph.nodes[scope.split].next)
             items.append(f"{body}:{part[1:]}")

@@ -1,4 +1,4 @@
-"""The flows that this process has loaded: a notebook, or a script that imports one."""
+"""Lookup of flow classes that this process has imported, or defined in a notebook."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def module_of(flow: Flow) -> ModuleType | None:
-    """Return the module that has the flow's class as an attribute, under any name; None if no module has it.
+    """Return the module that has the flow's class as an attribute, under any name; None if there is no such module.
 
-    In a notebook that defines the class, it is `__main__`.
+    For a class that is defined in a notebook, the module is `__main__`.
     """
     match, classes = None, list(FlowSpec.__subclasses__())
     for cls in classes:  # which grows

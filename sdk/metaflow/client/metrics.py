@@ -1,4 +1,4 @@
-"""Runs as rows of a table."""
+"""Conversion of runs to the rows of a table."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _NUMPY = ("numpy.int", "numpy.uint", "numpy.float", "numpy.bool")
 
 
 def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
-    """Return a run's row: the columns, parameters, scalar or selected artifacts of its end step, and its metrics.
+    """Return a run's row of the table: fixed columns, parameters, artifacts of the end step, and metrics.
 
     Args:
         run: the run.
-        artifacts: names of artifacts; None selects those whose records describe a number or a short text.
+        artifacts: names of artifacts; None selects all artifacts that are numbers or short strings.
 
     Returns:
-        Cells by column; times are local, `seconds` is a float or None, `tags` are the sorted user tags.
+        The cells by column. Times are local, `seconds` is a float or None, and `tags` is the sorted list of user tags.
 
     Raises:
         MetaflowDataMissing: the value of an artifact has been deleted from the store.
@@ -46,10 +46,11 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
     }
     for name, value in reader.record["parameters"].items():
         cells[_column("parameter", name)] = value
-    same = {**class_constants(reader), **constants(reader)}  # in every task; parameters by their attributes' names
+    # values that all tasks share; parameters are keyed by attribute name
+    same = {**class_constants(reader), **constants(reader)}
     for name in artifacts or ():
         if name not in same:
-            cells[_column("artifact", name)] = None  # if the run has none
+            cells[_column("artifact", name)] = None  # the cell stays None if the run does not have the artifact
     end = run.end_task
     for artifact in end if end is not None else ():
         wanted = artifact.id in artifacts if artifacts is not None else _is_scalar(artifact)
@@ -57,7 +58,8 @@ def row(run: Run, artifacts: Sequence[str] | None) -> dict[str, Any]:
             cells[_column("artifact", artifact.id)] = _plain(artifact.data)
     for name, number in view.metrics.items():
         column = _column("metric", name)
-        if column in cells and repr(cells[column]) != repr(number):  # an artifact that a step returns is equal
+        # an artifact with the metric's value needs no second column
+        if column in cells and repr(cells[column]) != repr(number):
             column = f"metric.{name}"
         cells[column] = number
     return cells
@@ -81,11 +83,11 @@ def _column(kind: str, name: str) -> str:
 
 
 def _is_scalar(artifact: DataArtifact) -> bool:
-    """Return whether the record describes a scalar, without loading the value."""
+    """Return whether the record describes a single number or short string, without loading the value."""
     small = artifact.size <= INLINE_LIMIT
     return small and (artifact.type in _SCALARS or artifact.type.startswith(_NUMPY))
 
 
 def _plain(value: Any) -> object:
-    """Return a number of NumPy as a number of Python."""
+    """Convert a NumPy scalar to a Python number; return other values unchanged."""
     return value.item() if type(value).__module__ == "numpy" and getattr(value, "shape", None) == () else value

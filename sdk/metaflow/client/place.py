@@ -1,4 +1,4 @@
-"""The client's store (`metadata`) and namespace (`namespace`). Both belong to the process."""
+"""The client's store (`metadata`) and namespace (`namespace`). Both settings are global to the process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _stores: dict[tuple[int, str], Store] = {}
 def namespace(ns: str | None) -> str | None:
     """Restrict the client to objects whose run has the tag `ns`.
 
-    The namespace belongs to the process; objects that already exist keep the one in which they were created.
+    The namespace is global to the process. Existing objects keep the namespace in which they were created.
 
     Args:
         ns: a tag, usually `user:NAME`; None removes the restriction.
@@ -49,7 +49,7 @@ def namespace(ns: str | None) -> str | None:
 def get_namespace() -> str | None:
     """Return the client's namespace; None if it is not restricted.
 
-    Without a call of `namespace`, it is the namespace of the run in a step, and `user:NAME` elsewhere.
+    The default namespace is that of the running task's run in a step, and `user:NAME` elsewhere.
 
     >>> get_namespace()
     'user:ann'
@@ -57,13 +57,13 @@ def get_namespace() -> str | None:
     here = ambient()
     if here.namespace is not False:
         return here.namespace
-    if here.task is not None:  # a step uses the namespace of its run
+    if here.task is not None:  # in a step, the default is the namespace of the run
         return here.task.namespace
     return f"user:{settings.user_name()}"
 
 
 def default_namespace() -> str | None:
-    """Reset the namespace to the default: `user:NAME`, or in a step the namespace of its run.
+    """Reset the namespace to the default: in a step the namespace of its run, elsewhere `user:NAME`.
 
     >>> namespace("user:bob")
     'user:bob'
@@ -75,18 +75,18 @@ def default_namespace() -> str | None:
 
 
 def metadata(ms: str) -> str:
-    """Select another store for the objects that are created later.
+    """Select the store for all objects that are created afterwards.
 
     Args:
         ms: a directory, `local@DIR`, or the address of a bucket: `s3://…`, `gs://…`, `az://…`. The directory is a store
             or contains a store `.flowc`.
 
     Returns:
-        The result of `get_metadata`.
+        The selected store, as `get_metadata` returns it.
 
     Raises:
-        ValueError: the directory is and contains no store, or the text has another form.
-        AddressError: flowc cannot open addresses of this scheme, or the address may contain credentials.
+        ValueError: the directory neither is nor contains a store, or the text is not an address of a store.
+        AddressError: flowc does not support the scheme of the address, or the address may contain credentials.
 
     >>> metadata("s3://bucket/team")
     's3://bucket/team'
@@ -96,16 +96,16 @@ def metadata(ms: str) -> str:
 
 
 def inspect_spin(datastore_root: str = ".") -> str:
-    """Select the results of `spin --persist` in a directory; `default_metadata` selects the runs again.
+    """Select the store with the results of `spin --persist`; `default_metadata` selects the regular store again.
 
     Args:
         datastore_root: the directory in which `spin` ran.
 
     Returns:
-        The result of `get_metadata`.
+        The selected store, as `get_metadata` returns it.
 
     Raises:
-        ValueError: the directory has no such results.
+        ValueError: the directory contains no results of `spin --persist`.
 
     >>> inspect_spin("nowhere")
     Traceback (most recent call last):
@@ -119,7 +119,7 @@ def inspect_spin(datastore_root: str = ".") -> str:
 
 
 def get_metadata() -> str:
-    """Return the client's store in the form of `metadata`: `local@DIR`, or the address of a bucket.
+    """Return the client's store as `local@DIR` or the address of a bucket.
 
     >>> get_metadata() == metadata(get_metadata())
     True
@@ -128,7 +128,7 @@ def get_metadata() -> str:
 
 
 def default_metadata() -> str:
-    """Reset the store to the default: the store of the settings, or the nearest `.flowc` at or above the directory.
+    """Reset the store to the default: the store in the settings, or the nearest `.flowc` in or above the directory.
 
     >>> default_metadata() == get_metadata()
     True
@@ -140,41 +140,41 @@ def default_metadata() -> str:
 def current_url() -> str:
     """Return the address of the client's store: an absolute path, or the address of a bucket.
 
-    The first of these counts: the store that `metadata` selected, the store of the run in a step, the default.
+    The first of these counts: the store selected by `metadata`, the store of the running task's run, the default store.
     """
     here = ambient()
-    of_run = here.task.store if here.task is not None else None  # a step uses the store of its run
+    of_run = here.task.store if here.task is not None else None  # in a step, the default is the store of the run
     url = here.store_url or of_run or default_url()
     url = url.removeprefix("file://")
     return url if "://" in url else os.path.abspath(url)
 
 
 def open_store(url: str) -> Store:
-    """Return the store of an address.
+    """Return the store at an address.
 
-    Every call for a bucket returns the same object, because its client keeps connections.
+    For one bucket, every call returns the same object, because its client keeps connections open.
 
-    A forked process opens its own store. A process that is going to fork tasks must not use a bucket's client itself:
-    its store makes the requests through another process (`ambient().open_bucket`).
+    A forked process opens a store object of its own. A process that will fork tasks must not open connections to a
+    bucket: its store sends requests through another process (`ambient().open_bucket`).
 
     Args:
-        url: a path, `file://…`, or the address of a bucket. Nothing is read or created.
+        url: a path, `file://…`, or the address of a bucket. The function sends no request and creates nothing.
 
     Raises:
-        AddressError: flowc cannot open such an address.
-        StoreError: the address lacks a slash, or the directory cannot be read.
+        AddressError: flowc cannot open an address of this form.
+        StoreError: the bucket's address has no slash, or the directory cannot be read.
     """
     known, here = (os.getpid(), url), ambient()
     if known not in _stores:
         in_bucket = "://" in url.removeprefix("file://")
         ask = here.open_bucket if in_bucket and here.task is None else None
-        opened = Store.open(url)  # refuses an invalid address, without a request
+        opened = Store.open(url)  # rejects an invalid address without sending a request
         _stores[known] = Store(cast("Objects", ask(url))) if ask is not None else opened
     return _stores[known]
 
 
 def describe(url: str) -> str:
-    """Return the address of a store in the form of `metadata`: `local@DIR` for a directory, without its `.flowc`."""
+    """Return the address of a store as `metadata` accepts it: `local@DIR` for a directory, without its `.flowc`."""
     path = url.removeprefix("file://")
     if "://" in path:
         return path
@@ -182,23 +182,24 @@ def describe(url: str) -> str:
 
 
 def shown_store(url: str) -> str:
-    """Return the description of a store for a message: its address, and whether its directory is missing."""
+    """Return the description of a store in messages: its address, and a note if its directory is missing."""
     path = url.removeprefix("file://")
     gone = "://" not in path and not os.path.isdir(path)
     return f"the store {path}{', a directory that does not exist' if gone else ''}"
 
 
 def metadata_url(ms: str, *, must_exist: bool = True) -> str:
-    """Return the address of the store that `metadata`'s argument names.
+    """Return the address of the store that an argument of `metadata` names.
 
     Args:
         ms: `local@DIR`, a directory, or the address of a bucket.
-        must_exist: whether a directory must be or contain a store; otherwise the path of a store `.flowc` in it is
-            returned.
+        must_exist: whether it is an error if a directory neither is nor contains a store; if False, the path of a
+            future store `.flowc` in the directory is returned.
 
     Raises:
-        ValueError: the directory is and contains no store although it must, or the text has another form.
-        AddressError: flowc cannot open addresses of this scheme.
+        ValueError: `must_exist` is true and the directory neither is nor contains a store, or the text is not an
+            address.
+        AddressError: flowc does not support the scheme of the address.
     """
     kind, at, place = ms.partition("@")
     if not at or "://" in kind:

@@ -1,4 +1,4 @@
-"""The output of a task's attempt: its text, size and lines, decoded from the frames of the attempt's log."""
+"""The output of a task's attempt as text and lines, decoded from the attempt's log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STREAMS: dict[str, Stream] = {"stdout": "stdout", "stderr": "stderr"}
 
 
 def text(log: Iterable[bytes], stream: Stream) -> str:
-    """Return the output on one stream as text; bytes that are not UTF-8 are replaced.
+    """Return what was written to one stream as text; bytes that are not UTF-8 are replaced.
 
     Args:
         log: the bytes of the attempt's log (`flowc_runtime.process.logs`), in chunks of any size.
@@ -32,14 +32,14 @@ def size(log: Iterable[bytes], stream: Stream) -> int:
 
 
 def lines(log: Iterable[bytes], stream: str) -> Iterator[tuple[datetime, bytes]]:
-    """Yield the lines of one stream: (time in UTC without a time zone, line without its end).
+    """Yield (time in UTC without a time zone, line without its line break) for each line of one stream.
 
     Args:
         log: the bytes of the attempt's log, in chunks of any size.
         stream: `stdout` or `stderr`.
 
     Raises:
-        ValueError: there is no such stream.
+        ValueError: `stream` is neither `stdout` nor `stderr`.
     """
     if stream not in _STREAMS:
         raise ValueError(f"a task has 'stdout' and 'stderr', not {stream!r}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metaflow.client.reader import RunReader
 
 Moment: TypeAlias = "datetime | date | timedelta | str"
-"""A time or an age."""
+"""A point in time, given as a time or as an age."""
 
 STATES: tuple[str, ...] = get_args(RunState)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -29,7 +29,7 @@ _CONDITION = re.compile(r"(?P<name>[^=!<>]+?)\s*(?P<sign>==|!=|<=|>=|=|<|>)\s*(?
 
 @final
 class Query:
-    """The conditions of a query for runs. Cheap conditions are checked first."""
+    """The conditions that selected runs must satisfy. Conditions that are cheap to check are checked first."""
 
     def __init__(
         self,
@@ -41,10 +41,10 @@ class Query:
         tags: str | None = None,
         parameters: Mapping[str, object] | None = None,
     ) -> None:
-        """Create it from the arguments of `Flow.runs`, which describes them.
+        """Create the query from the arguments of `Flow.runs`, where they are documented.
 
         Raises:
-            ValueError: an argument has another form.
+            ValueError: an argument has an invalid form.
         """
         self._all_of = frozenset(all_of)
         self._states = None if status is None else frozenset([status] if isinstance(status, str) else status)
@@ -56,29 +56,29 @@ class Query:
         self._parameters = dict(parameters or {})
 
     def candidates(self, newest_first: Iterable[RunReader]) -> Iterator[RunReader]:
-        """Yield the runs of the time range. Runs that began before it are not read.
+        """Yield the runs that started in the time range. The iteration stops at the first older run.
 
         Args:
-            newest_first: runs in the order of their ids.
+            newest_first: runs, sorted by their ids from the newest to the oldest.
         """
         for reader in newest_first:
-            created = round(reader.record["created"], 6)  # in the form of a datetime
+            created = round(reader.record["created"], 6)  # rounded to microseconds, like a datetime
             if self._until is not None and created >= self._until:
                 continue
-            # A minute of tolerance: ids have the order of the start commands, by the clocks of several machines.
+            # One minute of tolerance: run ids are ordered by the clocks of the machines that started the runs.
             if self._since is not None and created < self._since - 60:
                 return
             if self._since is None or created >= self._since:
                 yield reader
 
     def matches(self, reader: RunReader, user_tags: Callable[[RunReader], Collection[str]]) -> bool:
-        """Return whether a run of the time range matches the other conditions.
+        """Return whether a run matches all conditions except the time range.
 
         A run with unreadable records does not match and is reported.
 
         Args:
             reader: the run.
-            user_tags: returns the user tags of a run; called only if a condition needs them.
+            user_tags: a function that returns the user tags of a run; called only if a condition needs the tags.
         """
         try:
             return self._matches(reader, user_tags)
@@ -97,7 +97,7 @@ class Query:
 
     def _fits(self, values: Mapping[str, object]) -> bool:
         for name, wanted in self._parameters.items():
-            known = name if name in values else name.replace("_", "-")  # the name of its option
+            known = name if name in values else name.replace("_", "-")  # the option name of the parameter
             if known not in values or not _is(values[known], wanted):
                 return False
         return True
@@ -111,18 +111,18 @@ def _is(value: object, expected: object) -> bool:
             return False
     return bool(value == expected) and isinstance(value, bool) == isinstance(
         expected, bool
-    )  # True == 1, but does not match
+    )  # the number 1 must not match True, although they are equal in Python
 
 
 def moment(value: Moment) -> float:
-    """Return a point in time as seconds since 1970. A time without a zone is local.
+    """Convert a time or an age to seconds since 1970. A time without a time zone is local.
 
     Args:
         value: a date, a datetime, a timedelta before now, an ISO 8601 text, or an age such as `7d` (units s, m, h, d,
             w).
 
     Raises:
-        ValueError: the value has none of the accepted forms.
+        ValueError: the value has none of these forms.
     """
     now = datetime.now()
     if isinstance(value, str):
@@ -146,15 +146,16 @@ def _read(text: str) -> datetime | timedelta:
 
 
 def condition(text: str) -> tuple[str, Callable[[Any], bool]]:
-    """Return the name and the test of a condition on a parameter, such as `n=5`, `rate<0.1` or `name!=x`.
+    """Return the parameter's name and a test function for a condition such as `n=5`, `rate<0.1` or `name!=x`.
 
-    The text is read as a value of the type of the run's value. The test raises TypeError for values without an order.
+    The text after the operator is converted to the type of the run's value. The test function raises TypeError if the
+    values cannot be ordered.
 
     Args:
-        text: a name, one of `=`, `==`, `!=`, `<`, `<=`, `>`, `>=`, and a value.
+        text: a name, an operator (`=`, `==`, `!=`, `<`, `<=`, `>` or `>=`) and a value.
 
     Raises:
-        ValueError: the text has another form.
+        ValueError: the text is not a condition of this form.
     """
     match = _CONDITION.fullmatch(text)
     if match is None:
@@ -181,7 +182,7 @@ def condition(text: str) -> tuple[str, Callable[[Any], bool]]:
 
 
 def conditions(texts: Iterable[str]) -> dict[str, Callable[[Any], bool]]:
-    """Return conditions by the parameters' names; all conditions on a parameter must hold.
+    """Return one test function per parameter from a list of conditions; all conditions on a parameter must hold.
 
     Raises:
         ValueError: a string is not a condition.
@@ -197,7 +198,7 @@ def conditions(texts: Iterable[str]) -> dict[str, Callable[[Any], bool]]:
 
 
 def _like(value: object, text: str) -> Any:
-    """Return the text as a value of the type of `value`; unchanged if that is impossible."""
+    """Convert the text to the type of `value`; return it unchanged if that is impossible."""
     if isinstance(value, str):
         return text
     try:

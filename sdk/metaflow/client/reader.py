@@ -1,4 +1,4 @@
-"""The records of one run. Each final record is read at most once."""
+"""Access to the records of one run. Each final record is read at most once."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-THREADS = 16  # parallel requests to a bucket
+THREADS = 16  # the number of parallel requests to a bucket
 
 
 class RunReader(RunRecords):
-    """The data that a run's client objects share: the run in the store, and its records."""
+    """The records of a run, shared by all client objects of the run."""
 
     def __init__(self, store: RunStore) -> None:
         super().__init__(store)
         self.constants: dict[str, Constant] | None = None  # set by `values.constants`
 
     def exists(self) -> bool:
-        """Return whether the run has started.
+        """Return whether the run has started, that is, whether its record exists.
 
         Raises:
             RecordError: the run's record cannot be read.
@@ -63,16 +63,17 @@ class RunReader(RunRecords):
 
     @cached_property
     def end(self) -> str:
-        """The name of the end step."""
+        """The name of the run's end step."""
         return next(node.id for node in self.flow.nodes if isinstance(node.next, End))
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return a class of the run's values that cannot be imported under its name.
+        """Return the class of a stored value if the class cannot be imported under its name.
 
-        It is looked for in the module of the flow's class, then in the Python files that the run saved in the store.
+        The class is searched in the module of the flow's class, then in the Python files that the run saved in the
+        store.
 
         Raises:
-            ArtifactError: it is in neither, or its module cannot be loaded.
+            ArtifactError: the class is not found, or its module cannot be loaded.
         """
         from flowc_runtime.store.values.classes import Classes
         from metaflow.client.loaded import module_of
@@ -80,31 +81,34 @@ class RunReader(RunRecords):
         return Classes(self.store, module_of).find(module, name)
 
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
-        """Yield the paths. If the store is a bucket, records are read in parallel, a few hundred paths ahead."""
+        """Yield the paths.
+
+        If the store is a bucket, records are read in parallel, a few hundred paths ahead of the iteration.
+        """
         if not isinstance(self.store.objects, RemoteObjects):
             yield from paths
         else:
             yield from (path for path, _ in ahead(paths, lambda path: self._read_done(step, path)))
 
     def _read_done(self, step: str, path: str) -> None:
-        with suppress(RecordError):  # reported when the task is used
+        with suppress(RecordError):  # an unreadable record is reported when its task is used
             self.done(step, path)
 
     # -- equal for all tasks
 
     @property
     def metaflow_version(self) -> str:
-        """The version of Metaflow's API with which the run was made, from its tag."""
+        """The version of Metaflow's API in the run's system tags; the current version if there is no such tag."""
         return self.tagged("metaflow_version:") or API_VERSION
 
     def tagged(self, prefix: str) -> str | None:
-        """Return the rest of the system tag that begins with the prefix; None if there is none."""
+        """Return the part after the prefix of the first system tag with this prefix; None if there is no such tag."""
         tags: Iterable[object] = (tag for tag in self.system_tags if tag.startswith(prefix))
         return next((str(tag)[len(prefix) :] for tag in tags), None)
 
 
 class UserTags:
-    """The user tags of a flow's runs, from one listing, which is made on first access."""
+    """The user tags of a flow's runs, read by one listing of the store on first access."""
 
     def __init__(self, store: Store, flow: str) -> None:
         self._store, self._flow = store, flow
@@ -118,7 +122,7 @@ class UserTags:
 
 
 def readers(store: Store, flow: str) -> Iterator[RunReader]:
-    """Yield the started runs of a flow, newest first; runs with an unreadable record are reported and left out."""
+    """Yield the started runs of a flow, newest first. Runs with an unreadable record are reported and left out."""
     runs = [RunReader(store.run(flow, run)) for run in reversed(store.runs(flow))]
     if not isinstance(store.objects, RemoteObjects):
         yield from (reader for reader in runs if _is_readable(reader))
@@ -133,15 +137,15 @@ def _is_readable(reader: RunReader) -> bool:
 
 
 def ahead(items: Sequence[T], read: Callable[[T], R]) -> Iterator[tuple[T, R]]:
-    """Yield each item with the result of `read`, in order, reading in parallel.
+    """Yield (item, result of `read`) for each item in order; the results are read in parallel.
 
-    At most 256 items are read ahead; the first part has 16 and each next part twice as many, so that a caller that
-    stops early has read few. An error of `read` is raised when its item is reached.
+    Items are read in parts of 16 items, then 32, and so on up to 256. If a caller stops early, only few items are read
+    needlessly. An error of `read` is raised when the iteration reaches the item.
     """
     with ThreadPoolExecutor(THREADS) as pool:
         size = THREADS
         at = 0
-        while at < len(items):  # doubled each time: a caller that stops after the first item has paid for few
+        while at < len(items):  # the size doubles, so that a caller that stops early causes few reads
             part = items[at : at + size]
             yield from zip(part, pool.map(read, part), strict=True)
             at, size = at + size, min(2 * size, 256)

@@ -1,4 +1,4 @@
-"""One run: its status, steps and tags."""
+"""The client's object for one run: its status, steps and tags."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["Run"]
 
 
 class Run(MetaflowObject):
-    """One run of a flow. Its children are the steps that have begun, newest first.
+    """One run of a flow. The children are the steps that have started, newest first.
 
-    `run["_parameters"]` is a further step, which iteration leaves out. The artifacts of its only task are those that
-    every task has.
+    `run["_parameters"]` is an additional step; iteration over the run leaves it out. The artifacts of the only task of
+    this step are the values that every task has.
 
     >>> run = Flow("Letters").latest_successful_run
     >>> run.successful, run.status, run.data.letters
@@ -53,9 +53,9 @@ class Run(MetaflowObject):
     _PARTS: ClassVar[str] = "FlowName/RunID"
     _DEPTH: ClassVar[int] = 2
     _PARENT: ClassVar[str] = "Flow"
-    _changed_tags: frozenset[str] | None = None  # the tags after the last change by this object
+    _changed_tags: frozenset[str] | None = None  # the tags after the last change through this object
 
-    if TYPE_CHECKING:  # children are of one type
+    if TYPE_CHECKING:  # for type checkers: the children of a run are steps
 
         def __iter__(self) -> Iterator[Step]:
             """Return the children."""
@@ -69,19 +69,22 @@ class Run(MetaflowObject):
 
     @property
     def successful(self) -> bool:
-        """Whether the end step has succeeded; False for a run that is still active."""
+        """Whether the end step has succeeded; False while the run is active."""
         end = self.end_task
         return end is not None and end.successful
 
     @property
     def finished(self) -> bool:
-        """Whether the end step is done. A failed run is not finished; `status` distinguishes it from an active run."""
+        """Whether the end step is done, so that the run is complete.
+
+        A failed run is not finished; use `status` to tell it from an active run.
+        """
         end = self.end_task
         return end is not None and end.finished
 
     @property
     def finished_at(self) -> datetime | None:
-        """The end of the end step, in local time without a time zone; None if it has not ended."""
+        """The time when the end step ended, in local time without a time zone; None if the end step has not ended."""
         end = self.end_task
         return end.finished_at if end is not None else None
 
@@ -89,7 +92,7 @@ class Run(MetaflowObject):
     def status(self) -> str:
         """The status: running, succeeded, failed, interrupted or killed.
 
-        A killed run has no process any more and has not recorded its end.
+        `killed` means that the run's process no longer exists and has not recorded the end of the run.
 
         Raises:
             RecordError: a record on which the status depends cannot be read.
@@ -98,12 +101,12 @@ class Run(MetaflowObject):
 
     @property
     def created_at(self) -> datetime:
-        """The start, in local time without a time zone."""
+        """The start time, in local time without a time zone."""
         return when(self._reader.record["created"])
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec `FLOW/RUN` of the run that this run resumes; None if it resumes none."""
+        """The pathspec `FLOW/RUN` of the run that this run resumes; None if this run does not resume another one."""
         origin = self._reader.record.get("origin")
         return f"{self._parts[0]}/{origin}" if origin else None
 
@@ -111,22 +114,22 @@ class Run(MetaflowObject):
 
     @property
     def data(self) -> MetaflowData | None:
-        """The artifacts of the end step: `run.data.accuracy`. None if it has not started."""
+        """The artifacts of the end step: `run.data.accuracy`. None if the end step has not started."""
         end = self.end_task
         return end.data if end is not None else None
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The last value of each metric of the run's tasks, by name.
+        """The last value of each metric that the run's tasks recorded, by name.
 
-        A metric of an item of a foreach is named after its task: `loss/train-0.3`. If several other tasks have recorded
-        one name, the value of the last one counts.
+        The name of a metric recorded inside a foreach has the task appended: `loss/train-0.3`. If several tasks outside
+        of foreaches record a metric with the same name, the last task's value counts.
         """
         return {**RunView(self._reader).all_metrics}
 
     @property
     def end_task(self) -> Task | None:
-        """The task of the end step; None if it has not started."""
+        """The task of the end step; None if the end step has not started."""
         try:
             return self._child(self._reader.end).task
         except KeyError:
@@ -134,20 +137,23 @@ class Run(MetaflowObject):
 
     @property
     def code(self) -> MetaflowCode | None:
-        """The code package; None if the store does not have it. Only runs on a cluster save it."""
+        """The run's code package; None if the store has no code package of the run.
+
+        Only runs on a cluster save their code.
+        """
         from metaflow.client.code import code_of
 
         return code_of(self._reader)
 
     @property
     def trigger(self) -> Trigger | None:
-        """The events that started the run; None if no event did."""
+        """The events that started the run; None if the run was not started by an event."""
         events = self._reader.record.get("trigger")
         if not events:
             return None
         from metaflow.events import Trigger
 
-        # Older records name the triggering task by its index path.
+        # Older records name the task that ended by its index path.
         return Trigger([
             {**event, "id": "/".join(with_task_id(event["id"].split("/")))} if event["type"] == "run" else event
             for event in events
@@ -159,9 +165,9 @@ class Run(MetaflowObject):
         return self._reader.flow.start, self._reader.end
 
     def steps(self, *tags: str) -> Iterator[Step]:
-        """Return the steps that have begun, newest first; no step if the run lacks one of the tags.
+        """Return the steps that have started, newest first; empty if the run does not have all given tags.
 
-        Tags belong to runs, so that they select all steps or none.
+        Only runs have tags, so either all steps are returned or none.
         """
         return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
 
@@ -169,14 +175,14 @@ class Run(MetaflowObject):
 
     @property
     def user_tags(self) -> frozenset[str]:
-        """The user tags of the run: the current ones, or those after this object's last change.
+        """The user tags of the run; after a change through this object, the tags as they were after that change.
 
-        New objects of the run show later changes by others.
+        A new object for the same run shows later changes that others made.
         """
         return super().user_tags if self._changed_tags is None else self._changed_tags
 
     def add_tag(self, tag: str | Iterable[str]) -> None:
-        """Add a tag, or several from an iterable. A string that is already a system tag is not added.
+        """Add a tag, or several tags given as an iterable. A tag that is already a system tag of the run is not added.
 
         Raises:
             MetaflowTaggingError: a tag is invalid: not a string, empty, or longer than 500 characters.
@@ -189,7 +195,7 @@ class Run(MetaflowObject):
         self.add_tags(tag)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Add several tags, or a single one.
+        """Add several tags given as an iterable, or one tag given as a string.
 
         Raises:
             MetaflowTaggingError: a tag is invalid, or the iterable is empty.
@@ -197,7 +203,7 @@ class Run(MetaflowObject):
         self.replace_tags((), _one_or_more(tags))
 
     def remove_tag(self, tag: str | Iterable[str]) -> None:
-        """Remove a tag, or several from an iterable; a missing tag is not an error.
+        """Remove a tag, or several tags given as an iterable; a missing tag is not an error.
 
         Raises:
             MetaflowTaggingError: the tag is a system tag, which cannot be removed.
@@ -208,27 +214,28 @@ class Run(MetaflowObject):
         """Remove several tags; a missing tag is not an error.
 
         Raises:
-            MetaflowTaggingError: one is a system tag, which cannot be removed, the iterable is empty, or `tags` is a
-                text, whose letters would be the tags.
+            MetaflowTaggingError: a tag is a system tag, which cannot be removed; the iterable is empty; or `tags` is a
+                string, whose letters would be taken as tags.
         """
         self.replace_tags(tags, ())
 
     def replace_tag(self, tag_to_remove: str | Iterable[str], tag_to_add: str | Iterable[str]) -> None:
-        """Remove a tag and add another one; each can also be an iterable of several.
+        """Remove one tag and add another; each argument can also be an iterable of tags.
 
         Raises:
-            MetaflowTaggingError: as for `replace_tags`.
+            MetaflowTaggingError: for the same reasons as `replace_tags`.
         """
         self.replace_tags(_one_or_more(tag_to_remove), _one_or_more(tag_to_add))
 
     def replace_tags(self, tags_to_remove: Iterable[str], tags_to_add: Iterable[str]) -> None:
-        """Remove tags and add others; a tag that is in both lists is there afterwards.
+        """Remove tags and add others; a tag that is in both lists remains.
 
-        The new tags are added first, so that no reader sees the run without both.
+        The new tags are added before the old ones are removed, so that a reader never sees the run with neither of
+        them.
 
         Raises:
             MetaflowTaggingError: a system tag would be removed, a tag is invalid, an argument is a string or not
-                iterable, or both are empty. Then no tag is changed.
+                iterable, or both are empty. In case of an error, no tag is changed.
 
         >>> run = Flow("Letters").latest_run
         >>> run.add_tags(["new", "red"])
@@ -249,7 +256,7 @@ class Run(MetaflowObject):
             self._reader.store.add_tags(add)
             gone = set(remove) - set(add)
             self._reader.store.remove_tags(gone)
-            # Others may have changed the same tags since: this object shows its own change.
+            # Others may have changed the same tags meanwhile: this object shows only its own change.
             self._changed_tags = super().user_tags.difference(gone).union(set(add) - self.system_tags)
         except TagError as error:
             raise MetaflowTaggingError(str(error)) from None
@@ -263,7 +270,7 @@ class Run(MetaflowObject):
         from metaflow.client.lineage import in_order
 
         begun = self._reader.store.steps()
-        order = begun  # by name, if the graph cannot be read
+        order = begun  # sorted by name if the graph cannot be read
         with unreadable.skipping():
             order = in_order(self._reader.flow)
         return (self._step(name) for name in reversed(order) if name in begun)
@@ -282,7 +289,7 @@ def _one_or_more(tags: str | Iterable[str]) -> Iterable[str]:
 
 
 def _tag_list(name: str, tags: object) -> list[Any]:
-    if isinstance(tags, str):  # whose letters would be tags
+    if isinstance(tags, str):  # a string is an iterable too: each of its letters would become a tag
         raise MetaflowTaggingError(f"{name} is a list of tags, not a string")
     try:
         return list(tags)  # type: ignore[call-overload, no-any-return]

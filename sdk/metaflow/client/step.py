@@ -19,7 +19,9 @@ __all__ = ["Step"]
 
 
 class Step(MetaflowObject):
-    """A step of a run. Its children are its started tasks, newest first: those of a foreach from the last item.
+    """A step of a run.
+
+    The children are the step's started tasks, newest first; the tasks of a foreach begin with the last item.
 
     >>> step = Flow("Letters").latest_successful_run["each"]
     >>> [task.id for task in step]
@@ -54,26 +56,26 @@ class Step(MetaflowObject):
 
     @property
     def task(self) -> Task | None:
-        """The only task, or the newest of several; None if no task has started."""
+        """The step's task, or the newest one if there are several; None if no task has started."""
         return next(self._children(), None)
 
     def tasks(self, *tags: str) -> Iterator[Task]:
-        """Return the tasks that have started, newest first; no task if the run lacks one of the tags.
+        """Return the tasks that have started, newest first; empty if the run does not have all given tags.
 
-        Tags belong to runs, so that they select all tasks or none.
+        Only runs have tags, so either all tasks are returned or none.
         """
         return self._children() if all(map(self._reader.has_tag, tags)) else iter(())
 
     @property
     def control_task(self) -> Task | None:
-        """The first of `control_tasks`; None for other steps."""
+        """The first task of `control_tasks`; None if the step has no control task."""
         return next(self.control_tasks(), None)
 
     def control_tasks(self, *tags: str) -> Iterator[Task]:
-        """Return the control tasks, newest first; no task if the run lacks one of the tags.
+        """Return the control tasks, newest first; empty if the run does not have all given tags.
 
-        In a gang, that is the first member, whose address the others know. In an unbounded foreach, it is a task
-        without code that represents the others.
+        In a gang, the control task is the first member, whose address the other members know. In an unbounded foreach,
+        the control task runs no code and represents the tasks of the items.
         """
         from metaflow.client.lineage import is_gang
 
@@ -83,38 +85,41 @@ class Step(MetaflowObject):
 
     @property
     def parent_steps(self) -> Iterator[Step]:
-        """Yield the started steps that lead to it."""
+        """Yield the started steps that lead to this step."""
         from metaflow.client.lineage import steps_before
 
         return (self._beside(name) for name in steps_before(self._reader, self.id))
 
     @property
     def child_steps(self) -> Iterator[Step]:
-        """Yield the started steps that it leads to."""
+        """Yield the started steps that follow this step."""
         from metaflow.client.lineage import steps_after
 
         return (self._beside(name) for name in steps_after(self._reader, self.id))
 
     @property
     def created_at(self) -> datetime:
-        """The start of its first task, in local time without a time zone."""
+        """The start of the step's first task, in local time without a time zone."""
         return min(task.created_at for task in self._children())
 
     @property
     def finished_at(self) -> datetime | None:
-        """The end of its last task, in local time without a time zone; None if a task has not ended."""
+        """The end of the step's last task, in local time without a time zone; None if a task has not ended."""
         times = [task.finished_at for task in self._children()]
         return None if None in times else max(time for time in times if time is not None)
 
     @property
     def environment_info(self) -> EnvironmentInfo | None:
-        """The packages of its tasks' environment, as in `Task.environment_info`; None without @pypi and @conda."""
+        """The packages of the environment of the step's tasks, as in `Task.environment_info`.
+
+        None without @pypi and @conda.
+        """
         task = self.task
         return task.environment_info if task is not None else None
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of the step in the resumed run, if its newest task was reused; else None."""
+        """The pathspec of the step in the resumed run, if the newest task was reused from that run; otherwise None."""
         task = self.task
         origin = task.origin_pathspec if task is not None else None
         return origin.rpartition("/")[0] if origin else None

@@ -3,8 +3,9 @@
     expression = term { "or" term }          term = factor { "and" factor }
     factor = "not" factor | "(" expression ")" | tag
 
-The three words can be written in capitals: `good AND NOT old`. A tag is a word without spaces, parentheses and quotes,
-in which `*` matches any text; or any text in single or double quotes, which is matched literally. No code is evaluated.
+The operators can be written in capitals: `good AND NOT old`. A tag is a word without spaces, parentheses and quotes, in
+which `*` matches any text; or any text in single or double quotes, which is matched literally. Parsing an expression
+never evaluates code.
 """
 
 from __future__ import annotations
@@ -24,17 +25,18 @@ _DEEPEST = 100
 
 
 class TagExpressionError(ValueError):
-    """The text is not a tag expression; the message shows the place."""
+    """The text is not a tag expression; the message shows the position of the error."""
 
 
 def parse(text: str) -> Test:
-    """Return a function that tells whether a collection of tags matches the expression.
+    """Return a function that returns whether a collection of tags matches the expression.
 
     Args:
         text: an expression in the grammar of this module.
 
     Raises:
-        TagExpressionError: the text is not an expression, or nested more than 100 deep. It is a ValueError.
+        TagExpressionError: the text is not an expression, or its parentheses are nested more than 100 deep. The class
+            derives from ValueError.
     """
     return _Parser(text).whole()
 
@@ -93,7 +95,7 @@ class _Parser:
         return lambda tags: name in tags
 
     def _takes(self, word: str) -> bool:
-        """Return whether this is the next token, and skip it."""
+        """Return whether the next token is this one; if so, skip the token."""
         token = _TOKEN.match(self._text, self._at)
         if token is None or (token["sign"] != word and token["word"] not in (word, word.upper())):
             return False

@@ -1,4 +1,4 @@
-"""One task: its attempts, their artifacts and output, its parents and children."""
+"""The client's object for one task: its attempts, their artifacts and output, its parents and children."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from metaflow.client.code import EnvironmentInfo, MetaflowCode
     from metaflow.client.facts import Metadata
     from metaflow.client.files import TaskFile
-else:  # only tasks with metrics need it
+else:  # imported late: imported late: only tasks with metrics need it
     recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 __all__ = ["Task"]
 
 
 class Task(MetaflowObject):
-    """A task of a step. Its id `STEP-PATH` is unique in the run: `train-0` outside any foreach, `train-0.3` for item 3.
+    """A task of a step. The id `STEP-PATH` is unique in the run: `train-0` outside any foreach, `train-0.3` for item 3.
 
-    The index path alone, `0.3`, also finds it. Its children are its artifacts. It shows the successful attempt, or the
-    latest if none succeeded; `attempt=` selects another one, from 0.
+    The index path alone, such as `0.3`, can be used instead of the id. The children of a task are its artifacts. The
+    object shows the successful attempt, or the latest attempt if none succeeded; `attempt=` selects an attempt, from 0.
 
     >>> task = Flow("Letters").latest_successful_run["each"]["each-0.1"]
     >>> task.data.letter, task.index, task.current_attempt
@@ -66,7 +66,7 @@ class Task(MetaflowObject):
     _DEPTH: ClassVar[int] = 4
     _PARENT: ClassVar[str] = "Step"
 
-    if TYPE_CHECKING:  # children are of one type
+    if TYPE_CHECKING:  # for type checkers: the children of a task are artifacts
 
         def __iter__(self) -> Iterator[DataArtifact]:
             """Return the children."""
@@ -85,12 +85,12 @@ class Task(MetaflowObject):
 
     @property
     def _place(self) -> tuple[str, str]:
-        """The step and the index path."""
+        """The step and the index path of the task."""
         return self._parts[2], path_of(*self._parts[2:4])
 
     @property
     def _view(self) -> AttemptView:
-        """Return the current state of the attempt. Raises RecordError if its record cannot be read."""
+        """Return the current state of the attempt. Raises RecordError if the record of the attempt cannot be read."""
         return AttemptView(self._reader, *self._place, self.current_attempt + 1).readable()
 
     @property
@@ -100,12 +100,12 @@ class Task(MetaflowObject):
 
     @property
     def successful(self) -> bool:
-        """Whether its code has run to its end. A failure caught by @catch is not a success."""
+        """Whether the task's code has run to its end. A failure that @catch handled is not a success."""
         return self._view.outcome == "ok"
 
     @property
     def finished(self) -> bool:
-        """Whether it is done, so that the run continues; false for a failed task."""
+        """Whether the task is done, so that the run continues with the next step; False for a failed task."""
         return self._view.is_done
 
     @property
@@ -121,21 +121,22 @@ class Task(MetaflowObject):
 
     @property
     def created_at(self) -> datetime:
-        """The start of its first attempt, in local time without a time zone."""
+        """The start of the task's first attempt, in local time without a time zone."""
         return when(TaskView(self._reader, *self._place).created(lambda: self._view))
 
     @property
     def exception(self) -> MetaflowExceptionWrapper | None:
-        """The exception of a failed task; None if it did not fail, or if @catch caught the failure.
+        """The exception of a failed task; None if the task did not fail or @catch handled the failure.
 
-        Its `type` is the class's dotted path, `exception` the message, and its `str()` the traceback.
+        Of the returned object, `type` is the dotted path of the exception's class, `exception` the message, and `str()`
+        the traceback.
         """
         view = self._view
         return _wrapped(view.failure or {}) if view.outcome == "failed" else None
 
     @property
     def origin_pathspec(self) -> str | None:
-        """The pathspec of the original task, which may be a copy too; None unless a resumed run's task was reused."""
+        """The pathspec of the original task, if this run resumes another one and reused its task; otherwise None."""
         if self._view.origin is None:
             return None
         return f"{self._parts[0]}/{self._reader.record['origin']}/{'/'.join(self._parts[2:])}"
@@ -144,20 +145,26 @@ class Task(MetaflowObject):
 
     @property
     def data(self) -> MetaflowData:
-        """The values of its artifacts: `task.data.accuracy`. Each is read on first access."""
+        """The values of the task's artifacts: `task.data.accuracy`.
+
+        Each value is loaded from the store on first access.
+        """
         return MetaflowData(self._children())
 
     @property
     def artifacts(self) -> Any:
         """The artifacts as a named tuple: `task.artifacts.accuracy` is a DataArtifact.
 
-        Artifacts whose names are keywords of Python are not in it; `task["class"]` returns those.
+        Artifacts whose names are Python keywords are left out; `task["class"]` returns them.
         """
         return as_artifacts(self._children())
 
     @property
     def files(self) -> list[TaskFile]:
-        """The files that a task of a pipeline got and put, in this order. A `TaskFile` has `read_bytes()`."""
+        """The files that a task of a pipeline received (first) and passed on.
+
+        Each file is a `TaskFile`, with the method `read_bytes()`.
+        """
         from metaflow.client.files import TaskFile
 
         return [TaskFile(self._reader.store.objects, each) for each in self._view.files]
@@ -189,7 +196,7 @@ class Task(MetaflowObject):
     def metadata(self) -> list[Metadata]:
         """The facts about all attempts, or about the attempt that `attempt=` selected, the oldest attempt first.
 
-        Each is a named tuple `(name, value, created_at, type, task)`; `created_at` is in milliseconds since 1970.
+        Each fact is a named tuple `(name, value, created_at, type, task)`; `created_at` is in milliseconds since 1970.
         """
         from metaflow.client.facts import metadata_of
 
@@ -197,26 +204,29 @@ class Task(MetaflowObject):
 
     @property
     def metadata_dict(self) -> dict[str, Any]:
-        """The facts by name, from the latest attempt that has them."""
+        """The facts by name; the latest attempt that recorded a fact counts."""
         return {item.name: item.value for item in self.metadata}
 
     @property
     def index(self) -> int | None:
-        """The index of its item in the innermost foreach; None outside any foreach."""
+        """The index of the task's item in the innermost foreach; None outside any foreach."""
         return item_index(self._place[1])
 
     @property
     def code(self) -> MetaflowCode | None:
-        """The code package of the run; None if the store does not have it. Only runs on a cluster save it."""
+        """The code package of the run; None if the store has no code package of the run.
+
+        Only runs on a cluster save their code.
+        """
         from metaflow.client.code import code_of
 
         return code_of(self._reader)
 
     @property
     def environment_info(self) -> EnvironmentInfo | None:
-        """The packages of its environment: a dict with `python` (the version), `pypi` and `conda` (name -> version).
+        """The packages of the task's environment: `python` (the version), `pypi` and `conda` (name -> version).
 
-        None if the step has no @pypi or @conda, or they are disabled.
+        None if the step has neither @pypi nor @conda, or if the decorator is disabled.
         """
         from metaflow.client.code import environment_of
 
@@ -224,7 +234,7 @@ class Task(MetaflowObject):
 
     @property
     def runtime_name(self) -> str | None:
-        """The runtime: `dev` for local runs, `argo-workflows` on a cluster."""
+        """The name of the runtime: `dev` for local runs, `argo-workflows` on a cluster."""
         return self._reader.tagged("runtime:")
 
     # -- its output
@@ -265,33 +275,33 @@ class Task(MetaflowObject):
             An iterator of (time in UTC without a time zone, line without its end).
 
         Raises:
-            ValueError: there is no such stream; raised by the first step of the iteration.
+            ValueError: `stream` is neither `stdout` nor `stderr`; raised when the first line is requested.
         """
         for time, line in printed.lines(self._log(), stream):
             yield time, line.decode("utf-8", "replace") if as_unicode else line
 
     def _log(self) -> Iterator[bytes]:
-        """Yield the bytes of its log in chunks, each read from the store when it is needed."""
+        """Yield the bytes of the attempt's log in chunks; a chunk is read from the store when it is requested."""
         return self._reader.store.log(*self._place, self.current_attempt + 1)
 
     # -- parents and children
 
     @property
     def parent_task_pathspecs(self) -> Iterator[str]:
-        """Yield the pathspecs of its parents."""
+        """Yield the pathspecs of the task's parents."""
         return (task.pathspec for task in self.parent_tasks)
 
     @property
     def child_task_pathspecs(self) -> Iterator[str]:
-        """Yield the pathspecs of its children."""
+        """Yield the pathspecs of the task's children."""
         return (task.pathspec for task in self.child_tasks)
 
     @property
     def parent_tasks(self) -> Iterator[Task]:
-        """Yield its parents; those of a join in the order of its `inputs`.
+        """Yield the task's parents; the parents of a join in the order of the join's `inputs`.
 
-        While the task is active, and if it died before recording its parents, they are derived from the graph and the
-        index path.
+        The graph and the index path determine the parents if they are not recorded: while the task is active, or if its
+        process died early.
         """
         from metaflow.client.lineage import tasks_before
 
@@ -299,7 +309,7 @@ class Task(MetaflowObject):
 
     @property
     def child_tasks(self) -> Iterator[Task]:
-        """Yield the tasks that it has led to and that have begun; none before it is done."""
+        """Yield the child tasks that have started; nothing before this task is done."""
         from metaflow.client.lineage import tasks_after
 
         return (self._beside(*place) for place in tasks_after(self._reader, *self._place))

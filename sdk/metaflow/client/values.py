@@ -1,4 +1,4 @@
-"""The values of every task of a run: parameters, configs, constants of the class, the flow's name, and the graph."""
+"""The values that every task of a run has: parameters, configs, class constants, the flow's name, and the graph."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value that is not in the store but has the form of an artifact."""
+    """A value that the client shows like an artifact, although the store has no such artifact."""
 
     load: Callable[[], Any]
     type: str
@@ -36,7 +36,7 @@ class Constant:
 def constants(reader: RunReader) -> Mapping[str, Constant]:
     """Return the values that every task has, by the names of attributes: parameters, configs, `name` and `_graph_info`.
 
-    The latter is the graph. The values are cached in the reader.
+    `_graph_info` is the graph. The values are computed once and kept in the reader.
     """
     if reader.constants is None:
         by_name = {"name": value_of(reader.flow.name), "_graph_info": _graph(reader)}
@@ -51,20 +51,20 @@ def constants(reader: RunReader) -> Mapping[str, Constant]:
 
 
 def class_constants(reader: RunReader) -> Mapping[str, ArtifactRef]:
-    """Return the constants of the flow's class, which the first task has stored; none before it has finished."""
+    """Return the constants of the flow's class as the first task stored them; empty before that task has finished."""
     first = None
-    with unreadable.skipping():  # only the constants are missing then
+    with unreadable.skipping():  # if the record is unreadable, only the constants are missing
         first = reader.done(reader.flow.start, ROOT) or reader.attempt(reader.flow.start, ROOT, 1)
     return first.get("constants", {}) if first is not None else {}
 
 
 def _is_converted(reader: RunReader, parameter: Parameter) -> bool:
-    """Return whether the first task has stored the result of the class's conversion, which is the artifact."""
+    """Return whether the first task stored the converted value of a parameter, which then is the artifact."""
     return parameter.converted and (parameter.attribute or parameter.name) in class_constants(reader)
 
 
 def value_of(value: object) -> Constant:
-    """Return a value in the form of an artifact: pickled, with the digest of the pickle."""
+    """Return a value as an artifact: pickled, with the digest of the pickle."""
     data = pickle.dumps(value, protocol=5)
     digest = sha256(data).hexdigest()
     return Constant(lambda: pickle.loads(data), type_name(type(value)), short_repr(value), len(data), digest)
@@ -84,7 +84,7 @@ def _parameter(reader: RunReader, parameter: Parameter, value: Any) -> Constant:
 
 
 def _config(reader: RunReader, config: Config) -> Constant:
-    """Return the value, which is created on first access because it needs the modules of its classes."""
+    """Return the value; it is created on first access because that imports the modules of its classes."""
     if not config.exact:
         return value_of(None if config.value is None else from_text(config.value))
     data, kind = config.exact.encode(), exact_type(config.exact)

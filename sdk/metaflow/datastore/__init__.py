@@ -1,1 +1,1 @@
-"""Files of extensions in the store; the client and `flowc dump` read the records of runs."""
+"""The storage in which extensions keep files; to read the records of runs, use the client or `flowc dump`."""

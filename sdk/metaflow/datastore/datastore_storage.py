@@ -17,7 +17,7 @@ __all__ = ["CloseAfterUse", "DataException", "DataStoreStorage"]
 
 
 class DataException(MetaflowException):
-    """Files cannot be stored or read."""
+    """Files of an extension cannot be stored or read."""
 
     headline = "Data store error"
 
@@ -30,7 +30,7 @@ class ListContentResult(NamedTuple):
 
 
 class CloseAfterUse:
-    """A context manager: the block gets `data`, and its end closes `closer`."""
+    """A context manager that returns `data` at the start of the block, and closes `closer` at its end."""
 
     def __init__(self, data: Any, closer: Any = None) -> None:
         self.data = data
@@ -45,10 +45,12 @@ class CloseAfterUse:
 
 
 class DataStoreStorage:
-    """Files by their paths below a root. A custom storage derives from this class and overrides its methods.
+    """The base class of storages: files, addressed by their paths below a root.
+
+    Custom storages derive from this class and override its methods.
 
     Args:
-        root: the directory or address of the root; default: that of the class.
+        root: the directory or address of the root; by default, the root from the settings.
     """
 
     TYPE: ClassVar[str | None] = None
@@ -63,7 +65,7 @@ class DataStoreStorage:
 
     @classmethod
     def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
-        """Return the root from the settings; None if there is none.
+        """Return the root that the settings give; None if they give none.
 
         Args:
             echo: prints a line.
@@ -72,11 +74,11 @@ class DataStoreStorage:
         raise NotImplementedError
 
     def is_file(self, paths: Iterable[str]) -> list[bool]:
-        """Return whether each file exists."""
+        """Return for each path whether the file exists."""
         raise NotImplementedError
 
     def info_file(self, path: str) -> tuple[bool, Any]:
-        """Return whether the file exists, and its metadata; None if it has none."""
+        """Return (whether the file exists, its metadata); the metadata is None if the file has none."""
         raise NotImplementedError
 
     def size_file(self, path: str) -> int | None:
@@ -84,7 +86,7 @@ class DataStoreStorage:
         raise NotImplementedError
 
     def list_content(self, paths: Iterable[str]) -> list[ListContentResult]:
-        """Return the entries directly below these directories."""
+        """Return the entries directly below each of these directories."""
         raise NotImplementedError
 
     def save_bytes(
@@ -93,8 +95,8 @@ class DataStoreStorage:
         """Store contents.
 
         Args:
-            path_and_bytes_iter: paths below the root, each with a binary stream, or a stream and its metadata (which
-                JSON can hold).
+            path_and_bytes_iter: pairs of a path below the root and a binary stream, or of a path and (stream, metadata
+                that JSON can represent).
             overwrite: whether existing files are replaced; otherwise they stay unchanged.
             len_hint: the number of files, or 0 if it is unknown.
         """
@@ -105,7 +107,7 @@ class DataStoreStorage:
         raise NotImplementedError
 
     def full_uri(self, path: str) -> str:
-        """Return the whole path."""
+        """Return the absolute path or address of a path below the root."""
         return self.path_join(str(self.datastore_root), path)
 
     @staticmethod
@@ -120,12 +122,12 @@ class DataStoreStorage:
 
     @staticmethod
     def basename(path: str) -> str:
-        """Return the last part."""
+        """Return the last part of a path."""
         return path.rpartition("/")[2]
 
     @staticmethod
     def dirname(path: str) -> str:
-        """Return all parts except the last."""
+        """Return all parts of a path except the last."""
         return path.rpartition("/")[0]
 
 

@@ -1,4 +1,4 @@
-"""One piece of metadata about a task, and the object that records it."""
+"""`MetaDatum`, a piece of metadata about a task, and `MetadataProvider`, which records it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["MetaDatum", "MetadataProvider"]
 
 
 class MetaDatum(NamedTuple):
-    """One fact about a task, for `register_metadata`.
+    """A fact about a task, for `register_metadata`.
 
     Attributes:
-        field: its name.
-        value: its value.
-        type: its kind, a name of the caller's choice.
-        tags: no effect, since only runs have tags.
+        field: the name of the fact.
+        value: the value of the fact.
+        type: a category that the caller chooses.
+        tags: ignored, since only runs have tags.
     """
 
     field: str

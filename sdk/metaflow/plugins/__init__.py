@@ -1,4 +1,4 @@
-"""Metaflow's plugins: modules that programs import by name, and that extensions add to or replace."""
+"""Metaflow's plugins: modules that programs import by name, and that extensions may add or replace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["DATASTORES", "InternalTestUnboundedForeachInput"]
 if not TYPE_CHECKING:  # imported on first access
 
     def __getattr__(name: str) -> Any:
-        if name == "DATASTORES":  # the storage of extensions' files: a directory
+        if name == "DATASTORES":  # the class of the storage in which extensions keep files: a directory
             from metaflow.plugins.datastores.local_storage import LocalStorage
 
             return [LocalStorage]

@@ -1,4 +1,4 @@
-"""The exception that `@catch` records when the step's code raised none: its process was killed, or exited."""
+"""The exception that `@catch` records if the step's code raised no exception: the process was killed or exited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ __all__ = ["FailureHandledByCatch"]
 
 
 class FailureHandledByCatch(MetaflowException):
-    """The attempts ended without an exception of the code. Stored failures have its dotted name as their `type`."""
+    """All attempts ended without an exception of the step's code.
+
+    In the stored failure, `type` is the dotted name of this class.
+    """
 
     headline = "Task execution failed but @catch handled it"
 

@@ -1,4 +1,4 @@
-"""`ParallelDecorator`: the base of decorators of extensions that set up a framework in the tasks of a gang."""
+"""`ParallelDecorator`: the base class of extensions' decorators that set up a framework in the tasks of a gang."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["CONTROL_TASK_TAG", "UBF_CONTROL", "Parallel", "ParallelDecorator"]
 
 
 class ParallelDecorator(StepDecorator):
-    """Marks the step of a gang, as `@parallel` does. Subclasses override `setup_distributed_env`."""
+    """Makes the tasks of a step a gang, like `@parallel`. Subclasses override `setup_distributed_env`."""
 
     name = "parallel"
     IS_PARALLEL: ClassVar[bool] = True
@@ -31,11 +31,14 @@ class ParallelDecorator(StepDecorator):
         flow_datastore: object,
         logger: Callable[..., None],
     ) -> None:
-        """Keep the environment for subclasses. The arguments are those of the hook of `StepDecorator`."""
+        """Store the environment as an attribute for subclasses.
+
+        The arguments are the same as for `StepDecorator.step_init`.
+        """
         self.environment = environment
 
     def setup_distributed_env(self, flow: object) -> None:
-        """Set up the framework. Each task of the gang calls this before the step's code.
+        """Set up the framework. Each task of the gang calls this method before the step's code.
 
         Args:
             flow: the flow object of the task; `current.parallel` has the members of the gang.
@@ -52,7 +55,7 @@ class ParallelDecorator(StepDecorator):
     ) -> Callable[..., Any]:
         """Return a function that calls `setup_distributed_env` and then the step's code.
 
-        The arguments are those of the hook of `StepDecorator`.
+        The arguments are the same as for `StepDecorator.task_decorate`.
         """
 
         @wraps(step_func)
@@ -66,5 +69,5 @@ class ParallelDecorator(StepDecorator):
 def _local_multinode_control_task_step_func(
     flow: object, env_to_use: object, step_func: Callable[..., object], retry_count: int, input_paths: object = None
 ) -> None:
-    """Run the code of the gang's first task. flowc itself has started the other tasks."""
+    """Run the step's code in the gang's first task. The other tasks are started by flowc itself."""
     step_func()

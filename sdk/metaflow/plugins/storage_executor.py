@@ -1,4 +1,4 @@
-"""Concurrent requests of an extension."""
+"""`StorageExecutor`: a thread pool for concurrent requests of an extension."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ __all__ = ["StorageExecutor", "as_completed", "handle_executor_exceptions"]
 
 
 class StorageExecutor(ThreadPoolExecutor):
-    """Threads for requests. It ignores `use_processes`: requests wait and do not compute."""
+    """A thread pool for requests.
+
+    The argument `use_processes` is ignored, since requests wait rather than compute.
+    """
 
     def __init__(self, use_processes: bool = False) -> None:
         super().__init__(max_workers=64)
 
     def warm_up(self) -> None:
-        """Do nothing: threads need no preparation."""
+        """Do nothing; Metaflow's method starts processes in advance, but threads need no preparation."""
 
 
 def handle_executor_exceptions(function: _F) -> _F:
-    """Decorate a function that runs in a thread: its exception is raised when the result is read."""
+    """Return the function unchanged: an exception in a thread is raised where the result is read."""
     return function

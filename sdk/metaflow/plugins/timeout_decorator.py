@@ -1,4 +1,4 @@
-"""The exception that `@timeout` raises inside a step when its time is up."""
+"""The exception that `@timeout` raises inside a step that exceeds its time limit."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Running and deploying flows from a program."""
+"""Programs use these classes to run and deploy flows."""

@@ -1,4 +1,4 @@
-"""The interface to a cluster that the `Deployer` uses: deployed flows of one namespace, and their runs."""
+"""The interface between `Deployer` and a cluster: the deployed flows of one namespace, and their runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Deployment(NamedTuple):
     Attributes:
         name: the name of the WorkflowTemplate.
         flow: the name of the flow's class.
-        store: the address of the store of its runs.
+        store: the address of the store in which the flow's runs are recorded.
         namespace: the namespace in the cluster.
     """
 
@@ -34,7 +34,7 @@ class RunStatus(NamedTuple):
     Attributes:
         phase: Argo's phase, such as `Running`.
         suspended: whether the run is suspended.
-        active: whether it has not ended yet.
+        active: whether the run has not ended yet.
     """
 
     phase: str
@@ -45,12 +45,11 @@ class RunStatus(NamedTuple):
 class Deployments(Protocol):
     """The deployed flows of one namespace of a cluster.
 
-    Each method raises MetaflowException for what the cluster refuses or does not have, and for a cluster that cannot be
-    reached.
+    Each method raises MetaflowException if the cluster rejects the request, lacks the object or cannot be reached.
     """
 
     def find(self, name: str) -> Deployment:
-        """Return the deployed flow whose class or template has this name."""
+        """Return the deployed flow with this name: the name of its class or of its WorkflowTemplate."""
         ...
 
     def find_all(self) -> Iterator[Deployment]:
@@ -66,10 +65,11 @@ class Deployments(Protocol):
 
         Args:
             name: The name of the WorkflowTemplate.
-            words: Gets the parameters that the flow declares; returns names and texts, as in `flowc trigger --param`.
+            words: A function of the parameters that the flow declares. It returns (name, text) pairs, as for
+                `flowc trigger --param`.
 
         Raises:
-            ValueError: a name or a value is wrong.
+            ValueError: a parameter's name or value is invalid.
         """
         ...
 
@@ -77,7 +77,7 @@ class Deployments(Protocol):
         """Delete a deployed flow; return False if it did not exist.
 
         Raises:
-            MetaflowException: an active run needs it, and `force` is false.
+            MetaflowException: an active run needs the deployed flow, and `force` is false.
         """
         ...
 
@@ -86,8 +86,8 @@ class Deployments(Protocol):
         ...
 
     def suspend(self, run: str, *, on: bool) -> None:
-        """Suspend a run, or resume it."""
+        """Suspend a run if `on` is true, otherwise resume it."""
 
     def terminate(self, run: str) -> bool:
-        """End a run and record its end; return whether its pods ended in time."""
+        """End a run and record its end; return False if its pods did not end in time."""
         ...

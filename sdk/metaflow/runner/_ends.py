@@ -1,4 +1,4 @@
-"""The end of child processes: how it is awaited, and children that end with this process."""
+"""The end of child processes: waiting for it, and ending children when this process ends."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ HAS_PIDFD = hasattr(os, "pidfd_open")  # Linux
 def end_descriptor(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
     """Provide a file descriptor that becomes readable when the process ends; None if the system has no pidfds.
 
-    The caller of each call has its own descriptor, which is closed at the end of the `with` block: several callers may
-    wait for one process. If the process has ended already, the descriptor is the end of a pipe without a writer: a
-    pidfd could then name another process with the same id.
+    Each call opens a descriptor of its own and closes it at the end of the `with` block, so several callers may wait
+    for one process. If the process has already ended, the descriptor is a pipe that is at its end. A pidfd could then
+    mean another process with the same id.
     """
     end = _open(process)
     try:
@@ -38,10 +38,10 @@ def _open(process: subprocess.Popen[bytes]) -> int | None:
     if process.poll() is None:
         if not HAS_PIDFD:
             return None
-        with suppress(ProcessLookupError):  # the process has ended, and another thread has reaped it
+        with suppress(ProcessLookupError):  # the process has ended, and another thread has waited for it
             return os.pidfd_open(process.pid)
     reader, writer = os.pipe()
-    os.close(writer)  # a pipe without a writer is at its end
+    os.close(writer)  # without a writer, the pipe is at its end at once
     return reader
 
 
@@ -49,9 +49,9 @@ _started: weakref.WeakSet[CommandManager] = weakref.WeakSet()
 
 
 def end_with_me(manager: CommandManager) -> None:
-    """End the command if an interrupt ends this process: the terminal may have signalled this process alone.
+    """End the command if an interrupt ends this process: the terminal may have sent the signal only to this process.
 
-    Only a weak reference is kept.
+    Only a weak reference to the command is stored.
     """
     _started.add(manager)
 

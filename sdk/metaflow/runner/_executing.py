@@ -1,4 +1,4 @@
-"""The objects that a Runner returns: a started process, with its run or task."""
+"""The objects that a Runner returns: a process that it started, with the run or the task."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Self = TypeVar("Self", bound="ExecutingProcess")
 class ExecutingProcess:
     """A process that a Runner started.
 
-    As a context manager, it cleans up its Runner at the end.
+    Used as a context manager, the object calls `cleanup` of its Runner at the end of the block.
 
     Attributes:
-        runner: the Runner that started it.
+        runner: the Runner that started the process.
         command_obj: the process: its `command`, `log_files`, `process`, and `kill()`.
     """
 
@@ -36,12 +36,12 @@ class ExecutingProcess:
 
     @property
     def returncode(self) -> int | None:
-        """The exit code, -N if signal N ended the process; None while it runs."""
+        """The exit code; -N if signal N ended the process; None while the process runs."""
         return self.command_obj.started.poll()
 
     @property
     def status(self) -> str:
-        """The status: `running`, `successful`, `failed`, or `timeout` if `wait` ended the process."""
+        """The status: `running`, `successful`, `failed`, or `timeout` if `wait` ended the process after the timeout."""
         if self.command_obj.timeout:
             return "timeout"
         code = self.returncode
@@ -52,7 +52,7 @@ class ExecutingProcess:
         """The process's stdout so far: the output of the flow's code and of its command line.
 
         Raises:
-            FileNotFoundError: `cleanup` has removed it.
+            FileNotFoundError: `cleanup` has removed the log.
         """
         return self.command_obj.read_log("stdout")
 
@@ -61,7 +61,7 @@ class ExecutingProcess:
         """The process's stderr so far: progress and errors.
 
         Raises:
-            FileNotFoundError: `cleanup` has removed it.
+            FileNotFoundError: `cleanup` has removed the log.
         """
         return self.command_obj.read_log("stderr")
 
@@ -70,26 +70,26 @@ class ExecutingProcess:
 
         Args:
             timeout: Seconds after which the process is ended and `status` becomes `timeout`.
-            stream: `stdout` or `stderr`: print this stream meanwhile.
+            stream: `stdout` or `stderr`: the stream to print while waiting.
 
         Returns:
             This object.
 
         Raises:
-            ValueError: there is no such stream.
+            ValueError: `stream` is neither `stdout` nor `stderr`.
         """
         await self.command_obj.wait(timeout, stream)
         return self
 
     async def stream_log(self, stream: str, position: int | None = None) -> AsyncIterator[tuple[int, str]]:
-        """Yield the lines of a stream as they are written, each with the byte offset behind it.
+        """Yield (byte offset after the line, line) for each line of a stream, as soon as it is written.
 
         Args:
             stream: `stdout` or `stderr`.
-            position: the offset to start at, such as one that was yielded before; default: 0.
+            position: the byte offset to start at, for example one from an earlier call; default: 0.
 
         Raises:
-            ValueError: there is no such stream.
+            ValueError: `stream` is neither `stdout` nor `stderr`.
             FileNotFoundError: `cleanup` has removed the log.
         """
         async for item in self.command_obj.stream_log(stream, position):
@@ -100,7 +100,7 @@ class ExecutingRun(ExecutingProcess):
     """A run that a Runner started.
 
     Attributes:
-        run: the client's object of the run; any namespace is accepted.
+        run: the client's `Run`, whichever namespace it belongs to.
     """
 
     def __init__(self, runner: Runner, command_obj: CommandManager, run_obj: Run) -> None:
@@ -112,7 +112,7 @@ class ExecutingTask(ExecutingProcess):
     """A task that `Runner.spin` started.
 
     Attributes:
-        task: the client's object of the task.
+        task: the client's `Task`.
     """
 
     def __init__(self, runner: Runner, command_obj: CommandManager, task_obj: Task) -> None:

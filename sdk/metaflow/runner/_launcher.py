@@ -1,4 +1,4 @@
-"""The base of the classes that start processes of a flow's file."""
+"""The base class of classes that run a flow's file in child processes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class Launcher:
-    """A flow's file, with the environment and the directory of its processes.
+    """A flow's file, and the environment and working directory in which its processes run.
 
     Attributes:
-        flow_file: its absolute path.
-        env_vars: the whole environment of its processes.
-        top_level_kwargs: options before the command.
+        flow_file: the absolute path of the flow's file.
+        env_vars: all environment variables of the processes.
+        top_level_kwargs: the options that precede the command.
 
     Raises:
         FileNotFoundError: the flow's file does not exist.
-        MetaflowException: the file is not Python.
+        MetaflowException: the file is not a Python program.
     """
 
     def __init__(
@@ -49,11 +49,14 @@ class Launcher:
 
 
 def _check_python(file: str) -> None:
-    """Refuse a file that is not Python: the JSON of a notebook would be run as a program."""
+    """Raise an error for a file that is not Python.
+
+    Otherwise, for example, the JSON of a notebook would be executed.
+    """
     try:
         with open(file, "rb") as opened:
             fault = _seam.refuse_other(file, opened.read())
-    except OSError:  # the process that is to run the file reports the fault
+    except OSError:  # the process that runs the file reports the error
         return
     if fault is not None:
         raise MetaflowException(fault)

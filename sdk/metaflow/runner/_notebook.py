@@ -1,4 +1,4 @@
-"""Flows of notebooks as files: the cell that defines a flow's class is written to a Python file that can be run."""
+"""Conversion of flows in notebooks to files: the cell with the flow's class is written to a Python file."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ def in_notebook() -> bool:
 
 
 def open_flow(flow: object, base_dir: str | None, refusal: Exception) -> tuple[str, str]:
-    """Return the working directory and the flow's file in it. The caller must remove the file.
+    """Write the flow to a file in the working directory; return the paths of the directory and the file.
+
+    The caller must remove the file.
 
     Raises:
-        Exception: `refusal`, if this is not a notebook.
+        Exception: the exception `refusal`, if the code does not run in a notebook.
         ValueError: the object is not a flow, or its source is unknown.
     """
     if not in_notebook():
@@ -41,13 +43,13 @@ def open_flow(flow: object, base_dir: str | None, refusal: Exception) -> tuple[s
 
 
 def remove_flow(file: str) -> None:
-    """Remove the flow's file, unless it is removed already."""
+    """Remove the flow's file, unless it has been removed already."""
     with suppress(FileNotFoundError):
         os.unlink(file)
 
 
 def write_flow(flow: object, directory: str) -> str:
-    """Write the flow to a new file in the directory, so that its imports find the directory's modules; return the path.
+    """Write the flow to a new file in the directory, where its imports find the directory's modules; return the path.
 
     Raises:
         ValueError: the object is not a flow, or its source is unknown.
@@ -62,7 +64,7 @@ def write_flow(flow: object, directory: str) -> str:
 
 
 def flow_text(flow: type) -> str:
-    """Return the cells that define the flow and its bases, without the calls that start it, as a program.
+    """Return the source of a program: the cells that define the flow and its bases, without calls that start the flow.
 
     Raises:
         ValueError: the source of a class is unknown.
@@ -77,7 +79,7 @@ def flow_text(flow: type) -> str:
 
 
 def _cell(cls: type) -> str:
-    """Return the name under which Python keeps the source of a class's cell. Raises ValueError."""
+    """Return the file name under which Python's `linecache` has the source of a class's cell. Raises ValueError."""
     for code in _codes(cls):
         if linecache.getlines(code.co_filename):
             return code.co_filename
@@ -92,9 +94,10 @@ def _codes(cls: type) -> Iterator[types.CodeType]:
 
 
 def _definitions(cell: str, names: set[str]) -> str:
-    """Return a cell without magics, and without statements after the classes that only use them: `NBRunner(Flow)`."""
-    transformers = import_module("IPython.core.inputtransformer2")  # IPython is installed wherever a notebook runs
-    text = transformers.TransformerManager().transform_cell(cell)  # magics become calls, which are left out below
+    """Return a cell's source without magics, and without later statements such as `NBRunner(Flow)`."""
+    transformers = import_module("IPython.core.inputtransformer2")  # every notebook has IPython
+    # magics become calls of `get_ipython`, which are left out below
+    text = transformers.TransformerManager().transform_cell(cell)
     lines = text.splitlines(keepends=True)
     selected: list[str] = []
     before = 0
@@ -108,7 +111,7 @@ def _definitions(cell: str, names: set[str]) -> str:
         if not starts and (defines or not behind):
             selected += lines[before : node.end_lineno]
         else:
-            selected += lines[before : first - 1]  # comments belong to no statement
+            selected += lines[before : first - 1]  # keep the comments before a statement that is left out
         before = node.end_lineno or before
         behind = behind or (isinstance(node, ast.ClassDef) and node.name in names)
     return "".join(selected)

@@ -1,7 +1,7 @@
-"""The parameters of a flow, which a process of the flow's own file reports.
+"""The parameters of a flow, as reported by a process that runs the flow's file.
 
-The file is never imported here: several files may have its name, the file may have changed since, and it must see the
-environment and the directory of its run.
+This process never imports the flow's file: several files may have the same module name, the file may have changed, and
+the flow must see the environment and the working directory of its run.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowParameter:
-    """A parameter of a flow, as far as command lines depend on it.
+    """The properties of a flow's parameter that matter for building command lines.
 
     Attributes:
-        name: the name on the command line.
+        name: the name of the option on the command line.
         type: `str`, `int`, `float`, `bool`, `json` or `file`.
-        default: JSON; None if the parameter has none or computes it.
+        default: the default as JSON; None if there is none or a function computes it.
         required: whether a run needs a value.
         multiple: whether the value is a list.
-        separator: separates the values of a list that is given as one string.
-        flag: whether it is an option without a value.
-        converted: whether a type of the flow's own converts the string; only the flow can then check a value.
+        separator: the separator of the values if a list is given as one string.
+        flag: whether the option takes no value.
+        converted: whether a type that the flow's author chose converts the string; then only the flow itself can check
+            a value.
     """
 
     name: str
@@ -52,35 +53,37 @@ class FlowParameter:
 
     @classmethod
     def from_ir(cls, parameter: Parameter) -> FlowParameter:
-        """Return the parameter that the flow's intermediate representation describes."""
+        """Create the object from a parameter in the flow's intermediate representation."""
         return cls(
             **{part.name: getattr(parameter, part.name) for part in fields(cls) if hasattr(parameter, part.name)}
         )
 
     @property
     def keyword(self) -> str:
-        """The parameter's name as an argument in Python."""
+        """The parameter's name as a Python keyword argument."""
         return self.name.replace("-", "_")
 
 
 @final
 @dataclass(slots=True)
 class Signatures:
-    """The signatures of one flow file. An unchanged file is asked only once."""
+    """Reads the parameters of one flow file by running it. The result for an unchanged file is cached."""
 
     flow_file: str
     env: Mapping[str, str] | None = None
     cwd: str | None = None
     _known: dict[tuple[Any, ...], tuple[FlowParameter, ...]] = field(default_factory=dict)
-    _lock: Any = field(default_factory=threading.Lock)  # threads may start several runs at once
+    _lock: Any = field(default_factory=threading.Lock)  # several threads may start runs at the same time
 
     def parameters(self, top: Sequence[str], more: Sequence[str] = ()) -> tuple[FlowParameter, ...]:
-        """Return the parameters of the flow with these words before the command, which may change them.
+        """Return the flow's parameters for a command line with these options before the command.
 
-        `more` are options of the command `signature`, such as those that name the run to resume.
+        The options may change the parameters.
+
+        `more` are options of the command `signature`, for example those that name the run to resume.
 
         Raises:
-            MetaflowException: the file defines no flow, or the flow has faults, which the message lists.
+            MetaflowException: the file defines no flow, or the flow has errors, which the message lists.
         """
         status = os.stat(os.path.join(self.cwd or "", self.flow_file))
         key = (status.st_mtime_ns, status.st_size, tuple(top), tuple(more))
@@ -111,11 +114,11 @@ class Signatures:
 
 
 def no_flow(flow_file: str, stderr: str) -> MetaflowException:
-    """Return the error of a flow's file that ran nothing.
+    """Return the error for a flow's file that defined no flow or never called it.
 
     Args:
         flow_file: the path of the file.
-        stderr: the output of the file; it has a warning and a hint if the file never calls its flow.
+        stderr: the stderr of the file's process; it contains a warning and a hint if the file never calls its flow.
     """
     lines = stderr.strip().splitlines()
     for number, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""The channel on which a command reports the run or task that it starts to its Runner."""
+"""The pipe through which a command reports to its Runner which run or task it has started."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from metaflow.runner.click_api import MetaflowAPI
     from metaflow.runner.subprocess_manager import SubprocessManager
 
-USAGE = 2  # the exit code of a wrong command line
+USAGE = 2  # the exit code for an invalid command line
 
 
 class Line(NamedTuple):
-    """A command line, with the arguments that it was built from.
+    """A command line, and the arguments from which it was built.
 
     Attributes:
-        words: the command line without the interpreter.
-        api: the flow's command line, if the command is `run`.
+        words: the words of the command line, without the Python interpreter.
+        api: the object that built the command line, if the command is `run`.
         arguments: the arguments by name.
     """
 
@@ -35,7 +35,7 @@ class Line(NamedTuple):
 
 
 class Starts(Protocol):
-    """The Runner that starts the commands of a flow's file."""
+    """The attributes of a Runner that starting a command requires."""
 
     flow_file: str
     env_vars: dict[str, str]
@@ -45,10 +45,10 @@ class Starts(Protocol):
 
 
 class Started:
-    """A started command, and the pipe on which it reports its run or task.
+    """A command that was started, and the pipe on which it reports its run or task.
 
-    The pipe also shows the end of the command, because the child is its only writer: the writing end is inherited by
-    the child alone (`pass_fds`) and closed here at once. `close` closes the reading end.
+    Only the child holds the write end of the pipe (`pass_fds`), since this process closes its copy at once. So the pipe
+    also shows the end of the command. `close` closes the read end.
     """
 
     def __init__(self, runner: Starts, line: Line, *, show_output: bool) -> None:
@@ -80,7 +80,7 @@ class Started:
             timeout: seconds to wait.
 
         Returns:
-            False if it took longer.
+            False if the timeout expired first.
         """
         loop, event = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self.reader, event.set)
@@ -93,22 +93,23 @@ class Started:
         return True
 
     def attributes(self, readable: bool) -> dict[str, Any]:
-        """Return the child's report: `flow_name`, `run_id`, `metadata`, and of a task `step_name` and `task_id`.
+        """Return the child's report: `flow_name`, `run_id`, `metadata`, and, for a task, `step_name` and `task_id`.
 
         Args:
-            readable: whether the pipe is readable: the child has reported, or has ended.
+            readable: whether the pipe is readable, which means that the child has reported or has ended.
 
         Raises:
             TimeoutError: the child reported nothing in time.
-            ValueError: a parameter of the flow is missing.
-            MetaflowException: the file ran and started no flow.
-            RuntimeError: the child ended without a report, for another reason; the message has its stderr.
+            ValueError: a required parameter of the flow is missing.
+            MetaflowException: the file ran without starting a flow.
+            RuntimeError: the child ended without a report for another reason; the message contains its stderr.
         """
         ended = not readable and self.command.started.poll() is not None
         if not readable and not ended:
             raise TimeoutError(f"'{self.command}' started no run within {self.runner.file_read_timeout} seconds")
         os.set_blocking(self.reader, False)
-        if text := os.read(self.reader, 65536):  # one write, and small enough for a pipe to take it whole
+        # the report is written at once and is small enough for the pipe's buffer
+        if text := os.read(self.reader, 65536):
             report = json.loads(text)
             assert isinstance(report, dict)
             return report

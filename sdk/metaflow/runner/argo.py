@@ -43,7 +43,7 @@ _REFUSED: Mapping[str, str] = {
     "workflow_priority": "set it in the cluster, with a Kyverno or Argo policy",
     "workflow_title": "name the deployment: argo_workflows(name=…)",
 }
-"""Arguments of Metaflow's `create` that flowc does not have: what to do instead."""
+"""Arguments of Metaflow's `create` that flowc does not have → the alternative."""
 _STORE = "name the store of the pods' records: create(store=…)"
 _REFUSED_TOP: Mapping[str, str] = {
     "datastore": _STORE,
@@ -59,10 +59,10 @@ class ArgoWorkflowsDeployer:
 
     Args:
         deployer: The flow's file and the environment of the command.
-        **kwargs: `name`, the name of the WorkflowTemplate; default: a name derived from the flow's.
+        **kwargs: `name`, the name of the WorkflowTemplate; by default derived from the flow's name.
 
     Raises:
-        ValueError: there is another argument.
+        ValueError: another argument than `name` is given.
     """
 
     TYPE: ClassVar[str] = "argo-workflows"
@@ -87,8 +87,8 @@ class ArgoWorkflowsDeployer:
     def create(self, **kwargs: object) -> ArgoWorkflowsDeployedFlow:
         """Compile the flow and apply it to the cluster.
 
-        A process of its own compiles the flow's file, as for the runs of a Runner; the file is never imported here. If
-        this call is interrupted, that process is ended.
+        The flow's file is compiled in a process of its own, like a run of a Runner; this process never imports the
+        file. An interrupt of this call ends that process.
 
         Args:
             **kwargs: The options of `flowc deploy`, such as `image`, `store`, `namespace`, `service_account`,
@@ -96,11 +96,11 @@ class ArgoWorkflowsDeployer:
                 `prune`.
 
         Raises:
-            ValueError: an option is unknown, or one of Metaflow's that flowc does not have; the message says what to
-                do.
+            ValueError: an option is unknown, or is an option of Metaflow that flowc does not have; the message names an
+                alternative.
             TypeError: a value has another type than its option.
             TimeoutError: the command took longer than the Deployer's `file_read_timeout` seconds.
-            RuntimeError: the deployment failed; the message has the command's stderr.
+            RuntimeError: the deployment failed; the message contains the command's stderr.
         """
         from metaflow.cli import start
 

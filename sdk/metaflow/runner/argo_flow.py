@@ -19,7 +19,7 @@ __all__ = ["ArgoWorkflowsDeployedFlow", "ArgoWorkflowsTriggeredRun", "DeployedFl
 
 
 class DeployedFlow:
-    """A deployed flow; `from_deployment` finds one. See `ArgoWorkflowsDeployedFlow`."""
+    """A deployed flow; `from_deployment` returns one by its name. See `ArgoWorkflowsDeployedFlow`."""
 
     TYPE: str | None = None
     name: str
@@ -30,22 +30,22 @@ class DeployedFlow:
     def from_deployment(
         cls, identifier: str, metadata: str | None = None, impl: str = "argo_workflows"
     ) -> ArgoWorkflowsDeployedFlow:
-        """Return the deployed flow of this name.
+        """Return the deployed flow with this name.
 
         Args:
             identifier: The name of the WorkflowTemplate, or of the flow's class.
-            metadata: The store of its runs. None is the store that the deployed flow names.
+            metadata: The address of the store with the flow's runs. None means the store that the deployed flow uses.
             impl: The deployer's type: `argo_workflows`.
 
         Raises:
-            MetaflowException: no such flow is deployed, or the cluster cannot be reached.
-            ValueError: there is no such type of deployer.
+            MetaflowException: no flow with this name is deployed, or the cluster cannot be reached.
+            ValueError: the deployer's type is unknown.
         """
         return _argo(impl).find(identifier, metadata)
 
     @classmethod
     def from_argo_workflows(cls, identifier: str, metadata: str | None = None) -> ArgoWorkflowsDeployedFlow:
-        """Return the flow of this name on Argo Workflows; `from_deployment` describes arguments and errors."""
+        """Return the flow with this name on Argo Workflows; arguments and errors are those of `from_deployment`."""
         return _argo("argo_workflows").find(identifier, metadata)
 
     @classmethod
@@ -55,18 +55,18 @@ class DeployedFlow:
         """Yield the deployed flows of the configured namespace.
 
         Args:
-            flow_name: The name of a class: only its deployments.
+            flow_name: The name of a flow's class, to yield only the deployments of that flow.
             impl: The deployer's type: `argo_workflows`.
 
         Raises:
-            MetaflowException: the cluster cannot be reached; raised by the first step of the iteration.
-            ValueError: there is no such type of deployer.
+            MetaflowException: the cluster cannot be reached; raised when the first item is requested.
+            ValueError: the deployer's type is unknown.
         """
         return _argo(impl).list(flow_name)
 
     @classmethod
     def list_argo_workflows(cls, flow_name: str | None = None) -> Iterator[ArgoWorkflowsDeployedFlow]:
-        """Yield the flows on Argo Workflows; `list_deployed_flows` describes arguments and errors."""
+        """Yield the flows on Argo Workflows; arguments and errors are those of `list_deployed_flows`."""
         return _argo("argo_workflows").list(flow_name)
 
     @classmethod
@@ -75,17 +75,18 @@ class DeployedFlow:
     ) -> ArgoWorkflowsTriggeredRun:
         """Return the run of a deployed flow with this id.
 
-        Whether the run exists is not checked: its `status` raises MetaflowException if it does not.
+        The existence of the run is not checked here: if the run does not exist, its property `status` raises
+        MetaflowException.
 
         Args:
             identifier: The name of the WorkflowTemplate, or of the flow's class.
             run_id: The run's id, or its pathspec.
-            metadata: The store of its runs. None is the store that the deployed flow names.
+            metadata: The address of the store with the flow's runs. None means the store that the deployed flow uses.
             impl: The deployer's type: `argo_workflows`.
 
         Raises:
-            MetaflowException: no such flow is deployed, or the cluster cannot be reached.
-            ValueError: there is no such type of deployer.
+            MetaflowException: no flow with this name is deployed, or the cluster cannot be reached.
+            ValueError: the deployer's type is unknown.
         """
         return _argo(impl).find(identifier, metadata).triggered(run_id)
 
@@ -93,7 +94,7 @@ class DeployedFlow:
     def get_triggered_argo_workflows_run(
         cls, identifier: str, run_id: str, metadata: str | None = None
     ) -> ArgoWorkflowsTriggeredRun:
-        """Return the run of a flow on Argo Workflows; `get_triggered_run` describes arguments and errors."""
+        """Return the run of a flow on Argo Workflows; arguments and errors are those of `get_triggered_run`."""
         return _argo("argo_workflows").find(identifier, metadata).triggered(run_id)
 
     @classmethod
@@ -121,7 +122,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
     Attributes:
         name: the name of the WorkflowTemplate.
         flow_name: the name of the flow's class.
-        metadata: the address of the store of its runs, as `metaflow.metadata` takes it.
+        metadata: the address of the store with the flow's runs, in the form that `metaflow.metadata` accepts.
     """
 
     TYPE = "argo-workflows"
@@ -135,12 +136,12 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
 
     @property
     def id(self) -> str:
-        """The id for `DeployedFlow.from_deployment(id)`."""
+        """The id with which `DeployedFlow.from_deployment(id)` finds this flow."""
         return self.name
 
     @property
     def namespace(self) -> str | None:
-        """The flow's namespace in the cluster; None is the namespace of the kubeconfig."""
+        """The flow's namespace in the cluster; None means the namespace of the kubeconfig."""
         return self._place.namespace
 
     @property
@@ -150,7 +151,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
 
     @property
     def workflow_template(self) -> dict[str, Any]:
-        """The WorkflowTemplate as the cluster stores it.
+        """The manifest of the WorkflowTemplate, as the cluster stores it.
 
         Raises:
             MetaflowException: the template has been deleted, or the cluster cannot be reached.
@@ -163,7 +164,7 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         """Return the deployed flow; `DeployedFlow.from_deployment` calls this.
 
         Raises:
-            MetaflowException: no such flow is deployed, or the cluster cannot be reached.
+            MetaflowException: no flow with this name is deployed, or the cluster cannot be reached.
         """
         place = Place()
         with place.cluster() as cluster:
@@ -187,12 +188,12 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         """Start a run.
 
         Args:
-            **kwargs: The flow's parameters by their names. None leaves a parameter out.
+            **kwargs: The values of the flow's parameters, by name. A parameter whose value is None is not passed.
 
         Raises:
             ValueError: a parameter is unknown or missing, or a value is invalid.
             TypeError: a value has the wrong type.
-            MetaflowException: the flow has been deleted, or the cluster cannot be reached or refuses the run.
+            MetaflowException: the flow has been deleted, the cluster cannot be reached, or it rejects the run.
         """
         with self._place.cluster() as cluster:
             run = cluster.start(
@@ -201,10 +202,10 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         return self.triggered(run)
 
     def triggered(self, run_id: str) -> ArgoWorkflowsTriggeredRun:
-        """Return the run with this id, which is not looked up.
+        """Return the run with this id, without checking whether the run exists.
 
         Args:
-            run_id: The run's id, or its pathspec `FLOW/RUN`.
+            run_id: The id of the run, or its pathspec `FLOW/RUN`.
         """
         return ArgoWorkflowsTriggeredRun(self, run_id.rpartition("/")[2])
 
@@ -212,32 +213,32 @@ class ArgoWorkflowsDeployedFlow(DeployedFlow):
         """Delete the flow from the cluster; the records of its runs remain.
 
         Returns:
-            False if it did not exist.
+            False if the flow was not deployed.
 
         Raises:
-            MetaflowException: active runs of it would lose objects that they need (`force` deletes the flow anyway), or
-                the cluster cannot be reached.
+            MetaflowException: active runs of the flow would lose objects that they need (`force` deletes the flow all
+                the same), or the cluster cannot be reached.
         """
         with self._place.cluster() as cluster:
             return cluster.delete(self.name, force=force)
 
 
 class TriggeredRun:
-    """A run of a deployed flow; see `ArgoWorkflowsTriggeredRun`."""
+    """A run of a deployed flow; the methods are in `ArgoWorkflowsTriggeredRun`."""
 
     pathspec: str
     name: str
 
 
 class ArgoWorkflowsTriggeredRun(TriggeredRun):
-    """A run of a deployed flow. Its attributes ask the cluster at each access.
+    """A run of a deployed flow. Each access to a property about the run's state sends a request to the cluster.
 
-    They raise MetaflowException if the cluster does not have the run any more or cannot be reached.
+    The properties raise MetaflowException if the run no longer exists in the cluster or the cluster cannot be reached.
 
     Attributes:
-        name: its id, which is the name of the Workflow.
-        pathspec: FLOW/RUN.
-        metadata: the address of the store of the run.
+        name: the run's id, which is the name of the Workflow.
+        pathspec: the run's pathspec, FLOW/RUN.
+        metadata: the address of the store with the run.
     """
 
     def __init__(self, deployed: ArgoWorkflowsDeployedFlow, run_id: str) -> None:
@@ -266,12 +267,15 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
 
     @property
     def is_running(self) -> bool:
-        """Whether the run has not ended yet."""
+        """Whether the run is still active, that is, has not ended."""
         return self._status().active
 
     @property
     def run(self) -> Run | None:
-        """The client's object of the run; any namespace is accepted. It is None until the run's first task begins."""
+        """The client's `Run`, whichever namespace it belongs to.
+
+        The value is None until the run's first task starts.
+        """
         from metaflow.client import Run
 
         try:
@@ -280,18 +284,18 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
             return None
 
     def wait_for_run(self, check_interval: float = 5, timeout: float | None = None) -> None:
-        """Wait until `run` exists.
+        """Wait until the property `run` is not None.
 
         Args:
             check_interval: Seconds between two checks.
-            timeout: Seconds to wait; None is no limit.
+            timeout: Seconds to wait; None means no limit.
 
         Raises:
-            TimeoutError: the run does not exist after `timeout` seconds.
-            RuntimeError: the run ended without a record, for example because no pod could start.
+            TimeoutError: the run has not started after `timeout` seconds.
+            RuntimeError: the run ended without leaving a record, for example because no pod could start.
         """
         for late in looks(check_interval, timeout):
-            running = self.is_running  # before the store is read, so that a record written meanwhile is seen
+            running = self.is_running  # checked before the store is read, so that a record written in between is found
             if self.run is not None:
                 return
             if not running:
@@ -300,11 +304,11 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
                 raise TimeoutError(f"run {self.name} has not begun within {timeout} seconds")
 
     def wait_for_completion(self, check_interval: float = 5, timeout: float | None = None) -> None:
-        """Wait until the run has ended, in success or failure.
+        """Wait until the run has succeeded or failed.
 
         Args:
             check_interval: Seconds between two checks.
-            timeout: Seconds to wait; None is no limit.
+            timeout: Seconds to wait; None means no limit.
 
         Raises:
             TimeoutError: the run has not ended after `timeout` seconds.
@@ -329,7 +333,7 @@ class ArgoWorkflowsTriggeredRun(TriggeredRun):
         return True
 
     def terminate(self) -> bool:
-        """End the run and ensure that its record says so. Return False if pods are left after two minutes.
+        """End the run and make sure that its record shows the end. Return False if pods still run after two minutes.
 
         Raises:
             MetaflowException: the run has already ended.
@@ -345,11 +349,11 @@ def _argo(impl: str) -> type[ArgoWorkflowsDeployedFlow]:
 
 
 def looks(interval: float, timeout: float | None) -> Iterator[bool]:
-    """Yield at once and then at intervals; the value is True on the last time before the timeout.
+    """Yield once per check, at once and then at intervals: True for the last check before the timeout, otherwise False.
 
     Args:
         interval: seconds to sleep between two values.
-        timeout: seconds until the last value; None is no limit.
+        timeout: seconds until the last check; None means no limit.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
@@ -359,17 +363,19 @@ def looks(interval: float, timeout: float | None) -> Iterator[bool]:
 
 
 def pairs(parameters: list[FlowParameter], arguments: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Return arguments as the names and texts of `flowc trigger --param`.
+    """Convert arguments to (name, text) pairs as for `flowc trigger --param`.
 
     Args:
         parameters: the parameters that the flow declares.
-        arguments: values by the parameters' names in Python. None leaves a parameter out.
+        arguments: values, keyed by the parameters' names as Python keyword arguments. An argument that is None is left
+            out.
 
     Raises:
-        ValueError: the flow has no such parameter.
+        ValueError: the flow has no parameter with the name of an argument.
         TypeError: a value has another type than its parameter.
     """
-    from metaflow.runner.click_api import parameter_words  # late: `from metaflow import *` in a pod imports this module
+    # imported late: in a pod, `from metaflow import *` imports this module, and the image has no click
+    from metaflow.runner.click_api import parameter_words
 
     known = {parameter.keyword: parameter for parameter in parameters}
     pairs: list[tuple[str, str]] = []

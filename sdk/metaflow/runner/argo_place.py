@@ -1,4 +1,4 @@
-"""The cluster and the namespace that a program deploys flows to."""
+"""The selection of the cluster and the namespace to which a program deploys flows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A namespace of a cluster, in the terms of the command line: None means kubectl's default.
+    """A namespace of a cluster; each attribute may be None, which means kubectl's default.
 
     Attributes:
         kubeconfig: the path of the kubeconfig file.
-        context: the name of its context.
+        context: the name of a context in the kubeconfig.
         namespace: the namespace in the cluster.
     """
 
@@ -30,11 +30,11 @@ class Place:
     namespace: str | None = None
 
     def cluster(self) -> AbstractContextManager[Deployments]:
-        """Connect to the cluster. The settings of flowc count before kubectl's default context and namespace.
+        """Connect to the cluster. flowc's settings take precedence over kubectl's default context and namespace.
 
         Raises:
             MetaflowException: the kubeconfig has no such context. The methods of the connection raise it for every
-                failure of the cluster.
+                failure of a request to the cluster.
         """
         namespace = self.namespace or configuration.text("namespace")
         context = self.context or configuration.text("context")

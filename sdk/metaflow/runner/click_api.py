@@ -1,4 +1,4 @@
-"""Command lines of flows from Python arguments: a click command becomes a function that returns `argv`.
+"""Conversion of Python arguments to command lines of flows: each click command becomes a function that returns `argv`.
 
 api = MetaflowAPI.from_cli("flow.py", start)
 api(quiet=True).run(alpha=0.5, tags=["a", "b"])
@@ -44,7 +44,7 @@ click_to_python_types: dict[type[Any], Any] = {
     click.Choice: str,
     click.File: str,
 }
-"""Return the Python type of the values of a click type."""
+"""Click type → the Python type of its values."""
 
 
 def extract_all_params(
@@ -56,10 +56,10 @@ def extract_all_params(
     OrderedDict[str, Any],
     OrderedDict[str, Any],
 ]:
-    """Return the options and arguments of a command, by name. Those without a value, such as `--help`, are left out.
+    """Return the options and arguments of a command, by name. Options without a value, such as `--help`, are left out.
 
-    The form is that of Metaflow, whose programs use the third part to read `.opts`, `.secondary_opts`, `.multiple` and
-    `.type` of options.
+    The form of the result is Metaflow's: programs for Metaflow read `.opts`, `.secondary_opts`, `.multiple` and `.type`
+    of the options in the third dictionary.
 
     Returns:
         Five dictionaries: parameters of a Python function, the command's arguments, its options, their Python types,
@@ -71,7 +71,7 @@ def extract_all_params(
     options: OrderedDict[str, click.Option] = OrderedDict()
     annotations: OrderedDict[str, Any] = OrderedDict()
     defaults: OrderedDict[str, Any] = OrderedDict()
-    # The command `run` reads its options itself: a flow's parameters are among them.
+    # The command `run` parses its options itself, because they include the flow's parameters.
     known = getattr(cmd_obj, "known_params", None)
     context = _seam.command_context(cmd_obj)
     for param in known() if known is not None else cmd_obj.params:
@@ -85,7 +85,7 @@ def extract_all_params(
             options[param.name] = param
         annotations[param.name] = annotation = _annotation(param)
         default = param.get_default(context)
-        if type(default).__name__ == "Sentinel":  # later versions of click mark a missing default with it
+        if type(default).__name__ == "Sentinel":  # later versions of click use this object for a missing default
             default = None
         defaults[param.name] = default
         value = inspect.Parameter.empty if param.required else default
@@ -101,10 +101,12 @@ def _annotation(param: click.Parameter) -> object:
 
 
 class MetaflowAPI:
-    """The command line of one flow; `from_cli` builds it. Each command is a method that returns its `argv`.
+    """The command line of one flow; `from_cli` creates the object.
 
-    The methods raise ValueError for an unknown or missing argument, and TypeError for a value of another type. The name
-    of a command that does not exist raises AttributeError.
+    Each command is a method that returns the command line as a list, `argv`.
+
+    The methods raise ValueError for an unknown or missing argument, and TypeError for a value of the wrong type.
+    Accessing a command that does not exist raises AttributeError.
     """
 
     def __init__(
@@ -120,12 +122,12 @@ class MetaflowAPI:
     def from_cli(
         flow_file: str, cli_collection: click.Group, *, signatures: Signatures | None = None
     ) -> Callable[..., MetaflowAPI]:
-        """Return a function that takes the options before the command; its result has a method for each command.
+        """Return a function of the options before the command. It returns a MetaflowAPI, with one method per command.
 
         Args:
-            flow_file: The flow's file. It is asked for its parameters if an argument may be one.
-            cli_collection: The commands, such as `metaflow.cli.start`.
-            signatures: Reads the file's parameters; by default in this environment and directory.
+            flow_file: The flow's file. The file is run to read its parameters if an argument may be a parameter.
+            cli_collection: The click group of the commands, such as `metaflow.cli.start`.
+            signatures: Reads the file's parameters; by default with this process's environment and working directory.
         """
 
         def start(**options: object) -> MetaflowAPI:
@@ -134,10 +136,10 @@ class MetaflowAPI:
         return start
 
     def missing(self, arguments: Mapping[str, object]) -> str | None:
-        """Return the first required parameter of the flow that has no value; None also if the flow cannot report them.
+        """Return the first required parameter that has no value; None also if the flow cannot report its parameters.
 
         Args:
-            arguments: values by the parameters' names in Python.
+            arguments: values, keyed by the parameters' names as Python keyword arguments.
         """
         try:
             needed = [p.keyword for p in self._signatures.parameters(self._top) if p.required]
@@ -165,7 +167,8 @@ class MetaflowAPI:
                 raise TypeError(f"{name} takes at most {len(known[1])} positional arguments, not {len(arguments)}")
             values = dict(zip(known[1], arguments, strict=False)) | options
             parameters: Sequence[FlowParameter] = ()
-            # A parameter may have the name of an option; only the options that Metaflow also has are surely options.
+            # A parameter may have the same name as an option of flowc. Only the options that Metaflow has too are
+            # reserved names.
             reserved = {*getattr(command, "reserved", ()), *known[1], "runner_attribute_file"}
             if name in _WITH_PARAMETERS and not reserved.issuperset(values):
                 resumed = resumption(values) if name == "resume" else ()
@@ -187,13 +190,13 @@ ALIASES: Mapping[str, str] = {
     "user_namespace": "namespace",
     "workflow_timeout": "deadline_seconds",
 }
-"""The arguments whose name in Metaflow differs from the option: Metaflow's name and the option's."""
+"""Arguments with different names in Metaflow and flowc: Metaflow's name → flowc's option."""
 
 _WITH_PARAMETERS = frozenset({"run", "resume", "spin"})
 
 
 def resumption(arguments: Mapping[str, object]) -> list[str]:
-    """Return the options of `signature` that name the run to resume: the new run inherits its configs.
+    """Return the options of the command `signature` that name the run to resume: the new run inherits its configs.
 
     Args:
         arguments: the arguments of `resume`, such as `origin_run_id` and `store_url`.
@@ -203,7 +206,7 @@ def resumption(arguments: Mapping[str, object]) -> list[str]:
 
 
 def _words(command: click.Command, values: Mapping[str, object], parameters: Sequence[FlowParameter] = ()) -> list[str]:
-    """Return the options and then the arguments of a command as words of a command line."""
+    """Convert values to the words of a command line: first the options of the command, then its arguments."""
     _, arguments, options, annotations, defaults = extract_all_params(command)
     own = {parameter.keyword: parameter for parameter in parameters}
     words: list[str] = []
@@ -250,9 +253,9 @@ def _option(option: click.Option, value: Any, annotation: Any, default: Any) -> 
 
 
 def parameter_words(parameter: FlowParameter, value: Any) -> list[str]:
-    """Return a parameter's value, or each of several, as words of the flow's command line: `--NAME TEXT …`.
+    """Convert a parameter's value, or each of its values, to words of the flow's command line: `--NAME TEXT …`.
 
-    A flag is one word, or none if it is false. A list for a parameter with a separator becomes one text.
+    A true flag becomes one word, a false one none. A list for a parameter with a separator is joined to one text.
 
     Raises:
         TypeError: the value has another type than the parameter.
@@ -296,7 +299,7 @@ def _invalid(name: str | None, value: object, annotation: object, default: objec
 
 
 def _text(value: object) -> str:
-    """Return a value as one word; a value that is not plain text becomes JSON."""
+    """Convert a value to one word of a command line; a container becomes JSON."""
     if isinstance(value, (dict, list, tuple)):
         return json_text.typed(value)
     if isinstance(value, Enum):

@@ -1,4 +1,4 @@
-"""`Deployer`: deploy flows to a cluster from a program, and start and end runs of them."""
+"""`Deployer`: deploys flows to a cluster from a program, and starts and ends their runs."""
 
 from __future__ import annotations
 
@@ -29,24 +29,25 @@ class Deployer(Launcher):
         flow_file: The flow's file.
         show_output: Print the output of the commands.
         profile: The Metaflow profile to use, `METAFLOW_PROFILE`.
-        env: Environment variables to add to those of this process, such as FLOWC_IMAGE and KUBECONFIG.
-        cwd: The working directory; default: the current one. `flow_file` is not resolved against it.
+        env: Environment variables to set in addition to those of this process, such as FLOWC_IMAGE and KUBECONFIG.
+        cwd: The working directory of the commands; default: the current one. A relative path `flow_file` refers to the
+            current directory, not to `cwd`.
         file_read_timeout: Seconds that compiling and applying the flow may take.
         **kwargs: Options before the command, such as `decospecs`, `branch`, `production`, `config_value`.
 
     Raises:
         FileNotFoundError: the flow's file does not exist.
-        MetaflowException: the file is not Python, but a notebook for example.
+        MetaflowException: the file is not Python but, for example, a notebook.
     """
 
     def argo_workflows(self, **deployer_kwargs: object) -> ArgoWorkflowsDeployer:
-        """Return the deployer to Argo Workflows.
+        """Return an object that deploys the flow to Argo Workflows.
 
         Args:
             **deployer_kwargs: `name`, the name of the WorkflowTemplate; default: a name derived from the flow's.
 
         Raises:
-            ValueError: there is another argument.
+            ValueError: another argument than `name` is given.
         """
         from metaflow.runner.argo import ArgoWorkflowsDeployer
 

@@ -1,4 +1,4 @@
-"""`Runner`: run flows from a program. Each run is a process of its own, as if a shell had started it."""
+"""`Runner`: runs flows from a program. Each run is a separate process, as if it were started from a shell."""
 
 from __future__ import annotations
 
@@ -28,22 +28,24 @@ class Runner(Launcher):
     >>> with Runner("train.py", show_output=False).run(alpha=0.5, tags=["try"]) as running:
     ...     print(running.status, running.run.data.score)
 
-    `run`, `resume` and `spin` wait for the end; `async_run` and `async_resume` return once the run has begun, so
-    that many can run at once. A failed flow raises no error: check `status`; a failed step in `spin` raises
-    RuntimeError. After the start, the client of this process reads the store of the run.
+    `run`, `resume` and `spin` wait until the process has ended. `async_run` and `async_resume` return once the run has
+    started, so that several runs can be active at once. A failed flow raises no error: check `status`. A step that
+    fails in `spin` raises RuntimeError. After a run has started, the client in this process reads the store of that
+    run.
 
     Args:
         flow_file: The flow's file.
         show_output: Print the output of a run while waiting for it.
         profile: The Metaflow profile to use, `METAFLOW_PROFILE`.
         env: Environment variables to add to those of this process.
-        cwd: The working directory; default: the current one. `flow_file` is not resolved against it.
-        file_read_timeout: Seconds that a run may take to begin.
+        cwd: The working directory of the runs; default: the current one. A relative path `flow_file` refers to the
+            current directory, not to `cwd`.
+        file_read_timeout: Seconds within which a run must start.
         **kwargs: Options before the command, such as `decospecs=["retry"]`, `config_value=[("name", {…})]`.
 
     Raises:
         FileNotFoundError: the flow's file does not exist.
-        MetaflowException: the file is not Python, but a notebook for example.
+        MetaflowException: the file is not Python but, for example, a notebook.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Runner(Launcher):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # An interrupt, a cancelled task or an exit: no caller is left to wait for the processes that still run.
+        # After an interrupt, a cancellation or an exit, no caller waits for the processes that still run.
         if kind is not None and not issubclass(kind, Exception):
             self.spm.kill()
         self.cleanup()
@@ -77,7 +79,10 @@ class Runner(Launcher):
         self.__exit__(kind, *rest)
 
     def cleanup(self) -> None:
-        """Remove the temporary files: logs, and tasks of `spin` that are not persisted. Running processes continue."""
+        """Remove the temporary files: logs, and the tasks of `spin` that are not persisted.
+
+        Running processes continue.
+        """
         self.spm.cleanup()
         while self._directories:
             shutil.rmtree(self._directories.pop(), ignore_errors=True)
@@ -85,55 +90,55 @@ class Runner(Launcher):
     # -- the blocking methods
 
     def run(self, **kwargs: object) -> ExecutingRun:
-        """Run the flow to its end.
+        """Run the flow and wait until it has ended.
 
-        If this call is interrupted or raises, the started run is ended.
+        If this call is interrupted or raises an exception, the run is ended.
 
         Args:
-            **kwargs: The flow's parameters by their names, and options of `run`, such as `max_workers`, `tags`.
+            **kwargs: The flow's parameters by name, and options of `run`, such as `max_workers` and `tags`.
 
         Returns:
-            The ended process; `status` is `successful` or `failed`.
+            The ended process, whose `status` is `successful` or `failed`.
 
         Raises:
             ValueError: an argument is neither a parameter nor an option, or a required parameter is missing.
             TypeError: a value has another type than its parameter or option.
-            MetaflowException: the file cannot be run, or has no flow.
-            RuntimeError: the run cannot begin; the message has the errors of the flow's command line.
-            TimeoutError: the run has not begun within `file_read_timeout` seconds.
+            MetaflowException: the file cannot be run, or contains no flow.
+            RuntimeError: the run cannot start; the message contains the errors of the flow's command line.
+            TimeoutError: the run has not started within `file_read_timeout` seconds.
         """
         return self._run(self._begin("run", (), kwargs))
 
     def resume(self, **kwargs: object) -> ExecutingRun:
-        """Resume a run to its end.
+        """Resume a run and wait until the new run has ended.
 
         Args:
             **kwargs: Options of `resume`, such as `step_to_rerun` and `origin_run_id` (default: the last run), and
                 parameters whose values differ from those of the resumed run.
 
         Raises:
-            ValueError, TypeError, MetaflowException, RuntimeError, TimeoutError: as for `run`.
+            ValueError, TypeError, MetaflowException, RuntimeError, TimeoutError: for the same reasons as `run`.
         """
         return self._run(self._begin("resume", (), kwargs))
 
     def spin(self, pathspec: str, **kwargs: object) -> ExecutingTask:
-        """Run one step on the inputs of an earlier run.
+        """Run one step with the inputs that it had in an earlier run.
 
-        Without `persist=True`, the task is deleted by `cleanup`.
+        Without `persist=True`, `cleanup` deletes the task.
 
         Args:
-            pathspec: A step's name, or the pathspec of a step or task whose inputs are used.
+            pathspec: The name of a step, or the pathspec of a step or task whose inputs are used again.
             **kwargs: Options of `spin`, such as `persist` and `artifacts_module`.
 
         Raises:
-            RuntimeError: the step failed or could not begin; the message has its output.
-            ValueError, TypeError, MetaflowException, TimeoutError: as for `run`.
+            RuntimeError: the step failed or could not start; the message contains its output.
+            ValueError, TypeError, MetaflowException, TimeoutError: for the same reasons as `run`.
         """
         command, attributes = self._to_end(self._begin("spin", (pathspec,), kwargs))
         return _succeeded(ExecutingTask(self, command, _task(attributes)))
 
     def _scratch(self) -> list[str]:
-        """Return the words that store the task of a spin in a temporary directory of this Runner."""
+        """Return options that store the task of `spin` in a temporary directory of this Runner."""
         directory = tempfile.mkdtemp(prefix="flowc-spin-")
         self._directories.append(directory)
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
@@ -154,34 +159,36 @@ class Runner(Launcher):
             started.close()
         return started.command, attributes
 
-    # -- the methods that do not wait
+    # -- methods that return before the run ends
 
     async def async_run(self, **kwargs: object) -> ExecutingRun:
-        """Start a run like `run`; return once it has begun. `ExecutingRun.wait` waits for its end.
+        """Start a run with the arguments of `run`; return once the run has started.
+
+        `ExecutingRun.wait` waits until the run has ended.
 
         Raises:
-            ValueError, TypeError, MetaflowException, RuntimeError, TimeoutError: as for `run`.
+            ValueError, TypeError, MetaflowException, RuntimeError, TimeoutError: for the same reasons as `run`.
         """
         command, attributes = await self._start("run", (), kwargs)
         return ExecutingRun(self, command, _run(attributes))
 
     async def async_resume(self, **kwargs: object) -> ExecutingRun:
-        """Start a run like `resume`; return once it has begun.
+        """Start a run with the arguments of `resume`; return once the run has started.
 
         Raises:
-            ValueError, TypeError, MetaflowException, RuntimeError, TimeoutError: as for `run`.
+            ValueError, TypeError, MetaflowException, RuntimeError, TimeoutError: for the same reasons as `run`.
         """
         command, attributes = await self._start("resume", (), kwargs)
         return ExecutingRun(self, command, _run(attributes))
 
     async def async_spin(self, pathspec: str, **kwargs: object) -> ExecutingTask:
-        """Start a task like `spin`; return once it has ended, while other coroutines continue.
+        """Run a task with the arguments of `spin`; return once the task has ended. Other coroutines run meanwhile.
 
-        A cancelled call ends the task's process.
+        Cancelling the call ends the task's process.
 
         Raises:
-            RuntimeError: the step failed or could not begin; the message has its output.
-            ValueError, TypeError, MetaflowException, TimeoutError: as for `run`.
+            RuntimeError: the step failed or could not start; the message contains its output.
+            ValueError, TypeError, MetaflowException, TimeoutError: for the same reasons as `run`.
         """
         command, attributes = await self._start("spin", (pathspec,), kwargs)
         spun = ExecutingTask(self, command, _task(attributes))
@@ -195,7 +202,8 @@ class Runner(Launcher):
     async def _start(
         self, name: str, arguments: Sequence[object], kwargs: Mapping[str, object]
     ) -> tuple[CommandManager, dict[str, object]]:
-        line = await asyncio.to_thread(self._line, name, arguments, kwargs)  # may start a process of the flow's file
+        # reading the parameters may start a process of the flow's file
+        line = await asyncio.to_thread(self._line, name, arguments, kwargs)
         started = Started(self, line, show_output=False)
         try:
             return started.command, started.attributes(await started.readable(self.file_read_timeout))
@@ -217,7 +225,7 @@ class Runner(Launcher):
             raise ValueError(
                 "the Runner itself sets runner_attribute_file: leave it out, and read the Runner's objects"
             )
-        # Late: `from metaflow import *` in a pod imports this module, and the pod's image has no click.
+        # Imported late: in a pod, `from metaflow import *` imports this module, and the pod's image has no click.
         from metaflow.runner.click_api import MetaflowAPI
 
         api = MetaflowAPI.from_cli(self.flow_file, start, signatures=self._signatures)(**self.top_level_kwargs)
@@ -235,7 +243,10 @@ def _succeeded(spun: ExecutingTask) -> ExecutingTask:
 
 
 def _run(attributes: Mapping[str, Any]) -> Run:
-    """Return the run that has begun. The client afterwards reads its store, whatever the Runner's directory is."""
+    """Return the client's object of the run that has started.
+
+    From then on, the client reads the store of that run, whatever the Runner's working directory is.
+    """
     from metaflow.client import Run, metadata
 
     metadata(attributes["metadata"])

@@ -1,4 +1,4 @@
-"""`NBDeployer`: deploy a flow that is defined in a notebook to a cluster."""
+"""`NBDeployer`: deploys a flow that is defined in a notebook to a cluster."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ __all__ = ["NBDeployer", "NBDeployerInitializationError"]
 
 
 class NBDeployerInitializationError(Exception):
-    """NBDeployer was used outside of a notebook."""
+    """NBDeployer was used outside a notebook."""
 
 
 class NBDeployer(Deployer):
-    """A `Deployer` for a flow that a cell of a notebook defines. The cell must import everything that the flow uses.
+    """A `Deployer` for a flow that a cell of a notebook defines.
+
+    The cell with the flow must import everything that the flow uses.
 
     >>> deployer = NBDeployer(TrainFlow)
     >>> deployed = deployer.argo_workflows().create()
     >>> deployer.cleanup()
 
-    The other arguments are those of `Deployer`.
+    The other arguments are the same as for `Deployer`.
 
     Args:
         flow: The flow's class.
-        base_dir: The working directory; default: the current one. Its Python files are packaged with the flow.
+        base_dir: The working directory; default: the current one. The Python files in the working directory are
+            packaged with the flow.
 
     Raises:
-        NBDeployerInitializationError: this is not a notebook.
+        NBDeployerInitializationError: the code does not run in a notebook.
         ValueError: `flow` is not a class of a flow, or its source is unknown.
     """
 

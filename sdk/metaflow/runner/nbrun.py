@@ -1,4 +1,4 @@
-"""`NBRunner`: run a flow that is defined in a notebook."""
+"""`NBRunner`: runs a flow that is defined in a notebook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["NBRunner", "NBRunnerInitializationError"]
 
 
 class NBRunnerInitializationError(Exception):
-    """NBRunner was used outside of a notebook."""
+    """NBRunner was used outside a notebook."""
 
 
 class NBRunner:
@@ -25,7 +25,8 @@ class NBRunner:
     >>> run = NBRunner(TrainFlow).nbrun(alpha=0.5)
     >>> run.data.score
 
-    The cell must import everything that the flow uses. Its text is written to a file in `base_dir`, until `cleanup`.
+    The cell with the flow must import everything that the flow uses. The text of the cell is written to a file in
+    `base_dir`, which `cleanup` removes.
 
     Args:
         flow: The flow's class.
@@ -37,7 +38,7 @@ class NBRunner:
         **kwargs: Options before the command, such as `decospecs=["retry"]`.
 
     Raises:
-        NBRunnerInitializationError: this is not a notebook.
+        NBRunnerInitializationError: the code does not run in a notebook.
         ValueError: `flow` is not a class of a flow, or its source is unknown.
     """
 
@@ -60,9 +61,9 @@ class NBRunner:
         )
 
     def nbrun(self, **kwargs: object) -> Run:
-        """Run the flow to its end, clean up, and return the run, also if it failed.
+        """Run the flow and wait until it has ended, clean up, and return the run, even if it has failed.
 
-        The arguments and errors are those of `Runner.run`.
+        The arguments and errors are the same as for `Runner.run`.
         """
         try:
             return self.runner.run(**kwargs).run
@@ -70,9 +71,9 @@ class NBRunner:
             self.cleanup()
 
     def nbresume(self, **kwargs: object) -> Run:
-        """Resume a run to its end, clean up, and return the new run, also if it failed.
+        """Resume a run and wait until the new run has ended, clean up, and return the new run, even if it has failed.
 
-        The arguments and errors are those of `Runner.resume`.
+        The arguments and errors are the same as for `Runner.resume`.
         """
         try:
             return self.runner.resume(**kwargs).run
@@ -80,19 +81,19 @@ class NBRunner:
             self.cleanup()
 
     def run(self, **kwargs: object) -> ExecutingRun:
-        """Run the flow like `Runner.run`. The flow's file and the logs remain until `cleanup`."""
+        """Run the flow with the arguments of `Runner.run`. The flow's file and the logs remain until `cleanup`."""
         return self.runner.run(**kwargs)
 
     def resume(self, **kwargs: object) -> ExecutingRun:
-        """Resume a run like `Runner.resume`. The flow's file and the logs remain until `cleanup`."""
+        """Resume a run with the arguments of `Runner.resume`. The flow's file and the logs remain until `cleanup`."""
         return self.runner.resume(**kwargs)
 
     async def async_run(self, **kwargs: object) -> ExecutingRun:
-        """Start a run like `Runner.async_run`."""
+        """Start a run with the arguments of `Runner.async_run`."""
         return await self.runner.async_run(**kwargs)
 
     async def async_resume(self, **kwargs: object) -> ExecutingRun:
-        """Start a run like `Runner.async_resume`."""
+        """Start a run with the arguments of `Runner.async_resume`."""
         return await self.runner.async_resume(**kwargs)
 
     def cleanup(self) -> None:

@@ -1,7 +1,8 @@
-"""Child processes in the background, whose logs can be read while they are written.
+"""Child processes in the background; their logs can be read while they run.
 
-This module neither forks in Python nor starts threads: `Popen` starts a child, and one process may start many.
-Output goes to files. Output that is also shown at once goes to pipes, which the waiting caller reads.
+This module starts children with `Popen`; it neither calls `os.fork` nor starts threads. One process may start many
+children. The output of a child is written to files. Output that is also printed at once is written to pipes, which the
+waiting caller reads.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["CommandManager", "LogReadTimeoutError", "SubprocessManager"]
 
 STREAMS = ("stdout", "stderr")
-PATIENCE = 10.0  # seconds that a child has to end after SIGTERM: a run gives its own tasks 5 of them
-DELAY = 0.05  # seconds between two reads of a log that grows
+PATIENCE = 10.0  # seconds that a child may take to end after SIGTERM; a run gives its own tasks 5 seconds
+DELAY = 0.05  # seconds between two reads of a growing log
 
 
 class LogReadTimeoutError(Exception):
-    """A stream had no new line within the time limit."""
+    """The stream had no new line within the time limit."""
 
 
 class CommandManager:
@@ -42,14 +43,14 @@ class CommandManager:
 
     Args:
         command: the words of the command.
-        env: the whole environment of the child; default: that of this process.
+        env: all environment variables of the child; default: those of this process.
         cwd: the working directory of the child; default: the current one.
-        pass_fds: the file descriptors that the child inherits, besides the standard streams.
+        pass_fds: the file descriptors that the child inherits in addition to the standard streams.
 
     Attributes:
-        command: its words.
+        command: the words of the command.
         process: the child, once it has started.
-        log_files: the files with its `stdout` and `stderr`; `cleanup` removes them.
+        log_files: the files with the child's `stdout` and `stderr`; `cleanup` removes them.
         timeout: whether `wait` ended the child because it took too long.
     """
 
@@ -78,12 +79,12 @@ class CommandManager:
         """Start the command and return its process id.
 
         Args:
-            show_output: whether `sync_wait` prints the output. It then comes through pipes: a caller that never waits
-                blocks the child when they are full.
+            show_output: whether `sync_wait` prints the output. The output then passes through pipes: if the caller
+                never waits, the child blocks when they are full.
 
         Raises:
-            RuntimeError: the command has been started already.
-            OSError: the program or the working directory does not exist, or cannot be used.
+            RuntimeError: the command has already been started.
+            OSError: the program or the working directory does not exist or cannot be used.
         """
         if self.process is not None:
             raise RuntimeError(f"'{self}' has been started already: make another CommandManager")
@@ -108,7 +109,7 @@ class CommandManager:
         return self.process.pid
 
     async def async_run(self) -> int:
-        """Start the command as `run` does, and return its process id; it does not wait for the end."""
+        """Start the command like `run` and return its process id, without waiting for the end."""
         return self.run()
 
     def __str__(self) -> str:
@@ -119,7 +120,7 @@ class CommandManager:
         """The child process.
 
         Raises:
-            RuntimeError: the process has not been started yet.
+            RuntimeError: the command has not been started yet.
         """
         if self.process is None:
             raise RuntimeError(f"'{self}' has not been started: call run()")
@@ -128,20 +129,21 @@ class CommandManager:
     # -- waiting
 
     def sync_wait(self) -> None:
-        """Wait for the child to end; print its output if the command was started with `show_output`."""
+        """Wait until the child has ended; print its output if the command was started with `show_output`."""
         self.forward(None)
         self.started.wait()
 
     def forward(self, also: int | None, timeout: float | None = None) -> bool:
-        """Print the child's output until another descriptor is readable, the child ends, or the time is up.
+        """Print the child's output until another descriptor is readable, the child has ended, or the time is up.
 
         Args:
-            also: a file descriptor that ends the waiting when it is readable; None waits for the end alone.
-            timeout: seconds to wait; None is no limit.
+            also: a file descriptor; the method returns when the descriptor is readable. None means to wait only for the
+                child.
+            timeout: seconds to wait; None means no limit.
 
         Returns:
-            Whether `also` became readable. False at the end of the child, even if it left processes behind that keep
-            the pipes open, and when the time is up.
+            Whether `also` became readable. False if the child has ended (even if processes that it left behind keep the
+            pipes open) or the time limit is reached.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
@@ -164,13 +166,13 @@ class CommandManager:
                             selector.unregister(ready[stream])
                     if None in ready:
                         return True
-                    if "end" in ready:  # processes that the child left running keep the pipes open
+                    if "end" in ready:  # processes that the child left running may keep the pipes open
                         self._drain(logs)
                         return False
         return False
 
     def wait_until(self, timeout: float) -> bool:
-        """Wait at most this many seconds for the child to end; return whether it has ended."""
+        """Wait until the child has ended, at most this many seconds; return whether it has ended."""
         try:
             self.started.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -184,7 +186,7 @@ class CommandManager:
             self._close(stream)
 
     def _copy(self, stream: str, log: IO[bytes]) -> bool:
-        """Print the data in a pipe; return False if the pipe is empty or at its end."""
+        """Print the data that a pipe contains; return False if the pipe is empty or at its end."""
         pipe = self._pipes.get(stream)
         data = pipe.read(65536) if pipe else b""
         if data:
@@ -208,12 +210,12 @@ class CommandManager:
         """Wait for the child to end.
 
         Args:
-            timeout: seconds after which the child is ended: by SIGTERM, and 10 s later by SIGKILL. A line on stdout
-                says so, and the attribute `timeout` becomes true.
-            stream: the stream to print meanwhile.
+            timeout: seconds after which the child is ended: by SIGTERM, and after 10 more seconds by SIGKILL. A line on
+                stdout then reports the timeout, and the attribute `timeout` becomes true.
+            stream: the stream to print while waiting.
 
         Raises:
-            ValueError: there is no such stream.
+            ValueError: the stream does not exist.
         """
         try:
             await asyncio.wait_for(_wait_for_end(self.started) if stream is None else self.emit_logs(stream), timeout)
@@ -228,10 +230,10 @@ class CommandManager:
     # -- logs
 
     def open_log(self, stream: str) -> IO[bytes]:
-        """Return a stream's log file, open for reading bytes; the caller closes it.
+        """Open a stream's log file for reading bytes; the caller closes the file.
 
         Raises:
-            FileNotFoundError: `cleanup` has removed it.
+            FileNotFoundError: `cleanup` has removed the log.
         """
         try:
             return open(self.log_files[stream], "rb")
@@ -239,10 +241,10 @@ class CommandManager:
             raise FileNotFoundError(f"its {stream} has been cleaned up: read it before, or inside of `with`") from None
 
     def read_log(self, stream: str) -> str:
-        """Return the output of the command on `stdout` or `stderr` so far; bytes that are not UTF-8 are replaced.
+        """Return what the command has written to `stdout` or `stderr` so far; bytes that are not UTF-8 are replaced.
 
         Raises:
-            FileNotFoundError: `cleanup` has removed it.
+            FileNotFoundError: `cleanup` has removed the log.
         """
         with io.TextIOWrapper(self.open_log(stream), encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -254,12 +256,12 @@ class CommandManager:
         timeout_per_line: float | None = None,
         log_write_delay: float = DELAY,
     ) -> AsyncIterator[tuple[int, str]]:
-        """Yield a stream's lines as they are written, each with the byte offset behind it, which a later call can take.
+        """Yield (byte offset after the line, line) for each line of a stream; a later call can continue at the offset.
 
         Args:
             stream: `stdout` or `stderr`.
-            position: the offset to start at; default: 0.
-            timeout_per_line: seconds to wait for each line; None is no limit.
+            position: the byte offset to start at; default: 0.
+            timeout_per_line: seconds to wait for each line; None means no limit.
             log_write_delay: seconds between two reads of the file while it does not grow.
 
         Raises:
@@ -273,7 +275,7 @@ class CommandManager:
         with self.open_log(stream) as file:
             at = position or 0
             while True:
-                over = self.started.poll() is not None  # before the file is read, so that no line is missed
+                over = self.started.poll() is not None  # checked before the file is read, so that no line is missed
                 file.seek(at)
                 line = file.readline()
                 if line.endswith(b"\n") or (line and over):
@@ -287,7 +289,7 @@ class CommandManager:
                     await asyncio.sleep(log_write_delay)
 
     async def emit_logs(self, stream: str = "stdout", custom_logger: Callable[..., None] = print) -> None:
-        """Call a function with each line of a stream, as it is written, until the child has ended.
+        """Call a function with each line of a stream as soon as it is written, until the child has ended.
 
         Raises:
             ValueError: the stream does not exist.
@@ -298,7 +300,7 @@ class CommandManager:
     # -- ending
 
     def kill(self, termination_timeout: float = PATIENCE) -> None:
-        """End the child and its descendants: by SIGTERM, and by SIGKILL if that takes too long.
+        """End the child and its descendants by SIGTERM, and by SIGKILL if they do not end in time.
 
         Args:
             termination_timeout: seconds between the two signals.
@@ -309,7 +311,7 @@ class CommandManager:
         try:
             self.process.wait(termination_timeout)
         except subprocess.TimeoutExpired:
-            self.process.kill()  # the child's tasks end too: the guardian of a run ensures that
+            self.process.kill()  # if the child is a run, its guardian process also ends the run's tasks
             self.process.wait()
 
     async def _kill_async(self) -> None:
@@ -322,7 +324,7 @@ class CommandManager:
             await _wait_for_end(process)
 
     def cleanup(self) -> None:
-        """Remove the log files. A running child continues."""
+        """Remove the log files. A child that still runs is not ended."""
         for stream in STREAMS:
             self._close(stream)
         if self.temp_dir is not None:
@@ -345,7 +347,7 @@ async def _wait_for_end(process: subprocess.Popen[bytes]) -> None:
 
 
 class SubprocessManager:
-    """The commands that a program started, by their process ids."""
+    """The commands that a program started, by process id."""
 
     def __init__(self) -> None:
         self.commands: dict[int, CommandManager] = {}
@@ -362,13 +364,13 @@ class SubprocessManager:
 
         Args:
             command: the words of the command.
-            env: the whole environment of the child; default: that of this process.
+            env: all environment variables of the child; default: those of this process.
             cwd: the working directory of the child; default: the current one.
             show_output: whether `sync_wait` prints the output.
             **more: further arguments of `CommandManager`.
 
         Raises:
-            OSError: the program or the working directory does not exist, or cannot be used.
+            OSError: the program or the working directory does not exist or cannot be used.
         """
         manager = CommandManager(command, env, cwd, **more)
         pid = manager.run(show_output=show_output)
@@ -378,7 +380,7 @@ class SubprocessManager:
     async def async_run_command(
         self, command: Sequence[str], env: Mapping[str, str] | None = None, cwd: str | None = None, **more: Any
     ) -> int:
-        """Start a command without showing its output, and return its process id; it does not wait for the end."""
+        """Start a command without printing its output; return its process id without waiting for the end."""
         return self.run_command(command, env, cwd, **more)
 
     def get(self, pid: int) -> CommandManager | None:
@@ -386,7 +388,7 @@ class SubprocessManager:
         return self.commands.get(pid)
 
     def kill(self) -> None:
-        """End all commands that still run, one after the other; each may take 10 s."""
+        """End all commands that still run, one after the other. Ending one may take 10 s."""
         for manager in self.commands.values():
             manager.kill()
 

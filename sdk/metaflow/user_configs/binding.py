@@ -1,4 +1,4 @@
-"""Binding of configs: give a class's configs their values, and put these into its decorators and parameters."""
+"""Binding of configs: set the values of a class's configs, and put them into its decorators and parameters."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 def bind_configs(cls: Any, values: Mapping[str, Any]) -> None:
-    """Set the values of the class's configs, and put them into its decorators and parameters.
+    """Set the values of the class's configs, and replace the placeholders in decorators and parameters by them.
 
     Args:
-        cls: the flow's class, which is changed. It can be bound again with other values.
-        values: the values by the configs' names; a missing config has no value: None.
+        cls: the flow's class; it is modified. The class can be bound again with other values.
+        values: the values by config name; the value of a missing config is None.
 
     Raises:
-        ConfigError: expressions fail; it has all of them.
+        ConfigError: expressions of configs fail; the exception lists all of them.
     """
     configs = configs_of(cls)
     by_name = {config._flowc.name: _as_seen(config, values.get(config._flowc.name)) for config in configs.values()}
-    # By the attribute's name too, unless another config has that name.
+    # The value is also available under the attribute's name, unless another config has that name.
     names = {attribute: by_name[config._flowc.name] for attribute, config in configs.items()} | by_name
     setattr(cls, VALUES, names)
     faults: list[tuple[str, str, int]] = []

@@ -1,7 +1,8 @@
 """`Config` and the placeholders for its value.
 
-Python runs a class's body, decorators and parameters before a configuration has a value. There, `config.model.depth` is
-a `DelayEvaluator`, which records the expression; `metaflow.user_configs.binding` later replaces it with the value.
+The body of a flow's class, with its decorators and parameters, runs before configs have values. In the class body,
+`config.model.depth` is a `DelayEvaluator`, which records the expression; `metaflow.user_configs.binding` later replaces
+it by the value.
 """
 
 from __future__ import annotations
@@ -20,22 +21,23 @@ if TYPE_CHECKING:
 __all__ = ["Config", "ConfigValue", "DelayEvaluator", "config_expr"]
 
 VALUES = "_flowc_configs"
-"""The attribute of a flow's class that holds the values, by the configs' names."""
-_UNPACKED = "**flowc"  # the only key that a `**config` has; a number at its end keeps two of them apart
+"""The attribute of a flow's class with the values of its configs, by name."""
+# the only key that `**config` produces; a number is appended so that the keys of two configs differ
+_UNPACKED = "**flowc"
 
 
 class _Delayed:
-    """The base of `Config` and `DelayEvaluator`: each operation returns a placeholder for its result."""
+    """The base class of `Config` and `DelayEvaluator`: each operation returns a placeholder for its result."""
 
     __slots__ = ()
 
     def _flowc_then(self, kind: str, *operands: object) -> DelayEvaluator:
         raise NotImplementedError
 
-    # Type checkers treat a placeholder as Any: it is used where ints and strings are expected.
+    # Methods return Any so that type checkers accept a placeholder where an int or a string is expected.
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # names that Python itself looks up, such as __set_name__
+        if name.startswith("__"):  # Python itself looks up such names, for example __set_name__
             raise AttributeError(name, name=name, obj=self)
         return self._flowc_then("attribute", name)
 
@@ -45,11 +47,11 @@ class _Delayed:
         return self._flowc_then("item", key)
 
     def keys(self) -> list[str]:
-        """Return the keys for `**config`: one key, which represents all keys of the value."""
+        """Return the keys for `**config`: a single key, which stands for all keys of the value."""
         return [f"{_UNPACKED}{id(self)}"]
 
     def get(self, key: object, default: object = None) -> Any:
-        """Return a placeholder for the result of `get` of the value."""
+        """Return a placeholder for the result of the value's method `get`."""
         return self._flowc_then("attribute", "get")(key, default)
 
     def _flowc_too_early(self, *_: object) -> NoReturn:
@@ -71,7 +73,7 @@ class _Delayed:
 
 @final
 class DelayEvaluator(_Delayed):
-    """An expression that is evaluated when the configs have values."""
+    """A placeholder for an expression, which is evaluated when the configs have values."""
 
     __slots__ = ("_flowc_globals", "_flowc_operations", "_flowc_root")
 
@@ -91,7 +93,7 @@ class DelayEvaluator(_Delayed):
         return self._flowc_then("call", args, kwargs)
 
     def __get__(self, flow: object, owner: object = None) -> Any:
-        """Return the value if the expression is an attribute of a class and the value exists."""
+        """Return the value if the placeholder is an attribute of a flow's class whose configs have values."""
         values = getattr(owner, VALUES, None)
         return self if values is None else self._flowc_evaluate(values)
 
@@ -109,7 +111,7 @@ class DelayEvaluator(_Delayed):
 
     def _flowc_evaluate(self, values: Mapping[str, Any]) -> object:
         root, names = self._flowc_root, {**self._flowc_globals, **values}
-        # A string is the user's own code.
+        # A string is Python code that the flow's author wrote.
         value = eval(root, names) if isinstance(root, str) else values[root._flowc.name]
         for kind, operands in self._flowc_operations:
             if kind == "attribute":
@@ -122,14 +124,15 @@ class DelayEvaluator(_Delayed):
 
 
 def config_expr(expr: str) -> Any:
-    """Return a placeholder for an expression of configs, by their names: `config_expr("config.rate * 2")`.
+    """Return a placeholder for an expression that uses configs by name: `config_expr("config.rate * 2")`.
 
-    It also reaches a config that is out of scope, for example in a decorator of the class:
+    The expression may use a config that is not in scope, for example in a decorator of the class:
     `@project(name=config_expr("config").project)`.
 
     Args:
-        expr: an expression of Python, which may use the names of the calling module. An error in it is reported, with
-            the place of its decorator or parameter, when the configs get values.
+        expr: a Python expression, which may also use the names of the calling module. An error in the expression is
+            reported when the configs get values, with the file and line of the decorator or parameter that contains the
+            expression.
     """
     return DelayEvaluator(expr, sys._getframe(1).f_globals)
 
@@ -137,7 +140,7 @@ def config_expr(expr: str) -> Any:
 @final
 @dataclass(slots=True, kw_only=True)
 class Declared:
-    """The arguments of a `Config` as written, even wrong ones: `flowc check` reports every fault at once."""
+    """The arguments of a `Config` as written, even invalid ones, so that `flowc check` can report all errors."""
 
     name: Any
     default: Any
@@ -157,24 +160,25 @@ class Declared:
 class Config(_Delayed):
     """A configuration of a flow, fixed before a run starts: `config = Config("config", default="config.json")`.
 
-    Its value comes from `--config NAME FILE`, `--config-value NAME TEXT`, or the default. In steps, the value is a
-    `ConfigValue`; with `plain`, it is the result of the parser, or the text. While the class is defined, each attribute
-    of a config is a placeholder, and operators on it raise TypeError: write `config_expr("config.value + 1")`.
+    The value comes from `--config NAME FILE`, `--config-value NAME TEXT`, or the default. In steps, the value is a
+    `ConfigValue`. With `plain`, it is the parser's result, or the text if there is no parser. While the class is
+    defined, each attribute of a config is a placeholder. Operators on a placeholder raise TypeError: write
+    `config_expr("config.value + 1")` instead.
 
     Args:
-        name: the name on the command line.
+        name: the name of the config on the command line.
         default: the path of a file, or a function of a ParameterContext that returns one.
         default_value: a string or a dict, or a function of a ParameterContext that returns one; not together with
             `default`.
-        help: the text in the help.
-        required: whether a run needs a value.
+        help: the help text of the config.
+        required: whether a run cannot start without a value.
         parser: a function of the text that returns a dict, or its dotted name; default: the text is JSON.
-        plain: whether steps see the result of the parser, or the text, instead of a ConfigValue.
-        show_default: whether the help has the default.
-        **unknown: arguments that do not exist, to be reported by `flowc check`.
+        plain: whether steps read the parser's result, or the text, instead of a ConfigValue.
+        show_default: whether the help shows the default.
+        **unknown: arguments that do not exist; `flowc check` reports them.
     """
 
-    __slots__ = ("_flowc",)  # every other attribute belongs to the value
+    __slots__ = ("_flowc",)  # any other attribute name means an attribute of the value
 
     def __init__(
         self,
@@ -229,7 +233,7 @@ class Config(_Delayed):
 
 
 def configs_of(cls: type) -> dict[str, Config]:
-    """Return the configs of a class and its bases, by attribute, bases first."""
+    """Return the configs of a class and its base classes by attribute name, those of base classes first."""
     members = {name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()}
     return {name: value for name, value in members.items() if isinstance(value, Config)}
 
@@ -238,7 +242,7 @@ def configs_of(cls: type) -> dict[str, Config]:
 
 
 def delayed_in(value: Any) -> Iterator[_Delayed]:
-    """Yield the placeholders in a value: in its dicts, lists and tuples at any depth."""
+    """Yield all placeholders in a value, including its nested dicts, lists and tuples."""
     if isinstance(value, _Delayed):
         yield value
     elif isinstance(value, dict):
@@ -250,19 +254,19 @@ def delayed_in(value: Any) -> Iterator[_Delayed]:
 
 
 def is_delayed(value: object) -> bool:
-    """Return whether there is a placeholder in the value."""
+    """Return whether the value contains a placeholder."""
     return any(True for _ in delayed_in(value))
 
 
 def resolved(value: Any, values: Mapping[str, Any]) -> Any:
-    """Return the value with every placeholder in it evaluated; a placeholder for `**config` becomes the config's items.
+    """Return the value with all placeholders evaluated; a placeholder for `**config` becomes the items of the config.
 
     Args:
         value: an argument of a decorator or parameter.
         values: the values of configs, by name.
 
     Raises:
-        Exception: whatever the expression of a placeholder raises.
+        Exception: any exception that the expression of a placeholder raises.
     """
     if isinstance(value, DelayEvaluator):
         return _plain(value._flowc_evaluate(values))
@@ -283,5 +287,5 @@ def resolved(value: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _plain(value: object) -> object:
-    """Return a plain dict instead of a ConfigValue: decorators and parameters own their arguments."""
+    """Convert a ConfigValue to a plain dict, because decorators and parameters may modify their arguments."""
     return value.to_dict() if isinstance(value, ConfigValue) else value

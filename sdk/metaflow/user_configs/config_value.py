@@ -13,25 +13,26 @@ __all__ = ["ConfigValue"]
 
 
 class ConfigValue(dict[str, Any]):
-    """An immutable dict whose items are attributes too: `config.model.depth`, `config["model"]["depth"]`.
+    """An immutable dict whose items can be read as attributes: `config.model.depth` is `config["model"]["depth"]`.
 
-    Inner dicts are ConfigValues, in lists as well. It derives from dict, so that `json.dumps` and `**config` accept it.
-    Changing it raises TypeError; a missing attribute raises AttributeError, a missing key KeyError.
+    Nested dicts are ConfigValues too, also inside lists. The class derives from dict, so that `json.dumps` and
+    `**config` accept it. Changing a ConfigValue raises TypeError. A missing attribute raises AttributeError, and a
+    missing key KeyError.
     """
 
     __slots__ = ()
-    __module__ = "metaflow.user_configs.config_parameters"  # programs, and their pickles, look for the class there
+    __module__ = "metaflow.user_configs.config_parameters"  # the module in which programs and pickles expect the class
 
     def __init__(self, data: Mapping[Any, Any]) -> None:
         super().__init__({key: _wrapped(value) for key, value in data.items()})
 
     @classmethod
     def fromkeys(cls, iterable: Iterable[object], value: object = None, /) -> Self:  # type: ignore[override]
-        """Return a ConfigValue with these keys, which all have the same value."""
+        """Return a ConfigValue with these keys and the same value for each key."""
         return cls(dict.fromkeys(iterable, value))
 
     def to_dict(self) -> dict[Any, Any]:
-        """Return a plain dict of plain dicts, which may be changed."""
+        """Return a modifiable copy in which all nested ConfigValues are plain dicts."""
         return {key: _plain(value) for key, value in self.items()}
 
     def copy(self) -> Self:
@@ -69,7 +70,7 @@ class ConfigValue(dict[str, Any]):
         raise TypeError("ConfigValue is immutable")
 
     __setattr__ = __delattr__ = _refuse
-    # A type checker reports a call of these methods of dict.
+    # Type checkers then report calls of the dict methods that change it.
     if not TYPE_CHECKING:
         __setitem__ = __delitem__ = __ior__ = _refuse
         clear = pop = popitem = setdefault = update = _refuse

@@ -1,4 +1,4 @@
-"""The built-in decorators as mutators see them: with full names and with the defaults of their arguments."""
+"""Built-in decorators in the form that mutators see: with full names and with the defaults of all arguments."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Builtin:
     """A built-in decorator.
 
     Attributes:
-        full_name: the name with its module, in Metaflow's form.
+        full_name: the decorator's name with its module, as in Metaflow.
         defaults: the defaults of all arguments.
-        multiple: whether a step or flow can have it more than once.
+        multiple: whether a step or flow can have the decorator more than once.
     """
 
     full_name: str
@@ -88,18 +88,18 @@ FLOW_DECORATORS: Final[Mapping[str, Builtin]] = {
 
 
 def supported(table: Mapping[str, Builtin]) -> list[str]:
-    """Return the names of the built-in decorators, and of decorators of extensions with the same form.
+    """Return the names of the built-in decorators, and of extensions' decorators in the older form.
 
     Args:
         table: STEP_DECORATORS or FLOW_DECORATORS.
     """
-    public = sys.modules["metaflow"].__all__  # the package of this module: loaded, and above it
+    public = sys.modules["metaflow"].__all__  # the package `metaflow` is already loaded, as it contains this module
     added = [name for name in _extensions.decorators if _is_legacy(name, table)]
     return [*(name for name in table if name in public), *added]
 
 
 def _is_legacy(name: str, table: Mapping[str, Builtin]) -> bool:
-    """Return whether it can be loaded and is a decorator; a broken one is reported, and its use raises the error."""
+    """Return whether an extension's decorator is of the older form; print a warning if it cannot be loaded."""
     from metaflow._extensions.discover import ExtensionError
 
     try:
@@ -118,21 +118,22 @@ def _legacy(name: str, table: Mapping[str, Builtin]) -> type[object] | None:
 
 
 def allows_multiple(name: str, table: Mapping[str, Builtin]) -> bool:
-    """Return whether a step or a flow can have more than one decorator of that name."""
+    """Return whether a step or a flow can have more than one decorator with this name."""
     return table[name].multiple if name in table else bool(getattr(_legacy(name, table), "allow_multiple", False))
 
 
 def attributes(applied: Applied, table: Mapping[str, Builtin]) -> dict[str, Any]:
-    """Return all arguments of a decorator: the written ones, and the defaults of the others."""
+    """Return all arguments of a decorator: the given ones, and the defaults of the others."""
     known = table.get(applied.name)
     defaults = known.defaults if known else getattr(_legacy(applied.name, table), "defaults", {})
     return {**defaults, **applied.kwargs}
 
 
 def without_defaults(name: str, arguments: Mapping[str, object], table: Mapping[str, Builtin]) -> dict[str, Any]:
-    """Return the arguments without those that repeat a default, if all of them are given.
+    """Return the arguments without those that equal the default; if some arguments are missing, return them unchanged.
 
-    So a mutator can read a decorator's `decorator_specs`, change one value and add it again without setting the others.
+    This lets a mutator read a decorator's `decorator_specs`, change one value, and add the decorator again with only
+    that value set.
     """
     defaults = table[name].defaults if name in table else {}
     if not defaults or not arguments.keys() >= defaults.keys():
@@ -142,6 +143,6 @@ def without_defaults(name: str, arguments: Mapping[str, object], table: Mapping[
 
 
 def full_name(name: str, table: Mapping[str, Builtin]) -> str:
-    """Return the name with its module, in Metaflow's form."""
+    """Return the decorator's name with its module, as in Metaflow."""
     known = table.get(name)
     return known.full_name if known else f"metaflow.{name}"

@@ -1,4 +1,4 @@
-"""A step's code inside the decorators that wrap it."""
+"""Execution of a step's code inside the decorators that wrap it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 def call_wrapped(
     flow: FlowSpec, step: str, arguments: tuple[object, ...], code: Callable[..., object] | None = None
 ) -> Mapping[str, Any] | None:
-    """Run a step's code inside its wrappers; the first written wrapper is the outermost.
+    """Run a step's code inside its wrappers; the wrapper that is written first is the outermost.
 
     Args:
         flow: the flow object of the task.
         step: the step.
         arguments: the `inputs` of a join, otherwise nothing.
-        code: runs instead of the step's method.
+        code: a function to run instead of the step's method.
 
     Returns:
-        None if the step's code has run. If a wrapper has skipped or replaced it and succeeded, the further arguments
-        for `self.next`, for the case that no code has called it.
+        None if the step's code has run. If a wrapper has successfully skipped or replaced the code: the further
+        arguments for `self.next`, which apply if no code has called it.
 
     Raises:
-        Exception: what the code raised, unless a wrapper caught it, or what a wrapper raised.
+        Exception: an exception of the code that no wrapper caught, or an exception of a wrapper.
         MetaflowException: a wrapper returned an invalid result.
     """
     method: Any = getattr(type(flow), step)
@@ -39,7 +39,7 @@ def call_wrapped(
     for wrapper in reversed(user_decorators(method)):
         if not isinstance(wrapper, UserStepDecorator):
             continue
-        # An exception of a pre_step fails the step at once: outer wrappers see only exceptions of the step's code.
+        # An exception of `pre_step` fails the step at once: outer wrappers get only exceptions of the step's code.
         replacement = wrapper.pre_step(step, flow, arguments[0] if arguments else None)
         entered.append(wrapper)
         skip = wrapper.skip_step

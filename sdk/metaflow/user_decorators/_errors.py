@@ -1,4 +1,4 @@
-"""Errors of adding and preparing decorators."""
+"""Errors in adding decorators and preparing a flow's class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _suggest(name: str, known_names: Iterable[str]) -> str:
-    from flowc_ir.suggestion import suggest  # imported only for an error
+    from flowc_ir.suggestion import suggest  # imported late: only errors need it
 
     names = sorted(known_names)
     return suggest(name, names, f"there are {', '.join(names)}; one of your own is named with its module")
@@ -28,7 +28,7 @@ class UnknownStepDecoratorException(MetaflowException):
 
 
 class DecoratorImportError(MetaflowException):
-    """The module in a decorator's name cannot be imported."""
+    """The module in the name of a decorator cannot be imported."""
 
     headline = "Decorator cannot be imported"
 
@@ -46,7 +46,7 @@ class UnknownFlowDecoratorException(MetaflowException):
 
 
 class DuplicateStepDecoratorException(MetaflowException):
-    """The step already has the decorator, and it was added with `duplicates=ERROR`."""
+    """The step already has the decorator that is added with `duplicates=ERROR`."""
 
     headline = "Duplicate decorators"
 
@@ -55,7 +55,7 @@ class DuplicateStepDecoratorException(MetaflowException):
 
 
 class DuplicateFlowDecoratorException(MetaflowException):
-    """The flow already has the decorator, and it was added with `duplicates=ERROR`."""
+    """The flow already has the decorator that is added with `duplicates=ERROR`."""
 
     headline = "Duplicate decorators"
 
@@ -64,12 +64,12 @@ class DuplicateFlowDecoratorException(MetaflowException):
 
 
 class PreparationError(MetaflowException):
-    """A mutator, or a decorator's `init`, failed. `__cause__` is the error.
+    """A mutator, or the `init` of a decorator, has raised an exception. `__cause__` is that exception.
 
     Attributes:
-        what: the hook and its decorator.
-        file: the file of the decorator.
-        line: its line.
+        what: the method and its decorator.
+        file: the file in which the decorator is used.
+        line: the line in that file.
     """
 
     headline = "Mutating the flow failed"

@@ -1,7 +1,7 @@
-"""The kinds of user-written decorators: the bases of the classes from which users derive theirs.
+"""The kinds of user-written decorators: the base classes of the classes from which users derive their decorators.
 
-`MutableFlow` and `MutableStep`, the arguments of mutators, distinguish the kinds by these classes. The hooks are
-declared in the derived classes.
+`MutableFlow` and `MutableStep`, which mutators get as arguments, check these classes to tell the kinds apart. The hooks
+are declared in the derived classes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _Step = TypeVar("_Step", bound="Callable[..., Any]")
 
 
 class UserStepDecoratorBase(UserDecorator):
-    """Base of the decorators above `@step`."""
+    """Base class of decorators that are written above `@step`."""
 
     def __call__(self, step: _Step) -> _Step:
         """Decorate a step."""
@@ -29,17 +29,17 @@ class UserStepDecoratorBase(UserDecorator):
 
 
 class WrapperOfSteps(UserStepDecoratorBase):
-    """Base of `UserStepDecorator`, which wraps the code of a step."""
+    """Base class of `UserStepDecorator`, which wraps the code of a step."""
 
 
 class MutatorOfSteps(UserStepDecoratorBase):
-    """Base of `StepMutator`, which changes a step."""
+    """Base class of `StepMutator`, which changes a step."""
 
 
 class MutatorOfFlows(UserDecorator):
-    """Base of `FlowMutator`, which changes a flow."""
+    """Base class of `FlowMutator`, which changes a flow."""
 
 
 def flow_mutators(flow: type) -> list[Any]:
-    """Return the mutators of a class and its bases: those of bases first, the innermost first."""
+    """Return the mutators of a class and its base classes, starting with the base classes and the innermost mutator."""
     return [mutator for base in reversed(flow.__mro__) for mutator in user_decorators(base)]

@@ -1,4 +1,4 @@
-"""What `MutableFlow` and `MutableStep` have in common."""
+"""The common base of `MutableFlow` and `MutableStep`."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 
 
 class Mutable:
-    """A flow or a step as one mutator sees it.
+    """The view of a flow or a step that one mutator gets.
 
     Args:
-        preparation: the flow's class.
-        early: whether `pre_mutate` runs, which may change more than `mutate`.
+        preparation: the flow's class during its preparation.
+        early: whether the object is for `pre_mutate`, which may change more than `mutate`.
         by: the mutator's name.
-        static: whether the mutator is in the source, or was added by one that is: the command line's are not.
+        static: whether the mutator is written in the source or was added by such a mutator; False if the command line
+            added it.
     """
 
     IGNORE = 1
     """Keep the existing decorator."""
     ERROR = 2
-    """Raise an error, unless the command line adds the decorator."""
+    """Raise an error; if the command line has added the mutator, keep the existing decorator instead."""
     OVERRIDE = 3
     """Replace the existing decorator."""
 
@@ -40,15 +41,15 @@ class Mutable:
 
     @property
     def decorator_specs(self) -> Iterator[tuple[str, str, list[Any], dict[str, Any]]]:
-        """The decorators: (name, full name, positional arguments, keyword arguments) of each."""
+        """The decorators, each as (name, full name, positional arguments, keyword arguments)."""
         raise NotImplementedError
 
     def has_decorator(self, name: str) -> bool:
-        """Return whether there is a decorator of this name, short or with its module."""
+        """Return whether there is a decorator with this name, given with or without its module."""
         return bool(self.get_decorator_specs(name))
 
     def get_decorator_specs(self, name: str) -> list[tuple[str, str, list[Any], dict[str, Any]]]:
-        """Return the `decorator_specs` of this name, short or with its module."""
+        """Return the entries of `decorator_specs` with this name, given with or without its module."""
         return [spec for spec in self.decorator_specs if has_name(name, spec[0], spec[1])]
 
     # -- for add_decorator
@@ -56,7 +57,7 @@ class Mutable:
     def _parse_decorator(
         self, decorator: object, args: Sequence[object] | None, kwargs: Mapping[str, object] | None
     ) -> tuple[str | UserDecoratorMeta, dict[str, object]]:
-        """Return the decorator that `add_decorator` names (its name, or the class of a user's), and its arguments."""
+        """Return the decorator passed to `add_decorator`, as a name or a user-written class, and its arguments."""
         arguments = dict(kwargs or {})
         if isinstance(decorator, str):
             name, written = parse_spec(decorator)
@@ -68,7 +69,7 @@ class Mutable:
         return self._find(_public_name(decorator)), arguments
 
     def _replaces(self, name: str, duplicates: int) -> bool:
-        """Return whether to add the new decorator although there is one already."""
+        """Return whether to add the new decorator although there already is one with the same name."""
         if duplicates == self.ERROR and self._static:
             raise self._duplicate(name)
         if duplicates not in (self.IGNORE, self.ERROR, self.OVERRIDE):
@@ -90,7 +91,7 @@ class Mutable:
 
 
 def _public_name(value: object) -> str:
-    """Return the name of a built-in decorator that was given as an object, such as `retry`."""
+    """Return the name of a built-in decorator that is given as an object, such as `retry`."""
     name = getattr(value, "__name__", None)
     if not isinstance(name, str) or getattr(sys.modules["metaflow"], name, None) is not value:
         raise MetaflowException(f"add_decorator takes a decorator, or its name, not {value!r}")
@@ -98,11 +99,11 @@ def _public_name(value: object) -> str:
 
 
 def has_name(name: str, short: str, full: str) -> bool:
-    """Return whether a name, with or without its module, names the decorator."""
+    """Return whether a name, given with or without its module, is that of the decorator."""
     return full == name if "." in name else short.rpartition(".")[2] == name
 
 
 def caller(depth: int) -> tuple[str, int]:
-    """Return the place of a call in the source: 1 is the caller of this function's caller."""
+    """Return the file and line of a call; depth 1 is the caller of the function that calls this one."""
     frame = sys._getframe(depth + 1)
     return frame.f_code.co_filename, frame.f_lineno

@@ -1,4 +1,4 @@
-"""Preparing a flow's class: its mutators run. `_preparation` changes the class, and undoes the changes."""
+"""Preparation of a flow's class by its mutators. The module `_preparation` changes the class and undoes the changes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> None:
-    """Run the mutators on the class; add the decorators of the command line to every step that lacks them.
+    """Run the mutators on the class. Add the decorators of the command line to each step without such a decorator.
 
     Raises:
-        PreparationError: a mutator or an `init` fails.
-        UnknownStepDecoratorException: a decorator of the command line is unknown.
+        PreparationError: a mutator, or the `init` of a decorator, fails.
+        UnknownStepDecoratorException: the command line names an unknown decorator.
     """
     preparation = Preparation(flow)
     mutators: list[Any] = []
@@ -37,7 +37,7 @@ def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> Non
         _check_package(decorator)
         with _place_in_errors(decorator, "init"):
             decorator.external_init()
-    while (mutator := _next(flow_mutators(flow), mutators)) is not None:  # each may add further ones
+    while (mutator := _next(flow_mutators(flow), mutators)) is not None:  # each mutator may add further mutators
         with _place_in_errors(mutator, "pre_mutate"):
             mutator.pre_mutate(_as_flow(preparation, mutator, early=True))
     for name in preparation.step_names():
@@ -57,17 +57,17 @@ def mutate(flow: type[FlowSpec], with_decorators: Sequence[Applied] = ()) -> Non
 
 
 def _as_flow(preparation: Preparation, mutator: UserDecorator, *, early: bool) -> MutableFlow:
-    """Return the flow as a mutator sees it."""
+    """Return the flow as an argument for a mutator."""
     return MutableFlow(preparation, early=early, by=mutator.decorator_name, static=mutator._flowc_static)
 
 
 def _as_step(preparation: Preparation, name: str, mutator: UserDecorator, *, early: bool) -> MutableStep:
-    """Return a step as a mutator sees it."""
+    """Return a step as an argument for a mutator."""
     return MutableStep(preparation, name, early=early, by=mutator.decorator_name, static=mutator._flowc_static)
 
 
 def has_mutators(flow: type[FlowSpec]) -> bool:
-    """Return whether a mutator will change the class."""
+    """Return whether a flow's class, or one of its steps, has mutators."""
     if flow_mutators(flow):
         return True
     members = [value for owner in flow.__mro__ for value in vars(owner).values() if is_step(value)]
@@ -85,7 +85,7 @@ def _mutators_of(preparation: Preparation, name: str) -> list[Any]:
 
 
 def _next(all_of_them: Sequence[object], done: list[object]) -> Any:
-    """Return the first new mutator and mark it as done."""
+    """Return the first mutator that is not in `done`, and append it to `done`; None if there is none."""
     for one in all_of_them:
         if not any(one is other for other in done):
             done.append(one)
@@ -104,14 +104,14 @@ def _place_in_errors(decorator: UserDecorator, hook: str) -> Iterator[None]:
 
 
 def _check_package(decorator: UserDecorator) -> None:
-    """Refuse calls that would have no effect."""
+    """Raise an error if a mutator has the method `add_to_package`, which flowc would never call."""
     if isinstance(decorator, (StepMutator, FlowMutator)) and hasattr(decorator, "add_to_package"):
         with _place_in_errors(decorator, "add_to_package"):
             raise NotImplementedError("flowc packs the directory of the flow's file; put the files there")
 
 
 def _attach(preparation: Preparation, applied: Applied) -> None:
-    """Add a decorator of the command line to every step that does not have it."""
+    """Add a decorator of the command line to each step that does not have the decorator."""
     builtin = applied.name in supported(STEP_DECORATORS)
     cls = None if builtin else find_user_decorator(applied.name)
     if not builtin and cls is None:

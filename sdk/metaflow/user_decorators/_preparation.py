@@ -1,7 +1,8 @@
-"""A flow's class while its mutators change it.
+"""The changes that mutators make to a flow's class, and undoing them.
 
-Functions of steps are shared with the bases of a flow, and a class may be prepared again, with other configs. So a step
-that changes becomes a copy that belongs to the class, and the next preparation begins from what was written.
+A flow shares the functions of its steps with its base classes, and a class may be prepared again, with other configs.
+Therefore, a step that is changed is first copied into the class, and the next preparation starts from the original
+attributes.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from metaflow.flowspec import FlowSpec
 from metaflow.user_decorators.common import USER, is_step
 
 _WRITTEN = "_flowc_written"
-"""The original attributes of a prepared class by name; `_MISSING` for those that a preparation added."""
+"""The original attributes of a prepared class by name; the value is `_MISSING` if a preparation added the attribute."""
 
 _MISSING = object()
 
 
 class _Removed:
-    """Hides an attribute of a base: the class no longer has it."""
+    """Hides an attribute of a base class: reading the attribute raises AttributeError."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._message = f"flow '{owner.__name__}' has no attribute '{name}'"
@@ -30,7 +31,7 @@ class _Removed:
 
 
 class Preparation:
-    """A flow's class while its mutators change it. Creating it undoes an earlier preparation of the class."""
+    """A flow's class while its mutators change it. Creating the object undoes an earlier preparation of the class."""
 
     def __init__(self, flow: type[FlowSpec]) -> None:
         self.flow = flow
@@ -40,7 +41,7 @@ class Preparation:
     # -- reading
 
     def members(self) -> dict[str, Any]:
-        """Return every attribute of the class and its bases below FlowSpec, bases first, in source order."""
+        """Return all attributes of the class and of its bases other than FlowSpec's, in source order, bases first."""
         members: dict[str, object] = {}
         for owner in reversed(self.flow.__mro__):
             if owner not in FlowSpec.__mro__:
@@ -52,7 +53,7 @@ class Preparation:
         return [name for name, value in self.members().items() if is_step(value)]
 
     def flow_decorators(self) -> list[Applied]:
-        """Return the built-in decorators of the class, then those of its bases that the class does not have."""
+        """Return the built-in decorators of the class, then those of its bases whose names the class does not have."""
         decorators: list[Applied] = []
         for owner in self.flow.__mro__:
             names = {applied.name for applied in decorators}
@@ -62,21 +63,21 @@ class Preparation:
     # -- changing
 
     def set(self, name: str, value: object) -> None:
-        """Set an attribute of the class."""
+        """Set an attribute of the class, and store the original for `restore`."""
         written: dict[str, object] = vars(self.flow)[_WRITTEN]
         written.setdefault(name, vars(self.flow).get(name, _MISSING))
         setattr(self.flow, name, value)
 
     def remove(self, name: str) -> None:
-        """Remove an attribute, even if a base has it."""
+        """Remove an attribute from the class, even if it is inherited from a base class."""
         removed = _Removed()
         removed.__set_name__(self.flow, name)
         self.set(name, removed)
 
     def own_step(self, name: str) -> Any:
-        """Return a step's function that belongs to this class alone: the first call replaces it by a copy.
+        """Return a copy of a step's function that belongs to this class alone; the first call makes the copy.
 
-        Bases of the flow keep the original function.
+        The base classes of the flow keep the original function.
         """
         function: Any = self.members()[name]
         if name in self._own:
@@ -95,7 +96,7 @@ class Preparation:
         return copy
 
     def own_decorators(self) -> None:
-        """Copy the decorators of the class, so that the next preparation starts from the original ones."""
+        """Copy the lists of decorators into the class, so that the next preparation starts from the original ones."""
         for name in (ATTRIBUTE, USER):
             self.set(name, vars(self.flow).get(name, ()))
 
@@ -103,7 +104,7 @@ class Preparation:
 
 
 def restore(flow: type[FlowSpec]) -> None:
-    """Undo an earlier preparation: the class has its attributes of the source again."""
+    """Undo an earlier preparation: restore the attributes that the class has in the source."""
     for name, value in vars(flow).get(_WRITTEN, {}).items():
         if value is not _MISSING:
             setattr(flow, name, value)

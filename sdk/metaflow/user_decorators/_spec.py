@@ -1,4 +1,4 @@
-"""Decorators written as text, `my_module.my_decorator:a=1,b={"x": 2}`: on a command line, and for `add_decorator`."""
+"""Decorators written as text, `my_module.my_decorator:a=1,b={"x": 2}`: on the command line and in `add_decorator`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _NEXT = re.compile(r",(?=\s*[A-Za-z_]\w*\s*=)")
 def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
     """Return the name and the arguments of a decorator written as `NAME` or `NAME:KEY=VALUE,…`.
 
-    A value is JSON if it can be parsed, otherwise text. A comma begins the next argument only if a name and `=` follow
-    it.
+    A value is read as JSON if possible, otherwise as text. A comma begins a new argument only if a name and `=` follow
+    the comma.
 
     Raises:
         MetaflowException: an argument has no `=`.
@@ -37,10 +37,11 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
 
 
 def find_user_decorator(name: str) -> UserDecoratorMeta | None:
-    """Return the class of a step decorator or step mutator; None if the name is unknown.
+    """Return the user-written class of a step decorator or step mutator; None if the name is unknown.
 
     Args:
-        name: a suffix of the full name of a class that is defined, or `module.name`, whose module is imported.
+        name: the end of the full name of a class that is already defined; or `module.name`, in which case the module is
+            imported.
 
     Raises:
         DecoratorImportError: the module cannot be imported.

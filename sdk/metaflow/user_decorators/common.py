@@ -1,4 +1,4 @@
-"""The common parts of user-written decorators and mutators: arguments, names, and how they are applied."""
+"""The common code of user-written decorators and mutators: arguments, names, and the decorating itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _classes: list[UserDecoratorMeta] = []
 
 
 class UserDecoratorMeta(type):
-    """Makes `@my` and `@my(x=1)` equivalent: the first decorates at once, the second creates a decorator."""
+    """A metaclass that makes `@my` and `@my(x=1)` work: the first decorates at once, the second creates a decorator."""
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, object]) -> None:
         super().__init__(name, bases, namespace)
@@ -34,7 +34,10 @@ class UserDecoratorMeta(type):
     @overload
     def __call__(cls, *args: object, **kwargs: object) -> Any: ...
     def __call__(cls, *args: object, **kwargs: object) -> Any:
-        """Decorate a function or class, or return the decorator with these arguments; record the place of the call."""
+        """Decorate a function or class, or return a decorator with these arguments.
+
+        Record the file and line of the call.
+        """
         caller = sys._getframe(1)
         place = caller.f_code.co_filename, caller.f_lineno
         if len(args) == 1 and not kwargs and cls._decorates(args[0]):
@@ -42,11 +45,11 @@ class UserDecoratorMeta(type):
         return cls.make(args, kwargs, place)
 
     def make(cls, args: tuple[object, ...], kwargs: dict[str, object], place: tuple[str, int]) -> Any:
-        """Create an instance with its place in the source.
+        """Create an instance and record where the source uses it.
 
         Args:
             args: the positional arguments of the decorator.
-            kwargs: its arguments by name.
+            kwargs: the keyword arguments of the decorator.
             place: the file and line of the call.
 
         Raises:
@@ -65,37 +68,42 @@ class UserDecoratorMeta(type):
 
     @property
     def decorator_name(cls) -> str:
-        """The full name: `my_module.my_decorator`."""
+        """The full name of the decorator: `my_module.my_decorator`."""
         return full_name(cls)
 
 
 class UserDecorator(metaclass=UserDecoratorMeta):
-    """Base of all user-written decorators and mutators."""
+    """Base class of all user-written decorators and mutators."""
 
-    _flowc_applied: Applied  # the arguments, with configs replaced by their values, and the place
+    _flowc_applied: Applied  # the arguments, with configs replaced by their values, and the file and line of the call
     _flowc_kind = "UserDecorator"
-    _flowc_static = True  # written in the flow's source, or added by a mutator that is
+    # True if written in the flow's source or added by such a mutator; False if the command line added it
+    _flowc_static = True
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        """Store the arguments for `init`, which is called when the flow's configs have their values."""
+        """Store the arguments for `init`, which is called after the flow's configs have their values."""
 
     def init(self, *args: object, **kwargs: object) -> None:
-        """Override this to take arguments; it is called first, with configs replaced by their values."""
+        """Override this to receive the arguments, with configs replaced by their values.
+
+        It is called before other methods.
+        """
 
     @property
     def decorator_name(self) -> str:
-        """The full name: `my_module.my_decorator`."""
+        """The full name of the decorator: `my_module.my_decorator`."""
         return full_name(type(self))
 
     def get_args_kwargs(self) -> tuple[list[Any], dict[str, Any]]:
-        """Return the arguments of the decorator."""
+        """Return the positional and the keyword arguments of the decorator."""
         return [*self._flowc_applied.args], {**self._flowc_applied.kwargs}
 
     def external_init(self) -> None:
-        """Call `init` with the arguments.
+        """Call `init` with the decorator's arguments.
 
         Raises:
-            MetaflowException: there are arguments but no `init`. What `init` raises passes through.
+            MetaflowException: the decorator has arguments, but its class has no `init`. Exceptions of `init` are not
+                caught.
         """
         args, kwargs = self.get_args_kwargs()
         if (args or kwargs) and type(self).init is UserDecorator.init:
@@ -110,18 +118,18 @@ class UserDecorator(metaclass=UserDecoratorMeta):
 
 
 def is_step(value: object) -> bool:
-    """Return whether it is a function with `@step`."""
+    """Return whether the value is a function that is decorated with `@step`."""
     return isinstance(value, FunctionType) and any(applied.name == "step" for applied in applied_to(value))
 
 
 def user_decorators(target: object) -> tuple[UserDecorator, ...]:
-    """Return the user-written decorators of a step's function or a class (not of its bases), the innermost first."""
+    """Return the user-written decorators of a step's function or a class (without bases), the innermost first."""
     decorators: tuple[UserDecorator, ...] = vars(target).get(USER, ()) if hasattr(target, "__dict__") else ()
     return decorators
 
 
 def add(target: object, decorator: UserDecorator) -> Any:
-    """Add a decorator as the outermost one, and return the function or class."""
+    """Add a decorator as the outermost one to a function or class, and return the function or class."""
     setattr(target, USER, (*user_decorators(target), decorator))
     return target
 
@@ -135,12 +143,12 @@ def full_name(cls: type) -> str:
 
 
 def known_classes(base: type) -> list[UserDecoratorMeta]:
-    """Return every user-written class below `base` that the program has defined."""
+    """Return all user-written classes derived from `base` that the program has defined."""
     return [cls for cls in _classes if base in cls.__mro__ and not cls.__module__.startswith("metaflow.")]
 
 
 def short_name(cls: type, kind: type) -> str:
-    """Return the shortest suffix of a class's full name that no other class of the kind has."""
+    """Return the shortest end of a class's full name that no other class of the kind shares."""
     parts = full_name(cls).split(".")
     others = {full_name(other) for other in known_classes(kind)} - {full_name(cls)}
     for start in range(len(parts) - 1, 0, -1):
@@ -151,6 +159,9 @@ def short_name(cls: type, kind: type) -> str:
 
 
 def matching(name: str, classes: Iterable[_Class]) -> _Class | None:
-    """Return the last class whose full name ends in `name`, or None. A file loaded again defines its classes again."""
+    """Return the last class whose full name ends in `name`, or None.
+
+    The last one counts because a file that is loaded again defines its classes again.
+    """
     matches = [cls for cls in classes if f".{full_name(cls)}".endswith(f".{name}")]
     return matches[-1] if matches else None

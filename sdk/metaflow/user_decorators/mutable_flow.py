@@ -1,4 +1,4 @@
-"""`MutableFlow`: a flow as its mutators see it."""
+"""`MutableFlow`: the view of a flow that a mutator gets."""
 
 from __future__ import annotations
 
@@ -31,30 +31,33 @@ __all__ = ["MutableFlow"]
 
 
 class MutableFlow(Mutable):
-    """A flow. Its steps, parameters and configs are also attributes: `flow.start.add_decorator("retry")`."""
+    """The view of a flow that a mutator gets.
+
+    The flow's steps, parameters and configs are also attributes of the object: `flow.start.add_decorator("retry")`.
+    """
 
     @property
     def steps(self) -> Iterator[tuple[str, MutableStep]]:
-        """Yield (name, step) of each step, in no particular order."""
+        """Yield (name, step) for each step, in no particular order."""
         for name in self._preparation.step_names():
             yield name, self._step(name)
 
     @property
     def parameters(self) -> Iterator[tuple[str, Any]]:
-        """Yield (attribute, parameter) of each parameter."""
+        """Yield (attribute name, parameter) for each parameter."""
         for name, value in self._preparation.members().items():
             if isinstance(value, Parameter) and not _is_config(value):
                 yield name, value
 
     @property
     def configs(self) -> Iterator[tuple[str, Any]]:
-        """Yield (attribute, value) of each config."""
+        """Yield (attribute name, value) for each config."""
         for name, value in self._preparation.members().items():
             if _is_config(value):
                 yield name, getattr(self, name)
 
     def __getattr__(self, name: str) -> Any:
-        # Called only if this class has no attribute of that name.
+        # Called only if the class MutableFlow has no attribute with this name.
         if name.startswith("__"):
             raise AttributeError(name)
         if name in self._preparation.step_names():
@@ -70,15 +73,16 @@ class MutableFlow(Mutable):
     # -- parameters
 
     def add_parameter(self, name: str, value: Parameter[Any], overwrite: bool = False) -> None:
-        """Add a parameter as an attribute of the flow. Only in `pre_mutate`.
+        """Add a parameter as an attribute of the flow. It can be called only in `pre_mutate`.
 
         Args:
-            name: the attribute.
+            name: the name of the attribute.
             value: the parameter.
-            overwrite: whether it may replace an attribute of this name.
+            overwrite: whether the parameter may replace an existing attribute with this name.
 
         Raises:
-            MetaflowException: the flow has an attribute of this name, `value` is no Parameter, or `mutate` calls it.
+            MetaflowException: the flow has an attribute with this name, `value` is not a Parameter, or the method is
+                called in `mutate`.
         """
         self._only_early(f"adding the parameter '{name}'")
         if not isinstance(value, Parameter):
@@ -92,10 +96,12 @@ class MutableFlow(Mutable):
         value.__set_name__(flow, name)
 
     def remove_parameter(self, parameter_name: str) -> bool:
-        """Remove the parameter with this option name; return whether it existed. Only in `pre_mutate`.
+        """Remove the parameter whose option has this name; return whether there was such a parameter.
+
+        It can be called only in `pre_mutate`.
 
         Raises:
-            MetaflowException: `mutate` calls it.
+            MetaflowException: the method is called in `mutate`.
         """
         self._only_early(f"removing the parameter '{parameter_name}'")
         attributes_found = [attribute for attribute, parameter in self.parameters if parameter.name == parameter_name]
@@ -107,7 +113,7 @@ class MutableFlow(Mutable):
 
     @property
     def decorator_specs(self) -> Iterator[Spec]:
-        """Yield (name, full name, positional arguments, keyword arguments) of each decorator, also of bases."""
+        """Yield (name, full name, positional arguments, keyword arguments) for each decorator, also of base classes."""
         for applied in self._preparation.flow_decorators():
             yield (applied.name, full_name(applied.name, FLOW_DECORATORS), [*applied.args],
                    attributes(applied, FLOW_DECORATORS))  # fmt: skip
@@ -121,12 +127,12 @@ class MutableFlow(Mutable):
         deco_kwargs: Mapping[str, object] | None = None,
         duplicates: int = Mutable.IGNORE,
     ) -> Any:
-        """Add a flow decorator or a mutator. Only in `pre_mutate`.
+        """Add a flow decorator or a mutator. It can be called only in `pre_mutate`.
 
         Args:
             deco_type: the decorator or mutator, its name, or a string such as `project:name=mine`.
-            deco_args: positional arguments, of a mutator only.
-            deco_kwargs: arguments by name; not together with arguments in the text.
+            deco_args: positional arguments; only mutators accept them.
+            deco_kwargs: keyword arguments; not together with arguments in the string.
             duplicates: what to do if the flow has the decorator already: IGNORE keeps the existing one, OVERRIDE
                 replaces it, ERROR raises.
 
@@ -134,10 +140,10 @@ class MutableFlow(Mutable):
             The added decorator, or None if nothing was added.
 
         Raises:
-            UnknownFlowDecoratorException: there is no such decorator.
+            UnknownFlowDecoratorException: there is no decorator or mutator with this name.
             DuplicateFlowDecoratorException: the flow has the decorator, and `duplicates` is ERROR.
-            MetaflowException: an argument is invalid, `mutate` calls it, or a mutator that already runs would be
-                replaced.
+            MetaflowException: an argument is invalid, the method is called in `mutate`, or a mutator that is already
+                running would be replaced.
         """
         decorator, kwargs = self._parse_decorator(deco_type, deco_args, deco_kwargs)
         args = tuple(deco_args or ())
@@ -176,19 +182,20 @@ class MutableFlow(Mutable):
         deco_args: Sequence[object] | None = None,
         deco_kwargs: Mapping[str, object] | None = None,
     ) -> bool:
-        """Remove the decorators of this name. Only in `pre_mutate`.
+        """Remove all decorators with this name. It can be called only in `pre_mutate`.
 
         Args:
             deco_name: the name, with or without its module.
-            deco_args: with this or `deco_kwargs`, only decorators with equal arguments are removed.
-            deco_kwargs: arguments by name, with the defaults of a built-in decorator.
+            deco_args: positional arguments; if they or `deco_kwargs` are given, only decorators with equal arguments
+                are removed.
+            deco_kwargs: keyword arguments; for a built-in decorator, they must include the defaults.
 
         Returns:
             Whether a decorator was removed.
 
         Raises:
-            MetaflowException: the decorator is a mutator, which already runs; the decorator is that of a base class; or
-                `mutate` calls this method.
+            MetaflowException: the name is that of a mutator, which is already running; the decorator belongs to a base
+                class; or the method is called in `mutate`.
         """
         self._only_early(f"removing the decorator '{deco_name}'")
         if matching(deco_name, [type(mutator) for mutator in flow_mutators(self._preparation.flow)]) is not None:

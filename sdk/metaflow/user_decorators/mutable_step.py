@@ -1,4 +1,4 @@
-"""`MutableStep`: a step as mutators see it."""
+"""`MutableStep`: the view of a step that a mutator gets."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ class MutableStep(Mutable):
 
     @property
     def flow(self) -> MutableFlow:
-        """The flow of the step."""
+        """The flow to which the step belongs."""
         from metaflow.user_decorators.mutable_flow import MutableFlow
 
         return MutableFlow(self._preparation, early=self._early, by=self._by, static=self._static)
 
     @property
     def decorator_specs(self) -> Iterator[Spec]:
-        """Yield (name, full name, positional arguments, keyword arguments) of each decorator, in no particular order.
+        """Yield (name, full name, positional arguments, keyword arguments) for each decorator, in no particular order.
 
-        Arguments of built-in decorators include the defaults.
+        The arguments of built-in decorators include their defaults.
         """
         function = self._function()
         for applied in applied_to(function):
@@ -73,8 +73,8 @@ class MutableStep(Mutable):
 
         Args:
             deco_type: the decorator, its name, or a string such as `retry:times=2`.
-            deco_args: positional arguments, of a user-written decorator only.
-            deco_kwargs: arguments by name; not together with arguments in the text.
+            deco_args: positional arguments; only user-written decorators accept them.
+            deco_kwargs: keyword arguments; not together with arguments in the string.
             duplicates: what to do if the step has the decorator already: IGNORE keeps the existing one, OVERRIDE
                 replaces it, ERROR raises.
 
@@ -82,10 +82,10 @@ class MutableStep(Mutable):
             The added decorator, or None if nothing was added.
 
         Raises:
-            UnknownStepDecoratorException: there is no such decorator.
+            UnknownStepDecoratorException: there is no decorator with this name.
             DecoratorImportError: the module in the name cannot be imported.
             DuplicateStepDecoratorException: the step has the decorator, and `duplicates` is ERROR.
-            MetaflowException: an argument is invalid, or `mutate` adds a step mutator.
+            MetaflowException: an argument is invalid, or a step mutator is added in `mutate`.
         """
         decorator, kwargs = self._parse_decorator(deco_type, deco_args, deco_kwargs)
         args = tuple(deco_args or ())
@@ -123,18 +123,19 @@ class MutableStep(Mutable):
         deco_args: Sequence[object] | None = None,
         deco_kwargs: Mapping[str, object] | None = None,
     ) -> bool:
-        """Remove the decorators of this name.
+        """Remove all decorators with this name.
 
         Args:
             deco_name: the name, with or without its module.
-            deco_args: with this or `deco_kwargs`, only decorators with equal arguments are removed.
-            deco_kwargs: arguments by name, with the defaults of a built-in decorator.
+            deco_args: positional arguments; if they or `deco_kwargs` are given, only decorators with equal arguments
+                are removed.
+            deco_kwargs: keyword arguments; for a built-in decorator, they must include the defaults.
 
         Returns:
             Whether a decorator was removed.
 
         Raises:
-            MetaflowException: `mutate` removes a step mutator.
+            MetaflowException: a step mutator is removed in `mutate`.
         """
         function = self._function()
         everything = deco_args is None and deco_kwargs is None

@@ -29,21 +29,21 @@ def is_flow(value: object) -> bool:
 
 
 class FlowMutator(MutatorOfFlows, metaclass=_OfFlows):
-    """Base of mutators of flows, which change a flow's parameters and the decorators of the flow and its steps.
+    """Base class of flow mutators, which change a flow's parameters and the decorators of the flow and its steps.
 
-    Classes derived from the decorated class are changed, too; the mutators of bases run first.
+    The mutator also changes classes derived from the decorated class; the mutators of base classes run first.
     """
 
     _flowc_kind = "FlowMutator"
 
     def pre_mutate(self, mutable_flow: MutableFlow) -> None:
-        """Override this to change the flow's parameters and decorators; called when the configs have their values.
+        """Override this to change the flow's parameters and decorators; called after the configs have their values.
 
-        What it raises is an error of the flow, with the place of the decorator.
+        An exception becomes an error of the flow that names the file and line of the decorator.
         """
 
     def mutate(self, mutable_flow: MutableFlow) -> None:
-        """Override this; called after every `pre_mutate`, with the decorators of the command line attached."""
+        """Override this; called after all `pre_mutate` methods, when the command line's decorators have been added."""
 
     def __call__(self, flow: _Flow) -> _Flow:
         """Decorate a flow's class."""

@@ -1,4 +1,4 @@
-"""Decorators of steps: `@user_step_decorator` and `UserStepDecorator` wrap the code, `StepMutator` changes the step."""
+"""Decorators of steps: `@user_step_decorator` and `UserStepDecorator` wrap the code; `StepMutator` changes the step."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["USER_SKIP_STEP", "StepMutator", "UserStepDecorator", "UserStepDecora
 _Step = TypeVar("_Step", bound="Callable[..., Any]")
 
 USER_SKIP_STEP: Mapping[str, Any] = {}
-"""`yield USER_SKIP_STEP`: skip the step's code; the flow continues with the step's `self.next`."""
+"""`yield USER_SKIP_STEP` skips the step's code; the flow continues with the step's `self.next`."""
 
 
 class _Wrapping(UserDecoratorMeta):
     def _check_arguments(cls, args: tuple[Any, ...]) -> None:
-        # A decorator that is also a mutator takes a mutator's arguments.
+        # A class that is also a mutator may get positional arguments.
         if args and not issubclass(cls, StepMutator):
             raise MetaflowException(
                 f"@{cls.__name__} takes its arguments by name, and decorates a step: write it above @step"
@@ -33,17 +33,19 @@ class _Wrapping(UserDecoratorMeta):
 
 
 class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
-    """Base of decorators that run code around a step's code. Each attempt of a task has its own instance.
+    """Base class of decorators that run code before and after a step's code.
 
-    Set `skip_step` in `pre_step` to skip the decorated code: True, or a dictionary of further arguments for
-    `self.next`.
+    Each attempt of a task has its own instance.
+
+    To skip the decorated code, `pre_step` sets the attribute `skip_step` to True or to a dictionary of further
+    arguments for `self.next`.
     """
 
     _flowc_kind = "UserStepDecorator"
     skip_step: bool | Mapping[str, Any] = False
 
     def pre_step(self, step_name: str, flow: FlowSpec, inputs: Any = None) -> Callable[..., Any] | None:
-        """Override this; called before the decorated code.
+        """Override this; it is called before the decorated code.
 
         Args:
             step_name: the step.
@@ -51,57 +53,58 @@ class UserStepDecorator(WrapperOfSteps, metaclass=_Wrapping):
             inputs: the inputs of a join; None for other steps.
 
         Returns:
-            None, or a function that runs instead of the step's code, with `flow` (and a join's inputs) as arguments.
+            None, or a function to run instead of the step's code; its arguments are `flow` and, in a join, the inputs.
         """
         return None
 
     def post_step(
         self, step_name: str, flow: FlowSpec, exception: Exception | None = None
     ) -> Exception | tuple[Exception | None, Mapping[str, Any] | bool | None] | None:
-        """Override this; called after the decorated code.
+        """Override this; it is called after the decorated code.
 
         Args:
             step_name: the step.
             flow: the flow object of the task.
-            exception: what the decorated code has raised, or None.
+            exception: the exception of the decorated code, or None.
 
         Returns:
-            None if the step has succeeded, or an exception to raise. Or a tuple of one of these and a dictionary of
-            further arguments to `self.next`, used if no code has called it; True and False in the tuple have no effect.
+            None if the step has succeeded, or an exception to raise. Or a tuple of None or an exception, and a
+            dictionary of further arguments to `self.next`, used if no code has called it; True and False in the tuple
+            have no effect.
         """
         return exception
 
 
 class StepMutator(MutatorOfSteps):
-    """Base of mutators of steps, which add and remove decorators before the flow is compiled or run."""
+    """Base class of step mutators, which add and remove decorators before the flow is compiled or run."""
 
     _flowc_kind = "StepMutator"
 
     def pre_mutate(self, mutable_step: MutableStep) -> None:
-        """Override this to add step mutators and decorators; called when the configs have their values.
+        """Override this to add step mutators and decorators; called after the configs have their values.
 
-        What it raises is an error of the flow, with the place of the decorator.
+        An exception becomes an error of the flow that names the file and line of the decorator.
         """
 
     def mutate(self, mutable_step: MutableStep) -> None:
-        """Override this; called after every `pre_mutate`, with the decorators of the command line attached."""
+        """Override this; called after all `pre_mutate` methods, when the command line's decorators have been added."""
 
 
 class GeneratorDecorator(UserStepDecorator):
-    """Implements `@user_step_decorator`: code before the `yield` runs before the step, code after it afterwards."""
+    """Implements `@user_step_decorator`: the generator runs to its `yield` before the step, and continues after it."""
 
-    _flowc_function: Any  # a static method of each class that `user_step_decorator` creates
+    _flowc_function: Any  # each class that `user_step_decorator` creates sets this attribute as a static method
     _flowc_running: Generator[Any, None, Any]
 
     def init(self, *args: Any, **kwargs: Any) -> None:
-        """Keep the arguments as `attributes` of the generator."""
+        """Store the arguments, which the generator gets as `attributes`."""
         self.attributes = kwargs
 
     def pre_step(self, step_name: str, flow: FlowSpec, inputs: Any = None) -> Callable[..., Any] | None:
-        """Run the generator to its `yield`.
+        """Run the generator up to its `yield`.
 
         Returns:
-            The function that it yielded, or None.
+            The function that the generator yielded, or None.
 
         Raises:
             MetaflowException: the generator did not yield, or yielded something else than a function, a dict or None.
@@ -126,7 +129,7 @@ class GeneratorDecorator(UserStepDecorator):
         return None
 
     def post_step(self, step_name: str, flow: FlowSpec, exception: Exception | None = None) -> Any:
-        """Continue the generator behind its `yield`, where the step's exception is raised, and return its result.
+        """Continue the generator after its `yield`, where the step's exception is raised, and return its result.
 
         Raises:
             MetaflowException: the generator yielded a second time.
@@ -146,7 +149,7 @@ class GeneratorDecorator(UserStepDecorator):
 
 
 class UserDecoratorFunction(Protocol):
-    """The result of `@user_step_decorator`: a decorator, used bare or with attributes."""
+    """The type of the result of `@user_step_decorator`: a decorator, used with or without attributes."""
 
     @overload
     def __call__(self, step: _Step, /) -> _Step: ...
@@ -159,14 +162,14 @@ def user_step_decorator(function: Callable[..., Generator[Any, Any, Any]], /) ->
 @overload
 def user_step_decorator() -> Callable[[Callable[..., Generator[Any, Any, Any]]], UserDecoratorFunction]: ...
 def user_step_decorator(function: Any = None, /) -> Any:
-    """Create a step decorator from a generator `def my(step_name, flow, inputs=None, attributes=None):`.
+    """Create a step decorator from a generator function `def my(step_name, flow, inputs=None, attributes=None):`.
 
-    The generator yields once. A step's exception is raised at the `yield`; if it is caught there, the step has
-    succeeded. `yield {}` skips the step's code, `yield function` runs the function instead. `attributes` are the
-    decorator's arguments.
+    The generator must yield exactly once. An exception of the step is raised at the `yield`; if the generator catches
+    it, the step counts as successful. `yield {}` skips the step's code, and `yield function` runs the function instead.
+    `attributes` contains the decorator's arguments.
 
     Raises:
-        MetaflowException: the function is not a generator, or takes another number of arguments than three or four.
+        MetaflowException: the function is not a generator, or does not have three or four arguments.
     """
     if function is None:
         return user_step_decorator

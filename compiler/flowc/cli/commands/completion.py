@@ -1,7 +1,8 @@
-"""`flowc completion`: completes commands, options, files and names in the store when a shell's tab key is pressed.
+"""`flowc completion`: tab completion in shells for commands, options, files and names in the store.
 
-click finds the argument or option at the cursor. This module gives the candidates for all commands, by the parameter's
-metavar or name. The store is read each time, no user code runs, and an unreadable store or file has no candidates.
+click finds the argument or option at the cursor. This module then lists the candidates; the parameter's metavar or name
+determines which. Each completion reads the store and runs no user code. If the store or a file cannot be read, there
+are no candidates.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
     _ParamType = click.ParamType[str]
 else:
-    _ParamType = click.ParamType  # not generic in older versions of click
+    _ParamType = click.ParamType  # `click.ParamType` is not generic in older versions of click
 
-MOST = 200  # candidates per completion: a longer list is of no use
+MOST = 200  # limit of candidates per completion
 
 
 # -- candidates --------------------------------------------------------------------------------------------------------
@@ -41,12 +42,12 @@ def _flows(store: Store, _: str) -> Iterator[str]:
 
 
 def _flows_or_runs(store: Store, incomplete: str) -> Iterator[str]:
-    """Yield candidates for FLOW[/RUN]: a flow alone is complete."""
+    """Yield candidates for FLOW[/RUN]: names of flows; after a slash, the runs of the flow."""
     yield from pathspecs(store, incomplete) if "/" in incomplete else store.flows()
 
 
 def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
-    """Yield candidates for FLOW/NAME: the artifacts of one task of each step of the newest run."""
+    """Yield candidates for FLOW/NAME: the names of the artifacts of one task of each step, in the flow's newest run."""
     flow, slash, _ = incomplete.partition("/")
     if not slash:
         yield from (f"{known}/" for known in store.flows())
@@ -58,12 +59,12 @@ def _artifacts(store: Store, incomplete: str) -> Iterator[str]:
 
 
 def _others_of_flow(ctx: click.Context, incomplete: str) -> Iterator[str]:
-    """Yield RUN or FLOW/RUN to compare with the run that the line names; `.` means the local files."""
+    """Yield candidates for `--diff`: runs to compare with the run on the command line, and `.`, the local files."""
     store = open_store(ctx.params.get("store_url"))
     if "/" in incomplete:
         yield from (path for path in pathspecs(store, incomplete) if path.count("/") == 1)
         return
-    # If an option lacks its value, click leaves the other words in ctx.args.
+    # If the last option has no value yet, click leaves the other arguments in ctx.args.
     flow, _, run = (ctx.params.get("pathspec") or next(iter(ctx.args), "")).partition("/")
     runs = store.runs(flow) if flow else []
     compared = runs[-1] if run == "latest" and runs else run
@@ -81,7 +82,7 @@ def _tags(store: Store, _: str) -> Iterator[str]:
 
 
 def _files(incomplete: str) -> Iterator[str]:
-    """Yield Python files, YAML files and directories; after a colon, the flows of the file."""
+    """Yield Python files, YAML files and directories; after `FILE:`, the flows in that file."""
     if ":" in incomplete:
         yield from classes_behind(incomplete)
         return
@@ -103,7 +104,7 @@ _IN_STORE: dict[str, Callable[[Store, str], Iterable[str]]] = {
     "STATUS": _states,
     "TAG": _tags,
     "tags": _tags,
-}  # keyed by a parameter's metavar or name
+}  # maps a parameter's metavar or name to the function that lists its candidates
 
 
 @final
@@ -125,11 +126,11 @@ class _Completed(_ParamType):
 
 
 def prepare(command: click.Command) -> None:
-    """Give the parameters of a command and of its subcommands their candidates."""
+    """Make the parameters of a command and of its subcommands complete: set types that list candidates."""
     for below in getattr(command, "commands", {}).values():
         prepare(below)
     known: Callable[[], list[click.Parameter]] | None = getattr(command, "known_params", None)
-    if known is not None:  # the command parses its words itself, once it knows the flow
+    if known is not None:  # a command such as `run`, which parses its own arguments
         command.params += [param for param in known() if isinstance(param, click.Option)]
     for param in command.params:
         if isinstance(param.type, click.Choice):
@@ -161,7 +162,7 @@ def _stored(found: Callable[[Store, str], Iterable[str]]) -> Callable[[click.Con
 
 
 def _words(command: str | None, ctx: click.Context, incomplete: str) -> Iterator[str]:
-    """Yield candidates for FLOW, or for a word after it."""
+    """Yield candidates for the argument FLOW, or for an argument after FLOW."""
     if names_flow(ctx):
         yield from behind_flow(command, ctx, incomplete)
     else:
@@ -174,7 +175,7 @@ def _files_or_flows(ctx: click.Context, incomplete: str) -> Iterator[str]:
 
 
 def complete_pathspec(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """Return the candidates of a group that accepts a pathspec in place of a command."""
+    """Return the pathspecs that complete a word, for a group that accepts a pathspec instead of a command."""
     ask = _Completed(_stored(pathspecs))
     return ask.shell_complete(ctx, click.Argument(["pathspec"]), incomplete)
 

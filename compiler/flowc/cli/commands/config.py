@@ -27,7 +27,7 @@ def _known(ctx: click.Context, param: click.Parameter, key: str | None) -> str |
 
 
 def _check_extra(ctx: click.Context, key: str | None) -> None:
-    """Raise a usage error for words after KEY."""
+    """Raise a usage error for arguments after KEY."""
     if not ctx.args:
         return
     if key is None or len(ctx.args) > 1:
@@ -36,7 +36,7 @@ def _check_extra(ctx: click.Context, key: str | None) -> None:
 
 
 def _how_to_set(key: str, value: str) -> str:
-    """Return the error for a line that is meant to set a setting."""
+    """Return the error for `flowc config KEY VALUE`, which looks like an attempt to set a setting."""
     setting = BY_KEY[key]
     text = value if setting.type == "number" and value.isdecimal() else json_text.shown(value, ensure_ascii=False)
     variable = f"{setting.variable}={shlex.quote(value)}"
@@ -82,12 +82,12 @@ def _shown(value: str | int | None, without: str) -> str:
 
 
 def _masked(value: str | int | None) -> str | int | None:
-    """Return the value with credentials in a URL masked. Commands that use such a URL refuse it."""
+    """Return a setting's value; if it is a URL with credentials, mask them. Other commands refuse such a URL."""
     return addresses.shown(value) if isinstance(value, str) else value
 
 
 def _tell_unknown() -> None:
-    """Report environment variables that look like a misspelt setting: flowc does not read them."""
+    """Report environment variables whose names look like a misspelt setting, because flowc does not read them."""
     known = [*(setting.variable for setting in SETTINGS), configuration.FILE_VARIABLE]
     for name in sorted(os.environ):
         if name.startswith("FLOWC_") and name not in known and (close := closest(name, known, cutoff=0.85)):

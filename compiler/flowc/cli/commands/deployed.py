@@ -1,7 +1,7 @@
-"""The commands that the deployment of a target adds to `flowc`: their table, and their lookup.
+"""The commands that the deployment of a target adds to `flowc`, such as `flowc deploy`: their table, and their lookup.
 
-`flowc deploy` is the command of the default target's deployment; `flowc deploy --target NAME` is that of another
-target's. The help lists the commands of the default deployment.
+`flowc deploy` is a command of the default target's deployment. `flowc deploy --target NAME` is the command of the same
+name of another target's deployment. `flowc --help` lists only the commands of the default deployment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class CommandTable(Mapping[str, tuple[str, str]]):
     """Maps each command to its module and help: `before`, then the default deployment's commands, then `after`.
 
-    The deployment is loaded only to list all commands, or for a command that is in neither `before` nor `after`.
+    The default deployment is loaded only to list all commands, or to find a command that is neither in `before` nor in
+    `after`.
     """
 
     def __init__(self, before: Mapping[str, tuple[str, str]], after: Mapping[str, tuple[str, str]]) -> None:
@@ -35,11 +36,11 @@ class CommandTable(Mapping[str, tuple[str, str]]):
         self.own = {**before, **after}
 
     def __getitem__(self, name: str) -> tuple[str, str]:
-        """Return the module, relative to `flowc.cli` or absolute, and the help."""
+        """Return the command's module (relative to `flowc.cli` if it starts with a dot) and its line of help."""
         return self.own[name] if name in self.own else default_deployment().commands[name]
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the names in the order of the help."""
+        """Iterate over the names of the commands, in the order in which the help lists them."""
         return iter([*self._before, *default_deployment().commands, *self._after])
 
     def __len__(self) -> int:
@@ -48,11 +49,11 @@ class CommandTable(Mapping[str, tuple[str, str]]):
 
 
 def command_of(deployment: Deployment, name: str) -> click.Command:
-    """Return a command of a deployment, with the option --target added, which selects the deployment.
+    """Return a command of a deployment, with an additional option `--target`.
 
     Args:
         deployment: the deployment.
-        name: one of its `commands`.
+        name: the name of the command, a key of `deployment.commands`.
     """
     from flowc.cli.options.targets import TargetName
 
@@ -71,11 +72,11 @@ def default_command(name: str) -> click.Command:
 
 
 def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.Command | None:
-    """Return the command of the deployment that --target among the words selects; None without --target.
+    """Return the command of the deployment that `--target` on the command line selects; None without `--target`.
 
     Args:
-        words: the words of the command line; the first is the command.
-        own: the commands of no deployment, for which the result is None.
+        words: the command-line arguments; the first one is the command's name.
+        own: the commands of flowc itself, for which the result is None.
 
     Raises:
         SystemExit: the target has no deployment, or the deployment does not have the command; the error is printed.
@@ -97,7 +98,7 @@ def command_of_words(words: Sequence[str], own: Mapping[str, object]) -> click.C
 
 
 def own_command(name: str) -> click.Command:
-    """Return a command of the default deployment for the command line of a flow's own file, without FLOW."""
+    """Return a command of the default deployment for `python flow.py …`: without the argument FLOW."""
     found = _load(default_deployment(), name)
     assert found.callback is not None
     params = [param for param in found.params if param.name != "file"]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from flowc.cli.commands import doctor_flow
 else:
-    doctor_flow = LateModule("flowc.cli.commands.doctor_flow")  # imports `metaflow`, which may be another package's
+    doctor_flow = LateModule("flowc.cli.commands.doctor_flow")  # imports `metaflow`, perhaps another package's
 
 BEFORE = (
     Need("rich", "rich", "the progress line on a terminal", "pip install rich"),
@@ -42,7 +42,7 @@ AFTER = (
 
 
 class Finding(NamedTuple):
-    """One line of the report; if `bad`, the exit code is 1."""
+    """One line of the report. If a finding is `bad`, the exit code of the command is 1."""
 
     mark: str
     text: str
@@ -68,7 +68,7 @@ class Finding(NamedTuple):
 def doctor_command(
     ctx: click.Context, file: str | None, class_name: str | None, repair: bool, source: str | None, as_json: bool
 ) -> None:
-    """Check the installation and perhaps a flow, or repair the installation."""
+    """Check the installation and, with FLOW, a flow; with --repair, repair the installation."""
     if repair:
         if file or as_json:
             raise click.UsageError("--repair takes no argument and no option except --from", ctx)
@@ -106,7 +106,7 @@ def _flow(ctx: click.Context, file: str, class_name: str | None) -> list[Finding
 
 
 def _metaflow() -> Finding:
-    """Report whose `metaflow` is imported."""
+    """Report whether the package `metaflow` that Python imports is flowc's."""
     fault = installation.find_fault()
     if fault is not None:
         return Finding("BAD", f"{fault.message}: {installation.REPAIR}", bad=True)
@@ -114,7 +114,10 @@ def _metaflow() -> Finding:
 
 
 def _distributions() -> Iterator[Finding]:
-    """Report other distributions with a `metaflow`, overwritten files, and the version that other packages require."""
+    """Report other distributions that install a `metaflow`, and overwritten files of flowc's `metaflow`.
+
+    Also report the version under which packages that require Metaflow find flowc's `metaflow`.
+    """
     for name in distributions.others():
         text = f"the distribution '{name}' also installs a `metaflow`: {installation.REPAIR}"
         yield Finding("BAD", text, bad=True)
@@ -129,10 +132,10 @@ def _distributions() -> Iterator[Finding]:
 
 
 def _extensions() -> Iterator[Finding]:
-    """Report the installed extensions of `metaflow`, and their parts that have no effect."""
+    """Report the installed extensions of `metaflow`, and the parts of them that have no effect in flowc."""
     if (fault := installation.find_fault()) is not None and fault.fatal:
         return
-    from metaflow import __version__ as version  # flowc's `metaflow`: `find_fault` has checked it
+    from metaflow import __version__ as version  # `find_fault` has checked that it is flowc's
     from metaflow import _extensions
 
     unused = sorted(_extensions.without_effect())
@@ -153,7 +156,7 @@ def _extensions() -> Iterator[Finding]:
 def _repair(source: str | None) -> NoReturn:
     """Uninstall other `metaflow` packages and reinstall flowc.
 
-    Hazard: the commands uninstall flowc itself, so every module that the rest needs must be imported before.
+    Hazard: the commands uninstall flowc itself, so every module that this function needs later must be imported before.
     """
     try:
         commands = distributions.repair_commands(source)
@@ -172,7 +175,7 @@ def _repair(source: str | None) -> NoReturn:
 
 
 def _configuration() -> list[Finding]:
-    """Report the configuration file that is used, or each of its faults."""
+    """Report the configuration file that flowc reads, or each fault of the configuration."""
     try:
         file = configuration.current_file()
     except ConfigurationError as error:
@@ -193,13 +196,13 @@ def _store() -> Finding:
 
 
 def _targets() -> Iterator[Finding]:
-    """Report the packages that flowc's own target needs."""
+    """Report whether the packages that flowc's own targets need are installed."""
     needs = [*table.default_target().needs, *table.default_deployment().needs]
     yield from map(_optional, needs)
 
 
 def _plugins() -> Iterator[Finding]:
-    """Report the plugins of installed packages, which are imported for that."""
+    """Import the plugins of installed packages, and report whether each can be used."""
     for text, bad in doctor_plugins.examine_plugins():
         yield Finding("BAD" if bad else "ok", text, bad=bad)
 

@@ -1,4 +1,4 @@
-"""`flowc doctor FLOW`: reports how the tasks of a flow start, and the lines and packages that decide it."""
+"""`flowc doctor FLOW`: reports how the tasks of a flow start, and the lines and packages that determine the choice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def examine_file(ctx: click.Context, file: str, class_name: str | None) -> Iterator[tuple[str, str]]:
-    """Import the flow of a file, and report findings about it.
+    """Import the flow in a file, and report how its tasks start.
 
     Args:
         ctx: the command's context.
@@ -31,7 +31,7 @@ def examine_file(ctx: click.Context, file: str, class_name: str | None) -> Itera
         class_name: the value of `--flow`.
 
     Yields:
-        A mark and a string for each finding.
+        The mark and the text of each finding: one line of the report.
 
     Raises:
         SystemExit: the flow cannot be loaded or has faults; the errors are printed.
@@ -41,7 +41,7 @@ def examine_file(ctx: click.Context, file: str, class_name: str | None) -> Itera
 
 
 def _findings(checked: Checked, before: State) -> Iterator[tuple[str, str]]:
-    """Yield a mark and a string for each finding about a flow.
+    """Yield the mark and the text of each finding about a flow: one line of the report.
 
     Args:
         checked: the flow, which this process has imported.
@@ -70,7 +70,7 @@ def _packages(verdict: Verdict) -> list[str]:
 
 
 def _packages_of(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Report the effects of importing each package. A separate process imports each one."""
+    """Report the effects of importing each package that the flow imports. Separate processes import the packages."""
     for found in _try(_packages(verdict)):
         name = f"{found['module']} {found['version']}" if found["version"] else str(found["module"])
         if found["error"]:

@@ -1,4 +1,4 @@
-"""The lines of `flowc doctor` about plugins: each one of an installed package, of every kind."""
+"""The lines of `flowc doctor` about plugins: one line for each plugin of an installed package."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OWN: Final[dict[PluginKind, Sequence[str]]] = {
     kinds.TRACKERS: (MLFLOW,),
     kinds.TARGETS: tuple(table.BUILTIN),
 }
-"""flowc's own plugins of each kind, by name."""
+"""The names of flowc's own plugins of each kind."""
 _LOAD: Final[dict[PluginKind, Callable[[str], object]]] = {
     kinds.EXECUTORS: lambda name: kinds.EXECUTORS.find(name, Executor),
     kinds.STORES: lambda name: find_store(f"{name}://", _OWN[kinds.STORES]),
@@ -44,11 +44,11 @@ _LOAD: Final[dict[PluginKind, Callable[[str], object]]] = {
     kinds.TRACKERS: lambda name: kinds.TRACKERS.find(name, Tracker),
     kinds.TARGETS: table.find_target,
 }
-"""What imports a plugin of each kind and checks it, by its name."""
+"""Maps each kind of plugin to a function that imports and checks the plugin of a given name."""
 
 
 def examine_plugins() -> Iterator[tuple[str, bool]]:
-    """Yield a line for each plugin of an installed package, and whether it cannot be used."""
+    """Yield, for each plugin of an installed package, a line of text and whether the plugin is unusable."""
     for kind in kinds.KINDS:
         for name in kind.names():
             try:

@@ -11,7 +11,8 @@ from flowc_runtime.base.errors import ConfigurationError, FlowcError
 from flowc_runtime.store.backends.by_address import open_objects
 from flowc_runtime.store.backends.remote.bucket import SCHEMES
 
-# A separate process runs this: a broken library may end the process, and doctor inspects the modules of its own.
+# A separate process imports the client library: a broken library may end that process, and `doctor` later inspects
+# which modules its own process has loaded.
 _LOAD = """
 import sys
 from flowc_runtime.base.errors import StoreError
@@ -25,7 +26,7 @@ except StoreError as error:
 
 
 def examine_store() -> tuple[str, str]:
-    """Return the mark and the text of doctor's line about the store; the mark is BAD if no run can use it."""
+    """Return the mark and the text of the line about the store; the mark is BAD if no run can use the store."""
     try:
         url = default_url()
     except ConfigurationError:

@@ -1,7 +1,7 @@
-"""Completion after FLOW: the flow's parameters, steps and runs. The flow's file is read and never executed.
+"""Tab completion after FLOW: the flow's parameters, steps and runs. The flow's file is parsed and never executed.
 
-A flow whose base classes are in other files has more parameters than its file shows: the parameters of its newest run
-are offered as well.
+If a base class of the flow is in another file, the flow's own file does not show all parameters. Therefore the
+parameters of the flow's newest run are candidates, too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Typed(NamedTuple):
-    """The flow that a command line names: the classes in its file, and the IR of its newest run."""
+    """The flow that a command line names: the flow classes in its file, and the IR of its newest run."""
 
     flows: tuple[FlowSyntax, ...]
     class_name: str | None
@@ -37,11 +37,11 @@ class Typed(NamedTuple):
 
     @property
     def flow(self) -> FlowSyntax | None:
-        """The syntax of the flow that --flow names, or of the first one in the file."""
+        """The syntax of the flow class that the command line names, or of the first flow class in the file."""
         return next((flow for flow in self.flows if self.class_name in (None, flow.name)), None)
 
     def parameters(self) -> list[ParameterSyntax]:
-        """Return the parameters in the file, then those that only the newest run had."""
+        """Return the parameters in the file, then the parameters that only the newest run had."""
         found = {one.name: one for one in (self.flow.parameters if self.flow is not None else ())}
         for parameter in self.ir.parameters if self.ir is not None else ():
             if not parameter.hidden:
@@ -52,22 +52,22 @@ class Typed(NamedTuple):
         return list(found.values())
 
     def steps(self) -> list[str]:
-        """Return the steps in the file, then those that only the newest run had."""
+        """Return the steps in the file, then the steps that only the newest run had."""
         known = [*(self.flow.steps if self.flow is not None else ())]
         return list(dict.fromkeys([*known, *(node.id for node in (self.ir.nodes if self.ir is not None else ()))]))
 
 
 def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed | None:
-    """Read the file that FLOW on a command line names, without importing it.
+    """Parse the file that the argument FLOW names, without importing it.
 
     Args:
-        words: FLOW.
+        words: the argument FLOW: a file or module, with or without a class.
         class_name: the value of `--flow`.
-        store: the store with the newest run of the flow, for parameters that the source does not show; None if there is
-            none.
+        store: the store with the runs of the flow. Its newest run has the parameters that the source does not show.
+            None to use only the source.
 
     Returns:
-        None if there is no such file or no flow in it.
+        The flow; None if there is no such file, or no flow in the file.
     """
     try:
         parsed = parse(words)
@@ -84,7 +84,7 @@ def read_typed(words: str, class_name: str | None, store: Store | None) -> Typed
 
 
 def _newest(store: Store, flow: str) -> Flow | None:
-    """Return the IR of the flow's newest run; None if there is none or it cannot be read."""
+    """Return the IR of the flow's newest run; None if the flow has no run or the run cannot be read."""
     try:
         runs = store.runs(flow)
         return store.run(flow, runs[-1]).executes() if runs else None
@@ -97,7 +97,7 @@ def parameter_options(typed: Typed, reserved: Collection[str]) -> Iterator[click
 
     Args:
         typed: the flow.
-        reserved: names of options, with `_` for `-`, that a parameter of the same name does not replace.
+        reserved: names of the command's options (with `_` for `-`); a parameter with such a name is left out.
     """
     for number, parameter in enumerate(typed.parameters()):
         if parameter.name.replace("-", "_") in reserved:
@@ -119,8 +119,8 @@ def parameter_options(typed: Typed, reserved: Collection[str]) -> Iterator[click
 # -- on a command line -------------------------------------------------------------------------------------------------
 
 
-_TYPED = "flowc.typed"  # in a context's `meta`: the flow that the line names, if its file can be read
-_NAMED = "flowc.named"  # in a context's `meta`: the word that names the flow
+_TYPED = "flowc.typed"  # key in a context's `meta`: the flow on the command line, if its file can be read
+_NAMED = "flowc.named"  # key in a context's `meta`: the argument FLOW as typed
 
 
 class OfFlow(Protocol):
@@ -130,17 +130,17 @@ class OfFlow(Protocol):
 
     @property
     def reserved(self) -> Collection[str]:
-        """Names of the options that the command has for every flow."""
+        """Names of the command's options that a flow's parameter of the same name cannot replace."""
         ...
 
 
 def know_flow(command: OfFlow, ctx: click.Context, read: Callable[[], CommandWords]) -> None:
-    """Find the flow in the words of a command such as `run`, and add options for the flow's parameters to the command.
+    """Find the flow on the command line of a command such as `run`, and add options for its parameters.
 
     Args:
         command: the command, whose `params` are replaced.
-        ctx: its context, which keeps the flow for other candidates.
-        read: returns the words; if it raises ClickException, nothing is added.
+        ctx: the command's context; the flow is kept in it for the completion of other arguments.
+        read: returns the command-line arguments; if it raises ClickException, no options are added.
     """
     try:
         words = read()
@@ -167,17 +167,17 @@ def _store(ctx: click.Context) -> Store | None:
 
 
 def names_flow(ctx: click.Context) -> bool:
-    """Return whether the words before the cursor already name a flow."""
+    """Return whether the arguments before the cursor already include FLOW."""
     return _NAMED in ctx.meta
 
 
 def behind_flow(command: str | None, ctx: click.Context, incomplete: str) -> Iterator[str]:
-    """Yield candidates for the word after FLOW: a step for `resume` and `retry`, a step or a task for `spin`.
+    """Yield candidates for the argument after FLOW: steps for `resume` and `retry`, steps and tasks for `spin`.
 
     Args:
         command: the command's name.
-        ctx: its context.
-        incomplete: the beginning of the word.
+        ctx: the command's context.
+        incomplete: the beginning of the argument.
     """
     typed: Typed | None = ctx.meta.get(_TYPED)
     if typed is None or typed.flow is None or command not in ("resume", "retry", "spin"):
@@ -189,7 +189,7 @@ def behind_flow(command: str | None, ctx: click.Context, incomplete: str) -> Ite
 
 
 def _tasks(store: Store, flow: str, incomplete: str) -> Iterator[str]:
-    """Yield candidates for RUN/STEP/TASK of the flow, without its name."""
+    """Yield candidates for RUN/STEP/TASK of a flow: pathspecs without the flow's name."""
     before = f"{flow}/"
     for found in pathspecs(store, before + incomplete):
         inner = found.removeprefix(before)
@@ -197,7 +197,7 @@ def _tasks(store: Store, flow: str, incomplete: str) -> Iterator[str]:
 
 
 def runs_of_flow(ctx: click.Context, _: str) -> Iterator[str]:
-    """Yield the runs of the flow that the line names, newest first."""
+    """Yield the runs of the flow on the command line, newest first."""
     typed: Typed | None = ctx.meta.get(_TYPED)
     store = _store(ctx)
     if typed is not None and typed.flow is not None and store is not None:
@@ -205,15 +205,15 @@ def runs_of_flow(ctx: click.Context, _: str) -> Iterator[str]:
 
 
 def classes_of_file(ctx: click.Context, _: str) -> Iterator[str]:
-    """Yield the names of the flows in the file that the line names."""
-    # An option without a value ends the parsing before the arguments get their values.
+    """Yield the names of the flow classes in the file on the command line."""
+    # If the last option has no value yet, click stops parsing before it sets the values of arguments.
     file = ctx.meta.get(_NAMED) or ctx.params.get("file") or next(iter(ctx.args), None)
     typed = read_typed(file, None, None) if isinstance(file, str) else None
     yield from (flow.name for flow in (typed.flows if typed is not None else ()))
 
 
 def classes_behind(incomplete: str) -> Iterator[str]:
-    """Yield `flow.py:CLASS` candidates for a word with a colon."""
+    """Yield candidates `flow.py:CLASS` for an argument with a colon."""
     file, colon, _ = incomplete.partition(":")
     typed = read_typed(file, None, None) if colon and file else None
     yield from (f"{file}:{flow.name}" for flow in (typed.flows if typed is not None else ()))

@@ -1,7 +1,7 @@
-"""The completion scripts of the shells, and the format in which each shell sends words and receives candidates.
+"""The completion scripts for bash, zsh and fish, and the format of each shell's requests and candidates.
 
-flowc has its own scripts. click's differ between versions, add a blank after `Flow/`, and do not complete the value in
-`--tag=own`.
+flowc does not use click's scripts: they differ between versions of click, add a blank after `Flow/`, and do not
+complete the value in `--tag=own`.
 """
 
 from __future__ import annotations
@@ -86,13 +86,13 @@ complete --no-files --keep-order --command %(prog_name)s --arguments '(%(complet
 
 @final
 class Bash(BashComplete):
-    """Completion for bash, from the line as typed: bash itself splits `user:me` into three words."""
+    """Completion for bash. It splits the command line itself, because bash splits `user:me` into three words."""
 
     source_template = _BASH
 
     @staticmethod
     def _check_version() -> None:
-        return  # click checks the bash in $PATH, but another bash may read the script
+        return  # click would check the bash in $PATH, but another bash may read the script
 
     def _word(self) -> str:
         line = os.environ.get("COMP_LINE", "")
@@ -105,7 +105,7 @@ class Bash(BashComplete):
         return words[1 : len(words) - bool(word)], word
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return a line for one candidate: bash replaces only the text after the last `:` or `=`."""
+        """Return the line for one candidate: the part after the last `:` or `=`, because bash replaces only this."""
         word = self._word()
         if word.startswith("-"):
             word = word.partition("=")[2]
@@ -115,7 +115,7 @@ class Bash(BashComplete):
 
 @final
 class Zsh(ZshComplete):
-    """Completion for zsh: lists described candidates first, and adds no blank after a candidate ending in `/`."""
+    """Completion for zsh: lists described candidates first; a candidate that ends in `/` is not followed by a blank."""
 
     source_template = _ZSH
 
@@ -127,32 +127,32 @@ class Zsh(ZshComplete):
         return words[1 : len(words) - bool(word)], word
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        """Return the candidates for the whole word."""
+        """Return the candidates, each as a replacement for the whole word at the cursor."""
         return _whole(super().get_completions(args, incomplete), incomplete)
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return a line with the kind, the candidate and its description."""
+        """Return the line for one candidate: its kind, the candidate and its description."""
         value = str(item.value)
         return _line(item, value.replace(":", "\\:") if item.help else value)
 
 
 @final
 class Fish(FishComplete):
-    """Completion for fish: keeps the order of candidates, and commas in descriptions."""
+    """Completion for fish: keeps the order of the candidates, and allows commas in descriptions."""
 
     source_template = _FISH
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        """Return the candidates for the whole word."""
+        """Return the candidates, each as a replacement for the whole word at the cursor."""
         return _whole(super().get_completions(args, incomplete), incomplete)
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return a line with the kind, the candidate and its description."""
+        """Return the line for one candidate: its kind, the candidate and its description."""
         return _line(item, str(item.value))
 
 
 def _whole(items: Iterable[CompletionItem], incomplete: str) -> list[CompletionItem]:
-    """Return the candidates for `--tag=own` with the option prepended: these shells replace the whole word."""
+    """Return candidates that replace the whole word: for `--tag=o`, each one begins with `--tag=`."""
     option, equals, _ = incomplete.partition("=")
     before = option + equals if equals and option.startswith("-") else ""
     return [CompletionItem(before + str(item.value), item.type, item.help) for item in items]
@@ -166,6 +166,6 @@ SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": Zsh, "fish": Fish
 
 
 def register() -> None:
-    """Register these shells with click, in place of click's own."""
+    """Make click use these classes instead of its own classes for the three shells."""
     for name, shell in SHELLS.items():
         add_completion_class(shell, name)

@@ -1,4 +1,4 @@
-"""Candidates for the names of flows, runs, steps and tasks in a store."""
+"""Tab completion for pathspecs: the names of flows, runs, steps and tasks in a store."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def pathspecs(store: Store, incomplete: str) -> Iterator[str]:
         elif len(done) == 3 and done[2] in steps:
             paths = run.attempts(done[2])
             yield from (before + task_id(done[2], path) for path in paths)
-            if not incomplete.endswith("/"):  # a digit begins an index path: no step's name begins with one
+            if not incomplete.endswith("/"):  # an index path begins with a digit, and a task's id with the step's name
                 yield from (before + path for path in paths)
 
 
 def run_of(store: Store, parts: Sequence[str]) -> RunStore | None:
-    """Return the run FLOW/RUN of the two `parts`, where RUN may be `latest`; None if the store does not have it."""
+    """Return the run that the parts [FLOW, RUN] name; None if it is not in the store. RUN may be `latest`."""
     runs = store.runs(parts[0])
     name = runs[-1] if parts[1] == "latest" and runs else parts[1]
     return store.run(parts[0], name) if name in runs else None

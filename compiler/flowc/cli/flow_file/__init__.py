@@ -1,1 +1,1 @@
-"""The commands of a flow's own file: `python flow.py …`."""
+"""The commands of a flow's own command line, `python flow.py …`."""

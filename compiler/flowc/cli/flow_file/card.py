@@ -1,4 +1,4 @@
-"""`card` of a flow's own file: takes paths without the flow's name, and Metaflow's options."""
+"""`python flow.py card`: accepts paths without the flow's name, and has Metaflow's options."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ else:
 
 @click.group("card", cls=PathGroup, help="Show the cards of tasks.")
 def card_command() -> None:
-    """Group the commands about cards."""
+    """Define the command group `python flow.py card`."""
 
 
 def _find(pathspec: str | None) -> Pathspec:
-    """Return the run, step and task of a path.
+    """Return the run, step and task that [RUN/]STEP[/TASK] names; None names the whole newest run.
 
-    Without RUN, the newest run is meant; None is the whole newest run. The flow's name may come first.
+    Without RUN, the newest run is used. The flow's name may precede the path.
     """
     name, store = flow_name(click.get_current_context()), open_store(None)
     if pathspec is None:
@@ -52,7 +52,7 @@ add_reading_commands(card_command, Paths("[RUN/]STEP[/TASK]", "[[RUN/]STEP[/TASK
 def server_command(
     ctx: click.Context, run_id: str | None, namespace: str | None, port: int, poll_interval: int, max_cards: int
 ) -> None:
-    """Serve cards."""
+    """Serve a web page with the cards of a run."""
     name, store = flow_name(ctx), open_store(None)
     if run_id is not None:
         run_id = find_run(store, f"{name}/{run_id}").run.id

@@ -1,4 +1,4 @@
-"""The group of commands of a flow's own file, and functions that its commands share."""
+"""The command group of `python flow.py`, and functions that its commands share."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from metaflow import _extensions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RUN_LIKE = ("run", "resume", "spin")  # commands whose options may come before the command
-_HELP = "flowc.help"  # in a context's `meta`: whether --help came before the command
+RUN_LIKE = ("run", "resume", "spin")  # commands whose options may also precede the command
+_HELP = "flowc.help"  # key in a context's `meta`: whether --help precedes the command
 _SILENT = ("run", "resume", "spin", "help")  # commands without the line "flowc … executing FLOW"
 
 
 class FlowGroup(LazyGroup):
-    """The commands of a flow's own file.
+    """The group of all commands of `python flow.py`.
 
-    `--help run` prints the help of `run`. After `run`, `--help` may be a parameter of the flow.
+    `python flow.py --help run` prints the help of `run`: after `run`, `--help` may be a parameter of the flow.
     """
 
     misplaced = "before_own_command"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words; an option for help before a command such as `run` is passed to the command."""
+        """Parse the command line; if `--help` precedes a command such as `run`, pass it on to that command."""
         if not ctx.resilient_parsing and not set(ctx.help_option_names).isdisjoint(args):
             _, rest, given = self.make_parser(ctx).parse_args([*args])
             if any("--help" in param.opts for param in given) and rest and rest[0] in RUN_LIKE:
@@ -47,7 +47,7 @@ class FlowGroup(LazyGroup):
         return super().parse_args(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, whose help does not ask for FLOW; None if there is none of this name."""
+        """Return the command of this name, without FLOW in its help; None if there is no such command."""
         command = super().get_command(ctx, cmd_name)
         if command is None or "FLOW" not in (command.help or ""):
             return command
@@ -58,11 +58,13 @@ class FlowGroup(LazyGroup):
 
 @click.pass_context
 def begin(ctx: click.Context, /, **values: object) -> None:
-    """Keep the options, and print the line "flowc … executing FLOW". Without a command, check the flow.
+    """Process the options before the command, and print the line "flowc … executing FLOW".
+
+    If the command line names no command, check the flow.
 
     Args:
-        ctx: the context of the group of a flow's own file.
-        values: the values of its options.
+        ctx: the context of the group `FlowGroup`.
+        values: the values of the options before the command.
 
     Raises:
         click.UsageError: an option of `run` precedes a command that does not run the flow.
@@ -76,7 +78,7 @@ def begin(ctx: click.Context, /, **values: object) -> None:
     if ctx.invoked_subcommand not in _SILENT:
         tell(f"flowc {__version__} executing {flow_name(ctx)} for user:{user_name()}")
     if ctx.invoked_subcommand is None:
-        configuration.current_file()  # reports faults of the configuration, like every command
+        configuration.current_file()  # for its errors: every command reports faults of the configuration
         from flowc.cli.commands.flows.check import check_command
 
         ctx.invoke(check_command)
@@ -86,7 +88,7 @@ def begin(ctx: click.Context, /, **values: object) -> None:
 
 
 def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
-    """Return the error for options before a command that does not have them, or without any command."""
+    """Return the error for options of `run` that precede another command, or that no command follows."""
     option, command = before[0], ctx.invoked_subcommand
     if command is None:
         line = f"{ctx.command_path} {shlex.join([*before, RUN_LIKE[0]])}"
@@ -99,7 +101,7 @@ def _no_use(ctx: click.Context, before: Sequence[str]) -> click.UsageError:
 
 
 def _keep_options(ctx: click.Context, values: dict[str, object]) -> None:
-    """Store the options that extensions' decorators define, for those decorators."""
+    """Pass the values of options that decorators of extensions define to those decorators."""
     cls = ctx.find_object(type)
     if cls is not None and _extensions.decorators:
         from metaflow._legacy.options import keep

@@ -1,6 +1,6 @@
-"""`dump` of a flow's own file: takes paths without the flow's name, and prints Metaflow's output.
+"""`python flow.py dump`: accepts paths without the flow's name, and prints artifacts in Metaflow's format.
 
-It also prints parameters and constants. Results go to stdout; the line that names the task goes to stderr.
+The command also prints parameters and constants. Results go to stdout; the line that names the task goes to stderr.
 """
 
 from __future__ import annotations
@@ -42,9 +42,12 @@ def dump_command(
     file: str | None,
     as_json: bool,
 ) -> None:
-    """Print artifacts. Loading a value runs code of its class, as in the flow itself.
+    """Print artifacts.
 
-    As in Metaflow, a step without tasks is no error: programs ask for all steps, also for those that did not run.
+    As in Metaflow, a step without tasks is no error: programs call this command for all steps, even for steps that did
+    not run.
+
+    Hazard: loading a value runs code of the value's class.
     """
     choice = ArtifactFilter.of(private, include)
     run_id, tasks = _find(ctx, path)
@@ -66,7 +69,7 @@ def dump_command(
 
 
 def _find(ctx: click.Context, path: str) -> tuple[str, list[Dumped]]:
-    """Return the run's id, and the tasks that the path names; no tasks for a step or a run without any."""
+    """Return the run's id and the tasks that the path names; the list is empty if the run or the step has no tasks."""
     run_id, step, *task = inner_path(ctx, path).split("/")
     store, flow = open_store(None), flow_name(ctx)
     if not task:

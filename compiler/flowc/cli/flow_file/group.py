@@ -1,4 +1,4 @@
-"""The command line of a flow's own file: its group of commands, and the function that runs it."""
+"""The command line `python flow.py …`: the group of its commands, and the function that runs it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from metaflow import _extensions
 
 
 def flow_main(cls: type) -> None:
-    """Run the command line of a flow's own file: `python flow.py run`."""
+    """Run the command line of a flow's own file, such as `python flow.py run`."""
     open_closed()
     if cls.__module__ == "__main__":
         names = loader.find_main()
@@ -33,7 +33,7 @@ def flow_main(cls: type) -> None:
 
 
 def _add_options(group: click.Group, cls: type) -> None:
-    """Add the options that extensions' decorators define to the options before the command."""
+    """Add the options that decorators of extensions define to the options of `python flow.py`, before the command."""
     if not _extensions.decorators:
         return
     from metaflow._legacy.options import options_of  # few extensions define options
@@ -48,9 +48,9 @@ def _add_options(group: click.Group, cls: type) -> None:
 
 
 def flow_group(name: str = "start", text: str = "The command line of a flow's file.") -> LazyGroup:
-    """Return the commands of a flow's own file. The context's object is the flow's class."""
+    """Return the group of all commands of `python flow.py`. The object of its click context is the flow's class."""
 
-    def unlisted(command: str) -> click.Command | None:  # for metaflow.runner, and commands that only explain
+    def unlisted(command: str) -> click.Command | None:  # internal commands, and ones that flowc refuses
         if command == "signature":
             from flowc.cli.flow_file.signature import signature_command  # only `metaflow.Runner` calls it
 

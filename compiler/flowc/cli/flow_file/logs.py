@@ -1,6 +1,7 @@
-"""`logs` of a flow's own file: takes paths without the flow's name and attempts from 0, and prints Metaflow's output.
+"""`python flow.py logs`: prints logs in Metaflow's format.
 
-Results go to stdout; the line that names the task goes to stderr.
+The paths of tasks do not include the flow's name, and attempts are counted from 0. Results go to stdout; the line that
+names the task goes to stderr.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 @click.group("logs", cls=LogsGroup, help="Print the logs of tasks: `logs RUN/STEP[/TASK]` is short for `logs show`.")
 def logs_command() -> None:
-    """Group the commands about logs."""
+    """Define the command group `python flow.py logs`."""
 
 
 @logs_command.command("show", help="Print the logs of a task, RUN/STEP/TASK, or of all tasks of a step, RUN/STEP.")
@@ -53,7 +54,7 @@ def show_command(
     attempt: int | None,
     as_json: bool,
 ) -> None:
-    """Print logs, all on stdout."""
+    """Print logs; the lines of both streams go to stdout."""
     found = find_task(ctx, path)
     assert found.step is not None
     streams = selected_streams(ctx, stdout, stderr, both)
@@ -63,7 +64,7 @@ def show_command(
         if found.path is not None and task != found.path:
             continue
         tell(f"Dumping logs of run_id={found.run.id} step={found.step} task_id={task_id(found.step, task)}")
-        if number not in numbers:  # no error in Metaflow: programs ask for one attempt after another
+        if number not in numbers:  # no error, as in Metaflow: programs call this for one attempt after another
             tell(f"it has no attempt {attempt}")
         elif printer is not None:
             _print_json(printer, found.run, (found.step, task, number))

@@ -1,4 +1,4 @@
-"""Commands of a flow's own file that describe the flow: `show`, `output-dot`, `output-raw`, `version`, `help`."""
+"""Commands of `python flow.py` that describe the flow: `show`, `output-dot`, `output-raw`, `version`, `help`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def show_command(ctx: click.Context, as_json: bool) -> None:
 @click.command("output-dot", help="Print the graph in the language of Graphviz: pipe it to `dot -Tpng -o graph.png`.")
 @click.pass_context
 def output_dot_command(ctx: click.Context) -> None:
-    """Print a digraph."""
+    """Print the flow's graph in the language of Graphviz."""
     graph = _graph(ctx)
     tell("Visualizing the flow as a GraphViz graph")
     nodes = sorted(graph.flow.nodes, key=lambda node: node.id)
@@ -82,7 +82,7 @@ def _dot_node(graph: Graph, node: Node) -> str:
 
 
 def _cases(node: Node) -> list[tuple[str, str]]:
-    """Return (case, next step) for each case of a switch, as strings."""
+    """Return the cases of a switch: for each, the case and the next step, both as strings."""
     return [(str(case), target) for case, target in getattr(node.next, "arms", ())]
 
 
@@ -91,7 +91,7 @@ def _quoted(text: str) -> str:
 
 
 def _short_type(graph: Graph, node: Node) -> str:
-    """Return a step's type as Metaflow's graph object names it: `split`, `foreach`, `join`, …"""
+    """Return the name of a step's type in Metaflow's graph: `split`, `foreach`, `join`, …"""
     kind = step_type(graph, node)
     return {"split-static": "split", "split-foreach": "foreach", "split-parallel": "foreach"}.get(kind, kind)
 
@@ -100,7 +100,7 @@ def _short_type(graph: Graph, node: Node) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def output_raw_command(ctx: click.Context, as_json: bool) -> None:
-    """Print the graph's parts."""
+    """Print Metaflow's internal form of the graph."""
     graph = _graph(ctx)
     tell(f"Internal representation of the flow{' in JSON format' if as_json else ''}:")
     if as_json:
@@ -150,6 +150,6 @@ def version_command() -> None:
 @click.command("help", help="Show all commands and options.")
 @click.pass_context
 def help_command(ctx: click.Context) -> None:
-    """Print the help of the whole command line."""
+    """Print the help of `python flow.py`, with all commands."""
     root = ctx.find_root()
     click.echo(root.get_help())

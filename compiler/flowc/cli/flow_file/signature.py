@@ -26,7 +26,7 @@ from metaflow.runner._signature import FlowParameter
 def signature_command(
     ctx: click.Context, file: str, resume: bool, origin_run_id: str | None, store_url: str | None
 ) -> None:
-    """Check the flow, and write its parameters."""
+    """Check the flow, and write its name and parameters to a JSON file."""
     if resume:
         assert KIND.configs is not None
         before = words_of(ctx, [], KIND).early(NO_NAMES).more

@@ -1,4 +1,4 @@
-"""`tag` of a flow's own file: has Metaflow's options, and writes to stdout and stderr like Metaflow."""
+"""`python flow.py tag`: has Metaflow's options, and writes the same text as Metaflow to stdout and stderr."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Tagged(NamedTuple):
 
 
 def _required(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is None and not ctx.resilient_parsing:  # exit code 1, as in Metaflow, instead of a usage error's 2
+    if value is None and not ctx.resilient_parsing:  # exit code 1 as in Metaflow, not 2
         fail("no run is given", "add --run-id RUN, or --run-id latest")
     return value
 
@@ -52,7 +52,7 @@ def _run_options(function: Command) -> Command:
 
 @click.group("tag", cls=OwnTagGroup, help="Tag runs, and list their tags.")
 def tag_command() -> None:
-    """Group the commands about tags."""
+    """Define the command group `python flow.py tag`."""
 
 
 @tag_command.command("add", help="Tag a run.")
@@ -161,7 +161,7 @@ def list_command(
 
 
 def _runs(ctx: click.Context, every: bool) -> list[_Tagged]:
-    """Return all readable runs of the flow, or only the newest, with their tags."""
+    """Return the flow's readable runs with their tags; only the newest run if `every` is false."""
     store, flow = open_store(None), flow_name(ctx)
     ids = store.runs(flow)
     if not ids:
@@ -187,7 +187,7 @@ def _all_tags(runs: Sequence[_Tagged], *, hide_system: bool) -> list[str]:
 
 
 def _print(runs: Sequence[_Tagged], *, hide_system: bool, by_run: bool = False, by_tag: bool = False) -> None:
-    """Print tags in Metaflow's layout: columns on stdout; with --quiet, one line per run on stderr, for programs."""
+    """Print tags in Metaflow's format: columns on stdout; with --quiet, one line per run on stderr."""
     if top().quiet:
         for tagged in runs:
             system = "" if hide_system else ",".join(sorted(tagged.system))
@@ -208,7 +208,7 @@ def _print(runs: Sequence[_Tagged], *, hide_system: bool, by_run: bool = False, 
 
 
 def _columns(words: Sequence[str]) -> None:
-    """Print the words in as many columns as fit on the terminal, ordered downwards."""
+    """Print strings in as many columns as fit on the terminal; the order is downwards in each column."""
     width = max(map(len, words), default=0) + 4
     columns = max(1, shutil.get_terminal_size((112, 24)).columns // width)
     rows = -(-len(words) // columns)

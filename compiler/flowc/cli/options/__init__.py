@@ -1,1 +1,1 @@
-"""The options of commands, and values from the command line, files and the environment."""
+"""Options that several commands share. Their values come from the command line, files and environment variables."""

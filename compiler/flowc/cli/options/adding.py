@@ -1,4 +1,4 @@
-"""Adding options to a command before click creates it."""
+"""Adds options to a function before click makes it a command."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., object])
 
     class OptionDecorator(Protocol):
-        """A decorator that adds an option or an argument to a command's function, as `click.option` returns it."""
+        """The type of the decorators that `click.option` and `click.argument` return."""
 
         def __call__(self, function: Command, /) -> Command:
-            """Add it; return the function."""
+            """Add the option or argument to the function, and return the function."""
             ...
 
 
 def with_options(function: Command, options: Sequence[click.Option]) -> Command:
-    """Add options to the function's future click command, before its own options; return the function."""
-    kept: list[click.Option] = vars(function).setdefault("__click_params__", [])  # as click's own decorators do
+    """Add options to a function that is to become a click command; return the function.
+
+    The new options precede the options that the function already has.
+    """
+    kept: list[click.Option] = vars(function).setdefault("__click_params__", [])  # as in click's decorators
     kept += reversed(options)
     return function

@@ -1,4 +1,4 @@
-"""The parts that several commands share: options of a flow, reports of errors, opening the store."""
+"""Functions that several commands share: options about flows, printing errors, opening the store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
 
 
-if not TYPE_CHECKING:  # for the commands that load a flow, print errors for programs, or open a store
+if not TYPE_CHECKING:  # only some commands use these
     render = LateFunction("flowc.diagnostics:render")
     ProjectBranch = LateFunction("flowc.frontends.metaflow.decorators.project:ProjectBranch")
     write = LateFunction("flowc.reporting:write")
@@ -42,19 +42,19 @@ if not TYPE_CHECKING:  # for the commands that load a flow, print errors for pro
     records_store = LateModule("flowc_runtime.store.records.store")
 
 FAULTY = 1  # exit code: the flow has a fault, the run failed, or the requested object does not exist
-USAGE = 2  # exit code: the command line is wrong, or a config on it
+USAGE = 2  # exit code: the command line, or a config on it, is wrong
 
 
 class CodeOption(click.Option):
-    """The option `--code`, which only `flowc` has: a flow's own file does not name an IR."""
+    """The option `--code`. Only `flowc` has the option, because `python flow.py` always runs a class and not an IR."""
 
     def add_to_parser(self, parser: _OptionParser, ctx: click.Context) -> None:
-        """Add the option to the parser, except in the command line of a flow's own file."""
+        """Add the option to the parser, except for `python flow.py`."""
         if ctx.find_object(type) is None:
             super().add_to_parser(parser, ctx)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return the option's row of the help; None in a flow's own file."""
+        """Return the option's row in the help; None for `python flow.py`."""
         return super().get_help_record(ctx) if ctx.find_object(type) is None else None
 
 
@@ -69,7 +69,7 @@ flow_options: tuple[OptionDecorator, ...] = (
                  help="Package files with these endings besides Python's, as in .sql,.csv [$FLOWC_PACKAGE_SUFFIXES]."),
     click.option("--code", "code_place", cls=CodeOption, metavar="DIR|ARCHIVE", help=CODE_HELP),
 )  # fmt: skip
-"""The options about a flow that all commands share; their values are `FlowOptions`."""
+"""The options of all commands that load a flow; `FlowOptions` has their values."""
 
 
 class FlowOptions(NamedTuple):
@@ -83,7 +83,7 @@ class FlowOptions(NamedTuple):
 
     @classmethod
     def take(cls, options: dict[str, object]) -> FlowOptions:
-        """Take the values out of the options of a command: they are removed from `options`.
+        """Return the values of `flow_options`, and remove them from a command's `options`.
 
         Raises:
             KeyError: the command does not have `flow_options`.
@@ -91,25 +91,27 @@ class FlowOptions(NamedTuple):
         return cls._make(options.pop(name) for name in cls._fields)
 
     def deployment(self) -> ProjectBranch:
-        """Return user, branch and production.
+        """Return the values for a flow with @project: the user, the branch, and whether the production branch is used.
 
-        Without the option, `METAFLOW_BRANCH` and `METAFLOW_PRODUCTION` count; only an option needs a flow with
-        @project.
+        If `--branch` or `--production` is missing, the variable `METAFLOW_BRANCH` or `METAFLOW_PRODUCTION` is used.
+        Only the options, not the variables, require a flow with @project.
         """
         production = os.environ.get("METAFLOW_PRODUCTION", "").lower() in ("1", "t", "true", "y", "yes", "on")
         return ProjectBranch(
             user=user_name(),
             branch=self.branch if self.branch is not None else os.environ.get("METAFLOW_BRANCH") or None,
             production=self.production or production,
-            # A variable may be meant for other flows; an option is meant for this one.
+            # An option is an error if the flow has no @project; a variable may be set for other flows.
             needs_project=self.branch is not None or self.production,
         )
 
     def suffixes(self) -> tuple[str, ...]:
-        """Return the suffixes of files that are packaged besides Python's: from the settings, then from the option.
+        """Return the suffixes of the files that the code package has in addition to Python files.
+
+        The suffixes in the settings come first, then the suffixes of the option.
 
         Raises:
-            click.UsageError: the value of the option has an empty part.
+            click.UsageError: the option's list has an empty item.
             ConfigurationError: the configuration file has a fault.
         """
         given = [part.strip() for part in (self.package_suffixes or ".").split(",")]
@@ -119,7 +121,7 @@ class FlowOptions(NamedTuple):
         return tuple(part for part in dict.fromkeys([*found, *given]) if part not in ("", "."))
 
     def added(self) -> list[str]:
-        """Return the decorators to add: from the option and from METAFLOW_DEFAULT_DECOSPECS, separated by blanks."""
+        """Return the decorators to add to steps: those of `--with`, then those of METAFLOW_DEFAULT_DECOSPECS."""
         return [*self.with_decorators, *(settings.get("DEFAULT_DECOSPECS") or "").split()]
 
 
@@ -131,7 +133,7 @@ def with_flow_options(function: Command) -> Command:
 
 
 class Top(NamedTuple):
-    """The values of options before the command of a flow's file: `python flow.py --quiet --with retry run`."""
+    """The values of the options before the command, as in `python flow.py --quiet --with retry run`."""
 
     quiet: bool | None = None
     environment: str | None = None
@@ -150,17 +152,17 @@ class Top(NamedTuple):
 
 
 NO_TOP = Top()
-ROOT = "flowc.root"  # in a context's `meta`: the root of the code that the flow's file is relative to, if known
-CODE = "flowc.code"  # in a context's `meta`: the `CodeOf` of an IR that is run
-LOADED = "flowc.loaded"  # in a context's `meta`: the `Loaded` flow that a program runs
-TOP = "flowc.top"  # in a context's `meta`, which nested contexts share
+ROOT = "flowc.root"  # key in a context's `meta`: the root of the flow's code, if known
+CODE = "flowc.code"  # key in a context's `meta`: the `CodeOf` of an IR that is run
+LOADED = "flowc.loaded"  # key in a context's `meta`: the `Loaded` flow that a program runs
+TOP = "flowc.top"  # key in a context's `meta`: the values of the options before the command, a `Top`
 
 
 def top(ctx: click.Context | None = None) -> Top:
-    """Return the values of the options before the command; all are None or empty outside a command.
+    """Return the values of the options before the command; outside of a command, all are None or empty.
 
     Args:
-        ctx: the context of the command; None is the current one.
+        ctx: the context of the command; None for the current context.
     """
     here = ctx or click.get_current_context(silent=True)
     found = here.meta.get(TOP, NO_TOP) if here is not None else NO_TOP
@@ -172,8 +174,8 @@ def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:
     """Print errors and warnings on stderr, in color on a terminal, or in the `--error-format`.
 
     Args:
-        diagnostics: in any order.
-        root: the directory that the spans' files are relative to.
+        diagnostics: the errors and warnings, in any order.
+        root: the directory to which the files in the diagnostics are relative.
     """
     form = error_format()
     if form.name != "text":
@@ -184,13 +186,13 @@ def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:
 
 
 class ErrorFormat(NamedTuple):
-    """The form of errors: the value of `--error-format`, and the file for the forms for programs (None is stderr)."""
+    """The format of errors: the value of `--error-format`, and the file for all formats but `text` (None: stderr)."""
 
     name: str = "text"
     file: TextIO | None = None
 
 
-ERROR_FORMAT = "flowc.error_format"  # in a context's `meta`: the ErrorFormat of the command
+ERROR_FORMAT = "flowc.error_format"  # key in a context's `meta`: the ErrorFormat of the command
 
 
 def error_format() -> ErrorFormat:
@@ -201,7 +203,7 @@ def error_format() -> ErrorFormat:
 
 
 def use_color() -> bool:
-    """Return whether stderr shows colors and NO_COLOR is not set (https://no-color.org)."""
+    """Return whether stderr is a terminal with colors and NO_COLOR is not set (https://no-color.org)."""
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -221,7 +223,7 @@ def fail(message: str, hint: str | None = None, *, code: int = FAULTY) -> NoRetu
 
 
 def tell_error(message: str, hint: str | None = None) -> None:
-    """Print an error on stderr in one line, with a hint in a second one, or both in the `--error-format`."""
+    """Print an error and its hint on stderr, one line each, or in the format of `--error-format`."""
     form = error_format()
     if form.name != "text":
         click.echo(write([Fact(message, hint)], form.name), file=form.file or sys.stderr, nl=False)
@@ -233,10 +235,10 @@ def tell_error(message: str, hint: str | None = None) -> None:
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """Let the block write the file `path`.
+    """A context manager for a block that writes the file `path`.
 
     Raises:
-        FlowcError: the block raised an OSError; the message names the file.
+        FlowcError: the block raised an OSError. The message names the file.
     """
     try:
         yield
@@ -245,7 +247,7 @@ def writing(path: str | Path) -> Iterator[None]:
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of cells in columns, as wide as their longest cell.
+    """Print rows as a table; the longest cell of a column determines the column's width.
 
     Args:
         rows: at least one row; all have the same number of cells.
@@ -269,8 +271,8 @@ def open_store(url: str | None) -> Store:
     """Open the store at this address, or the default one.
 
     Args:
-        url: an address or a directory, the value of `--store`; None is the store that options before the command,
-            variables or the configuration file name, or else `.flowc`.
+        url: the value of `--store`: an address or a directory. None for the store that the options before the command,
+            variables or the configuration file name; if they name none, `.flowc`.
 
     Raises:
         SystemExit: the store cannot be opened; the error is printed.

@@ -19,16 +19,19 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.configs import ConfigSources
     from metaflow.user_configs.config_parameters import configs_of
 
-else:  # not for the help of commands
+else:  # not used for the help of commands
     ConfigSources = LateFunction("flowc.frontends.metaflow.configs:ConfigSources")
     configs_of = LateFunction("metaflow.user_configs.config_parameters:configs_of")
 
-EARLIER = "flowc.earlier"  # in a context's `meta`: the function for `ConfigSources.earlier`
-_CONFIGS = "flowc.configs"  # in a context's `meta`, which a command shares with its group
+EARLIER = "flowc.earlier"  # key in a context's `meta`: the function for `ConfigSources.earlier`
+_CONFIGS = "flowc.configs"  # key in a context's `meta`: the values of `config_options`
 
 
 def config_options() -> list[click.Option]:
-    """Return `--config NAME FILE` and `--config-value NAME TEXT`; `config_sources` reads them from the context."""
+    """Return the options `--config NAME FILE` and `--config-value NAME TEXT`.
+
+    Their values are kept in the click context, from which `config_sources` reads them.
+    """
 
     def keep(ctx: click.Context, param: click.Parameter, pairs: Sequence[tuple[str, str]]) -> None:
         kept: dict[str, dict[str, str]] = ctx.meta.setdefault(_CONFIGS, {"config": {}, "config_value": {}})
@@ -46,7 +49,7 @@ def describe_configs(params: list[click.Parameter], cls: type) -> None:
     """Add the names of the flow's configs to the help of `--config`.
 
     Args:
-        params: the parameters of a command; the option is replaced in the list by a copy.
+        params: the parameters of a command. `--config` is replaced by a changed copy in this list.
         cls: the flow's class.
     """
     declared = [config._flowc for config in configs_of(cls).values()]
@@ -67,7 +70,7 @@ def config_sources(ctx: click.Context, before: Top) -> ConfigSources:
 
     Args:
         ctx: the command's context, which has the values of `config_options`.
-        before: the values before the command, over which those after it take precedence.
+        before: the values of the options before the command. Options after the command take precedence.
     """
     kept = ctx.meta.get(_CONFIGS, {"config": {}, "config_value": {}})
     return ConfigSources(

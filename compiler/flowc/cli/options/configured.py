@@ -1,4 +1,4 @@
-"""Options that are settings too: without the option, a variable or the configuration file gives the value."""
+"""Options that are also settings: if the option is missing, a variable or the configuration file has the value."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 @final
 class ConfiguredOption(click.Option):
-    """An option for the setting `key`; its help names the setting's variable.
+    """An option for the setting `key`. The help of the option names the setting's environment variable.
 
-    With `partly`, the caller reads the configuration file, because other sources take precedence over it.
+    With `partly`, the option does not read the configuration file: the caller reads it after other sources.
     """
 
     def __init__(
@@ -47,10 +47,13 @@ class ConfiguredOption(click.Option):
         self._partly = partly
 
     def consume_value(self, ctx: click.Context, opts: Mapping[str, click.Parameter]) -> tuple[object, ParameterSource]:
-        """Return the value and its source: the option, FLOWC_*, METAFLOW_*, the configuration file, or the default.
+        """Return the option's value and the value's source.
+
+        The sources, in their order of precedence: the command line, a variable FLOWC_*, a variable METAFLOW_*, the
+        configuration file, the default.
 
         Raises:
-            FaultyConfiguration: a variable or the file has a fault.
+            FaultyConfiguration: a variable or the configuration file has a fault.
         """
         value, source = super().consume_value(ctx, opts)
         if source is ParameterSource.COMMANDLINE or ctx.resilient_parsing:
@@ -67,7 +70,7 @@ class ConfiguredOption(click.Option):
 
 @final
 class FaultyConfiguration(click.ClickException):
-    """An error that reports every fault of the configuration and ends the program."""
+    """An error with all faults of the configuration; click prints them and ends the program."""
 
     exit_code = USAGE
 
@@ -82,5 +85,5 @@ class FaultyConfiguration(click.ClickException):
 
 
 def is_given(name: str) -> bool:
-    """Return whether the value of an option of the current command comes from the command line."""
+    """Return whether the command line has the option of this name; its value may also come from other sources."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE

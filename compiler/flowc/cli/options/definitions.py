@@ -1,7 +1,8 @@
-"""The options before the command of a flow's file and those of `run`: Metaflow's and flowc's own.
+"""The options of `run`, and the options before the command in `python flow.py … run`: Metaflow's and flowc's own.
 
-`python flow.py --quiet run` and `flowc run --quiet flow.py` mean the same: the context keeps the values before the
-command (`common.top`), and the values after `run` are added. `words.split` finds the options among the words.
+`python flow.py --quiet run` and `flowc run --quiet flow.py` have the same effect. The click context keeps the values of
+the options before the command (`common.top`); the values after `run` are then added. `words.split` finds the options on
+the command line.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ from flowc_runtime.base.contract import STORE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-PREFIX = "METAFLOW"  # METAFLOW_RUN_MAX_WORKERS is --max-workers of `run`
+PREFIX = "METAFLOW"  # prefix of options' variables: METAFLOW_RUN_MAX_WORKERS is `run --max-workers`
 
 
 def _only(name: str, setting: str, text: str, *, key: str | None = None) -> click.Option:
-    """Return an option of Metaflow's that accepts only some values; the error for the others has a hint.
+    """Return an option that Metaflow has, too.
 
-    `key` is flowc's setting for it; METAFLOW_DEFAULT_… takes precedence over its value in the configuration file.
+    flowc supports only some of the option's values; the error for other values has a hint. `key` is flowc's setting for
+    the same value, if any. METAFLOW_DEFAULT_… takes precedence over that setting in the configuration file.
     """
     allowed, hint = settings.CHOICES[setting]
 
@@ -55,7 +57,7 @@ def _refused(hint: str) -> Callable[[click.Context, click.Parameter, object], ob
     return callback
 
 
-# An option whose value is in `Top` has the name of the field there.
+# An option whose value is in `Top` has the same name as the field of `Top`.
 TOP_OPTIONS: Sequence[click.Option] = (
     click.Option(["--quiet/--not-quiet"], default=None, help="Print only what the flow prints, results and errors."),
     _only("--metadata", "DEFAULT_METADATA", "Accepted for compatibility; runs are recorded in the store."),
@@ -120,7 +122,7 @@ RUN_OPTIONS: Sequence[click.Option] = (
                  help=f"The store of runs [default: ${STORE}, `store` in flowc.toml, or .flowc here or above]."),
 )  # fmt: skip
 
-# The options of `resume` that Metaflow does not have.
+# The options of `resume` that Metaflow's `resume` does not have.
 RESUME_OPTIONS: Sequence[click.Option] = (
     click.Option(["--target"], type=TargetName(LOCAL), default=LOCAL, show_default=True,
                  help="Resume on this machine, or on a cluster."),
@@ -129,10 +131,10 @@ RESUME_OPTIONS: Sequence[click.Option] = (
     click.Option(["--force"], is_flag=True, help="Resume even if the run may still be active elsewhere."),
 )  # fmt: skip
 
-# Options that are in the help of `run` of a flow's own file, although they may also precede the command.
+# Options that the help of `python flow.py run` lists, although they may also precede the command.
 RUN_S = ("decospecs", "tags", "namespace", "branch", "production", "cache")
 
-BEFORE_COMMAND = "flowc.before"  # in a context's `meta`: the words of the BEFORE_OPTIONS before the command
+BEFORE_COMMAND = "flowc.before"  # key in a context's `meta`: BEFORE_OPTIONS before the command, as arguments
 
 
 def _before_command(option: click.Option) -> click.Option:
@@ -142,18 +144,18 @@ def _before_command(option: click.Option) -> click.Option:
 
 
 def take_before(ctx: click.Context, values: dict[str, object]) -> list[str]:
-    """Take the values of BEFORE_OPTIONS out of `values`; return those of the command line as words.
+    """Remove the values of BEFORE_OPTIONS from `values`; return the ones on the command line as arguments.
 
     Args:
-        ctx: the context of the group of a flow's own file.
-        values: the values of the group's options, by name; the ones taken are removed.
+        ctx: the context of the group of `python flow.py`.
+        values: the values of the group's options, by name. The values of BEFORE_OPTIONS are removed.
 
     Returns:
-        Options and values, for the command that loads the flow.
+        Options and values as command-line arguments for the command that loads the flow.
     """
     words: list[str] = []
     for option in BEFORE_OPTIONS:
-        if not any(option is param for param in ctx.command.params):  # an extension's option replaces it
+        if not any(option is param for param in ctx.command.params):  # an extension's option replaces this option
             continue
         value = values.pop(str(option.name))
         if ctx.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
@@ -163,24 +165,24 @@ def take_before(ctx: click.Context, values: dict[str, object]) -> list[str]:
 
 
 def split_top(values: dict[str, object]) -> Top:
-    """Take the values of `Top` out of the others and return them; print a note for an option without effect.
+    """Remove the values of TOP_OPTIONS from `values`, and return them; print a note for an option without effect.
 
     Args:
-        values: the values of TOP_OPTIONS and others, by name; those of TOP_OPTIONS are removed.
+        values: the values of TOP_OPTIONS and of other options, by name.
     """
     if values.pop("pylint", None):
         click.echo("note: flowc's own checks have run; it does not run Pylint", err=True)
     for name in ("metadata", "event_logger", "monitor", "mode"):
-        values.pop(name, None)  # checked when they were parsed; the accepted value has no effect
+        values.pop(name, None)  # the parser has checked the values, which have no effect
     values["with_decorators"] = values.pop("decospecs")
     return Top._make(values.pop(name, default) for name, default in zip(Top._fields, NO_TOP, strict=True))
 
 
 def add_top(ctx: click.Context, more: Top) -> Top:
-    """Combine the values after the command with those before it; keep the result in the context and return it.
+    """Combine the values of options before and after the command; store the result in the context and return it.
 
-    Repeatable options add up. Of other options, the one after the command counts. A variable or a file, which may give
-    the command's own option, counts less than an option before the command.
+    Values of repeatable options are joined. For other options, an option after the command takes precedence over an
+    option before the command. Both take precedence over a variable or the configuration file.
 
     Args:
         ctx: the command's context.
@@ -194,24 +196,24 @@ def add_top(ctx: click.Context, more: Top) -> Top:
 
 
 def _both(ctx: click.Context, name: str, old: object, new: object) -> object:
-    """Return the values of a repeated option from both places, or the one value that counts."""
+    """Return the joined values of a repeatable option, or the one value that takes precedence."""
     if isinstance(old, tuple) and isinstance(new, tuple):
         return (*old, *new)
     return old if new is None or _is_kept(ctx, name) else new
 
 
 def _is_kept(ctx: click.Context, name: str) -> bool:
-    """Return whether the command line gives the value before the command, and not after it."""
+    """Return whether the command line has the option before the command and not after the command."""
     given = ParameterSource.COMMANDLINE
     before = ctx.parent is not None and ctx.parent.get_parameter_source(name) is given
     return before and ctx.get_parameter_source(name) is not given
 
 
 def top_of_environment() -> Top:
-    """Return the values from variables for a command without options before it, such as `flowc run`.
+    """Return the values that variables give to TOP_OPTIONS, for commands such as `flowc run` that no options precede.
 
     Raises:
-        click.BadParameter: a variable has a value that its option does not allow.
+        click.BadParameter: a variable has a value that the option does not accept.
     """
     command = click.Command("flowc", params=[*TOP_OPTIONS])
     with command.make_context("flowc", [], auto_envvar_prefix=PREFIX) as ctx:
@@ -219,13 +221,14 @@ def top_of_environment() -> Top:
 
 
 def hidden(option: click.Option) -> click.Option:
-    """Return a copy of the option that the help omits."""
+    """Return a copy of an option; the help does not list the copy."""
     changed = copy(option)
     changed.hidden = True
     return changed
 
 
-# flowc's own options of commands that run a flow: in a flow's own file they may also precede the command.
+# Options of commands that run a flow, and that Metaflow does not have. For `python flow.py`, they may also precede the
+# command.
 BEFORE_OPTIONS: Sequence[click.Option] = tuple(
     _before_command(option)
     for option in (*RUN_OPTIONS, *RESUME_OPTIONS)

@@ -1,4 +1,4 @@
-"""The option `--error-format`: errors about a flow for people or for programs."""
+"""The option `--error-format`: errors as text for people, or in a format for programs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 def error_option(*, stdout: bool = False) -> ConfiguredOption:
-    """Return the option.
+    """Return the option `--error-format`.
 
     Args:
-        stdout: whether the forms for programs go to stdout, for commands whose result is the errors.
+        stdout: whether formats for programs are written to stdout and not to stderr, for commands whose result is the
+            errors.
     """
 
     def take(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -41,10 +42,10 @@ def error_option(*, stdout: bool = False) -> ConfiguredOption:
 
 
 def takes_error_format(*, stdout: bool = False) -> Callable[[Command], Command]:
-    """Return a decorator that adds the option to a command; the command's function does not get the value.
+    """Return a decorator that adds `--error-format` to a command; the value is not passed to the command's function.
 
     Args:
-        stdout: whether the forms for programs go to stdout.
+        stdout: whether formats for programs are written to stdout and not to stderr.
     """
 
     def add(function: Command) -> Command:

@@ -1,4 +1,4 @@
-"""Options that tasks inherit by a variable: how often large arrays are checked, and the source of secrets."""
+"""Options whose values tasks inherit in an environment variable: `--verify` and `--secrets`."""
 
 from __future__ import annotations
 
@@ -37,14 +37,15 @@ def verify_option() -> ConfiguredOption:
 
 
 def with_verify_option(function: Command) -> Command:
-    """Add `--verify` to a command; the command's function does not get the value."""
+    """Add `--verify` to a command; the value is not passed to the command's function."""
     option = verify_option()
     option.expose_value = False
     return with_options(function, [option])
 
 
 def _keep_source(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    # The value of a file stays there: its path is relative to the file, that of a variable to the working directory.
+    # Only a value of the command line becomes a variable: a path in a variable is relative to the working directory,
+    # and a path in the configuration file is relative to that file.
     if value is not None and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
         setting = BY_KEY["secrets"]
         if (why := wrong(setting, value)) is not None:

@@ -1,4 +1,4 @@
-"""Loading the flow that a command line names. Faults of the flow are printed and end the program."""
+"""Loads the flow that a command line names. Faults of the flow are printed, and end the program."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from flowc_ir.diagnostic import Diagnostic
     from flowc_runtime.base.config.config_file import ConfigFile
     from flowc_runtime.store.records.store import Store
-else:  # not for the help of commands
-    context = LateModule("flowc.passes.context")  # only tables of the configuration file need the passes
+else:  # not used for the help of commands
+    context = LateModule("flowc.passes.context")  # used only for tables in the configuration file
     pipeline = LateModule("flowc.passes.pipeline")
     project = LateModule("flowc.frontends.metaflow.decorators.project")
     with_decorators = LateModule("flowc.frontends.metaflow.decorators.with_decorators")
@@ -48,7 +48,7 @@ else:  # not for the help of commands
 
 
 class Checked(NamedTuple):
-    """A flow without faults."""
+    """A flow without faults, with its program and its code package."""
 
     flow: Flow
     program: LoadedProgram
@@ -61,7 +61,7 @@ class Checked(NamedTuple):
 
 
 def _with_top(options: FlowOptions, given: Top) -> FlowOptions:
-    """Return the options of a command combined with the ones before it."""
+    """Return the options after the command combined with the options before the command."""
     return FlowOptions(
         [*given.with_decorators, *options.with_decorators, *(["cache"] if given.cache else [])],
         options.branch if options.branch is not None else given.branch,
@@ -81,16 +81,16 @@ def load_flow(
     read: Callable[[type], object] | None = None,
     otherwise: ChooseClass | None = None,
 ) -> Checked:
-    """Return the flow of a file or module, or that of a flow's own file.
+    """Load and return the flow that FLOW names, or the flow of `python flow.py`.
 
     Args:
-        ctx: the command's context; its object is the flow's class in a flow's own file.
-        file: the argument FLOW; not used in a flow's own file.
+        ctx: the command's context. For `python flow.py`, the object of the context is the flow's class.
+        file: the argument FLOW; ignored for `python flow.py`.
         class_name: the value of `--flow`.
         options: the values of `flow_options`.
-        data: whether stdout is for the command's output only: prints of the flow's own code then go to stderr.
-        read: called with the flow's class before the flow is read, if the options depend on its declarations.
-        otherwise: as for `open_flow`.
+        data: whether stdout is reserved for the command's output. Then prints of the flow's code go to stderr.
+        read: called with the flow's class before the flow is lowered, if the options depend on the class's parameters.
+        otherwise: chooses the class if neither FLOW nor `class_name` names one; see `open_flow`.
 
     Raises:
         SystemExit: the flow has faults, or FLOW names no flow; the errors are printed.
@@ -121,13 +121,13 @@ def load_flow(
 
 
 def code_of(ctx: click.Context, options: FlowOptions) -> CodeOf:
-    """Return the place of an IR's code according to the command line, which is known before the IR is read."""
+    """Return the location of an IR's code, as the command line gives it; the IR need not be read yet."""
     known: CodeOf | None = ctx.meta.get(CODE)
     return known if known is not None else CodeOf(options.code_place, options.suffixes())
 
 
 def _asked(ctx: click.Context, options: FlowOptions) -> LoadOptions:
-    """Return the decorators, deployment, configs and suffixes that the command line and the environment give."""
+    """Return the decorators, project branch, configs and suffixes from the command line and the environment."""
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     options = _with_top(options, before)
     return LoadOptions(
@@ -139,7 +139,7 @@ def _asked(ctx: click.Context, options: FlowOptions) -> LoadOptions:
 
 
 def _of_loaded(loaded: Loaded, ask: Callable[[type], LoadOptions]) -> Checked:
-    """Return a flow that this process has loaded already. The options of flow classes do not apply to it."""
+    """Return a flow that this process has already loaded. Options such as `--with` have no effect on the flow."""
     assert loaded.cls is not None
     ask(loaded.cls)
     return checked(loaded)
@@ -158,15 +158,16 @@ def opened(
     root: Path | None = None,
     code: CodeOf | None = None,
 ) -> Checked:
-    """Return the flow that the argument names (`flowc.opening`).
+    """Load and return the flow that the argument FLOW names (`flowc.opening`).
 
     Args:
         words: a file or module, with or without a class.
-        asked: the decorators, deployment and configs to apply, or a function that returns them for the class.
+        asked: the decorators, project branch and configs to apply, or a function that returns them for the flow's
+            class.
         class_name: the value of `--flow`.
-        otherwise: as for `open_flow`.
-        root: the root of the flow's code, which a file's name is relative to.
-        code: the place of an IR's code.
+        otherwise: chooses the class if neither FLOW nor `class_name` names one; see `open_flow`.
+        root: the root directory of the flow's code, to which the file in FLOW is relative.
+        code: the location of an IR's code.
 
     Raises:
         SystemExit: the argument names no flow (exit code 2), or the flow has faults; the errors are printed.
@@ -180,10 +181,11 @@ def opened(
 
 
 def checked(loaded: Loaded) -> Checked:
-    """Return a loaded flow without faults, with the defaults and overrides of the configuration file.
+    """Check that a loaded flow has no faults; apply the defaults and overrides of the configuration file to it.
 
     Raises:
-        SystemExit: the flow has faults, which are printed; with exit code 2 if all are about the values of configs.
+        SystemExit: the flow has faults, which are printed. The exit code is 2 if all faults are about values of
+            configs.
         ConfigurationError: the configuration file has a fault.
     """
     if loaded.flow is None or loaded.program is None:
@@ -199,14 +201,14 @@ def checked(loaded: Loaded) -> Checked:
 
 
 def configured(flow: Flow, file: ConfigFile | None) -> Flow:
-    """Return the flow whose steps have the defaults and overrides of a configuration file.
+    """Return the flow with the defaults and overrides of a configuration file applied to the flow's steps.
 
     Args:
         flow: a flow without faults.
-        file: the file; None for none.
+        file: the configuration file; None if there is no file.
 
     Raises:
-        PassError: a step names an override that the file does not have.
+        PassError: a step names an override that the configuration file does not have.
         ConfigurationError: the file names a step that the flow does not have.
     """
     pods = file.pods if file is not None else None
@@ -216,7 +218,7 @@ def configured(flow: Flow, file: ConfigFile | None) -> Flow:
 
 
 def require_runnable(flow: Flow) -> None:
-    """End the program if the flow has a step of a kind that tasks cannot run yet.
+    """End the program if the flow has a kind of step that flowc cannot run yet.
 
     Raises:
         SystemExit: the flow has such a step; the error is printed.
@@ -228,22 +230,24 @@ def require_runnable(flow: Flow) -> None:
 
 
 def warn(checked: Checked, warnings: Iterable[Diagnostic]) -> int:
-    """Print warnings about a flow without faults on stderr, those about types first; return their number."""
+    """Print warnings about a flow without faults, and return their number. Warnings about types come first."""
     if found_all := [*check_types(checked.cls, checked.flow), *warnings]:
         report(found_all, checked.package.root)
     return len(found_all)
 
 
 def root_of(store: Store, code: Code, hint: str) -> Path:
-    """Return the root of a run's code: the working directory, or else the parent of the store's directory.
+    """Return the root directory of a run's code.
+
+    The root is the working directory if the code's file exists there, otherwise the parent of the store's directory.
 
     Args:
         store: the store of the run.
-        code: the run's code; its file must exist below the root.
-        hint: what to do if the file is in neither.
+        code: the run's code. The code's file must exist below the root.
+        hint: the hint of the error if neither directory has the file.
 
     Raises:
-        SystemExit: the file is in neither; the error is printed.
+        SystemExit: neither directory has the file; the error is printed.
     """
     beside = Path(store.objects.url.removeprefix("file://")).parent
     for root in (Path.cwd(), beside):

@@ -1,6 +1,6 @@
-"""The parameters of a flow: their options on the command line, and the values for a run.
+"""The parameters of a flow: an option for each, and the values for a run.
 
-`flowc_runtime.store.values.parameter_sources` decides which source of a value takes precedence.
+`flowc_runtime.store.values.parameter_sources` defines which source of a value takes precedence.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from flowc.frontends.metaflow.parameters import declared_parameters
     from flowc_ir.model import Flow, Parameter
     from metaflow.parameters import Parameter as Declared
-else:  # not for the help of commands
+else:  # not used for the help of commands
     resolving = LateModule("flowc.frontends.metaflow.resolve_defaults")
     declared_parameters = LateFunction("flowc.frontends.metaflow.parameters:declared_parameters")
 
@@ -44,11 +44,11 @@ _METAVARS = {"str": "TEXT", "int": "INTEGER", "float": "FLOAT", "bool": "BOOLEAN
 
 
 def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> list[click.Option]:
-    """Return an option for each parameter; `option_texts` takes the values out of a command's options.
+    """Return an option for each parameter. `option_texts` returns the values of these options.
 
     Args:
         checked: the flow.
-        without: names, with `_` for `-`, that belong to the command's own options and to no parameter.
+        without: names of the command's own options, with `_` for `-`. A parameter with such a name gets no option.
     """
     silent = {name for name, each in declared_parameters(checked.cls).items() if each.show_default is False}
     options = []
@@ -58,7 +58,8 @@ def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> lis
         text = parameter.help
         if parameter.name not in silent and (default := _shown_default(parameter)) is not None:
             text += f" [default: {default}]"
-        # The key allows names that are not identifiers. A flag is counted, to tell a missing one from a false one.
+        # The second name is an identifier, which a parameter's name need not be. A flag is counted, so that a missing
+        # flag differs from a false one.
         names = [f"--{parameter.name}", _key(number)]
         if parameter.flag:
             options.append(click.Option(names, count=True, default=None, hidden=parameter.hidden, help=text.strip()))
@@ -69,7 +70,7 @@ def parameter_options(checked: Checked, *, without: Collection[str] = ()) -> lis
 
 
 def _shown_default(parameter: Parameter) -> str | None:
-    """Return a default in the form of the command line; None without a default."""
+    """Return a parameter's default as it would be written on the command line; None without a default."""
     if parameter.computed:
         return "computed when the run starts"
     if parameter.default is None:
@@ -89,15 +90,15 @@ def _key(number: int) -> str:
 
 
 def option_texts(flow: Flow, options: dict[str, object]) -> dict[str, list[str]]:
-    """Take the texts of each parameter on the command line out of a command's options.
+    """Return the values of parameters on the command line as strings, and remove them from a command's options.
 
     Args:
         flow: the flow.
-        options: the values of the command's options, by name; those of `parameter_options` are removed.
+        options: the values of the command's options, by name. The values of `parameter_options` are removed.
 
     Returns:
-        The texts by the parameter's name, in the order of the command line; `["true"]` for a flag. Parameters that are
-        not on the command line are missing.
+        The strings, by the parameter's name, in the order of the command line; `["true"]` for a flag. Parameters that
+        are not on the command line have no entry.
     """
     found = {}
     for number, parameter in enumerate(flow.parameters):
@@ -119,18 +120,18 @@ def run_values(
     ds_type: str = "local",
     before: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """Return the values of a run's parameters; the value of a file is its path.
+    """Return the values of a run's parameters; the value of a parameter of type file is the file's path.
 
     Args:
         checked: the flow.
-        texts: the texts on the command line, by parameter.
+        texts: the values on the command line as strings, by the parameter's name.
         params_files: the files of `--params-file`.
-        ds_type: the kind of store, for functions of defaults.
-        before: the values of the run to resume: they take precedence over the environment and the defaults.
+        ds_type: the kind of store, which functions that compute defaults receive.
+        before: the values of the run to resume. They take precedence over the environment and the defaults.
 
     Raises:
         click.UsageError: a value is missing or wrong, or a file of parameters cannot be read.
-        SystemExit: a function of a default fails; the error is printed.
+        SystemExit: a function that computes a default fails; the error is printed.
     """
     warn_of_unread(checked.flow)
     if not checked.flow.code.name and (reason := unsupported_variable()):
@@ -170,7 +171,10 @@ def _sources(
 def _run_value(
     parameter: Parameter, sources: ParameterSources, declared: Mapping[str, Declared[object]], home: str
 ) -> object:
-    """Return the checked value of one parameter; a default file may be below `home`. An error ends the program."""
+    """Return the checked value of one parameter.
+
+    The path of a default file is also searched below `home`. An error ends the program.
+    """
     try:
         resolved = resolve(parameter, sources)
         value = resolved.value

@@ -1,4 +1,4 @@
-"""The option `--params-file`: the parameters of a run in YAML, JSON or TOML."""
+"""The option `--params-file`: values of a run's parameters from YAML, JSON and TOML files."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ params_file_option = click.option(
 
 
 def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None = None) -> dict[str, FileValue]:
-    """Return the values in files of parameters; a later file takes precedence.
+    """Return the values of parameters in files; a later file takes precedence.
 
     Args:
         flow: the flow; None if it is not known.
         files: paths of YAML, JSON and TOML files.
-        cls: the flow's class, if it is loaded: its parameters may have the author's own types.
+        cls: the flow's class, if it is loaded. The class has the user-defined types of parameters.
 
     Returns:
-        The values in the form of records, with their places, by the parameter's name.
+        The values as a run's record stores them, each with its file and line, by the parameter's name.
 
     Raises:
-        click.UsageError: a file cannot be read or parsed, has a parameter that the flow does not have or a value of a
-            wrong type, or the flow is not known.
+        click.UsageError: the flow is not known, a file cannot be read or parsed, or a file has an unknown parameter or
+            a value of a wrong type.
     """
     if flow is None:
         raise click.UsageError("the flow's parameters are not known; give them by --param")
@@ -60,13 +60,16 @@ def read_params_files(flow: Flow | None, files: Sequence[str], cls: type | None 
             if not isinstance(name, str) or name not in known:
                 raise click.UsageError(f"{file}: flow '{flow.name}' has no parameter {name!r}{_suggest(name, known)}")
             if _is_null(given) and known[name].type not in ("json", "any"):
-                continue  # as if the name were not in the file; only JSON has a value null
+                continue  # ignored: only the types json and any have a value null
             found[name] = _value(known[name], declared.get(name), given, file)
     return found
 
 
 def names_in(file: str) -> list[str]:
-    """Return the names in a file of parameters; none for a pipe, which can be read once. Raises click.UsageError."""
+    """Return the names in a file of parameters. Raises click.UsageError.
+
+    For a pipe, the list is empty: a pipe can be read only once.
+    """
     return [] if input_files.comes_once(file) else [name for name in _read(file) if isinstance(name, str)]
 
 
@@ -75,7 +78,10 @@ def _is_null(given: object) -> bool:
 
 
 def _value(parameter: Parameter, declared: Declared[object] | None, given: object, file: str) -> FileValue:
-    """Return a value of a file in the form of records. Raises click.UsageError if the parameter does not accept it."""
+    """Return a value in a file as a run's record stores it.
+
+    Raises click.UsageError if the parameter does not accept the value.
+    """
     entry = given if isinstance(given, Entry) else None
     value = entry.value if entry is not None else given
     place = f"{file}, line {entry.line}" if entry is not None else file
@@ -94,10 +100,10 @@ def _value(parameter: Parameter, declared: Declared[object] | None, given: objec
 
 
 def check_converted(declared: Declared[object], value: object) -> None:
-    """Convert a recorded value with the parameter's type, as steps will.
+    """Check that the parameter's type can convert a recorded value, as steps do when they read the parameter.
 
     Raises:
-        ParameterError: the type refuses the value.
+        ParameterError: the type's conversion fails.
     """
     try:
         seen(declared, value)
@@ -111,7 +117,7 @@ def _suggest(name: object, known: Mapping[str, Parameter]) -> str:
 
 
 def _read(file: str) -> dict[object, object]:
-    """Return the values in a file, by name; those of YAML are entries. Raises click.UsageError."""
+    """Return the values in a file, by name. In a YAML file, each value is an `Entry`. Raises click.UsageError."""
     path = Path(file)
     parse = _PARSERS.get(path.suffix.lower())
     if parse is None and input_files.comes_once(file):
@@ -127,7 +133,7 @@ def _read(file: str) -> dict[object, object]:
     except ValueError as error:  # UnicodeDecodeError is one
         raise click.UsageError(f"cannot read {file}: {error}") from None
     if not isinstance(values, dict):
-        raise click.UsageError(f"{file}: values by the parameters' names are needed, not {type(values).__name__}")
+        raise click.UsageError(f"{file}: a mapping of parameters to values is needed, not {type(values).__name__}")
     return values
 
 
@@ -141,7 +147,7 @@ def _text(content: bytes) -> str:
 
 
 def _any(text: str) -> object:
-    """Parse the text of a pipe, whose name does not show its format."""
+    """Parse text from a pipe in any of the formats, because a pipe's name does not show the format."""
     if text.lstrip().startswith("{"):
         return _json(text)
     try:

@@ -1,4 +1,4 @@
-"""The type of `--print-after`: the name of a pass."""
+"""The click type of `--print-after`, whose value is the name of a pass."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     ParamType = click.ParamType[str]
 else:
     pipeline = LateModule("flowc.passes.pipeline")  # imports all passes
-    ParamType = click.ParamType  # which is generic in newer versions of click only
+    ParamType = click.ParamType  # `click.ParamType` is not generic in older versions of click
 
 
 class PassName(ParamType):
-    """The click type for the name of a pass, or of the front end's last step before the passes."""
+    """The click type for the name of a pass, or of the front end's last step, which precedes the passes."""
 
     name = "pass"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name.
+        """Return the value if it is the name of a pass.
 
         Raises:
             click.BadParameter: there is no such pass; the message has a suggestion.

@@ -1,4 +1,4 @@
-"""The options with which `flowc runs` selects runs in the store."""
+"""The options such as `--tag` and `--status` by which `flowc runs` and `flowc metrics` select runs in a store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metaflow.client import query as query_module
     from metaflow.client.query import Query, conditions
     from metaflow.client.reader import RunReader, UserTags, readers
-else:  # only filters need the client
+else:  # used only if there are filters
     query_module = LateModule("metaflow.client.query")
     Query = LateFunction("metaflow.client.query:Query")
     conditions = LateFunction("metaflow.client.query:conditions")
@@ -47,19 +47,22 @@ NAMES = ("tags", "tag_expression", "status", "since", "until", "parameters")
 
 
 def filter_options(command: Command) -> Command:
-    """Add the options to a command; its function gets their values as the keyword arguments NAMES."""
+    """Add the filter options to a command.
+
+    Their values are passed to the command's function as the keyword arguments NAMES.
+    """
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def selected(store: Store, flows: Sequence[str], filters: Mapping[str, object]) -> Iterator[RunRecords]:
-    """Yield the selected runs, newest first; without a filter, also runs without a record yet.
+    """Yield the runs that match the filters, newest first; without filters, also runs that have no record yet.
 
     Args:
         store: the store.
         flows: the names of the flows whose runs are searched.
-        filters: the values of `filter_options`, by NAMES.
+        filters: the values of the filter options, by the names in NAMES.
 
     Raises:
         SystemExit: a filter is invalid; the error is printed.
@@ -79,7 +82,7 @@ def selected(store: Store, flows: Sequence[str], filters: Mapping[str, object]) 
 
 
 def _check_states(states: Sequence[str]) -> None:
-    """End the program if one of the values of --status is not a status."""
+    """Print an error and end the program if a value of `--status` is not a status."""
     known = (*query_module.STATES, UNREADABLE)
     for state in states:
         if state not in known:
@@ -87,9 +90,9 @@ def _check_states(states: Sequence[str]) -> None:
 
 
 def _with_unreadable(store: Store, flows: Sequence[str], filters: Mapping[str, object]) -> Iterator[RunRecords]:
-    """Yield the selected runs if the filter includes runs whose record or status cannot be read.
+    """Yield the runs that match filters with `--status unreadable`: runs whose record or status cannot be read.
 
-    A run whose record cannot be read never matches another filter.
+    A run whose record cannot be read matches no filter other than `--status`.
     """
     others = tuple(state for state in texts(filters, "status") if state != UNREADABLE)
     states, rest = _query({**filters, "status": others}), {**filters, "status": ()}
@@ -107,7 +110,7 @@ def _with_unreadable(store: Store, flows: Sequence[str], filters: Mapping[str, o
 
 
 def _is_readable(run: RunStore) -> bool:
-    """Return whether the record and the status of a run are readable or do not exist yet."""
+    """Return whether the record and the status of a run can be read; an object that does not exist yet is no error."""
     try:
         run.record()
         run.status()
@@ -132,7 +135,7 @@ def _asked_for(store: Store, flow: str, query: Query) -> Iterator[RunReader]:
 
 
 def _query(filters: Mapping[str, object]) -> Query:
-    """Return the query for the filters. An invalid filter ends the program."""
+    """Return the query for the filters; print an error and end the program if a filter is invalid."""
     try:
         return Query(
             texts(filters, "tags"),

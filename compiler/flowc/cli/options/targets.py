@@ -1,4 +1,4 @@
-"""The option `--target`, which is searched for in a command's words before they are parsed."""
+"""The option `--target`. Its value is read before click parses the command line, because other options depend on it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
     ParamType = click.ParamType[str]
 else:
-    ParamType = click.ParamType  # which is generic in newer versions of click only
+    ParamType = click.ParamType  # `click.ParamType` is not generic in older versions of click
 
 LOCAL = "local"
 
 
 class TargetName(ParamType):
-    """The click type for a target's name, or one of the words `more`. Only unknown names search installed packages."""
+    """The click type for the name of a target, or one of the strings `more`.
+
+    Installed packages are searched only for names that are not flowc's own targets.
+    """
 
     name = "target"
 
@@ -32,11 +35,11 @@ class TargetName(ParamType):
         self._more = more
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        """Return the names, for the help."""
+        """Return the accepted names as they are written in the help."""
         return f"[{'|'.join([*self._more, *table.target_names()])}]"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name.
+        """Return the value if it is the name of a target, or in `more`.
 
         Raises:
             click.BadParameter: there is no such target; the message lists the known ones.
@@ -47,7 +50,7 @@ class TargetName(ParamType):
 
 
 def named_in(words: Sequence[str]) -> str | None:
-    """Return the value of the last `--target` of a command line; None without one."""
+    """Return the value of the last option `--target` on a command line; None without the option."""
     found = None
     for number, word in enumerate(words):
         option, equals, value = word.partition("=")
@@ -59,7 +62,9 @@ def named_in(words: Sequence[str]) -> str | None:
 
 
 def target_of(words: Sequence[str]) -> AnyTarget:
-    """Return the target that a command line names, or the default one, also for an unknown name: the option refuses it.
+    """Return the target that a command line names, or the default target.
+
+    For an unknown name, return the default target: click later reports the name.
 
     Raises:
         SystemExit: the target cannot be loaded; the error is printed.
@@ -67,14 +72,14 @@ def target_of(words: Sequence[str]) -> AnyTarget:
     name = named_in(words)
     try:
         if name is None or (name not in table.BUILTIN and name not in table.target_names()):
-            return table.default_target()  # the option itself refuses the name
+            return table.default_target()  # click reports the unknown name
         return table.find_target(name)
     except TargetError as error:
         fail(error.message, error.hint)
 
 
 def deployment_named(name: str) -> Deployment:
-    """Return the deployment of the target of this name.
+    """Return the deployment of the target with this name.
 
     Raises:
         SystemExit: the target does not exist, cannot be loaded or has no deployment; the error is printed.

@@ -1,4 +1,4 @@
-"""The option `--trigger FLOW/RUN`, which starts a flow with @trigger_on_finish by hand."""
+"""The option `--trigger FLOW/RUN`: runs a flow with @trigger_on_finish as if the end of that run had triggered it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def trigger_events(store: Store, flow: Flow) -> list[TriggerRecord]:
-    """Return the trigger records for the runs of `--trigger`.
+    """Return a trigger record for each run that `--trigger` names.
 
     Args:
-        store: the store with the runs that are said to have triggered this one.
-        flow: the flow that starts.
+        store: the store with the runs that `--trigger` names.
+        flow: the flow to run.
 
     Raises:
         click.UsageError: the flow has no @trigger_on_finish, or a value names a step.

@@ -1,7 +1,7 @@
-"""A YAML file of parameters, whose ambiguous values are refused.
+"""Reads values of parameters from YAML files. A value that YAML 1.1 and YAML 1.2 read differently is an error.
 
-PyYAML reads YAML 1.1, in which `0755` is 493, `12:30:00` is 45000, `no` is false and `1e-3` is a string; other programs
-read YAML 1.2. Values that the versions read differently are refused, unless the parameter's type decides the meaning.
+PyYAML reads YAML 1.1, in which `0755` is 493, `12:30:00` is 45000, `no` is false and `1e-3` is a string. Other programs
+read YAML 1.2. There is no error if the parameter's type determines the meaning.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _NOUNS: Final = {
 
 
 class YamlError(ValueError):
-    """An error in the file; the message names its line."""
+    """An error in a YAML file; the message names the line."""
 
 
 class Entry(NamedTuple):
-    """The value of a parameter, and its node in the file."""
+    """The value of a parameter, and the YAML node of the value."""
 
     value: object
     node: Node
@@ -43,17 +43,17 @@ class Entry(NamedTuple):
         return _line(self.node)
 
     def quotes(self) -> str:
-        """Return the hint to quote a value that is meant as text; empty if none applies."""
+        """Return the hint to put a number, boolean or date in quotes if a string is meant; empty for strings."""
         found = next((node for node in _scalars(self.node) if _kind(node) in _NOUNS), None)
         if found is None or not found.value:
             return ""
         return f'; YAML reads {found.value} as {_NOUNS[_kind(found)]}: write "{found.value}" for the string'
 
     def check(self, parameter: Parameter) -> None:
-        """Check that the value is not ambiguous as a value of the parameter.
+        """Check that the value is not ambiguous for the parameter's type.
 
         Raises:
-            YamlError: versions of YAML read it differently; the message has what to write instead.
+            YamlError: versions of YAML read the value differently; the message says what to write instead.
         """
         for node in _scalars(self.node):
             if surprise := _surprise(node, self.value if node is self.node else None, parameter):
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
 
 
 def read(text: str) -> dict[str, Entry]:
-    """Return the entries of the file by the names of parameters; empty for an empty file.
+    """Return the entries of a YAML file, by the parameter's name; an empty file has no entries.
 
     Raises:
         YamlError: PyYAML is not installed, the text is not valid YAML or not a mapping, or it has a duplicate key or a
@@ -79,8 +79,8 @@ def read(text: str) -> dict[str, Entry]:
         _check_keys(root, set())
         values = loader.construct_document(root)
         if not isinstance(values, dict):
-            raise YamlError(f"values by the parameters' names are needed, not {type(values).__name__}")
-        # PyYAML has flattened the mapping: it includes the keys of `<<`, which its own keys replace.
+            raise YamlError(f"a mapping of parameters to values is needed, not {type(values).__name__}")
+        # PyYAML has added the keys of `<<` to the mapping; the mapping's own keys replace them.
         return {key.value: Entry(values[key.value], node) for key, node in root.value}
     except yaml.YAMLError as error:
         raise YamlError(str(error).replace("\n", " ")) from None
@@ -89,7 +89,10 @@ def read(text: str) -> dict[str, Entry]:
 
 
 def _check_keys(node: Node, seen: set[int]) -> None:
-    """Raise YamlError for a duplicate key and a key that is not a string. Aliases may form a cycle, hence `seen`."""
+    """Raise YamlError for a duplicate key and for a key that is not a string.
+
+    `seen` has the ids of visited nodes, because aliases may form a cycle.
+    """
     if id(node) in seen:
         return
     seen.add(id(node))
@@ -116,12 +119,12 @@ def _check_key(key: Node, lines: dict[str, int]) -> None:
 
 
 def _parts(node: Node) -> list[Node | tuple[Node, Node]]:
-    """Return the nodes of a sequence, or a mapping's pairs of nodes; an empty list for a scalar."""
+    """Return the nodes of a sequence, the pairs of nodes of a mapping, or an empty list for a scalar."""
     return node.value if isinstance(node.value, list) else []
 
 
 def _scalars(node: Node, seen: frozenset[int] = frozenset()) -> Iterator[Node]:
-    """Yield the unquoted scalars among the values in a node."""
+    """Yield all unquoted scalars in a node; keys of mappings are left out."""
     if id(node) in seen:
         return
     if not isinstance(node.value, list):
@@ -145,7 +148,7 @@ def _surprise(node: Node, value: object, parameter: Parameter) -> str | None:
     if parameter.converted and kind == "float" and _DECIMAL.fullmatch(text) and repr(float(text)) != text:
         return f'{text} is the number {float(text)!r} in YAML: write that, or "{text}" for the string'
     if parameter.type not in ("json", "any") and not parameter.converted:
-        return None  # the parameter's type decides the meaning, or refuses the value
+        return None  # the parameter's type determines the meaning, or the value is an error
     if kind == "bool" and text.lower() not in ("true", "false"):
         return f'{text} is {str(text.lower() in ("yes", "on")).lower()} in YAML: write that, or "{text}" for the string'
     if kind == "str" and _UNREAD.fullmatch(text):

@@ -1,6 +1,6 @@
-"""Around every command: the checks before it, and the errors that it does not report itself.
+"""Runs around every command: checks before the command, and reports of errors that the command does not handle.
 
-The installation is checked first, so nothing here may import `metaflow`, which may be another package's.
+Hazard: this module must not import `metaflow`: it checks first whether the installed `metaflow` is flowc's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def check_setup() -> None:
-    """Check that `metaflow` is flowc's package, and that the configuration file has no fault; print warnings.
+    """Check that the package `metaflow` is flowc's, and that the configuration file has no fault; print warnings.
 
     Raises:
         SystemExit: another package provides `metaflow`; the error is printed.
@@ -39,7 +39,9 @@ def check_setup() -> None:
 
 @contextmanager
 def reporting_errors() -> Iterator[None]:
-    """Call a command inside: errors of flowc end the program with one line, and unreadable records are warnings.
+    """A context manager for a command: an error of flowc ends the program with one line of text.
+
+    Unreadable records are reported as warnings.
 
     Raises:
         SystemExit: the command raised an error; it is printed.

@@ -1,6 +1,8 @@
-"""A server for a page that shows the cards of a run live: on this machine only, read-only, from the store.
+"""A web server for a page that shows the cards of a run while they change.
 
-A card contains untrusted code. Its frame has another origin than the page, so that it can neither read nor request it.
+The server reads the store, changes nothing, and accepts requests only from this machine. A card may contain untrusted
+code. Each card is shown in a frame with a different origin than the page, so that the card's code has no access to the
+page and to other data of the server.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.store import Store
 
 HOST = "127.0.0.1"
-# Appended to each served card: the script that receives a refresh.
+# The script that is appended to each served card; it receives new contents of the card from the page.
 _LISTENER = """<script>addEventListener("message", (event) => {
   const told = event.data || {};
   if (told.html !== undefined) {
@@ -40,7 +42,7 @@ _LISTENER = """<script>addEventListener("message", (event) => {
 
 
 class ServedCards(NamedTuple):
-    """The served cards: those of a run, or of the flow's newest run with the tag."""
+    """The cards that the server shows: of the run `run_id`, or else of the flow's newest run with the tag `tag`."""
 
     store: Store
     flow: str
@@ -50,7 +52,7 @@ class ServedCards(NamedTuple):
     seconds: int
 
     def run(self) -> RunStore | None:
-        """Return the run; None while it does not exist."""
+        """Return the run whose cards are shown; None while there is no such run."""
         if self.run_id is not None:
             return self.store.run(self.flow, self.run_id)
         for name in reversed(self.store.runs(self.flow)):
@@ -61,7 +63,9 @@ class ServedCards(NamedTuple):
         return None
 
     def cards(self) -> dict[str, object]:
-        """Return the run, its state and its cards: those of running tasks first, then those of the latest steps.
+        """Return the run, its state and its cards, as JSON for the page.
+
+        Cards of running tasks come first, then the cards of later steps before those of earlier steps.
 
         Returns:
             `run` (FLOW/RUN, or None while it does not exist), `state`, `cards` (at most `most`) and `more`, whether
@@ -92,7 +96,10 @@ class ServedCards(NamedTuple):
         }
 
     def has(self, key: str) -> bool:
-        """Return whether the key is that of a card of a run of the flow. Hazard: it comes from the request's URL."""
+        """Return whether an object's key is the key of a card of the flow.
+
+        Hazard: the key is a part of the request's URL, and therefore untrusted.
+        """
         *before, _, cards, _, _ = self.store.run(self.flow, "").cards_key("", "", 0).split("/")
         parts = key.split("/")
         right = parts[: len(before)] == before and parts[len(before) + 1 : len(before) + 2] == [cards]
@@ -120,12 +127,12 @@ def _of_task(attempt: AttemptView) -> list[dict[str, object]]:
 
 
 def serve(shown: ServedCards, port: int, tell: Callable[[str], None]) -> None:
-    """Serve the cards until the program is interrupted.
+    """Run the server until the program is interrupted.
 
     Args:
-        shown: the cards.
+        shown: the cards to show.
         port: the port on 127.0.0.1; 0 chooses a free one.
-        tell: prints a line.
+        tell: a function that prints a line.
 
     Raises:
         SystemExit: the port is in use; the error is printed.
@@ -140,10 +147,10 @@ def serve(shown: ServedCards, port: int, tell: Callable[[str], None]) -> None:
 
 
 def make_server(shown: ServedCards, port: int) -> ThreadingHTTPServer:
-    """Return a listening server.
+    """Return the server, which already listens on the port.
 
     Args:
-        shown: the cards.
+        shown: the cards to show.
         port: the port on 127.0.0.1; 0 chooses a free one.
 
     Raises:
@@ -161,7 +168,10 @@ def make_server(shown: ServedCards, port: int) -> ThreadingHTTPServer:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """Print the error of a request in one line, unless its client has gone; the server continues."""
+        """Print an error in the handling of a request as one line, unless the client closed the connection.
+
+        The server continues.
+        """
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError):
             print(f"error: a request failed: {type(error).__name__}: {error}", file=sys.stderr)
@@ -171,7 +181,11 @@ class _Handler(BaseHTTPRequestHandler):
     served: ServedCards
 
     def do_GET(self) -> None:
-        """Answer a request. Another host name is refused: a foreign page may have pointed its name at this address."""
+        """Answer a request.
+
+        Requests for a host name other than this machine's are refused: another site's name may resolve to this address
+        (DNS rebinding).
+        """
         host = (self.headers.get("Host") or "").partition(":")[0]
         if host.lower() not in (HOST, "localhost"):
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", "this page is for this machine only")
@@ -216,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Write no line for each request."""
+        """Do nothing: requests are not logged."""
 
 
 def _page(shown: ServedCards) -> str:

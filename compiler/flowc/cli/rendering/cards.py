@@ -1,4 +1,4 @@
-"""The shared part of `flowc card` and `card` of a flow's file: finding, printing and opening cards."""
+"""The shared part of `flowc card` and `python flow.py card`: finding, printing and opening cards."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """The selection of cards; `hash` may be the hash's first characters, at least five."""
+    """The values of the options that select cards. `hash` is a hash, or at least the first five characters of one."""
 
     hash: str | None
     type: str | None
@@ -35,7 +35,7 @@ class Wanted(NamedTuple):
     follow: bool
 
     def missing(self) -> str:
-        """Return the error in Metaflow's words: `Card with type 'x' not found`."""
+        """Return the same error message as Metaflow, such as `Card with type 'x' not found`."""
         given = [f"{name} '{value}'" for name, value in zip(self._fields, self, strict=True) if isinstance(value, str)]
         return f"Card with {' and '.join(given)} not found" if given else "Card not found"
 
@@ -51,7 +51,7 @@ _SERVED = (
     click.option("--port", type=click.IntRange(0, 65535), default=8324, show_default=True,
                  help="Listen on this port; 0 chooses a free port."),
     click.option("--poll-interval", type=click.IntRange(1), default=5, show_default=True, metavar="SECONDS",
-                 help="Look for changes once in this time."),
+                 help="Look for changes at this interval."),
     click.option("--max-cards", type=click.IntRange(1), default=30, show_default=True,
                  help="Show at most this number of cards."),
 )  # fmt: skip
@@ -69,7 +69,10 @@ def _with(options: Sequence[OptionDecorator], function: Command) -> Command:
 
 
 class Paths(NamedTuple):
-    """The notation for tasks on a command line: `words` for the help; `find` takes the values of `options` too."""
+    """The notation for tasks on a command line: its form in the help, and a function `find` that finds the task.
+
+    `find` also gets the values of `options`.
+    """
 
     words: str
     words_of_list: str
@@ -78,10 +81,10 @@ class Paths(NamedTuple):
 
 
 def add_reading_commands(group: click.Group, paths: Paths) -> None:
-    """Add `view`, `get` and `list`, for either command line, and `create`, which is refused.
+    """Add the commands `view`, `get`, `list` and `create` to a group; `create` only prints an error.
 
     Args:
-        group: the group of commands.
+        group: the group `card` of `flowc` or of `python flow.py`.
         paths: the notation for tasks on this command line.
     """
 
@@ -123,7 +126,7 @@ _ANY = click.argument("words", nargs=-1, type=click.UNPROCESSED)
 
 
 def refuse_create(words: tuple[str, ...]) -> None:
-    """Refuse `card create`, with which Metaflow's tasks make cards."""
+    """Print an error for `card create`, a command that Metaflow's tasks use to make cards."""
     fail(
         "flowc has no command 'card create': a task makes its cards itself, while it runs",
         "write @card above the step; spin STEP --persist makes a card again, from the step's earlier inputs",
@@ -131,14 +134,14 @@ def refuse_create(words: tuple[str, ...]) -> None:
 
 
 def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
-    """Return the cards of a task, a step or a run, by the tasks' pathspecs.
+    """Return the selected cards of a task, a step or a run, by the pathspec of the task.
 
     Args:
         place: the run, step and task.
-        wanted: the selection.
+        wanted: the values of the options that select cards.
 
     Raises:
-        SystemExit: there is none; the error is printed.
+        SystemExit: there is no such card; the error is printed.
     """
     client.metadata(place.run.objects.url)
     client.namespace(None)
@@ -146,7 +149,7 @@ def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
     for pathspec in _tasks(place):
         try:
             cards = get_cards(pathspec, wanted.id, wanted.type, wanted.follow)
-        except (CardNotPresentException, MetaflowNotFound):  # none, or the task has only just begun
+        except (CardNotPresentException, MetaflowNotFound):  # no cards, or no data of the task yet
             continue
         except RecordError as error:
             unreadable.tell(error)
@@ -159,7 +162,7 @@ def find_cards(place: Pathspec, wanted: Wanted) -> dict[str, list[Card]]:
 
 
 def _tasks(place: Pathspec) -> Iterator[str]:
-    """Yield the pathspecs of a place's tasks, in the order of the flow."""
+    """Yield the pathspecs of the tasks of a run, a step or a task, in the order of the flow's steps."""
     run, step, path = place
     for name in steps_with_cards(run) if step is None else [step]:
         for task in run.paths(name) if path is None else [path]:
@@ -167,7 +170,7 @@ def _tasks(place: Pathspec) -> Iterator[str]:
 
 
 def _advice(place: Pathspec, wanted: Wanted) -> str:
-    """Return the hint for a missing card."""
+    """Return the hint of the error that no card was found."""
     steps = steps_with_cards(place.run)
     if place.step in steps:
         command, what = (
@@ -194,14 +197,16 @@ def _has_hash(card: Card, wanted: str | None) -> bool:
 
 
 def find_card(place: Pathspec, wanted: Wanted) -> Card:
-    """Return the selected card of a task: if there are several, its default card or else the first, with a note.
+    """Return the selected card of a task.
+
+    If several cards match, return the default card, or the first if there is no default card, and print a note.
 
     Args:
         place: the run, step and task.
-        wanted: the selection.
+        wanted: the values of the options that select cards.
 
     Raises:
-        SystemExit: there is none, or several tasks have one; the error is printed.
+        SystemExit: there is no such card, or several tasks have such cards; the error is printed.
     """
     found = find_cards(place, wanted)
     if len(found) > 1:
@@ -224,14 +229,14 @@ def write_card(card: Card, file: str | None) -> None:
 
     Args:
         card: the card.
-        file: the file to write; None is stdout.
+        file: the file to write; None for stdout.
 
     Raises:
         FlowcError: the file cannot be written.
     """
     html = card.get()
     if file is None:
-        click.echo(html.encode())  # always in UTF-8, as the HTML declares
+        click.echo(html.encode())  # in UTF-8, as the HTML declares
         return
     _write(file, html)
     click.echo(f"Card saved to {file}", err=True)
@@ -246,10 +251,10 @@ def list_cards(by_task: dict[str, list[Card]], *, as_json: bool, file: str | Non
     """Print the cards, or write them to a file.
 
     Args:
-        by_task: the cards, by the tasks' pathspecs.
-        as_json: whether to print an object with the keys `pathspec` and `cards` (a list of objects for several tasks).
-            Each card has `id`, `hash`, `type` and `filename`.
-        file: the file to write; None is stdout.
+        by_task: the cards, by the pathspec of the task.
+        as_json: whether to print JSON: an object with the keys `pathspec` and `cards`; a list of such objects for
+            several tasks. Each card has `id`, `hash`, `type` and `filename`.
+        file: the file to write; None for stdout.
 
     Raises:
         FlowcError: the file cannot be written.
@@ -275,7 +280,7 @@ def _entry(card: Card) -> dict[str, object]:
 
 
 def newest(store: Store, flow: str) -> str:
-    """Return the newest run of a flow.
+    """Return the id of a flow's newest run.
 
     Raises:
         SystemExit: the flow has no run; the error is printed.

@@ -1,4 +1,4 @@
-"""The error at the end of a failed run: the task, the reason and the place in the user's code."""
+"""The error at the end of a failed run: the task, the exception and the lines of the user's code."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 
 def render_failure(failures: Sequence[Failure], flow: Flow, root: Path) -> str:
-    """Return the first failure like a diagnostic of the flow's source, with the user's frames, outermost first.
+    """Return the text of the first failure, in the format of a compile error.
+
+    The frames of user code are listed outermost first.
 
     Args:
-        failures: the failed tasks, at least one; the others are only named.
+        failures: the failed tasks, at least one. Tasks after the first are only listed.
         flow: the flow.
-        root: the directory that the files of frames are relative to.
+        root: the directory to which the files of frames are relative.
     """
     first, *others = failures
     job, error = first.job, first.error
@@ -48,7 +50,10 @@ def pathspec_of(failure: Failure, run: RunStore) -> str:
 
 
 def _definition(step: str, flow: Flow, root: Path) -> Frame:
-    """Return a frame for the step's definition: the nearest place for a process that ended without a traceback."""
+    """Return a stack frame for the line that defines the step.
+
+    It is used if the process ended without a traceback.
+    """
     where = flow.by_id()[step].where
     text = linecache.getline(str(root / where.file), where.line).strip()
     return {"file": where.file, "line": where.line, "function": step, "text": text}

@@ -1,4 +1,4 @@
-"""The forms of printed logs: unchanged bytes, lines with the task or the time as prefix, or JSON lines."""
+"""Prints logs: as unchanged bytes, as lines with the task or the time as a prefix, or as JSON lines."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from flowc_runtime.process.logs import Stream
 
     Task = tuple[str, str, int]
-    """Step, path and number of an attempt."""
+    """An attempt of a task: step, index path and number of the attempt."""
 else:
     Rows = LateFunction("flowc_emulator.console.rows:Rows")  # for progress bars
 
-LONGEST = 1 << 20  # bytes of a line that are buffered: a longer line is printed as several
+LONGEST = 1 << 20  # bytes; a longer line is printed as several lines
 
 
 class Form(NamedTuple):
-    """The form of printed logs, and the only stream to print, if any."""
+    """The format of printed logs; `only` is the stream to print, None for both."""
 
     only: Stream | None = None
     prefixed: bool = False
@@ -37,17 +37,17 @@ class Form(NamedTuple):
 
     @property
     def by_line(self) -> bool:
-        """Whether each line has a prefix or is a JSON object."""
+        """Whether output is printed line by line, because each line gets a prefix or becomes a JSON object."""
         return self.prefixed or self.timestamps or self.as_json
 
 
 def clock(when: float) -> str:
-    """Return a time, in seconds since the epoch, as a line's prefix: local time in milliseconds."""
+    """Return a time in seconds since the epoch as a prefix for lines: local time with milliseconds."""
     return datetime.fromtimestamp(when).isoformat(sep=" ", timespec="milliseconds")
 
 
 def prefix_of(step: str, path: str, attempt: int) -> bytes:
-    """Return the prefix of lines if several tasks are printed."""
+    """Return the prefix for the lines of an attempt, which shows the task."""
     return f"[{step}/{path}{f' #{attempt}' if attempt > 1 else ''}] ".encode()
 
 
@@ -61,7 +61,7 @@ def selected_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool)
         both: the value of `--both`.
 
     Raises:
-        click.UsageError: they select none.
+        click.UsageError: the options select no stream.
     """
     streams: list[Stream] = []
     if stdout or (both and not stderr):
@@ -75,24 +75,24 @@ def selected_streams(ctx: click.Context, stdout: bool, stderr: bool, both: bool)
 
 @final
 class Printer:
-    """Writes chunks: stdout to stdout, stderr to stderr, and JSON to stdout.
+    """Writes the logs of attempts: their stdout to stdout, their stderr to stderr, and JSON to stdout.
 
-    If lines have a prefix, a progress bar is one line with its last state, as during the run; except on a stdout that
-    is not a terminal, because a program may read it.
+    If lines have a prefix, the output of a progress bar becomes one line with the bar's last state. But stdout is
+    written without this change if it is not a terminal, because a program may read it.
     """
 
     def __init__(self, form: Form) -> None:
         self._form = form
-        self._rows: dict[tuple[Task, Stream], Rows] = {}  # of streams with progress bars
+        self._rows: dict[tuple[Task, Stream], Rows] = {}  # for streams with progress bars
         self._lines: Lines[tuple[Task, Stream]] = Lines(LONGEST)
         self._last: Stream = "stdout"
         self._when = 0.0  # time of the previous line
 
     def show(self, chunks: Iterable[tuple[Task, Chunk]]) -> None:
-        """Print chunks in their order.
+        """Print chunks of logs in the given order.
 
         Args:
-            chunks: the chunks, each with its task (step, index path, attempt).
+            chunks: the chunks, each with its attempt (step, index path, number).
         """
         for task, chunk in chunks:
             if self._form.only not in (None, chunk.stream):
@@ -108,11 +108,11 @@ class Printer:
         self.flush()
 
     def line(self, task: Task, line: Chunk, *, more: bool = False) -> None:
-        """Print a line.
+        """Print one line of a log.
 
         Args:
             task: the step, index path and attempt.
-            line: the line, with or without its end.
+            line: the line, with or without its newline.
             more: whether the line continues in the next call.
         """
         if self._form.as_json:
@@ -126,7 +126,7 @@ class Printer:
             self._line(task, line._replace(data=data))
 
     def _rows_of(self, task: Task, line: Chunk) -> Rows | None:
-        """Return the state of a stream's progress bars; None before the first one."""
+        """Return the state of the progress bars of a stream; None if the stream has shown none yet."""
         if (rows := self._rows.get((task, line.stream))) is not None:
             return rows
         if not {0x08, 0x0D, 0x1B} & set(line.data) or not (line.stream == "stderr" or sys.stdout.isatty()):
@@ -140,7 +140,7 @@ class Printer:
         self._write(line.stream, b"%b%b%b\n" % (time, prefix, line.data.removesuffix(b"\n")))
 
     def finish(self, task: Task) -> None:
-        """Print the incomplete last line of an attempt that has ended."""
+        """Print the last line of an attempt that has ended if the line has no newline."""
         for stream in _STREAMS:
             if (left := self._lines.end((task, stream))) is not None:
                 self.line(task, Chunk(left[0], stream, left[1]))
@@ -154,7 +154,7 @@ class Printer:
         _buffer(self._last).flush()
 
     def _write(self, stream: Stream, data: bytes) -> None:
-        if stream != self._last:  # both may be the same terminal
+        if stream != self._last:  # keeps the order if both are the same terminal
             self.flush()
             self._last = stream
         _buffer(stream).write(data)
@@ -168,7 +168,10 @@ def _buffer(stream: Stream):  # type: ignore[no-untyped-def]  # BinaryIO, or wha
 
 
 def _json(task: Task, line: Chunk, *, more: bool) -> bytes:
-    """Return a line as a JSON line; bytes that are not UTF-8 become lone surrogates, as in `run --log-format json`."""
+    """Return a line of a log as a line of JSON.
+
+    Bytes that are not UTF-8 become lone surrogates, as in `run --log-format json`.
+    """
     step, path, attempt = task
     record = {
         "time": line.when,

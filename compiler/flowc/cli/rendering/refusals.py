@@ -1,7 +1,8 @@
-"""Errors of the system that a command does not expect: one line with the place, for every command.
+"""Reports an OSError or RecursionError that a command does not handle: one line, with the file or line of code.
 
-Commands report the errors whose place they know. The top of every command line hands the others over to this module: an
-OSError about a file or about something without a name, and a RecursionError from input that is nested too deeply.
+Commands themselves report an error if they know the file that caused it. `calling.reporting_errors` passes the
+remaining errors to this module. They are OSErrors, with or without a file's name, and RecursionErrors because of input
+that is nested too deeply.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def reporting_system_errors() -> Iterator[None]:
-    """End the program with one line for an OSError or RecursionError of the block, a command.
+    """A context manager for a command: an OSError or RecursionError ends the program with one line of text.
 
     Raises:
-        SystemExit: the block raised such an error; it is printed.
+        SystemExit: the command raised such an error; the error is printed.
         OSError: an output stream failed; `reporting_failed_output` reports that.
     """
     try:
@@ -52,7 +53,7 @@ _HINTS = {
 
 
 def _where(traceback: TracebackType | None) -> str:
-    """Return the innermost place in flowc's own code, for a report of the error."""
+    """Return the module and line of the innermost frame in flowc's own code, for the error message."""
     found = ""
     while traceback is not None:
         module = str(traceback.tb_frame.f_globals.get("__name__", ""))

@@ -1,4 +1,4 @@
-"""The standard streams of a command: closed ones, and ones that fail because a disk is full."""
+"""The standard streams of a command: closed streams, and streams to which writing fails, as on a full disk."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ _MOMENT = 500  # milliseconds
 
 
 def open_closed() -> None:
-    """Open closed standard streams on /dev/null. Hazard: otherwise the next pipe would get their descriptors.
+    """Open /dev/null in place of each closed standard stream.
 
-    The descriptors 0, 1 and 2 are inheritable then, like standard streams, because started programs need them too.
+    Hazard: otherwise the next pipe that is opened would get the descriptor of a standard stream. The descriptors 0, 1
+    and 2 are made inheritable, because programs that this process starts need standard streams, too.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             while os.open(os.devnull, os.O_RDWR) < number:
                 continue
-            os.set_inheritable(number, True)  # like a standard stream: started programs need it too
+            os.set_inheritable(number, True)  # programs that this process starts need the stream, too
             setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 @contextmanager
 def reporting_failed_output() -> Iterator[None]:
-    """Report output of the block that cannot be written in one line, with exit code 1.
+    """A context manager: if the block's output cannot be written, print one line and end with exit code 1.
 
-    A pipe that its reader has closed ends the program without a message. So does a closed terminal, with the exit code
-    of SIGHUP: the signal and the failing write come in any order.
+    If the reader has closed the pipe, the program ends without a message. If the terminal was closed, the program ends
+    without a message and with the exit code of SIGHUP, even if a write fails before the signal arrives.
 
     Raises:
-        SystemExit: always, with the block's own exit code if the output was written.
-        OSError: the block raised one that is not about an output stream.
+        SystemExit: always; with the block's exit code if all output was written.
+        OSError: the block raised an OSError that is not about an output stream.
     """
     ended = SystemExit(0)
     try:
@@ -47,9 +48,10 @@ def reporting_failed_output() -> Iterator[None]:
             yield
         except SystemExit as found:
             ended = found
-            if ended.code == 128 + signal.SIGHUP:  # writes at exit would fail too
+            if ended.code == 128 + signal.SIGHUP:  # flushing at exit would fail, too
                 _end(sys.stderr, sys.stdout, ended=ended)
-        # Flush here: at exit, Python would only print that an exception was ignored, and end with exit code 120.
+        # Flush here. If flushing failed at exit, Python would only print that an exception was ignored, and end with
+        # exit code 120.
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
@@ -60,16 +62,17 @@ def reporting_failed_output() -> Iterator[None]:
         if error.errno == errno.EIO and _terminal_is_gone():
             heeded = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
             _end(sys.stderr, sys.stdout, ended=SystemExit(ended.code or (128 + signal.SIGHUP if heeded else 1)))
-        with suppress(OSError):  # stderr itself may be full
+        with suppress(OSError):  # stderr may be on the full disk
             print(f"error: cannot write the output: {error.strerror}", file=sys.stderr, flush=True)
         _end(sys.stdout, ended=ended)
     raise ended
 
 
 def is_of_a_stream(error: OSError) -> bool:
-    """Return whether an error is that of an output stream: its `filename` is None.
+    """Return whether an OSError is about an output stream: such an error has no `filename`.
 
-    Reading a file can also fail with EIO; a stream that failed with it fails again.
+    EIO can also be an error of reading a file. It is an error of an output stream if flushing the stream fails with EIO
+    again.
     """
     if error.filename is not None:
         return False
@@ -92,7 +95,10 @@ def _fails_again(number: int) -> bool:
 
 
 def _terminal_is_gone() -> bool:
-    """Return whether stdout or stderr is a closed terminal. A write can fail a moment before poll reports it."""
+    """Return whether stdout or stderr is a terminal that was closed.
+
+    This waits for a moment: a write can fail shortly before poll reports that the terminal was closed.
+    """
     poll = select.poll()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # not a file, or closed
@@ -101,7 +107,10 @@ def _terminal_is_gone() -> bool:
 
 
 def _end(*streams: IO[str], ended: SystemExit) -> NoReturn:
-    """Redirect the streams to /dev/null, so that the flush at exit succeeds, and end with a nonzero exit code."""
+    """End the program with a nonzero exit code.
+
+    The streams are redirected to /dev/null, so that flushing them at exit succeeds.
+    """
     for stream in streams:
         with suppress(OSError, ValueError):  # not a file, or closed
             null = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""The commands to type after a run that did not succeed, complete with their options."""
+"""The command lines that are suggested after a run that did not succeed, with all necessary options."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.records.run_store import RunStore
 
-FLOW = "flowc.flow"  # in a context's `meta`: the argument that named the flow, None in a flow's own file
+FLOW = "flowc.flow"  # key in a context's `meta`: the argument FLOW; None for `python flow.py`
 
 
 def resume_line(run: RunStore, options: Mapping[str, object]) -> str:
-    """Return the command that resumes a run of this command line, quoted for a shell.
+    """Return the command line that resumes a run, quoted for a shell.
 
-    Its options precede FLOW, where they cannot be parameters of the flow. A program that executes a pipeline is to run
-    again.
+    The options precede FLOW, because after FLOW they might be parameters of the flow. If a program executes the
+    pipeline, the text says how to run the program again.
 
     Args:
         run: the run.
-        options: the values of the command's options.
+        options: the values of the current command's options.
     """
     if LOADED in click.get_current_context().meta:
         return f"run the program again with {RETRY_RUN}={run.flow}/{run.id}"
@@ -46,18 +46,21 @@ def resume_line(run: RunStore, options: Mapping[str, object]) -> str:
 
 
 def logs_line(run: RunStore, pathspec: str, options: Mapping[str, object]) -> str:
-    """Return the command that prints the logs of a part of a run, quoted for a shell.
+    """Return the command line that prints the logs of a run, step or task, quoted for a shell.
 
     Args:
         run: the run.
         pathspec: the run, step or task.
-        options: the values of the command's options.
+        options: the values of the current command's options.
     """
     return shlex.join(["flowc", "logs", pathspec, *store_words(run.objects.url, text(options, "store_url"))])
 
 
 def _given() -> list[str]:
-    """Return the options that a resumption must repeat; it keeps the configs of the run."""
+    """Return the options that `resume` must repeat.
+
+    Options for configs are left out: `resume` keeps the run's configs.
+    """
     given = top()
     words = [] if given.environment is None else ["--environment", given.environment]
     for decorator in given.with_decorators:
@@ -74,7 +77,7 @@ def _given() -> list[str]:
 
 
 def _own_file() -> list[str]:
-    """Return the words that run the flow's own file."""
+    """Return the arguments that run the flow's own file, such as `python flow.py`."""
     python = "python" if shutil.which("python") else os.path.basename(sys.executable)
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     if spec is not None:
@@ -83,6 +86,6 @@ def _own_file() -> list[str]:
 
 
 def _from_here(flow: str) -> str:
-    """Return the flow's file relative to the working directory: `retry` names it relative to the code's root."""
+    """Return the flow's file relative to the working directory; for `retry`, `flow` is relative to the code's root."""
     root = click.get_current_context().meta.get(ROOT)
     return flow if root is None else os.path.relpath(os.path.join(root, flow))

@@ -1,7 +1,7 @@
-"""A line on the terminal while a command works longer than a second: the work, its progress, its duration.
+"""A progress line on the terminal while a command works for more than a second: the work, its progress, its duration.
 
-The line is wiped before other output; without a terminal on stderr it is not drawn. A thread draws it, since the work
-may be one long call. Hazard: the thread must not exist while this process forks a child that keeps its memory.
+The line is erased before other output. If stderr is not a terminal, there is no line. A thread draws the line, because
+the work may be one long call. Hazard: the thread must not exist while this process forks, unless the child calls exec.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ from flowc_runtime.base.ambient import ambient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FIRST, NEXT = 1.0, 0.2  # seconds until the line appears, and between its updates
+FIRST, NEXT = 1.0, 0.2  # seconds until the line appears, and between updates of the line
 
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Show the line during the block; loops in it report their progress by `flowc_runtime.base.progress`.
+    """Show the progress line during the block.
+
+    Loops in the block report their progress by `flowc_runtime.base.progress`.
 
     Hazard: a thread draws the line, so the block must not fork.
 
     Args:
-        what: the work, for the line.
+        what: the description of the work in the line.
 
     Yields:
-        A function that writes a line on stderr: the only way in which the block may write to the terminal.
+        A function that writes a line on stderr. The block must write to the terminal only by this function.
     """
     if not _shows():
         yield partial(click.echo, err=True)
@@ -70,18 +72,19 @@ class _Line:
     def stop(self) -> None:
         self._ended.set()
         self._thread.join()
-        # A fork may follow: Python warns about one while the kernel still knows the thread, which takes a moment.
+        # A fork may follow. Python warns about a fork while the kernel still has the thread, so wait until the thread
+        # is gone.
         patience = time.monotonic() + 0.1
         while os.path.exists(f"/proc/self/task/{self._thread.native_id}") and time.monotonic() < patience:
             time.sleep(0.001)
 
     def tell(self, what: str, done: int | None, total: int | None) -> None:
-        """Show the progress of a loop."""
+        """Show the progress of a loop in the line."""
         numbers = [f" {done:,}" if done is not None else "", f" of {total:,}" if total is not None else ""]
         self._what = "".join([what, *numbers])
 
     def say(self, text: str) -> None:
-        """Write a line above this one."""
+        """Write a line of text above the progress line."""
         with self._lock:
             _write("\r\x1b[2K")
             click.echo(text, err=True)

@@ -1,1 +1,1 @@
-"""A run on this machine: the work before its first task and after its last one."""
+"""A run on this machine: what is done before the first task and after the last task."""

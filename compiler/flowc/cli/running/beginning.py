@@ -1,9 +1,9 @@
-"""Signals while a run begins: from the import of the flow until the supervisor handles them.
+"""Handles signals while a run begins: from the import of the flow until the supervisor handles signals.
 
-In this time user code runs here (the flow's import, functions of configs and defaults), files are read and requests go
-to the store. A signal raises `Interrupted` in that code. If the code swallows the exception, or cleans up for longer
-than GRACE, the process ends all the same. Hazard: signals are never blocked, because child processes would inherit
-the mask.
+During this time, this process runs user code (the flow's import, functions of configs and defaults), reads files and
+sends requests to the store. A signal raises `Interrupted` in the running code. If the code catches the exception, or
+its cleanup takes longer than GRACE, the process ends anyway. Hazard: signals must not be blocked, because child
+processes would inherit the signal mask.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ class _Beginning:
     def __init__(self) -> None:
         self._process = os.getpid()
         self._number = 0  # the received signal
-        self._held = False  # a record is being written: the signal waits until it is complete
+        self._held = False  # a record is being written: a signal takes effect after that
         self._told = False
         self._recorded = False
         self.run: RunStore | None = None
         numbers = heeded()
-        # Handlers first: a signal that the caller had blocked arrives at the next line.
+        # Set the handlers before unblocking: a signal that the caller had blocked arrives at the next line.
         self._replaced = {number: signal.signal(number, self._come) for number in numbers}
         signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
     def give_back(self) -> None:
-        """Restore the handlers that were there before this command."""
+        """Restore the signal handlers from before this command."""
         for number, handler in self._replaced.items():
             signal.signal(number, handler)
 
@@ -63,7 +63,7 @@ class _Beginning:
             raise Interrupted(self._number)
 
     def tell(self, number: int) -> None:
-        """Print once why the program ends."""
+        """Print why the program ends; a second call prints nothing."""
         if self._told:
             return
         self._told = True
@@ -76,7 +76,7 @@ class _Beginning:
             os.write(2, f"interrupted by {signal_name(number)}{more}\n".encode())
 
     def record(self, number: int) -> None:
-        """Record the begun run as interrupted, unless it has ended already."""
+        """Record the begun run, if any, as interrupted, unless the run has already ended."""
         run = self.run
         if run is None:
             return
@@ -87,7 +87,7 @@ class _Beginning:
                 self._recorded = True
 
     def _come(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a fork of user code: it gets the default reaction, not this command's
+        if os.getpid() != self._process:  # a fork in user code: the default handler
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
@@ -109,9 +109,9 @@ class _Beginning:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let a signal end the block, a command that may begin a run, with one line.
+    """A context manager for a command that may begin a run: a signal ends the command with one line of text.
 
-    Inside another such block, and outside the main thread, it has no effect.
+    The context manager has no effect in a nested use and outside of the main thread.
 
     Raises:
         SystemExit: a signal arrived; the exit code is 128 + its number.
@@ -133,13 +133,13 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def writing_record() -> Iterator[Callable[[RunStore], None]]:
-    """Hold signals while the block writes a run's record, so that it is complete or missing.
+    """Delay signals while the block writes a run's record, so that the record is either complete or missing.
 
     Yields:
-        A function that the block calls with the run, once its record exists.
+        A function, which the block calls with the run when the record exists.
 
     Raises:
-        Interrupted: a signal arrived meanwhile; raised after the block.
+        Interrupted: a signal arrived during the block. The exception is raised at the end of the block.
     """
     here = _here
     if here is None:
@@ -155,7 +155,7 @@ def writing_record() -> Iterator[Callable[[RunStore], None]]:
 
 @contextmanager
 def interruption_recorded() -> Iterator[None]:
-    """Record an interruption during the block, which creates a run's record and begins the run.
+    """A context manager for a block that begins a run: if a signal interrupts the block, record this in the run.
 
     Raises:
         Interrupted: a signal arrived; the begun run is recorded as interrupted.

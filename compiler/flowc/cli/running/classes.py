@@ -1,4 +1,4 @@
-"""The classes of a run's values that are not importable: commands find them in the run's code."""
+"""Finds classes of a run's values that cannot be imported here: the run's recorded code has them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ else:
 
 
 def class_finder(run: RunStore) -> Finder:
-    """Return the finder of classes for `codecs.unpickle`: it searches this flow's own file, then the run's code."""
+    """Return a function by which `codecs.unpickle` finds classes.
+
+    The function searches the module of the flow in this process, then the run's recorded code.
+    """
 
     def find(module: str, name: str) -> object:
         return Classes(run, module_of).find(module, name)

@@ -1,4 +1,4 @@
-"""The option `flowc show --diff`: differences between the code of two runs, or of a run and the files here."""
+"""The option `flowc show --diff`: differences between the code of two runs, or of a run and the working directory."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ HERE = "."
 
 
 def show_difference(store: Store, run: RunStore, other: str) -> None:
-    """Print a unified diff from the code of a run to other code.
+    """Print a unified diff from the code of a run to the code of another run or to local files.
 
     Args:
         store: the store of the run.
         run: the run.
-        other: RUN, FLOW/RUN, or HERE for the files here.
+        other: RUN or FLOW/RUN, or HERE for the local files.
 
     Raises:
-        SystemExit: the other run does not exist, one of them has no recorded code, or the files here cannot be read;
-            the error is printed.
+        SystemExit: the other run does not exist, one of the runs has no recorded code, or the local files cannot be
+            read. The error is printed.
     """
     name, files = f"{run.flow}/{run.id}", _files(run)
     if other == HERE:
@@ -59,13 +59,13 @@ def _lines(name: str, files: Mapping[str, str], there: str, found: Mapping[str, 
 
 
 def _split(text: str | None) -> list[str]:
-    """Return the lines with their ends; a form feed does not end a line."""
+    """Split a text into lines, with their newlines. Unlike in `str.splitlines`, a form feed does not end a line."""
     *ended, last = (text or "").split("\n")
     return [f"{line}\n" for line in ended] + ([last] if last else [])
 
 
 def _marked(lines: Iterator[str]) -> Iterator[str]:
-    """Yield the lines; after a last line without an end comes the remark of diff(1)."""
+    """Yield the lines of a diff; after a last line without a newline, add the same remark as diff(1)."""
     for line in lines:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
@@ -82,9 +82,9 @@ def _files(run: RunStore) -> dict[str, str]:
 
 
 def _files_here(store: Store, run: RunStore) -> dict[str, str]:
-    """Return the files that a run in this directory would record."""
+    """Return the local files that a run in this directory would record as its code."""
     code = run.executes().code
-    root = root_of(store, code, "call it in the directory of the flow")
+    root = root_of(store, code, "call flowc show in the directory of the flow")
     try:
         package = collect(root / code.file, root if "/" in code.file else None)
         package = package.every() if package.every is not None else package

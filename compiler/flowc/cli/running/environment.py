@@ -1,4 +1,4 @@
-"""The option `--environment`: tasks run in this interpreter, or in isolated ones with the packages of their steps."""
+"""The option `--environment`: tasks run in this interpreter, or in isolated environments with their steps' packages."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ environment_option = click.option(
 
 
 def chosen(ctx: click.Context, option: str | None = None) -> str | None:
-    """Return the environment of tasks.
+    """Return the kind of environment in which tasks run: the value of `--environment`.
 
     Args:
         ctx: the command's context.
         option: the value of `--environment` after the command.
 
     Returns:
-        The value from after the command, before it, a variable or the configuration file, in this order; None if there
-        is none.
+        The value after the command, before the command, in a variable or in the configuration file, in this order; None
+        if none has a value.
     """
     before = top(ctx) if TOP in ctx.meta else top_of_environment()
     return option or before.environment or configuration.text("environment")
 
 
 def isolate(checked: Checked, choice: str | None, *, remote: bool) -> Isolation | None:
-    """Build the environments of the steps, with progress on stderr.
+    """Build the environments of the steps; show the progress on stderr.
 
     Args:
         checked: the flow.
@@ -58,10 +58,10 @@ def isolate(checked: Checked, choice: str | None, *, remote: bool) -> Isolation 
         remote: whether the store is remote, so that tasks need obstore.
 
     Returns:
-        The interpreters of the steps; None if all steps run in this interpreter.
+        The Python interpreters of the steps; None if all steps run in this interpreter.
 
     Raises:
-        SystemExit: a build fails, or steps have packages and there is no choice; the error is printed.
+        SystemExit: a build fails, or steps have packages and `--environment` has no value; the error is printed.
     """
     flow = checked.flow
     note_elsewhere(flow)
@@ -86,7 +86,7 @@ def isolate(checked: Checked, choice: str | None, *, remote: bool) -> Isolation 
 
 
 def note_elsewhere(flow: Flow) -> None:
-    """Print a note for each decorator that has no effect here because flowc does not support its service."""
+    """Print a note for each decorator of a service that flowc does not support: the decorator has no effect here."""
     asking = {name: [node.id for node in flow.nodes if name in node.elsewhere] for name in ELSEWHERE}
     for name, (service, hint) in ELSEWHERE.items():
         if asking[name] or name in flow.elsewhere:
@@ -95,14 +95,14 @@ def note_elsewhere(flow: Flow) -> None:
 
 
 def refuse_or_note(flow: Flow, choice: str | None) -> None:
-    """Report packages that are not applied: an error without a choice, a note for `local`.
+    """Report that flowc does not install the steps' packages: a note with `--environment=local`, otherwise an error.
 
     Args:
         flow: the flow.
         choice: the value of `--environment`, or None.
 
     Raises:
-        SystemExit: steps have packages, and the choice is not `local`; the error is printed.
+        SystemExit: steps have packages, and `choice` is not `local`; the error is printed.
     """
     asking = asking_steps(flow)
     if not asking:
@@ -118,14 +118,14 @@ def refuse_or_note(flow: Flow, choice: str | None) -> None:
 
 
 def note_packages(flow: Flow, choice: str | None) -> None:
-    """Print a note for a cluster: with --environment=local the image must have the steps' packages."""
+    """Print a note for runs on a cluster with `--environment=local`: the image must contain the steps' packages."""
     asking = asking_steps(flow)
     if choice == "local" and asking:
         click.echo(f"note: --environment=local: the image must have the packages of {_steps(asking)}", err=True)
 
 
 def asking_steps(flow: Flow) -> list[str]:
-    """Return the ids of the steps with their own packages."""
+    """Return the ids of the steps that have packages from @pypi or @conda."""
     return [node.id for node in flow.nodes if node.packages and not node.packages.disabled]
 
 

@@ -1,4 +1,4 @@
-"""A run on this machine, from its record to its end: the part of `run` and `resume` after the flow is loaded."""
+"""A run on this machine, from its record to its end: what `run` and `resume` do after the flow is loaded."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values.files import FileRecord
 
     OptionTexts = Mapping[str, Sequence[str]]
-else:  # not for the help of `run`
+else:  # not used for the help of `run`
     check_secrets = LateFunction("flowc.cli.running.secret_checks:check_secrets")
     make_console = LateFunction("flowc_emulator.console.text_console:make_console")
     Plan = LateFunction("flowc_emulator.plan:Plan")
@@ -68,24 +68,24 @@ else:  # not for the help of `run`
     Store = LateFunction("flowc_runtime.store.records.store:Store")
     is_lost = LateFunction("flowc_runtime.store.upkeep.power_loss:is_lost")
     call_exit_hooks = LateFunction("flowc_emulator.exit_hooks:call_exit_hooks")
-    Agent = LateFunction("flowc_emulator.processes.agent:Agent")  # only for a remote store
+    Agent = LateFunction("flowc_emulator.processes.agent:Agent")  # used only for remote stores
 
 
 def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mapping[str, object], kind: RunKind) -> int:
-    """Run the flow, or the rest of a resumed run; return the exit code.
+    """Run the flow, or the remaining tasks of a resumed run; return the exit code.
 
     Args:
         checked: the flow.
         seeds: the seeds of the run's random numbers.
-        texts: the texts of parameters on the command line, by name.
+        texts: the values of parameters on the command line as strings, by the parameter's name.
         options: the values of the command's options.
-        kind: the command.
+        kind: the command that runs the flow.
 
     Raises:
         FlowcError: the store cannot be read or written before the first task starts.
         click.UsageError: a parameter is missing or wrong.
         SystemExit: the run cannot begin, or the store fails during the run; the error is printed.
-        Interrupted: a signal arrived before the first task; a begun run is recorded as interrupted.
+        Interrupted: a signal arrived before the first task. If the run has begun, it is recorded as interrupted.
     """
     tags, user, graph = new_run.checked_tags(), user_name(), Graph(checked.flow)
     store = open_store(text(options, "store_url"))
@@ -93,7 +93,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
     patches = patches_of(checked, options)
     mock = any(patch["mock"] for patch in patches.values())
     choices = new_run.choices_of(checked.flow)
-    # The tasks of a resumed run check their secrets themselves: those that are reused need none.
+    # There is no check for a resumed run: its reused tasks need no secrets, and the other tasks check their own
+    # secrets.
     if kind.find is None and any(node.secrets for node in checked.flow.nodes):
         check_secrets(checked.flow, choices.secrets, [*patches])
     tracker = tracker_here(mock=mock)
@@ -103,7 +104,8 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
         starts = begin_starts(checked, word(options, "start"), state_before(), console.note)
         if starts is not None:
             stack.callback(starts.close)
-        # After the import was judged, so that git's process is not a fault of it.
+        # Only after `begin_starts` has examined the effects of the import: the process of git must not count as an
+        # effect.
         look = Look(str(checked.package.root))
         stack.callback(look.close)
         agent = stack.enter_context(_agent(store.objects.url if remote else None))
@@ -112,7 +114,7 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
             Store(agent) if agent else store, graph, checked, texts, options, kind, look, patches
         )
         run = store.run(records.flow, records.id)
-        mode = cast("Mode", options["durability"])  # one of the choices of the option
+        mode = cast("Mode", options["durability"])  # click has checked the value
         disk = Disk.of(run.objects, mode)
         if disk is not None:
             stack.callback(disk.close)
@@ -157,7 +159,10 @@ def run_here(checked: Checked, seeds: Seeds, texts: OptionTexts, options: Mappin
 
 
 def _supervise(plan: Plan, console: Console, checked: Checked, options: Mapping[str, object]) -> RunResult:
-    """Run the plan between the hooks around a run. Return how the run ended. Raises FlowcError."""
+    """Call the hooks before a run, run the plan, and call the hooks after the run.
+
+    Return the result of the run. Raises FlowcError.
+    """
     run, began = plan.run, time.monotonic()
     with ending_tracking(plan.tracking, console) as ended:
         _call_hooks(plan.records, lambda: checked.program.run_begins(run.id), plan.disk)
@@ -176,7 +181,7 @@ def _supervise(plan: Plan, console: Console, checked: Checked, options: Mapping[
 
 @contextmanager
 def _agent(url: str | None) -> Iterator[Agent | None]:
-    """Yield the process that uses the remote store of this address; None without a remote store."""
+    """Yield a new process that uses the remote store with this address; None for a local store."""
     if url is None:
         yield None
         return
@@ -184,7 +189,7 @@ def _agent(url: str | None) -> Iterator[Agent | None]:
     try:
         yield agent
     except BaseException:
-        agent.leave()  # Hazard: forks may still hold its pipe, so that it must not be waited for
+        agent.leave()  # Hazard: do not wait for the process: forks may still hold its pipe
         raise
     agent.close()
 
@@ -199,7 +204,10 @@ def _begin(
     look: Look,
     patches: Mapping[str, Patch],
 ) -> tuple[RunStore, dict[str, object], Reuse | None]:
-    """Return the new run with its record, its parameters, and the reuse of a resumed run. Raises FlowcError."""
+    """Create a run with its record; return the run, its parameters, and the tasks to reuse if it resumes another run.
+
+    Raises FlowcError.
+    """
     resumption = kind.find(store, checked, options) if kind.find else None
     before = resumption.parameters if resumption else {}
     ds_type = datastore_of(store.objects.url)
@@ -216,14 +224,15 @@ def _begin(
 
 
 def _check_files(store: Store, flow: Flow, values: Mapping[str, object]) -> None:
-    """Check the files that a resumed run takes from the previous one; store lost or damaged files again.
+    """Check the files that a resumed run takes over from the earlier run.
 
-    Raises StoreError if the original file does not exist here any more.
+    If the store has lost a file or has a damaged copy, store the original file again. Raises StoreError if the original
+    file no longer exists on this machine.
     """
     for parameter in flow.parameters:
         if parameter.type != "file" or values.get(parameter.name) is None:
             continue
-        value = cast("FileRecord", values[parameter.name])  # `store_files` has replaced the path
+        value = cast("FileRecord", values[parameter.name])  # `store_files` has replaced the path by a record
         if (why := _fault_of_file(store, value)) and not store_again(store.objects, value):
             name = parameter.name
             raise StoreError(f"{why} {value['file']}, the file of parameter '{name}': give --{name} again")
@@ -241,7 +250,10 @@ def _fault_of_file(store: Store, value: FileRecord) -> str:
 
 
 def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | None = None) -> None:
-    """Call the hooks of extensions' decorators around a run; an error in them ends the program and fails the run."""
+    """Call hooks of decorators of extensions.
+
+    An error in a hook ends the program, and is recorded as the run's failure.
+    """
     try:
         call()
     except PreparationError as error:
@@ -252,7 +264,7 @@ def _call_hooks(run: RunStore | None, call: Callable[[], None], disk: Disk | Non
 
 
 def _tell_failures(result: RunResult, run: RunStore, checked: Checked, options: Mapping[str, object]) -> None:
-    """Print the error at the end of a run, problems with the disk, and the commands to type next."""
+    """Print the error of a failed run, problems with the disk, and command lines for its logs and for resuming it."""
     sys.stdout.flush()
     if result.unsaved is not None:
         tell_error(result.unsaved, "when the disk works again, `flowc resume` runs the incomplete tasks")
@@ -260,5 +272,5 @@ def _tell_failures(result: RunResult, run: RunStore, checked: Checked, options: 
         click.echo(render_failure(result.failures, checked.flow, checked.package.root), err=True, nl=False)
         click.echo(f"log: {logs_line(run, pathspec_of(result.failures[0], run), options)}", err=True)
     elif top().quiet or options["log_format"] == "json":
-        return  # a person or program interrupted it on purpose
+        return  # the run was interrupted by a person or a program
     click.echo(f"resume: {resume_line(run, options)}", err=True)

@@ -1,4 +1,4 @@
-"""Leaving files that git ignores out of manifests and of a run's recorded code."""
+"""Leaves files that git ignores out of manifests and of a run's recorded code."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc.package import Package
 
-_SECONDS = 2  # time limit for git when a run begins
+_SECONDS = 2  # seconds that git may take when a run begins
 
 
 def travelling(checked: Checked) -> Checked:
-    """Return the flow with the package without ignored files; print a note about ignored files that it may need.
+    """Return the flow with a code package without files that git ignores.
 
-    Without the program git, ignored files are packaged too, with a note.
+    Print a note about ignored files that the flow may need. If git is not installed, print a note and package ignored
+    files, too.
 
     Raises:
-        SystemExit: git does not report the ignored files; the error is printed.
+        SystemExit: git fails to report the ignored files; the error is printed.
     """
     try:
         package, gone = without_ignored(checked.package, checked.flow.code.file, _patterns())
@@ -42,15 +43,15 @@ def travelling(checked: Checked) -> Checked:
 
 
 def recordable_files(package: Package, own: str, *, secrets: bool = False) -> list[tuple[str, bytes]] | None:
-    """Return the Python files of a package, and the flow's file, that a run may record.
+    """Return the files of a code package that a run's record may contain: Python files and the flow's file.
 
     Args:
         package: the code package.
         own: the flow's file.
-        secrets: whether to include files that contain the word `secrets`, which may have secret values in them.
+        secrets: whether to include files that contain the word `secrets`, because such files may contain secret values.
 
     Returns:
-        Relative paths, each with its content; None if git does not report ignored files in two seconds.
+        Relative paths, each with the file's content; None if git does not report the ignored files within two seconds.
     """
     try:
         package, _ = without_ignored(package, own, _patterns(), seconds=_SECONDS)
@@ -65,9 +66,9 @@ def recordable_files(package: Package, own: str, *, secrets: bool = False) -> li
 
 
 def is_code(checked: Checked, digest: str) -> bool:
-    """Return whether a digest is that of the flow's code, complete or without ignored files.
+    """Return whether a digest is the digest of the flow's code package, with or without the files that git ignores.
 
-    If git does not report the ignored files, only the digest of the complete code counts.
+    If git fails to report the ignored files, the digest is only compared with that of the complete package.
     """
     if digest == checked.package.digest:
         return True
@@ -79,5 +80,5 @@ def is_code(checked: Checked, digest: str) -> bool:
 
 
 def _patterns() -> list[str]:
-    """Return the patterns of ignored files that are packaged nevertheless."""
+    """Return the patterns of files that are packaged although git ignores them."""
     return [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]

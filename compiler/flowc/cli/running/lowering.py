@@ -1,4 +1,4 @@
-"""Lowering a flow without faults for a target, with settings from the command line, variables and files."""
+"""Lowers a flow without faults for a target, with settings from the command line, variables and files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ else:  # `flowc check` imports this module, but runs no pass
 @final
 @dataclass(frozen=True, slots=True)
 class Lowered(Generic[Settings, Product]):
-    """A target's product from a flow, with the settings for it."""
+    """The result of lowering a flow for a target: the target's product, the settings and the warnings."""
 
     product: Product
     settings: Settings
@@ -58,7 +58,7 @@ class Lowered(Generic[Settings, Product]):
 @final
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A flow after the passes, its code package, and the function that sends files to the store."""
+    """A flow after the passes, with its code package and a function that sends its default files to the store."""
 
     passed: Passed
     package: Package
@@ -74,10 +74,11 @@ def lower_for(
         target: the target.
         checked: the flow.
         options: the values of `target.options` and `--environment` by name; None for a missing option.
-        sends: whether to send files that do not fit into the product to the store.
+        sends: whether files that do not fit into the product are sent to the store.
 
     Raises:
-        SystemExit: the target refuses the flow, a default fails, or files cannot be packaged; the errors are printed.
+        SystemExit: the target does not support the flow, a default cannot be computed, or files cannot be packaged. The
+            errors are printed.
         click.UsageError: a setting is wrong.
     """
     values = {name: value for name, value in options.items() if name != "environment"}
@@ -95,15 +96,15 @@ def lower_for(
 
 
 def pass_flow(target: Target[Settings, Product], checked: Checked, hook: Hook) -> None:
-    """Run the passes before a target's lowering, with settings from variables and files.
+    """Run the passes that precede the lowering for a target, with settings from variables and files.
 
     Args:
         target: the target.
         checked: the flow.
-        hook: called after each pass with its name and the flow.
+        hook: called after each pass with the pass's name and the resulting flow.
 
     Raises:
-        SystemExit: a pass refuses the flow, or a default fails; the errors are printed.
+        SystemExit: a pass reports an error, or a default cannot be computed; the errors are printed.
         click.UsageError: a setting is wrong.
     """
     with _reporting(checked):
@@ -113,7 +114,7 @@ def pass_flow(target: Target[Settings, Product], checked: Checked, hook: Hook) -
 
 @contextmanager
 def _reporting(checked: Checked) -> Iterator[None]:
-    """End the program with the faults that the block raises."""
+    """A context manager: if the block raises an error about the flow, print the error and end the program."""
     try:
         yield
     except (DefaultError, PassError, BackendError) as error:
@@ -124,7 +125,11 @@ def _reporting(checked: Checked) -> Iterator[None]:
 
 
 def _settings(target: Target[Settings, Product], given: Mapping[str, object]) -> Settings:
-    """Return the settings: from the command line, the environment, the configuration file, then the defaults."""
+    """Return the settings of a target.
+
+    The sources, in their order of precedence: the command line, environment variables, the configuration file, the
+    defaults.
+    """
     configured = {name: configuration.lookup(key) for name, key in target.configured.items() if given.get(name) is None}
     values: dict[str, object] = {name: each.value for name, each in configured.items() if each.source != "default"}
     values |= {name: value for name, value in given.items() if value is not None}
@@ -137,7 +142,7 @@ def _settings(target: Target[Settings, Product], given: Mapping[str, object]) ->
 
 
 def packaged(checked: Checked) -> Checked:
-    """Return the flow with the files that are packaged.
+    """Check that the flow can be packaged, and return it with its final code package.
 
     Raises:
         SystemExit: the flow cannot be packaged; the errors are printed.
@@ -164,7 +169,10 @@ def _prepare(
     named: bool,
     hook: Hook | None = None,
 ) -> _Prepared:
-    """Resolve the defaults and run the passes; `named` is whether a setting names the store of the runs."""
+    """Compute the defaults of parameters and run the passes.
+
+    `named` is whether an option or setting names the store of the runs.
+    """
     hook = hook or pipeline.verify_after
     scheduled = target.scheduled(settings)
     if target.travel is None:  # the target runs no task
@@ -173,7 +181,7 @@ def _prepare(
         )
     travel = target.travel(settings)
     choice = chosen(click.get_current_context(), environment)
-    with redirect_stdout(sys.stderr):  # stdout is for the product, not for prints of user functions
+    with redirect_stdout(sys.stderr):  # stdout is reserved for the product; user functions may print
         flow = resolve_defaults(checked.flow, checked.cls, ds_type=datastore_of(travel.store))
     hook(pipeline.RESOLVE_DEFAULTS, flow)
     room, send = _room(checked.package, flow, travel, named=named)
@@ -199,9 +207,13 @@ def _lower(target: Target[Settings, Product], flow: Flow, package: Package, sett
 def _room(
     package: Package, flow: Flow, travel: Travel, *, named: bool
 ) -> tuple[Room, Callable[[str], dict[str, object]]]:
-    """Return the room for files that are defaults, beside code and IR or in a named store, and their sender."""
+    """Return the space for files that are defaults of parameters, and a function that sends such a file to the store.
+
+    Files are packaged beside the code and the IR if there is space, otherwise they are sent to the store if one is
+    named.
+    """
     code = sum(len(content) for _, content in package.files) + len(dumps(flow).encode())
-    left = travel.capacity - code - 2 * MAX_PACKED  # the space of small files, encoded in the IR
+    left = travel.capacity - code - 2 * MAX_PACKED  # reserves space for small files, which are encoded in the IR
     store, claim = (travel.store, travel.claim) if named else (None, None)
     name, send = (sender(store, left, claim=claim, only_name=only_name) for only_name in (True, False))
     return Room(left, name), send

@@ -1,4 +1,4 @@
-"""A run that begins here: its id and record, the files and lines that announce it, and the report of its end."""
+"""A new run on this machine: its id, its record, the files with its id, and the report of its end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
     from flowc_runtime.store.values import picklers
-else:  # only flows with secrets or files, and other picklers than the default, need them
+else:  # used only for flows with secrets or files, and with a pickler other than the default
     catalogs = LateModule("flowc_runtime.run.catalogs")
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
     picklers = LateModule("flowc_runtime.store.values.picklers")
@@ -50,9 +50,10 @@ MOCKED: Final = "mocked:true"
 
 
 def new_run_id(now: float) -> str:
-    """Return an id that sorts by time and is valid in Kubernetes names: `20261120-091500-482kxz`, in UTC.
+    """Return the id of a new run, such as `20261120-091500-482kxz`.
 
-    After the seconds come the milliseconds and three random letters, which distinguish runs of the same moment.
+    Ids sort by time (UTC), and are valid in Kubernetes names. The last part has the milliseconds, and three random
+    letters that distinguish runs of the same millisecond.
 
     Args:
         now: the time in seconds since the epoch.
@@ -63,7 +64,7 @@ def new_run_id(now: float) -> str:
 
 
 class Choices(NamedTuple):
-    """What the configuration chooses for tasks: `secrets`, with an absolute path, `pickler` and `catalog`."""
+    """Settings that tasks need: the values of `secrets` (with an absolute path), `pickler` and `catalog`."""
 
     secrets: str
     pickler: str
@@ -71,7 +72,7 @@ class Choices(NamedTuple):
 
 
 def choices_of(flow: Flow) -> Choices:
-    """Return the choices for a run of a flow on this machine.
+    """Check and return the settings that the tasks of a run on this machine need.
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
@@ -98,7 +99,7 @@ def checked_tags() -> tuple[str, ...]:
 
     Raises:
         click.UsageError: a tag is wrong.
-        TagError: the same, in a flow's own file.
+        TagError: a tag is wrong, in `python flow.py`.
     """
     try:
         return tuple(check_tags(top().tags))
@@ -109,7 +110,7 @@ def checked_tags() -> tuple[str, ...]:
 
 
 def namespace_for(user: str) -> str | None:
-    """Return the client's namespace in tasks: from the command line, or the user's; None means all runs."""
+    """Return the namespace of the client in tasks: the value of `--namespace`, or the user's; None selects all runs."""
     given = top().namespace
     return f"user:{user}" if given is None else given or None
 
@@ -124,21 +125,21 @@ def begin_run(
     *,
     mocked: bool = False,
 ) -> RunStore:
-    """Create the run's record under an unused id, and return the run.
+    """Create a run with an unused id, write its record, and return the run.
 
     Args:
         store: the store.
         checked: the flow.
-        parameters: the values of the parameters, in the form of records.
+        parameters: the values of the parameters, as the record stores them.
         user: the user's name.
         more: further fields of the record, such as `origin`.
-        look: the query of the repository, whose revision goes into the record.
-        mocked: whether patches replace the code of steps: the run gets the system tag MOCKED.
+        look: the running query for the revision of the git repository, which the record contains.
+        mocked: whether patches replace the code of steps. If so, the run gets the system tag MOCKED.
 
     Raises:
         FlowcError: the store cannot be written, or a tag is wrong.
         click.UsageError: a trigger or a tag is wrong.
-        SystemExit: the run of a trigger has not succeeded; the error is printed.
+        SystemExit: a run that `--trigger` names has not succeeded; the error is printed.
     """
     tags, definition = checked_tags(), dumps(checked.flow)
     more = {**more, **_sources(store, checked)}
@@ -171,7 +172,10 @@ def begin_run(
 
 
 def _sources(store: Store, checked: Checked) -> dict[str, PackageRecord]:
-    """Store the Python files for the run's record, except for ignored files and files that may contain secrets."""
+    """Store the flow's Python files, and return the field of the run's record that references them.
+
+    Files that git ignores, and files that may contain secrets, are left out.
+    """
     if any(node.secrets for node in checked.flow.nodes) or configuration.text("keep-sources") == "no":
         return {}
     if (files := recordable_files(checked.package, checked.flow.code.file)) is None:
@@ -181,15 +185,15 @@ def _sources(store: Store, checked: Checked) -> dict[str, PackageRecord]:
 
 
 def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
-    """Record and print why a run with a record cannot start its tasks, and end the program.
+    """Print why a run cannot start its tasks, record the run as failed, and end the program.
 
     Args:
         run: the run.
         message: the reason.
-        disk: the store's disk, which must have the record before the program ends; None if nothing waits for it.
+        disk: the disk with the store: the program waits until the record is written to it. None for no waiting.
 
     Raises:
-        SystemExit: always, with exit code 1, unless the store fails.
+        SystemExit: always, with exit code 1, except if the store fails.
         StoreError: the end of the run cannot be recorded.
     """
     status: StatusRecord = {"state": "failed", "changed": time.time(), "message": message}
@@ -200,17 +204,17 @@ def cannot_begin(run: RunStore, message: str, disk: Disk | None) -> NoReturn:
 def tell_of(
     run: RunStore, records: RunStore, options: Mapping[str, object], disk: Disk | None = None, **more: str
 ) -> None:
-    """Write the files of `--run-id-file` and, for a Runner, of `--runner-attribute-file`.
+    """Write the files that `--run-id-file` and `--runner-attribute-file` name, for the program that started this run.
 
     Args:
-        run: the run in the store that other programs open.
-        records: the same run, as this process writes its records.
+        run: the run, in the store as other programs open it.
+        records: the same run, in the store through which this process writes records.
         options: the values of the command's options.
-        disk: as for `cannot_begin`.
-        more: further attributes for the Runner.
+        disk: the argument `disk` of `cannot_begin`.
+        more: additional attributes for a `Runner`.
 
     Raises:
-        SystemExit: a file cannot be written: the run is recorded as failed, and the error is printed.
+        SystemExit: a file cannot be written. The run is recorded as failed, and the error is printed.
     """
     try:
         write_attributes(options, run.flow, run.id, run.objects.url, **more)
@@ -219,14 +223,14 @@ def tell_of(
 
 
 def write_attributes(options: Mapping[str, object], flow: str, run_id: str, store: str, **more: str) -> None:
-    """Write the files of `--run-id-file` and `--runner-attribute-file`.
+    """Write the files that the options `--run-id-file` and `--runner-attribute-file` name.
 
     Args:
         options: the values of the command's options.
         flow: the name of the flow.
         run_id: the run's id.
         store: the address of the store with the run's records.
-        **more: further attributes.
+        **more: additional attributes.
 
     Raises:
         FlowcError: a file cannot be written.
@@ -240,16 +244,16 @@ def write_attributes(options: Mapping[str, object], flow: str, run_id: str, stor
 
 
 def note_unused(console: Console) -> None:
-    """Print a note about settings of Metaflow's that have no effect in flowc."""
+    """Print a note if there are settings of Metaflow that have no effect in flowc."""
     if unused := settings.unused():
         console.note(f"flowc does not use {', '.join(unused)}")
 
 
 def tell_end(console: Console, run: RunStore, result: RunResult, began: float) -> None:
-    """Print how the run ended.
+    """Print whether the run succeeded, with its number of tasks and its duration.
 
     Args:
-        console: prints it.
+        console: the console that prints the line.
         run: the run.
         result: the result of the supervisor.
         began: the run's start in seconds of the monotonic clock.
@@ -259,7 +263,7 @@ def tell_end(console: Console, run: RunStore, result: RunResult, began: float) -
 
 
 def exit_code(result: RunResult) -> int:
-    """Return the exit code for a run's result: 0 for success, 1 for failure, 128 + n for signal n, as in shells."""
+    """Return the exit code for a run's result: 0 for success, 1 for failure, 128 + n after signal n, as in shells."""
     if result.signal is not None:
         return 128 + result.signal
     return 0 if result.ok else 1

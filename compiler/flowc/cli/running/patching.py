@@ -1,4 +1,4 @@
-"""The patches of a run: those of the command line, or of the program that executes a pipeline."""
+"""The patches of a run, which replace the code of steps: from the command line, or from `Pipeline.execute`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc.mocking import making_patches
     from flowc_runtime.run.patches import Patch
-else:  # only runs with patches need it
+else:  # used only for runs with patches
     making_patches = LateModule("flowc.mocking.making_patches")
 
 
 def patches_of(checked: Checked, options: Mapping[str, object]) -> Mapping[str, Patch]:
-    """Return what replaces the code of steps, by their names; empty without `--mock` and `--patch`.
+    """Return the patches of a run, by the name of the step; an empty mapping without `--mock` and `--patch`.
 
     Args:
         checked: the flow.
@@ -44,7 +44,7 @@ def patches_of(checked: Checked, options: Mapping[str, object]) -> Mapping[str, 
 
 
 def is_asked(options: Mapping[str, object]) -> bool:
-    """Return whether the options of a command line ask for patches."""
+    """Return whether the options include `--patch` or `--mock`, or choose the executor `mock`."""
     return bool(_is_mock(options) or options.get("patches"))
 
 

@@ -1,4 +1,7 @@
-"""Functions that cannot be imported: tasks that import the flow again read their pickles from a directory."""
+"""Pickled functions, for functions of a pipeline that cannot be imported.
+
+Tasks that import the flow themselves read the pickles from a directory.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def pickles_of(package: Package) -> list[tuple[str, bytes]]:
-    """Return the names and contents of a package's pickled functions."""
+    """Return the name and the content of each pickled function in a code package."""
     return [(name, content) for name, content in package.files if name.startswith(f"{PICKLES}/")]
 
 
 def write_pickles(pickles: Iterable[tuple[str, bytes]], directory: str) -> None:
-    """Write pickled functions into a directory, by their names in the package."""
+    """Write pickled functions into a directory, under the same names as in the code package."""
     for name, content in pickles:
         path = Path(directory, name)
         path.parent.mkdir(exist_ok=True)
@@ -31,7 +34,10 @@ def write_pickles(pickles: Iterable[tuple[str, bytes]], directory: str) -> None:
 
 @contextmanager
 def pickles_written(package: Package) -> Iterator[str | None]:
-    """Yield the directory with the pickled functions of a package, which exists inside the block; None without any."""
+    """Yield a temporary directory with the pickled functions of a code package; None if there are none.
+
+    The directory is deleted at the end of the block.
+    """
     pickles = pickles_of(package)
     if not pickles:
         yield None

@@ -1,4 +1,4 @@
-"""The differences between the commands that run a flow: `run`, `resume`, `retry` and `spin`."""
+"""Describes the differences between the commands that run a flow: `run`, `resume`, `retry` and `spin`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Resumption(NamedTuple):
-    """The run to resume, the step to resume from, if any, and the parameters to keep."""
+    """The run to resume, the step to begin with (or None), and the values of the run's parameters."""
 
     origin: RunStore
     step: str | None
@@ -35,17 +35,19 @@ class Resumption(NamedTuple):
 
 
 class RunKind(NamedTuple):
-    """One command that runs a flow: its name, its help (`about`) and its differences to `run`.
+    """A command that runs a flow: its name, its help (`about`) and its differences from `run`.
 
     Attributes:
-        params: additional options.
-        find: returns the run to resume.
-        configs: returns the configs of the run to resume, for a flow of this name.
-        execute: replaces the execution of a run.
+        params: options and arguments in addition to those that all commands for running a flow have.
+        find: a function that returns the run to resume; None if the command resumes no run.
+        configs: a function that returns the configs of the run to resume, by name. Its arguments are the values of the
+            command's options and the flow's name.
+        execute: a function that executes the command instead of `run_here`.
         without: the options of `run` that the command does not have.
-        elsewhere: runs the command outside this machine and returns its exit code; None to run it here.
-        keeps: the options of Metaflow's command: a parameter of the same name does not replace them.
-        flow: the argument FLOW in the usage.
+        elsewhere: a function that may run the flow outside of the emulator. It returns the exit code, or None if the
+            emulator is to run the flow.
+        keeps: names of options of Metaflow's command. A parameter of the same name does not replace such an option.
+        flow: the argument FLOW as the usage line shows it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The tracker of a run on this machine: the setting `tracker`, and the process that sends the metrics to it."""
+"""The tracker of a run on this machine: the setting `tracker`, and the process that sends metrics to the tracker."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics import tracker
     from flowc_runtime.run.metrics.tracker import EndState
     from flowc_runtime.store.records.run_store import RunStore
-else:  # only runs with a tracker need them
+else:  # used only for runs with a tracker
     Tracking = LateFunction("flowc_emulator.tracking:Tracking")
     tracker = LateModule("flowc_runtime.run.metrics.tracker")
 
 
 def tracker_here(*, mock: bool) -> str | None:
-    """Return the setting `tracker`; None without a tracker, and for a run that runs no code.
+    """Return the value of the setting `tracker`; None without a tracker, or with `--mock`.
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
-        SystemExit: there is no such tracker, or it cannot be used here; the error is printed.
+        SystemExit: the tracker does not exist or cannot be used on this machine; the error is printed.
     """
     setting = configuration.text("tracker")
     if setting is None or mock:
@@ -40,11 +40,11 @@ def tracker_here(*, mock: bool) -> str | None:
 
 
 def begin_tracking(setting: str | None, run: RunStore, store: str) -> Tracking | None:
-    """Start the process that sends the metrics of a run; None without a tracker.
+    """Start the process that sends a run's metrics to the tracker; return None without a tracker.
 
     Args:
         setting: the result of `tracker_here`.
-        run: the run, whose record is written.
+        run: the run, whose record already exists.
         store: the address of the store.
     """
     if setting is None:
@@ -54,13 +54,14 @@ def begin_tracking(setting: str | None, run: RunStore, store: str) -> Tracking |
 
 @contextmanager
 def ending_tracking(tracking: Tracking | None, console: Console) -> Iterator[Callable[[RunResult], None]]:
-    """Tell the tracker at the end of the block how the run has ended; a tracker that lacks metrics is a warning.
+    """Send the result of the run to the tracker at the end of the block.
 
-    The block gets a function to which it passes the result. Without a call, the run has failed.
+    Print a warning if metrics could not be sent. The block gets a function, and calls it with the run's result. If the
+    block does not call the function, the run counts as failed.
 
     Args:
-        tracking: the process; None without a tracker.
-        console: shows the warning.
+        tracking: the process that sends metrics; None without a tracker.
+        console: the console that prints the warning.
     """
     results: list[RunResult] = []
     try:

@@ -1,4 +1,4 @@
-"""The check that the chosen source has the secrets that steps name, before a run on this machine begins."""
+"""Checks, before a run on this machine, that the source of secrets has all secrets that steps name."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def check_secrets(flow: Flow, setting: str, skipped: Sequence[str]) -> None:
-    """Check that the source has the secrets of every step.
+    """Check that the source of secrets has the secrets of all steps.
 
     Args:
         flow: the flow.
         setting: the value of the setting `secrets`.
-        skipped: the steps whose code does not run.
+        skipped: the steps whose code does not run, and whose secrets are not checked.
 
     Raises:
-        SystemExit: one is missing; all errors are printed.
+        SystemExit: a secret is missing; the errors about all missing secrets are printed.
     """
     faults = [*secret_sources.faults(flow, SecretSetting.parse(setting), skipped)]
     for fault in faults:

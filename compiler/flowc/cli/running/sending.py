@@ -1,4 +1,4 @@
-"""Sending files that are too large for a flow's manifests or a trigger to the store of the cluster's runs."""
+"""Sends files that are too large for manifests, or for the trigger of a run, to the store of the cluster's runs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 def sender(
     url: str | None, limit: int, *, claim: str | None = None, only_name: bool = False
 ) -> Callable[[str], dict[str, object]]:
-    """Return a function that sends a file to the store of the cluster's runs and returns its record.
+    """Return a function that sends a file to the store of the cluster's runs and returns the file's record.
 
-    The function raises ParameterError if no store is named or it cannot be reached from here, and StoreError if the
-    store cannot be written.
+    The function raises ParameterError if no setting names a store or the store cannot be reached from this machine. It
+    raises StoreError if the store cannot be written.
 
     Args:
-        url: the address of the store; None if no setting names one. A directory must be the volume of the `claim`,
-            mounted on this machine too.
-        limit: the bytes that a smaller file would fit into, for the message.
-        claim: the volume with the store; None for the one in the settings.
-        only_name: whether the function only returns the record and does not send the file.
+        url: the address of the store; None if no setting names one. If the address is a directory, the directory must
+            be the volume of `claim`, mounted on this machine, too.
+        limit: the space in bytes for files in the manifests, which the error message shows.
+        claim: the name of the PersistentVolumeClaim with the store; None for the value of the setting `store-claim`.
+        only_name: whether the function returns the record without sending the file.
     """
 
     def send(path: str) -> dict[str, object]:

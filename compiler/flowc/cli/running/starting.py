@@ -1,6 +1,7 @@
-"""The start of a flow's tasks: as forks of the process that has imported it, or with a fresh import.
+"""Chooses how tasks start: as forks of the process that has imported the flow, or with an import of their own.
 
-The choice is `--start`, or follows from the effects of the import; docs/adr/0015-starts.md has the rules and reasons.
+The choice is the value of `--start`, or depends on the effects of the import. docs/adr/0015-starts.md has the rules and
+the reasons.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ if TYPE_CHECKING:
     from flowc_emulator.forkserver.client import ForkServer
     from flowc_emulator.processes.starts import Rule, Starts
     from flowc_runtime.process.origin import ProcessOrigin
-else:  # not for tasks that are all forks
+else:  # not used if all tasks are forks
     ForkServer = LateFunction("flowc_emulator.forkserver.client:ForkServer")
     Rule = LateFunction("flowc_emulator.processes.starts:Rule")
     Starts = LateFunction("flowc_emulator.processes.starts:Starts")
 
-STATE = "flowc.state"  # in a context's `meta`: the `State` of the process before the flow was imported
-ORIGIN = "flowc.origin"  # in a context's `meta`: the `ProcessOrigin`, where this process is no flow's own
-SERVER = "flowc.server"  # in a context's `meta`: the `ForkServer` that `foresee` has started
+STATE = "flowc.state"  # key in a context's `meta`: the `State` of the process before the import of the flow
+ORIGIN = "flowc.origin"  # key in a context's `meta`: the `ProcessOrigin` of a `flowc` command
+SERVER = "flowc.server"  # key in a context's `meta`: the `ForkServer` that `foresee` has started
 _INSTALLED = ("/site-packages/", "/dist-packages/")
-# flowc's own packages, and the ones that it uses itself.
+# flowc's own packages, and packages that flowc itself imports.
 _OWN = frozenset({*OWN_PACKAGES, EXTENSIONS_PACKAGE, "click", "cloudpickle"})
 
 
 def state_before() -> State | None:
-    """Return the recorded state of this process before it imported the flow; None without a record."""
+    """Return the state of this process before the import of the flow; None if the state was not recorded."""
     context = click.get_current_context(silent=True)
     found: State | None = context.meta.get(STATE) if context is not None else None
     return found
@@ -58,15 +59,15 @@ def _origin() -> ProcessOrigin:
 
 
 class Verdict(NamedTuple):
-    """The judgment of a flow's import.
+    """The effects of a flow's import, which determine whether tasks can be forks of this process.
 
     Attributes:
-        harms: harmful statements of the user's modules.
-        environment: statements that read environment variables.
-        faults: changes that the import left in the process.
-        modules: the modules that the user's modules import from elsewhere, in order.
-        third_parties: the `modules` that are not in the standard library.
-        unsafe: loaded packages that are unsafe to share by a fork.
+        harms: statements in user modules whose effects must not be shared by forks.
+        environment: statements in user modules that read environment variables.
+        faults: changes of the process that the import caused, such as started threads.
+        modules: names of other modules, such as installed packages, that user modules import, in order.
+        third_parties: those of `modules` that are not in the standard library.
+        unsafe: loaded packages that are not safe to use in a fork.
     """
 
     harms: tuple[Harm, ...]
@@ -78,21 +79,24 @@ class Verdict(NamedTuple):
 
     @property
     def harmless(self) -> bool:
-        """Whether tasks without their own environment may be forks."""
+        """Whether tasks may be forks of this process, except tasks of steps with `@environment`."""
         return not (self.harms or self.faults or self.unsafe)
 
     @property
     def harmless_elsewhere(self) -> bool:
-        """Whether the import does not depend on environment variables."""
+        """Whether the import is independent of environment variables.
+
+        Only then tasks of steps with `@environment` may be forks, too.
+        """
         return not (self.environment or self.third_parties)
 
 
 def judge(checked: Checked, before: State | None) -> Verdict:
-    """Judge the import of a flow in this process, by the sources of the user's modules and the state of the process.
+    """Examine the effects of a flow's import: read the sources of user modules, and compare the state of this process.
 
     Args:
         checked: the flow, which has been imported.
-        before: the process's state before the import; None if unknown.
+        before: the state of this process before the import; None if unknown.
     """
     flow = checked.flow
     sources, unreadable = _user_modules(checked.cls.__module__, str(checked.package.root))
@@ -117,7 +121,7 @@ def judge(checked: Checked, before: State | None) -> Verdict:
 
 
 def _is_of_others(name: str, sources: Collection[str]) -> bool:
-    """Return whether an import, such as `numpy`, `numpy.array` or `numpy.*`, is of a loaded module of others."""
+    """Return whether an imported name, such as `numpy` or `numpy.*`, is in a loaded module that is no user module."""
     module = name if name in sys.modules else name.rpartition(".")[0]
     return module in sys.modules and module not in sources and name not in sources
 
@@ -129,12 +133,12 @@ def _has_own_decorators(cls: type) -> bool:
 
 
 def foresee(ctx: click.Context, file: Path | None, choice: str) -> None:
-    """Start a fork server early if it will be needed, so that it starts while the flow is imported.
+    """Start a fork server before the flow is imported if tasks will need it, so that both happen at the same time.
 
-    It is needed if `choice` requires it, or if the flow's file alone is harmful.
+    The server is needed if `choice` is fresh, or if the flow's file has statements with harmful effects.
 
     Args:
-        ctx: the command's context: the server ends with it, used or not.
+        ctx: the command's context. The server ends together with the context, whether used or not.
         file: the flow's file; None if it is not known.
         choice: the value of `--start`: auto, fork or fresh.
     """
@@ -154,13 +158,13 @@ def _is_harmful(file: Path) -> bool:
 
 
 def begin_starts(checked: Checked, choice: str, before: State | None, note: Callable[[str], None]) -> Starts | None:
-    """Return the starter of tasks with a fresh import; None if all are forks.
+    """Return the object that starts tasks with an import of their own; None if all tasks are forks of this process.
 
     Args:
         checked: the flow, which has been imported.
         choice: the value of `--start`: auto, fork or fresh.
-        before: the process's state before the import; None if unknown.
-        note: prints a line for the user.
+        before: the state of this process before the import; None if unknown.
+        note: a function that prints a note.
     """
     verdict = judge(checked, before)
     if choice == "fork":
@@ -181,9 +185,10 @@ def begin_starts(checked: Checked, choice: str, before: State | None, note: Call
 
 
 def _user_modules(flow_module: str, root: str) -> tuple[dict[str, tuple[str, str]], list[Harm]]:
-    """Return the imported user modules, file and source by name, and a harm for each unreadable source.
+    """Return the file and source of each loaded user module, by name, and a `Harm` for each unreadable source.
 
-    They are the flow's module, its imports, and the other modules loaded from the root of the flow's code.
+    User modules are the flow's module, the user's modules that it imports, and all modules from below the root of the
+    flow's code.
     """
     sources: dict[str, tuple[str, str]] = {}
     unreadable: list[Harm] = []
@@ -215,17 +220,17 @@ def _is_users(name: str, file: str) -> bool:
 
 
 def _is_third_party(name: str) -> bool:
-    if name.partition(".")[0] in _OWN or (file := _file(name)) is None:  # flowc's, or built into the interpreter
+    if name.partition(".")[0] in _OWN or (file := _file(name)) is None:  # flowc's own, or built-in
         return False
     return any(part in file for part in _INSTALLED) or (not file.endswith(".py") and not file.startswith(_STANDARD))
 
 
 _STANDARD = f"{os.path.dirname(os.__file__)}/"
-"""The directory of the standard library; `sysconfig`, which has it too, is slow to import."""
+"""The directory of the standard library. `sysconfig` also has this path, but its import is slow."""
 
 
 def _file(name: str) -> str | None:
-    # Not getattr(module, …): some modules import an attribute on access.
+    # Not getattr(module, …): some modules import a submodule when an attribute is read.
     names: dict[str, object] = getattr(sys.modules.get(name), "__dict__", {})
     file = names.get("__file__")
     if file is None:

@@ -1,1 +1,1 @@
-"""The arguments of a command line: their meaning, and the errors about them."""
+"""Interprets the arguments of a command line, and makes the errors about wrong arguments."""

@@ -1,4 +1,4 @@
-"""The exit codes of the commands, for the reference."""
+"""The exit codes of the commands, from which the reference is generated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RUN: Final[Mapping[str, str]] = {
     "1": "The flow has a fault, or the run failed.",
 }
 
-# Commands with more specific exit codes; they are the same for `flowc` and a flow's own file.
+# Commands whose exit codes have a more specific meaning, both for `flowc` and for `python flow.py`.
 EXIT_CODES_OF: Final[Mapping[str, Mapping[str, str]]] = {
     "run": _RUN,
     "resume": _RUN,

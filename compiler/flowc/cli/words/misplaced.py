@@ -1,7 +1,7 @@
-"""Errors about misplaced words: options before the command, a flow in the place of a command, `n=3`.
+"""Errors about misplaced arguments: options before the command, a flow instead of a command, `n=3` for `--n 3`.
 
-Each error says what to type instead. No user code is imported for that: in a flow's own file the class is loaded
-already, and before a command of `flowc` the flow is unknown.
+Each error has a corrected command line. No user code is imported to make the error: `python flow.py` has already loaded
+the class, and before a command of `flowc` the flow is unknown.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ else:
 def before_command(
     ctx: click.Context, args: Sequence[str], error: click.NoSuchOption, commands: Mapping[str, object]
 ) -> click.UsageError:
-    """Return the error for an option before a command of `flowc` that `flowc` itself does not have.
+    """Return the error for an option that precedes a command of `flowc` and is no option of `flowc` itself.
 
     Args:
         ctx: the context of `flowc`.
-        args: the words of the command line.
+        args: the command-line arguments.
         error: click's error about the option.
         commands: the commands of `flowc`.
     """
@@ -53,13 +53,13 @@ def before_command(
 def before_own_command(
     ctx: click.Context, args: Sequence[str], error: click.NoSuchOption, commands: Mapping[str, object]
 ) -> click.UsageError:
-    """Return the error for an option before a command of a flow's own file: a parameter, or an option of `run`.
+    """Return the error for an option in `python flow.py OPTION …` that is a parameter, an option of `run` or unknown.
 
     Args:
-        ctx: the context of the file's group.
-        args: the words of the command line.
+        ctx: the context of the group of `python flow.py`.
+        args: the command-line arguments.
         error: click's error about the option.
-        commands: the commands of the file.
+        commands: the commands of `python flow.py`.
     """
     option, parameters = error.option_name, _parameters(ctx)
     flags = {f"--{name}": flag for name, flag in parameters.items()}
@@ -73,13 +73,16 @@ def before_own_command(
 
 
 def _parameters(ctx: click.Context) -> dict[str, bool]:
-    """Return the parameters of the flow in its own file, and whether each is a flag; none in `flowc`."""
+    """Return the names of the flow's parameters, and whether each is a flag.
+
+    For `flowc`, where the flow is unknown, the result is empty.
+    """
     cls = ctx.find_object(type)
     return {name: bool(each.is_flag) for name, each in declared_parameters(cls).items()} if cls is not None else {}
 
 
 def _moved(ctx: click.Context, args: Sequence[str], option: str, commands: Mapping[str, object], *, flag: bool) -> str:
-    """Return the line with the option and its value moved to the end; a missing command is `run`."""
+    """Return the command line with an option and its value moved to the end; add the command `run` if there is none."""
     at = next((at for at, word in enumerate(args) if word.partition("=")[0] == option), len(args))
     length = 1 if flag or "=" in args[at] else 2
     rest = [*args[:at], *args[at + length :]]
@@ -93,7 +96,10 @@ def _command(args: Sequence[str], commands: Mapping[str, object]) -> str:
 
 
 def _command_at(args: Sequence[str], commands: Mapping[str, object]) -> int | None:
-    """Return the index of the command among the words: preferably the first word that is not an option's value."""
+    """Return the index of the command in the arguments.
+
+    A command's name after an option may be the option's value, and is only used if there is no other one.
+    """
     found = [at for at, word in enumerate(args) if word in commands]
     alone = [at for at in found if not at or not args[at - 1].startswith("-") or "=" in args[at - 1]]
     return next(iter([*alone, *found]), None)
@@ -119,7 +125,7 @@ def _options(params: Iterable[click.Parameter]) -> list[str]:
 
 
 def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str, object]) -> click.UsageError | None:
-    """Return the error for a flow as the first word instead of a command of `flowc`; None for another word."""
+    """Return the error for `flowc FLOW …`, with a flow instead of a command; None if the first argument is no flow."""
     try:
         name = parse(args[0]).name
         is_flow = names_code(args[0]) or os.path.isfile(name) or os.path.isfile(f"{name}.py")
@@ -133,14 +139,14 @@ def not_a_command(ctx: click.Context, args: Sequence[str], commands: Mapping[str
     return click.UsageError(f"{args[0]!r} is not a command. The command comes first: {line}", ctx)
 
 
-# -- words behind the flow ---------------------------------------------------------------------------------------------
+# -- arguments after the flow ------------------------------------------------------------------------------------------
 
 
 def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
-    """Check that no words follow the flow that are not options, such as `n=3`.
+    """Check that only options follow FLOW, and no other arguments such as `n=3`.
 
     Raises:
-        click.UsageError: there are some; the message has the option to write.
+        click.UsageError: there are other arguments; the message has the option to write instead.
     """
     if not ctx.args:
         return
@@ -159,13 +165,15 @@ def check_extra(ctx: click.Context, parameters: Sequence[Parameter]) -> None:
 
 
 def single_dash(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
-    """Return the error to raise for an unknown option: click's, or for `-name` one that suggests `--name`, if that
-    exists."""
+    """Return the error to raise for an unknown option.
+
+    For `-name`, the error suggests `--name` if there is such an option; otherwise the result is click's error.
+    """
     option = error.option_name
     if option.startswith("--"):
         return error
     names = [*(name for name in _options(ctx.command.params) if " (" not in name), "--help"]
-    # click reports one letter of `-name`: the first that is not an option.
+    # For `-name`, click's error has only one letter: the first that is not an option.
     words_of_one_dash = (word for word in sys.argv if word.startswith("-") and not word.startswith("--"))
     given = (word.partition("=")[0] for word in words_of_one_dash if option.lstrip("-") in word)
     option = next((word for word in given if f"-{word}" in names), option)

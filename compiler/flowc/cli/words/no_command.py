@@ -1,4 +1,4 @@
-"""The error for a word that is not a command of the group."""
+"""The error for an argument that is not a command of the group."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ def explained(
     commands: Mapping[str, object],
     others: Mapping[str, object],
 ) -> click.UsageError:
-    """Return the error to raise instead of click's: with the line to type or a similar name, if there is one.
+    """Return the error to raise instead of click's error.
+
+    The message has a corrected command line or a similar name, if there is one.
 
     Args:
         ctx: the context of the group.
-        args: the words of the command line; the first is not a command.
+        args: the command-line arguments; the first one is not a command.
         error: click's error.
-        commands: the commands of the group.
-        others: the commands of the other command line: of a flow's file for `flowc`, and the reverse.
+        commands: the commands of the group: of `flowc` or of `python flow.py`.
+        others: the commands of the other one of the two.
     """
     flow = ctx.find_object(type)
     better = _of_flowc(ctx, args, commands, others) if flow is None else None

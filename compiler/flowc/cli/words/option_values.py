@@ -1,4 +1,4 @@
-"""The values of a command's options, by their types: click returns them without types."""
+"""Functions that return the values of a command's options with their types, because click returns untyped values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def text(values: Mapping[str, object], name: str) -> str | None:
-    """Return the value of an option that takes a string; None without the option.
+    """Return the value of an option of type string; None if the option is missing.
 
     Args:
         values: the values of a command's options, by name.
@@ -21,11 +21,11 @@ def text(values: Mapping[str, object], name: str) -> str | None:
 
 
 def word(values: Mapping[str, object], name: str) -> str:
-    """Return the value of an option that takes a string and has a default.
+    """Return the value of an option of type string that has a default.
 
     Args:
         values: the values of a command's options, by name.
-        name: the option's name, which must be among them.
+        name: the option's name, which must be a key of `values`.
     """
     value = values[name]
     assert isinstance(value, str), f"{name}: {value!r}"
@@ -33,7 +33,7 @@ def word(values: Mapping[str, object], name: str) -> str:
 
 
 def texts(values: Mapping[str, object], name: str) -> tuple[str, ...]:
-    """Return the values of an option that may be repeated; empty without the option.
+    """Return the values of an option that may be repeated; an empty tuple if the option is missing.
 
     Args:
         values: the values of a command's options, by name.
@@ -45,7 +45,7 @@ def texts(values: Mapping[str, object], name: str) -> tuple[str, ...]:
 
 
 def executor(values: Mapping[str, object]) -> str:
-    """Return the executor that the options choose; `local` for a command without that choice.
+    """Return the name of the executor that the options choose; `local` for a command without such options.
 
     Args:
         values: the values of a command's options, by name.
@@ -56,7 +56,7 @@ def executor(values: Mapping[str, object]) -> str:
 
 
 def number(values: Mapping[str, object], name: str) -> int | None:
-    """Return the value of an option that takes an integer; None without the option.
+    """Return the value of an option of type integer; None if the option is missing.
 
     Args:
         values: the values of a command's options, by name.

@@ -1,4 +1,4 @@
-"""Pathspecs FLOW/RUN/STEP/TASK on a command line, looked up in the store."""
+"""Finds the run, step or task that a pathspec FLOW/RUN/STEP/TASK on a command line names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Pathspec(NamedTuple):
-    """A run, with the step and the task's index path if the pathspec has them."""
+    """The run that a pathspec names, with the step and the task's index path if the pathspec has them."""
 
     run: RunStore
     step: str | None
@@ -26,16 +26,17 @@ class Pathspec(NamedTuple):
 
 
 def find_run(store: Store, pathspec: str, *, least: int = 2, to_read: bool = False) -> Pathspec:
-    """Return the run of a pathspec, with step and task if it names them.
+    """Return the run that a pathspec names, with the step and the task if the pathspec names them.
 
     Args:
         store: the store to search.
-        pathspec: FLOW/RUN/STEP/TASK: RUN may be `latest`, TASK a task's id or its index path; see `parts_of`.
+        pathspec: FLOW/RUN/STEP/TASK, or fewer parts. RUN may be `latest`; TASK is a task's id or index path. Also see
+            `parts_of`.
         least: the minimum number of parts.
-        to_read: whether to find also tasks without their own process (`flowc_runtime.run.views.run_records`).
+        to_read: whether to also find tasks that had no process of their own (`flowc_runtime.run.views.run_records`).
 
     Raises:
-        click.UsageError: it has fewer than `least` parts, more than four, or an empty one.
+        click.UsageError: the pathspec has fewer than `least` parts, more than four parts, or an empty part.
         SystemExit: the object does not exist; the error is printed.
     """
     parts = parts_of(store, pathspec)
@@ -81,21 +82,21 @@ def find_path(run: RunStore | RunRecords, step: str, task: str) -> str:
     return path
 
 
-# -- in a flow's own file
+# -- python flow.py
 
 
 def flow_name(ctx: click.Context) -> str:
-    """Return the name of the flow of this command line, which is that of a flow's own file."""
+    """Return the name of the flow of the current command, which must be a command of `python flow.py`."""
     cls = ctx.find_object(type)
     assert cls is not None
     return cls.__name__
 
 
 def find_task(ctx: click.Context, path: str) -> Pathspec:
-    """Return the run, step and optional task of a path, for reading.
+    """Return the run, the step and the task (or None) that a path names, for a command that only reads.
 
     Args:
-        ctx: the context of a command of a flow's own file.
+        ctx: the context of a command of `python flow.py`.
         path: `RUN/STEP` or `RUN/STEP/TASK`; the flow's name may precede it.
 
     Raises:
@@ -105,7 +106,7 @@ def find_task(ctx: click.Context, path: str) -> Pathspec:
 
 
 def inner_path(ctx: click.Context, path: str) -> str:
-    """Return a path `RUN/STEP` or `RUN/STEP/TASK` without the flow's name before it.
+    """Return a path `RUN/STEP` or `RUN/STEP/TASK`; if the flow's name precedes the path, remove the name.
 
     Raises:
         SystemExit: the path has another form; the error is printed.

@@ -1,4 +1,4 @@
-"""Metaflow's commands of a flow's file that flowc does not have: their errors name the replacement."""
+"""Commands of `python flow.py` that only Metaflow has: flowc prints an error that names a replacement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from flowc.targets.table import default_deployment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The command, or command and subcommand: the replacement. The deployment lists commands of orchestrators.
+# Maps a command, or a command and a subcommand, to a text about the replacement. The default target's deployment has
+# further ones.
 _REFUSED: Mapping[str, str] = {
     "init": "it is how Metaflow starts a task: python {file} run starts the whole flow",
     "package": "flowc compile {file} prints the manifests, with the code package in them",
@@ -22,12 +23,15 @@ _REFUSED: Mapping[str, str] = {
 
 
 def what_instead() -> Mapping[str, str]:
-    """Return the replacement for each refused command, or command and subcommand; some have `{file}` and `{flow}`."""
+    """Return the text about the replacement for each command (or command and subcommand) that only Metaflow has.
+
+    Some texts contain `{file}` or `{flow}`.
+    """
     return {**_REFUSED, **default_deployment().instead}
 
 
 def refused_command(name: str) -> click.Command | None:
-    """Return a command that fails with the replacement; None if Metaflow has no command of this name."""
+    """Return a command that prints an error with the replacement; None if `name` is not such a command of Metaflow."""
     refused = what_instead()
     if name not in refused:
         return None

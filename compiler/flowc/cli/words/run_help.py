@@ -1,4 +1,4 @@
-"""The help of commands that take a flow: in groups, if they run it, and without FLOW in the flow's own file."""
+"""The help of commands about a flow: options in groups for commands that run flows; no FLOW for `python flow.py`."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-# The names of the values of Metaflow's options that a new user of flowc does not need.
+# Names of options of Metaflow that a new user of flowc does not need.
 COMPATIBILITY: Final = frozenset({
     "datastore", "datastore_root", "event_logger", "max_num_splits", "metadata", "monitor", "namespace", "pylint",
 })  # fmt: skip
 
 
 def about_own_flow(text: str) -> str:
-    """Return the help of a command in a flow's own file, where FLOW is not given; commands in it stay."""
+    """Return a command's help text for `python flow.py`: FLOW is replaced by "the flow", except in backquotes."""
     return re.sub(r"(`[^`]*`)|FLOW(?: \(a Python file\))?", lambda match: match[1] or "the flow", text)
 
 
 @final
 class FlowArgument(click.Argument):
-    """The argument FLOW of a command. The usage of the same command in a flow's own file omits it."""
+    """The argument FLOW of a command. The usage line of the same command of `python flow.py` omits the argument."""
 
     def get_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Return FLOW, or nothing in a flow's own file."""
+        """Return FLOW; for `python flow.py`, return nothing."""
         return [] if ctx.find_object(type) is not None else super().get_usage_pieces(ctx)
 
 
 @final
 class GroupedCommand(click.Command):
-    """A command whose help begins with the flow's parameters, which are among its `params`."""
+    """A command whose help lists the options in groups, first the flow's parameters."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class GroupedCommand(click.Command):
         self._parameters = parameters
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the groups that are not empty."""
+        """Write the groups of options, except empty groups."""
         groups: dict[str, list[tuple[str, str]]] = {
             "Parameters of the flow": [],
             "Options": [],

@@ -1,6 +1,6 @@
-"""Names of runs on a command line, and hints for a run in the place of a flow's file: `flowc resume Train/2026…`.
+"""Names of runs on a command line, and hints if a run is given instead of a flow's file: `flowc resume Train/2026…`.
 
-The run's record names the file, so that the hint is the complete command.
+The hint is a complete command line, because the run's record has the name of the flow's file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RUN_ID = re.compile(r"\d{8}-\d{6}.*")
 
 
 def is_run_name(text: str) -> bool:
-    """Return whether a word has the form of a run's name (FLOW/RUN, FLOW/latest or RUN) and names no file."""
+    """Return whether an argument has the form FLOW/RUN, FLOW/latest or RUN and is not the name of a file."""
     if text.endswith((".py", ".ipynb", ".yaml", ".yml")) or ":" in text or os.path.exists(text):
         return False
     parts = text.strip("/").split("/")
@@ -36,17 +36,19 @@ def is_run_name(text: str) -> bool:
 
 
 class NamedInstead(NamedTuple):
-    """The error for a run or a flow's name in the place of a flow's file; the hint is the command to type."""
+    """The error for a flow's name or a run instead of a flow's file. The hint has a corrected command line."""
 
     message: str
     hint: str
 
 
 def parts_of(store: Store, pathspec: str) -> list[str]:
-    """Return the parts of FLOW/RUN/STEP/TASK. The flow is optional, and so is the step if TASK is a task's id.
+    """Return the parts of FLOW/RUN/STEP/TASK.
+
+    FLOW may be omitted, and STEP if TASK is a task's id.
 
     Returns:
-        The parts, with the missing flow and step added. A run without a flow that does not exist stays the first part.
+        The parts, with omitted ones added. If FLOW is omitted and no flow has the run, the first part is RUN.
     """
     parts = pathspec.strip("/").split("/")
     if RUN_ID.fullmatch(parts[0]):
@@ -55,10 +57,10 @@ def parts_of(store: Store, pathspec: str) -> list[str]:
 
 
 def no_pathspec(store: Store, pathspec: str, least: int) -> click.UsageError:
-    """Return the error for a pathspec with fewer than `least` parts, with an example if its beginning is valid.
+    """Return the error for a malformed pathspec; the error has an example if the pathspec begins with a known flow.
 
     Args:
-        store: the store whose flows are known.
+        store: the store, for the names of flows.
         pathspec: the pathspec as typed.
         least: the minimum number of parts.
     """
@@ -72,12 +74,14 @@ def no_pathspec(store: Store, pathspec: str, least: int) -> click.UsageError:
 
 
 def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
-    """End the program: the flow has no runs. For a run's name, the hint is the command that shows a run.
+    """Print the error that a flow has no runs, and end the program.
+
+    If `name` is the name of a run, the hint is the command that shows the run.
 
     Args:
         store: the store.
-        name: the flow's name, or what was typed in its place.
-        pathspec: the pathspec that begins with the name; empty if there is none.
+        name: the flow's name as typed.
+        pathspec: the pathspec that begins with the name; empty without a pathspec.
 
     Raises:
         SystemExit: always.
@@ -92,13 +96,13 @@ def no_flow(store: Store, name: str, pathspec: str = "") -> NoReturn:
 
 
 def hint_for(name: str, known: Sequence[str], what: str, also: Sequence[str] = ()) -> str | None:
-    """Return the hint for an unknown name: the closest name, or the list of known names; None if there are none.
+    """Return the hint for an unknown name: the closest name, or the list of known names; None without known names.
 
     Args:
         name: the unknown name.
         known: the existing names.
-        what: the plural of their kind, for the list.
-        also: further words that may be meant, which the list does not contain.
+        what: the plural of the kind of name, such as "steps", which precedes the list.
+        also: other valid names, which are not listed.
     """
     if close := closest(name, [*known, *also]):
         return did_you_mean(close)
@@ -106,13 +110,16 @@ def hint_for(name: str, known: Sequence[str], what: str, also: Sequence[str] = (
 
 
 def find_named(words: str) -> NamedInstead | None:
-    """Return the error for words that name a flow or run in the default store; None if it has none or is unreadable."""
+    """Return the error if `words`, given instead of a flow's file, name a flow or run in the default store.
+
+    Return None if the store has no such flow or run, or cannot be read.
+    """
     flow, _, rest = words.strip("/").partition("/")
     if not flow.isidentifier():
         return None
     try:
         return _named(open_store(None), flow, rest)
-    except (FlowcError, OSError, SystemExit, KeyError, ValueError):  # the caller's own error about the words remains
+    except (FlowcError, OSError, SystemExit, KeyError, ValueError):  # then the caller reports its own error
         return None
 
 
@@ -132,7 +139,10 @@ def _named(store: Store, flow: str, rest: str) -> NamedInstead | None:
 
 
 def _line(code: str, run_id: str = "", inner: str = "") -> str:
-    """Return the line to type for the current command; for `resume` and `retry` it names the run to resume."""
+    """Return a corrected command line for the current command.
+
+    For `resume` and `retry` it names the run to resume.
+    """
     command = click.get_current_context().info_name or "run"
     words = [command, code]
     if command == "spin":

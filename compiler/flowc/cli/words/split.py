@@ -1,9 +1,10 @@
-"""The words of a command that runs a flow: the place of FLOW, and which options are flowc's or the flow's parameters.
+"""Splits the arguments of a command that runs a flow: into FLOW, flowc's options and the flow's parameters.
 
-One rule holds for every option of flowc. After FLOW (in a flow's own file, after the command), a parameter takes
-precedence over flowc's option of the same name, which is then only accepted before FLOW (before the command). Names
-that differ only in `-` and `_` are the same; a parameter's option always has two dashes. Options that Metaflow has too
-keep their names: parameters cannot have those of `run` (`METAFLOW_OPTIONS`), and `RunKind.keeps` lists the others.
+One rule applies to all options that only flowc has. After FLOW, a parameter takes precedence over flowc's option of the
+same name, and the option is only accepted before FLOW. (For `python flow.py`, "after FLOW" means after the command.)
+Names that differ only in `-` and `_` are the same. A parameter's option always has two dashes. Options that Metaflow
+has, too, are not replaced by parameters: no parameter can have the name of an option of `run` (`METAFLOW_OPTIONS`), and
+`RunKind.keeps` lists the options of other commands.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 
     from flowc.cli.options.common import Top
 
-# The values that loading the flow needs, so that they are read before its parameters are known.
+# The options that affect the loading of the flow. Their values are read before the flow's parameters are known.
 _EARLY = ("decospecs", "branch", "production", "config", "config_value", "cache", "store_url", "package_suffixes")
 
 
 class Line(NamedTuple):
-    """The words of a command line: those before FLOW, FLOW itself, and those after it."""
+    """The arguments of a command line, split into those before FLOW, FLOW itself (`file`), and those after FLOW."""
 
     before: list[str]
     file: str | None
@@ -35,7 +36,7 @@ class Line(NamedTuple):
 
 
 class Names(NamedTuple):
-    """The names of the flow's parameters (`taken`); those in `flags` take no value."""
+    """The names of the flow's parameters (`taken`), and of the parameters that are flags, without a value (`flags`)."""
 
     taken: frozenset[str]
     flags: frozenset[str] = frozenset()
@@ -45,32 +46,32 @@ NO_NAMES = Names(frozenset())
 
 
 class Early(NamedTuple):
-    """The values of a command line that are read before the flow is loaded."""
+    """The values of options that are read before the flow is loaded."""
 
     top: Top
-    more: dict[str, object]  # the store, and the values of the options of the command itself
+    more: dict[str, object]  # the store, and the options that only this command has
 
 
 def name_of(option: str) -> str:
-    """Return the name by which options and parameters are compared."""
+    """Return the name of an option without dashes before it and with `_` for `-`, for comparing names."""
     return option.lstrip("-").replace("-", "_")
 
 
 def _yields(option: str, names: Names) -> bool:
-    """Return whether a parameter of the flow takes the option's spelling, which must have two dashes."""
+    """Return whether an option after FLOW is a parameter of the flow: it has two dashes and a parameter's name."""
     return option.startswith("--") and name_of(option) in names.taken
 
 
 def _is_help(spelling: str, names: Names) -> bool:
-    """Return whether a word is an option for help: `--help` may be a parameter, `-h` cannot."""
+    """Return whether an option is the option for help: `-h`, or `--help` if no parameter has the name `help`."""
     return spelling == "-h" or (spelling == "--help" and "help" not in names.taken)
 
 
 @final
 class CommandWords:
-    """The words of one command line, read with flowc's options for the command.
+    """The arguments of one command line, interpreted with flowc's options of the command.
 
-    `own` means the command line of a flow's own file; `command` is the command's name.
+    `own` is true for `python flow.py`. `command` is the command's name.
     """
 
     def __init__(
@@ -84,9 +85,9 @@ class CommandWords:
         self.line = Line([*ctx.meta.get(BEFORE_COMMAND, ())], None, [*words]) if own else self._split(words)
 
     def _split(self, words: Sequence[str]) -> Line:
-        """Split the words at FLOW: the first word that is neither an option nor an option's value.
+        """Split the arguments at FLOW, the first argument that is neither an option nor an option's value.
 
-        Before it, an unknown option is a parameter's and takes one value.
+        An unknown option before FLOW is assumed to be a parameter, and to have one value.
         """
         at = 0
         for _, part in self._parts(words, NO_NAMES):
@@ -96,7 +97,10 @@ class CommandWords:
         return Line([*words], None, [])
 
     def _parts(self, words: Sequence[str], names: Names) -> Iterator[tuple[click.Option | None, Sequence[str]]]:
-        """Yield flowc's option (or None) and the words of each part, up to `--`: a word with its values."""
+        """Yield the arguments up to `--`, each option together with its values.
+
+        Each result is flowc's option (or None for another argument) and the arguments that belong together.
+        """
         at = 0
         while at < len(words) and words[at] != "--":
             spelling, equals, _ = words[at].partition("=")
@@ -111,7 +115,7 @@ class CommandWords:
             at += length
 
     def early(self, names: Names) -> Early:
-        """Read the values that loading the flow needs; an option whose name the flow takes is not flowc's.
+        """Return the values of options that affect loading. After FLOW, an option with a parameter's name is ignored.
 
         Args:
             names: the names of the flow's parameters.
@@ -130,7 +134,7 @@ class CommandWords:
         return Early(split_top(values), others)
 
     def behind(self, names: Names) -> frozenset[str]:
-        """Return the names of flowc's options after FLOW that decide what is loaded, if the flow takes `names`."""
+        """Return the names of flowc's options after FLOW that affect loading, if the flow's parameters are `names`."""
         wanted = [*self._early(), *(option for option in self._options if option.name == "class_name")]
         parts = self._parts(self.line.behind, names)
         return frozenset(name_of(part[0].partition("=")[0]) for option, part in parts if option in wanted)
@@ -153,8 +157,7 @@ class CommandWords:
             return dict(inner.params)
 
     def foreseen_start(self) -> str:
-        """Return the value of `--start` on the guess that it is flowc's option in every position; `auto` for a wrong
-        one."""
+        """Return the value of `--start`, assuming that no parameter has this name; `auto` for an invalid value."""
         try:
             words = [*self._of(self.line.before, "start", NO_NAMES), *self._of(self.line.behind, "start", NO_NAMES)]
             return str(self._one("start", words))
@@ -164,24 +167,24 @@ class CommandWords:
     def foreseen_errors(self) -> None:
         """Apply `--error-format` before the flow is loaded, because loading may report faults.
 
-        The flow may have a parameter of that name; the final parse decides.
+        This assumes that no parameter has this name; the final parse corrects the assumption.
         """
         given = [self._of(part, "error_format", NO_NAMES) for part in (self.line.before, self.line.behind)]
-        for words in ([], *filter(None, given)):  # the variable, then the option before FLOW, then the one after it
+        for words in ([], *filter(None, given)):  # the variable, the option before FLOW, the option after FLOW
             with suppress(click.ClickException):  # the final parse reports it
                 self._one("error_format", words)
 
     def class_before(self) -> str | None:
-        """Return the class in `--flow` before FLOW, or None."""
+        """Return the class that the option `--flow` before FLOW names, or None."""
         return self._class(self._of(self.line.before, "class_name", NO_NAMES))
 
     def code_before(self) -> str | None:
-        """Return the value of `--code` before FLOW, or None; after FLOW the option may be the flow's parameter."""
+        """Return the value of `--code` before FLOW, or None. After FLOW the option may be a parameter of the flow."""
         place = self._one("code_place", self._of(self.line.before, "code_place", NO_NAMES))
         return None if place is None else str(place)
 
     def class_behind(self, names: Names) -> str | None:
-        """Return the class in `--flow` after FLOW, or None; the option may be the flow's parameter."""
+        """Return the class that `--flow` after FLOW names; None without this option, or if it is a parameter."""
         return self._class(self._of(self.line.behind, "class_name", names))
 
     def _class(self, words: list[str]) -> str | None:
@@ -189,36 +192,36 @@ class CommandWords:
         return None if name is None else str(name)
 
     def check_class(self, names: Names) -> None:
-        """Check that FLOW, `--flow` before it and `--flow` after it name the same class.
+        """Check that FLOW, `--flow` before FLOW and `--flow` after FLOW name the same class, as far as they name one.
 
         Raises:
-            OpeningError: the three name different classes.
+            OpeningError: they name different classes.
         """
         behind, file = self.class_behind(names), self.line.file
         if behind is not None and file is not None:
             with_class(with_class(parse(file), self.class_before()), behind)
 
     def _of(self, words: Sequence[str], option: str, names: Names) -> list[str]:
-        """Return the words of one option."""
+        """Return the arguments that belong to one option, with its values."""
         return [word for found, part in self._parts(words, names) if found and found.name == option for word in part]
 
     def _one(self, option: str, words: list[str]) -> object:
         wanted = [each for each in self._options if each.name == option]
         return self._parsed(wanted, words, NO_NAMES)[option]
 
-    # -- with the flow's own names
+    # -- when the parameters are known
 
     def yielding(self, options: Iterable[click.Option], names: Names) -> Iterator[click.Option]:
-        """Yield flowc's options with changed spellings for the names that the flow takes.
+        """Yield flowc's options; an option with the name of a parameter is renamed to `--name (before FLOW)`.
 
-        A parameter cannot have such a spelling, `--name (before FLOW)`. Help and errors show it, and `final` writes it.
+        No parameter can have such a name. Help and errors show the name, and `final` writes it into the arguments.
         """
         variables = {name.lower() for name in names.taken}
         for option in options:
             changed = copy(option)
             changed.opts = [self._spelling(each, names) for each in option.opts]
             changed.secondary_opts = [self._spelling(each, names) for each in option.secondary_opts]
-            if str(option.name).lower() in variables:  # METAFLOW_RUN_NAME is the parameter's
+            if str(option.name).lower() in variables:  # METAFLOW_RUN_… is the parameter's variable
                 changed.allow_from_autoenv = False
             yield changed
 
@@ -230,7 +233,10 @@ class CommandWords:
         return [self._spelling(spelling, names) + equals + value, *part[1:]]
 
     def help_option(self, names: Names) -> list[click.Option]:
-        """Return the option for `--help` before FLOW if a parameter is called `help`; else click's own applies."""
+        """Return the option for `--help` before FLOW if a parameter is called `help`.
+
+        Otherwise return no option, because click adds `--help`.
+        """
         if "help" not in names.taken:
             return []
 
@@ -243,11 +249,11 @@ class CommandWords:
                              expose_value=False, callback=show, help="Show this message and exit.")]  # fmt: skip
 
     def help_hint(self) -> str:
-        """Return the sentence that says where `--help` shows the help if a parameter is called `help`."""
+        """Return the hint for `--help` if a parameter is called `help`: the option shows the help only before FLOW."""
         return f"Before {self._place} it shows the help."
 
     def final(self, names: Names) -> list[str]:
-        """Return the words for a command whose options are those of `yielding`."""
+        """Return the arguments for a command with the renamed options of `yielding`."""
         words: list[str] = []
         for option, part in self._parts(self.line.before, NO_NAMES):
             ours = option is not None or part[0] == "--help"

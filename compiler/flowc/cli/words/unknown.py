@@ -1,4 +1,4 @@
-"""Errors about unknown commands, with the line to type instead."""
+"""Errors about unknown commands, each with a corrected command line."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _RUN = re.compile(rf"latest|{RUN_ID.pattern}")
-# The names that other programs have for a command of `flowc`.
+# Maps names that are usual in other programs to commands of `flowc`.
 _MEANT = {"list": "runs", "ls": "runs", "history": "runs", "version": "flowc --version", "help": "flowc --help"}
-# The commands of `flowc` that a flow's own file does not have, with their argument.
+# The commands of `flowc` that `python flow.py` does not have, with their argument.
 _BEHIND: Mapping[str, str] = {
     "ir": "{file}", "compile": "{file}", "diff": "{file}", "doctor": "{file}", "runs": "{flow}", "gc": "{flow}",
     "artifact": "{flow}/NAME", "debug": "{flow}/RUN/STEP[/TASK]", "trigger": "NAME", "status": "NAME",
@@ -28,12 +28,14 @@ _BEHIND: Mapping[str, str] = {
 
 
 def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object]) -> click.UsageError | None:
-    """Return the error for an unknown command of `flowc` that is known elsewhere; None if it is not.
+    """Return the error for an unknown command of `flowc` if it is known in another place; otherwise None.
+
+    Other places are other programs, `python flow.py`, and Metaflow; a pathspec is recognized, too.
 
     Args:
         ctx: the context of `flowc`.
-        args: the words of the command line; the first is not a command.
-        own: the commands of a flow's own file.
+        args: the command-line arguments; the first one is not a command.
+        own: the commands of `python flow.py`.
     """
     name = args[0]
     if meant := _MEANT.get(name):
@@ -55,11 +57,11 @@ def of_flowc(ctx: click.Context, args: Sequence[str], own: Mapping[str, object])
 def of_a_flow(
     ctx: click.Context, args: Sequence[str], commands: Mapping[str, object], flow: str
 ) -> click.UsageError | None:
-    """Return the error for an unknown command of a flow's own file that `flowc` has; None for another word.
+    """Return the error for an unknown command of `python flow.py` if it is a command of `flowc`; otherwise None.
 
     Args:
-        ctx: the context of the file's group.
-        args: the words of the command line; the first is not a command.
+        ctx: the context of the group of `python flow.py`.
+        args: the command-line arguments; the first one is not a command.
         commands: the commands of `flowc`.
         flow: the flow's name.
     """
@@ -78,7 +80,7 @@ def of_a_flow(
 
 
 def _behind(form: str, file: str, flow: str, rest: Sequence[str]) -> Iterator[str]:
-    """Yield the words after a command of `flowc`: the typed ones, with the missing argument."""
+    """Yield the arguments for a command of `flowc`: the typed arguments, and the argument that is missing."""
     own = f"{flow}/"
     if rest and not rest[0].startswith("-") and form not in ("{file}", "{flow}"):
         yield shlex.quote(own + rest[0].removeprefix(own) if form.startswith("{flow}/") else rest[0])
@@ -89,18 +91,22 @@ def _behind(form: str, file: str, flow: str, rest: Sequence[str]) -> Iterator[st
 
 
 class PathGroup(click.Group):
-    """A group of commands about runs. If a run is given instead of a command, the error has the complete line."""
+    """A group of commands about runs.
+
+    If a run is given instead of a command, the error has a corrected command line.
+    """
 
     meant: Mapping[str, str] = {"rm": "remove", "delete": "remove", "ls": "list", "open": "view", "show": "view"}
-    """The names that other programs have for these commands."""
+    """Maps names that are usual in other programs to commands of the group."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the name, the command and its words.
+        """Return the command's name, the command and the command's arguments.
 
         Raises:
-            click.UsageError: there is no such command. If the word is a run, the message has the complete line.
+            click.UsageError: there is no such command. If the first argument names a run, the message has a corrected
+                command line.
         """
         try:
             return super().resolve_command(ctx, args)
@@ -122,14 +128,14 @@ class PathGroup(click.Group):
 
 
 class OwnTagGroup(PathGroup):
-    """The group `tag` of a flow's own file, which takes the run as an option."""
+    """The group `python flow.py tag`, whose commands accept the run as the option `--run-id`."""
 
     def _words(self, command: str, path: str, rest: Sequence[str]) -> Sequence[str]:
         return [command, path, *rest] if command == "list" else [command, "--run-id", path, *rest]
 
 
 def _is_pathspec(word: str, flow: str | None = None) -> bool:
-    """Return whether a word names a run or a part of one: `latest`, an id, `FLOW/RUN…`."""
+    """Return whether an argument has the form of a run's name, or of a part of a run: `latest`, an id, `FLOW/RUN…`."""
     first, _, more = word.partition("/")
     inside = (first.isidentifier() or first == flow) and _RUN.fullmatch(more.partition("/")[0])
     return bool(_RUN.fullmatch(first) or inside)

@@ -1,4 +1,4 @@
-"""Variables of a run: those of its parameters, METAFLOW_RUN_…, and the variable that names a run to retry."""
+"""Environment variables for runs: METAFLOW_RUN_… for parameters, and the variable that names a run to retry."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ _RUN_ID = "RUNNABLE_RUN_ID"
 
 
 def variable(name: str) -> str:
-    """Return the name of a parameter's environment variable: `METAFLOW_RUN_` and the name in upper case, with `_` for
-    `-`."""
+    """Return the name of a parameter's environment variable.
+
+    The name is `METAFLOW_RUN_` and the parameter's name in upper case, with `_` for `-`.
+    """
     return f"{_PREFIX}{_normal(name)}"
 
 
 def texts_of_variables(flow: Flow) -> dict[str, tuple[str, str]]:
-    """Return the variables that parameters have: by the parameter's name, the variable's name and its text.
+    """Return the environment variables that are set for parameters: name and text, by the parameter's name.
 
-    A pipeline also reads `RUNNABLE_PRM_` and the name, as programs that were written for runnable expect.
+    For a pipeline, `RUNNABLE_PRM_` with the parameter's name is read, too, as in the package runnable.
     """
     found: dict[str, tuple[str, str]] = {}
     for parameter in flow.parameters:
@@ -45,31 +47,31 @@ def texts_of_variables(flow: Flow) -> dict[str, tuple[str, str]]:
 
 
 def offered_names() -> list[str]:
-    """Return the names that the variables `RUNNABLE_PRM_…` give values to."""
+    """Return the names of parameters for which a variable `RUNNABLE_PRM_…` is set."""
     return [name[len(_OF_PIPELINES) :] for name in sorted(os.environ) if name.startswith(_OF_PIPELINES)]
 
 
 def parameters_file() -> str | None:
-    """Return the file of a pipeline's parameters that the environment names, as for runnable; None without one."""
+    """Return the file with a pipeline's parameters that a variable names, as in the package runnable, or None."""
     return os.environ.get(_FILE) or None
 
 
 def unsupported_variable() -> str | None:
-    """Return why a variable of runnable that is set cannot be followed; None if all can."""
+    """Return an error if a variable of the package runnable is set that flowc does not support; otherwise None."""
     if run_id := os.environ.get(_RUN_ID):
         return f"{_RUN_ID}={run_id} is not supported: flowc makes the ids of runs; unset it, and give the run a tag"
     return None
 
 
 def warn_of_unread(flow: Flow) -> None:
-    """Warn on stderr about variables whose name almost matches a parameter's variable."""
+    """Print a warning about each environment variable whose name is similar to a parameter's variable."""
     for name, parameter in _unread(flow):
         message = f"warning: {name} is not read: the variable of parameter '{parameter}' is {variable(parameter)}"
         click.echo(message, err=True)
 
 
 def _unread(flow: Flow) -> Iterator[tuple[str, str]]:
-    """Yield each such variable with the name of the parameter that it probably means."""
+    """Yield each variable that flowc does not read but that is similar to a parameter's, with the parameter's name."""
     given = [name for name in os.environ if name.startswith(_PREFIX)]
     if not given:
         return
@@ -92,7 +94,7 @@ def _normal(name: str) -> str:
 
 
 class AskedRetry(NamedTuple):
-    """The run to retry: its id, its flow's name or an empty string, and the variable that names it."""
+    """The run to retry: its id, its flow's name (may be empty), and the environment variable that names the run."""
 
     run: str
     flow: str
@@ -100,16 +102,18 @@ class AskedRetry(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The run as the variable names it: FLOW/RUN or RUN."""
+        """The run, as written in the variable: FLOW/RUN or RUN."""
         return f"{self.flow}/{self.run}" if self.flow else self.run
 
 
 def asked_retry(*, of_program: bool = False) -> AskedRetry | None:
-    """Return the run that `FLOWC_RETRY_RUN` names as RUN or FLOW/RUN; None if it is unset or empty.
+    """Return the run that the variable `FLOWC_RETRY_RUN` names, as RUN or FLOW/RUN.
+
+    Return None if the variable is unset or empty.
 
     Args:
-        of_program: whether a program executes a pipeline. It also reads `RUNNABLE_RETRY_RUN_ID`, as programs that were
-            written for runnable expect.
+        of_program: whether a program executes a pipeline. If so, `RUNNABLE_RETRY_RUN_ID` is read, too, as in the
+            package runnable.
     """
     for variable in (RETRY_RUN, *([_RETRY_OF_RUNNABLE] if of_program else [])):
         if text := os.environ.get(variable, "").strip("/"):
@@ -119,6 +123,6 @@ def asked_retry(*, of_program: bool = False) -> AskedRetry | None:
 
 
 def take(asked: AskedRetry) -> list[str]:
-    """Unset the variable, which is for one run and not for its tasks; return the option for `retry` and its value."""
+    """Unset the variable, so that tasks do not inherit it; return the arguments that name the run for `retry`."""
     os.environ.pop(asked.variable, None)
     return ["--origin-run-id", asked.name]

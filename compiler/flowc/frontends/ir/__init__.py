@@ -1,1 +1,1 @@
-"""The front end for an IR with its code."""
+"""The front end for flows that are given as a JSON file with their IR, together with the code that the IR names."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES: Final = 1_000_000_000
-"""The maximum size of an archive's files together: a small archive can unpack to any number of zeros."""
+"""The maximum total size of an archive's unpacked files: a small compressed archive may unpack to a huge size."""
 
 
 class ArchiveError(Exception):
@@ -24,7 +24,7 @@ class UnsafeArchiveError(ArchiveError):
 
 
 def read_archive(path: Path) -> list[tuple[str, bytes]]:
-    """Return the files of an archive: relative paths with forward slashes, and contents.
+    """Return the files of an archive as pairs: a relative path with forward slashes, and the file's content.
 
     Raises:
         UnsafeArchiveError: a member is a link or a device, or its path is absolute or has `..`.
@@ -40,16 +40,16 @@ def read_archive(path: Path) -> list[tuple[str, bytes]]:
         raise ArchiveError("it is neither a .tar nor a .zip, or it is damaged") from error
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, zlib.error) as error:
         raise ArchiveError(str(error).partition("\n")[0] or type(error).__name__) from error
-    except OSError as error:  # from decompression: the file itself has been read
+    except OSError as error:  # decompression failed: the file itself was read without an error
         raise ArchiveError(str(error)) from error
 
 
 def unpack(files: list[tuple[str, bytes]], directory: Path) -> None:
-    """Write the files below a directory.
+    """Write the files of an archive into a directory.
 
     Args:
-        files: paths that `read_archive` has checked, and contents.
-        directory: the directory, which must exist.
+        files: the result of `read_archive`, which has checked the paths.
+        directory: an existing directory.
 
     Raises:
         OSError: a file cannot be written.
@@ -87,7 +87,7 @@ def _read_zip(content: bytes) -> list[tuple[str, bytes]]:
 
 
 def _safe(name: str) -> str:
-    """Return the path of a member. Raises UnsafeArchiveError if it leads out of the directory."""
+    """Return the normalized path of an archive's member. Raises UnsafeArchiveError for a path outside the archive."""
     parts = name.removeprefix("./").split("/")
     if "" in parts or ".." in parts or "\\" in name or "\0" in name:
         raise UnsafeArchiveError(f"{name!r} leads out of the archive")

@@ -1,4 +1,4 @@
-"""Finds the place in a JSON text of a value that a path such as `flow.nodes[3].next` names."""
+"""Finds the line and column of a value in a JSON text; the value is named by a path such as `flow.nodes[3].next`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _decode = JSONDecoder().raw_decode
 
 
 def steps_of(place: str) -> list[str | int]:
-    """Return the names and indices of a path after its first name: `nodes` and 3 for `flow.nodes[3]`."""
+    """Split a path into field names and list indices, without its first name: `flow.nodes[3]` gives `nodes` and 3."""
     parts = _STEP.findall(place)
     return [int(index) if index else name for index, name in parts[1:]]
 
 
 def span_of(file: str, text: str, steps: Sequence[str | int]) -> Span:
-    """Return the place of the value that the steps lead to, or of the last one that exists.
+    """Return the span of a value in a JSON text; of its innermost existing parent if the value does not exist.
 
     Args:
-        file: the file's name in the span.
-        text: a valid JSON text; another one raises ValueError.
-        steps: names of fields and indices of lists, from the outermost value.
+        file: the file name to write in the span.
+        text: the JSON text; an invalid text raises ValueError.
+        steps: the path to the value: field names and list indices, the outermost first.
     """
     at = _behind_blanks(text, 0)
     for step in steps:
@@ -41,7 +41,7 @@ def span_of(file: str, text: str, steps: Sequence[str | int]) -> Span:
 
 
 def _inner(text: str, at: int, step: str | int) -> int | None:
-    """Return the offset of a value in the object or list at an offset; None if it has no such value."""
+    """Return the offset of the field or item `step` of the object or list at offset `at`; None if it does not exist."""
     opening = text[at]
     if opening not in "{[":
         return None

@@ -1,7 +1,7 @@
-"""Loads an IR as a flow (`flowc compile ir.json`), with its code from a directory or an archive.
+"""Loads a flow from a JSON file with its IR (`flowc compile ir.json`), and its code from a directory or an archive.
 
-The digest of the code is checked. The flow is the IR unchanged: decorators are not read again. The class is imported
-from the code, as in a pod.
+The code must have the digest that the IR records. The IR is used unchanged: decorators are not read again. Like in a
+pod, the flow's class is imported from the code.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
 
 _WRITE: Final = "flowc ir FLOW > ir.json writes the IR of a flow"
-_SHOWN: Final = 19  # characters of a digest in errors: "sha256:" and 12 digits
-# The fields to which faults of the verifier refer; all other faults refer to `next`.
+_SHOWN: Final = 19  # errors show this number of characters of a digest: "sha256:" and 12 digits
+# Error code → the field of the IR that the verifier's fault is about; faults with other codes are about `next`.
 _FIELDS: Final = {
     codes.DUPLICATE_STEP: "id",
     codes.NO_START: "start",
@@ -54,15 +54,15 @@ _FIELDS: Final = {
 
 
 def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()) -> Loaded:
-    """Load the flow of an IR with its code.
+    """Load a flow from the file of its IR and from its code.
 
     Args:
         path: the file of the IR.
-        code: a directory or an archive, None for the directory of the IR.
-        suffixes: endings of files that belong to the code in a directory, besides Python files.
+        code: the directory or archive with the code; None for the directory of the IR's file.
+        suffixes: file name endings; files with them belong to the code of a directory, like Python files.
 
     Returns:
-        The loaded flow; without a flow, its `diagnostics` have all faults.
+        The loaded flow; or, if it cannot be loaded, only `diagnostics` with all faults.
 
     Raises:
         OSError: the file of the IR cannot be read.
@@ -84,10 +84,10 @@ def load_ir(path: Path, code: Path | None = None, suffixes: Collection[str] = ()
 
 
 def flags_of_ir(path: Path) -> dict[str, bool]:
-    """Return whether each parameter of an IR is a flag, by its name.
+    """Return for the name of each parameter of an IR whether the parameter is a flag.
 
     Args:
-        path: the file of the IR; one that cannot be read as an IR has no parameters.
+        path: the file of the IR; the result is empty if the file cannot be read as an IR.
     """
     try:
         flow = schema.loads(path.read_bytes())
@@ -100,7 +100,7 @@ def flags_of_ir(path: Path) -> dict[str, bool]:
 
 
 def _read(file: str, text: str, faults: Faults) -> Flow | None:
-    """Return the flow of an IR's text, or report why it cannot be read."""
+    """Parse the text of an IR and return the flow; None if the text is invalid, which is reported."""
     try:
         data: object = json_text.parsed(text)
     except json.JSONDecodeError as error:
@@ -128,12 +128,12 @@ def _read(file: str, text: str, faults: Faults) -> Flow | None:
 
 
 def _verify(file: str, text: str, flow: Flow, faults: Faults) -> None:
-    """Report the faults of the verifier at their fields in the IR."""
+    """Run the verifier on the flow, and report each fault at the line of the wrong field in the IR's file."""
     places = {id(node.where): number for number, node in enumerate(flow.nodes)}
     for fault in verify(flow):
         number = places.get(id(fault.span))
         place, colon, _ = fault.message.partition(": ")
-        if not (colon and place.startswith("flow.")):  # otherwise the message names the field
+        if not (colon and place.startswith("flow.")):  # the message names no field: the error code does
             field = _FIELDS.get(fault.code, "next")
             place = f"flow.{field}" if number is None else f"flow.nodes[{number}].{field}"
         steps = steps_of(place)
@@ -149,7 +149,7 @@ def _verify(file: str, text: str, flow: Flow, faults: Faults) -> None:
 def _package(
     flow: Flow, path: Path, text: str, code: Path | None, suffixes: Collection[str], faults: Faults
 ) -> Package | None:
-    """Return the package of the code if its digest is that of the IR, else report why not."""
+    """Return the code package whose digest the IR records; None if there is no such package, which is reported."""
     at = span_of(path.name, text, ["code"])
     place = f"beside {path.name}" if code is None else f"in {code.name or code}"
     code = code or path.parent
@@ -187,7 +187,10 @@ def _package(
 
 
 def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Package]:
-    """Yield the possible packages: all files of an archive, then those of the directory with and without ignored ones.
+    """Yield the packages that the IR may have been written for; their digests are compared with the digest in the IR.
+
+    For an archive, the first package has all of its files. Then follow, for the directory or the unpacked archive, the
+    package with ignored files and the package without them.
 
     Raises:
         FileNotFoundError: the flow's file is missing.
@@ -208,12 +211,12 @@ def _packages(code: Path, file: str, suffixes: Collection[str]) -> Iterator[Pack
     patterns = [part.strip() for part in (configuration.text("package-ignored") or "").split(",") if part.strip()]
     try:
         yield without_ignored(package, file, patterns)[0]
-    except (NoGitError, UnknownError):  # without git no file counts as ignored
+    except (NoGitError, UnknownError):  # without git, no ignored files are known
         return
 
 
 def _unpacked(files: list[tuple[str, bytes]]) -> Path:
-    """Unpack the files to a directory, which this process removes at its end; forks of the process do not."""
+    """Unpack the files to a new directory. This process removes it when it exits; forks of this process do not."""
     directory = tempfile.mkdtemp(prefix="flowc-code-")
     owner = os.getpid()
 
@@ -227,7 +230,7 @@ def _unpacked(files: list[tuple[str, bytes]]) -> Path:
 
 
 def _program(flow: Flow, package: Package, faults: Faults) -> LoadedProgram | None:
-    """Import and prepare the flow's class, or its functions, as in a pod, or report why this fails."""
+    """Import and prepare the flow's class or functions in the way a pod does; None if this fails, which is reported."""
     try:
         if not any(isinstance(node.run, Method) for node in flow.nodes):
             of_nodes = NodesProgram(flow, str(package.root), cls=declarations(flow, __name__))

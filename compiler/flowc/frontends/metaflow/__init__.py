@@ -1,1 +1,1 @@
-"""The front end of the Metaflow API."""
+"""The front end for flows that are written with the Metaflow API."""

@@ -17,12 +17,12 @@ StatementCall: TypeAlias = "tuple[ast.stmt, ast.Call] | None"
 
 
 def call_of(source: Source | None, line: int, owner: type) -> StatementCall:
-    """Return the statement, with its call, that creates a parameter or config.
+    """Return the assignment in a class body that creates a parameter or config, and the call on its right-hand side.
 
     Args:
         source: the file; None if it cannot be read.
-        line: a line of the call.
-        owner: the class with the attribute.
+        line: any line of the assignment.
+        owner: the class that has the parameter or config as an attribute.
 
     Returns:
         None if the class's body has no such assignment, for example for an attribute that a function sets.
@@ -36,7 +36,7 @@ def call_of(source: Source | None, line: int, owner: type) -> StatementCall:
 
 
 def _definitions(source: Source | None, owner: type) -> tuple[ast.ClassDef, ...]:
-    """Return all definitions with the class's name in a file; the line of a call tells which one is meant."""
+    """Return all class definitions with this class's name in a file; a file may define the same name several times."""
     return source.classes_named(owner.__qualname__) if source else ()
 
 
@@ -47,14 +47,14 @@ def span_of(
     arguments: Sequence[str],
     argument: str | None = None,
 ) -> Span:
-    """Return the place of a parameter's or config's statement, or of one of its arguments.
+    """Return the span of the statement that creates a parameter or config, or of one argument of its call.
 
     Args:
         source: the file; None if it cannot be read.
-        creation: the statement and its call (`call_of`).
-        line: the line of the call, used without a statement.
-        arguments: the names of the arguments in the order of their positions.
-        argument: the argument; None for the statement.
+        creation: the statement and its call, as `call_of` returns them; None if there is no such statement.
+        line: the line of the call, which is returned if `creation` is None.
+        arguments: the names of the positional arguments of `Parameter` or `Config`, in their order.
+        argument: the name of the argument whose span is returned; None for the whole statement.
     """
     if source is None or creation is None:
         return source.whole_line(line) if source else Span("?", line, 1)
@@ -69,12 +69,12 @@ def span_of(
 
 
 def check_shadowed(tree: ast.ClassDef, source: Source, faults: Faults) -> None:
-    """Report names that a class body gives to a parameter and to something else: Python silently keeps the last.
+    """Report names that a class body assigns twice, at least once to a parameter: Python silently keeps the last.
 
     Args:
-        tree: the class.
-        source: its file.
-        faults: gets a fault for each second definition.
+        tree: the syntax tree of the class.
+        source: the file with the class.
+        faults: collects a fault for each second definition.
     """
     bound: dict[str, ast.stmt] = {}
     parameters = _assigned_parameters(tree)
@@ -92,7 +92,7 @@ def check_shadowed(tree: ast.ClassDef, source: Source, faults: Faults) -> None:
 
 
 def _span(statement: ast.stmt, source: Source) -> Span:
-    """Return the span of a definition's first line, or of any other statement."""
+    """Return the span of a statement; for a class or function, only of its first line."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return source.header(statement)
     return source.span(statement)

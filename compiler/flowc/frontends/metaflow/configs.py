@@ -1,7 +1,7 @@
-"""Read the values of a flow's `Config`s, before anything that may depend on them is read.
+"""Read the values of a flow's `Config`s. This comes first, because decorators and parameters may use the values.
 
-The command line has precedence, then the environment (METAFLOW_FLOW_CONFIG and METAFLOW_FLOW_CONFIG_VALUE: JSON
-objects with the configs' names as keys), then the default.
+A value comes from the command line; else from the environment (METAFLOW_FLOW_CONFIG and METAFLOW_FLOW_CONFIG_VALUE:
+JSON objects with the configs' names as keys); else from the config's default.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ _KNOWN: Final = ("name", "default", "default_value", "help", "required", "parser
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigSources:
-    """The sources of the values of configs.
+    """The sources from which configs get their values.
 
     Attributes:
-        files: the path of a file by config name.
-        values: a string or a value by config name.
-        environment: the environment variables; they are read after the flow's file was imported.
-        user_name: the user that default functions see; None for the user of this process.
-        earlier: called with the flow's name, returns the configs of the run that this run resumes. They have precedence
-            over every other source.
+        files: config name → the path of the file with its value (`--config`).
+        values: config name → its value, or the value's text (`--config-value`).
+        environment: the environment variables, which the import of the flow's file may have changed.
+        user_name: the user's name for functions that compute a default; None for the user of this process.
+        earlier: for a resumed run, a function from the flow's name to the configs of the earlier run. They have
+            precedence over every other source.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -67,19 +67,19 @@ def read_configs(
 ) -> tuple[IrConfig, ...]:
     """Return the configs of a class with their values.
 
-    A value from the command line wins over one from the environment, and that over a default. A resumed run keeps the
-    configs of the earlier run.
+    Values from the command line have precedence over values from the environment, and both over defaults. A resumed run
+    keeps the configs of the earlier run.
 
     Args:
         cls: the flow's class.
-        where: the place of the class, for values without a config.
+        where: the span of the class, where values for unknown configs are reported.
         sources: the files of the flow.
-        values: the sources of the values.
-        faults: gets wrong declarations and wrong values; a config with a fault has no value.
+        values: the sources from which configs get their values.
+        faults: collects wrong declarations and wrong values; a config with a fault has no value.
     """
     declared = {attribute: config._flowc for attribute, config in configs_of(cls).items()}
     if not declared:
-        values = replace(values, earlier=None)  # do not call it for a flow without configs
+        values = replace(values, earlier=None)  # do not read the earlier run in vain
     reader = _Reader(cls, where, sources, values, faults)
     reader.check_names([*declared.values()])
     configs: dict[str, IrConfig] = {}
@@ -132,7 +132,7 @@ class _Reader:
         self.faults.add(code, span, message, hint=hint, note=note)
 
     def span(self, config: Declared, argument: str | None = None) -> Span:
-        """Return the place of a config, or of one of its arguments."""
+        """Return the span of the statement that creates a config, or of one argument of its call."""
         source = self.sources.of(config.file)
         call = call_of(source, config.line, config.owner)
         return span_of(source, call, config.line, _KNOWN, argument)
@@ -161,7 +161,7 @@ class _Reader:
                     )
 
     def check(self, attribute: str, config: Declared) -> bool:
-        """Return whether a config's arguments are valid; report those that are not."""
+        """Return whether all arguments of a config are valid; report each invalid argument."""
         before = len(self.faults)
         for name in config.unknown:
             hint = suggest(name, _KNOWN, f"it takes {', '.join(_KNOWN)}")
@@ -208,7 +208,7 @@ class _Reader:
         return len(self.faults) == before
 
     def read(self, config: Declared) -> IrConfig:
-        """Return the config with its value, which is None if there is none or a fault hides it."""
+        """Return the config with its value; the value is None if no source has one or if it cannot be read."""
         where = self.span(config)
         attribute = config.attribute if config.attribute != config.name else ""
         if config.name in self.earlier:
@@ -221,7 +221,7 @@ class _Reader:
         return IrConfig(name=config.name, where=where, value=value, attribute=attribute, exact=exact)
 
     def _value(self, config: Declared) -> tuple[str, str] | None:
-        """Return the value as canonical JSON, and its exact form if JSON cannot represent it; None without a value.
+        """Return the value as canonical JSON, and as tagged JSON if plain JSON cannot hold it; None without a value.
 
         Raises:
             _FailedError: the value cannot be read.
@@ -263,7 +263,7 @@ class _Reader:
         beside = os.path.dirname(config.file) if default else None
         try:
             found = input_files.content(find_file(path, beside))
-            return io.TextIOWrapper(io.BytesIO(found), encoding="utf-8").read()  # line ends become a newline
+            return io.TextIOWrapper(io.BytesIO(found), encoding="utf-8").read()  # all line ends become newlines
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             which = "default configuration file" if default else "configuration file"

@@ -1,4 +1,4 @@
-"""Convert the values of parameters, from code or from a file, into the JSON that records contain."""
+"""Convert parameter values that come from Python code or a file into JSON, which records of runs contain."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 def json_value(
     declared: Parameter[object] | None, parameter: IrParameter, value: object, *, texts: bool = False
 ) -> Value:
-    """Return a value for the parameter of a run as JSON; None is the value None.
+    """Convert a value for a run's parameter to JSON. The value None gives None.
 
     Args:
-        declared: the parameter of the flow's class. Without the class, the author's own types are assumed to read dates
-            as `fromisoformat` does.
-        parameter: the parameter in the intermediate representation.
-        value: the value from code or a file.
-        texts: whether a string is converted to the parameter's type.
+        declared: the parameter in the flow's class; None if the class is not loaded. Dates are then converted with
+            `isoformat`.
+        parameter: the same parameter in the IR.
+        value: the value from Python code or a file.
+        texts: whether strings are converted to the parameter's type.
 
     Raises:
-        ParameterError: the parameter does not take the value, or a record cannot hold it.
+        ParameterError: the value is invalid for the parameter, or cannot be converted to JSON.
     """
     if value is None:
         return None
@@ -51,12 +51,12 @@ def _without_class(value: object) -> object:
 
 
 def recorded(declared: Parameter[object], parameter: IrParameter, value: object) -> Value:
-    """Return a default as JSON, converted as a value of the command line is; None if only the class can express it.
+    """Convert a default to JSON, like a value from the command line; None if JSON cannot express the default.
 
     As in Metaflow, an int is allowed for a text parameter and a float for an int parameter.
 
     Raises:
-        ParameterError: the parameter does not take the value.
+        ParameterError: the value is invalid for the parameter.
     """
     if parameter.converted:
         try:

@@ -1,4 +1,4 @@
-"""Find the faults of a flow's class for `metaflow.lint`."""
+"""Find all faults of a flow's class; `metaflow.lint` reports them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 def find_faults(cls: type) -> tuple[tuple[Diagnostic, ...], Path]:
-    """Return the faults of a flow, and the directory to which their files are relative.
+    """Return the faults of a flow, and the directory to which the file names in the faults are relative.
 
-    If a config has no value, return only the faults of the graph of steps.
+    If the only faults are missing values of configs, return the faults of the flow's graph instead.
 
     Args:
-        cls: the flow's class. Its configs get values from the environment and their defaults.
+        cls: the flow's class. Its configs get their values from environment variables and defaults.
 
     Raises:
         TypeError: the class was not defined in a file, or its file is no longer valid Python.
     """
     loaded = load_class(cls, configs=ConfigSources(environment=os.environ))
     faults = loaded.diagnostics
-    if {fault.code for fault in faults} == {CONFIG_VALUE}:  # the rest of the flow was not read
+    if {fault.code for fault in faults} == {CONFIG_VALUE}:  # without configs, nothing else was checked
         graph = outline(cls)
         faults = graph if isinstance(graph, tuple) else ()
     return faults, loaded.package.root

@@ -1,7 +1,7 @@
-"""Lower a file with a FlowSpec to IR, and report all its faults together.
+"""Lower a file with a FlowSpec class to IR, and report all faults of the file together.
 
-The user's module is imported, which applies its decorators and creates its parameters; transitions are read from the
-syntax trees of the steps. No step and no default function runs here.
+The flow's module is imported: this applies decorators and creates parameters. Transitions between steps are read from
+the syntax trees of the steps. Steps and functions that compute defaults do not run here.
 """
 
 from __future__ import annotations
@@ -45,24 +45,26 @@ def load(
     ask: Callable[[type], LoadOptions] | None = None,
     other: Callable[[ModuleType], Loaded | None] = lambda _: None,
 ) -> Loaded:
-    """Import the file `path` and lower its flow.
+    """Import the flow's file and lower the flow to IR.
 
     Args:
         path: the flow's file.
-        root: the directory from which the file's package is imported; None for a file in no package.
-        name: the file as the user named it, for hints.
-        class_name: the flow's class, if the file has several. A function is called with the class that would be chosen
-            without it, or None, and returns the name.
-        with_decorators: decorators for the steps that do not have them.
+        root: the directory that contains the outermost package of the file; None if the file is in no package.
+        name: the path as the user wrote it, for hints.
+        class_name: the name of the flow's class, if the file has several flows; or a function that returns the name.
+            The function gets the class that would be chosen by default, or None.
+        with_decorators: decorators of `--with`, which are added to the steps that do not have them.
         deployment: the user and the branch of the flow.
-        configs: the sources of the configs' values.
-        suffixes: ends of the names of files that are packaged besides Python files.
-        ask: called with the flow's class, returns the four options before, which it replaces.
-        other: called with the imported module, loads what is named if it is no flow class; None if it is one.
+        configs: the sources from which configs get their values.
+        suffixes: file name endings: files with them are packaged, like Python files.
+        ask: a function from the flow's class to options, which replace `with_decorators`, `deployment`, `configs` and
+            `suffixes`.
+        other: a function that gets the imported module and may load something else, such as a pipeline. If it
+            returns None, the flow class is loaded.
 
     Raises:
         OSError: the file cannot be read.
-        DeploymentError: `deployment` does not fit the flow.
+        DeploymentError: the options in `deployment` contradict the flow.
         WithError: a decorator of `with_decorators` is unknown.
     """
     place = SourceLocation.of(path, root)
@@ -111,7 +113,7 @@ def _parsed(sources: Sources, file: str, package: Package, faults: Faults) -> So
 def _imported(
     source: Source, sources: Sources, place: SourceLocation, package: Package, faults: Faults
 ) -> ModuleType | None:
-    """Import and return the flow's module; None if it imports an unknown name or fails, which is reported."""
+    """Import and return the flow's module; None if the import fails or uses an unknown name, which is reported."""
     check_extensions(package.root, place.file, faults)
     if not faults:
         check_imports(source, faults)
@@ -134,7 +136,7 @@ def load_class(
     ask: Callable[[type], LoadOptions] | None = None,
     alone: bool = False,
 ) -> Loaded:
-    """Lower a class that exists already, as in `python flow.py run`, whose file is `__main__`.
+    """Lower a flow class that was imported before, such as the class in `__main__` in `python flow.py run`.
 
     Args:
         cls: the flow's class.
@@ -143,11 +145,11 @@ def load_class(
         configs: as for `load`.
         suffixes: as for `load`.
         ask: as for `load`.
-        alone: whether the package contains only the flow's file, without the files beside it.
+        alone: whether only the flow's file is packaged, without the other files of its directory.
 
     Raises:
-        TypeError: the class was defined in no file, or its file is no longer Python.
-        DeploymentError: `deployment` does not fit the flow.
+        TypeError: the class was not defined in a file, or the file has changed and is no longer valid Python.
+        DeploymentError: the options in `deployment` contradict the flow.
         WithError: a decorator of `with_decorators` is unknown.
     """
     place = place_of_class(cls)
@@ -157,9 +159,9 @@ def load_class(
         return Loaded(package=package, program=FlowProgram(cls), diagnostics=in_order(faults))
     sources = Sources(package.root, dict(package.files))
     source = sources.of(str(place.path))
-    if source is None:  # the file was imported, so it was Python then
+    if source is None:  # the file was valid Python when it was imported
         raise TypeError(f"{place.file} has changed while it ran and is no longer Python")
-    # The import succeeded, but the file may use names that can be imported and are not supported.
+    # The import succeeded, but the file may use names that can be imported although flowc does not support them.
     if "metaflow._unsupported" in sys.modules:
         check_imports(source, faults)
     if faults:
@@ -177,7 +179,7 @@ def _collect(place: SourceLocation, faults: Faults, suffixes: Collection[str] = 
 
 
 def _with_data(place: SourceLocation, package: Package, options: LoweringOptions, faults: Faults) -> Package:
-    """Return the package with the files whose suffixes the options ask for; the options are known with the class."""
+    """Collect the package again if the options add file suffixes: options are known only when the class is known."""
     return _collect(place, faults, options.suffixes) if options.suffixes else package
 
 

@@ -1,4 +1,4 @@
-"""Check a file's imports from `metaflow` before the file is imported, and report an import that fails."""
+"""Check which names a file imports from `metaflow` before the file is imported; report imports that fail."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
     from flowc.frontends.source import Source, Sources
 
-_OFFERED = 8  # a hint lists at most this number of names, if none is close to the unknown one
+_OFFERED = 8  # a hint lists at most this number of names, if no name is similar to the unknown one
 
 
 def check_extensions(root: Path, file: str, faults: Faults) -> None:
-    """Load the API's extensions, including those in the flow's directory.
+    """Load the extensions of the `metaflow` package, including extensions in the flow's directory.
 
     Args:
-        root: the directory, which becomes the first entry of `sys.path`.
-        file: the flow's file, the place of faults.
-        faults: gets an extension that fails.
+        root: the flow's directory, which becomes the first entry of `sys.path`.
+        file: the flow's file, where a failure is reported.
+        faults: collects the fault of an extension that cannot be imported.
     """
     put_first_on_path(str(root))
     from metaflow import _extensions
@@ -44,11 +44,11 @@ def check_extensions(root: Path, file: str, faults: Faults) -> None:
 
 
 def check_imports(source: Source, faults: Faults) -> None:
-    """Report names that a file imports from metaflow and that do not exist.
+    """Report each name that a file imports from `metaflow` although it does not exist there.
 
     Args:
-        source: the file, which is not imported. An import that a `try` guards is not checked.
-        faults: gets a fault for each name; one of a name that Metaflow has says what to do instead.
+        source: the file, which is not imported. Imports in a `try` that catches their failure are not checked.
+        faults: collects a fault for each name. If Metaflow has the name, the hint names an alternative.
     """
     if "metaflow" in "\n".join(source.lines):
         _check_body(source, faults)
@@ -56,7 +56,7 @@ def check_imports(source: Source, faults: Faults) -> None:
 
 def _check_body(source: Source, faults: Faults) -> None:
     aliases = set[str]()
-    waiting = [ast.iter_child_nodes(source.tree)]  # no recursion: Python reads expressions of thousands of terms
+    waiting = [ast.iter_child_nodes(source.tree)]  # not recursive: expressions may nest thousands of levels
     while waiting:
         child = next(waiting[-1], None)
         match child:
@@ -82,7 +82,7 @@ def _check_body(source: Source, faults: Faults) -> None:
 
 
 def _is_unused(source: Source, alias: ast.alias) -> bool:
-    """Return whether the file only imports the name, and never uses it; such an import is allowed."""
+    """Return whether an unsupported name is imported but never used, which is allowed for the names in IMPORTABLE."""
     from metaflow._unsupported import IMPORTABLE
 
     called = alias.asname or alias.name
@@ -103,7 +103,7 @@ def _catches_import(handler: ast.ExceptHandler) -> bool:
 
 
 def _check_module(module: str, span: Span, faults: Faults) -> bool:
-    """Return whether a module exists; report one that does not. This imports the packages that contain it."""
+    """Return whether a module exists, and report a missing one. The packages that contain the module are imported."""
     from metaflow._unsupported import UNSUPPORTED_MODULES, hint_for_module
 
     package, _, short = module.partition(".")
@@ -127,7 +127,7 @@ def _check_module(module: str, span: Span, faults: Faults) -> bool:
 
 
 def _check_name(module: str, name: str, span: Span, faults: Faults) -> None:
-    """Report a name that an existing module does not have."""
+    """Report a name that is imported from an existing module but that the module does not define."""
     from metaflow._unsupported import UNSUPPORTED, UNSUPPORTED_MODULES
 
     known = set(_names_of(module))
@@ -164,7 +164,7 @@ def _names_of(module: str) -> Iterable[str]:
 
 
 def _public(module: str) -> list[str]:
-    """Return the public names of a module of `metaflow`, and the modules below it."""
+    """Return the public names of a module of `metaflow`, including its submodules."""
     loaded = import_module(module)
     below = [entry.name for entry in iter_modules(getattr(loaded, "__path__", ()))] if module != "metaflow" else []
     names = {*getattr(loaded, "__all__", _names_of(module)), *below}
@@ -179,13 +179,13 @@ def _has_module(module: str) -> bool:
 
 
 def syntax_fault(error: SyntaxError | ValueError, sources: Sources, file: str, faults: Faults) -> None:
-    """Report a file that is not valid Python, at the place that Python names.
+    """Report a file that is not valid Python, at the line and column of Python's error.
 
     Args:
-        error: the error of parsing.
+        error: the error that Python's parser raised.
         sources: the files of the flow.
-        file: the file's name in spans.
-        faults: gets the fault.
+        file: the file name to write in the span.
+        faults: collects the fault.
     """
     line, column, width, message = 1, 1, 0, str(error)
     if isinstance(error, SyntaxError):
@@ -198,13 +198,13 @@ def syntax_fault(error: SyntaxError | ValueError, sources: Sources, file: str, f
 
 
 def import_fault(error: BaseException, sources: Sources, flow_file: str, faults: Faults) -> None:
-    """Report an exception that the import of a file raised, at the innermost frame of the user's code.
+    """Report an exception that the import of the flow raised, at the innermost traceback line in the flow's directory.
 
     Args:
-        error: the exception, also a SystemExit.
+        error: the exception; it may be a SystemExit.
         sources: the files of the flow.
-        flow_file: the path of the flow's file, the place if no frame is the user's.
-        faults: gets the fault.
+        flow_file: the path of the flow's file, where the exception is reported if its traceback has no user code.
+        faults: collects the fault.
     """
     if isinstance(error, SyntaxError) and error.filename:
         syntax_fault(error, sources, sources.relative(error.filename), faults)
@@ -234,7 +234,7 @@ def import_fault(error: BaseException, sources: Sources, flow_file: str, faults:
 
 
 def _module_of(directory: Path, flow_file: str) -> str:
-    """Return the hint to name a module instead of a path, in the directory above its outermost package."""
+    """Return a hint to name the flow's module instead of its path, with the directory in which this works."""
     parts, above = [directory.name, Path(flow_file).stem], directory.parent
     while os.path.isfile(above / "__init__.py"):
         parts.insert(0, above.name)
@@ -244,7 +244,7 @@ def _module_of(directory: Path, flow_file: str) -> str:
 
 
 def _unguarded(error: UnguardedFlow, span: Span, faults: Faults) -> None:
-    """Report a flow that is started when its file is imported."""
+    """Report a file that starts its flow on import, because the call is outside `if __name__ == "__main__":`."""
     faults.add(
         codes.UNGUARDED_FLOW,
         span,

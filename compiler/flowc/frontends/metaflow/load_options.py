@@ -20,10 +20,10 @@ class LoadOptions(NamedTuple):
     """The options of the command line that apply to one flow.
 
     Attributes:
-        with_decorators: decorators for the steps that do not have them.
+        with_decorators: decorators of `--with`, which are added to the steps that do not have them.
         deployment: the user and the branch of the flow; None for the defaults.
-        configs: the sources of the configs' values; None for none.
-        suffixes: ends of the names of files that are packaged besides Python files.
+        configs: the sources from which configs get their values; None if there are no sources but defaults.
+        suffixes: file name endings: files with them are packaged, like Python files.
     """
 
     with_decorators: Sequence[Applied] = ()

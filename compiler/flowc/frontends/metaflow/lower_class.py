@@ -1,4 +1,4 @@
-"""Lower a flow's class to IR: its configs, graph, steps, parameters and decorators, with all their faults."""
+"""Lower a flow's class to IR: configs, graph, steps, parameters and decorators. All faults are reported together."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class LoweringOptions:
-    """The options of a flow, without missing ones.
+    """The options that apply to one flow, with defaults filled in.
 
     Attributes:
-        with_decorators: decorators for the steps that do not have them.
+        with_decorators: decorators of `--with`, which are added to the steps that do not have them.
         deployment: the user and the branch of the flow.
-        configs: the sources of the configs' values.
-        suffixes: ends of the names of files that are packaged besides Python files.
+        configs: the sources from which configs get their values.
+        suffixes: file name endings: files with them are packaged, like Python files.
     """
 
     with_decorators: tuple[Applied, ...]
@@ -72,7 +72,7 @@ class LoweringOptions:
 
     @classmethod
     def of_class(cls, flow: type, ask: Callable[[type], LoadOptions]) -> LoweringOptions:
-        """Return the options for this class, with defaults for missing ones."""
+        """Call `ask` with the flow's class, and return its options with defaults filled in."""
         options = ask(flow)
         deployment, configs = options.deployment or ProjectBranch(), options.configs or ConfigSources()
         return cls(tuple(options.with_decorators), deployment, configs, options.suffixes)
@@ -87,21 +87,21 @@ def lower_class(
     options: LoweringOptions,
     faults: Faults,
 ) -> Flow | None:
-    """Lower the flow of a program's class; return None if there are faults.
+    """Lower a flow's class to IR; return None if the class has faults.
 
     Args:
-        name: the class's name in the flow's file.
-        program: the flow's class, whose configs get their values and whose mutators run.
+        name: the qualified name of the class in the flow's file.
+        program: the program with the class. Lowering sets the values of its configs and runs its mutators.
         source: the flow's file.
         sources: the files of the package.
-        package: the code that is packaged, for digests.
-        options: the options of the flow.
-        faults: gets the faults.
+        package: the code package, whose digest the IR records.
+        options: the options that apply to the flow.
+        faults: collects the faults.
 
     Raises:
-        InternalError: the flow is invalid without a fault.
+        InternalError: the resulting IR is invalid although no fault was found: a bug in flowc.
         WithError: a decorator of `--with` is unknown or cannot be imported.
-        DeploymentError: the branch of the options does not fit the flow.
+        DeploymentError: the branch options contradict the flow.
     """
     cls = program.cls
     added, attached = _attach(cls, options.with_decorators)
@@ -109,7 +109,7 @@ def lower_class(
     configs = read_configs(cls, where, sources, options.configs, faults)
     if not faults:
         _prepare(program, config_values(configs), attached, sources, faults)
-    if faults:  # without the configs' values the rest cannot be read
+    if faults:  # the rest of the class may depend on the configs' values
         return None
     members = members_of(cls, FlowSpec)
     methods, lost = find_methods(members, sources, where, faults)
@@ -148,7 +148,7 @@ def lower_class(
 
 
 def _attach(cls: type, with_decorators: Sequence[Applied]) -> tuple[list[Applied], list[Applied]]:
-    """Give a class the decorators of `--with`: return those to add to its steps, and those that its mutators see.
+    """Divide the decorators of `--with`: those to add to the IR's nodes, and those to add to the class before mutators.
 
     Raises:
         WithError: a decorator is unknown or cannot be imported.
@@ -169,22 +169,22 @@ def _check_methods(graph: DeclaredGraph, methods: Mapping[str, StepMethod], faul
 
 
 def _begin(flow: Flow, program: FlowProgram, graph: DeclaredGraph, sources: Sources, faults: Faults) -> Flow:
-    """Call the hooks of extensions' decorators; return the flow as they leave it.
+    """Call the hooks of extensions' decorators, and return the flow with the changes that the hooks made.
 
     Raises:
-        InternalError: the front end has made an invalid flow.
+        InternalError: the flow was invalid before the hooks: a bug in flowc.
     """
     missed = verify(flow)
     if missed:
         raise InternalError(f"the front end let {missed[0].code} pass: {missed[0].message}")
     flow_after = begin_plugins(program, flow, graph.steps, sources, faults)
-    if flow_after is not flow:  # extensions' hooks changed the flow: new faults come from them
+    if flow_after is not flow:  # a hook changed the flow, and may have made it invalid
         faults.extend(verify(flow_after))
     return flow_after
 
 
 def _check_init(cls: type[FlowSpec], where: Span, faults: Faults) -> None:
-    """Report a flow whose `__init__` needs arguments: tasks create the object without arguments."""
+    """Report an `__init__` that requires arguments: tasks create the flow's object without arguments."""
     if lacking := required_by_init(cls):
         faults.add(
             codes.UNSUPPORTED_FEATURE,
@@ -197,7 +197,7 @@ def _check_init(cls: type[FlowSpec], where: Span, faults: Faults) -> None:
 def _prepare(
     program: FlowProgram, values: Mapping[str, object], added: Sequence[Applied], sources: Sources, faults: Faults
 ) -> None:
-    """Evaluate the configs' expressions and run the mutators of the class; report those that fail."""
+    """Evaluate expressions that use configs, and run the mutators of the class; report failures."""
     try:
         program.prepare(values, [(applied.name, applied.kwargs) for applied in added])
     except ConfigError as error:
@@ -221,7 +221,7 @@ def _prepare(
 def _nodes(
     graph: DeclaredGraph, base: Packages | None, package: Package, added: Sequence[Applied], faults: Faults
 ) -> tuple[Node, ...]:
-    """Return the nodes of the steps; a step whose transition has a fault has no node."""
+    """Return the IR's node of each step, except of steps whose transition could not be read."""
     nodes = []
     for method in graph.steps.values():
         transition = graph.next_of[method.name]

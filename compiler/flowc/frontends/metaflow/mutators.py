@@ -1,4 +1,4 @@
-"""Report a mutator, or the `init` of a user's decorator, that fails while the flow is prepared."""
+"""Report a mutator, or the `init` of a user-defined decorator, that raises an exception when a flow is prepared."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _HINT = "mutators run when the flow is checked, compiled or started, and in ever
 
 
 def mutator_fault(error: PreparationError, sources: Sources, faults: Faults, *, hint: str = _HINT) -> None:
-    """Report a failed mutator at the innermost frame of the user's code, or where the decorator is applied.
+    """Report a failed mutator at the innermost traceback line in user code; without such a line, at the decorator.
 
     Args:
-        error: the failure; its cause has the traceback.
+        error: the failure; `error.__cause__` is the user code's exception, with the traceback.
         sources: the files of the flow.
-        faults: gets the fault.
-        hint: when the code runs.
+        faults: collects the fault.
+        hint: the hint of the fault, which says when the failed code runs.
     """
     cause = error.__cause__ or error
     place = error.file, error.line
@@ -35,6 +35,6 @@ def mutator_fault(error: PreparationError, sources: Sources, faults: Faults, *, 
         trace = trace.tb_next
     source = sources.of(place[0])
     span = source.whole_line(place[1]) if source else Span(sources.relative(place[0]), max(place[1], 1), 1)
-    # Messages of the API's own exceptions are complete; others need their type.
+    # A MetaflowException has a complete message; the message of any other exception needs its type in front.
     why = str(cause) if isinstance(cause, MetaflowException) else describe(cause)
     faults.add(codes.MUTATOR_FAILED, span, f"{error.what} failed: {why}", hint=hint)

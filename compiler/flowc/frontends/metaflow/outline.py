@@ -1,7 +1,7 @@
 """Read only the graph of a flow's class: its steps and their transitions.
 
-Configs, parameters and decorators are not read, and no mutator runs. So a program can read the graph of a flow whose
-configs have no values yet, and a decorator of an extension can do so in its hooks.
+Configs, parameters and decorators are not read, and no mutator runs. A program can therefore read the graph while the
+configs have no values, and hooks of an extension's decorator can read it too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def outline(cls: type) -> Flow | tuple[Diagnostic, ...]:
-    """Return a flow whose nodes have a name, a place, a doc and a transition; or the faults of its structure.
+    """Return a flow whose nodes have only a name, a span, a docstring and a transition; or the faults of its graph.
 
     Args:
         cls: the flow's class.
@@ -32,7 +32,7 @@ def outline(cls: type) -> Flow | tuple[Diagnostic, ...]:
     from metaflow import FlowSpec
 
     place = place_of_class(cls)
-    sources = Sources(place.root, {})  # files are read when a method of the flow is in them
+    sources = Sources(place.root, {})  # a file is read when a method of the flow is found in it
     source = sources.of(str(place.path))
     if source is None:
         raise TypeError(f"{place.file} has changed while it ran and is no longer Python")

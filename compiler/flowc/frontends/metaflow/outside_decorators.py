@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def packing_decorators(flow: Flow, faults: Faults) -> None:
-    """Report each decorator of an extension that adds files to the code package: those files would not be packaged.
+    """Report each extension's decorator with a hook that adds files to the code package: flowc does not call this hook.
 
     Args:
         flow: the flow with its plugins.
-        faults: gets a fault for each decorator.
+        faults: collects a fault for each decorator.
     """
     from metaflow._legacy.hooks import PACKAGING
 
@@ -43,13 +43,15 @@ def packing_decorators(flow: Flow, faults: Faults) -> None:
 
 
 def foreign_decorators(cls: type, flow: Flow, package: Package, faults: Faults) -> None:
-    """Report each module with decorators that is neither in the package nor installed as a library.
+    """Report each module with user-defined decorators that tasks could not import.
+
+    Tasks can import a module from the code package or from an installed library.
 
     Args:
         cls: the flow's class.
         flow: the flow.
         package: the package of the flow.
-        faults: gets a fault for each module.
+        faults: collects a fault for each module.
     """
     seen: set[str] = set()
     for decorator, where in _decorators(cls, flow):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from metaflow.parameters import Parameter
 
     class Kind(TypedDict, total=False):
-        """The fields of the IR's `Parameter` that describe its values, without those that have their defaults."""
+        """The fields of the IR's `Parameter` that describe its values; a missing field has its default."""
 
         type: Required[ParameterType]
         multiple: bool
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         converted: bool
 
     class _ClickType(Protocol):
-        """`choices` is an attribute of click's Choice, `min` and `max` are attributes of its ranges."""
+        """A type of click: a Choice has the attribute `choices`; an IntRange or FloatRange has `min` and `max`."""
 
         choices: Iterable[object]
         min: float | None
@@ -43,7 +43,7 @@ TYPES: Final = "a parameter's type is str, int, float, bool, JSONType, one of cl
 _KINDS: Final[Mapping[object, ParameterType]] = {
     str: "str", int: "int", float: "float", bool: "bool", JSONType: "json", dict: "json", list: "json",
 }  # fmt: skip
-# click's types are recognised by the names of their classes: the front end does not import click.
+# The front end does not import click: it recognises click's types by their class names.
 _OTHERWISE: Final[Mapping[str, str]] = {
     "Tuple": "use multiple=True, or give a list as JSON: type=JSONType",
     "File": "use IncludeFile",
@@ -51,7 +51,7 @@ _OTHERWISE: Final[Mapping[str, str]] = {
 
 
 class KindError(Exception):
-    """An argument of a parameter is wrong; `argument` is its name."""
+    """An argument of a `Parameter` is invalid; `argument` is the argument's name."""
 
     def __init__(self, message: str, argument: str, hint: str | None) -> None:
         super().__init__(message)
@@ -106,7 +106,7 @@ def _plain_kind(parameter: Parameter[object]) -> ParameterType | None:
         declared_type = bool if parameter.is_flag else parameter._flowc_type() or str
     try:
         return _KINDS.get(declared_type)
-    except TypeError:  # a value without a hash is not a type
+    except TypeError:  # an unhashable value is not a type
         return None
 
 

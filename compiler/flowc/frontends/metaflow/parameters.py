@@ -1,7 +1,7 @@
-"""Read the `Parameter`s of a flow's class into the IR's, in the order written.
+"""Read the `Parameter`s of a flow's class into the IR's `Parameter`s, in the order of the source.
 
-The IR's name of a parameter is its `name`, as on the command line; the attribute that it is assigned to may have
-another name. A default that is a function is not called here, but by `resolve_defaults` beside this module.
+In the IR a parameter has the name of its command line option; the attribute of the class may have another name. A
+function that computes a default is called later, in the module `resolve_defaults`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _FILE_ONLY: Final = ("type", "multiple", "separator", "choices", "is_flag")
 
 
 def declared_parameters(cls: type) -> dict[str, Parameter[object]]:
-    """Return the parameters of the class by name, with those of its bases that no other attribute hides.
+    """Return the parameters of the class and its bases by name, except those that a subclass's attribute hides.
 
-    Before the mutators ran these are the parameters in the source; afterwards, those that the mutators left.
+    Mutators may add and remove parameters: before they run, the result is the parameters in the source.
     """
     attributes = {attribute: value for base in reversed(cls.__mro__) for attribute, value in vars(base).items()}
     parameters = (value for value in attributes.values() if isinstance(value, Parameter))
@@ -50,12 +50,12 @@ def declared_parameters(cls: type) -> dict[str, Parameter[object]]:
 
 
 def read_parameters(members: Members, sources: Sources, faults: Faults) -> tuple[IrParameter, ...]:
-    """Return the parameters among the class's attributes, in the order written.
+    """Read the parameters among the class's attributes into the IR's, in the order of the source.
 
     Args:
         members: the attributes of the class.
         sources: the files of the flow.
-        faults: gets the faults of each parameter, and clashes between their names.
+        faults: collects the faults of each parameter, and clashes between the parameters' names.
     """
     read: list[IrParameter] = []
     seen: dict[str, tuple[str, Span]] = {}
@@ -95,7 +95,7 @@ class _Reader:
             return None
         blank = IrParameter(
             name=parameter.name, type="str", where=self.where
-        )  # check its name for clashes all the same
+        )  # its name may still clash with another parameter's
         try:
             fields = self._file() if isinstance(parameter, IncludeFile) else kind_of(parameter)
         except KindError as error:
@@ -139,7 +139,7 @@ class _Reader:
             )
 
     def _file(self) -> Kind:
-        """Return the fields of an `IncludeFile`."""
+        """Return the fields of the IR for an `IncludeFile`."""
         parameter = self.parameter
         assert isinstance(parameter, IncludeFile)
         encoding, parser = parameter.text_encoding, parameter.parser
@@ -215,7 +215,7 @@ class _Reader:
         return hint_for(self.parameter.type)
 
     def check_clash(self, seen: dict[str, tuple[str, Span]]) -> None:
-        """Report parameters whose names are the same option: case is ignored, and `-` equals `_`."""
+        """Report two parameters with the same command line option: case is ignored, and `-` and `_` are equal."""
         name = self.parameter.name
         before = seen.get(_option(name))
         seen.setdefault(_option(name), (name, self.where))

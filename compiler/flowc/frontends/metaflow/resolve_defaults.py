@@ -1,4 +1,4 @@
-"""Call the functions that give parameters their defaults, once, when a run starts or a flow is compiled.
+"""Call the functions that compute the defaults of parameters: once, when a run starts or a flow is compiled.
 
 parameter seed: int = <computed>          ->    parameter seed: int = 42
 seed = Parameter("seed", type=int, default=lambda: 42)
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @final
 class DefaultError(Exception):
-    """Default functions failed; `diagnostics` has one fault for each."""
+    """Functions that compute defaults failed; `diagnostics` has one fault for each function."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         super().__init__("; ".join(diagnostic.message for diagnostic in diagnostics))
@@ -43,19 +43,19 @@ class DefaultError(Exception):
 def resolve_defaults(
     flow: Flow, cls: type, *, skip: Collection[str] = (), user_name: str | None = None, ds_type: str = "local"
 ) -> Flow:
-    """Return the flow with every computed default filled in.
+    """Return the flow with its computed defaults replaced by their values.
 
-    While a function runs, `current` has the names of the flow and its project.
+    While such a function runs, `current` has the flow's name and the names of its project.
 
     Args:
         flow: the flow.
-        cls: its class, which has the functions.
-        skip: names of the parameters that get another value; their functions are not called.
-        user_name: the user that the functions see; None for the user of this process.
-        ds_type: the kind of the data store that the functions see.
+        cls: the flow's class, whose parameters have the functions.
+        skip: the names of parameters that are given a value: their functions are not called.
+        user_name: the user's name that the functions get; None for the user of this process.
+        ds_type: the kind of data store that the functions get.
 
     Raises:
-        DefaultError: a function raised, or returned a value of another type.
+        DefaultError: a function raised an exception, or returned a value that its parameter does not allow.
     """
     if not any(parameter.computed for parameter in flow.parameters):
         return flow
@@ -75,7 +75,7 @@ def resolve_defaults(
 
 
 def _configs(flow: Flow) -> ConfigValue | None:
-    """Return the value of `context.configs`: the configs' values by name, also as attributes."""
+    """Return the value of `context.configs`: the values of configs, as items and attributes; None without configs."""
     if not flow.configs:
         return None
     return ConfigValue(config_values(flow.configs))
@@ -98,7 +98,7 @@ def _resolve(
             note=note,
         )
         return parameter
-    if value is None:  # same as no default
+    if value is None:  # the parameter has no default
         return replace(parameter, computed=False)
     try:
         return replace(parameter, computed=False, default=to_text(json_value(declared, parameter, value)))

@@ -1,4 +1,4 @@
-"""Warn about types of parameters whose effect their author may not expect.
+"""Warn about parameter types that have another effect than the flow's author may expect.
 
 n = Parameter("n", type=Optional[int])
 
@@ -36,11 +36,11 @@ _HINTS: Final[Mapping[object, str]] = {
 
 
 def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
-    """Return warnings about types that are hints for type checkers, and about defaults that are not of their type.
+    """Return warnings about parameters whose type is only a type hint, and about defaults of another type.
 
     Args:
         cls: the flow's class.
-        flow: the flow, whose parameters have the recorded defaults.
+        flow: the flow's IR, whose parameters have the defaults as they are recorded.
     """
     declared = declared_parameters(cls)
     warnings = Faults()
@@ -53,7 +53,7 @@ def check_types(cls: type, flow: Flow) -> tuple[Diagnostic, ...]:
 
 def _of_type(declared_type: object, parameter: IrParameter, faults: Faults) -> None:
     origin = typing.get_origin(declared_type)
-    if origin is None or origin is typing.Annotated:  # it converts as its first argument does
+    if origin is None or origin is typing.Annotated:  # Annotated[T, …] converts like T
         return
     name = str(declared_type).replace("typing.", "")
     if isinstance(declared_type, GenericAlias):
@@ -65,7 +65,7 @@ def _of_type(declared_type: object, parameter: IrParameter, faults: Faults) -> N
 
 
 def hint_for(declared_type: object) -> str:
-    """Return the hint that names a replacement for a type that is for type checkers."""
+    """Return a hint with a type to write instead of a type that is only a type hint."""
     origin = typing.get_origin(declared_type)
     inner = [part for part in typing.get_args(declared_type) if part is not type(None)]
     if len(inner) < len(typing.get_args(declared_type)) and len(inner) == 1 and isinstance(inner[0], type):
@@ -74,7 +74,7 @@ def hint_for(declared_type: object) -> str:
 
 
 def _of_default(default: object, parameter: IrParameter, faults: Faults) -> None:
-    """Report a default that is not of the parameter's type, so that steps see another value than the one written."""
+    """Report a default that is not of the parameter's type: it is converted, so that steps get another value."""
     if default is None or parameter.converted or parameter.multiple or parameter.separator or parameter.default is None:
         return
     recorded = from_text(parameter.default)

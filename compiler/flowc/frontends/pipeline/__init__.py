@@ -1,1 +1,1 @@
-"""The front end for pipelines (`flowc.pipeline`), functions, and whatever else is described as a list of steps."""
+"""The front end for pipelines (`flowc.pipeline`), functions, and other formats that describe a list of steps."""

@@ -1,4 +1,4 @@
-"""The values that the steps of a pipeline take by name: from steps before, or as parameters of a run."""
+"""Finds the named inputs of a pipeline's steps that no earlier step produces: they become parameters of the flow."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 @final
 @dataclass
 class NameUse:
-    """One use of a name that no step before sets: an argument of a function, or what a composite names.
+    """One use of a value by its name, for example as an argument of a function or as the list of a map.
 
-    `default` is `MISSING` if the value is required. `text` says that the use takes any value, as text: a variable of a
-    shell command.
+    `default` is `MISSING` if the value is required. `text` is true for a variable of a shell command, which accepts any
+    value and gets its text.
     """
 
     name: str
@@ -47,7 +47,7 @@ class NameUse:
 @final
 @dataclass
 class FreeNames:
-    """The names that a pipeline takes from outside, with their uses in the order of the steps."""
+    """The names of values that no step of a pipeline produces, each with its uses in the order of the steps."""
 
     uses: dict[str, list[NameUse]] = field(default_factory=dict)
 
@@ -61,12 +61,12 @@ def free_names(
     functions: Mapping[Function, UserFunction],
     notebooks: Mapping[str, NotebookSource],
 ) -> FreeNames:
-    """Return the values that the nodes take and that no node before them sets.
+    """Return the names of values that nodes use although no earlier node produces them.
 
     Args:
         analysis: the analysis of the flow.
-        functions: the functions of its nodes.
-        notebooks: the notebooks of its nodes, by their files.
+        functions: the Python function of each `Function` in the flow.
+        notebooks: the notebooks of the flow's nodes, by file name.
     """
     found = FreeNames()
     known = _visible(analysis)
@@ -115,7 +115,7 @@ def _uses(
 
 
 def _annotation(default: Default) -> object:
-    """Return the type of a notebook's parameter: the annotation's, or that of its default."""
+    """Return the type of a notebook's parameter: its annotation, or the type of its default."""
     named = {kind.__name__: kind for kind in (int, float, str, bool)}.get(default.annotation)
     return named or (MISSING if default.value is None or default.annotation else type(default.value))
 
@@ -130,7 +130,7 @@ def _uses_of_transition(node: Node) -> list[NameUse]:
 
 
 def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
-    """Return the names that each node can see: those set on any way to it, and items and counters around it."""
+    """Return the names that each node can read: values set on any path to it, and the items and counters around it."""
     flow, nodes = analysis.flow, analysis.nodes
     visible: dict[NodeId, set[str]] = {node.id: set() for node in flow.nodes}
     for node in flow.nodes:  # in topological order
@@ -143,7 +143,7 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
         if isinstance(node.next, Foreach) and node.next.item:
             after = after | {node.next.item}
         for target in targets(node.next):
-            again = node.id in analysis.loops.get(target, ())  # the first iteration does not see the later ones
+            again = node.id in analysis.loops.get(target, ())  # values of a loop's body are missing at first
             if nodes[target].joins is None and not again:
                 visible[target] |= after
     for node in flow.nodes:
@@ -159,18 +159,18 @@ def _visible(analysis: Analysis) -> dict[NodeId, set[str]]:
 def parameters_of(
     names: FreeNames, declared: Mapping[str, object], extra: Mapping[str, object], where: Span
 ) -> tuple[Parameter, ...]:
-    """Return the parameters of a flow: those that it declares, takes from outside, or gets when it is run.
+    """Return the parameters of a pipeline's flow: declared names, names that no step produces, and given names.
 
     Args:
-        names: the names that it takes, with their uses.
-        declared: the defaults that the pipeline declares, by name; None for a required parameter.
-        extra: the values that are given with the pipeline, by name.
-        where: the place of the pipeline.
+        names: the names that no step produces, with their uses.
+        declared: parameter name → default, as the pipeline declares them; None for a required parameter.
+        extra: name → value of the values that are passed when the pipeline is run.
+        where: the span of the pipeline.
     """
     found = {name: _declared(name, value, names.uses.get(name, []), where) for name, value in declared.items()}
     for name, uses in names.uses.items():
         if all(use.default is not MISSING and _json(use.default) is None for use in uses) and name not in extra:
-            continue  # only the function can make its default
+            continue  # JSON cannot represent the default: the function uses its own
         found.setdefault(name, _parameter(name, uses, extra.get(name)))
     for name in extra:
         found.setdefault(name, Parameter(name=name, type="any", where=where))
@@ -201,7 +201,7 @@ def _parameter(name: str, uses: Sequence[NameUse], given: object = None) -> Para
 
 
 def _kind_of_all(kinds: set[ParameterType]) -> ParameterType:
-    """Return the type of a value that is used by these types."""
+    """Return the common parameter type of a value whose uses have these types."""
     if len(kinds) == 1:
         return next(iter(kinds))
     if kinds and kinds <= _NUMBERS:
@@ -210,9 +210,9 @@ def _kind_of_all(kinds: set[ParameterType]) -> ParameterType:
 
 
 def _kind(annotation: object) -> ParameterType:
-    """Return the type of a parameter with an annotation.
+    """Return the parameter type for an annotation.
 
-    Containers, models and dataclasses are given as JSON. Another class, such as Path or an enum, has its own text.
+    Containers, pydantic models and dataclasses are given as JSON. Other classes, such as Path or an enum, take text.
     """
     if typing.get_origin(annotation) in (Union, types.UnionType):
         options = [each for each in typing.get_args(annotation) if each is not type(None)]

@@ -1,4 +1,4 @@
-"""Check that the files which the steps of a pipeline get are files that earlier steps may put."""
+"""Check the catalogs of steps: each file pattern that a step gets must match files that an earlier step may put."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def check_files(nodes: Sequence[Node], faults: Faults) -> None:
-    """Report each pattern of files to get that no step before puts.
+    """Report each file pattern that a step gets and that cannot match files of any earlier step.
 
     Args:
         nodes: all nodes of the pipeline.
-        faults: gets the faults.
+        faults: collects the faults.
     """
     with_files = [node for node in nodes if node.files is not None and node.files.get]
     before = _leading_to(nodes) if with_files else {}
@@ -42,7 +42,7 @@ def check_files(nodes: Sequence[Node], faults: Faults) -> None:
 
 
 def _leading_to(nodes: Sequence[Node]) -> dict[NodeId, list[Node]]:
-    """Return the nodes that lead to each node."""
+    """Return the direct predecessors of each node."""
     found: dict[NodeId, list[Node]] = {}
     for node in nodes:
         for target in targets(node.next):
@@ -51,7 +51,7 @@ def _leading_to(nodes: Sequence[Node]) -> dict[NodeId, list[Node]]:
 
 
 def _ancestors(name: NodeId, before: dict[NodeId, list[Node]]) -> list[Node]:
-    """Return the nodes on all ways to a node, which in a loop include itself."""
+    """Return all direct and indirect predecessors of a node; in a loop, the node itself is among them."""
     found: dict[NodeId, Node] = {}
     waiting = [*before.get(name, ())]
     while waiting:

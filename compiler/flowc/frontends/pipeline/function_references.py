@@ -1,4 +1,4 @@
-"""References to functions: the module and the name by which a task finds a function, or a pickle of it."""
+"""How a task finds a function: by the function's module and name, or from a pickle in the code package."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from flowc_ir import Return
     from flowc_runtime.run.nodes.user_functions import UserFunction
 
-else:  # only functions that cannot be imported need it
+else:  # needed only for functions that cannot be imported
     cloudpickle = LateModule("cloudpickle")
 
 
 class FunctionError(Exception):
-    """A function cannot be found or cannot be named; the message says why."""
+    """A function cannot be found, or it can neither be imported nor pickled; the message says why."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class FunctionError(Exception):
 
 
 class Found(NamedTuple):
-    """A function with its name in the IR."""
+    """A Python function (`code`), and the IR's `Function` that refers to it."""
 
     function: Function
     code: UserFunction
@@ -47,7 +47,7 @@ class Found(NamedTuple):
 
 @final
 class FunctionReferences:
-    """The functions of one pipeline: `known` by their names in the IR, `pickles` of those that cannot be imported."""
+    """The functions of one pipeline. `known`: IR's `Function` → Python function; `pickles`: pickled functions."""
 
     def __init__(self) -> None:
         self.known: dict[Function, UserFunction] = {}
@@ -55,7 +55,7 @@ class FunctionReferences:
         self._unnamed: dict[int, str] = {}
 
     def find(self, given: object, returns: Sequence[Return] = (), end_event: str = "") -> Found:
-        """Return a function that is given as an object or as a dotted path. Raises FunctionError."""
+        """Return the function that is given as an object or as a dotted path. Raises FunctionError."""
         found = _by_path(given) if isinstance(given, str) else given
         if not callable(found):
             raise FunctionError(f"{given!r:.80} is {type(found).__name__}, not a function", "name a function")
@@ -75,7 +75,7 @@ class FunctionReferences:
         """
         if isinstance(given, str) and given.lstrip().startswith("lambda"):
             try:
-                code = eval(given, {})  # the author's own text, as a lambda in the file would be
+                code = eval(given, {})  # no more dangerous than a lambda in the pipeline's file
             except Exception as error:
                 raise FunctionError(f"{given!r:.80} cannot be evaluated: {error}", "write a lambda or a name") from None
             return self.find(code)
@@ -108,7 +108,7 @@ class FunctionReferences:
 
 
 def _reference(code: UserFunction) -> tuple[str, str]:
-    """Return the module and the name that lead to a function; two empty strings if no module has it."""
+    """Return the module and the qualified name of a function; two empty strings if it cannot be imported so."""
     module, name = getattr(code, "__module__", None), getattr(code, "__qualname__", "")
     if not isinstance(module, str) or not name or "<" in name:
         return "", ""
@@ -124,13 +124,13 @@ def _reference(code: UserFunction) -> tuple[str, str]:
 
 
 def main_file() -> tuple[str, str] | None:
-    """Return the root and the relative file of the program that runs; None if it is not a file."""
+    """Return the import root of the running program and its file relative to the root; None if it is not a file."""
     main = sys.modules["__main__"]
     file = getattr(main, "__file__", None)
     if not isinstance(file, str) or not os.path.isfile(file):
         return None
     path = os.path.abspath(file)
-    spec = getattr(main, "__spec__", None)  # of `python -m pkg.module`
+    spec = getattr(main, "__spec__", None)  # set by `python -m pkg.module`
     place = package_place(spec.name, path) if spec is not None else None
     return place or (os.path.dirname(path), os.path.basename(path))
 
@@ -170,7 +170,7 @@ def _imported(module: str) -> object:
 
 
 def _modules_near(module: str) -> list[str]:
-    """Return the dotted names of the modules in the directory where a module is looked for."""
+    """Return the dotted names of the modules beside a module that was not found, for a hint."""
     package, _, _ = module.rpartition(".")
     try:
         places = getattr(sys.modules.get(package), "__path__", ()) if package else sys.path[:1]

@@ -1,4 +1,4 @@
-"""The names of the values that a run of a pipeline gets: a step must be able to take each of them."""
+"""Checks the names of values that are passed to a pipeline's run: some step must be able to use each value."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def takes_any_name(flow: Flow, functions: Mapping[Function, UserFunction]) -> bool:
-    """Return whether a step of the flow can read values that it does not name.
+    """Return whether a step of the flow may use a value of any name, such as a shell command or `**kwargs`.
 
     Args:
         flow: the flow.
-        functions: the functions of its nodes.
+        functions: the Python function of each `Function` in the flow.
     """
     return any(_sees_all(node.run, functions) for node in flow.nodes)
 
@@ -36,12 +36,12 @@ def check_given(
     declared: Collection[str],
     flow: Flow,
 ) -> None:
-    """Raise PipelineError for a value whose name no step can take.
+    """Raise PipelineError for a value that no step uses.
 
     Args:
-        given: the names of the values that a run gets.
-        names: the names that the steps take from outside.
-        declared: the names that the pipeline declares.
+        given: the names of the values that are passed to the run.
+        names: the names that steps use and no step produces.
+        declared: the names of the parameters that the pipeline declares.
         flow: the flow.
     """
     known = {*names.uses, *declared}
@@ -54,12 +54,12 @@ def check_given(
 
 
 def check_notebooks(given: Collection[str], flow: Flow, notebooks: Mapping[str, NotebookSource]) -> None:
-    """Raise PipelineError for a value that a notebook replaces by one of its own.
+    """Raise PipelineError for a value that has no effect, because a notebook assigns the same name.
 
     Args:
-        given: the names of the values that a run gets.
+        given: the names of the values that are passed to the run.
         flow: the flow.
-        notebooks: the notebooks of its nodes, by their files.
+        notebooks: the notebooks of the flow's nodes, by file name.
     """
     for node in flow.nodes:
         if isinstance(node.run, Notebook):

@@ -1,8 +1,8 @@
-"""The nodes of a pipeline: each step becomes one or more nodes of the IR, connected back to front.
+"""Builds the nodes of a pipeline: each step becomes one or more nodes of the IR. The last step is built first.
 
-A task becomes a node. A map becomes a node that opens a foreach and a join without code; parallel branches likewise. A
-condition and the end of a loop become a node with a switch. Such a node without work of its own is then joined with
-the task before it, where that has nothing else to decide.
+A task becomes one node. A map becomes a node with a foreach and a join, both without code; parallel branches become a
+split and a join. A condition, and the end of a loop, become a node with a switch. A node without code is then merged
+into the task before it, if this task leads only to the node.
 """
 
 from __future__ import annotations
@@ -55,19 +55,19 @@ if TYPE_CHECKING:
     from flowc_runtime.base.config.task_limits import TaskLimits
 
 ERROR: Final = "error"
-"""The artifact with the failure that `on_failure` handles."""
+"""The name of the artifact with a step's failure, which the steps of `on_failure` can read."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Where a sequence of steps leads.
+    """The nodes that follow a sequence of steps.
 
     Attributes:
-        then: the node after the sequence; None for the end of the run.
-        exit: the node after the pipeline that contains the sequence: a handler of failures leads there.
-        failure: the node to which a failing step leads, if a composite around it handles failures.
-        around: the names of the composites around it, outermost first.
+        then: the node that runs after the sequence; None if the run ends.
+        exit: the node that runs after the pipeline with the sequence; after a handler of failures this node runs.
+        failure: the node that runs after a failed step; None if no failure is handled.
+        around: the names of the composites that contain the sequence, outermost first.
     """
 
     then: NodeId | None
@@ -78,7 +78,7 @@ class Level:
 
 @final
 class GraphBuilder:
-    """Makes the nodes of one pipeline."""
+    """Builds the IR's nodes of one pipeline."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class GraphBuilder:
             self._add(end, pipeline.place, NoCode(), End())
         first = self._sequence(pipeline, Level(end, end))
         assert first is not None
-        if any(first in targets(node.next) for node in self._nodes.values()):  # no loop may begin where the run begins
+        if any(first in targets(node.next) for node in self._nodes.values()):  # no loop may lead to the first node
             start = self._names.take("start")
             self._add(start, pipeline.place, NoCode(), Goto(target=first))
             first = start
@@ -182,7 +182,7 @@ class GraphBuilder:
 
     @contextmanager
     def _reported(self, step: Step, argument: str, what: str = "") -> Iterator[None]:
-        """Report a FunctionError of the block at the place of an argument of the step."""
+        """Report a FunctionError that the `with` block raises, at an argument of the step."""
         try:
             yield
         except FunctionError as error:
@@ -247,7 +247,7 @@ class GraphBuilder:
             assert first is not None
             arms.append((choice, first))
         default = self._sequence(step.default, inner) if step.default is not None else None
-        if len(arms) == 1 and default is None:  # a switch has two ways at least
+        if len(arms) == 1 and default is None:  # a switch needs at least two targets
             default = self._failing_end(step, inner, NO_BRANCH)
         following = Switch(condition=step.parameter, arms=tuple(arms), default=default)
         self._add(name, step.place, NoCode(), following, generated=True)
@@ -265,7 +265,7 @@ class GraphBuilder:
         return first
 
     def _inside(self, join: NodeId, step: Step, level: Level) -> Level:
-        """Return the level of branches that end in a join: a failing step leads straight to the join."""
+        """Return the level for branches that end in a join: the join runs after a failed step."""
         return Level(join, join, join if level.failure is not None else None, (*level.around, step.name))
 
     # -- nodes ---------------------------------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ class GraphBuilder:
             self._generated.add(name)
 
     def _fuse(self, first: NodeId) -> None:
-        """Let tasks open the foreach, branches and switches that follow them, in place of nodes without work."""
+        """Merge each generated node without code into the task before it, which gets the node's transition."""
         before: dict[NodeId, list[NodeId]] = {}
         for node in self._nodes.values():
             for target in targets(node.next):
@@ -325,18 +325,18 @@ class GraphBuilder:
                     self._nodes[other.id] = replace(other, joins=parent.id)
 
     def _ordered(self, first: NodeId) -> tuple[Node, ...]:
-        """Return the nodes in the order in which they can be reached, each after those that lead to it."""
+        """Return the nodes in topological order (loops apart): each node comes after its predecessors."""
         order = postorder(first, lambda at: reversed(targets(self._nodes[at].next)))
         return tuple(self._nodes[at] for at in reversed(order))
 
 
 def _returns(step: UserTask) -> tuple[Return, ...]:
-    """Return the returns of a task in the form of the IR."""
+    """Convert the declared return values of a task to the IR's `Return`s."""
     return tuple(Return(name=each.name, kind=each.kind) for each in step.named_returns)
 
 
 def _needs_end(pipeline: BasePipeline) -> bool:
-    """Return whether several ways lead to the end of a pipeline, so that they need a node to meet in."""
+    """Return whether several paths lead to the end of a pipeline: they then need a common last node."""
     last = pipeline.steps[-1]
     return (
         isinstance(last, (Conditional, Loop))
@@ -346,7 +346,7 @@ def _needs_end(pipeline: BasePipeline) -> bool:
 
 
 def _handles(pipeline: BasePipeline) -> bool:
-    """Return whether a step of the pipeline, outside of branches that end in a join, handles failures."""
+    """Return whether a step of the pipeline handles failures; steps in branches that end in a join do not count."""
     for step in pipeline.steps:
         inner: Sequence[BasePipeline] = ()
         match step:
@@ -366,10 +366,10 @@ def _goto(target: NodeId | None) -> Transition:
 
 
 def _leaving(level: Level) -> Transition:
-    """Return the transition of a task or a join: to the handler of failures if it or an input of it failed."""
+    """Return the transition of a task or join: to the handler of failures if it or one of its inputs failed."""
     if level.failure is None:
         return _goto(level.then)
     assert level.then is not None  # `_needs_end`
-    if level.then == level.failure:  # the join of the branches around it, which sees the failure itself
+    if level.then == level.failure:  # a join, which handles the failures of its branches
         return Goto(target=level.then)
     return Switch(condition=ERROR, arms=((FAILED, level.failure),), default=level.then)

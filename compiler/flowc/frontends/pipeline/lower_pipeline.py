@@ -46,22 +46,22 @@ def load_pipeline(
     suffixes: Collection[str] = (),
     home: tuple[Path, str] | None = None,
 ) -> Loaded:
-    """Lower a pipeline.
+    """Lower a pipeline to IR. No step runs.
 
     Args:
         pipeline: the pipeline.
-        name: the name of the flow, if the pipeline has none.
-        module: the module that defines it; None for the program that runs.
-        parameters: the values that the run gets, which may have names that no step declares.
-        offered: the names of further values, which only a step that takes any name gets.
-        suffixes: ends of the names of files that are packaged besides Python files.
-        home: the root of its code, and its file there, if it is no Python file.
+        name: the name of the flow; not used if the pipeline has a name.
+        module: the module that defines the pipeline; None for the running program.
+        parameters: the values that are passed to the run, by name.
+        offered: the names of further values; they become parameters only if a step takes values of any name.
+        suffixes: file name endings: files with them are packaged, like Python files.
+        home: for a pipeline in a file that is not Python, the root of its code and its file relative to the root.
 
     Returns:
         The flow, or its faults.
 
     Raises:
-        PipelineError: no step can take one of the values.
+        PipelineError: a value is passed that no step uses.
     """
     faults = Faults()
     root, file = home or _home(module)
@@ -103,9 +103,9 @@ def load_pipeline(
 
 
 def _home(module: ModuleType | None) -> tuple[Path, str]:
-    """Return the root of the pipeline's code and its file, relative to the root.
+    """Return the root directory of the pipeline's code, and the pipeline's file relative to the root.
 
-    A pipeline that no file defines, such as one of an interactive session, has its code in the working directory.
+    If no file defines the pipeline, as in an interactive session, the root is the working directory.
     """
     if module is not None and module.__name__ != "__main__" and (path := getattr(module, "__file__", None)):
         packaged = package_place(module.__name__, os.path.abspath(path))
@@ -124,13 +124,13 @@ def _relative(file: str, root: Path) -> str:
 
 
 def package_of(root: Path, file: str, suffixes: Collection[str], faults: Faults) -> Package:
-    """Return the code package of a pipeline, without the functions and notebooks that are not in its directory.
+    """Return the code package of a pipeline's directory, to which pickled functions and notebooks are added later.
 
     Args:
-        root: the root of its code.
-        file: its own file, relative to the root; it may not exist, in an interactive session.
-        suffixes: ends of the names of files that are packaged besides Python files.
-        faults: receives a file that cannot be read.
+        root: the root of the pipeline's code.
+        file: the pipeline's file, relative to the root. In an interactive session it does not exist.
+        suffixes: file name endings: files with them are packaged, like Python files.
+        faults: collects the fault of a file that cannot be read.
     """
     if not os.path.isfile(root / file):
         return pack(root, [])
@@ -147,9 +147,9 @@ def with_files(package: Package, more: Sequence[tuple[str, bytes]]) -> Package:
 
 
 def declarations(flow: Flow, module: str) -> type:
-    """Return a class with the flow's parameters, in the form in which a flow class declares them.
+    """Return a class whose attributes are the flow's parameters as `Parameter`s, like those of a flow class.
 
-    Command lines read the names and the types of parameters from a class, before they read their values.
+    The command line reads the names and the types of parameters from such a class.
     """
     declared: dict[str, object] = {"__module__": module}
     for each in flow.parameters:

@@ -1,4 +1,4 @@
-"""Find the pipeline, or the function, that `module:NAME` names."""
+"""Load the pipeline or function that a user names as `FILE.py:NAME` or `module:NAME`, or a notebook."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 RESULT: Final = "result"
-"""The name of the value that a function returns which runs alone."""
+"""The name of the value that a function returns, if the function is run as a flow of one step."""
 
 
 def load_named(module: ModuleType, name: str | None, suffixes: Collection[str] = ()) -> Loaded | None:
-    """Lower the pipeline or the function of a module; None if the name is that of a flow class, or of nothing.
+    """Lower a pipeline or function of a module. Return None if the flow is a class, which another front end loads.
 
     Args:
         module: the imported module.
-        name: the name of the object in it; None for the only pipeline of a module without a flow class.
-        suffixes: ends of the names of files that are packaged besides Python files.
+        name: the name of an object of the module or of its pipeline; None for the only pipeline of the module.
+        suffixes: file name endings: files with them are packaged, like Python files.
     """
     values = vars(module)
     if name is not None:
@@ -52,12 +52,12 @@ def load_named(module: ModuleType, name: str | None, suffixes: Collection[str] =
 
 
 def load_notebook(path: Path, root: Path | None = None, suffixes: Collection[str] = ()) -> Loaded:
-    """Lower a notebook that runs alone, as a flow of one step.
+    """Lower a notebook as a flow whose only step runs the notebook.
 
     Args:
-        path: its file.
-        root: the root of its code; None for its directory.
-        suffixes: ends of the names of files that travel besides Python files.
+        path: the notebook's file.
+        root: the root of its code; None for the directory of the file.
+        suffixes: file name endings: files with them are packaged, like Python files.
     """
     path = Path(os.path.abspath(path))
     root = root.resolve() if root is not None else path.parent
@@ -69,7 +69,7 @@ def load_notebook(path: Path, root: Path | None = None, suffixes: Collection[str
 
 
 def as_pipeline(value: object) -> BasePipeline | None:
-    """Return a pipeline, or the pipeline of one task that a job, a task or a function stands for; None for others."""
+    """Return a pipeline as it is, and a job, task or function as a pipeline of one task; None for other objects."""
     match value:
         case BasePipeline():
             return value
@@ -91,13 +91,13 @@ def _has_classes(values: Mapping[str, object]) -> bool:
 
 
 def _pipelines(values: Mapping[str, object]) -> dict[str, BasePipeline]:
-    """Return the pipelines of a module that are no branches of others, by their names."""
+    """Return the pipelines of a module by variable name, without those that are branches of another pipeline."""
     found = {name: value for name, value in values.items() if isinstance(value, BasePipeline)}
     return {name: value for name, value in found.items() if not _is_part(value, found.values())}
 
 
 def _called(name: str, values: Mapping[str, object]) -> BasePipeline | None:
-    """Return the pipeline whose flow has this name, where no object has it; None if there is none."""
+    """Return the pipeline whose flow is called `name`; None if there is none."""
     for value in values.values():
         if isinstance(value, (BasePipeline, BaseJob, UserTask)):
             pipeline = as_pipeline(value)
@@ -107,7 +107,7 @@ def _called(name: str, values: Mapping[str, object]) -> BasePipeline | None:
 
 
 def _is_part(pipeline: BasePipeline, others: Collection[BasePipeline]) -> bool:
-    """Return whether a pipeline is a branch of another one."""
+    """Return whether a pipeline is a branch of another pipeline."""
     return any(pipeline in other.inner() for other in others if other is not pipeline)
 
 

@@ -1,4 +1,4 @@
-"""The names of a flow and of its nodes, made of the names that a pipeline gives, which may be any strings."""
+"""Converts the names in a pipeline, which may be any strings, to valid names of the flow and its nodes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import final
 
 
 def flow_name(text: str) -> str:
-    """Return a string as the name of a flow: `my pipeline` becomes `my_pipeline`."""
+    """Convert a string to a valid name of a flow: `my pipeline` becomes `my_pipeline`."""
     return identifier(text) or "pipeline"
 
 
 @final
 class NodeNames:
-    """Gives each node a name that no other node has, by which its tasks are stored."""
+    """Gives each node of a flow a unique name. Tasks are stored under the name of their node."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def take(self, *texts: str) -> str:
-        """Return a free name for a node.
+        """Return a name for a node that no other node has.
 
         Args:
-            texts: the names of the steps around the node, outermost first, and its own name last. The own name is
-                taken if it is free, else the shortest free combination with those around it, else one with a number.
+            texts: the names of the steps that contain the node, outermost first, and the node's own name last. If the
+                own name is taken, the names of the containing steps are put before it; at last, a number is added.
         """
         parts = [part for part in map(identifier, texts) if part] or ["step"]
         name = parts[-1]
@@ -39,6 +39,6 @@ class NodeNames:
 
 
 def identifier(text: str) -> str:
-    """Return a string as a name of a step: `my step!` becomes `my_step`, and `1st` becomes `step_1st`."""
+    """Convert a string to a valid step name: `my step!` becomes `my_step`, and `1st` becomes `step_1st`."""
     name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
     return f"step_{name}" if name[:1].isdigit() else name

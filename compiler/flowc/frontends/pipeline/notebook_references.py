@@ -1,4 +1,4 @@
-"""The notebooks of a pipeline: their paths in the code package, in which they travel, and what they take."""
+"""The notebooks of a pipeline: their paths in the code package, and the values that each notebook uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @final
 class NotebookReferences:
-    """The notebooks of one pipeline. `sources` has what they take, by their paths in the code package."""
+    """The notebooks of one pipeline. `sources` has the parsed notebooks by their paths in the code package."""
 
     def __init__(self, root: Path) -> None:
         self._root = os.path.realpath(root)
@@ -27,10 +27,10 @@ class NotebookReferences:
     def find(self, step: NotebookTask) -> str:
         """Return the path of a task's notebook in the code package.
 
-        It is relative to the file that contains the task, or else to the working directory.
+        The notebook is looked up beside the file that defines the task, then in the working directory.
 
         Raises:
-            FunctionError: there is no such notebook, or it cannot run.
+            FunctionError: the notebook does not exist, is outside of the code's root, or is invalid.
         """
         path = _existing(step.notebook, os.path.dirname(os.path.abspath(step.place.file)))
         name = os.path.relpath(os.path.realpath(path), self._root).replace(os.sep, "/")
@@ -57,7 +57,7 @@ class NotebookReferences:
 
 
 def _existing(name: str, beside: str) -> str:
-    """Return the path of a notebook's file. Raises FunctionError."""
+    """Return the path of an existing notebook. Raises FunctionError if there is none of this name."""
     places = [os.path.join(place, name) for place in (beside, os.getcwd())]
     for path in places:
         if os.path.isfile(path):

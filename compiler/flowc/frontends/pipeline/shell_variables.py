@@ -1,4 +1,4 @@
-"""The variables that a shell command uses and does not set itself: they become parameters if no step sets them."""
+"""Finds the variables that a shell command uses without setting them: they are inputs of the step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SETS_ANY: Final = re.compile(r"(?:^|[;&|({\s`])(?:\.|source|eval)\s", re.MULTIL
 
 
 class ShellVariable(NamedTuple):
-    """A variable that a command uses. `default` is the text of `${name:-text}`; `required` if it needs a value."""
+    """A variable of a command. `default` is the text in `${name:-text}`; `required` is false with such a default."""
 
     name: str
     required: bool
@@ -39,8 +39,8 @@ class ShellVariable(NamedTuple):
 def variables_used(command: str) -> list[ShellVariable]:
     """Return the variables that a command uses and does not set, in the order of their first use.
 
-    Names without a small letter are left out: by convention they are variables of the environment, such as `HOME`. A
-    command that reads other files or evaluates texts may set any name there, so none is required then.
+    Names without a lower-case letter, such as `HOME`, are left out: by convention they are environment variables. In a
+    command with `source` or `eval` no variable is required, because these may set any variable.
     """
     uses = list(_uses(command))
     own = _names_set(command)
@@ -58,7 +58,7 @@ def variables_used(command: str) -> list[ShellVariable]:
 
 
 def _uses(text: str) -> Iterator[ShellVariable]:
-    inside = False  # double quotes, in which an apostrophe is only a character
+    inside = False  # inside double quotes, where an apostrophe does not quote
     at = 0
     while at < len(text):
         if text[at] == '"':

@@ -1,4 +1,4 @@
-"""The files and the secrets of a task, in the form of the IR."""
+"""Converts the catalog and the secrets of a pipeline's step to the IR."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def files_of(step: Step) -> StepFiles | None:
-    """Return the files of a step; None if it has none."""
+    """Convert a step's catalog to the IR's `StepFiles`; None if the step has no catalog."""
     if not isinstance(step, UserTask | Stub) or step.catalog is None:
         return None
     catalog = step.catalog
@@ -27,6 +27,6 @@ def files_of(step: Step) -> StepFiles | None:
 
 
 def secrets_of(step: Step) -> tuple[Secret, ...]:
-    """Return the secrets of a step, whose source the setting `secrets` chooses."""
+    """Convert a step's secrets to the IR. The setting `secrets` chooses the provider of their values."""
     names = step.secrets if isinstance(step, UserTask) else ()
     return tuple(Secret(type=CONFIGURED, id=name) for name in dict.fromkeys(names))

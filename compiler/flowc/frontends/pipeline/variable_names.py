@@ -1,4 +1,4 @@
-"""The name of the variable that holds a pipeline, by which its runs are stored if it has no name."""
+"""Finds the name of the variable that holds a pipeline: a pipeline without a name of its own gets this name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLAIN = ("pipeline", "pipe", "p", "self")
 
 
 def name_in_program(pipeline: BasePipeline) -> str:
-    """Return the name of the variable of the calling function that holds a pipeline, unless it is a plain word."""
+    """Return the name of the user's variable that holds a pipeline; empty for a general name such as `pipeline`."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(_OURS):
         frame = frame.f_back

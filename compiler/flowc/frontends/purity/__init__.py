@@ -1,1 +1,1 @@
-"""Decide whether importing a user's modules is harmless."""
+"""Decide whether importing user code is harmless: then tasks can share the process that has imported it."""

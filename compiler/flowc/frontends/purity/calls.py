@@ -1,4 +1,4 @@
-"""Judge the calls that the import of the user's modules makes."""
+"""Decide for each function call that an import of user code makes whether the call is harmless."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from flowc.frontends.purity.lookup import Lookup
 
 _CREATION = ("__new__", "__init__", "__post_init__")
-# These methods are called by name or by a statement, where they are examined; any operator may call the others.
+# Special methods that operators do not call. They are examined where a call or a statement calls them.
 _NOT_OPERATORS = frozenset({
     "__aenter__", "__aexit__", "__call__", "__class_getitem__", "__del__", "__enter__", "__exit__", "__getstate__",
     "__init_subclass__", "__reduce__", "__reduce_ex__", "__setstate__",
@@ -47,7 +47,7 @@ _FACTORIES = ("default_factory", "factory")
 
 
 class CodeExaminer(Protocol):
-    """The examination of the code that a call runs, and of a call's arguments."""
+    """Examines the code that a call runs, and the arguments of a call."""
 
     def expression(self, expression: ast.expr, scope: CodeScope) -> None:
         """Examine an expression."""
@@ -59,7 +59,7 @@ class CodeExaminer(Protocol):
 
 
 class Calls:
-    """The judge of calls: it adds harms to `findings`, and has `code` examine the user functions that are called."""
+    """Judges calls: adds harmful calls to `findings`, and lets `code` examine the user functions that are called."""
 
     def __init__(self, lookup: Lookup, findings: Findings, code: CodeExaminer) -> None:
         self._lookup = lookup
@@ -67,7 +67,7 @@ class Calls:
         self._code = code
 
     def judge_call(self, node: ast.Call, scope: CodeScope) -> None:
-        """Judge a call and examine its arguments."""
+        """Judge one call, and examine its arguments."""
         arguments: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
         for argument in arguments:
             self._code.expression(value_of(argument), scope)
@@ -85,7 +85,7 @@ class Calls:
                 self.judge_function(function, self._lookup.name(function, scope), arguments, scope)
 
     def _judge_result(self, inner: ast.Call, scope: CodeScope) -> None:
-        """Judge a call of a call's result: a function that a function returned, or a decorator with arguments."""
+        """Judge the outer call of `f(…)(…)`: it calls a function that `f` returned, for example a decorator."""
         name = self._lookup.name(inner.func, scope)
         found = self._lookup.find(name, scope)
         for definition, home in found:
@@ -97,7 +97,7 @@ class Calls:
             self._findings.add(inner, scope, f"calls the result of {name or ast.unparse(inner.func)}")
 
     def _functions_inside(self, function: FunctionNode, home: Module) -> None:
-        """Examine the functions inside a user function, because the call may run them."""
+        """Examine the functions that are defined inside a user function: a caller of its result may run them."""
         for inner in ast.walk(function):
             if isinstance(inner, (*FUNCTIONS, ast.Lambda)) and inner is not function:
                 self._code.body(inner, CodeScope(home))
@@ -109,9 +109,9 @@ class Calls:
 
         Args:
             function: the expression that is called.
-            name: its dotted name; None for a value.
+            name: the dotted name of the function; None if the expression is not a name.
             arguments: the arguments of the call.
-            scope: the code around the call.
+            scope: the scope of the code with the call.
         """
         if name is not None and is_below(name, ENVIRONMENT):
             self._findings.add_environment(function, scope)
@@ -139,7 +139,7 @@ class Calls:
     def _judge_method(
         self, function: ast.Attribute, arguments: Sequence[ast.expr | ast.keyword], scope: CodeScope
     ) -> None:
-        """Judge a call of a method of a plain value, or of an object of a user's class."""
+        """Judge the call of a method of a plain value, or of an object of a class in user code."""
         match function.value:
             case ast.Call(func=ast.Name(id="super")) if scope.self_class is not None:
                 self._judge_super(function, scope.self_class, scope)
@@ -151,7 +151,7 @@ class Calls:
         self.examine_methods(function.attr)
         if function.attr in METHODS_CALLING:
             self._judge_arguments(arguments, scope)
-        # `Path.replace`; `str.replace` has two arguments.
+        # With one argument it is `Path.replace`, which moves a file; `str.replace` has two arguments.
         moves_a_file = function.attr == "replace" and len(arguments) == 1
         known = function.attr in METHODS or function.attr in self._lookup.methods
         if moves_a_file or not known:
@@ -161,7 +161,7 @@ class Calls:
         for parent, home in list(self._lookup.family(node, CodeScope(scope.module)))[1:]:
             for method in methods(parent, (function.attr,)):
                 self._code.body(method, CodeScope(home, self_class=parent))
-        # Bases that are not the user's are judged when an object is created.
+        # Base classes of libraries are judged when an object is created.
         if (
             function.attr not in (*_CREATION, "__init_subclass__", "__set_name__")
             and function.attr not in self._lookup.methods
@@ -169,7 +169,7 @@ class Calls:
             self._findings.add(function, scope, f"calls {ast.unparse(function)}")
 
     def _judge_creation(self, function: ast.expr, definition: ast.ClassDef, home: Module, scope: CodeScope) -> None:
-        """Judge the creation of an object of a user's class: this calls constructors, and later perhaps operators."""
+        """Judge the creation of an object of a class in user code: this may run its constructor and its operators."""
         for parent, where in self._lookup.family(definition, CodeScope(home)):
             inside = CodeScope(where, self_class=parent)
             for base in parent.bases:
@@ -194,13 +194,13 @@ class Calls:
             self._findings.add(function, scope, f"creates an object of {node.name}, which is a {name}")
 
     def examine_methods(self, name: str) -> None:
-        """Examine all methods of this name in user classes: the value may be of any of these classes."""
+        """Examine all methods of this name in classes of user code: the object may be of any of them."""
         for method, node, module in self._lookup.methods.get(name, ()):
             self._code.body(method, CodeScope(module, self_class=node))
             self._examine_wrappers(method, module)
 
     def _examine_wrappers(self, definition: FunctionNode, home: Module) -> None:
-        """Examine the wrappers that the user's decorators put around a function: its call runs them too."""
+        """Examine the user-defined decorators of a function: a call of the function also runs their wrappers."""
         for decorator in decorators_of(definition):
             name = self._lookup.decorator_name(decorator, CodeScope(home))
             for wrapper, where in self._lookup.find(name, CodeScope(home)):
@@ -235,7 +235,7 @@ class Calls:
         return True
 
     def _judge_arguments(self, arguments: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
-        """Judge arguments that are functions and that the called function calls."""
+        """Judge the calls of arguments that are functions, for a call that calls its arguments."""
         for argument in arguments:
             value = value_of(argument)
             match value:
@@ -246,7 +246,7 @@ class Calls:
                         self.judge_function(value, name, (), scope)
 
     def _examine_arguments(self, arguments: Sequence[ast.expr | ast.keyword], scope: CodeScope) -> None:
-        """Examine user functions that are passed as arguments and called later: a parameter's default, a parser."""
+        """Examine user functions that are passed as arguments and called later, such as a parameter's default."""
         for argument in arguments:
             value = value_of(argument)
             match value:

@@ -1,8 +1,8 @@
-"""Decide from the syntax trees of a user's modules whether importing them is harmless.
+"""Decide from the syntax trees of user code whether importing the code is harmless.
 
-The import of a module is harmless if its top level only contains definitions, imports, and calls that have the same
-result in every process and change nothing outside its memory (`harmless_names`). User functions that it calls are
-examined in the same way.
+The import of a module is harmless if its top level contains only definitions, imports and harmless calls. A harmless
+call has the same result in every process and changes nothing outside the memory of the process (`harmless_names`).
+User functions that the top level calls are examined in the same way.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ _HARMLESS_METACLASSES = frozenset({"abc.ABCMeta", "enum.EnumMeta", "enum.EnumTyp
 
 
 class Purity(NamedTuple):
-    """The effects of importing some modules.
+    """The result of examining modules: the effects of importing them.
 
     Attributes:
-        harms: the places that make the import unsafe to share between tasks.
-        environment: the places that use environment variables.
-        imports: the dotted names of what is imported.
+        harms: statements with harmful effects: if there are any, tasks must not share the imported modules.
+        environment: the statements that use environment variables.
+        imports: the dotted names of the imported modules and objects.
     """
 
     harms: tuple[Harm, ...]
     environment: tuple[Harm, ...]
     imports: tuple[str, ...]
-    """The dotted names of what is imported, in order: modules, and names inside modules."""
+    """The dotted names of the imported modules, and of objects imported from modules, in the order of the imports."""
 
 
 def examine(modules: Mapping[str, tuple[str, str]]) -> Purity:
-    """Examine modules.
+    """Examine all modules of a flow's code.
 
     Args:
-        modules: the file, as messages name it, and the source of each module, by the module's name.
+        modules: module name → the file name for messages, and the source text.
 
     Raises:
-        SyntaxError: a source is not valid Python.
+        SyntaxError: a module is not valid Python.
     """
     parsed = {name: parse(name, file, source) for name, (file, source) in modules.items()}
     examination = _Examination(parsed)
@@ -69,7 +69,7 @@ def examine(modules: Mapping[str, tuple[str, str]]) -> Purity:
 
 
 class _Examination:
-    """The examination of statements and expressions; calls are judged by `Calls`."""
+    """Examines statements and expressions. `Calls` decides which calls are harmless."""
 
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._lookup = Lookup(modules)
@@ -77,14 +77,14 @@ class _Examination:
         self._calls = Calls(self._lookup, self._findings, self)
 
     def purity(self, imported: tuple[str, ...]) -> Purity:
-        """Return what was found in modules that import these names."""
+        """Return the results as a `Purity`, with these imported names."""
         harms, environment = dict.fromkeys(self._findings.harms), dict.fromkeys(self._findings.environment)
         return Purity(tuple(harms), tuple(environment), imported)
 
     def top_level(self, module: Module) -> None:
         """Examine the code that the import of a module runs."""
         scope = CodeScope(module)
-        scope.imported = module.imported  # aliases of imports hold in the module's functions too
+        scope.imported = module.imported  # the module's functions see the names too
         for statement in executed(module.tree.body):
             try:
                 self._statement(statement, scope)
@@ -151,7 +151,7 @@ class _Examination:
                     self._calls.judge_call(node, scope)
 
     def _alias(self, targets: Sequence[ast.expr], value: ast.expr, scope: CodeScope) -> None:
-        """Record an assignment that gives an imported object another name: such a name is no plain value."""
+        """Record an assignment that gives an imported object another name: a call of this name calls the object."""
         for target in targets:
             if not isinstance(target, ast.Name):
                 continue
@@ -176,7 +176,7 @@ class _Examination:
                 self.body(method, CodeScope(home, self_class=parent))
 
     def _decorators(self, decorators: Sequence[ast.expr], scope: CodeScope) -> None:
-        """Judge the calls of decorators; a decorator with arguments is called twice."""
+        """Judge the calls of decorators. For a decorator with arguments, its result is called too."""
         for decorator in decorators:
             if isinstance(decorator, ast.Call):
                 self._calls.judge_call(decorator, scope)
@@ -189,7 +189,7 @@ class _Examination:
 
     @staticmethod
     def _is_accessor(decorator: ast.expr, name: str | None, scope: CodeScope) -> bool:
-        """Return whether a decorator is `@name.setter` of a property, or `@name.register` of a module's function."""
+        """Return whether a decorator is `@name.setter` of a property, or `@name.register` of a `singledispatch`."""
         if not isinstance(decorator, ast.Attribute) or decorator.attr not in _ACCESSORS:
             return False
         return name is None or name.startswith(f"{scope.module.name}.")
@@ -197,7 +197,7 @@ class _Examination:
     # -- expressions
 
     def expression(self, expression: ast.expr, scope: CodeScope) -> None:
-        """Examine an expression, except the bodies of its lambdas, which do not run."""
+        """Examine an expression, except the bodies of its lambdas, which do not run when it is evaluated."""
         waiting: list[ast.AST] = [expression]
         while waiting:
             node = waiting.pop()

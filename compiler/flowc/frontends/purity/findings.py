@@ -1,4 +1,4 @@
-"""What an examination finds: harms, uses of environment variables, and the functions that it has examined."""
+"""The results of an examination: harmful statements and uses of environment variables."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class Harm(NamedTuple):
-    """One statement that makes an import unsafe to share.
+    """A statement with a harmful effect: tasks must not share modules whose import runs it.
 
     Attributes:
-        file: the file, as messages name it.
-        line: the line.
-        what: what the statement does: "calls open".
+        file: the file name for messages.
+        line: the line number.
+        what: a description of the statement's effect: "calls open".
     """
 
     file: str
@@ -31,9 +31,9 @@ class Findings:
     """The results of one examination.
 
     Attributes:
-        harms: the statements that make the import unsafe to share.
-        environment: the uses of environment variables.
-        examined: the ids of the syntax trees of functions and classes that have been examined.
+        harms: the harmful statements.
+        environment: the statements that use environment variables.
+        examined: the `id` of each function's and class's syntax tree that has been examined.
     """
 
     def __init__(self) -> None:
@@ -42,9 +42,9 @@ class Findings:
         self.examined: set[int] = set()
 
     def add(self, node: ast.AST, scope: CodeScope, what: str) -> None:
-        """Add a harm at a node."""
+        """Add a harmful statement at a node's line."""
         self.harms.append(Harm(scope.module.file, getattr(node, "lineno", 1), what))
 
     def add_environment(self, node: ast.expr, scope: CodeScope) -> None:
-        """Add a use of environment variables at a node."""
+        """Add a use of environment variables at a node's line."""
         self.environment.append(Harm(scope.module.file, node.lineno, "uses environment variables"))

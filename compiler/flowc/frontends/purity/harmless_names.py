@@ -1,7 +1,7 @@
 """Calls that are harmless during an import, so that the processes of tasks can share the imported modules.
 
-Such a call has the same result in every process and changes nothing outside the process's memory. A call that is not
-listed is treated as harmful. `NAME.*` is everything below NAME.
+A harmless call has the same result in every process and changes nothing outside the process's memory. Calls that are
+not listed here are treated as harmful. `NAME.*` stands for all names that begin with `NAME.`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ BUILTINS = frozenset({
     "sorted", "staticmethod", "str", "sum", "super", "tuple", "type", "vars", "zip",
 })  # fmt: skip
 
-# Methods of plain values: texts, numbers, containers, paths, patterns, loggers.
+# Harmless methods of plain values: strings, numbers, containers, paths, regular expressions, loggers.
 METHODS = frozenset({
     "absolute", "as_async_pipeline", "as_pipeline", "add", "add_argument", "add_argument_group",
     "add_mutually_exclusive_group", "addFilter", "addHandler", "appendleft", "append", "as_integer_ratio", "as_posix",
@@ -32,7 +32,7 @@ METHODS = frozenset({
 })  # fmt: skip
 
 CALLS = frozenset({
-    # Python's own
+    # Python's standard library
     "__future__.*", "abc.*", "argparse.ArgumentParser", "argparse.Namespace", "ast.literal_eval", "base64.*",
     "bisect.*", "calendar.*", "collections.*", "contextlib.*", "contextvars.ContextVar", "copy.*", "dataclasses.*",
     "datetime.date", "datetime.datetime", "datetime.datetime.fromisoformat", "datetime.datetime.strptime",
@@ -88,26 +88,26 @@ CALLS = frozenset({
     "tqdm.auto.tqdm.pandas", "tqdm.tqdm.pandas", "urllib3.disable_warnings",
 })  # fmt: skip
 
-# Generators of random numbers: the same in every process if they have a seed.
+# Generators of random numbers are harmless only with a seed: then every process gets the same numbers.
 SEEDED = frozenset({
     "numpy.random.RandomState", "numpy.random.SeedSequence", "numpy.random.default_rng", "numpy.random.seed",
     "random.Random", "random.seed", "torch.manual_seed",
 })  # fmt: skip
 
-# Harmless without these arguments.
+# Name → arguments; the call is harmless only without these arguments.
 EXCEPT_WITH = {"logging.basicConfig": frozenset({"filename"})}
 
-# These call their first argument, or an argument of the method, which is judged too.
+# Functions, and below methods, that call a function in their arguments; this call is judged too.
 CALLING_FIRST = frozenset({
     "builtins.filter", "builtins.iter", "builtins.map", "collections.defaultdict", "functools.reduce",
     "itertools.dropwhile", "itertools.filterfalse", "itertools.starmap", "itertools.takewhile",
 })  # fmt: skip
 METHODS_CALLING = frozenset({"sort", "sub"})
 
-# Each of these creates a class. A call of that class is harmless too.
+# Each of these creates a class, and calling the created class is harmless too.
 CLASS_MAKERS = frozenset({"collections.namedtuple", "enum.Enum", "typing.NamedTuple", "typing.NewType"})
 
-# These store functions that are passed to them, or return them, without calling them.
+# These store or return the functions that are passed to them, without calling them.
 KEEPING = (
     "abc", "attr", "attrs", "builtins.callable", "builtins.classmethod", "builtins.dict", "builtins.getattr",
     "builtins.hasattr", "builtins.id", "builtins.isinstance", "builtins.issubclass", "builtins.list",
@@ -118,16 +118,16 @@ KEEPING = (
     "numba", "pydantic", "pytest", "sklearn", "tenacity", "types", "typing", "typing_extensions", "weakref",
 )  # fmt: skip
 
-# These return a decorator that only wraps its argument.
+# These return a decorator that wraps a function without calling it.
 DECORATOR_MAKERS = (
     "attr", "attrs", "click", "contextlib", "dataclasses.dataclass", "functools.lru_cache", "functools.wraps",
     "metaflow", "flowc.steps.cache", "numba", "pydantic", "pytest", "tenacity", "typing", "typing_extensions",
 )  # fmt: skip
 
-# Texts that mean the current time.
+# Strings that pandas converts to the current time.
 NOW = ("now", "today")
 
-# These read or set environment variables: harmless unless a step has its own environment.
+# These read or set environment variables. They are harmful only if a step has its own environment variables.
 ENVIRONMENT = (
     "dotenv.dotenv_values", "dotenv.find_dotenv", "dotenv.load_dotenv", "dotenv.main.load_dotenv", "environ.Env",
     "locale.setlocale", "os.environ", "os.environb", "os.getenv", "os.getenvb", "os.path.expanduser",
@@ -137,7 +137,7 @@ ENVIRONMENT = (
 
 
 def is_below(name: str, names: tuple[str, ...]) -> bool:
-    """Return whether a dotted name is one of these names, or below one."""
+    """Return whether a dotted name equals one of these names, or begins with one of them and a dot."""
     return any(name == each or name.startswith(f"{each}.") for each in names)
 
 

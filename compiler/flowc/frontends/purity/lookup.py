@@ -1,4 +1,4 @@
-"""Find the objects that names mean in the user's modules: functions, classes, and names of libraries."""
+"""Resolve names in user code to functions and classes of the code, or to dotted names of libraries."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _PROPERTIES = frozenset({"property", "cached_property"})
 
 
 class Lookup:
-    """The names of all modules of the user.
+    """Resolves names in the modules of user code.
 
     Attributes:
-        methods: all methods of the user's classes by their names, with the class and module of each.
-        properties: the names of those that are properties.
+        methods: method name → all methods of this name in the code's classes, each with its class and module.
+        properties: the names of methods that are properties.
     """
 
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._modules = modules
-        self._constants: dict[str, set[str]] = {}  # the constants of each module that needed them
+        self._constants: dict[str, set[str]] = {}  # the constants of modules, filled when needed
         self.methods: dict[str, list[tuple[FunctionNode, ast.ClassDef, Module]]] = {}
         for module in modules.values():
             for node in (each for classes in module.classes.values() for each in classes):
@@ -43,7 +43,7 @@ class Lookup:
         self.properties = {name for name, found in self.methods.items() if any(_is_property(f) for f, _, _ in found)}
 
     def name(self, node: ast.expr, scope: CodeScope) -> str | None:
-        """Return the dotted name of an expression's object, such as `numpy.random.rand`; None for a value."""
+        """Return the dotted name to which an expression resolves, such as `numpy.random.rand`; None for others."""
         match node:
             case ast.Name(id=name):
                 return self._local(name, scope)
@@ -79,7 +79,7 @@ class Lookup:
         return f"builtins.{name}" if hasattr(builtins, name) else None
 
     def is_value(self, function: ast.Attribute, scope: CodeScope) -> bool:
-        """Return whether a method is called on a value, and not on a module or class of a library."""
+        """Return whether `function` is a method of a value, rather than a function of a library's module or class."""
         root: ast.expr = function
         while isinstance(root, ast.Attribute):
             root = root.value
@@ -88,11 +88,11 @@ class Lookup:
         name = self.name(root, scope)
         if name is None or name.startswith("builtins."):
             return True
-        # `module.VALUE.append(…)` of a user's module, or `Class.VALUES.append(…)` of a user's class.
+        # `module.VALUE.append(…)` or `Class.VALUES.append(…)`, where the module or class is of the user code.
         return name in self._modules or bool(self.find(name, scope)) or name.rpartition(".")[0] in self._modules
 
     def find(self, name: str | None, scope: CodeScope) -> list[tuple[FunctionNode | ast.ClassDef, Module]]:
-        """Return the definitions of a function or class of the user, with their modules."""
+        """Return all definitions of a function or class in user code, each with its module; empty for other names."""
         if name is None:
             return []
         module, _, short = name.rpartition(".")
@@ -103,12 +103,12 @@ class Lookup:
             return []
         if short in home.functions or short in home.classes:
             return [(each, home) for each in (*home.functions.get(short, ()), *home.classes.get(short, ()))]
-        if short in home.imported and home.imported[short] != name:  # re-exported from the module that defines it
+        if short in home.imported and home.imported[short] != name:  # imported from the module that defines it
             return self.find(home.imported[short], CodeScope(home))
         return []
 
     def family(self, node: ast.ClassDef, scope: CodeScope) -> Iterator[tuple[ast.ClassDef, Module]]:
-        """Yield a class of the user and its bases that are the user's too."""
+        """Yield a class of user code and those of its bases that user code defines, each with its module."""
         yield node, scope.module
         for base in node.bases:
             for parent, home in self.find(self.name(base_of(base), scope), scope):
@@ -116,16 +116,16 @@ class Lookup:
                     yield from self.family(parent, CodeScope(home))
 
     def decorator_name(self, decorator: ast.expr, scope: CodeScope) -> str | None:
-        """Return the dotted name of a decorator, without its arguments; None if it is a value."""
+        """Return the dotted name of a decorator without its arguments; None if it does not resolve to a name."""
         return self.name(decorator.func if isinstance(decorator, ast.Call) else decorator, scope)
 
     def is_validator(self, method: FunctionNode, scope: CodeScope) -> bool:
-        """Return whether pydantic or attrs call a method whenever an object is created."""
+        """Return whether pydantic or attrs calls the method when an object is created, because of its decorator."""
         names = (self.decorator_name(each, scope) for each in decorators_of(method))
         return any(name is not None and name.startswith(("pydantic.", "attr")) for name in names)
 
     def is_seed(self, value: ast.expr, scope: CodeScope) -> bool:
-        """Return whether a seed is certainly not None; with None a generator of random numbers seeds itself."""
+        """Return whether a seed is certainly not None. With None, a generator's numbers differ between processes."""
         if is_given(value):
             return True
         dotted = self.name(value, scope)

@@ -1,4 +1,4 @@
-"""Collect the names, imports and definitions of a user's module."""
+"""Collect the imports and definitions of a module of user code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TRIES: tuple[type[ast.stmt], ...] = (ast.Try, getattr(ast, "TryStar", ast.Try))
 
 
 class Module(NamedTuple):
-    """A module of the user: its tree, and what its top level imports and defines."""
+    """A module of user code: its syntax tree, and the names that its top level imports and defines."""
 
     name: str
     file: str
@@ -24,17 +24,17 @@ class Module(NamedTuple):
     stars: tuple[str, ...]
     functions: dict[
         str, list[FunctionNode]
-    ]  # all definitions of a name: which one takes effect is known only at run time
+    ]  # all definitions of a name: only at run time it is known which takes effect
     classes: dict[str, list[ast.ClassDef]]
 
 
 def parse(name: str, file: str, source: str) -> Module:
-    """Return the definitions and imports of a module's top level.
+    """Parse a module, and return it with the definitions and imports of its top level.
 
     Args:
-        name: the dotted name.
-        file: the file, as messages name it.
-        source: the text.
+        name: the dotted name of the module.
+        file: the file name for messages.
+        source: the source text.
 
     Raises:
         SyntaxError: the source is not valid Python.
@@ -55,7 +55,7 @@ def parse(name: str, file: str, source: str) -> Module:
 
 
 def bound(name: str, file: str, node: ast.Import | ast.ImportFrom) -> dict[str, str]:
-    """Return the local names that an import in a module binds, with the dotted names of their objects."""
+    """Return, for an import statement, each local name that it binds → the dotted name of the imported object."""
     if isinstance(node, ast.ImportFrom):
         source = origin(name, file, node)
         return {alias.asname or alias.name: f"{source}.{alias.name}" for alias in node.names}
@@ -72,7 +72,7 @@ def _stars(name: str, file: str, tree: ast.Module) -> Iterator[str]:
 
 
 def origin(name: str, file: str, node: ast.ImportFrom) -> str:
-    """Return the dotted name of the module in `from … import`, also of a relative import."""
+    """Return the dotted name of the module after `from` in `from … import`; relative names are resolved."""
     if not node.level:
         return node.module or ""
     parts = name.split(".")
@@ -82,7 +82,7 @@ def origin(name: str, file: str, node: ast.ImportFrom) -> str:
 
 
 def imports(module: Module) -> Iterator[str]:
-    """Yield the dotted names that the import of a module imports, in order; `NAME.*` are a module's public names."""
+    """Yield the dotted names that a module imports on import, in order. `NAME.*` stands for `from NAME import *`."""
     for node in executed(module.tree.body):
         match node:
             case ast.Import(names=names):
@@ -94,12 +94,12 @@ def imports(module: Module) -> Iterator[str]:
 
 
 def loaded_imports(name: str, file: str, source: str) -> list[str]:
-    """Return the dotted names of everything that a module imports, also in functions and with `import_module`.
+    """Return the dotted names that a module imports anywhere: also in functions, and with `import_module`.
 
     Args:
         name: the dotted name of the module.
-        file: its file; `__init__.py` is a package.
-        source: its text.
+        file: the module's file; a file `__init__.py` makes it a package.
+        source: the source text.
 
     Raises:
         SyntaxError: the source is not valid Python.
@@ -122,14 +122,14 @@ def loaded_imports(name: str, file: str, source: str) -> list[str]:
 
 
 def _above(name: str) -> Iterator[str]:
-    """Yield the names of a module and of the packages that contain it."""
+    """Yield the dotted name of a module, and those of the packages that contain it."""
     while name:
         yield name
         name = name.rpartition(".")[0]
 
 
 def executed(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements that run with these, also inside compound statements, but not the bodies of definitions."""
+    """Yield these statements and those nested in `if`, `for`, `try`, … Bodies of functions and classes are left out."""
     waiting = [*reversed(statements)]
     while waiting:
         statement = waiting.pop()
@@ -155,7 +155,7 @@ def _inside(statement: ast.stmt) -> list[ast.stmt]:
 
 
 def is_main_guard(test: ast.expr) -> bool:
-    """Return whether a condition is false during an import: `TYPE_CHECKING`, or the guard of the main program."""
+    """Return whether a condition is false during an import: `TYPE_CHECKING`, or `__name__ == "__main__"`."""
     match test:
         case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
             return True
@@ -168,19 +168,19 @@ def is_main_guard(test: ast.expr) -> bool:
 
 
 class CodeScope:
-    """The names that code sees: its module, and the local definitions of the function around it."""
+    """The names that a piece of code can use: those of its module, and local ones of the function that contains it."""
 
     __slots__ = ("functions", "imported", "module", "self_class", "values")
 
     def __init__(self, module: Module, *, self_class: ast.ClassDef | None = None) -> None:
         self.module = module
-        self.values: set[str] = set()  # names of plain values
-        self.imported: dict[str, str] = {}  # local names of imported objects, by an import or an assignment
+        self.values: set[str] = set()  # local names of plain values
+        self.imported: dict[str, str] = {}  # local name → dotted name of an imported object
         self.functions: dict[str, list[FunctionNode]] = {}
         self.self_class = self_class
 
     def inside(self, node: ast.ClassDef | None = None) -> CodeScope:
-        """Return the scope of the body of a class, or of a lambda if `node` is None."""
+        """Return the scope for the body of the class `node`; with None, for the body of a lambda."""
         inner = CodeScope(self.module, self_class=node)
         inner.values |= self.values
         inner.imported |= self.imported
@@ -189,7 +189,7 @@ class CodeScope:
 
 
 def methods(node: ast.ClassDef, names: Sequence[str]) -> Iterator[FunctionNode]:
-    """Yield the methods of these names that a class itself defines."""
+    """Yield the methods with these names that a class defines itself, without inherited ones."""
     yield from (inner for inner in node.body if isinstance(inner, FUNCTIONS) and inner.name in names)
 
 
@@ -220,7 +220,7 @@ def constants(module: Module) -> set[str]:
                 bindings[name] += 1
             case ast.Attribute(
                 attr=name, ctx=ast.Store() | ast.Del()
-            ):  # perhaps a name of this module, through another name for it
+            ):  # may assign to a variable of this module through an alias
                 bindings[name] += 1
             case ast.Import() | ast.ImportFrom():
                 bindings.update(bound(module.name, module.file, node).keys())

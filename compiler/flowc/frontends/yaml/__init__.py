@@ -1,1 +1,1 @@
-"""The front end for pipelines in YAML files: both forms become objects of `flowc.pipeline`, with their places."""
+"""The front end for pipelines in YAML files, which become objects of `flowc.pipeline` with their lines in the file."""

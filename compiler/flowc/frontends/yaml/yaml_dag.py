@@ -1,4 +1,4 @@
-"""The form of a pipeline in YAML in which each step names the next: `dag: {start_at: a, steps: {a: {next: b, …}}}`."""
+"""Pipelines in YAML in which each step names the next step: `dag: {start_at: a, steps: {a: {next: b, …}}}`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HINTS = {
 
 
 class _DagStep(NamedTuple):
-    """A step as it is written, with the arguments of its object."""
+    """A step as written in the file, with the arguments for the object that it becomes."""
 
     key: Scalar
     tree: Keyed
@@ -46,24 +46,24 @@ class _DagStep(NamedTuple):
 
     @property
     def next(self) -> Scalar | None:
-        """The name of the next step with its place."""
+        """The value of `next`: the name of the next step, with its span."""
         found = self.tree.get("next") or self.tree.get("next_node")
         return found if isinstance(found, Scalar) else None
 
     @property
     def handler(self) -> Scalar | None:
-        """The name of the step that handles its failure, with its place."""
+        """The value of `on_failure`: the name of the step that handles failures of this step, with its span."""
         found = self.tree.get("on_failure")
         return found if isinstance(found, Scalar) and self.kind not in _ENDS else None
 
     def links(self) -> list[Scalar]:
-        """Return the names of the steps to which it leads."""
+        """Return the names of the steps that this step names in `next` and `on_failure`."""
         return [each for each in (self.next, self.handler) if each is not None]
 
 
 @final
 class DagReader:
-    """Reads pipelines of this form."""
+    """Reads pipelines that are written with `dag:`."""
 
     def __init__(self, objects: YamlObjects) -> None:
         self._objects = objects
@@ -74,7 +74,7 @@ class DagReader:
 
         Args:
             root: the content of the file.
-            name: the name of the pipeline, if the file does not say it.
+            name: the name of the pipeline if the file does not name it.
         """
         given = DAG_FORM.read(root, "the pipeline", self._faults)
         given.pop("dag", None)
@@ -108,7 +108,7 @@ class DagReader:
     # -- one step ------------------------------------------------------------------------------------------------------
 
     def _step(self, key: Scalar, tree: Tree) -> _DagStep | None:
-        """Return a step; None if it has a fault that hides what it is."""
+        """Read a step; None if its kind cannot be determined, which is reported."""
         what = f"step '{key.text}'"
         if not isinstance(tree, Keyed):
             add_wrong(tree, what, "a mapping with type and next", self._faults)
@@ -133,7 +133,7 @@ class DagReader:
         return step
 
     def _read_inside(self, step: _DagStep) -> None:
-        """Read the pipelines inside of a step."""
+        """Read the pipelines that a step contains, such as the branch of a map."""
         given, what = step.given, step.what
         for name in ("branch", "default"):
             if name in given and (value := step.tree.get(name)) is not None:
@@ -145,7 +145,7 @@ class DagReader:
     # -- the graph -----------------------------------------------------------------------------------------------------
 
     def _check_links(self, steps: Mapping[str, _DagStep], start: Scalar, known: set[str], what: str) -> None:
-        """Report names of steps that do not exist, cycles, and steps that nothing leads to."""
+        """Report links to missing steps, cycles, and steps to which no link leads."""
         links = [(start, f"start_at of {what}")]
         links += [(link, f"{'next' if link is step.next else 'on_failure'} of {step.what}")
                   for step in steps.values() for link in step.links()]  # fmt: skip
@@ -158,7 +158,7 @@ class DagReader:
                     codes.UNKNOWN_STEP, link.span, f"{place} is '{link.text}', which is no step", hint=hint
                 )
         reached = self._walk(steps, start.text, ())
-        if known - steps.keys() or self._faults:  # a step that could not be read may lead anywhere
+        if known - steps.keys() or self._faults:  # links of a faulty step are unknown
             return
         for name, step in steps.items():
             if name not in reached and step.kind not in _ENDS:
@@ -170,7 +170,7 @@ class DagReader:
             add_wrong(start, f"start_at of {what}", "the name of a step that does something", self._faults)
 
     def _walk(self, steps: Mapping[str, _DagStep], first: str, way: tuple[str, ...]) -> set[str]:
-        """Return the steps that can be reached from one, and report links that lead back."""
+        """Return the steps that can be reached from `first`, and report links that lead back to an earlier step."""
         reached: set[str] = set()
         done: set[str] = set()
         waiting: list[tuple[str, tuple[str, ...]]] = [(first, way)]
@@ -200,7 +200,7 @@ class DagReader:
         around: frozenset[str],
         about: Mapping[str, object] | None = None,
     ) -> Pipeline | None:
-        """Return the pipeline of the steps from one to an end; a handler may not lead to a step `around` it."""
+        """Build the pipeline of the steps from `start` on; a handler of failures must not lead to one in `around`."""
         line: list[_DagStep] = []
         link: Scalar | None = start
         while link is not None and (step := steps.get(link.text)) is not None and step.kind not in _ENDS:

@@ -1,4 +1,4 @@
-"""The form of a pipeline in YAML that is a list of steps: `steps: [{python: steps.load}, {shell: make report}]`."""
+"""Pipelines in YAML that are a list of steps: `steps: [{python: steps.load}, {shell: make report}]`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ListReader:
 
         Args:
             root: the content of the file.
-            name: the name of the pipeline, if the file does not say it.
+            name: the name of the pipeline if the file does not name it.
         """
         given = LIST_FORM.read(root, "the pipeline", self._faults)
         if (steps := root.get("steps")) is None:
@@ -112,7 +112,7 @@ class ListReader:
         return self._objects.make(ShellTask, {"command": work, **task}, tree.span)
 
     def _add_kinds(self, tree: Keyed, what: str, kinds: list[Scalar]) -> None:
-        """Report a step without a key of `LIST_KINDS`, or with several."""
+        """Report a step that has no key of `LIST_KINDS`, or several of them: the key is the step's kind."""
         if kinds:
             first, second = kinds[:2]
             message = f"{what} has both '{first.text}' and '{second.text}'"
@@ -175,14 +175,14 @@ class ListReader:
 
 @final
 class _Names:
-    """The names of the steps of one list: those in the file, and others that are made of what a step does."""
+    """The names of the steps of one list. A step without a name in the file gets one from its function or command."""
 
     def __init__(self, items: list[Tree]) -> None:
         names = (item.get("name") for item in items if isinstance(item, Keyed))
         self._taken = Counter(name.text for name in names if isinstance(name, Scalar))
 
     def take(self, step: Keyed, kind: str) -> str:
-        """Return the name of a step, which no other step of the list has unless the file says so."""
+        """Return the name of a step: the name in the file, else a name that no other step of the list has."""
         name = step.get("name")
         if isinstance(name, Scalar) and name.text:
             return name.text

@@ -1,4 +1,4 @@
-"""Loads a pipeline of a YAML file (`flowc run pipeline.yaml`). All its faults are reported together."""
+"""Loads a pipeline from a YAML file (`flowc run pipeline.yaml`). All faults of the file are reported together."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _FORMS: Final = "write `steps:` with a list of steps, or `dag:` with start_at an
 
 
 def load_yaml(path: Path, root: Path | None = None, suffixes: Collection[str] = ()) -> Loaded:
-    """Load the pipeline of a YAML file.
+    """Load a pipeline from a YAML file.
 
     Args:
-        path: the file.
-        root: the root of its code; None to find it.
-        suffixes: ends of the names of files that are packaged besides Python files.
+        path: the YAML file.
+        root: the root directory of the pipeline's code; None to search for it.
+        suffixes: file name endings: files with them are packaged, like Python files.
 
     Returns:
         The flow, or its faults.
@@ -96,9 +96,9 @@ def _add_no_pipeline(root: Keyed, file: str, faults: Faults) -> None:
 
 
 def _root(path: Path, pipeline: BasePipeline) -> Path:
-    """Return the root of the code: the nearest directory from the file's up to the working directory with its modules.
+    """Find the root of the code: the nearest directory, from the file's up to the working directory, with its modules.
 
-    A pipeline without functions, or with functions of installed modules alone, has its code beside its file.
+    If no directory has a module of the pipeline's functions, the root is the directory of the file.
     """
     here, modules = Path.cwd(), {*_modules(pipeline)}
     directory = path.parent

@@ -1,4 +1,4 @@
-"""Objects of `flowc.pipeline` with places in a YAML file. Both forms are read by means of `YamlObjects`."""
+"""Creates objects of `flowc.pipeline` with their places in a YAML file. The readers of both forms use it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _Made = TypeVar("_Made", bound=Fields)
 
 @final
 class YamlObjects:
-    """Makes objects, unless a value of theirs is faulty: then all faults of the file are reported first.
+    """Creates objects of `flowc.pipeline`. After the first fault no object is created: faults are only collected.
 
     Args:
-        faults: the collector.
+        faults: collects the faults.
         file: the path of the YAML file.
     """
 
@@ -37,19 +37,19 @@ class YamlObjects:
         self._file = file
 
     def place(self, span: Span) -> WrittenAt:
-        """Return a place for an object."""
+        """Convert a span of the YAML file to the place of an object."""
         return WrittenAt(self._file, span.line, span.column, span.width)
 
     def make(
         self, cls: type[_Made], given: Mapping[str, object], at: Span, values: Mapping[str, Tree] | None = None
     ) -> _Made | None:
-        """Return an object; None if an argument is faulty, which is reported.
+        """Create an object; None if an argument is faulty, which is reported.
 
         Args:
-            cls: its class.
-            given: the arguments.
-            at: its place.
-            values: the values of arguments in the file, for their places.
+            cls: the class of the object.
+            given: the arguments by name.
+            at: the span of the object in the file.
+            values: the values of arguments as read from the file; they have the spans of the arguments.
         """
         if self.faults:
             return None
@@ -61,11 +61,11 @@ class YamlObjects:
             return None
 
     def pipeline(self, steps: Sequence[Step], at: Span, about: Mapping[str, object] | None = None) -> Pipeline | None:
-        """Return a pipeline of steps."""
+        """Create a pipeline of these steps."""
         return self.make(Pipeline, {"steps": [*steps], **(about or {})}, at)
 
     def with_catalog(self, given: Mapping[str, object], at: Span) -> dict[str, object]:
-        """Return the arguments of a task with the catalog as an object."""
+        """Return the arguments of a task; the value of `catalog` is replaced by a `Catalog`."""
         if "catalog" not in given:
             return dict(given)
         fields = given["catalog"]
@@ -73,12 +73,12 @@ class YamlObjects:
         return {**given, "catalog": self.make(Catalog, fields, at)}
 
     def branches(self, tree: Tree, what: str, read: Read) -> dict[str, Pipeline | None]:
-        """Return the pipelines of parallel branches by their names.
+        """Read the branches of a parallel step: branch name → pipeline.
 
         Args:
             tree: the value in the file.
-            what: its name.
-            read: reads a pipeline.
+            what: a description of the value for messages.
+            read: the function that reads a pipeline.
         """
         found: dict[str, Pipeline | None] = {}
         for key, value in self._entries(tree, what):
@@ -87,12 +87,12 @@ class YamlObjects:
         return found
 
     def choices(self, tree: Tree, what: str, read: Read) -> dict[Choice, Pipeline | None]:
-        """Return the pipelines of a condition by the values that choose them.
+        """Read the branches of a conditional step: the value that chooses a branch → pipeline.
 
         Args:
             tree: the value in the file.
-            what: its name.
-            read: reads a pipeline.
+            what: a description of the value for messages.
+            read: the function that reads a pipeline.
         """
         found: dict[Choice, Pipeline | None] = {}
         for key, value in self._entries(tree, what):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def pipeline_schema() -> str:
-    """Return the JSON Schema of both forms as text."""
+    """Return, as text, a JSON Schema that allows both forms of pipelines."""
     steps = [Record(fields).schema() for fields in LIST_KINDS.values()]
     nodes = [_node(kind, record) for kind, record in DAG_KINDS.items()]
     schema: JsonSchema = {

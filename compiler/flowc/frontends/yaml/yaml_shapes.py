@@ -1,4 +1,4 @@
-"""The shapes of values in a YAML pipeline: each reads a value, reports its faults, and has its JSON Schema."""
+"""The shapes (types) of values in YAML pipelines. Each shape reads a value, reports faults, and has a JSON Schema."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ JsonSchema: TypeAlias = "dict[str, object]"
 
 
 class YamlShape(Protocol):
-    """The shape of a value."""
+    """The shape (type) of a value in a YAML pipeline."""
 
     def read(self, tree: Tree, what: str, faults: Faults) -> object:
-        """Return the value. A faulty value is reported, and what is returned then does not count.
+        """Return the value. A faulty value is reported; the result must then not be used.
 
         Args:
             tree: the value in the file.
             what: the value's name, for messages: `timeout of step 'train'`.
-            faults: the collector.
+            faults: collects the faults.
         """
         ...
 
     def schema(self) -> JsonSchema:
-        """Return the JSON Schema of such values."""
+        """Return the JSON Schema of values with this shape."""
         ...
 
 
 def add_wrong(tree: Tree, what: str, wanted: str, faults: Faults, *, hint: str | None = None) -> None:
-    """Report a value of another shape.
+    """Report a value that does not have the expected shape.
 
     Args:
         tree: the value.
-        what: its name.
-        wanted: the values that are allowed, in words.
-        faults: the collector.
-        hint: what to do; None for a hint that is made of the value and of `wanted`.
+        what: a description of the value for messages.
+        wanted: a description of the allowed values for messages.
+        faults: collects the faults.
+        hint: the hint of the fault; None for a hint that is derived from the value and `wanted`.
     """
     if hint is None and isinstance(tree, Scalar) and wanted.startswith("a string") and tree.value is not None:
         hint = f'quote it: "{tree.text}"'
@@ -56,7 +56,7 @@ def add_wrong(tree: Tree, what: str, wanted: str, faults: Faults, *, hint: str |
 @final
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string that is not empty; with `words`, one of these."""
+    """A string that is not empty; if `words` is given, one of these words."""
 
     words: tuple[str, ...] = ()
     wanted: str = "a string"
@@ -84,7 +84,7 @@ class Text:
 @final
 @dataclass(frozen=True, slots=True)
 class ValueName:
-    """The name of a value: a name of Python's."""
+    """The name of a value: a Python identifier."""
 
     def read(self, tree: Tree, what: str, faults: Faults) -> str:
         name = tree.value if isinstance(tree, Scalar) else None
@@ -120,7 +120,7 @@ class Whole:
 @final
 @dataclass(frozen=True, slots=True)
 class TrueOrFalse:
-    """A truth value."""
+    """A boolean: `true` or `false`."""
 
     def read(self, tree: Tree, what: str, faults: Faults) -> bool:
         if not isinstance(tree, Scalar) or not isinstance(tree.value, bool):
@@ -135,7 +135,7 @@ class TrueOrFalse:
 @final
 @dataclass(frozen=True, slots=True)
 class EnvironmentText:
-    """The value of an environment variable: the text as written, also of a number."""
+    """The value of an environment variable: the text as written in the file, even if it is a number."""
 
     def read(self, tree: Tree, what: str, faults: Faults) -> str:
         if not isinstance(tree, Scalar) or tree.value is None:
@@ -150,7 +150,7 @@ class EnvironmentText:
 @final
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A number or a string that a function of `task_limits` checks, such as a duration."""
+    """A number or string, such as a duration, that a function of `task_limits` checks."""
 
     check: Callable[[object, str], object]
     about: JsonSchema
@@ -174,7 +174,7 @@ class Amount:
 @final
 @dataclass(frozen=True, slots=True)
 class AnyValue:
-    """Any value of JSON's types."""
+    """Any value that JSON can represent."""
 
     def read(self, tree: Tree, what: str, faults: Faults) -> object:
         match tree:
@@ -191,7 +191,7 @@ class AnyValue:
 
 
 def check_clear(tree: Scalar, what: str, faults: Faults) -> None:
-    """Report a value that versions of YAML read differently."""
+    """Report a value that YAML 1.1 and YAML 1.2 read differently."""
     if tree.surprise:
         hint = f'write "{tree.text}" for the string'
         if isinstance(tree.value, str) and tree.text.lower() in ("on", "yes", "off", "no"):
@@ -246,7 +246,7 @@ class MapOf:
 @final
 @dataclass(frozen=True, slots=True)
 class Either:
-    """A scalar of one shape, or a mapping or a list of another one."""
+    """A scalar of one shape; or a mapping or list of another shape."""
 
     scalar: YamlShape
     other: YamlShape
@@ -261,7 +261,7 @@ class Either:
 @final
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """Steps inside of a step, which are read with their own places; `name` is their definition in the JSON Schema."""
+    """The steps inside a step, which the form's reader reads later. `name` is their definition in the JSON Schema."""
 
     name: str
 
@@ -275,7 +275,7 @@ class Inner:
 @final
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A key of a mapping: the shape of its value, and what it means."""
+    """A key of a mapping: the shape of the value, and a description of its meaning."""
 
     shape: YamlShape
     about: str
@@ -291,10 +291,10 @@ class Record:
     """A mapping with known keys.
 
     Attributes:
-        fields: the keys.
-        meant: hints for unknown keys that are words of other programs or forms.
-        wanted: the mapping in words.
-        open: whether other keys are accepted, and not read.
+        fields: the known keys with their shapes.
+        meant: hints for unknown keys that other programs or the other form use.
+        wanted: a description of the mapping for messages.
+        open: whether unknown keys are accepted; their values are not read.
     """
 
     fields: Table

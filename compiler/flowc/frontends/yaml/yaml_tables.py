@@ -1,4 +1,4 @@
-"""The keys of both forms of a pipeline in YAML, with their meanings. The reader and the JSON Schema use the tables."""
+"""Tables of the keys of both forms of YAML pipelines, with descriptions. Readers and JSON Schema use the tables."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _NAMED: Final = Record(
 @final
 @dataclass(frozen=True, slots=True)
 class Returns:
-    """The values that a task returns: names, each alone, as `NAME: KIND`, or as `{name: NAME, kind: KIND}`."""
+    """The values that a task returns. Each item is `NAME`, `NAME: KIND` or `{name: NAME, kind: KIND}`."""
 
     def read(self, tree: Tree, what: str, faults: Faults) -> list[TaskReturn]:
         match tree:

@@ -1,7 +1,7 @@
-"""The content of a YAML file with the place of each value.
+"""The content of a YAML file as a tree, with the span of each value.
 
-PyYAML reads YAML 1.1, other programs and editors YAML 1.2. Values here are those of YAML 1.2. A value that YAML 1.1
-reads differently, such as `on`, `012`, `1:30` or a date, has a `surprise`: it counts only where a string is needed.
+PyYAML reads YAML 1.1, while other programs and editors read YAML 1.2. The values here are those of YAML 1.2. If YAML
+1.1 reads another value, as for `on`, `012`, `1:30` or a date, `surprise` is a text about the difference.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from flowc_ir.diagnostic import Faults
 else:
-    yaml = LateModule("yaml")  # only a user with such a file needs PyYAML
+    yaml = LateModule("yaml")  # needed only for pipelines in YAML
 
 ScalarValue: TypeAlias = "str | int | float | bool | None"
 _TAG: Final = "tag:yaml.org,2002:"
 _INT: Final = re.compile(r"[-+]?[0-9]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_MOST: Final = 100_000  # values of a file, so that aliases of aliases end
+_MOST: Final = 100_000  # a file's limit of values: nested aliases may multiply them
 
 
 class YamlMissing(Exception):
@@ -36,7 +36,7 @@ class YamlMissing(Exception):
 @final
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A string, a number, a truth value or nothing; `text` is the value as written, without quotes."""
+    """A string, a number, a boolean or null; `text` is the value as written in the file, without quotes."""
 
     value: ScalarValue
     text: str
@@ -56,17 +56,17 @@ class Listing:
 @final
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A mapping. Its keys are different."""
+    """A mapping with unique keys."""
 
     entries: tuple[tuple[Scalar, Tree], ...]
     span: Span
 
     def get(self, name: str) -> Tree | None:
-        """Return the value of a key; None without it."""
+        """Return the value of a key; None if the mapping does not have the key."""
         return next((value for key, value in self.entries if key.text == name), None)
 
     def key(self, name: str) -> Scalar | None:
-        """Return a key with its place; None without it."""
+        """Return a key with its span; None if the mapping does not have the key."""
         return next((key for key, _ in self.entries if key.text == name), None)
 
 
@@ -74,7 +74,7 @@ Tree: TypeAlias = "Scalar | Listing | Keyed"
 
 
 def described(tree: Tree) -> str:
-    """Return a value for messages."""
+    """Return a description of a value for messages."""
     match tree:
         case Scalar(value=None):
             return "empty"
@@ -89,12 +89,12 @@ def described(tree: Tree) -> str:
 
 
 def parse_yaml(text: str, file: str, faults: Faults) -> Tree | None:
-    """Return the content of a YAML file; None if it is no YAML or empty, which is reported.
+    """Parse a YAML file; return None if it is invalid or empty, which is reported.
 
     Args:
         text: the text of the file.
-        file: the name of the file, for places.
-        faults: the collector.
+        file: the file name to write in spans.
+        faults: collects the faults.
 
     Raises:
         YamlMissing: PyYAML is not installed.
@@ -107,7 +107,7 @@ def parse_yaml(text: str, file: str, faults: Faults) -> Tree | None:
         return _read(text, file, faults)
     except yaml.MarkedYAMLError as error:
         _add_marked(error, file, faults)
-    except (yaml.YAMLError, RecursionError) as error:  # such as a character that YAML does not allow
+    except (yaml.YAMLError, RecursionError) as error:  # for example a character that YAML does not allow
         why = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         faults.add(codes.YAML_SYNTAX, Span(file, 1, 1), f"{file} is no YAML: {why}", hint="save it as YAML in UTF-8")
     return None
@@ -148,7 +148,7 @@ def _point(mark: Mark, file: str) -> Span:
 
 @final
 class _TreeReader:
-    """Makes a tree of PyYAML's nodes."""
+    """Converts nodes of PyYAML to a tree."""
 
     def __init__(self, loader: SafeLoader, file: str, faults: Faults) -> None:
         self._loader = loader
@@ -159,7 +159,7 @@ class _TreeReader:
         self.endless = False
 
     def read(self, node: Node) -> Tree:
-        """Return the tree of a node, with what aliases name in their places."""
+        """Convert a node to a tree. Aliases are replaced by the values that they refer to."""
         self._count += 1
         if node in self._inside or self._count > _MOST:
             why = "contains itself" if node in self._inside else f"makes more than {_MOST:,} values"
@@ -183,7 +183,7 @@ class _TreeReader:
                 self._check_key(key, own)
         self._loader.flatten_mapping(
             cast("MappingNode", node)
-        )  # `<<`: what it names comes first, so that own keys replace it
+        )  # `<<`: merged keys come first, so that own keys replace them
         found: dict[str, tuple[Scalar, Tree]] = {}
         for key, value in node.value:
             if _id(key) == "scalar":
@@ -221,7 +221,7 @@ class _TreeReader:
     def _span(self, node: Node) -> Span:
         start, end = node.start_mark, node.end_mark
         if end.line != start.line and node.value and _id(node) == "mapping" and not getattr(node, "flow_style", False):
-            end = node.value[0][0].end_mark  # the first key
+            end = node.value[0][0].end_mark  # underline only the mapping's first key
         width = end.column - start.column if end.line == start.line else 0
         return Span(self._file, start.line + 1, start.column + 1, max(width, 0))
 
@@ -232,11 +232,11 @@ def _id(node: Node) -> str:
 
 
 def plain_value(text: str, kind: str) -> tuple[ScalarValue, str | None]:
-    """Return the value of an unquoted scalar in YAML 1.2, and why it is surprising, if YAML 1.1 reads it differently.
+    """Return the value of an unquoted scalar in YAML 1.2; and, if YAML 1.1 reads another value, a text about this.
 
     Args:
-        text: the scalar as written.
-        kind: its type in YAML 1.1.
+        text: the scalar as written in the file.
+        kind: the scalar's type in YAML 1.1.
     """
     lower = text.lower()
     if kind == "null":
@@ -272,5 +272,5 @@ _SURPRISES: Final = {
 def _octal(text: str) -> str:
     try:
         return f"the octal number {int(text, 8)} in YAML 1.1, and {int(text)} in YAML 1.2"
-    except ValueError:  # 089
+    except ValueError:  # a digit that is not octal: 089
         return f"a string in YAML 1.1, and the number {int(text)} in YAML 1.2"

@@ -56,7 +56,7 @@ def compile_flow(flow: Flow, package: CodePackage, settings: Settings) -> Bundle
 
 
 def __getattr__(name: str) -> object:
-    """Import `Settings` on first access: the help of `flowc` imports this package, and must not load the settings."""
+    """Import `Settings` on first access, because `flowc --help` imports this package and must stay fast."""
     if name != "Settings":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from flowc.targets.argo.settings import Settings

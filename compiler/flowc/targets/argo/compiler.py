@@ -1,4 +1,4 @@
-"""Compiles an analyzed flow to manifests: templates, then checks of their number and size."""
+"""Compiles an analyzed flow to manifests: makes the templates, then checks their number and size."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from flowc.targets.argo.settings import Settings
     from flowc_ir.model import Flow
 
-_INDEX = 6  # characters that a foreach or loop adds to a path: a dot and five digits
+_INDEX = 6  # characters that each foreach or loop adds to an index path: a dot and five digits
 
 
 @contextmanager
 def _collecting_nothing() -> Iterator[None]:
-    """Suspend the garbage collection of cycles, for the whole process.
+    """Switch off Python's garbage collector in the whole process while the block runs.
 
-    All models of Hera live until the manifest is complete. Collections would traverse them repeatedly without freeing
-    any, which takes a fifth of the time for thousands of steps.
+    All models of Hera are needed until the manifest is complete. The collector would traverse them repeatedly without
+    freeing any; for thousands of steps this takes a fifth of the time.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -50,13 +50,13 @@ def _collecting_nothing() -> Iterator[None]:
 
 @_collecting_nothing()
 def manifests(analysis: Analysis, package: CodePackage, settings: Settings) -> tuple[Object, ...]:
-    """Return the manifests of a flow, in the order to apply them: the ConfigMap of its code, the template, any
-    schedule.
+    """Return the manifests of a flow, in the order to apply them: the ConfigMap of its code, the template, and the
+    schedule if there is one.
 
     Args:
         analysis: the analysis of a flow in which `check_flow` found no fault.
         package: the code package.
-        settings: the settings of the deployment; `kind` decides which objects there are.
+        settings: the settings of the deployment; `kind` decides which objects are returned.
 
     Raises:
         BackendError: a ConfigMap, a template or a DAG would exceed a limit of Argo or Kubernetes.
@@ -84,7 +84,7 @@ def _templates(analysis: Analysis, settings: Settings, code: CodeMap) -> list[m.
     flow, scopes = analysis.flow, analysis.scopes
     blocks = fit(series(analysis.region), limits.MAX_TASKS)
     path_length = 1 + _INDEX * max(map(len, scopes.values()))
-    # A display name that is too long would fail the node, so the title is shortened to leave room for the path.
+    # A node fails if its display name is too long. The title is shortened to leave space for the path.
     room = names.MAX_LABEL - path_length - len("-")
     titles = {node.id: names.title(node.id, max(room, 8)) for node in flow.nodes}
     steps = step_templates(analysis, titles, budgets(analysis, blocks), tagged=bool(settings.tags))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class CodeMap:
-    """The manifest of a ConfigMap, its keys with their paths below /flowc, and the digest of the files."""
+    """The manifest of a ConfigMap, pairs of its keys and the files' paths below /flowc, and the digest of the files."""
 
     manifest: Object
     files: tuple[tuple[str, str], ...]
@@ -51,7 +51,7 @@ class CodeMap:
 
 
 def code_map(flow: Flow, package: CodePackage, base_name: str, metadata: Metadata) -> CodeMap:
-    """Return the ConfigMap of a flow, with the keys `c0`, `c1`, … for the files of code and one for the IR.
+    """Return the ConfigMap of a flow. It has the keys `c0`, `c1`, … for the files of the code, and a key for the IR.
 
     Args:
         flow: the flow.

@@ -1,8 +1,8 @@
-"""The tasks of one DAG template, with the conditions on which they start.
+"""Makes the tasks of one DAG template, with the conditions under which they start.
 
-A task depends on the name of the one before it, which Argo reads as "succeeded or skipped"; within an arm of a switch,
-a task depends on `name.Succeeded` of a task with a `when`. So the tasks after a skipped task of the arm are omitted, as
-they are after a failed one, and only the first task of an arm needs a condition:
+In `depends`, the plain name of a task means "succeeded or skipped". The first task of a switch's arm has the condition
+that the arm was chosen (`when`). The second task depends on `name.Succeeded` of the first task. If the first task is
+skipped or fails, all later tasks of the arm are omitted; therefore they need no condition:
 
     switch -> a (when the choice is a) -> a2         a2: depends a.Succeeded
            -> b (when the choice is b) ----> meet    meet: depends (a2 || a.Skipped) && b
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from flowc.targets.argo.lowering import Lowering
     from flowc.targets.argo.template_places import TemplatePlace
 
-# The next task may run if all these terms of `depends` hold. None: no task follows, only an iteration of a loop.
+# The terms of `depends` that must all hold before the next task starts. None means that no task follows, because the
+# series ends with the next iteration of a loop.
 After: TypeAlias = "list[str] | None"
 
 
 class Dag:
-    """Collects the tasks of one DAG, which for a loop's template are those of `iterations` iterations in a row."""
+    """Collects the tasks of one DAG. A loop's DAG has the tasks of several successive iterations (`iterations`)."""
 
     def __init__(
         self, lowering: Lowering, place: TemplatePlace, loop: Iterations | None = None, iterations: int = 1
@@ -42,12 +43,13 @@ class Dag:
         self._tasks: dict[str, m.DAGTask] = {}
 
     def run(self, blocks: Series) -> list[m.DAGTask]:
-        """Return the tasks of the series, which the tasks and templates of inner blocks precede."""
+        """Return the tasks of the series, including the tasks of the blocks inside it."""
         self._series(blocks, [])
         return list(self._tasks.values())
 
     def _series(self, blocks: Series, after: After, when: str | None = None) -> After:
-        """Add the blocks after `after`, the first on the condition `when`; return the terms for the next block."""
+        """Add the tasks of the blocks. The first block depends on `after` and has the condition `when`. Return the
+        terms on which the block after the series depends."""
         for block in blocks:
             if after is None:
                 break
@@ -79,12 +81,12 @@ class Dag:
                 assert_never(block)
 
     def _choice(self, choice: SwitchArms, after: list[str], when: str | None) -> After:
-        """Add the arms of a switch, each on the condition that it was chosen; return the terms for the next block."""
+        """Add the switch and its arms, each on the condition that it is chosen; return the terms for the next block."""
         switch = self._step(choice.switch, after, when)
         chosen = f'"{{{{tasks.{switch}.outputs.parameters.choice}}}}"'
         terms, goes_on = [], False
         for target, arm in choice.arms:
-            if not arm:  # an empty arm: the next block runs if all others are skipped
+            if not arm:  # an empty arm is chosen if all other arms are skipped
                 goes_on = True
                 continue
             known = len(self._tasks)
@@ -95,7 +97,7 @@ class Dag:
         return (terms or [self._wait(switch)]) if goes_on else None
 
     def _again(self, header: NodeId, after: list[str], when: str | None) -> None:
-        """Add the next iteration: its tasks in this DAG, or another call of the loop's template."""
+        """Add the next iteration of a loop: its tasks in this DAG, or a further call of the loop's template."""
         here, following = self._place, self._place.again(header)
         last = following.rounds[-1]
         if self._loop is not None and self._loop.header == header and last.offset < self._iterations:
@@ -135,17 +137,17 @@ class Dag:
         return name
 
     def _wait(self, task: str) -> str:
-        """Return the term of `depends` that holds when the task has succeeded."""
+        """Return the term of `depends` that is true if the task has succeeded."""
         return f"{task}.Succeeded" if self._tasks[task].when else task
 
 
 def _either(ends: After, head: str) -> str:
-    """Return the term that holds when an arm has ended or another one was chosen."""
+    """Return the term that is true if the arm has ended, or if another arm was chosen."""
     if ends is None:
         return f"{head}.Skipped"
     return head if ends == [f"{head}.Succeeded"] else f"({' && '.join(ends)} || {head}.Skipped)"
 
 
 def arguments_of(values: dict[str, str]) -> m.Arguments:
-    """Return arguments, as names and values, in the form of Argo's model."""
+    """Convert names and values of arguments to Argo's model."""
     return make(m.Arguments, parameters=[make(m.Parameter, name=key, value=value) for key, value in values.items()])

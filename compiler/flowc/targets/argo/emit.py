@@ -1,7 +1,7 @@
-"""Writes manifests as YAML whose strings all readers read alike.
+"""Writes manifests as YAML whose strings every YAML reader reads as the same strings.
 
-Go's YAML reads `1234e56` as a number and `n` as false, so every string is quoted unless it is plainly a word. No line
-is wrapped. Text of several lines is a literal block, byte for byte, if YAML can represent it exactly.
+Go's YAML library reads `1234e56` as a number and `n` as false. Therefore every string is quoted unless it is a simple
+word. Lines are not wrapped. A text of several lines is written as a literal block if YAML can represent it exactly.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*", re.ASCII)
 _NOT_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
-# Characters that are not escaped: those that YAML calls printable, except line breaks of its versions (NEL, LS, PS),
-# the byte order mark, and invisible or reordering ones (zero width, bidirectional controls). The ranges are fixed:
-# str.isprintable() depends on Python's version, and the same flow has to give the same bytes.
+# The characters that are not escaped: the printable characters of YAML, without the line breaks of some YAML versions
+# (NEL, LS, PS), the byte order mark, and characters that are invisible or change the direction of text.
+# str.isprintable() is not used: it depends on Python's version, and the same flow has to give the same bytes.
 _VISIBLE = "\x20-\x7e\xa0-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
 _BLOCK = re.compile(f"[\t\n{_VISIBLE}]*")
 _ESCAPE = re.compile(f'[^{_VISIBLE}]|["\\\\]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
-# Readers look for these keys first; all others keep their order.
+# These keys are written first, because people look for them; all other keys keep their order.
 _FIRST = {key: rank for rank, key in enumerate(("apiVersion", "kind", "name", "template", "depends", "metadata"))}
 
 
@@ -46,7 +46,8 @@ def _mapping(mapping: Mapping[str, object], indent: str) -> Iterator[str]:
 
 
 def _entry(head: str, value: object, indent: str) -> Iterator[str]:
-    """Yield the lines of `head` and its value; further lines of the value are indented more than `indent`."""
+    """Yield the lines of an entry: `head`, which is a key or a dash, and its value, whose further lines are indented
+    deeper than `indent`."""
     match value:
         case dict() if value:
             yield head
@@ -64,7 +65,7 @@ def _list(items: list[object], indent: str) -> Iterator[str]:
     for item in items:
         match item:
             case dict() | list() if item:
-                # The nested lines are two columns deeper; the dash replaces the indent of the first one.
+                # The lines of the item are indented by two columns; the dash replaces this indent in the first line.
                 lines = _mapping(item, f"{indent}  ") if isinstance(item, dict) else _list(item, f"{indent}  ")
                 yield f"{indent}- {next(lines)[len(indent) + 2 :]}"
                 yield from lines
@@ -104,7 +105,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _is_block(text: str) -> bool:
-    # Readers differ about a last line of blanks alone; all other text is exact in a block.
+    # YAML readers disagree about a last line that has only blanks; a block represents every other text exactly.
     return "\n" in text and _BLOCK.fullmatch(text) is not None and not _ends_blank(text)
 
 
@@ -115,7 +116,7 @@ def _ends_blank(text: str) -> bool:
 def _block(head: str, text: str, indent: str) -> Iterator[str]:
     body = text.rstrip("\n")
     chomping = {0: "-", 1: ""}.get(len(text) - len(body), "+")
-    # If the first line begins with a blank, the indent has to be written.
+    # If the first line begins with a blank, YAML needs the number of columns of the indent.
     hint = "2" if text[0] in " \t\n" else ""
     yield f"{head} |{hint}{chomping}"
     for line in body.split("\n"):

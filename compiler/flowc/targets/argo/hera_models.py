@@ -1,7 +1,7 @@
-"""Hera's generated models, the only part of Hera that is used; the rest is imported only on access.
+"""Imports only Hera's generated models, the only part of Hera that is used.
 
-`import hera.workflows` also imports an HTTP client and Hera's API for writing workflows, a third of the time of a
-compilation.
+`import hera.workflows` also imports an HTTP client and Hera's API for writing workflows, which takes a third of the
+time of a compilation. The rest of Hera is imported when it is accessed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _load() -> ModuleType:
     if _PARENT not in sys.modules:
         _postpone()
     collects = gc.isenabled()
-    gc.disable()  # the import creates 100,000 lasting objects, which collections would traverse repeatedly
+    gc.disable()  # the import creates 100,000 objects; the collector would traverse them repeatedly
     try:
         return importlib.import_module(f"{_PARENT}.models")
     finally:
@@ -35,10 +35,10 @@ def _load() -> ModuleType:
 
 
 def _postpone() -> None:
-    """Register the package as a module that executes its `__init__` at the first access to one of its names."""
+    """Put the package into `sys.modules` as a module that runs its `__init__` at the first access to an attribute."""
     spec = importlib.util.find_spec(_PARENT)
     if spec is None or (loader := spec.loader) is None:
-        return  # the import that follows reports what is missing
+        return  # the following import reports the missing module
     package = importlib.util.module_from_spec(spec)
 
     def execute(name: str) -> object:

@@ -1,4 +1,4 @@
-"""The number of iterations that a loop may have on Argo, where templates call each other at most 100 levels deep."""
+"""The limit of a loop's iterations on Argo: calls of templates may be nested at most 100 levels deep."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ MAX_ITERATIONS = 10
 
 
 def iterations(loop: SeriesLoop) -> int:
-    """Return how many iterations of a loop one DAG holds: ten, or fewer so that they fill at most half of it.
+    """Return the number of a loop's iterations in one DAG: ten, or fewer if ten would fill more than half of the DAG.
 
-    A loop that is continued from several places has one, since each place would need its own copies.
+    If the next iteration can start from several places, the number is one, since each place would need its own copies.
     """
     once = leads(loop.body).get(loop.header) == 1
     return max(1, min(MAX_ITERATIONS, limits.MAX_TASKS // 2 // tasks(loop.body))) if once else 1
 
 
 def budgets(analysis: Analysis, blocks: Series) -> dict[NodeId, str]:
-    """Return a budget of iterations for each step that begins another one, so that it can refuse one too many.
+    """Return a budget of iterations for each step that starts the next iteration of a loop. The step fails if the
+    budget is used up.
 
-    In the budget `95:10,4`, 95 is the number of further levels of calls; each level has 10 iterations of the outer loop
-    around the step and 4 of the inner one.
+    The budget `95:10,4` of a step in two loops means: the calls of templates can be nested 95 levels deeper; a level
+    has 10 iterations of the outer loop or 4 iterations of the inner loop.
 
     Args:
         analysis: the analysis of the flow.
-        blocks: the flow's series, as it is lowered.
+        blocks: the series that is lowered, the result of `fit`.
 
     Returns:
-        The budget of each step that leads back to the header of a loop around it; no entries for other steps.
+        The budgets of the steps that lead back to the first step of a loop around them.
     """
     of: dict[NodeId, int] = {}
     for loop in loops(blocks):

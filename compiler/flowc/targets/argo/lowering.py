@@ -1,7 +1,7 @@
-"""Lowers series of calls to Argo templates: a DAG for fixed structure and for each loop, Steps for each fan-out.
+"""Lowers a series of blocks to Argo templates: a DAG for a sequence and for a loop, a Steps template for a fan-out.
 
-Four values pass through Argo: the step, its index path, the count of a foreach, and the choice of a switch.
-Tasks read everything else from the store.
+Only four values are arguments and outputs in Argo: the step, its index path, the count of a foreach, and the choice of
+a switch. Tasks read everything else from the store.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Lowering:
-    """Collects the DAG and Steps templates that a series needs, in the order of their first use."""
+    """Collects the DAG and Steps templates of a flow, in the order of their first use."""
 
     def __init__(
         self,
@@ -49,14 +49,15 @@ class Lowering:
         )
 
     def _dag(self, dag: Dag, blocks: Series) -> m.DAGTemplate:
-        # failFast only decides how soon the DAG counts as failed; running tasks and other branches continue anyway.
+        # With failFast the DAG would only be marked as failed earlier; running tasks and other branches continue in
+        # both cases.
         return make(m.DAGTemplate, fail_fast=False, tasks=dag.run(blocks))
 
     def dag_template(self, prefix: str, blocks: Series, place: TemplatePlace) -> str:
-        """Return the name of the DAG template that runs a series; it is added if no such template exists.
+        """Return the name of the DAG template that runs a series. Add the template if it does not exist.
 
         Args:
-            prefix: the first word of a new template's name.
+            prefix: the beginning of a new template's name.
             blocks: the series.
             place: the place from which the template is called.
         """
@@ -68,7 +69,8 @@ class Lowering:
         return self._made[key]
 
     def loop_template(self, loop: Iterations, place: TemplatePlace) -> str:
-        """Return the name of the DAG template that runs iterations of the loop and calls itself for further ones.
+        """Return the name of the DAG template that runs the first iterations of a loop and calls itself for further
+        iterations.
 
         Args:
             loop: the loop.
@@ -83,7 +85,7 @@ class Lowering:
 
     def _reserve(self, base: str) -> str:
         name, number = base, 1
-        while name in self.templates:  # a part begins with a part, or a step is in several arms
+        while name in self.templates:  # several templates begin with the same step
             number += 1
             name = f"{base}--{number}"
         self.templates[name] = make(m.Template, name=name)
@@ -94,13 +96,15 @@ class Lowering:
         self.templates[name] = make(m.Template, name=name, inputs=inputs, dag=self._dag(dag, blocks))
 
     def each_template(self, body: Series, together: bool) -> tuple[str, dict[str, str]]:
-        """Return the Steps template that runs the body for each item, and its arguments besides `path` and `count`.
+        """Return the name of the Steps template that runs the body for each item, and its arguments besides `path` and
+        `count`.
 
-        A DAG with `withParam` would take time quadratic in the number of items.
+        A DAG with `withParam` is not used: its time is quadratic in the number of items.
 
         Args:
             body: the series to run for each item.
-            together: whether it is a gang, whose tasks all run at once; else `parallelism` limits them.
+            together: whether the body is a gang, whose tasks all run at once; otherwise `parallelism` limits the number
+                of items that run at once.
         """
         if is_call(body) and isinstance(body[0], Call):
             template = self._steps[body[0].node].name
@@ -126,7 +130,7 @@ class Lowering:
         return name, passed
 
     def step_arguments(self, node: NodeId) -> dict[str, str]:
-        """Return the arguments that name a step to the container template that it shares: `step`, and `title` if it has
+        """Return the arguments by which a shared container template gets the step: `step`, and `title` if the step has
         one."""
         return {"step": node} | ({"title": self._titles[node]} if self._steps[node].titled else {})
 
@@ -135,7 +139,7 @@ class Lowering:
         return self._steps[node].name
 
     def path(self, node: NodeId, place: TemplatePlace) -> str:
-        """Return the index path of a step's task in a place."""
+        """Return the index path of a step's task that is called from this place."""
         return place.path(self._scopes[node])
 
 

@@ -11,12 +11,13 @@ from flowc.passes.naming import Naming
 if TYPE_CHECKING:
     from flowc_ir.model import Flow
 
-MAX_STEP = 40  # leaves room for `each-body-` within the 63 characters of a label
-MAX_FLOW = 52  # the limit of a CronWorkflow, whose runs are named `<name>-<unix time>`
+MAX_STEP = 40  # a label has at most 63 characters; prefixes such as `each-body-` are added
+MAX_FLOW = 52  # the limit of a CronWorkflow's name, since its runs are named `<name>-<unix time>`
 MAX_LABEL = 63
 
-# Argo evaluates `depends` in an expression language. A task named like one of its words passes validation and fails at
-# run time. Words with capitals (startsWith) cannot clash, since a plain name has none.
+# Argo evaluates `depends` in an expression language. If a task has the name of a word of this language, its validation
+# succeeds but it fails at run time. Words with capital letters (startsWith) are not listed, because plain names have no
+# capitals.
 RESERVED = frozenset({"let", "nil", "true", "false", "contains", "matches", "if", "else", "not", "in", "and", "or"})
 
 STEPS = Naming(plain=re.compile(r"[a-z](?:_?[a-z0-9])*", re.ASCII), longest=MAX_STEP, reserved=RESERVED)
@@ -25,7 +26,7 @@ _SEGMENTS = Naming(plain=re.compile(r"[a-z0-9](?:_?[a-z0-9])*", re.ASCII), longe
 
 
 def step_name(name: str) -> str:
-    """Return the name of a step's task, which is also the part of a template's name that means the step."""
+    """Return the name of a step's task in Argo. Names of templates contain it too."""
     return STEPS.name(name)
 
 
@@ -35,8 +36,8 @@ def flow_name(name: str) -> str:
 
 
 def deployment_name(flow: Flow) -> str:
-    """Return the name of a flow's template and schedule, at most 52 characters; in a project it is
-    `project.branch.flow`.
+    """Return the name of a flow's template and schedule, at most 52 characters; `project.branch.flow` for a flow in a
+    project.
 
     A longer name of a project's flow is shortened to `project.flow-x12345678`, with a digest of the whole name.
     """
@@ -46,22 +47,22 @@ def deployment_name(flow: Flow) -> str:
     whole = ".".join([*(_segment(part) for part in (project.name, *project.branch.split(".", 1))), name])
     if len(whole) <= MAX_FLOW:
         return whole
-    # The dot distinguishes it from the names of flows without a project.
+    # The dot distinguishes the name from names of flows without a project.
     digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
     return f"{_segment(project.name)[:20].rstrip('-')}.{name[:20].rstrip('-')}-x{digest}"
 
 
 def _segment(name: str) -> str:
-    """Return a part of a dotted name, hashed if it contains a dot, as a user's name may."""
+    """Return the name as a part of a dotted name; it is hashed if it contains a dot, which a user's name may have."""
     return _SEGMENTS.readable(name) or _SEGMENTS.hashed(name)
 
 
 def title(name: str, room: int) -> str:
-    """Return a step's title in Argo's page and in labels; it need not be unique.
+    """Return a step's title, which Argo's page and labels show; several steps may have the same title.
 
     Args:
         name: the step's name.
-        room: the most characters of the title.
+        room: the maximum length of the title.
     """
     readable = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") if name.isascii() else ""
     return (readable or step_name(name))[:room].rstrip("-")

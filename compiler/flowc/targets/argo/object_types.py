@@ -1,6 +1,6 @@
 """The objects of Kubernetes and Argo as JSON: the fields that flowc reads or writes.
 
-Objects that a cluster sends have more fields, and any of these may be missing; `null` is read like a missing field.
+Objects from a cluster have further fields, and any field here may be missing; `null` is treated like a missing field.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Object(TypedDict, total=False):
     binaryData: dict[str, str]
 
 
-PageMetadata = TypedDict("PageMetadata", {"continue": "str | None"}, total=False)  # a keyword cannot be a field
+PageMetadata = TypedDict("PageMetadata", {"continue": "str | None"}, total=False)  # `continue` is a keyword
 """The metadata of a page; `continue` is the token of the next page."""
 
 
@@ -133,7 +133,7 @@ class Page(TypedDict):
 
 
 class Cause(TypedDict, total=False):
-    """A cause of a refusal."""
+    """One of the causes why the API server refused a request."""
 
     reason: str
     message: str
@@ -141,14 +141,14 @@ class Cause(TypedDict, total=False):
 
 
 class RefusalDetails(TypedDict, total=False):
-    """The details of a refusal: the kind of the missing or refused object, and the causes."""
+    """The details of a refused request: the kind of the missing or refused object, and the causes."""
 
     kind: str
     causes: list[Cause] | None
 
 
 class ApiRefusal(TypedDict, total=False):
-    """The `Status` object of an answer that is no success."""
+    """The `Status` object with which the API server answers a failed request."""
 
     message: str
     reason: str

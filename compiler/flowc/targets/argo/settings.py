@@ -1,4 +1,4 @@
-"""The settings of a deployment that are not in the flow: image, store, namespace and so on. Imports no Hera."""
+"""The settings of a deployment that the flow does not contain: image, store, namespace and so on. Imports no Hera."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flowc_runtime.store.records.tags import check_tags
 
 if TYPE_CHECKING:
     from flowc_runtime.base.config import plugin_kinds as kinds
-else:  # only stores of packages need it
+else:  # only stores that packages add need it
     kinds = LateModule("flowc_runtime.base.config.plugin_kinds")
 
 ManifestKind: TypeAlias = Literal["template", "workflow", "cron"]
@@ -34,23 +34,24 @@ class Settings:
     Attributes:
         image: the image of every task, with Python and `flowc_runtime` in it.
         store: the URL of the store in which pods keep records and artifacts.
-        namespace: that of the manifests; None leaves it to kubectl's context.
-        name: that of the template and the schedule; None derives it from the flow's name.
+        namespace: the namespace in the manifests; None leaves the choice to kubectl's context.
+        name: the name of the template and the schedule; None derives it from the flow's name.
         kind: `template` (WorkflowTemplate, and CronWorkflow if the flow has a schedule), `workflow` (one run) or `cron`
             (like `template`, but a flow without a schedule is an error).
-        service_account: that of the pods, with the permissions of Argo's executor.
+        service_account: the service account of the pods, which has the permissions of Argo's executor.
         store_claim: the PersistentVolumeClaim to mount at the directory of a `file://` store.
         store_secret: an optional Secret whose keys become environment variables, such as the store's credentials.
-        parallelism: how many items of one foreach run at once, at most.
+        parallelism: the maximum number of items of one foreach that run at once.
         ttl_seconds: how long an ended Workflow stays in the cluster; its data stays in the store.
         deadline_seconds: the longest duration of a run, None for no limit.
-        concurrency: what a schedule does while its previous run is active.
-        tags: those of every run.
-        catalog: where the files of steps are kept, as the setting `catalog`.
-        secrets: the source of the secrets that steps only name, as the setting `secrets`.
-        pickler: the pickler that writes artifacts, as the setting `pickler`.
-        tracker: where pods send metrics, as the setting `tracker`; its package must be in the image.
-        starting_deadline_seconds: how late the run of a missed time of the schedule may start.
+        concurrency: Argo's `concurrencyPolicy`: what happens at a scheduled time while the previous run is active.
+        tags: the tags of every run.
+        catalog: where the files of steps are kept; the value of the setting `catalog`.
+        secrets: the source of the secrets that steps only name; the value of the setting `secrets`.
+        pickler: the pickler that writes artifacts; the value of the setting `pickler`.
+        tracker: where pods send metrics; the value of the setting `tracker`. The tracker's package must be in the
+            image.
+        starting_deadline_seconds: the maximum delay with which a run starts after the schedule's time was missed.
     """
 
     image: str = f"flowc-runtime:{__version__}"
@@ -76,7 +77,8 @@ class Settings:
         """Check the values, which come from command lines and files.
 
         Raises:
-            ValueError: Argo or Kubernetes would refuse or misread one; the text begins with its name and a colon.
+            ValueError: Argo or Kubernetes would refuse or misread a value; the text begins with the setting's name and
+                a colon.
         """
         if self.kind not in KINDS:
             raise ValueError(f"kind: one of {', '.join(KINDS)}, not {self.kind!r}")
@@ -130,10 +132,11 @@ class Settings:
 
     @property
     def store_directory(self) -> str | None:
-        """The directory at which the claim is mounted; None if the store is a bucket."""
+        """The directory of a `file://` store, at which its claim is mounted; None if the store is a bucket."""
         return self.store.removeprefix("file://") if self.store_claim is not None else None
 
 
 def is_reference(value: str) -> bool:
-    """Return whether a string can be an image or address: no blanks, and nothing that Argo or the kubelet expands."""
+    """Return whether a string can be an image or address: it has no blanks, and nothing that Argo or the kubelet
+    expands."""
     return bool(value) and value.isprintable() and not any(mark in value for mark in ("{{", "$", " "))

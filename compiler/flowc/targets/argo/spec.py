@@ -1,4 +1,4 @@
-"""The manifests that hold or refer to the templates: WorkflowTemplate, Workflow and CronWorkflow."""
+"""The manifests that contain the templates or refer to them: WorkflowTemplate, Workflow and CronWorkflow."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def metadata(settings: Settings, flow_name: str, annotations: Mapping[str, str] 
     Args:
         settings: the settings of the deployment, which may have a namespace.
         flow_name: the flow's name on the cluster, for the labels.
-        annotations: annotations besides the version of the manifest's form.
+        annotations: further annotations; the version of the manifest's form is always added.
     """
     namespace: Metadata = {"namespace": settings.namespace} if settings.namespace else {}
     return {**namespace, "labels": labels(flow_name), "annotations": {**annotations, **VERSION}}
@@ -83,7 +83,8 @@ def workflow_spec(
         pod_spec_patch=containers.argo_containers(),
         workflow_metadata=make(m.WorkflowMetadata, labels=own, annotations=VERSION),
         pod_metadata=make(m.Metadata, labels=own),
-        # Failed pods stay as long as their Workflow: their events show faults outside the task (image, scheduling).
+        # Failed pods are not deleted before their Workflow, because their events show causes outside of the task
+        # (image, scheduling).
         pod_gc=make(m.PodGC, strategy="OnPodSuccess", delete_delay_duration="60s"),
         ttl_strategy=make(m.TTLStrategy, seconds_after_completion=settings.ttl_seconds),
         active_deadline_seconds=settings.deadline_seconds,
@@ -91,7 +92,7 @@ def workflow_spec(
 
 
 def _pull_secrets(flow: Flow) -> list[m.LocalObjectReference] | None:
-    """Return the pull secrets of all steps; those that an image does not need have no effect."""
+    """Return the image pull secrets of all steps. A secret that an image does not need has no effect."""
     names = dict.fromkeys(name for node in flow.nodes if node.kubernetes for name in node.kubernetes.image_pull_secrets)
     return [make(m.LocalObjectReference, name=name) for name in names] or None
 
@@ -121,7 +122,7 @@ def workflow_template(flow: Flow, settings: Settings, flow_name: str, spec: m.Wo
 def workflow(flow: Flow, settings: Settings, flow_name: str, spec: m.WorkflowSpec) -> Object:
     """Return the manifest of one run with all its templates, whose name the cluster generates from `flow_name`.
 
-    `kubectl create` takes it; `kubectl apply` refuses an object without a name.
+    `kubectl create` accepts this manifest; `kubectl apply` refuses it, because it has no name.
     """
     fields = dict(metadata(settings, flow_name, about(flow)))
     meta = make(m.ObjectMeta, generate_name=f"{flow_name}-", **fields)
@@ -134,7 +135,7 @@ def cron_workflow(flow: Flow, schedule: Schedule, settings: Settings, flow_name:
     spec = make(
         m.CronWorkflowSpec,
         schedules=list(schedule.crons),
-        # Always written: without a timezone Argo uses that of its controller.
+        # The time zone is always written. Without it, Argo uses the controller's time zone.
         timezone=schedule.timezone or "UTC",
         concurrency_policy=settings.concurrency,
         starting_deadline_seconds=settings.starting_deadline_seconds,

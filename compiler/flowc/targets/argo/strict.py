@@ -1,4 +1,4 @@
-"""Makes Hera's generated models strictly: the models themselves silently drop unknown fields."""
+"""Makes Hera's generated models and refuses unknown fields, which the models themselves silently ignore."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def make(model: type[Model], /, **fields: object) -> Model:
-    """Return one of Hera's models with exactly these fields, without those that are None.
+    """Return an instance of one of Hera's models with these fields; fields that are None are left out.
 
     Args:
         model: a class of `hera.workflows.models`.
-        fields: values by the names of the model's fields in Python.
+        fields: the values of the fields, by the fields' names in Python.
 
     Raises:
         TypeError: the model has no such field.
@@ -30,6 +30,6 @@ def make(model: type[Model], /, **fields: object) -> Model:
 
 
 def dump(model: BaseModel) -> Object:
-    """Return a model as a manifest, with the spelling of Kubernetes."""
-    # A cast, since the type of a dump does not say that the models have the fields of Object.
+    """Return a model as a manifest; its fields have their names in Kubernetes."""
+    # The cast is needed because the type of `model_dump` does not show the fields of Object.
     return cast("Object", model.model_dump(mode="json", by_alias=True, exclude_none=True))

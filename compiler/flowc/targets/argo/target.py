@@ -1,4 +1,4 @@
-"""The target `argo`: compiles a flow to manifests of Argo Workflows. Importing it does not import Hera."""
+"""The target `argo`: compiles a flow to manifests of Argo Workflows. Importing this module does not import Hera."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc_ir.graphs.analysis import Analysis
 
     class _Values(TypedDict, total=False):
-        """The values of `options`."""
+        """The values of the options."""
 
         image: str
         store: str
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         kind: ManifestKind
 
 
-# Settings that a variable or a configuration file can set, and their keys there.
+# The fields of `Settings` that environment variables and configuration files can set, and their keys there.
 KEYS: Final[Mapping[str, str]] = {
     "image": "image",
     "store": "cluster-store",
@@ -61,7 +61,7 @@ _INSTALL: Final = "pip install 'flowc[argo]'"
 
 
 def options(kinds: Sequence[str] = KINDS) -> list[click.Option]:
-    """Return the options of compiling to manifests, whose names are the fields of `Settings`.
+    """Return the options for compiling to manifests. The names of their values are fields of `Settings`.
 
     Args:
         kinds: the values of `--kind`.
@@ -116,12 +116,12 @@ def _emit(bundle: Bundle) -> str:
 
 
 def _lacking(error: ModuleNotFoundError) -> Exception:
-    """Return the error to raise for a missing module; for one of the extra `argo` it says how to install it."""
+    """Return the error for a missing module. For a module of the extra `argo`, the error says how to install it."""
     return TargetError(f"compiling to Argo needs {error.name}", _INSTALL) if error.name in ("hera", "yaml") else error
 
 
 def _what_next(path: str, settings: Settings) -> str:
-    """Return the command that uses the file; `apply` cannot take a Workflow, whose name is generated for each run."""
+    """Return the kubectl command for the file. `kubectl apply` refuses a Workflow, which has only a generated name."""
     return f"kubectl {'create' if settings.kind == 'workflow' else 'apply --server-side'} -f {path}"
 
 

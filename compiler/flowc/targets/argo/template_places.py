@@ -1,4 +1,4 @@
-"""The place of a template's tasks: the path of its input, and the iterations of the loops around it."""
+"""The place of tasks in a template: the index path that the template gets as input, and the loops around the tasks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ ROOT_PATH = "0"
 @final
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A loop around a place: its header, its template, and the iterations since the template's input."""
+    """A loop around a place: its header, its template, and how many iterations after the template's input the place
+    is."""
 
     header: NodeId
     template: str
@@ -30,30 +31,31 @@ class Round:
 @final
 @dataclass(frozen=True, slots=True)
 class TemplatePlace:
-    """A place: `base` is the path outside the loops, whose iterations the inputs `n1`, `n2`, … count, outermost first.
+    """The place of a task in a template. `base` is the index path outside of the loops. The template's inputs `n1`,
+    `n2`, … are the numbers of the loops' iterations, outermost first.
 
-    If a loop has several exits, the steps after it are in the loop's template; their path lacks that loop's number.
+    If a loop has several exits, the loop's template also contains the steps after the loop; their path lacks this
+    loop's number.
     """
 
     base: str = PATH
     rounds: tuple[Round, ...] = ()
 
     def path(self, scopes: Sequence[Scope]) -> str:
-        """Return the index path of a task whose step has these scopes; it may contain expressions of Argo."""
+        """Return the index path of a task whose step has these scopes. The path may contain expressions of Argo."""
         inside = [at for at, round_ in enumerate(self.rounds) if LoopScope(round_.header) in scopes]
         return self.base + "".join(f"~{self._number(at)}" for at in inside)
 
     def arguments(self) -> dict[str, str]:
-        """Return the arguments by which a template that is called from here gets this place."""
+        """Return the arguments for a template that is called from this place; they describe the place."""
         return {"path": self.base} | {_counter(at): self._number(at) for at in range(len(self.rounds))}
 
     def called(self) -> TemplatePlace:
-        """Return this place as a template that is called from here sees it: its inputs are the path and the iterations
-        here."""
+        """Return the place of this call inside the called template, whose inputs are the path and the iterations."""
         return TemplatePlace(PATH, tuple(replace(round_, offset=0) for round_ in self.rounds))
 
     def inputs(self) -> list[str]:
-        """Return the inputs of a template that is called from here."""
+        """Return the names of the inputs of a template that is called from this place."""
         return ["path", *(_counter(at) for at in range(len(self.rounds)))]
 
     def into(self, header: NodeId, template: str) -> TemplatePlace:
@@ -66,7 +68,8 @@ class TemplatePlace:
         return TemplatePlace(PATH, (*self.called().rounds, Round(header, template)))
 
     def again(self, header: NodeId) -> TemplatePlace:
-        """Return the place in the next iteration of a loop around this one; the loops inside that loop end.
+        """Return the place in the next iteration of a loop around this place. The result is outside of the loops inside
+        that loop.
 
         Args:
             header: the header of one of `rounds`.

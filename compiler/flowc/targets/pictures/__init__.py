@@ -1,1 +1,1 @@
-"""Pictures of flows, made from the IR alone: for Mermaid, for Graphviz, and as SVG. `docs/pictures.md` shows them."""
+"""Pictures of flows for Mermaid, for Graphviz and as SVG, made from the IR alone (examples in docs/pictures.md)."""

@@ -1,4 +1,4 @@
-"""The order of the places in the layers of a graph, improved until few lines cross."""
+"""Sorts the places in the layers of a graph so that few lines cross. A place is a box or a point of a long line."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     Neighbours = Sequence[Sequence[int]]
 
 ROUNDS: Final = 12
-"""The number of sweeps down and up."""
+"""The maximum number of rounds; a round goes through the layers downwards and then upwards."""
 PATIENCE: Final = 3
-"""The number of sweeps without a better order after which no further one follows."""
+"""The search ends after this number of successive rounds that find no better order."""
 
 
 def ordered(layers: Layers, below: Neighbours, above: Neighbours) -> list[list[int]]:
-    """Return the layers with their places in an order in which few lines cross; at least as good as the given order.
+    """Return the layers with their places in an order in which few lines cross, never more than in the given order.
 
-    `below` and `above` have the neighbours of each place in the next and in the previous layer.
+    `below` has the neighbours of each place in the next layer, `above` those in the previous layer.
     """
     current = [[*layer] for layer in layers]
     best, fewest, waited = [[*layer] for layer in current], _crossings(current, below), 0
@@ -38,7 +38,7 @@ def ordered(layers: Layers, below: Neighbours, above: Neighbours) -> list[list[i
 
 
 def _sweep(layers: list[list[int]], order: Iterable[int], neighbours: Neighbours, position: list[int]) -> None:
-    """Sort each layer by the mean positions of the neighbours in the layer before; places without any stay."""
+    """Sort the places of each layer by the mean position of their `neighbours`; places without any are not moved."""
     for number in order:
         means = {
             at: sum(position[other] for other in neighbours[at]) / len(neighbours[at])
@@ -64,7 +64,8 @@ def _crossings(layers: Layers, below: Neighbours) -> int:
 
 
 def _inversions(numbers: Iterable[int], limit: int) -> int:
-    """Return the number of pairs whose first number is larger, by a Fenwick tree; all numbers are below `limit`."""
+    """Return the number of pairs in which the earlier number is larger, computed by a Fenwick tree. All numbers are
+    below `limit`."""
     tree = [0] * (limit + 1)
     found = 0
     for seen, number in enumerate(numbers):

@@ -15,7 +15,7 @@ _SHAPES = {"step": "box", "end": "oval", "switch": "hexagon", "join": "invtrapez
 
 
 def dot_text(picture: FlowPicture) -> str:
-    """Return the graph. All names are in quotes: a step's name may be a word of Graphviz, such as `node`."""
+    """Return the graph. All names are quoted, because a step's name may be a keyword of Graphviz, such as `node`."""
     title = _quoted(picture.name, *picture.notes)
     lines = [
         f"digraph {_quoted(picture.name)} {{",
@@ -40,16 +40,16 @@ def _box(box: StepBox) -> str:
 
 
 def _name(step: str) -> str:
-    """Return the name of a step; different ids have different names."""
+    """Return the quoted name of a step; different steps have different names."""
     text = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in step)
     return '"{}"'.format(text.replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def _quoted(*lines: str) -> str:
-    """Return the lines as a label, in which Graphviz reads entities and escapes."""
+    """Return the lines as a label. Entities and backslashes are escaped, because Graphviz interprets them in labels."""
     return '"{}"'.format("\\n".join(line.translate(_ENTITIES).replace("\\", "\\\\") for line in lines))
 
 
 def _tooltip(text: str) -> str:
-    """Return a tooltip, in which Graphviz reads escapes twice."""
+    """Return the text as a tooltip. Backslashes are escaped twice, because Graphviz interprets them twice there."""
     return '"{}"'.format(text.translate(_ENTITIES).replace("\\", "\\" * 4))

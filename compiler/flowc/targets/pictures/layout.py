@@ -1,10 +1,10 @@
-"""Positions for the boxes and lines of a graph that leads downwards, as data for any kind of picture.
+"""Computes the positions of the boxes and lines of a graph that is drawn from top to bottom, for any kind of picture.
 
-Sugiyama's method: a box stands in the layer below its lowest predecessor. A line that passes layers has a place in each
-of them; lines to the same box share these places. The order in the layers is improved until few lines cross, then each
-box moves as close to the middle of its neighbours as the order allows. Lines that lead back to a box share a column to
-the right of what they enclose. Time and memory are linear in boxes, lines and the places of long lines, except for the
-logarithm of the width of a layer.
+The method is Sugiyama's. A box is in the layer below its lowest predecessor. A line that passes layers has a place in
+each of them; lines to the same box share these places. The places in each layer are sorted so that few lines cross.
+Then each box moves as close to the middle of its neighbours as the order allows. Lines that lead back to a box share a
+column to the right of the boxes that they enclose. Time and memory are linear in the number of boxes, lines and places,
+apart from a logarithmic factor for the width of a layer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Ends: TypeAlias = tuple[str, str]
-"""A line's first and last box."""
+"""The names of the boxes at which a line begins and ends."""
 
 GAP: Final = 28.0
 """The space between boxes of a layer."""
@@ -29,11 +29,11 @@ LINE_GAP: Final = 18.0
 """The space between long lines."""
 LAYER_GAP: Final = 48.0
 """The space between layers, where lines bend."""
-_BOX, _LINE, _COLUMN = 1.0, 4.0, 0.001  # how much places count: long lines are straight, columns give way
+_BOX, _LINE, _COLUMN = 1.0, 4.0, 0.001  # weights of places: long lines become straight, columns move most
 
 
 class Point(NamedTuple):
-    """A point; `y` grows downwards."""
+    """A point of the picture; `y` increases downwards."""
 
     x: float
     y: float
@@ -53,8 +53,8 @@ class PlacedBox(NamedTuple):
 class PlacedLine:
     """A line through `points`.
 
-    A line down is vertical at a layer and bent between two layers; one that leads `back` has right angles. `into` is
-    the line that it meets at its last point, None if it reaches its box.
+    A line downwards is vertical in a layer and curved between two layers. A line that leads `back` has right angles. A
+    line may end at another line to the same box: `into` is this other line, None if the line reaches the box itself.
     """
 
     ends: Ends
@@ -66,7 +66,8 @@ class PlacedLine:
 @final
 @dataclass(frozen=True, slots=True)
 class GraphLayout:
-    """The positions of all boxes by their names, and of all lines in the given order, in an area from 0, 0."""
+    """The size of the picture, the positions of all boxes by name, and the lines in the given order. The origin is the
+    left upper corner."""
 
     width: float
     height: float
@@ -75,10 +76,11 @@ class GraphLayout:
 
 
 def lay_out(sizes: Mapping[str, tuple[float, float]], lines: Sequence[Ends]) -> GraphLayout:
-    """Return positions for boxes of these sizes (width, height) and the lines between them; equal lines count once.
+    """Return positions for boxes of these sizes (width, height) and for the lines between them; equal lines are drawn
+    once.
 
-    The first box is at the top. The boxes below a box stand from left to right in the order of its lines, except where
-    another order has fewer crossings.
+    The first box is at the top. The successors of a box are placed from left to right in the order of the box's lines,
+    unless another order has fewer crossings.
     """
     if not sizes:
         return GraphLayout(0, 0, {}, ())
@@ -86,14 +88,15 @@ def lay_out(sizes: Mapping[str, tuple[float, float]], lines: Sequence[Ends]) -> 
 
 
 class _Column(NamedTuple):
-    """The places of lines back to a box, from the top, and the lowest box from which one leads."""
+    """The column of the lines that lead back to a box: its places from top to bottom, and the lowest box from which a
+    line leads back."""
 
     places: list[int]
     lowest: int
 
 
 class _Layout:
-    """Places in layers are numbers: the boxes, then those of long lines and columns."""
+    """The layers of a graph. Places are numbers: first those of the boxes, then those of long lines and columns."""
 
     def __init__(self, sizes: Mapping[str, tuple[float, float]], lines: Sequence[Ends]) -> None:
         self.sizes = [*sizes.values()]
@@ -110,9 +113,9 @@ class _Layout:
         self.below: list[list[int]] = [[] for _ in sizes]
         self.above: list[list[int]] = [[] for _ in sizes]
         self.via: dict[tuple[int, int], list[int]] = {}  # the places of a long line, ending with a shared place
-        self.into: dict[tuple[int, int], tuple[int, int]] = {}  # the line that has the shared place
+        self.into: dict[tuple[int, int], tuple[int, int]] = {}  # the line into which a long line leads
         self._add_long_lines()
-        self.columns = self._columns()  # by the box to which lines lead back
+        self.columns = self._columns()  # for each box to which lines lead back
 
     def _order(self) -> list[int]:
         """Return the boxes in topological order, ignoring lines that lead back."""
@@ -140,7 +143,7 @@ class _Layout:
     # -- the places of lines -------------------------------------------------------------------------------------------
 
     def _add_long_lines(self) -> None:
-        shared: dict[tuple[int, int], tuple[int, tuple[int, int]]] = {}  # by the last box and the layer
+        shared: dict[tuple[int, int], tuple[int, tuple[int, int]]] = {}  # by target box and layer
         for source in self.order:
             for target in self.children[source]:
                 if self.leads_back(source, target):
@@ -187,7 +190,8 @@ class _Layout:
         self.above[lower].append(upper)
 
     def _walk(self) -> list[list[int]]:
-        """Return the layers in the order of a depth-first walk; a column follows all places below its box."""
+        """Return the layers, with places in the order of a depth-first search; a column follows all places below its
+        box."""
         layers: list[list[int]] = [[] for _ in range(max(self.layer) + 1)]
         seen: set[int] = set()
         roots = [at for at in self.order if not self.above[at]]
@@ -217,7 +221,8 @@ class _Layout:
         return _Drawing(self, layers, [middle - left for middle in middles]).result(right - left)
 
     def _straighten(self, layers: Sequence[Sequence[int]], middles: list[float], widths: Sequence[float]) -> None:
-        """Move the places of each column to the rightmost of them, where nothing is in the way; outer columns first."""
+        """Make columns straight, outer columns first: move a column's places to its rightmost place if nothing is in
+        the way."""
         after = {left: right for layer in layers for left, right in itertools.pairwise(layer)}
         for column in sorted(self.columns.values(), key=lambda each: len(each.places), reverse=True):
             x = max(middles[at] for at in column.places)
@@ -230,7 +235,7 @@ class _Layout:
 
 
 class _Drawing:
-    """The boxes and lines of a layout whose places have positions."""
+    """Computes the boxes and lines of a layout from the positions of its places."""
 
     def __init__(self, layout: _Layout, layers: Sequence[Sequence[int]], middles: Sequence[float]) -> None:
         self.layout = layout
@@ -274,9 +279,10 @@ class _Drawing:
         return PlacedLine(ends, _distinct(points), False, self._named(into))
 
     def _line_back(self, ends: Ends, source: int, target: int) -> PlacedLine:
-        """Return a line from the bottom of a box, up the column of the target, to the top of the target.
+        """Return a line that leads back: from the bottom of a box, upwards in the target's column, to the top of the
+        target.
 
-        All lines except for that of the lowest box end where they meet the column.
+        Only the line of the lowest box continues in the column; the other lines end where they meet the column.
         """
         column, layer = self.layout.columns[target], self.layout.layer[source]
         first, last = self.boxes[source], self.boxes[target]
@@ -297,5 +303,5 @@ class _Drawing:
 
 
 def _distinct(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Return the points without those that equal the one before."""
+    """Return the points without points that equal the previous one."""
     return tuple(point for at, point in enumerate(points) if at == 0 or point != points[at - 1])

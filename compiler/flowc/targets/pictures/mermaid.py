@@ -10,14 +10,14 @@ from flowc_ir import json_text
 if TYPE_CHECKING:
     from flowc.targets.pictures.picture import ArrowKind, FlowPicture, StepBox
 
-# The beginnings and ends of texts, entities, tags, escapes, directives and Markdown.
+# Characters with a meaning in Mermaid: quotes, entities, tags, escapes, directives and Markdown.
 _SPECIAL = re.compile(r'[#"<>&`\\%*_~{}]')
 _SIMILAR = str.maketrans("&<>", "＆＜＞")
 _ARROWS: dict[ArrowKind, str] = {"next": "-->", "choice": "-->", "each": "==>", "gang": "==>", "again": "-.->"}
 
 
 def mermaid_text(picture: FlowPicture) -> str:
-    """Return the flowchart; its nodes are numbered, since a step may have a name that is a word of Mermaid."""
+    """Return the flowchart. Its nodes have numbers as names, since the name of a step may be a keyword of Mermaid."""
     number = {box.id: f"n{at}" for at, box in enumerate(picture.boxes)}
     lines = ["---", f"title: {_title(': '.join((picture.name, *picture.notes)))}", "---", "flowchart TB"]
     lines.append(f"  accTitle: {_entities(picture.name)}")
@@ -46,5 +46,6 @@ def _entities(text: str) -> str:
 
 
 def _title(text: str) -> str:
-    """Return the text for YAML. Mermaid shows entities of titles as they are written, so it has similar characters."""
+    """Return the title as a YAML string. `&`, `<` and `>` become similar characters, because Mermaid does not interpret
+    entities in titles."""
     return json_text.dumps(text.translate(_SIMILAR), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What a picture of a flow shows, from the IR alone: boxes for steps and arrows between them, with their texts."""
+"""The content of a flow's picture, from the IR alone: boxes for the steps, arrows between them, and their texts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BoxShape: TypeAlias = Literal["step", "end", "switch", "join"]
 ArrowKind: TypeAlias = Literal["next", "each", "gang", "choice", "again"]
 
 MAX_ABOUT = 44
-"""The length of the line about a step in its box."""
+"""The maximum length of a step's description in its box."""
 MAX_LABEL = 28
-"""The length of an arrow's text."""
+"""The maximum length of an arrow's text."""
 
 
 @final
@@ -33,11 +33,11 @@ class StepBox:
     Attributes:
         id: the step's id, by which arrows name it.
         name: the id as it is shown.
-        shape: `end` is that of the first and the last step.
+        shape: the shape of the box; `end` is the shape of the first and the last step.
         many: whether the step has a task for each item of a foreach, or for each member of a gang.
-        about: the first line of the step's text, shortened.
-        marks: what is special about the step, in words: how it splits, what it joins, its policies.
-        doc: the step's whole text.
+        about: the first line of the step's docstring, shortened.
+        marks: short texts about the step's properties: how it splits, what it joins, its policies.
+        doc: the step's whole docstring.
     """
 
     id: NodeId
@@ -62,7 +62,7 @@ class StepArrow:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowPicture:
-    """A flow: `notes` are lines below its name, `doc` is its whole text."""
+    """A flow. `notes` are the lines below its name, `doc` is its whole docstring."""
 
     name: str
     notes: tuple[str, ...]
@@ -72,7 +72,8 @@ class FlowPicture:
 
 
 def picture_of(analysis: Analysis) -> FlowPicture:
-    """Return the picture of a flow without faults: the first step, then the others in the order written."""
+    """Return the picture of a flow without faults. Its boxes are the first step, then the other steps in the order of
+    the source."""
     flow = analysis.flow
     first = analysis.nodes[flow.start]
     nodes = (first, *(node for node in flow.nodes if node is not first))
@@ -86,7 +87,7 @@ def picture_of(analysis: Analysis) -> FlowPicture:
 
 
 def printable(text: str) -> str:
-    """Return the text with single blanks instead of white space and `�` instead of other unprintable characters."""
+    """Return the text in printable form: white space becomes one blank, other unprintable characters become `�`."""
     return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
 
 

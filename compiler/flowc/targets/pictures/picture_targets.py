@@ -1,4 +1,4 @@
-"""The targets `mermaid`, `dot` and `svg`: pictures of a flow, made from its IR alone. They run no task."""
+"""The targets `mermaid`, `dot` and `svg`: pictures of a flow, made from its IR alone. They do not run flows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _no_settings(values: Mapping[str, object]) -> None:
-    """Return the settings, which pictures do not have."""
+    """Return None, because pictures have no settings."""
 
 
 def _lower(analysis: Analysis, package: Package, settings: None) -> FlowPicture:

@@ -1,4 +1,5 @@
-"""The horizontal positions of the places in layers: close to the middle of their neighbours, in a given order."""
+"""Computes the horizontal positions of the places in layers: close to the middle of their neighbours, in the given
+order."""
 
 from __future__ import annotations
 
@@ -12,18 +13,18 @@ if TYPE_CHECKING:
     Neighbours = Sequence[Sequence[int]]
 
 ROUNDS: Final = 6
-"""The number of sweeps down and up."""
+"""The number of rounds; a round goes through the layers downwards and then upwards."""
 
 
 @final
 class Spacing:
-    """The positions of places, improved by sweeps over the layers.
+    """Improves the positions of places by going through the layers several times.
 
     Args:
         layers: the places of each layer, from left to right.
         widths: the width of each place, with the space around it.
-        weights: how much each place counts when several want the same position.
-        anchors: the place above which a place without neighbours above wants to be, if it has one.
+        weights: the weight of each place, if several places would have the same best position.
+        anchors: for some places, another place: the best position of the first is the position of the other.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Spacing:
         self._weights = weights
         self._anchors = anchors
         self.middles = [0.0] * len(widths)
-        self._offsets: list[list[float]] = []  # of each layer: the positions in a row without space between the places
+        self._offsets: list[list[float]] = []  # for each layer: the positions without space between the places
         for layer in layers:
             steps = ((widths[left] + widths[right]) / 2 for left, right in pairwise(layer))
             offsets = [*accumulate(chain((0.0,), steps))]
@@ -42,7 +43,7 @@ class Spacing:
                 self.middles[at] = offset - offsets[-1] / 2
 
     def improve(self, below: Neighbours, above: Neighbours) -> list[float]:
-        """Return the middles of all places after sweeps down and up."""
+        """Improve the positions and return the middles of all places."""
         both = [[*up, *down] for up, down in zip(above, below, strict=True)]
         for _ in range(ROUNDS):
             self._sweep(range(len(self._layers)), above)
@@ -69,9 +70,10 @@ class Spacing:
 
 
 def _fitted(wanted: Sequence[float], weights: Sequence[float], offsets: Sequence[float]) -> list[float]:
-    """Return the positions closest to the wanted ones (least squares) whose distances are at least those of `offsets`.
+    """Return the positions closest to `wanted` (least squares) whose distances are at least the distances in `offsets`.
 
-    Without their offsets, the positions only have to be in ascending order: the method of pooling adjacent violators.
+    If the offsets are subtracted, the positions only have to be in ascending order. The pool-adjacent-violators
+    algorithm solves this problem.
     """
     pools: list[tuple[float, float, int]] = []  # weight, mean, number of positions
     for want, weight, offset in zip(wanted, weights, offsets, strict=True):

@@ -1,4 +1,4 @@
-"""Writes a picture as an SVG file that stands alone: no script, no font and no other file is loaded.
+"""Writes a picture as a self-contained SVG file: it loads no script, no font and no other file.
 
 The colours follow the reader's light or dark mode. Each step and each arrow has a title, which browsers show and screen
 readers read.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MARGIN: Final = 16.0
 _LINE: Final = 16.0  # the height of a line of text
-_CHAR: Final = 6.6  # the width of a column of small text; that of a name is a fifth larger
+_CHAR: Final = 6.6  # the width of a character of small text; a name's characters are a fifth wider
 _PADDING: Final = 14.0
 _CORNER: Final = 8.0
 
@@ -56,7 +56,7 @@ STYLE: Final = """
 
 
 def svg_text(picture: FlowPicture) -> str:
-    """Return the file's text."""
+    """Return the text of the SVG file."""
     layout = lay_out({box.id: _size(box) for box in picture.boxes}, [arrow.ends for arrow in picture.arrows])
     heading = [picture.name, *picture.notes]
     widest = max(columns(line) * _CHAR * (1.75 if at == 0 else 1.05) for at, line in enumerate(heading))
@@ -120,7 +120,7 @@ def _box(box: StepBox, place: PlacedBox) -> Iterator[str]:
 
 
 def _outline(box: StepBox, place: PlacedBox, kind: str) -> str:
-    """Return the shape of a box: a hexagon for a switch, narrow at its bottom for a join, else round corners."""
+    """Return the outline of a box: a hexagon for a switch, a trapezium for a join, else a rounded rectangle."""
     left, right, top, bottom = place.x, place.x + place.width, place.y, place.y + place.height
     if box.shape == "switch":
         middle = (top + bottom) / 2
@@ -152,7 +152,7 @@ def _arrow_title(ends: Ends, label: str) -> str:
 
 
 def _path(line: PlacedLine) -> str:
-    """Return the line: bends down between layers, round corners on the way back."""
+    """Return the path of a line: curves for a line downwards, round corners for a line that leads back."""
     if line.back:
         return _rounded(line.points)
     first = line.points[0]
@@ -177,14 +177,15 @@ def _rounded(points: Sequence[Point]) -> str:
 
 
 def _towards(corner: Point, other: Point) -> str:
-    """Return the point a radius away from a corner, at most half way to the other end."""
+    """Return the point between a corner and the other point at which the corner's curve begins, at most half-way."""
     length = abs(other.x - corner.x) + abs(other.y - corner.y)
     share = min(_CORNER / length, 0.5) if length else 0.0
     return f"{_number(corner.x + (other.x - corner.x) * share)} {_number(corner.y + (other.y - corner.y) * share)}"
 
 
 def _label(arrow: StepArrow, line: PlacedLine) -> str:
-    """Return the text of an arrow, beside its first bend: close to where it leads, so that texts of arms are apart."""
+    """Return the text of an arrow, placed beside its first bend and nearer to the bend's end, so that texts of arms do
+    not overlap."""
     if line.back:
         x, y = (line.points[1].x + line.points[2].x) / 2, line.points[2].y + 14
     else:

@@ -24,7 +24,7 @@ JsonObject: TypeAlias = "dict[str, object]"
 CONTAINER = "flowc"
 """The name of the container in a task definition of ECS."""
 DEFAULT_CPU, DEFAULT_MEMORY = "1", 2048
-"""The cores and the MiB of steps without @resources."""
+"""The number of cores and the memory in MiB of steps without @resources."""
 _STEPS = Naming(plain=re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII), longest=50)
 
 
@@ -48,12 +48,13 @@ def own_environment(settings: MachineSettings, digest: str) -> dict[str, str]:
 
 
 def variables(pairs: dict[str, str]) -> list[JsonObject]:
-    """Return environment variables in the form of AWS."""
+    """Return environment variables as AWS expects them: a list of objects with `Name` and `Value`."""
     return [{"Name": name, "Value": value} for name, value in pairs.items()]
 
 
 def task_command(step: str, path: str) -> str:
-    """Return the expression of the command that makes one attempt of a task; `path` is an expression."""
+    """Return a JSONata expression of the command that makes one attempt of a task; `path` is the expression of its
+    index path."""
     words = [*contract.COMMAND, *contract.task_arguments(step, "PATH", "RETRY")]
     shown = {"PATH": path, "RETRY": "$string($states.input.retry)"}
     return expression(f"[{', '.join(shown.get(word) or quoted(word) for word in words)}]")
@@ -65,7 +66,7 @@ def finish_command(status: str) -> list[str]:
 
 
 def step_environment(flow: Flow, node: Node, settings: MachineSettings) -> dict[str, str]:
-    """Return the further variables of a step's containers; the values are fields of a state machine."""
+    """Return the variables that differ between steps; the values may be JSONata expressions."""
     found = {contract.RUN: expression("$states.input.run")}
     if node.id == flow.start:
         if flow.parameters:
@@ -78,10 +79,11 @@ def step_environment(flow: Flow, node: Node, settings: MachineSettings) -> dict[
 
 
 def parameters(declared: Sequence[Parameter]) -> str:
-    """Return the expression of the parameters' values: those of the execution's input, then the defaults.
+    """Return a JSONata expression of the parameters' values: the values in the execution's input, otherwise the
+    defaults.
 
-    A string of the input is the value as people type it; any other value is JSON. A required parameter without a value
-    is left out, and the run fails with an error that names it.
+    A string in the input is parsed like a value on the command line; any other value is used as JSON. A required
+    parameter without a value is left out; the run then fails with an error that names the parameter.
     """
     entries = []
     for parameter in declared:
@@ -98,7 +100,7 @@ def parameters(declared: Sequence[Parameter]) -> str:
 
 def batch_job(flow_name: str, step: str, command: object, pairs: dict[str, str], resources: Resources | None,
               definition: str) -> JsonObject:  # fmt: skip
-    """Return the arguments of `batch:submitJob.sync`."""
+    """Return the arguments of the state machine's call `batch:submitJob.sync`."""
     overrides: JsonObject = {"Command": command, "Environment": variables(pairs)}
     needs: list[JsonObject] = []
     if resources is not None:
@@ -116,7 +118,7 @@ def batch_job(flow_name: str, step: str, command: object, pairs: dict[str, str],
 
 
 def ecs_task(command: object, pairs: dict[str, str], resources: Resources | None, definition: str) -> JsonObject:
-    """Return the arguments of `ecs:runTask.sync`."""
+    """Return the arguments of the state machine's call `ecs:runTask.sync`."""
     container: JsonObject = {"Name": CONTAINER, "Command": command, "Environment": variables(pairs)}
     overrides: JsonObject = {"ContainerOverrides": [container]}
     if resources is not None and resources.cpu is not None:

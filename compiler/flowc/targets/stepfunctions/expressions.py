@@ -1,4 +1,4 @@
-"""Expressions of JSONata, the query language of state machines, and literal strings that nothing expands."""
+"""Makes expressions of JSONata, the query language of state machines, and strings that AWS does not expand."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
 
 
 def expression(text: str) -> str:
-    """Return the value of a field that Step Functions evaluates."""
+    """Return a JSONata expression as the value of a field, which Step Functions evaluates."""
     return f"{{% {text} %}}"
 
 
 def quoted(text: str) -> str:
-    """Return a string of JSONata. CloudFormation would replace `${NAME}`, so a brace is an escape."""
+    """Return a JSONata string literal. Braces are escaped, because CloudFormation replaces `${NAME}`."""
     return json_text.dumps(text).replace("{", "\\u007b")
 
 
 def literal(text: str) -> str:
-    """Return the value of a field that is this text when the state machine runs.
+    """Return the value of a field that has exactly this text when the state machine runs.
 
-    Validators refuse an empty text, but not the expression of one.
+    An empty text is written as an expression, because validators refuse empty strings.
     """
     expanded = not text or "${" in text or (text.startswith("{%") and text.endswith("%}"))
     return expression(quoted(text)) if expanded else text
 
 
 def merged(**fields: str) -> str:
-    """Return the output of a state: its input, with some fields replaced by the values of expressions."""
+    """Return the output of a state: its input, in which the values of expressions replace some fields."""
     changes = ", ".join(f"{quoted(name)}: {value}" for name, value in fields.items())
     return expression(f"$merge([$states.input, {{{changes}}}])")
 
@@ -40,5 +40,6 @@ INPUT = expression("$states.input")
 
 
 def path_of(counters: Sequence[str]) -> str:
-    """Return the expression of the index path of a task inside loops; `counters` are their fields in the input."""
+    """Return the expression of a task's index path. `counters` are the input's fields with the iterations of the loops
+    around it."""
     return " & ".join(["$states.input.path", *(f"'~' & $string($states.input.{counter})" for counter in counters)])

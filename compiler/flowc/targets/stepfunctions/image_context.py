@@ -1,4 +1,4 @@
-"""The build context of the image with a flow's code: a directory with a Dockerfile, the code and the IR."""
+"""Writes the build context for the image of a flow: a directory with a Dockerfile, the code and the IR."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ COPY {contract.IR_FILE} {contract.CODE_ROOT}/{contract.IR_FILE}
 
 
 def image_files(flow: Flow, package: Package) -> list[tuple[str, bytes]]:
-    """Return the files of the image below /flowc: their paths and contents."""
+    """Return the paths and contents of the image's files below /flowc."""
     code = [(f"{contract.CODE_DIRECTORY}/{path}", content) for path, content in package.files]
     return [*code, (contract.IR_FILE, ir_text(flow).encode())]
 
 
 def image_digest(flow: Flow, package: Package) -> str:
-    """Return the digest that a task compares with the files of its image."""
+    """Return the digest of the files, with which a task checks the files of its image."""
     return digest_of(image_files(flow, package))
 
 
 def write_context(directory: str, flow: Flow, package: Package) -> None:
-    """Write the directory, which must be empty or missing.
+    """Write the files of the build context into a directory, which must be empty or missing.
 
     Raises:
         TargetError: the directory has files, or cannot be written.

@@ -1,9 +1,9 @@
 """Lowers a flow's graph to the states of a state machine.
 
-A state's input has the run's id (`run`), the index path outside the loops around the state (`path`), the numbers of
-their iterations (`n1`, `n2`, …) and the number of failed attempts (`retry`). Each state passes it on, so a step's state
-finds there what its command needs. The steps of a branch's arm or of a foreach's body are a graph of their own inside a
-Parallel or Map; a switch leads to other states of the same graph, and so does a loop.
+The input of a state has the run's id (`run`), the index path without loops (`path`), the numbers of the iterations of
+the loops around the state (`n1`, `n2`, …) and the number of failed attempts (`retry`). Each state passes its input on.
+A step's state takes the arguments of its command from the input. The arms of a branch and the body of a foreach are
+separate graphs of states inside a Parallel or Map state. Switches and loops lead to other states of the same graph.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def state_machine(analysis: Analysis, settings: MachineSettings, name: str, defi
         analysis: the analysis of a flow without gangs.
         settings: the settings.
         name: the state machine's name.
-        definitions: the names of job or task definitions by their images.
+        definitions: for each image, the name of the job definition or task definition.
     """
     machine = _Machine(analysis, settings, name, definitions)
     flow = analysis.flow
@@ -80,7 +80,8 @@ class _Machine:
         self._definitions = definitions
 
     def graph(self, first: NodeId, stop: NodeId | None) -> JsonObject:
-        """Return the states from a step up to a join, which is not among them; with the first state as `StartAt`."""
+        """Return a graph with `StartAt` and the states of all steps from `first` up to the join `stop`, without the
+        join."""
         states: dict[str, JsonObject] = {}
         begin = self._lead(None, first, stop, states)
         waiting, seen = [first], {first}
@@ -94,7 +95,7 @@ class _Machine:
         return {"StartAt": begin, "States": states}
 
     def _following(self, node: Node) -> tuple[NodeId, ...]:
-        """Return the next steps in the same graph: after a split, its join."""
+        """Return the next steps in the same graph. After a split, this is the split's join."""
         if isinstance(node.next, Branch | Foreach | Gang):
             return (self._analysis.join_of[node.id],)
         return targets(node.next)
@@ -136,7 +137,8 @@ class _Machine:
     def _lead(
         self, source: NodeId | None, target: NodeId, stop: NodeId | None, states: dict[str, JsonObject]
     ) -> str | None:
-        """Return the state that leads to a step, None at the end of the graph. At a loop's first step, it counts."""
+        """Return the name of the state that leads to the step `target`; None at the end of the graph. For a loop's
+        first step, add a state that counts the iterations."""
         if target == stop:
             return None
         name = state_name(target)
@@ -150,7 +152,7 @@ class _Machine:
         return state
 
     def _done(self, node: Node, states: dict[str, JsonObject]) -> str:
-        """Return a state that ends the graph, since a rule of a Choice has to lead to a state."""
+        """Add a state that ends the graph and return its name, because each rule of a Choice must lead to a state."""
         state = f"{state_name(node.id)}--done"
         states[state] = {"Type": "Succeed"}
         return state
@@ -158,7 +160,7 @@ class _Machine:
     # -- tasks ---------------------------------------------------------------------------------------------------------
 
     def _counters(self, node: NodeId) -> list[NodeId]:
-        """Return the headers of the loops around a step that are inside the innermost foreach around it."""
+        """Return the headers of the loops around a step that are inside the innermost foreach around the step."""
         found: list[NodeId] = []
         for scope in self._analysis.scopes[node]:
             if isinstance(scope, LoopScope):
@@ -171,9 +173,10 @@ class _Machine:
         return path_of([f"n{at + 1}" for at in range(len(self._counters(node)))])
 
     def _task(self, node: Node, following: str | None, states: dict[str, JsonObject]) -> None:
-        """Add the state of a step, and the states of its further attempts.
+        """Add the state that runs a step, and the states that retry it.
 
-        `Retry` of Step Functions would also repeat an attempt whose exit code forbids it, so failures are caught.
+        Failures are caught and retried by states. The field `Retry` is not used, because it would also retry attempts
+        whose exit code forbids that.
         """
         name, limit = state_name(node.id), contract.attempts_limit(node)
         environment = containers.step_environment(self._analysis.flow, node, self._settings)
@@ -216,12 +219,12 @@ class _Machine:
         return state | {"Retry": retry, "Output": INPUT, "Next": following}
 
     def _read(self, node: Node, field: str, of_record: str, following: str, states: dict[str, JsonObject]) -> None:
-        """Add the state of a step, and one that reads a field of its task's record from the store."""
+        """Add the state of a step, and a state that reads a field of the task's record from the store."""
         name = state_name(node.id)
         self._task(node, f"{name}--read", states)
         before = f"{self._settings.prefix}flows/{quote_name(self._analysis.flow.name)}/runs/"
         between = f"/tasks/{quote_name(node.id)}/"
-        run = "$encodeUrlComponent($states.input.run)"  # as in the store's keys
+        run = "$encodeUrlComponent($states.input.run)"  # like in the store's keys
         key = f"{quoted(before)} & {run} & {quoted(between)} & {self._path(node.id)} & '.json'"
         states[f"{name}--read"] = {
             "Type": "Task",
@@ -252,10 +255,11 @@ class _Machine:
         }
 
     def _is_distributed(self, split: NodeId) -> bool:
-        """Return whether each item of a foreach gets an execution with a history of its own.
+        """Return whether each item of a foreach gets its own execution (a distributed Map), which has its own event
+        history.
 
-        Only for a foreach that is in no other one: if more than 40 items may run at once, or if the history of an item
-        has no limit, because the body has a loop or another foreach.
+        This is needed if more than 40 items may run at once, or if the body contains a loop or another foreach, since
+        the history then has no limit. A foreach inside another foreach is never distributed.
         """
         scopes = self._analysis.scopes
         if any(isinstance(scope, ItemScope) for scope in scopes[split]):

@@ -1,4 +1,4 @@
-"""Schedules of EventBridge Scheduler, from the cron expressions of a flow."""
+"""Converts the cron expressions of a flow to expressions of EventBridge Scheduler."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
 class ScheduleProblem(Exception):
-    """EventBridge Scheduler has no expression for a cron expression: `message` and `hint`."""
+    """EventBridge Scheduler cannot express a schedule: `message` says why, `hint` says what to write instead."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -22,10 +22,10 @@ class ScheduleProblem(Exception):
 
 
 def schedule_expression(cron: str) -> str:
-    """Return the expression for a cron expression of five fields, or one such as `@every 90m`.
+    """Return the EventBridge expression of a schedule: a cron expression of five fields, a macro, or `@every 90m`.
 
     Raises:
-        ScheduleProblem: there is none.
+        ScheduleProblem: EventBridge Scheduler has no such expression.
     """
     try:
         schedule = parse(cron)
@@ -59,7 +59,7 @@ def _cron(fields: CronFields) -> str:
 
 
 def _values(values: Set[int], low: int, high: int) -> str:
-    """Return `*`, or the values with ranges: `1-5,9`."""
+    """Return the values of a field as text, with ranges: `1-5,9`; `*` if the field has all values."""
     if len(values) == high - low + 1:
         return "*"
     found: list[list[int]] = []

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from flowc_ir.model import Flow, Node
 
 MAX_OVERRIDES: Final = 8192
-"""Bytes of command and environment that one container may get beside those of its definition."""
+"""The maximum size in bytes of the command and the environment that a call adds to a container's definition."""
 MAX_TEMPLATE: Final = 1_000_000
-"""Bytes of a template and of the state machine in it."""
+"""The maximum size of a template in bytes; a state machine has the same limit."""
 DISK: Final = 20 * 1024
-"""MiB of disk that a container on Fargate has without being asked."""
-_ROOM: Final = 1024  # bytes of the command, the run's id, and the fields' names
+"""The disk in MiB that a container on Fargate has by default."""
+_ROOM: Final = 1024  # estimated bytes of the command, the run's id and the names of fields
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED = ("FLOWC_", "AWS_BATCH", "ECS_")
 _CPU = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?", re.ASCII)
@@ -37,7 +37,7 @@ _USED = frozenset({"image", "hostname_resolution_timeout"})
 
 
 def check_flow(analysis: Analysis, settings: MachineSettings, faults: Faults) -> None:
-    """Report the constructs that cannot be expressed."""
+    """Report the constructs of a flow that cannot run on Step Functions."""
     flow = analysis.flow
     _check_starts(flow, faults)
     _check_schedule(flow, faults)
@@ -139,7 +139,7 @@ def _resource_problems(node: Node, settings: MachineSettings) -> Iterator[tuple[
 
 
 def _check_size(flow: Flow, node: Node, settings: MachineSettings, faults: Faults) -> None:
-    """Check the size of what a container gets besides its definition."""
+    """Check the size of the environment that a call adds to the container's definition."""
     values = step_environment(flow, node, settings)
     size = sum(len(f"{name}{value}".encode("utf-8", "surrogatepass")) for name, value in values.items()) + _ROOM
     if size > MAX_OVERRIDES:

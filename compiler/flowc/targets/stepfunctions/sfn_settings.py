@@ -1,4 +1,4 @@
-"""The settings of a state machine that are not in the flow: what runs its tasks, the image, the store and so on."""
+"""The settings of a state machine that the flow does not contain: what runs its tasks, the image, the store etc."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 Compute: TypeAlias = Literal["batch", "ecs"]
 
 COMPUTES: tuple[Compute, ...] = ("batch", "ecs")
-MAX_NAME = 60  # a state machine may have 80; the names of jobs and log groups contain it
+MAX_NAME = 60  # AWS allows 80; names of jobs and log groups contain this name
 INLINE = 40
-"""The number of iterations of an inline Map that Step Functions runs at once, at most."""
+"""The maximum number of iterations of an inline Map that Step Functions runs at once."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 
 
@@ -33,16 +33,17 @@ class MachineSettings:
         compute: the service that runs the tasks.
         image: the image with the flow's code, its IR and `flowc_runtime`.
         store: the URL of a bucket of S3 for records and artifacts.
-        name: that of the state machine; None derives it from the flow's name.
-        job_queue: the queue of AWS Batch; None leaves it to the stack's parameter.
-        cluster: the cluster of ECS; None leaves it to the stack's parameter.
-        parallelism: how many items of one foreach run at once, at most.
+        name: the name of the state machine; None derives it from the flow's name.
+        job_queue: the queue of AWS Batch; if it is None, a parameter of the stack chooses the queue.
+        cluster: the cluster of ECS; if it is None, a parameter of the stack chooses the cluster.
+        parallelism: the maximum number of items of one foreach that run at once.
         deadline_seconds: the longest duration of a run, None for no limit.
-        tags: those of every run.
-        catalog: where the files of steps are kept, as the setting `catalog`.
-        secrets: the source of the secrets that steps only name, as the setting `secrets`.
-        pickler: the pickler that writes artifacts, as the setting `pickler`.
-        tracker: where tasks send metrics, as the setting `tracker`; its package must be in the image.
+        tags: the tags of every run.
+        catalog: where the files of steps are kept; the value of the setting `catalog`.
+        secrets: the source of the secrets that steps only name; the value of the setting `secrets`.
+        pickler: the pickler that writes artifacts; the value of the setting `pickler`.
+        tracker: where tasks send metrics; the value of the setting `tracker`. The tracker's package must be in the
+            image.
         context: the directory to which the image's build context is written, None for none.
     """
 
@@ -65,7 +66,7 @@ class MachineSettings:
         """Check the values.
 
         Raises:
-            ValueError: AWS would refuse one; the text begins with its name and a colon.
+            ValueError: AWS would refuse a value; the text begins with the setting's name and a colon.
         """
         if "$" in self.catalog or not self.catalog.isprintable():
             raise ValueError(f"catalog: a name without '$', not {self.catalog!r}")
@@ -103,7 +104,7 @@ class MachineSettings:
 
     @property
     def prefix(self) -> str:
-        """The beginning of the keys of the store's objects: empty, or a prefix with a slash at its end."""
+        """The prefix of the keys of the store's objects in the bucket: empty, or a prefix that ends in a slash."""
         prefix = self.store.removeprefix("s3://").partition("/")[2].strip("/")
         return f"{prefix}/" if prefix else ""
 

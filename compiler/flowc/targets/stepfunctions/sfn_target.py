@@ -32,11 +32,11 @@ KEYS: Final[Mapping[str, str]] = {
     "tracker": "tracker",
 }
 CAPACITY: Final = 100_000_000
-"""Bytes of code and files in an image."""
+"""The maximum size in bytes of the code and the files in an image."""
 
 
 def options() -> list[click.Option]:
-    """Return the options of compiling to a state machine."""
+    """Return the options for compiling to a state machine."""
     return [
         click.Option(["--compute"], type=click.Choice(COMPUTES),
                      help="Run tasks on AWS Batch or on Amazon ECS [default: batch]."),

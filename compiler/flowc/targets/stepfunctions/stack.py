@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from flowc_ir.model import Flow, Schedule
 
 MISSED_SECONDS: Final = 300
-"""How late the run of a missed time of a schedule may start."""
+"""The maximum number of seconds by which a scheduled run may start late."""
 
 
 def stack(analysis: Analysis, settings: MachineSettings, digest: str) -> JsonObject:
-    """Return the template of a flow without faults of `check_flow`.
+    """Return the CloudFormation template of a flow in which `check_flow` found no faults.
 
     Args:
         analysis: the analysis of the flow.
@@ -63,7 +63,7 @@ def stack(analysis: Analysis, settings: MachineSettings, digest: str) -> JsonObj
 
 
 def _definition_names(flow: Flow, settings: MachineSettings) -> dict[str, str]:
-    """Return the names of the definitions by their images; the first is that of the settings."""
+    """Return the name of the container definition for each image; the first image is that of the settings."""
     images = [settings.image, *(node.kubernetes.image for node in flow.nodes if node.kubernetes)]
     distinct = dict.fromkeys(image for image in images if image)
     return {image: f"Containers{at + 1}" for at, image in enumerate(distinct)}
@@ -109,7 +109,7 @@ def _job_definition(name: str, image: str, environment: dict[str, str], number: 
             "JobDefinitionName": f"{name}-{number + 1}",
             "Type": "container",
             "PlatformCapabilities": [{"Ref": "Platform"}],
-            # Active runs keep the definition with which they began.
+            # The old definition is kept, because active runs use the definition with which they began.
             "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
             "ContainerProperties": {
                 "Image": image,
@@ -154,7 +154,7 @@ def _task_definition(name: str, image: str, environment: dict[str, str], number:
                 }
             ],
         },
-        # Active runs keep the definition with which they began.
+        # The old definition is kept, because active runs use the definition with which they began.
         "DeletionPolicy": "Retain",
         "UpdateReplacePolicy": "Retain",
     }

@@ -18,7 +18,7 @@ _HASHED = re.compile(r".*-x[0-9a-f]{8}", re.DOTALL)
 
 
 def state_name(step: str) -> str:
-    """Return the name of a step's state: the step's name if it is plain and short, else a prefix and its digest."""
+    """Return the name of a step's state: the step's name if it is plain and short, else its prefix and its digest."""
     if _PLAIN.fullmatch(step) and len(step) <= MAX_STATE and not _HASHED.fullmatch(step):
         return step
     readable = "".join(char if char.isalnum() else "-" for char in step)[: MAX_STATE - 10].strip("-") or "step"
@@ -26,7 +26,7 @@ def state_name(step: str) -> str:
 
 
 def machine_name(flow: Flow) -> str:
-    """Return the name of the state machine of a flow; in a project it is `project-branch-flow`."""
+    """Return the name of a flow's state machine. For a flow in a project, it begins with `project-branch-flow`."""
     parts = [flow.name] if flow.project is None else [flow.project.name, flow.project.branch, flow.name]
     readable = "-".join(_MACHINE.sub("-", part).strip("-") for part in parts)
     if flow.project is None and readable == flow.name and len(readable) <= MAX_NAME:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
     from flowc_runtime.base.config.pod_tables import PodReader, PodTables
 else:
-    PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")  # most files have no such tables
+    PodReader = LateFunction("flowc_runtime.base.config.pod_tables:PodReader")  # few files have such tables
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")  # only if something sets `secrets`
 
 OWN: Final = "flowc.toml"
@@ -36,7 +36,7 @@ _MENTIONED: Final = rb"""^(?:\xef\xbb\xbf)?\s*(\[+\s*["']?tool["']?\s*(\]|\.\s*[
 
 
 class ConfigFile(NamedTuple):
-    """A configuration file: its path, its values by key, the places of the keys, and its tables about pods."""
+    """A configuration file: its path, its values by key, the line numbers of its keys, and its tables about pods."""
 
     path: str
     values: Mapping[str, str | int]
@@ -68,7 +68,7 @@ def find_file(start: str | None = None) -> ConfigFile | None:
         The file; None if there is none, or the working directory was deleted.
 
     Raises:
-        ConfigurationError: the file cannot be read or has faults, or one directory has two of them.
+        ConfigurationError: the file cannot be read or has faults, or one directory has two configuration files.
     """
     try:
         here = start or os.getcwd()
@@ -90,10 +90,10 @@ def find_file(start: str | None = None) -> ConfigFile | None:
 
 
 def read_file(name: str) -> ConfigFile:
-    """Read and check the configuration file of this name, which may be any name of a TOML file.
+    """Read and check the configuration file `name`, which may be any TOML file.
 
     Raises:
-        ConfigurationError: the file cannot be read, has faults, or is no file of flowc's.
+        ConfigurationError: the file cannot be read, has faults, or is a pyproject.toml without [tool.flowc].
     """
     path = os.path.abspath(name)
     if path.lower().endswith((".yaml", ".yml")):
@@ -186,8 +186,8 @@ def _decoded(path: str, content: bytes) -> str:
 def _parsed(path: str, text: str) -> dict[str, object]:
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     try:
-        toml = import_module(name)  # only if there is a file: the import would slow every command down
-    except ModuleNotFoundError:  # in the interpreter of a step's environment, under Python 3.10
+        toml = import_module(name)  # imported only if there is a file, since the import is slow
+    except ModuleNotFoundError:  # possible in the interpreter of a step's environment under Python 3.10
         message = f"reading {_place(path)} needs {name}, which is not installed"
         raise ConfigurationError(
             [ConfigurationFault(message, f"pip install {name}, or set FLOWC_* variables instead")]
@@ -215,7 +215,7 @@ _KEY: Final = rf"({_PART}(?:\.{_PART})*)="
 
 
 def _lines(text: str, section: str) -> dict[tuple[str, ...], int]:
-    """Return the lines of a section's keys and tables by their paths; those in unusual notations are missing."""
+    """Return the line numbers of a section's keys and tables by path; keys in unusual notations are missing."""
     outer = tuple(section.split(".")) if section else ()
     current: tuple[str, ...] = ()
     found: dict[tuple[str, ...], int] = {}
@@ -233,11 +233,11 @@ def _lines(text: str, section: str) -> dict[tuple[str, ...], int]:
 
 
 def _path(words: str) -> tuple[str, ...]:
-    return tuple(next(name for name in names if name or name is names[-1]) for names in re.findall(_PART, words))
+    return tuple(next((name for name in names if name), "") for names in re.findall(_PART, words))
 
 
 def _line_of(path: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> int | None:
-    """Return the line of a key, or of the innermost table around it whose line is known."""
+    """Return the line number of a key, or of the innermost table around the key whose line number is known."""
     return next((lines[path[:length]] for length in range(len(path), 0, -1) if path[:length] in lines), None)
 
 
@@ -254,7 +254,7 @@ def _faults(
 
 
 def meant(key: str, tables: Sequence[str] = ()) -> str:
-    """Return the hint for the key of a setting that does not exist; `tables` are keys that a file has besides."""
+    """Return the hint for an unknown key; `tables` are the valid keys of a file that are not settings."""
     from flowc_ir.suggestion import suggest
 
     known = [*BY_KEY, *tables]
@@ -274,11 +274,11 @@ def normal(setting: Setting, value: object) -> object:
 
 
 def wrong(setting: Setting, value: object) -> str | None:
-    """Return what is wrong with the value of a setting, as the end of a sentence; None if it is valid.
+    """Return what is wrong with a value, such as `must be a string, not 3`; None if the value is valid.
 
     Args:
         setting: the setting.
-        value: the value of a file in TOML, or of a variable after its conversion.
+        value: the value from a TOML file, or the converted value of a variable.
     """
     value = normal(setting, value)
     if setting.type == "number":

@@ -1,6 +1,6 @@
 """The table of settings, which `flowc.toml`, `FLOWC_*` variables and options can set.
 
-A new setting is a new row. docs/reference/settings.md lists all of them. Tests compare that page and the defaults of
+A new setting is a new row. docs/reference/settings.md lists all settings. Tests compare that page and the defaults of
 options with this table. The variables of the contract between compiler and pods (`contract`) are not settings.
 """
 
@@ -24,15 +24,15 @@ class Setting(NamedTuple):
 
     Attributes:
         key: the name in `flowc.toml`.
-        type: the type of the value: a string, a whole number of at least 1, a place, which is a URL or a directory, or
-            a source of secrets (`secret_setting`).
+        type: the type of the value: `text`, `number` (a whole number of at least 1), `place` (a URL or a directory), or
+            `source` (of secrets, see `secret_setting`).
         variable: the environment variable that sets it.
         option: the option that sets it, and the commands that have the option.
         help: the description.
         default: the value if nothing sets it; None if `without` describes the default behaviour.
         without: a description of the default behaviour.
         choices: the allowed strings; empty if every string is allowed.
-        metaflow: METAFLOW_* variables that also set it, after its own variable and before a file.
+        metaflow: METAFLOW_* variables that also set it; the setting's own variable takes precedence, a file does not.
     """
 
     key: str

@@ -2,8 +2,8 @@
 
 The file is the nearest one in the working directory and its parents: `flowc.toml`, or a `pyproject.toml` with
 `[tool.flowc]`; the variable FLOWC_CONFIGURATION_FILE names another one. The command line reads options; this module
-reads all other sources. METAFLOW_* variables come after `FLOWC_*` variables and before the file; Metaflow's own
-configuration file comes after it. Pods ignore the file.
+reads all other sources. METAFLOW_* variables come after `FLOWC_*` variables and before flowc's file; Metaflow's own
+configuration file comes after flowc's file. Pods ignore flowc's file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flowc_runtime.base.config.config_keys import Setting
 
 FILE_VARIABLE: Final = "FLOWC_CONFIGURATION_FILE"
-"""The variable that names a configuration file in place of that of the working directory."""
+"""The variable that names a configuration file to read instead of the nearest one."""
 
 _DIGITS = 19  # longer numbers are refused instead of parsed
 
@@ -36,7 +36,7 @@ SettingSource: TypeAlias = Literal["variable", "metaflow", "file", "default"]
 
 
 class SettingValue(NamedTuple):
-    """The value of a setting, the kind of its source, and the source by name: a variable, or a file and its line."""
+    """The value of a setting, the kind of its source, and the source's name: a variable, or a file and line."""
 
     value: str | int | None
     source: SettingSource
@@ -59,13 +59,13 @@ def lookup(key: str, named: str | None = None) -> SettingValue:
 
     Args:
         key: a key of `config_keys.BY_KEY`.
-        named: the name of the configuration file; None is the current one.
+        named: the path of the configuration file; None selects the current one (`current_file`).
 
     Raises:
         ConfigurationError: a variable or the configuration file is invalid.
         SettingsError: Metaflow's configuration file cannot be read, or names an unsupported store.
     """
-    if key == "store":  # several METAFLOW_* variables set it together
+    if key == "store":  # several METAFLOW_* variables together set the store
         from flowc_runtime.base.config.whereabouts import locate
 
         return locate(file=named)
@@ -105,7 +105,7 @@ def from_file(key: str, named: str | None = None) -> SettingValue | None:
 
     Args:
         key: a key of `config_keys.BY_KEY`.
-        named: the name of the file; None is the current one.
+        named: the path of the file; None selects the current one (`current_file`).
 
     Raises:
         ConfigurationError: the file cannot be read or has faults.
@@ -117,10 +117,10 @@ def from_file(key: str, named: str | None = None) -> SettingValue | None:
 
 
 def current_file(named: str | None = None) -> ConfigFile | None:
-    """Return the checked configuration file, which `FILE_VARIABLE` names, or else that of the working directory.
+    """Return the configuration file, after checks: the file that `FILE_VARIABLE` names, or else the nearest one.
 
     Args:
-        named: the name of the file to read in place of these.
+        named: the path of the file to read instead.
 
     Returns:
         The file; None in a pod, or if there is none.
@@ -135,7 +135,7 @@ def current_file(named: str | None = None) -> ConfigFile | None:
 
 
 def _read(setting: Setting, written: str) -> str | int:
-    """Return the value of a variable; a string that is not a number is returned as it is, and `wrong` refuses it."""
+    """Convert the text of a variable to a value. Text that is not a number stays text, which `wrong` then refuses."""
     is_number = setting.type == "number" and written.isdecimal() and len(written) < _DIGITS
     return int(written) if is_number else str(normal(setting, written))
 

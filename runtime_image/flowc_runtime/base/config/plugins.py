@@ -16,7 +16,7 @@ _FIX: Final = "fix the package, or uninstall it"
 
 
 class PluginError(FlowcError):
-    """A plugin cannot be used: two packages have one of this name, or its package is faulty. `hint` says what to do."""
+    """A plugin cannot be used: two packages have one of this name, or its package is faulty. `hint` is the remedy."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -27,9 +27,9 @@ class PluginKind(NamedTuple):
     """A kind of plugin.
 
     Attributes:
-        group: the group of its entry points.
-        word: the word for one of them in errors, such as `target`.
-        public: the public name of the class that each one is an instance of, for errors.
+        group: the group of entry points in which packages register such plugins.
+        word: the noun for a plugin of this kind in errors, such as `target`.
+        public: the public name of the class of these plugins, for errors.
     """
 
     group: str
@@ -41,14 +41,15 @@ class PluginKind(NamedTuple):
         return sorted({entry.name for entry in entry_points(group=self.group)})
 
     def find(self, name: str, type_: type[T]) -> T | None:
-        """Import the plugin of this name; None if no package has one.
+        """Import and return the plugin of this name; None if no package has one.
 
         Args:
             name: the name of the entry point.
             type_: the class of the plugin, or a protocol that can be checked at run time.
 
         Raises:
-            PluginError: two packages have one, it cannot be imported, or it is no instance of the class.
+            PluginError: two packages have a plugin of this name, or the plugin cannot be imported or is no instance of
+                the class.
         """
         entries = self._entries(name)
         if not entries:
@@ -59,10 +60,10 @@ class PluginKind(NamedTuple):
         return self._load(entries[0], type_)
 
     def check_alone(self, own: Sequence[str]) -> None:
-        """Check that no package has a plugin with the name of one of flowc's own.
+        """Check that no package has a plugin with the same name as one of flowc's own plugins.
 
         Raises:
-            PluginError: a package has one.
+            PluginError: a package has such a plugin.
         """
         for name in own:
             if entries := self._entries(name):
@@ -70,7 +71,7 @@ class PluginKind(NamedTuple):
                 raise PluginError(f"two {self.word}s are called '{name}': flowc's own, and one of {other}", _ONE)
 
     def described(self, name: str) -> str:
-        """Return the words for a plugin in errors: its kind, its name and its distribution."""
+        """Return a plugin's description for errors: its kind, its name and its distribution."""
         return next((self._what(entry) for entry in self._entries(name)), f"the {self.word} '{name}'")
 
     def distribution(self, name: str) -> str | None:
@@ -78,7 +79,7 @@ class PluginKind(NamedTuple):
         return next((entry.dist.name for entry in self._entries(name) if entry.dist is not None), None)
 
     def _entries(self, name: str) -> list[EntryPoint]:
-        """Return the entry points of this name; one that is on the path twice counts once."""
+        """Return the entry points of this name; an entry point that is on the path twice is returned once."""
         found: dict[tuple[str, str], EntryPoint] = {}
         for entry in entry_points(group=self.group, name=name):
             found.setdefault((entry.value, _whose(entry)), entry)
@@ -94,7 +95,7 @@ class PluginKind(NamedTuple):
         except Exception as error:  # the package's code may raise anything
             why = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise PluginError(f"{what} cannot be loaded from {entry.value}: {why}", _FIX) from error
-        # A class has the methods of a protocol too.
+        # A class also passes the check for a protocol, since it has the methods; but an instance is required.
         if isinstance(found, type_) and (type_ is type or not isinstance(found, type)):
             return found
         raise PluginError(f"{what}: {entry.value} is a {type(found).__name__}, not a {self.public}", _FIX)

@@ -1,7 +1,7 @@
 """The tables of a configuration file about tasks and their pods: `[defaults]`, `[overrides.NAME]`, `[steps.FLOW.STEP]`.
 
-Each table has the same keys (`KEYS`). Their values are kept in the forms of the IR; what is None or empty is not
-written in the table.
+Each table has the same keys (`KEYS`). The values are kept as objects of the IR; None or an empty value means that the
+table does not have the key.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Place: TypeAlias = Callable[[TomlPath], str]
 
 OF_SETTINGS: Final = ("image", "service-account")
-"""The keys that are settings too: `[defaults]` sets the setting, so that an option or a variable replaces it."""
+"""The keys that are settings, too: in `[defaults]` they set the setting, which options and variables override."""
 
 
 class PodTable(NamedTuple):
@@ -45,9 +45,9 @@ class PodTables(NamedTuple):
 
     Attributes:
         defaults: the values for all steps.
-        overrides: the values for the steps that name the table, by its name.
-        steps: the values for one step, by the names of its flow and of the step.
-        places: the place of the table of each step, such as `flowc.toml:7`.
+        overrides: the values for the steps that name an override, by the name of the override.
+        steps: the values for single steps: flow -> step -> values.
+        places: the file and line of each step's table, such as `flowc.toml:7`.
     """
 
     defaults: PodTable
@@ -60,10 +60,11 @@ class PodKey(NamedTuple):
     """A key of a table.
 
     Attributes:
-        read: returns a value in the form of the IR; raises LimitError. It gets the value and its name for messages.
+        read: converts a value to the form of the IR, given the value and its name for messages; raises LimitError.
         example: a line with a valid value.
         help: the description.
-        merged: whether the value is a table whose keys are checked, and merged with those of other tables, one by one.
+        merged: whether the value is a table whose keys are checked one by one, and are merged with those of other
+            tables.
     """
 
     read: Callable[[object, str], object]
@@ -127,7 +128,7 @@ def _resources(value: object, what: str) -> object:
 
 
 def _fields(value: object, kinds: Mapping[str, type], what: str) -> dict[str, object]:
-    """Return a table whose keys are those of `kinds`, as in Python; each value has exactly the type of its key."""
+    """Check that a table has only keys of `kinds`, with values of exactly these types; return it with `_` in keys."""
     if not isinstance(value, Mapping):
         raise LimitError(f"{what} is {_shown(value)}, not a table")
     fields = _snake(value, [*kinds], what)
@@ -156,11 +157,11 @@ def _tolerations(value: object, what: str) -> tuple[Toleration, ...]:
 
 
 def _security(value: object, what: str) -> SecurityContext:
-    return SecurityContext(**_fields(value, _SECURITY, what))  # type: ignore[arg-type]  # likewise
+    return SecurityContext(**_fields(value, _SECURITY, what))  # type: ignore[arg-type]  # `_fields` has checked the types
 
 
 def _snake(value: Mapping[str, object], known: list[str] | tuple[str, ...], what: str) -> dict[str, object]:
-    """Return a table with the names of Python's in place of its keys. Raises LimitError for an unknown key."""
+    """Return a table with `_` instead of `-` in its keys. Raises LimitError for a key that is not in `known`."""
     for name in value:
         if name not in known:
             hint = suggest(name.replace("_", "-"), known, f"it has {', '.join(known)}")
@@ -219,10 +220,10 @@ KEYS: Final[Mapping[str, PodKey]] = {**LIMITS, **POD}
 
 
 class PodReader:
-    """Reads the tables of one file. `faults` are all faults that it found.
+    """Reads the tables of one file, and collects all their faults in `faults`.
 
     Args:
-        place: returns the place of a key by its path, such as `flowc.toml:3`.
+        place: returns the file and line of a key, such as `flowc.toml:3`, given the key's path.
     """
 
     def __init__(self, place: Place) -> None:
@@ -230,11 +231,11 @@ class PodReader:
         self._place = place
 
     def read(self, tables: Mapping[str, object], settings: dict[str, object]) -> PodTables:
-        """Return the tables; what is faulty in them is left out.
+        """Return the tables without their faulty values.
 
         Args:
             tables: the tables.
-            settings: the settings of the file, which gets those of `[defaults]`.
+            settings: the settings of the file, to which the settings in `[defaults]` are added.
         """
         defaults = self._table(self._without_settings(tables.get("defaults", {}), settings), ("defaults",))
         overrides = {path[1]: self._table(value, path) for path, value in self._inner(tables, "overrides")}
@@ -255,7 +256,7 @@ class PodReader:
         return PodTables(defaults, overrides, steps, places)
 
     def _without_settings(self, defaults: object, settings: dict[str, object]) -> object:
-        """Return `[defaults]` without the keys of settings, which are added to the settings."""
+        """Return `[defaults]` without the keys that are settings, and add these to the settings."""
         if not isinstance(defaults, Mapping):
             return defaults
         for key in (key for key in OF_SETTINGS if key in defaults):
@@ -304,7 +305,7 @@ class PodReader:
         return PodTable(Kubernetes(**given), TaskLimits(**amounts), override)  # type: ignore[arg-type]  # as read
 
     def _value(self, key: PodKey, value: object, path: TomlPath, what: str) -> object:
-        """Return a value in the form of the IR; None for a faulty one."""
+        """Return a value in the form of the IR; None if the value is faulty."""
         parts = [(path, value)]
         if key.merged and isinstance(value, Mapping):
             parts = [((*path, name), {name: each}) for name, each in value.items()]
@@ -321,7 +322,7 @@ class PodReader:
 
 
 _HOW_STEPS: Final = "write [steps.FLOW.STEP], and the values for this step of the flow below it"
-# Keys of another table, or of other tools.
+# Hints for keys that belong to another table or to other tools.
 _MEANT: Final = {
     **{name: f"write resources = {{ {name} = … }}" for name in ("cpu", "memory", "gpu", "disk", "shared-memory")},
     "env": "did you mean 'environment'?",

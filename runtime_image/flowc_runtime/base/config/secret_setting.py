@@ -1,4 +1,4 @@
-"""The value of the setting `secrets`: where the values of secrets come from that a flow only names."""
+"""The value of the setting `secrets`: the source of the values of the secrets that a flow names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SecretSetting(NamedTuple):
 
     Attributes:
         kind: one of `BUILT_IN`, or the name of a plugin.
-        place: the file, the directory, the Secret in Kubernetes, or what a plugin makes of it; empty for `env`.
+        place: the file, the directory, the Secret in Kubernetes, or text that the plugin interprets; empty for `env`.
     """
 
     kind: str
@@ -68,7 +68,7 @@ class SecretSetting(NamedTuple):
         return self.kind not in BUILT_IN
 
     def below(self, directory: str) -> SecretSetting:
-        """Return the source with an absolute path: a relative one is resolved against the directory."""
+        """Return the source with an absolute path; a relative path is resolved against the directory."""
         if self.kind not in (DOTENV, FILES):
             return self
         return self._replace(place=os.path.normpath(os.path.join(directory, os.path.expanduser(self.place))))

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     import getpass
     from collections.abc import Mapping
 else:
-    getpass = LateModule("getpass")  # costs start-up time, and is only needed without a variable for the user
+    getpass = LateModule("getpass")  # costs start-up time, and is needed only if no variable names the user
 
 PREFIX = "METAFLOW_"
 
-# Setting: (supported values, hint for other values).
+# Setting -> (supported values, hint for other values).
 CHOICES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "DEFAULT_DATASTORE": (("local", "s3", "gs", "azure"), "use local, s3, gs or azure"),
     "DEFAULT_ENVIRONMENT": (
@@ -200,7 +200,7 @@ def store_variable() -> str | None:
 
 
 def datastore_of(url: str) -> str:
-    """Return Metaflow's name of the datastore, such as `local`, for the address of a store."""
+    """Return Metaflow's name for the kind of a store, such as `local`, from the store's address."""
     scheme = url.partition("://")[0]
     return next((name for name, other in _SCHEMES.items() if other == scheme), "local")
 
@@ -212,7 +212,7 @@ def check() -> None:
     """Refuse settings with unsupported values that would change how flows behave (`CHOICES`).
 
     Raises:
-        SettingsError: a setting has one.
+        SettingsError: a setting has such a value.
     """
     for name, (allowed, hint) in CHOICES.items():
         value = get(name)
@@ -222,7 +222,7 @@ def check() -> None:
 
 
 def unused() -> list[str]:
-    """Return the names of the METAFLOW_* settings that are set but that nothing reads, sorted.
+    """Return the names of the METAFLOW_* settings that are set but not read by flowc, sorted.
 
     Raises:
         SettingsError: Metaflow's configuration file cannot be read.

@@ -1,6 +1,6 @@
-"""The retries, the time, the resources and the environment variables that a task asks for, in the forms of the IR.
+"""Convert a task's retries, time limit, resources and environment variables to objects of the IR.
 
-Arguments of tasks in pipelines and tables of the configuration file have these values.
+The values come from arguments of tasks in pipelines and from tables of the configuration file.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ RESOURCES: Final = ("cpu", "memory", "gpu", "disk", "shared_memory")
 
 
 class LimitError(ValueError):
-    """A value is wrong; the message names it and the forms that are allowed."""
+    """A value is invalid; the message shows the value and the allowed forms."""
 
 
 class TaskLimits(NamedTuple):
-    """The policies of a task, as the IR has them."""
+    """The policies of a task, as objects of the IR."""
 
     retry: Retry | None = None
     timeout: Timeout | None = None
@@ -43,7 +43,7 @@ def retry_of(given: object, what: str) -> Retry | None:
     """Return the retries that are given as a number, or as `{"times": 3, "wait": "30s"}`. Raises LimitError.
 
     Args:
-        given: the value; None for none.
+        given: the value; None sets no retries.
         what: the step, for messages.
     """
     if given is None:
@@ -58,12 +58,12 @@ def retry_of(given: object, what: str) -> Retry | None:
 
 
 def wait_of(given: object, what: str) -> int:
-    """Return the seconds between attempts, which may be 0: see `seconds_of`."""
+    """Return the seconds between attempts, which may be 0. Other values are read by `seconds_of`."""
     return 0 if type(given) is int and given == 0 else seconds_of(given, what)
 
 
 def timeout_of(given: object, what: str) -> Timeout | None:
-    """Return the limit of an attempt that is given as a duration. Raises LimitError."""
+    """Return the time limit of an attempt, given as a duration. Raises LimitError."""
     return None if given is None else Timeout(seconds=seconds_of(given, f"{what}: timeout"))
 
 
@@ -92,7 +92,7 @@ def resources_of(given: object, what: str) -> Resources | None:
     """Return the resources that are given by their names. Sizes are MiB, or strings such as `4Gi`.
 
     Args:
-        given: the mapping; None for none.
+        given: the mapping; None requests no resources.
         what: the step, for messages.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The default address of the store, and how commands name it."""
+"""The default address of the store, and the option `--store` with which printed commands name a store."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ LOCAL_NAME = ".flowc"
 
 
 def default_url(start: str | None = None, *, datastore: str | None = None, root: str | None = None) -> str:
-    """Return the address of the store; `locate` has the arguments and the errors."""
+    """Return the address of the store; the arguments and errors are those of `locate`."""
     return str(locate(start, datastore=datastore, root=root).value)
 
 
 def store_words(url: str, typed: str | None = None) -> list[str]:
-    """Return the `--store` option for a store; empty if the store is the default, or a directory.
+    """Return the `--store` option that a printed command needs; empty if the store is the default, or a directory.
 
     Args:
         url: the address of the store.
-        typed: the address as typed, which the option then has.
+        typed: the address as the user typed it; the option shows this text instead of `url`.
     """
     try:
         default = default_url()
-    except FlowcError:  # the settings are invalid, which other code reports
+    except FlowcError:  # the settings are invalid: other code reports the error
         default = ""
     if url in (default, f"file://{os.path.abspath(default)}") or "://" not in url:
         return []
@@ -50,8 +50,8 @@ def locate(
     Args:
         start: a directory; None is the working directory.
         datastore: Metaflow's option `--datastore`, which takes precedence over all sources.
-        root: Metaflow's option `--datastore-root`, likewise.
-        file: the name of the configuration file; None is the current one.
+        root: Metaflow's option `--datastore-root`, which also takes precedence over all sources.
+        file: the path of the configuration file; None selects the current one.
 
     Raises:
         SettingsError: Metaflow's settings name an unsupported or incomplete store.

@@ -1,1 +1,1 @@
-"""Metrics of tasks: recording and reading them, and sending them to a tracker."""
+"""Metrics that tasks record: recording, reading, and sending them to an experiment tracker."""

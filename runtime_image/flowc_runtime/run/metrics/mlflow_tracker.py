@@ -1,4 +1,4 @@
-"""The tracker `mlflow`: one run of MLflow per run, in the experiment with the flow's name. It needs mlflow-skinny."""
+"""The tracker `mlflow`: one MLflow run for each run, in an experiment with the flow's name. Needs mlflow-skinny."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         info: _Info
 
     class _Client(Protocol):
-        """The part of `mlflow.tracking.MlflowClient` that is used. Times are in milliseconds since the epoch."""
+        """The methods of `mlflow.tracking.MlflowClient` that are called. Times are in milliseconds since the epoch."""
 
         def get_experiment_by_name(self, name: str) -> _Experiment | None: ...
         def create_experiment(self, name: str) -> str: ...
@@ -46,32 +46,32 @@ if TYPE_CHECKING:
         Param: Callable[[str, str], object]
 
 
-_METRICS: Final = 1000  # points in a request to MLflow
-_PARAMETERS: Final = 100  # parameters in a request to MLflow
+_METRICS: Final = 1000  # the maximum of points in a request to MLflow
+_PARAMETERS: Final = 100  # the maximum of parameters in a request to MLflow
 _STATUS: Final[Mapping[EndState, str]] = {
     "succeeded": "FINISHED",
     "failed": "FAILED",
     "interrupted": "KILLED",
     "killed": "KILLED",
 }
-_REFUSED: Final = re.compile(r"[^/\w.\- :]")  # characters that the names of MLflow cannot contain
-_LONGEST: Final = 250  # characters of a name
-# MLflow repeats requests for minutes, but a run waits for its tracker.
+_REFUSED: Final = re.compile(r"[^/\w.\- :]")  # characters that MLflow does not allow in names
+_LONGEST: Final = 250  # MLflow's limit for the characters of a name
+# By default MLflow repeats a failed request for minutes. This is limited, because a run waits for its tracker.
 _PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 @final
 class MlflowTracker:
-    """Writes runs to the tracking store of the address; without one to the store that MLflow's own variables name.
+    """Writes runs to MLflow: to the tracking store of the address, or without an address to MLflow's default store.
 
-    A run is found by its tag `flowc.run`, so that processes of one run need not know each other.
+    MLflow's run is found by its tag `flowc.run`, so that several processes of a run can write to it.
     """
 
     def __init__(self) -> None:
         self._clients: dict[str, _Client] = {}
 
     def begin(self, run: TrackedRun) -> str:
-        """Return the id of MLflow's run, which is made at first, with parameters and tags.
+        """Return the id of the MLflow run; create the run, with parameters and tags, if it does not exist.
 
         Raises:
             Exception: any exception of MLflow.
@@ -97,7 +97,7 @@ class MlflowTracker:
         return id
 
     def log(self, run: TrackedRun, id: str, metrics: Sequence[TrackedMetric]) -> None:
-        """Add points. Raises any exception of MLflow."""
+        """Send points of metrics to MLflow. Raises any exception of MLflow."""
         points = [
             _entities().Metric(_name(each.name), each.value, _milliseconds(each.time), each.step) for each in metrics
         ]
@@ -105,7 +105,7 @@ class MlflowTracker:
             self._client(run).log_batch(id, metrics=part)
 
     def end(self, run: TrackedRun, id: str, state: EndState, ended: float) -> None:
-        """Set the status of MLflow's run and the tag `flowc.status`. Raises any exception of MLflow."""
+        """Set the status of the MLflow run, and its tag `flowc.status`. Raises any exception of MLflow."""
         client = self._client(run)
         client.set_tag(id, "flowc.status", state)
         client.set_terminated(id, _STATUS[state], _milliseconds(ended))
@@ -119,13 +119,13 @@ class MlflowTracker:
         return self._clients[run.address]
 
     def _experiment(self, client: _Client, name: str) -> str:
-        """Return the id of the experiment with this name, which is made if there is none."""
+        """Return the id of the MLflow experiment with this name; create the experiment if it does not exist."""
         found = client.get_experiment_by_name(name)
         if found is None:
             try:
                 return client.create_experiment(name)
             except Exception:
-                found = client.get_experiment_by_name(name)  # another process may have made it
+                found = client.get_experiment_by_name(name)  # another process may have created it
                 if found is None:
                     raise
         if found.lifecycle_stage != "active":
@@ -142,7 +142,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _name(name: str) -> str:
-    """Return a name that MLflow accepts: other characters become `_`, and so do parts such as `..`."""
+    """Convert a name to one that MLflow accepts: refused characters and path parts such as `..` become `_`."""
     plain = _REFUSED.sub("_", name)
     return plain if plain == posixpath.normpath(plain) and not plain.startswith(("/", ".")) else plain.replace("/", "_")
 

@@ -1,8 +1,8 @@
-"""The process that sends the metrics of one run to the tracker, so that neither a task nor a run waits for it.
+"""The program of a process that sends the metrics of one run to the tracker, so that tasks do not wait for it.
 
-Its input has a JSON object per line: first the `PublishOrder`, then the tasks that have ended, and the end of the run.
-Without the end, whoever wrote the lines was killed, or another process sends it (`partial`). Its output is one line if
-it fails.
+Each line of its input is a JSON object: first a `PublishOrder`, then a `PublishMessage` for each task that has ended
+and for the end of the run. If the input ends without the end of the run, its writer was killed, or another process
+sends the run's end (`partial`). After a failure, the process prints one line.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics.tracker import EndState
     from flowc_runtime.store.records.run_store import RunStore
 
-_PARAMETER: Final = 6000  # characters of the text of a parameter
+_PARAMETER: Final = 6000  # a parameter's text is cut to this number of characters
 _CHUNK: Final = 1 << 16
 
 COMMAND: Final = (
     sys.executable,
     "-c",
-    # Without the working directory, whose modules could replace the tracker's.
+    # The working directory is removed from `sys.path`: its modules could hide modules of the tracker.
     f"import sys; sys.path[:] = [each for each in sys.path if each]; from {__name__} import main; sys.exit(main())",
 )
 
 
 class PublishOrder(TypedDict):
-    """What to do: the tracker's setting, the store, the run, and whether another process sends its end."""
+    """The first line: the setting `tracker`, the store, the run, and whether another process sends the run's end."""
 
     tracker: str
     store: str
@@ -48,7 +48,7 @@ class PublishOrder(TypedDict):
 
 
 class PublishMessage(TypedDict, total=False):
-    """A further line: a task (step, path, attempt) that has ended, or the state and the time in which the run has."""
+    """A further line: a task that has ended (step, path, attempt); or, for the end of the run, its state and time."""
 
     task: tuple[str, str, int]
     end: EndState
@@ -56,15 +56,15 @@ class PublishMessage(TypedDict, total=False):
 
 
 def main() -> int:
-    """Send the metrics of the run that the input describes. Return 1 after a failure, which is printed."""
+    """Read the input and send the metrics. Return the exit code: 1 after a failure, which is printed."""
     out = os.dup(1)
-    with open(os.devnull, "w") as nothing:  # trackers print progress
+    with open(os.devnull, "w") as nothing:  # discards progress that trackers print
         os.dup2(nothing.fileno(), 1)
     lines = (json_text.mapping(line) for line in _lines(0))
     order = cast("PublishOrder", next(lines))  # the parent process wrote it
     try:
         _send(order, cast("Iterator[PublishMessage]", lines))
-    except Exception as error:  # of the tracker: its library, the network, its server
+    except Exception as error:  # any error of the tracker's library, network or server
         why = f"{type(error).__name__}: {error}".partition("\n")[0]
         name = order["tracker"].partition(":")[0]
         text = f"the tracker '{name}' has failed, and lacks metrics of {order['flow']}/{order['run']}: {why:.200}"
@@ -109,14 +109,14 @@ def _lines(descriptor: int) -> Iterator[bytes]:
 
 
 def _receive(messages: Iterable[PublishMessage], queue: SimpleQueue[PublishMessage | None]) -> None:
-    """Read all messages, so that the writer never waits for the tracker."""
+    """Move each message to the queue as soon as it arrives, so that the writer does not wait for the tracker."""
     for message in messages:
         queue.put(message)
     queue.put(None)
 
 
 def _waiting(queue: SimpleQueue[PublishMessage | None]) -> Iterator[PublishMessage | None]:
-    """Yield the next message and those that wait behind it."""
+    """Wait for a message; yield it and all messages that are in the queue."""
     yield queue.get()
     while True:
         try:
@@ -144,7 +144,7 @@ def _text(value: object) -> str:
 
 
 def _metrics(run: RunStore, message: PublishMessage) -> Iterator[TrackedMetric]:
-    """Yield the points of the task of a message."""
+    """Yield all points of the metrics of the task in a message."""
     if "task" not in message:
         return
     step, path, attempt = message["task"]

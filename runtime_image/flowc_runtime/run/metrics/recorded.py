@@ -1,4 +1,4 @@
-"""The metrics in the record of a task: the last value of each, and an object of the store with series of points."""
+"""Metrics in task records: a record has the last value of each metric, and refers to a blob with all points."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import AttemptRecord
 
     class _Series(TypedDict):
-        """The points of a metric, as columns."""
+        """The points of one metric: a list of steps, a list of values and a list of times."""
 
         steps: list[int]
         values: list[float]
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class MetricPoint(NamedTuple):
-    """A point of a metric: its step, its value, and its time in seconds since the epoch."""
+    """One recorded value of a metric, with its step and with its time in seconds since the epoch."""
 
     step: int
     value: float
@@ -32,15 +32,15 @@ class MetricPoint(NamedTuple):
 
 
 def add_to(record: AttemptRecord, metrics: TaskMetrics, objects: Objects) -> list[str]:
-    """Add the metrics of a task to its record, and store its series.
+    """Add the last values of a task's metrics to its record, and store the series of points as a blob.
 
     Args:
         record: the record.
-        metrics: what the task has recorded.
+        metrics: the metrics that the task has recorded.
         objects: the store.
 
     Returns:
-        The faults of lines that other processes of the task have written.
+        Messages about invalid lines that other processes of the task wrote.
 
     Raises:
         StoreError: the series cannot be written.
@@ -66,12 +66,12 @@ def add_to(record: AttemptRecord, metrics: TaskMetrics, objects: Objects) -> lis
 
 
 def last_values(record: AttemptRecord) -> dict[str, float]:
-    """Return the last value of each metric of a task, by name."""
+    """Return the last value of each metric of a task, by the metric's name."""
     return {name: metric["value"] for name, metric in record.get("metrics", {}).items()}
 
 
 def points_of(record: AttemptRecord, objects: Objects) -> dict[str, list[MetricPoint]]:
-    """Return all points of a task's metrics, by name, in the order in which they were recorded.
+    """Return the points of each metric of a task, by the metric's name, in the order in which they were recorded.
 
     Args:
         record: the task's record.
@@ -91,5 +91,5 @@ def points_of(record: AttemptRecord, objects: Objects) -> dict[str, list[MetricP
 
 
 def key_of(name: str, step: str, path: str) -> str:
-    """Return the name of a task's metric among those of its run: `loss`, or `loss/train-0.3` for an item of a map."""
+    """Return the name of a task's metric that is unique in the run: `loss`, or `loss/train-0.3` in a foreach or map."""
     return f"{name}/{task_id(step, path)}" if in_item(path) else name

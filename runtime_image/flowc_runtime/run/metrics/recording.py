@@ -1,8 +1,7 @@
-"""The metrics of the running task: `current.metric` and `flowc.steps.log_metric` record them, a return of the kind
-`metric` too.
+"""Records metrics of the running task: for `current.metric`, `flowc.steps.log_metric` and returns of kind `metric`.
 
-The task's own process keeps the points in memory. Other processes of the task, such as a forked worker or a notebook's
-kernel, append a line to a file, which the task reads at its end.
+The task's own process keeps the points in memory. Other processes of the task, such as a forked worker or the kernel of
+a notebook, append lines to a file, which the task's process reads at its end.
 """
 
 from __future__ import annotations
@@ -28,24 +27,24 @@ else:  # only tasks with secrets, and those whose other processes record metrics
     masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
 LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more
-_LARGEST: Final = 2**63  # larger numbers become floats: other programs read records too
+_LARGEST: Final = 2**63  # larger ints become floats, which every reader of records supports
 
 
 class MetricError(ValueError):
-    """A metric has a value, a name or a step of a wrong kind. The message names the metric."""
+    """A metric's value, name or step is invalid. The message names the metric."""
 
 
 def record(name: str, value: object, step: object = None) -> None:
-    """Record a point of a metric of the running task; outside of a task, only check the arguments.
+    """Record one value of a metric of the running task. Outside of a task, only check the arguments.
 
     Args:
         name: the name of the metric.
         value: a number of Python, NumPy or another library; NaN and the infinities are numbers too.
-        step: a whole number, such as the epoch. None is one more than the step of the point before, from 0.
+        step: a whole number, such as the epoch. None for the step of the previous point plus 1; the first is 0.
 
     Raises:
         MetricError: an argument is wrong, or contains the value of a secret of the step.
-        OSError: this process is not the task's own, and the file for its metrics cannot be written.
+        OSError: this is another process of the task, and cannot write the file for metrics.
     """
     _refuse_secrets(name, value, step)
     name, number, at = check_name(name), number_of(name, value), step_of(name, step)
@@ -57,11 +56,11 @@ def record(name: str, value: object, step: object = None) -> None:
 
 
 def record_returns(returns: Sequence[Return], values: Mapping[str, object]) -> None:
-    """Record the returns of a step whose kind is `metric`.
+    """Record the return values of a step whose kind is `metric`.
 
     Args:
         returns: the returns of the step.
-        values: the values by name; those that are missing are not recorded.
+        values: the values by name; a missing value is not recorded.
 
     Raises:
         MetricError: a value is not a number.
@@ -72,7 +71,7 @@ def record_returns(returns: Sequence[Return], values: Mapping[str, object]) -> N
 
 
 def add(metrics: TaskMetrics, name: str, number: float, step: int | None, when: float) -> None:
-    """Add a point to the metrics of a task; the values are checked."""
+    """Add a point to the metrics of a task. The caller has checked the values."""
     points = metrics.points.setdefault(name, [])
     if step is None:
         step = points[-1][0] + 1 if points else 0
@@ -93,7 +92,7 @@ def _refuse_secrets(name: object, value: object, step: object, when: object = No
 
 
 def check_name(name: object) -> str:
-    """Return the name of a metric. Raises MetricError."""
+    """Check the name of a metric, and return it. Raises MetricError."""
     if not isinstance(name, str):
         raise MetricError(f"the name of a metric is a string, not {name!r:.60} ({type(name).__name__})")
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
@@ -102,7 +101,7 @@ def check_name(name: object) -> str:
 
 
 def number_of(name: str, value: object) -> float:
-    """Return the value of a metric as a number of Python: an int stays one. Raises MetricError."""
+    """Convert the value of a metric to a Python int or float. Raises MetricError."""
     plain = _plain(value)
     if isinstance(plain, bool) or not isinstance(plain, (int, float)):
         kind = type(value).__qualname__
@@ -117,12 +116,12 @@ def number_of(name: str, value: object) -> float:
 
 
 def step_of(name: str, step: object) -> int | None:
-    """Return the step of a point; None if it has none. Raises MetricError."""
+    """Convert the step of a point to an int; None stays None. Raises MetricError."""
     if step is None:
         return None
     if not isinstance(step, bool):
         try:
-            number: int | None = operator.index(cast("int", step))  # NumPy's integers too
+            number: int | None = operator.index(cast("int", step))  # also accepts NumPy's integers
         except TypeError:
             number = int(step) if isinstance(step, float) and step.is_integer() else None
         if number is not None:
@@ -134,10 +133,10 @@ def step_of(name: str, step: object) -> int | None:
 
 
 def _plain(value: object) -> object:
-    """Return a scalar of another library, such as NumPy or PyTorch, as a number of Python; anything else as it is."""
+    """Convert a scalar of a library, such as NumPy or PyTorch, to a Python number; return any other value unchanged."""
     if isinstance(value, (bool, int, float)):
         return value
-    for name in ("item", "tolist"):  # of arrays too, if they have one element and no dimension
+    for name in ("item", "tolist"):  # also for arrays without dimensions
         method = getattr(value, name, None)
         if callable(method) and getattr(value, "shape", ()) in ((), None) and not isinstance(value, type):
             plain = method()
@@ -150,7 +149,7 @@ def _plain(value: object) -> object:
 def _short(value: object) -> str:
     try:
         text = repr(value)
-    except Exception as error:  # of the user's class
+    except Exception as error:  # a user class's `__repr__` failed
         text = f"an object whose repr fails with {type(error).__name__}"
     return text if len(text) <= 60 else f"{text[:59]}…"
 
@@ -159,7 +158,7 @@ def _short(value: object) -> str:
 
 
 def _append(file: str, point: dict[str, object]) -> None:
-    """Append a line in one write, so that lines of several processes do not mix."""
+    """Append a line to the file with a single write, so that lines of several processes are not interleaved."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
     descriptor = os.open(file, flags, 0o600)
     try:
@@ -169,7 +168,7 @@ def _append(file: str, point: dict[str, object]) -> None:
 
 
 def collect(metrics: TaskMetrics) -> list[str]:
-    """Move the points that other processes have written into the metrics; return the faults of their lines."""
+    """Add the points that other processes wrote to the file, and delete it; return messages about invalid lines."""
     try:
         descriptor = os.open(metrics.file, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -185,13 +184,13 @@ def collect(metrics: TaskMetrics) -> list[str]:
 
 
 def collect_checked(what: str) -> None:
-    """Collect the points of a shell command or a notebook that has succeeded.
+    """Add the points that a successful shell command or notebook wrote to the file.
 
     Args:
-        what: the command, for messages.
+        what: a description of the command or notebook for messages.
 
     Raises:
-        MetricError: a line is wrong.
+        MetricError: a line of the file is invalid.
     """
     metrics = ambient().metrics
     if metrics is not None and (faults := collect(metrics)):
@@ -199,7 +198,7 @@ def collect_checked(what: str) -> None:
 
 
 def _parsed(metrics: TaskMetrics, content: bytes) -> Iterator[str]:
-    """Add the points of the lines; yield the fault of each wrong line, without the values of secrets."""
+    """Add the point of each valid line; yield a message, without values of secrets, for each invalid line."""
     masks = masking.Masks(ambient().secrets)
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
         if not line.strip():

@@ -1,7 +1,7 @@
-"""Trackers of experiments, which receive the metrics of runs: their protocol, and the tracker of the setting.
+"""Experiment trackers, to which the metrics of runs are sent: the protocol, and finding the configured tracker.
 
 A tracker is `mlflow`, or an object that an installed package registers as an entry point of the group `flowc.trackers`.
-The setting `tracker` is its name, perhaps with an address: `mlflow:http://localhost:5000`.
+The setting `tracker` is the tracker's name, optionally with an address: `mlflow:http://localhost:5000`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flowc_runtime.run.metrics.mlflow_tracker import MlflowTracker
-else:  # a package's tracker does not need it
+else:  # not needed for a package's tracker
     MlflowTracker = LateFunction("flowc_runtime.run.metrics.mlflow_tracker:MlflowTracker")
 
 EndState: TypeAlias = Literal["succeeded", "failed", "interrupted", "killed"]
 
 MLFLOW: Final = "mlflow"
-"""The name of flowc's own tracker."""
+"""The name of the tracker that flowc contains."""
 
 
 class TrackerError(FlowcError):
-    """The setting `tracker` is wrong: no such tracker, or one that cannot be used. `hint` says what to do."""
+    """The setting `tracker` names a tracker that does not exist or cannot be used. `hint` says what to do."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(f"{message}: {hint}")
@@ -38,17 +38,17 @@ class TrackerError(FlowcError):
 
 
 class TrackedRun(NamedTuple):
-    """A run, as a tracker sees it.
+    """The data of a run that a tracker receives.
 
     Attributes:
         flow: the flow's name.
         run: the run's id.
         address: the part of the setting after the tracker's name; empty if there is none.
-        began: when the run began, in seconds since the epoch.
-        user: who started it.
-        target: where it executes: `local`, or the name of an orchestrator.
-        parameters: the values of its parameters as text, by name.
-        tags: the user's tags at its start, sorted.
+        began: the time when the run began, in seconds since the epoch.
+        user: the name of the user who started the run.
+        target: where the run is executed: `local`, or the name of an orchestrator.
+        parameters: the values of the run's parameters as text, by name.
+        tags: the user's tags at the start of the run, sorted.
     """
 
     flow: str
@@ -62,14 +62,14 @@ class TrackedRun(NamedTuple):
 
 
 class TrackedMetric(NamedTuple):
-    """One point of a metric, as a tracker sees it.
+    """One recorded value of a metric that a tracker receives.
 
     Attributes:
-        name: the metric's name in the run: `loss`, or `loss/train-0.3` for an item of a map.
+        name: the metric's unique name in the run: `loss`, or `loss/train-0.3` in a foreach or map.
         value: the value; it may be NaN or infinite.
-        step: its step.
-        time: when it was recorded, in seconds since the epoch.
-        task: the task that recorded it, as STEP/TASK.
+        step: the number that orders the values, such as the epoch.
+        time: the time of the recording, in seconds since the epoch.
+        task: the task that recorded the value, as STEP/TASK.
     """
 
     name: str
@@ -81,27 +81,27 @@ class TrackedMetric(NamedTuple):
 
 @runtime_checkable
 class Tracker(Protocol):
-    """Receives the metrics of runs. It is used in a process of its own; what it raises becomes one warning of the run.
+    """Receives the metrics of runs, in a separate process. An exception of a method becomes a warning of the run.
 
-    On this machine one process calls all methods for a run. On a cluster the pod of each task does, so that an object
-    may know nothing of earlier calls.
+    In a local run, one process calls all methods. On a cluster, a process in each task's pod calls them, so that an
+    object cannot rely on earlier calls.
     """
 
     def begin(self, run: TrackedRun) -> str:
-        """Make the tracker's own run, unless another process has made it; return its id there."""
+        """Return the tracker's id of the run; first create the run in the tracker if it does not exist."""
         ...
 
     def log(self, run: TrackedRun, id: str, metrics: Sequence[TrackedMetric]) -> None:
-        """Add points of tasks that have ended. Attempts that are retried have none; a task's points come once."""
+        """Add metrics of tasks that have ended. Each task's metrics are sent once, after its last attempt."""
         ...
 
     def end(self, run: TrackedRun, id: str, state: EndState, ended: float) -> None:
-        """Record how the run has ended; `ended` is in seconds since the epoch."""
+        """Record the final state of the run; `ended` is the time in seconds since the epoch."""
         ...
 
 
 def find_tracker(setting: str) -> tuple[Tracker, str]:
-    """Return the tracker that the setting names, and its address.
+    """Return the tracker that a value of the setting `tracker` names, and the address in the value.
 
     Raises:
         TrackerError: there is no such tracker, or it cannot be loaded.
@@ -125,10 +125,10 @@ def _check_mlflow() -> None:
 
 
 def check_setting(setting: str | None) -> str | None:
-    """Return the setting `tracker`, checked, without importing the tracker; None if there is no tracker.
+    """Check and return a value of the setting `tracker`; None if it names no tracker. The tracker is not imported.
 
     Raises:
-        TrackerError: there is no such tracker, it needs a package, or the address contains a password.
+        TrackerError: the tracker does not exist or needs a missing package, or the address contains a password.
     """
     if setting is None or setting == addresses.NO_TRACKER:
         return None

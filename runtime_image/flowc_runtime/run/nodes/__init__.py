@@ -1,1 +1,1 @@
-"""The program of flows whose steps are functions, notebooks and shell commands: the IR says what they run."""
+"""Runs flows without a flow class: their steps are functions, notebooks and shell commands that the IR names."""

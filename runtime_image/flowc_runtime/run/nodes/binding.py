@@ -1,4 +1,4 @@
-"""The arguments of a step's function: values by name, converted to the function's annotations."""
+"""Calls a step's function: each argument gets the value of its name, converted to the argument's annotation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flowc_runtime.run.nodes.user_functions import UserFunction
     from flowc_runtime.run.nodes.variables import Variables
-else:  # only asynchronous functions need it, and it takes half of the imports' time
+else:  # needed only for asynchronous functions; its import is slow
     asyncio = LateModule("asyncio")
 
 MISSING = inspect.Parameter.empty
@@ -26,14 +26,15 @@ _UNIONS = (Union, types.UnionType)
 
 
 class ArgumentError(TypeError):
-    """A value does not have the type that the function's annotation asks for, or an argument has no value."""
+    """An argument of a step's function has no value, or a value that cannot be converted to its annotation."""
 
 
 def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[str]]) -> object:
     """Call a function with the values of a task, and return its result.
 
-    An argument has the value of its name; one without a value has its default. `**kwargs` get all other values, whose
-    names are those of `names`; an argument with the annotation `argparse.Namespace` gets them as attributes.
+    Each argument gets the value of the same name; without such a value it has its default. All other values, whose
+    names `names` returns, are passed as `**kwargs`, or as attributes of an argument with the annotation
+    `argparse.Namespace`.
 
     Raises:
         ArgumentError: an argument has neither a value nor a default, or a value of a wrong type.
@@ -68,17 +69,17 @@ def call(function: UserFunction, task: Variables, names: Callable[[], Iterable[s
 
 
 def _others(task: Variables, signature: inspect.Signature, names: Iterable[str]) -> dict[str, object]:
-    """Return the values that no argument names."""
+    """Return the values whose names are no arguments of the function."""
     return {name: getattr(task, name) for name in names if name not in signature.parameters}
 
 
 def is_namespace(annotation: object) -> TypeGuard[type[argparse.Namespace]]:
-    """Return whether an annotation is `argparse.Namespace`: the argument gets all values, as a command line's would."""
+    """Return whether an annotation is `argparse.Namespace`: then the argument gets all values as attributes."""
     return isinstance(annotation, type) and (annotation.__module__, annotation.__name__) == ("argparse", "Namespace")
 
 
 def takes_all(function: UserFunction) -> bool:
-    """Return whether a function takes values of any name."""
+    """Return whether a function accepts values of any name: by `**kwargs` or by an `argparse.Namespace`."""
     try:
         arguments = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin without a signature
@@ -94,12 +95,12 @@ def is_asynchronous(function: UserFunction) -> bool:
 
 
 def awaited(result: object) -> object:
-    """Return the result of a coroutine, which is run here; any other object is returned as it is."""
+    """Run a coroutine and return its result; return any other object unchanged."""
     return asyncio.run(result) if inspect.iscoroutine(result) else result
 
 
 def annotations_of(function: UserFunction) -> Mapping[str, object]:
-    """Return the annotations of a function, evaluated; those that cannot be evaluated are left out."""
+    """Return the evaluated annotations of a function; annotations that cannot be evaluated are left out."""
     plain = inspect.unwrap(function)
     try:
         return typing.get_type_hints(plain)
@@ -109,18 +110,18 @@ def annotations_of(function: UserFunction) -> Mapping[str, object]:
 
 
 def called(function: UserFunction) -> str:
-    """Return a function's name for messages."""
+    """Return the name of a function for messages, such as `train()`."""
     return f"{getattr(function, '__qualname__', type(function).__name__)}()"
 
 
 def convert(value: object, annotation: object, what: str) -> object:
-    """Return the value in the form of the annotation.
+    """Convert a value to the type of an annotation.
 
-    A dict becomes the model (pydantic's, or a dataclass) that the annotation names, an int becomes a float, and text
-    becomes a number if it is one, a path, or the member of an enum. Other values and other annotations are left alone.
+    A dict is converted to a pydantic model or a dataclass, an int to a float, and text to a number, a path or a member
+    of an enum. Other values are not changed, and neither are values for other annotations.
 
     Raises:
-        ArgumentError: the value cannot have that form.
+        ArgumentError: the value cannot be converted.
     """
     if annotation is MISSING or annotation is typing.Any or annotation is object:
         return value
@@ -167,12 +168,12 @@ def _one_of(value: object, options: tuple[object, ...], what: str) -> object:
 
 
 def _as_class(value: object, wanted: type, what: str) -> object:
-    """Return the value as an object of a class that it is not."""
+    """Convert the value, which is not an instance of the class `wanted`, to this class."""
     validate = getattr(wanted, "model_validate", None)
     if callable(validate):
         try:
             result: object = validate(value)
-        except ValueError as error:  # pydantic's ValidationError is one
+        except ValueError as error:  # the base of pydantic's ValidationError
             raise ArgumentError(f"{what} is not a {wanted.__name__}: {error}") from None
         return result
     if dataclasses.is_dataclass(wanted) and isinstance(value, dict):

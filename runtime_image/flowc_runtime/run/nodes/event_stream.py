@@ -1,4 +1,4 @@
-"""The events of a task, sent to the program that executes the pipeline and reads them while the run goes on."""
+"""Sends events of a task to the program that started the pipeline, which reads them during the run."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @final
 class EventStream:
-    """The connection of one task to the program that reads its events; without such a program, it drops them.
+    """The connection of one task to the program that reads its events. Without such a program, events are discarded.
 
-    Each event is a line of JSON. `what` (the step, the task's path) is part of the events about the task itself.
+    Each event is a line of JSON. The fields in `what` (the step, the task's path) are added to events about the task.
     """
 
     def __init__(self, what: Mapping[str, str]) -> None:
@@ -31,18 +31,18 @@ class EventStream:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
                 connection.connect(address)
-            except OSError:  # the program has ended, so the events have no reader
+            except OSError:  # the program has ended
                 connection.close()
             else:
                 self._connection = connection
 
     @property
     def open(self) -> bool:
-        """Whether a program reads the events."""
+        """Whether the events are sent to a program."""
         return self._connection is not None
 
     def tell(self, kind: str, **more: object) -> None:
-        """Send an event about the task itself."""
+        """Send an event about the task, such as `task_started`."""
         if self._connection is not None:
             about: dict[object, object] = {"type": kind}
             about.update(self._what)
@@ -50,7 +50,7 @@ class EventStream:
             self.send(about)
 
     def send(self, event: Mapping[object, object]) -> None:
-        """Send an event of the user's code. A value that JSON cannot represent is sent as text."""
+        """Send an event that user code has yielded. A value that JSON cannot represent is sent as text."""
         if self._connection is None:
             return
         line = json_text.dumps({str(name): _plain(value) for name, value in event.items()})
@@ -60,7 +60,7 @@ class EventStream:
             self.close()
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -69,18 +69,18 @@ class EventStream:
 async def end_of_events(
     events: AsyncGenerator[object, None], function: Function, stream: EventStream, what: str
 ) -> object:
-    """Send the events of an asynchronous generator, and return the values of its last event in the order of returns.
+    """Send the events that a generator yields; return the values of the end event, in the order of the returns.
 
-    Only dicts with a key `type` are events.
+    Events are dicts with a key `type`. The end event has the type `function.end_event`, or the default type.
 
     Args:
         events: the generator that the user's function returned.
         function: the function in the IR, with the names of its returns.
-        stream: the receiver of the events.
-        what: the function, for messages.
+        stream: the connection to which events are sent.
+        what: a description of the function for messages.
 
     Raises:
-        ReturnError: no event has the values, or one of them is missing.
+        ReturnError: there is no end event, or it lacks a value.
         BaseException: any exception of the user's code.
     """
     end: Mapping[object, object] | None = None

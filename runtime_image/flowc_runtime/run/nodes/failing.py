@@ -1,4 +1,4 @@
-"""Failures that a flow without a class handles: the choice of the handler, and steps that fail on purpose."""
+"""Handling of failures in flows without a class, and the functions of steps that always fail."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from flowc_ir import Flow
 
 FAILED: Final = "failed"
-"""The choice of a switch over a caught failure, whose artifact is None if there was none."""
+"""The value by which a switch chooses if its artifact is a caught failure; without a failure the artifact is None."""
 
 FAILS: Final = (__name__, "fail")
-"""The module and the name of the function of a step that fails on purpose."""
+"""The module and name of the function of a step that ends a pipeline with a failure."""
 
 NO_BRANCH: Final = (__name__, "no_branch")
-"""The module and the name of the function of a step that runs where a condition has no branch for a value."""
+"""The module and name of the function of a step that runs if a condition has no branch for its value."""
 
 
 class EndsWithFailureError(Exception):
-    """The pipeline ends with a failure, as it was written."""
+    """The pipeline's author has ended it with a failure (`terminate_with_failure`)."""
 
 
 class NoBranchError(Exception):
@@ -28,15 +28,15 @@ class NoBranchError(Exception):
 
 
 def fail() -> NoReturn:
-    """Fail, as a pipeline says that ends with a failure. Raises EndsWithFailureError."""
+    """End a pipeline with a failure, as its author specified. Raises EndsWithFailureError."""
     raise EndsWithFailureError("the pipeline ends with a failure here, as it is written")
 
 
 def no_branch() -> NoReturn:
-    """Fail, since a condition has no branch for its value. Raises NoBranchError."""
+    """Fail because a condition has no branch for its value. Raises NoBranchError."""
     raise NoBranchError("the condition before has no branch for this value, and no default")
 
 
 def caught_as(flow: Flow) -> str | None:
-    """Return the artifact in which the steps of the flow keep a caught failure; None if none is caught."""
+    """Return the name of the artifact that has a step's caught failure; None if no step catches failures."""
     return next((failure for node in flow.nodes if (failure := failure_of(node)) is not None), None)

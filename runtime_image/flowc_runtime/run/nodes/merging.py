@@ -1,4 +1,4 @@
-"""A join without code: merges the artifacts of branches, and lists or reduces those of a foreach's items."""
+"""Executes joins without code: they merge artifacts of branches, and collect or reduce artifacts of a map's items."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ReducerError(ValueError):
-    """A reducer failed on the list of values."""
+    """A reducer raised an exception when it was called with the values of a map's items."""
 
 
 def merge(
@@ -34,15 +34,15 @@ def merge(
     *,
     mocked: bool = False,
 ) -> None:
-    """Set the artifacts of a join from those of its inputs (see `flowc_ir.Merge`).
+    """Set the artifacts of a join from the artifacts of its inputs (see `flowc_ir.Merge`).
 
     Args:
-        task: the join's task.
-        node: its node, whose action is a Merge.
-        inputs: the tasks before it.
+        task: the task of the join.
+        node: the join's node, whose action is a Merge.
+        inputs: the inputs of the join: the last task of each branch or item.
         graph: the flow's graph.
-        load: returns the function of a reducer.
-        mocked: whether a reducer runs only on values that all are from patches; otherwise its result is None.
+        load: a function that returns the Python function of a reducer.
+        mocked: whether the run is mocked: a reducer is then called only if no value is None; else its result is None.
 
     Raises:
         ReducerError: a reducer raised an exception.
@@ -72,14 +72,14 @@ def merge(
 
 
 def _merge_branches(state: TaskState, split: Node, inputs: Inputs[Variables], graph: Graph) -> None:
-    """Take over the references of artifacts; no value is read. The last branch that sets a name counts."""
+    """Copy references to the branches' artifacts without reading values. For equal names, the last branch counts."""
     join, failure = graph.join_of[split.id], failing.caught_as(graph.flow)
     for first, each in zip(targets(split.next), inputs, strict=True):
         own: TaskState = each.__dict__[STATE]
         own.see_all()
         for name in set_between(graph.nodes, first, join):
             if name == failure and getattr(each, name, None) is None and failure in state.inherited:
-                continue  # another branch has failed
+                continue  # keep the failure of another branch
             if name in own.inherited:
                 state.inherited[name] = own.inherited[name]
 
@@ -104,7 +104,7 @@ def _reduced(name: str, values: list[object], reduce: UserFunction) -> object:
 
 
 def _takes_each(reduce: UserFunction) -> bool:
-    """Return whether a reducer, such as `lambda *x: max(x)`, takes the values as its arguments."""
+    """Return whether a reducer takes each value as an argument, like `lambda *x: max(x)`, rather than a list."""
     try:
         parameters = [*inspect.signature(reduce).parameters.values()]
     except (TypeError, ValueError):  # a builtin without a signature
@@ -113,7 +113,7 @@ def _takes_each(reduce: UserFunction) -> bool:
 
 
 def to_json_or_same(value: object) -> object:
-    """Return a value reduced to JSON's types; one that JSON cannot represent stays as it is."""
+    """Convert a value to JSON's types; return it unchanged if JSON cannot represent it."""
     try:
         return to_json(value, "", "")
     except TypeError:

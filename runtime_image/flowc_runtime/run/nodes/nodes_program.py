@@ -1,4 +1,4 @@
-"""`NodesProgram`: runs steps that the IR describes completely, without a flow class."""
+"""`NodesProgram`: runs flows without a flow class, whose steps are described completely by the IR."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from flowc_runtime.run.program import Cards
     from flowc_runtime.run.state import TaskState
     from flowc_runtime.store.records.run_store import RunStore
-else:  # only steps of these kinds, runs with patches, and returns that are metrics need them
+else:  # needed only for these kinds of steps, for patches and for metrics
     notebook = LateModule(_PROGRAMS[Notebook])
     shell = LateModule(_PROGRAMS[Shell])
     replacing = LateModule("flowc_runtime.run.nodes.replacing")
@@ -52,16 +52,16 @@ else:  # only steps of these kinds, runs with patches, and returns that are metr
 
 
 class TransitionError(ValueError):
-    """The value that decides where a run continues is missing, or is none of the known ones."""
+    """The value that determines a transition is missing or invalid: a foreach's list, or the value of a switch."""
 
 
 @final
 class NodesProgram:
-    """The functions, notebooks and commands of a flow. It implements `flowc_runtime.run.program.Program`.
+    """Runs the functions, notebooks and commands of a flow. It implements `flowc_runtime.run.program.Program`.
 
     Args:
-        functions: functions that this process has already, by their names in the IR; others are imported.
-        cls: a class with the flow's parameters, for command lines.
+        functions: the IR's `Function` → the Python function, if it is already known; other functions are imported.
+        cls: a class with the flow's parameters as attributes, which the command line reads.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class NodesProgram:
         """Do nothing: the IR is complete."""
 
     def begin(self, flow: Flow, root: str) -> None:
-        """Import what the steps run, so that tasks which are forked from this process have it."""
+        """Import the functions and modules that the steps need: tasks are forked from this process."""
         self._root = root
         for function in functions_of(flow):
             self.load(function)
@@ -100,7 +100,7 @@ class NodesProgram:
             import_module("asyncio")
 
     def load(self, function: Function) -> UserFunction:
-        """Return a function of the IR. Raises ProtocolError, or an exception of the user's module."""
+        """Import the Python function of an IR's `Function`. Raises ProtocolError, or any exception of the import."""
         if function not in self._functions:
             self._functions[function] = load_function(function, self._root, self._flow.code.file)
         return self._functions[function]
@@ -116,19 +116,19 @@ class NodesProgram:
     # -- for a task
 
     def bind(self, state: TaskState, parameters: Mapping[str, object]) -> Variables:
-        """Return the values of a task, or of an input of a join.
+        """Return the object with the values of a task, or of an input of a join.
 
-        A parameter that is optional and not given has no value, so that each function has its own default.
+        An optional parameter that was not given has no value there, so that each function uses its own default.
         """
         absent = frozenset(name for name in self._optional if parameters.get(name) is None)
         return Variables(state, parameters, self._around, absent)
 
     def start(self, task: Variables) -> None:
-        """Set the environment variables of the loops around the task: the numbers of their iterations."""
+        """Set an environment variable for each loop that contains the task: the number of the loop's iteration."""
         set_variables((name, str(number)) for name, number in self._around.counters(_state(task)).items())
 
     def call_step(self, task: Variables, node: Node, arguments: tuple[object, ...]) -> None:
-        """Run a node's code, set its returns, and choose its transition."""
+        """Run a node's code, set the values that it returns, and set the transition."""
         match node.run:
             case Function() | Shell() | Notebook():
                 self._run_user_code(task, node)
@@ -143,11 +143,11 @@ class NodesProgram:
             case _:
                 assert_never(node.run)
         if (failure := failure_of(node)) is not None:
-            setattr(task, failure, None)  # a switch may choose by it
+            setattr(task, failure, None)  # the switch after the step reads it
         self.imply(task, node.next, {})
 
     def _run_user_code(self, task: Variables, node: Node) -> None:
-        """Call the function, or run the command or notebook, of a node; set its returns, and send its events."""
+        """Run the function, command or notebook of a node; set the values that it returns, and send events."""
         stream = EventStream({"name": node.id, "task": _state(task).path})
         stream.tell("task_started")
         try:
@@ -177,7 +177,7 @@ class NodesProgram:
         return dict(named_values(awaited(result), node.run.returns, called(code)))
 
     def replace_step(self, task: Variables, node: Node, arguments: tuple[object, ...], new: Replacement) -> str:
-        """Set the returns of a node as its replacement says, and its transition."""
+        """Set a node's return values and transition from a patch, instead of running its code."""
         if replacing.is_ours(node):
             self.call_step(task, node, arguments)
             return ""
@@ -195,7 +195,7 @@ class NodesProgram:
         return note
 
     def imply(self, task: Variables, transition: Transition, arguments: Mapping[str, object]) -> None:
-        """Set the transition of a task, from the artifacts that it has."""
+        """Set the transition of a task from its artifacts, such as the list of a foreach or the value of a switch."""
         state = _state(task)
         match transition:
             case End():
@@ -214,13 +214,13 @@ class NodesProgram:
                 assert_never(transition)
 
     def _choose(self, task: Variables, state: TaskState, switch: Switch) -> NodeId:
-        """Return the step that a switch leads to. Raises TransitionError."""
+        """Choose the target of a switch by its value. Raises TransitionError."""
         try:
             value: object = getattr(task, switch.condition)
         except AttributeError as error:
             if switch.loop is None:
                 raise TransitionError(f"cannot choose by '{switch.condition}': {error}") from None
-            value = False  # a handler of failures has ended the iteration before a step could set it
+            value = False  # a failure ended the iteration before a step set the value
         if switch.loop is not None:
             done = bool(value) or _iteration(state) + 1 >= switch.loop.iterations
             return dict(switch.arms)[done]
@@ -229,7 +229,7 @@ class NodesProgram:
         for choice, target in switch.arms:
             if type(choice) is type(value) and choice == value:
                 return target
-        for choice, target in switch.arms:  # a branch may be named by the text of a number or a truth value
+        for choice, target in switch.arms:  # the value's text may equal the branch's name
             if choice == value or (isinstance(choice, str) and choice == str(value)):
                 return target
         if switch.default is not None:
@@ -244,7 +244,7 @@ class NodesProgram:
         """Do nothing: no decorator has hooks."""
 
     def timeout_error(self) -> type[StepTimeout]:
-        """Return the exception of a step whose time is up."""
+        """Return the exception class for a step that exceeds its timeout."""
         return StepTimeout
 
     def inline_secrets(self, node: Node) -> list[Mapping[str, object]]:
@@ -266,22 +266,22 @@ class NodesProgram:
         raise ProtocolError(f"the flow has the exit hook '{name}', but only flow classes can")
 
     def client_run(self, run: RunStore) -> NoReturn:
-        """Refuse: only exit hooks of flow classes use it. Raises ProtocolError."""
+        """Refuse: only exit hooks need a client object, and only flow classes have exit hooks. Raises ProtocolError."""
         raise ProtocolError(f"run {run.id} is not the run of a flow class")
 
     def code_of(self, node: Node) -> CodeType | None:
-        """Return the code of a node's function, inside its wrappers; None for another node."""
+        """Return the code object of a node's function, without wrappers; None if the node runs no function."""
         if not isinstance(node.run, Function):
             return None
         code: CodeType | None = getattr(inspect.unwrap(self.load(node.run)), "__code__", None)
         return code
 
     def undecorate(self, node: Node) -> None:
-        """Do nothing: a function's decorators are its own."""
+        """Do nothing: decorators of a function are part of the user code."""
 
 
 def _record_metrics(node: Node, values: Mapping[str, object]) -> None:
-    """Record the returns of a node that are metrics. Raises MetricError if one is not a number."""
+    """Record the return values of a node whose kind is `metric`. Raises MetricError if a value is not a number."""
     returns = returns_of(node.run)
     if any(each.kind == "metric" for each in returns):
         recording.record_returns(returns, values)
@@ -300,5 +300,5 @@ def _state(task: Variables) -> TaskState:
 
 
 def _iteration(state: TaskState) -> int:
-    """Return the number of the innermost loop's iteration, from 0."""
+    """Return the number of the innermost loop's current iteration, counted from 0."""
     return int(next(part[1:] for part in reversed(parts(state.path)) if part[0] == "~"))

@@ -1,4 +1,4 @@
-"""A step of a flow without a class whose code a patch replaces: its returns and its transition."""
+"""Applies a patch to a step of a flow without a class: sets its returns and its transition without running its code."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 def set_results(task: Variables, node: Node, new: Replacement) -> dict[str, object]:
-    """Set the values that a step returns, as its replacement says; return them, without those that `--mock` supplies.
+    """Set the values that a step returns from a patch; return these values, without those that `--mock` supplies.
 
     Args:
         task: the values of the step's task.
         node: the step.
-        new: the replacement. A function gets the values that its arguments name.
+        new: the patch: a value, or a function, which is called like a step's function.
 
     Raises:
-        ReturnError: the replacement does not fit the step's returns.
+        ReturnError: the values of the patch do not match the step's returns.
         BaseException: any exception of the function.
     """
     returns = returns_of(node.run)
@@ -50,15 +50,15 @@ def set_results(task: Variables, node: Node, new: Replacement) -> dict[str, obje
 
 
 def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[object, ...]:
-    """Return the values of a step's returns, in order, from the value of a patch.
+    """Convert the value of a patch to the values of the step's returns, in their order.
 
     Args:
-        value: the value of the only return; for several returns a dict by their names, or a list in their order.
-        returns: the returns.
+        value: for a single return, its value; for several returns, a dict by name or a list in their order.
+        returns: the declared returns of the step.
         step: the name of the step, for messages.
 
     Raises:
-        ReturnError: the value does not fit the returns.
+        ReturnError: the value does not match the returns.
     """
     names = [each.name for each in returns]
     if len(names) == 1:
@@ -82,15 +82,15 @@ def values_for(value: object, returns: Sequence[Return], step: str) -> tuple[obj
 
 
 def is_ours(node: Node) -> bool:
-    """Return whether a node runs only code of flowc's: it fails on purpose."""
+    """Return whether a node runs only a function of flowc that always fails: a patch does not replace it."""
     return isinstance(node.run, Function) and node.run.module == failing.__name__
 
 
 def fill(task: Variables, node: Node) -> str:
-    """Supply the value by which a mocked task continues, if nothing has set it; return a remark about it.
+    """In a mocked run, supply a missing value on which the task's transition depends; return a remark about it.
 
-    A foreach without a list gets one item, None. A switch without a value takes its default or its first arm, and a
-    loop ends.
+    A foreach without a list gets one item, None. A switch without a value chooses its default or its first target; a
+    loop without a value ends.
     """
     state: TaskState = task.__dict__[STATE]
     match node.next:

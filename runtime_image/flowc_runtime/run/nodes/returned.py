@@ -1,4 +1,4 @@
-"""The values that a step returns: named as the IR says, and reduced to JSON's types unless they are pickled."""
+"""Converts the values that a step returns: each gets its name from the IR, and JSON's types unless it is pickled."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class ReturnError(TypeError):
-    """A step returns another number of values than its task names, or a value that is not of the named kind."""
+    """A step returned a wrong number of values, or a value that is not of the declared kind."""
 
 
 def named_values(result: object, returns: Sequence[Return], what: str) -> Iterator[tuple[str, object]]:
-    """Yield the name and the value of each return of a function.
+    """Match the result of a function to the declared returns; yield the name and the value of each return.
 
     Args:
-        result: what the function returned: the value of the only return, perhaps as a tuple, or a tuple of all.
-        returns: the names and kinds.
-        what: the function, for messages.
+        result: the result: for a single return its value, or a tuple with it; for several returns a tuple or list.
+        returns: the declared returns, with their names and kinds.
+        what: a description of the function for messages.
 
     Raises:
-        ReturnError: the number of values differs, or a value is not of its kind.
+        ReturnError: the number of values is wrong, or a value is not of its kind.
     """
     if not returns:
         return
@@ -44,12 +44,12 @@ def named_values(result: object, returns: Sequence[Return], what: str) -> Iterat
 
 
 def as_returned(value: object, named: Return, what: str) -> object:
-    """Return the value of one return as it is stored: a pickled one as it is, any other reduced to JSON's types.
+    """Convert the value of one return for storing it: to JSON's types, unless its kind is `pickled`.
 
     Args:
         value: the value.
-        named: the name and the kind.
-        what: what returned it, for messages.
+        named: the declared return, with its name and kind.
+        what: a description of the function or command for messages.
 
     Raises:
         ReturnError: the value has a part that JSON cannot represent.
@@ -58,7 +58,7 @@ def as_returned(value: object, named: Return, what: str) -> object:
 
 
 def to_json(value: object, what: str, name: str) -> object:
-    """Return a value that consists of JSON's types only: models, dataclasses and arrays become dicts and lists.
+    """Convert a value to JSON's types: models and dataclasses become dicts, arrays and sets become lists.
 
     Raises:
         ReturnError: the value has a part that JSON cannot represent.
@@ -84,7 +84,7 @@ def to_json(value: object, what: str, name: str) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return to_json(fields, what, name)
-    listed = getattr(value, "tolist", None)  # numpy's scalars and arrays, and those like them
+    listed = getattr(value, "tolist", None)  # scalars and arrays of NumPy and similar libraries
     if callable(listed) and type(plain := listed()) is not type(value):
         return to_json(plain, what, name)
     if isinstance(value, os.PathLike):
@@ -95,7 +95,7 @@ def to_json(value: object, what: str, name: str) -> object:
 
 
 def _sorted(values: list[object]) -> list[object]:
-    """Return the items of a set in an order that does not depend on the process: numbers first, then strings."""
+    """Sort the items of a set, so that their order is the same in every process: numbers first, then strings."""
     numbers = sorted(value for value in values if isinstance(value, (int, float)))
     return [*numbers, *sorted((value for value in values if not isinstance(value, (int, float))), key=str)]
 
@@ -109,7 +109,7 @@ def _key(key: object, what: str, name: str) -> str | int | float | bool | None:
 
 
 def number_of(value: object) -> float | None:
-    """Return a metric's value as a finite number; None if it is none."""
+    """Convert a metric's value to a finite float; None if it is not a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return float(value)

@@ -1,4 +1,4 @@
-"""The functions that an IR names: by module and name, or as a file of the code package that holds their pickle."""
+"""Loads the functions that an IR names: from a module, or from a pickle file in the code package."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class UserFunction(Protocol):
-    """A user function; its arguments are known when it is called."""
+    """A function of user code, with any arguments."""
 
     def __call__(self, *arguments: object, **keywords: object) -> object:
         """Call the function."""
@@ -29,7 +29,7 @@ class UserFunction(Protocol):
 
 
 def functions_of(flow: Flow) -> Iterator[Function]:
-    """Yield the functions that the nodes of a flow run, and their reducers."""
+    """Yield the functions that the nodes of a flow run, and the reducers of its joins."""
     for node in flow.nodes:
         match node.run:
             case Function() as function:
@@ -39,7 +39,7 @@ def functions_of(flow: Flow) -> Iterator[Function]:
 
 
 def pickle_file(name: str) -> str:
-    """Return the name of the file of a pickled function in the code package, with the version of Python.
+    """Return the path of a function's pickle file in the code package; it contains Python's version.
 
     The pickle contains bytecode, which only the same minor version of Python can run.
     """
@@ -47,16 +47,16 @@ def pickle_file(name: str) -> str:
 
 
 def load_function(function: Function, root: str, file: str) -> UserFunction:
-    """Return the function of an IR.
+    """Load the Python function that an IR's `Function` names.
 
     Args:
-        function: its name in the IR.
+        function: the function's module and name, as the IR has them.
         root: the directory of the code package.
-        file: the flow's own file in it, which is loaded under its stable name.
+        file: the flow's file relative to the root; it is imported under a fixed module name.
 
     Raises:
-        ProtocolError: the package has no such function.
-        BaseException: any exception of the user's code, when its module is imported.
+        ProtocolError: the code package has no such function.
+        BaseException: any exception that the import of the function's module raises.
     """
     value = _unpickled(function.name, root) if not function.module else _imported(function, root, file)
     if not callable(value):

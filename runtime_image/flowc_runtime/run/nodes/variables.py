@@ -1,4 +1,4 @@
-"""The values that a step without a flow class reads and sets by name: items, loop counters, artifacts, parameters."""
+"""The values of a task in a flow without a class, as attributes: items, loop counters, artifacts, parameters."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @final
 class Variables:
-    """The artifacts of one task as attributes; those that it sets are stored when its step has ended.
+    """The values of one task, as attributes. Attributes that the step sets are stored as artifacts when it has ended.
 
-    A name is looked up in this order: values that the step has set, the items and counters of the foreach and loops
-    around it (the innermost first), artifacts of the tasks before, parameters of the run. The parameters record which
-    of them are read; those in `absent` have no value.
+    A name is looked up in this order: values that the step has set; the items and counters of the foreach and loops
+    that contain the task, the innermost first; artifacts of earlier tasks; parameters of the run. Reads of parameters
+    are recorded. Parameters in `absent` were not given and have no value.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Variables:
         self.__dict__[f"{OURS}around"] = around.of(state)
 
     def __getattr__(self, name: str) -> object:
-        # Only called for a name that this task has not set.
+        # Python calls this only for names that the task has not set.
         if name.startswith("__"):
             raise AttributeError(name)
         around: Mapping[str, Callable[[], object]] = self.__dict__[f"{OURS}around"]
@@ -51,7 +51,7 @@ class Variables:
             return self.__dict__[name]
         parameters: Mapping[str, object] = self.__dict__[f"{OURS}given"]
         if name in parameters:
-            value = parameters[name]  # recorded also if it is absent: a value would change what the step does
+            value = parameters[name]  # records the read, even if the parameter is absent
             if name not in self.__dict__[f"{OURS}absent"]:
                 return value
         raise AttributeError(f"no step before '{state.step}' returns '{name}', and the run has no such parameter")
@@ -63,7 +63,7 @@ class Variables:
 
 
 def names_of(task: Variables) -> Iterator[str]:
-    """Yield the names of all values that the task can read, each once. The absent parameters count as read."""
+    """Yield the name of each value that the task can read. All artifacts and absent parameters are recorded as read."""
     inside = task.__dict__
     state: TaskState = inside[STATE]
     own = (name for name in inside if not name.startswith(OURS))
@@ -78,7 +78,7 @@ def names_of(task: Variables) -> Iterator[str]:
 
 @final
 class ItemNames:
-    """The names of the items and counters that the steps of a flow can read."""
+    """The names of foreach items and loop counters in a flow, and their values for a task."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -91,7 +91,7 @@ class ItemNames:
         }
 
     def counters(self, state: TaskState) -> dict[str, int]:
-        """Return the numbers of the iterations around a task, by the names of their counters."""
+        """Return the counters of the loops that contain a task: counter name → number of the current iteration."""
         return {
             name: number
             for scope, number in self._around(state)
@@ -99,7 +99,7 @@ class ItemNames:
         }
 
     def of(self, state: TaskState) -> dict[str, Callable[[], object]]:
-        """Return functions that read the items and counters around a task, by name; inner ones hide outer ones."""
+        """Return, by name, functions that read the task's foreach items and loop counters; inner names hide outer."""
         found: dict[str, Callable[[], object]] = {}
         items = 0
         for scope, number in self._around(state):
@@ -113,7 +113,7 @@ class ItemNames:
         return found
 
     def _around(self, state: TaskState) -> Iterator[tuple[Scope, int]]:
-        """Yield the scopes around a task, outermost first, with the numbers of its item or iteration in each."""
+        """Yield the foreach and loops that contain a task, outermost first, each with its item or iteration number."""
         if state.step:
             numbers = (int(part[1:]) for part in parts(state.path))
             yield from zip(self._graph.scopes(state.step), numbers, strict=True)

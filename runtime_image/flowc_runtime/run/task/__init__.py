@@ -1,1 +1,1 @@
-"""One attempt of one task, from its assignment to its record."""
+"""Executes one attempt of one task, from its assignment to its record."""

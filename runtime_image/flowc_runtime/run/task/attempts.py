@@ -1,4 +1,4 @@
-"""Records of attempts for which `perform` wrote none, and the child's report to its parent process."""
+"""Records of attempts that end outside of `perform`, and the report of a task's process to its parent process."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The result of an attempt, as the orchestrator receives it.
+    """The result of an attempt, which the orchestrator receives.
 
     Attributes:
         outcome: how the attempt ended.
-        count: the number of tasks that a foreach or gang opens; 0 for other steps.
+        count: the number of tasks of the foreach or gang that follows; 0 for other steps.
         choice: the step that a switch chose; empty for other steps.
         cached: the task whose results @cache reused, as RUN/STEP/TASK; empty if there is none.
-        error: why the attempt failed.
+        error: the error record of a failed attempt.
         mocked: the remark about the patch that replaced the step's code; empty if the code ran.
-        final: whether no retry may follow a failure; the parent learns it from the exit code.
-        metrics: the last values of the metrics in the record, by name.
+        final: whether a failure must not be retried. It is not in the report: the exit code expresses it.
+        metrics: the last values of the attempt's metrics, by name.
     """
 
     outcome: Outcome
@@ -52,7 +52,7 @@ class Result:
 
 
 def refuse(error: FlowcError, control: int) -> int:
-    """Report an attempt that could not be made or recorded; return the exit code, which says if a retry may help.
+    """Report an attempt that could not be executed or recorded; return the exit code, which says whether to retry.
 
     Args:
         error: the reason.
@@ -64,22 +64,22 @@ def refuse(error: FlowcError, control: int) -> int:
 
 
 def exit_code(error: FlowcError) -> int:
-    """Return the exit code of an attempt that ended with this error."""
+    """Return the exit code of an attempt that an error of flowc ended: it says whether a retry may help."""
     return INFRASTRUCTURE if error.passing else NO_RETRY
 
 
 def report(control: int, result: Result) -> None:
-    """Report the result to the parent process; the error is sent without its traceback, since a pipe's buffer is small.
+    """Send the result of an attempt to the parent process, without the error's traceback.
 
     Args:
         control: the descriptor of the control pipe.
         result: the result.
 
     Raises:
-        OSError: the parent has gone.
+        OSError: the parent process has ended.
     """
     error = dict(result.error or {})
-    error.pop("traceback", None)  # the record and the log have it; a pipe's buffer is small
+    error.pop("traceback", None)  # the record and the log have it, and a pipe's buffer is small
     message: dict[str, object] = {
         "outcome": result.outcome,
         "count": result.count,
@@ -114,12 +114,12 @@ _ENDING = b"\n"
 
 
 def begin_ending(control: int) -> None:
-    """Tell the parent that the code has ended and exit handlers run; the report, which is JSON, follows."""
+    """Tell the parent process that the step's code has ended and exit handlers run. The report follows."""
     os.write(control, _ENDING)
 
 
 def read_report(report: bytes) -> Result | None:
-    """Parse the report of a child; return None if it died before it reported."""
+    """Parse the report of a task's process; return None if the process died before it reported."""
     try:
         message = cast("_ChildReport", json_text.mapping(report))  # `report` wrote it
     except ValueError:
@@ -128,26 +128,26 @@ def read_report(report: bytes) -> Result | None:
 
 
 def begin_record(began: float) -> BeginRecord:
-    """Return the beginning record of an attempt that this process begins."""
+    """Return the record of an attempt's beginning, with this process as the attempt's process."""
     return {"version": RECORD_VERSION, "began": began, "process": this_process()}
 
 
 def outcome_code(outcome: Outcome, *, final: bool) -> int:
-    """Return the exit code of a task's process; `final`: the failure must not be retried."""
+    """Return the exit code of a task's process; `final` is whether a failure must not be retried."""
     return OK if outcome != "failed" else NO_RETRY if final else USER_FAILED
 
 
 def new_record(
     run: RunStore, graph: Graph, attempt: tuple[str, str, int], outcome: Outcome, began: float, exit_: Exit
 ) -> AttemptRecord:
-    """Return the record of an attempt that ends now, without parents and artifacts.
+    """Create the record of an attempt that ends now, without parents and artifacts.
 
     Args:
         run: the run.
         graph: the graph of the flow.
         attempt: the step, the index path and the number of the attempt, from 1.
-        outcome: how it ended.
-        began: its beginning, in seconds since the epoch.
+        outcome: the outcome of the attempt.
+        began: the time when the attempt began, in seconds since the epoch.
         exit_: the process's exit code or signal, and its peak memory.
     """
     step, path, number = attempt
@@ -178,9 +178,9 @@ def record_failure(
         run: the run.
         graph: the graph of the flow.
         attempt: the step, the index path and the number of the attempt.
-        began: its beginning, in seconds since the epoch.
-        error: the reason.
-        exit_: how the process ended.
+        began: the time when the attempt began, in seconds since the epoch.
+        error: the reason of the failure.
+        exit_: the process's exit code or signal, and its peak memory.
 
     Raises:
         StoreError: the store cannot be written.
@@ -193,15 +193,15 @@ def record_failure(
 def report_failure(
     run: RunStore, graph: Graph, attempt: tuple[str, str, int], began: float, error: ErrorRecord, control: int
 ) -> int:
-    """Record and report an attempt whose code cannot be imported; return the exit code.
+    """Record and report an attempt that failed because the user code cannot be imported; return the exit code.
 
-    The user's part of the process ends before the record is written.
+    Threads and exit handlers of the user code end before the record is written.
 
     Args:
         run: the run.
         graph: the graph of the flow.
         attempt: the step, the index path and the number of the attempt.
-        began: its beginning, in seconds since the epoch.
+        began: the time when the attempt began, in seconds since the epoch.
         error: the failure, with its traceback.
         control: the descriptor of the control pipe.
 
@@ -226,16 +226,16 @@ def record_death(
     *,
     ended_by_run: bool = False,
 ) -> ErrorRecord:
-    """Record an attempt whose process ended without a report; return the error. The parent process calls it.
+    """In the parent process: record an attempt whose process ended without a report; return the error.
 
     Args:
         run: the run.
         graph: the graph of the flow.
         attempt: the step, the index path and the number of the attempt.
-        began: its beginning, in seconds since the epoch.
+        began: the time when the attempt began, in seconds since the epoch.
         ended: how the process ended.
         message: the reason if the parent knows it; it replaces the message about the signal or exit code.
-        ended_by_run: the field of the record's error.
+        ended_by_run: whether the end of the run ended the process.
 
     Raises:
         StoreError: the store cannot be written.
@@ -252,7 +252,7 @@ def record_death(
 
 
 def say(text: str, *, out: bool = False) -> None:
-    """Write to the task's log; nothing happens if the step has closed the stream.
+    """Write a text to the task's log; do nothing if the step has closed the stream.
 
     Args:
         text: the text, with its line ends.
@@ -260,5 +260,5 @@ def say(text: str, *, out: bool = False) -> None:
     """
     try:
         (sys.stdout if out else sys.stderr).write(text)
-    except (AttributeError, ValueError, OSError):  # the step closed or replaced it; the record has the text
+    except (AttributeError, ValueError, OSError):  # the step closed or replaced the stream
         return

@@ -1,7 +1,7 @@
-"""`breakpoint()` and pdb inside a task: they use a terminal, or raise a clear error without one.
+"""`breakpoint()` and pdb inside a task: they use a terminal, or raise a clear error if there is no terminal.
 
-A task's stdin is /dev/null and its output goes to its log. The process that runs the task may lend it a terminal. The
-debugger holds the terminal only while it prompts, so that the output of the step still goes to the log.
+A task's stdin is /dev/null and its output goes to its log. The process that started the task may lend it a terminal.
+The debugger uses the terminal only while it prompts, so that output of the step still goes to the log.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ class NoTerminalError(RuntimeError):
 
 
 class Lease(Protocol):
-    """A terminal that a task can borrow."""
+    """Access to a terminal that the task's parent process lends."""
 
     def held(self) -> AbstractContextManager[None]:
-        """Hold the terminal as descriptors 0, 1 and 2 and as `sys.stdin`, … inside the block.
+        """While the `with` block runs, connect descriptors 0, 1 and 2, `sys.stdin`, … to the terminal.
 
         Raises:
-            NoTerminalError: the run cannot lend it.
+            NoTerminalError: the run cannot lend its terminal.
         """
         ...
 
     def is_held(self) -> bool:
-        """Return whether this process holds the terminal."""
+        """Return whether this process is connected to the terminal now."""
         ...
 
     def keep(self) -> None:
-        """Hold the terminal until the process ends.
+        """Connect this process to the terminal until it ends.
 
         Raises:
-            NoTerminalError: the run cannot lend it.
+            NoTerminalError: the run cannot lend its terminal.
         """
         ...
 
@@ -61,15 +61,15 @@ class Lease(Protocol):
 
 
 def install(lease: Lease | None) -> None:
-    """Make `breakpoint()` and pdb use a terminal in this process, a task's; a hook that the flow has set is kept.
+    """Make `breakpoint()` and pdb use the terminal in this task's process. A hook that the flow has set is kept.
 
     Args:
-        lease: the terminal; without one, `breakpoint()` raises NoTerminalError.
+        lease: the terminal; with None, `breakpoint()` raises NoTerminalError.
     """
     if lease is not None:
         _lend_to_pdb(lease)
     if sys.breakpointhook is not sys.__breakpointhook__:
-        return  # the flow has put its own debugger there
+        return  # the flow has set its own debugger
 
     def hook(*args: object, **arguments: object) -> object:
         wanted = os.environ.get("PYTHONBREAKPOINT") or "pdb.set_trace"
@@ -80,7 +80,7 @@ def install(lease: Lease | None) -> None:
             _break(lease, frame, **arguments)
             return None
         if lease is not None:
-            lease.keep()  # only pdb reports when its prompt ends
+            lease.keep()  # of other debuggers, the end of a prompt is unknown
         return _break_elsewhere(wanted, frame, args, arguments)
 
     sys.breakpointhook = hook
@@ -96,7 +96,7 @@ def _break(lease: Lease | None, frame: FrameType, header: object = None) -> None
 
 
 def _break_elsewhere(wanted: str, frame: FrameType, args: tuple[object, ...], arguments: dict[str, object]) -> object:
-    """Call the debugger named by PYTHONBREAKPOINT, with the caller's frame if it accepts one (ipdb and IPython do)."""
+    """Call the debugger named by PYTHONBREAKPOINT. If it accepts a frame, like ipdb and IPython, pass the caller's."""
     module, _, name = wanted.rpartition(".")
     debugger = getattr(import_module(module or "builtins"), name)
     try:
@@ -111,21 +111,21 @@ class _Interaction(Protocol):
 
 
 def _lend_to_pdb(lease: Lease) -> None:
-    """Give every Pdb the terminal while it prompts: also `pdb.set_trace()`, `pdb.post_mortem()`, `python -m pdb`."""
+    """Make every `Pdb` use the terminal while it prompts: for `pdb.set_trace()`, `pdb.post_mortem()`, …"""
     import pdb
 
-    original = cast("_Interaction", pdb.Pdb.interaction)  # the parameters differ between versions of Python
+    original = cast("_Interaction", pdb.Pdb.interaction)  # its parameters depend on the Python version
     say = pdb.Pdb.message
     waiting: list[str] = []
 
     def message(self: pdb.Pdb, text: str) -> None:
         if self.use_rawinput and not lease.is_held():
-            waiting.append(text)  # such as `--Return--`, printed before a prompt
+            waiting.append(text)  # for example `--Return--`, which precedes a prompt
         else:
             say(self, text)
 
     def interaction(self: pdb.Pdb, *args: object) -> None:
-        if not self.use_rawinput:  # the debugger has its own streams, like a remote one
+        if not self.use_rawinput:  # a debugger with its own streams, such as a remote one
             original(self, *args)
             return
         with lease.held():
@@ -144,7 +144,7 @@ def _lend_to_pdb(lease: Lease) -> None:
 
 
 def make_pdb() -> pdb.Pdb:
-    """Return a debugger that steps through the user's code and its callees, but not through flowc's code."""
+    """Return a debugger that stops in user code and in functions that it calls, but not in flowc's code."""
     from pdb import Pdb
 
     class StepDebugger(Pdb):
@@ -155,20 +155,20 @@ def make_pdb() -> pdb.Pdb:
 
 
 def is_ours(frame: FrameType) -> bool:
-    """Return whether a frame belongs to flowc."""
+    """Return whether a frame belongs to flowc's code."""
     return str(frame.f_globals.get("__name__")).partition(".")[0] in ("flowc", "flowc_ir", "flowc_runtime", "metaflow")
 
 
 def _is_users(frame: FrameType) -> bool:
-    """Return whether a frame belongs to the user's code or its callees, not to flowc or flowc's callees."""
+    """Return whether a frame belongs to user code or to a function that user code called, rather than flowc."""
     if is_ours(frame):
         return False
     inner, here = frame, frame.f_back
     while here is not None:
         if is_ours(here):
-            if here.f_code.co_name == CALL:  # this frame calls the step
+            if here.f_code.co_name == CALL:  # this frame calls the step's code
                 return True
-            if here.f_code.co_name == "run_code":  # this frame calls CALL and the wrappers around it
+            if here.f_code.co_name == "run_code":  # this frame calls CALL and its wrappers
                 return False
         elif is_ours(inner):
             return False

@@ -1,4 +1,4 @@
-"""The call of a step's code: with its secrets, under its timeout, and only in this process."""
+"""Calls a step's code with its secrets set and its timeout running; ends forks that return from the code."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def call_code(
 ) -> None:
     """Run the step's code under its timeout, with its secrets in the environment.
 
-    Hazard: a process that the step's code forked and that returns from the code ends here, by `os._exit`.
+    Hazard: if the step's code forks and the child returns from the code, the child is ended here by `os._exit`.
 
     Args:
         program: the user's code.
         task: the object of the task.
         node: the step.
-        arguments: the arguments of its method.
-        note: called with a message if the code runs longer than its timeout and is not stopped.
+        arguments: the arguments of the step's method.
+        note: a function that gets a message if the code ran longer than its timeout without being stopped.
         secret_setting: the value of the setting `secrets`.
 
     Raises:
@@ -59,10 +59,10 @@ def call_code(
 
 @contextmanager
 def _timeout(node: Node, error: Callable[[], type[StepTimeout]], note: Callable[[str], None]) -> Iterator[None]:
-    """Raise the authoring API's subclass of StepTimeout inside the step when its time is up.
+    """Raise the program's StepTimeout class inside the `with` block when the step exceeds its timeout.
 
-    Hazard: a process has only one ITIMER_REAL and one handler of SIGALRM, and the step's code may use them too. A step
-    that continues after its timeout is not ended; `note` is called instead.
+    Hazard: a process has only one ITIMER_REAL and one handler of SIGALRM, which the step's code may use too. If the
+    step continues after its timeout, it is not ended: `note` is called with a message.
     """
     if node.timeout is None:
         yield
@@ -71,8 +71,8 @@ def _timeout(node: Node, error: Callable[[], type[StepTimeout]], note: Callable[
     raised: list[StepTimeout] = []
 
     def expire(signum: int, frame: object) -> None:
-        if (left := began + seconds - time.monotonic()) > 0:  # the step's own alarm used the timer
-            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))  # 0 would stop the timer
+        if (left := began + seconds - time.monotonic()) > 0:  # the step used the timer for its own alarm
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))  # a value of 0 would stop the timer
             return
         raised.append(kind(f"step '{node.id}' took longer than its timeout of {seconds} s"))
         raise raised[-1]
@@ -87,7 +87,7 @@ def _timeout(node: Node, error: Callable[[], type[StepTimeout]], note: Callable[
         replaced = signal.getsignal(signal.SIGALRM) is not expire
         signal.signal(signal.SIGALRM, previous)
         took = time.monotonic() - began
-        here = os.getpid() == process  # a process that the step forked has no timer
+        here = os.getpid() == process  # forks of this process have no timer
         if here and raised:
             if sys.exc_info()[1] is not raised[-1]:
                 note(f"{_overrun(node, took)}: its code caught the timeout's exception; let it pass, or end the step")
@@ -106,9 +106,9 @@ def _overrun(node: Node, took: float) -> str:
 
 
 def _end_copy() -> NoReturn:
-    """End a process that the step forked and that returned from the step's code: only its parent ends the task.
+    """End a forked process that returned from the step's code: only the process that forked it may end the task.
 
-    Hazard: `os._exit` keeps the copy from running the parent's exit handlers and writing the parent's record.
+    Hazard: `os._exit` is needed, or the fork would run the parent's exit handlers and write the task's record.
     """
     try:
         if (error := sys.exc_info()[1]) is not None and not isinstance(error, SystemExit):

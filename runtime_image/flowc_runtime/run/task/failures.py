@@ -1,4 +1,4 @@
-"""The errors of failed attempts, for records, messages and `@catch`."""
+"""Describes the errors of failed attempts: for records, for messages and for `@catch`."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _UNMAPPED = (
     "a mapped file could not be read: it was truncated, or its disk failed; check the disk, and the store with "
     "`flowc fsck`"
 )
-_LIMIT = 16_000  # characters of a message or traceback that a record keeps
+_LIMIT = 16_000  # a record has at most this number of a message's or traceback's characters
 
 
 FAILED_OUTSIDE = "metaflow.plugins.catch_decorator.FailureHandledByCatch"
 
 
 class Caught(Exception):
-    """The failure of a step as `@catch(var=…)` stores it: text only, so that it loads without the exception's class.
+    """The failure of a step, which `@catch(var=…)` stores as text: so it can be loaded without the exception's class.
 
     Attributes:
-        type: the dotted name of the exception's type, such as `builtins.ValueError`. A step that ended without an
-            exception (a signal, an exit) has `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
-        exception: the exception's text, as `str` gives it.
-        stacktrace: the whole traceback, which is also this object's own text.
+        type: the dotted name of the exception's type, such as `builtins.ValueError`. If the step ended without an
+            exception (by a signal or an exit), it is `metaflow.plugins.catch_decorator.FailureHandledByCatch`.
+        exception: the exception's text, the result of `str`.
+        stacktrace: the whole traceback; `str` and `repr` of this object return it too.
     """
 
     def __init__(self, error: ErrorRecord) -> None:
@@ -71,21 +71,21 @@ def _restore(cls: type[Caught], state: dict[str, object]) -> Caught:
 
 
 def describe(error: BaseException, root: str, code: CodeType | None = None) -> ErrorRecord:
-    """Return the error record of an exception of the user's code, without flowc's own frames.
+    """Return the error record of an exception that user code raised, without the frames of flowc.
 
     Messages and tracebacks are cut to 16,000 characters.
 
     Args:
         error: the exception.
-        root: the directory of the user's code; the files of its frames are relative to it.
-        code: the code of the step: for an artifact that cannot be stored, the place is the line that assigned it.
+        root: the directory of the user code; file names in the record are relative to it.
+        code: the code object of the step: in it, the line is found that assigned an artifact that cannot be stored.
     """
     if isinstance(error, ArtifactError) and len(error.args) == 2:
         return _describe_artifact(*error.args, root, code)
     trace = traceback.TracebackException.from_exception(error)
     own = _clean(trace, root)
     text = "".join(trace.format())
-    if isinstance(error, SystemExit):  # its own text is the exit code at most
+    if isinstance(error, SystemExit):  # the text of SystemExit has only the exit code
         text += f"{_message(error)}\n"
     return {
         "type": type_name(type(error)),
@@ -97,9 +97,9 @@ def describe(error: BaseException, root: str, code: CodeType | None = None) -> E
 
 
 def _clean(trace: traceback.TracebackException, root: str) -> list[traceback.FrameSummary]:
-    """Remove the frames of flowc and make the user's file names relative to `root`; return the user's frames.
+    """Remove flowc's frames from a traceback, and make file names relative to `root`; return the frames of user code.
 
-    So the record, and the failure that @catch stores, are the same on every machine.
+    Because of this, the record and the failure that @catch stores are the same on every machine.
     """
     sdk = getattr(sys.modules.get("metaflow"), "__file__", None) or _OURS
     ours = (_OURS, f"{sdk.rpartition('/')[0]}/")
@@ -135,7 +135,7 @@ def _message(error: BaseException) -> str:
 
 
 def _safely(convert: Callable[[BaseException], str], error: BaseException) -> str:
-    """Convert an exception to text; the user's `__str__` or `__repr__` may raise."""
+    """Convert an exception to text with `str` or `repr`, which may raise an exception themselves."""
     try:
         return str(convert(error))
     except Exception as second:
@@ -143,7 +143,7 @@ def _safely(convert: Callable[[BaseException], str], error: BaseException) -> st
 
 
 def _describe_artifact(name: str, message: str, root: str, code: CodeType | None) -> ErrorRecord:
-    """Return the error record of an artifact that cannot be stored, at the line that assigned it."""
+    """Return the error record for an artifact that cannot be stored, with the line of the step that assigned it."""
     frame = _assignment(name, root, code) if code is not None else None
     text = f"cannot store artifact '{name}': {message}"
     where = (
@@ -161,9 +161,9 @@ def _describe_artifact(name: str, message: str, root: str, code: CodeType | None
 
 
 def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
-    """Return the last line of the step's code that assigns `self.<name>`; None if there is none.
+    """Return the last line of the step's code that assigns `self.NAME`; None if no line does.
 
-    The step's function is found by its first line, decorators included, since other functions may have its name.
+    The step's function is found by its first line, which may be a decorator, since its name may not be unique.
     """
     try:
         tree = ast.parse("".join(linecache.getlines(code.co_filename)))
@@ -191,7 +191,7 @@ def _assignment(name: str, root: str, code: CodeType) -> Frame | None:
 
 
 def describe_refusal(error: FlowcError) -> ErrorRecord:
-    """Return the error record of an attempt that could not be made or recorded: flowc's error, without frames."""
+    """Return the error record of an attempt that flowc could not execute or record: flowc's error, without frames."""
     return {"type": type_name(type(error)), "message": str(error), "repr": repr(error), "frames": []}
 
 
@@ -201,12 +201,12 @@ def describe_refusal(error: FlowcError) -> ErrorRecord:
 def describe_death(
     exit_: Exit, why: str | None = None, *, ending: bool = False, ended_by_run: bool = False
 ) -> ErrorRecord:
-    """Return the error record of a process that ended without a record, by a signal or an exit code.
+    """Return the error record for a task whose process ended without writing a record, by a signal or an exit.
 
     Args:
         exit_: how the process ended.
         why: the reason, if the parent process knows it.
-        ending: whether the step's code had ended and exit handlers ran or threads were waited for.
+        ending: whether the step's code had ended, and only exit handlers or threads were still running.
         ended_by_run: whether the end of the run ended the process.
     """
     last = "while exit handlers ran or threads were waited for, after the step's code" if ending else ""
@@ -229,20 +229,20 @@ def describe_death(
     }
     if ended_by_run:
         error["ended_by_run"] = True
-    if why is None:  # a known reason has nothing to do with memory
+    if why is None:  # a known reason excludes a lack of memory
         error["note"] = f"its peak memory was {mebibytes(exit_.get('peak_rss', 0))}"
     return error
 
 
 def short_type(error: ErrorRecord) -> str:
-    """Return the prefix of a message, such as `ValueError: `; empty if the message needs none."""
+    """Return the error's type as a prefix of its message, such as `ValueError: `; empty if it is not needed."""
     kind = error["type"]
     ours = kind == PROCESS_DIED or kind.startswith(("flowc_runtime.", "metaflow.plugins.timeout_decorator."))
     return "" if ours else f"{kind}: "
 
 
 def typed(error: ErrorRecord) -> str:
-    """Return the type and the message of an error, as lists of runs show them."""
+    """Return the type and the message of an error, for lists of runs."""
     return f"{short_type(error)}{error['message']}".removesuffix(": ")
 
 
@@ -260,17 +260,17 @@ def signal_name(number: int) -> str:
 
 
 def mebibytes(size: int) -> str:
-    """Return a size in bytes as text: `123 MiB`."""
+    """Convert a size in bytes to text such as `123 MiB`."""
     return f"{size / (1 << 20):,.0f} MiB"
 
 
 def lost_attempts(run: RunStore, step: str, path: str, attempt: int) -> ErrorRecord:
-    """Return why the attempts before this one failed: the last recorded error, or a process that vanished.
+    """Return the error of a task's earlier attempts: the last recorded error, or that the process vanished.
 
     Args:
         run: the run.
         step: the task's step.
-        path: its index path.
+        path: the task's index path.
         attempt: the number of this attempt.
 
     Raises:

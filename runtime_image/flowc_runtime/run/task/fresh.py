@@ -1,4 +1,4 @@
-"""One attempt of a task in a process that has not yet imported the flow."""
+"""Executes one attempt of a task in a process that has not imported the flow, unlike a fork."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def perform_fresh(
     control: int,
     imported: Callable[[], None] = lambda: None,
 ) -> int:
-    """Import the flow from the directory `root` and make the attempt; return an exit code of `base.contract`.
+    """Import the flow from the directory `root` and execute the attempt; return an exit code of `base.contract`.
 
-    A flow that cannot be imported is recorded as a failure of the user's code.
+    If the flow cannot be imported, a failure of the user code is recorded.
 
     Args:
         run: the run in the store.
@@ -40,7 +40,7 @@ def perform_fresh(
         parameters: the values of the run's parameters.
         fields: the other fields of the `Assignment`.
         control: the descriptor of the pipe for the report.
-        imported: called between the import and the step.
+        imported: a function that is called after the import and before the step.
     """
     began = time.time()
     try:

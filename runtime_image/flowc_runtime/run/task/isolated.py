@@ -1,7 +1,7 @@
-"""One attempt of a task in another interpreter than its parent's: one with the packages of its step.
+"""Executes one attempt of a task in another Python interpreter, which has the packages of the task's step.
 
-The emulator's forked child replaces itself (`exec`) with this interpreter. It reports through the inherited pipe, like
-any child, and reads the run from the store, like a pod.
+A forked process of the emulator replaces itself (`exec`) with this interpreter. It reports through the inherited pipe,
+like any forked process, and reads the run from the store, like a pod.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from flowc_runtime.store.records.store import Store
 
 
 class IsolatedOrder(TypedDict):
-    """The argument of this interpreter, as JSON: the run, the directory of the code, the pipe and the attempt."""
+    """The program's argument, as JSON: the store, the run, the directory of the code, the pipe and the assignment."""
 
     store: str
     flow: str
@@ -31,9 +31,9 @@ class IsolatedOrder(TypedDict):
 
 
 def main() -> int:
-    """Make the attempt that the only argument describes; return an exit code of `flowc_runtime.base.contract`.
+    """Execute the attempt that the program's argument describes; return an exit code of `flowc_runtime.base.contract`.
 
-    The argument is an `IsolatedOrder` as JSON; it is removed from `sys.argv` before the flow is imported.
+    The argument is removed from `sys.argv`, which the flow may read when it is imported.
     """
     order: IsolatedOrder = json.loads(sys.argv.pop(1))
     control, asked = order["control"], order["assignment"]

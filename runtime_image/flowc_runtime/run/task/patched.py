@@ -1,4 +1,4 @@
-"""The part of an attempt in which a patch replaces the step's code."""
+"""Applies a patch in an attempt, instead of running the step's code."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def apply(job: Assignment, patch: Patch, task: object, arguments: tuple[object, ...]) -> str:
-    """Replace the code of a step; the step's secrets are not read and its timeout does not apply.
+    """Apply a patch instead of running the step's code. Secrets are not read, and no timeout applies.
 
     Args:
         job: the attempt.
         patch: the patch of the step.
         task: the object of the task.
-        arguments: the inputs of a join.
+        arguments: the arguments of the step's code: for a join, its inputs.
 
     Returns:
-        The remark for the record.
+        A remark for the task's record about the patch.
 
     Raises:
         BaseException: any exception of the patch's function; see `Program.replace_step` and `open_patch`.
@@ -52,7 +52,7 @@ def _words(patch: Patch) -> str:
 
 
 def _way_out(graph: Graph, node: Node) -> str:
-    """Return the target of a switch from which the fewest steps lead to the flow's end, so that every loop ends."""
+    """Return the target of a switch with the shortest path to the flow's end: by this choice, every loop ends."""
     distance = {each.id: 0 for each in graph.flow.nodes if not targets(each.next)}
     waiting = [*distance]
     while waiting:

@@ -1,4 +1,4 @@
-"""Make one attempt of a task in this process, report it to the parent process, and end the process."""
+"""Executes one attempt of a task in this process, reports it to the parent process, and ends the process."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
 
 def perform(job: Assignment, end: Callable[[], None]) -> Result:
-    """Make one attempt and write its record.
+    """Execute one attempt and write its record.
 
     Args:
         job: the attempt.
-        end: ends the user's part of the process (threads, exit handlers); called before the record is written.
+        end: a function that ends the user's part of the process (threads, exit handlers); it is called before the
+            record is written.
 
     Returns:
-        The result; a failure of the user's code is one.
+        The result of the attempt. A failure of the user code is a result too.
 
     Raises:
-        FlowcError: the attempt could not be made or recorded.
+        FlowcError: the attempt could not be executed or recorded.
     """
     attempt = Attempt(job, end)
     attempt.enter()
@@ -44,12 +45,12 @@ def perform(job: Assignment, end: Callable[[], None]) -> Result:
         if isinstance(error, ArtifactError):
             return attempt.failed(error)
         raise
-    except BaseException as error:  # SystemExit and KeyboardInterrupt too: the step did not finish
+    except BaseException as error:  # also after SystemExit and KeyboardInterrupt
         return attempt.failed(error)
 
 
 def perform_and_report(job: Assignment, control: int) -> int:
-    """Make an attempt in a forked child: report the result on the pipe `control`, and return the exit code."""
+    """In a task's process: execute the attempt, report the result on the pipe `control`, and return the exit code."""
     try:
         result = perform(job, lambda: end_process(control))
     except FlowcError as error:
@@ -59,9 +60,9 @@ def perform_and_report(job: Assignment, control: int) -> int:
 
 
 def end_process(control: int) -> None:
-    """Report on the control pipe that the code has ended, then end the user's part of this process.
+    """Report on the control pipe that the code has ended, then end the user's threads and run exit handlers.
 
-    Exit handlers may end the process.
+    An exit handler may end the process; then this function does not return.
     """
     begin_ending(control)
     ending.end()

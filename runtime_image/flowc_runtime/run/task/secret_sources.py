@@ -1,6 +1,6 @@
-"""Sources of the secrets that a flow only names: the environment, a file, a directory, a cluster's Secret, a plugin.
+"""Sources of secrets for which a flow gives only names: environment, file, directory, Kubernetes Secret or plugin.
 
-The setting `secrets` chooses one of them for all steps. docs/configuration.md describes them for users.
+The setting `secrets` chooses one source for all steps. docs/configuration.md describes the sources for users.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class SecretSource(Protocol):
-    """A source of secrets of an installed package: an entry point of the group `flowc.secrets` names an instance.
+    """A source of secrets that a package adds.
 
-    The setting `secrets = "NAME"` or `"NAME:PLACE"` chooses it, where NAME is the name of the entry point.
+    The package registers an instance as an entry point of the group `flowc.secrets`. The setting `secrets = "NAME"` or
+    `"NAME:PLACE"` chooses it by the entry point's name.
     """
 
     def read(self, names: Sequence[str], place: str) -> Mapping[str, str]:
-        """Return the values of secrets, by name. flowc calls it in the process of a task, before the user's code.
+        """Return the values of secrets by name. flowc calls this in the process of a task, before the user code runs.
 
         Args:
-            names: the names that the step declares. Further names in the result are ignored, and a name that is not in
-                the result is an error that names the secret, the step and the source.
-            place: the text after `NAME:` in the setting; empty without one.
+            names: the names of the secrets that the step declares. If the result lacks a name, flowc raises an error
+                with the secret, the step and the source; further names in the result are ignored.
+            place: the text after `NAME:` in the setting; empty if there is none.
 
         Raises:
-            Exception: any error; flowc shows its type and place, but not its message, which may contain a secret.
+            Exception: any exception; flowc shows its type and line, but not its message, which may contain a secret.
         """
         ...
 
@@ -55,27 +56,27 @@ class SourceError(FlowcError):
 
 
 def configured_names(node: Node) -> list[str]:
-    """Return the names of the step's secrets whose source the setting chooses, each once."""
+    """Return the names, without duplicates, of the step's secrets for which the setting chooses the source."""
     return list(dict.fromkeys(secret.id for secret in node.secrets if secret.type == CONFIGURED))
 
 
 def check_setting(setting: SecretSetting) -> None:
-    """Check that the plugin that the setting names is installed; it is not imported.
+    """Check that the plugin in the setting is installed. The plugin is not imported.
 
     Raises:
-        SourceError: no package has it.
+        SourceError: no installed package has the plugin.
     """
     if setting.is_plugin and setting.kind not in (names := SECRETS.names()):
         raise _unknown(setting, names)
 
 
 def faults(flow: Flow, setting: SecretSetting, skipped: Sequence[str]) -> Iterator[SourceError]:
-    """Yield what is missing for the steps of a flow on this machine. A plugin is not asked for values.
+    """Yield an error for each step whose secrets are not available on this machine. Plugins are not called.
 
     Args:
         flow: the flow.
-        setting: the source.
-        skipped: the names of the steps whose code does not run.
+        setting: the setting `secrets`, parsed.
+        skipped: the names of steps whose code does not run in this run.
     """
     for node in flow.nodes:
         if node.id in skipped or not (names := configured_names(node)):
@@ -93,8 +94,8 @@ def read(names: Sequence[str], setting: SecretSetting, environment: Mapping[str,
     """Return the values of secrets by name.
 
     Args:
-        names: the names.
-        setting: the source.
+        names: the names of the secrets.
+        setting: the setting `secrets`, parsed.
         environment: the environment in which the run, or the pod, was started.
 
     Raises:
@@ -119,7 +120,7 @@ class _Hint(Protocol):
 def _values(
     names: Sequence[str], setting: SecretSetting, environment: Mapping[str, str]
 ) -> tuple[Mapping[str, str], _Hint]:
-    """Return the values that the source has, and what to do about a missing one."""
+    """Return the values of a source, and a function from a missing name to the hint of the error."""
     match setting.kind:
         case "env":
             return environment, lambda name: f"set the variable {name} before you start the run"

@@ -1,8 +1,8 @@
-"""Secrets as environment variables of one task, set right before its code runs; their values are never stored.
+"""Sets a task's secrets as environment variables before the step's code runs. Their values are never stored.
 
-A provider returns variables for the id of a secret. Besides the built-in providers, a provider is a class of the user
-with a method `get_secret_as_dict(secret_id, options={}, role=None)`, named by its dotted path. Secrets without a
-provider of their own are read together from the source that the setting `secrets` chooses (`secret_sources`).
+A provider is a function from the id of a secret to environment variables. Besides the built-in providers, a flow can
+name a class by its dotted path; its method is `get_secret_as_dict(secret_id, options={}, role=None)`. Secrets for which
+the flow gives only names are read together, from the source in the setting `secrets` (`secret_sources`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flowc_ir import Secret
     from flowc_runtime.base.config import secret_setting
     from flowc_runtime.run.task import secret_sources
-else:  # only steps with secrets need them
+else:  # needed only for steps with secrets
     secret_setting = LateModule("flowc_runtime.base.config.secret_setting")
     secret_sources = LateModule("flowc_runtime.run.task.secret_sources")
 
@@ -40,11 +40,11 @@ class SecretError(Exception):
 def inject(
     sources: Sequence[Secret], inline: Callable[[], Sequence[Mapping[str, object]]], setting: str
 ) -> Mapping[str, str]:
-    """Set the environment variables of a step's secrets; return them all, also those that were set before.
+    """Set the environment variables of a step's secrets; return all of them, even those that were set before.
 
     Args:
-        sources: the secrets, in their order.
-        inline: returns the options of the inline secrets, in their order; it reads the user's code.
+        sources: the secrets of the step, in order.
+        inline: a function that returns the options of the inline secrets, in order; it reads them from the user code.
         setting: the value of the setting `secrets`.
 
     Raises:
@@ -63,7 +63,7 @@ def inject(
             declared[name] = value
             if source.type == "env" and os.environ.get(name) == value:
                 continue  # the variable already has the value
-            # A flow that only names a secret leaves it to the configuration which value the variable gets.
+            # If the flow gives only the secret's name, the configuration determines the variable's value.
             if name in os.environ and not source.allow_override and source.type != CONFIGURED:
                 raise SecretError(
                     f"secret {label} sets the variable {name}, which is already set; "
@@ -77,7 +77,7 @@ def inject(
 def _groups(
     sources: Sequence[Secret], inline: Iterator[Mapping[str, object]], setting: str
 ) -> Iterator[tuple[Secret, str, Mapping[str, str]]]:
-    """Yield each source with its label for errors and its values; all secrets that are only named come together."""
+    """Yield each secret with a label for errors and its variables. Secrets with only a name are one group."""
     together = [source for source in sources if source.type == CONFIGURED]
     if together:
         chosen = secret_setting.SecretSetting.parse(setting)
@@ -108,7 +108,7 @@ def _values(source: Secret, options: Mapping[str, object], label: str) -> Mappin
 
 
 def place_of(error: Exception) -> str:
-    """Return the file and line where an exception was raised."""
+    """Return the file and line where an exception was raised, as a part of a message."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -138,7 +138,7 @@ class _GetSecret(Protocol):
 
 
 def _load(path: str, role: str | None) -> Callable[[str, Mapping[str, object]], Mapping[str, str]]:
-    """Load a user-defined provider."""
+    """Import the class of a user-defined provider, and return its method."""
     module, _, name = path.rpartition(".")
     try:
         provider = getattr(import_module(module), name)()
@@ -149,7 +149,7 @@ def _load(path: str, role: str | None) -> Callable[[str, Mapping[str, object]], 
 
 
 def _env(name: str, options: Mapping[str, object]) -> Mapping[str, str]:
-    """Return a variable of the environment in which the run was started; the option `as` renames it."""
+    """Return a variable of the environment in which the run was started; the option `as` gives it another name."""
     _known(options, "as")
     environment = environment_of_run()
     if name not in environment:
@@ -158,13 +158,13 @@ def _env(name: str, options: Mapping[str, object]) -> Mapping[str, str]:
 
 
 def _dotenv(file: str, options: Mapping[str, object]) -> Mapping[str, str]:
-    """Return the variables of a file with lines NAME=value."""
+    """Return the variables in a `.env` file, whose lines are NAME=value."""
     _known(options, "names")
     return _chosen(parse_dotenv(read_text(Path(file))), options)
 
 
 def _files(directory: str, options: Mapping[str, object]) -> Mapping[str, str]:
-    """Return the files of a directory, as a pod mounts secrets: the variable has the file's name."""
+    """Return a variable for each file of a directory, such as a mounted Kubernetes Secret: file name → content."""
     _known(options, "names")
     try:
         paths = [path for path in sorted(Path(directory).iterdir()) if path.is_file() and path.name[0] != "."]
@@ -174,13 +174,13 @@ def _files(directory: str, options: Mapping[str, object]) -> Mapping[str, str]:
 
 
 def _inline(_name: str, options: Mapping[str, object]) -> Mapping[str, str]:
-    """Return values written in the code; for tests only."""
+    """Return values that are written in the code, which is meant for tests."""
     _known(options, "env_vars")
     return cast("Mapping[str, str]", options.get("env_vars", {}))  # `inject` checks the names and values
 
 
 def _kubernetes(_name: str, options: Mapping[str, object]) -> Mapping[str, str]:
-    """Return nothing: a pod already has the variables of a cluster's Secret. Raises SecretError outside of a pod."""
+    """Return nothing: in a pod, Kubernetes has set the variables of a Secret. Raises SecretError outside of a pod."""
     _known(options)
     if not os.environ.get(POD):
         raise SecretError("it is a Secret of a cluster; on this machine use env, dotenv or files")
@@ -193,7 +193,7 @@ def _known(options: Mapping[str, object], *names: str) -> None:
 
 
 def _chosen(values: Mapping[str, str], options: Mapping[str, object]) -> Mapping[str, str]:
-    """Return the values that the option `names` lists; all of them without it."""
+    """Return the values whose names are in the option `names`; without the option, all values."""
     names = cast("Sequence[str] | None", options.get("names"))  # `@secrets` checked the option
     if names is None:
         return values
@@ -203,7 +203,7 @@ def _chosen(values: Mapping[str, str], options: Mapping[str, object]) -> Mapping
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file. Raises SecretError, without the content."""
+    """Return the text of a file. Raises SecretError, whose message does not contain the text."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -1,8 +1,8 @@
-"""The task protocol: one attempt of one task, in this process.
+"""`Attempt`: the stages of one attempt of one task, in this process.
 
-Inputs are the store, the IR, the user's program and (run, step, index path). The parents' records list the artifacts.
-The step's code runs, then the artifacts are stored, and last the record is written. A pod and the emulator's forked
-child call the same function, `perform.perform_and_report`.
+An attempt gets the store, the IR, the program, and the run, step and index path. It reads the parents' records, which
+list the artifacts, runs the step's code, stores the artifacts, and writes its record last. A pod and a forked process
+of the emulator call the same function, `perform.perform_and_report`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         ReadsRecord,
     )
     from flowc_runtime.store.records.run_store import RunStore
-else:  # only runs with patches, flows with files, and tasks with metrics need them
+else:  # needed only for patches, files and metrics
     patches = LateModule("flowc_runtime.run.patches")
     patched = LateModule("flowc_runtime.run.task.patched")
     task_files = LateModule("flowc_runtime.run.task.task_files")
@@ -68,10 +68,10 @@ else:  # only runs with patches, flows with files, and tasks with metrics need t
 def begin_cards(
     program: Program, run: RunStore, graph: Graph, attempt: tuple[str, str, int], *, forks: bool = True
 ) -> Cards | None:
-    """Return the cards of an attempt (step, path, number); None if the step has none.
+    """Create the cards of an attempt (step, index path, number); None if the step has no cards.
 
-    Hazard: this forks, so call it before this process first uses the store or starts a thread. If the cards are not
-    `forks`, it does not fork, but the step can still use `current.card`.
+    Hazard: this forks, so call it before this process first uses the store or starts a thread. With `forks=False` it
+    does not fork, but the step can still use `current.card`.
     """
     if not graph.node(attempt[0]).cards:
         return None
@@ -82,10 +82,10 @@ def begin_cards(
 
 
 class Attempt:
-    """The stages of `perform`: enter, run the code, store the results. Unit tests of steps call them separately.
+    """The stages of an attempt: `enter`, `run_code`, `done` or `failed`. Unit tests of steps call them separately.
 
-    A stage raises StoreError if the store fails, ProtocolError if a parent is not done or self.next does not match the
-    IR, and ValueError for a foreach over more items than --max-num-splits allows.
+    A stage may raise StoreError if the store fails, ProtocolError if a parent is not done or `self.next` does not match
+    the IR, and ValueError if a foreach has more items than --max-num-splits allows.
     """
 
     def __init__(self, job: Assignment, end: Callable[[], None] = lambda: None) -> None:
@@ -99,25 +99,25 @@ class Attempt:
         self.state = self.family.state(job.node, job.path, {})
         self.flow: object = job.program.bind(self.state, job.parameters)
         self.arguments: tuple[object, ...] = ()
-        self.situation: Situation | None = None  # of a step with @cache
+        self.situation: Situation | None = None  # only for a step with @cache
         self.reads.others = self._see_all
-        self.constants: dict[str, ArtifactRef] = {}  # stored by the run's first task
-        self._starting = False  # whether `program.start` is running: @catch applies only to the step's code
-        self.final = False  # whether the code asks for no retry
-        self.hopeless = False  # whether the store lost data that is read: no retry helps, and @catch applies now
-        self.note = ""  # a remark for the record, besides the outcome
-        self._hooked = False  # whether decorators of extensions still have to be called with the outcome
+        self.constants: dict[str, ArtifactRef] = {}  # only for the run's first task, which stores them
+        self._starting = False  # whether `program.start` runs, to which @catch does not apply
+        self.final = False  # whether the code has forbidden a retry
+        self.hopeless = False  # whether stored data is damaged, so that no retry helps
+        self.note = ""  # a remark for the record
+        self._hooked = False  # whether the decorators' hooks for the outcome must still be called
         self.cards = job.cards
         self.files = task_files.TaskFiles(job) if job.graph.has_files else None
-        self.metrics: Mapping[str, float] = {}  # the last values of those in the record
+        self.metrics: Mapping[str, float] = {}  # the last values of the metrics in the record
 
     @property
     def _runs_code(self) -> bool:
-        """Whether code of the user runs: the step's, or a function of its patch."""
+        """Whether user code runs: the step's code, or a function of a patch."""
         return self.job.patch is None or self.job.patch["kind"] not in patches.IN_PROCESS
 
     def enter(self) -> None:
-        """Find the parents' records and become the task: environment, `current`. An attempt begins only once."""
+        """Claim the attempt, read the parents' records, and set the environment variables and `current`."""
         job = self.job
         set_variables(job.node.environment)
         if self.cards is None and self._runs_code:
@@ -134,7 +134,7 @@ class Attempt:
             self.files.enter()
         self.state.inherited.update(job.overrides)
         if job.step == job.graph.flow.start and job.path == ROOT:
-            # Now, because the step's code may change the values.
+            # They are stored before the step's code, which may change the values.
             values = job.program.constants(job.graph.flow, self._given)
             self.constants = store_constants(self.state.objects, values)
         parallel = parallel_of(job, self.state)
@@ -157,8 +157,7 @@ class Attempt:
         )
 
     def recall(self) -> Result | None:
-        """Reuse the cached results of an earlier task with equal inputs, and write the record; None if the code has to
-        run."""
+        """With @cache: if an earlier task had equal inputs, record its results for this task. Else return None."""
         job = self.job
         if job.node.cache is None or not job.cache or job.inputs is not None or job.patch is not None:
             return None
@@ -199,10 +198,9 @@ class Attempt:
         self.family.place.add("stack")
 
     def run_code(self) -> None:
-        """Run the step's code under its timeout, with its secrets in the environment. Any exception of the code is
-        raised."""
+        """Run the step's code with its secrets and its timeout, or apply its patch. Raises the code's exceptions."""
         for seen in (self.reads.seen, self.state.seen, self.state.place, self.family.seen, self.family.place):
-            seen.clear()  # reads before this point are not by the step's code
+            seen.clear()  # these reads were not made by the step's code
         self.reads.watch_forks()
         if self.job.patch is not None:
             if self.files is not None and self._runs_code:
@@ -221,9 +219,9 @@ class Attempt:
         check_transition(self.job, self.flow, self.state)
 
     def done(self) -> Result:
-        """Store the artifacts and the record of a step that has finished. Raises ArtifactError, see `failed`."""
+        """Store the artifacts and the record of a successful step. After an ArtifactError, `failed` must be called."""
         if (catch := self.job.node.catch) and catch.var:
-            self.flow.__dict__[catch.var] = None  # the step did not fail
+            self.flow.__dict__[catch.var] = None  # there is no failure
             self.state.forget(catch.var)
         if self.files is not None and self._runs_code:
             self.files.put()
@@ -246,9 +244,9 @@ class Attempt:
         return Result(outcome="ok", count=count, choice=choice, mocked=mocked, metrics=self.metrics)
 
     def failed(self, error: BaseException) -> Result:
-        """Record why the code failed; on the last attempt of a step with @catch, catch it.
+        """Record the failure of the code; in the last attempt of a step with @catch, catch it.
 
-        Artifacts are stored as far as possible, except after an interrupt or a MemoryError.
+        The artifacts that can be stored are stored, except after an interrupt or a MemoryError.
         """
         # After an interrupt there is no time to store artifacts, and after a MemoryError there is no memory.
         self.final = isinstance(error, SystemExit) and error.code == DISALLOW_RETRY
@@ -256,17 +254,17 @@ class Attempt:
         return self._end_failed(self._describe(error), keeps=not isinstance(error, KeyboardInterrupt | MemoryError))
 
     def catch_lost(self) -> Result:
-        """Catch that the attempts before this one were lost, in an attempt that does not run the step's code."""
+        """Catch the failure of earlier attempts, whose processes died. This attempt does not run the step's code."""
         self._hooked = True
         try:
             self.job.program.lost(self.flow, self.job.node, self.arguments)
-        except Exception as error:  # of a hook
+        except Exception as error:  # raised by a hook
             return self.failed(error)
         lost = failures.lost_attempts(self.job.run, self.job.node.id, self.job.path, self.job.attempt)
         return self._end_failed(lost, keeps=False)
 
     def _tell(self, note: str) -> None:
-        """Write a remark to the task's log and its record, if the outcome does not show it."""
+        """Write a remark to the task's log, and keep it for the task's record."""
         say(f"{note}\n")
         self.note = note
 
@@ -293,26 +291,26 @@ class Attempt:
         return Result(outcome="failed", error=described, final=self.final, metrics=self.metrics)
 
     def _left(self) -> Mapping[str, ArtifactRef]:
-        """Store and return the artifacts of a failed step; no other task reads them, they help to find the cause."""
+        """Store and return the artifacts of a failed step. No task reads them; they help the user to find the cause."""
         try:
             return self.state.store(self.flow, whatever=True)
-        except Exception as later:  # of the store, or of a value that another thread is changing
+        except Exception as later:  # an error of the store, or a thread is changing a value
             say(f"the artifacts of the failed attempt are not kept: {later}\n")
             return {}
 
     def caught(self, error: ErrorRecord) -> Result:
-        """Catch the failure: keep the step's artifacts if they can be stored, and store the failure as `var`."""
+        """Catch the failure: store the step's artifacts if possible, and the failure as the artifact `var`."""
         catch = self.job.node.catch
         assert catch is not None
         if catch.print_exception:
-            say(error.get("traceback", error["message"] + "\n"), out=True)  # a caught failure is output, not an error
+            say(error.get("traceback", error["message"] + "\n"), out=True)  # stdout: a caught failure is no error
         failure = failures.Caught(error) if catch.var else None
         if catch.var:
             self.flow.__dict__[catch.var] = failure
             self.state.forget(catch.var)
         try:
             artifacts = self.state.store(self.flow)
-        except ArtifactError:  # perhaps the cause of the failure: fall back to the step's inherited artifacts
+        except ArtifactError:  # possibly the cause of the failure: use the inherited artifacts
             artifacts = dict(self.state.inherited)
             if catch.var:
                 artifacts[catch.var] = codecs.store_value(self.state.objects, failure)
@@ -326,7 +324,7 @@ class Attempt:
         return Result(outcome="caught", choice=choice, error=error, metrics=self.metrics)
 
     def _choice_after_failure(self) -> str:
-        """Return the step to which a switch leads whose code did not reach its end; empty without a switch."""
+        """Return the target of a switch after a caught failure; empty if the step has no switch."""
         node = self.job.node
         if not isinstance(node.next, Switch):
             return ""
@@ -335,7 +333,7 @@ class Attempt:
         return self.state.transition.choice
 
     def _tell_finished(self, *, ok: bool) -> None:
-        """Call the decorators of extensions with the outcome, once, if the attempt's start was reported to them."""
+        """Call the decorators' hooks for the outcome, once, and only if their hooks for the start were called."""
         if self._hooked:
             self._hooked = False
             self.job.program.finished(self.flow, self.job.node, ok=ok)
@@ -372,7 +370,7 @@ class Attempt:
         return looked
 
     def _finish(self, record: AttemptRecord) -> None:
-        """Write the record, then the cards, which show it; both come before the end is reported."""
+        """Write the record, and then the cards, which show the record. The caller then reports the end."""
         self._flush()
         if self.constants:
             record["constants"] = self.constants
@@ -385,16 +383,16 @@ class Attempt:
             self._flush()
 
     def _finish_durably(self, record: AttemptRecord) -> None:
-        """Write the record after the disk has all blobs that it names. Raises StoreError."""
+        """Flush the blobs that the record names to disk, then write the record. Raises StoreError."""
         disk = Disk.of(self.job.run.objects, "task")
         if disk is not None:
             disk.flush(lambda message: say(f"flowc: {message}\n"))
         self.job.run.finish(record, disk)
 
     def _flush(self) -> None:
-        """Flush the step's output, so that it arrives before the record of its end."""
+        """Flush stdout and stderr, so that the step's output is in the log before the record is written."""
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
-            except (AttributeError, ValueError, OSError):  # the step may close or replace its streams
+            except (AttributeError, ValueError, OSError):  # the step may have closed or replaced the stream
                 continue

@@ -1,8 +1,8 @@
-"""The files of a task: read from the run's catalog before its code runs, and put into it afterwards.
+"""The files of a task: they are read from the task's catalog before its code runs, and added to it afterwards.
 
-The catalog of a task lists the files that the tasks on the way to it have put, the nearest of each name. It is an
-object of the store, which the task's record names, so that a task reads one object and not the records of its
-ancestors. A join merges the catalogs of its inputs.
+The catalog of a task lists the files that the task and its ancestors have put; if several have put the same name, the
+nearest one counts. The catalog is stored as one object, which the task's record names, so that a task does not read the
+records of all ancestors. A join merges the catalogs of its inputs.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
         path: str
 
     class CatalogFile(_CatalogFile, total=False):
-        """A file, with the task that has put it; `place` is its path if the store has no copy.
+        """A file in a catalog, with the task that has put it. `place` is the file's path if it was not copied.
 
-        If another `catalog` keeps the file, `place` is its address there.
+        If the catalog of a package, named `catalog`, stores the file, `place` is the file's address there.
         """
 
         place: str
@@ -56,7 +56,7 @@ class CatalogError(Exception):
 
 @final
 class TaskFiles:
-    """The files of the task of an assignment. The flow has at least one step with files."""
+    """Reads and stores the files of one task."""
 
     def __init__(self, job: Assignment) -> None:
         self._job = job
@@ -65,7 +65,7 @@ class TaskFiles:
         self._used: list[TaskFileRecord] = []
 
     def enter(self) -> None:
-        """Find the catalog of the task. Raises StoreError, and ProtocolError if a parent is not done."""
+        """Find the task's catalog from the parents' records. Raises StoreError, and ProtocolError."""
         job = self._job
         parents = Parents(job.before, job.graph, job.step, job.path)
         if job.node.joins is not None:
@@ -74,7 +74,7 @@ class TaskFiles:
             self._catalog = found[2].get("catalog")
 
     def add_to(self, record: AttemptRecord) -> None:
-        """Add the files and the catalog to the record of the task."""
+        """Add the files and the catalog to the task's record."""
         if self._used:
             record["files"] = self._used
         if self._catalog is not None:
@@ -83,10 +83,10 @@ class TaskFiles:
     # -- before the step
 
     def get(self) -> None:
-        """Write the files that the step reads into its data folder.
+        """Write the files that the step gets into its data folder.
 
         Raises:
-            CatalogError: there is no such file, or it cannot be written.
+            CatalogError: no file matches a pattern, or a file cannot be written.
             Damaged: the stored bytes do not match their digest.
             StoreError: the store cannot be read.
         """
@@ -113,7 +113,7 @@ class TaskFiles:
         return list(wanted)
 
     def _check_there(self, files: StepFiles) -> None:
-        """Check that the files to get are in the data folder: without a catalog, steps share it."""
+        """Check that the files to get exist in the data folder, which steps share with `catalog = "none"`."""
         folder = _folder(files)
         for pattern in files.get:
             if not files_below(folder, pattern):
@@ -148,7 +148,7 @@ class TaskFiles:
         self._used.append(_record(name, file, "get"))
 
     def _copy(self, target: str, file: CatalogFile) -> None:
-        """Write a kept file, atomically: tasks that run at the same time may write the same one."""
+        """Write a stored file to its path, atomically: other tasks may write the same file at the same time."""
         temporary = _beside(target)
         try:
             if "catalog" in file:
@@ -159,11 +159,11 @@ class TaskFiles:
                     to.write(content)
             os.replace(temporary, target)
         finally:
-            with suppress(FileNotFoundError):  # it has its name
+            with suppress(FileNotFoundError):  # it was renamed
                 os.unlink(temporary)
 
     def _link(self, target: str, name: str, file: CatalogFile, place: str) -> None:
-        """Use a file where it is, because the store has no copy, if it still has the same bytes."""
+        """Create a symbolic link to a file that was not copied, after checking that its bytes are unchanged."""
         who = f"step '{file['step']}' has put '{name}' without a copy"
         if not os.path.isfile(place):
             where = "this pod" if POD in os.environ else "this machine"
@@ -184,10 +184,10 @@ class TaskFiles:
     # -- after the step
 
     def put(self) -> None:
-        """Store the files that the step has written, and add them to the catalog.
+        """Store the files that the step puts, and add them to the catalog.
 
         Raises:
-            CatalogError: a pattern matches no file, or a file cannot be kept.
+            CatalogError: no file matches a pattern, or a file cannot be stored.
             StoreError: the store cannot be written.
         """
         files = self._job.node.files
@@ -247,7 +247,7 @@ class TaskFiles:
     # -- joins
 
     def _of_join(self, split: str, parents: Parents) -> PackageRecord | None:
-        """Return the catalog of a join: that of the split, and what its inputs have put since."""
+        """Return the catalog of a join: the catalog of the split, with the files put between split and join."""
         job = self._job
         opened = job.before.task(split, job.path)
         base = opened.get("catalog")
@@ -295,17 +295,17 @@ def _folder(files: StepFiles) -> str:
 
 
 def _beside(target: str) -> str:
-    """Return a free path in the directory of a file, which is made."""
+    """Return an unused path in the directory of a file. The directory is created if necessary."""
     directory, name = os.path.split(target)
     os.makedirs(directory or ".", exist_ok=True)
     temporary = os.path.join(directory, f".{name}.flowc-{os.getpid()}")
-    with suppress(FileNotFoundError):  # of a killed process with this number
+    with suppress(FileNotFoundError):  # left by a killed process with this id
         os.unlink(temporary)
     return temporary
 
 
 def _has_bytes(path: str, file: CatalogFile) -> bool:
-    """Return whether a path is a file with these bytes."""
+    """Return whether the file at a path has the bytes of a catalog's file."""
     if os.path.islink(path) or not os.path.isfile(path) or os.stat(path).st_size != file["size"]:
         return False
     return digest_of(path) == file["digest"]
@@ -324,7 +324,7 @@ def _store(objects: Objects, files: FilesByName) -> PackageRecord:
 
 
 def _near(pattern: str, known: Iterable[str], lead: str) -> str:
-    """Return what to do about a pattern without a match: the name that was meant, or those that exist."""
+    """Return the hint for a pattern without a match: the most similar name, or the existing names."""
     names = sorted(known)
     if (meant := closest(pattern, names)) is not None:
         return did_you_mean(meant)

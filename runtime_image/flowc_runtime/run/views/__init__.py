@@ -1,1 +1,1 @@
-"""The read model of runs: views of the records in the store for commands, the client, cards and pages."""
+"""The read model of runs: views of the stored records, which commands, the client, cards and pages use."""

@@ -1,4 +1,4 @@
-"""The status of a run, including a run whose process has died without recording it."""
+"""The status of a run. A run whose process has died without recording its end is recognised as killed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def status_of(run: RunStore, record: RunRecord | None = None) -> StatusRecord:
-    """Return the run's status; a run whose process has died without recording its end counts as killed.
+    """Return the run's status. If its process has died without recording the end of the run, the status is killed.
 
-    Only processes of this machine can be checked.
+    This is recognised only for processes of this machine.
 
     Args:
         run: the run.
-        record: the run's record, if it has been read before.
+        record: the run's record, if the caller has read it.
 
     Raises:
         NotFound: the run has no record.
-        RecordError: its record or its status cannot be read.
+        RecordError: the run's record or status cannot be read.
     """
     status = run.written_status()
     if status is None:
@@ -31,7 +31,7 @@ def status_of(run: RunStore, record: RunRecord | None = None) -> StatusRecord:
         status = first_status(record)
     if status["state"] != "running" or is_alive((record or run.record())["process"]) is not False:
         return status
-    status = run.status()  # the run may have recorded its end in the meantime
+    status = run.status()  # the process may have recorded the run's end just before it ended
     if status["state"] == "running":
         return {"state": "killed", "changed": status["changed"], "message": "its process has died"}
     return status

@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from flowc_runtime.run.metrics import recorded
     from flowc_runtime.run.views.run_records import RunRecords
     from flowc_runtime.store.records.record_types import AttemptRecord
-else:  # only runs with metrics need it
+else:  # needed only for runs with metrics
     recorded = LateModule("flowc_runtime.run.metrics.recorded")
 
 
 def metrics_of(records: RunRecords, *, items: bool) -> dict[str, float]:
-    """Return the last values of the metrics of a run, by the names in the run; of equal names that of the last task.
+    """Return the last values of a run's metrics, by the metrics' names in the run.
 
-    Records that cannot be read are reported and left out.
+    If several tasks recorded a metric of the same name, the value of the last task counts. Records that cannot be read
+    are reported and left out.
 
     Args:
         records: the run.
-        items: whether to read the tasks of items of a foreach, too.
+        items: whether to include the tasks inside a foreach.
     """
     found: dict[str, tuple[float, float]] = {}
     for record in measured(records, items=items):
@@ -36,12 +37,12 @@ def metrics_of(records: RunRecords, *, items: bool) -> dict[str, float]:
 
 
 def measured(records: RunRecords, step: str | None = None, *, items: bool) -> Iterator[AttemptRecord]:
-    """Yield the records of the tasks with metrics, each with its latest attempt, in the order of the flow.
+    """Yield the record of the latest attempt of each task with metrics, in the order of the flow's steps.
 
     Args:
         records: the run.
         step: the only step to include; None for all.
-        items: whether to include the tasks of items of a foreach.
+        items: whether to include the tasks inside a foreach.
     """
     for name in [step] if step is not None else records.steps():
         if not items and records.in_foreach(name):

@@ -1,7 +1,7 @@
-"""The records of a run for programs that read it, including records of tasks that have no process.
+"""The records of a run for programs that read it, including computed records of tasks without a process.
 
-Tasks without a process have no stored record. They are the only task of the step `_parameters`, whose artifacts all
-tasks have, and the control tasks of unbounded foreach (`flowc_runtime.run.control_tasks`).
+Two kinds of tasks exist only for compatibility with Metaflow, and have neither a process nor a stored record: the only
+task of the step `_parameters`, and the control tasks of unbounded foreach (`flowc_runtime.run.control_tasks`).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
 
 PARAMETERS = "_parameters"
-"""The step that has one task in every run. It is not in the graph."""
+"""The name of a step that has one task in every run although it is not in the graph."""
 
 
 class RunRecords:
-    """The records of one run; records that cannot change any more are read only once."""
+    """Reads the records of one run. Records that can no longer change are read only once."""
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
@@ -48,7 +48,7 @@ class RunRecords:
 
     @cached_property
     def flow(self) -> Flow:
-        """The flow that the run executes. Raises NotFound, RecordError."""
+        """The IR of the flow that the run executes. Raises NotFound, RecordError."""
         return self.store.executes()
 
     @cached_property
@@ -61,7 +61,7 @@ class RunRecords:
     def steps(self) -> list[str]:
         """Return the steps that have begun, in the order of the flow.
 
-        If the flow's graph cannot be read, which is reported, they are sorted by name.
+        If the flow's IR cannot be read, which is reported, the steps are sorted by name.
         """
         order: list[str] = []
         with unreadable.skipping():
@@ -70,7 +70,7 @@ class RunRecords:
         return [step for step in order if step in known] + [step for step in known if step not in order]
 
     def in_foreach(self, step: str) -> bool:
-        """Return whether the tasks of a step belong to items of a foreach or to a gang; False if it is unknown."""
+        """Return whether a step is inside a foreach or gang; False if the flow's graph cannot be read."""
         with unreadable.skipping():
             return step in self.graph.nodes and self.graph.foreach_of(self.graph.nodes[step]) is not None
         return False
@@ -78,11 +78,11 @@ class RunRecords:
     # -- tasks
 
     def has_step(self, step: str) -> bool:
-        """Return whether a step has begun; the step of the parameters always has."""
+        """Return whether a step has begun. The step `_parameters` always has."""
         return step in self.store.steps() or self.is_beside(step)
 
     def is_beside(self, step: str) -> bool:
-        """Return whether a step is the step of the parameters, which is not in the graph."""
+        """Return whether a step is `_parameters`, which is not in the graph."""
         return step == PARAMETERS and step not in self.graph.nodes
 
     @cached_property
@@ -102,7 +102,7 @@ class RunRecords:
 
         Args:
             step: the task's step.
-            path: its index path.
+            path: the task's index path.
 
         Raises:
             RecordError: the record cannot be read.
@@ -115,7 +115,7 @@ class RunRecords:
             return self._of_control(step, path)
 
     def _of_control(self, step: str, path: str) -> AttemptRecord | None:
-        """Return the record of a finished control task, or None."""
+        """Return the computed record of a control task; None if it is unfinished or no control task."""
         try:
             record = self.controls.record(step, path)
         except (NotFound, RecordError):
@@ -149,28 +149,28 @@ class RunRecords:
         }
 
     def attempt(self, step: str, path: str, number: int) -> AttemptRecord | None:
-        """Return the record of an attempt that has ended, else None.
+        """Return the record of an attempt; None if the attempt has not ended.
 
         Args:
             step: the task's step.
-            path: its index path.
+            path: the task's index path.
             number: the number of the attempt, from 1.
 
         Raises:
             RecordError: the record cannot be read.
         """
-        with suppress(RecordError):  # the attempt may have another record, read below
+        with suppress(RecordError):  # the attempt may have a record of its own, which is read below
             done = self.done(step, path)
             if done is not None and done["attempt"] == number:
                 return done
         return self.store.attempt(step, path, number)
 
     def began(self, step: str, path: str, number: int) -> BeginRecord | None:
-        """Return the record of an attempt's beginning, or None.
+        """Return the record of an attempt's beginning; None if the attempt has not begun.
 
         Args:
             step: the task's step.
-            path: its index path.
+            path: the task's index path.
             number: the number of the attempt, from 1.
 
         Raises:
@@ -184,7 +184,7 @@ class RunRecords:
         return begun
 
     def last(self, step: str, task: str) -> int:
-        """Return the number of a task's last attempt: the successful one, else the latest; 0 if there is none.
+        """Return the number of a task's successful attempt, else of its latest attempt; 0 if it has no attempt.
 
         Args:
             step: the task's step.
@@ -205,7 +205,7 @@ class RunRecords:
         return ATTEMPT if not number and self.is_control(step, path) else number
 
     def attempts(self, step: str) -> dict[str, list[int]]:
-        """Return the numbers of the attempts of each task of a step, by index path, like `RunStore.attempts`."""
+        """Return, like `RunStore.attempts`, the numbers of each task's attempts in a step, by the task's index path."""
         if self.is_beside(step):
             return {ROOT: [ATTEMPT]}
         begun = self.store.attempts(step)
@@ -222,17 +222,17 @@ class RunRecords:
         return done | {path for path in self._control_paths(step, done) if self.controls.is_done(step, path, done)}
 
     def _control_paths(self, step: str, begun: Iterable[str]) -> list[str]:
-        """Return the paths of `ControlTasks.paths`; none if the graph cannot be read, which is reported."""
+        """Return the result of `ControlTasks.paths`; an empty list if the graph cannot be read, which is reported."""
         with unreadable.skipping():
             return self.controls.paths(step, begun)
         return []
 
     def read_ahead(self, step: str, paths: Sequence[str]) -> Iterator[str]:
-        """Yield the paths; a subclass may read the records of their tasks ahead."""
+        """Yield the same paths. A subclass can override this to read the records of several tasks at once."""
         yield from paths
 
     def paths(self, step: str) -> list[str]:
-        """Return the index paths of a step's tasks that have begun, in their order."""
+        """Return the index paths of a step's tasks that have begun, sorted."""
         if self.is_beside(step):
             return [ROOT]
         begun = self.store.paths(step)

@@ -1,4 +1,4 @@
-"""The view of one run for commands, the client and pages."""
+"""`RunView`: the data of one run, for commands, the client and pages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, eq=False)
 class RunView:
-    """A snapshot of a run. Each record is read once, on first use; make another view to see changes.
+    """A snapshot of a run. Each record is read once, on first use; later changes are seen only by a new view.
 
     If the run's record cannot be read, `error` is the reason, and the values from the record are None or empty.
     """
@@ -33,7 +33,7 @@ class RunView:
 
     @classmethod
     def of(cls, run: RunStore) -> RunView:
-        """Return the view of a run in a store; nothing is read yet."""
+        """Create the view of a run in a store, without reading anything."""
         return cls(RunRecords(run))
 
     @property
@@ -57,14 +57,14 @@ class RunView:
 
     @property
     def error(self) -> NotFound | RecordError | None:
-        """The reason why the run's record is unknown: it cannot be read, or is not written yet. None if it is known."""
+        """The reason why `record` is None: the record cannot be read, or is not written yet. Else None."""
         return self._begun if isinstance(self._begun, Exception) else None
 
     def begun(self) -> RunView:
-        """Return the view itself.
+        """Return the view itself, after checking that the run has a record. An unreadable record is no error here.
 
         Raises:
-            NotFound: the run has no record; an unreadable record is no error here.
+            NotFound: the run has no record.
         """
         if isinstance(self.error, NotFound):
             raise self.error
@@ -72,32 +72,32 @@ class RunView:
 
     @property
     def created(self) -> float | None:
-        """When the run began, in seconds since the epoch."""
+        """The time when the run began, in seconds since the epoch."""
         return self.record["created"] if self.record is not None else None
 
     @property
     def user(self) -> str | None:
-        """The user that started the run."""
+        """The name of the user who started the run."""
         return self.record["user"] if self.record is not None else None
 
     @property
     def target(self) -> str | None:
-        """Where the run executes: `local`, or the name of a target such as `argo`."""
+        """Where the run is executed: `local`, or the name of a target such as `argo`."""
         return self.record["target"] if self.record is not None else None
 
     @property
     def process(self) -> Process | None:
-        """The process that began the run."""
+        """The process that started the run."""
         return self.record["process"] if self.record is not None else None
 
     @property
     def origin(self) -> str | None:
-        """The id of the run that this one resumes."""
+        """The id of the run that this run resumes."""
         return self.record.get("origin") if self.record is not None else None
 
     @property
     def revision(self) -> RevisionRecord | None:
-        """The git revision of the run's code; None outside of a repository."""
+        """The git revision of the run's code; None if the code is not in a repository."""
         return self.record.get("revision") if self.record is not None else None
 
     @property
@@ -109,19 +109,19 @@ class RunView:
 
     @property
     def system_tags(self) -> list[str]:
-        """The system tags, which were set when the run was created, sorted."""
+        """The system tags, which flowc set when the run was created, sorted."""
         return sorted(self.record.get("system_tags", ())) if self.record is not None else []
 
     @cached_property
     def tags(self) -> list[str]:
-        """The user's tags, sorted; tags that cannot be read are reported."""
+        """The user's tags, sorted. If the tags cannot be read, this is reported."""
         return sorted(self.records.store.user_tags())
 
     # -- its status
 
     @cached_property
     def status(self) -> StatusView:
-        """The run's status. It is not read if the run's record is unknown."""
+        """The run's status. If the run's record cannot be read, the status is not read."""
         if isinstance(self.error, NotFound):
             return StatusView(state=BEGINNING, error=self.error)
         return self.own_status if self.error is None else unreadable_status(self.error)
@@ -138,12 +138,12 @@ class RunView:
 
     @property
     def ended(self) -> float | None:
-        """When the run ended, in seconds since the epoch; None if it has not ended, or if that is unknown."""
+        """The time when the run ended, in seconds since the epoch; None if it has not ended or the time is unknown."""
         return self.status.ended
 
     @property
     def seconds(self) -> float | None:
-        """The run's duration in seconds; None if it has not ended, or if that is unknown."""
+        """The run's duration in seconds; None if the run has not ended or the duration is unknown."""
         if self.ended is None or self.created is None:
             return None
         return self.ended - self.created
@@ -159,9 +159,9 @@ class RunView:
 
     @cached_property
     def metrics(self) -> Mapping[str, float]:
-        """The last values of the metrics, by name, without those of items of a foreach.
+        """The last values of the run's metrics, by name, without metrics of tasks inside a foreach.
 
-        The status of an ended run has them. Without it, they are read from the records of the tasks.
+        They are read from the status of an ended run, or else from the records of the tasks.
         """
         status = self.own_status
         if status.metrics is not None:
@@ -170,21 +170,21 @@ class RunView:
         return {} if ended else self.task_metrics
 
     def _ended_whole(self, status: StatusView) -> bool:
-        """Return whether the status of a failed run is its last one."""
+        """Return whether a failed run has ended completely: on a cluster, tasks may still run after the failure."""
         return status.tasks_ended or self.target == "local"
 
     @property
     def task_metrics(self) -> Mapping[str, float]:
-        """The same as `metrics`, from the records of the tasks."""
+        """The same values as `metrics`, always read from the records of the tasks."""
         return metrics_of(self.records, items=False)
 
     @cached_property
     def all_metrics(self) -> Mapping[str, float]:
-        """The last values of the metrics of all tasks; those of items of a foreach are named NAME/TASK."""
+        """The last values of the metrics of all tasks. A metric of a task inside a foreach has the name NAME/TASK."""
         return metrics_of(self.records, items=True)
 
     def step(self, name: str) -> StepView:
-        """Return the view of a step, begun or not."""
+        """Return the view of a step, whether it has begun or not."""
         return StepView(self.records, name)
 
     def task(self, step: str, path: str) -> TaskView:
@@ -196,5 +196,5 @@ class RunView:
         return AttemptView(self.records, step, path, number)
 
     def attempt_state(self, attempt: AttemptView) -> str:
-        """Return an attempt's state: without a record it is `running`, or `vanished` if the run has ended."""
+        """Return an attempt's state. Without a record, it is `running`, or `vanished` if the run has ended."""
         return attempt.state or ("running" if self.own_status.is_running else "vanished")

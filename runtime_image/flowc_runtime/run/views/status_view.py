@@ -1,4 +1,4 @@
-"""The state of a run, from its status record."""
+"""`StatusView`: the state of a run, read from its status record."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class StatusView:
 
     Attributes:
         state: running, succeeded, failed, interrupted or killed; BEGINNING, or UNREADABLE.
-        changed: when this state began, in seconds since the epoch; None if that is unknown.
+        changed: the time when this state began, in seconds since the epoch; None if it is unknown.
         failed: the task that failed, as STEP/PATH.
-        message: why the run is in this state.
-        tasks_ended: whether all its tasks have ended; a run on a cluster fails earlier.
-        metrics: the run's metrics, by name, if the status has them: it has none before the run has ended.
-        error: why the status is unknown.
+        message: the reason of the state.
+        tasks_ended: whether all tasks have ended: a run on a cluster may fail while tasks still run.
+        metrics: the run's metrics by name, which the status contains only after the run has ended.
+        error: the error if the status cannot be read.
     """
 
     state: str
@@ -50,7 +50,7 @@ class StatusView:
 
     @property
     def ended(self) -> float | None:
-        """When the run ended, in seconds since the epoch; None if it has not ended, or if that is unknown."""
+        """The time when the run ended, in seconds since the epoch; None if it has not ended or the time is unknown."""
         return None if self.is_running else self.changed
 
     @property
@@ -59,7 +59,7 @@ class StatusView:
         return (self.message or "").partition("\n")[0]
 
     def readable(self) -> StatusView:
-        """Return the view itself.
+        """Return the view itself, after checking that the status was read.
 
         Raises:
             NotFound: the run has no record yet.
@@ -75,17 +75,17 @@ def read_status(run: RunStore, record: RunRecord | None = None) -> StatusView:
 
     Args:
         run: the run.
-        record: the run's record, if it was read.
+        record: the run's record, if the caller has read it.
 
     Raises:
         NotFound: the run has no record.
-        RecordError: its record or its status cannot be read.
+        RecordError: the run's record or status cannot be read.
     """
     return status_view(status_of(run, record))
 
 
 def status_view(status: StatusRecord) -> StatusView:
-    """Return the view of a status record."""
+    """Create a view from a status record."""
     return StatusView(
         state=status["state"],
         changed=status["changed"],
@@ -97,5 +97,5 @@ def status_view(status: StatusRecord) -> StatusView:
 
 
 def unreadable_status(error: RecordError, message: str | None = None) -> StatusView:
-    """Return the view of a status that cannot be read."""
+    """Create a view for a status that cannot be read."""
     return StatusView(state=UNREADABLE, message=message, error=error)

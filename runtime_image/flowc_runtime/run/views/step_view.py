@@ -1,4 +1,4 @@
-"""The view of one step of a run: its tasks and their progress."""
+"""`StepView`: the tasks of one step of a run, and their progress."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from flowc_runtime.run.views.run_records import RunRecords
 
 CHECKED = 1000
-"""The largest number of finished tasks in a step whose records are all read, to find unreadable records."""
+"""Unreadable records are searched only if a step has at most this number of finished tasks."""
 SPLITS_READ = 100
-"""The largest number of split records that are read to know the number of tasks in a foreach."""
+"""The number of a foreach's tasks is computed only if at most this number of split records must be read for it."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class StepView:
-    """A snapshot of a step of a run. Each listing is read once, on first use."""
+    """A snapshot of a step of a run. Each listing of the store is read once, on first use."""
 
     records: RunRecords
     name: str
 
     @cached_property
     def attempts(self) -> Mapping[str, list[int]]:
-        """The numbers of each task's attempts that have begun, by index path."""
+        """Index path of a task → the numbers of its attempts that have begun."""
         return self.records.attempts(self.name)
 
     @property
     def paths(self) -> list[str]:
-        """The index paths of the tasks that have begun, in their order."""
+        """The index paths of the tasks that have begun, sorted."""
         return list(self.attempts)
 
     @property
@@ -45,7 +45,7 @@ class StepView:
         return tuple(self.task(path) for path in self.attempts)
 
     def task(self, path: str) -> TaskView:
-        """Return the view of a task, with the attempts of the step's listing."""
+        """Return the view of a task. Its attempts come from the step's listing."""
         return TaskView(self.records, self.name, path, tuple(self.attempts[path]))
 
     # -- counts
@@ -57,12 +57,12 @@ class StepView:
 
     @property
     def attempts_begun(self) -> int:
-        """The number of attempts that have begun, of all tasks."""
+        """The number of attempts of all tasks that have begun."""
         return sum(map(len, self.attempts.values()))
 
     @property
     def total(self) -> int:
-        """The expected number of tasks, as far as it is known."""
+        """The expected number of tasks, at least the number of tasks that have begun."""
         return max(self.begun, self._width[0])
 
     @cached_property
@@ -72,7 +72,7 @@ class StepView:
 
     @property
     def errors(self) -> tuple[RecordError, ...]:
-        """The errors of unreadable task records: damaged records, and records that were moved aside."""
+        """The errors of task records that cannot be read: damaged ones, and ones that were moved aside."""
         width = [self._width[1]] if self._width[1] is not None else []
         return (*(error for _, error in self._checked), *width)
 
@@ -82,7 +82,7 @@ class StepView:
         return tuple(self._check())
 
     def _check(self) -> Iterator[tuple[str | None, RecordError]]:
-        """Yield the path and error of each finished task with an unreadable record; path None if it was moved aside."""
+        """Yield the index path and the error of each unreadable task record; the path is None if it was moved aside."""
         run, step = self.records.store, self.name
         paths = run.done(step)
         for path in run.paths(step):
@@ -98,14 +98,14 @@ class StepView:
                     run.task(step, path)
                 elif path in ahead:
                     run.parse_task(step, path, ahead[path])
-            except NotFound:  # deleted since
+            except NotFound:  # deleted in the meantime
                 continue
             except RecordError as error:
                 yield path, error
 
     @cached_property
     def _width(self) -> tuple[int, RecordError | None]:
-        """The number of tasks that the step's foreach or gang opens, or 0 if that takes many reads; and an error."""
+        """The number of tasks that the foreach or gang of the step has, or 0 if it is unknown; and an error or None."""
         try:
             return self._opened(), None
         except RecordError as error:

@@ -1,4 +1,4 @@
-"""The views of a task of a run and of its attempts: times, outcome, results."""
+"""`TaskView` and `AttemptView`: the times, outcomes and results of a task and its attempts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class AttemptView:
     """A snapshot of an attempt of a task. Its record is read once, on first use.
 
-    Values from the record are None if there is no record yet or it cannot be read; `readable` distinguishes the two.
+    Values from the record are None if there is no record yet, and also if it cannot be read: then `readable` raises.
     """
 
     records: RunRecords
@@ -43,7 +43,7 @@ class AttemptView:
 
     @classmethod
     def stored(cls, records: RunRecords, step: str, path: str, number: int) -> AttemptView:
-        """Return the view of an attempt of an ordinary task (no control task), which takes fewer reads."""
+        """Create the view of an attempt of a task that is no control task; this takes fewer reads from the store."""
         view = cls(records, step, path, number)
         try:
             vars(view)["_end"] = records.store.attempt(step, path, number)
@@ -67,23 +67,23 @@ class AttemptView:
 
     @property
     def record(self) -> AttemptRecord | None:
-        """The attempt's record; None while it runs."""
+        """The attempt's record; None while the attempt runs, and if the record cannot be read."""
         return None if isinstance(self._end, RecordError) else self._end
 
     @property
     def end_error(self) -> RecordError | None:
-        """Why the attempt's record cannot be read."""
+        """The error of an attempt's record that cannot be read; None without an error."""
         return self._end if isinstance(self._end, RecordError) else None
 
     @property
     def error(self) -> RecordError | None:
-        """Why the attempt's state is unknown: its record, or without one its beginning record, cannot be read."""
+        """The error of the attempt's record, or of its beginning record if it has no record; None without an error."""
         if self._end is not None:
             return self.end_error
         return self._beginning if isinstance(self._beginning, RecordError) else None
 
     def readable(self) -> AttemptView:
-        """Return the view itself.
+        """Return the view itself, after checking that the record can be read.
 
         Raises:
             RecordError: the attempt's record cannot be read.
@@ -101,7 +101,7 @@ class AttemptView:
 
     @property
     def state(self) -> str | None:
-        """The outcome, or UNREADABLE; None if the attempt is running or vanished."""
+        """The outcome, or UNREADABLE; None if the attempt is running, or if its process vanished without a record."""
         return UNREADABLE if self.error is not None else self.outcome
 
     @property
@@ -111,7 +111,7 @@ class AttemptView:
 
     @property
     def began(self) -> float | None:
-        """When the attempt began, in seconds since the epoch, from its record or its beginning record."""
+        """The time when the attempt began, in seconds since the epoch, from its record or its beginning record."""
         if self.record is not None:
             return self.record["began"]
         begun = self._beginning if self._end is None else None
@@ -119,7 +119,7 @@ class AttemptView:
 
     @property
     def finished(self) -> float | None:
-        """When the attempt ended, in seconds since the epoch."""
+        """The time when the attempt ended, in seconds since the epoch."""
         return self.record["ended"] if self.record is not None else None
 
     @property
@@ -131,7 +131,7 @@ class AttemptView:
 
     @property
     def failure(self) -> ErrorRecord | None:
-        """The attempt's error, caught or not."""
+        """The attempt's error, whether it was caught or not."""
         return self.record.get("error") if self.record is not None else None
 
     @property
@@ -141,7 +141,7 @@ class AttemptView:
 
     @property
     def message(self) -> str | None:
-        """The error's message and its note, which differs between machines."""
+        """The error's message, and its note, which may differ between machines."""
         return failures.text_of(self.failure) if self.failure is not None else None
 
     @property
@@ -153,17 +153,17 @@ class AttemptView:
 
     @property
     def note(self) -> str | None:
-        """A remark in the record, besides the outcome."""
+        """The remark in the attempt's record."""
         return self.record.get("note") if self.record is not None else None
 
     @property
     def files(self) -> Sequence[TaskFileRecord]:
-        """The files that the attempt got and put."""
+        """The files that the attempt got from the catalog and put into it."""
         return self.record.get("files", ()) if self.record is not None else ()
 
     @property
     def metrics(self) -> Mapping[str, MetricRecord]:
-        """The metrics that the attempt has recorded, by name; a killed attempt has none."""
+        """The metrics that the attempt recorded, by name; empty for an attempt whose process was killed."""
         return self.record.get("metrics", {}) if self.record is not None else {}
 
     @property
@@ -183,7 +183,7 @@ class AttemptView:
 
     @property
     def machine(self) -> str | None:
-        """The pod or the host that the attempt ran on."""
+        """The name of the pod or host on which the attempt ran."""
         if self.record is None:
             return None
         return self.record["process"].get("pod") or self.record["process"].get("host", "")
@@ -194,7 +194,7 @@ class AttemptView:
 class TaskView:
     """A task of a run: its attempts, and the results of the latest one.
 
-    `numbers` are the numbers of the attempts that have begun; without them, `attempts` is empty.
+    `numbers` has the numbers of the attempts that have begun; if it is not given, `attempts` is empty.
     """
 
     records: RunRecords
@@ -215,18 +215,18 @@ class TaskView:
 
     @cached_property
     def attempts(self) -> tuple[AttemptView, ...]:
-        """The attempts in their order."""
+        """The attempts, sorted by number."""
         return tuple(AttemptView(self.records, self.step, self.path, number) for number in self.numbers)
 
     @cached_property
     def latest(self) -> AttemptView | None:
-        """The latest attempt that has ended or whose record cannot be read, or None."""
+        """The latest attempt with a record, even if the record cannot be read; None without such an attempt."""
         ended = (attempt for attempt in reversed(self.attempts) if attempt.record or attempt.end_error)
         return next(ended, None)
 
     @property
     def error(self) -> RecordError | None:
-        """Why the latest attempt's record cannot be read."""
+        """The error of the latest attempt's record if it cannot be read; None without an error."""
         return self.latest.end_error if self.latest is not None else None
 
     @property
@@ -246,7 +246,7 @@ class TaskView:
 
     @property
     def files(self) -> Sequence[TaskFileRecord]:
-        """The files that the task got and put."""
+        """The files that the task got from the catalog and put into it."""
         return self.latest.files if self.latest is not None else ()
 
     @property
@@ -260,10 +260,11 @@ class TaskView:
         return self.record["artifacts"] if self.record is not None else {}
 
     def created(self, shown: Callable[[], AttemptView]) -> float:
-        """Return when the first attempt began, in seconds since the epoch; for a reused task, when `shown()` began.
+        """Return the time when the task's first attempt began, in seconds since the epoch.
 
         Args:
-            shown: returns the attempt whose results the task has.
+            shown: a function that returns the attempt whose results the task has; for a reused task, its time is
+                returned.
 
         Raises:
             RecordError: neither record can be read.

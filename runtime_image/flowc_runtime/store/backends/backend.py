@@ -1,4 +1,4 @@
-"""The base of stores of other packages: all operations of a store, made of six that the package implements."""
+"""The base class of stores in other packages: it derives all operations from six that the package implements."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class StoreBackend(ABC):
     """A store of runs at an address: objects, which are bytes, under keys such as `flows/Train/runs/1/record.json`.
 
     A subclass implements `get`, `put`, `create`, `find`, `listing` and `delete`; it may replace the other operations by
-    faster ones. A reader must see an object whole or not at all, and a written one at once. Several threads call the
-    operations at the same time.
+    faster ones. A reader must see an object whole or not at all, and must see a new object as soon as it is written.
+    Several threads call the operations at the same time.
 
-    Hazard: the process that makes the object forks before the first operation. The constructor must not open a
-    connection or start a thread.
+    Hazard: the process that creates the backend may fork before it calls the first operation. So the constructor must
+    not open a connection or start a thread.
     """
 
     def __init__(self, url: str) -> None:
-        """Keep the address, without a slash at its end; a subclass reads from it where the objects are."""
+        """Keep the address, without a slash at its end. A subclass finds its objects by `self.url`."""
         self.url = url.rstrip("/")
         self._chunks = Chunks(self.put)
 
@@ -63,7 +63,7 @@ class StoreBackend(ABC):
 
         Args:
             key: the key.
-            parts: the parts of its bytes, in order: `b"".join(parts)` are its bytes.
+            parts: the parts of the object's bytes, which are `b"".join(parts)`.
 
         Raises:
             StoreError: the object cannot be written.
@@ -108,17 +108,17 @@ class StoreBackend(ABC):
         yield self.get(key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, once; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
         digest, size = sha256(parts), size_of(parts)
         key = blob_key(digest)
         for pause in _PAUSES:
             if self.refresh(key, size) or self.create(key, parts):
                 return digest
             if self.exists(key):
-                if not self.exists(key, size):  # cut off, for example by a loss of power
+                if not self.exists(key, size):  # the object was cut off, for example by a loss of power
                     self.put(key, b"".join(parts))
                 return digest
-            time.sleep(pause)  # collected meanwhile
+            time.sleep(pause)  # a collection has deleted the object meanwhile
         raise StoreError(f"cannot create {key} in {self.url}: the store reports that it exists, and that it does not")
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
@@ -142,12 +142,15 @@ class StoreBackend(ABC):
         return checked(self, key, digest, size, fetch)
 
     def exists(self, key: str, size: int | None = None) -> bool:
-        """Return whether the object exists, and has this size in bytes if one is given."""
+        """Return whether the object exists and, if a size in bytes is given, has this size."""
         found = self.find(key)
         return found is not None and size in (None, found.size)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`, and make an old object young, so that no collection deletes it. Raises StoreError."""
+        """Return like `exists`. Also renew the time of an old object, so that no collection deletes it.
+
+        Raises StoreError.
+        """
         found = self.find(key)
         if found is None or size not in (None, found.size):
             return False
@@ -161,7 +164,7 @@ class StoreBackend(ABC):
         return self.exists(key)
 
     def names(self, prefix: str) -> list[str]:
-        """Return the names directly under a prefix, sorted; the name of a deeper prefix ends with a slash."""
+        """Return the sorted names directly under a prefix; a name that has further keys below it ends with a slash."""
         rests = (entry.name.partition("/") for entry in self.listing(prefix))
         return sorted({name + slash for name, slash, _ in rests})
 
@@ -191,7 +194,7 @@ class StoreBackend(ABC):
         self._chunks.append(key, data)
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due; return the seconds until the next is due, if any. Raises StoreError."""
+        """Write appended data that is due; return the seconds until more is due, if any. Raises StoreError."""
         return self._chunks.flush(now=now)
 
     def appended(self, key: str, start: int = 0) -> bytes:

@@ -1,8 +1,8 @@
-"""Checks of objects with a sha256: a reader gets the bytes of the digest, or `Damaged`.
+"""Check objects that have a sha256: a reader gets bytes that match the digest, or the error `Damaged`.
 
 A store's `read_blob` and `map_blob` are the only readers of such objects, and both call `checked`. A damaged object is
 moved to the same key below `damaged/` in its store, so that the next writer of the same bytes stores them again.
-Records have a check in `sealed`; logs and cards have none.
+`sealed` checks records; logs and cards are not checked.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Movable(Protocol):
         ...
 
     def exists(self, key: str, size: int | None = None) -> bool:
-        """Return whether the object exists, and has this size in bytes if one is given."""
+        """Return whether the object exists and, if a size in bytes is given, has this size."""
         ...
 
     def move(self, key: str, to: str) -> None:
@@ -72,7 +72,7 @@ def checked(objects: Movable, key: str, digest: str, size: int | None, fetch: Ca
 
     Raises:
         Damaged: the bytes were wrong twice, or were moved aside as damaged earlier.
-        DamagedOnTheWay: the bytes were wrong twice, but those in the store may be whole.
+        DamagedOnTheWay: the bytes were wrong twice, but the bytes in the store may be correct.
         NotFound: there is no such object.
     """
     try:
@@ -103,8 +103,8 @@ _ON_THE_WAY = "check the network, the disk and the memory of this machine, then 
 def set_aside(objects: Movable, key: str, digest: str) -> tuple[str, str]:
     """Move a damaged object aside; return the outcome and the remedy as texts.
 
-    Since it was read, another reader may have moved it and a writer may have stored it again: an object that turns out
-    to be whole is moved back.
+    Another reader may have moved the object since it was read, and a writer may have stored it again. So the moved
+    object is checked, and moved back if it is correct.
 
     Args:
         objects: the store.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.backends import installed_stores
     from flowc_runtime.store.backends.objects import Objects
     from flowc_runtime.store.backends.remote import bucket
-else:  # a directory needs none of them
+else:  # not needed for a directory
     bucket = LateModule("flowc_runtime.store.backends.remote.bucket")
     installed_stores = LateModule("flowc_runtime.store.backends.installed_stores")
 
@@ -45,7 +45,7 @@ def open_objects(url: str) -> Objects:
 
 
 def open_directory(root: str) -> LocalObjects:
-    """Open the store in a directory, with the store below it if it has one.
+    """Open the store in a directory; if the directory is layered on another store, open both.
 
     Raises:
         StoreError: the directory cannot be read.

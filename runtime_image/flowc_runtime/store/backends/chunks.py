@@ -1,4 +1,4 @@
-"""A growing object in a store that cannot append: a series of chunks, which are sent when they are due."""
+"""Growing objects in a store that cannot append: each is a series of chunks, which are written when they are due."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final, final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FLUSH_BYTES: Final = 1 << 20  # appended bytes that are sent without waiting
-FLUSH_SECONDS: Final = 1.0  # how long appended bytes wait for more
+FLUSH_BYTES: Final = 1 << 20  # this number of appended bytes is written at once
+FLUSH_SECONDS: Final = 1.0  # appended bytes are written after this time at the latest
 
 
 @final
 class Chunks:
-    """The appended data of all keys that is not sent yet. `put` stores an object, and may raise StoreError."""
+    """The appended data of all keys that is not written yet. `put` stores an object, and may raise StoreError."""
 
     def __init__(self, put: Callable[[str, bytes], None]) -> None:
         self._put = put
-        self._pending: dict[str, tuple[float, bytearray]] = {}  # unsent data and the time of its first byte
+        self._pending: dict[str, tuple[float, bytearray]] = {}  # unwritten data, and the time of its first byte
         self._sent: dict[str, int] = {}  # number of stored chunks by key
 
     def append(self, key: str, data: bytes) -> None:
@@ -29,7 +29,7 @@ class Chunks:
             self._send(key)
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due, all of it if `now`; return the seconds until the next is due, if any."""
+        """Write appended data that is due, or all if `now`; return the seconds until more is due, if any."""
         for key, (since, _) in list(self._pending.items()):
             if now or time.monotonic() - since >= FLUSH_SECONDS:
                 self._send(key)

@@ -1,8 +1,9 @@
-"""Protection from power loss: the disk has all of a run before the run is reported as ended (docs/adr/0020-power.md).
+"""Protect runs from power loss: wait until the disk has all data of a run before the run is reported as ended.
 
-Writing a file only passes it to the kernel, which writes it to the disk within half a minute. `syncfs` waits in one
-call for all pending writes of a file system, for any number of files. The record of the end is written after that.
-An object that a bucket has acknowledged is durable, so nothing is done there.
+See docs/adr/0020-power.md. Writing a file only passes it to the kernel, which writes it to the disk within half a
+minute. `syncfs` waits in one call for all pending writes of a file system, for any number of files. The record of the
+run's end is written after this wait. A store in a bucket needs no wait: an object that a bucket has acknowledged is
+durable.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ Mode: TypeAlias = Literal["run", "task", "none"]
 """When to wait for the disk: at the end of each run, also at the end of each task, or never."""
 
 PATIENCE: Final = 2.0  # seconds of waiting for the disk before a line about it is printed
-_HURRY: Final = 0.5  # seconds that an interrupted wait continues, if no line was printed yet
+_HURRY: Final = 0.5  # seconds for which an interrupted wait continues if no line was printed yet
 _WRITTEN_BACK: Final = 3600.0  # seconds after which every kernel has written pending data
 _FULL_SYNC: Final = cast("int | None", getattr(fcntl, "F_FULLFSYNC", None))  # macOS: fsync leaves the drive's cache
 
@@ -55,9 +56,9 @@ def mode() -> Mode:
 
 @final
 class Disk:
-    """The file system of a store's directory. It reports write errors since it was opened, so open it early.
+    """The file system of a store's directory. It reports only write errors after it was opened, so open it early.
 
-    It can also write single objects, like a store, and wait until the disk has them.
+    The class can also write single objects, like a store, and wait until the disk has them.
     """
 
     def __init__(self, objects: LocalObjects) -> None:
@@ -69,8 +70,7 @@ class Disk:
 
     @classmethod
     def of(cls, objects: Objects, mode: Mode) -> Disk | None:
-        """Return the disk to wait for; None if no wait is needed: for `none`, and for a bucket, which confirms each
-        object.
+        """Return the disk to wait for; None if no wait is needed: in the mode `none`, and for a bucket.
 
         Args:
             objects: the store.
@@ -177,13 +177,13 @@ class Disk:
     def wait_apart(self, then: Callable[[], None], slow: Callable[[str], None], wakeup: Wakeup) -> int | None:
         """Flush, then call `then`, in a separate process that can be abandoned: a disk may not answer for minutes.
 
-        Hazard: the process is a fork, which holds no stream of this one and ignores the signals that end it. If no
-        process can be made, this process waits itself.
+        Hazard: the separate process is a fork, which closes this process's streams and ignores the signals that end
+        this process. If no process can be created, this process waits itself.
 
         Args:
             then: the work after the flush, such as writing the record of the end.
             slow: called with a message if the wait takes longer than PATIENCE seconds.
-            wakeup: the signals of this process.
+            wakeup: receives the signals of this process.
 
         Returns:
             None after `then`; otherwise the signal of `wakeup` that ended the wait. In that case, `then` may not have
@@ -192,7 +192,7 @@ class Disk:
         Raises:
             StoreError: writing failed, or `then` raised it.
         """
-        _load_syncfs()  # before the fork: a forked child can safely call it, but not load it
+        _load_syncfs()  # before the fork: a forked child can safely call the function, but not load it
         prctl = load_prctl()
         forked = _fork()
         if forked is None:  # no process or descriptor is available: wait in this process
@@ -204,8 +204,8 @@ class Disk:
             try:
                 signal.set_wakeup_fd(-1)
                 for number in ENDING:
-                    signal.signal(number, signal.SIG_IGN)  # the parent decides when it ends
-                _let_go_of_streams()  # if the disk hangs, readers of the program's output must still see its end
+                    signal.signal(number, signal.SIG_IGN)  # the parent decides when this process ends
+                _let_go_of_streams()  # if the disk hangs, readers of the program's output still see the end of file
                 if prctl is not None:
                     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 os.close(read)
@@ -237,7 +237,7 @@ def _fork() -> tuple[int, int, int] | None:
     except OSError:
         return None
     try:
-        # Hazard: other threads do not exist in the child; it only calls functions that were loaded before.
+        # Hazard: other threads do not exist in the child, so it only calls functions that were loaded before.
         return os.fork(), read, write
     except OSError:
         os.close(read)
@@ -253,7 +253,7 @@ def _let_go_of_streams() -> None:
 
 
 def _serve(work: Iterable[Callable[[], None]], write: int) -> None:
-    """Call the parts of the work in the waiting process, and report the result through the pipe."""
+    """Call the functions in `work`, in the waiting process, and report the result through the pipe."""
     try:
         for part in work:
             part()
@@ -277,7 +277,7 @@ def _first(read: int, wakeup: Wakeup, slow: Callable[[], None]) -> int | None:
         if read in ready:
             return None
         if wakeup.seen or wakeup.fileno() in ready:
-            cut = next((number for number in wakeup.take() if number in ENDING), None)  # users handle other signals
+            cut = next((number for number in wakeup.take() if number in ENDING), None)  # user code gets the others
             if cut is None:
                 continue
             if until is None:
@@ -324,7 +324,7 @@ def _syncfs(descriptor: int) -> bool:
 
 
 def _sync_each(root: str, since: float) -> None:
-    """Wait for each file and directory below `root` that changed after `since`; directories after their files."""
+    """Wait until the disk has each file and directory below `root` that changed after `since`, files first."""
     for directory, _, files in os.walk(root, topdown=False):
         if directory == f"{root}/tmp":  # temporary files are not part of a run
             continue
@@ -346,7 +346,7 @@ def _sync_path(path: str, *, last: bool = True) -> None:
 
 
 def _sync(descriptor: int, *, last: bool = True) -> None:
-    """Wait for one file or directory; flush the drive's cache only with the last of several."""
+    """Wait until the disk has one file or directory; with `last`, also flush the drive's cache (macOS)."""
     if _FULL_SYNC is not None and last:
         try:
             fcntl.fcntl(descriptor, _FULL_SYNC)

@@ -1,6 +1,6 @@
 """External files: an artifact names a file by its path, size and digest, and does not contain its content.
 
-A later reader gets the recorded content or an error: a changed or missing file is always noticed.
+A later reader gets the recorded content or an error, because a changed or missing file is noticed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SETTLED = 2.0  # seconds: a file modified more recently may be modified again w
 
 @final
 class ExternalFile:
-    """A file that an artifact names. It is read-only, and has the same content as when it was recorded."""
+    """A file that an artifact names. Its methods read the file only if it still has the recorded content."""
 
     __slots__ = ("_checked", "digest", "mtime_ns", "path", "size")
 
@@ -73,7 +73,7 @@ class ExternalFile:
         return self.read_bytes().decode(encoding)
 
     def mmap(self) -> memoryview:
-        """Map the content as read-only memory, which is read on access.
+        """Map the content as read-only memory; its pages are loaded on access.
 
         Raises:
             ArtifactError: the file is missing or has changed.
@@ -130,8 +130,8 @@ class ExternalFile:
 def external_file(path: str | os.PathLike[str]) -> ExternalFile:
     """Record a large file in place: `self.data = external_file("/data/huge.parquet")` stores its path and digest.
 
-    Later steps open it at the same path, and fail if it has changed. Its content is read once to compute the digest; it
-    is read again only if its size or time changes.
+    Later steps open the file at the same path, and fail if it has changed. The content is read once to compute the
+    digest, and again only if the file's size or time changes.
 
     Args:
         path: the path of a file; links are resolved.

@@ -1,4 +1,4 @@
-"""Stores of installed packages, found by the scheme of an address."""
+"""Find stores of installed packages by the scheme of an address."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 
 def find_store(url: str, own: Sequence[str]) -> type[StoreBackend]:
-    """Return the class of the store for addresses with the scheme of this one.
+    """Return the class of the store for the scheme of an address.
 
     Args:
         url: the address, such as `mem://team`.
-        own: flowc's own schemes, for the error.
+        own: the schemes of flowc's own stores, for the error.
 
     Raises:
-        AddressError: no package has one, two have one, it cannot be imported, or it is no subclass of StoreBackend.
+        AddressError: no package or more than one has such a store, or its class cannot be imported or is no subclass of
+            StoreBackend.
     """
     scheme, shown = url.partition("://")[0], addresses.shown(url)
     try:

@@ -1,9 +1,8 @@
-"""A store on top of another store, which is only read: `spin` keeps its tasks in one, on top of the original runs.
+"""A directory layered on another store, which is only read: `spin` keeps its tasks in one, above the original runs.
 
-The directory has a file with the address of the lower store. Opening the directory opens both: an object that is
-missing here is looked up below. Listings only show the objects of this directory, not
-the runs of the lower store.
-The original run of a task has an object with the directory's address (`flowc_runtime.store.upkeep.spun`).
+The directory has a file with the address of the lower store. An object that is missing in the directory is looked up in
+the lower store. Listings only show the objects of the directory, not the runs of the lower store. The original run of a
+task has an object with the directory's address (`flowc_runtime.store.upkeep.spun`).
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ SPIN_NAME = ".flowc_spin"
 
 @final
 class LayeredObjects(LocalObjects):
-    """A directory on top of the store at `below`, which `opener` opens when an object is missing here."""
+    """A directory layered on the store at `below`; `opener` opens that store when an object is missing here."""
 
     def __init__(self, root: str, below: str, opener: Callable[[str], Objects]) -> None:
         super().__init__(root)
@@ -41,10 +40,10 @@ class LayeredObjects(LocalObjects):
         return self._open(self._below_url)
 
     def get(self, key: str) -> bytes:
-        """Return the object's bytes from this directory, else from the store below.
+        """Return the object's bytes from this directory or, if it is missing here, from the store below.
 
         Raises:
-            NotFound: neither has it.
+            NotFound: neither store has the object.
             StoreError: the object cannot be read.
         """
         try:
@@ -86,12 +85,12 @@ class LayeredObjects(LocalObjects):
             return self._below.appended(key, start)
 
     def exists(self, key: str, size: int | None = None) -> bool:
-        """Return whether the object exists, and has this size in bytes if one is given."""
+        """Return whether the object exists and, if a size in bytes is given, has this size."""
         return super().exists(key, size) or self._below.exists(key, size)
 
 
 def put_on(root: str, below: str) -> None:
-    """Make a directory a store on top of another store.
+    """Make a directory a store that is layered on another store.
 
     Args:
         root: the directory, which is created if it is missing.

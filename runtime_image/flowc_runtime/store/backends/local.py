@@ -1,4 +1,4 @@
-"""A store in a directory: each object is a file, written whole under `tmp/` and then linked or renamed."""
+"""A store in a directory: each object is a file, which is written under `tmp/` and then linked or renamed."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from flowc_runtime.store.backends.objects import Buffer
 
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the errors of a missing object
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})  # the object is missing
 
 
 OVERLAP = 1 << 22  # bytes: a second thread hashes larger blobs while they are written
 
 
 class LocalObjects:
-    """A store in a directory. Temporary files are in its `tmp/`, so that a rename never crosses file systems."""
+    """A store in a directory. Temporary files are in its `tmp/`, so that they can be renamed within one file system."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.path.abspath(root)
@@ -76,13 +76,13 @@ class LocalObjects:
 
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         """Create an object; return False, without writing, if the key exists. Raises StoreError."""
-        if os.path.exists(self._path(key)):  # avoids writing an existing object; the link below decides
+        if os.path.exists(self._path(key)):  # saves writing an object that exists; the link below decides
             return False
         with self._writing():
             return self._link(self._write(parts), key)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, once; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
         size = size_of(parts)
         if size < OVERLAP:
             digest = sha256(parts)
@@ -91,14 +91,15 @@ class LocalObjects:
             digest, created = self._create_large(parts)
         key = blob_key(digest)
         while not created and not self.refresh(key, size):
-            if self._size(key) not in (None, size):  # truncated by a crash, for example a loss of power
+            if self._size(key) not in (None, size):  # truncated by a crash, such as a loss of power
                 self.replace(key, parts)
                 break
-            created = self.create(key, parts)  # collected meanwhile
+            created = self.create(key, parts)  # a collection has deleted the blob meanwhile
         return digest
 
     def _create_large(self, parts: Sequence[Buffer]) -> tuple[str, bool]:
-        # Hashing and writing both release the interpreter's lock: together they take as long as the slower one.
+        # Hashing and writing both release the interpreter's lock, so both in parallel take as long as the slower of
+        # them.
         digests: list[str] = []
 
         def hash_parts() -> None:
@@ -119,7 +120,7 @@ class LocalObjects:
             return digests[0], self._link(temporary, blob_key(digests[0]))
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`, and make an old object young."""
+        """Return like `exists`. Also renew the time of an old object, so that no collection deletes it."""
         path = self._path(key)
         try:
             with self._reading(key):
@@ -170,7 +171,7 @@ class LocalObjects:
         return self._map(key)[0]
 
     def _map(self, key: str, expected: str | None = None) -> tuple[memoryview, str, int]:
-        """Return the mapped bytes, their digest (empty if none is expected), and their number."""
+        """Return the mapped bytes, their digest (empty if `expected` is None), and their number."""
         with self._reading(key), open(self._path(key), "rb", buffering=0) as file:
             found, size = "", os.fstat(file.fileno()).st_size
             if expected is not None:
@@ -191,7 +192,7 @@ class LocalObjects:
             raise StoreError(f"cannot move {key} in {self.url}: {error.strerror}") from error
 
     def exists(self, key: str, size: int | None = None) -> bool:
-        """Return whether the object exists, and has this size in bytes if one is given."""
+        """Return whether the object exists and, if a size in bytes is given, has this size."""
         return os.path.isfile(self._path(key)) if size is None else self._size(key) == size
 
     def _size(self, key: str) -> int | None:
@@ -210,7 +211,7 @@ class LocalObjects:
                 try:
                     write_all(descriptor, [data])
                 except OSError:
-                    os.ftruncate(descriptor, before)  # a key has one writer, so only its own bytes are cut off
+                    os.ftruncate(descriptor, before)  # each key has one writer, so only this writer's bytes are removed
                     raise
             finally:
                 os.close(descriptor)
@@ -225,7 +226,7 @@ class LocalObjects:
 
     def pieces(self, key: str, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
         """Yield the appended data from byte `start`, in pieces of at most `size` bytes."""
-        while True:  # opened for each piece: merging thousands of logs keeps none of them open
+        while True:  # opened for each piece, so that merging thousands of logs keeps no file open
             with self._reading(key), open(self._path(key), "rb") as file:
                 file.seek(start)
                 piece = file.read(size)
@@ -252,7 +253,7 @@ class LocalObjects:
         return None
 
     def names(self, prefix: str) -> list[str]:
-        """Return the names directly under a prefix, sorted; the name of a deeper prefix ends with a slash."""
+        """Return the sorted names directly under a prefix; a name that has further keys below it ends with a slash."""
         try:
             with self._reading(prefix), os.scandir(self._path(prefix)) as entries:
                 return sorted(entry.name + "/" if entry.is_dir() else entry.name for entry in entries)
@@ -265,10 +266,10 @@ class LocalObjects:
         return sorted(f"{directory}/{name}"[at:] for directory, files in self._walk(prefix) for name in files)
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, list[str]]]:
-        """Yield each directory under a prefix and its files. Raises StoreError: collections must miss none."""
+        """Yield each directory under a prefix and its files. Raises StoreError: a collection must miss no file."""
 
         def failed(error: OSError) -> None:
-            if not isinstance(error, FileNotFoundError | NotADirectoryError):  # none yet, or deleted meanwhile
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):  # no directory yet, or deleted meanwhile
                 raise StoreError(f"cannot read {prefix} in {self.url}: {error.strerror}") from error
 
         for directory, _, files in os.walk(self._path(prefix), onerror=failed):
@@ -281,7 +282,7 @@ class LocalObjects:
 
     @contextmanager
     def _deleting(self, key: str) -> Iterator[None]:
-        """Raise StoreError for an OSError in the block, such as that of a read-only store."""
+        """Raise StoreError for an OSError in the block, such as one of a read-only store."""
         try:
             yield
         except OSError as error:
@@ -350,7 +351,7 @@ class LocalObjects:
 
 
 def _why(error: OSError) -> str:
-    """Return why a write failed; with the name that is too long for the file system, if that is the reason."""
+    """Return why a write failed. If a name is too long for the file system, the text contains the name."""
     why = error.strerror or str(error)
     if error.filename2 is not None and error.errno in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
         return f"{why}: its file system has no hard links, which the store needs to create each object once"

@@ -1,11 +1,11 @@
-"""The digest of a file that will be mapped, computed once per machine for any number of processes that map it.
+"""Compute the digest of a file only once per machine, for any number of processes that map the file.
 
-A process that hashes a file and gets the expected digest leaves a mark in a table in the user's cache directory. A mark
-is a hash, keyed by the machine's boot id, of the file's device, inode, size, times of modification and change, and
-digest. Every write to the file changes one of these, and marks from before a loss of power no longer match.
+A process that hashes a file and gets the expected digest writes a mark into a table in the user's cache directory. A
+mark is a hash, keyed by the machine's boot id, of the file's device, inode, size, times of modification and change, and
+digest. A write to the file changes its times, and a reboot changes the boot id, so an old mark no longer matches.
 
-The table has a fixed size and no structure: a mark's place follows from its hash, and a later mark replaces an earlier
-one in the same place. If a mark is missing or damaged, or the table is unusable, the file is hashed again.
+The table is an array of slots of a fixed size: a mark's slot is computed from its hash, and a later mark replaces an
+earlier one in the same slot. If a mark is missing or damaged, or the table is unusable, the file is hashed again.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 NAME = "checked"  # the table's file in flowc's part of the user's cache directory
 SLOTS, SLOT = 1 << 15, 32  # 1 MiB
-SMALL = 1 << 18  # bytes: smaller files are hashed faster than a mark is looked up
+SMALL = 1 << 18  # bytes: hashing a smaller file is faster than looking up its mark
 ALWAYS = "always"
 VARIABLE = "FLOWC_VERIFY"
 _PIECE = 1 << 18  # bytes: a piece that fits into the processor's cache
 _TICK = 0.02  # seconds: changes of a file within one tick of the kernel's clock have the same time
-_SLOWEST = 50 << 20  # bytes per second: others do not wait for a process that hashes more slowly
+_SLOWEST = 50 << 20  # bytes per second: other processes do not wait for a process that hashes more slowly
 
 
 class _Place(NamedTuple):
@@ -41,7 +41,7 @@ class _Place(NamedTuple):
 
 
 def digest_of(descriptor: int, expected: str) -> str:
-    """Return the sha256 (hex) of an open file; if a mark confirms the expected digest, without hashing.
+    """Return the sha256 (hex) of an open file. If a mark confirms the expected digest, the file is not hashed.
 
     Args:
         descriptor: the file, open for reading.
@@ -76,7 +76,7 @@ def digest_of(descriptor: int, expected: str) -> str:
 
 
 def verify_always() -> bool:
-    """Return whether marks are ignored, by the setting `verify`.
+    """Return whether the setting `verify` is `always`, so that marks are ignored.
 
     Raises:
         ConfigurationError: the setting is invalid, or the configuration file cannot be read.
@@ -92,7 +92,7 @@ def verify_always() -> bool:
 
 
 def _hash(descriptor: int) -> str:
-    """Return the sha256 of a file by reads, not through a mapping, whose pages would count as this process's memory."""
+    """Return the sha256 of a file. It is read, not mapped: mapped pages would count as this process's memory."""
     digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
     with open(descriptor, "rb", buffering=0, closefd=False) as file:
         file.seek(0)
@@ -102,7 +102,7 @@ def _hash(descriptor: int) -> str:
 
 
 def _place(status: os.stat_result, digest: str) -> _Place | None:
-    """Return the mark of a file with this digest, and its place; None if the machine has no boot id."""
+    """Return the mark of a file with this digest, and its offset in the table; None if the machine has no boot id."""
     if (boot := _boot()) is None:
         return None
     facts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -135,7 +135,7 @@ def _has(table: int, place: _Place) -> bool:
 
 @contextmanager
 def _turn(table: int, offset: int, size: int) -> Iterator[None]:
-    """Let one process hash a file while the others wait for its mark, for a limited time: it may be stopped or slow."""
+    """Let one process hash a file while others wait for its mark; the wait is limited, as the process may be slow."""
     deadline = time.monotonic() + 1 + size / _SLOWEST
     while not _lock(table, offset) and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -147,6 +147,6 @@ def _lock(table: int, offset: int) -> bool:
         fcntl.lockf(table, fcntl.LOCK_EX | fcntl.LOCK_NB, SLOT, offset)
     except BlockingIOError:
         return False
-    except OSError as error:  # EACCES also means locked, by POSIX; a table that cannot be locked is used without
+    except OSError as error:  # in POSIX, EACCES also means locked; a table that cannot be locked is used without a lock
         return error.errno != errno.EACCES
     return True

@@ -1,4 +1,4 @@
-"""A store in memory, for tasks that leave nothing behind; optionally on top of another store, which is only read."""
+"""A store in memory, for tasks that keep no results; optionally layered on another store, which is only read."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class MemoryObjects:
         return memoryview(bytearray(self.get(key)))  # private and writable
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, once; return its sha256 (hex).
+        """Store the joined parts as a blob, unless it exists; return its sha256 (hex).
 
         Raises:
             StoreError: the store below cannot be read.
@@ -68,19 +68,19 @@ class MemoryObjects:
         return digest
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
-        """Return the bytes of a blob; those of the store below are checked, like in `Objects.read_blob`."""
+        """Return the bytes of a blob; bytes from the store below are checked, like in `Objects.read_blob`."""
         if (key or blob_key(digest)) in self._objects or self._below is None:
             return self.get(key or blob_key(digest))
         return self._below.read_blob(digest, size, key=key, once=once)
 
     def map_blob(self, digest: str, size: int | None = None, *, key: str = "") -> memoryview:
-        """Map the bytes of a blob; those of the store below are checked, like in `Objects.map_blob`."""
+        """Map the bytes of a blob; bytes from the store below are checked, like in `Objects.map_blob`."""
         if (key or blob_key(digest)) in self._objects or self._below is None:
             return self.map(key or blob_key(digest))
         return self._below.map_blob(digest, size, key=key)
 
     def exists(self, key: str, size: int | None = None) -> bool:
-        """Return whether the object exists, and has this size in bytes if one is given."""
+        """Return whether the object exists and, if a size in bytes is given, has this size."""
         if key in self._objects:
             return size in (None, len(self._objects[key]))
         return self._below is not None and self._below.exists(key, size)
@@ -90,7 +90,7 @@ class MemoryObjects:
         return self.exists(key, size)
 
     def append(self, key: str, data: bytes) -> None:
-        """Append to an object; the beginning of one of the store below is copied.
+        """Append to an object; if the object is in the store below, it is copied into memory first.
 
         Raises:
             StoreError: the store below cannot be read.
@@ -113,7 +113,7 @@ class MemoryObjects:
         return None
 
     def names(self, prefix: str) -> list[str]:
-        """Return the names directly under a prefix, sorted; the name of a deeper prefix ends with a slash."""
+        """Return the sorted names directly under a prefix; a name that has further keys below it ends with a slash."""
         inside = f"{prefix.rstrip('/')}/"
         rests = (key[len(inside) :].partition("/") for key in self._objects if key.startswith(inside))
         mine = {name + slash for name, slash, _ in rests}
@@ -129,7 +129,7 @@ class MemoryObjects:
         """Delete the object if it exists.
 
         Raises:
-            StoreError: the store below has it, which is only read.
+            StoreError: the object is in the store below, which is only read.
         """
         if key not in self._objects and self._below and self._below.exists(key):
             raise StoreError(f"cannot delete {key}: it is in a store that is only read")

@@ -20,11 +20,11 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 REQUESTS = 16  # objects of a bucket that are read at the same time
-_AT_ONCE = 256  # objects that wait for a thread
+_AT_ONCE = 256  # objects that are passed to the threads at once
 
 
 class Streaming(Protocol):
-    """A store that can return an object in pieces, each by a request: a bucket."""
+    """A store that returns an object in pieces, each by a separate request: a bucket."""
 
     def stream(self, key: str) -> Iterator[bytes]:
         """Yield the object's bytes in pieces.
@@ -42,7 +42,7 @@ def read_many(read: Callable[[S], T], items: Sequence[S], threads: int) -> Itera
     Args:
         read: reads one item; it is called by several threads.
         items: the items.
-        threads: the number of threads; 1 calls it in this thread.
+        threads: the number of threads; with 1, `read` is called in this thread.
     """
     if threads == 1:
         yield from map(read, items)
@@ -53,7 +53,7 @@ def read_many(read: Callable[[S], T], items: Sequence[S], threads: int) -> Itera
 
 
 def stream(objects: LocalObjects | Streaming, key: str) -> Iterator[bytes | memoryview]:
-    """Yield the object's bytes in pieces; a piece is valid until the next one.
+    """Yield the object's bytes in pieces; a piece is valid only until the next piece is requested.
 
     Args:
         objects: a directory or a bucket.
@@ -87,19 +87,19 @@ def move_below(objects: Collectable, prefix: str, to: str) -> None:
     """
     for name in objects.names_below(prefix):
         move(objects, f"{prefix}/{name}", f"{to}/{name}")
-    if isinstance(objects, LocalObjects):  # remove empty directories: one would count as a run
+    if isinstance(objects, LocalObjects):  # remove empty directories, because an empty directory would count as a run
         for directory, *_ in os.walk(f"{objects.root}/{prefix}", topdown=False):
             with suppress(OSError):  # another process has written there meanwhile
                 os.rmdir(directory)
 
 
 def move(objects: Collectable, key: str, to: str) -> str:
-    """Move an object, and return its new key. A missing object counts as moved by another process.
+    """Move an object, and return its new key. A missing object is no error: another process may have moved it.
 
     Args:
         objects: the store.
         key: the key of the object.
-        to: its new key; a number is appended if the key is taken.
+        to: the new key; a number is appended if an object already has this key.
 
     Raises:
         StoreError: the object cannot be moved.

@@ -1,4 +1,4 @@
-"""Objects, which are bytes under keys: the operations that a store needs from a directory or an object store.
+"""Objects are bytes under keys: the operations that each backend (a directory, a bucket, memory) implements.
 
 Keys are relative, with forward slashes. A reader sees an object whole or not at all, even if a writer is killed.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 Buffer = bytes | bytearray | memoryview
-PIECE = 1 << 20  # bytes per read of an object of any size
+PIECE = 1 << 20  # the number of bytes that are read at once from an object
 
 
 class Listed(NamedTuple):
@@ -69,9 +69,9 @@ class Objects(Protocol):
         ...
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, once; return its sha256 (hex).
+        """Store the joined parts as a blob, unless it exists; return its sha256 (hex).
 
-        An existing blob of the right size is kept. One of another size, as a crash may leave it, is replaced.
+        An existing blob of the right size is kept. A blob of another size, which a crash may have left, is replaced.
 
         Raises:
             StoreError: the object cannot be written.
@@ -82,13 +82,14 @@ class Objects(Protocol):
         """Return the checked bytes of a blob.
 
         Args:
-            digest: its sha256 in hex.
+            digest: the blob's sha256 in hex.
             size: the expected size in bytes, only for error messages.
-            key: another object that has this digest, instead of the blob.
+            key: the key of another object with this digest, to read instead of the blob.
             once: in a directory, hash the object only once per machine (`flowc_runtime.store.backends.marks`).
 
         Raises:
-            Damaged: the store has other bytes, which are moved aside (`flowc_runtime.store.backends.blobs`).
+            Damaged: the bytes in the store do not match the digest; they are moved aside
+                (`flowc_runtime.store.backends.blobs`).
             NotFound: there is no such object.
             StoreError: the object cannot be read.
         """
@@ -99,11 +100,11 @@ class Objects(Protocol):
         ...
 
     def exists(self, key: str, size: int | None = None) -> bool:
-        """Return whether the object exists, and has this size in bytes if one is given."""
+        """Return whether the object exists and, if a size in bytes is given, has this size."""
         ...
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`, and make an old object young, so that no collection deletes it.
+        """Return like `exists`. Also renew the time of an old object, so that no collection deletes it.
 
         Raises:
             StoreError: the store cannot be read or written.
@@ -111,18 +112,21 @@ class Objects(Protocol):
         ...
 
     def append(self, key: str, data: bytes) -> None:
-        """Append to an object, now or at the next flush; a reader sees a prefix of the appended data."""
+        """Append to an object, now or at the next flush.
+
+        A reader sees the data from the start, perhaps not yet all of it.
+        """
         ...
 
     def appended(self, key: str, start: int = 0) -> bytes:
-        """Return the appended data from a byte on.
+        """Return the appended data from the byte `start`.
 
         Args:
             key: the key.
-            start: the first byte.
+            start: the offset of the first byte to return.
 
         Raises:
-            NotFound: in some backends, there is no such data; others return nothing.
+            NotFound: there is no such data; some backends return empty bytes instead.
             StoreError: the object cannot be read.
         """
         ...
@@ -132,10 +136,10 @@ class Objects(Protocol):
         ...
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due; return the seconds until the next is due, if any.
+        """Write appended data that is due; return the seconds until more is due, if any.
 
         Args:
-            now: whether all appended data is due.
+            now: whether to write all appended data.
 
         Raises:
             StoreError: the data cannot be written.
@@ -143,7 +147,7 @@ class Objects(Protocol):
         ...
 
     def names(self, prefix: str) -> list[str]:
-        """Return the names directly under a prefix, sorted; the name of a deeper prefix ends with a slash."""
+        """Return the sorted names directly under a prefix; a name that has further keys below it ends with a slash."""
         ...
 
     def names_below(self, prefix: str) -> list[str]:
@@ -180,7 +184,7 @@ class Collectable(Objects, Protocol):
 
         Args:
             prefix: the prefix, without a slash at its end.
-            last: names below the prefix that are deleted after the others, so that an interruption leaves them.
+            last: names below the prefix that are deleted last, so that they remain after an interruption.
 
         Raises:
             StoreError: an object cannot be deleted.

@@ -1,8 +1,9 @@
 """The protocol between writers and garbage collections (docs/adr/0009-gc.md).
 
-A collection deletes blobs that no record refers to and that are older than GRACE. A writer whose blob already exists
-makes an old blob young again, and then checks for a sweep: a lease in the store that exists during deletions. Either
-the collection sees the young blob, or the writer sees the lease, waits for its end, and checks the blob again.
+A collection deletes blobs that no record refers to and that are older than GRACE. If a writer's blob already exists and
+is old, the writer renews the blob's time, and then looks for a sweep: an object in the store (a lease) that exists
+while a collection deletes. Either the collection sees the renewed time, or the writer sees the lease, waits for its
+end, and checks the blob again.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import LeaseRecord
 
 GRACE = 24 * 3600.0  # seconds: younger objects are never deleted, even if no record refers to them
-REFRESH = 6 * 3600.0  # seconds: older objects are made young when they are used again, long before GRACE ends
-LEASE = 300.0  # seconds: a sweep finishes the deletions of one renewal in this time
+REFRESH = 6 * 3600.0  # seconds: the time of an older object is renewed when the object is used, long before GRACE ends
+LEASE = 300.0  # seconds for which a lease is valid: the deletions after one renewal take less
 _SKEW = 60.0  # seconds by which the clocks of two machines may differ
 _POLL = 0.1
 _SWEEPS = "gc/sweeps"
@@ -55,7 +56,8 @@ def _is_on(objects: Objects, key: str) -> bool:
         return False
     if not data:  # a loss of power truncated the lease and ended the collection
         return False
-    # Late: the authoring API imports this module, but needs neither the IR's classes nor the shapes of records.
+    # Imported here: the authoring API imports this module, but needs neither the IR's classes nor the shapes of
+    # records.
     from flowc_runtime.store.records.stored import parse
 
     try:
@@ -83,7 +85,7 @@ def left_over(objects: Collectable) -> list[Listed]:
 
 @final
 class Sweep:
-    """The lease of one collection: `with Sweep(objects) as sweep`, and `sweep.renew()` before each few deletions."""
+    """The lease of one collection: `with Sweep(objects) as sweep`, and `sweep.renew()` before each batch of deletes."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects

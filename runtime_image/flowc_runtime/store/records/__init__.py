@@ -1,1 +1,1 @@
-"""The records of runs and tasks: their types, shapes, versions and places in the store."""
+"""The records of runs and tasks: their types, shapes, versions and keys in the store."""

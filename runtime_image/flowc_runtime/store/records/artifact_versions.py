@@ -1,4 +1,4 @@
-"""The versions of an artifact: each value with the run and the task that made it."""
+"""The versions of an artifact: each value, with the run and the task that produced it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ArtifactVersion(NamedTuple):
-    """One value of an artifact in one run, with the first task that had it and that task's end."""
+    """One value of an artifact in one run, with the first task that had the value and the time of that task's end."""
 
     run: str
     step: str
@@ -42,8 +42,8 @@ def versions(
 ) -> Iterator[ArtifactVersion]:
     """Yield the versions of an artifact of a flow, newest run first.
 
-    A value that tasks pass on is one version. A run with the value of an earlier run has its own version. Unreadable
-    records are reported and left out.
+    If several tasks of a run have the same value, it is one version. A run that has the value of an earlier run has its
+    own version of it. Unreadable records are reported and left out.
 
     Args:
         store: the store.

@@ -1,4 +1,4 @@
-"""Write the parts of keys, and find the meaning of a key: the inverse of the layout in docs/adr/0003-store.md."""
+"""Quote the parts of keys, and parse keys; docs/adr/0003-store.md describes the layout of keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class KeyPlace(NamedTuple):
-    """The meaning of a key; `kind` is "unknown" if flowc writes no such key, "other" where any object may be."""
+    """A parsed key: the kind of its object, and the run or task to which the object belongs.
+
+    `kind` is "unknown" if flowc writes no such key, and "other" if the object has no checked form.
+    """
 
     kind: str
     flow: str = ""
@@ -34,14 +37,14 @@ class KeyPlace(NamedTuple):
 
     @property
     def pathspec(self) -> str:
-        """The pathspec of its run or task; empty if it belongs to none."""
+        """The pathspec of the object's run or task; empty if it belongs to none."""
         if self.path:
             return task_pathspec(self.flow, self.run, self.step, path=self.path)
         return "/".join(part for part in (self.flow, self.run) if part)
 
     @property
     def subject(self) -> str:
-        """Its description for messages."""
+        """The description of the object's owner for messages, such as `run Flow/1`."""
         return f"{'task' if self.path else 'run'} {self.pathspec}" if self.pathspec else _SUBJECTS.get(self.kind, "")
 
 
@@ -50,7 +53,7 @@ _OF_A_RUN = {"run.json": "run", "ir.json": "ir", "status.json": "status", "reuse
 
 
 def place_of(key: str) -> KeyPlace:
-    """Return the meaning of a key."""
+    """Parse a key."""
     match key.split("/"):
         case ["blobs", top, name]:
             return KeyPlace("blob" if _HEX.fullmatch(name) and name.startswith(top) and len(top) == 2 else "unknown")
@@ -92,7 +95,7 @@ def _in_run(flow: str, run: str, rest: list[str]) -> KeyPlace:
 
 
 def check(key: str, data: bytes, url: str) -> object:
-    """Return the content of an object: the record, the flow or the tag; None if its content has no known form.
+    """Check an object, and return its record, flow or tag; None if objects of this kind have no checked form.
 
     Args:
         key: the key of the object, which decides its kind.
@@ -120,12 +123,12 @@ def check(key: str, data: bytes, url: str) -> object:
 
 
 def may_name(key: str) -> bool:
-    """Return whether a record of this key may name blobs and other runs."""
+    """Return whether the record with this key may reference blobs and other runs."""
     return place_of(key).kind in ("run", "ir", "attempt")
 
 
 def check_names(key: str, data: bytes, url: str) -> None:
-    """Check like `check`, at the least cost, a record that `may_name` objects.
+    """Check a record that `may_name` objects, like `check` but faster: the nodes of an IR are not checked.
 
     Args:
         key: the key of the record.
@@ -139,7 +142,7 @@ def check_names(key: str, data: bytes, url: str) -> None:
     if place.kind != "ir":
         check(key, data, url)
         return
-    try:  # not each of its nodes
+    try:  # the nodes themselves are not checked
         flow = json_text.plain(data)
         if not isinstance(flow, dict) or not isinstance(flow.get("nodes"), list):
             raise damaged("it is not a flow", key, url, place.subject)
@@ -156,5 +159,5 @@ def quote_name(name: str) -> str:
 
 
 def names_inside(objects: Objects, prefix: str) -> list[str]:
-    """Return the unquoted names under a prefix that contain further keys; files there are ignored."""
+    """Return the unquoted names under a prefix that have further keys below them; other objects are ignored."""
     return [unquote(name[:-1]) for name in objects.names(prefix) if name.endswith("/")]

@@ -1,4 +1,4 @@
-"""Records that are missing but have existed: readers get the same error as for an unreadable record."""
+"""Errors for records that existed but are missing now; readers treat them like unreadable records."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from flowc_runtime.base.errors import RecordError
 
 NEEDED = ("run.json", "ir.json")
-"""The objects that a run has before its first task starts, and that its deletion removes last."""
+"""The objects that exist before the first task of a run starts, and that are deleted last with a run."""
 
 _NUMBER = re.compile(r"(\.json|[0-9a-f]{64})\.[0-9]+", re.ASCII)
 
 
 def key_before(key: str) -> str:
-    """Return the original key of a moved object: `moving.move` numbers further objects of one key."""
+    """Return the original key of a moved object, without the number that `moving.move` may have appended."""
     return key[: found.end(1)] if (found := _NUMBER.search(key)) and found.end() == len(key) else key
 
 
@@ -29,26 +29,26 @@ def moved_aside(key: str, url: str, subject: str) -> MovedAside:
     """Return the error of a record that `fsck` has moved.
 
     Args:
-        key: the key that it had.
+        key: the key that the record had.
         url: the address of the store.
-        subject: its run or task, such as `run Flow/1`.
+        subject: the record's run or task, such as `run Flow/1`.
     """
     return MovedAside(f"{key} in {url} ({subject}) was moved to {ASIDE}/{key}; {_advice(url)}", key, subject)
 
 
 def lost(key: str, url: str, subject: str) -> LostRecord:
-    """Return the error of a missing record of NEEDED in a run with tasks.
+    """Return the error for a record of `NEEDED` that is missing although the run has tasks.
 
     Args:
         key: the key of the record.
         url: the address of the store.
-        subject: its run.
+        subject: the record's run, such as `run Flow/1`.
     """
     return LostRecord(f"{key} in {url} ({subject}) is missing, though the run has tasks; {_advice(url)}", key, subject)
 
 
 def one_per_run(errors: Iterable[RecordError], url: str) -> Iterator[RecordError]:
-    """Yield the errors; the moved records of a run are one error.
+    """Yield the errors, but join the errors of all moved records of a run into one.
 
     Args:
         errors: the errors of records.

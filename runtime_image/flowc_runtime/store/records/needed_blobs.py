@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 
 class References(NamedTuple):
-    """The digests of blobs and the keys of records, each with the pathspec that needs it; and runs (flow, run).
+    """The references of a record: blobs as (digest, pathspec that needs it), keys of records, and runs as (flow, run).
 
-    `faults` are artifacts inside the record whose bytes do not match their digests.
+    `faults` lists, as (pathspec, fault), artifacts inside the record whose bytes do not match their digests.
     """
 
     blobs: list[tuple[str, str]]
@@ -46,11 +46,11 @@ class References(NamedTuple):
 
 
 def named(place: KeyPlace, record: object) -> References:
-    """Return the references of a whole record; empty for a record of another kind than a run or an attempt.
+    """Return the references of a checked record; only records of runs and attempts have references.
 
     Args:
-        place: the meaning of the record's key.
-        record: the record, checked.
+        place: the record's parsed key.
+        record: the checked record.
     """
     found = References([], [], [], [])
     if place.kind == "run":
@@ -80,19 +80,19 @@ def _of_attempt(place: KeyPlace, record: AttemptRecord, found: References) -> No
             found.faults.append((who, f"the bytes of '{name or 'its items'}' inside it do not match their digest"))
     found.blobs.extend((file["digest"], place.pathspec) for _, file in file_blobs(record))
     parents = record["parents"]
-    if len(parents) == 1:  # some of several may not have run
+    if len(parents) == 1:  # with several parents, some may not have run
         run, (parent,) = RunStore(_NOWHERE, place.flow, place.run), parents
         paths = [parent["path"]] if (count := parent["count"]) is None else items(parent["path"], count)
         found.records.extend(run.task_key(parent["step"], path) for path in paths)
 
 
 def items(path: str, count: int) -> list[str]:
-    """Return the paths of a foreach's items for a split at `path`; at most a million, in case the count is wrong."""
+    """Return the paths of a foreach's items, given the path of its split; at most a million if the count is wrong."""
     return [item_path(path, number) for number in range(min(count, 1_000_000))]
 
 
 def refs(record: Mapping[str, object]) -> Iterator[tuple[str, ArtifactRef]]:
-    """Yield the artifacts of a task's record or a cache entry with their names; items of a foreach have no name."""
+    """Yield (name, reference) of the artifacts of a task's record or cache entry; items of a foreach have no name."""
     known = cast("_Refs", record)
     for part in (known.get("artifacts"), known.get("assigned"), known.get("constants")):
         yield from (part or {}).items()
@@ -104,7 +104,7 @@ def refs(record: Mapping[str, object]) -> Iterator[tuple[str, ArtifactRef]]:
 
 
 def file_blobs(record: AttemptRecord) -> Iterator[tuple[str, TaskFileRecord | PackageRecord]]:
-    """Yield the blobs of a task that are no artifacts, each with a description: files that it put, catalog, series."""
+    """Yield (description, record) of each blob of a task that is no artifact: files, catalog, series of metrics."""
     for file in record.get("files", ()):
         if file["stage"] == "put" and "place" not in file:
             yield f"file '{file['name']}'", file
@@ -122,4 +122,4 @@ def _is_whole(ref: ArtifactRef) -> bool:
     return digest == ref["digest"]
 
 
-_NOWHERE = cast("Objects", None)  # for keys, which need no store
+_NOWHERE = cast("Objects", None)  # only keys are computed, which needs no store

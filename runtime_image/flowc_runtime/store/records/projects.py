@@ -1,4 +1,4 @@
-"""The project of a flow: for its steps, and as tags of its runs."""
+"""The project of a flow, as values for its steps and as tags of its runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def values(flow: Flow) -> dict[str, object]:
-    """Return the project by the names of `current`'s properties; empty if the flow has none.
+    """Return the values of the project's properties of `current`; empty if the flow has no project.
 
     Returns:
         `project_name`, `branch_name`, `is_user_branch`, `is_production` and `project_flow_name`.
@@ -27,5 +27,5 @@ def values(flow: Flow) -> dict[str, object]:
 
 
 def tags(project: Project | None) -> list[str]:
-    """Return the system tags of a run."""
+    """Return the system tags that a project adds to a run."""
     return [f"project:{project.name}", f"project_branch:{project.branch}"] if project else []

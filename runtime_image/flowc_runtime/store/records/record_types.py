@@ -1,4 +1,4 @@
-"""The JSON records of the store. Other programs read them: fields may be added, but keep their meaning.
+"""The types of the store's JSON records. Other programs read them: fields may be added, but never change their meaning.
 
 An added field needs a new version of the records, which `flowc_ir.versions` lists.
 """
@@ -16,7 +16,7 @@ Codec: TypeAlias = Literal["pickle5", "pickle5+buffers", "plugin"]
 
 
 class ExternalRecord(TypedDict):
-    """The file of an artifact's reference. `mtime_ns` is only a hint that it has not changed."""
+    """An external file in an artifact's reference. An equal `mtime_ns` is only a hint that the file is unchanged."""
 
     path: str
     size: int
@@ -29,7 +29,7 @@ class _Pickler(TypedDict):
 
 
 class PicklerRecord(_Pickler, total=False):
-    """The pickler that wrote an artifact, and the distribution that has it. `name` is that of its entry point."""
+    """The pickler that wrote an artifact: the name of its entry point, and the distribution that contains it."""
 
     distribution: str
 
@@ -45,8 +45,8 @@ class _Artifact(TypedDict):
 class ArtifactRef(_Artifact, total=False):
     """A reference to an artifact. `data` is the base64 text of the bytes of a small artifact, which has no blob.
 
-    `external` is the external file. `pickler` is what wrote the bytes, if not pickle. A reference has no version: it
-    is part of a record or a cache entry.
+    `external` is the external file, if the artifact is one. `pickler` is the pickler that wrote the bytes, if it was
+    not pickle. A reference has no version, because it is part of a record or a cache entry.
     """
 
     data: str
@@ -67,7 +67,7 @@ class _Run(TypedDict):
 
 
 class PackageRecord(TypedDict):
-    """Files in the store: the digest of the blob and its size in bytes."""
+    """A blob, such as one that contains files: its digest, and its size in bytes."""
 
     digest: str
     size: int
@@ -85,7 +85,10 @@ class RevisionRecord(TypedDict, total=False):
 
 
 class TriggerRecord(TypedDict):
-    """An event that has started a run. For the end of another run, `type` is `run` and `id` its last task."""
+    """An event that has started a run.
+
+    If the end of another run started it, `type` is `run`, and `id` is its last task.
+    """
 
     type: Literal["event", "run"]
     name: str
@@ -96,11 +99,12 @@ class TriggerRecord(TypedDict):
 class RunRecord(_Run, total=False):
     """`run.json`, written once when the run starts. Times are seconds since the epoch.
 
-    `project` is the project by the names of `current`'s properties; empty if the flow has none. `tags` are the user
-    tags at the start; the current ones are separate objects. `namespace` is that of `current`. `package` is the code of
-    a cluster run, a tar.gz; `sources` are the Python files of other runs (`sources.py`). `origin` is the id of the
-    resumed run, `resumed_from` the step from which to run again. `spun_from` is the task, RUN/STEP/PATH, whose inputs a
-    run of `spin` uses. `trigger` lists the events that have started the run. `revision` is the code's git revision.
+    `project` has the project's properties of `current`; it is empty if the flow has no project. `tags` are the user
+    tags at the start; the current tags are separate objects. `namespace` is the value of `current.namespace`. `package`
+    is the code of a cluster run as a tar.gz; `sources` are the Python files of a local run (`sources.py`). `origin` is
+    the id of the resumed run, and `resumed_from` the step from which tasks run again. `spun_from` is the task,
+    RUN/STEP/PATH, whose inputs a run of `spin` uses. `trigger` lists the events that have started the run. `revision`
+    is the code's git revision.
     """
 
     project: dict[str, object]
@@ -117,10 +121,11 @@ class RunRecord(_Run, total=False):
 
 
 class StatusRecord(TypedDict, total=False):
-    """`status.json`, replaced while the run continues. `failed` names the task, `message` its error's type and text.
+    """`status.json`, replaced while the run continues.
 
-    A cluster run is `failed` as soon as a task has failed; other tasks may continue until `ended`. `metrics` are the
-    last values of those that tasks outside of any foreach have recorded, by name; an ended run without any has none.
+    `failed` is the failed task, `message` the type and text of its error. A cluster run is `failed` as soon as a task
+    has failed; other tasks may continue until `ended`. `metrics` has the last value of each metric that tasks outside
+    of foreaches have recorded, by name.
     """
 
     version: int
@@ -142,7 +147,7 @@ class BeginRecord(TypedDict):
 
 
 class Frame(TypedDict):
-    """One line of a traceback. `file` is relative to the root of the code package, if it is the user's own."""
+    """One line of a traceback. The `file` of user code is relative to the root of the code package."""
 
     file: str
     line: int
@@ -151,9 +156,9 @@ class Frame(TypedDict):
 
 
 class ErrorRecord(TypedDict, total=False):
-    """The failure of an attempt. `frames` are those of user code, outermost first; a killed process has none.
+    """The failure of an attempt. `frames` are the frames of user code, outermost first; a killed process has none.
 
-    `note` has details that depend on the machine, such as the peak memory. `ended_by_run`: the run ended the attempt,
+    `note` has details that depend on the machine, such as the peak memory. `ended_by_run`: the run stopped the attempt,
     because the run was interrupted or another task of its gang failed.
     """
 
@@ -167,7 +172,7 @@ class ErrorRecord(TypedDict, total=False):
 
 
 class Exit(TypedDict, total=False):
-    """The end of the process, as far as the writer knows it; `peak_rss` is in bytes."""
+    """How the process ended, as far as the writer of the record knows it; `peak_rss` is in bytes."""
 
     code: int
     signal: str
@@ -179,10 +184,10 @@ class _Count(TypedDict):
 
 
 class Fanout(_Count, total=False):
-    """The items of a foreach: the artifact's name, the number of items and the items themselves.
+    """The items of a foreach: the name of the artifact (`over`), the number of items, and the items.
 
-    Many or large items are stored as `chunks` of `chunk` items each, so that a task reads only what it needs. A gang
-    has only its `count`. `unbounded`: the items come from an unbounded foreach.
+    Many or large items are stored as `chunks` of `chunk` items each, so that a task reads only one chunk. A gang only
+    has its `count`. `unbounded`: the foreach is unbounded.
     """
 
     over: str
@@ -193,10 +198,10 @@ class Fanout(_Count, total=False):
 
 
 class ParentsRecord(TypedDict):
-    """The parent tasks at one node: `path`, or with a `count` those of the items `path.0` to `path.count-1`.
+    """The parent tasks at one node: the task at `path` or, with a `count`, the tasks at `path.0` to `path.count-1`.
 
-    If an item can end at several nodes, with a switch or a loop, this lists all of them; the records of the tasks show
-    which node ended the item, and in which iteration.
+    If an item can end at several nodes, because of a switch or a loop, each of them has such a record. The records of
+    the tasks show at which node an item ended, and in which iteration.
     """
 
     step: str
@@ -231,9 +236,10 @@ class OriginRecord(TypedDict):
 
 
 class ReadsRecord(TypedDict, total=False):
-    """The values that a task has read: `parameters`, initial `artifacts`, and those of the `inputs` of a join.
+    """The names of values that a task has read: `parameters`, initial `artifacts`, artifacts of a join's `inputs`.
 
-    They are names; `*` means all artifacts. `place` lists the read properties of its foreach: `index`, `item`, `stack`.
+    `*` means all artifacts. `place` lists the properties of the foreach that the task has read: `index`, `item`,
+    `stack`.
     """
 
     parameters: list[str]
@@ -250,10 +256,10 @@ class _TaskFile(TypedDict):
 
 
 class TaskFileRecord(_TaskFile, total=False):
-    """A file that a task got or put: its name below the data folder, and its blob.
+    """A file that a task has read (`get`) or stored (`put`): its name below the data folder, and its blob.
 
-    `place` is the path of a file that was put without a copy; it has no blob. A file that the `catalog` of a package
-    keeps has no blob either; `place` is its address there.
+    `place` is the path of a file that was stored without a copy, which has no blob. A file that a plugin's `catalog`
+    keeps has no blob either; `place` is then its address in the catalog.
     """
 
     place: str
@@ -261,7 +267,7 @@ class TaskFileRecord(_TaskFile, total=False):
 
 
 class MetricRecord(TypedDict):
-    """A metric of a task: the last value, its step and time (seconds since the epoch), and the number of points."""
+    """A metric of a task: its last value with step and time (seconds since the epoch), and the number of points."""
 
     value: int | float
     step: int
@@ -272,13 +278,14 @@ class MetricRecord(TypedDict):
 class AttemptRecord(_Attempt, total=False):
     """One attempt of a task, written when it has ended. `superseded`: another attempt finished before it.
 
-    `fanout` exists if the task opens a foreach or gang; `choice` is the next step of a switch. `origin`: the task was
-    reused; its times and process are the original ones, and its log is in the original run. `cached` is the task whose
-    artifacts it uses (`@cache`). `constants` are those of the flow's class, in the record of the run's first task.
-    `note` is a remark for users, such as that the step continued after its timeout. `metadata` are the facts that
-    decorators have recorded: `name`, `value` and `type` of each. `files` are those that the task got and put, `catalog`
-    is the JSON object with all files that tasks after it can get. `mocked`: a patch replaced the step's code. `metrics`
-    are those that it has recorded; `series` is the JSON object with all points of those with more than one.
+    `fanout` exists if the task opens a foreach or gang; `choice` is the next step of a switch. `origin` exists if the
+    task was reused from another run: times and process are those of the original attempt, whose log is in the original
+    run. `cached` is the task whose artifacts this task uses (`@cache`). `constants` are the constants of the flow's
+    class, in the record of the run's first task. `note` is a remark for users, such as that the step continued after
+    its timeout. `metadata` are entries that decorators have added, each with `name`, `value` and `type`. `files` are
+    the files that the task has read and stored; `catalog` is the blob, in JSON, with all files that following tasks can
+    read. `mocked`: a patch replaced the step's code. `metrics` are the metrics that the task has recorded; `series` is
+    the blob, in JSON, with all points of metrics that have more than one point.
     """
 
     error: ErrorRecord
@@ -299,7 +306,7 @@ class AttemptRecord(_Attempt, total=False):
 
 
 class SpinRecord(TypedDict):
-    """`spun/….json` of a run: `spin` has kept a task that needs the run, in the directory `path` on `host`."""
+    """`spun/….json` of a run: `spin` keeps a task that needs this run, in the directory `path` on machine `host`."""
 
     version: int
     host: str
@@ -308,7 +315,7 @@ class SpinRecord(TypedDict):
 
 
 class LeaseRecord(TypedDict):
-    """`gc/sweeps/…`: `process` may delete the collected objects until this time, in seconds since the epoch."""
+    """`gc/sweeps/…`: `process` may delete the collected objects `until` this time, in seconds since the epoch."""
 
     version: int
     until: float

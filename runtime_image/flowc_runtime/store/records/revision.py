@@ -1,4 +1,4 @@
-"""The revision of a run's code: how it is passed to pods, and how it is printed."""
+"""The git revision of a run's code: read it in a pod, and format it for people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DIRTY: Final = {
 
 
 def of_pod() -> RevisionRecord | None:
-    """Return the deployed revision; None if the deployment has none."""
+    """Return the revision that was deployed, from the pod's environment; None if there is none."""
     try:
         found = json.loads(os.environ.get(contract.REVISION) or "null")
     except ValueError:

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 class RunStore:
     """The records and logs of one run.
 
-    A task is named by its step and its index path; numbers of attempts count from 1. Every method raises StoreError if
-    the store cannot be read or written, and its subclass RecordError for an object that is damaged, lost or of a newer
-    flowc.
+    Arguments identify a task by its step and its index path; numbers of attempts count from 1. Every method raises
+    StoreError if the store cannot be read or written, and the subclass RecordError for an object that is damaged, lost
+    or written by a newer flowc.
     """
 
     def __init__(self, objects: Objects, flow: str, run: str) -> None:
@@ -50,19 +50,18 @@ class RunStore:
 
     @property
     def tags_prefix(self) -> str:
-        """The prefix of the keys of its tags."""
+        """The prefix of the keys of the run's tags."""
         return self._tags
 
     # -- the run itself
 
     def create(self, record: RunRecord, ir: str) -> bool:
-        """Create the run; return False if its id exists. The IR, JSON text, is written first, so that every run has
-        one."""
+        """Create the run; return False if its id exists. The IR (JSON text) is written first: every run has an IR."""
         self.objects.create(f"{self._prefix}/ir.json", [ir.encode()])
         return self.objects.create(f"{self._prefix}/run.json", [dump(record)])
 
     def hold(self, origin: str) -> None:
-        """Protect the run that this one resumes, `origin`, from deletion by a collection.
+        """Ensure that no collection deletes `origin`, the run that this run resumes.
 
         Raises:
             NotFound: the resumed run has been deleted; this run is then recorded as failed.
@@ -103,18 +102,18 @@ class RunStore:
         return parse_flow(self._get("ir.json"), key=key, url=self.objects.url, subject=self._subject())
 
     def status(self) -> StatusRecord:
-        """Return the run's status; a run that has only started is running. Raises NotFound."""
+        """Return the run's status; a run without a recorded status is running. Raises NotFound."""
         return self.written_status() or first_status(self.record())
 
     def written_status(self) -> StatusRecord | None:
-        """Return the recorded status; None if the run has only started."""
+        """Return the recorded status; None if no status is recorded yet."""
         try:
             return cast("StatusRecord", self._load("status", "status.json"))
         except NotFound:
             return None
 
     def set_status(self, status: StatusRecord, disk: Disk | None = None) -> None:
-        """Replace the run's status, without its version; with a `disk` it is on the disk when this returns."""
+        """Replace the run's status, given without `version`. With a `disk`, wait until the disk has it."""
         (disk or self.objects).put(f"{self._prefix}/status.json", dump({"version": RECORDS.current, **status}))
 
     def delete(self) -> None:
@@ -123,7 +122,7 @@ class RunStore:
         objects.delete_below(self._tags)
         objects.delete_below(self._prefix, last=("status.json", "ir.json", "run.json"))
 
-    # -- tags: one object each, so that concurrent changes never undo each other
+    # -- tags: each is a separate object, so that concurrent changes never undo each other
 
     def system_tags(self) -> set[str]:
         """Return the system tags of the run, which never change.
@@ -147,7 +146,7 @@ class RunStore:
         return self.objects.names(self._tags)
 
     def add_tags(self, tags: Iterable[str]) -> None:
-        """Add tags to the run, except for strings that are system tags of it.
+        """Add user tags to the run; strings that are system tags of the run are left out.
 
         Raises:
             TagError: a tag is invalid.
@@ -161,7 +160,7 @@ class RunStore:
                 self.objects.create(f"{self._tags}/{name}", [content])
 
     def remove_tags(self, tags: Iterable[str]) -> None:
-        """Remove tags of the run; a missing tag is not an error.
+        """Remove user tags of the run; a missing tag is not an error.
 
         Raises:
             TagError: a tag is invalid, or a system tag.
@@ -180,10 +179,10 @@ class RunStore:
         return self.objects.create(self._task(step, f"{path}-{attempt}.begin.json"), [dump(record)])
 
     def finish(self, record: AttemptRecord, disk: Disk | None = None) -> bool:
-        """Write the record of an ended attempt, after all objects that it names; a `disk` has it when this returns.
+        """Write the record of an ended attempt, after all objects that it names.
 
-        The first completed attempt becomes the task's record. A later one is kept as superseded, and marked so in
-        `record`; the result is False then.
+        With a `disk`, wait until the disk has it. The record of the first completed attempt becomes the task's record.
+        A later completed attempt is kept and marked as superseded, also in `record`; the result is then False.
         """
         step, path = record["step"], record["path"]
         to = disk or self.objects
@@ -195,11 +194,14 @@ class RunStore:
         return record["outcome"] == "failed"
 
     def reuse(self, record: AttemptRecord) -> None:
-        """Write the record, with its `origin`, of a reused task; it has this one attempt and no record of a start."""
+        """Write the record of a reused task, which has an `origin`.
+
+        Such a task has one attempt and no record of a start.
+        """
         self.objects.create(self._task(record["step"], f"{record['path']}.json"), [dump(record)])
 
     def reuse_all(self, records: Sequence[AttemptRecord]) -> None:
-        """Call `reuse` for several records; in parallel if each is a request."""
+        """Call `reuse` for several records, in parallel if the store is remote."""
         many = getattr(self.objects, "create_many", None)
         if many is None:
             for record in records:
@@ -208,9 +210,10 @@ class RunStore:
             many([(self._task(record["step"], f"{record['path']}.json"), dump(record)) for record in records])
 
     def done_tasks(self, step: str, at_once: int = 1024) -> dict[str, bytes] | None:
-        """Return the records of all completed tasks of a step, by path; None if that is not faster than `task`.
+        """Return the records of all completed tasks of a step, by path; None if calls of `task` are equally fast.
 
-        They are JSON for `parse_task`, because their number may be large; `at_once` of them are requested together.
+        The records are JSON text for `parse_task`, because there may be many of them; `at_once` records are requested
+        together.
         """
         many = getattr(self.objects, "get_many", None)
         if many is None:
@@ -226,11 +229,11 @@ class RunStore:
         return cast("AttemptRecord", self._parse("attempt", f"tasks/{quote_name(step)}/{path}.json", data, step, path))
 
     def set_reused(self, tasks: int) -> None:
-        """Record that all reused tasks have their records; before that, no task of the run has started."""
+        """Record that the records of all reused tasks are written. Call it before any task of the run starts."""
         self.objects.create(f"{self._prefix}/reused.json", [dump({"tasks": tasks})])
 
     def has_reused(self) -> bool:
-        """Return whether all reused tasks have their records."""
+        """Return whether the records of all reused tasks are written."""
         return self.objects.exists(f"{self._prefix}/reused.json")
 
     def task_key(self, step: str, path: str) -> str:
@@ -246,7 +249,7 @@ class RunStore:
         return cast("AttemptRecord", self._load("attempt", f"tasks/{quote_name(step)}/{path}.json", step, path))
 
     def is_done(self, step: str, path: str) -> bool:
-        """Return whether a task is done, without reading its record."""
+        """Return whether a task is completed, without reading its record."""
         return self.objects.exists(self._task(step, f"{path}.json"))
 
     def done(self, step: str) -> set[str]:
@@ -254,7 +257,7 @@ class RunStore:
         return {path for path, attempt, _ in self._names(step) if attempt is None}
 
     def attempt(self, step: str, path: str, attempt: int) -> AttemptRecord | None:
-        """Return the record of one attempt; None if it has not started, is active, or its process vanished."""
+        """Return the record of an ended attempt; None if it has not started, is active, or its process vanished."""
         for name in (f"{path}-{attempt}.json", f"{path}.json"):
             try:
                 record = cast("AttemptRecord", self._load("attempt", f"tasks/{quote_name(step)}/{name}", step, path))
@@ -265,7 +268,7 @@ class RunStore:
         return None
 
     def beginning(self, step: str, path: str, attempt: int) -> BeginRecord | None:
-        """Return the record of an attempt's start; None if it has not started."""
+        """Return the record of an attempt's start; None if the attempt has not started."""
         try:
             name = f"tasks/{quote_name(step)}/{path}-{attempt}.begin.json"
             return cast("BeginRecord", self._load("begin", name, step, path))
@@ -287,7 +290,7 @@ class RunStore:
         """
         found: dict[str, set[int]] = {}
         for path, attempt, _ in self._names(step):
-            numbers = found.setdefault(path, set())  # a started task also has the record of its start
+            numbers = found.setdefault(path, set())  # stays empty for a reused task, which has no record of a start
             if attempt is not None:
                 numbers.add(attempt)
         return {path: sorted(found[path]) or [1] for path in sorted(found, key=path_order)}
@@ -301,7 +304,7 @@ class RunStore:
         return sorted({path for path, _, _ in self._names(step)}, key=path_order)
 
     def _names(self, step: str) -> Iterator[tuple[str, int | None, bool]]:
-        """Return a step's records by their names: path, number of the attempt, whether it is the record of a start.
+        """Yield a step's records, from their names: path, attempt number or None, whether it is the record of a start.
 
         Other files, such as an editor's backup copy, are ignored.
         """
@@ -325,8 +328,7 @@ class RunStore:
         return f"{self._prefix}/logs/{quote_name(step)}/{path}-{attempt}.log"
 
     def log(self, step: str, path: str, attempt: int, size: int = PIECE) -> Iterator[bytes]:
-        """Yield the log frames of an attempt, in pieces of at most `size` bytes; for a reused task, those of the
-        original."""
+        """Yield an attempt's log frames in pieces of at most `size` bytes; for a reused task, those of the original."""
         key, empty = self.log_key(step, path, attempt), True
         for piece in self._pieces(key, size):
             empty = False
@@ -335,7 +337,7 @@ class RunStore:
             yield from self._pieces(source, size)
 
     def log_source(self, step: str, path: str, attempt: int) -> str:
-        """Return the key from which an attempt's log is read; for a reused task, in the original run."""
+        """Return the key from which an attempt's log is read; the log of a reused task is in the original run."""
         try:
             record = self.task(step, path)
             origin = record.get("cached") or record.get("origin")  # the original task may have been cached
@@ -359,7 +361,7 @@ class RunStore:
         return f"{self._prefix}/tasks/{quote_name(step)}/{name}"
 
     def _load(self, kind: str, name: str, *task: str) -> Any:
-        """Read an object of the run, or of a task of it (step, path)."""
+        """Read and parse an object of the run, or of its task (step, path)."""
         return self._parse(kind, name, self._get(name, *task), *task)
 
     def _get(self, name: str, *task: str) -> bytes:
@@ -372,14 +374,13 @@ class RunStore:
             raise
 
     def find_loss(self, name: str, *task: str) -> LostRecord | None:
-        """Return the error of a missing object, by its name in the run (and its task); None if the run does not need
-        it."""
-        if self._aside is None:  # one listing, because many tasks may be unfinished
+        """Return the error for a missing object of the run (or of a task); None if the run need not have the object."""
+        if self._aside is None:  # listed once: many unfinished tasks may be looked up
             self._aside = frozenset(map(lost_records.key_before, self.objects.names_below(f"{ASIDE}/{self._prefix}")))
         what = f"{self._prefix}/{name}", self.objects.url, self._subject(*task)
         if name in self._aside:
             return lost_records.moved_aside(*what)
-        # Complete keys, because a directory may exist before its first object.
+        # Whole keys are listed, because a directory may exist before its first object.
         if name in lost_records.NEEDED and self.objects.names_below(f"{self._prefix}/tasks"):
             return lost_records.lost(*what)
         return None

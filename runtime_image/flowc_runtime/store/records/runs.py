@@ -22,7 +22,7 @@ _RUNTIMES = {
     "local": "dev",
     "argo": "argo-workflows",
     "stepfunctions": "step-functions",
-}  # Metaflow's values of the tag
+}  # Metaflow's values of the system tag `runtime:`
 
 
 def new_run_record(
@@ -36,7 +36,7 @@ def new_run_record(
     tags: list[str],
     namespace: str | None,
 ) -> RunRecord:
-    """Return the record of a new run of this process, without an origin.
+    """Return the record of a new run that this process starts, without an `origin`.
 
     Args:
         run: the run.
@@ -66,7 +66,7 @@ def new_run_record(
 
 
 def first_status(record: RunRecord) -> StatusRecord:
-    """Return the status of a run that has only started, from its record."""
+    """Return the status of a run without a recorded status, from its record."""
     return {"version": RECORD_VERSION, "state": "running", "changed": record["created"]}
 
 
@@ -76,12 +76,12 @@ def end_run(
     disk: Disk | None,
     wait: Callable[[Disk, Callable[[], None]], None],
 ) -> None:
-    """Record the end of a run after the disk has all of it.
+    """Record the end of a run, after the disk has all data of the run.
 
     Args:
         run: the run.
-        status: its last status.
-        disk: the store's disk; None if nothing waits for it.
+        status: the run's last status.
+        disk: the disk to wait for; None to wait for none.
         wait: waits for the disk, then calls its second argument, which writes the status.
 
     Raises:
@@ -95,7 +95,7 @@ def end_run(
     except StoreError as error:
         if status["state"] == "succeeded":
             status = {**status, "state": "failed", "message": str(error)}
-        with suppress(StoreError):  # the same disk
+        with suppress(StoreError):  # the same disk may fail again
             run.set_status(status)
         raise
 
@@ -105,9 +105,9 @@ def end_run_here(run: RunStore, status: StatusRecord, slow: Callable[[str], None
 
     Args:
         run: the run.
-        status: its last status.
+        status: the run's last status.
         slow: called with a message if the wait takes long.
-        disk: the store's disk; None if nothing waits for it.
+        disk: the disk to wait for; None to wait for none.
 
     Raises:
         StoreError: the disk or the store failed.

@@ -1,7 +1,7 @@
-"""Records with a digest of their own text in the last field: `{"version":2,…,"digest":"abc…"}`.
+"""Write and check records whose last field is a digest of their own text: `{"version":2,…,"digest":"abc…"}`.
 
-The digest is the sha256 of the text without that field. It is checked if it is in this place. A string of another form,
-written by hand or by an older flowc, is read without a check (docs/adr/0023-sealed-records.md).
+The digest is the sha256 of the text without that field. It is checked if it is the last field. A record in another
+form, written by hand or by an older flowc, is read without a check (docs/adr/0023-sealed-records.md).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def dump(record: Mapping[str, object]) -> bytes:
 
 
 def is_whole(data: bytes) -> bool:
-    """Return whether a record's bytes match their digest, or have none."""
+    """Return whether a record's bytes match their digest, or do not end with a digest."""
     if data[-_SIZE : len(_HEAD) - _SIZE] != _HEAD or not data.endswith(_TAIL):
         return True
     return _digest(data[:-_SIZE] + b"}") == data[-64 - len(_TAIL) : -len(_TAIL)]

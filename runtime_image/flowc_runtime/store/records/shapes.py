@@ -1,4 +1,4 @@
-"""The shapes of the store's JSON objects by their kinds. Readers of a record can rely on the types of its fields.
+"""The shapes of the store's JSON objects, by their kinds. They are checked, so readers can rely on the types of fields.
 
 Unlisted fields come from a later release of the same version, or from a user; they are not checked.
 `tests/runtime/test_shapes.py` compares the lists with the types in `records`.
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 
 
 class ObjectOf(NamedTuple):
-    """An object with these fields and optional ones."""
+    """A JSON object with required fields and optional fields."""
 
     required: Mapping[str, Shape]
     optional: Mapping[str, Shape] = {}
 
 
 class EachOf(NamedTuple):
-    """A list, or for `dict` an object, whose values all have a shape."""
+    """A JSON list or, if `container` is `dict`, a JSON object; all its values have the same shape."""
 
     container: type
     shape: Shape
 
 
 class OneOf(NamedTuple):
-    """One of these strings."""
+    """A string that must be one of `words`."""
 
     words: tuple[str, ...]
 
 
 class Between(NamedTuple):
-    """A number of these types, at least `least` and below `most`."""
+    """A number of one of these types, at least `least` and below `most`."""
 
     types: tuple[type, ...]
     least: float
@@ -49,11 +49,11 @@ class Matching(NamedTuple):
 
 
 Shape: TypeAlias = "tuple[type, ...] | ObjectOf | EachOf | OneOf | Between | Matching | None"
-"""A plain tuple lists the exact types: a bool is not an int. None allows any value."""
+"""A tuple of types lists the exact types: a bool is not an int. None allows any value."""
 
 _TEXT: Final = (str,)
 _OBJECT: Final = (dict,)
-_TIME: Final = Between((int, float), 0, 2.5e11)  # seconds since the epoch, up to the calendar's last year
+_TIME: Final = Between((int, float), 0, 2.5e11)  # seconds since the epoch, up to the year 9999
 _COUNT: Final = Between((int,), 0, 2**63)
 _NUMBER: Final = Between((int,), 1, 2**63)  # the number of an attempt
 DIGEST: Final = Matching(re.compile(r"[0-9a-f]{64}", re.ASCII), "a sha256 in hex")
@@ -193,17 +193,17 @@ SHAPES: Mapping[str, ObjectOf] = {
 
 
 def find_fault(kind: str, record: Mapping[str, object], identity: Mapping[str, object]) -> str | None:
-    """Return the fault of a record, with the place of the field, or None.
+    """Return the fault of a record, with the path of the faulty field; None if there is no fault.
 
     Args:
         kind: a key of SHAPES.
         record: the record in the current version.
-        identity: the fields that must have these values, because the record's key says so.
+        identity: fields and the values that they must have, which are parts of the record's key.
     """
     shape = SHAPES[kind]
     if fault := _fault(shape, record, ""):
         return fault
-    if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):  # not only the version
+    if not shape.required and len(record) > 1 and record.keys().isdisjoint(shape.optional):  # not only `version`
         return f"it has none of the fields {', '.join(shape.optional)}"
     for name, expected in identity.items():
         if record[name] != expected:
@@ -247,7 +247,8 @@ def _fault_of_fields(shape: ObjectOf, value: object, place: str) -> str | None:
         if name not in value:
             return f"'{_below(place, name)}' is missing"
         item = value[name]
-        # There are thousands of records with a hundred plain fields each: check those without a call.
+        # There are thousands of records with a hundred fields of plain types each: such fields are checked without a
+        # call.
         if not (type(inner) is tuple and type(item) in inner) and (fault := _fault(inner, item, _below(place, name))):
             return fault
     for name in value.keys() & shape.optional.keys():

@@ -14,19 +14,18 @@ from flowc_runtime.store.records.key_places import names_inside, quote_name
 from flowc_runtime.store.records.run_store import RunStore
 from flowc_runtime.store.records.stored import tag_at
 
-_TIME = re.compile(r"\d{8}-\d{6}(?:-\d{3})?")  # the form of flowc's ids
+_TIME = re.compile(r"\d{8}-\d{6}(?:-\d{3})?")  # the time in the run ids that flowc makes
 
 
 class Store:
-    """All data of runs under one root."""
+    """A store: the data of all runs in one directory or bucket."""
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
 
     @classmethod
     def open(cls, url: str) -> Store:
-        """Return the store at an address. It reads and creates nothing, except that a directory may name a store below
-        it.
+        """Return the store at an address. Nothing is created; only the address of a lower store is read in a directory.
 
         Args:
             url: a directory, `file://…`, or the address of a bucket.
@@ -46,7 +45,7 @@ class Store:
         return sorted(self.run_ids(flow), key=lambda run: (self._began(flow, run), run))
 
     def run_ids(self, flow: str) -> list[str]:
-        """Return the run ids of a flow, unordered, by one listing; `runs` may read records."""
+        """Return the run ids of a flow, unordered, from one listing; unlike `runs`, this reads no records."""
         return names_inside(self.objects, f"flows/{quote_name(flow)}/runs")
 
     def has_runs(self, flow: str) -> bool:
@@ -54,7 +53,7 @@ class Store:
         return bool(self.run_ids(flow))
 
     def _began(self, flow: str, run: str) -> str:
-        """Return a run's start as a sortable text: from flowc's ids, or from the record for ids of `argo submit`."""
+        """Return a run's start as sortable text: from an id made by flowc, or else (`argo submit`) from the record."""
         if said := _TIME.search(run):
             return said[0]
         try:
@@ -65,7 +64,7 @@ class Store:
             return ""
 
     def tagged(self, flow: str) -> dict[str, set[str]]:
-        """Return the user tags of a flow's tagged runs, by the run's id, by one listing for any number of runs.
+        """Return the user tags of a flow's tagged runs, by run id; one listing reads the tags of all runs.
 
         Unreadable tags are reported and left out.
 

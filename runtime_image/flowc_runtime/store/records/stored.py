@@ -1,4 +1,4 @@
-"""Read the JSON objects of the store, with the same checks of version and shape for all kinds."""
+"""Parse the JSON objects of the store, with the same checks of version and shape for all kinds."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ def parse(
     subject: str,
     identity: Mapping[str, object] = _NOBODY,
 ) -> Any:
-    """Return an object of the store in the current version of its format.
+    """Parse an object of the store, check it, and return it in the current version of its format.
 
     Args:
-        format: the format.
+        format: the format, with its versions.
         kind: a key of `shapes.SHAPES`.
         data: the object's bytes.
         key: its key, for errors.
         url: the address of the store, for errors.
         subject: its description, such as `run Flow/1`.
-        identity: the fields that must match its place: an object with other values was put there by another program.
+        identity: fields and the values that the object's key requires. Other values mean that another program has put
+            the object there.
 
     Raises:
         FormatError: the object was written by a newer flowc.
@@ -81,16 +82,16 @@ def damaged(why: str, key: str, url: str, subject: str) -> DamagedRecord:
 
 
 def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
-    """Return the flow of an IR in the store.
+    """Parse an IR in the store, and return the flow.
 
     Args:
         data: the object's bytes.
         key: its key, for errors.
         url: the address of the store, for errors.
-        subject: its run.
+        subject: the description of its run.
 
     Raises:
-        FormatError: a newer flowc wrote it.
+        FormatError: a newer flowc wrote the IR.
         DamagedRecord: the flow is damaged, or leads to a step that it does not have.
     """
     try:
@@ -107,23 +108,23 @@ def parse_flow(data: bytes, *, key: str, url: str, subject: str) -> Flow:
 
 
 def _lost_steps(flow: Flow) -> set[str]:
-    """Return the missing steps to which a flow's graph leads."""
+    """Return the names of steps that a flow's graph references but does not contain."""
     named = {flow.start, *(target for node in flow.nodes for target in targets(node.next))}
     return (named | {node.joins for node in flow.nodes if node.joins is not None}) - {node.id for node in flow.nodes}
 
 
 def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subject: str) -> str:
-    """Return the tag of an object.
+    """Return the tag that an object stands for.
 
     Args:
         name: the object's name.
-        read: returns its bytes; called only for tags that do not fit into a name.
+        read: returns the object's bytes; called only for tags that do not fit into a name.
         key: its key, for errors.
         url: the address of the store, for errors.
-        subject: its run.
+        subject: the description of its run.
 
     Raises:
-        DamagedRecord: its content is not text, or does not match its name.
+        DamagedRecord: the object's content is not text, or does not match its name.
     """
     try:
         tag = tag_of(name, read)
@@ -135,7 +136,7 @@ def parse_tag(name: str, read: Callable[[], bytes], *, key: str, url: str, subje
 
 
 def tag_at(objects: Objects, key: str, name: str, subject: str) -> str | None:
-    """Return the tag of an object; None if it was just removed or is not a tag. Raises FormatError, RecordError."""
+    """Return the tag that an object stands for; None if it was just removed or is no tag. Raises RecordError."""
     if not name or "/" in name:
         return None
     try:

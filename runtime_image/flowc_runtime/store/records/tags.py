@@ -19,7 +19,7 @@ _MAX_NAME = 200  # the most bytes of a name: file systems allow 255
 
 
 def check_tags(tags: Iterable[object]) -> list[str]:
-    """Return the tags, each once, in order.
+    """Check tags, and return each of them once, in the given order.
 
     Raises:
         TagError: a tag is invalid.
@@ -51,8 +51,8 @@ def system_tags(user: str, runtime: str, created: float) -> list[str]:
 
     Args:
         user: the user who starts the run.
-        runtime: Metaflow's name of the place where it runs.
-        created: its start in seconds since the epoch.
+        runtime: Metaflow's name for the system that runs the flow, such as `dev`.
+        created: the run's start in seconds since the epoch.
     """
     return sorted([
         f"date:{time.strftime('%Y-%m-%d', time.gmtime(created))}",
@@ -64,7 +64,7 @@ def system_tags(user: str, runtime: str, created: float) -> list[str]:
 
 
 def name_of(tag: str) -> tuple[str, bytes]:
-    """Return the last part of the tag's key and the object's content: the tag itself if it does not fit into a name."""
+    """Return the last part of a tag's key, and the object's content: empty, or a tag that does not fit into a name."""
     name = "%2E" * len(tag) if tag in (".", "..") else quote(tag, safe="")
     if len(name) <= _MAX_NAME:
         return name, b""
@@ -73,7 +73,7 @@ def name_of(tag: str) -> tuple[str, bytes]:
 
 
 def tag_of(name: str, read: Callable[[], bytes]) -> str:
-    """Return the tag of a name.
+    """Return the tag for the name of its object.
 
     Args:
         name: the object's name.

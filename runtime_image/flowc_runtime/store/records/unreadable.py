@@ -1,4 +1,4 @@
-"""Lists leave out unreadable records and report each of them once."""
+"""Report unreadable records, which lists leave out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tell(error: RecordError) -> None:
 
 @contextmanager
 def skipping() -> Iterator[None]:
-    """Skip a block that needs an unreadable record: `with skipping(): rows.append(row(run))`."""
+    """End a block at an unreadable record, and report the record: `with skipping(): rows.append(row(run))`."""
     try:
         yield
     except RecordError as error:
@@ -36,7 +36,7 @@ def skipping() -> Iterator[None]:
 
 @contextmanager
 def reporting_by(tell_line: Callable[[str], None]) -> Iterator[None]:
-    """Report each unreadable record inside the block once, by `tell_line`."""
+    """Report each unreadable record in the block once, by a call of `tell_line`."""
     here, known = ambient(), set[str]()
     before = here.report_unreadable
 

@@ -1,7 +1,8 @@
-"""Find unreferenced objects outside the runs of a store: a part of `collect`.
+"""Find unreferenced objects outside the runs of a store, for `collect`.
 
-- `files/DIGEST`: files that were uploaded for runs on a cluster. A run that uses one has its digest in its record. The
-  store does not know the files of deployed flows, so a file is deleted if it was neither uploaded nor used for long.
+- `files/DIGEST`: files that were uploaded for runs on a cluster. The record of a run that uses such a file
+  has its digest. The store does not know which files deployed flows need, so a file is deleted if it was neither
+  uploaded nor used for 400 days.
 - `extensions/FLOW/RUN/…`: files of extensions' decorators. They are deleted after their run, unless a remaining run
   names that run in its records (`cached`) or in an artifact, because artifacts refer to these files by path.
 """
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 SENT = "files"
 EXTENSIONS = "extensions"
-SENT_SECONDS = 400 * 24 * 3600.0  # a flow with a yearly schedule still finds the file that it was deployed with
-SMALL = 1 << 20  # bytes: larger artifacts are not searched for names of runs
+SENT_SECONDS = 400 * 24 * 3600.0  # a flow with a yearly schedule still finds the file with which it was deployed
+SMALL = 1 << 20  # bytes: larger artifacts are not searched for run ids
 
 
 @final
@@ -34,25 +35,25 @@ class Beside:
 
     sent: dict[str, int] = field(default_factory=dict)
     extended: dict[str, int] = field(default_factory=dict)
-    _small: set[str] = field(default_factory=set)  # blobs that were searched
+    _small: set[str] = field(default_factory=set)  # digests of blobs that have to be searched
 
     def note_blob(self, digest: str, size: int) -> None:
-        """Record a blob, which a remaining run may need.
+        """Record a blob that may contain the id of a run.
 
         Args:
-            digest: its digest.
-            size: its size in bytes; larger blobs than SMALL are not searched.
+            digest: the blob's digest.
+            size: the blob's size in bytes; blobs larger than SMALL are not searched.
         """
         if self.extended and size <= SMALL:
             self._small.add(digest)
 
     def spare(self, objects: Collectable, content: bytes, digests: Collection[str]) -> None:
-        """Remove the objects from the deletable ones that an object of a remaining run names.
+        """Remove objects that an object of a remaining run names from the deletable objects.
 
         Args:
             objects: the store.
             content: the bytes of the object.
-            digests: the digests in it.
+            digests: the digests in these bytes.
 
         Raises:
             StoreError: a blob cannot be read.
@@ -68,7 +69,7 @@ class Beside:
                 self._spare_named(objects.read_blob(digest))
             except NotFound:
                 continue
-            except Damaged:  # its references are unknown, so no object may be deleted
+            except Damaged:  # the references in the blob are unknown, so nothing may be deleted
                 self.extended.clear()
                 return
 
@@ -78,12 +79,14 @@ class Beside:
 
     @property
     def size(self) -> int:
-        """The size of all of them in bytes."""
+        """The size of all deletable objects in bytes."""
         return sum(self.sent.values()) + sum(self.extended.values())
 
 
 def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str, str]]) -> Beside:
-    """Find the objects that are old enough and belong to deleted or doomed runs. The caller keeps needed ones.
+    """Find old uploaded files, and old files of extensions whose run is deleted or doomed.
+
+    The caller keeps needed ones.
 
     Args:
         store: the store.
@@ -99,12 +102,12 @@ def find_beside(store: Store, objects: Collectable, doomed: Collection[tuple[str
 
 
 def delete_beside(store: Store, objects: Collectable, beside: Beside, renew: Callable[[], None]) -> int:
-    """Delete the objects that are still old and of deleted runs; return their size in bytes.
+    """Delete the objects that are still old and whose runs are deleted; return their size in bytes.
 
     Args:
         store: the store.
         objects: its backend.
-        beside: the objects.
+        beside: the objects to delete.
         renew: called before each deletion, to renew the lease.
 
     Raises:

@@ -1,7 +1,7 @@
 """Delete runs and unreferenced blobs while flows are running (docs/adr/0009-gc.md).
 
-`selection.choose` selects the runs, `find_garbage` the blobs that are deleted with them; both only read. `sweep`
-deletes them.
+`selection.choose` selects the runs to delete, and `find_garbage` the blobs that are then unreferenced; both only read.
+`sweep` deletes the runs and the blobs.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ _BATCH = 500  # objects deleted between two checks of the lease
 @final
 @dataclass(slots=True)
 class Garbage:
-    """The blobs that no remaining run references: digest -> bytes. `young` are those that are still too young.
+    """The blobs that no remaining run references: digest -> size in bytes. `young` are blobs too young to delete.
 
-    `beside` are unreferenced objects outside the runs. `unreadable` are the keys of unreadable records, which may need
-    any blob: while there are such records, no blob is deleted, and `held` are the blobs that would be deleted.
+    `beside` are unreferenced objects outside the runs. `unreadable` are the keys of unreadable records, which may
+    reference any blob. While there are such records, no blob is deleted, and `held` has the blobs that would be deleted
+    otherwise.
     """
 
     blobs: dict[str, int] = field(default_factory=dict)
@@ -56,16 +57,16 @@ class Garbage:
     held: dict[str, int] = field(default_factory=dict)
 
     def hold(self) -> None:
-        """Keep all blobs, because an unreadable record may need them."""
+        """Keep all blobs, because an unreadable record may reference them."""
         self.held |= self.blobs
         self.blobs.clear()
         self.beside = Beside()
 
 
 def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
-    """Return the blobs that only runs to delete, or no runs, reference.
+    """Return the blobs that are referenced only by runs to delete, or by no run.
 
-    The blobs are listed before the records are read: blobs that runs reference later are young (see `sweeps`).
+    The blobs are listed before the records are read: a blob that a run references later is young then (see `sweeps`).
 
     Args:
         store: the store.
@@ -89,7 +90,7 @@ def find_garbage(store: Store, doomed: Collection[tuple[str, str]]) -> Garbage:
 
 
 def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -> None:
-    """Remove from the garbage the blobs of the remaining runs that were not read before."""
+    """Remove blobs from the garbage that remaining runs reference; only runs that were not read before are read."""
     for flow in store.flows():
         runs = store.run_ids(flow)
         for id in over(runs, f"reading the references of {flow}'s runs:", len(runs)):
@@ -97,7 +98,8 @@ def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -
                 continue
             garbage.marked.add((flow, id))
             for content in _written(store.run(flow, id), garbage):
-                # Everything that looks like a digest: too many are better than one too few.
+                # Everything that looks like a digest counts: it is better to keep too many blobs than to delete a
+                # referenced one.
                 digests = {digest.decode() for digest in _DIGEST.findall(content)}
                 for digest in digests:
                     garbage.blobs.pop(digest, None)
@@ -108,10 +110,11 @@ def _mark(store: Store, doomed: Collection[tuple[str, str]], garbage: Garbage) -
 
 
 def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
-    """Yield all records of the run; unreadable ones are added to the garbage's `unreadable`."""
+    """Yield all records of the run; unreadable records are added to `garbage.unreadable`."""
     names = run.objects.names_below(run.prefix)
     key = f"{run.prefix}/run.json"
-    # A lost graph keeps no blob: a user who has deleted it in `damaged/` has given it up.
+    # A lost run.json keeps all blobs, but a lost ir.json does not: a user who deletes it in `damaged/` does not need
+    # it.
     lacks = bool(names) and "run.json" not in names and f"{ASIDE}/{key}" not in garbage.unreadable
     if lacks and (loss := run.find_loss("run.json")) is not None:
         garbage.unreadable[key] = loss
@@ -124,7 +127,7 @@ def _written(run: RunStore, garbage: Garbage) -> Iterator[bytes]:
 
 
 def _read(objects: Objects, keys: Sequence[str]) -> Iterator[tuple[str, bytes | RecordError]]:
-    """Return the existing objects with their keys; in parallel if each is a request."""
+    """Return the existing objects with their keys; they are read in parallel if the store is remote."""
 
     def read(key: str) -> bytes | RecordError | None:
         try:
@@ -150,12 +153,12 @@ class Swept(NamedTuple):
 
 
 def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
-    """Delete the runs and the blobs, except for those that a run has referenced in the meantime.
+    """Delete the runs and the blobs, except for runs and blobs that have become needed in the meantime.
 
     Args:
         store: the store.
-        chosen: the result of `choose`; runs that have become needed are removed from it.
-        garbage: the result of `find_garbage`, likewise.
+        chosen: the result of `choose`; runs that have become needed are removed from this object.
+        garbage: the result of `find_garbage`; blobs that have become needed are removed from this object.
 
     Raises:
         StoreError: the store cannot be read or written.
@@ -179,7 +182,7 @@ def sweep(store: Store, chosen: Chosen, garbage: Garbage) -> Swept:
 
 
 def _spare_late(store: Store, chosen: Chosen, garbage: Garbage) -> None:
-    """Keep what runs and spun tasks reference that have started since; later ones wait (`sweeps.wait`)."""
+    """Keep runs and blobs that new runs or new tasks of `spin` need; runs that start even later wait (`sweeps`)."""
     late = [
         (flow, id)
         for flow in store.flows()
@@ -211,7 +214,7 @@ def _is_needed(run: RunStore) -> bool:
 
 
 def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
-    """Yield the blobs to delete after a second check: a blob that a task has used meanwhile is young and stays."""
+    """Yield the blobs to delete, after a second check of their times: blobs used meanwhile are young and stay."""
     digests = sorted(garbage.blobs)
     for at in over(range(0, len(digests), _BATCH), "deleting blobs: part", -(-len(digests) // _BATCH)):
         batch, now = digests[at : at + _BATCH], time.time()
@@ -223,7 +226,7 @@ def _batches(objects: Collectable, garbage: Garbage) -> Iterator[list[str]]:
 
 
 def _forget_cached(objects: Collectable, lease: Sweep) -> None:
-    """Delete the cache entries that were not used for long, or whose blobs are missing."""
+    """Delete cache entries that were not used for CACHE_SECONDS, that are unreadable, or whose blobs are missing."""
     now = time.time()
     old = [(name, changed) for name, _, changed in objects.listing(CACHE) if now - changed > GRACE]
     blobs = {name.rpartition("/")[2] for name, _, _ in objects.listing("blobs")} if old else set[str]()
@@ -239,7 +242,7 @@ def _is_broken(objects: Collectable, name: str, blobs: Collection[str]) -> bool:
     key = f"{CACHE}/{name}"
     try:
         entry = parse(versions.CACHE, kind, objects.get(key), key=key, url=objects.url, subject="a cached step")
-    except (NotFound, FormatError):  # an entry of a newer flowc is deleted only by its age
+    except (NotFound, FormatError):  # an entry of a newer flowc is deleted only because of its age
         return False
     except StoreError:
         return True

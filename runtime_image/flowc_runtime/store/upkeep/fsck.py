@@ -1,8 +1,8 @@
 """Check a store: every digest, record and reference, and the leftovers of killed writers.
 
-`check_store` reads everything and changes nothing. It reads the records before it lists the blobs, so that the blobs of
-all read records exist even if flows are running. `repair` moves damaged objects, and runs that have lost their record,
-to `damaged/`.
+`check_store` reads everything and changes nothing. It reads the records before it lists the blobs, so that the list
+contains the blobs of all records even if flows are running. `repair` moves damaged objects, and runs whose record is
+missing, to `damaged/`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import RunRecord
     from flowc_runtime.store.records.store import Store
 
-_FEW = 100  # the most objects of a bucket that are requested one by one: for more a listing is faster
+_FEW = 100  # the most objects of a bucket that are requested one by one: for more objects a listing is faster
 
 # The kinds of faults, in the order of the report.
 DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD = "damaged-blob", "damaged-record", "newer-record"
@@ -46,7 +46,7 @@ UNREADABLE, UNKNOWN_FILE, LEFTOVER = "unreadable-file", "unknown-file", "leftove
 KINDS = (
     DAMAGED_BLOB, DAMAGED_RECORD, NEWER_RECORD, LOST_BLOB, LOST_RECORD, LOST_RUN, UNREADABLE, UNKNOWN_FILE, LEFTOVER
 )  # fmt: skip
-# Errors of a disk for unreadable sectors. Other errors, such as missing rights, do not concern the content.
+# Errors of a disk for unreadable sectors. Other errors, such as missing permissions, do not concern the content.
 _BAD_PLACES = frozenset({errno.EIO, errno.ENODATA, errno.EUCLEAN, errno.EBADMSG})
 
 
@@ -70,7 +70,7 @@ class StoreFault:
 @final
 @dataclass(slots=True)
 class FsckReport:
-    """The result of a check. `aside` are the keys of the objects that were moved to `damaged/` before."""
+    """The result of a check. `aside` are the keys of the objects that were already moved to `damaged/`."""
 
     faults: list[StoreFault] = field(default_factory=list)
     objects: int = 0
@@ -79,7 +79,7 @@ class FsckReport:
 
     @property
     def runs(self) -> list[str]:
-        """The runs with faults."""
+        """The pathspecs of the runs that faults affect."""
         return sorted({"/".join(name.split("/")[:2]) for fault in self.faults for name in fault.touched})
 
 
@@ -103,11 +103,11 @@ class _Check:
         self._moved = sorted(entry.name for entry in self._objects.listing(ASIDE))
         self._aside = {key_before(name) for name in self._moved}
         self._named: dict[str, list[str]] = {}  # digest -> the pathspecs that reference it
-        self._records: set[str] = set()  # the keys of existing objects, whole or not
+        self._records: set[str] = set()  # keys of existing objects, even if they are damaged
         self._kept: dict[str, needed_blobs.References] = {}  # key -> the references of the record that must be checked
         self._complete = Completeness(store)
-        self._runs_there: dict[tuple[str, str], bool] = {}  # since the last check for missing objects
-        self._spun: set[tuple[str, str]] = set()  # runs of `spin`: the parents of their task are in another run
+        self._runs_there: dict[tuple[str, str], bool] = {}  # cleared before each check for missing objects
+        self._spun: set[tuple[str, str]] = set()  # runs of `spin`, whose task has its parents in another run
 
     def run(self) -> FsckReport:
         for top in ("flows", "cache", "gc"):
@@ -129,7 +129,7 @@ class _Check:
         return listed
 
     def _each(self, read: Callable[[Listed], tuple[int, Callable[[], None]]], listed: list[Listed]) -> None:
-        """Read the objects, in parallel if each is a request, and record the results one after the other."""
+        """Read the objects in several threads, and record the results one after the other."""
         threads = min(4, os.cpu_count() or 1) if isinstance(self._objects, LocalObjects) else REQUESTS
         for size, note in read_many(read, listed, threads):
             note()
@@ -138,7 +138,7 @@ class _Check:
             doing(f"reading the store, {self._found.size >> 20:,} MiB:", self._found.objects, self._known)
 
     def _fault(self, kind: str, key: str, why: str, touched: Iterable[str] = (), size: int | None = None) -> None:
-        """Record a fault; several faults of one kind and object become one."""
+        """Record a fault; several faults of one kind in one object become one."""
         if (fault := self._faults.get((kind, key))) is None:
             fault = self._faults[kind, key] = StoreFault(kind=kind, key=key, why=why, size=size)
             self._found.faults.append(fault)
@@ -157,7 +157,7 @@ class _Check:
     def _read_record(self, entry: Listed) -> tuple[int, Callable[[], None]]:
         place = place_of(entry.name)
         if place.kind == "unknown":
-            hidden = entry.name.rpartition("/")[2].startswith(".")  # such as files of a file manager
+            hidden = entry.name.rpartition("/")[2].startswith(".")  # for example, files of a file manager
             return 0, _nothing if hidden else lambda: self._fault(
                 UNKNOWN_FILE, entry.name, "flowc does not write this file here", [place.pathspec], entry.size
             )
@@ -170,7 +170,7 @@ class _Check:
         except RecordError as error:
             kind, why = NEWER_RECORD if isinstance(error, FormatError) else DAMAGED_RECORD, str(error)
             if isinstance(error, DamagedRecord):
-                why = error.why  # without the place and the advice
+                why = error.why  # the error's message also has the address and advice
             if _is_refused(error):
                 kind = UNREADABLE
             return entry.size, lambda: self._fault(kind, entry.name, why, [place.pathspec], entry.size)
@@ -181,7 +181,7 @@ class _Check:
             return check(key, self._objects.get(key), self._objects.url)
         except FormatError:
             raise
-        except RecordError:  # the transfer may have failed, or the object was replaced
+        except RecordError:  # read again: the transfer may have failed, or the object was replaced meanwhile
             return check(key, self._objects.get(key), self._objects.url)
 
     def _note_record(self, key: str, record: object) -> None:
@@ -197,7 +197,7 @@ class _Check:
         self._complete.note(key, record)
 
     def _check_records(self) -> None:
-        """Check the records and runs that others reference."""
+        """Check that the records and runs exist that other records reference."""
         records, runs = dict[str, list[str]](), dict[str, list[str]]()  # missing key -> the keys that reference it
         for key, named in self._kept.items():
             place = place_of(key)
@@ -216,23 +216,23 @@ class _Check:
         of_succeeded = {key: why for key, why in self._complete.needed(self._spun) if self._missing([key])}
         for key in self._absent(of_succeeded):
             self._lost(LOST_RECORD, key, of_succeeded[key], self._of_runs_there([place_of(key).pathspec]))
-        # A run that was moved as a whole has lost nothing here.
+        # A run that was moved as a whole has no object here, so nothing is reported as lost.
         for key in self._absent(key for key in self._aside - self._records if place_of(key).run):
             self._lost(LOST_RECORD, key, "", self._of_runs_there([place_of(key).pathspec]))
         self._check_runs()
 
     def _missing(self, keys: Iterable[str]) -> list[str]:
-        """Return the keys that were not found; for a step in a loop, any iteration suffices."""
+        """Return the keys that were not found; for a step in a loop, the record of any iteration suffices."""
         return [key for key in keys if key not in self._records and key not in self._complete.iterated]
 
     def _check_runs(self) -> None:
-        """Check the objects that every started run has."""
+        """Check that each started run has the objects that every run must have."""
         rest = Counter(prefix for key in self._records if (prefix := run_prefix(key)))
         begun = {run_prefix(key) for key in self._records if not key.endswith(("/ir.json", "/run.json"))} - {""}
         for prefix in sorted(begun):
             run, graph = f"{prefix}/run.json", f"{prefix}/ir.json"
             pathspec = place_of(run).pathspec
-            # In this order, because a run that is being deleted loses its records last.
+            # Records are looked up before other objects, because they are deleted last with a run.
             lost = [key for key in (run, graph) if key not in self._records and not self._objects.exists(key)]
             left = {name.rstrip("/") for name in self._objects.names(prefix)} if lost else set[str]()
             if run in lost and left - {"run.json", "ir.json"}:
@@ -251,7 +251,7 @@ class _Check:
             )
         kind = DAMAGED_BLOB
         try:
-            # One wrong read may be a failed transfer.
+            # The object is read twice before it counts as damaged: a transfer may have failed.
             right = digest_of(self._objects, key) == name or digest_of(self._objects, key) == name
             why = "its content has another digest" if entry.size else "it is empty"
         except NotFound:  # deleted since
@@ -272,7 +272,7 @@ class _Check:
     # -- changes since the listing
 
     def _absent(self, keys: Iterable[str]) -> list[str]:
-        """Return the keys that are still missing and whose runs still exist."""
+        """Return the keys that are still missing now."""
         self._runs_there.clear()
         asked = list(keys)
         if len(asked) <= _FEW or isinstance(self._objects, LocalObjects):
@@ -282,7 +282,7 @@ class _Check:
         return [key for key in asked if key not in there]
 
     def _of_runs_there(self, pathspecs: Iterable[str]) -> list[str]:
-        """Return the keys of existing runs: objects that were deleted together with their run are not lost."""
+        """Return the pathspecs whose runs still exist: objects that were deleted with their run are not lost."""
         return [pathspec for pathspec in pathspecs if self._is_there(*pathspec.split("/")[:2])]
 
     def _is_there(self, flow: str, run: str) -> bool:
@@ -300,17 +300,17 @@ class _Check:
 
 
 def repair(store: Store, report: FsckReport) -> None:
-    """Move damaged blobs and records to `damaged/`, and remove leftovers. Objects of a newer flowc stay.
+    """Move damaged blobs and records to `damaged/`, and remove leftovers. Objects of a newer flowc are not moved.
 
-    A run whose record is missing, also in `damaged/`, is moved there as a whole.
+    A run whose record is missing in the store and in `damaged/` is moved to `damaged/` as a whole.
 
     Args:
         store: the store.
         report: the result of `check_store`; its faults get the new keys.
 
     Raises:
-        StoreError: a run cannot be moved, or a leftover not removed. Other objects that cannot be moved have the reason
-            in their fault.
+        StoreError: a run cannot be moved, or a leftover cannot be removed. If another object cannot be moved, its fault
+            gets the reason.
     """
     objects = cast("Collectable", store.objects)
     for fault in report.faults:
@@ -329,7 +329,7 @@ def repair(store: Store, report: FsckReport) -> None:
 
 
 def _move_run(objects: Collectable, place: KeyPlace) -> str:
-    """Move the remaining objects of a run and its tags; return their new place."""
+    """Move the remaining objects of a run and its tags to `damaged/`; return the new prefix of their keys."""
     run = RunStore(objects, place.flow, place.run)
     for prefix in (run.tags_prefix, run.prefix):
         move_below(objects, prefix, f"{ASIDE}/{prefix}")
@@ -364,7 +364,7 @@ def digest_of(objects: Collectable, key: str) -> str:
 
 
 def runs_without_record(report: FsckReport) -> list[str]:
-    """Return the runs whose record is missing, also in `damaged/`: `repair` moves their other objects there."""
+    """Return the runs whose record is missing in the store and in `damaged/`; `repair` moves their other objects."""
     aside = {key_before(name) for name in report.aside}
     lost = [fault.key for fault in report.faults if fault.kind == LOST_RECORD and fault.key not in aside]
     return [place.pathspec for key in lost if (place := place_of(key)).kind == "run"]

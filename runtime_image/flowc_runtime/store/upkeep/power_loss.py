@@ -1,7 +1,8 @@
-"""Find the losses of a power failure in a directory: a file can exist and be empty or truncated.
+"""Find what a power failure has destroyed in a store's directory: a file may exist but be empty or truncated.
 
-A run that was reported as ended is complete (`durability`). A run that was cut off may lack any part. Code that reuses
-results of such a run first checks the sizes of the objects that it needs, without reading them.
+A run that was reported as ended is complete (`durability`). A run that a power failure has interrupted may lack any
+object. Code that reuses results of such a run first checks the sizes of the objects that it needs, without reading
+them.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 
 
 def lost_artifact(objects: Objects, record: AttemptRecord) -> str | None:
-    """Return a description of a task's missing or truncated objects; None if all are complete, and for a bucket."""
+    """Return a description of a task's first missing or truncated object; None if all are whole, or in a bucket."""
     files = (what for what, file in file_blobs(record) if is_lost(objects, file))
     return next((described(name) for name, ref in refs(record) if is_lost(objects, ref)), None) or next(files, None)
 
 
 def described(name: str) -> str:
-    """Return the description of an artifact; items of a foreach have no name."""
+    """Return the description of an artifact by its name, which is empty for the items of a foreach."""
     return f"artifact '{name}'" if name else "list of items"
 
 

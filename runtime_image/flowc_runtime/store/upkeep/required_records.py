@@ -30,9 +30,9 @@ class _Split(NamedTuple):
 
 @final
 class Completeness:
-    """The requirements of the records that were read so far.
+    """Collects, from the records that were read, which other records must exist.
 
-    `iterated` are the keys of tasks in loops, without the numbers of their iterations.
+    `iterated` are the keys of records of tasks in loops, without the numbers of their iterations.
     """
 
     def __init__(self, store: Store) -> None:
@@ -44,7 +44,7 @@ class Completeness:
         self.iterated: set[str] = set()
 
     def note(self, key: str, record: object) -> None:
-        """Record the requirements of a whole record."""
+        """Record which other records a checked record requires."""
         place = place_of(key)
         run = place.flow, place.run
         if place.kind == "status" and cast("StatusRecord", record)["state"] == "succeeded":
@@ -64,7 +64,7 @@ class Completeness:
         self._bodies[run] = {node.id: node.next.body for node in flow.nodes if isinstance(node.next, Foreach | Gang)}
 
     def needed(self, spun: Collection[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-        """Yield the keys of the records of a successful run, with reasons; not for a run of `spin`."""
+        """Yield the keys of records that successful runs must have, with reasons; runs of `spin` are left out."""
         for run in sorted(self._succeeded - set(spun)):
             store = self._store.run(*run)
             if end := self._ends.get(run):
@@ -77,7 +77,7 @@ class Completeness:
 
 
 def run_prefix(key: str) -> str:
-    """Return the prefix of the keys of an object's run; empty if it belongs to no run."""
+    """Return the prefix of the keys of the run to which an object belongs; empty if it belongs to none."""
     match key.split("/"):
         case ["flows", flow, "runs", run, _, *_]:
             return f"flows/{flow}/runs/{run}"

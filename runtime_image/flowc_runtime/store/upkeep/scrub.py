@@ -19,9 +19,10 @@ _MARK = "[REDACTED runtime {}]"
 
 
 def scrub_log(objects: Objects, key: str, streams: Collection[Stream]) -> None:
-    """Replace the output on the streams by a line that says so. A second call changes nothing.
+    """Replace the output of the streams by a line that says that it was removed. A second call changes nothing.
 
-    A local log is replaced at once, a log in a bucket chunk by chunk. If it is killed in between, call it again.
+    A log in a directory is replaced atomically, a log in a bucket chunk by chunk. After an interruption, call the
+    function again.
 
     Args:
         objects: the store.
@@ -50,7 +51,7 @@ def _pieces(objects: Objects, key: str) -> Iterator[bytes]:
 
 
 def _scrubbed(log: Iterable[bytes], streams: Collection[Stream], *, mark: bool) -> Iterator[bytes]:
-    """Yield the frames of the other streams, preceded on request by the replacements of these."""
+    """Yield the frames of all other streams; with `mark`, first a line for each removed stream."""
     if mark:
         for stream in sorted(streams, reverse=True):
             yield frame(WHEN, stream, _MARK.format(stream).encode())

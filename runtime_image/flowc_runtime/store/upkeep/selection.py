@@ -1,6 +1,6 @@
-"""Select the runs that a collection deletes; this only reads.
+"""Select the runs that a collection deletes; this module only reads.
 
-A run stays if it may be active, if a remaining run has resumed it, or if an unreadable record may need it.
+A run is kept if it may be active, if a remaining run has resumed it, or if a run with an unreadable record may need it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class Selection:
     """The options that select runs: a run must match all of them. Without options no run is selected.
 
-    `older_than`: at least this many seconds since the end. `keep_last`: not among the newest N runs of the flow.
-    `tags`: the run has all of these. `keep_tags`: the run has none of these. `flow`: only runs of this flow.
+    `older_than`: the run ended more than this many seconds ago. `keep_last`: the run is not among the newest N runs of
+    its flow. `tags`: the run has all of these. `keep_tags`: the run has none of these. `flow`: only runs of this flow.
     """
 
     flow: str | None = None
@@ -43,7 +43,7 @@ class Selection:
 
     @property
     def says_something(self) -> bool:
-        """Whether an option selects runs."""
+        """Whether an option is set that selects runs."""
         return self.older_than is not None or self.keep_last is not None or bool(self.tags)
 
 
@@ -58,11 +58,12 @@ class Doomed(NamedTuple):
 @final
 @dataclass(slots=True)
 class Chosen:
-    """The result of `choose`: the runs to delete, and those that stay because they may be active or others need them.
+    """The result of `choose`: the runs to delete (`doomed`), and the runs that are kept, by the reason.
 
-    `needed` maps a run to the run that has resumed it, `spun` to the directory in which `spin` has kept its task.
-    `unreadable` are the runs that stay because of an unreadable record. The runs of `blind`, by flow, may have resumed
-    any run of their flow.
+    `live` are runs that may be active. `needed` maps a run to the run that has resumed it. `spun` maps a run to the
+    directory in which `spin` has kept a task. `unreadable` are the runs with an unreadable record. `blind` maps a flow
+    to a run with an unreadable record, which may have resumed any run of the flow, so no run of the flow is deleted.
+    `kept` is the number of all runs that are kept.
     """
 
     doomed: dict[tuple[str, str], Doomed] = field(default_factory=dict)
@@ -75,15 +76,15 @@ class Chosen:
 
 
 def choose(store: Store, selection: Selection, now: float | None = None) -> Chosen:
-    """Return the runs to delete. A run stays if a remaining run has resumed it, because it contains that run's logs.
+    """Return the runs to delete. A run that a remaining run has resumed is kept, since it has logs of reused tasks.
 
     Args:
         store: the store.
         selection: the options.
-        now: the time in seconds since the epoch; None is the present.
+        now: the time in seconds since the epoch; None is the current time.
 
     Raises:
-        StoreError: the store cannot be read; unreadable records of single runs only keep these runs.
+        StoreError: the store cannot be read. An unreadable record of a run raises no error, but the run is kept.
     """
     chosen, now = Chosen(), time.time() if now is None else now
     origins: dict[tuple[str, str], str] = {}  # run -> the run that it has resumed
@@ -103,7 +104,7 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
                 if (key := aside_of.get((flow, id))) is not None:
                     raise moved_aside(key, store.objects.url, place_of(key).subject)
                 _choose(chosen, run, selection, kept=id in newest or not _is_selected(run, tags, selection, now))
-            except NotFound:  # it is just starting, or another collection has just deleted it
+            except NotFound:  # the run is just starting, or another collection has just deleted it
                 pass
             except RecordError as error:
                 chosen.kept += 1
@@ -123,7 +124,7 @@ def choose(store: Store, selection: Selection, now: float | None = None) -> Chos
 
 
 def _newest(store: Store, flow: str, runs: list[str], count: int) -> set[str]:
-    """Return the newest `count` runs whose records can be read. Runs with unreadable records are always kept."""
+    """Return the newest `count` runs with readable records; runs with unreadable records are kept in any case."""
     found = set[str]()
     for id in reversed(runs):
         if len(found) == count:
@@ -150,18 +151,18 @@ def _choose(chosen: Chosen, run: RunStore, selection: Selection, *, kept: bool) 
 
 
 def _tags_by_name(run: RunStore, tags: Collection[str]) -> set[str]:
-    """Return the tags for which the run has an object, without reading it."""
+    """Return those of the given tags that the run has, without reading objects of tags."""
     names = set(run.tag_names()) if tags else set[str]()
     return {tag for tag in tags if name_of(tag)[0] in names}
 
 
 def records_set_aside(store: Store) -> list[str]:
-    """Return the keys of the records of runs, and of their tags, that `fsck` has moved."""
+    """Return the original keys of the records and tags of runs that `fsck` has moved to `damaged/`."""
     return sorted({key for entry in collectable(store).listing(ASIDE) if place_of(key := key_before(entry.name)).run})
 
 
 def spare_blindly(chosen: Chosen) -> None:
-    """Keep the runs that a run with an unreadable record may have resumed."""
+    """Keep all runs of a flow if a run with an unreadable record may have resumed them."""
     for flow, id in list(chosen.doomed):
         if flow in chosen.blind:
             del chosen.doomed[flow, id]

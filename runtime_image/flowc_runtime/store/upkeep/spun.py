@@ -1,7 +1,7 @@
-"""Runs on which `spin` has tried steps: garbage collection keeps them while the results of `spin` are kept.
+"""Protect runs whose tasks `spin` has executed again: a collection keeps them while the results of `spin` exist.
 
-`spin` writes its results into a second store, a directory above the run's store (`layered`). An object of the run names
-that directory.
+`spin` writes its results into a second store, a directory that is layered on the run's store (`layered`). An object of
+the run contains the path of this directory.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
 
 _NEEDED = "spun"
-_ELSEWHERE = 30 * 24 * 3600.0  # seconds for which a directory on another machine counts as existing
+_ELSEWHERE = 30 * 24 * 3600.0  # seconds for which a directory on another machine is assumed to exist
 
 
 def need(run: RunStore, root: str) -> None:
-    """Record in a run that the store in a directory is layered on top of it.
+    """Record in a run that the results of `spin` in a directory need the run.
 
     Args:
         run: the run.
@@ -43,7 +43,7 @@ def need(run: RunStore, root: str) -> None:
         "path": root,
         "when": time.time(),
     }
-    name = sha256([f"{needs['host']}:{root}".encode()])[:16]  # once for any number of spun steps
+    name = sha256([f"{needs['host']}:{root}".encode()])[:16]  # one object for any number of steps that `spin` executes
     key = f"{run.prefix}/{_NEEDED}/{name}.json"
     if run.exists():
         run.objects.put(key, dump(needs))
@@ -54,9 +54,9 @@ def need(run: RunStore, root: str) -> None:
 
 
 def needed_by(run: RunStore) -> str | None:
-    """Return the directory in which `spin` has kept a task of this run, while it exists; None if there is none.
+    """Return an existing directory with results of `spin` that need the run; None if there is none.
 
-    A directory on another machine, HOST:PATH, counts as existing for 30 days.
+    A directory on another machine, HOST:PATH, is assumed to exist for 30 days.
 
     Raises:
         RecordError: an object about such a directory cannot be read.

@@ -1,1 +1,1 @@
-"""Values as bytes and back: codecs, files, and the classes and sources that reading them needs."""
+"""The encoding of values as bytes: codecs, files, and the classes and source files that decoding needs."""

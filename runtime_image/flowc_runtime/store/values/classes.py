@@ -1,4 +1,4 @@
-"""Find the classes of a run's values that cannot be imported: the flow's file was renamed or deleted.
+"""Find classes of a run's values that cannot be imported, for example because the flow's file was renamed or deleted.
 
 A pickle names a class by its module. A class of the flow's file is looked up in the flow's current module. Any other
 class is looked up in the stored code of this run, of the runs that it resumed, and of the runs of its cached tasks.
@@ -30,7 +30,7 @@ _known: dict[str, StoredModules] = {}
 
 @final
 class Classes:
-    """A finder of the classes of one run's values."""
+    """Finds the classes of one run's values."""
 
     def __init__(self, run: RunStore, here: Callable[[Flow], ModuleType | None]) -> None:
         """Look up classes for `run`; `here` returns the current module of a flow, or None."""
@@ -41,8 +41,8 @@ class Classes:
         """Return the class or function that a pickle names.
 
         Args:
-            module: the name of its module.
-            name: its name there, which may be dotted.
+            module: the name of the module of the class or function.
+            name: the name of the class or function in the module, which may be dotted.
 
         Raises:
             ArtifactError: the class or function is not found; the message has the errors of the search.
@@ -63,7 +63,7 @@ class Classes:
         raise ArtifactError("; ".join(failures) or "and the stored code of its run does not have it")
 
     def _runs(self) -> Iterator[tuple[RunStore, RunRecord, Flow]]:
-        """Yield this run and the existing runs whose values it reuses, each with its record and flow."""
+        """Yield this run, and the existing runs whose values it reuses, each with its record and its flow."""
         seen: set[str] = set()
         for run_id in chain([self._run.id], _cached_from(self._run)):
             before = run_id
@@ -79,10 +79,10 @@ class Classes:
 
 
 def in_task(run: RunStore) -> Classes:
-    """Return the finder for values that a task of the run reads, including values of other runs' cached tasks."""
+    """Return the `Classes` for values that a task of the run reads, including values of other runs' cached tasks."""
 
     def here(_: Flow) -> ModuleType | None:
-        code = run.executes().code  # even if the earlier runs' flows had other names
+        code = run.executes().code  # also for values of earlier runs, whose flow may have had another name
         return next(
             (sys.modules[name] for name in names_of(code.file) if hasattr(sys.modules.get(name), code.name)), None
         )

@@ -1,10 +1,9 @@
 """Encode values as bytes and decode them: pickle protocol 5, large buffers out of band; cloudpickle if pickle fails.
 
-The setting `pickler` may choose cloudpickle for all values, or a plugin (`picklers`), whose bytes have no buffers.
-
-The layout with buffers is: each buffer, padded to a page; the pickle; a table of (offset, length) of the buffers and
-then of the pickle, as little-endian u64; their count as u64; a magic number. Buffers are aligned to pages so that a
-reader can map the blob and return arrays that lie in it.
+The setting `pickler` may choose cloudpickle for all values, or a plugin (`picklers`), which writes no buffers out of
+band. The layout of a blob with buffers is: each buffer, padded to a page; the pickle; a table of (offset, length) of
+the buffers and then of the pickle, as little-endian u64; their count as u64; a magic number. Buffers are aligned to
+pages, so that a reader can map the blob and return arrays whose memory is the mapped blob.
 """
 
 from __future__ import annotations
@@ -40,14 +39,14 @@ if TYPE_CHECKING:
     File: TypeAlias = "_Chunks | _Expected"
     Picklers: TypeAlias = Callable[[File, Callback], "Dumper"]
 else:
-    picklers = LateModule("flowc_runtime.store.values.picklers")  # only cloudpickle and plugins need it
+    picklers = LateModule("flowc_runtime.store.values.picklers")  # needed only for cloudpickle and plugins
 
 PICKLE, CLOUDPICKLE = "pickle", "cloudpickle"
 CLOUD: PicklerRecord = {"name": CLOUDPICKLE, "distribution": CLOUDPICKLE}
 PLAIN: Codec = "pickle5"
 BUFFERS: Codec = "pickle5+buffers"
 PLUGIN: Codec = "plugin"
-CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN)  # all codecs ever written; a name never changes its meaning
+CODECS: tuple[Codec, ...] = (PLAIN, BUFFERS, PLUGIN)  # of all stored artifacts; a name never changes its meaning
 INLINE_LIMIT = 512  # bytes; smaller artifacts are part of the record
 _PIECE = 1 << 20  # bytes per comparison
 PAGE = 4096
@@ -55,9 +54,9 @@ MAGIC = b"flowcbuf"
 
 
 class Encoded:
-    """An encoded value. `parts` are the parts of its blob: the pickle, and views of the value's buffers (no copies).
+    """An encoded value. `parts` are the parts of its blob: the pickle, and views (not copies) of the value's buffers.
 
-    `pickler` names the pickler that wrote it; None for plain pickle.
+    `pickler` names the pickler that wrote the bytes; None for plain pickle.
     """
 
     __slots__ = ("_digest", "_least", "_pickler", "buffers", "codec", "parts", "pickled", "pickler")
@@ -67,17 +66,18 @@ class Encoded:
 
         Args:
             value: the value.
-            in_band: whether to write a plain pickle that contains its buffers.
+            in_band: whether to write a plain pickle that also contains the large buffers.
             pickler: the name of the pickler; the default is that of the task.
 
         Raises:
-            ArtifactError: the pickler cannot encode it, or is missing; the message names the type at fault.
+            ArtifactError: the pickler is missing or cannot encode the value; the message names the type that it cannot
+                encode.
         """
         self.buffers: list[memoryview] = []
         self._digest = ""
-        self._least = sys.maxsize if in_band else OUT_OF_BAND  # the smallest buffer that is out of band, in bytes
+        self._least = sys.maxsize if in_band else OUT_OF_BAND  # size in bytes from which a buffer is out of band
         name = pickler or ambient().pickler
-        if in_band or f"{type(value).__module__}".startswith("flowc_runtime."):  # every reader can read flowc's own
+        if in_band or f"{type(value).__module__}".startswith("flowc_runtime."):  # readable by every reader
             name = PICKLE
         self.pickled, self._pickler, self.pickler = self._pickle(value, name)
         self.codec: Codec = BUFFERS if self.buffers else PLAIN if name in (PICKLE, CLOUDPICKLE) else PLUGIN
@@ -106,7 +106,7 @@ class Encoded:
     def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
         if raw.nbytes < self._least:
-            return True  # true means in band
+            return True  # true: the buffer is written into the pickle
         self.buffers.append(raw)
         return False
 
@@ -144,7 +144,7 @@ class Encoded:
         return self._digest
 
     def encodes(self, value: object) -> bool:
-        """Return whether `value` has the same encoding; it is compared while it is made, up to the first difference."""
+        """Return whether `value` has the same encoding. Encoding stops at the first difference."""
         expected = _Expected(self.pickled, self.buffers)
         try:
             self._pickler(expected, expected.buffer).dump(value)
@@ -188,7 +188,7 @@ def store_value(objects: Objects, value: UserValue, encoded: Encoded | None = No
 
 
 class Decoded(NamedTuple):
-    """A decoded value. With large buffers, `views` are the buffers in the mapped blob, and `stream` is the pickle."""
+    """A decoded value. If it has large buffers, `views` are the buffers in the mapped blob, `stream` is the pickle."""
 
     value: UserValue
     stream: memoryview
@@ -201,7 +201,7 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
     Args:
         objects: the store.
         ref: the reference to the artifact.
-        find: returns a class that cannot be imported, by its module and name; `Ambient.find_class` if None.
+        find: returns a class that cannot be imported, given its module and name; None uses `Ambient.find_class`.
 
     Raises:
         ArtifactError: the value cannot be restored, or a newer flowc wrote it.
@@ -234,7 +234,7 @@ def decode(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -> De
 
 
 def _inline(text: str, ref: ArtifactRef) -> bytes:
-    """Return the bytes of an artifact that its record contains. Raises Damaged."""
+    """Return the bytes of a small artifact, which its record contains. Raises Damaged."""
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError:
@@ -255,12 +255,12 @@ def load_value(objects: Objects, ref: ArtifactRef, find: Finder | None = None) -
 
 
 def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find: Finder | None = None) -> UserValue:
-    """Return the value of a pickle.
+    """Return the value that a pickle encodes.
 
     Args:
         stream: the pickle.
-        views: its buffers that are out of band, in order.
-        find: returns a class that cannot be imported, by its module and name; `Ambient.find_class` if None.
+        views: the buffers that the pickle does not contain, in order.
+        find: returns a class that cannot be imported, given its module and name; None uses `Ambient.find_class`.
 
     Raises:
         ArtifactError: a class is missing, and `find` does not find it.
@@ -276,7 +276,7 @@ def unpickle(stream: bytes | memoryview, views: Sequence[memoryview] = (), find:
 
 
 class _Unpickler(pickle.Unpickler):
-    """An unpickler that finds moved or renamed classes of flowc, and asks `find` for other missing classes."""
+    """An unpickler that finds moved or renamed classes of flowc, and calls `find` for other missing classes."""
 
     def __init__(self, file: io.BytesIO, views: Sequence[memoryview], find: Finder | None) -> None:
         super().__init__(file, buffers=views)
@@ -294,18 +294,18 @@ class _Unpickler(pickle.Unpickler):
 
 
 class _Chunks(list[bytes]):
-    """The output of a pickler as a list of chunks; a large bytes or text object is one chunk and is not copied."""
+    """Collects the output of a pickler as chunks; a large bytes or text object is one chunk and is not copied."""
 
     write = list.append
 
 
 class _Expected:
-    """An output for a pickler that raises at the first chunk or buffer that differs from the expected one."""
+    """Compares the output of a pickler with the expected output; raises ValueError at the first difference."""
 
     __slots__ = ("_buffers", "_chunks")
 
     def __init__(self, chunks: Sequence[bytes], buffers: Sequence[memoryview]) -> None:
-        self._chunks = iter(chunks)  # of the same pickler, which splits equal values equally
+        self._chunks = iter(chunks)  # written by the same pickler, which splits equal values into equal chunks
         self._buffers = iter(buffers)
 
     def write(self, chunk: bytes) -> None:
@@ -328,7 +328,7 @@ class _Expected:
 def _same_bytes(one: memoryview, other: memoryview) -> bool:
     """Return whether two views have equal bytes.
 
-    They are compared in pieces: memoryviews compare item by item, and a copy of a whole view would be large.
+    The views are compared in pieces: comparing memoryviews is slow, and a copy of a whole view would be large.
     """
     if one.nbytes != other.nbytes:
         return False
@@ -336,7 +336,10 @@ def _same_bytes(one: memoryview, other: memoryview) -> bool:
 
 
 def _tries(name: str) -> Sequence[tuple[Picklers, PicklerRecord | None]]:
-    """Return the picklers to try, in order, and how references name them. Raises ArtifactError: a plugin is missing."""
+    """Return the picklers to try, in order, and their records for references.
+
+    Raises ArtifactError for a missing plugin.
+    """
     if name == PICKLE:  # pickle cannot name a lambda or a local class; cloudpickle stores it by value
         return [(_plain_pickler, None), (_cloud_pickler, CLOUD)]
     return picklers.of_name(name)

@@ -1,4 +1,4 @@
-"""Constants of a flow: values that its class body sets. They are stored for readers of the run without its code."""
+"""Store constants of a flow (values that its class body sets), for readers of the run that lack the flow's code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Describe values in records: the name of their type, and a string of at most one line."""
+"""Describe values for records: the name of the type, and a text of at most one line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SHAPED = frozenset({"numpy", "pandas", "polars", "pyarrow", "scipy", "torch", "
 
 
 def type_name(cls: type) -> str:
-    """Return the dotted name of a type; the bare name of a builtin."""
+    """Return the dotted name of a type; a builtin type's name has no module."""
     if cls.__module__ == "builtins":
         return cls.__qualname__
     name = f"{cls.__module__}.{cls.__qualname__}"
@@ -47,7 +47,7 @@ def type_name(cls: type) -> str:
 def short_repr(value: object) -> str:
     """Return a description of a value in at most one line.
 
-    Only the repr of builtin types is called: that of a user's class may be slow, fail or contain a secret.
+    Only the repr of builtin types is called: the repr of a user's class may be slow, fail or contain a secret.
     """
     cls = type(value)
     if cls in _BUILTIN:
@@ -61,7 +61,7 @@ def short_repr(value: object) -> str:
 
 
 def _all_builtin(value: object, levels: int) -> bool:
-    """Return whether a short repr of the value only reaches builtin types, `levels` deep."""
+    """Return whether a short repr of the value, which shows `levels` levels, only contains values of builtin types."""
     if type(value) not in _BUILTIN:
         return False
     if not isinstance(value, _CONTAINERS) or not levels:

@@ -1,4 +1,4 @@
-"""Values that JSON cannot represent, such as results of a config's parser, as JSON with tags.
+"""Encode values that JSON cannot represent, such as results of a config's parser, as JSON with tags.
 
 `{"$tuple": [1, 2]}`, `{"$set": …}`, `{"$frozenset": …}`, `{"$bytes": base64}`; `{"$dict": [[key, value], …]}` if a key
 is not a string or looks like a tag; `{"$pickle": [type, base64]}` for every other object. Sets are sorted.
@@ -39,7 +39,7 @@ def to_exact(value: object) -> str:
 
 
 def from_exact(text: str, find: Finder | None = None) -> UserValue:
-    """Return the value of JSON with tags.
+    """Return the value that JSON with tags encodes.
 
     Args:
         text: the result of `to_exact`.
@@ -53,7 +53,7 @@ def from_exact(text: str, find: Finder | None = None) -> UserValue:
 
 
 def exact_type(text: str) -> str:
-    """Return the name of the type of `to_exact`'s argument."""
+    """Return the name of the type of the value that JSON with tags encodes."""
     value = json_text.loads(text)
     if not isinstance(value, dict) or not _looks_tagged(value):
         return type(value).__name__
@@ -74,7 +74,7 @@ def without_subclasses(value: UserValue) -> UserValue:
 
 
 def readable(value: UserValue) -> UserValue:
-    """Return an approximation of the value in JSON, for people: tuples and sets as lists, objects as a short text."""
+    """Return a JSON value that shows the value to people: tuples and sets become lists, other objects a short text."""
     if isinstance(value, dict):
         return {str(key): readable(inner) for key, inner in value.items()}
     if isinstance(value, set | frozenset):
@@ -99,7 +99,7 @@ def _tagged(value: UserValue) -> UserValue:
     if cls in _GROUPS:
         inner = [_tagged(one) for one in value]
         return {_GROUPS[cls]: inner if cls is tuple else sorted(inner, key=json_text.dumps)}
-    # In band: buffers out of band are for large arrays in blobs.
+    # In band: only blobs of artifacts have buffers outside of the pickle.
     data = base64.b64encode(Encoded(value, in_band=True).stream).decode("ascii")
     return {"$pickle": [type_name(cls), data]}
 

@@ -1,4 +1,4 @@
-"""The items of a foreach: a split stores them, and each task reads its item."""
+"""Store and read the items of a foreach: the split stores all items, and each task reads its item."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.record_types import ArtifactRef, Fanout
     from flowc_runtime.store.values.codecs import UserValue
 
-# bytes of pickle; larger lists are split into chunks, since each task would read the whole list
+# bytes of a pickle; a larger list is stored in chunks, because each task would have to read the whole list
 CHUNK = 1 << 18
-MOST_CHUNKS = 256  # the split's record names all of them
+MOST_CHUNKS = 256  # the record of the split has a reference to each chunk
 
 
 def items_of(value: Iterable[UserValue]) -> list[UserValue] | tuple[UserValue, ...]:
-    """Return the items of a foreach: the iterated items, or the values of a mapping from 0, 1, …
+    """Return the items of a foreach: the items of an iterable, or the values of a mapping with the keys 0, 1, …
 
     Raises:
         TypeError: the value cannot be iterated.
@@ -42,7 +42,7 @@ def store_items(
         objects: the store.
         over: the name of the artifact with the items.
         items: the items.
-        whole: the reference of that artifact, which is used instead of a copy if it is a small list or tuple.
+        whole: the reference to the artifact `over`, which is used instead of a copy if it is a small list or tuple.
 
     Raises:
         ArtifactError: an item cannot be pickled.
@@ -63,7 +63,7 @@ def store_items(
 
 
 def item_of(objects: Objects, fanout: Fanout, index: int) -> UserValue:
-    """Return one item; for a gang, the number of its member.
+    """Return one item of a foreach; for a gang, return the number of the member.
 
     Args:
         objects: the store.
@@ -72,7 +72,7 @@ def item_of(objects: Objects, fanout: Fanout, index: int) -> UserValue:
 
     Raises:
         ArtifactError: the item cannot be restored.
-        NotFound: its blob is missing.
+        NotFound: the item's blob is missing.
     """
     if "chunks" in fanout:
         return codecs.load_value(objects, fanout["chunks"][index // fanout["chunk"]])[index % fanout["chunk"]]
@@ -82,7 +82,7 @@ def item_of(objects: Objects, fanout: Fanout, index: int) -> UserValue:
 @final
 @dataclass(slots=True)
 class ForeachFrame:
-    """One foreach or gang around a task: item `index` of the fan-out whose body is `step`."""
+    """One foreach or gang around a task, which is in item `index`; `step` is the first step of the items."""
 
     step: str
     index: int

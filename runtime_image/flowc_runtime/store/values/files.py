@@ -1,11 +1,12 @@
-"""Files that are parameters of a run. The store keeps each content once; steps read it when they access the parameter.
+"""Store and read files that are parameters of a run. Steps read the content when they access the parameter.
 
-For such a parameter, a run's record has the file's name, digest and size. The content is stored as a blob without any
-encoding. It is read in parts, so its size is not limited.
+For such a parameter, a run's record has the file's name, digest and size. The store keeps each content once, as a blob
+without any encoding. A file is stored in parts, so its size is not limited.
 
-The content reaches a cluster in one of three ways: beside the name (`content`, in base64), in the code package
-(`packed`, the digest), or in the store ahead of the run (`sent`, the digest), as `files/DIGEST`. It is not a blob
-there, since no run refers to it yet and a collection would delete it (`beside` says when it is deleted).
+A run on a cluster gets the content in one of three ways: together with the name (`content`, in base64), from the code
+package (`packed`, the digest), or from an object `files/DIGEST` that was stored before the run (`sent`, the digest).
+This object is not a blob, because a collection would delete a blob that no run references yet (`beside` describes when
+such objects are deleted).
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import Finder
     from flowc_runtime.store.values.parameters import Value
 
-MAX_PACKED = 1 << 16  # bytes: after two encodings, the most that one variable of a pod can contain
-PACKED_DIRECTORY = ".flowc-files"  # in the code package; hidden, so that no user package has the name
+MAX_PACKED = 1 << 16  # bytes: after two encodings, a larger file would not fit into an environment variable of a pod
+PACKED_DIRECTORY = ".flowc-files"  # a directory of the code package, with a name that no Python package can have
 GIVE_AGAIN = "pass the file again to a new run or to `resume`, which stores it again; check the rest with `flowc fsck`"
 _CHUNK = 1 << 20
 
 
 class FileRecord(TypedDict):
-    """A file in a run's record: `file` is the path as the user wrote it, `digest` and `size` name the blob."""
+    """A file in a run's record: `file` is the path as the user wrote it, `digest` and `size` are those of the blob."""
 
     file: str
     digest: str
@@ -52,7 +53,7 @@ def find_file(path: str, beside: str | None = None) -> str:
 
     Args:
         path: the path as the user wrote it.
-        beside: the directory in which a relative path is also looked up if the file is missing.
+        beside: the directory in which a relative path is looked up if the working directory has no such file.
     """
     expanded = os.path.expanduser(path)
     if beside is not None and not os.path.isabs(expanded) and not os.path.exists(expanded):
@@ -63,11 +64,11 @@ def find_file(path: str, beside: str | None = None) -> str:
 
 
 def check_file(path: str, encoding: str | None) -> None:
-    """Check that a file can be read; with an encoding, read all of it as text.
+    """Check that a file can be read; with an encoding, also check that the whole file is text in this encoding.
 
     Args:
         path: the path of the file.
-        encoding: the encoding of its text; None for bytes.
+        encoding: the encoding of the file's text; None for bytes.
 
     Raises:
         ParameterError: the file cannot be opened, or is not text in that encoding.
@@ -98,13 +99,13 @@ def size_of(path: str) -> int:
 
 
 def store_file(objects: Objects, path: str) -> FileRecord:
-    """Store a file's content once; return its record.
+    """Store a file's content as a blob; return the file's record.
 
     Raises:
         StoreError: the store cannot be written.
         OSError: the file cannot be read.
     """
-    if asked := getattr(objects, "store_file", None):  # what asks another process to store
+    if asked := getattr(objects, "store_file", None):  # a store that lets another process write the file
         record: FileRecord = asked(lasting(path))
         return {**record, "file": path}
     with open(lasting(path), "rb") as file:
@@ -113,7 +114,7 @@ def store_file(objects: Objects, path: str) -> FileRecord:
 
 
 def store_again(objects: Objects, record: FileRecord) -> bool:
-    """Store a run's file again if it still has the recorded content; return whether it has.
+    """Store a run's file again if it still has the recorded content; return whether the content is the same.
 
     Raises:
         StoreError: the store cannot be written.
@@ -135,7 +136,7 @@ def _digest(file: BinaryIO) -> str:
 
 
 def _store_whole(objects: Objects, content: Sequence[Buffer], size: int) -> str:
-    """Store content as a blob; return its digest. An existing blob is checked, and replaced if damaged.
+    """Store content as a blob; return its digest. An existing blob is checked, and replaced if it is damaged.
 
     No step can compute the content of a file again, so a damaged blob must not remain.
     """
@@ -151,7 +152,7 @@ def _set_damaged_aside(objects: Objects, key: str, digest: str, size: int) -> No
 
 
 def pack(path: str) -> dict[str, str]:
-    """Return a file as an argument of a run on a cluster: its name (`file`), and its content in base64 (`content`).
+    """Return a file as an argument of a cluster run: its name (`file`), and its content in base64 (`content`).
 
     Raises:
         OSError: the file cannot be read.
@@ -161,10 +162,10 @@ def pack(path: str) -> dict[str, str]:
 
 
 def send_file(objects: Objects | None, path: str) -> dict[str, Value]:
-    """Store a file, once, ahead of a cluster's runs; return the argument that names it.
+    """Store a file before the runs on a cluster that use it; return the argument that refers to the file.
 
     Args:
-        objects: the store; None only names the file.
+        objects: the store; None stores nothing and only returns the argument.
         path: the path of the file.
 
     Returns:
@@ -181,7 +182,7 @@ def send_file(objects: Objects | None, path: str) -> dict[str, Value]:
 
 def _send(objects: Objects | None, content: FileParts) -> str:
     digest = sha256(content)
-    # A collection deletes old objects, perhaps between two of these calls.
+    # A loop, because a collection may delete the old object between two of these calls.
     key, size = _sent_key(digest), content.nbytes
     if objects is not None:
         _set_damaged_aside(objects, key, digest, size)
@@ -203,12 +204,12 @@ def store_files(
     Args:
         objects: the store.
         parameters: the flow's parameters.
-        values: by the parameter's name; a file is a path, or a dictionary of `pack` or `send_file`.
+        values: the values, by the parameter's name; a file is a path, or the result of `pack` or `send_file`.
         code: the directory of the code package, if there is one.
 
     Raises:
         Damaged: a file in the code package or in the store does not match its digest.
-        NotFound: a file that was sent to the store is gone.
+        NotFound: a file that was sent to the store was deleted.
         StoreError: the store cannot be read or written.
         OSError: a file cannot be read.
     """
@@ -225,7 +226,7 @@ def store_files(
                 what = f"expected sha256 {value['packed'][:12]}…, found sha256 {record['digest'][:12]}…"
                 raise Damaged(f"file '{value['file']}' is damaged in the code package: {what}; deploy the flow again")
             stored[parameter.name] = {**record, "file": value["file"]}
-        elif "digest" not in value:  # otherwise the resumed run has stored it
+        elif "digest" not in value:  # otherwise the resumed run has already stored the file
             content = _content(objects, value)
             digest = _store_whole(objects, [content], len(content))
             stored[parameter.name] = FileRecord(file=value["file"], digest=digest, size=len(content))
@@ -236,7 +237,7 @@ def _content(objects: Objects, value: Mapping[str, Value]) -> bytes | memoryview
     if "sent" not in value:
         return base64.b64decode(value["content"])
     try:
-        objects.refresh(_sent_key(value["sent"]))  # `gc` deletes files that were not used for long
+        objects.refresh(_sent_key(value["sent"]))  # renews its time: `gc` deletes unused files
         return objects.map_blob(value["sent"], value.get("size"), key=_sent_key(value["sent"]))
     except NotFound as error:
         message = (
@@ -248,13 +249,13 @@ def _content(objects: Objects, value: Mapping[str, Value]) -> bytes | memoryview
 def seen_values(
     objects: Objects, flow: Flow, recorded: Mapping[str, Value], find: Finder | None = None
 ) -> dict[str, Value]:
-    """Return a run's parameters and configs by their attribute names, from its IR and record, without running parsers.
+    """Return the values of a run's parameters and configs by attribute name, without running user-defined parsers.
 
     Args:
         objects: the store.
         flow: the flow.
         recorded: the values in the run's record, by the parameters' names.
-        find: finds classes, as in `codecs.unpickle`.
+        find: returns a class that cannot be imported, as in `codecs.unpickle`.
 
     Raises:
         Damaged: the content of a file does not match its digest.
@@ -274,17 +275,18 @@ def seen_values(
 
 
 def read_file(objects: Objects, record: FileRecord, encoding: str | None) -> str | bytes:
-    r"""Return the content of a recorded file: bytes, or text with each line's end as `\n`.
+    r"""Return the content of a recorded file: bytes, or text in which every line end is `
+    `.
 
-    Args:
-        objects: the store.
-        record: the file.
-        encoding: the encoding of the text; None for bytes.
+        Args:
+            objects: the store.
+            record: the record of the file.
+            encoding: the encoding of the text; None for bytes.
 
-    Raises:
-        UnicodeDecodeError: the content is not text in this encoding.
-        Damaged: the content does not match its digest.
-        NotFound: the content is missing.
+        Raises:
+            UnicodeDecodeError: the content is not text in this encoding.
+            Damaged: the content does not match its digest.
+            NotFound: the content is missing.
     """
     try:
         content = objects.read_blob(record["digest"], record["size"], once=True)

@@ -1,4 +1,4 @@
-"""Old names of flowc's modules and classes in pickles, and their current names: stored pickles remain readable."""
+"""Map old names of flowc's modules and classes to their current names, so that stored pickles remain readable."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ _MOVED: Final = {
     "metaflow.client.metadata": "metaflow.client.facts",  # Metadata, an item of `Task.metadata`
     "metaflow.runner.argo_run": "metaflow.runner.argo_flow",  # ArgoWorkflowsTriggeredRun
 }
-_OLD_IR: Final = "flowc.ir."  # the IR's package until it became `flowc_ir`, with modules of the same names
+_OLD_IR: Final = "flowc.ir."  # the former package of the IR, which is now `flowc_ir`; its modules have the same names
 
-# Classes that have moved to another module: the new module, by the old one and the class's name.
+# Classes that have moved to another module: old module -> name of the class -> new module.
 _SPLIT: Final = {
     "metaflow.runner.argo": {"ArgoWorkflowsTriggeredRun": "metaflow.runner.argo_flow"},
     "metaflow.user_configs.config_parameters": {"ConfigError": "metaflow.exception"},
@@ -73,7 +73,7 @@ _SPLIT: Final = {
     ),
 }
 
-# Renamed classes: old name and new name, by the current module.
+# Renamed classes: current module -> old name -> new name.
 _CLASSES: Final = {
     "flowc_runtime.base.config.configuration": {"Found": "SettingValue"},
     "flowc_runtime.base.errors": {"Fault": "ConfigurationFault"},
@@ -97,7 +97,7 @@ def new_place(module: str, name: str) -> tuple[str, str] | None:
 
     Args:
         module: the module that a pickle names.
-        name: the name of the class or function there.
+        name: the name of the class or function in the module.
     """
     package, _, rest = module.partition(".")
     if package == "flowc_runtime" and rest in _FLAT:

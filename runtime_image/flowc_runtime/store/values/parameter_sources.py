@@ -1,4 +1,4 @@
-"""The choice among the values of a parameter, for runs on this machine, triggers on a cluster, and pods.
+"""Choose the value of a parameter among several sources, for local runs, triggers on a cluster, and pods.
 
 | | given | files | resumed | environment | defaults |
 |---|---|---|---|---|---|
@@ -6,7 +6,7 @@
 | trigger | `--param` | `--params-file` | | | the template's |
 | first pod of a run | passed arguments | | the resumed run | | all arguments |
 
-The first source with a value counts, from left to right.
+The first source with a value, from left to right, is used.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ PRECEDENCE: tuple[OriginOfValue, ...] = ("given", "files", "resumed", "environme
 
 
 class SourceValue(Protocol):
-    """The value of one parameter in one source."""
+    """The value of one parameter in one source, such as an option or an environment variable."""
 
     @property
     def place(self) -> str:
-        """The place of the value for errors, such as `METAFLOW_RUN_N`; empty if errors name it already."""
+        """Where the value was written, for errors, such as `METAFLOW_RUN_N`; empty if errors already show it."""
         ...
 
     def value(self, parameter: Parameter) -> Value:
@@ -46,7 +46,7 @@ class SourceValue(Protocol):
 @final
 @dataclass(frozen=True, slots=True)
 class OptionTexts:
-    """The texts of a parameter's options on the command line, whose errors name the option."""
+    """The texts of a parameter's options on the command line. `place` is empty: errors already name the option."""
 
     texts: Sequence[str]
     place: str = ""
@@ -63,7 +63,7 @@ class OptionTexts:
 @final
 @dataclass(frozen=True, slots=True)
 class FileValue:
-    """A parsed value in a file of parameters. `place` is the file and the line."""
+    """A parsed value from a file of parameters. `place` is the file and the line."""
 
     content: Value
     place: str
@@ -76,7 +76,7 @@ class FileValue:
 @final
 @dataclass(frozen=True, slots=True)
 class EarlierValue:
-    """The recorded value of the resumed run, whose flow may differ from the current one. Errors name that run."""
+    """The recorded value of the resumed run, whose flow may differ from the current flow. Errors mention the run."""
 
     content: Value
     place: str = ""
@@ -103,7 +103,7 @@ class EarlierValue:
 @final
 @dataclass(frozen=True, slots=True)
 class RecordedValue:
-    """The recorded value of the resumed run, with the same flow."""
+    """The recorded value of the resumed run, which has the same flow, so that the value is not checked."""
 
     content: Value
     place: str = ""
@@ -146,14 +146,14 @@ class ParameterSources:
         yield from zip(PRECEDENCE, (self.given, self.files, self.resumed, self.environment, self.defaults), strict=True)
 
     def names(self) -> set[str]:
-        """Return the names that have a value in some source."""
+        """Return the names of the parameters that have a value in any source."""
         return {name for _, values in self.by_origin() for name in values}
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class ResolvedParameter:
-    """The value of a parameter, its source, and its place for errors."""
+    """The value of a parameter, its source, and where it was written, for errors."""
 
     value: Value
     origin: OriginOfValue
@@ -165,16 +165,16 @@ class MissingValue(ParameterError):
 
 
 def choose(name: str, sources: ParameterSources) -> tuple[OriginOfValue, SourceValue] | None:
-    """Return the value of the first source that has one for this name, and the source's name; None without one."""
+    """Return the first source with a value for this parameter, and the value; None if no source has one."""
     return next(((origin, values[name]) for origin, values in sources.by_origin() if name in values), None)
 
 
 def resolve(parameter: Parameter, sources: ParameterSources) -> ResolvedParameter:
-    """Return the value of a parameter from its sources, or the flow's default if none has a value.
+    """Return the value of a parameter from the first source that has one, otherwise the flow's default.
 
     Raises:
         MissingValue: a required parameter has no value.
-        ParameterError: the value does not fit the parameter; the message names its place.
+        ParameterError: the value is not valid for the parameter; the message says where it was written.
     """
     chosen = choose(parameter.name, sources)
     if chosen is None:
@@ -188,7 +188,7 @@ def resolve(parameter: Parameter, sources: ParameterSources) -> ResolvedParamete
 
 @contextmanager
 def naming(place: str) -> Iterator[None]:
-    """Add the place of the value to a ParameterError raised in the block.
+    """Add the place where a value was written to a ParameterError that the block raises.
 
     Args:
         place: the place, such as `METAFLOW_RUN_N`; empty changes nothing.
@@ -205,6 +205,6 @@ def naming(place: str) -> Iterator[None]:
 
 
 def _is_number(parameter: Parameter, value: Value) -> bool:
-    """Return whether a string parameter has a number as its value, which only its default may be."""
+    """Return whether the value of a string parameter is a number, which is allowed only for its default."""
     items = value if parameter.multiple and isinstance(value, list) else [value]
     return parameter.type == "str" and all(isinstance(item, (int, float)) for item in items)

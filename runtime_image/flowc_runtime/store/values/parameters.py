@@ -1,4 +1,4 @@
-"""Values of parameters: parse texts of the command line, convert values to the canonical JSON of the IR and records."""
+"""Parse values of parameters from texts of the command line, and check and convert them to JSON for IR and records."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from flowc_runtime.store.values.codecs import Finder, UserValue
 
 Value: TypeAlias = Any
-"""A str, int, float or bool; a result of `json.loads` for `json`, also a str for `any`, a path for `file`.
+"""A value of a parameter: a str, int, float or bool; for the type `json` any JSON value; for `any` also any text; for
+`file` a path.
 
-For `multiple`, a list of them.
+For `multiple`, a list of such values.
 """
 
-# The words that click takes, so that a flow's command line means the same as Metaflow's.
+# The words for a bool that click accepts: a flow's command line accepts the same words as Metaflow's.
 _BOOLS = {"true": True, "1": True, "yes": True, "y": True, "on": True, "t": True,
           "false": False, "0": False, "no": False, "n": False, "off": False, "f": False}  # fmt: skip
 _NOUNS = {"str": "a string", "int": "an int", "float": "a float", "bool": "a bool", "json": "JSON",
@@ -28,11 +29,11 @@ _NOUNS = {"str": "a string", "int": "an int", "float": "a float", "bool": "a boo
 
 
 class ParameterError(ValueError):
-    """A value does not have its parameter's type. The message names both: `'abc' is not an int`."""
+    """A value does not have its parameter's type. The message shows both, such as `'abc' is not an int`."""
 
 
 def parse_texts(parameter: Parameter, texts: Sequence[str]) -> Value:
-    """Parse a parameter's texts. Only the last counts, unless the parameter is `multiple`.
+    """Parse a parameter's texts. Only the last text is used, unless the parameter is `multiple`.
 
     Args:
         parameter: the parameter.
@@ -50,14 +51,14 @@ def parse_texts(parameter: Parameter, texts: Sequence[str]) -> Value:
 
 
 def check_parameter(parameter: Parameter, value: object, *, texts: bool = False) -> Value:
-    """Return a Python value, such as a default, as a value of the parameter.
+    """Check a Python value, such as a default, and convert it to a value of the parameter.
 
     For a type that the flow's author defined, any JSON value is accepted: only the flow's class can check it.
 
     Args:
         parameter: the parameter.
         value: the value.
-        texts: whether texts are also accepted, which are parsed.
+        texts: whether strings are also accepted and parsed.
 
     Raises:
         ParameterError: the value is not a value of the parameter.
@@ -82,7 +83,7 @@ def check_parameter(parameter: Parameter, value: object, *, texts: bool = False)
 
 
 def default_of(parameter: Parameter) -> Value:
-    """Return the value of a parameter that no source sets."""
+    """Return the value of a parameter that no source sets: its default, or an empty list or None."""
     if parameter.default is not None:
         return from_text(parameter.default)
     return [] if parameter.multiple else None
@@ -93,7 +94,7 @@ def config_values(configs: Sequence[Config], find: Finder | None = None) -> dict
 
     Args:
         configs: the configs of the IR.
-        find: finds classes, as in `codecs.unpickle`.
+        find: returns a class that cannot be imported, as in `codecs.unpickle`.
 
     Raises:
         ArtifactError: a value contains a class that is not found.
@@ -102,11 +103,11 @@ def config_values(configs: Sequence[Config], find: Finder | None = None) -> dict
 
 
 def config_value(config: Config, find: Finder | None = None) -> UserValue:
-    """Return the value of a config; None if it has none.
+    """Return the value of a config; None if it has no value.
 
     Args:
         config: the config of the IR.
-        find: finds classes, as in `codecs.unpickle`.
+        find: returns a class that cannot be imported, as in `codecs.unpickle`.
 
     Raises:
         ArtifactError: the value contains a class that is not found.
@@ -117,7 +118,7 @@ def config_value(config: Config, find: Finder | None = None) -> UserValue:
 
 
 def attribute_names(flow: Flow) -> tuple[str, ...]:
-    """Return the attribute names of the flow's parameters and configs, sorted, except names that begin with `_`."""
+    """Return the sorted attribute names of the flow's parameters and configs, except names that begin with `_`."""
     names = [parameter.attribute or parameter.name for parameter in flow.parameters]
     names += [config.attribute or config.name for config in flow.configs]
     return tuple(sorted(name for name in names if not name.startswith("_")))
@@ -129,7 +130,7 @@ def own_decorators(flow: Flow) -> list[tuple[str, Value]]:
 
 
 def among(parameter: Parameter, value: Value) -> Value:
-    """Return the value unchanged.
+    """Check that a value is allowed by the parameter's choices and range, and return it.
 
     Raises:
         ParameterError: the value is not among the parameter's choices, or not in its range.
@@ -174,7 +175,7 @@ def parse_value(kind: ParameterType, text: str) -> Value:
 
 
 def json_or_text(text: str) -> Value:
-    """Return the value of a text of JSON; any other text, also `NaN`, is returned as it is."""
+    """Return the value of a JSON text; text that is not JSON, such as `NaN`, is returned unchanged."""
     try:
         return json.loads(text, parse_constant=_no_json)
     except (ValueError, RecursionError):
@@ -186,7 +187,7 @@ def _no_json(name: str) -> NoReturn:
 
 
 def check_value(kind: ParameterType, value: object) -> Value:
-    """Return a Python value, such as a default, converted to its parameter's type: an int to a float, text from JSON.
+    """Check a Python value, such as a default, and convert it to its parameter's type: an int to a float, JSON text.
 
     Raises:
         ParameterError: the value has another type, or JSON cannot represent it.
@@ -211,7 +212,7 @@ def check_value(kind: ParameterType, value: object) -> Value:
 
 
 def to_text(value: Value) -> str:
-    """Return a checked value as canonical JSON: no spaces, keys in their order, `NaN` as in `json_text`."""
+    """Return a checked value as canonical JSON: without spaces, keys in the given order, `NaN` as in `json_text`."""
     return json_text.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -231,7 +232,7 @@ def _check_json(value: object) -> Value:
         unchanged = same(back, value)
     except (TypeError, ValueError, RecursionError) as error:
         raise ParameterError(f"{shortened(value)} is not JSON: {error}") from None
-    # Python writes a tuple as a list and the key 1 as "1": the step would see a different value than the author wrote.
+    # Python writes a tuple as a list and the key 1 as "1": the step would get another value than the author wrote.
     if not unchanged:
         raise ParameterError(f"{shortened(value)} is not JSON: it would be read back as {shortened(back)}")
     _check_unicode(text)

@@ -1,7 +1,7 @@
 """Picklers other than pickle: cloudpickle, and plugins of installed packages.
 
-cloudpickle writes the format of pickle, which `codecs` lays out and reads. A plugin writes bytes of its own; the
-reference to an artifact names the plugin and the distribution that has it.
+cloudpickle writes the format of pickle, which `codecs` stores and reads. A plugin writes bytes in its own format; the
+reference to an artifact names the plugin and the distribution that contains it.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ BUILT_IN: Final = (PICKLE, CLOUDPICKLE)
 class ValuePickler(Protocol):
     """A pickler of an installed package: an entry point of the group `flowc.picklers` names an instance, or a module.
 
-    The setting `pickler = "NAME"` chooses it, where NAME is the name of the entry point. Equal values must give equal
-    bytes: the store keeps equal bytes once, and an unchanged value is recognized by its bytes.
+    The setting `pickler = "NAME"` selects it, where NAME is the name of the entry point. `dumps` must return equal
+    bytes for equal values: the store keeps equal bytes once, and recognizes an unchanged value by its bytes.
     """
 
     def dumps(self, value: object, /) -> bytes:
-        """Return a value as bytes.
+        """Encode a value as bytes.
 
         Raises:
-            Exception: the value cannot be written; the step fails with this error.
+            Exception: the value cannot be encoded; the step fails with this error.
         """
         ...
 
     def loads(self, data: bytes, /) -> object:
-        """Return the value of bytes that `dumps` wrote, perhaps in another process and years before.
+        """Decode bytes that `dumps` returned, perhaps in another process and years before.
 
         Raises:
-            Exception: the value cannot be read.
+            Exception: the bytes cannot be decoded.
         """
         ...
 
 
 class Dumper(Protocol):
-    """What writes a value to the file that it was made for, as a `pickle.Pickler` does."""
+    """An object like `pickle.Pickler`: writes a value to the file for which it was created."""
 
     def dump(self, value: object, /) -> None:
         """Write the value."""
@@ -65,7 +65,7 @@ class Dumper(Protocol):
 
 
 class PicklerError(ArtifactError):
-    """A pickler is not installed, or its package is faulty. `hint` says what to do."""
+    """A pickler is not installed, or its package is faulty. `hint` is the remedy."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(f"{message}: {hint}")
@@ -76,7 +76,7 @@ def check(name: str) -> None:
     """Check that a pickler is installed, without importing it.
 
     Raises:
-        PicklerError: it is not.
+        PicklerError: the pickler is not installed.
     """
     if name == CLOUDPICKLE:
         if find_spec(CLOUDPICKLE) is None:
@@ -86,10 +86,10 @@ def check(name: str) -> None:
 
 
 def of_name(name: str) -> Sequence[tuple[Picklers, PicklerRecord]]:
-    """Return the pickler of this name that is not pickle, and how references name it.
+    """Return the pickler `name`, which is not pickle, and its record for references to artifacts.
 
     Raises:
-        PicklerError: it is not installed, two packages have it, or its package is faulty.
+        PicklerError: the pickler is not installed, two packages have it, or its package is faulty.
     """
     if name == CLOUDPICKLE:
         if not has_cloudpickle():
@@ -101,10 +101,10 @@ def of_name(name: str) -> Sequence[tuple[Picklers, PicklerRecord]]:
 
 @cache
 def plugin(name: str) -> tuple[ValuePickler, PicklerRecord]:
-    """Return the pickler of an installed package, and how references to artifacts name it.
+    """Return the pickler of an installed package, and its record for references to artifacts.
 
     Raises:
-        PicklerError: no package has it, two have it, or its package is faulty.
+        PicklerError: no package or more than one has the pickler, or the package is faulty.
     """
     found = _find(name)
     if found is None:
@@ -119,7 +119,7 @@ def reader(record: PicklerRecord) -> ValuePickler:
     """Return the plugin that wrote an artifact.
 
     Raises:
-        PicklerError: it is not installed; the message has the command that installs it.
+        PicklerError: the plugin is not installed; the message has the command that installs it.
     """
     found = _find(record["name"])
     if found is None:
@@ -147,7 +147,7 @@ def _unknown(name: str, installed: list[str]) -> PicklerError:
 
 
 class _PluginDumper:
-    """The pickler of a plugin, which writes all bytes at once."""
+    """Writes the bytes that a plugin's pickler returns for a value."""
 
     def __init__(self, file: File, pickler: ValuePickler) -> None:
         self._file, self._pickler = file, pickler
@@ -163,7 +163,7 @@ class _PluginDumper:
 
 
 def has_cloudpickle() -> bool:
-    """Return whether cloudpickle can be imported; it is imported then."""
+    """Return whether cloudpickle is installed; it is imported if it is."""
     try:
         _cloud_class()
     except ImportError:
@@ -188,7 +188,7 @@ def _cloud_class() -> Picklers:
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
         def __init__(self, file: File, buffer_callback: Callback) -> None:
             table = {**cloudpickle.Pickler.dispatch_table, **_REFUSED}
-            self.dispatch_table = with_reducers(table) or table  # read once, by the base's initializer
+            self.dispatch_table = with_reducers(table) or table  # the initializer of the base class reads it once
             super().__init__(file, protocol=5, buffer_callback=buffer_callback)
 
     return Pickler

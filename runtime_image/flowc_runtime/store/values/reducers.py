@@ -1,6 +1,6 @@
-"""Reducers for objects of some libraries. With them, an object that was only read is pickled to the same bytes again.
+"""Reducers for objects of some libraries, so that an object that was only read is pickled to the same bytes again.
 
-Their classes are looked up in loaded modules: if a module is not loaded, no value contains its objects.
+The classes of these objects are looked up in loaded modules: if a module is not loaded, no value contains its objects.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     _Object: TypeAlias = Any  # an object of another library
     _Reducer: TypeAlias = Callable[[_Object], _Object]
 
-OUT_OF_BAND = 1 << 16  # bytes; for smaller buffers, a separate page costs more than a copy
+OUT_OF_BAND = 1 << 16  # bytes: for a smaller buffer, a page of its own costs more than a copy
 _NUMERIC = ("BooleanArray", "FloatingArray", "IntegerArray")
 _TIMES = ("DatetimeArray", "PeriodArray", "TimedeltaArray")
 _SPARSE = ("bsr_array", "bsr_matrix", "csc_array", "csc_matrix", "csr_array", "csr_matrix")
-# A module, its classes, and their attributes that cache computed values, which are pickled too.
+# A module, its classes, and attributes that cache computed values. The libraries pickle these attributes, too.
 _COMPUTED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("pandas.arrays", (*_NUMERIC, *_TIMES), ("_cache",)),
     ("scipy.sparse", _SPARSE, ("_has_canonical_format", "_has_sorted_indices")),
@@ -26,7 +26,7 @@ _COMPUTED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 
 def with_reducers(table: Mapping[type, _Reducer]) -> dict[type, _Reducer] | None:
-    """Return a pickler's dispatch table with entries added for these classes; None if no such module is loaded."""
+    """Return a pickler's dispatch table with the reducers added; None if none of the libraries is loaded."""
     own: dict[type, _Reducer] = {}
     if array := getattr(sys.modules.get("numpy"), "ndarray", None):
         own[array] = _reduce_array
@@ -38,9 +38,10 @@ def with_reducers(table: Mapping[type, _Reducer]) -> dict[type, _Reducer] | None
 
 
 def _reduce_array(array: _Object) -> _Object:
-    """Reduce an array so that a large view such as `m[::2]` is out of band; numpy only does so for contiguous arrays.
+    """Reduce an array so that a large view such as `m[::2]` is pickled out of band, like a contiguous array.
 
-    Numpy copies a view into the pickle. The array read from it is contiguous, so its encoding would differ.
+    Numpy would copy the view into the pickle. The array that is read back is contiguous, so its encoding would differ
+    from that of the view.
     """
     flags = array.flags
     if array.nbytes >= OUT_OF_BAND and not array.dtype.hasobject and not (flags.c_contiguous or flags.f_contiguous):
@@ -49,7 +50,7 @@ def _reduce_array(array: _Object) -> _Object:
 
 
 def _without(attributes: tuple[str, ...]) -> _Reducer:
-    """Return a reducer that omits the given attributes, which the object recomputes on access."""
+    """Return a reducer that omits the given attributes, which an object computes again on access."""
 
     def reduce(value: _Object) -> _Object:
         for name in attributes:

@@ -1,4 +1,4 @@
-"""The Python files of a run, stored for classes that cannot be imported later: see `classes`."""
+"""Store and read the Python files of a run, which `classes` uses for classes that cannot be imported later."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ else:
 
 
 def read_sources(objects: Objects, record: RunRecord) -> dict[str, str] | None:
-    """Return the texts of a run's Python files by path; None if it stored none.
+    """Return the texts of a run's Python files by path; None if the run stored none.
 
     Raises:
-        NotFound: their blob is missing.
-        Damaged: their blob does not match its digest.
+        NotFound: the blob with the files is missing.
+        Damaged: the blob with the files does not match its digest.
     """
     if sources := record.get("sources"):
         blob = objects.read_blob(sources["digest"], sources["size"])
@@ -42,7 +42,7 @@ def store_sources(objects: Objects, files: Iterable[tuple[str, bytes]]) -> Packa
 
     Args:
         objects: the store.
-        files: relative paths, each with its content.
+        files: pairs of a relative path and the file's content.
 
     Raises:
         StoreError: the store cannot be written.
@@ -50,7 +50,7 @@ def store_sources(objects: Objects, files: Iterable[tuple[str, bytes]]) -> Packa
     text = json_text.dumps([[path, text_of(content)] for path, content in files], ensure_ascii=False)
     data = text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes a JSON escape
     digest = sha256([data])
-    if not objects.refresh(blob_key(digest), len(data)):  # most runs have the same files as the previous run
+    if not objects.refresh(blob_key(digest), len(data)):  # most runs have the files of the previous run
         objects.create_blob([data])
     return {"digest": digest, "size": len(data)}
 

@@ -1,4 +1,4 @@
-"""Modules made from the stored files of a run, for classes that cannot be imported.
+"""Import modules from the stored files of a run, for classes that cannot be imported otherwise.
 
 These modules do not remain in `sys.modules`, since two runs may have different versions of a module.
 """
@@ -25,7 +25,7 @@ _lock = threading.RLock()  # held while `sys.modules` contains a run's modules
 
 
 def names_of(file: str) -> tuple[str, str]:
-    """Return the possible module names of a flow's file: `loader.module_name`, and the alternative if that is taken."""
+    """Return the two possible module names of a flow's file: `loader.module_name`, and `flow_` with this name."""
     name = loader.module_name(file)
     return name, f"flow_{name}"
 
@@ -35,9 +35,9 @@ class StoredModules:
     """The modules of the files of a run, each imported on first use."""
 
     def __init__(self, files: Mapping[str, str], label: str) -> None:
-        """Map the texts `files`, by path, to module names; `label` names the run in tracebacks."""
+        """Prepare the modules of `files` (path -> text); `label` names the run in tracebacks."""
         self._label = label
-        self._files: dict[str, tuple[str, str]] = {}  # path and text by module name
+        self._files: dict[str, tuple[str, str]] = {}  # module name -> (path, text)
         for path, text in files.items():
             for name in names_of(path)[:: 1 if "/" not in path else 2]:
                 self._files.setdefault(name, (path, text))
@@ -85,13 +85,13 @@ class StoredModules:
                     vars(package).update(value)
 
     def _agrees(self, package: ModuleType, child: str) -> bool:
-        """Return whether a module of the run may remain an attribute of a package: no file here has another text."""
+        """Return whether a module of the run may stay an attribute of a package: its file here, if any, is equal."""
         _, text = self._files.get(f"{package.__name__}.{child}", ("", ""))
         files = [f"{place}/{child}{end}" for place in package.__path__ for end in (".py", "/__init__.py")]
         return all(_has_text(file, text) for file in files if os.path.exists(file))
 
     def _bind(self, finder: _Finder, kept: Mapping[str, ModuleType]) -> list[tuple[ModuleType, str, dict[str, object]]]:
-        """Set this run's modules as attributes of shared packages; return the attributes' previous values."""
+        """Set this run's modules as attributes of packages in `kept`; return the attributes' previous values."""
         bound: list[tuple[ModuleType, str, dict[str, object]]] = []
         for name in finder.names:
             parent, _, child = name.rpartition(".")
@@ -105,7 +105,7 @@ class StoredModules:
         return bound
 
     def _is_same(self, name: str, kept: Mapping[str, ModuleType]) -> bool:
-        """Return whether a loaded module and its packages have the same texts as the run's files."""
+        """Return whether a loaded module and its packages have the same source text as the run's files."""
         parent = name.rpartition(".")[0]
         if parent and parent not in kept:
             return False

@@ -1,11 +1,10 @@
-"""Check whether a step changed a value that it read; an unchanged value keeps its digest.
+"""Check whether a step has changed a value that it read; an unchanged value keeps its digest.
 
-The same value may be pickled to other bytes than before: a set has another order in another process, a view has become
-a separate array, two references to one text have become two texts. Two encodings of *one process* can be compared: that
-of the value after the step, and that of the artifact when it is read again. If they are equal, reading the artifact
-returns the value after the step.
-
-docs/adr/0016-unchanged.md has the costs.
+An unchanged value may be pickled to other bytes than before: a set has another order in another process, a view has
+become a separate array, two references to one text have become two texts. But two encodings that *one process* makes
+can be compared: the encoding of the value after the step, and the encoding of the artifact when it is read again. If
+both are equal, the artifact has the value after the step, and nothing is stored. docs/adr/0016-unchanged.md describes
+the costs.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ else:
     ctypes = LateModule("ctypes")  # costs start-up time, and is only needed for mapped values
 
 
-LARGE = 1 << 24  # bytes of a pickle without its large buffers; restoring it again takes ten times as much memory
+LARGE = 1 << 24  # bytes of a pickle without its large buffers; restoring a value again takes ten times as much memory
 
 
 class Left(NamedTuple):
-    """The encoding of a value after a step. `certain`: the value has changed, or is too large to compare."""
+    """The encoding of a value after a step. `certain`: it is stored without a comparison, as changed or too large."""
 
     encoded: Encoded
     certain: bool
@@ -42,7 +41,7 @@ class Left(NamedTuple):
 
 @final
 class ValueOrigin:
-    """The origin of a value in a task: its reference `ref` and the `value` that was read."""
+    """An artifact that a task has read: its reference `ref`, and the `value`."""
 
     __slots__ = ("_objects", "_stream", "_views", "ref", "value")
 
@@ -58,10 +57,10 @@ class ValueOrigin:
         self.value, self._stream, self._views = decode(objects, ref)
 
     def left(self, value: object, mappings: Mappings) -> Left | None:
-        """Encode a value after the step; return None if it is certainly unchanged.
+        """Encode a value after the step; return None if the value is certainly unchanged.
 
         Args:
-            value: the value that the step leaves under the name.
+            value: the value of the artifact after the step.
             mappings: the private mappings of this process.
 
         Raises:
@@ -75,7 +74,7 @@ class ValueOrigin:
         if written:
             return Left(Encoded(value), certain=True)
         writer = self.ref["pickler"]["name"] if "pickler" in self.ref else "pickle"
-        if writer != ambient().pickler:  # only the pickler that wrote the artifact gives its bytes
+        if writer != ambient().pickler:  # only the pickler that wrote the artifact can produce the same bytes
             with suppress(ArtifactError):
                 if self._is_same(Encoded(value, pickler=writer), written):
                     return None
@@ -86,16 +85,16 @@ class ValueOrigin:
         return Left(encoded, certain=max(stored, sum(map(len, encoded.pickled))) > LARGE)
 
     def _is_same(self, encoded: Encoded, written: bool | None) -> bool:
-        """Return whether an encoding has the bytes of the artifact; `written` is the result of `Mappings.written`."""
+        """Return whether an encoding equals the artifact's bytes; `written` is the result of `Mappings.written`."""
         if written is False and self._is_mapped(encoded):
             return True
         return encoded.size == self.ref["size"] and encoded.digest == self.ref["digest"]
 
     def _is_mapped(self, encoded: Encoded) -> bool:
-        """Return whether the large buffers are still those of the blob and the pickle is the same.
+        """Return whether the large buffers are still in the mapped blob, and the pickle is the same.
 
         The blob was mapped privately: a page that the step wrote to is anonymous memory, and the kernel counts such
-        pages. So a gigabyte that was only read is neither read nor hashed again.
+        pages. So an array of a gigabyte that was only read is neither read nor hashed again.
         """
         return (
             encoded.stream == self._stream
@@ -104,9 +103,9 @@ class ValueOrigin:
         )
 
     def reads_as(self, encoded: Encoded) -> bool:
-        """Return whether the artifact, read again, has this encoding.
+        """Read the artifact again, and return whether its value has this encoding.
 
-        Reading it again may change objects that a process has only once, so call it after all values are encoded.
+        Reading an artifact may change objects that exist once in a process, so call this after all values are encoded.
         """
         try:
             again = decode(self._objects, self.ref).value
@@ -120,14 +119,14 @@ class ValueOrigin:
 
 @final
 class Mappings:
-    """The private mappings of this process that were written to, from /proc/self/smaps, which is read once."""
+    """Finds out which private mappings of this process were written to, by /proc/self/smaps, which is read once."""
 
     def __init__(self) -> None:
         self._starts: list[int] = []
-        self._ends: list[tuple[int, bool]] | None = None  # end, and whether a page was written to
+        self._ends: list[tuple[int, bool]] | None = None  # (end of the mapping, whether a page was written to)
 
     def written(self, views: Sequence[memoryview]) -> bool | None:
-        """Return whether a page of the private mapping that contains the views was written to; None if it is unknown.
+        """Return whether the process has written to a page of the mapping that contains the views; None if unknown.
 
         One file may have several mappings, since mprotect or madvise on a part splits a mapping. Source: proc(5),
         smaps.

@@ -9,7 +9,7 @@ import sys
 import click as _click
 from click import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]
 
-# The very modules, not copies: a command made with the one is a command for the other.
+# The real click modules, not copies: commands made with `click` and with `metaflow._vendor.click` can be combined.
 for _found in pkgutil.iter_modules(_click.__path__):
     if not _found.name.startswith("_"):
         sys.modules[f"{__name__}.{_found.name}"] = importlib.import_module(f"click.{_found.name}")

@@ -1,3 +1,3 @@
-"""`metaflow._vendor.click.testing` is `click.testing` itself; this file tells type checkers what is in it."""
+"""`metaflow._vendor.click.testing` is `click.testing` itself; this file declares its names to type checkers."""
 
 from click.testing import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary]

@@ -1,1 +1,1 @@
-"""Cards: reports that tasks produce. Flows import `metaflow.cards`."""
+"""Cards: reports that tasks produce. Flows import the names of `metaflow.cards`."""

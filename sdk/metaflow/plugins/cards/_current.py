@@ -1,4 +1,4 @@
-"""`current.card`: the object through which steps append to their cards. Wrong use only causes a warning."""
+"""`current.card`: the object through which steps append to their cards. Wrong use causes a warning, not an error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ID = re.compile(r"[a-zA-Z0-9_]+")
 class CardComponents:
     """The components of one card: `current.card["id"]`.
 
-    Iteration and indexes have the order in which they were appended.
+    Iteration and integer indexes follow the order in which components were appended.
     """
 
     def __init__(self, renderer: Renderer | None = None) -> None:
@@ -36,11 +36,11 @@ class CardComponents:
         self._sent = float("-inf")
 
     def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
-        """Append a component. An object that is no component, or an invalid id, only causes a warning.
+        """Append a component. An object that is no component, or an invalid id, causes a warning, not an error.
 
         Args:
             component: a component of `metaflow.cards`, or of a class derived from MetaflowCardComponent.
-            id: its name in `components`; a component with the same id is replaced.
+            id: the component's key in `components`; it replaces a component with the same id.
         """
         if not isinstance(component, MetaflowCardComponent):
             warn(f"{component!r:.80} is not a component of metaflow.cards (a MetaflowCardComponent): it is not shown")
@@ -67,13 +67,13 @@ class CardComponents:
     def refresh(self, data: object = None, force: bool = False) -> None:
         """Show the current state of the card while the step runs.
 
-        The card is rendered if the latest refresh is done and older than the card's `refresh_interval`; otherwise the
-        call does nothing. The final page always has everything.
+        The card is rendered only if the latest refresh is done and older than the card's `refresh_interval`; otherwise
+        the call does nothing. The final page always shows all components and data.
 
         Args:
-            data: data for custom cards, passed to their `refresh`; it stays until other data replaces it.
-            force: whether to render at any age of the latest refresh. The call waits for the end of that refresh, at
-                most the card's `timeout`, in seconds.
+            data: data for the method `refresh` of a custom card; the data is kept until other data replaces it.
+            force: whether to render even if the latest refresh is younger than `refresh_interval`. The call then waits
+                until the latest refresh is done, at most the card's `timeout`, in seconds.
         """
         if data is not None:
             self._data = data
@@ -118,9 +118,11 @@ class CardComponents:
 
 
 class CurrentCards:
-    """All cards of the step: `current.card`. Without an id, it is the only card, or the card with `customize`.
+    """All cards of the step: `current.card`.
 
-    Methods without such a card print a warning and have no effect; an unknown id does the same.
+    Without an id, its methods apply to the card with `customize`, else to the only card or the only one without an id.
+
+    If there is no such card, or `current.card[…]` gets an unknown id, the methods print a warning and have no effect.
     """
 
     def __init__(self, renderers: Iterable[Renderer]) -> None:
@@ -139,7 +141,7 @@ class CurrentCards:
         self._default, self._why = self._choose()
 
     def _choose(self) -> tuple[CardComponents | None, str]:
-        """Return the card that `current.card` without an id refers to, or the reason why there is none."""
+        """Return the card that `current.card` without an id means, or None and the reason why there is none."""
         editable = [(renderer.card, components) for renderer, components in self._all if renderer.editable]
         chosen = [components for card, components in editable if card.customize]
         chosen = chosen or [components for card, components in editable if len(editable) == 1 or card.id is None]
@@ -154,12 +156,12 @@ class CurrentCards:
 
     def _default_card(self, method: str) -> CardComponents | None:
         if self._default is None and method == "refresh" and len(self._all) == 1:
-            return self._all[0][1]  # this card takes no components, but data
+            return self._all[0][1]  # a card without components can still be refreshed with data
         if self._default is None:
             warn(f"current.card.{method} has no effect: {self._why}")
         return self._default
 
-    # -- the card without an id
+    # -- methods for the card without an id
 
     def append(self, component: MetaflowCardComponent, id: str | None = None) -> None:
         """Append a component to the card; see `CardComponents.append`."""
@@ -209,11 +211,11 @@ class CurrentCards:
 
 
 def _rendered(component: MetaflowCardComponent) -> str:
-    """Return the rendered component as JSON; if it is invalid for a card, return a failure, which the log also has."""
+    """Return the rendered component as JSON. If the card cannot show it, return a failure and print a warning."""
     try:
         value = component.render()
         text = json_text.dumps(value)
-    except StepTimeout:  # the step's timeout may raise at any time; it is not a failure of the component
+    except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the component
         raise
     except (Exception, SystemExit) as error:
         value = failure(component, error)

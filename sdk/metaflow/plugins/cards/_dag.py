@@ -1,4 +1,4 @@
-"""A picture of a flow's steps: SVG, from left to right."""
+"""The graph of a flow as an SVG picture, from left to right."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
 
     Args:
         steps: step name -> `{"next": […], "type": …, "doc": …}`, the form of `graph` of a card.
-        here: the step to mark; empty for none.
+        here: the step to highlight; empty to highlight none.
     """
     following = {name: [target for target in step["next"] if target in steps] for name, step in steps.items()}
     back = _back_edges(following)
@@ -35,7 +35,8 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
         '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path d="M0 0 8 4 0 8z"/></marker></defs>'
     )
-    least = min(width, max(600, round(width * 0.7)))  # a narrower picture would be unreadable: the page scrolls instead
+    # the minimum width of a readable picture; if it exceeds the page's width, the page scrolls
+    least = min(width, max(600, round(width * 0.7)))
     return (
         f'<svg class="dag" role="img" aria-label="{label}" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" style="min-width: {least}px">{arrow}{edges}{loops}{nodes}</svg>'
@@ -43,7 +44,7 @@ def dag_svg(steps: Mapping[str, Mapping[str, Any]], here: str) -> str:
 
 
 def _many(steps: Mapping[str, Mapping[str, object]], following: Mapping[str, list[str]]) -> set[str]:
-    """Return the steps that have several tasks: those between a foreach and its join."""
+    """Return the names of the steps that have several tasks: the steps between a foreach and its join."""
     names: set[str] = set()
     for name, step in steps.items():
         if str(step.get("type")) not in ("split-foreach", "foreach", "split-parallel"):
@@ -58,9 +59,9 @@ def _many(steps: Mapping[str, Mapping[str, object]], following: Mapping[str, lis
 
 
 def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
-    """Return the edges that close a loop, by a depth-first search."""
+    """Return the edges that lead back in a loop, found by a depth-first search."""
     edges: set[_Edge] = set()
-    state: dict[str, int] = {}  # 1: on the current path, 2: finished
+    state: dict[str, int] = {}  # 1: on the current path, 2: all successors visited
     for root in following:
         if root in state:
             continue
@@ -81,7 +82,7 @@ def _back_edges(following: Mapping[str, list[str]]) -> set[_Edge]:
 
 
 def _columns(following: Mapping[str, list[str]], back: set[_Edge]) -> tuple[list[list[str]], list[list[str]]]:
-    """Return the columns of names, and each edge as the names that it passes: a long edge has one in every column."""
+    """Return the columns of node names, and each edge as a chain of names, one for each column that it crosses."""
     edges = [(name, target) for name, targets in following.items() for target in targets if (name, target) not in back]
     rank = dict.fromkeys(following, 0)
     waiting = {name: sum(target == name for _, target in edges) for name in following}
@@ -105,14 +106,15 @@ def _columns(following: Mapping[str, list[str]], back: set[_Edge]) -> tuple[list
     for chain in chains:
         for left, right in pairwise(chain):
             before.setdefault(right, []).append(left)
-    for at, column in enumerate(columns[1:], 1):  # each near the middle of its predecessors
+    # sort the column so that each node is near the mean row of its predecessors
+    for at, column in enumerate(columns[1:], 1):
         rows = {name: row for row, name in enumerate(columns[at - 1])}
         column.sort(key=lambda name: sum(rows[left] for left in before[name]) / len(before[name]))
     return columns, chains
 
 
 def _places(columns: list[list[str]]) -> dict[str, tuple[float, float]]:
-    """Return the left middle of each name's box."""
+    """Return the position of the middle of the left side of each step's box."""
     tallest = max(len(column) for column in columns)
     return {
         name: (

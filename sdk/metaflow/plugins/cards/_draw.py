@@ -1,4 +1,4 @@
-"""Drawing components, given as dicts, as HTML. All text in them is escaped, except in `html`."""
+"""Conversion of components, given as dicts, to HTML. All text in the components is escaped, except in `html`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw_all(components: Iterable[object]) -> str:
-    """Return components as HTML, one below the other; neighbouring value boxes are beside each other."""
+    """Return components as HTML, one below the other; consecutive value boxes are side by side."""
     parts, boxes = [], ""
     for component in components:
         drawn = draw(component)
@@ -33,8 +33,8 @@ def draw(component: Any) -> str:
     """Return one component as HTML.
 
     Args:
-        component: a dict of the form of the built-in components, or HTML, the result of a user's own component. Dicts
-            of an unknown type are shown as JSON.
+        component: a dict of the form of the built-in components, or a string of HTML from a user-defined component.
+            Dicts of an unknown type are shown as JSON.
     """
     if isinstance(component, str):
         return f'<div class="html">{component}</div>'
@@ -126,7 +126,7 @@ def _table(component: Mapping[str, Any]) -> str:
 
 
 def _side(rows: list[Any], column: int) -> str:
-    """Return the style of a column: numbers, their heading and missing values are aligned to the right."""
+    """Return the alignment of a column: numbers, their heading and missing values are aligned to the right."""
     values = [row[column] for row in rows if column < len(row) and row[column] is not None]
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     return ' class="number"' if values and numbers else ""
@@ -143,7 +143,7 @@ def _cell(value: object, side: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Return a number; long numbers are shortened to six digits, and a tooltip has all digits."""
+    """Return a number as HTML. A long number is shortened to six digits, and a tooltip shows all digits."""
     text = repr(value)
     if isinstance(value, int) or len(text) <= 10 or not math.isfinite(value):
         return text

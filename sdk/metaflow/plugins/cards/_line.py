@@ -1,4 +1,4 @@
-"""A small line of a metric's points: SVG, without a library."""
+"""A small line chart of a metric's points as SVG, made without a library."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _WIDTH, _HEIGHT, _MARGIN = 240, 56, 3
-_COLUMNS = 150  # each shows the least and the largest value of its points
+_COLUMNS = 150  # each column shows the smallest and the largest value of its points
 
 
 def line_svg(points: Sequence[tuple[float, float]], label: str) -> str:
-    """Return the line through points as SVG; empty with fewer than two finite values.
+    """Return a line chart of the points as SVG; an empty string if fewer than two values are finite.
 
     Args:
-        points: x and y of each, in any order. Values that are NaN or infinite interrupt the line.
+        points: pairs (x, y), in any order. At NaN and infinite values, the line is interrupted.
         label: the description for screen readers.
     """
     ordered = sorted(points, key=lambda point: point[0])
@@ -29,7 +29,7 @@ def line_svg(points: Sequence[tuple[float, float]], label: str) -> str:
 
     def place(x: float, y: float) -> str:
         across = (x - left) / (right - left) if right > left else 0.5
-        # Halves, since the difference of two large floats can be infinite.
+        # Values are halved because the difference of two large floats can be infinite.
         up = (y / 2 - least / 2) / (most / 2 - least / 2) if most > least else 0.5
         across, up = across * (_WIDTH - 2 * _MARGIN) + _MARGIN, (1 - up) * (_HEIGHT - 2 * _MARGIN) + _MARGIN
         return f"{across:.1f},{up:.1f}"
@@ -42,7 +42,7 @@ def line_svg(points: Sequence[tuple[float, float]], label: str) -> str:
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return fewer points with the same extremes, in their order."""
+    """Return fewer points, in the same order, with the smallest and the largest value of each column."""
     size = math.ceil(len(points) / _COLUMNS)
     if size <= 2:
         return list(points)
@@ -59,7 +59,7 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def _unbroken(points: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, float]]]:
-    """Yield the parts of the line between values that are not finite."""
+    """Yield the sections of the line between values that are not finite."""
     part: list[tuple[float, float]] = []
     for point in points:
         if math.isfinite(point[1]):

@@ -1,4 +1,4 @@
-"""Making one card, in the card's own process: find its class, give it the task and the components, store its HTML."""
+"""Makes one card in the card's own process: finds the card's class, calls it with the task, and stores the HTML."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _FINAL = "final"
 
 
 class Maker:
-    """Makes one card of an attempt and stores it; it runs in the card's own process.
+    """Makes one card of an attempt and stores it, in the card's own process.
 
     Attributes:
         attempt: (step, index path, number of the attempt from 1).
         card: the @card in the intermediate representation.
-        key: the key of the card's page.
+        key: the key of the card's page in the store.
         cls: the flow's class.
     """
 
@@ -41,24 +41,24 @@ class Maker:
         self._token: str | None = None
 
     def enter(self) -> None:
-        """Set up the process: the task's environment, and a client that reads the run's store."""
+        """Prepare the process: set the step's environment variables, and let the client read the run's store."""
         os.environ.update(next(node for node in self.flow.nodes if node.id == self.attempt[0]).environment)
-        ambient().open_bucket = None  # this process forks no tasks
+        ambient().open_bucket = None  # this process forks no tasks, so it may use a bucket's client itself
         client.metadata(self.run.objects.url)
         client.namespace(self.run.record().get("namespace"))
 
     def make(self, message: str, *, final: bool) -> None:
-        """Render and store the page and the data of a refresh.
+        """Render and store the card's page, or the data of a refresh.
 
         Args:
             message: the JSON of `CardComponents.message`.
-            final: whether the attempt has ended. While it runs, the page is rendered only if the card's reload policy
-                asks for it, and otherwise only the data.
+            final: whether the attempt has ended. During the attempt, the page is rendered only if the card's reload
+                policy requires it; otherwise only the data is stored.
 
         Raises:
-            CardClassFoundException: there is no card of the type.
-            CardUnrenderableException: the card's `render` returned no text. What the card's own code raises passes
-                through.
+            CardClassFoundException: there is no card class of the type.
+            CardUnrenderableException: the card's `render` returned no string. Other exceptions of the card's code are
+                not caught.
         """
         data: dict[str, Any] = json_text.mapping(message) | {"mode": "final" if final else "runtime"}
         instance = self._card(data)
@@ -121,7 +121,7 @@ class Maker:
 
 
 def _accepted_arguments(cls: type, arguments: dict[str, object]) -> dict[str, Any]:
-    """Return the arguments that the class takes: older card classes have no argument `flow`."""
+    """Return the arguments for the card class; older classes have no argument `flow`."""
     parameters = inspect.signature(cls).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return arguments

@@ -1,4 +1,4 @@
-"""Conversion of Markdown to HTML. HTML in it is escaped, and so are links that run code."""
+"""Conversion of Markdown to HTML. HTML in the Markdown is escaped, and so are links that execute code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def to_html(text: str) -> str:
-    """Return the text as HTML; as plain text if the library is missing, for example in a user's own image."""
+    """Return the text as HTML; as plain text if the Markdown library is missing, for example in a user's own image."""
     parser = _parser()
     if parser is None:
         return f'<pre class="plain" title="markdown-it-py is not installed">{escape(text)}</pre>'

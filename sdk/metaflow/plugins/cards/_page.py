@@ -1,4 +1,4 @@
-"""A whole page: self-contained, with a policy that forbids every request."""
+"""The HTML page of a card: it is self-contained, and its content security policy forbids all requests."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 from html import escape
 
 _ASSETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "assets")
-# The permissions of a card's frame: a link opens a page of its own, outside the card's frame.
+# The permissions of the frame that shows a card: a link opens a separate page outside the frame.
 SANDBOX = "allow-scripts allow-downloads allow-popups allow-popups-to-escape-sandbox"
 TOKEN = "[METAFLOW_RELOAD_TOKEN]"
 
 
 def page(title: str, body: str, *, vega: bool = False) -> str:
-    """Return a self-contained page of a card, with a policy that forbids all requests.
+    """Return the self-contained HTML page of a card, with a content security policy that forbids all requests.
 
     Args:
         title: plain text, which is escaped.
         body: HTML.
-        vega: whether to add the library that draws charts (0.8 MB). It compiles expressions, so that the policy then
-            allows `eval`.
+        vega: whether to include the library Vega, which draws charts (0.8 MB). Vega compiles expressions, so the policy
+            then allows `eval`.
     """
     scripts = f"{asset('vega.min.js')}</script>\n<script>{asset('vega-lite.min.js')}</script>\n<script>" if vega else ""
     evaluate = " 'unsafe-eval'" if vega else ""

@@ -1,7 +1,8 @@
-"""Making a card in a separate process, so that a failure there cannot harm the step.
+"""Makes a card in a separate process, so that a failure of the card cannot harm the step.
 
-The process is forked before the step's code runs: later, the task may have threads and connections to a bucket, and
-a process that has these must not fork. The child sleeps until it gets the components, as JSON on a socket.
+The process is forked before the step's code runs. Later, the task may have threads and connections to a bucket, and a
+process with threads or connections must not fork. The child process waits until it receives the components, as JSON
+through a socket.
 """
 
 from __future__ import annotations
@@ -31,28 +32,28 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Renderer:
-    """One card of an attempt: the process that renders it, and this end of the socket."""
+    """One card of an attempt: the process that renders the card, and the parent's end of the socket to it."""
 
     def __init__(self, card: Card, maker: Maker, *, editable: bool, updatable: bool) -> None:
         self.card, self.maker = card, maker
         self.editable, self.updatable = editable, updatable
         self.socket: socket.socket | None = None
         self._pid = 0
-        self._busy = False  # the last request has no answer yet
-        self._torn = False  # an exception of the step, such as its timeout, interrupted a message
+        self._busy = False  # whether the last request is still unanswered
+        self._torn = False  # whether an exception of the step, such as its timeout, interrupted a message
 
     def start(self, prctl: Callable[[int, int], None] | None, others: Iterable[Renderer]) -> None:
-        """Fork the process. It ends with this process, or when it has made the card.
+        """Fork the process. The child ends when it has made the card, or when this process ends.
 
         Args:
-            prctl: the function of the C library, loaded before the fork: importing after it could wait for a lock that
-                another thread held. None on systems without it.
-            others: the renderers that were started before; the child closes their sockets, because a copy that stays
-                open would hide the end of this process from their children.
+            prctl: the function of the C library, loaded before the fork, because an import after the fork could wait
+                for a lock that another thread held. None on systems without `prctl`.
+            others: the renderers that were started earlier. The child closes its copies of their sockets; otherwise the
+                processes of these renderers would not notice the end of this process.
         """
         ours, theirs = socket.socketpair()
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()  # the child would write the buffered text again
+            stream.flush()  # otherwise the child would also write the buffered text
         parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
@@ -63,25 +64,25 @@ class Renderer:
                 for other in (ours, *(other.socket for other in others)):
                     if other is not None:
                         other.close()
-                if os.getppid() == parent:  # otherwise the parent ended before prctl took effect
+                if os.getppid() == parent:  # false if the parent ended before prctl took effect
                     _serve(self.maker, theirs)
                     code = 0
             finally:
-                os._exit(code)  # the child never returns into the step's code
+                os._exit(code)  # the child must never continue with the step's code
         theirs.close()
         self.socket = ours
 
     def refresh(self, message: Callable[[], str], *, wait: bool) -> bool:
-        """Render the current page.
+        """Request that the process renders the current state of the card.
 
         Args:
-            message: returns the JSON of the components; called only if it will be sent.
-            wait: whether to wait for the end of the last refresh, at most the card's timeout.
+            message: a function that returns the JSON of the components; called only if the JSON will be sent.
+            wait: whether to wait until the previous refresh is done, at most the card's timeout.
 
         Returns:
-            False if the last refresh is not done yet; then nothing was sent.
+            False if the previous refresh is not done yet; then nothing was sent.
         """
-        if self.socket is None:  # no renderer runs, for example when a test runs one step
+        if self.socket is None:  # no process was started, for example in a test that runs one step
             message()
             return True
         try:
@@ -92,19 +93,19 @@ class Renderer:
                 if answer != _DONE:
                     warn(f"a refresh of the card '{self.card.type}' failed: {Failure.unpacked(answer).short}")
             self._send(_REFRESH, message())
-        except (OSError, EOFError):  # the process has died: the end of the attempt reports that
+        except (OSError, EOFError):  # the process has died: the method `finish` reports it
             return False
         return True
 
     def begin_final(self, message: str, deadline: float) -> Failure | None:
-        """Start to render the final page.
+        """Request that the process renders the final page.
 
         Args:
             message: the JSON of the components.
-            deadline: the latest end of a refresh that is not done yet, on the monotonic clock.
+            deadline: the time, on the monotonic clock, until which an unfinished refresh is awaited.
 
         Returns:
-            The failure if the page cannot be rendered, otherwise None.
+            The failure if the request cannot be sent, otherwise None.
         """
         try:
             if self._torn:
@@ -120,10 +121,10 @@ class Renderer:
         """Wait until the final page is made, and end the process.
 
         Args:
-            deadline: the latest end, on the monotonic clock.
+            deadline: the time, on the monotonic clock, at which the process is killed.
 
         Returns:
-            The failure, or None.
+            The failure of the card, or None.
         """
         try:
             answer = self._answer(deadline)
@@ -135,7 +136,7 @@ class Renderer:
         return None if answer == _DONE else Failure.unpacked(answer)
 
     def leave(self) -> None:
-        """End the process without a final card."""
+        """End the process; no final page is rendered."""
         if self.socket is not None:
             self._end()
 
@@ -144,21 +145,21 @@ class Renderer:
         return Failure.from_text(f"it took longer than its timeout of {self.card.timeout} s")
 
     def _end(self) -> str:
-        """End the process after its last answer; return how it ended."""
+        """End the process after its last response; return a description of how it ended."""
         assert self.socket is not None
         self.socket.close()
         try:
             if not self._gone():
                 os.kill(self._pid, signal.SIGKILL)
             _, status = os.waitpid(self._pid, 0)
-        except ChildProcessError:  # the step's code has reaped it
+        except ChildProcessError:  # the step's code has already waited for the process
             return "its process has ended"
         code = os.waitstatus_to_exitcode(status)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return f"its process {how}"
 
     def _gone(self) -> bool:
-        """Wait briefly for the process to end by itself: it does when the socket closes, unless it is rendering."""
+        """Wait briefly for the process to end: it ends when the socket is closed, unless it is rendering."""
         deadline = time.monotonic() + 0.2
         while time.monotonic() < deadline:
             if os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
@@ -175,7 +176,7 @@ class Renderer:
         self._torn = False
 
     def _answer(self, deadline: float) -> bytes | None:
-        """Return the answer of the process; None if it does not answer by the deadline. Raises EOFError."""
+        """Return the response of the process; None if there is no response before the deadline. Raises EOFError."""
         assert self.socket is not None
         if not select.select([self.socket], [], [], max(0.0, deadline - time.monotonic()))[0]:
             return None
@@ -197,7 +198,7 @@ def _receive(source: socket.socket, size: int) -> bytes:
 
 
 def _serve(maker: Maker, source: socket.socket) -> None:
-    """Run in the child: render pages on request, until the final page is made or the task has ended."""
+    """The main loop of the child: render pages on request, until the final page is made or the task has ended."""
     kind, entered = _REFRESH, False
     while kind != _FINAL:
         try:
@@ -213,7 +214,8 @@ def _serve(maker: Maker, source: socket.socket) -> None:
             maker.make(message.decode("utf-8", "surrogatepass"), final=kind == _FINAL)
         except CardClassFoundException as error:
             answer = Failure.from_text(str(error)).packed()
-        except BaseException as error:  # a card fails whatever it raises, even SystemExit; the answer has the reason
+        # any exception, even SystemExit, is a failure of the card; the response contains the reason
+        except BaseException as error:
             answer = Failure.from_error(error).packed()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()

@@ -1,7 +1,7 @@
-"""The cards in the store: objects beside the run's records, `…/cards/STEP/PATH-N/TYPE[-ID]-HASH.html` for attempt N.
+"""The cards in the store: objects next to the run's records, `…/cards/STEP/PATH-N/TYPE[-ID]-HASH.html` for attempt N.
 
-One listing finds all cards of an attempt, and one all cards of a step. A card keeps its key when it is rendered again.
-The object `….data.json` beside it has the data of the latest refresh.
+One listing of the store finds all cards of an attempt, or all cards of a step. A card that is rendered again keeps its
+key. For each page there may be an object `….data.json` with the data of the latest refresh.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class CardFile(NamedTuple):
     """One card in the store.
 
     Attributes:
-        key: the key of its page.
+        key: the key of the card's page.
         name: the last part of the key.
         type: `@card(type=…)`.
         id: `@card(id=…)`.
-        hash: 32 hexadecimal digits that differ for each card.
+        hash: 32 hexadecimal digits that are unique to the card.
     """
 
     key: str
@@ -49,7 +49,7 @@ def card_key(run: RunStore, attempt: tuple[str, str, int], number: int, type: st
     Args:
         run: the run in the store.
         attempt: (step, index path, number of the attempt from 1).
-        number: the position of the @card among those of the step, from 0.
+        number: the position of the `@card` among the cards of the step, from 0.
         type: `@card(type=…)`.
         id: `@card(id=…)`.
     """
@@ -60,13 +60,19 @@ def card_key(run: RunStore, attempt: tuple[str, str, int], number: int, type: st
 
 
 def cards_of(run: RunStore, step: str, path: str, attempt: int) -> list[CardFile]:
-    """Return the cards of an attempt, in the order of their keys: by type, then id. It takes one listing."""
+    """Return the cards of an attempt, sorted by key: by type, then by id.
+
+    The function makes one listing of the store.
+    """
     prefix = run.cards_key(step, path, attempt)
     return [_file(f"{prefix}/{name}") for name in run.objects.names(prefix) if name.endswith(PAGE)]
 
 
 class TaskCardFiles(NamedTuple):
-    """The cards of a task; `origin` is the pathspec of the reused task that they belong to, None for its own cards."""
+    """The cards of a task.
+
+    `origin` is the pathspec of the reused task with these cards; None if they are the task's own.
+    """
 
     run: RunStore
     files: list[CardFile]
@@ -84,8 +90,8 @@ def find(
         path: the index path.
         attempt: the number of the attempt, from 1.
         record: the record of the attempt, if it has ended.
-        follow: whether an attempt without cards of its own has those of the task that it reused: the origin in a
-            resumed run, or the task whose result `@cache` returned.
+        follow: whether to return the cards of the reused task if the attempt has none: of the original task in a
+            resumed run, or of the task whose result `@cache` returned.
     """
     files = cards_of(run, step, path, attempt)
     if files or record is None or not follow:
@@ -102,14 +108,14 @@ def find(
 
 
 def steps_with_cards(run: RunStore) -> list[str]:
-    """Return the steps with cards that have begun, in the order of the flow.
+    """Return the started steps that have cards, in the order of the flow.
 
-    If the flow's graph cannot be read, a warning reports it, and the order is that of the names.
+    If the flow's graph cannot be read, a warning is printed, and the steps are sorted by name.
     """
     begun = run.steps()
     try:
         graph = Graph(run.executes())
-    except NotFound:  # another command has just deleted the run
+    except NotFound:  # another command has deleted the run in the meantime
         return begun
     except RecordError as error:
         unreadable.tell(error)
@@ -122,7 +128,7 @@ def read(objects: Objects, key: str) -> str:
 
     Raises:
         NotFound: the card does not exist.
-        RecordError: its content is not UTF-8.
+        RecordError: the content of the card is not UTF-8.
     """
     try:
         return objects.get(key).decode()
@@ -131,7 +137,7 @@ def read(objects: Objects, key: str) -> str:
 
 
 def read_data(objects: Objects, key: str) -> Any:
-    """Return the data of the latest refresh; None if the card had none, or after a warning if it cannot be read.
+    """Return the data of the latest refresh; None if there is none, or, after a warning, if it cannot be read.
 
     Args:
         objects: the store.

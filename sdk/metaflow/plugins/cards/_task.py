@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 
 class TaskCards:
-    """The cards of an attempt (step, path, number) of a step with @card. `current` is the step's `current.card`.
+    """The cards of an attempt (step, path, number) of a step with @card.
 
-    The runtime calls `start` before the step's code, and `finish` or `leave_to` at the end. No method raises for a card
-    that fails.
+    The attribute `current` is the step's `current.card`.
+
+    The runtime calls `start` before the step's code, and `finish` or `leave_to` at the end. A card that fails causes no
+    exception in the task.
     """
 
     def __init__(self, run: RunStore, flow: Flow, attempt: tuple[str, str, int], cls: type) -> None:
@@ -41,7 +43,7 @@ class TaskCards:
             try:
                 card_class = find_card(card.type, warn)
             except CardClassFoundException:
-                editable = updatable = False  # set when the card is made
+                editable = updatable = False  # the child process reports the unknown type when it makes the card
             else:
                 editable, updatable = card_class.ALLOW_USER_COMPONENTS, card_class.RUNTIME_UPDATABLE
             self._renderers.append(Renderer(card, maker, editable=editable, updatable=updatable))
@@ -50,7 +52,7 @@ class TaskCards:
     def start(self) -> None:
         """Start the processes that render the cards.
 
-        They are forked before this process has used the store or started a thread.
+        The processes are forked before this process uses the store or starts a thread.
         """
         prctl = load_prctl()
         for renderer in self._renderers:
@@ -59,7 +61,8 @@ class TaskCards:
     def finish(self) -> None:
         """Render the final page of each card, after the attempt's record is written.
 
-        A card that fails, or takes longer than its `timeout`, causes a warning, and an error page with `save_errors`.
+        A card that fails or exceeds its `timeout` causes a warning and, with `save_errors`, a page that shows the
+        error.
         """
         began = time.monotonic()
         messages = [components.message() for components in self.current.get()]
@@ -73,13 +76,13 @@ class TaskCards:
                 self._failed(renderer, why)
 
     def leave_to(self, task: OriginRecord) -> bool:
-        """Render no cards, because this task reuses the result of another task of the flow.
+        """Render no cards: this task reuses the result of another task of the flow, and with it the cards.
 
         Args:
-            task: that task and its run.
+            task: the reused task and its run.
 
         Returns:
-            False if that task has no cards, so that this one has to render them.
+            False if the reused task has no cards, so that this task must render its own.
         """
         run = RunStore(self._run.objects, self._run.flow, task["run"])
         if not cards_of(run, task["step"], task["path"], task["attempt"]):
@@ -99,5 +102,5 @@ class TaskCards:
             page = ErrorCard(options={"title": f"The card {name} could not be made"}).render(self._where, why.whole)
             try:
                 self._run.objects.put(renderer.maker.key, page.encode("utf-8", "replace"))
-            except StoreError as error:  # the task's record already says that the task has ended
+            except StoreError as error:  # the task's result is already recorded, so the error only causes a warning
                 print(f"[@card WARNING] neither could a card that says so be kept: {error}", file=sys.stderr)

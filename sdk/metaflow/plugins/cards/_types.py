@@ -1,4 +1,4 @@
-"""The types of cards: built in, of extensions, and of the flow's own files."""
+"""The types of cards: built in, from extensions, and defined in the flow's own files."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ PACKAGES: Mapping[str, str] = {
     "traincard": "metaflow-traincard",
     "uplot": "metaflow-card-uplot",
 }
-"""Types of cards that packages on PyPI bring: type → the package."""
+"""Types of cards that packages on PyPI provide: type → package."""
 
 
 def known_cards(warn: Callable[[str], None]) -> dict[str, type[MetaflowCard]]:
-    """Return the card classes by type. Built-in cards win over those of extensions, and these over those of the flow.
+    """Return the card classes by type.
+
+    If several classes have the same type, built-in cards take precedence, then cards of extensions.
 
     Args:
-        warn: called with a line for each broken extension, which is skipped.
+        warn: a function that prints a warning; called for each broken extension, which is skipped.
     """
     by_type: dict[str, type[MetaflowCard]] = {}
     for card in (*_extended(warn), *_own()):
@@ -48,17 +50,17 @@ def known_cards(warn: Callable[[str], None]) -> dict[str, type[MetaflowCard]]:
 
 
 def find_card(type_name: str, warn: Callable[[str], None]) -> type[MetaflowCard]:
-    """Return the class of a type of cards.
+    """Return the class for a type of cards.
 
     Args:
         type_name: `@card(type=…)`.
-        warn: called with a line for each broken extension, which is skipped, and for a class with the type of a
-            built-in card.
+        warn: a function that prints a warning; called for each broken extension, which is skipped, and for each class
+            with the type of a built-in card.
 
     Raises:
-        CardClassFoundException: there is no such type; the message lists the known types.
+        CardClassFoundException: there is no card of this type; the message lists the known types.
     """
-    if type_name in _BUILT_IN:  # and no extension has to be imported
+    if type_name in _BUILT_IN:  # built-in cards need no import of extensions
         for card in (card for card in _own() if card.type == type_name):
             warn(f"{card.__name__} has the type '{type_name}' of a built-in card, and does not replace it")
         return _BUILT_IN[type_name]
@@ -70,12 +72,12 @@ def find_card(type_name: str, warn: Callable[[str], None]) -> type[MetaflowCard]
 
 
 def type_names(cards: Mapping[str, type[MetaflowCard]]) -> str:
-    """Return the types to list in messages: without those for tests and those that replace a failed card."""
+    """Return the types that messages list: `blank`, `default` and all types that are not built in."""
     return ", ".join(sorted(name for name in cards if name in ("blank", "default") or name not in _BUILT_IN))
 
 
 def _own() -> Iterator[type[MetaflowCard]]:
-    """Return the classes that the flow's own files have defined; these files are imported by then."""
+    """Yield the card classes that the flow's own files define; these files are already imported."""
     classes = list(MetaflowCard.__subclasses__())
     for card in classes:  # grows during the loop
         classes += card.__subclasses__()
@@ -84,7 +86,7 @@ def _own() -> Iterator[type[MetaflowCard]]:
 
 
 def _extended(warn: Callable[[str], None]) -> Iterator[type[MetaflowCard]]:
-    """Yield the classes of extensions: `CARDS` of their package, `plugins`, `plugins.cards` and the modules in it."""
+    """Yield the card classes of extensions: `CARDS` of their package, `plugins`, `plugins.cards` and its modules."""
     for root in _extensions.roots():
         for name in sorted(os.listdir(root)):
             if name.isidentifier() and os.path.isdir(os.path.join(root, name)):
@@ -109,7 +111,7 @@ def _modules(directory: str) -> list[str]:
 
 
 def _load(module: str, warn: Callable[[str], None]) -> bool:
-    """Import a module; return False if it does not exist, or after a warning if it is broken."""
+    """Import a module; return False if it does not exist, or, after a warning, if importing it fails."""
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -118,7 +120,7 @@ def _load(module: str, warn: Callable[[str], None]) -> bool:
         return False
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # an extension may raise SystemExit too
+    except BaseException as error:  # importing an extension may even raise SystemExit
         warn(f"the cards of {module} are skipped: importing it failed with {type(error).__name__}: {error}")
         return False
     return True

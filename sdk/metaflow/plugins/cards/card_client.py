@@ -24,7 +24,7 @@ __all__ = ["Card", "CardContainer", "get_cards"]
 class Card:
     """A card of a task, in the store.
 
-    Methods that read it raise NotFound if it has been deleted, and RecordError if it cannot be read.
+    The methods that read the card raise NotFound if it has been deleted, and RecordError if it cannot be read.
 
     >>> card = get_cards(task, type="default")[0]
     >>> card.type, card.id, "</html>" in card.get()
@@ -48,7 +48,7 @@ class Card:
 
     @property
     def hash(self) -> str:
-        """A hash that only this card has."""
+        """A hash that is unique to the card."""
         return self._file.hash
 
     @property
@@ -58,15 +58,15 @@ class Card:
 
     @property
     def from_resumed(self) -> bool:
-        """Whether the task and its cards come from the run that was resumed."""
+        """Whether the card belongs to another task, whose result this task reused."""
         return self.origin_pathspec is not None
 
     def get(self) -> str:
-        """Return the card's current HTML; that of a running task changes.
+        """Return the card's current HTML; while the task runs, the HTML may change.
 
         Raises:
             NotFound: the card has been deleted from the store.
-            RecordError: its content is not UTF-8.
+            RecordError: the content of the card is not UTF-8.
         """
         return _store.read(self._run.objects, self._file.key)
 
@@ -74,16 +74,16 @@ class Card:
         """Return the data of the latest refresh; None if the card was never refreshed.
 
         Returns:
-            `{"reload_token": …, "data": …, "created_on": …}`; `data` is what the card's `refresh` returned,
+            `{"reload_token": …, "data": …, "created_on": …}`. `data` is what the card's method `refresh` returned;
             `created_on` is in seconds since 1970.
         """
         data: dict[str, object] | None = _store.read_data(self._run.objects, self._file.key)
         return data
 
     def view(self) -> bool:
-        """Open the card in the browser. Without a browser, print the path of its file and return False.
+        """Open the card in the browser. Without a browser, print the path of the card's file and return False.
 
-        The file is temporary, but nothing deletes it.
+        The file is in the directory for temporary files; flowc does not delete it.
         """
         if self._temporary is None:
             with tempfile.NamedTemporaryFile("wb", prefix="card-", suffix=".html", delete=False) as file:
@@ -107,7 +107,7 @@ class Card:
 
 
 class CardContainer(Sequence[Card]):
-    """The cards of a task; a notebook shows their pages."""
+    """The cards of a task as a sequence; a notebook displays their pages."""
 
     def __init__(self, cards: Sequence[Card], origin_pathspec: str | None = None) -> None:
         self._cards = list(cards)
@@ -115,7 +115,7 @@ class CardContainer(Sequence[Card]):
 
     @property
     def from_resumed(self) -> bool:
-        """Whether the task and its cards come from the run that was resumed."""
+        """Whether the cards belong to another task, whose result this task reused."""
         return self.origin_pathspec is not None
 
     def __len__(self) -> int:
@@ -148,8 +148,8 @@ def get_cards(
         task: a Task, or `FLOW/RUN/STEP/TASK`.
         id: only the card with this id.
         type: only cards of this type.
-        follow_resumed: whether a task that did not run, because a resumed run or `@cache` reused another task, has the
-            cards of that task.
+        follow_resumed: whether to return the cards of the reused task, if the task did not run because of `resume` or
+            `@cache`.
 
     Raises:
         CardNotPresentException: the task has no card, or none with this id and type.

@@ -1,4 +1,4 @@
-"""`@card` as an object: the hooks of other decorators see it, and may add another one."""
+"""`@card` as a decorator object: hooks of other decorators can read it, and can add another `@card`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["CardDecorator"]
 
 
 class CardDecorator(StepDecorator):
-    """A card of a step. It has no hooks: flowc makes the card from its attributes."""
+    """A card of a step. The class has no hooks: flowc makes the card from its attributes."""
 
     name = "card"
     defaults: ClassVar[Mapping[str, Any]] = {

@@ -1,4 +1,7 @@
-"""The exceptions about cards. None of them ends a step; the client and the command line raise the first."""
+"""The exceptions about cards.
+
+None of these exceptions ends a step. The client and the command line raise CardNotPresentException.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,24 @@ __all__ = ["CardClassFoundException", "CardNotPresentException", "CardTimeoutExc
 
 
 class CardNotPresentException(MetaflowException):
-    """The task does not have this card."""
+    """The task has no card with the given type and id."""
 
     headline = "Card not found in datastore"
 
 
 class CardClassFoundException(MetaflowException):
-    """The type that @card names does not exist."""
+    """The card type that `@card(type=…)` names does not exist."""
 
     headline = "MetaflowCard not found"
 
 
 class CardUnrenderableException(MetaflowException):
-    """The card's code failed."""
+    """The card's code has raised an exception."""
 
     headline = "Unable to render @card"
 
 
 class CardTimeoutException(MetaflowException):
-    """The card took longer than its timeout."""
+    """Making the card took longer than its timeout."""
 
     headline = "Timed out @card"

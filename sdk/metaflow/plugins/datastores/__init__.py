@@ -1,1 +1,1 @@
-"""Storages of files, for extensions; `metaflow.datastore.datastore_storage` has their base class."""
+"""The storages in which extensions keep files; the base class is in `metaflow.datastore.datastore_storage`."""

@@ -1,4 +1,4 @@
-"""Names that extensions import from Metaflow's Google Cloud storage; flowc stores their files in directories only."""
+"""Names that extensions import from Metaflow's Google Cloud storage; extensions can store files only in directories."""
 
 from metaflow.plugins.storage_executor import as_completed, handle_executor_exceptions
 

@@ -1,4 +1,4 @@
-"""The storage of extensions' files in a store that is a directory."""
+"""The storage for files of extensions, if the store is a directory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _META = "_meta"
 
 
 def _write(path: str, stream: BinaryIO) -> None:
-    """Write a file atomically: a reader sees the whole file or none. The umask decides its permissions."""
+    """Write a file atomically: a reader sees the complete file or no file.
+
+    The umask determines the file's permissions.
+    """
     part = f"{path}.{os.getpid()}-{os.urandom(6).hex()}"
     try:
         with open(part, "xb") as file:
@@ -35,14 +38,14 @@ def _write(path: str, stream: BinaryIO) -> None:
 
 
 class LocalStorage(DataStoreStorage):
-    """A directory. The metadata of a file is JSON beside it."""
+    """A directory. The metadata of a file is in a JSON file next to it."""
 
     TYPE = "local"
     METADATA_DIR = _META
 
     @classmethod
     def get_datastore_root_from_config(cls, echo: Callable[..., None], create_on_absent: bool = True) -> str | None:
-        """Return the root of the running task's store, or of the default store; None if that is a bucket."""
+        """Return the root of the running task's store, or of the default store; None if the store is a bucket."""
         from flowc_runtime.base.ambient import ambient
         from flowc_runtime.base.config.whereabouts import default_url
 
@@ -55,11 +58,11 @@ class LocalStorage(DataStoreStorage):
         os.makedirs(path, exist_ok=True)
 
     def is_file(self, paths: Iterable[str]) -> list[bool]:
-        """Return whether each file exists."""
+        """Return for each path whether the file exists."""
         return [os.path.isfile(self.full_uri(path)) for path in paths]
 
     def info_file(self, path: str) -> tuple[bool, Any]:
-        """Return whether the file exists, and its metadata."""
+        """Return whether the file exists, and the file's metadata."""
         if not os.path.isfile(self.full_uri(path)):
             return False, None
         try:
@@ -82,11 +85,11 @@ class LocalStorage(DataStoreStorage):
     def save_bytes(
         self, path_and_bytes_iter: Iterable[tuple[str, Content]], overwrite: bool = False, len_hint: int = 0
     ) -> None:
-        """Store contents. A reader sees a whole file or none.
+        """Store contents. A reader sees a complete file or no file.
 
         Args:
-            path_and_bytes_iter: paths below the root, each with a binary stream, or a stream and its metadata (which
-                JSON can hold).
+            path_and_bytes_iter: pairs of a path below the root and a binary stream, or of a path and (stream, metadata
+                that JSON can represent).
             overwrite: whether existing files are replaced; otherwise they stay unchanged.
             len_hint: ignored.
         """
@@ -103,7 +106,7 @@ class LocalStorage(DataStoreStorage):
     def load_bytes(self, keys: Iterable[str]) -> CloseAfterUse:
         """Return a context manager over (path, local file, metadata); file and metadata are None for a missing path.
 
-        The files are those of the store: the caller must not change them.
+        The files are the stored files themselves, not copies: the caller must not change them.
         """
         files = []
         for path in keys:

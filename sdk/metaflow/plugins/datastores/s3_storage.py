@@ -1,4 +1,4 @@
-"""Names that extensions import from Metaflow's S3 storage; flowc stores their files in directories only."""
+"""Names that extensions import from Metaflow's S3 storage; extensions can store files only in directories."""
 
 from metaflow.datastore.datastore_storage import CloseAfterUse
 from metaflow.metaflow_config import TEMPDIR as ARTIFACT_LOCALROOT

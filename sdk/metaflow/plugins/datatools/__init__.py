@@ -1,4 +1,4 @@
-"""Data transfer to and from object stores."""
+"""Transfer of data between steps and object stores."""
 
 from metaflow.plugins.datatools.s3 import S3, MetaflowS3Exception
 

@@ -1,1 +1,1 @@
-"""Frameworks for training on several machines."""
+"""Support for frameworks that train on several machines."""

@@ -1,4 +1,7 @@
-"""PyTorch's distributed training in a `@parallel` step. This module does not import torch; the step's own code does."""
+"""Distributed training with PyTorch in a `@parallel` step.
+
+This module does not import torch; the step's own code does.
+"""
 
 from __future__ import annotations
 
@@ -17,24 +20,24 @@ __all__ = ["PytorchParallelDecorator", "setup_torch_distributed"]
 
 
 class PytorchParallelDecorator(ParallelDecorator):
-    """`@pytorch_parallel`: `@parallel`, and `setup_torch_distributed(master_port)` before the step's code."""
+    """`@pytorch_parallel`: `@parallel` that calls `setup_torch_distributed(master_port)` before the step's code."""
 
     name = "pytorch_parallel"
     defaults: ClassVar[Mapping[str, Any]] = {"master_port": None}
 
     def setup_distributed_env(self, flow: object) -> None:
-        """Set the variables that PyTorch reads."""
+        """Set the environment variables that PyTorch reads."""
         setup_torch_distributed(cast("int | str | None", self.attributes["master_port"]))
 
 
 def setup_torch_distributed(master_port: int | str | None = None) -> None:
-    """Set the variables from which `torch.distributed.init_process_group` reads the members of the process group.
+    """Set the environment variables from which `torch.distributed.init_process_group` reads the members of the group.
 
-    They are MASTER_ADDR, MASTER_PORT, NODE_RANK, NUM_NODES and WORLD_SIZE, and the backend of Lightning. By default,
-    the port is the same in all tasks of a run and differs between runs.
+    The variables are MASTER_ADDR, MASTER_PORT, NODE_RANK, NUM_NODES and WORLD_SIZE, and one with the backend for
+    Lightning. By default, the port is the same in all tasks of a run and differs between runs.
 
     Raises:
-        MetaflowException: the code is not in a task of a step with `num_parallel`.
+        MetaflowException: the code does not run in a task of a step with `num_parallel`.
     """
     parallel = current.get("parallel")
     if parallel is None:

@@ -1,1 +1,1 @@
-"""Parsers of the files in which packaging tools list packages."""
+"""Parsers of the files in which packaging tools list a project's packages."""

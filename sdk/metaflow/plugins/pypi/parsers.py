@@ -1,4 +1,4 @@
-"""Parsers for `Config`: the packages that a file asks for, in the form that `@pypi` and `@conda` take.
+"""Parsers for `Config` that read the packages listed in a file, in the form of the arguments of `@pypi` and `@conda`.
 
 config = Config("deps", default="requirements.txt", parser=requirements_txt_parser)
 @pypi_base(packages=config.packages, python=config.python)
@@ -24,12 +24,12 @@ _VERSIONS = rf"{_VERSION}(?:\s*,\s*{_VERSION})*(?:\s*,)?"
 _REQUIREMENT = re.compile(
     rf"(?P<name>{_NAME})\s*(?P<extras>\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\])?\s*(?:@\s*(?P<url>\S+)|\(?(?P<versions>{_VERSIONS})?\)?)\s*"
 )
-_ITSELF = re.compile(r"-e\s+file:\.")  # the form in which tools export the requirement of the project itself
+_ITSELF = re.compile(r"-e\s+file:\.")  # the form in which tools write the project's own package
 _CONDA = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?P<versions>[=<>!~]+\s*[^\s=<>!~].*)?")
 
 
 class ParserValueError(MetaflowException):
-    """The file contains a line that is not a package with a version."""
+    """The file contains a line that is not a requirement with a version."""
 
     headline = "Value error"
 
@@ -37,8 +37,9 @@ class ParserValueError(MetaflowException):
 def requirements_txt_parser(content: str) -> dict[str, Any]:
     """Return the packages of a requirements.txt.
 
-    `==` is left out of versions: `pandas==2.0` is `{"pandas": "2.0"}`. A requirement of `python` is the Python version.
-    `-e file:.`, the project itself, is left out: its code is packaged with the flow. The grammar is that of PEP 508.
+    In versions, `==` is omitted: `pandas==2.0` becomes `{"pandas": "2.0"}`. A requirement of `python` becomes the
+    Python version. The line `-e file:.`, which means the project itself, is ignored, since the project's code is
+    packaged with the flow. The grammar of lines is that of PEP 508.
 
     Args:
         content: the text of the file.
@@ -86,7 +87,7 @@ def conda_environment_yml_parser(content: str) -> dict[str, Any]:
         content: the text of the file. Each dependency is a line `- name=version`; other sections are ignored.
 
     Raises:
-        ParserValueError: a line has another form, or is in a section such as `pip:`.
+        ParserValueError: a dependency has another form, or is in a section such as `pip:`.
     """
     packages: dict[str, str] = {}
     python: str | None = None

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., object])
 
-_TARGET = "flowc.target"  # in a context's `meta`: the target that the words select
+_TARGET = "flowc.target"  # key in a context's `meta`: the target that the command line selects
 
 
 def with_lowering_options(function: Command, own: Sequence[click.Option] = ()) -> Command:
-    """Add the options with which every target lowers a flow to a command.
+    """Add the options for lowering a flow, which apply to every target, to a command's function.
 
     Args:
         function: the function of the command.
-        own: further options, of one target.
+        own: additional options that apply only to one target.
     """
     text = "The class of the flow, if the file has several flows."
     of_flow = click.option("--flow", "class_name", metavar="CLASS", help=text)
@@ -45,10 +45,10 @@ def with_lowering_options(function: Command, own: Sequence[click.Option] = ()) -
 
 
 class TargetCommand(click.Command):
-    """A command with the help and the further options of the target that its words select."""
+    """A command whose help and options depend on the target that the command line selects."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Find the target in the words, then parse them with its options.
+        """Find the target on the command line, then parse the command line with the target's options.
 
         Raises:
             SystemExit: the target cannot be loaded; the error is printed.
@@ -58,13 +58,13 @@ class TargetCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the parameters of the command and of its target."""
+        """Return the parameters of the command, with the options of the selected target."""
         params = super().get_params(ctx)
         at = next(number for number, param in enumerate(params) if param.name == "class_name")
         return [*params[:at], *_target(ctx).options(), *params[at:]]
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the target's description of itself."""
+        """Write the description of the selected target as the text of the help."""
         described = copy(self)
         described.help = _target(ctx).about
         click.Command.format_help_text(described, ctx, formatter)

@@ -83,7 +83,10 @@ def debug_command(
 
 
 def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
-    """Return the run, the step and the index path of the task; a step with several tasks ends the program."""
+    """Return the run, the step and the index path of the task that a pathspec names.
+
+    If the pathspec names a step with several tasks, print an error and end the program.
+    """
     run, step, path = find_run(store, pathspec, least=3)
     assert step is not None
     if path is None:
@@ -96,9 +99,9 @@ def _find(store: Store, pathspec: str) -> tuple[RunStore, str, str]:
 
 
 def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
-    """Load the flow from its current file, with the configs, the project and the `--with` decorators of the run.
+    """Load the flow from its current file, with the run's configs, project and `--with` decorators.
 
-    The file is imported in the environment of the step, like in a run.
+    The step's environment variables are set before the file is imported, like in a run.
     """
     then = run.executes()
     code, values = then.code, {config.name: config for config in then.configs}
@@ -113,7 +116,7 @@ def _load(store: Store, run: RunStore, step: str, given: str | None) -> Checked:
 
 
 def _root_in(given: str, file: str) -> Path | None:
-    """Return the root of the code if `given` is a path to the run's file, which is in a package; else None."""
+    """Return the root of the flow's code if `given` is the path of the run's file in a package; otherwise None."""
     path = Path(given)
     inner = Path(file).parts
     if len(inner) == 1 or path.parts[-len(inner) :] != inner or not os.path.isfile(path):
@@ -149,7 +152,7 @@ def _attempt(run: RunStore, step: str, path: str, checked: Checked) -> Attempt:
     )
 
 
-# -- with pdb or a prompt ----------------------------------------------------------------------------------------------
+# -- pdb and the prompt ------------------------------------------------------------------------------------------------
 
 
 def _inspect(attempt: Attempt) -> None:
@@ -180,7 +183,7 @@ def _debug(attempt: Attempt, *, stop: bool) -> int:
 
 
 def _stopper(code: CodeType | None) -> TraceFunction:
-    """Return a trace function that starts pdb where the step's own code begins, inside its decorators."""
+    """Return a trace function that starts pdb at the first line of the step's own code, not in its decorators."""
 
     def trace(frame: FrameType, event: str, argument: object) -> TraceFunction | None:
         if frame.f_code is not code:
@@ -198,7 +201,7 @@ def _post_mortem(error: BaseException, root: str) -> None:
     debugger.reset()
     own = [trace for trace in _links(error) if not is_ours(trace.tb_frame)]
     if own:
-        debugger.interaction(None, own[0])  # shows the stack below the user's outermost frame; starts at the innermost
+        debugger.interaction(None, own[0])  # shows user frames from the outermost on; starts at the innermost
 
 
 def _links(error: BaseException) -> list[TracebackType]:
@@ -211,7 +214,7 @@ def _links(error: BaseException) -> list[TracebackType]:
 
 
 def _tell(attempt: Attempt, before: Mapping[str, ArtifactRef]) -> None:
-    """Print the artifacts that the task has set, without storing them."""
+    """Print the artifacts that the task has set or changed; nothing is stored in the run's store."""
     try:
         refs = attempt.state.store(attempt.flow)
     except ArtifactError as error:

@@ -1,4 +1,4 @@
-"""Runs that the emulator does not make: those of a target's deployment, and of executors of packages."""
+"""Runs outside the emulator: on the orchestrator of a target, or by an executor from an installed package."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowc.cli.options.loading import Checked
     from flowc_ir.json_text import Json
 
-# Options that only runs of the emulator have, and the names of their values.
+# Options that only the emulator supports, and the names of their parameters in click.
 _EMULATOR_ONLY: Final = {
     "--patch": "patches", "--start": "start", "--durability": "durability", "--max-num-splits": "max_num_splits",
     "--verify": "verify", "--log-format": "log_format", "--cache": "cache", "--trigger": "triggers",
@@ -34,16 +34,16 @@ _EMULATOR_ONLY: Final = {
 def run_elsewhere(
     name: str, checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
 ) -> int:
-    """Run a flow with an executor that is not the emulator, and wait for its end; return the exit code.
+    """Run a flow with an executor other than the emulator, wait for the end of the run, and return the exit code.
 
     Args:
         name: the name of the executor.
         checked: the flow.
-        given: the texts of parameters on the command line, by name.
+        given: the values of parameters on the command line, as strings, by the parameter's name.
         options: the values of the command's options.
 
     Raises:
-        click.UsageError: an option is only for runs on this machine, or a parameter is missing or wrong.
+        click.UsageError: an option is only valid for runs on this machine, or a parameter is missing or wrong.
         SystemExit: there is no such executor, or it cannot run the flow; the error is printed.
         FlowcError: the store cannot be read, or a file cannot be written.
     """
@@ -53,7 +53,7 @@ def run_elsewhere(
     if text(options, "patches_file") is not None:
         fail("patches replace steps of runs on this machine", "set the executor: FLOWC_EXECUTOR=local", code=USAGE)
     if is_installed(name):
-        checked = packaged(checked)  # before the package is imported, which is no module of the flow
+        checked = packaged(checked)  # before the executor's package is imported: it is not part of the flow's code
     try:
         found = find_executor(name)
         if isinstance(found, Executor):
@@ -69,7 +69,7 @@ def run_elsewhere(
 def _executed(
     found: Executor, name: str, checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
 ) -> ExecutorResult:
-    """Let the executor of a package make the run. Raises ExecutorError."""
+    """Run a flow with an executor from an installed package. Raises ExecutorError."""
     store = open_store(text(options, "store_url"))
     values = run_values(checked, given, texts(options, "params_files"), ds_type=datastore_of(store.objects.url))
     choices = choices_of(checked.flow)

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         force: bool
         store_url: str | None
 else:
-    agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
+    agents = LateModule("flowc_emulator.processes.agent")  # used only for remote stores
 
 OPTIONS: tuple[click.Parameter, ...] = (
     click.Argument(["step_to_rerun"], metavar="[STEP]", required=False),
@@ -71,9 +71,10 @@ RETRY_OPTIONS: tuple[click.Parameter, ...] = (
 def _find(
     chosen: Newest, store: Store, checked: Checked, options: Mapping[str, object], *, retries: bool = False
 ) -> Resumption:
-    """Return the run to resume, the first step and the parameters. A run that cannot be resumed ends the program.
+    """Return the run to resume, the step to begin with and the run's parameters.
 
-    With `retries`, neither can a run that succeeded, unless a step is named.
+    If the run cannot be resumed, print an error and end the program. With `retries`, this includes a run that
+    succeeded, unless the command line names a step.
     """
     given = cast("_Options", options)
     step = given["step_to_rerun"]
@@ -108,10 +109,10 @@ def _origin(chosen: Newest, store: Store, flow: str, options: Mapping[str, objec
 
 
 def newest(store: Store, flow: str) -> RunStore:
-    """Return the user's newest readable run of a flow; unreadable ones are reported by a note.
+    """Return the user's newest readable run of a flow; print a note for each newer run that cannot be read.
 
     Raises:
-        SystemExit: there is none; the error is printed.
+        SystemExit: the user has no readable run of the flow; the error is printed.
     """
     user = user_name()
     for run_id in reversed(store.runs(flow)):
@@ -121,7 +122,7 @@ def newest(store: Store, flow: str) -> RunStore:
                 read_status(run)
                 run.executes()
                 return run
-        except StoreError as error:  # such as a run whose start was cut off by a loss of power
+        except StoreError as error:  # for example, the power failed while the run began
             click.echo(f"note: run {flow}/{run_id} cannot be resumed: {error}", err=True)
     fail(
         f"user '{user}' has no run of flow '{flow}' in {store.objects.url}", "give the run to resume by --origin-run-id"
@@ -142,18 +143,18 @@ def _check_ended(run: RunStore, *, force: bool) -> None:
 
 
 def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, str | None]:
-    """Return the run whose tasks are reused, and the step to begin with.
+    """Return the run whose tasks the new run reuses, and the step to begin with.
 
-    A run that itself resumed another run may have been killed before it recorded the tasks that it reuses. It has run
-    no task then, so the run that it resumed is returned, with the step that it was to begin with.
+    The run to resume may itself have resumed an earlier run, and been killed before it recorded which tasks it reuses.
+    Such a run has run no task. Then the result is the earlier run, and the step with which its resumption was to begin.
 
     Args:
         store: the store of the runs.
         run: the run to resume.
-        step: the step to begin with; None for the tasks that the run did not finish.
+        step: the step to begin with; None to run only the tasks that the run did not finish.
 
     Raises:
-        SystemExit: the run that it resumed no longer exists; the error is printed.
+        SystemExit: the earlier run no longer exists; the error is printed.
     """
     while (origin := (record := run.record()).get("origin")) and record["target"] == "local" and not run.has_reused():
         step = step or record.get("resumed_from")
@@ -164,19 +165,22 @@ def settled(store: Store, run: RunStore, step: str | None) -> tuple[RunStore, st
 
 
 def _configs(chosen: Newest, options: Mapping[str, object], flow: str) -> Mapping[str, Config]:
-    """Return the configs, by name, of the run to resume."""
+    """Return the configs of the run to resume, by the config's name."""
     with reading(cast("_Options", options)["store_url"]) as store:
         run, _ = settled(store, _origin(chosen, store, flow, options), None)
         return {config.name: _as_named_now(config, run) for config in run.executes().configs}
 
 
 def _as_named_now(config: Config, run: RunStore) -> Config:
-    """Restore a config's objects with the flow's current classes: its file may have been renamed since the run."""
+    """Restore a config's pickled objects as instances of the flow's current classes.
+
+    The module of a class may have been renamed since the run.
+    """
     if "$pickle" not in config.exact:
         return config
     try:
         return replace(config, exact=to_exact(from_exact(config.exact, class_finder(run))))
-    except Exception as error:  # the user's classes may raise anything
+    except Exception as error:  # user code may raise any exception
         fail(f"config '{config.name}' of run {run.flow}/{run.id} cannot be restored: {error}")
 
 
@@ -184,10 +188,11 @@ def _as_named_now(config: Config, run: RunStore) -> Config:
 def reading(url: str | None) -> Iterator[Store]:
     """Open a store for reading in a program that will fork later.
 
-    Hazard: a client of a remote store has threads, which do not survive a fork, so a separate process has the client.
+    Hazard: the client of a remote store has threads, and threads do not survive a fork. Therefore a separate process
+    uses the client.
 
     Args:
-        url: as for `open_store`.
+        url: the address of the store, as in `open_store`.
 
     Raises:
         SystemExit: the store cannot be opened; the error is printed.
@@ -200,7 +205,7 @@ def reading(url: str | None) -> Iterator[Store]:
     try:
         yield Store(agent)
     except KeyboardInterrupt:
-        agent.leave()  # `close` would wait for an answer of the store
+        agent.leave()  # does not wait for the store's response, as `close` would
         raise
     except BaseException:
         agent.close()
@@ -233,7 +238,10 @@ def _kind(
 def _elsewhere(
     find: Find, checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]
 ) -> int | None:
-    """Resume on the deployment of the chosen target; return the exit code, or None to resume on this machine."""
+    """Resume a run on the orchestrator of the target that `--target` names.
+
+    Return the exit code, or None if the run is to be resumed on this machine.
+    """
     name = options["target"]
     assert isinstance(name, str)
     if name == LOCAL:
@@ -266,7 +274,7 @@ def resume_command(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 
 def _newest_failed(store: Store, flow: str | None) -> RunStore:
-    """Return the user's newest run that failed and that no later run resumed; without one, the program ends."""
+    """Return the user's newest failed run that no later run has resumed; end the program if there is no such run."""
     names = [flow] if flow is not None else store.flows()
     found = sorted(((name, run) for name in names for run in store.runs(name)), key=lambda entry: entry[1])
     user, resumed = user_name(), set[tuple[str, str | None]]()
@@ -285,7 +293,10 @@ def _newest_failed(store: Store, flow: str | None) -> RunStore:
 
 
 def _code_of(store: Store, run: RunStore) -> tuple[Path, Code]:
-    """Return the root of the flow's code, here or beside the store, and the place of the flow below it."""
+    """Return the root directory of the flow's code, and the flow's file relative to it.
+
+    The root is the working directory or the parent of the store's directory.
+    """
     code = run.executes().code
     return root_of(store, code, f"flowc retry path/to/{code.file}"), code
 
@@ -314,12 +325,12 @@ def retry_command(ctx: click.Context, words: tuple[str, ...]) -> None:
         named = line.file if line.file is not None and is_run_name(line.file) else None
         run = _newest_failed(store, line.file) if named is None else _run_named(store, named)
         ctx.meta[ROOT], code = _code_of(store, run)
-    name = code.name or (run.flow if code.file.endswith(".py") else "")  # a pipeline has no class
+    name = code.name or (run.flow if code.file.endswith(".py") else "")  # a pipeline has no class: no `code.name`
     start(ctx, [*line.before, "--flow", name, "--origin-run-id", run.id, code.file, *line.behind], RETRY)
 
 
 def _run_named(store: Store, pathspec: str) -> RunStore:
-    """Return the run of FLOW/RUN, FLOW/latest or RUN. Raises UsageError for more parts."""
+    """Return the run that FLOW/RUN, FLOW/latest or RUN names. Raises UsageError if the pathspec also names a step."""
     found = find_run(store, pathspec)
     if found.step is not None:
         run = f"{found.run.flow}/{found.run.id}"
@@ -329,15 +340,18 @@ def _run_named(store: Store, pathspec: str) -> RunStore:
 
 
 def retry_run(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> None:
-    """Retry the run that a variable names, with the words of a command line of `run`; end the program."""
+    """Retry the run that an environment variable names, with the arguments of `run`; then end the program."""
     click.echo(f"note: {asked.variable} is set: this retries run {asked.name}", err=True)
     start(ctx, [*take(asked), *words], RETRY)
 
 
 def note_other_flow(ctx: click.Context, words: Sequence[str], asked: AskedRetry) -> None:
-    """Check that the run which a variable names exists, and say that another pipeline of the program begins."""
+    """Note that this is a new run, because the environment variable names a run of another pipeline of the program.
+
+    Check that the named run exists.
+    """
     given = words_of(ctx, words, RETRY)
     with reading(cast("str | None", given.early(NO_NAMES).more["store_url"])) as store:
         find_run(store, asked.name)
-    take(asked)  # in this process, whose tasks have nothing to do with it; the program keeps it
+    take(asked)  # unset the variable in this process; the program that executes the pipelines keeps it
     click.echo(f"note: {asked.variable} names a run of flow '{asked.flow}': this is a new run of another one", err=True)

@@ -1,4 +1,4 @@
-"""`flowc run`: runs a flow on this machine. The flow's parameters are options."""
+"""`flowc run`: runs a flow on this machine. The flow's parameters are options of the command."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from flowc_emulator.processes import agent as agents
     from flowc_runtime.store.backends.objects import Objects
 else:
-    agents = LateModule("flowc_emulator.processes.agent")  # only remote stores need it
-    ir_loading = LateModule("flowc.frontends.ir.loading")  # only an IR needs it
-    run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # only other executors need it
+    agents = LateModule("flowc_emulator.processes.agent")  # used only for remote stores
+    ir_loading = LateModule("flowc.frontends.ir.loading")  # used only if FLOW is an IR
+    run_elsewhere = LateFunction("flowc.cli.commands.flows.executors:run_elsewhere")  # used only without the emulator
     note_other_flow = LateFunction("flowc.cli.commands.flows.resume:note_other_flow")
     retry_run = LateFunction("flowc.cli.commands.flows.resume:retry_run")
 
@@ -71,7 +71,10 @@ CODE_OPTION = click.Option(["--code", "code_place"], metavar="DIR|ARCHIVE", help
 
 
 def _elsewhere(checked: Checked, given: Mapping[str, Sequence[str]], options: Mapping[str, object]) -> int | None:
-    """Run a flow with the chosen executor; return None if the emulator is to run it. Raises click.UsageError."""
+    """Run a flow with the chosen executor and return the exit code; None if that is the emulator.
+
+    Raises click.UsageError.
+    """
     name = executor(options)
     if is_given("executor") and name != options["executor"]:
         other = "--local" if options["local"] else "--mock"
@@ -83,12 +86,15 @@ RUN = RunKind("run", "Run FLOW.", params=(EXECUTOR_OPTION,), elsewhere=_elsewher
 
 
 class RunCommand(click.Command):
-    """A command such as `run`, which receives its words unparsed: its options depend on the flow that they name."""
+    """A command such as `run`.
+
+    It receives its arguments unparsed, because its options depend on the flow in the arguments.
+    """
 
     kind = RUN
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words; during completion, with the parameters of the flow that they name."""
+        """Parse the command line. During tab completion, add the parameters of the flow that the command line names."""
         if ctx.resilient_parsing:
             from flowc.cli.commands.flow_completion import know_flow
 
@@ -96,17 +102,20 @@ class RunCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Call the command; a signal during the call interrupts the run."""
+        """Call the command. A signal during the call ends the command, and the run is recorded as interrupted."""
         with interruptible():
             return super().invoke(ctx)
 
     def known_params(self, *, own: bool = True) -> list[click.Parameter]:
-        """Return the parameters that the command has for every flow: in a flow's `own` file, or in `flowc`."""
+        """Return the command's options and arguments that do not depend on the flow.
+
+        `own` selects the command of `python flow.py …` instead of `flowc`.
+        """
         words = CommandWords(context_of(self), [], _options(self.kind, own=own), own=own, command=self.kind.name)
         return _command(None, Seeds(), self.kind, words, own=own).params
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Return the words of the usage line, without FLOW in a flow's own file."""
+        """Return the parts of the usage line; for `python flow.py …`, without FLOW."""
         if ctx.find_object(type) is None:
             return super().collect_usage_pieces(ctx)
         own = [param for param in self.kind.params if isinstance(param, click.Argument)]
@@ -114,7 +123,7 @@ class RunCommand(click.Command):
 
     @property
     def reserved(self) -> frozenset[str]:
-        """Names of options that no parameter of a flow can replace."""
+        """Names of the command's options that a flow's parameter of the same name cannot replace."""
         of_run = {option.name for option in RUN_OPTIONS if name_of(option.opts[0]) in METAFLOW_OPTIONS}
         return frozenset({*self.kind.keeps, *map(str, of_run), "decospecs", "tags", "namespace"})
 
@@ -122,12 +131,12 @@ class RunCommand(click.Command):
 def run_like(
     kind: RunKind, words: str, about: str
 ) -> Callable[[Callable[[click.Context, tuple[str, ...]], None]], RunCommand]:
-    """Return a decorator that makes a function a command of this kind.
+    """Return a decorator that turns a function into a command that runs flows.
 
     Args:
         kind: the command.
-        words: its usage.
-        about: its help.
+        words: the arguments in the usage line.
+        about: the text of the help.
     """
 
     def make(function: Callable[[click.Context, tuple[str, ...]], None]) -> RunCommand:
@@ -147,7 +156,7 @@ def run_like(
 
 @run_like(RUN, "FLOW", "Run FLOW. The flow's parameters are options; `flowc run FLOW --help` lists them.")
 def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
-    """Run a flow, or retry the run that a variable names."""
+    """Run a flow, or retry the run that an environment variable names."""
     of_program = LOADED in ctx.meta
     if not asks_for_help(ctx, words) and (asked := asked_retry(of_program=of_program)) is not None:
         note_other_flow(ctx, words, asked) if of_program else retry_run(ctx, words, asked)
@@ -155,18 +164,18 @@ def run_command(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 
 def words_of(ctx: click.Context, words: Sequence[str], kind: RunKind) -> CommandWords:
-    """Return the words of a command line of this kind, ready to be split."""
+    """Return the arguments of a command of this kind, to be split into FLOW and the parts before and after it."""
     own = ctx.find_object(type) is not None
     return CommandWords(ctx, words, _options(kind, own=own), own=own, command=kind.name)
 
 
 def asks_for_help(ctx: click.Context, words: Sequence[str]) -> bool:
-    """Return whether an option for help is among the words."""
+    """Return whether the arguments include `--help` or `-h`."""
     return not set(ctx.help_option_names).isdisjoint(words)
 
 
 def _options(kind: RunKind, *, own: bool) -> list[click.Option]:
-    """Return the options of a command line; --code is only for `flowc`, where FLOW may be an IR."""
+    """Return the options of a command; only commands of `flowc`, where FLOW may be an IR, have `--code`."""
     of_kind = [param for param in kind.params if isinstance(param, click.Option)]
     if own:  # `python flow.py run` always runs on this machine
         of_kind = [option for option in of_kind if option is not EXECUTOR_OPTION]
@@ -175,16 +184,16 @@ def _options(kind: RunKind, *, own: bool) -> list[click.Option]:
 
 
 def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
-    """Find the flow in the words, load it, and parse the words with the options of its parameters; then run it.
+    """Load the flow that the command line names, parse the command line with the flow's parameters, and run the flow.
 
     Args:
         ctx: the command's context.
-        words: the words after the command.
+        words: the command-line arguments after the command.
         kind: the command.
 
     Raises:
         click.UsageError: FLOW is missing, or an option is unknown or has a wrong value.
-        SystemExit: always else, with the exit code of the run, or because the flow cannot be loaded or has faults.
+        SystemExit: always otherwise: with the exit code of the run, or because the flow cannot be loaded or has faults.
     """
     own = ctx.find_object(type) is not None
     given = words_of(ctx, words, kind)
@@ -196,7 +205,7 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
         raise click.MissingParameter(ctx=ctx, param_hint="'FLOW'", param_type="argument")
     before = top(ctx) if own else top_of_environment()
     seeds = Seeds()
-    if not own:  # in a flow's own file, the import has begun before this point
+    if not own:  # `python flow.py` has begun the import before this point
         ctx.meta[STATE], ctx.meta[ORIGIN] = State.now(), ProcessOrigin.now()
     ctx.meta[FLOW] = file
     given.foreseen_errors()
@@ -221,18 +230,19 @@ def start(ctx: click.Context, words: Sequence[str], kind: RunKind) -> None:
 
 
 def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -> tuple[Checked, Names]:
-    """Load the flow with the options in the words; return it with the option names that its parameters take.
+    """Load the flow with the options on the command line; return it with the names of its parameters.
 
-    A parameter takes an option's name after FLOW. Mutators add and remove parameters, so the names are known only when
-    the flow is loaded. If the names change which options after FLOW are flowc's, the flow is loaded again.
+    After FLOW, a parameter's name takes precedence over flowc's option of the same name. The parameters are known only
+    after loading, because mutators add and remove parameters. But options such as `--config` affect the loading. If the
+    parameters change which of these options are flowc's, the flow is loaded again.
     """
     if given.line.file is not None and is_ir(given.line.file):
         ctx.meta[CODE] = _code_of_ir(given, kind)
     elif given.line.file is not None and (place := given.code_before()) is not None:
-        ctx.meta[CODE] = CodeOf(place)  # refused before the flow is imported
-    known: dict[str, Names] = {}  # by the name of each class that was loaded
+        ctx.meta[CODE] = CodeOf(place)  # for a flow in Python, this is an error that is reported before the import
+    known: dict[str, Names] = {}  # the parameters of each loaded class, by the class's name
     tried: list[frozenset[str]] = []
-    loading: tuple[type, frozenset[str]] | None = None  # the class, and flowc's options after FLOW
+    loading: tuple[type, frozenset[str]] | None = None  # the class, and flowc's options after FLOW that affect loading
 
     def names(cls: type) -> Names:
         found = {name_of(name): bool(each.is_flag) for name, each in declared_parameters(cls).items()}
@@ -262,7 +272,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
         found, error = None, None
         try:
             found = load_flow(ctx, given.line.file, given.class_before(), read=read, otherwise=otherwise)
-        except click.UsageError as raised:  # the option may be a parameter of the flow
+        except click.UsageError as raised:  # the option in the error may be a parameter of the flow
             error = raised
         if loading is None:
             assert error is not None
@@ -283,7 +293,7 @@ def _load(ctx: click.Context, given: CommandWords, kind: RunKind, before: Top) -
 
 
 def _code_of_ir(given: CommandWords, kind: RunKind) -> CodeOf:
-    """Return the place of the IR's code, from --code unless a parameter of the flow has that name."""
+    """Return the location of the IR's code: the value of `--code`, unless the flow has a parameter `code`."""
     flags = {name_of(name): flag for name, flag in ir_loading.flags_of_ir(Path(given.line.file or "")).items()}
     taken = frozenset(flags) - kind.keeps
     early = given.early(Names(taken, frozenset(name for name in taken if flags[name])))
@@ -292,7 +302,10 @@ def _code_of_ir(given: CommandWords, kind: RunKind) -> CodeOf:
 
 
 def _file_of(ctx: click.Context, file: str | None) -> Path | None:
-    """Return the flow's file: named on the command line, or the program itself. None for an IR and for YAML."""
+    """Return the flow's Python file: FLOW on the command line, or the program itself.
+
+    Return None if FLOW is an IR or a YAML file.
+    """
     if (cls := ctx.find_object(type)) is None:
         return Path(file.partition(":")[0]) if file is not None and not (is_ir(file) or is_yaml(file)) else None
     own = getattr(sys.modules.get(cls.__module__), "__file__", None)
@@ -300,10 +313,10 @@ def _file_of(ctx: click.Context, file: str | None) -> Path | None:
 
 
 def _keep_from_obstore() -> None:
-    """Make the client read buckets through a separate process.
+    """Make `metaflow`'s client read buckets through a separate process.
 
-    Hazard: code of the flow may use the client during the import. A client of a bucket has threads, which do not
-    survive the forks of tasks, so it must not be in this process.
+    Hazard: the flow's code may use the client while it is imported. The library for buckets starts threads, and threads
+    do not survive the forks that become tasks. Therefore this process must not use the library.
     """
 
     def ask(url: str) -> Objects:
@@ -317,7 +330,7 @@ def _keep_from_obstore() -> None:
 def _command(
     found: Checked | None, seeds: Seeds, kind: RunKind, words: CommandWords, *, own: bool, names: Names = NO_NAMES
 ) -> click.Command:
-    """Return the command with the options of the flow's parameters; without a flow, with those of every flow."""
+    """Return the command with an option for each parameter of the flow; without a flow, with flowc's options."""
     params: list[click.Parameter] = [param for param in kind.params if isinstance(param, click.Argument)]
     params += words.yielding(_shown(_options(kind, own=own), own=own), names)
     if not own:
@@ -346,6 +359,9 @@ def _command(
 
 
 def _shown(options: Sequence[click.Option], *, own: bool) -> list[click.Option]:
-    """Return the options; those that the help of a flow's own file lists are hidden in the help of its `run`."""
+    """Return the options for the help of a command.
+
+    `python flow.py --help` lists some of them already; those are hidden in the help of its `run`.
+    """
     elsewhere = [option for option in TOP_OPTIONS if own and option.name not in RUN_S]
     return [hidden(option) if option in elsewhere else option for option in options]

@@ -77,7 +77,10 @@ OPTIONS: tuple[click.Parameter, ...] = (
 
 
 class SpinInputs(NamedTuple):
-    """The task whose inputs are used, with the parameters of its run. `url` is its store."""
+    """The task of an earlier run whose inputs `spin` uses, with the run's parameters.
+
+    `url` is the address of the store.
+    """
 
     run: str
     step: str
@@ -108,7 +111,10 @@ def _spin(checked: Checked, seeds: Seeds, given: dict[str, list[str]], values: d
 
 
 def _spare(run: RunStore, root: str) -> None:
-    """Record that the spin results in `root` use the run, so that `flowc gc` keeps it; warn if that is impossible."""
+    """Record that the spin results in `root` use data of the run, so that `flowc gc` keeps the run.
+
+    Print a note if the record cannot be written.
+    """
     try:
         need(run, root)
     except StoreError as error:
@@ -128,7 +134,10 @@ def _find_inputs(store: Store, graph: Graph, pathspec: str) -> SpinInputs:
 
 
 def _split(graph: Graph, pathspec: str) -> tuple[str, str, str | None]:
-    """Return the run's id (`latest` if the path has none), the step and the task; a task's id contains its step."""
+    """Split [RUN/]STEP[/TASK] into the run's id, the step and the task.
+
+    Without RUN, the id is `latest`. STEP may be omitted if TASK is a task's id, which contains the step.
+    """
     parts = pathspec.strip("/").removeprefix(f"{graph.flow.name}/").split("/")
     if len(parts) == 1 or parts[0] in graph.nodes:
         parts = ["latest", *parts]
@@ -143,7 +152,10 @@ def _split(graph: Graph, pathspec: str) -> tuple[str, str, str | None]:
 
 
 def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
-    """Return the index path of the given task, or else of the step's last task, or else of its first possible task."""
+    """Return the index path of the given task; without one, of the step's last task in the run.
+
+    If the step has no task in the run, return the index path that its first task would have.
+    """
     if task is not None:
         return find_path(run, step, task)
     known = run.attempts(step)
@@ -154,11 +166,11 @@ def _path(run: RunStore, graph: Graph, step: str, task: str | None) -> str:
 
 
 def _plain(checked: Checked, step: str) -> Checked:
-    """Return the flow without the decorators of the step."""
+    """Return the flow, with all decorators removed from one step."""
     node = checked.flow.by_id()[step]
     bare = replace(
         node, retry=None, catch=None, timeout=None, environment=(), secrets=(), cards=(), packages=None
-    )  # the other decorators only affect clusters
+    )  # the remaining decorators have no effect on this machine
     checked.program.undecorate(node)
     nodes = tuple(bare if other.id == step else other for other in checked.flow.nodes)
     return checked._replace(flow=replace(checked.flow, nodes=nodes))
@@ -178,7 +190,7 @@ def _perform(
     spun_from = f"{inputs.run}/{inputs.step}/{inputs.path}"
     with closing(Look(str(checked.package.root))) as look:
         run = new_run.begin_run(store, checked, parameters, user, {"spun_from": spun_from}, look)
-    run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # readers of the run's id can find the task now
+    run.begin(inputs.step, inputs.path, 1, begin_record(time.time()))  # before `tell_of` publishes the run's id
     new_run.tell_of(run, run, options, step_name=inputs.step, task_id=task_id(inputs.step, inputs.path))
     console = make_console(options["log_format"], quiet=bool(top().quiet))
     origin = task_pathspec(run.flow, inputs.run, inputs.step, path=inputs.path)
@@ -224,7 +236,10 @@ def _perform(
 
 
 def _log_line(run: RunStore, inputs: SpinInputs, *, persisted: bool) -> str:
-    """Return the command that shows the log of the failed task; without --persist, one that keeps it."""
+    """Return the command that prints the log of the failed task.
+
+    Without `--persist` the log is not kept, so return the `spin` command that would keep it.
+    """
     task = task_pathspec(run.flow, run.id, inputs.step, path=inputs.path)
     if persisted:
         return f"flowc logs {task} --store {SPIN_NAME}"
@@ -249,5 +264,5 @@ KIND = RunKind(
     "The earlier run is not changed. Without --persist, the result is not kept.",
 )
 def spin_command(ctx: click.Context, words: tuple[str, ...]) -> None:
-    """Spin a step."""
+    """Run one step alone, with the inputs of a task of an earlier run."""
     start(ctx, words, KIND)

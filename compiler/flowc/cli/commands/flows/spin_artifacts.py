@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 
 def overrides(checked: Checked, objects: Objects, file: str | None) -> tuple[dict[str, ArtifactRef], dict[str, object]]:
-    """Return the artifacts and the parameters that a file sets.
+    """Return the artifacts and the parameters that the file of `--artifacts-module` sets.
 
     Args:
         checked: the flow.
         objects: the store for the artifacts.
-        file: a Python file with the dictionary ARTIFACTS; None sets nothing.
+        file: a Python file that defines the dictionary ARTIFACTS; None for no file.
 
     Returns:
         References to the stored artifacts, and the values of parameters, both by name.
 
     Raises:
-        SystemExit: the file is faulty, sets a config or a parameter for a file, or has an invalid value; the error is
-            printed.
+        SystemExit: the file cannot be used: it is faulty, has an invalid value, or sets a config or a parameter of type
+            file. The error is printed.
     """
     flow, declared = checked.flow, declared_parameters(checked.cls)
     parameters = {parameter.attribute or parameter.name: parameter for parameter in flow.parameters}

@@ -1,1 +1,1 @@
-"""Commands that read a store or delete from it."""
+"""Commands that read a store or delete data from it."""

@@ -1,4 +1,4 @@
-"""`flowc artifact`: lists the versions of an artifact, and writes one, named by its digest, to a file."""
+"""`flowc artifact`: lists the versions of an artifact, or writes the version with a given digest to a file."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def artifact_command(
     as_json: bool,
     store_url: str | None,
 ) -> None:
-    """List versions, or write the value of one."""
+    """List the versions of an artifact, or write the value of one version to a file."""
     flow, _, rest = name.partition("/")
     artifact, at, digest = rest.partition("@")
     if not (flow and artifact) or (at and not re.fullmatch(r"[0-9a-f]{4,64}", digest)):
@@ -132,7 +132,7 @@ def _row(flow: str, version: ArtifactVersion) -> dict[str, object]:
 
 
 def _write(run: RunStore, version: ArtifactVersion, file: Path) -> None:
-    sys.path.insert(0, "")  # values may need classes of the flow's modules, which may be in this directory
+    sys.path.insert(0, "")  # unpickling a value may import modules of the flow from this directory
     with writing(file), working(f"writing {file}"):
         what = _write_value(run, version.ref, file)
     place = task_pathspec(version.run, version.step, path=version.path)

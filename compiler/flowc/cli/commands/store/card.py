@@ -1,4 +1,4 @@
-"""`flowc card`: shows the cards of tasks of any flow."""
+"""`flowc card`: shows, prints and lists the cards of tasks of any flow."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ else:
 
 @click.group("card", cls=PathGroup, help="Show the cards of tasks. RUN may be `latest`.")
 def card_command() -> None:
-    """Group the commands about cards."""
+    """Define the command group `flowc card`."""
 
 
 def _find(pathspec: str, store_url: str | None) -> Pathspec:
-    """Return the run, step and task of a pathspec; FLOW alone means its newest run."""
+    """Return the run, step and task that a pathspec names; FLOW alone names the flow's newest run."""
     store, inner = open_store(store_url), pathspec.strip("/")
     if inner and "/" not in inner:
         inner = f"{inner}/{newest(store, inner)}"
@@ -41,7 +41,7 @@ add_reading_commands(
 @served_options
 @store_option
 def server_command(pathspec: str, port: int, poll_interval: int, max_cards: int, store_url: str | None) -> None:
-    """Serve cards."""
+    """Serve a web page with the cards of a run."""
     flow, _, run = pathspec.strip("/").partition("/")
     if not flow or "/" in run:
         raise click.UsageError(f"'{pathspec}' is neither FLOW nor FLOW/RUN; the page shows the cards of all steps")

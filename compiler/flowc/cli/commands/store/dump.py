@@ -1,4 +1,4 @@
-"""`flowc dump`: prints the artifacts of tasks. The `dump` of a flow's own file uses the same functions."""
+"""`flowc dump`: prints the artifacts of tasks. `python flow.py dump` uses the same functions."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., object])
 else:
-    files = LateModule("flowc_runtime.store.values.files")  # `flowc show` of a run does not need it
+    files = LateModule("flowc_runtime.store.values.files")  # not used by `flowc show` of a run
 
 
 class DumpedValue(NamedTuple):
-    """An artifact or a parameter that is not loaded yet, with its record."""
+    """An artifact or a parameter whose value is not loaded yet, with its record."""
 
     size: int
     type: str
@@ -47,7 +47,7 @@ class DumpedValue(NamedTuple):
 
 
 class Dumped(NamedTuple):
-    """A task that has ended, with its record and its values."""
+    """A task that has ended, with its record and its artifacts by name."""
 
     step: str
     path: str
@@ -59,14 +59,14 @@ class Dumped(NamedTuple):
 
 
 class ArtifactFilter(NamedTuple):
-    """The artifacts that the options select."""
+    """The names that the options --private and --include select."""
 
     private: bool
     include: frozenset[str] | None
 
     @classmethod
     def of(cls, private: bool, include: str | None) -> ArtifactFilter:
-        """Return the filter for the values of --private and --include, a list separated by commas."""
+        """Return the filter for the values of --private and --include (names separated by commas; None for all)."""
         return cls(private, frozenset(name.strip() for name in include.split(",")) if include else None)
 
     def among(self, values: Mapping[str, DumpedValue]) -> dict[str, DumpedValue]:
@@ -78,7 +78,7 @@ class ArtifactFilter(NamedTuple):
         }
 
     def missing(self, tasks: Iterable[Dumped]) -> tuple[str, str | None]:
-        """Return a message and perhaps a hint about names in --include that no task has; an empty text if none is."""
+        """Return an error and perhaps a hint about names in --include that no task has; an empty error for none."""
         found = {name for task in tasks for name in self.among(task.values)}
         if not (missing := sorted((self.include or frozenset()) - found)):
             return "", None
@@ -99,19 +99,21 @@ _OPTIONS = (
 
 
 def dump_options(function: Command) -> Command:
-    """Add the options that `flowc dump` and a flow file's `dump` share."""
+    """Add the options that `flowc dump` and `python flow.py dump` share."""
     for option in reversed((*_OPTIONS, with_verify_option)):
         function = option(function)
     return function
 
 
 def dumped(place: Pathspec, say: Callable[[str], None], *, may_be_none: bool = False) -> Iterator[Dumped]:
-    """Yield the task, or all tasks of the step, with their artifacts; for a failed task, those of its last attempt.
+    """Yield the task, or all tasks of the step, with their artifacts.
+
+    A failed task has the artifacts of its last attempt.
 
     Args:
-        place: the task or the step.
-        say: is called with a line for each task that has failed or has not finished.
-        may_be_none: whether a step without any finished task is allowed; otherwise it ends the program.
+        place: the pathspec of the task or the step.
+        say: called with a line of text for each task that has failed or has not finished.
+        may_be_none: whether a step without any finished task is allowed; if not, it is an error that ends the program.
     """
     run, step, view = place.run, place.step, RunRecords(place.run)
     assert step is not None
@@ -145,17 +147,17 @@ def dumped(place: Pathspec, say: Callable[[str], None], *, may_be_none: bool = F
 
 
 def of_every_task(view: RunRecords) -> Iterator[tuple[str, DumpedValue]]:
-    """Yield the values that every task has, by attribute name: class constants, parameters and configs."""
+    """Yield the attributes that every task of a run has, with names: class constants, parameters and configs."""
     run, flow = view.store, view.flow
     first = None
-    with unreadable.skipping():  # an unreadable record costs only the constants
+    with unreadable.skipping():  # if the record cannot be read, only the constants are missing
         first = view.done(flow.start, ROOT) or view.attempt(flow.start, ROOT, 1)
     kept = first.get("constants", {}) if first is not None else {}
     for name, ref in kept.items():
         yield name, stored(run, ref)
     converted = {parameter.attribute or parameter.name for parameter in flow.parameters if parameter.converted}
     for name, value in files.seen_values(run.objects, flow, view.record["parameters"], class_finder(run)).items():
-        if not (name in converted and name in kept):  # the constant has the value after the class's conversion
+        if not (name in converted and name in kept):  # `kept` has the converted value
             yield name, _parameter(value)
 
 
@@ -165,17 +167,20 @@ def _parameter(value: object) -> DumpedValue:
 
 
 def stored(run: RunStore, ref: ArtifactRef) -> DumpedValue:
-    """Return the artifact that `ref`, from a task's record, describes; its value is loaded on demand."""
+    """Return the artifact that `ref`, a part of a task's record, describes; the value is loaded on demand."""
     return DumpedValue(
         ref["size"], ref["type"], lambda: load_value(run.objects, ref, class_finder(run)), ref["repr"], ref
     )
 
 
-_DAMAGED = "flowc.damaged"  # in a context's `meta`: whether an artifact was damaged
+_DAMAGED = "flowc.damaged"  # key in a context's `meta`: whether a damaged artifact was found
 
 
 def note_damage(error: ArtifactError) -> str:
-    """Return the text to print in place of an artifact that cannot be loaded; report a damaged one on stderr too."""
+    """Return the text to print for an artifact that cannot be loaded.
+
+    If the artifact is damaged, also print an error on stderr.
+    """
     if not isinstance(error, Damaged):
         return str(error)
     tell_error(str(error))
@@ -184,7 +189,7 @@ def note_damage(error: ArtifactError) -> str:
 
 
 def end_damaged() -> None:
-    """End the program with an error's exit code if an artifact was damaged. Call it after all output."""
+    """End the program with exit code 1 if a damaged artifact was found. To be called after all output."""
     if click.get_current_context().meta.get(_DAMAGED):
         raise SystemExit(FAULTY)
 
@@ -193,12 +198,12 @@ def end_damaged() -> None:
 
 
 def print_json(tasks: Iterable[Dumped], choice: ArtifactFilter, limit: int) -> None:
-    """Print a list of the tasks' records, each with the task's id.
+    """Print the records of the tasks, each with the task's id, as a JSON list.
 
     Args:
         tasks: the tasks.
-        choice: the selection of their artifacts.
-        limit: the most characters of a value's representation.
+        choice: the filter that selects the artifacts.
+        limit: values of this size in bytes or more are left out.
     """
     rows = [
         {
@@ -215,7 +220,7 @@ def _row(value: DumpedValue, limit: int) -> dict[str, object]:
     if value.size < limit:
         try:
             loaded = value.load()
-        except ArtifactError as error:  # such as a missing class; the record still describes the value
+        except ArtifactError as error:  # such as a missing class; the record is printed without the value
             note_damage(error)
             return dict(value.record)
         if _is_plain(loaded):
@@ -224,7 +229,7 @@ def _row(value: DumpedValue, limit: int) -> dict[str, object]:
 
 
 def _is_plain(value: object) -> bool:
-    """Return whether the value survives a round trip through JSON."""
+    """Return whether a value is still the same after it was written as JSON and read again."""
     if isinstance(value, float):
         return type(value) is float and math.isfinite(value)
     if type(value) is list:
@@ -241,7 +246,7 @@ def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Artifa
         file: the path of the file.
         run_id: the run's id.
         tasks: the tasks.
-        choice: the selection of their artifacts.
+        choice: the filter that selects the artifacts.
 
     Raises:
         SystemExit: a value cannot be loaded or pickled; the error is printed.
@@ -262,7 +267,7 @@ def write_pickle(file: str, run_id: str, tasks: Iterable[Dumped], choice: Artifa
 
 
 def _pickled(values: object) -> bytes:
-    """Pickle with protocol 4, the oldest that Metaflow writes; classes that cannot be imported are pickled by value."""
+    """Pickle with protocol 4, the oldest that Metaflow writes; cloudpickle pickles what pickle cannot."""
     try:
         return pickle.dumps(values, protocol=4)
     except Exception:
@@ -293,9 +298,12 @@ def dump_command(
     as_json: bool,
     store_url: str | None,
 ) -> None:
-    """Print artifacts. Loading a value runs code of its class, as in the flow itself."""
+    """Print artifacts.
+
+    Hazard: loading a value runs code of the value's class.
+    """
     found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
-    sys.path.insert(0, "")  # values may need classes of the flow's modules, which may be in this directory
+    sys.path.insert(0, "")  # unpickling a value may import modules of the flow from this directory
     choice = ArtifactFilter.of(private, include)
     tasks = list(dumped(found, lambda text: click.echo(f"note: {text}", err=True)))
     message, hint = choice.missing(tasks)
@@ -316,7 +324,7 @@ def dump_command(
 
 
 def _write_content(file: str, selected: Sequence[tuple[str, DumpedValue]]) -> None:
-    """Write the only selected value to a file. Raises SystemExit if it is not alone, or no text and no bytes."""
+    """Write the selected value to a file. Raises SystemExit unless exactly one value is selected, a string or bytes."""
     if len(selected) != 1:
         fail(f"--output writes one value, and {len(selected)} are selected", "name one task, and --include NAME")
     ((name, value),) = selected

@@ -1,7 +1,8 @@
 """`flowc logs --follow`: prints the logs of a run while they are written, until the run ends.
 
-It reads only the store. A store sends no notifications, so it is polled: at once after new output, and less often the
-longer none arrives. Each log is read from the end of its last complete frame, so no byte is lost or printed twice.
+This command reads only the store. A store sends no notifications, so the store is polled. The interval between two
+polls is short after new output, and grows while there is no new output. Each log is read from the end of its last
+complete frame, so that no byte is lost or printed twice.
 """
 
 from __future__ import annotations
@@ -35,23 +36,23 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
     from flowc_runtime.store.records.store import Store
 
-FASTEST, SLOWEST = 0.1, 2.0  # seconds between two polls
+FASTEST, SLOWEST = 0.1, 2.0  # shortest and longest interval between two polls, in seconds
 SETTLED = 5.0  # seconds without output after which an ended attempt is not polled again until the run ends
-# Seconds without output and without an active task after which a failed cluster run counts as ended: the exit
-# handler, which records the end, may itself have failed.
+# Seconds without output and without an active task after which a failed cluster run counts as ended. The exit handler
+# normally records the end, but may itself have failed.
 UNFINISHED = 60.0
-BEGINNING = 300.0  # seconds that a run may take to start: a cluster must first find a node and pull an image
+BEGINNING = 300.0  # seconds to wait for a run to start: a cluster may have to add a node and pull an image
 
 
 class Pause(NamedTuple):
-    """The clock, replaced in tests so that they need not wait."""
+    """The functions of the clock; tests replace them so that they do not have to wait."""
 
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
 
 
 def follow_run(store: Store, pathspec: str, form: Form, attempt: int | None, pause: Pause = Pause()) -> int:  # noqa: B008
-    """Print the tasks' output until the run ends, then the run's status.
+    """Print the tasks' output until the run ends; then print the run's status.
 
     Returns:
         The exit code: 0 if the run succeeded, 130 after Ctrl-C, otherwise 1.
@@ -70,7 +71,10 @@ def follow_run(store: Store, pathspec: str, form: Form, attempt: int | None, pau
 
 
 def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | None, str | None]:
-    """Wait for the run to start; return it with the step and the index path, which need not have started yet."""
+    """Wait for the run to start; return the run, the step and the index path.
+
+    The step and the task need not have started yet.
+    """
     parts = parts_of(store, pathspec)
     run_spec, (step, task) = "/".join(parts[:2]), [*parts[2:4], None, None][:2]
     if 2 <= len(parts) <= 4 and all(parts):
@@ -88,7 +92,10 @@ def _find(store: Store, pathspec: str, pause: Pause) -> tuple[RunStore, str | No
 
 
 def _await_start(store: Store, flow: str, run_id: str, pause: Pause) -> None:
-    """Wait for a run that was just triggered: its first pod writes its record. `latest` waits for the first run."""
+    """Wait until a run has a record, which the first pod of a cluster run writes.
+
+    If RUN is `latest` and the flow has no run, wait for the flow's first run.
+    """
 
     def started() -> bool:
         ids = store.runs(flow)[-1:] if run_id == "latest" else [run_id]
@@ -109,32 +116,31 @@ def _await_start(store: Store, flow: str, run_id: str, pause: Pause) -> None:
 
 
 def _misspelt(store: Store, flow: str, run_id: str) -> str | None:
-    """Return the name of an existing flow or run that resembles FLOW/RUN, which does not exist."""
+    """Return the name of an existing flow or run that is similar to FLOW/RUN, which does not exist."""
     flows = store.flows()
     if flow not in flows:
         return closest(flow, flows)
-    found = closest(run_id, store.runs(flow)[-20:], cutoff=0.9)  # ids of one day resemble each other
+    found = closest(run_id, store.runs(flow)[-20:], cutoff=0.9)  # ids of runs of the same day are similar
     return f"{flow}/{found}" if found else None
 
 
 @final
 @dataclass(slots=True)
 class Tail:
-    """The log of one attempt, and the offset up to which it is printed."""
+    """The log of one attempt, and the offset (`at`) up to which it has been printed."""
 
     task: Task
     key: str
     at: int = 0
-    news: float = 0.0  # time of the last new output, or of the last check whether the attempt has ended
-    more: bool = False  # whether the last read left output behind: a log may be larger than memory
+    news: float = 0.0  # time of the last new output, or of the last check for the attempt's end
+    more: bool = False  # whether the last read stopped before the end, because the log may be larger than memory
 
     def read(self, run: RunStore, *, last: bool) -> list[Chunk]:
-        """Return the new output, at most about PIECE bytes; `more` is true afterwards if there is further output
-        already.
+        """Return new output, at most about PIECE bytes; then `more` is true if the log has further output.
 
         Args:
             run: the run.
-            last: whether the attempt has ended: then an incomplete frame at the end is returned too.
+            last: whether the attempt has ended. If it has, also return an incomplete frame at the end of the log.
         """
         new = b""
         try:
@@ -155,7 +161,7 @@ class Tail:
 
 @final
 class Follower:
-    """Follows the `wanted` attempts of a run: (step, path, number), where None means all."""
+    """Prints the output of the `wanted` attempts of a run: step, index path and number, where None selects all."""
 
     def __init__(
         self, run: RunStore, wanted: tuple[str | None, str | None, int | None], printer: Printer, pause: Pause
@@ -164,7 +170,7 @@ class Follower:
         self._wanted = wanted
         self._printer = printer
         self._pause = pause
-        self._tails: dict[Task, Tail] = {}  # all attempts, also those that are no longer polled
+        self._tails: dict[Task, Tail] = {}  # all attempts, including the ones that are no longer polled
         self._active: dict[Task, Tail] = {}
         self._records = RunRecords(run)
         record = self._records.record
@@ -172,10 +178,10 @@ class Follower:
         self._resumes = record.get("origin") is not None
 
     def follow(self) -> StatusView:
-        """Print until the run ends; return its status."""
+        """Print the output until the run ends; return the run's status."""
         interval, news = FASTEST, self._pause.now()
         while True:
-            # Read the status before the logs, so that the logs include all output from before the end.
+            # Read the status before the logs: then the logs are complete if the status is that of an ended run.
             status = read_status(self._run, self._records.known)
             if self._look(self._active.values()):
                 interval, news = FASTEST, self._pause.now()
@@ -192,7 +198,7 @@ class Follower:
             interval = min(interval * 1.5, SLOWEST)
 
     def check(self, pathspec: str) -> None:
-        """End the program if none of the wanted attempts has started."""
+        """Print an error and end the program if none of the wanted attempts has started."""
         attempt = self._wanted[2]
         if not self._tails:
             fail(f"{pathspec} has no {'tasks' if attempt is None else f'attempt {attempt}'}")
@@ -204,7 +210,7 @@ class Follower:
         return not early or (silence > UNFINISHED and not self._active)
 
     def _look(self, tails: Iterable[Tail], *, last: bool = False) -> bool:
-        """Print new output in the order of time; return whether there was any."""
+        """Print the new output of several logs, sorted by time; return whether there was any new output."""
         self._discover()
         now = self._pause.now()
         printed: list[tuple[Task, Chunk]] = []
@@ -220,7 +226,7 @@ class Follower:
         return any(tail.more for tail in self._tails.values())
 
     def _discover(self) -> None:
-        """Start to follow attempts that have started since the last poll."""
+        """Add the attempts that have started since the last poll."""
         step, path, attempt = self._wanted
         for task in attempts_of(self._records, step, path, self._run.attempts):
             if task not in self._tails and attempt in (None, task[2]):
@@ -231,12 +237,12 @@ class Follower:
     def _has_ended(self, task: Task) -> bool:
         try:
             return self._run.attempt(*task) is not None
-        except RecordError as error:  # the record exists, and is written at the end
+        except RecordError as error:  # the record exists: it is written when the attempt ends
             unreadable.tell(error)
             return True
 
     def _settle(self) -> None:
-        """Stop polling attempts that have ended: a wide foreach has thousands of them."""
+        """Stop polling attempts that have ended, because a foreach may have thousands of them."""
         now = self._pause.now()
         for task, tail in list(self._active.items()):
             if now - tail.news >= SETTLED:

@@ -47,7 +47,7 @@ _KINDS = {
 @json_option
 @store_option
 def fsck_command(repair: bool, as_json: bool, store_url: str | None) -> None:
-    """Check a store. It is safe while flows run, and deletes no data."""
+    """Check a store. The command may be used while flows run, and deletes no data."""
     store = open_store(store_url)
     if not any(store.objects.names("")):
         fail(f"there is no store in {store.objects.url}", "give its place with --store")

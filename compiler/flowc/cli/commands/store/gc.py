@@ -1,4 +1,4 @@
-"""`flowc gc`: deletes runs and unreferenced data."""
+"""`flowc gc`: deletes runs, and data that no run references."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """Return the seconds of a duration such as 30d, 12h or 90m; None without a value. It is a callback of an option.
+    """Return the number of seconds of an option's value such as 30d, 12h or 90m; None without a value.
+
+    This function is the callback of a click option.
 
     Raises:
         click.BadParameter: the value is not a number with one of the units s, m, h, d and w.
@@ -66,7 +68,7 @@ def gc_command(
     as_json: bool,
     store_url: str | None,
 ) -> None:
-    """Collect garbage. It is safe while flows run, and while another `flowc gc` runs."""
+    """Delete runs and unreferenced data. The command may be used while flows, or another `flowc gc`, run."""
     store = open_store(store_url)
     if flow is not None and flow not in store.flows():
         no_flow(store, flow)

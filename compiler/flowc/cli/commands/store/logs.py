@@ -1,4 +1,4 @@
-"""`flowc logs`: prints, measures, follows and scrubs the logs of tasks."""
+"""`flowc logs`: prints, follows and scrubs the logs of tasks, or prints the sizes of logs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from flowc_runtime.process.logs import Chunk, Stream
     from flowc_runtime.store.records.run_store import RunStore
 else:
-    completion = LateModule("flowc.cli.commands.completion")  # only a shell's tab key needs it
+    completion = LateModule("flowc.cli.commands.completion")  # used only for tab completion
 
-MERGED_PIECE = 1 << 16  # bytes of each log that are in memory while logs are merged
+MERGED_PIECE = 1 << 16  # bytes of each log in memory while the lines of several logs are sorted by time
 
 
 @final
@@ -39,13 +39,13 @@ class LogsGroup(click.Group):
     """A group in which `logs PATHSPEC` is short for `logs show PATHSPEC`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Insert `show` if the first word is neither a command nor an option for help."""
+        """Insert `show` if the first argument is neither a subcommand nor an option for help."""
         if args and args[0] not in (*self.commands, *ctx.help_option_names):
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return the commands and the pathspecs that begin with the incomplete word, or the options of `show`."""
+        """Return the subcommands, pathspecs or options of `show` that complete the word."""
         if incomplete.startswith("-"):
             return self.commands["show"].shell_complete(ctx, incomplete)
         return [*super().shell_complete(ctx, incomplete), *completion.complete_pathspec(ctx, incomplete)]
@@ -55,7 +55,7 @@ class LogsGroup(click.Group):
     "logs", cls=LogsGroup, help="Print the logs of FLOW/RUN[/STEP[/TASK]]: `logs X` is short for `logs show X`."
 )
 def logs_command() -> None:
-    """Group the commands about logs."""
+    """Define the command group `flowc logs`."""
 
 
 @logs_command.command("show", help="Print the logs of FLOW/RUN[/STEP[/TASK]]; RUN may be `latest`.")
@@ -81,7 +81,7 @@ def show_command(
     as_json: bool,
     store_url: str | None,
 ) -> None:
-    """Print logs: the bytes of one task unchanged, the lines of several tasks each with a prefix."""
+    """Print logs: the log of one task unchanged, or the logs of several tasks with a prefix before each line."""
     if follow and (sizes or merge):
         raise click.UsageError("--follow prints lines as they arrive: leave out --sizes and --merge")
     stream: Stream | None = "stdout" if only == "stdout" else "stderr" if only == "stderr" else None
@@ -113,7 +113,7 @@ logs_command.add_command(scrub_command)
 
 
 def pieces(run: RunStore, task: Task, size: int = LONGEST) -> Iterator[bytes]:
-    """Yield the log of an attempt in pieces of about `size` bytes; nothing if it printed nothing."""
+    """Yield the log of an attempt in pieces of about `size` bytes; yield nothing if the attempt printed nothing."""
     return run.log(*task, size=size)
 
 
@@ -121,14 +121,15 @@ def pieces(run: RunStore, task: Task, size: int = LONGEST) -> Iterator[bytes]:
 
 
 def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterator[tuple[Task, Chunk]]:
-    """Yield the lines of several attempts in the order in which the lines were begun.
+    """Yield the lines of several attempts, sorted by the time at which the first byte of each line was written.
 
-    A log is read further only when its next line is due, so only logs that were written at the same time are in memory.
+    The next piece of a log is read only when the log's next line is needed. So the memory has pieces only of logs that
+    were written at the same time.
 
     Args:
         run: the run.
         tasks: the attempts: step, index path, number.
-        only: the only stream to yield; None for both.
+        only: the stream to yield; None for both.
     """
     waiting: list[tuple[float, int, Task, Chunk | None, Iterator[Chunk]]] = []
     for order, task in enumerate(tasks):
@@ -141,7 +142,7 @@ def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterato
         if line is not None:
             yield task, line
         if (following := next(log, None)) is not None:
-            # A line that took long to write was begun before lines that were complete earlier.
+            # A line that was written slowly may have begun before a line that was complete earlier.
             heapq.heappush(waiting, (max(when, following.when), order, task, following, log))
 
 
@@ -149,7 +150,7 @@ def merged(run: RunStore, tasks: Iterable[Task], only: Stream | None) -> Iterato
 
 
 class LogSizes(TypedDict):
-    """The sizes of an attempt's log: the bytes of each stream, and the line ends of both."""
+    """The sizes of an attempt's log: the bytes of each stream, and the number of lines in both streams."""
 
     step: str
     task: str
@@ -175,7 +176,7 @@ def _print_sizes(run: RunStore, tasks: Iterable[Task], only: Stream | None, *, a
 
 
 def _sizes(run: RunStore, task: Task, only: Stream | None) -> LogSizes:
-    """Count the bytes and line ends that an attempt wrote."""
+    """Count the bytes and the lines in the log of an attempt."""
     step, path, attempt = task
     counted: LogSizes = {
         "step": step, "task": task_id(step, path), "path": path, "attempt": attempt,

@@ -1,4 +1,4 @@
-"""`flowc runs`: lists the runs in the store. Other commands use its functions about a run's attempts."""
+"""`flowc runs`: lists the runs in the store. Other commands use this module's functions about runs and attempts."""
 
 from __future__ import annotations
 
@@ -36,24 +36,27 @@ _WHY_UNREADABLE: dict[type, str] = {
 }
 
 
-_OPERATIONS = "flowc.operations"  # in a context's `meta`: the operations of the deployment that --target names
+_OPERATIONS = "flowc.operations"  # key in a context's `meta`: the operations of the deployment that --target names
 
 
 @final
 class RunsCommand(click.Command):
-    """`flowc runs`, whose options for the cluster are those of the deployment that `--target` names."""
+    """The command `flowc runs`; the deployment that `--target` names adds its options for the cluster."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Find the deployment, then parse the words. A target without a deployment ends the program."""
+        """Find the deployment that `--target` names, then parse the command line.
+
+        If the target has no deployment, print an error and end the program.
+        """
         name = None if ctx.resilient_parsing else named_in(args)
-        if name in (None, DEFAULT) or name not in target_names():  # the option itself refuses an unknown name
+        if name in (None, DEFAULT) or name not in target_names():  # click reports an unknown name
             ctx.meta[_OPERATIONS] = operations_of(default_deployment())
         else:
             ctx.meta[_OPERATIONS] = operations_of(deployment_named(str(name)))
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the parameters, with the options of another deployment instead of those of the default one."""
+        """Return the command's parameters, with the options of the selected deployment instead of the default one's."""
         params, default = super().get_params(ctx), operations_of(default_deployment()).place
         at = next((number for number, param in enumerate(params) if param in default), len(params))
         others = [param for param in params if param not in default]
@@ -65,7 +68,7 @@ def _place_options(function: Command) -> Command:
 
 
 def _operations(ctx: click.Context) -> Operations:
-    """Return the operations of the deployment, or of the default one if the words are not parsed yet."""
+    """Return the operations of the selected deployment, or of the default one before the command line is parsed."""
     operations = ctx.meta.get(_OPERATIONS)
     return operations if isinstance(operations, Operations) else operations_of(default_deployment())
 
@@ -136,7 +139,10 @@ class _Row(TypedDict):
 
 
 class RunRow(_Row, total=False):
-    """A run in the list, as `--json` prints it; without the optional fields if its record cannot be read."""
+    """A run as `flowc runs --json` prints it.
+
+    If the run's record cannot be read, the fields of this class are missing.
+    """
 
     user: str | None
     parameters: dict[str, object] | None
@@ -148,11 +154,11 @@ class RunRow(_Row, total=False):
 
 
 def run_row(records: RunRecords) -> RunRow:
-    """Return the row of a run; it has few fields if the run's record cannot be read."""
+    """Return the row for a run; the row has fewer fields if the run's record cannot be read."""
     view = RunView(records)
     status = view.status
     row: RunRow = {"pathspec": view.pathspec, "state": status.state, "created": "", "took": "", "why": ""}
-    if isinstance(status.error, NotFound):  # the first task has not written the record yet
+    if isinstance(status.error, NotFound):  # the first task has not written the run's record yet
         return row
     tell_unreadable(status.error)
     if view.record is None or view.created is None:
@@ -177,7 +183,7 @@ def run_row(records: RunRecords) -> RunRow:
 
 
 def tell_unreadable(error: FlowcError | None) -> None:
-    """Report an unreadable record; a missing object is no error."""
+    """Print a warning if the error is about an unreadable record; ignore other errors and None."""
     if isinstance(error, RecordError):
         unreadable.tell(error)
 
@@ -185,13 +191,13 @@ def tell_unreadable(error: FlowcError | None) -> None:
 def attempts_of(
     records: RunRecords, step: str | None, path: str | None, attempts: Callable[[str], dict[str, list[int]]]
 ) -> Iterator[tuple[str, str, int]]:
-    """Yield the attempts that have started, (step, path, number), in the order of the flow.
+    """Yield the attempts that have started, as (step, index path, number), in the order of the flow's steps.
 
     Args:
         records: the records of the run.
         step: the only step to include, or None for all.
         path: the index path of the only task to include, or None for all.
-        attempts: returns the attempt numbers of a step's tasks, by index path.
+        attempts: a function that returns the numbers of attempts of a step's tasks, by index path.
     """
     for name in [step] if step is not None else records.steps():
         for task, numbers in attempts(name).items():

@@ -1,4 +1,4 @@
-"""`logs scrub`, of `flowc` and of a flow's own file: replaces logs for good."""
+"""`flowc logs scrub` and `python flow.py logs scrub`: replace the contents of logs permanently."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _scrub_options(function: Command) -> Command:
 def scrub_command(
     ctx: click.Context, /, pathspec: str, attempt: int | None, store_url: str | None, **options: bool
 ) -> None:
-    """Scrub logs by a pathspec; attempts are counted from 1."""
+    """Scrub the logs of the tasks that a pathspec names; attempts are counted from 1."""
     found = find_run(open_store(store_url), pathspec, least=3, to_read=True)
     _scrub(ctx, found, attempt, options, first=1)
 
@@ -62,7 +62,7 @@ def scrub_command(
 @_scrub_options
 @click.pass_context
 def flow_scrub_command(ctx: click.Context, /, path: str, attempt: int | None, **options: bool) -> None:
-    """Scrub logs by a path without the flow's name; attempts are counted from 0."""
+    """Scrub the logs of the tasks that a path without the flow's name selects; attempts are counted from 0."""
     _scrub(ctx, find_task(ctx, path), None if attempt is None else attempt + 1, options, first=0)
 
 

@@ -75,11 +75,11 @@ class Description(NamedTuple):
 
     Attributes:
         fields: the values for JSON, by name.
-        texts: values that replace some of the fields in the output for people.
-        title: the name of the rows.
+        texts: texts for people, which replace fields of the same name in the output without `--json`.
+        title: the word for the rows: steps, tasks or attempts.
         rows: the steps of a run, the tasks of a step, or the attempts of a task, for JSON.
-        cells: the same rows for people.
-        unreadable: whether the described object itself, and not only a part of it, cannot be read.
+        cells: the same rows for people, as columns.
+        unreadable: whether the run, step or task itself, and not only a part of it, cannot be read.
     """
 
     fields: Mapping[str, object]
@@ -152,7 +152,7 @@ def _step_row(step: StepView) -> StepRow:
 
 
 def _step(view: RunView, step: StepView) -> Description:
-    """Describe a step, with its tasks by their last attempts."""
+    """Describe a step, with its tasks and the last attempt of each."""
     attempts = [_attempt(view, task.attempts[-1]) for task in step.tasks]
     rows = [{"task": task.id, "path": task.path, **row} for task, row in zip(step.tasks, attempts, strict=True)]
     cells = [["", task.id, *_cells(row)] for task, row in zip(step.tasks, attempts, strict=True)]
@@ -189,7 +189,10 @@ def _task(view: RunView, task: TaskView) -> Description:
 
 
 def _attempt(view: RunView, attempt: AttemptView) -> AttemptRow:
-    """Describe an attempt. One without a record is active, or its process vanished with the run."""
+    """Describe an attempt.
+
+    An attempt without a record is still active, or its process ended without writing a record.
+    """
     tell_unreadable(attempt.error)
     number, outcome = attempt.number, view.attempt_state(attempt)
     if attempt.state is None:
@@ -212,7 +215,7 @@ def _attempt(view: RunView, attempt: AttemptView) -> AttemptRow:
 
 
 def _print(fields: Mapping[str, object]) -> None:
-    """Print each field that has a value on a line."""
+    """Print a line for each field that has a value."""
     rows = []
     for name, value in fields.items():
         if name in ("created", "ended") and isinstance(value, (int, float)):
@@ -248,14 +251,17 @@ def _is_only_mocked(row: AttemptRow) -> bool:
 
 
 def _why(row: AttemptRow) -> str:
-    """Return the error and the note of an attempt, in one line."""
+    """Return the error and the note of an attempt as one line of text."""
     kind = "" if row["ended_by_run"] else str(row["type"] or "").rpartition(".")[2]
     error = f"{kind}: {row['message']}" if kind else (row["message"] or "")
     return "; ".join(text.partition("\n")[0] for text in (error, row["note"]) if text)
 
 
 def _more(row: StepRow) -> str:
-    """Return the numbers of started tasks and of attempts, where they differ from the total."""
+    """Return the numbers of started tasks and of attempts as text.
+
+    The number of tasks is left out if all have started, and the number of attempts if there was no retry.
+    """
     attempts = count(row["attempts"], "attempt") if row["attempts"] > row["tasks"] else ""
     begun = f"{row['tasks']:,} begun" if row["tasks"] < row["total"] else ""
     return ", ".join(filter(None, (begun, attempts)))

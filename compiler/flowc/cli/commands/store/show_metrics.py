@@ -1,4 +1,4 @@
-"""`flowc metrics`: prints the metrics of runs side by side, or those of a run's tasks."""
+"""`flowc metrics`: prints a table of the metrics of several runs, or the metrics of a run's tasks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def metrics_command(pathspec: str, limit: int, as_json: bool, store_url: str | N
 
 
 def _of_runs(store: Store, flow: str, limit: int, filters: dict[str, object], *, as_json: bool) -> None:
-    """Print a row for each run: the metrics that its tasks have recorded outside of a foreach."""
+    """Print a row for each run, with the metrics that the run's tasks outside of a foreach have recorded."""
     if flow not in store.flows():
         no_flow(store, flow)
     views = []
@@ -76,7 +76,10 @@ def _of_runs(store: Store, flow: str, limit: int, filters: dict[str, object], *,
 
 
 def _of_tasks(store: Store, pathspec: str, *, as_json: bool) -> None:
-    """Print a row for each metric of each task; JSON of a single task also has all points."""
+    """Print a row for each metric of each task.
+
+    The JSON of a single task also has all recorded values of each metric.
+    """
     run, step, path = find_run(store, pathspec)
     rows: list[dict[str, object]] = []
     for record in measured(RunRecords(run), step, items=True):

@@ -1,4 +1,4 @@
-"""`flowc tag`: changes and lists tags of runs. The `tag` of a flow's own file shares it (docs/adr/0007-tags.md)."""
+"""`flowc tag`: changes and lists tags of runs (docs/adr/0007-tags.md). `python flow.py tag` uses the same functions."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def add(run: RunStore, tags: Collection[str]) -> None:
     """Tag a run.
 
     Raises:
-        SystemExit: a tag is invalid, there is no tag, or the store cannot be written; the error is printed.
+        SystemExit: a tag is invalid, `tags` is empty, or the store cannot be written; the error is printed.
     """
     change(run, add=tags, remove=())
 
 
 def change(run: RunStore, *, add: Collection[str], remove: Collection[str]) -> None:
-    """Add and remove tags of a run; a tag in both is kept.
+    """Add and remove tags of a run; a tag that is both in `add` and in `remove` is kept.
 
-    Tags are added first, so that no reader sees the run without both the old and the new tags.
+    Tags are added before others are removed. So no reader sees the run with neither the old nor the new tags.
 
     Args:
         run: the run.
-        add: the tags to add; system tags are noted and skipped.
+        add: the tags to add; a note is printed for system tags, which the run already has.
         remove: the tags to remove.
 
     Raises:
@@ -55,7 +55,7 @@ def change(run: RunStore, *, add: Collection[str], remove: Collection[str]) -> N
 
 @click.group("tag", cls=PathGroup, help="Tag runs, and list their tags. A run is FLOW/RUN; RUN may be `latest`.")
 def tag_command() -> None:
-    """Group the commands about tags."""
+    """Define the command group `flowc tag`."""
 
 
 @tag_command.command("add", help="Tag a run.")

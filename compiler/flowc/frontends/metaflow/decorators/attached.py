@@ -1,4 +1,4 @@
-"""Call extensions' hooks that run before a flow starts, and add their decorators, retries and options to the IR."""
+"""Call the hooks of extensions' decorators when a flow is checked, and add what the hooks set to the IR."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 _HINT = "step_init and flow_init run when the flow is checked, compiled or started, and in every pod"
 _NOT_LATER: Final = frozenset({"step", "parallel", "unbounded_test_foreach_internal", "cache"})
-"""Decorators that a hook cannot add: the graph, or the digest of the step's code, was read with them."""
+"""Decorators that a hook cannot add, because the graph and the digest of a step's code depend on them."""
 
 
 def attach(node: Node, method: StepMethod, added: Sequence[Added], faults: Faults) -> Node:
-    """Return the node with decorators that hooks of extensions added.
+    """Return the node of a step with the decorators that hooks of extensions added to the step.
 
     Args:
-        node: the step in the intermediate representation. If it can have a decorator only once, its own has precedence.
-        method: the step.
-        added: the decorators.
-        faults: gets decorators that a hook cannot add.
+        node: the step in the IR. Decorators in the flow's source have precedence over added ones of the same name.
+        method: the step's method.
+        added: the decorators that hooks added.
+        faults: collects decorators that a hook cannot add.
     """
     own: list[Applied] = []
     plugins: list[Plugin] = []
@@ -69,14 +69,14 @@ def _fault(faults: Faults, method: StepMethod, decorator: Added, why: str, hint:
 def begin_plugins(
     program: FlowProgram, flow: Flow, methods: Mapping[str, StepMethod], sources: Sources, faults: Faults
 ) -> Flow:
-    """Call the hooks of extensions' decorators; return the flow with the decorators, retries and options that they set.
+    """Call the hooks of extensions' decorators; return the flow with decorators, retries and options from the hooks.
 
     Args:
-        program: the flow's class.
+        program: the program with the flow's class.
         flow: the flow.
         methods: the steps by name.
         sources: the files of the flow.
-        faults: gets a hook that fails; the flow is then unchanged.
+        faults: collects the fault of a hook that fails; the flow is then returned unchanged.
     """
     try:
         hooks = program.begin(flow, str(sources.root), parse_with)

@@ -1,4 +1,4 @@
-"""`@cache`: the digest of the code on which the results of a step's tasks depend."""
+"""Computes, for `@cache`, the digest of the code on which the results of a step's tasks depend."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def cached_code(method: StepMethod, graph: DeclaredGraph, package: Package, faults: Faults) -> str | None:
-    """Return the digest of a step's code: the code package without blank lines and the flow's other steps.
+    """Return the digest of a step's code: of the code package without blank lines and without the flow's other steps.
 
     Args:
         method: the step.
         graph: the graph of the flow.
         package: the package of the flow.
-        faults: gets a step of a gang, whose tasks run together or not at all.
+        faults: collects @cache on the step of a gang: its tasks must run together, so none can be left out.
 
     Returns:
         `sha256:` and 64 hexadecimal digits; None for a step of a gang.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
     class CardArguments(TypedDict, total=False):
-        """The arguments of `@card` that `CARD` accepts."""
+        """The arguments of `@card`, which the table `CARD` checks."""
 
         type: str
         id: str | None
@@ -44,14 +44,14 @@ CARD: Final[Mapping[str, ArgumentKind]] = {
     "refresh_interval": COUNT,
     "save_errors": BOOL,
     "customize": BOOL,
-    # Metaflow takes these two arguments, and allows one value for each.
+    # Metaflow allows exactly one value for each of these two arguments.
     "scope": ArgumentKind("'task': a card belongs to a task", lambda value: value == "task"),
     "rank": ArgumentKind("None: cards have no order", lambda value: value is None),
 }
 
 
 def read_card(arguments: CardArguments) -> Card:
-    """Return the card of one `@card`."""
+    """Convert the arguments of one `@card` to a `Card` of the IR."""
     return Card(
         type=arguments.get("type", "default"),
         id=arguments.get("id"),
@@ -63,7 +63,7 @@ def read_card(arguments: CardArguments) -> Card:
     )
 
 
-_BUILT_IN: Final = frozenset({"default", "blank"})  # types that need no import
+_BUILT_IN: Final = frozenset({"default", "blank"})  # card types that flowc contains
 
 
 def check_card_types(
@@ -71,14 +71,14 @@ def check_card_types(
 ) -> None:
     """Report card types that are neither built in, nor defined in the flow's files, nor in an installed package.
 
-    Steps with their own packages or image are skipped: they may have types that are unknown here. A type whose package
-    is not installed or cannot be imported gives a warning instead, here and on the task's page.
+    Steps with their own packages or image are not checked: card types may be installed there that are unknown here. A
+    known type whose package is not installed or cannot be imported gives only a warning.
 
     Args:
         method: the step.
-        added: decorators of the command line, or of hooks.
-        fields: the fields of the node of the step: `cards`, `packages` and `kubernetes` count.
-        faults: gets the faults.
+        added: decorators that the command line or hooks add to the step.
+        fields: fields of the step's node; only `cards`, `packages` and `kubernetes` are read.
+        faults: collects the faults.
     """
     if not fields.get("cards") or fields.get("packages") or getattr(fields.get("kubernetes"), "image", None):
         return

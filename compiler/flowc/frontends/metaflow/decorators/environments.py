@@ -26,10 +26,10 @@ if TYPE_CHECKING:
         libraries: Mapping[str, str] | None
 
 
-# A version, or a range of several conditions. Whether flowc supports it is checked when an environment is built.
+# A Python version or a range of versions. Whether flowc supports the version is checked when an environment is built.
 _CONDITION: Final = r"\s*(?:===?|~=|!=|<=|>=|<|>)?\s*\d+(?:\.\d+){0,2}(?:\.\*)?\s*"
 _PYTHON: Final = re.compile(rf"(?:{_CONDITION}(?:,{_CONDITION})*)?", re.ASCII)
-# Names and versions become arguments of an installer: none may look like an option.
+# Names and versions become arguments of pip or conda: none may look like a command line option.
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?(@\S+)?|(git\+|https?://|[a-z-]+::)\S+")
 _VERSION: Final = re.compile(r"|[0-9*][\w.*+!|,=<>~ -]*|[<>=!~@][^\n\r]*")
 
@@ -63,13 +63,13 @@ TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {"pypi": _PYPI, "conda
 def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> Packages | None:
     """Return the packages of the flow's class for all steps; None if it has none.
 
-    Of each decorator, that of the nearest class has precedence.
+    If a class and its bases have the same decorator, the class nearest to the flow in the MRO has precedence.
 
     Args:
         cls: the flow's class.
-        source: its file.
-        tree: its definition.
-        faults: gets misplaced, duplicate and wrong decorators.
+        source: the file with the class.
+        tree: the syntax tree of the class.
+        faults: collects misplaced, duplicate and wrong decorators.
     """
     reader = Reader(source, tree, faults)
     decorators: dict[str, Applied] = {}
@@ -101,12 +101,12 @@ def read_base(cls: type, source: Source, tree: ast.ClassDef, faults: Faults) -> 
 
 
 def step_packages(method: StepMethod, base: Packages | None, faults: Faults) -> Packages | None:
-    """Return the packages of a step, added to those of the flow's class; None if it has none.
+    """Return the packages of a step: its own and those of the flow's class; None if neither has packages.
 
     Args:
         method: the step.
-        base: the packages of the flow's class. A step's version of a package replaces the class's.
-        faults: gets duplicate and wrong decorators.
+        base: the packages of the flow's class. If the step names the same package, the step's version is used.
+        faults: collects duplicate and wrong decorators.
     """
     reader = Reader(method.source, method.tree, faults)
     decorators: dict[str, Applied] = {}
@@ -133,7 +133,7 @@ def step_packages(method: StepMethod, base: Packages | None, faults: Faults) -> 
 
 
 def _merged(base: Pairs, own: Pairs) -> Pairs:
-    """Merge packages: a step's version replaces the flow's, even if the names are spelt differently."""
+    """Merge the flow's and the step's packages: the step's versions have precedence. Spellings of a name are equal."""
     named = {_spelling(name) for name, _ in own}
     return (*((name, version) for name, version in base if _spelling(name) not in named), *own)
 
@@ -143,7 +143,7 @@ def _spelling(name: str) -> str:
 
 
 def _read(decorators: Mapping[str, Applied], reader: Reader) -> Packages | None:
-    """Return the packages of @pypi and @conda on one definition; None if there are none or one has a fault."""
+    """Return the packages of @pypi and @conda on a class or step; None without packages or with a fault."""
     arguments_of: dict[str, _Arguments] = {}
     for kind, applied in decorators.items():
         arguments = cast("_Arguments | None", reader.arguments(applied, TABLES[kind]))

@@ -33,11 +33,11 @@ _WHEN: Final[tuple[tuple[Literal["on_success", "on_error"], Literal["success", "
 
 
 def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook]:
-    """Yield the valid hooks, in the order written; report the others.
+    """Yield the valid hooks of one `@exit_hook` in the order of the source; report invalid hooks.
 
     Args:
-        reader: the reader of the class.
-        applied: one `@exit_hook`.
+        reader: reads decorators of the class and collects their faults.
+        applied: the decorator `@exit_hook` as it was applied.
         cls: the flow's class, whose module must have the functions.
     """
     arguments = cast("_Arguments | None", reader.arguments(applied, HOOKS))
@@ -61,7 +61,7 @@ def read_hooks(reader: Reader, applied: Applied, cls: type) -> Iterator[ExitHook
 
 
 def _name(reader: Reader, hook: object, module: Mapping[str, object], span: Span) -> str | None:
-    """Return the function's name in the module, by which a pod finds it; None, with a fault, if it has none."""
+    """Return the function's name in the module, by which a pod imports it; None if it has none, which is reported."""
     if isinstance(hook, str):
         if isinstance(module.get(hook), FunctionType):
             return hook
@@ -83,7 +83,7 @@ def _name(reader: Reader, hook: object, module: Mapping[str, object], span: Span
 
 
 def _is_callable_hook(reader: Reader, function: object, span: Span) -> bool:
-    """Return whether a hook can be called with `run=` or without arguments; report one that cannot."""
+    """Return whether a hook can be called with `run=` or without arguments; report a hook that needs others."""
     needs = [
         name
         for name, parameter in inspect.signature(cast("Callable[[], object]", function)).parameters.items()

@@ -1,7 +1,7 @@
 """Read the decorators of a flow's class and of its bases into fields of the IR's `Flow`.
 
-A class inherits its bases' decorators. A decorator of the same name on the class replaces the inherited one, except for
-exit hooks and triggers of other back ends, which add up.
+A class inherits the decorators of its bases. A decorator on the class replaces an inherited one of the same name. Exit
+hooks and the sensors of other back ends are not replaced: the class has its own and the inherited ones.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FLOW_TABLES: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {
     "trigger_on_finish": FINISHES,
     "exit_hook": HOOKS,
 }
-"""The arguments of each decorator of flows."""
+"""The allowed arguments of each flow decorator, by the decorator's name."""
 FLOW_DECORATORS: Final = (*FLOW_TABLES, *_SENSORS)
 _SEVERAL: Final = frozenset({"exit_hook", *_SENSORS})
 
@@ -57,7 +57,7 @@ class FlowFields(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class _Application:
-    """One application of a decorator, with the reader of the class that it decorates."""
+    """One use of a decorator on a class, with the reader for that class."""
 
     applied: Applied
     reader: Reader
@@ -69,16 +69,16 @@ def read_flow(
     deployment: ProjectBranch,
     faults: Faults,
 ) -> FlowFields:
-    """Return the fields of the IR's flow that decorators set.
+    """Read a class's decorators and return the fields of the IR's flow that they set.
 
     Args:
         cls: the flow's class.
-        place: returns the source and the tree of a class; decorators of a class without a source are ignored.
+        place: a function from a class to its source and its syntax tree; a class for which it returns None is skipped.
         deployment: the user and the branch of the flow.
-        faults: gets the faults.
+        faults: collects the faults.
 
     Raises:
-        DeploymentError: `deployment` does not fit the decorators.
+        DeploymentError: the branch options of the command line contradict the flow's decorators.
     """
     by_name = _by_name(cls, place, faults)
     schedule: Schedule | None = None
@@ -115,14 +115,14 @@ def read_flow(
         triggers=triggers,
         exit_hooks=exit_hooks,
         elsewhere=tuple(name for name in by_name if name in _SENSORS),
-        plugins=tuple(plugin for plugin in reversed(plugins) if plugin is not None),  # the one next to the class first
+        plugins=tuple(plugin for plugin in reversed(plugins) if plugin is not None),  # the innermost comes first
     )
 
 
 def _by_name(
     cls: type, place: Callable[[type], tuple[Source, ast.ClassDef] | None], faults: Faults
 ) -> dict[str, list[_Application]]:
-    """Return the decorators of a class and its bases by name: the nearest one, or all of a name of `_SEVERAL`."""
+    """Return the decorators of a class and its bases by name: the first in the MRO, or all for `_SEVERAL`."""
     by_name: dict[str, list[_Application]] = {}
     for owner in cls.__mro__:
         where = place(owner) if applied_to(owner) else None
@@ -140,7 +140,7 @@ def _by_name(
 
 
 def _of_class(cls: type, reader: Reader) -> list[_Application]:
-    """Return the decorators of one class, from the top; report decorators of steps and duplicates."""
+    """Return the decorators of one class, the topmost first; report step decorators and duplicates."""
     applications: list[_Application] = []
     seen: dict[str, Applied] = {}
     for applied in reversed(applied_to(cls)):

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         run_as_non_root: bool | None
 
     class Amounts(TypedDict, total=False):
-        """The arguments that `@resources` and `@kubernetes` share."""
+        """The arguments for resource amounts, which both `@resources` and `@kubernetes` have."""
 
         cpu: float | str | None
         memory: int | str | None
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         shared_memory: int | str | None
 
     class KubernetesArguments(Amounts, total=False):
-        """The arguments of `@kubernetes` that `KUBERNETES` accepts."""
+        """The arguments of `@kubernetes`, which the table `KUBERNETES` checks."""
 
         image: str | None
         image_pull_policy: str | None
@@ -87,7 +87,7 @@ _SECURITY: Final = {
     "run_as_group": int,
     "run_as_non_root": bool,
 }
-# The amounts that apply if neither @kubernetes nor @resources sets one, as Metaflow documents.
+# Metaflow's documented defaults: cores, and MiB of memory and disk. @kubernetes and @resources replace them.
 _DEFAULTS: Final = {"cpu": 1, "memory": 4096, "disk": 10240}
 
 
@@ -98,7 +98,7 @@ def _is_selector(value: object) -> bool:
 
 
 def _is_fields(value: object, kinds: Mapping[str, type]) -> bool:
-    """Return whether a value is a dict with only these fields, each of exactly its type or None."""
+    """Return whether a value is a dict whose keys are all in `kinds`, with values of exactly these types or None."""
     return isinstance(value, dict) and all(
         name in kinds and (inner is None or type(inner) is kinds[name]) for name, inner in value.items()
     )
@@ -163,12 +163,12 @@ KUBERNETES: Final[Mapping[str, ArgumentKind]] = {
 
 
 def read_kubernetes(reader: Reader, applied: Applied, arguments: KubernetesArguments) -> Kubernetes:
-    """Return everything except the amounts, which `amounts` returns.
+    """Convert the arguments of `@kubernetes` to the IR, except the resource amounts, which `amounts` converts.
 
     Args:
-        reader: the reader of the step, for a claim that is mounted at a relative path.
-        applied: the `@kubernetes`.
-        arguments: its checked arguments.
+        reader: the reader of the step; it reports a volume claim that is mounted at a relative path.
+        applied: the decorator `@kubernetes` as it was applied.
+        arguments: the decorator's arguments, which were checked.
     """
     claims = arguments.get("persistent_volume_claims")
     for claim, path in (claims or {}).items():
@@ -194,7 +194,7 @@ def read_kubernetes(reader: Reader, applied: Applied, arguments: KubernetesArgum
         tolerations=tuple(Toleration(**one) for one in arguments.get("tolerations") or ()),
         labels=_pairs(arguments.get("labels")),
         annotations=_pairs(arguments.get("annotations")),
-        # As in Metaflow, a size alone also requests the mount.
+        # As in Metaflow, `tmpfs_size` alone also requests the mount.
         use_tmpfs=size is not None if use is None else use,
         tmpfs_tempdir=arguments.get("tmpfs_tempdir", True),
         tmpfs_size=_whole(size),
@@ -211,7 +211,7 @@ def read_kubernetes(reader: Reader, applied: Applied, arguments: KubernetesArgum
 
 
 def requested(arguments: Amounts) -> Resources:
-    """Return the amounts as written."""
+    """Convert resource arguments to the IR's `Resources`, without defaults for missing ones."""
     cpu = arguments.get("cpu")
     return Resources(
         cpu=None if cpu is None else decimal_text(cpu),
@@ -225,10 +225,10 @@ def requested(arguments: Amounts) -> Resources:
 def amounts(arguments: KubernetesArguments) -> Resources:
     """Return the resources of one `@kubernetes`: cores as text, memory, disk and shared memory in MiB.
 
-    Missing amounts have Metaflow's documented defaults, except for best effort, which requests nothing.
+    Missing amounts get Metaflow's documented defaults. With `qos="besteffort"` they stay empty.
 
     Args:
-        arguments: its checked arguments.
+        arguments: the decorator's arguments, which were checked.
     """
     own = requested(arguments)
     return own if arguments.get("qos", "").lower() == "besteffort" else _with_defaults(own)
@@ -246,7 +246,7 @@ def _with_defaults(own: Resources) -> Resources:
 
 
 def largest(one: Resources | None, other: Resources) -> Resources | None:
-    """Return the larger of each two amounts; None if neither requests anything.
+    """Return, for each resource, the larger of the two amounts; None if no amount is set.
 
     Args:
         one: the resources of `@resources`; None without it.

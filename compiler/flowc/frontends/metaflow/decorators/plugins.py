@@ -1,4 +1,4 @@
-"""Read the decorators of extensions in Metaflow's older form into the IR's `Plugin`s."""
+"""Read the decorators of extensions that use Metaflow's older API for decorators into the IR's `Plugin`s."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def plugin_class(name: str, kind: str) -> type[Decorator] | None:
-    """Return the class of an extension's decorator of this name; None if there is none.
+    """Return the class of the extension's decorator with this name; None if no extension has such a decorator.
 
     Args:
-        name: the decorator.
+        name: the decorator's name.
         kind: `step` or `flow`.
 
     Raises:
@@ -33,7 +33,7 @@ def plugin_class(name: str, kind: str) -> type[Decorator] | None:
 
 
 def is_json(value: object) -> bool:
-    """Return whether JSON can hold the value."""
+    """Return whether JSON can represent the value."""
     try:
         json_text.dumps(value)
     except (TypeError, ValueError):
@@ -42,11 +42,11 @@ def is_json(value: object) -> bool:
 
 
 def read_plugin(reader: Reader, applied: Applied, cls: type[Decorator]) -> Plugin | None:
-    """Return one application of a decorator as a plugin; None if it has a fault, which is reported.
+    """Convert one use of an extension's decorator to a `Plugin` of the IR; None if it has a fault, which is reported.
 
     Args:
-        reader: the reader of the definition.
-        applied: the application.
+        reader: reads decorators of the class or step and collects their faults.
+        applied: the decorator as it was applied, with its arguments.
         cls: the class of the decorator.
     """
     from metaflow._legacy.hooks import unsupported_hooks
@@ -70,12 +70,14 @@ def read_plugin(reader: Reader, applied: Applied, cls: type[Decorator]) -> Plugi
 
 
 def read_flow_plugin(reader: Reader, applied: Applied, owner: type) -> Plugin | None:
-    """Return one application to a flow's class, with the values of its options; None, and a report, for a fault.
+    """Convert an extension's decorator of a flow's class to a `Plugin`, with the values of the decorator's options.
+
+    Return None if the decorator has a fault, which is reported.
 
     Args:
-        reader: the reader of the class.
-        applied: the application.
-        owner: the flow's class, which has the options of the command line.
+        reader: reads decorators of the class and collects their faults.
+        applied: the decorator as it was applied, with its arguments.
+        owner: the flow's class, in which the command line has stored the values of its options.
     """
     cls = cast("type[FlowDecorator]", plugin_class(applied.name, "flow"))
     plugin = read_plugin(reader, applied, cls)

@@ -64,7 +64,7 @@ def _is_environment(value: object) -> bool:
     )
 
 
-# Only the names of these arguments are checked, as in Metaflow.
+# For these arguments any value is accepted, as in Metaflow; only their names are checked.
 _ANY: Final = ArgumentKind("anything", lambda value: True)
 _OF_BATCH: Final = (
     "cpu", "gpu", "memory", "image", "queue", "iam_role", "execution_role", "shared_memory", "max_swap", "swappiness",
@@ -99,7 +99,7 @@ STEP_DECORATORS: Final[Mapping[str, Mapping[str, ArgumentKind]]] = {
 SEVERAL: Final = frozenset({"card"})
 """Decorators that a step may have more than once."""
 
-ENVIRONMENTS: Final = ("pypi", "conda")  # `environments` reads these, and their forms for a flow's class
+ENVIRONMENTS: Final = ("pypi", "conda")  # the module `environments` reads these, and `@pypi_base` and `@conda_base`
 
 
 _UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
@@ -113,9 +113,10 @@ _UNCATCHABLE: Final[Mapping[type, tuple[str, str]]] = {
 
 
 class Policies(TypedDict, total=False):
-    """Fields of a step's node, without those that have their defaults.
+    """The fields of a step's node in the IR that decorators set; a missing field has its default.
 
-    `cache` is there if the step has `@cache`; the front end replaces its value by the digest of the step's code.
+    `cache` is None if the step has `@cache`, and missing otherwise. The front end then replaces None by the digest
+    of the step's code.
     """
 
     retry: Retry
@@ -136,13 +137,13 @@ class Policies(TypedDict, total=False):
 def policies(
     method: StepMethod, transition: Transition | None, faults: Faults, added: Sequence[Applied] = ()
 ) -> Policies:
-    """Return the fields of the IR's node that a step's decorators set; report their faults.
+    """Read a step's decorators and return the fields of its node that they set; report the decorators' faults.
 
     Args:
         method: the step.
-        transition: what the step leads to; None if a fault hides it.
-        faults: gets the faults.
-        added: decorators of the command line, for steps that lack them.
+        transition: the step's transition; None if it could not be read.
+        faults: collects the faults.
+        added: decorators of `--with`; a decorator is added only if the step does not have it.
     """
     reader = Reader(method.source, method.tree, faults)
     elsewhere: list[str] = []
@@ -169,7 +170,7 @@ def policies(
 
 
 def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> Iterator[Applied]:
-    """Yield a step's decorators from the top, then the command line's; report misplaced and duplicate ones."""
+    """Yield a step's decorators, the topmost first, then those of `--with`; report misplaced and duplicate ones."""
     own = {applied.name for applied in method.applied} - SEVERAL
     written = [applied for applied in reversed(method.applied) if applied.file != COMMAND_LINE]
     attached = [applied for applied in method.applied if applied.file == COMMAND_LINE]
@@ -200,7 +201,7 @@ def _of_step(method: StepMethod, added: Sequence[Applied], reader: Reader) -> It
 
 
 def _read(fields: Policies, reader: Reader, applied: Applied, values: dict[str, object]) -> None:
-    """Add the policy of a decorator to the fields; report arguments that contradict each other."""
+    """Set the field that a decorator stands for; report arguments that contradict each other."""
     match applied.name:
         case "step":
             if info := values.get("node_info"):
@@ -230,7 +231,7 @@ def _read(fields: Policies, reader: Reader, applied: Applied, values: dict[str, 
 
 
 def _add_resources(fields: Policies, amounts: Resources) -> None:
-    """Add the amounts of `@resources` or `@kubernetes`; the larger of two amounts counts."""
+    """Merge the amounts of `@resources` or `@kubernetes` into the fields: the larger amount of each resource counts."""
     if (resources := largest(fields.get("resources"), amounts)) is not None:
         fields["resources"] = resources
 
@@ -254,7 +255,7 @@ def _timeout(reader: Reader, applied: Applied, arguments: _Timeout) -> Timeout:
 
 
 def check_misplaced(method: StepMethod, faults: Faults) -> None:
-    """Report the decorators of a method that is not a step."""
+    """Report decorators on a method without `@step`, where they have no effect."""
     reader = Reader(method.source, method.tree, faults)
     for applied in reversed(method.applied):
         reader.faults.add(

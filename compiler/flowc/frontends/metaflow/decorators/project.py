@@ -1,4 +1,4 @@
-"""Read `@project` into the IR's `Project`, with its branch resolved."""
+"""Read `@project` into the IR's `Project`, and determine the branch from the decorator and the command line."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _MAX_NAME = 128
 
 
 class DeploymentError(Exception):
-    """The options of the command line contradict the flow."""
+    """The options `--branch` and `--production` contradict the flow."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectBranch:
-    """The user of a flow, and its branch.
+    """The user who compiles or runs a flow, and the options of the command line that choose the project's branch.
 
     Attributes:
-        user: the user's name, which a branch without a name gets.
-        branch: the value of `--branch`; None leaves it to the decorator.
+        user: the user's name; without a branch name the branch is `user.NAME`.
+        branch: the value of `--branch`; None for the branch of the decorator.
         production: whether `--production` is set.
-        needs_project: whether to refuse a flow that has no project.
+        needs_project: whether a flow without `@project` is refused.
     """
 
     user: str = ""
@@ -49,12 +49,12 @@ class ProjectBranch:
 
 
 def read_project(reader: Reader, applied: Applied, deployment: ProjectBranch) -> Project | None:
-    """Return the project; None if it has a fault, which is reported.
+    """Convert one `@project` to a `Project` of the IR; None if it has a fault, which is reported.
 
     Args:
-        reader: the reader of the class.
-        applied: the `@project`.
-        deployment: the user and the branch of the command line.
+        reader: reads decorators of the class and collects their faults.
+        applied: the decorator `@project` as it was applied.
+        deployment: the user and the branch options of the command line.
 
     Raises:
         DeploymentError: the command line contradicts the decorator.

@@ -1,4 +1,4 @@
-"""Read one application of a decorator: check its arguments, and find where each is written."""
+"""Read one use of a decorator: check its arguments, and find the place of each argument in the source."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class ArgumentKind:
-    """The values that an argument allows.
+    """The values that an argument of a decorator allows.
 
     Attributes:
-        words: what it is, for messages: "memory is a whole number of MiB, not …".
-        accepts: the predicate of a value.
-        hint: what to do about the usual mistake.
+        words: a description of the allowed values for messages: "memory is a whole number of MiB, not …".
+        accepts: a function that returns whether a value is allowed.
+        hint: the hint of the error, which says how to correct the usual mistake.
     """
 
     words: str
@@ -41,7 +41,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_count(value: object) -> bool:
-    """Return whether a value is an int, or its digits as text, which Metaflow also takes."""
+    """Return whether a value is a whole number of at least 0, as an int or as text."""
     if isinstance(value, str):
         return value.isascii() and value.isdigit()
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
@@ -57,7 +57,7 @@ def _is_cores(value: object) -> bool:
 
 
 def _is_duration(value: object) -> bool:
-    """Return whether a value is a number, or its decimal digits as text."""
+    """Return whether a value is a number of at least 0, as a number or as decimal text."""
     if isinstance(value, str):
         whole, _, fraction = value.partition(".")
         return value.isascii() and whole.isdigit() and (fraction.isdigit() or "." not in value)
@@ -70,7 +70,7 @@ def is_texts(value: object) -> bool:
 
 
 def is_json(value: object) -> bool:
-    """Return whether JSON gives a value back unchanged: it has lists, no tuples, and strings for keys."""
+    """Return whether a value survives a round trip through JSON unchanged: tuples and non-string keys do not."""
     try:
         return bool(json_text.loads(json_text.dumps(value)) == value)
     except (TypeError, ValueError, RecursionError):
@@ -78,7 +78,7 @@ def is_json(value: object) -> bool:
 
 
 def is_json_object(value: object) -> bool:
-    """Return whether a value is a dict that JSON can hold."""
+    """Return whether a value is a dict that JSON can represent."""
     try:
         json_text.dumps(value)
     except (TypeError, ValueError):
@@ -87,7 +87,7 @@ def is_json_object(value: object) -> bool:
 
 
 def optional(kind: ArgumentKind) -> ArgumentKind:
-    """Return a kind of argument that also allows None."""
+    """Return an argument kind that allows None and every value that `kind` allows."""
     return ArgumentKind(kind.words, lambda value: value is None or kind.accepts(value), kind.hint)
 
 
@@ -102,15 +102,15 @@ OPTIONS = ArgumentKind("a dict that JSON can hold", lambda value: value is None 
 
 
 def canonical(value: object) -> str:
-    """Return free-form options as canonical JSON, which the IR contains."""
+    """Convert a value to canonical JSON text, the form in which the IR contains options."""
     return json_text.dumps(value or {}, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def decimal_text(value: float | str) -> str:
-    """Return a number as plain decimal text: no exponent, no trailing zeros, and 0.1 as written.
+    """Return a number as decimal text without an exponent or trailing zeros; a float keeps its short form, such as 0.1.
 
     Args:
-        value: a finite number, or its text.
+        value: a finite number, or a number as text.
     """
     text = format(Decimal(str(value)), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -118,7 +118,7 @@ def decimal_text(value: float | str) -> str:
 
 @final
 class Reader:
-    """Reads the decorators of one definition; faults point into its source."""
+    """Reads the decorators of one class or step; faults are reported at their places in the source."""
 
     def __init__(self, source: Source, tree: Function | ast.ClassDef, faults: Faults) -> None:
         self.source = source
@@ -126,11 +126,11 @@ class Reader:
         self.faults = faults
 
     def arguments(self, applied: Applied, table: Mapping[str, ArgumentKind]) -> dict[str, object] | None:
-        """Return the arguments of an application; None if one has a fault, which is reported.
+        """Check the arguments of a decorator and return them; None if one has a fault, which is reported.
 
         Args:
-            applied: the application.
-            table: the kind of each argument that the decorator has.
+            applied: the decorator as it was applied, with its arguments.
+            table: the allowed values of each argument, by the argument's name.
         """
         before, note = len(self.faults), self._origin(applied)
         if applied.args:
@@ -151,12 +151,12 @@ class Reader:
         return dict(applied.kwargs) if len(self.faults) == before else None
 
     def span(self, applied: Applied, argument: str | None = None, item: int = 0) -> Span:
-        """Return the place of a decorator or of a part of it.
+        """Return the span of a decorator, or of one of its arguments.
 
         Args:
-            applied: the application. One of another file, or added by a mutator, has the place of the definition.
-            argument: the argument; None for the whole decorator.
-            item: the index of the item of an argument that is a list.
+            applied: the decorator. If it was applied in another file or by a mutator, the class or step has the span.
+            argument: the argument's name; None for the whole decorator.
+            item: for an argument that is a list, the index of the item whose span is returned.
         """
         node = self._node(applied) if self._is_here(applied) else None
         if node is None:
@@ -171,14 +171,14 @@ class Reader:
         return self.source.span(node)
 
     def _node(self, applied: Applied) -> ast.expr | None:
-        """Return the decorator on the line where it was applied; its name in the source may be an alias."""
+        """Return the decorator's expression, found by its line, as its name may be an alias; else by its name."""
         for node in self.tree.decorator_list:
             if node.lineno <= applied.line <= (node.end_lineno or node.lineno):
                 return node
         return next((node for node in self.tree.decorator_list if _name_of(node) == applied.name), None)
 
     def _origin(self, applied: Applied) -> str | None:
-        """Return a note for a decorator that a mutator or a function of another file applied; None for any other."""
+        """Return a note that tells which mutator or file applied the decorator; None if it is in the step's source."""
         place = f"{applied.file.rpartition('/')[2]}:{applied.line}"
         if applied.by:
             return f"@{applied.name} was added by {applied.by}{f' in {place}' if applied.line else ''}"
@@ -198,7 +198,7 @@ def _name_of(node: ast.expr) -> str | None:
 
 
 def shown(value: object) -> str:
-    """Return a short text of a value for a message, without the address that a default repr has."""
+    """Return a value as short text for a message; the memory address of a default repr is left out."""
     if type(value).__repr__ is object.__repr__ or callable(value):
         return f"a {type(value).__name__}"
     try:

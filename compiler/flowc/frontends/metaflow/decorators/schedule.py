@@ -42,13 +42,14 @@ _CRONS: Final = {"hourly": "0 * * * *", "daily": "0 0 * * *", "weekly": "0 0 * *
 
 
 def read_schedule(reader: Reader, applied: Applied) -> Schedule | None:
-    """Return the schedule; None if it has a fault, which is reported, or is switched off by `daily=False` alone.
+    """Return the schedule; None if it has a fault, which is reported, or if only `daily=False` is given.
 
-    Cron expressions have Argo's five fields; those of AWS with six are converted if they mean the same.
+    Cron expressions in the result have Argo's five fields. An AWS expression, which has six, is converted if five
+    fields can express the same times.
 
     Args:
-        reader: the reader of the class.
-        applied: the `@schedule`.
+        reader: reads decorators of the class and collects their faults.
+        applied: the decorator `@schedule` as it was applied.
     """
     arguments = cast("_Arguments | None", reader.arguments(applied, SCHEDULE))
     if arguments is None:
@@ -84,10 +85,10 @@ def _crons(applied: Applied, arguments: _Arguments, reader: Reader) -> tuple[str
 
 
 def _read_cron(written: str, span: Span, reader: Reader) -> str:
-    """Return the five fields that Argo reads; report a schedule that is invalid."""
+    """Return a cron expression in Argo's form with five fields; report an invalid expression."""
     fields = written.split()
-    # AWS has six fields: minute first, a year at the end, and `?` for one of the two days. In formats with seconds
-    # first, the `?` is at another position.
+    # A cron expression of AWS has six fields: the minute first, the year last, and `?` for the day of the month or of
+    # the week. Formats that start with seconds have the `?` at another position.
     of_aws = len(fields) == 6 and (fields[2] == "?") != (fields[4] == "?")
     if of_aws and fields[5] == "*" and not any(map(str.isdigit, fields[4])):
         five = " ".join(fields[:5]).replace("?", "*")
@@ -117,7 +118,7 @@ def _check_timezone(applied: Applied, timezone: str, reader: Reader) -> None:
 
     try:
         ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError):  # unknown, no relative path, or a directory
+    except (KeyError, ValueError, OSError):  # an unknown name, an absolute path, or a directory
         from flowc.cron import check_timezone  # the module lists all zones
 
         refusal = check_timezone(timezone)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from metaflow.decorators import Applied
 
     class SecretsArguments(TypedDict, total=False):
-        """The arguments of `@secrets` that `SECRETS` accepts."""
+        """The arguments of `@secrets`, which the table `SECRETS` checks."""
 
         sources: Sequence[object]
         role: str | None
@@ -40,7 +40,7 @@ DEFAULT_TYPE: Final = "METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE"
 SECRETS: Final[Mapping[str, ArgumentKind]] = {
     "sources": ArgumentKind(
         "a list of sources", lambda value: True
-    ),  # checked in `read_secrets`, which does not show the value: it may be a secret
+    ),  # `read_secrets` checks it, and does not show the value in errors: it may be a secret
     "role": optional(TEXT),
     "allow_override": BOOL,
 }
@@ -51,12 +51,12 @@ _FIELDS: Final = ("type", "id", "options", "role")
 
 
 def read_secrets(reader: Reader, applied: Applied, arguments: SecretsArguments) -> tuple[Secret, ...]:
-    """Return the valid sources, in the order written; report the others.
+    """Return the valid sources of one `@secrets` in the order of the source; report invalid ones.
 
     Args:
-        reader: the reader of the step.
-        applied: the `@secrets`.
-        arguments: its checked arguments.
+        reader: reads decorators of the step and collects their faults.
+        applied: the decorator `@secrets` as it was applied.
+        arguments: the decorator's arguments, which were checked.
     """
     secrets: list[Secret] = []
     if not isinstance(arguments.get("sources", ()), (list, tuple)):
@@ -80,7 +80,7 @@ def read_secrets(reader: Reader, applied: Applied, arguments: SecretsArguments) 
 
 
 def _source(source: object, arguments: SecretsArguments) -> Secret | tuple[str, str | None]:
-    """Return a source; or a message and a hint if it is wrong."""
+    """Convert one item of `sources=` to a `Secret`; if it is invalid, return the message and the hint of the error."""
     if isinstance(source, str):
         source = _spelt_out(source)
         if isinstance(source, tuple):
@@ -95,7 +95,7 @@ def _source(source: object, arguments: SecretsArguments) -> Secret | tuple[str, 
         return f"a source has no field {shown(unknown[0])}", f"its fields are {', '.join(_FIELDS)}"
     kind, name, options = source.get("type") or _default_type(), source.get("id"), source.get("options")
     named = kind is None and isinstance(name, str) and _VARIABLE.fullmatch(name) is not None and not options
-    if named:  # the setting `secrets` chooses its source
+    if named:  # only a variable's name: the setting `secrets` chooses the provider
         kind = CONFIGURED
     if not isinstance(kind, str) or not isinstance(name, str) or not name:
         missing = "id" if isinstance(kind, str) else "type"
@@ -105,13 +105,13 @@ def _source(source: object, arguments: SecretsArguments) -> Secret | tuple[str, 
     if not is_json_object(options or {}):
         return f"the options of {kind} '{name}' must be a dict that JSON can hold", None
     role = source.get("role") or arguments.get("role")
-    # The values of an inline secret stay in the code: a task reads them from the decorator.
+    # The IR does not contain the values of an inline secret: a task reads them from the decorator in the code.
     text = canonical({} if kind == "inline" else options)
     return Secret(type=kind, id=name, options=text, role=role, allow_override=arguments.get("allow_override", False))
 
 
 def _spelt_out(text: str) -> dict[str, str] | tuple[str, str]:
-    """Return the type and the id of a source `type.id`, or of an id of the default type; or a message and a hint."""
+    """Convert a source given as text to a dict with its type and id; if it is invalid, return a message and a hint."""
     kind, dot, name = text.partition(".")
     if dot and (kind in PROVIDERS or kind in _CLOUDS):
         return {"type": kind, "id": name}
@@ -127,7 +127,7 @@ def _spelt_out(text: str) -> dict[str, str] | tuple[str, str]:
 
 
 def _default_type() -> str | None:
-    """Return the type of sources that have none, by Metaflow's variable; FLOWC_SECRETS takes precedence over it."""
+    """Return Metaflow's default secrets type from its environment variable; None if FLOWC_SECRETS is set instead."""
     return None if os.environ.get(SETTING.variable) else os.environ.get(DEFAULT_TYPE) or None
 
 

@@ -26,7 +26,7 @@ FINISHES: Final[Mapping[str, ArgumentKind]] = {"flow": _ANY, "flows": _SEVERAL, 
 
 
 class _BadItem(Exception):
-    """One event or flow is wrong; `hint` says what to do."""
+    """One item of `@trigger` or `@trigger_on_finish` is wrong; `hint` is the hint of the error."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -36,13 +36,13 @@ class _BadItem(Exception):
 def read_events(
     reader: Reader, applied: Applied, project: Project | None, parameters: Collection[str]
 ) -> tuple[Trigger, ...]:
-    """Return the events that start a run together; report wrong ones.
+    """Return the events of one `@trigger`: a run starts when all of them have arrived. Invalid events are reported.
 
     Args:
-        reader: the reader of the class.
-        applied: the `@trigger`.
-        project: the flow's project, whose name and branch become part of the names of its own events.
-        parameters: the names of the flow's parameters, whose values may come from fields of an event.
+        reader: reads decorators of the class and collects their faults.
+        applied: the decorator `@trigger` as it was applied.
+        project: the flow's project; the names of events of the project contain its name and branch.
+        parameters: the names of the flow's parameters; an event can only set these.
     """
 
     def event(item: object, span: Span) -> Trigger:
@@ -70,7 +70,7 @@ def _full_name(name: EventName, project: Project | None) -> str:
 
 
 def read_finishes(reader: Reader, applied: Applied) -> tuple[Trigger, ...]:
-    """Return the flows whose finished runs start a run together."""
+    """Return the flows of one `@trigger_on_finish`: a run starts when each of them has finished a run."""
     return tuple(_read(reader, applied, FINISHES, ("flow", "flows"), _finish))
 
 
@@ -133,10 +133,11 @@ def _computed(function: Callable[[], object], parameters: tuple[tuple[str, str],
 
 
 def _parameters(mapping: object) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of parameter and field.
+    """Return pairs of a parameter's name and the name of the event's field that has its value.
 
     Args:
-        mapping: a dict from parameters to fields; or a list of pairs, and of names that a parameter and a field share.
+        mapping: a dict from parameters to fields; or a list of pairs. A name alone in the list stands for a parameter
+            and a field of the same name.
     """
     pairs: list[tuple[str, str]] = []
     items: Collection[object] = mapping if isinstance(mapping, (list, tuple)) else () if mapping is None else (mapping,)
@@ -171,7 +172,7 @@ def _finish(item: object, span: Span) -> Trigger:
 
 
 def _qualified(text: str, span: Span) -> Trigger:
-    """Return the trigger of `FLOW`, or of `PROJECT.BRANCH.FLOW`, whose branch may contain a dot."""
+    """Convert `FLOW` or `PROJECT.BRANCH.FLOW` to a trigger; BRANCH may contain dots."""
     project, *branch, name = ["", *text.split(".")] if "." not in text else text.split(".")
     if not project:
         return Trigger(kind="finish", name=name, where=span)

@@ -1,4 +1,4 @@
-"""Parse `--with retry:times=3`: a decorator of the command line for every step that does not have it."""
+"""Parse the option `--with retry:times=3`, which adds a decorator to every step that does not have it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _OPEN, _CLOSE = "[{(", "]})"
 
 
 class WithError(ValueError):
-    """One `--with` is wrong; the message is one line for the user."""
+    """The value of a `--with` option is wrong; the message is one line for the user."""
 
 
 def parse_with(specs: Sequence[str]) -> tuple[Applied, ...]:
-    """Return the decorators of specs `name` and `name:argument=value,argument=value`; a value is JSON, else text.
+    """Parse values of `--with`: `name` or `name:argument=value,argument=value`. A value that is not JSON is text.
 
     Raises:
         WithError: a spec is malformed, the decorator is unknown, or an argument is unknown or has a wrong value.
@@ -38,19 +38,20 @@ def parse_with(specs: Sequence[str]) -> tuple[Applied, ...]:
     for spec in specs:
         applied = _parse(spec)
         if applied.name in SEVERAL or all(other.name != applied.name for other in decorators):
-            decorators.append(applied)  # of two equal names the first counts, as in Metaflow
+            decorators.append(applied)  # of several decorators with the same name only the first counts, as in Metaflow
     return tuple(decorators)
 
 
 def seen_by_mutators(cls: type, applied: Sequence[Applied], own: Sequence[Applied]) -> list[Applied]:
-    """Return those decorators of the command line that the class itself gets, so that its mutators can change them.
+    """Return the decorators of `--with` that are added to the class, where its mutators can see and change them.
 
     Args:
         cls: the flow's class.
-        applied: all decorators of the command line.
-        own: the user-defined ones of them. Without a mutator the class gets only these, the steps' nodes the others.
+        applied: all decorators of `--with`.
+        own: the user-defined decorators among `applied`. If the class has no mutators, only these are added to it;
+            the others are added to the nodes of the steps.
     """
-    if "metaflow.user_decorators.common" not in sys.modules:  # without this module there is no mutator
+    if "metaflow.user_decorators.common" not in sys.modules:  # mutators exist only if this module was imported
         return list(own)
     from metaflow.user_decorators._builtin import STEP_DECORATORS as KNOWN
     from metaflow.user_decorators._builtin import supported
@@ -63,7 +64,7 @@ def seen_by_mutators(cls: type, applied: Sequence[Applied], own: Sequence[Applie
 
 
 def unknown(name: str) -> WithError:
-    """Return the error for an unknown decorator of `--with`; it suggests a known name, or lists them."""
+    """Return the error for an unknown decorator of `--with`; its hint suggests a similar name or lists all names."""
     from metaflow.user_decorators._builtin import STEP_DECORATORS as BUILTIN
     from metaflow.user_decorators._builtin import supported
 
@@ -73,7 +74,7 @@ def unknown(name: str) -> WithError:
 
 
 def _check_form(spec: str) -> None:
-    """Raise WithError, with a suggestion, if the name of a spec is malformed."""
+    """Raise WithError, with a suggestion, if the decorator's name in a `--with` value is malformed."""
     name = spec.partition(":")[0]
     if all(part.isidentifier() for part in name.split(".")):
         return
@@ -99,7 +100,7 @@ def _parse(spec: str) -> Applied:
         raise WithError(f"--with {spec}: every step has @step already")
     arguments: dict[str, object] = {}
     for argument, text in _arguments(spec, written):
-        if table is None:  # a decorator of the user, which is looked up after the flow's file was imported
+        if table is None:  # a user-defined decorator, which is looked up after the flow's file was imported
             arguments[argument] = _value(text)
             continue
         kind = table.get(argument)
@@ -108,7 +109,7 @@ def _parse(spec: str) -> Applied:
             raise WithError(f"--with {spec}: @{name} has no argument '{argument}'; {hint}")
         value = _value(text)
         if not kind.accepts(value):
-            # A plain text that happens to be JSON, such as an image tag 1.20.
+            # The argument takes text, and this text happens to be valid JSON, such as an image tag 1.20.
             value = text if kind.accepts(text) else value
         if not kind.accepts(value):
             hint = f" ({kind.hint})" if kind.hint else ""
@@ -129,7 +130,7 @@ def _arguments(spec: str, written: str) -> Iterator[tuple[str, str]]:
 
 
 def _example(name: str, part: str) -> str:
-    """Return an example with the argument that a part without `=` probably means."""
+    """Return an example for an error: `argument=value`, with the argument that the user probably meant."""
     table = STEP_DECORATORS.get(name, {})
     if part in table:
         return f"{part}=VALUE"
@@ -137,7 +138,7 @@ def _example(name: str, part: str) -> str:
 
 
 def _split(written: str) -> list[str]:
-    """Split at the commas before the next `argument=`, outside of brackets and JSON texts."""
+    """Split `a=1,b=2` at each comma that an `argument=` follows, except in brackets and JSON strings."""
     parts, start, depth, quoted = [], 0, 0, False
     at = 0
     while at < len(written):

@@ -1,1 +1,1 @@
-"""The steps of a flow's class and how they lead to each other: the graph."""
+"""Reads the graph of a flow's class: its steps and the transitions between them."""

@@ -1,4 +1,4 @@
-"""Check the names of artifacts: what a step assigns to `self`, and what `@catch` stores, may hide only a method."""
+"""Check the names of artifacts: an artifact may have the name of a method, but of no other attribute of the class."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowc_ir import Span
     from metaflow.decorators import Applied
 
-_ALSO_ARTIFACTS = frozenset({"name", "script_name"})  # an artifact of that name is read instead
+_ALSO_ARTIFACTS = frozenset({"name", "script_name"})  # names of the API that an artifact may hide
 _RENAME = "give the artifact another name"
 
 
@@ -33,7 +33,7 @@ def check_artifacts(
     faults: Faults,
     added: Sequence[Applied] = (),
 ) -> None:
-    """Report each artifact whose name belongs to something else.
+    """Report each artifact whose name is reserved, or is the name of a parameter, config or other attribute.
 
     Artifacts are the attributes that steps assign, and the `var` of each `@catch`.
 
@@ -41,8 +41,8 @@ def check_artifacts(
         steps: the steps by name.
         members: the attributes of the class.
         sources: the files of the flow.
-        faults: gets the faults.
-        added: decorators of the command line.
+        faults: collects the faults.
+        added: decorators that `--with` adds to the steps.
     """
     for method in steps.values():
         of_added = [applied.kwargs.get("var") for applied in added if applied.name == "catch"]
@@ -64,9 +64,10 @@ def _artifact_names(method: StepMethod) -> Iterator[tuple[str, Span]]:
 
 
 def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield every node except those in code that catches the AttributeError of a refused assignment.
+    """Yield every node except those in a `try` or `with` that handles an exception.
 
-    `self.x: int` without a value is left out too: it assigns nothing.
+    Such code may expect the AttributeError of a refused assignment. The target of `self.x: int`, which assigns no
+    value, is also left out.
     """
     waiting = [tree]
     while waiting:
@@ -89,7 +90,7 @@ def _names_the_error(item: ast.AST) -> bool:
 
 
 def _declared(value: Config | Parameter[object], owner: type, sources: Sources) -> Span:
-    """Return the place of the call that creates a parameter or a config."""
+    """Return the span of the statement that creates a parameter or a config."""
     declaration = value._flowc if isinstance(value, Config) else value
     source = sources.of(declaration.file)
     return span_of(source, call_of(source, declaration.line, owner), declaration.line, ())
@@ -107,9 +108,9 @@ def _check(
         return
     if name in FLOW_API - _ALSO_ARTIFACTS:
         reason = "flows use that name"
-    elif name in steps or is_hideable(value):  # a method, which an artifact may hide
+    elif name in steps or is_hideable(value):  # an artifact may hide a method
         return
-    elif name in members and not hasattr(value, "__set__"):  # a property with a setter stores the value itself
+    elif name in members and not hasattr(value, "__set__"):  # a property with a setter is allowed
         reason = "the class defines it for every task"
     else:
         return

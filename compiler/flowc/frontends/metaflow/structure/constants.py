@@ -1,6 +1,6 @@
-"""Evaluate constant strings of a step without running code: `KEY`, `names.KEY`, `self.KEY`, `f"{KEY}_x"`.
+"""Evaluate string expressions of a step without running code: `KEY`, `names.KEY`, `self.KEY`, `f"{KEY}_x"`.
 
-Names are looked up in the module and the class, and in modules and classes that these refer to.
+Names are looked up in the step's module, in the flow's class, and in the modules and classes that they name.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _UNKNOWN: Final = object()
 
 
 def text_of(method: StepMethod, members: Members, node: ast.expr) -> str | None:
-    """Return the text that an expression of a step always has; None if it depends on running code.
+    """Return the constant string that an expression of a step evaluates to; None if running code determines it.
 
     Args:
-        method: the step.
-        members: the attributes of the class.
+        method: the step's method.
+        members: the attributes of the flow's class.
         node: the expression, such as the value of `foreach=`.
     """
     value = _value(method, members, node)
-    return str.__str__(value) if isinstance(value, str) else None  # also the value of an Enum, whose `__str__` differs
+    return str.__str__(value) if isinstance(value, str) else None  # a str Enum has another `__str__`
 
 
 def _value(method: StepMethod, members: Members, node: ast.expr) -> object:
@@ -37,7 +37,7 @@ def _value(method: StepMethod, members: Members, node: ast.expr) -> object:
             return _of_class(members, name)
         case ast.Attribute(value=inner, attr=name):
             holder = _value(method, members, inner)
-            if isinstance(holder, dict):  # items of a config are attributes
+            if isinstance(holder, dict):  # a config's items can be read as attributes
                 return holder.get(name, _UNKNOWN)
             # Reading an attribute of any other value may run code.
             return getattr(holder, name, _UNKNOWN) if isinstance(holder, (ModuleType, type)) else _UNKNOWN
@@ -59,7 +59,7 @@ def _joined(method: StepMethod, members: Members, parts: list[ast.expr]) -> obje
 def _variable(method: StepMethod, name: str) -> object:
     function = method.function
     code = function.__code__
-    if name in code.co_varnames or name in code.co_cellvars:  # assigned by the step itself
+    if name in code.co_varnames or name in code.co_cellvars:  # a local variable of the step
         return _UNKNOWN
     if name in code.co_freevars:
         cell = (function.__closure__ or ())[code.co_freevars.index(name)]
@@ -70,4 +70,4 @@ def _variable(method: StepMethod, name: str) -> object:
 
 def _of_class(members: Members, name: str) -> object:
     value, owner = members.get(name, (_UNKNOWN, object))
-    return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # a config returns its value
+    return value if isinstance(value, str) else getattr(owner, name, _UNKNOWN)  # for a config, this is its value

@@ -1,4 +1,4 @@
-"""Find the first and the last step of a flow: `start` and `end`, marked steps, or the only step."""
+"""Find the first and the last step of a flow."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 def find_ends(candidates: Candidates, faults: Faults) -> tuple[str, str]:
-    """Return the names of the first and the last step, even if no step has this name.
+    """Return the names of the first and the last step; a returned name may be of no step, which the caller reports.
 
-    The rule is Metaflow's: `start` and `end`, marked steps, or the only step of the flow.
+    As in Metaflow, these are the steps with `@step(start=True)` and `@step(end=True)`, or named `start` and `end`. The
+    only step of a flow is both.
 
     Args:
         candidates: the methods that may be steps.
-        faults: gets a fault if several steps qualify.
+        faults: collects a fault if several steps could be the first or the last.
     """
     methods = [*candidates.methods.values()]
     if len(methods) == 1 and methods[0].is_step and "next" not in methods[0].function.__code__.co_names:

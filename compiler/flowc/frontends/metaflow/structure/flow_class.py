@@ -1,4 +1,4 @@
-"""Choose the class of the flow in a file's module."""
+"""Choose the flow's class among the classes of a module."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ if TYPE_CHECKING:
     from flowc.frontends.source import Source
     from flowc_ir.diagnostic import Faults
 
-_NAMED = 5  # a hint names at most this number of flows
+_NAMED = 5  # a hint lists at most this number of flows
 
 
 def choose_class(
     module: ModuleType, source: Source, class_name: str | None, file_name: str, faults: Faults
 ) -> tuple[str, type] | None:
-    """Return the name and the class of the flow in the module; None, with a fault, if none can be chosen.
+    """Return the name and the class of the module's flow; None if no class can be chosen, which is reported.
 
-    Without a name, it is the flow that the file itself calls, or the only one without derived flows.
+    Without `class_name`, the flow that the file calls under `if __name__ == "__main__":` is chosen; otherwise the flow
+    from which no other class derives, if there is only one.
 
     Args:
         module: the flow's module.
-        source: its file.
+        source: the module's source file.
         class_name: the name of the class, or None.
-        file_name: the module's file as the user named it.
-        faults: gets the fault.
+        file_name: the path of the module's file as the user wrote it, for hints.
+        faults: collects the fault.
     """
     everything = {
         name: value
@@ -46,7 +47,7 @@ def choose_class(
         faults.add(codes.NO_FLOW, top, f"{source.file} has no flow '{class_name}'", hint=hint)
         return None
     defined = {n: cls for n, cls in everything.items() if cls.__module__ == module.__name__ and cls.__name__ == n}
-    # `if __name__ == "__main__": TrainFlow()` tells which flow `python flow.py` runs.
+    # In `if __name__ == "__main__": TrainFlow()`, the name of the flow that `python flow.py` runs.
     main = [name for name in _called_in_main(source.tree) if name in everything]
     bases = {base for cls in defined.values() for base in cls.__mro__[1:]}
     leaves = [name for name, cls in defined.items() if cls not in bases]

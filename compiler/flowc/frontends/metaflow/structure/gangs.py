@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def check_gangs(graph: DeclaredGraph, faults: Faults) -> None:
-    """Report gangs without @parallel or without a join right behind, and @parallel steps that are no gang.
+    """Report gangs without @parallel or without a join directly after them, and @parallel on steps that are no gang.
 
     Args:
         graph: the graph of the flow.
-        faults: gets the faults.
+        faults: collects the faults.
     """
     reached: set[str] = set()
     for name, following in graph.next_of.items():
@@ -65,7 +65,7 @@ def _check_body(split: str, body: StepMethod, graph: DeclaredGraph, faults: Faul
 
 
 def is_parallel(method: StepMethod) -> bool:
-    """Return whether the step has @parallel or a similar decorator: @pytorch_parallel, or one of an extension."""
+    """Return whether the step has @parallel, @pytorch_parallel, or an extension's decorator of this kind."""
     names = [applied.name for applied in method.applied]
     return "parallel" in names or any(getattr(plugin_class(name, "step"), "IS_PARALLEL", False) for name in names)
 

@@ -1,4 +1,4 @@
-"""Connect steps by their transitions into a graph with known joins, or report why that fails."""
+"""Build the graph of a flow from the transitions of its steps, find the joins, and report faults."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class DeclaredGraph:
     """The graph of a flow as its class declares it.
 
     Attributes:
-        start: the step where runs begin.
-        steps: the steps by name, in the order written.
-        next_of: the transition of each step; None if a reported fault hides it.
-        closes: the split that each join closes.
-        mentions: the places in each step's `self.next` that name another step.
+        start: the name of the first step.
+        steps: the steps by name, in the order of the source.
+        next_of: the transition of each step; None if it could not be read, which was reported.
+        closes: the name of each join → the name of the split that it closes.
+        mentions: for each step, the names of the steps in its `self.next`, with their spans.
     """
 
     start: str
@@ -43,12 +43,14 @@ class DeclaredGraph:
     mentions: Mapping[str, Mapping[str, Span]]
 
     def mention(self, name: str, target: str, words: str) -> tuple[Related, ...]:
-        """Return where the `self.next` of step `name` names `target`, as a related place of a fault; or nothing.
+        """Return the place in the `self.next` of step `name` that names `target`, for the `also` of a fault.
+
+        The result is empty if there is no such place.
 
         Args:
-            name: the step.
-            target: the step that it leads to.
-            words: the text to show there.
+            name: the step with the `self.next`.
+            target: the step that is named there.
+            words: the text to show at the place.
         """
         span = self.mentions[name].get(target)
         return ((span, words),) if span is not None else ()
@@ -60,9 +62,9 @@ class Candidates:
     """The methods that may be steps.
 
     Attributes:
-        methods: methods that look like steps: decorated, or with a `self.next`.
-        lost: names of steps without a source; their fault is reported already.
-        members: all attributes of the class; a method among them is a step if another step leads to it.
+        methods: methods that look like steps: with a decorator of flowc, or with a `self.next`.
+        lost: names of steps whose source was not found, which was reported.
+        members: all attributes of the class. A method without `@step` is treated as a step if a step leads to it.
         sources: the files of the methods.
     """
 
@@ -76,10 +78,10 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults)
     """Read every step's transition, resolve the names in it, and find the split that each join closes.
 
     Args:
-        flow_name: the flow's class.
-        where: its place, for a missing first or last step.
+        flow_name: the name of the flow's class.
+        where: the span of the class, where a missing first or last step is reported.
         candidates: the methods that may be steps.
-        faults: gets the faults; a step whose transition has one has the transition None.
+        faults: collects the faults. A step whose transition has a fault gets the transition None.
     """
     steps = _Steps(candidates, faults)
     steps.read()
@@ -104,7 +106,7 @@ def connect(flow_name: str, where: Span, candidates: Candidates, faults: Faults)
 
 
 class _Steps:
-    """The steps of a flow. A method without `@step` that is part of the graph is reported, and treated as a step."""
+    """Collects the steps of a flow. A method without `@step` in the graph is reported, and then treated as a step."""
 
     def __init__(self, candidates: Candidates, faults: Faults) -> None:
         self.candidates = candidates
@@ -141,11 +143,11 @@ class _Steps:
             f"method '{method.name}' is used as a step but has no @step",
             hint="write @step above it",
         )
-        # Report one fault for each cause: a missing self.next is reported once @step is added.
+        # Report one fault for each cause: a missing self.next is reported after the user has added @step.
         self._add(method, Leaving(None) if left.is_missing else left)
 
     def _take_unmarked(self, name: str) -> bool:
-        """Return whether a step has this name; add a method without `@step` as a step first."""
+        """Return whether the name is a step's. A method of this name without `@step` is added as a step."""
         if name in self.found:
             return True
         known = self.candidates
@@ -157,12 +159,12 @@ class _Steps:
         return True
 
     def _resolve(self, name: str) -> None:
-        """Report names in the transition that are not steps; such a transition becomes unknown."""
+        """Report names in a step's transition that are not steps; the transition then becomes None."""
         left = self.left[name]
         lost = self.candidates.lost
         unknown = [(name, span) for name, span in left.mentions if name in lost or not self._take_unmarked(name)]
         for target, span in unknown:
-            # A missing end is reported once, for the whole flow.
+            # A missing last step is reported once for the flow, not for each step that leads to it.
             if target != self.end and target not in lost:
                 self._unknown(target, span)
         if unknown:
@@ -178,7 +180,7 @@ class _Steps:
 
 
 def _check_ends(flow_name: str, where: Span, steps: _Steps, faults: Faults) -> None:
-    there = {*steps.found, *steps.candidates.lost}  # lost steps have a fault already
+    there = {*steps.found, *steps.candidates.lost}  # the fault of a step without source was already reported
     if steps.start not in there:
         faults.add(
             codes.NO_START,

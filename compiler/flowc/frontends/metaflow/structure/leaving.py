@@ -1,4 +1,4 @@
-"""The result of reading a step's `self.next`: its transition, or the fault that hides it."""
+"""The result of reading a step's `self.next`: the step's transition, or the reason why it could not be read."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The transition of one step, as its `self.next` declares it.
+    """The result of reading the `self.next` of one step.
 
     Attributes:
-        next: the transition; None if a fault hides it.
-        mentions: the steps that the call names, with their places.
+        next: the transition; None if it could not be read.
+        mentions: the names of steps in the call, with their spans.
         faults: the faults of the call.
     """
 
@@ -38,7 +38,7 @@ class Leaving:
 
 
 def step_named(method: StepMethod, node: ast.expr) -> tuple[str, Span] | None:
-    """Return the step that an expression `self.step` names, and its place; None for any other expression."""
+    """Return the name and the span of the step in an expression `self.step`; None for any other expression."""
     name = method.attribute(node)
     return (name, method.source.span(node)) if name is not None else None
 
@@ -58,13 +58,13 @@ def fault_of(
 
     Args:
         method: the step.
-        code: the code of the fault.
-        message: what is wrong.
-        at: the expression that the fault points at; None for the step itself.
-        hint: what to do.
-        also: related places with texts.
-        next_: the transition, if the fault does not hide it.
-        mentions: the steps that the call names.
+        code: the error code of the fault.
+        message: the message of the fault.
+        at: the expression at which the fault is reported; None for the step's `def`.
+        hint: the hint of the fault.
+        also: other places to show with the fault, each with a text.
+        next_: the transition, if it could be read in spite of the fault.
+        mentions: the names of steps in the call, with their spans.
     """
     left = Leaving(next_, mentions)
     span = method.where if at is None else method.source.span(at)

@@ -1,4 +1,4 @@
-"""Find the methods of a flow's class that are steps, with their syntax trees, and check each step alone."""
+"""Find the methods of a flow's class that are steps, find their syntax trees, and check each step by itself."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 
 
 Members: TypeAlias = "Mapping[str, tuple[object, type]]"
-"""Every attribute of a flow's class, with the class that defines it."""
+"""The name of each attribute of a flow's class → its value, and the class or base that defines it."""
 
-_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # co_flags, as `inspect` names them
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # bits of co_flags: CO_GENERATOR etc. in `inspect`
 
 
 @final
 @dataclass(frozen=True)
 class StepMethod:
-    """A method with its source and its decorators.
+    """A method of a flow's class, with its source code and its decorators.
 
     Attributes:
-        name: the attribute of the class.
-        owner: the class that defines it.
-        function: the user's function, inside wrappers.
-        tree: its definition.
-        source: its file.
-        applied: the decorators, the innermost first.
-        is_static: whether it is a staticmethod or classmethod, which no step can be.
+        name: the name of the method in the class.
+        owner: the class or base class that defines the method.
+        function: the user's function, without wrappers of decorators.
+        tree: the syntax tree of the function.
+        source: the file with the function.
+        applied: the method's decorators, the innermost first.
+        is_static: whether the method is a staticmethod or classmethod; such a method cannot be a step.
     """
 
     name: str
@@ -59,7 +59,7 @@ class StepMethod:
 
     @property
     def is_step(self) -> bool:
-        """Whether it has `@step`."""
+        """Whether the method has `@step`."""
         return any(applied.name == "step" for applied in self.applied)
 
     def is_marked(self, which: str) -> bool:
@@ -68,7 +68,7 @@ class StepMethod:
 
     @property
     def where(self) -> Span:
-        """The place of its `def`."""
+        """The span of the method's `def`."""
         return self.source.header(self.tree)
 
     @property
@@ -78,11 +78,11 @@ class StepMethod:
 
     @cached_property
     def own_names(self) -> frozenset[ast.Name]:
-        """The names in its tree that refer to the flow, without the `self` of inner functions and classes."""
+        """The nodes of the syntax tree that are the method's own `self`; an inner function may have another `self`."""
         return own_names(self.tree)
 
     def attribute(self, node: ast.AST | None) -> str | None:
-        """Return the attribute's name if the node is `self.name` of this method's flow; None for any other node."""
+        """Return `name` if the node is `self.name`, where `self` is this method's own; None for any other node."""
         match node:
             case ast.Attribute(value=ast.Name() as owner, attr=name) if owner in self.own_names:
                 return name
@@ -90,12 +90,12 @@ class StepMethod:
 
     @property
     def takes_inputs(self) -> bool:
-        """Whether it has a second argument, which makes it a join."""
+        """Whether the method has a second argument, `inputs`, which makes it a join."""
         return len(self.tree.args.posonlyargs) + len(self.tree.args.args) == 2
 
     @property
     def doc(self) -> str:
-        """The docstring without its indentation; empty without one."""
+        """The method's docstring without its indentation; empty if it has none."""
         return clean_doc(self.function.__doc__)
 
 
@@ -105,9 +105,9 @@ def clean_doc(doc: str | None) -> str:
 
 
 def members_of(cls: type, base: type) -> Members:
-    """Return the attributes that the class and its bases below `base` define, with their owners.
+    """Return the attributes of a class and its bases, except those of `base`, each with the class that defines it.
 
-    Bases come first; within a class, attributes are in the order written.
+    The attributes of bases come first; within a class, attributes are in the order of the source.
     """
     members: dict[str, tuple[object, type]] = {}
     for owner in reversed(cls.__mro__):
@@ -119,15 +119,15 @@ def members_of(cls: type, base: type) -> Members:
 def find_methods(
     members: Members, sources: Sources, cls_span: Span, faults: Faults
 ) -> tuple[dict[str, StepMethod], set[str]]:
-    """Return the methods that look like steps, and the names of those that were reported to have no source.
+    """Return the methods that look like steps, and the names of decorated methods whose source was not found.
 
     A method looks like a step if it has a decorator of flowc, or a `self.next`.
 
     Args:
         members: the attributes of the class.
         sources: the files of the flow.
-        cls_span: the place of the class, for a method without a file.
-        faults: gets decorated methods without a source.
+        cls_span: the span of the class, where a method without a file is reported.
+        faults: collects a fault for each decorated method whose source was not found.
     """
     methods: dict[str, StepMethod] = {}
     lost: set[str] = set()
@@ -155,10 +155,10 @@ def find_methods(
 
 
 def find_method(name: str, members: Members, sources: Sources) -> StepMethod | None:
-    """Return a method that may be a step only because of its name; None if it is no function or has no source.
+    """Return the method of this name, whether it looks like a step or not; None if it is no function or has no source.
 
     Args:
-        name: the attribute.
+        name: the name of the method in the class.
         members: the attributes of the class.
         sources: the files of the flow.
     """
@@ -171,7 +171,7 @@ def find_method(name: str, members: Members, sources: Sources) -> StepMethod | N
 
 
 def _unwrapped(function: object) -> object:
-    """Return the user's function inside the wrappers of `functools.wraps`."""
+    """Return the user's function, without the wrappers that decorators made with `functools.wraps`."""
     seen = 0
     while hasattr(function, "__wrapped__") and seen < 100:
         function, seen = cast("_Wrapper", function).__wrapped__, seen + 1
@@ -184,7 +184,7 @@ def _locate(name: str, owner: type, function: FunctionType, sources: Sources) ->
     tree = source.function(code.co_name, code.co_firstlineno) if source else None
     if tree is not None and tree.name == name:
         return source, tree
-    # A wrapper without functools.wraps: the step is the method of that name in the class's body.
+    # A decorator made a wrapper without functools.wraps: look for a `def` of this name in the class's body.
     module_file = getattr(_module_of(owner), "__file__", None)
     source = sources.of(module_file) if module_file else None
     if source is not None and (definitions := source.methods(owner, name)):
@@ -194,7 +194,7 @@ def _locate(name: str, owner: type, function: FunctionType, sources: Sources) ->
 
 
 def _holds(wrapper: FunctionType, node: Function, source: Source) -> bool:
-    """Return whether a wrapper holds the function of a definition."""
+    """Return whether a wrapper refers to the function that `node` defines."""
     codes_held = (function.__code__ for function in functions_in(wrapper))
     return any(
         source.is_file(code.co_filename) and source.function(code.co_name, code.co_firstlineno) is node
@@ -203,18 +203,18 @@ def _holds(wrapper: FunctionType, node: Function, source: Source) -> bool:
 
 
 def _decorated_at(definitions: list[Function], source: Source, applied: tuple[Applied, ...]) -> Function:
-    """Return the definition whose decorators are in the lines where the step's decorators were applied."""
+    """Choose among definitions of the same name: return the definition on whose lines the decorators were applied."""
     lines = {each.line for each in applied if source.is_file(each.file)}
     for node in definitions:
-        # Python 3.10 applies a decorator without arguments in the line of the `def`.
+        # For a decorator without arguments, Python 3.10 reports the line of the `def`.
         of_decorators = (range(each.lineno, (each.end_lineno or 0) + 1) for each in node.decorator_list)
         if node.lineno in lines or any(lines.intersection(each) for each in of_decorators):
             return node
-    return definitions[-1]  # Python keeps the last
+    return definitions[-1]  # Python keeps the last definition of a name
 
 
 def _place_of_code(function: FunctionType, sources: Sources) -> Span | None:
-    """Return the line that creates a function such as a lambda; None for code without a file."""
+    """Return the span of the line on which a function's code begins; None for code without a file."""
     source = sources.of(function.__code__.co_filename)
     return source.whole_line(function.__code__.co_firstlineno) if source else None
 
@@ -236,7 +236,7 @@ def _no_source(name: str, span: Span, faults: Faults) -> None:
 
 
 def check_step(method: StepMethod, faults: Faults) -> None:
-    """Report the faults of a step that do not depend on other steps."""
+    """Report faults of a step that can be found without the other steps: its name, its kind and its arguments."""
     name, where = method.name, method.where
     if name in FLOW_API or is_private(name):
         faults.add(
@@ -248,7 +248,7 @@ def check_step(method: StepMethod, faults: Faults) -> None:
     _check_kind(method, faults)
     arguments = method.tree.args
     count = len(arguments.posonlyargs) + len(arguments.args)
-    # A step is called with self, and a join also with inputs: any other argument needs a default.
+    # A step is called with `self`, and a join also with `inputs`: any other argument needs a default.
     wanting = any(default is None for default in arguments.kw_defaults)
     if method.is_static or wanting or count not in (1, 2):
         faults.add(
@@ -273,7 +273,7 @@ def _check_kind(method: StepMethod, faults: Faults) -> None:
 
 
 def check_duplicates(methods: Mapping[str, StepMethod], faults: Faults) -> None:
-    """Report a step that a class body defines twice: Python silently keeps the last."""
+    """Report a step that is defined twice in a class body: Python silently keeps the last definition."""
     for owner, source in {(m.owner, m.source) for m in methods.values() if m.is_step}:
         body = source.class_of(owner)
         seen: dict[str, Function] = {}

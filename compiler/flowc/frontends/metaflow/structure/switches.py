@@ -18,12 +18,12 @@ _NOTHING = object()
 
 
 def read_switch(method: StepMethod, call: ast.Call, cases: ast.Dict, condition: ast.keyword | None) -> Leaving:
-    """Return the transition of a step that ends with a switch, or its fault.
+    """Read the `self.next` of a step that is a switch: return its transition or its fault.
 
     Args:
         method: the step.
-        call: its `self.next`.
-        cases: the dict of the call.
+        call: the step's call of `self.next`.
+        cases: the dict in the call, from values to steps.
         condition: the argument `condition=`, or None.
     """
     if condition is None:
@@ -73,7 +73,7 @@ def _bad_condition(method: StepMethod, condition: ast.keyword, hint: str) -> Lea
 
 
 def _choice(method: StepMethod, key: ast.expr | None) -> object:
-    """Return the value of a key: a literal, or an attribute of the class such as a config's `self.config.key`."""
+    """Return the value of a key of the dict: a literal, or a value of the class such as `self.config.key`."""
     match key:
         case ast.Constant(value=value):
             return value
@@ -92,7 +92,7 @@ def _from_class(method: StepMethod, key: ast.expr) -> object:
             return getattr(_from_class(method, inner), name, _NOTHING)
         case ast.Subscript(value=inner, slice=ast.Constant(value=index)):
             try:
-                holder = cast("Mapping[object, object]", _from_class(method, inner))  # or anything else with items
+                holder = cast("Mapping[object, object]", _from_class(method, inner))  # any value with items
                 return holder[index]
             except (LookupError, TypeError):
                 return _NOTHING

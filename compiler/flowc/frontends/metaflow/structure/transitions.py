@@ -20,7 +20,7 @@ _EXAMPLE = "self.next(self.train)"
 
 
 def leaving(method: StepMethod, members: Members, *, is_end: bool) -> Leaving:
-    """Return the transition of a step, or the one fault that hides it.
+    """Read the transition of a step; if this fails, the result has one fault.
 
     Args:
         method: the step.
@@ -69,7 +69,7 @@ def _is_next(method: StepMethod, call: ast.Call) -> bool:
 
 
 def _not_last(method: StepMethod, calls: list[ast.Call]) -> Leaving:
-    """Return the fault of a `self.next` that is not the last statement of the step."""
+    """Return the fault of a step in which `self.next` is not the last statement."""
     call = calls[0]
     message = f"step '{method.name}' does not end with its self.next"
     hint = "make it the last statement of the step"

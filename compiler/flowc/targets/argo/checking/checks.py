@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     from flowc_ir.graphs.analysis import Analysis
     from flowc_ir.model import Flow, Node, NodeId, Span
 
-# flowc and Argo set these variables; of two variables with one name the last in the list would win.
+# flowc and Argo set these variables. A user's variable of the same name, which is later in the list, would replace
+# them.
 _RESERVED_VARIABLE = re.compile(r"(?:FLOWC|ARGO)_")
 _VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*", re.ASCII)
 _CPU = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
 
 
 def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:
-    """Report the constructs that Argo or Kubernetes refuses and that are known before lowering.
+    """Report the constructs that Argo or Kubernetes refuses, as far as they can be found before lowering.
 
     Args:
         analysis: the analysis of a flow without faults.
@@ -50,7 +51,8 @@ def check_flow(analysis: Analysis, settings: Settings, faults: Faults) -> None:
 def check_templates(
     flow: Flow, steps: Mapping[NodeId, StepTemplate], names_used: Sequence[str], faults: Faults
 ) -> None:
-    """Check the limit of Argo 4, 200 templates, and name the step that exceeds it.
+    """Check that a flow has at most 200 templates, the limit of Argo 4. The fault names the step that exceeds the
+    limit.
 
     Args:
         flow: the flow.
@@ -80,8 +82,8 @@ def check_templates(
 def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults) -> None:
     """Report each DAG with more than the 200 tasks that Argo 4 allows.
 
-    `fitting.fit` splits long series into several DAGs. It cannot split the arms of one switch, or the body of a loop
-    that continues from many places.
+    `fitting.fit` splits long series into several DAGs. `fit` cannot split the arms of one switch, or the body of a loop
+    whose next iteration starts from many places.
 
     Args:
         flow: the flow.
@@ -100,7 +102,7 @@ def check_tasks(flow: Flow, templates: Mapping[str, m.Template], faults: Faults)
 
 
 def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
-    """Return the place of the switch that leads to most of these tasks; the flow's place if no switch leads to any."""
+    """Return the source place of the switch that leads to most of these tasks; the flow's place if there is none."""
     where, most = flow.where, 0
     for node in flow.nodes:
         width = (
@@ -112,7 +114,8 @@ def _widest_switch(flow: Flow, tasks: Set[str]) -> Span:
 
 
 def check_size(flow: Flow, manifest: Object, faults: Faults) -> None:
-    """Check that a manifest has at most 512 KiB, since the 1 MiB of a run's Workflow also holds the state of its nodes.
+    """Check that a manifest has at most 512 KiB. A run's Workflow may have 1 MiB, and also contains the state of its
+    nodes.
 
     Args:
         flow: the flow.

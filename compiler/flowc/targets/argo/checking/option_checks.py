@@ -26,11 +26,11 @@ _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?
 _OBJECT = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _KEY = re.compile(r"[-._A-Za-z0-9]{1,253}", re.ASCII)  # of a Secret
 _LOCAL = ("env", "dotenv", "files", "inline")
-_ARGO = "workflows.argoproj.io"  # Argo identifies its pods by labels and annotations with this prefix
+_ARGO = "workflows.argoproj.io"  # Argo uses labels and annotations with this prefix to identify its pods
 
 
 def check_options(analysis: Analysis, settings: Settings, faults: Faults) -> None:
-    """Report the options that Argo or Kubernetes refuses, or that flowc does not lower, and that are known before
+    """Report options that Argo or Kubernetes refuses or that flowc does not lower, as far as they can be found before
     lowering.
 
     Args:
@@ -118,7 +118,7 @@ def _not_lowered(pod: Kubernetes, settings: Settings) -> Iterator[tuple[str, str
 
 
 def _security(asked: SecurityContext) -> Iterator[tuple[str, str]]:
-    """Yield the options beyond the "restricted" Pod Security Standard, which namespaces may enforce."""
+    """Yield the options that violate the "restricted" Pod Security Standard, which namespaces may enforce."""
     hint = "leave it out: pods are confined to the 'restricted' Pod Security Standard"
     if asked.privileged:
         yield "asks to be privileged", hint
@@ -149,7 +149,7 @@ def _secrets(node: Node, settings: Settings, faults: Faults) -> None:
 
 
 def _fault_of_source(node: Node, name: str, setting: str) -> tuple[str, str] | None:
-    """Return what is wrong with the source of a secret that a step names, and a hint; None if pods can read it."""
+    """Return a message and a hint if pods cannot read a secret that a step names from its source; None if they can."""
     source = SecretSetting.parse(setting)
     what = f"the secret '{name}'"
     given = 'set `secrets = "kubernetes:NAME"` in flowc.toml, or --secrets kubernetes:NAME'

@@ -1,7 +1,8 @@
 """The part of the Kubernetes API that flowc needs. Only this module imports the client, when `connect` is called.
 
-The client finds the cluster and authenticates (kubeconfig, exec plugins, tokens that expire). Its models and its
-discovery, which takes 0.3 s and writes a cache file to /tmp, are not used: the four kinds of object have fixed paths.
+The client finds the cluster and authenticates (kubeconfig, exec plugins, tokens that expire). The client's models are
+not used. Its discovery of API paths is not used either, because it takes 0.3 s and writes a cache file to /tmp, and the
+four kinds of object have fixed paths.
 """
 
 from __future__ import annotations
@@ -31,21 +32,23 @@ _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
 def connect(*, kubeconfig: str | None = None, context: str | None = None, namespace: str | None = None) -> Cluster:
-    """Return the cluster and namespace that kubectl would use, or those of the arguments; no request is sent yet.
+    """Return the connection to the cluster and namespace that the arguments name, or else those of kubectl. No request
+    is sent.
 
     Args:
         kubeconfig: a file to use instead of those in `KUBECONFIG` or `~/.kube/config`.
         context: a context of the file, instead of its current one.
-        namespace: a namespace, instead of the context's or, in a pod without kubeconfig, of the pod's own.
+        namespace: a namespace, instead of the context's namespace or (in a pod without kubeconfig) the pod's own
+            namespace.
 
     Raises:
-        ClusterError: the client is not installed, no configuration names a cluster, or it cannot be used.
+        ClusterError: the client is not installed, no configuration names a cluster, or the configuration is invalid.
     """
     try:
         from kubernetes.client import ApiClient, Configuration
         from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
         from urllib3 import Retry
-        from yaml import YAMLError  # the client reads its files with it
+        from yaml import YAMLError  # the client parses its files with PyYAML
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("kubernetes", "urllib3"):
             raise
@@ -70,9 +73,10 @@ def connect(*, kubeconfig: str | None = None, context: str | None = None, namesp
         named = f" '{context}'" if context else ""
         raise ClusterError(f"the kubeconfig cannot be used: {error}", f"kubectl config get-contexts{named}") from None
     except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError, YAMLError) as error:
-        # The client assumes the form that kubectl writes, and fails on any other with errors of Python.
+        # The client assumes a kubeconfig in kubectl's form; for any other form it raises exceptions such as TypeError.
         raise ClusterError(f"the kubeconfig {files} cannot be used: {_why(error)}", "kubectl config view") from None
-    # A request that was answered by 429 was not carried out, so any method may be repeated; other failures are final.
+    # Only requests with the answer 429 (too many requests) are repeated. The server has not executed such a request, so
+    # repeating it is safe for every HTTP method.
     configuration.retries = Retry(
         total=5,
         connect=0,
@@ -98,7 +102,7 @@ def _why(error: Exception) -> str:
 
 
 def _files(kubeconfig: str | None) -> str | None:
-    """Return the existing kubeconfig files, joined as in KUBECONFIG; None if there are none."""
+    """Return the paths of the existing kubeconfig files, joined like in KUBECONFIG; None if there are none."""
     if kubeconfig is not None:
         if not Path(kubeconfig).is_file():
             raise ClusterError(f"there is no kubeconfig {kubeconfig}")
@@ -109,18 +113,18 @@ def _files(kubeconfig: str | None) -> str | None:
 
 
 def _namespace(files: str, context: str | None) -> str | None:
-    """Return the namespace of the context in use."""
+    """Return the namespace of the chosen context; None if the context has none."""
     from kubernetes.config import list_kube_config_contexts
 
-    # The client's annotation of this function is wrong: it returns all contexts, and the current one.
+    # The client annotates this function wrongly: it returns a tuple of all contexts and the current context.
     contexts, active = cast("tuple[list[KubeContext], KubeContext]", list_kube_config_contexts(files))
     chosen = next((entry for entry in contexts if entry["name"] == context), active)
     return chosen["context"].get("namespace") or None
 
 
 class Cluster:
-    """One namespace of a cluster. Every method raises ClusterError if the cluster does not answer or refuses the
-    request."""
+    """A connection to one namespace of a cluster. Every method raises ClusterError if the cluster does not answer or
+    refuses the request."""
 
     def __init__(self, client: ApiClient, namespace: str) -> None:
         self.namespace = namespace
@@ -143,7 +147,7 @@ class Cluster:
             return None
 
     def search(self, kind: ResourceKind, selector: str = "") -> list[Object]:
-        """Return the metadata of all objects with these labels, and only that: a whole object can have a megabyte.
+        """Return only the metadata of all objects with these labels, because a whole object can have a megabyte.
 
         Args:
             kind: the kind of the objects.
@@ -163,17 +167,17 @@ class Cluster:
                 return
 
     def apply(self, manifest: Object, kind: ResourceKind, *, dry_run: bool = False, force: bool = False) -> Object:
-        """Apply a manifest (server-side apply) and return the object that results.
+        """Apply a manifest (server-side apply) and return the resulting object.
 
         Args:
             manifest: the object, with its name.
             kind: the object's kind.
             dry_run: whether the cluster only checks the request and changes nothing.
-            force: whether to take over fields that another manager has set to another value.
+            force: whether to overwrite fields that another field manager has set to another value.
 
         Raises:
-            ClusterError: another manager has set a field and `force` is false, the manifest has an unknown field, or
-                the cluster refuses it or does not answer.
+            ClusterError: another field manager has set a field to another value and `force` is false, the manifest has
+                an unknown field, or the cluster does not answer or refuses the request.
         """
         query = {"fieldManager": MANAGER, "fieldValidation": "Strict", "force": "true" if force else "false"}
         query |= {"dryRun": "All"} if dry_run else {}
@@ -250,7 +254,8 @@ class _Call(NamedTuple):
 
 
 def _reason(error: BaseException) -> str:
-    """Return the innermost cause of an error in one line; urllib3 wraps `Connection refused` in three exceptions."""
+    """Return the innermost cause of an error in one line, because urllib3 wraps `Connection refused` in three
+    exceptions."""
     cause = getattr(error, "reason", None) or error.__cause__ or error.__context__
     if isinstance(cause, BaseException) and cause is not error:
         return _reason(cause)
@@ -263,7 +268,7 @@ def _reason(error: BaseException) -> str:
 def refusal(
     method: str, kind: ResourceKind, name: str | None, namespace: str, status: int, data: bytes
 ) -> ClusterError:
-    """Return the error to raise for an answer whose status is not success.
+    """Return the error to raise for an answer whose HTTP status means failure.
 
     Args:
         method: the method of the HTTP request.
@@ -271,7 +276,7 @@ def refusal(
         name: its name; None for a request for a list or a new object.
         namespace: the namespace of the request.
         status: the HTTP status.
-        data: the body of the answer: a `Status` object of Kubernetes, or any text of a proxy.
+        data: the body of the answer: a `Status` object of Kubernetes, or a text from a proxy.
 
     Returns:
         `Missing` for an object that does not exist, `AlreadyThere` for one that does, else a `ClusterError`.
@@ -286,7 +291,7 @@ def refusal(
             )
         case 403:
             return _forbidden(method, kind, name, namespace, message)
-        case 404 if not said:  # without a `Status` object: the server does not know the path
+        case 404 if not said:  # a 404 without a `Status` object: the server does not know the path
             return ClusterError(
                 f"the cluster has no {kind.qualified}: Argo Workflows is not installed there",
                 "install it, or choose another cluster with --context",
@@ -307,7 +312,7 @@ def refusal(
 
 
 def _status(data: bytes) -> ApiRefusal:
-    """Return the `Status` object of an answer; an empty one for a proxy's page or plain text."""
+    """Return the `Status` object of an answer; an empty dict for any other answer, such as a page of a proxy."""
     try:
         said: ApiRefusal = json.loads(data)
     except ValueError:
@@ -318,9 +323,7 @@ def _status(data: bytes) -> ApiRefusal:
 def _forbidden(method: str, kind: ResourceKind, name: str | None, namespace: str, message: str) -> ClusterError:
     verb = "list" if method == "GET" and name is None else _VERBS[method]
     if "cannot" in message and f'"{kind.plural}"' in message:
-        verb = (
-            message.partition("cannot ")[2].partition(" ")[0] or verb
-        )  # an apply may lack the verb `create` instead of `patch`
+        verb = message.partition("cannot ")[2].partition(" ")[0] or verb  # an apply may also need the verb `create`
         return ClusterError(
             f"you may not {verb} {kind.qualified} in namespace {namespace}",
             f'a Role with apiGroups ["{kind.group}"], resources ["{kind.plural}"], verbs ["{verb}"] allows it; '
@@ -330,7 +333,7 @@ def _forbidden(method: str, kind: ResourceKind, name: str | None, namespace: str
 
 
 def _managers(said: ApiRefusal) -> str:
-    """Return the other managers of fields that an apply changes, from the causes of a conflict."""
+    """Return the names of the other field managers with which an apply conflicts, from the causes in the answer."""
     causes = said.get("details", {}).get("causes") or []
     found = {
         cause.get("message", "").partition('"')[2].partition('"')[0]

@@ -36,7 +36,7 @@ INTERVAL = 1.0  # seconds between two requests for the state of a run that is en
 def suspend(cluster: Cluster, target: ClusterTarget, *, on: bool) -> str:
     """Suspend or unsuspend a run or a schedule, and return a sentence for the user.
 
-    Tasks of a suspended run that have started continue; no others start.
+    When a run is suspended, tasks that have started continue, and no other tasks start.
 
     Args:
         cluster: the cluster.
@@ -81,7 +81,7 @@ def end(cluster: Cluster, run: Run, *, now: bool) -> None:
     Args:
         cluster: the cluster.
         run: the run.
-        now: whether its tasks end without its exit handler, which would record the end in the store.
+        now: whether to end the run without its exit handler, which records the run's end in the store.
 
     Raises:
         ClusterError: the run has already ended, or the cluster refuses.
@@ -93,13 +93,13 @@ def end(cluster: Cluster, run: Run, *, now: bool) -> None:
 
 
 def wait(cluster: Cluster, name: str, seconds: float, *, sleep: Callable[[float], None] = time.sleep) -> Object | None:
-    """Wait until a run has ended and return its Workflow, or None if it has not.
+    """Wait until a run has ended and return its Workflow; return None if the run is active after `seconds`.
 
     Args:
         cluster: the cluster.
         name: the run's name.
-        seconds: how long to wait; 0 asks once.
-        sleep: waits for the seconds between two requests.
+        seconds: how long to wait; 0 checks the state only once.
+        sleep: the function that waits between two requests; tests replace it.
 
     Raises:
         Missing: the run was deleted.
@@ -116,10 +116,10 @@ def wait(cluster: Cluster, name: str, seconds: float, *, sleep: Callable[[float]
 
 
 def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
-    """Record in the store that the run was terminated; return why this is impossible from here, or None.
+    """Record in the store that the run was terminated. Return None, or the reason why this machine cannot record it.
 
-    The exit handler only knows that the run failed, and does not run if the run was ended with `now`. The record of a
-    run that succeeded stays.
+    This is needed because the exit handler records a terminated run as failed, and does not run if the run was ended
+    with `now`. The record of a run that succeeded is not changed.
 
     Args:
         cluster: the cluster.
@@ -134,7 +134,7 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
         return "its code is not on the cluster, so its name in the store is unknown"
     try:
         run = Store.open(url).run(flow.name, name_of(workflow))
-        if not run.exists():  # the address may also be that of a volume of the pods
+        if not run.exists():  # a file:// address may refer to a volume of the pods
             return f"the store {url} has no record of it, as seen from here"
         if run.status()["state"] != "succeeded":
             now = time.time()
@@ -149,7 +149,7 @@ def record_end(cluster: Cluster, workflow: Object, user: str) -> str | None:
 
 
 def belongings(cluster: Cluster, target: ClusterTarget) -> list[tuple[ResourceKind, str]]:
-    """Return the objects to delete with the target: the schedule first, so that it starts no run of a deleted template.
+    """Return the objects to delete. The schedule comes first, so that it does not start a run of a deleted template.
 
     Raises:
         ClusterError: flowc did not deploy the flow, or the cluster does not answer.
@@ -172,7 +172,7 @@ def _of_flow(cluster: Cluster, name: str, item: Object) -> Iterator[tuple[Resour
 
 
 def active_runs(cluster: Cluster, target: ClusterTarget) -> list[str]:
-    """Return the names of the active runs that deleting the target would end or break.
+    """Return the names of the active runs that would end or fail if the target were deleted.
 
     Raises:
         ClusterError: the cluster does not answer.

@@ -1,4 +1,4 @@
-"""Applies a flow's manifests: first all of them as a dry run, so that a refused one leaves the cluster unchanged."""
+"""Applies a flow's manifests. A dry run of all manifests comes first, so that a refused manifest changes nothing."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from flowc.targets.argo.cluster.resource_kinds import ResourceKind
     from flowc.targets.argo.object_types import Object
 
-# Seconds until Argo's controller knows a new template. A schedule of a template that the controller does not know yet
-# counts as invalid for 20 minutes (argoproj/argo-workflows#12332), and its runs fail at once.
+# The seconds after which Argo's controller knows a new template. If a schedule is applied earlier, the controller
+# treats it as invalid for 20 minutes (argoproj/argo-workflows#12332). Runs of an unknown template fail at once.
 SETTLING = 1.0
 
 Effect: TypeAlias = Literal["created", "changed", "unchanged"]
@@ -36,7 +36,7 @@ Effect: TypeAlias = Literal["created", "changed", "unchanged"]
 @final
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One object before its manifest is applied (None if it did not exist) and after."""
+    """The change of one object: its content before the manifest is applied (None if it did not exist) and after."""
 
     kind: ResourceKind
     name: str
@@ -45,7 +45,8 @@ class Change:
 
     @property
     def effect(self) -> Effect:
-        """How applying changes the object's content; a change of its field managers alone does not count."""
+        """Whether applying creates, changes or does not change the object; changed field managers alone do not
+        count."""
         if self.before is None:
             return "created"
         return "unchanged" if essence(self.before) == essence(self.after) else "changed"
@@ -57,12 +58,12 @@ class Change:
 
 
 def plan(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) -> list[Change]:
-    """Return what applying the manifests would change, by a dry run on the cluster.
+    """Return the changes that applying the manifests would make; the cluster computes them in a dry run.
 
     Args:
         cluster: the cluster.
         manifests: the objects, in the order to apply them.
-        force: whether to take over fields of other managers.
+        force: whether to overwrite fields that other field managers have set.
 
     Raises:
         ClusterError: the cluster does not answer, or refuses a manifest.
@@ -73,18 +74,18 @@ def plan(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) 
 def carry_out(cluster: Cluster, manifests: Sequence[Object], *, force: bool = False) -> list[Change]:
     """Apply the manifests in their order: the code first, then the template that refers to it.
 
-    After a new template it waits for `SETTLING` seconds.
+    After creating a template, wait for `SETTLING` seconds.
 
     Args:
         cluster: the cluster.
         manifests: the objects, in the order to apply them.
-        force: whether to take over fields of other managers.
+        force: whether to overwrite fields that other field managers have set.
 
     Returns:
         The changes, one for each manifest.
 
     Raises:
-        ClusterError: the cluster does not answer, or refuses a manifest; earlier ones are applied then.
+        ClusterError: the cluster does not answer, or refuses a manifest; the manifests before it are applied then.
     """
     changes = []
     for manifest in manifests:
@@ -107,7 +108,7 @@ def show(cluster: Cluster, change: Change, changes: Sequence[Change]) -> str:
     Args:
         cluster: the cluster.
         change: the change to show.
-        changes: all changes: new code is compared with the code of the deployed template among them.
+        changes: all changes. One of them is the template: new code is compared with the code of the deployed template.
 
     Returns:
         The diff; empty if the objects are equal.
@@ -162,7 +163,8 @@ def leftovers(cluster: Cluster, flow: str, manifests: Sequence[Object]) -> list[
 
 
 def _code_users(cluster: Cluster, flow: str) -> dict[str, str]:
-    """Return a run for each ConfigMap of code that runs refer to; ended runs count too, since they may be retried."""
+    """Return the ConfigMaps of code that runs use, each with the name of one such run. Ended runs count, since they may
+    be retried."""
     users = {}
     for item in cluster.search(WORKFLOW, f"{FLOW_LABEL}={flow}"):
         run = cluster.find(WORKFLOW, name_of(item))

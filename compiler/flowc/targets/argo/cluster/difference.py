@@ -21,7 +21,7 @@ def essence(item: Object) -> dict[str, object]:
 
 
 def text_of(item: Object) -> str:
-    """Return the essence of an object as YAML with sorted keys."""
+    """Return an object without the fields that the server writes, as YAML with sorted keys."""
     return emit([{key: _printable(value) for key, value in sorted(essence(item).items()) if value is not None}])
 
 
@@ -29,9 +29,9 @@ def difference(before: Object | None, after: Object, names: tuple[str, str]) -> 
     """Return a unified diff of two objects, empty if they are equal.
 
     Args:
-        before: the older object; None if there is none: then all lines are added.
+        before: the older object; None if there is none, so that the diff adds all lines.
         after: the newer object.
-        names: the two names in the head of the diff.
+        names: the two file names in the header of the diff.
     """
     old = text_of(before).splitlines(keepends=True) if before is not None else []
     new = text_of(after).splitlines(keepends=True)
@@ -39,7 +39,8 @@ def difference(before: Object | None, after: Object, names: tuple[str, str]) -> 
 
 
 def _printable(value: object) -> object:
-    """Return a value that `emit` accepts: sorted keys, no nulls (they mean absent), fractions as text."""
+    """Return a copy of a value that `emit` accepts: keys are sorted, nulls (which mean absence) are removed, and
+    fractions become strings."""
     match value:
         case dict():
             return {key: _printable(value[key]) for key in sorted(value) if value[key] is not None}

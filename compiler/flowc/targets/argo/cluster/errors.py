@@ -17,4 +17,4 @@ class Missing(ClusterError):
 
 
 class AlreadyThere(ClusterError):
-    """An object of this name exists."""
+    """An object of this name already exists."""

@@ -1,4 +1,4 @@
-"""The next start of a scheduled flow, computed as Argo's controller does.
+"""The next start of a scheduled flow, computed like in Argo's controller.
 
 The status of a CronWorkflow has only the time of the last start (`lastScheduledTime`).
 """
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def next_start(cron: Object, now: datetime) -> datetime | None:
     """Return the next time at which the controller starts a run of a CronWorkflow, in the schedule's time zone.
 
-    It is None if the schedule is suspended, has ended (the phase `Stopped`) or names no time in the next five years. It
-    is also None if the time cannot be known from here: the controller counts `@every` from its own start, uses its own
-    zone if the schedule has none, and starts nothing if one of the schedules is invalid.
+    The result is None if the schedule is suspended, has ended (the phase `Stopped`) or matches no time in the next five
+    years. The result is also None if the time is not known here: the controller counts `@every` from its own start, and
+    uses its own time zone if the schedule has none. It starts no run if one of several schedules is invalid.
 
     Args:
         cron: the CronWorkflow.
-        now: an aware datetime; times after it count.
+        now: an aware datetime; the result is later.
     """
     spec = cron.get("spec") or {}
     timezone = spec.get("timezone")
@@ -39,5 +39,5 @@ def next_start(cron: Object, now: datetime) -> datetime | None:
     if any(isinstance(schedule, Every) for schedule in schedules):
         return None
     times = [time for schedule in schedules if (time := schedule.next(here)) is not None]
-    # By timestamp: datetimes of one zone compare by their local times, which repeat when a clock is set back.
+    # Compare timestamps: Python compares datetimes of one zone by local time, which repeats when a clock is set back.
     return min(times, key=lambda time: time.timestamp(), default=None)

@@ -1,4 +1,4 @@
-"""The four kinds of object that flowc handles, and how the fields that all of them share are read."""
+"""The four kinds of object that flowc handles, and functions that read the fields that all of them share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 from flowc.targets.argo.cluster.errors import ClusterError
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.versions import MANIFESTS, NewerError, SchemaError
-from flowc_runtime.base.contract import FLOW_LABEL as FLOW_LABEL  # for modules that read labels
+from flowc_runtime.base.contract import FLOW_LABEL as FLOW_LABEL  # re-exported
 
 if TYPE_CHECKING:
     from flowc.targets.argo.object_types import Object
@@ -18,7 +18,7 @@ MANAGED_LABEL = "app.kubernetes.io/managed-by"
 @final
 @dataclass(frozen=True, slots=True)
 class ResourceKind:
-    """A kind of object and the place of its API; `group` is empty for the kinds of Kubernetes itself."""
+    """A kind of object and the API that serves it; `group` is empty for the core kinds of Kubernetes."""
 
     name: str
     plural: str
@@ -27,12 +27,12 @@ class ResourceKind:
 
     @property
     def root(self) -> str:
-        """The path of its API."""
+        """The path of the API that serves objects of this kind."""
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 
     @property
     def title(self) -> str:
-        """The kind in an object's name in messages: `workflowtemplate` in workflowtemplate/hello-flow."""
+        """The kind's name in messages, such as `workflowtemplate` in workflowtemplate/hello-flow."""
         return self.name.lower()
 
     @property
@@ -50,7 +50,7 @@ _BY_NAME = {kind.name: kind for kind in (CONFIG_MAP, TEMPLATE, CRON, WORKFLOW)}
 
 
 def kind_of(manifest: Object) -> ResourceKind:
-    """Return the kind of a manifest that flowc wrote, one of the four."""
+    """Return the kind of a manifest that flowc wrote."""
     return _BY_NAME[manifest["kind"]]
 
 
@@ -65,11 +65,11 @@ def labels_of(item: Object) -> dict[str, str]:
 
 
 def check_version(item: Object, kind: ResourceKind) -> None:
-    """Check that this flowc knows the form of an object's manifest; without a version it is that of the first release.
+    """Check that this flowc knows the version of an object's manifest. A manifest without a version has the first one.
 
     Args:
         item: the object, whose annotation has the version.
-        kind: its kind, for the message.
+        kind: the object's kind, for the message.
 
     Raises:
         ClusterError: a newer flowc has deployed it, or the annotation is not a version.

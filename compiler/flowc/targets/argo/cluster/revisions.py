@@ -1,6 +1,7 @@
-"""The revision of deployed code, which runs record: a variable of their pods.
+"""The git revision of deployed code: an environment variable of the pods, from which runs record it.
 
-Compiled manifests do not contain it, so that they do not change with commits to other files.
+The variable is added at deployment. Compiled manifests do not contain it, so that commits to other files do not change
+them.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def with_revision(manifest: Object, revision: RevisionRecord | None, deployed: Object | None = None) -> Object:
-    """Return a copy of a template or a run whose pods know the revision of their code.
+    """Return a copy of the manifest of a template or a run whose pods have the variable with the code's revision.
 
-    If the same code is deployed already, it keeps the revision of that deployment: a commit to other files of the
+    If the same code is already deployed, the deployed revision is kept, because a commit to other files of the
     repository does not change the flow.
 
     Args:
@@ -50,6 +51,6 @@ def _revisions(item: Object) -> Iterator[str]:
 
 
 def _text(revision: RevisionRecord) -> str:
-    """Return a revision as JSON that neither Argo nor the kubelet expands: braces but the first are escaped."""
+    """Return a revision as JSON that neither Argo nor the kubelet expands: `$` and inner braces are escaped."""
     text = json_text.dumps(dict(revision))
     return text[0] + text[1:].replace("{", "\\u007b").replace("$", "\\u0024")

@@ -38,15 +38,17 @@ if TYPE_CHECKING:
 MAX_NAME = 63
 
 OptionPairs: TypeAlias = "Sequence[tuple[str, str]]"
-"""Names and texts of parameters from the command line, in its order."""
+"""The names of parameters and their values as strings, in the order of the command line."""
 Send: TypeAlias = "Callable[[str], dict[str, object]]"
-"""Sends a file to the store before a run and returns a reference to it. Raises ParameterError, FlowcError."""
+"""A function that sends a file to the store before a run and returns a reference to it. Raises ParameterError,
+FlowcError."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A parameter of a template; without `declared`, its declaration in the flow, texts are passed unchanged."""
+    """A parameter of a template. `declared` is its declaration in the flow; if it is None, values are passed as the
+    strings that the user writes."""
 
     name: str
     argument: str
@@ -59,7 +61,7 @@ class BadParameter(Exception):
 
 
 def flow_of(cluster: Cluster, item: Object) -> Flow | None:
-    """Return the flow of a template or a run, from the IR beside its code.
+    """Return the flow of a template or a run, from the IR in the ConfigMap of its code.
 
     Returns:
         None if the ConfigMap is missing, or does not contain a readable IR.
@@ -74,7 +76,7 @@ def flow_of(cluster: Cluster, item: Object) -> Flow | None:
     except NewerError as error:
         raise ClusterError(f"{CONFIG_MAP.title} {name} was {error}") from error
     except (SchemaError, KeyError):
-        return None  # another object of this name, or one that was changed
+        return None  # another object with this name, or a changed one
 
 
 def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
@@ -93,16 +95,17 @@ def accepted(template: Object, flow: Flow | None) -> tuple[Accepted, ...]:
 def arguments_of(
     parameters: Sequence[Accepted], pairs: OptionPairs, send: Send, in_files: Mapping[str, FileValue] | None = None
 ) -> list[dict[str, str]]:
-    """Return Argo's arguments for the values of parameters; other parameters keep the template's defaults.
+    """Return Argo's arguments for the given values of parameters. Parameters without a given value keep the template's
+    defaults.
 
     Args:
         parameters: the parameters of the template.
-        pairs: names and texts from the command line, which take precedence over `in_files`.
-        send: sends a file of more than 64 KiB to the store, and returns its reference.
+        pairs: names and values from the command line, which take precedence over `in_files`.
+        send: a function that sends a file of more than 64 KiB to the store and returns its reference.
         in_files: values that `read_params_files` returned, by the parameter's name.
 
     Returns:
-        Mappings with the keys `name` (the argument's) and `value`.
+        Mappings with the keys `name` (the name of the argument) and `value`.
 
     Raises:
         BadParameter: a name is unknown or repeated, a value has the wrong type, a file cannot be read or sent, or a
@@ -125,12 +128,12 @@ def arguments_of(
     if missing:
         raise BadParameter(f"{_named(missing)} required and has no default; give --param {missing[0]}=VALUE")
     found = {name: _value(known[name], known[name].declared, sources, texts.get(name, ())) for name in names}
-    # Files are sent only now that all values are known to be valid.
+    # All values are valid at this point: files are sent now.
     return [{"name": known[name].argument, "value": _text(known[name], value, send)} for name, value in found.items()]
 
 
 def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSources, texts: Sequence[str]) -> object:
-    """Return the value of a given parameter after checking that a file can be read. Raises BadParameter."""
+    """Return the value of a given parameter. If it is a file, check that the file can be read. Raises BadParameter."""
     if declared is None:
         return texts[0]
     with _told(parameter):
@@ -142,7 +145,8 @@ def _value(parameter: Accepted, declared: Parameter | None, sources: ParameterSo
 
 
 def _text(parameter: Accepted, value: object, send: Send) -> str:
-    """Return a value as the text of an Argo argument; a file is packed or sent. Raises BadParameter."""
+    """Return a value as the string of an Argo argument. A small file's content is packed into it; a large file is sent
+    to the store. Raises BadParameter."""
     declared = parameter.declared
     if declared is None:
         return str(value)
@@ -155,7 +159,7 @@ def _text(parameter: Accepted, value: object, send: Send) -> str:
 
 @contextmanager
 def _told(parameter: Accepted) -> Iterator[None]:
-    """Put the name of the parameter before an error about its value."""
+    """Convert an error about the parameter's value to a BadParameter whose message begins with the parameter's name."""
     try:
         yield
     except (ParameterError, FlowcError) as error:
@@ -178,9 +182,9 @@ def check_size(template: Object, arguments: Sequence[Mapping[str, str]], names: 
     """Check that a run's parameters fit into one environment variable of its first pod, 128 KiB.
 
     Args:
-        template: the WorkflowTemplate, whose defaults count too.
+        template: the WorkflowTemplate; the defaults in it count if no value is given.
         arguments: the result of `arguments_of`.
-        names: the flow's name of a parameter by the name of its argument, for the message.
+        names: for each argument, the name of its parameter in the flow, for the message.
 
     Raises:
         BadParameter: the parameters are too long.
@@ -226,7 +230,7 @@ def submit(
         cluster: the cluster.
         template: the WorkflowTemplate.
         arguments: the result of `arguments_of`.
-        new_id: returns another id at each call; it is called at most five times.
+        new_id: a function that returns a new id at each call; it is called at most five times.
 
     Raises:
         ClusterError: all five names were taken, or the cluster refuses.
@@ -242,8 +246,9 @@ def submit(
 
 
 def run_name(template: str, run_id: str) -> str:
-    """Return a run's name, at most 63 characters: the template's, shortened if needed, and the run's id.
+    """Return a run's name: the template's name and the run's id. The template's name is shortened if the result would
+    have more than 63 characters.
 
-    The id contains the time, so that names of one flow's runs sort by it.
+    The id begins with the time, so that the names of a flow's runs sort by time.
     """
     return f"{template[: MAX_NAME - len(run_id) - 1].rstrip('-.')}-{run_id}"

@@ -56,11 +56,12 @@ def find_target(cluster: Cluster, text: str) -> ClusterTarget:
 
     Args:
         cluster: the cluster.
-        text: a run's name, FLOW/RUN, the name of a flow's template, or the name of its class; runs come first.
+        text: a run's name, FLOW/RUN, the name of a flow's template, or the name of a flow's class; runs take
+            precedence.
 
     Raises:
-        ClusterError: neither exists (the hint has similar names), a newer flowc deployed it, or the cluster does not
-            answer.
+        ClusterError: no such run or flow exists (the hint has similar names), a newer flowc deployed it, or the cluster
+            does not answer.
     """
     run = text.rpartition("/")[2]
     if workflow := _find(cluster, WORKFLOW, run):
@@ -71,7 +72,7 @@ def find_target(cluster: Cluster, text: str) -> ClusterTarget:
 
 
 def find_run(cluster: Cluster, text: str) -> Run:
-    """Return the run that `text`, a run's name or FLOW/RUN, names.
+    """Return the run that `text` names, which is a run's name or FLOW/RUN.
 
     Raises:
         ClusterError: the run does not exist, a newer flowc deployed it, or the cluster does not answer.
@@ -83,7 +84,7 @@ def find_run(cluster: Cluster, text: str) -> Run:
 
 
 def find_deployed(cluster: Cluster, text: str) -> Deployed | None:
-    """Return the flow that `text`, the name of a template or of a flow's class, names; None if it is not deployed.
+    """Return the deployed flow whose template or class has the name `text`; None if it is not deployed.
 
     Raises:
         ClusterError: a newer flowc deployed it, or the cluster does not answer.
@@ -104,7 +105,8 @@ def _find(cluster: Cluster, kind: ResourceKind, name: str) -> Object | None:
 
 
 def flow_names(text: str) -> list[str]:
-    """Return the possible names of the template of a flow that is called `text`, the likelier first."""
+    """Return the possible names of a flow's template, if the user calls the flow `text`; the likeliest name is
+    first."""
     own = [text] if _OBJECT_NAME.fullmatch(text) else []
     return list(dict.fromkeys([*own, flow_name(text)]))
 
@@ -114,9 +116,9 @@ def missing(cluster: Cluster, what: str, text: str, kinds: Sequence[ResourceKind
 
     Args:
         cluster: the cluster.
-        what: the kind, for the message: `run`, `run or flow`.
+        what: what `text` should name, for the message: `run` or `run or flow`.
         text: the name that does not exist.
-        kinds: the kinds of the objects whose names are offered.
+        kinds: the kinds of objects whose names the hint may suggest.
 
     Raises:
         ClusterError: the cluster does not answer.
@@ -147,7 +149,7 @@ def runs_of(cluster: Cluster, flow: str | None) -> list[Object]:
 
 
 def flow_label(target: ClusterTarget) -> str | None:
-    """Return the label that all objects of the target's flow have; None if flowc did not create the target."""
+    """Return the label's value that all objects of the target's flow have; None if flowc did not create the target."""
     match target:
         case Run(workflow=item):
             return labels_of(item).get(FLOW_LABEL)

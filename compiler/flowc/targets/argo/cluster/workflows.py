@@ -26,7 +26,8 @@ CRON_LABEL = "workflows.argoproj.io/cron-workflow"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
-    """A task that failed or waits; `task` is STEP/PATH, or the node's name if it is not a task of a flow."""
+    """A task that failed or waits. `task` is STEP/PATH, or the name of Argo's node if the node is not a task of a
+    flow."""
 
     task: str
     phase: str
@@ -36,16 +37,17 @@ class NodeView:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowView:
-    """One run. Times have the form of Kubernetes (RFC 3339, UTC), and are None for events that have not happened.
+    """The state of a run. Times are strings in the form of Kubernetes (RFC 3339, UTC); None if the event has not
+    happened.
 
     Attributes:
-        flow: the label `flowc.dev/flow`, None for a workflow that flowc did not create.
-        phase: Argo's: Pending, Running, Succeeded, Failed, Error.
-        asked: while the run is active: `suspended`, or how its end was requested (`stop`, `terminate`), else None.
-        progress: finished pods of all known pods, such as `3/7`.
-        failed: tasks that failed for good.
+        flow: the value of the label `flowc.dev/flow`; None for a workflow that flowc did not create.
+        phase: Argo's phase of the Workflow: Pending, Running, Succeeded, Failed or Error.
+        asked: the user's request, for an active run: `suspended`, `stop` or `terminate`; otherwise None.
+        progress: the numbers of finished pods and of all known pods, such as `3/7`.
+        failed: the tasks that failed and are not retried.
         waiting: tasks whose pods have not started, with the reason.
-        note: why the tasks are missing here, or None.
+        note: the reason why the lists of tasks are empty, or None.
     """
 
     name: str
@@ -68,7 +70,7 @@ class WorkflowView:
 
 
 def view(workflow: Object) -> WorkflowView:
-    """Return the view of a `Workflow` object."""
+    """Return the state of a run from its `Workflow` object."""
     status, spec = workflow.get("status") or {}, workflow.get("spec") or {}
     nodes, note = _nodes(status)
     phase = status.get("phase") or "Pending"
@@ -92,7 +94,7 @@ def view(workflow: Object) -> WorkflowView:
 
 
 def is_active(item: Object) -> bool:
-    """Return whether a run has not ended, from its metadata alone (Argo's label for completed workflows)."""
+    """Return whether a run has not ended. Its metadata is enough: Argo sets a label on completed workflows."""
     return labels_of(item).get(COMPLETED_LABEL) != "true"
 
 
@@ -100,13 +102,14 @@ def is_active(item: Object) -> bool:
 
 
 def body_of(item: Object) -> ObjectSpec:
-    """Return the spec that holds the templates: for a run Argo's copy of its template, else the object's own spec."""
+    """Return the spec that contains the templates: for a run, Argo's copy of the template's spec, else the object's own
+    spec."""
     stored = (item.get("status") or {}).get("storedWorkflowTemplateSpec")
     return stored or item.get("spec") or {}
 
 
 def code_of(item: Object) -> str | None:
-    """Return the ConfigMap of code and IR of a template or a run; None if flowc did not create it."""
+    """Return the name of the ConfigMap with a template's or a run's code and IR; None if flowc did not create it."""
     for volume in body_of(item).get("volumes") or []:
         if volume.get("name") == contract.CODE_VOLUME and "configMap" in volume:
             return str(volume["configMap"]["name"])
@@ -114,7 +117,7 @@ def code_of(item: Object) -> str | None:
 
 
 def store_of(item: Object) -> str | None:
-    """Return the address of the store of a template's or a run's pods, None if it has none."""
+    """Return the address of the store that the pods of a template or a run use; None if they have no store."""
     for template in body_of(item).get("templates") or []:
         for variable in (template.get("container") or {}).get("env") or []:
             if variable.get("name") == contract.STORE:
@@ -126,7 +129,7 @@ def store_of(item: Object) -> str | None:
 
 
 def _nodes(status: Status) -> tuple[Nodes, str | None]:
-    """Return the nodes of a run, which Argo compresses if there are many, or why they are not in the object."""
+    """Return the nodes of a run, and None. If the object does not contain the nodes, return no nodes and the reason."""
     if packed := status.get("compressedNodes"):
         nodes = json.loads(gzip.decompress(base64.b64decode(packed)))
         assert isinstance(nodes, dict)
@@ -137,14 +140,16 @@ def _nodes(status: Status) -> tuple[Nodes, str | None]:
 
 
 def _failed(nodes: Nodes) -> Iterator[ArgoNode]:
-    """Yield the nodes that caused the failure: one for a task with all its retries, none for the nodes around it."""
+    """Yield the nodes that caused the failure. A task with several attempts is one node; nodes that only contain a
+    failed node are left out."""
     attempts = {child for node in nodes.values() if node["type"] == "Retry" for child in node.get("children") or []}
     for key, node in nodes.items():
         if not _bad(node) or key in attempts:
             continue
         children = [nodes[child] for child in node.get("children") or [] if child in nodes]
         if node["type"] == "Retry":
-            # The last attempt's message has the cause; that of the node around it only says that no retries are left.
+            # The last attempt's message has the cause. The message of the Retry node only says that no retries are
+            # left.
             last = [child for child in children if _bad(child)][-1:]
             yield {**node, "message": next((n["message"] for n in [*last, node] if n.get("message")), "")}
         elif node["type"] == "Pod" or not any(map(_bad, [*children, *_inside(nodes, key)])):
@@ -156,7 +161,7 @@ def _bad(node: ArgoNode) -> bool:
 
 
 def _inside(nodes: Nodes, key: str) -> Iterator[ArgoNode]:
-    """Yield the nodes inside a node, which is an instance of a template."""
+    """Yield the nodes inside a node that is a call of a template."""
     return (node for node in nodes.values() if node.get("boundaryID") == key)
 
 

@@ -1,6 +1,6 @@
-"""The commands of `flowc` for flows and runs on a cluster: the part of the command line that this target brings.
+"""The commands of `flowc` for flows and runs on a cluster, which belong to the target `argo`.
 
-`DEPLOYMENT` lists them; importing it imports none of them.
+`DEPLOYMENT` lists the commands. Importing `DEPLOYMENT` does not import the commands.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., object])
 
-SAME, DIFFERS, TROUBLE = 0, 1, 2  # exit codes of `flowc diff`, as those of diff and of `kubectl diff`
+SAME, DIFFERS, TROUBLE = 0, 1, 2  # exit codes of `flowc diff`, equal to those of `diff` and `kubectl diff`
 
 force_option = click.option(
     "--force-conflicts", is_flag=True, help="Take over fields that others manage, such as kubectl or Argo CD."
@@ -42,7 +42,7 @@ force_option = click.option(
 
 
 def _manifest_options(function: Command) -> Command:
-    """Give a command the options of compiling a flow, and those of the cluster."""
+    """Add the options for compiling a flow and for the cluster to a command."""
     function = with_options(function, [CONTEXT, KUBECONFIG])
     return with_lowering_options(function, options(["template", "cron"]))
 
@@ -70,7 +70,7 @@ def deploy_command(
     deployer_attribute_file: str | None,
     **values: object,
 ) -> None:
-    """Deploy a flow: a dry run of all manifests first, so that a refused one leaves the cluster unchanged."""
+    """Deploy a flow. A dry run of all manifests comes first, so that a refused manifest changes nothing."""
     found = load_flow(ctx, file, class_name, FlowOptions.take(values), data=True)
     lowered = lower_for(TARGET, found, values)
     manifests = lowered.product.manifests
@@ -94,13 +94,13 @@ def deploy_command(
 
 
 def _remark(change: Change) -> str:
-    """Return a remark for a suspended schedule, which a deploy does not unsuspend."""
+    """Return a remark if the object is a suspended schedule, because deploying does not unsuspend it."""
     suspended = change.kind is CRON and (change.after.get("spec") or {}).get("suspend")
     return f" (suspended; flowc unsuspend {change.name})" if suspended else ""
 
 
 def _leftovers(cluster: Cluster, found: Sequence[Leftover], *, prune: bool) -> None:
-    """Delete leftovers that no run refers to, or report them."""
+    """Delete the leftovers to which no run refers, if `prune` is true; otherwise report them."""
     free = [leftover for leftover in found if leftover.used_by is None]
     if prune:
         for leftover in free:
@@ -154,7 +154,7 @@ def diff_command(
 
 
 def _with_revision(cluster: Cluster, manifests: Sequence[Object], checked: Checked) -> tuple[Object, ...]:
-    """Return the manifests with the revision of the code in the template's pods. Raises ClusterError."""
+    """Return the manifests; the template's pods get the git revision of the code as a variable. Raises ClusterError."""
     code, template, *others = manifests
     with closing(Look(str(checked.package.root))) as look:
         deployed = cluster.find(TEMPLATE, name_of(template))
@@ -162,7 +162,7 @@ def _with_revision(cluster: Cluster, manifests: Sequence[Object], checked: Check
 
 
 def _namespace(values: Mapping[str, object]) -> str | None:
-    """Return the namespace of the manifests; None for that of the kubeconfig's context."""
+    """Return the namespace of the manifests; None if no option or setting gives one."""
     namespace = values["namespace"]
     assert namespace is None or isinstance(namespace, str)
     return namespace or configuration.text("namespace")

@@ -1,4 +1,4 @@
-"""The deployed flows of a cluster, for `metaflow.runner`, whose protocols in `_deployments` it implements."""
+"""The deployed flows of a cluster. The classes implement the protocols of `metaflow.runner._deployments`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_cluster(kubeconfig: str | None, context: str | None, namespace: str | N
     """Connect to a cluster.
 
     Args:
-        kubeconfig: as for `connect`, like the others.
+        kubeconfig: the file with the cluster's address; see `connect`.
         context: a context of the kubeconfig.
         namespace: a namespace.
 
@@ -94,7 +94,7 @@ class _Deployments:
         return submit(self.cluster, template, arguments, lambda: new_run_id(time.time()))
 
     def delete(self, name: str, *, force: bool) -> bool:
-        """Delete a deployed flow; return whether it was there. Without `force` it must have no active run."""
+        """Delete a deployed flow; return whether it existed. Unless `force` is true, an active run is an error."""
         target = find_deployed(self.cluster, name)
         if target is None:
             return False

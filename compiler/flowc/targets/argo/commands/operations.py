@@ -1,4 +1,5 @@
-"""The operations on a cluster of commands of `flowc` that work without one too: `runs` and `resume`."""
+"""The operations on a cluster that `flowc runs`, `flowc resume` and `flowc run` call; they also work without a
+cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from flowc.targets.argo.commands.resume import Find, resume_on_cluster
     from flowc.targets.argo.commands.run import run_on_cluster
     from flowc.targets.argo.commands.status import list_runs
-else:  # each command needs one of them, and `flowc runs` of a store none
+else:  # each command needs at most one of these functions
     list_runs = LateFunction("flowc.targets.argo.commands.status:list_runs")
     resume_on_cluster = LateFunction("flowc.targets.argo.commands.resume:resume_on_cluster")
     run_on_cluster = LateFunction("flowc.targets.argo.commands.run:run_on_cluster")

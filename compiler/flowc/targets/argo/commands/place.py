@@ -30,7 +30,7 @@ PLACE = (CONTEXT, KUBECONFIG, NAMESPACE)
 
 
 def cluster_options(function: Command) -> Command:
-    """Give a command --context, --kubeconfig and --namespace."""
+    """Add the options --context, --kubeconfig and --namespace to a command."""
     return with_options(function, PLACE)
 
 
@@ -38,7 +38,7 @@ def cluster_options(function: Command) -> Command:
 def connected(
     context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None
 ) -> Iterator[Cluster]:
-    """Yield the cluster.
+    """Connect to the cluster that the options name, and yield the connection.
 
     Args:
         context: the value of `--context`.
@@ -46,7 +46,7 @@ def connected(
         namespace: the value of `--namespace`.
 
     Raises:
-        SystemExit: the block or the connection raised a ClusterError; it is printed.
+        SystemExit: the connection or the `with` block raised a ClusterError, which is printed.
     """
     from flowc.targets.argo.cluster.api import connect
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Find = Callable[[Store, Checked, Mapping[str, object]], Resumption]
 
-# Options of runs on this machine that one on a cluster does not have, and the names of their values.
+# Options that are only for runs on this machine, and the names of their values.
 _LOCAL = {"--max-workers": "max_workers", "--max-num-splits": "max_num_splits", "--local": "local",
           "--runner-attribute-file": "runner_attribute_file", "--start": "start",
           "--durability": "durability", "--verify": "verify"}  # fmt: skip
@@ -47,9 +47,9 @@ def resume_on_cluster(
     """Submit the Workflow that resumes a run, or write it to a file; return the exit code.
 
     Args:
-        find: returns the run to resume.
+        find: a function that returns the run to resume.
         checked: the flow.
-        texts: the texts of parameters on the command line, by name.
+        texts: the values of parameters on the command line, as strings, by name.
         options: the values of the command's options.
 
     Raises:
@@ -95,7 +95,8 @@ def _text(options: Mapping[str, object], name: str) -> str | None:
 
 
 def _store_of_pods(given: str | None) -> str:
-    """Return the address of the pods' store, from which the run to resume is read; the program ends without one."""
+    """Return the address of the store of pods, from which the run to resume is read. If there is none, print an error
+    and end the program."""
     url = given or configuration.text("cluster-store") or ""
     directory = url.removeprefix("file://")
     if "://" not in directory and not (configuration.text("store-claim") and os.path.isdir(directory)):
@@ -107,7 +108,7 @@ def _store_of_pods(given: str | None) -> str:
 
 
 def resuming(workflow: Object, order: Order, values: Mapping[str, str]) -> Object:
-    """Return a copy of the Workflow whose pods know by a variable what to resume.
+    """Return a copy of the Workflow whose pods have a variable that says which run to resume.
 
     Args:
         workflow: the manifest.

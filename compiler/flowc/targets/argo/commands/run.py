@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from flowc.targets.argo.cluster.api import Cluster
     from flowc.targets.argo.cluster.workflows import WorkflowView
 
-POLL: Final = 2.0  # seconds between two looks at the Workflow
+POLL: Final = 2.0  # seconds between two requests for the Workflow
 
 
 def run_on_cluster(
@@ -44,14 +44,14 @@ def run_on_cluster(
 
     Args:
         checked: the flow.
-        given: the texts of parameters on the command line, by name.
+        given: the values of parameters on the command line, as strings, by name.
         options: the values of the command's options.
 
     Raises:
         click.UsageError: an option is only for runs on this machine, or a parameter is wrong.
         SystemExit: Argo or the cluster refuses the flow, or a signal ends the wait; the
             error is printed.
-        ExecutorError: somebody has deleted the Workflow during the run.
+        ExecutorError: the Workflow was deleted during the run.
         FlowcError: a file cannot be written.
     """
     if is_given("max_workers"):
@@ -70,7 +70,7 @@ def run_on_cluster(
         try:
             end = _wait(cluster, name)
         except Interrupted as interruption:
-            signal.setitimer(signal.ITIMER_REAL, 0)  # no code of the user has to be cut off (`beginning.GRACE`)
+            signal.setitimer(signal.ITIMER_REAL, 0)  # no user code runs here: cancel the time limit (`beginning.GRACE`)
             click.echo(f"{name} continues on the cluster: flowc status {name}, flowc terminate {name}", err=True)
             raise SystemExit(128 + interruption.number) from None
     print_tasks("failed", end.failed)

@@ -1,4 +1,5 @@
-"""Runs by a Workflow of their own, without a deployed template: `resume --target argo`, and the executor `argo`."""
+"""Runs without a deployed template, each from a Workflow with all its templates: `resume --target argo` and the
+executor `argo`."""
 
 from __future__ import annotations
 
@@ -60,12 +61,12 @@ def submit_workflow(cluster: Cluster, checked: Checked, code: Object, workflow: 
 
 
 def arguments(checked: Checked, values: Mapping[str, object], kept: Set[str], store: str) -> dict[str, str]:
-    """Return the texts of Argo's arguments, by the argument's name.
+    """Return the values of Argo's arguments, as strings, by the argument's name.
 
     Args:
         checked: the flow.
         values: the values of its parameters, by name.
-        kept: the parameters that the first pod takes from the resumed run.
+        kept: the names of the parameters whose values the first pod takes from the resumed run.
         store: the address of the store of pods, which gets large files.
 
     Raises:

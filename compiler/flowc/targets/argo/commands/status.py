@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class FlowRow(TypedDict):
-    """A deployed flow as `--json` prints it; the schedule's fields are empty without one."""
+    """A deployed flow in the output of `--json`; without a schedule, the fields about the schedule are empty."""
 
     name: str
     deployed: str | None
@@ -39,7 +39,7 @@ class FlowRow(TypedDict):
     next_scheduled: str | None
 
 
-SHOWN = 10  # tasks of a kind; --json has all
+SHOWN = 10  # the maximum number of failed or waiting tasks; --json shows all
 
 
 @click.command(
@@ -53,7 +53,7 @@ SHOWN = 10  # tasks of a kind; --json has all
 def status_command(
     name: str | None, as_json: bool, context: str | None, kubeconfig: str | None, namespace: str | None
 ) -> None:
-    """Report on a run, a flow or all flows."""
+    """Print the status of a run, a flow or all flows."""
     with connected(context, kubeconfig, namespace) as cluster:
         if name is None:
             _all(cluster, as_json)
@@ -95,13 +95,13 @@ def _run(cluster: Cluster, run: Run, as_json: bool) -> None:
 
 
 def _part(failed: Sequence[NodeView]) -> str:
-    """Return the part of a pathspec that names the failed task, empty unless exactly one failed."""
+    """Return the end of the failed task's pathspec, such as `/train/4`; empty unless exactly one task failed."""
     step, slash, path = failed[0].task.partition("/") if len(failed) == 1 else ("", "", "")
     return f"/{task_pathspec(step, path=path)}" if slash else ""
 
 
 def print_tasks(title: str, nodes: Sequence[NodeView]) -> None:
-    """Print the tasks that failed or wait, one a line, with the reason."""
+    """Print the tasks that failed or wait, one per line, with the reason."""
     for node in nodes[:SHOWN]:
         click.echo(f"{title} {node.task}: {node.message or node.phase}")
     if len(nodes) > SHOWN:
@@ -192,7 +192,7 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
     Args:
         cluster: the cluster.
         flow: the name of a template or of a flow's class; None for all flows.
-        limit: the most runs to print.
+        limit: the maximum number of runs to print.
         as_json: whether to print a JSON list with the fields of `WorkflowView`.
 
     Raises:
@@ -216,7 +216,7 @@ def list_runs(cluster: Cluster, flow: str | None, limit: int, as_json: bool) -> 
 
 
 def views(cluster: Cluster, items: Sequence[Object]) -> list[WorkflowView]:
-    """Return the views of the runs with these metadata, without those deleted meanwhile."""
+    """Return the views of the runs with these metadata; runs that were deleted meanwhile are left out."""
     found = (cluster.find(WORKFLOW, name_of(item)) for item in items)
     return [view(workflow) for workflow in found if workflow is not None]
 
@@ -232,13 +232,13 @@ def _cells(run: WorkflowView) -> list[str]:
 
 
 def _when(text: str | None) -> str:
-    """Return a time of the cluster in this machine's time zone, empty for None."""
+    """Return a time of the cluster as text in this machine's time zone; empty for None."""
     moment = _moment(text)
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
 
 def took(run: WorkflowView) -> str:
-    """Return a run's duration, so far if it has not ended; empty if it has not started."""
+    """Return a run's duration as text, until now if the run is active; empty if it has not started."""
     began, ended = _moment(run.started), _moment(run.finished)
     if began is None:
         return ""

@@ -56,7 +56,7 @@ def trigger_command(
     kubeconfig: str | None,
     namespace: str | None,
 ) -> None:
-    """Check the parameters against what the deployed flow declares, then submit."""
+    """Check the parameters against the deployed flow's declarations, then start a run."""
     local = load_flow(ctx, flow, None).flow if names_code(flow) else None
     with connected(context, kubeconfig, namespace) as cluster:
         template = _template(cluster, local.name if local else flow)
@@ -85,7 +85,7 @@ def _template(cluster: Cluster, text: str) -> Object:
 
 
 def _stale(local: Flow | None, deployed: Flow | None, message: str) -> str:
-    """Return a remark for an error if the flow's file declares other parameters than the deployed flow."""
+    """Return a remark to add to an error, if the flow's file declares other parameters than the deployed flow."""
     if local is None or deployed is None or local.parameters == deployed.parameters:
         return ""
     return " (the deployed flow has other parameters than the file: run flowc deploy first)"

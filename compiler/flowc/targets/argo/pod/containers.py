@@ -1,4 +1,4 @@
-"""The container templates of steps and of the exit handler, confined by Kubernetes' "restricted" standard."""
+"""Makes the container templates of steps and of the exit handler, which fulfil Kubernetes' "restricted" standard."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 _TOKEN_VOLUME = "executor-token"
-_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # Kubernetes' clients read it there
+_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # clients of Kubernetes look there
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownNames:
-    """Which parts of a task's identity fit into labels and display names.
+    """The parts of a task's identity that fit into labels and display names.
 
-    With `loops`, paths contain `~`, which labels cannot have.
+    If `loops` is true, index paths contain `~`, which is not allowed in labels.
     """
 
     name: bool
@@ -38,16 +38,16 @@ class ShownNames:
     loops: bool
 
     def of(self, path: str) -> str:
-        """Return an expression for the path in a form that labels can have: `0.3-1` for `0.3~1`.
+        """Return an expression for the path in a form that is allowed in labels: `0.3-1` for `0.3~1`.
 
         Args:
-            path: an expression of Argo for the path, which is returned unchanged if paths contain no `~`.
+            path: Argo's expression for the path; it is returned unchanged if paths contain no `~`.
         """
         return "{{=sprig.replace('~', '-', inputs.parameters.path)}}" if self.loops else path
 
 
 def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: ShownNames) -> m.Template:
-    """Return the template that all steps with this spec share.
+    """Return the container template that all steps with this spec share.
 
     Its inputs are `step` and `path`, and `title` if the title of a step differs from its name.
 
@@ -96,7 +96,7 @@ def step(template: StepTemplate, settings: Settings, code: CodeMap, shown: Shown
 def finish(settings: Settings, code: CodeMap) -> m.Template:
     """Return the template of the exit handler, which records the run's end in the store.
 
-    It exits with code 0 even if the run failed, so that only lost pods are retried.
+    Its process exits with code 0 even if the run failed, so that Argo retries the pod only if it is lost.
     """
     return make(
         m.Template,
@@ -129,12 +129,13 @@ def volumes(config_map: str, files: tuple[tuple[str, str], ...], settings: Setti
 
 
 def argo_containers() -> str:
-    """Return a patch of all pods: it confines Argo's own containers, and gives only them the service account's token.
+    """Return a patch of all pods, which restricts Argo's own containers and mounts the service account's token only in
+    them.
 
-    Argo sets no security context for its containers unless its controller is configured to, and a namespace with the
-    "restricted" Pod Security Standard then refuses every pod. Argo's own way to withhold the token from the main
-    container, an `executor` with another service account, needs a Secret with a token that never expires. So the token
-    is mounted as Kubernetes would mount it, but only in these containers, which read it when they start.
+    By default, Argo sets no security context for its own containers. A namespace with the "restricted" Pod Security
+    Standard then refuses every pod. Argo can withhold the token from the main container by an `executor` with another
+    service account, but this needs a Secret with a token that never expires. Therefore the patch mounts the token like
+    Kubernetes does, but only in Argo's containers, which read it when they start.
 
     Returns:
         A strategic merge patch of the pod's spec, as JSON.
@@ -159,12 +160,13 @@ def argo_containers() -> str:
 
 
 def _token(pod: Kubernetes) -> str | None:
-    """Return a patch that mounts the token of a step's own service account; it follows the patch of all pods."""
+    """Return a patch that mounts the token of a step's own service account; None if the step has none. Argo applies it
+    after the patch of all pods."""
     return '{"automountServiceAccountToken":true}' if pod.service_account is not None else None
 
 
 def pod_security() -> m.PodSecurityContext:
-    """Return the pod's part of the "restricted" Pod Security Standard."""
+    """Return the security context that the "restricted" Pod Security Standard requires of a pod."""
     return make(
         m.PodSecurityContext,
         run_as_non_root=True,
@@ -214,7 +216,8 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
         contract.CODE: f"{contract.CODE_ROOT}/{contract.CODE_DIRECTORY}",
         contract.CODE_DIGEST: code.digest,
         contract.IR: f"{contract.CODE_ROOT}/{contract.IR_FILE}",
-        # Libraries keep caches in the home directory, which is the read-only / for a user without a name.
+        # Libraries write caches to the home directory. Without HOME it is the read-only /, because the user has no
+        # account.
         "HOME": contract.TMP,
     }
     if settings.catalog != "store":
@@ -230,10 +233,12 @@ def _own_environment(settings: Settings, code: CodeMap) -> list[m.EnvVar]:
 
 
 def _parameters(spec: PodSpec) -> list[m.EnvVar]:
-    """Return the variable with the parameters' values, which are inserted nowhere else: Argo would expand them again.
+    """Return the variable with the parameters' values. They are inserted nowhere else, because Argo would expand them
+    again.
 
-    The values are in base64, since those of `argo submit -p` are not encoded by flowc: a control character would fail
-    the Workflow, Argo would expand `{{…}}`, and the kubelet `$(…)`, even to a secret of the same pod.
+    The values are encoded in base64, since flowc does not encode values of `argo submit -p`. In a plain value, a
+    control character would fail the Workflow, Argo would expand `{{…}}`, and the kubelet would expand `$(…)`, even to a
+    secret of the same pod.
     """
     if not spec.takes_parameters:
         return []
@@ -256,13 +261,14 @@ def _environment(spec: PodSpec) -> list[m.EnvVar]:
 
 
 def literal(value: str) -> str:
-    """Return a form of the value that Argo does not expand and that the kubelet expands to the value."""
-    # Argo would read `{{` as a template tag. The kubelet expands `$(NAME)` after Argo.
+    """Return the value in an escaped form: Argo does not expand it, and the kubelet turns it into the value."""
+    # Argo expands `{{…}}`. After that, the kubelet expands `$(NAME)` and turns `$$` into `$`.
     return re.sub(r"\{(?=\{)", f"$({contract.BRACE})", value.replace("$", "$$"))
 
 
 def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
-    # Every step has a strategy, since `{{retries}}` needs one. `Always` covers evicted pods and pods that never start.
+    # Every step has a retry strategy, since `{{retries}}` is defined only then. The policy `Always` also retries
+    # evicted pods and pods that never start.
     return make(
         m.RetryStrategy,
         limit=str(limit),
@@ -273,7 +279,8 @@ def _retry(limit: int, wait_seconds: int) -> m.RetryStrategy:
 
 
 def _outputs(spec: PodSpec) -> m.Outputs | None:
-    """Return the outputs that decide which tasks follow; a default keeps a missing file from failing the executor."""
+    """Return the outputs that decide which tasks follow. They have a default, because Argo's executor fails if their
+    file is missing."""
     name, default = (contract.COUNT, "0") if spec.counts else (contract.CHOICE, "")
     if not (spec.counts or spec.chooses):
         return None
@@ -282,7 +289,7 @@ def _outputs(spec: PodSpec) -> m.Outputs | None:
 
 
 def _place(spec: PodSpec) -> list[m.EnvVar]:
-    """Return the variables about a task's place in a loop or gang."""
+    """Return the variables that a task in a loop or a gang needs: the budget of iterations, and the pod's address."""
     found = [make(m.EnvVar, name=contract.LOOPS, value=spec.loops)] if spec.loops else []
     return found + ([_field(contract.POD_IP, "status.podIP")] if spec.meets else [])
 

@@ -10,8 +10,8 @@ from flowc_runtime.base import contract
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# No volume may be above, at or below these. So none may be at /tmp, but below it one may. `/var/run` is often a link to
-# `/run`.
+# No volume may be mounted at one of these directories, above it or below it. One of them is in /tmp: a volume may be
+# mounted below /tmp, but not at /tmp. `/var/run` is often a link to `/run`.
 _WHOLE: Final = (
     contract.CODE_ROOT, posixpath.dirname(contract.OUT_DIRECTORY), "/dev", "/argo", "/var/run/argo",
     "/run/argo", "/var/run/secrets", "/run/secrets",
@@ -19,7 +19,8 @@ _WHOLE: Final = (
 
 
 def problem(path: str, store: str | None = None, others: Iterable[str] = ()) -> str | None:
-    """Return why no volume can be mounted at this path, as the end of "a volume at PATH, which …"; None if one can.
+    """Return the reason why no volume can be mounted at this path, in a form that follows "a volume at PATH, which";
+    None if a volume can be mounted.
 
     Args:
         path: the path of the mount.
@@ -40,7 +41,6 @@ def problem(path: str, store: str | None = None, others: Iterable[str] = ()) -> 
 
 
 def is_below(path: str, directory: str) -> bool:
-    """Return whether a path is the directory or below it; both are compared without `.` and `..`, and links are not
-    followed."""
+    """Return whether a path is the directory or below it. `.` and `..` are resolved, links are not followed."""
     plain = posixpath.normpath(directory)
     return path == plain or posixpath.normpath(path).startswith(f"{plain}/")

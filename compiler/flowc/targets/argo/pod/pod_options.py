@@ -22,8 +22,8 @@ TEMPDIR = "METAFLOW_TEMPDIR"
 def resources(amounts: Resources, pod: Kubernetes) -> m.ResourceRequirements | None:
     """Return the requests and limits of a pod; None if it has none.
 
-    Like in Metaflow, amounts are requests: a task may use more if its node has it. Only a pod with qos `guaranteed` is
-    limited to its requests. For GPUs and other extended resources, request and limit are equal.
+    Like in Metaflow, amounts are requests: a task may use more if its node has free resources. Only a pod with qos
+    `guaranteed` is limited to its requests. For GPUs and other extended resources, request and limit are equal.
 
     Args:
         amounts: the amounts of `@resources` and `@kubernetes`.
@@ -34,7 +34,7 @@ def resources(amounts: Resources, pod: Kubernetes) -> m.ResourceRequirements | N
         "memory": f"{amounts.memory}Mi" if amounts.memory else None,
         "ephemeral-storage": f"{amounts.disk}Mi" if amounts.disk else None,
     }
-    # Kubernetes neither shares nor overcommits these resources, so that request and limit are equal.
+    # Kubernetes requires equal requests and limits for these resources.
     whole = dict(pod.extended_resources)
     if amounts.gpu:
         whole[f"{pod.gpu_vendor or 'nvidia'}.com/gpu"] = str(amounts.gpu)
@@ -46,9 +46,10 @@ def resources(amounts: Resources, pod: Kubernetes) -> m.ResourceRequirements | N
 
 
 def volumes(spec: PodSpec) -> list[tuple[m.Volume, m.VolumeMount]]:
-    """Return the volumes that only these pods have, each with its mount: shared memory, tmpfs and claims.
+    """Return the volumes that the pod's options add, each with its mount: shared memory, tmpfs and claims.
 
-    A tmpfs without a size has half of the requested memory; without a request for memory, it gets no limit.
+    If the size of a tmpfs is not given, it is half of the requested memory; if no memory is requested, there is no
+    limit.
     """
     pod, asked = spec.pod, spec.resources
     found: list[tuple[m.Volume, m.VolumeMount]] = []
@@ -71,22 +72,23 @@ def _memory(name: str, size: int | None) -> m.Volume:
 
 
 def environment(pod: Kubernetes) -> list[m.EnvVar]:
-    """Return the environment variables that the options of the pod imply."""
+    """Return the environment variables that the pod's options need."""
     if pod.use_tmpfs and pod.tmpfs_tempdir:
         return [make(m.EnvVar, name=TEMPDIR, value=pod.tmpfs_path)]
     return []
 
 
 def secrets(names: Sequence[str]) -> list[m.EnvFromSource]:
-    """Return the Secrets whose keys become environment variables; a pod starts only when they exist."""
+    """Return the Secrets whose keys become environment variables; a pod starts only if its Secrets exist."""
     return [make(m.EnvFromSource, secret_ref=make(m.SecretEnvSource, name=name)) for name in names]
 
 
 def named_secrets(names: Sequence[str], setting: str) -> list[m.EnvVar]:
-    """Return the variables of the secrets that a step names: their source, and the keys of a Secret.
+    """Return the variables for the secrets that a step names: the setting with their source, and their values if the
+    source is a Secret.
 
-    A key is optional for Kubernetes: without it, the pod would never start and give no reason. The task fails instead,
-    with an error that names the secret, the step and the source.
+    The keys of the Secret are marked as optional: if a required key is missing, Kubernetes never starts the pod and
+    shows no reason. The task then fails with an error that names the secret, the step and the source.
 
     Args:
         names: the names of the secrets.
@@ -120,7 +122,8 @@ def tolerations(pod: Kubernetes) -> list[m.Toleration] | None:
 
 
 def security(pod: Kubernetes) -> m.SecurityContext:
-    """Return the container's part of the "restricted" Pod Security Standard, with the step's own user and group."""
+    """Return the security context that the "restricted" Pod Security Standard requires of a container, with the step's
+    own user and group."""
     asked = pod.security_context
     return make(
         m.SecurityContext,

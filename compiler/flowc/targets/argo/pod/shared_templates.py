@@ -1,4 +1,4 @@
-"""Assigns container templates to steps: steps whose pods differ only in the step's name share one."""
+"""Assigns container templates to steps. Steps whose pods differ only in the step's name share a template."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ NO_OPTIONS = Kubernetes()
 class PodSpec:
     """The properties in which the pods of two steps can differ.
 
-    `retries` are those of Argo: the user's, and one more if a failure is caught, whose attempt only records it. `loops`
-    is the budget of a step that begins another iteration (`loops.budgets`); `meets` is true for the pods of a gang.
-    `secrets` are Secrets whose keys become variables; `keys` are the secrets that the step names.
+    `retries` is the number of Argo's retries: the user's number, plus one if failures are caught, for the attempt that
+    records the failure. `loops` is the budget of a step that starts the next iteration of a loop (`loops.budgets`).
+    `meets` is true for the pods of a gang. `secrets` has the Secrets whose keys become variables. `keys` has the names
+    of the secrets whose source a setting chooses.
     """
 
     counts: bool = False
@@ -53,7 +54,7 @@ PLAIN = PodSpec()
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTemplate:
-    """A container template: its name and spec; `titled` if its steps have a title besides their name."""
+    """A container template: its name and its spec. `titled` is true if a step's title differs from its name."""
 
     name: str
     spec: PodSpec
@@ -66,9 +67,9 @@ def pod_spec(flow: Flow, node: Node, loops: str = "", *, meets: bool = False, ta
     Args:
         flow: the flow.
         node: the step.
-        loops: its budget of iterations (`loops.budgets`); empty for none.
+        loops: the step's budget of iterations (`loops.budgets`); empty if it has none.
         meets: whether the step's tasks are a gang.
-        tagged: whether runs get tags, which the start step's pod records.
+        tagged: whether runs get tags; the start step's pod records the tags.
     """
     retry = node.retry
     return PodSpec(
@@ -98,7 +99,7 @@ def _secrets(node: Node) -> tuple[str, ...]:
 def step_templates(
     analysis: Analysis, titles: Mapping[NodeId, str], loops: Mapping[NodeId, str], *, tagged: bool = False
 ) -> dict[NodeId, StepTemplate]:
-    """Return the container template of each step; steps with equal specs share one.
+    """Return the container template of each step; steps with equal specs share a template.
 
     Args:
         analysis: the analysis of the flow.

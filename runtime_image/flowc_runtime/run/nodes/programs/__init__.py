@@ -1,1 +1,1 @@
-"""Shell commands and notebooks: the steps that run in other processes than their tasks."""
+"""Runs steps that are shell commands or notebooks: they are executed in child processes of their tasks."""

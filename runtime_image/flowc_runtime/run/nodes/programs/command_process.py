@@ -1,4 +1,4 @@
-"""A program that a step runs: its output goes to the task's log while it runs, and nothing of it outlives the step."""
+"""Runs a program for a step: forwards its output to the task's log, and ends all of its processes with the step."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from flowc_runtime.run.nodes.programs.masking import Masks
 
 _CHUNK: Final = 1 << 16
-_TAIL: Final = 10  # lines of stderr that an error keeps
-_LINE: Final = 400  # characters of such a line
+_TAIL: Final = 10  # an error contains this number of stderr's last lines
+_LINE: Final = 400  # an error contains this number of characters of a line
 
 
 class CommandEnd(NamedTuple):
-    """How a program ended: its exit code, negative for a signal, and the last lines of its stderr."""
+    """The end of a program: its exit code (negative for a signal), and the last lines of its stderr."""
 
     code: int
     last_lines: Sequence[str]
@@ -39,26 +39,26 @@ class CommandEnd(NamedTuple):
 def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Masks) -> CommandEnd:
     """Run a program in the working directory, without stdin, and wait for its end.
 
-    Its processes are a group of their own, which ends with the program: also if an exception, such as that of a
-    timeout, ends the wait, and if this process gets SIGTERM.
+    The program gets a process group of its own. All processes of the group are ended when the program ends, when an
+    exception such as a timeout interrupts the wait, and when this process gets SIGTERM.
 
     Args:
         words: the program and its arguments.
-        environment: its environment variables.
-        masks: the values that its output must not contain.
+        environment: the environment variables of the program.
+        masks: the secrets that are replaced in the program's output.
 
     Raises:
         OSError: the program cannot be executed.
     """
     prctl = load_prctl()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError, OSError):  # the step closed it
+        with contextlib.suppress(AttributeError, ValueError, OSError):  # the step has closed the stream
             stream.flush()
-    # Hazard: a signal between the start of the program and the `try` would leave its processes running.
+    # Hazard: signals are blocked, because an exception between the program's start and `try` would leave it running.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, (*ENDING, signal.SIGALRM))
 
     def prepare() -> None:
-        # Hazard: runs between fork and exec, so it only calls functions that were loaded before.
+        # Hazard: this runs between fork and exec, and must only call functions that are already loaded.
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if prctl is not None:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -71,8 +71,8 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
     except BaseException:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         raise
-    # Hazard: a signal that this thread blocks arrives through another one, and its handler runs in this thread. The end
-    # of `with process` waits for the program, so every exception must pass `end_group` first.
+    # Hazard: a signal that this thread blocks can arrive in another thread; its handler still runs in this thread, and
+    # may raise. The exit of `with process` waits for the program, so `end_group` must run before it.
     try:
         with _group_ends_by_sigterm(process):
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -90,7 +90,7 @@ def run_program(words: Sequence[str], environment: Mapping[str, str], masks: Mas
 
 @final
 class _Copy:
-    """A stream of the program, which is copied to a descriptor of this process."""
+    """Copies one output stream of the program to a descriptor of this process."""
 
     def __init__(self, source: IO[bytes], target: int, masks: Masks) -> None:
         self.source = source
@@ -100,7 +100,7 @@ class _Copy:
         self._line = b""
 
     def more(self) -> bool:
-        """Copy the bytes that are there; return False at the end of the stream."""
+        """Copy the available bytes; return False at the end of the stream."""
         data = os.read(self.source.fileno(), _CHUNK)
         self._write(self._masked.feed(data) if data else self._masked.end())
         return bool(data)
@@ -110,21 +110,21 @@ class _Copy:
         self._line = self._line[-_LINE * 4 :]
         self._tail.extend(line for line in lines if line.strip())
         left = memoryview(data)
-        with contextlib.suppress(BrokenPipeError):  # the reader of the log has gone
+        with contextlib.suppress(BrokenPipeError):  # the process that reads the log has ended
             while left:
                 left = left[os.write(self._target, left) :]
 
     def last_lines(self) -> list[str]:
-        """Return the last lines that are not empty."""
+        """Return the last non-empty lines of the stream."""
         lines = [*self._tail, *([self._line] if self._line.strip() else [])][-_TAIL:]
         return [line.decode("utf-8", "replace").rstrip()[:_LINE] for line in lines]
 
 
 def _forward(copies: Sequence[_Copy], process: subprocess.Popen[bytes]) -> None:
-    """Copy the streams until they end, or until the grace after the program's end is over.
+    """Copy the streams until they end, or until a grace period after the program's end is over.
 
-    A process in the background may keep them open. One that only has to empty its own pipe, such as `tee`, is waited
-    for; the others are ended.
+    Background processes of the program may keep the streams open. A process that ends within the grace period, such
+    as a `tee` that empties its pipe, can finish; the others are killed.
     """
     signals = [signal.SIGTERM, signal.SIGKILL]
     deadline: float | None = None
@@ -146,24 +146,24 @@ def _forward(copies: Sequence[_Copy], process: subprocess.Popen[bytes]) -> None:
                 deadline = time.monotonic() + GRACE / 2
             if waiting and deadline is not None and time.monotonic() >= deadline:
                 if not signals:
-                    return  # a process that has left the group has the stream
+                    return  # a process outside of the group keeps the stream open
                 kill_group(process.pid, signals.pop(0))
                 deadline = time.monotonic() + GRACE / 2
 
 
 def _patience(deadline: float | None, death: int | None) -> float | None:
-    """Return the seconds to wait for output; None until there is some, or until the program has ended."""
+    """Return how many seconds to wait for output; None to wait until there is output or the program has ended."""
     if deadline is not None:
         return max(0.0, deadline - time.monotonic())
-    return None if death is not None else 0.1  # without pidfd, the end of the program is polled
+    return None if death is not None else 0.1  # without a pidfd, poll for the program's end
 
 
 @contextlib.contextmanager
 def _death_of(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
-    """Open a descriptor that becomes readable when the program has ended; None if the system has no such thing."""
+    """Open a pidfd, which becomes readable when the program ends; yield None if the system does not support this."""
     try:
         descriptor = os.pidfd_open(process.pid) if HAS_PIDFD else None
-    except OSError:  # too many descriptors
+    except OSError:  # too many open descriptors
         descriptor = None
     try:
         yield descriptor
@@ -174,9 +174,9 @@ def _death_of(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
 
 @contextlib.contextmanager
 def _group_ends_by_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the program's group, then this process, when this process gets SIGTERM in the block.
+    """While the `with` block runs, SIGTERM ends the program's process group and then this process.
 
-    Nothing is done if SIGTERM has another handler than the default one, or outside of the main thread.
+    This has no effect if SIGTERM has a handler already, or outside of the main thread.
     """
 
     def terminate(number: int, frame: FrameType | None) -> None:
@@ -189,7 +189,7 @@ def _group_ends_by_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
         return
     try:
         signal.signal(signal.SIGTERM, terminate)
-    except ValueError:  # another thread than the main one
+    except ValueError:  # not in the main thread
         yield
         return
     try:
@@ -199,7 +199,7 @@ def _group_ends_by_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End all processes of a program's group: by SIGTERM, and by SIGKILL those that remain after a grace."""
+    """End all processes of a program's group: send SIGTERM, and after a grace period SIGKILL to the others."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + GRACE
         asked = False
@@ -214,7 +214,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _members(group: int) -> list[int]:
-    """Return the running processes of a group; empty if the system does not list processes."""
+    """Return the ids of a group's running processes; empty on a system without /proc."""
     found = []
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         if name.isdigit():

@@ -1,8 +1,8 @@
-"""The values that a shell command returns: variables that it exports, and lines of the file `$FLOWC_RETURNS`.
+"""The values that a shell command returns: variables that it exports, and lines in the file `$FLOWC_RETURNS`.
 
-A trap for the end of the shell writes the exported returns to a file, each with its name, so that they survive `exit`,
-`set -eu` and comments; nothing else of the environment is written. The command's own EXIT traps run too. An ADR says
-why: docs/adr/0029-shell-returns.md.
+An EXIT trap writes the exported returns to a file, with their names, when the shell ends. It works with `exit`,
+`set -eu` and comments in the command, and writes no other variable. EXIT traps of the command run too. The reasons are
+in docs/adr/0029-shell-returns.md.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ _LINE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(=|<<)(.*)", re.ASCII | re.D
 
 
 class CommandReturnError(ValueError):
-    """A command did not return a value, or returned one of another form than its task names."""
+    """A command did not return a declared value, returned an undeclared value, or returned an invalid one."""
 
 
 def with_trap(command: str, shell: str, returns: Sequence[Return], directory: Path) -> str:
-    """Return the command, with a trap before it that writes the exported returns when the shell ends.
+    """Return the command with an EXIT trap before it, which writes the exported returns to a file.
 
     Args:
         command: the user's command.
         shell: the path of the shell that runs it.
-        returns: the names of the returns; without one, the command stays as it is.
-        directory: a directory for the file.
+        returns: the declared returns; if there are none, the command is returned unchanged.
+        directory: the directory of the file.
     """
     if not returns:
         return command
     written = " ".join(
         f'[ "${{{each.name}+set}}" ] && printf \'%s\\0%s\\0\' {each.name} "${{{each.name}}}";' for each in returns
     )
-    # Another shell sees only what is exported. Its path is absolute, since the command may change PATH.
+    # A child shell sees only exported variables. Its path is absolute, since the command may change PATH.
     dump = f"{shlex.quote(shell)} -c {shlex.quote(f'{written} :')} >| {shlex.quote(str(directory / _EXPORTED))}"
     prelude = f"__flowc_returns() {{ {dump} 2>/dev/null; return $1; }}; {_CHAIN}"
     if shell.endswith("/bash"):
-        # On one line, so that the numbers of lines in the shell's messages are those of the command.
+        # On the command's first line, so that line numbers in the shell's messages stay correct.
         return f"{prelude} {_IN_BASH} __flowc_trap '' EXIT; {command}"
-    # Other shells find `trap` before a function of this name, but no alias, which holds from the next line on.
+    # In other shells a function cannot replace the builtin `trap`. An alias can, from the next line on.
     return f"{prelude} __flowc_ending() {{ :; }}; __flowc_trap '' EXIT; alias trap=__flowc_trap\n{command}"
 
 
-# `trap ACTION SIGNAL…`: for the end of the shell, the action runs between two writes of the returns; the first, because
-# the action may call `exit`. `$?` is in the action what it is without flowc.
+# A replacement of `trap ACTION SIGNAL…`. For EXIT, the returns are written before the action, which may call `exit`,
+# and again after it. In the action, `$?` has the same value as without flowc.
 _CHAIN: Final = (
     "__flowc_trap() { "
     '[ "$#" -gt 1 ] || { command trap "$@"; return; }; '
@@ -77,16 +77,16 @@ _IN_BASH: Final = (
 
 
 def read_returns(directory: Path, file: Path, returns: Sequence[Return], what: str) -> dict[str, Json]:
-    """Return the values of a command that has ended; those in the file take precedence over exported ones.
+    """Return the values that an ended command returned; values in the file have precedence over exported ones.
 
     Args:
-        directory: the directory that `with_trap` was given.
-        file: the file that `$FLOWC_RETURNS` named.
-        returns: the names and kinds.
-        what: the command with its place, for messages.
+        directory: the directory that was passed to `with_trap`.
+        file: the file named by `$FLOWC_RETURNS`.
+        returns: the declared returns, with their names and kinds.
+        what: a description of the command for messages.
 
     Raises:
-        CommandReturnError: a value is missing, has no name of a return, or is not of its kind.
+        CommandReturnError: a value is missing, undeclared or not of its kind.
     """
     found = _exported(directory / _EXPORTED) | _written(file, what)
     names = [each.name for each in returns]
@@ -109,7 +109,7 @@ def read_returns(directory: Path, file: Path, returns: Sequence[Return], what: s
 
 
 def parsed_or_text(text: str) -> Json:
-    """Return the value of a string that is JSON; the text itself if it is not."""
+    """Parse a string as JSON; return the string itself if it is not valid JSON."""
     try:
         value: Json = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -124,14 +124,14 @@ def _refuse_constant(name: str) -> Json:
 def _exported(file: Path) -> dict[str, str]:
     try:
         parts = file.read_bytes().split(b"\0")[:-1]
-    except FileNotFoundError:  # the shell was replaced by `exec`, or has no return
+    except FileNotFoundError:  # `exec` replaced the shell, or there are no returns
         return {}
     texts = [part.decode("utf-8", "replace") for part in parts]
     return dict(zip(texts[::2], texts[1::2], strict=False))
 
 
 def _written(file: Path, what: str) -> dict[str, str]:
-    """Return the values of the lines `NAME=value`, and `NAME<<WORD` up to a line WORD."""
+    """Parse the file: lines `NAME=value`, and `NAME<<WORD` followed by lines up to WORD."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:  # the command has deleted it

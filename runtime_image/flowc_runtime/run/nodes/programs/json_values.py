@@ -1,4 +1,4 @@
-"""The values of a task that JSON can represent, for commands and notebooks."""
+"""The values of a task as JSON: the inputs of shell commands and notebooks."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 def json_values(task: Variables, flow: Flow, wanted: Container[str] | None = None) -> dict[str, Json]:
-    """Return the values that a task can read and JSON can represent, by name.
+    """Return, by name, all values that the task can read and that JSON can represent.
 
-    Pickled values are left out, unread; so are parameters without a value, and failures that did not happen. A failure
-    is an object with `type`, `exception` and `stacktrace`.
+    Pickled values are left out without being read. Parameters without a value are left out too, and so are failure
+    artifacts without a failure. A failure becomes an object with `type`, `exception` and `stacktrace`.
 
     Args:
-        task: the values.
+        task: the values of the task.
         flow: the flow.
-        wanted: the names to read; None for all.
+        wanted: the names of the values to return; None for all.
     """
     state: TaskState = task.__dict__[STATE]
     pickled = pickled_names(flow)
@@ -54,7 +54,7 @@ def json_values(task: Variables, flow: Flow, wanted: Container[str] | None = Non
 
 
 def pickled_names(flow: Flow) -> frozenset[str]:
-    """Return the names that steps return as pickled objects only, and that no reducer makes a value of."""
+    """Return the names of values that all steps return as `pickled`, and that no reducer produces."""
     kinds: dict[str, set[str]] = {}
     for node in flow.nodes:
         for each in returns_of(node.run):

@@ -1,4 +1,4 @@
-"""The values of a step's secrets, replaced by `***` in what its command or notebook writes."""
+"""Replaces the values of a step's secrets by `***` in the output of its command or notebook."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MASK: Final = "***"
-_SHORT: Final = 4  # characters: a shorter secret is refused in a return only if it is the whole value
+_SHORT: Final = 4  # a secret of fewer characters is found in a return only if it is the whole value
 
 
 @final
 class Masks:
-    """The forms in which the values of secrets can stand in an output.
+    """Finds and replaces the values of secrets in text.
 
-    Besides the value itself, these are the forms that JSON and `set -x` give it, and the lines of a longer value.
+    A value is found in these forms: as it is, as JSON or `set -x` of a shell writes it, and each line of a value with
+    several lines.
 
     Args:
-        secrets: the values by the names of their variables.
+        secrets: the secrets' values by the names of their environment variables.
     """
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
@@ -32,17 +33,17 @@ class Masks:
         self._pattern = re.compile(b"|".join(map(re.escape, encoded))) if encoded else None
 
     def text(self, text: str) -> str:
-        """Return a string without the values."""
+        """Return a string in which the values are replaced."""
         for form in sorted(self._forms, key=len, reverse=True):
             text = text.replace(form, MASK)
         return text
 
     def problem_of(self, name: str, value: object) -> str | None:
-        """Return why a returned value is refused: it contains a secret; None if it does not.
+        """Return the message that refuses a returned value because it contains a secret; None if it contains none.
 
         Args:
             name: the name of the return.
-            value: a JSON value, or a string.
+            value: the returned value: a JSON value or a string.
         """
         if (secret := self._found_in(value)) is None:
             return None
@@ -52,19 +53,19 @@ class Masks:
         )
 
     def _found_in(self, value: object) -> str | None:
-        """Return the name of a secret whose value a JSON value, or a string, contains; None if there is none."""
+        """Return the name of a secret that the JSON value or string contains; None if it contains none."""
         return _secret_in(
             value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False), self._secrets
         )
 
     def stream(self) -> MaskedStream:
-        """Return a new stream that replaces the values."""
+        """Return an object that replaces the values in one stream of bytes."""
         return MaskedStream(self._pattern, self._encoded)
 
 
 @final
 class MaskedStream:
-    """Replaces the values in bytes that arrive in pieces; the beginning of a value waits for the next piece."""
+    """Replaces the values in bytes that arrive in pieces. A possible beginning of a value is held back."""
 
     def __init__(self, pattern: re.Pattern[bytes] | None, forms: list[bytes]) -> None:
         self._pattern = pattern
@@ -72,7 +73,7 @@ class MaskedStream:
         self._waiting = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Return what can be written after this piece."""
+        """Add a piece; return the bytes that can be written now."""
         if self._pattern is None:
             return data
         data = self._waiting + data
@@ -80,7 +81,7 @@ class MaskedStream:
         at = 0
         for match in self._pattern.finditer(data):
             if self._begins(data[match.start() :]):
-                break  # perhaps a longer value
+                break  # may be the beginning of a longer value
             written += [data[at : match.start()], MASK.encode()]
             at = match.end()
         rest = data[at:]
@@ -90,12 +91,12 @@ class MaskedStream:
         return b"".join([*written, rest[: len(rest) - held]])
 
     def end(self) -> bytes:
-        """Return what is left at the end of the stream."""
+        """Return the bytes that were held back, at the end of the stream."""
         data, self._waiting = self._waiting, b""
         return self._pattern.sub(MASK.encode(), data) if self._pattern is not None else data
 
     def _begins(self, data: bytes) -> bool:
-        """Return whether more bytes could make a value, or a longer one, of these."""
+        """Return whether these bytes are the beginning of a value, so that more bytes could complete it."""
         return any(len(data) < len(form) and form.startswith(data) for form in self._forms)
 
 

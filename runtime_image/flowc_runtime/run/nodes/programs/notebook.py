@@ -1,7 +1,7 @@
-"""The notebook of a step: its execution in a kernel of the step's Python, its inputs and its returns.
+"""Executes the notebook of a step in a Jupyter kernel: passes the inputs, and reads the returns.
 
-The notebook is executed once, by a process of its own (`notebook_kernel`), so that a timeout or a signal ends it as it
-ends a shell command. Objects travel through pickles in a private directory.
+A separate process (`notebook_kernel`) executes the notebook once, so that a timeout or a signal ends it like a shell
+command. Objects that JSON cannot represent are passed as pickle files in a private directory.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ else:
     cloudpickle = LateModule("cloudpickle")
 
 EXECUTED: Final = "executed_notebook"
-"""The artifact with the executed notebook, as text; a failed attempt has it too."""
+"""The name of the artifact with the text of the executed notebook; failed attempts have it too."""
 
 _NEEDED: Final = ("nbclient", "nbformat", "ipykernel")
 
-# Runs in the kernel after the last cell. It uses names of its own only, and nothing of flowc.
+# This code runs in the kernel after the last cell. It must not import flowc or change the notebook's variables.
 _RETURNS: Final = """\
 def __flowc_returns(names, directory):
     import json, os, pickle
@@ -74,22 +74,22 @@ class NotebookError(RuntimeError):
 
 
 class NotebookReturnError(ValueError):
-    """A notebook does not set a value that its task returns, or the value cannot be kept."""
+    """A notebook does not set a variable that its task returns, or the variable cannot be stored."""
 
 
 def run_notebook(task: Variables, node: Node, action: Notebook, flow: Flow, root: str) -> dict[str, object]:
-    """Execute the notebook of a step: set the artifact with the executed notebook, and return the returns.
+    """Execute the notebook of a step; return its returns by name. The executed notebook becomes an artifact.
 
     Args:
         task: the values of the task.
         node: the step.
-        action: its notebook.
+        action: the step's action in the IR, which names the notebook.
         flow: the flow.
         root: the directory of the user's code.
 
     Raises:
         NotebookError: a cell failed, or the notebook cannot run.
-        NotebookReturnError: a return is missing, cannot be kept, or contains a secret.
+        NotebookReturnError: a return is missing, cannot be stored, or contains a secret.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         in_pod = "build the image with them, --build-arg EXTRA_PIP='nbclient ipykernel'"
@@ -126,7 +126,7 @@ def run_notebook(task: Variables, node: Node, action: Notebook, flow: Flow, root
 
 
 def _environment(root: str, action: Notebook, directory: str) -> dict[str, str]:
-    """Return the environment of the notebook's process: with the user's code first on the path of modules."""
+    """Return the environment variables of the notebook's process; PYTHONPATH begins with the user's code."""
     folders = [os.path.abspath(root), os.path.dirname(os.path.abspath(os.path.join(root, action.file)))]
     path = [*dict.fromkeys(folders), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     metrics = ambient().metrics
@@ -147,7 +147,7 @@ def _environment(root: str, action: Notebook, directory: str) -> dict[str, str]:
 
 
 def _values(task: Variables, action: Notebook, flow: Flow, root: str, directory: Path) -> str:
-    """Return the source of the cell that sets the notebook's inputs; empty without inputs. Raises NotebookError."""
+    """Return the source of a cell that assigns the inputs; empty without inputs. Raises NotebookError."""
     try:
         source = read_notebook(Path(root, action.file).read_bytes())
     except OSError as error:
@@ -166,7 +166,7 @@ def _values(task: Variables, action: Notebook, flow: Flow, root: str, directory:
 
 
 def _literal(value: Json) -> str:
-    """Return the Python source of a JSON value."""
+    """Convert a JSON value to Python source."""
     match value:
         case dict():
             return "{" + ", ".join(f"{key!r}: {_literal(item)}" for key, item in value.items()) + "}"
@@ -178,7 +178,7 @@ def _literal(value: Json) -> str:
 def _pickle(value: object, file: Path) -> None:
     try:
         data = pickle.dumps(value)
-    except Exception:  # a class or a function that cannot be imported
+    except Exception:  # such as a function that cannot be imported
         data = cloudpickle.dumps(value)
     file.write_bytes(data)
 
@@ -187,7 +187,7 @@ def _pickle(value: object, file: Path) -> None:
 
 
 def _failed(file: str, failure: Mapping[str, Json], masks: Masks) -> NotebookError:
-    """Return the error of a failed cell, with the cell's traceback as a note."""
+    """Create the error for a failed cell, with the cell's traceback as a note."""
     place = f"notebook {file}"
     if "cell" in failure:
         place += f", code cell {failure['cell']}" if failure["cell"] else ", the cell with the values of the step"
@@ -203,7 +203,7 @@ def _failed(file: str, failure: Mapping[str, Json], masks: Masks) -> NotebookErr
 
 
 def _returned(action: Notebook, directory: Path, masks: Masks) -> Iterator[tuple[str, object]]:
-    """Yield the names and values of the returns. Raises NotebookReturnError."""
+    """Read the returns that the kernel has written; yield their names and values. Raises NotebookReturnError."""
     if not action.returns:
         return
     status = json_text.mapping((directory / "returns.json").read_bytes())

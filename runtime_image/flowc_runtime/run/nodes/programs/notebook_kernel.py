@@ -1,7 +1,8 @@
-"""Executes one notebook in a kernel of this Python: the program of a process that a notebook's step starts.
+"""The program of a process that executes one notebook in a kernel of this Python.
 
-It imports nothing of flowc, since it runs in the environment of the step. Its argument is a JSON file with the order:
-`notebook`, `executed`, `status`, `directory`, `values` (the source lines that set them), `returns` (source).
+It does not import flowc, since it runs in the environment of the step. Its argument is the path of a JSON file, the
+order. The order has the paths `notebook`, `executed`, `status` and `directory`, and the Python sources `values`, which
+assigns the inputs, and `returns`, which writes the returns.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ _LINE = re.compile(r"Cell In ?\[\d+\], line (\d+)")
 
 
 def main() -> None:
-    """Execute the notebook of the order, whose file is the program's argument."""
-    sys.path.pop(0)  # the directory of this file, whose modules have names that others have too
+    """Read the order and execute its notebook."""
+    sys.path.pop(0)  # this file's directory: its modules could hide others
     order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     status = asyncio.run(execute(order))
     Path(order["status"]).write_text(json.dumps(status), encoding="utf-8")  # noqa: TID251  # without flowc's modules
 
 
 async def execute(order: Mapping[str, Any]) -> dict[str, Any]:
-    """Execute a notebook, write it with its outputs, and return its failure; an empty dict if there is none."""
+    """Execute a notebook and write it with its outputs; return a description of its failure, empty on success."""
     nbformat: Any = import_module("nbformat")
     exceptions: Any = import_module("nbclient.exceptions")
     notebook = nbformat.read(order["notebook"], as_version=4)
@@ -59,7 +60,7 @@ async def execute(order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inject(nbformat: Any, notebook: Any, lines: str) -> None:
-    """Put a cell that sets the values after the parameters cell, or at the top of a notebook without one."""
+    """Insert a cell that sets the values: after the parameters cell, or at the top if there is no such cell."""
     if not lines:
         return
     cell = nbformat.v4.new_code_cell(lines, metadata={"tags": ["injected-parameters"]})
@@ -70,12 +71,12 @@ def _inject(nbformat: Any, notebook: Any, lines: str) -> None:
 
 
 def _client(notebook: Any, order: Mapping[str, Any]) -> Any:
-    """Return a client whose kernel is this Python, and which writes the output of cells to this process's streams."""
+    """Return a client that executes cells in a kernel of this Python, and copies their output to stdout and stderr."""
     manager_class: Any = import_module("jupyter_client.manager").AsyncKernelManager
     spec_class: Any = import_module("jupyter_client.kernelspec").KernelSpec
     base: Any = import_module("nbclient").NotebookClient
     words = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-    # Sockets in a private directory: kernels of other tasks cannot take the same port.
+    # Sockets in a private directory instead of ports, which kernels of other tasks could occupy.
     manager = manager_class(transport="ipc", connection_file=os.path.join(order["directory"], "k.json"))
     manager._kernel_spec = spec_class(argv=words, display_name="Python", language="python")
 
@@ -102,7 +103,7 @@ def _show(message: Mapping[str, Any]) -> None:
 
 
 def _failure(cell: Any, number: int, error: Any) -> dict[str, Any]:
-    """Return the number of a failed cell, its line and source, and the error."""
+    """Describe a failure: the number of the cell, the line and its source, and the error."""
     trace = next((each for each in reversed(cell.outputs) if each.output_type == "error"), None)
     text = _ANSI.sub("", "\n".join(trace.traceback)) if trace is not None else _ANSI.sub("", str(error))
     lines = cell.source.split("\n")

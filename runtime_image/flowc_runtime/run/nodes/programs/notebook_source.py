@@ -1,4 +1,4 @@
-"""The file of a notebook as data: its cells of code, its parameters cell, and the names that its code uses."""
+"""Parses the file of a notebook: finds its parameters cell, and the names that its code uses and assigns."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 Literal: TypeAlias = "dict[str, Literal] | list[Literal] | str | int | float | bool | None"
 
 PARAMETERS: Final = "parameters"
-"""The tag of the cell that assigns the defaults of the notebook's inputs."""
+"""The tag of the parameters cell, which assigns defaults to the notebook's inputs."""
 
 
 class NotebookSourceError(ValueError):
-    """A file is not a notebook that can run."""
+    """A file is not a notebook, or not a notebook in Python."""
 
 
 class Default(NamedTuple):
-    """A name that the parameters cell assigns. `literal` says whether its value is known before the cell runs."""
+    """The default of a name that the parameters cell assigns. `literal` is whether the value is a literal."""
 
     literal: bool
     value: Literal = None
@@ -29,12 +29,12 @@ class Default(NamedTuple):
 
 
 class NotebookSource(NamedTuple):
-    """What a notebook takes.
+    """The names in a notebook from which its inputs are derived.
 
     Attributes:
-        defaults: the names that its parameters cell assigns, in order.
-        used: the names that its cells of code read.
-        own: the names that other cells assign before they read them: a value from outside has no effect there.
+        defaults: the names that the parameters cell assigns, in order, with their defaults.
+        used: the names that occur in the notebook's code.
+        own: the names that other cells assign before they are read: an input of such a name would have no effect.
     """
 
     defaults: dict[str, Default]
@@ -43,7 +43,7 @@ class NotebookSource(NamedTuple):
 
 
 def read_notebook(content: bytes) -> NotebookSource:
-    """Return what the file of a notebook says. Raises NotebookSourceError."""
+    """Parse the content of a notebook's file. Raises NotebookSourceError."""
     try:
         document = json_text.parsed(content)
     except ValueError as error:
@@ -95,7 +95,7 @@ def _text(source: object) -> str:
 
 
 def _parsed(text: str) -> ast.Module | None:
-    """Return the syntax tree of a cell, without its magics; None if it has another language, or wrong syntax."""
+    """Return the syntax tree of a cell without IPython magics; None if it is not valid Python."""
     if text.lstrip().startswith("%%"):
         return None
     lines = text.split("\n")

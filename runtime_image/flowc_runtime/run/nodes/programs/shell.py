@@ -1,4 +1,4 @@
-"""The shell command of a step: its environment variables, its run, and the values that it returns."""
+"""Runs the shell command of a step: sets its environment variables, and reads the values that it returns."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _KEPT: Final = frozenset({"PATH", "HOME", "VIRTUAL_ENV", "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "BASHOPTS", "PWD"})
 _KEPT_PREFIXES: Final = ("FLOWC_", "METAFLOW_", "LD_", "DYLD_")
-_LARGE: Final = 64 * 1024  # characters: a larger value becomes a variable only if the command names it
-_LONGEST: Final = 100_000  # characters of an argument or a variable; Linux allows 128 KiB
+_LARGE: Final = 64 * 1024  # a value with more characters becomes a variable only if the command names it
+_LONGEST: Final = 100_000  # the maximum of bytes of an argument or a variable; Linux allows 128 KiB
 
 
 class CommandError(RuntimeError):
@@ -41,14 +41,14 @@ def run_command(node: Node, action: Shell, values: Mapping[str, Json], root: str
 
     Args:
         node: the step.
-        action: its command.
-        values: the values that the command sees as environment variables.
+        action: the step's action in the IR, which has the command.
+        values: the values that are passed to the command as environment variables.
         root: the directory of the user's code.
 
     Raises:
         CommandError: the command failed or cannot be started.
-        CommandReturnError: a return is missing or of another kind, or contains a secret.
-        MetricError: the command wrote a wrong line to the file of metrics.
+        CommandReturnError: a return is missing or invalid, or contains a secret.
+        MetricError: the command wrote an invalid line to the file for metrics.
     """
     what = f"the command of step '{node.id}' ({node.where.file}:{node.where.line})"
     masks = Masks(ambient().secrets)
@@ -85,7 +85,7 @@ def run_command(node: Node, action: Shell, values: Mapping[str, Json], root: str
 
 
 def _words(shell: str, step: str, command: str, directory: str) -> Sequence[str]:
-    """Return the words that run a command; `$0`, with which the shell's messages begin, is the step's name."""
+    """Return the argument list that runs the command. The shell's messages begin with the step's name (`$0`)."""
     if len(command.encode()) <= _LONGEST:
         return [shell, "-c", command, step]
     file = Path(directory, "command.sh")
@@ -96,7 +96,7 @@ def _words(shell: str, step: str, command: str, directory: str) -> Sequence[str]
 def _how(code: int) -> str:
     if code < 0:
         return f"was killed by {signal_name(-code)}"
-    named = signal_name(code - 128)  # shells exit with 128 + N after a program that signal N killed
+    named = signal_name(code - 128)  # a shell exits with 128 + N if signal N killed its program
     return f"exited with code {code} ({named})" if named.startswith("SIG") else f"exited with code {code}"
 
 
@@ -110,9 +110,9 @@ def _quoted(lines: Sequence[str]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of this process, with the programs of its virtual environment first on PATH.
+    """Return this process's environment variables; PATH begins with the programs of its virtual environment.
 
-    An environment that is active already stays.
+    If a virtual environment is already active, PATH is not changed.
     """
     environment = dict(os.environ)
     if sys.prefix != sys.base_prefix and "VIRTUAL_ENV" not in environment:
@@ -123,7 +123,7 @@ def _environment() -> dict[str, str]:
 
 
 def _variables(values: Mapping[str, Json], command: str, what: str) -> dict[str, str]:
-    """Return values as environment variables: text as it is, others as JSON. Raises CommandError."""
+    """Convert values to environment variables: strings as they are, other values as JSON. Raises CommandError."""
     found: dict[str, str] = {}
     for name, value in values.items():
         if name in _KEPT or name.startswith(_KEPT_PREFIXES):
@@ -141,7 +141,7 @@ def _variables(values: Mapping[str, Json], command: str, what: str) -> dict[str,
 
 
 def _unfit(text: str) -> str | None:
-    """Return why a string cannot be an environment variable; None if it can."""
+    """Return the reason why a string cannot be the value of an environment variable; None if it can."""
     if "\0" in text:
         return "it contains a NUL character"
     try:

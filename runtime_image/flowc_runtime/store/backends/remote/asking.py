@@ -1,8 +1,8 @@
-"""Requests to a bucket that may not answer: repeated after a pause, for a limited time, and open to signals.
+"""Send requests to a bucket that may not answer: repeat them for a limited time, and let signals interrupt them.
 
-A store that has never answered is given up soon: its address may be wrong, and a user may wait at a prompt. A store
-that has answered, or that a task uses, is waited for longer. A pod waits for minutes, because a store can be busy for
-that long while two hundred pods start.
+The wait for a store that has never answered is short: its address may be wrong, and a user may wait at a prompt. The
+wait is longer if the store has answered before or a task uses it. A pod waits for minutes, because a store can be busy
+for minutes while two hundred pods start.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ class Patience(NamedTuple):
     """The limits on waiting for a store.
 
     Attributes:
-        seconds: the time after the first failed request at which the store is given up.
+        seconds: the time after the first failed request at which no further request is sent.
         quiet: the seconds without a byte after which a request counts as lost, for the first and each later attempt.
-        pause: the seconds before the second attempt; they grow with each attempt, up to `longest`.
+        pause: the seconds before the second attempt; the pause grows with each attempt.
+        longest: the longest pause in seconds.
     """
 
     seconds: float
@@ -52,7 +53,7 @@ class Patience(NamedTuple):
 AT_FIRST = Patience(14.5, (4.0, 10.0))
 LATER = Patience(60.0, (4.0, 10.0, 25.0))
 IN_PODS = Patience(240.0, (30.0, 60.0), 1.0, 15.0)
-GIVEN_UP = Patience(0.0, (4.0,))  # after giving up: one attempt per request, until the store answers
+GIVEN_UP = Patience(0.0, (4.0,))  # after the patience has ended once: one attempt per request, until the store answers
 TOLD = 4.0  # seconds without an answer before a line about it is printed
 LOOK = 3.0  # seconds between small requests to a store that receives a large object
 SLOW = 15.0  # seconds of sending before a line about it is printed
@@ -61,9 +62,9 @@ UPLOAD_SMALL, UPLOAD = 30.0, 300.0  # seconds that sending at most SMALL bytes, 
 
 
 class Asker:
-    """The sender of requests to one store. `connect` creates a client, like `connection.connect`.
+    """Sends requests to one store. `connect` creates a client, like `connection.connect`.
 
-    A request is repeated at most `retries` times; without `retries`, until the patience ends.
+    A request is repeated at most `retries` times or, if `retries` is None, until the `Patience` ends.
     """
 
     def __init__(self, url: str, connect: Connect = connect, *, retries: int | None = None) -> None:
@@ -77,8 +78,8 @@ class Asker:
     def ask(self, request: Callable[[ObjectStore], T], key: str) -> T:
         """Call a request with a client; repeat it after transient failures.
 
-        Hazard: in the main thread the request runs in another thread, because obstore blocks signals; an interruption
-        abandons it.
+        Hazard: a request of the main thread runs in another thread, because obstore blocks signals. An interruption
+        abandons the request.
 
         Args:
             request: makes the request and returns its result.
@@ -92,7 +93,7 @@ class Asker:
         return self._repeat(lambda quiet: _listen(lambda: request(self._client(quiet))), key)
 
     def send(self, request: Callable[[ObjectStore], T], key: str, size: int, *, limit: float | None = None) -> T:
-        """Send a large object like `ask`. Small requests meanwhile check that the store answers.
+        """Send a large object like `ask`. Meanwhile, small requests check that the store still answers.
 
         Args:
             request: makes the request and returns its result.
@@ -180,14 +181,14 @@ def _head(client: ObjectStore) -> None:
 
 
 def _listen(request: Callable[[], T]) -> T:
-    """Make a request in another thread if this is the main thread, which must handle signals: obstore blocks them."""
+    """Make a request; if this is the main thread, in another thread, since obstore blocks signals during a request."""
     if threading.current_thread() is not threading.main_thread():
         return request()
     return _Request(request).wait()
 
 
 class _Request(Generic[T]):
-    """A request in a separate thread. An interrupted waiter abandons the request."""
+    """A request that runs in a separate thread. If the waiting thread is interrupted, the request is abandoned."""
 
     def __init__(self, request: Callable[[], T]) -> None:
         self._request = request

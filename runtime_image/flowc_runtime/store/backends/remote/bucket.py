@@ -4,8 +4,8 @@ Credentials and endpoint come from the environment variables of the providers' o
 AWS_ENDPOINT_URL, …). `asking` repeats requests after transient failures (5xx, dropped connections, timeouts).
 
 A process that has used obstore must not fork: the child would hang. So this module does not import obstore before the
-first request, and a process that forks tasks makes no request: an `agent` process makes them (flowc_emulator), or the
-process forks first (the in-pod entrypoint).
+first request. A process that forks tasks makes no request before a fork: in the emulator an `agent` process makes the
+requests, and the in-pod entrypoint forks first.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ else:
     obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
 
 SCHEMES = ("s3", "gs", "az")
-LARGE = 1 << 17  # bytes: larger objects take so long to send that progress is shown
+LARGE = 1 << 17  # bytes: sending a larger object may take long, so progress is shown
 PART = 16 << 20  # bytes per part of a large blob; at most 10,000 parts, so 160 GB
 COPY = 5 << 30  # bytes: the largest object that S3 copies in one request
-_CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts after contradictory answers
+_CONFLICTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between attempts after contradictory answers of the store
 
 
 class RemoteObjects:
@@ -73,8 +73,9 @@ class RemoteObjects:
     def create(self, key: str, parts: Sequence[Buffer]) -> bool:
         """Create an object; return False if an object with other bytes exists.
 
-        An object with the same bytes was written by this call: if an answer is lost, the repeated request finds its own
-        object. Records contain their writer and time, so no other writer's object has the same bytes.
+        An existing object with the same bytes was written by this call: if an answer is lost, the repeated request
+        finds the object of the first request. Records contain their writer and time, so no other writer's record has
+        the same bytes.
 
         Raises:
             StoreError: the store cannot be reached, refuses, or reports for several seconds both that the object exists
@@ -91,7 +92,7 @@ class RemoteObjects:
         raise StoreError(f"cannot create {key} in {self.url}: the store reports that it exists, and that it does not")
 
     def _create(self, key: str, data: bytes) -> bool:
-        """Create an object; return False if one exists or another writer is creating it."""
+        """Create an object; return False if an object with other bytes exists or another writer is creating it."""
 
         def put(client: ObjectStore) -> None:
             obstore.put(client, key, data, mode="create", use_multipart=False)
@@ -106,7 +107,7 @@ class RemoteObjects:
         return self._asker.ask(request, key) if size <= LARGE else self._asker.send(request, key, size)
 
     def create_blob(self, parts: Sequence[Buffer]) -> str:
-        """Store the joined parts as a blob, once; return its sha256 (hex). Raises StoreError."""
+        """Store the joined parts as a blob, unless it exists; return its sha256 (hex). Raises StoreError."""
         digest = sha256(parts)
         key = blob_key(digest)
         size = size_of(parts)
@@ -120,11 +121,11 @@ class RemoteObjects:
                 self.put(key, data)
                 break
             time.sleep(_CONFLICTS[0])
-        return digest  # otherwise it existed, and was collected meanwhile
+        return digest  # the loop repeats only if a collection has deleted the blob meanwhile
 
     def read_blob(self, digest: str, size: int | None = None, *, key: str = "", once: bool = False) -> bytes:
         """Return the checked bytes of a blob; see `Objects.read_blob`. Raises Damaged, NotFound."""
-        if once:  # may be of any size: read it in parts
+        if once:  # the object may have any size, so it is read in parts
             return bytes(self.map_blob(digest, size, key=key))
         key = key or blob_key(digest)
 
@@ -162,7 +163,7 @@ class RemoteObjects:
         return self._fetch(key)[0]
 
     def _fetch(self, key: str) -> tuple[memoryview, str]:
-        """Map an object through an unnamed file, so that its memory is page cache; return its digest too."""
+        """Return an object mapped from an unnamed temporary file, so that its memory is page cache, and its digest."""
 
         def request(client: ObjectStore) -> tuple[memoryview, str]:
             digest = hashlib.sha256()
@@ -195,7 +196,7 @@ class RemoteObjects:
             yield self._part(key, at, min(at + PART, size))
 
     def exists(self, key: str, size: int | None = None) -> bool:
-        """Return whether the object exists, and has this size in bytes if one is given."""
+        """Return whether the object exists and, if a size in bytes is given, has this size."""
         found = self._head(key)
         return found is not None and size in (None, found["size"])
 
@@ -222,7 +223,7 @@ class RemoteObjects:
         self.delete(key)
 
     def refresh(self, key: str, size: int | None = None) -> bool:
-        """Return like `exists`, and make an old object young."""
+        """Return like `exists`. Also renew the time of an old object, so that no collection deletes it."""
         found = self._head(key)
         if found is None or size not in (None, found["size"]):
             return False
@@ -236,7 +237,7 @@ class RemoteObjects:
         return self.exists(key)
 
     def _write_again(self, key: str, size: int) -> None:
-        """Write an object again, which makes it young: copy it twice, as S3 refuses to copy an object onto itself."""
+        """Renew the time of an object: copy it to another key and back, as S3 refuses to copy an object onto itself."""
         if size > COPY:
             self._send_large(key, lambda client: _fetched(client, key), size)
             return
@@ -249,7 +250,7 @@ class RemoteObjects:
         def request(client: ObjectStore) -> None:
             obstore.copy(client, source, target)
 
-        self._asker.send(request, source, COPY)  # a copy inside the store may take long
+        self._asker.send(request, source, COPY)  # sent with the limits of a large object: a copy may take long
 
     def listing(self, prefix: str) -> list[Listed]:
         """Return all objects under a prefix, at any depth. Raises StoreError."""
@@ -260,7 +261,10 @@ class RemoteObjects:
         ]
 
     def _entries(self, prefix: str) -> list[ObjectMeta]:
-        """Return all objects under a prefix in the order of their names. After a failure, the listing continues."""
+        """Return all objects under a prefix, sorted by name.
+
+        After a failed request, the listing continues where it was.
+        """
         found: list[ObjectMeta] = []
 
         def request(client: ObjectStore) -> None:
@@ -276,7 +280,7 @@ class RemoteObjects:
             return
         try:
             self._delete(list(keys), keys[0])
-        except NotFound:  # Azure and a directory report missing objects, S3 does not: delete one by one
+        except NotFound:  # Azure and local directories report a missing object, S3 does not: delete one by one
             for key in keys:
                 self.delete(key)
 
@@ -290,7 +294,7 @@ class RemoteObjects:
             self.delete(f"{prefix}/{name}")
 
     def names(self, prefix: str) -> list[str]:
-        """Return the names directly under a prefix, sorted; the name of a deeper prefix ends with a slash."""
+        """Return the sorted names directly under a prefix; a name that has further keys below it ends with a slash."""
         found = self._below(prefix)
         at = len(prefix) + 1 if prefix else 0
         deeper = [f"{name[at:].rstrip('/')}/" for name in found["common_prefixes"]]
@@ -347,7 +351,7 @@ class RemoteObjects:
         return self._asker.ask(request, key)
 
     def flush(self, *, now: bool = False) -> float | None:
-        """Write appended data that is due; return the seconds until the next is due, if any."""
+        """Write appended data that is due; return the seconds until more is due, if any."""
         return self._chunks.flush(now=now)
 
 

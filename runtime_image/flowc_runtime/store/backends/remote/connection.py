@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'flowc[s3]'"
 _CONNECT = timedelta(seconds=4)
-_WHOLE = 3600.0  # seconds: a large download may take long, as long as bytes arrive
+_WHOLE = 3600.0  # seconds: a large download may take long if bytes still arrive
 # obstore itself repeats requests that fail quickly, so that a listing of many requests survives a few faults. `asking`
-# handles longer failures. The random backoff spreads the repetitions of two hundred pods that start at once.
+# handles longer failures. The backoff is random, so that many pods that start at once do not repeat at once.
 _RETRY = {"max_retries": 3, "retry_timeout": timedelta(seconds=3)}
 _POD_BACKOFF = {"init_backoff": timedelta(seconds=1), "base": 3, "max_backoff": timedelta(seconds=15)}
 
 
 def library(url: str) -> ModuleType:
-    """Import obstore for the store at an address.
+    """Import and return obstore; errors contain the address of the store.
 
     Raises:
         AddressError: obstore is not installed, or cannot be loaded.
@@ -45,11 +45,11 @@ def library(url: str) -> ModuleType:
 
 
 def connect(url: str, quiet: float | None, upload: float | None) -> ObjectStore:
-    """Create a client of a bucket, without a request yet.
+    """Create a client of a bucket, without sending a request.
 
     Args:
         url: the address of the store.
-        quiet: the seconds without a byte of an answer, including the time of sending, after which a request fails.
+        quiet: a request fails if no byte of the answer arrives for this many seconds, including the time of sending.
         upload: the seconds that one request may take, for a client that sends large objects.
 
     Raises:

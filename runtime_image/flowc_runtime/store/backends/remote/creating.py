@@ -1,4 +1,4 @@
-"""Creating an object only if its key is free, although answers of the store may get lost."""
+"""Create an object only if its key is unused, although answers of the store may get lost."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ def creation(
 ) -> Callable[[ObjectStore], bool | T]:
     """Return the request that creates an object; the caller repeats it until the store answers.
 
-    A repeated request may meet the object that the first request stored. The stored content then decides.
+    A repeated request may find the object that the first request has stored. In that case the stored content is
+    compared.
 
     Args:
-        put: Sends the object to a client, on condition that the key is free.
-        same: Whether the stored object has this content; None if the key is free.
-        conflict: The result if the key holds another object, or another writer creates it at this moment.
+        put: Sends the object through a client, on condition that the key is unused.
+        same: Returns whether the stored object has this content; None if the key is unused.
+        conflict: Returns the result if the key has another object, or another writer is creating one.
 
     Returns:
         A request whose result is True if the object was created, and otherwise the result of `same` or of `conflict`.

@@ -1,6 +1,7 @@
 """Interpret errors of obstore: whether to repeat the request, and a one-line message for people.
 
-obstore has one class for most errors. Only their texts differ: a line for people, then the debug form of every layer.
+obstore has one class for most errors. They differ only in their texts: a line for people, then the debug output of
+every layer.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ _CODE = re.compile(r"<Code>(\w+)</Code>(?:.*?<Message>(.*?)</Message>)?", re.DOT
 _STATUS = re.compile(r"status code: (\d{3})")
 _BUSY = frozenset({"InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted"})
 _PLACE = re.compile(r"Error performing \w+ (https?://[^/\s]+)")
-# Metadata services of cloud providers, which are asked for credentials if the environment has none.
+# Metadata services of cloud providers, from which obstore requests credentials if the environment has none.
 _CREDENTIALS = ("//169.254.169.254", "//169.254.170.", "//metadata.google.internal")
 _ADVICE = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL, or your provider's variables"
-# Parts of the debug form, and their meaning in words.
+# Parts of the debug output, and the messages to show for them.
 _KINDS = (
     ("kind: Timeout", "no answer"),
     ("ConnectionRefused", "connection refused"),
@@ -46,7 +47,7 @@ class Lost(Exception):
 
 
 def is_transient(error: Exception) -> bool:
-    """Return whether the same request may succeed later: after dropped connections, timeouts, 5xx answers."""
+    """Return whether the request may succeed later: the error is a dropped connection, a timeout or a 5xx answer."""
     if isinstance(error, Lost):
         return True
     if not type(error).__module__.startswith("obstore") or type(error).__name__ != "GenericError":
@@ -81,7 +82,7 @@ def is_denied(error: Exception) -> bool:
 
 
 def explain(error: Exception, url: str, key: str) -> FlowcError:
-    """Return an error that names in one line the refusal of the store and what to check.
+    """Convert an error to one whose one-line message says what failed and what to check.
 
     Args:
         error: obstore's error, or an OSError of a local file.

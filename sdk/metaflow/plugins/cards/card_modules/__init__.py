@@ -1,4 +1,4 @@
-"""The built-in cards and components; extensions bring others."""
+"""The built-in cards and components; extensions provide others."""
 
 from metaflow.plugins.cards.card_modules.card import MetaflowCard, MetaflowCardComponent
 

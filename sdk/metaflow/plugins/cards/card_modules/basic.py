@@ -1,4 +1,4 @@
-"""The built-in cards: everything about a task, an empty page, an error."""
+"""The built-in cards: the default card, the blank card, the error card and the card with the pathspec."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class BlankCard(MetaflowCard):
         return data["components"]
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """Return a string that differs at each call: every change makes a new page."""
+        """Return a string that is different at each call, so that every refresh renders the page again."""
         return f"{data['render_seq']}"
 
     def _ended(self, task: Task) -> str:
@@ -136,7 +136,7 @@ class DefaultCard(BlankCard):
 
 
 class ErrorCard(MetaflowCard):
-    """The reason why another card is missing."""
+    """The card that shows the reason why another card could not be made."""
 
     type = "error"
     RELOAD_POLICY = MetaflowCard.RELOAD_POLICY_ONCHANGE
@@ -151,14 +151,14 @@ class ErrorCard(MetaflowCard):
         self._title = options.get("title", "This card could not be made")
 
     def render(self, task: Any, stack_trace: str | None = None) -> str:
-        """Return the page; `task` is a task or its pathspec."""
+        """Return the HTML of the page; `task` is a task or its pathspec."""
         where = task if isinstance(task, str) else task.pathspec
         log = draw({"type": "log", "title": self._title, "data": stack_trace or "No error was recorded", "error": True})
         return page(where, f'<header><p class="way">{_way(where)}</p></header>{_section(None, log)}')
 
 
 class TaskSpecCard(MetaflowCard):
-    """The task's pathspec and nothing else."""
+    """A card that shows only the task's pathspec."""
 
     type = "taskspec_card"
 
@@ -192,7 +192,7 @@ def _header(task: Task, graph: Mapping[str, Any], title: Any) -> str:
 
 def _state(task: Task) -> tuple[str, str]:
     outcome = task._view.outcome
-    if outcome is None:  # at the time of rendering: a killed task renders no later page
+    if outcome is None:  # the status at the time of rendering; for a killed task, no later page is rendered
         return "", f"running at {time.strftime('%H:%M:%S')}"
     return {"ok": ("good", "succeeded"), "caught": ("careful", "failure caught"), "failed": ("bad", "failed")}[outcome]
 
@@ -221,7 +221,7 @@ def _parameters(task: Task) -> str:
 
 
 def _metrics(task: Task) -> str:
-    """Return the metrics of the task: the last value of each, and a line for several points."""
+    """Return the metrics of the task as HTML: the last value of each, and a line chart if there are several points."""
     if (record := task._record) is None or not task.metrics:
         return ""
     series = points_of(record, task._reader.store.objects)
@@ -255,7 +255,10 @@ def _size(count: int) -> str:
 
 
 def _values(rows: Iterable[tuple[str, str, tuple[str, ...]]]) -> str:
-    """Return a table of names, short texts and further columns, from the task's record: no value is loaded."""
+    """Return a table of names, short texts and further columns.
+
+    All data is from the task's record: no value is loaded.
+    """
     lines = "".join(
         f'<tr><td class="name">{escape(name)}</td><td class="value">{escape(text)}</td>'
         + "".join(f'<td class="type">{escape(each)}</td>' for each in more)

@@ -16,9 +16,10 @@ __all__ = ["MetaflowCard", "MetaflowCardComponent"]
 
 
 class MetaflowCard:
-    """A kind of card; subclasses override `render`, which makes the HTML of one task.
+    """The base class of cards; a subclass overrides `render`, which returns the HTML for one task.
 
-    A process of its own creates it after the step's code. What its methods raise fails the card, not the step.
+    The object is created in a process of its own, after the step's code. An exception of its methods is a failure of
+    the card, not of the step.
 
     Args:
         options: the options of `@card(options=…)`.
@@ -28,23 +29,23 @@ class MetaflowCard:
     """
 
     type: ClassVar[str | None] = None
-    """The type that `@card(type=…)` names."""
+    """The type of the card, for `@card(type=…)`."""
     ALLOW_USER_COMPONENTS: ClassVar[bool] = False
-    """Whether steps may append components to it, with `current.card.append`."""
+    """Whether steps may append components to the card with `current.card.append`."""
     RUNTIME_UPDATABLE: ClassVar[bool] = False
-    """Whether `current.card.refresh` renders it again while the step runs, with `render_runtime` and `refresh`."""
+    """Whether `current.card.refresh` updates the card during the step, through `render_runtime` and `refresh`."""
     scope: ClassVar[str] = "task"
 
     RELOAD_POLICY_NEVER: ClassVar[str] = "never"
     RELOAD_POLICY_ALWAYS: ClassVar[str] = "always"
     RELOAD_POLICY_ONCHANGE: ClassVar[str] = "onchange"
     RELOAD_POLICY: ClassVar[str] = "never"
-    """When a refresh calls `render_runtime` again: never, always, or if `reload_content_token` has changed."""
+    """When a refresh calls `render_runtime` again: never, always, or only if `reload_content_token` has changed."""
     RELOAD_POLICY_TOKEN: ClassVar[str] = "[METAFLOW_RELOAD_TOKEN]"
-    """The placeholder in the page for the token of its version."""
+    """The placeholder in the page that is replaced by the reload token of this version of the page."""
 
     runtime_data: Mapping[str, Any] | None = None
-    """The same as `data` of `refresh`, also during `render`."""
+    """The data that `refresh` gets as `data`, available also during `render`."""
 
     def __init__(
         self,
@@ -53,14 +54,14 @@ class MetaflowCard:
         graph: Mapping[str, Any] | None = None,
         flow: Any = None,
     ) -> None:
-        """Keep the arguments that the card may need."""
+        """Subclasses store the arguments that they need; this method stores none."""
 
     def _get_mustache(self) -> ModuleType:
-        """Return the template engine: `render(template, {"name": …})` of the language Mustache."""
+        """Return the template engine for Mustache templates, whose method is `render(template, {"name": …})`."""
         return import_module("chevron")
 
     def render(self, task: Task) -> str:
-        """Return the HTML of the card of a task that has ended.
+        """Return the HTML of the card for a task that has ended.
 
         Args:
             task: the client's object of the task.
@@ -68,7 +69,7 @@ class MetaflowCard:
         raise NotImplementedError
 
     def render_runtime(self, task: Task, data: Any) -> str:
-        """Return the HTML while the task runs; called only if `RUNTIME_UPDATABLE` is true.
+        """Return the HTML of the card while the task runs; called only if `RUNTIME_UPDATABLE` is true.
 
         Args:
             task: the client's object of the task, which has no artifacts yet.
@@ -78,14 +79,14 @@ class MetaflowCard:
         raise NotImplementedError
 
     def refresh(self, task: Task, data: Any) -> Any:
-        """Return the data of a refresh for the page, which gets it by `window.metaflow_card_update(…)`.
+        """Return the data of a refresh; the page receives the data in `window.metaflow_card_update(…)`.
 
         Args:
             task: the client's object of the task.
-            data: as for `render_runtime`; `mode` is `final` after the end.
+            data: as for `render_runtime`; `mode` is `final` after the end of the attempt.
 
         Returns:
-            A value that JSON can hold, or None.
+            A value that JSON can represent, or None.
         """
         return None
 
@@ -100,14 +101,14 @@ class MetaflowCard:
 
 
 class MetaflowCardComponent:
-    """A visible part of a card."""
+    """The base class of components, the visible parts of a card."""
 
     REALTIME_UPDATABLE: ClassVar[bool] = False
     _id: str | None = None
 
     @property
     def component_id(self) -> str:
-        """The component's name on the card: `current.card.components[…]`; by default its class and random digits."""
+        """The component's id, for `current.card.components[…]`; by default, the class name and random digits."""
         if self._id is None:
             self._id = f"{type(self).__name__.lower()}_{uuid4().hex[:6]}"
         return self._id
@@ -121,5 +122,5 @@ class MetaflowCardComponent:
         raise NotImplementedError
 
     def render(self) -> Any:
-        """Return HTML as text, or a dict of the form of the built-in components, which JSON can hold."""
+        """Return the component as HTML, or as a JSON-serialisable dict in the form of the built-in components."""
         raise NotImplementedError

@@ -14,12 +14,14 @@ __all__ = ["VegaChart"]
 
 
 class VegaChart(UserComponent):
-    """A chart, described in Vega-Lite or Vega. The description must include the data: a card loads nothing.
+    """A chart, described in Vega-Lite or Vega.
+
+    The description must include the data, since a card cannot load anything.
 
     >>> current.card.append(VegaChart({"data": {"values": points}, "mark": "line"}))
 
     Args:
-        spec: the description; `$schema` decides between the two, and Vega-Lite is the default.
+        spec: the description as a dict; its `$schema` selects Vega-Lite (the default) or Vega.
         show_controls: whether a button saves the chart as SVG.
     """
 
@@ -31,7 +33,7 @@ class VegaChart(UserComponent):
 
     @classmethod
     def from_altair_chart(cls, altair_chart: object) -> VegaChart:
-        """Return a chart of Altair.
+        """Return a VegaChart for an Altair chart.
 
         >>> current.card.append(VegaChart.from_altair_chart(chart))
         """
@@ -40,7 +42,10 @@ class VegaChart(UserComponent):
         return chart
 
     def update(self, spec: Mapping[str, object] | None = None) -> None:
-        """Draw another chart; without one, draw the same description again, which may have changed in place."""
+        """Show another chart.
+
+        Without an argument, draw the same description again, which the caller may have changed.
+        """
         if spec is not None:
             self._spec, self._wrong = spec, None
 
@@ -67,7 +72,7 @@ def _of_altair(chart: object) -> object:
 
 
 def _loaded(spec: object) -> str | None:
-    """Return the first address that a chart would load data from; None if it loads nothing."""
+    """Return the first address from which the chart would load data; None if the chart includes all its data."""
     if isinstance(spec, Mapping):
         data = spec.get("data")
         for source in data if isinstance(data, list) else [data]:

@@ -1,4 +1,4 @@
-"""The template engine, under the name of Metaflow's own copy of it."""
+"""The template engine chevron, under the module name of Metaflow's bundled copy."""
 
 from chevron import render
 

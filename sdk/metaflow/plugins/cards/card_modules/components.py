@@ -1,4 +1,7 @@
-"""The components that steps append to cards. Each becomes a dict, which `metaflow.plugins.cards._draw` draws."""
+"""The components that steps append to cards.
+
+A component renders itself as a dict, which `metaflow.plugins.cards._draw` converts to HTML.
+"""
 
 from metaflow.plugins.cards.card_modules.charts import VegaChart
 from metaflow.plugins.cards.card_modules.gauges import ProgressBar, ValueBox

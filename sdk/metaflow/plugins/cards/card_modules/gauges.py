@@ -1,4 +1,4 @@
-"""Components for numbers: progress, and one large number."""
+"""Components for numbers: a progress bar, and a single large number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ProgressBar(UserComponent):
     >>> bar.update(3)
 
     Args:
-        max: the value at the end.
+        max: the value of a full bar.
         label: the text above the bar.
         value: the current value.
         unit: the unit of the values, such as `epochs`.
@@ -71,8 +71,8 @@ class ValueBox(UserComponent):
         title: the label above the value.
         value: the number or text.
         subtitle: the text below the value.
-        theme: one of `VALID_THEMES`; another one only causes a warning.
-        change_indicator: the change, as text.
+        theme: one of `VALID_THEMES`; an unknown theme causes a warning.
+        change_indicator: the change from an earlier value, as text.
     """
 
     type = "valueBox"
@@ -100,7 +100,7 @@ class ValueBox(UserComponent):
         theme: str | None = None,
         change_indicator: str | None = None,
     ) -> None:
-        """Change the arguments that are not None."""
+        """Change each property whose argument is not None."""
         if theme is not None and theme not in self.VALID_THEMES:
             warn(f"a ValueBox has no theme {theme!r}; there are {', '.join(sorted(self.VALID_THEMES))}")
             theme = None

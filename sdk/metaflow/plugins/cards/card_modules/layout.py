@@ -1,6 +1,7 @@
-"""Components that the cards of packages are built from: pages, sections, headings, texts and their contents.
+"""Basic components from which card packages build their cards: pages, sections, headings, texts and their contents.
 
-Each becomes a dict of Metaflow's form. The cards here draw it, and so does the script of a card that has its own.
+Each component renders itself as a dict in Metaflow's format. The built-in cards convert the dicts to HTML, and a card
+with its own script can do the same.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ class DefaultComponent(MetaflowCardComponent):
         self._title, self._subtitle = title, subtitle
 
     def render(self) -> dict[str, Any]:
-        """Return the component as a dict, without headings and an id if they are missing."""
+        """Return the component as a dict; missing headings and a missing id are omitted."""
         head = {"title": self._title, "subtitle": self._subtitle, "id": self._id}
         return {"type": self.type, **{name: text for name, text in head.items() if text is not None}}
 
 
 class _Holder(DefaultComponent):
-    """A component that holds others: components, their dicts, or HTML."""
+    """A component that contains others: components, their dicts, or HTML."""
 
     def __init__(
         self, title: str | None = None, subtitle: str | None = None, *, contents: Sequence[object] = ()
@@ -55,7 +56,7 @@ class _Holder(DefaultComponent):
         self._contents = contents
 
     def render(self) -> dict[str, Any]:
-        """Return the component as a dict with the dicts of its contents."""
+        """Return the component as a dict that contains the dicts of its contents."""
         return super().render() | {"contents": self.render_subcomponents(self._contents)}
 
     @staticmethod
@@ -64,12 +65,13 @@ class _Holder(DefaultComponent):
         additional_allowed_types: Sequence[type] = (str, dict),
         allow_unknowns: bool = False,
     ) -> list[Any]:
-        """Return the dicts of components and the values of an allowed type, in order.
+        """Return the dicts of the components, and the values whose type is allowed, in their order.
 
         Args:
-            component_array: components, and values.
-            additional_allowed_types: the types of values that stay as they are.
-            allow_unknowns: whether other values become the text `<object>`; otherwise they are left out.
+            component_array: a list of components and values.
+            additional_allowed_types: the types of values that are returned unchanged.
+            allow_unknowns: whether values of other types are returned as the text `<object>`; otherwise they are left
+                out.
         """
         rendered = []
         for each in component_array:
@@ -83,7 +85,7 @@ class _Holder(DefaultComponent):
 
 
 class PageComponent(_Holder):
-    """A page: its heading and its sections."""
+    """A page of a card: a heading and sections."""
 
     type = "page"
 
@@ -112,7 +114,10 @@ class SectionComponent(_Holder):
 
 
 class TableComponent(DefaultComponent):
-    """A table of texts, numbers and components' dicts; `vertical` puts the headers in front of the rows."""
+    """A table of texts, numbers and dicts of components.
+
+    If `vertical` is true, the headers are in front of the rows.
+    """
 
     type = "table"
 
@@ -139,7 +144,7 @@ class TableComponent(DefaultComponent):
 
 
 class ImageComponent(DefaultComponent):
-    """A picture; `src` is its `data:` URI."""
+    """A picture; `src` is a `data:` URI with the picture."""
 
     type = "image"
 
@@ -159,7 +164,7 @@ class ImageComponent(DefaultComponent):
 
 
 class _Data(DefaultComponent):
-    """A component with data in the form that its type is drawn from."""
+    """The base class of components whose dict has a field `data`."""
 
     def __init__(
         self,
@@ -176,13 +181,13 @@ class _Data(DefaultComponent):
 
 
 class ArtifactsComponent(_Data):
-    """Values by their names."""
+    """A list of names and values."""
 
     type = "artifacts"
 
 
 class DagComponent(_Data):
-    """The steps of a flow, in the form of `graph` of a card."""
+    """The graph of a flow's steps, given in the form of the argument `graph` of a card."""
 
     type = "dag"
 
@@ -229,13 +234,13 @@ class _Source(_Text):
 
 
 class HTMLComponent(_Source):
-    """HTML that is used unchanged."""
+    """A component whose HTML is shown unchanged."""
 
     type = "html"
 
 
 class LogComponent(_Source):
-    """Lines of a log."""
+    """A component that shows the lines of a log."""
 
     type = "log"
 
@@ -251,7 +256,7 @@ class PythonCodeComponent(_Source):
 
 
 class ErrorComponent(LogComponent):
-    """An error, with its kind and its message."""
+    """A component that shows an error: its type and its message."""
 
     def __init__(self, headline: str, error_message: str | None) -> None:
         super().__init__(f"{headline}\n\n{error_message}")

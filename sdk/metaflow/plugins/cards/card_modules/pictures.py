@@ -11,7 +11,7 @@ from metaflow.plugins.cards.card_modules.renderer_tools import NotShownError, re
 from metaflow.plugins.cards.card_modules.user_component import UserComponent
 
 __all__ = ["Image"]
-_DENSITY = 2  # pixels of the figure per pixel of the page: the picture is sharp on every screen
+_DENSITY = 2  # pixels of the figure per pixel of the page, so that the picture is sharp on high-resolution screens
 
 
 class Image(UserComponent):
@@ -21,7 +21,7 @@ class Image(UserComponent):
     ...     current.card.append(Image(file.read(), label="A cat"))
 
     Args:
-        src: the bytes or the URI. An address of the network is refused: a card loads nothing.
+        src: the bytes or the URI. A network address is rejected, since a card cannot load anything.
         label: the text below the picture.
         disable_updates: whether `update` has no effect.
     """
@@ -33,10 +33,10 @@ class Image(UserComponent):
 
     @classmethod
     def from_matplotlib(cls, plot: object, label: str | None = None, disable_updates: bool = False) -> Image:
-        """Return a figure of matplotlib as a PNG picture.
+        """Return an Image with a matplotlib figure as PNG.
 
         Args:
-            plot: the figure, or an axes or a line in it, whose whole figure is shown.
+            plot: the figure, or one of its axes or lines; the whole figure is shown.
             label: the text below the picture.
             disable_updates: whether `update` has no effect.
 
@@ -48,7 +48,7 @@ class Image(UserComponent):
 
     @classmethod
     def from_pil_image(cls, pilimage: object, label: str | None = None, disable_updates: bool = False) -> Image:
-        """Return an image of Pillow as a PNG picture."""
+        """Return an Image with a Pillow image as PNG."""
         image = cls(None, label, disable_updates)
         image._encode(pilimage)
         return image
@@ -56,8 +56,8 @@ class Image(UserComponent):
     def update(self, image: object, label: str | None = None) -> None:
         """Show another picture.
 
-        As in Metaflow, a picture created with `disable_updates` (for `Image(…)` the default) stays, and the task
-        prints a warning.
+        If the picture was created with `disable_updates` (the default for `Image(…)`, as in Metaflow), it stays
+        unchanged, and the task prints a warning.
 
         Args:
             image: bytes, a `data:` URI, a figure of matplotlib, or an image of Pillow.
@@ -107,7 +107,7 @@ def _width(png: bytes) -> int:
 
 
 def _drawn(plot: Any) -> bytes:
-    """Return the PNG of a figure, or of the figure of an axes or line."""
+    """Return a figure as PNG; for an axes or a line, the figure that contains it."""
     if not hasattr(plot, "savefig") and not hasattr(plot, "get_figure"):
         raise NotShownError(f"from_matplotlib takes a figure of matplotlib, not {type(plot).__name__}")
     figure = plot if hasattr(plot, "savefig") else plot.get_figure()
@@ -122,7 +122,7 @@ def _encoded(image: Any) -> bytes:
     out = io.BytesIO()
     try:
         image.save(out, format="PNG")
-    except OSError:  # PNG lacks the colour mode, for example CMYK
+    except OSError:  # PNG does not support the colour mode, for example CMYK
         out = io.BytesIO()
         image.convert("RGB").save(out, format="PNG")
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""Failures of components: the failed component shows the reason, and the others are still shown."""
+"""Handling of components that fail: the card shows the reason in place of the component, and still shows all others."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ __all__ = ["TaskToDict", "render_safely", "with_default_component_id"]
 
 
 class NotShownError(Exception):
-    """A component cannot show its input. The message is for the step's author, without a traceback of flowc."""
+    """A component cannot show its input.
+
+    The card shows the message to the step's author, without a traceback of flowc's code.
+    """
 
 
 def render_safely(render: _Render) -> _Render:
-    """Decorate `render` of a component: an exception becomes an error on the card.
+    """Decorate the method `render` of a component: if it raises an exception, the card shows the error instead.
 
-    A timeout of the step passes through.
+    An exception for the step's timeout is not caught.
     """
 
     @functools.wraps(render)
     def safe(self: object, *args: object, **kwargs: object) -> Any:
         try:
             return render(self, *args, **kwargs)
-        except StepTimeout:  # the step's timeout may raise at any time; it is not a failure of the component
+        except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the component
             raise
         except Exception as error:
             return failure(self, error)
@@ -40,25 +43,25 @@ def render_safely(render: _Render) -> _Render:
 
 
 def with_default_component_id(render: _Render) -> _Render:
-    """Return `render` unchanged: Metaflow's decorator adds an id, and here each component has one."""
+    """Return `render` unchanged: Metaflow's decorator adds an id, but flowc's components always have one."""
     return render
 
 
 class TaskToDict:
-    """The conversion of values to the form of ArtifactsComponent, for card packages. All arguments are ignored."""
+    """The conversion of values to entries of an ArtifactsComponent, for card packages. All arguments are ignored."""
 
     def __init__(
         self, only_repr: bool = False, runtime: bool = False, max_artifact_size: int | None = None
     ) -> None: ...
 
     def infer_object(self, artifact_object: object) -> dict[str, Any]:
-        """Return a value's type and text."""
+        """Return the type and the text of a value."""
         text, shortened = brief(artifact_object)
         return {"type": type(artifact_object).__name__, "data": text, "large_object": shortened}
 
 
 def render_part(component: object) -> Any:
-    """Return a component inside another one as a dict."""
+    """Return a component that is nested in another component as a dict."""
     rendered = _render(component)
     return {"type": "html", "html": rendered} if isinstance(rendered, str) else rendered
 
@@ -69,7 +72,10 @@ def _render(component: Any) -> object:
 
 
 def failure(component: object, error: BaseException) -> dict[str, Any]:
-    """Return the dict that replaces a failed component: a log with the error; `failed` is the short reason."""
+    """Return the dict that replaces a failed component: a log with the error.
+
+    Its field `failed` is the short reason.
+    """
     why = Failure.from_text(str(error)) if isinstance(error, NotShownError) else Failure.from_error(error)
     title = f"{type(component).__name__} could not be shown"
     return {"type": "log", "title": title, "data": why.whole, "error": True, "failed": why.short}

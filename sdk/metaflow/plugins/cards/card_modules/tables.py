@@ -1,4 +1,4 @@
-"""Tables of values and components."""
+"""The component `Table`: rows of values and components."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = ["Table"]
-_ROWS, _COLUMNS = 100, 30  # limits of a data frame that is shortened
+_ROWS, _COLUMNS = 100, 30  # the maximum size of a data frame that is shortened
 
 
 class Table(UserComponent):
-    """Rows of values or of other components.
+    """A table whose cells are values or other components.
 
     >>> current.card.append(Table([["a", 1], ["b", Markdown("*two*")]], headers=["name", "value"]))
 
@@ -40,7 +40,7 @@ class Table(UserComponent):
 
     @classmethod
     def from_dataframe(cls, dataframe: object = None, truncate: bool = True) -> Table:
-        """Return a table of a data frame of pandas or Polars.
+        """Return a Table with the content of a pandas or Polars data frame.
 
         Args:
             dataframe: the data frame, or a series. Missing values are shown as None.
@@ -53,7 +53,7 @@ class Table(UserComponent):
         return table
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Show other rows: the arguments are those of `Table`, or of `from_dataframe`."""
+        """Show other rows; the arguments are the same as for `Table` or `from_dataframe`."""
         if self._is_fixed():
             return
         frame = args[0] if args else kwargs.get("dataframe")
@@ -103,7 +103,7 @@ def _of_frame(frame: Any, truncate: bool) -> tuple[list[list[Any]], list[str], s
 
 
 def _header(column: object) -> str:
-    """Return the name of a column, which includes all of its levels."""
+    """Return the name of a column as text; the name of a multi-level column includes all levels."""
     return ", ".join(map(str, column)) if isinstance(column, tuple) else str(column)
 
 
@@ -114,6 +114,6 @@ def _or_none(value: object) -> object:
     except (
         TypeError,
         ValueError,
-    ):  # NA and lists of several numbers have no truth value when compared
+    ):  # comparing NA, or a list of several numbers, gives a value that has no truth value
         missing = type(value).__name__ == "NAType"
     return None if missing else value

@@ -1,4 +1,4 @@
-"""Small cards for tests of programs around cards."""
+"""Small cards for tests of programs that use cards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SEPARATOR = "$&#!!@*"
 
 
 class TestStringComponent(MetaflowCardComponent):
-    """Text that is rendered unchanged."""
+    """A component whose text is rendered unchanged."""
 
     __test__ = False
 
@@ -33,7 +33,7 @@ class TestStringComponent(MetaflowCardComponent):
 
 
 class TestJSONComponent(MetaflowCardComponent):
-    """A value that is rendered as JSON."""
+    """A component whose value is rendered as JSON."""
 
     __test__ = False
     REALTIME_UPDATABLE = True
@@ -52,7 +52,7 @@ class TestJSONComponent(MetaflowCardComponent):
 
 
 class TestPathSpecCard(MetaflowCard):
-    """A card with the pathspec and a few characters that no other card has."""
+    """A card that shows the task's pathspec and a few random characters."""
 
     __test__ = False
     type = "test_pathspec_card"
@@ -63,7 +63,7 @@ class TestPathSpecCard(MetaflowCard):
 
 
 class TestEditableCard(MetaflowCard):
-    """A card with the components, joined."""
+    """A card that shows the concatenated components."""
 
     __test__ = False
     type: ClassVar[str | None] = "test_editable_card"
@@ -78,20 +78,20 @@ class TestEditableCard(MetaflowCard):
 
 
 class TestEditableCard2(TestEditableCard):
-    """The same card under another name."""
+    """A copy of the previous card under another type."""
 
     type = "test_editable_card_2"
 
 
 class TestNonEditableCard(TestEditableCard):
-    """The same card, but it takes no components."""
+    """A copy of the previous card that accepts no components."""
 
     type = "test_non_editable_card"
     ALLOW_USER_COMPONENTS = False
 
 
 class TestMockCard(MetaflowCard):
-    """A card with the artifact that the option `key` names."""
+    """A card that shows the artifact named by the option `key`."""
 
     __test__ = False
     type = "test_mock_card"
@@ -105,7 +105,7 @@ class TestMockCard(MetaflowCard):
 
 
 class TestErrorCard(MetaflowCard):
-    """A card that fails."""
+    """A card whose `render` always fails."""
 
     __test__ = False
     type = "test_error_card"
@@ -116,7 +116,7 @@ class TestErrorCard(MetaflowCard):
 
 
 class TestTimeoutCard(MetaflowCard):
-    """A card that takes `timeout` seconds."""
+    """A card whose rendering takes `timeout` seconds."""
 
     __test__ = False
     type = "test_timeout_card"
@@ -125,13 +125,13 @@ class TestTimeoutCard(MetaflowCard):
         self._timeout = options.get("timeout", 50)
 
     def render(self, task: Task) -> str:
-        """Return the text after a pause."""
+        """Wait for `timeout` seconds and return a text."""
         time.sleep(self._timeout)
         return task.pathspec
 
 
 class TestImageCard(MetaflowCard):
-    """A picture of one pixel."""
+    """A card that shows a picture of one pixel."""
 
     __test__ = False
     type = "test_image_card"
@@ -143,7 +143,7 @@ class TestImageCard(MetaflowCard):
 
 
 class TestRefreshCard(MetaflowCard):
-    """A card with the data of the latest refresh."""
+    """A card that shows the data of the latest refresh."""
 
     __test__ = False
     type = "test_refresh_card"
@@ -161,12 +161,12 @@ class TestRefreshCard(MetaflowCard):
         return _page(task, data["user"])
 
     def refresh(self, task: Task, data: Any) -> Any:
-        """Return all of the data."""
+        """Return the data unchanged."""
         return data
 
 
 class TestRefreshComponentCard(MetaflowCard):
-    """A card with the components of the latest refresh."""
+    """A card that shows the components of the latest refresh."""
 
     __test__ = False
     type = "test_component_refresh_card"
@@ -190,7 +190,7 @@ class TestRefreshComponentCard(MetaflowCard):
         return data["components"]
 
     def reload_content_token(self, task: Task, data: Any) -> str:
-        """Return a string that changes when components were added or removed."""
+        """Return a string that changes when components are added or removed."""
         return "final" if task.finished else f"runtime-{data['component_update_ts']}"
 
 

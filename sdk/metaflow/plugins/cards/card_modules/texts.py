@@ -19,9 +19,9 @@ __all__ = ["Artifact", "Error", "Html", "Markdown", "PythonCode"]
 
 
 class Markdown(UserComponent):
-    """Text in Markdown (CommonMark and tables). HTML in it is escaped.
+    """Text in Markdown (CommonMark and tables). HTML in the text is escaped.
 
-    The common indentation of its lines is removed, so that it may be indented like the code around it.
+    Indentation that all lines have in common is removed, so the text may be indented like the code around it.
 
     >>> current.card.append(Markdown("# It works"))
     """
@@ -40,9 +40,9 @@ class Markdown(UserComponent):
 
 
 class Html(UserComponent):
-    """HTML that is used unchanged: a step that inserts text of others must escape it.
+    """HTML that is shown unchanged: a step that inserts text from other sources must escape it.
 
-    Cards load nothing from the network: images must be `data:` URIs, scripts and styles inline.
+    Cards cannot load anything: images must be `data:` URIs, and scripts and styles must be inline.
 
     >>> current.card.append(Html("<b>bold</b>"))
     """
@@ -68,7 +68,7 @@ class Artifact(UserComponent):
     Args:
         artifact: any value; if its `repr` fails, the card shows the error.
         name: the name above the value.
-        compressed: whether a container of more than 200 items is shortened. Text is cut after 20,000 characters anyway.
+        compressed: whether a container of more than 200 items is shortened. Text is always cut after 20,000 characters.
     """
 
     def __init__(self, artifact: object, name: str | None = None, compressed: bool = True) -> None:
@@ -120,7 +120,7 @@ class PythonCode(UserComponent):
 
     Args:
         code_func: a function whose source file can be read.
-        code_string: the code, if there is no function.
+        code_string: the code as text, instead of a function.
     """
 
     REALTIME_UPDATABLE: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""A component for events in the order of time."""
+"""The component `EventsTimeline`: a list of events, sorted by time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ __all__ = ["EventsTimeline"]
 
 
 class EventsTimeline(UserComponent):
-    """Events, the newest first: each has a few values and perhaps components to unfold.
+    """A list of events, the newest first.
+
+    An event has a few values, and may have components that the reader can unfold.
 
     >>> events = EventsTimeline(title="Agent")
     >>> current.card.append(events)
@@ -25,7 +27,7 @@ class EventsTimeline(UserComponent):
 
     Args:
         title: a heading.
-        max_events: how many events are kept; older ones are only counted.
+        max_events: the maximum number of events to show; older events are only counted.
     """
 
     type = "eventsTimeline"
@@ -49,13 +51,13 @@ class EventsTimeline(UserComponent):
         payloads: Mapping[str, MetaflowCardComponent] | None = None,
         finished: bool | None = None,
     ) -> None:
-        """Add an event. An unknown theme or priority only causes a warning.
+        """Add an event. An unknown theme or priority causes a warning, not an error.
 
         Args:
-            event_data: values by name; another value is shown as `event`.
+            event_data: values by name; an object that is not a dict is shown under the name `event`.
             style_theme: one of `VALID_THEMES`.
             priority: one of `VALID_PRIORITIES`.
-            payloads: name -> a component, or a value to print, to unfold below the event.
+            payloads: name -> a component or any value; the reader can unfold it below the event.
             finished: whether this is the last event.
         """
         self._finished = self._finished if finished is None else finished
@@ -74,7 +76,7 @@ class EventsTimeline(UserComponent):
         del self._events[self._limit :]
 
     def get_stats(self) -> dict[str, Any]:
-        """Return the numbers of events and their times.
+        """Return the counts of events and the times of the first and the last event.
 
         Returns:
             `total_events`, `displayed_events`, `first_event` and `last_update` (seconds since 1970, or None),

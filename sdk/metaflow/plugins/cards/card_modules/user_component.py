@@ -17,7 +17,7 @@ __all__ = ["UserComponent"]
 class UserComponent(MetaflowCardComponent):
     """A component that can change while the step runs.
 
-    Creating and updating it never raises an error in the step: the card shows invalid input as an error instead.
+    Creating or updating the component never raises an error in the step: for invalid input, the card shows the error.
     """
 
     REALTIME_UPDATABLE: ClassVar[bool] = True
@@ -25,25 +25,28 @@ class UserComponent(MetaflowCardComponent):
     _fixed = False
 
     def _is_fixed(self) -> bool:
-        """Return whether updates are disabled, after a warning if they are."""
+        """Return whether updates of the component are disabled; if they are, print a warning."""
         if self._fixed:
             name = type(self).__name__
             warn(f"{name}.update changed nothing: create the {name} with disable_updates=False to update it")
         return self._fixed
 
     def _try(self, make: Callable[..., Any], *given: Any) -> Any:
-        """Return the result of `make`; None if it fails. The card then shows the error in the component's place."""
+        """Return the result of the function `make`; None if it raises an exception.
+
+        After an exception, the card shows the error instead of the component.
+        """
         self._wrong = None
         try:
             return make(*given)
-        except StepTimeout:  # the step's timeout may raise at any time; it is not a failure of the component
+        except StepTimeout:  # the step's timeout can be raised in any line; it is not an error of the component
             raise
         except Exception as error:
             self._wrong = error
             return None
 
     def _base(self, type: str, **more: Any) -> dict[str, object]:
-        """Return the component's dict without the fields that are None. Raise the failure of its input."""
+        """Return the component's dict without the fields that are None. If the input was invalid, raise the error."""
         if self._wrong is not None:
             raise self._wrong
         values = {"type": type, "id": self.component_id, **more}

@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
-LIMIT = 20_000  # characters of one value on a card
+LIMIT = 20_000  # the maximum number of characters of one value on a card
 
 _short = reprlib.Repr()
 _short.maxdict = _short.maxlist = _short.maxtuple = _short.maxset = _short.maxfrozenset = 50
@@ -19,12 +19,12 @@ _short.maxlevel = 8
 def brief(value: object, *, short: bool = True) -> tuple[str, bool]:
     """Return a value as text, and whether the text was shortened.
 
-    If the value cannot be printed, the text has the error.
+    If the value's `repr` fails, the text is the error.
 
     Args:
-        value: any value. A string of several lines stays as it is.
-        short: whether a container of more than 200 items is shortened to 50 at each level. Text is cut after 20,000
-            characters anyway.
+        value: any value. A string with several lines is returned unchanged.
+        short: whether a container of more than 200 items is shortened to 50 at each level. Text is always cut after
+            20,000 characters.
     """
     try:
         if short and isinstance(value, dict | list | tuple | set | frozenset) and len(value) > 200:
@@ -36,14 +36,14 @@ def brief(value: object, *, short: bool = True) -> tuple[str, bool]:
 
 
 def plain(value: object, *, deep: bool = False) -> Any:
-    """Return a value that JSON can hold.
+    """Convert a value to one that JSON can represent.
 
-    Numbers of NumPy become numbers of Python, dates become ISO 8601 text, other objects become `str(value)`.
+    NumPy numbers become Python numbers, dates become ISO 8601 text, and other objects become `str(value)`.
 
     Args:
         value: any value.
-        deep: whether containers and arrays are converted item by item, and NaN and infinity become None; otherwise
-            containers become text, and so do NaN and infinity.
+        deep: if true, containers and arrays are converted item by item, and NaN and infinity become None; if false,
+            containers, NaN and infinity become text.
     """
     if value is None or isinstance(value, bool | str):
         return value

@@ -46,14 +46,14 @@ class _Viewer(UserComponent):
 
 
 class JSONViewer(_Viewer):
-    """Data as JSON; text is parsed as JSON and indented.
+    """A view of data as JSON; a string is parsed as JSON and indented.
 
     >>> current.card.append(JSONViewer({"a": [1, 2]}, title="Answer"))
 
     Args:
-        data: any value; what JSON cannot hold is printed.
-        collapsible: whether it can be folded.
-        max_height: a length of CSS, such as `300px`, above which it scrolls.
+        data: any value; parts that JSON cannot represent are shown as text.
+        collapsible: whether the reader can fold the view.
+        max_height: the height above which the view scrolls, as a CSS length such as `300px`.
         show_copy_button: whether a button copies the text.
         title: the heading; default: `JSON`.
     """
@@ -67,7 +67,9 @@ class JSONViewer(_Viewer):
 
 
 class YAMLViewer(_Viewer):
-    """Data as YAML; text is YAML and stays unchanged. The arguments are those of JSONViewer.
+    """A view of data as YAML; a string is taken as YAML and shown unchanged.
+
+    The arguments are the same as for JSONViewer.
 
     >>> current.card.append(YAMLViewer({"a": [1, 2]}))
     """
@@ -92,7 +94,7 @@ def _parsed(data: object) -> object:
 
 
 def _yaml(value: object, indent: str = "") -> list[str]:
-    """Return data in YAML's block style, without PyYAML; strings that YAML would read as other types are quoted."""
+    """Return data as YAML in block style, without PyYAML; strings that YAML would read as other types are quoted."""
     if isinstance(value, dict) and value:
         lines = []
         for key, item in value.items():

@@ -1,4 +1,7 @@
-"""`S3`: read and write objects of a bucket, many at a time. It needs obstore (`pip install 'flowc[s3]'`)."""
+"""`S3`: a client that reads and writes objects of a bucket, many at a time.
+
+The client needs obstore (`pip install 'flowc[s3]'`).
+"""
 
 from metaflow.plugins.datatools.s3.errors import (
     MetaflowS3AccessDenied,

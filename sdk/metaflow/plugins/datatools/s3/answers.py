@@ -1,4 +1,4 @@
-"""The answers to requests of the S3 client: their errors, and the objects that they describe."""
+"""Processing of the worker's answers for the S3 client: errors become exceptions, other answers become S3Objects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def checked(
     operation: str, items: Sequence[Mapping[str, object]], return_missing: bool = False
 ) -> list[dict[str, Any]]:
-    """Send requests and return the answers. `return_missing` allows missing objects.
+    """Send requests to the worker and return the answers. With `return_missing`, a missing object is not an error.
 
     Raises:
         MetaflowS3Exception: the error of the first request that failed.
@@ -31,7 +31,7 @@ def checked(
 
 
 def object_of(url: str, prefix: str | None, answer: dict[str, Any], return_info: bool) -> S3Object:
-    """Return the object that an answer describes; without `return_info`, only its local copy and its size."""
+    """Return the S3Object that an answer describes; without `return_info`, it has only the local copy and the size."""
     if "error" in answer:
         return S3Object(prefix, url, None)
     if not return_info:
@@ -49,7 +49,7 @@ def object_of(url: str, prefix: str | None, answer: dict[str, Any], return_info:
 
 
 def stored(pairs: Sequence[S3PutObject], items: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Store objects; return the key and the URL of each that was stored, not those that exist already."""
+    """Store objects; return (key, URL) of each object that was stored, without objects that existed already."""
     answers = checked("put", items)
     triples = zip(pairs, items, answers, strict=True)
     return [(pair.key, item["url"]) for pair, item, answer in triples if answer["stored"]]

@@ -1,7 +1,10 @@
-"""The channel to the worker, a process that talks to the store. All clients of a process share one worker.
+"""The connection to the worker, a child process that sends requests to the store.
 
-A process that has used obstore must not fork: its children would hang. But flows fork, and so do steps
-(multiprocessing, data loaders). So this module never imports obstore, and each forked child starts its own worker.
+All clients of a process share one worker.
+
+A process that has used obstore must not fork: its children would hang. But flows fork, and so does the code of steps
+(multiprocessing, data loaders). Therefore this module never imports obstore, and each forked child starts a worker of
+its own.
 """
 
 from __future__ import annotations
@@ -26,27 +29,29 @@ _BOOT: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); "
     "from metaflow.plugins.datatools.s3.worker import main; main()"
 )
-_SETTINGS: Final = ("AWS_", "METAFLOW_S3_")  # read at each request: a program may set them at any time
+# prefixes of variables that are read at each request, since a program may set them at any time
+_SETTINGS: Final = ("AWS_", "METAFLOW_S3_")
 
 _lock = threading.Lock()
-_process: tuple[int, subprocess.Popen[bytes]] | None = None  # of the process with this pid
+_process: tuple[int, subprocess.Popen[bytes]] | None = None  # (pid of the process that started the worker, the worker)
 _parents: list[subprocess.Popen[bytes]] = []
 
 
 def ask(operation: str, items: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
-    """Send one operation for each item to the worker, concurrently; return the answers in the items' order.
+    """Send one request per item to the worker, which handles them concurrently; return the answers in the items' order.
 
-    Threads wait for each other. An interrupt ends the worker, because its late answer would be read as the next one.
+    Threads use the worker one after the other. An exception such as the step's timeout kills the worker; otherwise its
+    late answer would be taken as the answer to the next request.
 
     Args:
         operation: a name in `operations.OPERATIONS`.
-        items: the arguments of each call, with `url`.
+        items: the arguments of each request; each has a `url`.
 
     Returns:
-        One dict for each item, which `operations` describes, or `{"error": kind, "message": text}`.
+        One dict per item: the result that `operations` describes, or `{"error": kind, "message": text}`.
 
     Raises:
-        MetaflowS3Exception: the worker has died, obstore is not installed, or a setting is no number.
+        MetaflowS3Exception: the worker has died, obstore is not installed, or a setting is not a number.
     """
     settings = {name: value for name, value in os.environ.items() if name.startswith(_SETTINGS)}
     with _lock:
@@ -57,7 +62,8 @@ def ask(operation: str, items: Sequence[Mapping[str, object]]) -> list[dict[str,
             answers = receive(process.stdout)
         except OSError:
             answers = None
-        except BaseException:  # e.g. the step's timeout: a late answer must not be read as the next request's
+        # such as the step's timeout: the late answer must not be taken as the answer to the next request
+        except BaseException:
             _stop()
             raise
         if answers is None:
@@ -78,7 +84,10 @@ def send(stream: IO[bytes], message: object) -> None:
 
 
 def receive(stream: IO[bytes]) -> Any:
-    """Read one message; None at the end of the stream. Pickles are trusted: the writer is a process of this program."""
+    """Read one message; None at the end of the stream.
+
+    Unpickling is safe: the message was written by a process of this program.
+    """
     head = stream.read(HEAD.size)
     if len(head) < HEAD.size:
         return None
@@ -89,7 +98,7 @@ def receive(stream: IO[bytes]) -> Any:
 def _running() -> subprocess.Popen[bytes]:
     global _process
     if _process is not None and _process[0] != os.getpid():
-        _process[1].returncode = 0  # the worker belongs to the parent process, which waits for it
+        _process[1].returncode = 0  # the worker is a child of the parent process, which waits for it
         _parents.append(_process[1])
         _process = None
     if _process is not None and _process[1].poll() is not None:
@@ -109,7 +118,7 @@ def _stop() -> None:
         if stream is not None:
             try:
                 stream.close()
-            except OSError:  # the worker died with an unread request
+            except OSError:  # the worker died before it read the whole request
                 continue
     process.kill()
     process.wait()
@@ -117,7 +126,7 @@ def _stop() -> None:
 
 def _renew_lock() -> None:
     global _lock
-    _lock = threading.Lock()  # another thread of the parent may have held it at the fork
+    _lock = threading.Lock()  # in the parent, another thread may have held the lock at the fork
 
 
 os.register_at_fork(after_in_child=_renew_lock)

@@ -6,13 +6,13 @@ from metaflow.exception import MetaflowException
 
 
 class MetaflowS3Exception(MetaflowException):
-    """The store cannot be used."""
+    """The store cannot be used, for example because it does not respond."""
 
     headline = "S3 access failed"
 
 
 class MetaflowS3AccessDenied(MetaflowException):
-    """The store refuses the credentials."""
+    """The store rejects the credentials."""
 
     headline = "S3 access denied"
 
@@ -24,7 +24,7 @@ class MetaflowS3NotFound(MetaflowException):
 
 
 class MetaflowS3URLException(MetaflowException):
-    """The address does not fit the arguments of the client."""
+    """The address of an object does not fit the client's prefix or arguments."""
 
     headline = "Invalid address"
 
@@ -36,7 +36,7 @@ class MetaflowS3InvalidObject(MetaflowException):
 
 
 class MetaflowS3InvalidRange(MetaflowException):
-    """The object does not have this range."""
+    """The requested range is invalid, or outside the object."""
 
     headline = "S3 invalid range"
 
@@ -47,7 +47,7 @@ class MetaflowS3InsufficientDiskSpace(MetaflowException):
     headline = "Insufficient disk space"
 
 
-# The kinds of errors in the worker's answers -> the exceptions of the caller's process.
+# The kinds of errors in the worker's answers -> the exceptions that the client raises.
 BY_KIND: dict[str, type[MetaflowException]] = {
     "missing": MetaflowS3NotFound,
     "denied": MetaflowS3AccessDenied,
@@ -59,4 +59,5 @@ BY_KIND: dict[str, type[MetaflowException]] = {
 }
 
 for _error in (*BY_KIND.values(), MetaflowS3InvalidObject):
-    _error.__module__ = "metaflow.plugins.datatools.s3.s3"  # the names in Metaflow's records and pickles
+    # the module name that Metaflow's records and pickles contain
+    _error.__module__ = "metaflow.plugins.datatools.s3.s3"

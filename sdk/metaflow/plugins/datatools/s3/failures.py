@@ -1,4 +1,4 @@
-"""Errors of requests in the worker's terms: a kind and one line of text."""
+"""Conversion of errors in the worker to its answers: a kind and one line of text."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from flowc_runtime.store.backends.remote.errors import is_denied, is_transient, 
 
 
 def explain(error: Exception, url: str) -> dict[str, Any]:
-    """Return an error as the worker's answer.
+    """Convert an error to the worker's answer.
 
     Args:
-        error: an error of obstore, or of flowc that an obstore error caused.
+        error: an error of obstore, or an error of flowc whose cause is an error of obstore.
         url: the address of the object.
 
     Returns:
-        `{"error": kind, "message": text}` with a kind of `errors.BY_KIND` and one line of text.
+        `{"error": kind, "message": text}`: the kind is a key of `errors.BY_KIND`, and the text is one line.
     """
     cause = error.__cause__
     text_of_cause = reason(str(cause or error))

@@ -1,4 +1,4 @@
-"""The arguments and results of the S3 client."""
+"""The classes for arguments and results of the S3 client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PutValue: TypeAlias = "io.RawIOBase | io.BufferedIOBase | str | bytes"
 
 
 class S3GetObject(NamedTuple):
-    """A range of an object: `length` bytes from `offset`; None means up to the object's end."""
+    """A range of an object to fetch: `length` bytes from `offset`; a length of None means up to the object's end."""
 
     key: str
     offset: int | None = None
@@ -28,12 +28,12 @@ class S3PutObject(NamedTuple):
 
 
 class RangeInfo(NamedTuple):
-    """The range of a fetched object, in bytes.
+    """The range of an object that was fetched, in bytes.
 
     Attributes:
         total_size: the size of the whole object.
-        request_offset: the first byte that was fetched.
-        request_length: how many bytes were fetched; -1 if unknown.
+        request_offset: the offset of the first fetched byte.
+        request_length: the number of fetched bytes; -1 if it is unknown.
     """
 
     total_size: int
@@ -42,7 +42,10 @@ class RangeInfo(NamedTuple):
 
 
 class S3Object:
-    """A path or an object in the store, perhaps with a local copy. Methods of the client return it."""
+    """An object, or a sub-directory, in the store; it may have a local copy.
+
+    The methods of the client return S3Objects.
+    """
 
     def __init__(
         self,
@@ -69,12 +72,12 @@ class S3Object:
 
     @property
     def exists(self) -> bool:
-        """Whether an object exists at this address; false also for a mere prefix of other objects."""
+        """Whether an object exists at this address; False for a prefix that only begins the keys of other objects."""
         return self._size is not None
 
     @property
     def downloaded(self) -> bool:
-        """Whether the object was fetched; `path`, `blob` and `text` then have its content."""
+        """Whether the object was fetched; if so, `path`, `blob` and `text` give its content."""
         return self._path is not None
 
     @property
@@ -84,22 +87,28 @@ class S3Object:
 
     @property
     def prefix(self) -> str | None:
-        """The requested prefix that matches this object; None if the client takes full addresses."""
+        """The prefix to which `key` is relative; None if the client uses full addresses."""
         return self._prefix
 
     @property
     def key(self) -> str:
-        """The requested key: relative to the prefix, or the full address."""
+        """The object's key: relative to `prefix`, or the full address."""
         return self._key
 
     @property
     def path(self) -> str | None:
-        """The path of the local copy; closing the client deletes it. None if the object was not fetched."""
+        """The path of the local copy, which is deleted when the client is closed.
+
+        It is None if the object was not fetched.
+        """
         return self._path
 
     @property
     def blob(self) -> bytes | None:
-        """The content; None if it was not fetched. After the client is closed, reading it raises FileNotFoundError."""
+        """The content of the object; None if the object was not fetched.
+
+        Reading it after the client is closed raises FileNotFoundError.
+        """
         if self._path is None:
             return None
         with open(self._path, "rb") as file:
@@ -107,7 +116,7 @@ class S3Object:
 
     @property
     def text(self) -> str | None:
-        """The content as UTF-8 text; None if it was not fetched.
+        """The content as UTF-8 text; None if the object was not fetched.
 
         Raises:
             UnicodeDecodeError: the content is not UTF-8.
@@ -123,12 +132,12 @@ class S3Object:
 
     @property
     def has_info(self) -> bool:
-        """Whether the metadata was requested: the properties below have values only then."""
+        """Whether the object's metadata was requested; if not, the following properties are None."""
         return self._content_type is not None or self._metadata is not None or self._range_info is not None
 
     @property
     def metadata(self) -> dict[str, str] | None:
-        """The user's own metadata; None without metadata."""
+        """The metadata that the writer of the object gave; None if there is none or it was not requested."""
         return self._metadata
 
     @property
@@ -138,7 +147,10 @@ class S3Object:
 
     @property
     def encryption(self) -> str | None:
-        """The encryption that the client requested. An encryption that the bucket applies itself is unknown."""
+        """The encryption that the client requested.
+
+        Encryption that the bucket applies by itself is not reported.
+        """
         return self._encryption
 
     @property

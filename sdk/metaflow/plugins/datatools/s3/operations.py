@@ -1,4 +1,4 @@
-"""The worker's operations on the store; lost requests and damaged content are requested again."""
+"""The worker's operations on the store; they repeat lost requests, and fetch damaged content again."""
 
 from __future__ import annotations
 
@@ -26,23 +26,27 @@ if TYPE_CHECKING:
 
     Operation: TypeAlias = Callable[[Asker, str, dict[str, Any]], dict[str, Any]]
 else:
-    obstore = LateModule("obstore")  # an extra; a process that has used it must not fork
+    obstore = LateModule("obstore")  # imported late: an optional package; a process that has used it must not fork
 
-METADATA: Final = "metaflow-user-attributes"  # as Metaflow stores it: JSON, so that names keep their case
+# the key under which Metaflow stores metadata: as JSON, so that the names keep their upper and lower case
+METADATA: Final = "metaflow-user-attributes"
 _CHUNK: Final = 8 << 20
-_LARGE: Final = 1 << 17  # bytes: larger objects take long enough to send that progress is watched
-_PART: Final = 5 << 20  # minimal size of a part of a large object, in bytes
+_LARGE: Final = 1 << 17  # bytes; for larger objects, the progress of sending is monitored
+_PART: Final = 5 << 20  # minimum size, in bytes, of a part of a large object
 _PARTS: Final = 9000
-_WHOLE: Final = 3600.0  # seconds that sending an object in one request may take while the store answers
+_WHOLE: Final = 3600.0  # seconds that sending an object in one request may take, as long as the store responds
 _PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.2, 0)  # seconds between attempts to create an object
 _MD5: Final = re.compile(r'"?([0-9a-f]{32})"?')
 _RESERVED: Final = frozenset({"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language",
                               "Cache-Control", "Storage-Class", METADATA})  # fmt: skip
-_other_tags: set[str] = set()  # buckets that encrypt with keys: their ETags are not the MD5 of the content
+_other_tags: set[str] = set()  # buckets whose ETags are not the MD5 of the content, because they encrypt with keys
 
 
 def _get(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
-    """Fetch an object, or a range of it, into the file `path`; fetch it once more if its MD5 differs from its ETag."""
+    """Fetch an object or a range into the file `path`.
+
+    If the MD5 of an object differs from its ETag, fetch it once more.
+    """
     whole = item.get("length") is None and not item.get("offset")
 
     def fetch() -> tuple[dict[str, Any], str, str]:
@@ -60,7 +64,7 @@ def _get(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
 
 
 def _fetch(client: Any, key: str, item: dict[str, Any]) -> tuple[dict[str, object], str, str]:
-    """Return the facts, the MD5 of the received bytes, and the MD5 in the ETag of an object stored in one request."""
+    """Fetch an object; return its properties, the MD5 of the received bytes, and the MD5 in the ETag, if any."""
     offset, length = item.get("offset") or 0, item.get("length")
     options: Any = {}
     if length is not None:
@@ -99,13 +103,17 @@ def _facts(answer: Any) -> dict[str, object]:
 
 
 def _put(asker: Asker, key: str, item: dict[str, Any]) -> dict[str, object]:
-    """Store `data` or the file `path`; `stored` in the answer is False if the object existed and was left alone."""
+    """Store `data` or the file `path`.
+
+    `stored` in the answer is False if the object existed and was not overwritten.
+    """
     attributes: dict[str, str] = {}
     if item.get("content_type"):
         attributes["Content-Type"] = item["content_type"]
     if item.get("metadata"):
         attributes[METADATA] = json_text.dumps(item["metadata"])
-    if not item["overwrite"] and _exists(asker, key):  # saves a transfer; the request's condition decides
+    # avoids sending the content; the condition in the request later excludes a race
+    if not item["overwrite"] and _exists(asker, key):
         return {"stored": False}
     source = item["data"] if item.get("path") is None else Path(item["path"])
     size = len(source) if isinstance(source, bytes) else os.path.getsize(source)
@@ -123,7 +131,7 @@ def _send(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, 
         except FileNotFoundError as error:
             if "NoSuchUpload" not in str(error):
                 raise
-            # The answer to the completing request was lost, and obstore repeated the request.
+            # The response to the request that completes the upload was lost, and obstore repeated the request.
             if not _has(client, key, source):
                 raise Lost("the upload was lost") from error
 
@@ -134,7 +142,10 @@ def _send(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, 
 
 
 def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str, str]) -> bool:
-    """Create an object; False if another object has the key. After a lost answer, the stored content decides."""
+    """Create an object; return False if another object has the key.
+
+    If the response to the request is lost, the stored content is compared.
+    """
 
     def put(client: Any) -> None:
         obstore.put(client, key, source, attributes=attributes or None, mode="create", use_multipart=False)
@@ -148,11 +159,11 @@ def _create(asker: Asker, key: str, source: Any, size: int, attributes: dict[str
         if created is not None:
             return created
         time.sleep(pause)
-    return False  # another writer is creating it at each attempt
+    return False  # at each attempt, another writer was creating the object
 
 
 def _has(client: Any, key: str, source: Any) -> bool | None:
-    """Return whether the stored object has this content; None if the key is free."""
+    """Return whether the stored object has this content; None if there is no object with the key."""
     try:
         answer = obstore.get(client, key)
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as mine:
@@ -170,7 +181,7 @@ def _exists(asker: Asker, key: str) -> bool:
 
 
 def _list(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
-    """Return the next level under a directory: its objects, and its sub-directories."""
+    """Return the objects and the sub-directories directly below a directory."""
     listing = asker.ask(lambda client: obstore.list_with_delimiter(client, key.rstrip("/") or None), key)
     return {
         "objects": [(entry["path"], entry["size"]) for entry in listing["objects"]],
@@ -179,7 +190,7 @@ def _list(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
 
 
 def _list_recursive(asker: Asker, key: str, item: dict[str, object]) -> dict[str, object]:
-    """Return every object under a directory; if `raw`, every object whose key begins with this text."""
+    """Return all objects below a directory; with `raw`, all objects whose key begins with the given text."""
     directory = key.rpartition("/")[0] if item["raw"] else key
     start = key if item["raw"] else ""
     return {"objects": asker.ask(lambda client: _entries(client, directory, start), key)}
@@ -189,7 +200,7 @@ def _entries(client: Any, directory: str, start: str) -> list[tuple[str, int]]:
     objects: list[tuple[str, int]] = []
     for batch in obstore.list(client, directory.rstrip("/") or None, chunk_size=1000):
         objects += [(entry["path"], entry["size"]) for entry in batch if entry["path"].startswith(start)]
-        if start and batch and batch[-1]["path"] > f"{start}\U0010ffff":  # keys are in order: no match follows
+        if start and batch and batch[-1]["path"] > f"{start}\U0010ffff":  # keys are sorted, so no later key matches
             break
     return objects
 

@@ -1,4 +1,4 @@
-"""The address of a client's keys: the client's prefix, or full addresses."""
+"""The full addresses of a client's keys: below the client's prefix, or given in full."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from metaflow.plugins.datatools.s3.errors import MetaflowS3URLException
 
 
 def find_root(bucket: str | None, prefix: str | None, run: object, s3root: str | None) -> str | None:
-    """Return the prefix of a client, `s3://…` without a slash at its end; None if the client takes full addresses.
+    """Return the prefix of a client, `s3://…` without a slash at its end; None if keys are full addresses.
 
     Raises:
-        MetaflowS3URLException: the arguments do not fit together, no setting names the root of `run`, or `run` is
-            neither a flow in its step nor a Run.
+        MetaflowS3URLException: the arguments cannot be combined, no setting gives the root for `run`, or `run` is
+            neither the flow object of a running step nor a Run.
     """
     if run is not None:
         return f"{_data_root(bucket, prefix)}/{_run_path(run)}"
@@ -43,7 +43,7 @@ def _data_root(bucket: str | None, prefix: str | None) -> str:
 
 
 def _run_path(run: object) -> str:
-    """Return `FLOW/RUN` of a flow object inside a step, or of a past run."""
+    """Return `FLOW/RUN` for the flow object of a running step, or for a Run."""
     if isinstance(run, FlowSpec):
         if not current.is_running_flow:
             raise MetaflowS3URLException("S3(run=self) is valid only inside a step of a running flow")
@@ -58,11 +58,12 @@ def join_key(root: str | None, key: str | None) -> str:
     """Return the full address of a key.
 
     Args:
-        root: the client's prefix; None if it takes full addresses.
-        key: the key; None is the prefix itself.
+        root: the client's prefix; None if keys are full addresses.
+        key: the key; None means the prefix itself.
 
     Raises:
-        MetaflowS3URLException: a full address is given with a prefix, or missing without one.
+        MetaflowS3URLException: the key is a full address although there is a prefix, or is no full address although
+            there is none.
     """
     if root is None:
         if key is None or not key.startswith("s3://") or "/" not in key.removeprefix("s3://").rstrip("/"):

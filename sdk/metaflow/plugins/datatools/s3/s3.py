@@ -41,12 +41,12 @@ __all__ = [
 
 
 class S3:
-    """A client for objects of S3, or of a store that speaks its protocol.
+    """A client for objects in S3, or in a store with the same protocol.
 
-    `with S3(run=self) as s3` keeps a run's data under `METAFLOW_DATATOOLS_S3ROOT` (`bucket` and `prefix` replace its
-    parts), `S3(s3root="s3://bucket/prefix")` keeps it under a prefix, and `S3()` takes full addresses. Fetched objects
-    are files in a directory below `tmproot` until the client is closed. A separate process talks to the store, so that
-    steps may fork.
+    `with S3(run=self) as s3` stores a run's data below `METAFLOW_DATATOOLS_S3ROOT` (`bucket` and `prefix` replace its
+    parts). `S3(s3root="s3://bucket/prefix")` uses keys below a prefix, and `S3()` uses full addresses as keys. Fetched
+    objects are stored as files in a directory below `tmproot` until the client is closed. A separate process sends the
+    requests to the store, so that the code of steps may fork.
 
     Args:
         tmproot: the directory for fetched objects; default: METAFLOW_TEMPDIR, or the working directory.
@@ -58,11 +58,10 @@ class S3:
             METAFLOW_S3_SERVER_SIDE_ENCRYPTION.
 
     Raises:
-        MetaflowS3URLException: the arguments do not fit together, or no setting names the root of `run`.
+        MetaflowS3URLException: the arguments cannot be combined, or no setting gives the root for `run`.
 
-    Every method raises MetaflowS3AccessDenied if the store refuses the credentials, MetaflowS3Exception if the store
-    does not answer or obstore is not installed, and MetaflowS3URLException for a key that does not fit the client's
-    prefix.
+    All methods raise MetaflowS3AccessDenied if the store rejects the credentials, MetaflowS3Exception if the store does
+    not respond or obstore is not installed, and MetaflowS3URLException if a key does not fit the client's prefix.
     """
 
     TYPE = "s3"
@@ -93,7 +92,7 @@ class S3:
 
     def close(self) -> None:
         """Delete the local copies of fetched objects."""
-        if os.getpid() == self._owner:  # not in a forked child, whose parent still reads them
+        if os.getpid() == self._owner:  # a forked child must not delete the files, since its parent still reads them
             shutil.rmtree(self._directory, ignore_errors=True)
 
     # -- fetching
@@ -101,11 +100,11 @@ class S3:
     def get(
         self, key: str | S3GetObject | None = None, return_missing: bool = False, return_info: bool = True
     ) -> S3Object:
-        """Fetch one object or a range of it.
+        """Fetch one object, or a range of it.
 
         Args:
-            key: the key below the client's prefix, or a full address if it has none; S3GetObject for a range. None is
-                the object at the prefix itself.
+            key: the key below the client's prefix, or a full address if the client has no prefix; S3GetObject for a
+                range. None means the object at the prefix itself.
             return_missing: whether a missing object is returned with `exists` false.
             return_info: whether the result has the content type, the metadata, the range and the time of the last
                 change.
@@ -120,7 +119,7 @@ class S3:
     def get_many(
         self, keys: Iterable[str | S3GetObject], return_missing: bool = False, return_info: bool = True
     ) -> list[S3Object]:
-        """Fetch objects concurrently; the result is in the order of the keys.
+        """Fetch objects concurrently; the results are in the order of the keys.
 
         Args:
             keys: keys as for `get`.
@@ -135,7 +134,9 @@ class S3:
         return self._get(_key_list(keys, "get_many"), return_missing, return_info)
 
     def get_recursive(self, keys: Iterable[str], return_info: bool = False) -> list[S3Object]:
-        """Fetch every object whose key begins with one of the prefixes; a directory's prefix ends with a slash.
+        """Fetch all objects whose key begins with one of the prefixes.
+
+        To fetch a directory, end its prefix with a slash.
 
         Args:
             keys: the prefixes.
@@ -149,12 +150,12 @@ class S3:
         """
         objects = self._list_recursive(self._prefixes(keys, "get_recursive"), raw=True)
         items = [{"url": each.url, "path": self._path()} for each in objects]
-        # As in Metaflow: with `return_info`, keys are relative to the client's own prefix.
+        # As in Metaflow, keys are relative to the client's own prefix if `return_info` is true.
         prefixes = [self._root if return_info else each.prefix for each in objects]
         return self._fetch(items, prefixes, return_missing=False, return_info=return_info)
 
     def get_all(self, return_info: bool = False) -> list[S3Object]:
-        """Fetch every object under the client's prefix.
+        """Fetch all objects below the client's prefix.
 
         Raises:
             MetaflowS3URLException: the client has no prefix.
@@ -168,7 +169,7 @@ class S3:
         return self._fetch(items, [self._root] * len(items), return_missing=False, return_info=return_info)
 
     def info(self, key: str | None = None, return_missing: bool = False) -> S3Object:
-        """Return the facts about an object without fetching it.
+        """Return the size and metadata of an object without fetching its content.
 
         Args:
             key: the key as for `get`.
@@ -180,7 +181,7 @@ class S3:
         return self._info([key], return_missing)[0]
 
     def info_many(self, keys: Iterable[str], return_missing: bool = False) -> list[S3Object]:
-        """Return the facts about objects without fetching them, in the order of the keys.
+        """Return the sizes and metadata of objects without fetching their content, in the order of the keys.
 
         Args:
             keys: keys as for `get`.
@@ -220,7 +221,7 @@ class S3:
     # -- listing
 
     def list_paths(self, keys: Iterable[str] | None = None) -> list[S3Object]:
-        """Return the next level under each key, as in a directory; `exists` is false for a sub-directory.
+        """Return the objects and sub-directories directly below each key; a sub-directory has `exists` False.
 
         Args:
             keys: the directories; None is the client's prefix.
@@ -238,7 +239,7 @@ class S3:
         return objects
 
     def list_recursive(self, keys: Iterable[str] | None = None) -> list[S3Object]:
-        """Return every object under each key, as under a directory, at any depth.
+        """Return all objects below each key, at any depth.
 
         Args:
             keys: the directories; None is the client's prefix.
@@ -273,10 +274,11 @@ class S3:
         """Store one object and return its address.
 
         Args:
-            key: the key below the client's prefix, or a full address if it has none; S3PutObject for more options.
+            key: the key below the client's prefix, or a full address if the client has no prefix; S3PutObject for more
+                options.
             obj: text (stored as UTF-8), bytes, or a binary file, which is read to its end.
-            overwrite: whether an existing object is replaced; otherwise it stays unchanged, and its address is returned
-                too.
+            overwrite: whether an existing object is replaced; otherwise the object stays unchanged, and the address is
+                returned all the same.
             content_type: the MIME type.
             metadata: names and strings to store with the object.
 
@@ -356,7 +358,7 @@ class S3:
         return join_key(self._root, key)
 
     def _path(self) -> str:
-        # With the pid: the children of a fork continue from the same number, in the same directory.
+        # The pid is part of the name: forked children share the directory and continue from the same number.
         return os.path.abspath(os.path.join(self._directory, f"{os.getpid()}-{next(self._numbers)}"))
 
 

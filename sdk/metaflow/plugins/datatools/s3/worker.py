@@ -1,6 +1,8 @@
-"""The worker: a process that sends requests to the store. It reads stdin and answers on stdout until stdin ends.
+"""The worker: a process that sends requests to the store.
 
-An answer holds facts about an object, or {"error": kind, "message": text} with a kind of `errors.BY_KIND`.
+The worker reads requests on stdin and writes answers to stdout until stdin ends.
+
+An answer is the properties of an object, or {"error": kind, "message": text}, where kind is a key of `errors.BY_KIND`.
 """
 
 from __future__ import annotations
@@ -22,18 +24,19 @@ from metaflow.plugins.datatools.s3.operations import OPERATIONS
 if TYPE_CHECKING:
     from datetime import timedelta
 
-_WHOLE: Final = 3600.0  # seconds that a request may take while data still flows
+_WHOLE: Final = 3600.0  # seconds that a request may take as long as data is still transferred
 
 
 def main() -> None:
     """Serve requests until stdin ends.
 
-    Descriptor 1 becomes a copy of stderr, because a print of any library must not break an answer; answers go to a copy
-    of the former descriptor 1. SIGINT is ignored: an interrupt of the terminal is for the caller's process.
+    The file descriptor of stdout becomes a copy of stderr, so that output of a library cannot damage an answer. Answers
+    are written to a copy of the original descriptor. SIGINT is ignored: an interrupt from the terminal is handled by
+    the caller's process.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller's process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the caller's process
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a print of any library must not break an answer
+    os.dup2(2, 1)  # output of a library must not damage an answer
     threading.Thread(target=_leave, args=(requests.fileno(),), daemon=True).start()
     try:
         import obstore  # noqa: F401  # only to say at once that it is missing
@@ -51,7 +54,7 @@ def main() -> None:
 def _leave(requests: int) -> None:
     """End this process when the caller's process has ended, even during a request to the store."""
     poller = select.poll()
-    poller.register(requests, 0)  # POLLHUP is reported although it is not requested
+    poller.register(requests, 0)  # poll always reports POLLHUP, even if no event is requested
     poller.poll()
     os._exit(0)
 
@@ -71,7 +74,7 @@ def _serve(operation: str, items: list[dict[str, object]], settings: dict[str, s
     function = OPERATIONS[operation]
     unreachable: list[
         dict[str, object]
-    ] = []  # the first error of a store that does not answer: the other items do not wait for it
+    ] = []  # the first error of a store that does not respond; it becomes the answer to all other items at once
 
     def serve_item(item: dict[str, Any]) -> dict[str, Any]:
         if unreachable:
