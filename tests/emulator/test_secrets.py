@@ -128,6 +128,16 @@ def test_a_variable_that_is_set_is_replaced_only_if_allowed(project: Project) ->
     assert project.artifacts(project.run("flow.py", DB_A="old"), "end")["names"] == ["DB_A"]
 
 
+def test_a_variable_of_the_environment_of_the_step_is_no_secret(project: Project) -> None:
+    text = FLOW.format(arguments='sources=["env.DB_A"]').replace("import FlowSpec,", "import FlowSpec, environment,")
+    project.write("flow.py", text.replace("@secrets", '@environment(vars={"DB_A": "other"})\n        @secrets'))
+    done = project.flowc("run", "flow.py", DB_A=VALUE)
+    assert done.code == 1
+    assert "secret 'DB_A' (env) sets the variable DB_A, which is already set" in done.err
+    assert "the variable DB_A is not set; set it before you start the run" in project.flowc("run", "flow.py").err
+    assert VALUE.encode() not in kept(project)
+
+
 def test_the_default_type_comes_from_the_environment(project: Project) -> None:
     project.write("secret.env", f"DB_A={VALUE}\n")
     write(project, '["secret.env"]')

@@ -8,12 +8,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flowc_runtime.run.metrics import publishing
 from project import wait_until
 from small_flows import two_steps
 
@@ -182,6 +184,26 @@ def test_a_tracker_that_fails_is_one_warning(made: Project, address: str, shown:
     assert run.status()["metrics"]["loss"] == 1
 
 
+@pytest.mark.parametrize(("address", "code"), [("lines.txt", 0), ("raises", 1)])
+def test_the_process_ends_well_while_its_input_is_open(made: Project, address: str, code: int) -> None:
+    """The thread that reads the input may still wait for more when the process ends."""
+    made.run("flow.py", FLOWC_TRACKER="none")
+    run = made.latest()
+    store = f"file://{made.root}/.flowc"
+    order = {"tracker": f"lines:{address}", "store": store, "flow": "Train", "run": run.id, "partial": False}
+    lines = [order, {"task": ["start", "0", 1]}, {"end": "succeeded", "ended": time.time()}]
+    environment = {**os.environ, **made.environment}
+    with subprocess.Popen(
+        publishing.COMMAND, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=made.root, env=environment
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write("".join(f"{json.dumps(each)}\n" for each in lines).encode())
+        process.stdin.flush()
+        assert process.wait(60) == code
+    if code == 0:
+        assert [each[0] for each in written(made)] == ["begin", "log", "log", "end"]
+
+
 def test_a_tracker_that_hangs_is_ended(made: Project) -> None:
     program = """
         import sys
@@ -201,7 +223,7 @@ def test_a_tracker_that_hangs_is_ended(made: Project) -> None:
     ("setting", "message"),
     [
         ("lins", "there is no tracker 'lins'\nhint: did you mean 'lines'?"),
-        ("other", "there is no tracker 'other'\nhint: install its package, or use one of mlflow, lines, wrong"),
+        ("other", "there is no tracker 'other'\nhint: install its package, or use one of mlflow, none, lines, wrong"),
         ("lines:http://ann:secret@host", "the address of the tracker 'lines' contains a password or a query"),
         ("lines:http://host?key=secret", "the address of the tracker 'lines' contains a password or a query"),
     ],
@@ -279,6 +301,31 @@ def test_manifests_contain_the_tracker(made: Project) -> None:
     assert done.code == 2
     assert "setting tracker: the address of the tracker 'mlflow' contains a password" in done.err
     assert "secret" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        (("compile", "--target", "argo"), "two.py"),
+        (("compile", "--target", "argo"), "pipe.py:flow"),
+        (("compile", "--target", "stepfunctions", "--store", "s3://team/runs", "--image", "i"), "two.py"),
+    ],
+)
+def test_an_unknown_tracker_is_refused_when_a_flow_is_compiled(
+    made: Project, words: tuple[str, ...], file: str
+) -> None:
+    made.write("two.py", two_steps("Two"))
+    made.write("pipe.py", "from flowc.pipeline import *\nflow = Pipeline(name='flow', steps=[Stub(name='a')])\n")
+    for setting, hint in {
+        "nope": "did you mean 'none'?", "lins:x": "did you mean 'lines'?",
+        "other": "install its package, or use one of mlflow, none, lines, wrong",
+    }.items():  # fmt: skip
+        done = made.flowc(*words, file, FLOWC_TRACKER=setting)
+        assert done.code != 0
+        assert f"there is no tracker '{setting.partition(':')[0]}'\nhint: {hint}" in done.err
+        assert done.out == ""
+    for setting in ("none", "lines:x", "mlflow"):
+        assert made.flowc(*words, file, FLOWC_TRACKER=setting).code == 0
 
 
 # -- MLflow ------------------------------------------------------------------------------------------------------------

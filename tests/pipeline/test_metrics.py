@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from emulator.test_trackers import install
+
 if TYPE_CHECKING:
     from project import Project
 
@@ -48,6 +50,22 @@ PIPELINES = """
     bad = Pipeline(name="bad", steps=[T("bad", metric("score"))])
     truth = Pipeline(name="truth", steps=[T("truth", metric("score"))])
     notebook = Pipeline(name="notebook", steps=[NotebookTask(name="fit", notebook="fit.ipynb", returns=[metric("score")])])
+    """
+
+
+LINES = """
+    class Lines:
+        def begin(self, run):
+            print("begin", file=open(run.address, "a"))
+            return run.run
+
+        def log(self, run, id, metrics):
+            print(metrics, file=open(run.address, "a"))
+
+        def end(self, run, id, state, ended):
+            print("end", file=open(run.address, "a"))
+
+    LINES = Lines()
     """
 
 
@@ -132,3 +150,75 @@ def test_a_patch_records_its_metric_and_a_mocked_run_none(made: Project) -> None
     assert ("train/train-0", "accuracy", 0.9, 1) in tasks(made)
     made.run("pipelines.py:flow", "--mock")
     assert tasks(made) == []
+
+
+# -- secrets -----------------------------------------------------------------------------------------------------------
+
+SECRETS = """
+    from flowc.pipeline import NotebookTask, Pipeline, PythonTask, ShellTask, metric
+    from flowc.steps import log_metric
+    import os
+
+    def named():
+        log_metric("of " + os.environ["TOKEN"], 1)
+
+    def returned():
+        return int(os.environ["PIN"])
+
+    def S(command):
+        return ShellTask(name="one", command=command, secrets=["TOKEN", "PIN"])
+
+    def P(function, *returns):
+        return PythonTask(name="one", function=function, returns=returns, secrets=["TOKEN", "PIN"])
+
+    NAME = '''echo "{\\\\"name\\\\":\\\\"$TOKEN\\\\",\\\\"value\\\\":1}" >> "$FLOWC_METRICS"'''
+    steps = {
+        "shell_name": S(NAME),
+        "shell_value": S('''echo "{\\\\"name\\\\":\\\\"m\\\\",\\\\"value\\\\":$PIN}" >> "$FLOWC_METRICS"'''),
+        "shell_line": S('''echo "speed=$TOKEN" >> "$FLOWC_METRICS"'''),
+        "shell_failing": S(NAME + "; exit 3"),
+        "notebook": NotebookTask(name="one", notebook="secret.ipynb", secrets=["PIN"]),
+        "python_name": P(named),
+        "python_value": P(returned, metric("m")),
+    }
+    globals().update({name: Pipeline(name=name, steps=[step]) for name, step in steps.items()})
+    """
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("shell_name", "line 1 of $FLOWC_METRICS: the name of a metric contains the value of the secret TOKEN"),
+        ("shell_value", "line 1 of $FLOWC_METRICS: the value of the metric 'm' is the value of the secret PIN"),
+        ("shell_line", "line 1 of $FLOWC_METRICS is 'speed=***', not a JSON object"),
+        ("shell_failing", "exited with code 3"),
+        (
+            "notebook",
+            "notebook secret.ipynb: line 1 of $FLOWC_METRICS: the name of a metric contains the value of the secret",
+        ),
+        ("python_name", "the name of a metric contains the value of the secret TOKEN, which is never stored"),
+        ("python_value", "the value of the metric 'm' is the value of the secret PIN, which is never stored"),
+    ],
+)
+def test_a_metric_with_a_secret_fails_the_step(made: Project, name: str, message: str) -> None:
+    install(made, {"lines_tracker.py": LINES}, {"lines": "lines_tracker:LINES"})
+    made.write("secrets_in.py", SECRETS)
+    cell = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    source = "import os\nfrom flowc.steps import log_metric\nlog_metric('m' + os.environ['PIN'], 1)"
+    made.write(
+        "secret.ipynb",
+        json.dumps({"cells": [cell | {"source": source}], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}),
+    )
+    token, pin = "hunter2-of-the-team", "471147"
+    tracker = f"lines:{made.root}/lines.txt"
+    done = made.flowc("run", "--local", f"secrets_in.py:{name}", TOKEN=token, PIN=pin, FLOWC_TRACKER=tracker)
+    assert done.code == 1
+    assert message in done.err
+    assert tasks(made) == []
+    assert (made.root / "lines.txt").read_text() == "begin\nend\n"
+    files = [path for path in (made.root / ".flowc").rglob("*") if path.is_file()]
+    # A return of Python code is stored, so that only the metric is refused.
+    held = [] if name == "python_value" else [token.encode(), pin.encode()]
+    assert not [path for path in files if any(each in path.read_bytes() for each in held)]
+    assert token not in done.out + done.err
+    assert pin not in done.out + done.err

@@ -150,6 +150,52 @@ def test_the_chosen_source_replaces_a_variable_of_the_name(team: Project) -> Non
     assert team.artifacts(team.latest(), "measure")["length"] == len(VALUE)
 
 
+VARIABLES = """
+    from flowc.pipeline import Pipeline, PythonTask, ShellTask
+
+    def token():
+        import os
+        return os.environ["TOKEN"][::-1]
+
+    variables = {"TOKEN": "of-the-step", "OTHER": "of-the-step"}
+    python = Pipeline(name="python", steps=[
+        PythonTask(name="show", function=token, returns=["it"], secrets=["TOKEN"], environment=variables)])
+    shell = Pipeline(name="shell", steps=[
+        ShellTask(name="show", command='export it="$(printf %s "$TOKEN" | rev)"', returns=["it"], secrets=["TOKEN"],
+                  environment=variables)])
+    overrides = Pipeline(name="overrides", steps=[
+        PythonTask(name="show", function=token, returns=["it"], secrets=["TOKEN"], overrides="one")])
+    """
+
+
+@pytest.mark.parametrize(("source", "start"), [("env", "fork"), ("env", "fresh"), ("dotenv", "fork")])
+@pytest.mark.parametrize("name", ["python", "shell", "overrides"])
+def test_a_variable_of_the_step_is_not_the_secret(team: Project, name: str, source: str, start: str) -> None:
+    """Every source has the same value, also that of the environment in which the run was started."""
+    team.write("variables.py", VARIABLES)
+    team.write("flowc.toml", '[overrides.one]\nenvironment = { TOKEN = "of-the-step" }\n')
+    run = team.run(f"variables.py:{name}", "--start", start, **with_source(team, source))
+    assert team.artifacts(run, "show")["it"] == VALUE[::-1]
+
+
+@pytest.mark.parametrize("name", ["python", "overrides"])
+def test_a_variable_of_the_step_is_no_secret_that_is_missing(team: Project, name: str) -> None:
+    team.write("variables.py", VARIABLES)
+    team.write("flowc.toml", '[overrides.one]\nenvironment = { TOKEN = "of-the-step" }\n')
+    done = team.flowc("run", "--local", f"variables.py:{name}")
+    assert done.code == 1
+    assert "error: step 'show' needs the secret 'TOKEN': env does not have the secret 'TOKEN'" in done.err
+
+
+@pytest.mark.parametrize("keys", [{"TOKEN": VALUE}, {}])
+def test_a_variable_of_the_step_is_not_the_secret_of_a_pod(team: Project, keys: dict[str, str]) -> None:
+    team.write("variables.py", VARIABLES)
+    run = played(team, "variables.py:python", "--secrets", "kubernetes:team", cluster_secrets={"team": keys})
+    assert run.status()["state"] == ("succeeded" if keys else "failed")
+    if keys:
+        assert team.artifacts(run, "show")["it"] == VALUE[::-1]
+
+
 @pytest.mark.parametrize(
     ("source", "message", "hint"),
     [
@@ -178,12 +224,28 @@ def test_a_missing_secret_is_told_before_the_run(team: Project, source: str, mes
     assert VALUE not in done.out + done.err
 
 
-@pytest.mark.parametrize("value", ["files", "env:x", "kubernetes:My Team", "dotenv:", "a b", ":x"])
+@pytest.mark.parametrize("value", ["files", "env:x", "kubernetes", "kubernetes:", "dotenv:", "a b", ":x"])
 def test_what_is_no_source(team: Project, value: str) -> None:
     done = team.flowc("run", "--local", "flow.py:flow", FLOWC_SECRETS=value)
     assert done.code != 0
     assert f"FLOWC_SECRETS={value}: must be env, dotenv:PATH, files:DIR, kubernetes:NAME, or the name" in done.err
     assert team.flowc("run", "--local", "flow.py:flow", "--secrets", value).code == 2
+
+
+@pytest.mark.parametrize("name", ["UPPER_x", "My Team", "-a"])
+def test_a_name_that_is_no_secret_of_kubernetes(team: Project, name: str) -> None:
+    right = "kubernetes:NAME with a valid name of a Secret in Kubernetes (lower-case letters, digits, '-' and '.')"
+    value = f"kubernetes:{name}"
+    run = team.flowc("run", "--local", "flow.py:flow", FLOWC_SECRETS=value)
+    assert f'FLOWC_SECRETS={value}: must be {right}, not "{value}"' in run.err
+    assert f'must be {right}, not "{value}"' in team.flowc("run", "--local", "flow.py:flow", "--secrets", value).err
+    for target in ("argo", "stepfunctions"):
+        words = ("--target", target, "--store", "s3://team/runs", "--image", "image")
+        done = team.flowc("compile", *words, "flow.py:flow", "--secrets", value)
+        assert done.code == 2
+        assert f"setting secrets: {right}, not '{value}'" in done.err
+    team.write("flowc.toml", f'secrets = "{value}"\n')
+    assert f'flowc.toml:1: secrets must be {right}, not "{value}"' in team.flowc("config", "secrets").err
 
 
 def test_a_patched_step_needs_no_secret(team: Project) -> None:

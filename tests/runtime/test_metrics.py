@@ -65,10 +65,19 @@ def test_a_wrong_name_is_an_error(metrics: TaskMetrics, name: Any) -> None:
         log_metric(name, 1)
 
 
-@pytest.mark.parametrize("step", ["1", 0.5, True, 2**63, [1]])
+@pytest.mark.parametrize("step", ["1", 0.5, True, [1]])
 def test_a_wrong_step_is_an_error_that_names_the_metric(metrics: TaskMetrics, step: Any) -> None:
     with pytest.raises(MetricError, match=r"the step of the metric 'loss' is .*, not a whole number"):
         log_metric("loss", 1, step)
+
+
+@pytest.mark.parametrize("step", [2**63, -(2**63) - 1, 10**30, 1e30])
+def test_a_step_that_is_too_large_names_the_limit(metrics: TaskMetrics, step: Any) -> None:
+    log_metric("loss", 1, step=2**63 - 1)
+    log_metric("loss", 1, step=-(2**63))
+    with pytest.raises(MetricError) as raised:
+        log_metric("loss", 1, step=step)
+    assert str(raised.value) == f"the step of the metric 'loss' is {step}, and steps are from -2**63 to 2**63 - 1"
 
 
 def test_steps_count_from_the_step_before(metrics: TaskMetrics) -> None:
@@ -163,3 +172,67 @@ def test_a_link_in_place_of_the_file_is_not_followed(metrics: TaskMetrics, tmp_p
     assert recording.collect(metrics)[0].startswith("metrics of other processes cannot be read")
     assert not metrics.points
     os.unlink(metrics.file)
+
+
+SECRETS = {"TOKEN": "hunter2-of-the-team", "PIN": "4711", "LONG": "x" * 100, "TWO": "42", "NONE": ""}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "step", "message"),
+    [
+        ("hunter2-of-the-team", 1, None, "the name of a metric contains the value of the secret TOKEN, which is never"),
+        ("m4711", 1, None, "the name of a metric contains the value of the secret PIN"),
+        ("42", 1, None, "the name of a metric contains the value of the secret TWO"),
+        ("x" * 300, 1, None, "the name of a metric contains the value of the secret LONG"),
+        (["hunter2-of-the-team"], 1, None, "the name of a metric contains the value of the secret TOKEN"),
+        ("m", 4711, None, "the value of the metric 'm' is the value of the secret PIN, which is never stored"),
+        ("m", numpy.float64(4711), None, "the value of the metric 'm' is the value of the secret PIN"),
+        ("m", 42, None, "the value of the metric 'm' is the value of the secret TWO"),
+        ("m", "x" * 100, None, "the value of the metric 'm' is the value of the secret LONG"),
+        ("m", 1, 4711, "the step of the metric 'm' is the value of the secret PIN"),
+    ],
+)
+def test_a_point_with_a_secret_is_refused(metrics: TaskMetrics, name: Any, value: Any, step: Any, message: str) -> None:
+    ambient().secrets = SECRETS
+    with pytest.raises(MetricError) as raised:
+        log_metric(name, value, step=step)
+    assert str(raised.value).startswith(message)
+    assert not any(secret in str(raised.value) for secret in SECRETS.values() if len(secret) > 2)
+    assert not metrics.points
+
+
+@pytest.mark.parametrize(("value", "step"), [(0.471147114711, 47110), (14711, 0), (42.0, 43)])
+def test_a_number_that_contains_the_digits_of_a_secret_is_none(metrics: TaskMetrics, value: Any, step: Any) -> None:
+    ambient().secrets = SECRETS
+    log_metric("m142", value, step=step)
+    assert values(metrics) == {"m142": [(step, value)]}
+
+
+def test_huge_numbers_are_compared_with_secrets_too(metrics: TaskMetrics) -> None:
+    ambient().secrets = SECRETS
+    with pytest.raises(MetricError, match="too large"):
+        log_metric("m", 10**5000)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            '{"name": "hunter2-of-the-te\\u0061m", "value": 1}',
+            "the name of a metric contains the value of the secret TOKEN",
+        ),
+        ('{"name": "m", "value": 4711.0}', "the value of the metric 'm' is the value of the secret PIN"),
+        ('{"name": "m", "value": 1, "time": 4711}', "the time of the metric 'm' is the value of the secret PIN"),
+        ('{"name": "m", "value": "v42"}', "the metric 'm' is 'v***' (str)"),
+        ("hunter2-of-the-team", "is '***', not a JSON object such as"),
+        ("x" * 150, "is '***xxx"),
+    ],
+)
+def test_a_line_with_a_secret_is_refused(metrics: TaskMetrics, line: str, message: str) -> None:
+    ambient().secrets = SECRETS
+    with open(metrics.file, "w") as file:
+        print(line, '{"name": "n", "value": 0.25}', sep="\n", file=file)
+    (fault,) = recording.collect(metrics)
+    assert message in fault
+    assert not any(secret in fault for secret in SECRETS.values() if secret)
+    assert values(metrics) == {"n": [(0, 0.25)]}

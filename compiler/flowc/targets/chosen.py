@@ -1,4 +1,4 @@
-"""Checks that the pickler and the catalog that the configuration chooses exist and can be used in pods."""
+"""Checks that the pickler, the tracker and the catalog that the configuration chooses exist and can be used in pods."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from flowc_ir.late import LateModule
 if TYPE_CHECKING:
     from flowc_ir import Flow
     from flowc_runtime.run import catalogs
+    from flowc_runtime.run.metrics import tracker
     from flowc_runtime.store.values import picklers
 else:  # needed only if a value is not the default
     catalogs = LateModule("flowc_runtime.run.catalogs")
+    tracker = LateModule("flowc_runtime.run.metrics.tracker")
     picklers = LateModule("flowc_runtime.store.values.picklers")
 
 
@@ -27,6 +29,20 @@ def check_pickler(name: str) -> None:
     try:
         picklers.check(name)
     except picklers.PicklerError as error:
+        raise TargetError(error.message, error.hint) from error
+
+
+def check_tracker(setting: str | None) -> None:
+    """Check the value of the setting `tracker`, which the manifests pass to pods.
+
+    Raises:
+        TargetError: there is no such tracker.
+    """
+    if setting is None:
+        return
+    try:
+        tracker.check_known(setting)
+    except tracker.TrackerError as error:
         raise TargetError(error.message, error.hint) from error
 
 

@@ -37,6 +37,7 @@ from flowc_emulator.scheduling.seeds import Seeds
 from flowc_emulator.scheduling.threads import Threads
 from flowc_ir.late.dataclass import dataclass
 from flowc_ir.schema import loads
+from flowc_runtime.base.ambient import set_variables
 from flowc_runtime.base.contract import FUNCTIONS, NOT_STARTED, RUN
 from flowc_runtime.base.index import Graph
 from flowc_runtime.pod.hooks import call_hook
@@ -183,7 +184,7 @@ class _Server:
 
     def prepare(self, request: NewBranch) -> None:
         """Set the environment, import the shared modules, and compile the flow's file once for all tasks."""
-        os.environ.update(request.environment)
+        set_variables(request.environment)
         if any(name == "TZ" for name, _ in request.environment):
             time.tzset()
         if self._run.setup.coverage is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, final
 from flowc_ir.late.dataclass import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flowc_ir import Flow
 
@@ -105,6 +105,7 @@ class Ambient:
         metadata: entries that decorators add to the task's record, each with `name`, `value` and `type`.
         pickler: the name of the pickler that writes the task's artifacts.
         secrets: the values of the declared secrets of the step, by the names of their variables.
+        replaced: the environment variables that the step's own variables have replaced; None for one that was not set.
         find_class: returns a class that cannot be imported, given its module and name; called when a value is read.
         before_fork: called before a fork: marks all parameters of the task as read, since reads in a child are not
             seen.
@@ -126,6 +127,7 @@ class Ambient:
     metadata: list[dict[str, str]] = field(default_factory=list)
     pickler: str = "pickle"
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    replaced: dict[str, str | None] = field(default_factory=dict, repr=False)
     find_class: Callable[[str, str], object] | None = None
     before_fork: Callable[[], None] | None = None
     loading: str | None = None
@@ -168,6 +170,20 @@ def apart() -> Iterator[Ambient]:
     finally:
         outer.keeps_terminal = inner.keeps_terminal  # a kept terminal is kept until the process ends
         _ambient = outer
+
+
+def set_variables(variables: Iterable[tuple[str, str]]) -> None:
+    """Set environment variables of a step, and keep what the environment of the run has under their names."""
+    replaced = ambient().replaced
+    for name, value in variables:
+        replaced.setdefault(name, os.environ.get(name))
+        os.environ[name] = value
+
+
+def environment_of_run() -> dict[str, str]:
+    """Return the environment without the variables of the step: that in which the run, or the pod, was started."""
+    found: dict[str, str | None] = {**os.environ, **ambient().replaced}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from flowc.targets.argo.pod import mounts
 from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base import addresses, contract
-from flowc_runtime.base.config.secret_setting import FORMS, SecretSetting
+from flowc_runtime.base.config.secret_setting import SecretSetting
 from flowc_runtime.base.errors import TagError
 from flowc_runtime.store.records.tags import check_tags
 
@@ -95,7 +95,7 @@ class Settings:
             raise ValueError(f"name: at most {MAX_FLOW} characters, since runs are named after it, not {self.name!r}")
         self._check_store()
         if not SecretSetting.is_valid(self.secrets):
-            raise ValueError(f"secrets: {FORMS}, not {self.secrets!r}")
+            raise ValueError(f"secrets: {SecretSetting.expected(self.secrets)}, not {self.secrets!r}")
         if not is_reference(self.pickler):
             raise ValueError(f"pickler: a name without '{{{{', '$' and blanks, not {self.pickler!r}")
         self._check_tracker()

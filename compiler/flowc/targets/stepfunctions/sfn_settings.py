@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, final
 from flowc import __version__
 from flowc_ir.late.dataclass import dataclass
 from flowc_runtime.base import addresses
-from flowc_runtime.base.config.secret_setting import FORMS, SecretSetting
+from flowc_runtime.base.config.secret_setting import SecretSetting
 from flowc_runtime.base.errors import TagError
 from flowc_runtime.store.records.tags import check_tags
 
@@ -87,7 +87,7 @@ class MachineSettings:
         if self.cluster is not None and self.compute != "ecs":
             raise ValueError("cluster: is an option of --compute ecs")
         if not SecretSetting.is_valid(self.secrets):
-            raise ValueError(f"secrets: {FORMS}, not {self.secrets!r}")
+            raise ValueError(f"secrets: {SecretSetting.expected(self.secrets)}, not {self.secrets!r}")
         for name in ("parallelism", "deadline_seconds"):
             value = getattr(self, name)
             if value is not None and value < 1:

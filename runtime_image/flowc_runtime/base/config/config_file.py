@@ -285,10 +285,12 @@ def wrong(setting: Setting, value: object) -> str | None:
         right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
     else:
         right = isinstance(value, str) and value != "" and (not setting.choices or value in setting.choices)
+    expected = describe(setting)
     if right and setting.type == "source":
         right = secret_setting.SecretSetting.is_valid(str(value))
+        expected = secret_setting.SecretSetting.expected(str(value))
     shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else f"{value!r}"
-    return None if right else f"must be {describe(setting)}, not {shown[:60]}"
+    return None if right else f"must be {expected}, not {shown[:60]}"
 
 
 def describe(setting: Setting) -> str:

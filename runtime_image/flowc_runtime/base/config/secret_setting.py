@@ -13,6 +13,7 @@ KUBERNETES: Final = "kubernetes"
 BUILT_IN: Final = (ENV, DOTENV, FILES, KUBERNETES)
 FORMS: Final = "env, dotenv:PATH, files:DIR, kubernetes:NAME, or the name of a plugin, alone or as PLUGIN:PLACE"
 """The valid values, for errors."""
+_NAMED: Final = "kubernetes:NAME with a valid name of a Secret in Kubernetes (lower-case letters, digits, '-' and '.')"
 _DEFAULT_FILE: Final = ".env"
 _KIND: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 _OBJECT: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
@@ -49,6 +50,12 @@ class SecretSetting(NamedTuple):
             case "kubernetes":
                 return _OBJECT.fullmatch(place) is not None
         return True
+
+    @staticmethod
+    def expected(text: str) -> str:
+        """Return what a text must be that is no value of the setting, for errors."""
+        kind, _, place = text.partition(":")
+        return _NAMED if kind == KUBERNETES and place else FORMS
 
     @property
     def text(self) -> str:

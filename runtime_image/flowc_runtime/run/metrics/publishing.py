@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flowc_runtime.store.records.run_store import RunStore
 
 _PARAMETER: Final = 6000  # a parameter's text is cut to this number of characters
+_CHUNK: Final = 1 << 16
 
 COMMAND: Final = (
     sys.executable,
@@ -59,7 +60,7 @@ def main() -> int:
     out = os.dup(1)
     with open(os.devnull, "w") as nothing:  # discards progress that trackers print
         os.dup2(nothing.fileno(), 1)
-    lines = (json_text.mapping(line) for line in sys.stdin.buffer)
+    lines = (json_text.mapping(line) for line in _lines(0))
     order = cast("PublishOrder", next(lines))  # the parent process wrote it
     try:
         _send(order, cast("Iterator[PublishMessage]", lines))
@@ -93,6 +94,18 @@ def _send(order: PublishOrder, messages: Iterator[PublishMessage]) -> None:
             if "end" in message:
                 tracker.end(run, id, message["end"], message["ended"])
                 return
+
+
+def _lines(descriptor: int) -> Iterator[bytes]:
+    """Yield the lines of a descriptor until it ends.
+
+    Hazard: a thread may wait in it when the interpreter ends, which aborts if the thread has the lock of a buffered
+    stream such as `sys.stdin`.
+    """
+    rest = b""
+    while data := os.read(descriptor, _CHUNK):
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
 
 
 def _receive(messages: Iterable[PublishMessage], queue: SimpleQueue[PublishMessage | None]) -> None:

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final, SupportsFloat, cast
 
 from flowc_ir import json_text
+from flowc_ir.late import LateModule
 from flowc_runtime.base.ambient import TaskMetrics, ambient
 from flowc_runtime.base.contract import METRICS
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from flowc_ir import Return
     from flowc_ir.json_text import Json
+    from flowc_runtime.run.nodes.programs import masking
+else:  # only tasks with secrets, and those whose other processes record metrics, need it
+    masking = LateModule("flowc_runtime.run.nodes.programs.masking")
 
 LONGEST_NAME: Final = 250  # characters; trackers such as MLflow accept no more
 _LARGEST: Final = 2**63  # larger ints become floats, which every reader of records supports
@@ -39,9 +43,10 @@ def record(name: str, value: object, step: object = None) -> None:
         step: a whole number, such as the epoch. None for the step of the previous point plus 1; the first is 0.
 
     Raises:
-        MetricError: an argument is wrong.
+        MetricError: an argument is wrong, or contains the value of a secret of the step.
         OSError: this is another process of the task, and cannot write the file for metrics.
     """
+    _refuse_secrets(name, value, step)
     name, number, at = check_name(name), number_of(name, value), step_of(name, step)
     metrics, now = ambient().metrics, time.time()
     if metrics is not None and metrics.process == os.getpid():
@@ -71,6 +76,16 @@ def add(metrics: TaskMetrics, name: str, number: float, step: int | None, when: 
     if step is None:
         step = points[-1][0] + 1 if points else 0
     points.append((step, number, when))
+
+
+def _refuse_secrets(name: object, value: object, step: object, when: object = None) -> None:
+    """Check that a point does not have the value of a secret of the step. Raises MetricError."""
+    secrets = {each: secret for each, secret in ambient().secrets.items() if secret}
+    if not secrets:
+        return
+    numbers = {"value": _plain(value), "step": _plain(step), "time": when}
+    if problem := masking.problem_of_metric(secrets, name, numbers):
+        raise MetricError(problem)
 
 
 # -- checks ------------------------------------------------------------------------------------------------------------
@@ -109,8 +124,11 @@ def step_of(name: str, step: object) -> int | None:
             number: int | None = operator.index(cast("int", step))  # also accepts NumPy's integers
         except TypeError:
             number = int(step) if isinstance(step, float) and step.is_integer() else None
-        if number is not None and -_LARGEST <= number < _LARGEST:
-            return number
+        if number is not None:
+            if -_LARGEST <= number < _LARGEST:
+                return number
+            limits = "steps are from -2**63 to 2**63 - 1"
+            raise MetricError(f"the step of the metric '{name}' is {_short(step)}, and {limits}")
     raise MetricError(f"the step of the metric '{name}' is {_short(step)}, not a whole number")
 
 
@@ -180,7 +198,8 @@ def collect_checked(what: str) -> None:
 
 
 def _parsed(metrics: TaskMetrics, content: bytes) -> Iterator[str]:
-    """Add the point of each valid line; yield a message for each invalid line."""
+    """Add the point of each valid line; yield a message, without values of secrets, for each invalid line."""
+    masks = masking.Masks(ambient().secrets)
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
         if not line.strip():
             continue
@@ -190,16 +209,17 @@ def _parsed(metrics: TaskMetrics, content: bytes) -> Iterator[str]:
             point = None
         if not isinstance(point, dict) or not {"name", "value"} <= point.keys() <= {"name", "value", "step", "time"}:
             yield (
-                f"line {number} of ${METRICS} is {_short(line)}, not a JSON object such as "
+                f"line {number} of ${METRICS} is {_short(masks.text(line))}, not a JSON object such as "
                 '{"name": "loss", "value": 0.5, "step": 1}'
             )
             continue
+        when = point.get("time")
         try:
+            _refuse_secrets(point["name"], point["value"], point.get("step"), when)
             name = check_name(point["name"])
             value, step = number_of(name, point["value"]), step_of(name, point.get("step"))
         except MetricError as error:
-            yield f"line {number} of ${METRICS}: {error}"
+            yield f"line {number} of ${METRICS}: {masks.text(str(error))}"
             continue
-        when = point.get("time")
         known = isinstance(when, (int, float)) and math.isfinite(when) and when >= 0
         add(metrics, name, value, step, float(when) if known and isinstance(when, (int, float)) else time.time())

@@ -134,16 +134,25 @@ def check_setting(setting: str | None) -> str | None:
         return None
     if fault := addresses.fault_of_tracker(setting):
         raise TrackerError(fault, "pass it in the tracker's own variables, such as MLFLOW_TRACKING_PASSWORD")
-    name = setting.partition(":")[0]
-    if name == MLFLOW:
+    check_known(setting)
+    if setting.partition(":")[0] == MLFLOW:
         _check_mlflow()
-    elif name not in TRACKERS.names():
-        raise _unknown(name)
     return setting
 
 
+def check_known(setting: str) -> None:
+    """Check that the tracker of the setting exists; MLflow's package need not be installed.
+
+    Raises:
+        TrackerError: no installed package has a tracker of this name.
+    """
+    name = setting.partition(":")[0]
+    if setting != addresses.NO_TRACKER and name != MLFLOW and name not in TRACKERS.names():
+        raise _unknown(name)
+
+
 def _unknown(name: str) -> TrackerError:
-    names = [MLFLOW, *TRACKERS.names()]
+    names = [MLFLOW, addresses.NO_TRACKER, *TRACKERS.names()]
     near = closest(name, names)
     hint = did_you_mean(near) if near else f"install its package, or use one of {', '.join(names)}"
     return TrackerError(f"there is no tracker '{name}'", hint)

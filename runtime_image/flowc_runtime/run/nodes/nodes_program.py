@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import AsyncGenerator
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, final
@@ -12,6 +11,7 @@ from flowc_ir import Branch, End, Foreach, Function, Gang, Goto, Merge, Method, 
 from flowc_ir.graphs.step_values import failure_of, returns_of
 from flowc_ir.late import LateModule
 from flowc_ir.model import assert_never
+from flowc_runtime.base.ambient import set_variables
 from flowc_runtime.base.errors import ProtocolError, StepTimeout
 from flowc_runtime.base.index import Graph, parts
 from flowc_runtime.run.nodes.binding import awaited, call, called, is_asynchronous
@@ -125,8 +125,7 @@ class NodesProgram:
 
     def start(self, task: Variables) -> None:
         """Set an environment variable for each loop that contains the task: the number of the loop's iteration."""
-        for name, number in self._around.counters(_state(task)).items():
-            os.environ[name] = str(number)
+        set_variables((name, str(number)) for name, number in self._around.counters(_state(task)).items())
 
     def call_step(self, task: Variables, node: Node, arguments: tuple[object, ...]) -> None:
         """Run a node's code, set the values that it returns, and set the transition."""

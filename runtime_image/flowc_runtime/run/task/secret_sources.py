@@ -85,7 +85,7 @@ def faults(flow: Flow, setting: SecretSetting, skipped: Sequence[str]) -> Iterat
             if setting.is_plugin:
                 check_setting(setting)
             else:
-                read(names, setting, {**os.environ, **dict(node.environment)})
+                read(names, setting, os.environ)
         except SourceError as error:
             yield SourceError(f"step '{node.id}' needs {_listed(names)}: {error.message}", error.hint)
 
@@ -96,7 +96,7 @@ def read(names: Sequence[str], setting: SecretSetting, environment: Mapping[str,
     Args:
         names: the names of the secrets.
         setting: the setting `secrets`, parsed.
-        environment: the environment variables.
+        environment: the environment in which the run, or the pod, was started.
 
     Raises:
         SourceError: the source or a secret is missing.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from flowc_ir import json_text
 from flowc_ir.late import LateModule
 from flowc_ir.policies import CONFIGURED
+from flowc_runtime.base.ambient import environment_of_run
 from flowc_runtime.base.contract import POD
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _groups(
         chosen = secret_setting.SecretSetting.parse(setting)
         names = list(dict.fromkeys(source.id for source in together))
         try:
-            values = secret_sources.read(names, chosen, os.environ)
+            values = secret_sources.read(names, chosen, environment_of_run())
         except secret_sources.SourceError as error:
             raise SecretError(f"{error.message}; {error.hint}") from None
         yield together[0], f"of {chosen.shown}", values
@@ -150,9 +151,10 @@ def _load(path: str, role: str | None) -> Callable[[str, Mapping[str, object]], 
 def _env(name: str, options: Mapping[str, object]) -> Mapping[str, str]:
     """Return a variable of the environment in which the run was started; the option `as` gives it another name."""
     _known(options, "as")
-    if name not in os.environ:
+    environment = environment_of_run()
+    if name not in environment:
         raise SecretError(f"the variable {name} is not set; set it before you start the run")
-    return {str(options.get("as") or name): os.environ[name]}
+    return {str(options.get("as") or name): environment[name]}
 
 
 def _dotenv(file: str, options: Mapping[str, object]) -> Mapping[str, str]:

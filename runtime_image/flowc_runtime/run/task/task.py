@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from flowc_ir import Switch
 from flowc_ir.late import LateModule
 from flowc_ir.late.dataclass import replace
-from flowc_runtime.base.ambient import TaskContext, TaskMetrics, ambient
+from flowc_runtime.base.ambient import TaskContext, TaskMetrics, ambient, set_variables
 from flowc_runtime.base.contract import DISALLOW_RETRY
 from flowc_runtime.base.errors import (
     ArtifactError,
@@ -119,7 +119,7 @@ class Attempt:
     def enter(self) -> None:
         """Claim the attempt, read the parents' records, and set the environment variables and `current`."""
         job = self.job
-        os.environ.update(job.node.environment)
+        set_variables(job.node.environment)
         if self.cards is None and self._runs_code:
             self.cards = begin_cards(job.program, job.run, job.graph, (job.step, job.path, job.attempt))
         if not job.claimed and not job.run.begin(job.step, job.path, job.attempt, begin_record(self.began)):

@@ -54,12 +54,9 @@ class Masks:
 
     def _found_in(self, value: object) -> str | None:
         """Return the name of a secret that the JSON value or string contains; None if it contains none."""
-        text = value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False)
-        for name, secret in self._secrets.items():
-            forms = _forms(secret) if len(secret) >= _SHORT else []
-            if secret == text or any(form in text for form in forms):
-                return name
-        return None
+        return _secret_in(
+            value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False), self._secrets
+        )
 
     def stream(self) -> MaskedStream:
         """Return an object that replaces the values in one stream of bytes."""
@@ -101,6 +98,54 @@ class MaskedStream:
     def _begins(self, data: bytes) -> bool:
         """Return whether these bytes are the beginning of a value, so that more bytes could complete it."""
         return any(len(data) < len(form) and form.startswith(data) for form in self._forms)
+
+
+def problem_of_metric(secrets: Mapping[str, str], name: object, numbers: Mapping[str, object]) -> str | None:
+    """Return why a point of a metric is refused: it has the value of a secret; None if it does not.
+
+    A number is only compared as a whole, since the digits of many numbers contain any short secret.
+
+    Args:
+        secrets: the values by the names of their variables; none is empty.
+        name: the name of the metric.
+        numbers: its value, step and time by these words, before they are checked; None for one that is not given.
+    """
+    if (secret := _secret_in(_text(name), secrets)) is not None:
+        why = f"contains the value of the secret {secret}, which is never stored"
+        return f"the name of a metric {why}: choose another name"
+    for word, number in numbers.items():
+        if number is None:
+            continue
+        if isinstance(number, (int, float)):
+            secret = next((each for each, value in secrets.items() if _is_number(value, number)), None)
+        else:
+            secret = _secret_in(_text(number), secrets)
+        if secret is not None:
+            return f"the {word} of the metric '{name}' is the value of the secret {secret}, which is never stored"
+    return None
+
+
+def _secret_in(text: str, secrets: Mapping[str, str]) -> str | None:
+    """Return the name of a secret whose value a string contains; None if there is none."""
+    for name, secret in secrets.items():
+        forms = _forms(secret) if len(secret) >= _SHORT else []
+        if secret == text or any(form in text for form in forms):
+            return name
+    return None
+
+
+def _is_number(secret: str, number: float) -> bool:
+    try:
+        return secret == json_text.dumps(number) or (len(secret) >= _SHORT and float(secret) == number)
+    except ValueError:  # the secret is no number, or the number has too many digits for a text
+        return False
+
+
+def _text(value: object) -> str:
+    try:
+        return value if isinstance(value, str) else repr(value)
+    except Exception:  # of the user's class, whose repr the error does not show either
+        return ""
 
 
 def _forms(value: str) -> list[str]:
