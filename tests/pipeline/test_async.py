@@ -198,8 +198,12 @@ except RunFailed as error:
     assert f"the run {name}/" in done.err
 
 
-def test_a_consumer_that_leaves_interrupts_the_run(project: Project) -> None:
-    done = program(project, """
+@pytest.mark.parametrize("handler", ["default_int_handler", "SIG_IGN"])
+def test_a_consumer_that_leaves_interrupts_the_run(project: Project, handler: str) -> None:
+    done = program(project, f"""
+import signal
+signal.signal(signal.SIGINT, signal.{handler})
+
 async def main():
     several = endless.execute_streaming()
     async for event in several:

@@ -115,21 +115,32 @@ def test_ctrl_c_interrupts_the_program_and_its_run(project: Project) -> None:
     assert project.latest().status()["state"] == "interrupted"
 
 
-@pytest.mark.parametrize("threads", [False, True], ids=["fork", "new process"])
-def test_the_run_ends_with_a_program_that_is_killed(project: Project, threads: bool) -> None:
+@pytest.mark.parametrize("ignored", ["", "SIGINT", "SIGINT, SIGTERM, SIGHUP"])
+@pytest.mark.parametrize("way", ["fork", "new process", "stream"])
+def test_the_run_ends_with_a_program_that_is_killed(project: Project, way: str, ignored: str) -> None:
     gate = project.gate()
     project.write("program.py", f"""
-        import fcntl, threading
+        import asyncio, fcntl, threading
+        from signal import SIG_IGN, SIGHUP, SIGINT, SIGTERM, signal
         from flowc.pipeline import Pipeline, PythonTask
 
         def work():
             print("waiting", flush=True)
             {passing()}
 
+        async def stream():
+            async for _ in waits.execute_streaming():
+                pass
+
+        waits = Pipeline(name="waits", steps=[PythonTask(name="work", function=work)])
         if __name__ == "__main__":
-            if {threads}:
+            for number in [{ignored}]:  # a shell script starts programs in its background with SIGINT ignored
+                signal(number, SIG_IGN)
+            if {way == "stream"}:
+                asyncio.run(stream())
+            if {way == "new process"}:
                 threading.Thread(target=threading.Event().wait, daemon=True).start()
-            Pipeline(name="waits", steps=[PythonTask(name="work", function=work)]).execute()
+            waits.execute()
         """)  # fmt: skip
     process = project.start("program.py")
     read_until(process.stdout, "waiting")

@@ -47,6 +47,7 @@ from flowc_ir.late import LateFunction
 from flowc_runtime.base.config import configuration
 from flowc_runtime.base.config.whereabouts import locate
 from flowc_runtime.base.errors import ConfigurationError, FlowcError
+from flowc_runtime.base.signals import heeded
 from flowc_runtime.process.collecting import collect_rarely
 from flowc_runtime.process.loader import adopt_main
 from flowc_runtime.process.process import load_prctl
@@ -301,9 +302,21 @@ def end_with(parent: int, prctl: Callable[[int, int], None] | None) -> None:
     """
     if prctl is None:
         return
-    prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    prctl(_PR_SET_PDEATHSIG, ending_signal())
     if os.getppid() != parent:  # the program died before prctl took effect
         raise KeyboardInterrupt
+
+
+def ending_signal() -> int:
+    """Return a signal that interrupts a run: SIGINT, or another one if this process ignores SIGINT.
+
+    A shell script starts the programs in its background with SIGINT ignored. If every signal is ignored, SIGTERM gets
+    its default action back.
+    """
+    number = next(iter(heeded()), None)
+    if number is None:
+        signal.signal(number := signal.SIGTERM, signal.SIG_DFL)
+    return number
 
 
 def _wait(process: int) -> int:

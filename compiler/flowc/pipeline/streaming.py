@@ -10,11 +10,19 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import threading
 from typing import TYPE_CHECKING, Any, Final, final
 
-from flowc.pipeline.execution import checked, new_directory, prepare, result_of, with_executor, words_of, write_program
+from flowc.pipeline.execution import (
+    checked,
+    ending_signal,
+    new_directory,
+    prepare,
+    result_of,
+    with_executor,
+    words_of,
+    write_program,
+)
 from flowc_runtime.base.contract import EVENTS
 
 if TYPE_CHECKING:
@@ -64,7 +72,7 @@ async def _events(
                 yield event
         finally:  # if the consumer has closed the generator, interrupt the run
             if process.returncode is None:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(ending_signal())
             code = await end
             receiver.close()
         done = result_of(flow, options, directory, code)
