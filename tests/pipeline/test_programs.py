@@ -149,6 +149,42 @@ def test_the_run_ends_with_a_program_that_is_killed(project: Project, way: str, 
     gate.open()
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("way", ["fork", "new process", "stream"])
+def test_a_program_whose_standard_streams_are_closed(project: Project, way: str, closed: str) -> None:
+    project.write("program.py", f"""
+        import asyncio, threading
+        own = open("own.txt", "w")  # it gets the descriptor of the first closed stream
+        from flowc.pipeline import Pipeline, PythonTask
+
+        def work():
+            print("a line of the task")
+            return 5
+
+        async def stream():
+            async for _ in closed.execute_streaming():
+                pass
+
+        closed = Pipeline(name="closed", steps=[PythonTask(name="work", function=work, returns=["x"])])
+        if __name__ == "__main__":
+            stop = threading.Event()
+            if {way == "stream"}:
+                asyncio.run(stream())
+            else:
+                if {way == "new process"}:
+                    threading.Thread(target=stop.wait).start()
+                assert closed.execute()["x"] == 5
+            own.write("done")
+            stop.set()
+        """)  # fmt: skip
+    code = "import os, sys; os.execvp('sh', ['sh', '-c', sys.argv[1], sys.executable])"
+    done = project.python("-c", code, f'exec "$0" program.py {closed}')
+    assert done.code == 0, done.err
+    assert (project.root / "own.txt").read_text() == "done"
+    assert project.latest().status()["state"] == "succeeded"
+    assert project.flowc("logs", f"closed/{project.latest().id}").out.endswith("a line of the task\n")
+
+
 @pytest.mark.parametrize(("value", "message"), [
     ("'abc'", "the parameter 'x' (argument of double() in step 'double', base.py:15:1): 'abc' is not an int"),
     ("[1]", "the parameter 'x' (argument of double() in step 'double', base.py:15:1): [1] is not an int"),

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from flowc.pipeline.execution import (
     checked,
-    ending_signal,
     new_directory,
     prepare,
     result_of,
@@ -23,6 +22,7 @@ from flowc.pipeline.execution import (
     words_of,
     write_program,
 )
+from flowc.pipeline.run_process import ending_signal
 from flowc_runtime.base.contract import EVENTS
 
 if TYPE_CHECKING:
