@@ -203,7 +203,7 @@ def test_an_error_of_an_executor_is_reported_with_its_traceback(made: Project) -
         )
         lines = told.splitlines()
         assert lines[0] == "Traceback (most recent call last):"
-        assert lines[1].endswith("faulty.py\", line 3, in execute"), told
+        assert lines[1].endswith('faulty.py", line 3, in execute'), told
         assert lines[-1] == "RuntimeError: boom execute"
         assert told.count("  File ") == 1
         assert ("RunFailed: the run of the pipeline failed" in after) == (words == ["program.py"]), done.err
