@@ -219,6 +219,23 @@ asyncio.run(main())
     assert run in shown.out
 
 
+@pytest.mark.parametrize("leave", ["break", "return", "raise SystemExit(0)"])
+@pytest.mark.parametrize("events", ["endless.execute_streaming()", "kept"])
+def test_the_run_ends_without_an_error_when_the_coroutine_ends(project: Project, events: str, leave: str) -> None:
+    done = program(project, f"""
+kept = endless.execute_streaming()
+
+async def main():
+    async for event in {events}:
+        if event["type"] == "ready":
+            {leave}
+
+asyncio.run(main())
+""")  # fmt: skip
+    assert (done.code, "Exception" in done.err, "Traceback" in done.err) == (0, False, False), done.err
+    assert project.latest().status()["state"] == "interrupted"
+
+
 def test_the_type_of_the_last_event_is_a_text() -> None:
     with pytest.raises(PipelineError, match="stream_end_type is 3, not a type of events"):
         AsyncPythonTask(name="s", function=print, stream_end_type=3)  # type: ignore[arg-type]  # the mistake
