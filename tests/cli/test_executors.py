@@ -188,6 +188,27 @@ def test_a_faulty_executor(made: Project, module: str, message: str) -> None:
     assert (done.code, message in done.err) == (1, True), done.err
 
 
+BOOM = "class E:\n    def execute(self, job):\n        raise RuntimeError('boom execute')\nEXECUTOR = E()\n"
+
+
+def test_an_error_of_an_executor_is_reported_with_its_traceback(made: Project) -> None:
+    install_faulty(made, "faulty", "[flowc.executors]\nfaulty = faulty:EXECUTOR\n", BOOM)
+    made.write("program.py", PROGRAM)
+    for words in (["-m", "flowc", "run", "flow.py"], ["-m", "flowc", "run", "program.py:pipe"], ["program.py"]):
+        done = made.python(*words, FLOWC_EXECUTOR="faulty")
+        assert done.code == 1
+        told, _, after = done.err.partition(
+            "error: the executor 'faulty' failed: RuntimeError: boom execute\n"
+            "hint: fix the package, or set another executor\n"
+        )
+        lines = told.splitlines()
+        assert lines[0] == "Traceback (most recent call last):"
+        assert lines[1].endswith('faulty.py", line 3, in execute'), told
+        assert lines[-1] == "RuntimeError: boom execute"
+        assert told.count("  File ") == 1
+        assert ("RunFailed: the run of the pipeline failed" in after) == (words == ["program.py"]), done.err
+
+
 # -- a cluster ---------------------------------------------------------------------------------------------------------
 
 

@@ -362,6 +362,12 @@ def test_an_unknown_override_is_an_error_at_the_step(digits: Project) -> None:
         assert "hint: did you mean 'quick'?" in done.err
     (digits.root / "flowc.toml").unlink()
     assert "hint: write [overrides.quik] in flowc.toml" in digits.flowc("check", "tasks.py:unknown").err
+    digits.write("team.toml", "[defaults]\nretry = 1\n")
+    done = digits.flowc("--configuration-file", "team.toml", "check", "tasks.py:unknown")
+    assert "hint: write [overrides.quik] in team.toml" in done.err
+    digits.write("pyproject.toml", '[tool.flowc]\nstore = "runs"\n')
+    assert "write [tool.flowc.overrides.quik] in pyproject.toml" in digits.flowc("check", "tasks.py:unknown").err
+    (digits.root / "pyproject.toml").unlink()
     done = digits.python("-c", "from tasks import unknown; unknown.execute()")
     assert "flowc.pipeline.errors.PipelineError" in done.err
     assert "error[unknown-override]" in done.err

@@ -162,6 +162,17 @@ def test_what_to_type_can_be_typed(mixed: Project, own: bool, store: str | None)
     assert ("--store" in resume) is (store is not None)
 
 
+def test_the_printed_commands_read_the_same_configuration_file(mixed: Project) -> None:
+    mixed.write("team.toml", 'store = "team"\n')
+    *_, log, resume = ending(mixed.flowc("--configuration-file", "team.toml", "run", "flow.py", FLOWC_STORE=""))
+    assert log.startswith("log: flowc --configuration-file team.toml logs Mixed/")
+    assert resume.startswith("resume: flowc --configuration-file team.toml resume flow.py --origin-run-id ")
+    mixed.environment["FLOWC_STORE"] = ""
+    assert typed(mixed, log, "log").returncode == 0
+    (mixed.root / "mended").touch()
+    assert " tasks of Mixed/" in typed(mixed, resume, "resume").stderr
+
+
 def test_a_store_that_the_surroundings_name_needs_no_option(mixed: Project) -> None:
     mixed.environment["FLOWC_STORE"] = str(mixed.root / "named")
     *_, log, resume = ending(mixed.flowc("run", "flow.py"))

@@ -198,8 +198,12 @@ except RunFailed as error:
     assert f"the run {name}/" in done.err
 
 
-def test_a_consumer_that_leaves_interrupts_the_run(project: Project) -> None:
-    done = program(project, """
+@pytest.mark.parametrize("handler", ["default_int_handler", "SIG_IGN"])
+def test_a_consumer_that_leaves_interrupts_the_run(project: Project, handler: str) -> None:
+    done = program(project, f"""
+import signal
+signal.signal(signal.SIGINT, signal.{handler})
+
 async def main():
     several = endless.execute_streaming()
     async for event in several:
@@ -213,6 +217,23 @@ asyncio.run(main())
     shown = project.flowc("runs", "endless")
     assert "interrupted" in shown.out
     assert run in shown.out
+
+
+@pytest.mark.parametrize("leave", ["break", "return", "raise SystemExit(0)"])
+@pytest.mark.parametrize("events", ["endless.execute_streaming()", "kept"])
+def test_the_run_ends_without_an_error_when_the_coroutine_ends(project: Project, events: str, leave: str) -> None:
+    done = program(project, f"""
+kept = endless.execute_streaming()
+
+async def main():
+    async for event in {events}:
+        if event["type"] == "ready":
+            {leave}
+
+asyncio.run(main())
+""")  # fmt: skip
+    assert (done.code, "Exception" in done.err, "Traceback" in done.err) == (0, False, False), done.err
+    assert project.latest().status()["state"] == "interrupted"
 
 
 def test_the_type_of_the_last_event_is_a_text() -> None:

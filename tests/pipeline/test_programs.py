@@ -115,27 +115,74 @@ def test_ctrl_c_interrupts_the_program_and_its_run(project: Project) -> None:
     assert project.latest().status()["state"] == "interrupted"
 
 
-@pytest.mark.parametrize("threads", [False, True], ids=["fork", "new process"])
-def test_the_run_ends_with_a_program_that_is_killed(project: Project, threads: bool) -> None:
+@pytest.mark.parametrize("ignored", ["", "SIGINT", "SIGINT, SIGTERM, SIGHUP"])
+@pytest.mark.parametrize("way", ["fork", "new process", "stream"])
+def test_the_run_ends_with_a_program_that_is_killed(project: Project, way: str, ignored: str) -> None:
     gate = project.gate()
     project.write("program.py", f"""
-        import fcntl, threading
+        import asyncio, fcntl, threading
+        from signal import SIG_IGN, SIGHUP, SIGINT, SIGTERM, signal
         from flowc.pipeline import Pipeline, PythonTask
 
         def work():
             print("waiting", flush=True)
             {passing()}
 
+        async def stream():
+            async for _ in waits.execute_streaming():
+                pass
+
+        waits = Pipeline(name="waits", steps=[PythonTask(name="work", function=work)])
         if __name__ == "__main__":
-            if {threads}:
+            for number in [{ignored}]:  # a shell script starts programs in its background with SIGINT ignored
+                signal(number, SIG_IGN)
+            if {way == "stream"}:
+                asyncio.run(stream())
+            if {way == "new process"}:
                 threading.Thread(target=threading.Event().wait, daemon=True).start()
-            Pipeline(name="waits", steps=[PythonTask(name="work", function=work)]).execute()
+            waits.execute()
         """)  # fmt: skip
     process = project.start("program.py")
     read_until(process.stdout, "waiting")
     process.kill()
     wait_until(lambda: project.latest().status()["state"] == "interrupted", "the run goes on without its program")
     gate.open()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("way", ["fork", "new process", "stream"])
+def test_a_program_whose_standard_streams_are_closed(project: Project, way: str, closed: str) -> None:
+    project.write("program.py", f"""
+        import asyncio, threading
+        own = open("own.txt", "w")  # it gets the descriptor of the first closed stream
+        from flowc.pipeline import Pipeline, PythonTask
+
+        def work():
+            print("a line of the task")
+            return 5
+
+        async def stream():
+            async for _ in closed.execute_streaming():
+                pass
+
+        closed = Pipeline(name="closed", steps=[PythonTask(name="work", function=work, returns=["x"])])
+        if __name__ == "__main__":
+            stop = threading.Event()
+            if {way == "stream"}:
+                asyncio.run(stream())
+            else:
+                if {way == "new process"}:
+                    threading.Thread(target=stop.wait).start()
+                assert closed.execute()["x"] == 5
+            own.write("done")
+            stop.set()
+        """)  # fmt: skip
+    code = "import os, sys; os.execvp('sh', ['sh', '-c', sys.argv[1], sys.executable])"
+    done = project.python("-c", code, f'exec "$0" program.py {closed}')
+    assert done.code == 0, done.err
+    assert (project.root / "own.txt").read_text() == "done"
+    assert project.latest().status()["state"] == "succeeded"
+    assert project.flowc("logs", f"closed/{project.latest().id}").out.endswith("a line of the task\n")
 
 
 @pytest.mark.parametrize(("value", "message"), [

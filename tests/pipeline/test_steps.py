@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ from flowc.pipeline import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from project import Project
 
 ONE = Pipeline(steps=[Stub(name="one")])
 
@@ -114,3 +117,47 @@ def test_fail_as_the_last_step_makes_the_pipeline_fail() -> None:
     pipeline = Pipeline(steps=[Stub(name="a"), Fail()])
     assert len(pipeline.steps) == 1
     assert pipeline.steps[0].terminate_with_failure
+
+
+def _assign(path: str, value: object) -> None:
+    """Make a pipeline, assign a value to one of its attributes, and execute the pipeline."""
+    task = PythonTask(name="work", function=len, catalog=Catalog(put=["x"]))
+    inner = Pipeline(steps=[task])
+    pipeline = Pipeline(name="later", steps=[Map(name="all", branch=inner, iterate_on="rows", iterate_as="obj")])
+    places: dict[str, Any] = {"pipeline": pipeline, "map": pipeline.steps[0], "task": task, "catalog": task.catalog}
+    place, attribute = path.split(".")
+    setattr(places[place], attribute, pipeline if value == "itself" else value)
+    pipeline.execute({"rows": []})
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("task.on_failure", PythonTask(function=print), "on_failure is PythonTask(name='print'), not a pipeline: write task"),
+        ("map.on_failure", len, "Map 'all': on_failure is <built-in function len>, not a pipeline"),
+        ("map.branch", None, "Map 'all': branch is None, not a pipeline"),
+        ("map.iterate_on", 3, "Map 'all': iterate_on is 3, not the name of a value"),
+        ("task.returns", "x", "returns is 'x', not a list of names"),
+        ("task.retry", "often", "PythonTask 'work': retry"),
+        ("catalog.put", "x", "Catalog: put is 'x', not a list of patterns"),
+        ("pipeline.steps", [], "steps is [], not a list of steps with at least one"),
+        ("pipeline.parameters", [1], "parameters is [1], not names and defaults"),
+        ("task.on_failure", "itself", "Pipeline 'later': it contains itself"),
+    ],
+)  # fmt: skip
+def test_an_attribute_that_is_assigned_later_is_checked(path: str, value: object, message: str) -> None:
+    with pytest.raises(PipelineError, match=re.escape(message)):
+        _assign(path, value)
+
+
+def test_flowc_reports_an_attribute_that_is_assigned_later(project: Project) -> None:
+    project.write("p.py", """
+        from flowc.pipeline import Pipeline, PythonTask
+
+        p = Pipeline(steps=[PythonTask(function=print)])
+        p.steps[0].on_failure = PythonTask(function=print)
+        """)  # fmt: skip
+    done = project.flowc("check", "p.py:p")
+    assert (done.code, "Traceback" in done.err) == (1, False), done.err
+    assert "PythonTask 'print': on_failure is PythonTask(name='print'), not a pipeline" in done.err
+    assert "--> p.py:3:1" in done.err

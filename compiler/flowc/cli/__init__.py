@@ -343,3 +343,6 @@ def _use_configuration(ctx: click.Context, param: click.Parameter, value: str | 
 
     ctx.call_on_close(restore)
     os.environ[variable] = os.path.abspath(value)
+    from flowc.cli.options.common import CONFIGURATION  # imports much; most commands do not have the option
+
+    ctx.meta[CONFIGURATION] = value

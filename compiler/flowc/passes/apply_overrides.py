@@ -50,7 +50,7 @@ def apply_overrides(flow: Flow, context: Context) -> Flow:
     tables = context.pods or _NO_TABLES
     _check_steps(flow, tables)
     faults = Faults()
-    nodes = tuple(_with_tables(node, flow.name, tables, faults) for node in flow.nodes)
+    nodes = tuple(_with_tables(node, flow.name, tables, faults, context.configuration) for node in flow.nodes)
     if faults:
         raise PassError(faults)
     return replace(flow, nodes=nodes)
@@ -70,12 +70,13 @@ def _check_steps(flow: Flow, tables: PodTables) -> None:
         raise ConfigurationError(faults)
 
 
-def _with_tables(node: Node, flow: str, tables: PodTables, faults: Faults) -> Node:
+def _with_tables(node: Node, flow: str, tables: PodTables, faults: Faults, file: str) -> Node:
     of_step = tables.steps.get(flow, {}).get(node.id, _NO_TABLE)
     name = of_step.override or node.override
     if name and name not in tables.overrides:
         known = tables.overrides
-        others = f"the overrides are {', '.join(known)}" if known else f"write [overrides.{name}] in flowc.toml"
+        section = "tool.flowc.overrides" if file.endswith("pyproject.toml") else "overrides"
+        others = f"the overrides are {', '.join(known)}" if known else f"write [{section}.{name}] in {file}"
         hint = suggest(name, known, others)
         message = f"step '{node.id}' names the override '{name}', which the configuration file does not have"
         faults.add(codes.UNKNOWN_OVERRIDE, node.where, message, hint=hint)

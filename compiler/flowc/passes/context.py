@@ -58,6 +58,7 @@ class Context:
         room: the space for the content of default files; if it is None, files are not packed.
         now: the time of compilation, an aware datetime; None is the present.
         pods: the tables of the configuration file with defaults and overrides of steps; None if it has none.
+        configuration: the name of the configuration file in hints.
     """
 
     scheduled: bool = True
@@ -66,3 +67,4 @@ class Context:
     room: Room | None = None
     now: datetime | None = None
     pods: PodTables | None = None
+    configuration: str = "flowc.toml"

@@ -11,10 +11,10 @@ import json
 import os
 import pickle
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -23,6 +23,7 @@ import click
 from flowc.cli import flowc_group
 from flowc.cli.options.common import LOADED
 from flowc.cli.options.loading import configured
+from flowc.cli.rendering.streams import open_closed
 from flowc.cli.running.pickles import pickles_of, write_pickles
 from flowc.cli.words.variables import (
     asked_retry,
@@ -40,6 +41,7 @@ from flowc.mocking.making_patches import WrongPatchError, patches_from_values
 from flowc.passes.context import PassError
 from flowc.pipeline.errors import PipelineError
 from flowc.pipeline.results import ExecuteOptions, Execution, RunFailed
+from flowc.pipeline.run_process import end_with, flush, wait
 from flowc.pipeline.stream_queue import get_stream_queue
 from flowc_ir import json_text, schema
 from flowc_ir.diagnostic import Faults
@@ -68,7 +70,6 @@ names_in: LateFunction[[str], list[str]] = LateFunction("flowc.cli.options.param
 execute_into: Callable[..., Execution] = LateFunction("flowc.pipeline.streaming:execute_into")
 
 _INTERRUPTED = 130
-_PR_SET_PDEATHSIG = 1
 _ATTRIBUTES = "run.json"  # the file with the address of the run's store
 _LONG_PLACE = 72  # the address of a Unix socket has at most 107 bytes
 
@@ -273,49 +274,24 @@ def _has_threads() -> bool:
 
 def _in_fork(loaded: Loaded, words: Sequence[str]) -> int:
     """Run the command line in a fork of this process; return its exit code."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
     prctl, parent = load_prctl(), os.getpid()
     process = os.fork()  # safe, because this process has only one thread
     if process == 0:
         code = _INTERRUPTED
         try:
+            open_closed()
             end_with(parent, prctl)
             collect_rarely()
             code = 1
             adopt_main()
             code = run_command(loaded, words)
+        except Exception:
+            traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            flush()
             os._exit(code)  # without the program's exit handlers
-    return _wait(process)
-
-
-def end_with(parent: int, prctl: Callable[[int, int], None] | None) -> None:
-    """Ensure that this process, which makes a run, is interrupted if its parent, the program, dies (for example by
-    SIGKILL).
-
-    Raises:
-        KeyboardInterrupt: the program has already died.
-    """
-    if prctl is None:
-        return
-    prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
-    if os.getppid() != parent:  # the program died before prctl took effect
-        raise KeyboardInterrupt
-
-
-def _wait(process: int) -> int:
-    """Wait for a child process and return its exit code. An interrupt does not end the wait: the child gets the
-    interrupt too, and ends its tasks."""
-    while True:
-        try:
-            _, status = os.waitpid(process, 0)
-        except KeyboardInterrupt:
-            continue
-        code = os.waitstatus_to_exitcode(status)
-        return code if code >= 0 else 128 - code
+    return wait(process)
 
 
 def run_command(loaded: Loaded, words: Sequence[str]) -> int:
@@ -354,6 +330,7 @@ def write_program(loaded: Loaded, words: Sequence[str], directory: str) -> list[
 
 def main() -> None:
     """Run the pipeline that the process's argument describes as JSON: the main function of the new Python process."""
+    open_closed()
     facts = json.loads(sys.argv[1])
     end_with(facts["parent"], load_prctl())
     sys.path[:] = facts["path"]

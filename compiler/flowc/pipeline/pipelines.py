@@ -78,15 +78,31 @@ class BasePipeline(Fields):
                 raise PipelineError(f"Pipeline: item {number} of steps is {step!r:.60}, not a step: {hint}")
         check_parameters(self.parameters)
 
+    def check_all(self, around: tuple[BasePipeline, ...] = ()) -> None:
+        """Check this pipeline and everything in it again, because attributes may have been assigned since.
+
+        Args:
+            around: the pipelines that contain this one.
+
+        Raises:
+            PipelineError: an attribute has a wrong value, or a pipeline contains itself.
+        """
+        if self in around:
+            raise PipelineError(f"Pipeline {self.name!r}: it contains itself: use a Loop to run steps several times")
+        self.check()
+        for step in self.steps:
+            step.check()
+            if (catalog := getattr(step, "catalog", None)) is not None:
+                catalog.check()
+            for each in _pipelines_of(step):
+                each.check_all((*around, self))
+
     def inner(self) -> list[BasePipeline]:
         """Return all pipelines inside this one, at every depth: branches of steps, and handlers of failures."""
         found: list[BasePipeline] = []
         for step in self.steps:
-            for value in vars(step).values():
-                several = value.values() if isinstance(value, dict) else (value,)
-                for each in several:
-                    if isinstance(each, BasePipeline):
-                        found += [each, *each.inner()]
+            for each in _pipelines_of(step):
+                found += [each, *each.inner()]
         return found
 
     def execute(
@@ -166,6 +182,15 @@ class BasePipeline(Fields):
     def run(self, parameters: Mapping[str, object] | None = None, **options: Any) -> Execution:
         """Run the pipeline, like `execute`."""
         return self.execute(parameters, **options)
+
+
+def _pipelines_of(step: Step) -> list[BasePipeline]:
+    """Return the pipelines that are attributes of a step: its branches, and its handler of failures."""
+    found: list[BasePipeline] = []
+    for value in vars(step).values():
+        several = value.values() if isinstance(value, dict) else (value,)
+        found += [each for each in several if isinstance(each, BasePipeline)]
+    return found
 
 
 def _options(

@@ -10,11 +10,19 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import threading
 from typing import TYPE_CHECKING, Any, Final, final
 
-from flowc.pipeline.execution import checked, new_directory, prepare, result_of, with_executor, words_of, write_program
+from flowc.pipeline.execution import (
+    checked,
+    new_directory,
+    prepare,
+    result_of,
+    with_executor,
+    words_of,
+    write_program,
+)
+from flowc.pipeline.run_process import ending_signal
 from flowc_runtime.base.contract import EVENTS
 
 if TYPE_CHECKING:
@@ -33,23 +41,24 @@ def stream(pipeline: BasePipeline, options: ExecuteOptions, *, check: bool) -> A
     """Run a pipeline and yield its events. Raises PipelineError; see `Pipeline.execute_streaming`."""
     options = with_executor(options, streams=True)
     loaded, flow = prepare(pipeline, options)
-    return _checked_events(loaded, flow, options, check=check)
-
-
-async def _checked_events(
-    loaded: Loaded, flow: Flow, options: ExecuteOptions, *, check: bool
-) -> AsyncGenerator[dict[str, Any], None]:
-    results: list[Execution] = []
-    async with contextlib.aclosing(_events(loaded, flow, options, results)) as events:
-        async for event in events:
-            yield event
-    checked(results[0], check=check)
+    return _events(loaded, flow, options, [], check=check)
 
 
 async def _events(
-    loaded: Loaded, flow: Flow, options: ExecuteOptions, results: list[Execution]
+    loaded: Loaded, flow: Flow, options: ExecuteOptions, results: list[Execution], *, check: bool | None
 ) -> AsyncGenerator[dict[str, Any], None]:
-    """Run a flow and yield its events; add the result to `results` at the end."""
+    """Run a flow and yield its events; add the result to `results` at the end.
+
+    This is one generator, because `asyncio.run` closes all generators at the same time, and two of them would fail.
+
+    Args:
+        loaded: the loaded pipeline.
+        flow: the flow.
+        options: the arguments of the call.
+        results: the list that gets the result.
+        check: whether a run that fails raises RunFailed after the last event; if None, an interrupted run also raises
+            nothing.
+    """
     directory = new_directory()
     try:
         receiver = EventReceiver(f"{directory}/events")
@@ -64,12 +73,19 @@ async def _events(
                 yield event
         finally:  # if the consumer has closed the generator, interrupt the run
             if process.returncode is None:
-                process.send_signal(signal.SIGINT)
-            code = await end
-            receiver.close()
+                process.send_signal(ending_signal())
+            try:
+                code = await end
+            except asyncio.CancelledError:  # `asyncio.run` cancels all tasks at its end, also `end`
+                await process.wait()
+                raise
+            finally:
+                receiver.close()
         done = result_of(flow, options, directory, code)
         results.append(done)
         yield {"type": "run_completed", "name": done.flow, "run": done.pathspec, "status": done.status}
+        if check is not None:
+            checked(done, check=check)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -88,16 +104,19 @@ class EventReceiver:
     def __init__(self, address: str) -> None:
         self.address = address
         self.events: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-        self._connections: set[asyncio.Task[None] | None] = set()
+        self._connections: set[asyncio.Task[None]] = set()
         self._last = asyncio.Event()
         self._server: asyncio.Server | None = None
 
     async def listen(self) -> None:
         """Begin to accept connections. Raises OSError."""
-        self._server = await asyncio.start_unix_server(self._read, self.address, limit=_LONGEST_LINE, backlog=1000)
+        self._server = await asyncio.start_unix_server(self._accept, self.address, limit=_LONGEST_LINE, backlog=1000)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # If this were a coroutine, asyncio would print an error when the task is cancelled.
+        self._connections.add(asyncio.create_task(self._read(reader, writer)))
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(asyncio.current_task())
         try:
             async for line in reader:
                 event = json.loads(line)
@@ -114,7 +133,7 @@ class EventReceiver:
         writer.write(b"null\n")
         await self._last.wait()
         writer.close()
-        await asyncio.gather(*(each for each in self._connections if each is not None))
+        await asyncio.gather(*self._connections)
         self.events.put_nowait(None)
 
     def close(self) -> None:
@@ -131,7 +150,7 @@ def execute_into(events: queue.Queue[dict[str, Any]], loaded: Loaded, flow: Flow
     results: list[Execution] = []
 
     async def consume() -> None:
-        async for event in _events(loaded, flow, options, results):
+        async for event in _events(loaded, flow, options, results, check=None):
             events.put(event)
 
     thread = threading.Thread(target=asyncio.run, args=(consume(),), name="flowc-events")

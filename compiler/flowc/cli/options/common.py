@@ -154,6 +154,7 @@ class Top(NamedTuple):
 NO_TOP = Top()
 ROOT = "flowc.root"  # key in a context's `meta`: the root of the flow's code, if known
 CODE = "flowc.code"  # key in a context's `meta`: the `CodeOf` of an IR that is run
+CONFIGURATION = "flowc.configuration"  # key in a context's `meta`: the option --configuration-file as it was typed
 LOADED = "flowc.loaded"  # key in a context's `meta`: the `Loaded` flow that a program runs
 TOP = "flowc.top"  # key in a context's `meta`: the values of the options before the command, a `Top`
 
@@ -168,6 +169,13 @@ def top(ctx: click.Context | None = None) -> Top:
     found = here.meta.get(TOP, NO_TOP) if here is not None else NO_TOP
     assert isinstance(found, Top)
     return found
+
+
+def first_words() -> list[str]:
+    """Return the first words of a command line that is printed: `flowc`, and --configuration-file if it was given."""
+    here = click.get_current_context(silent=True)
+    file = here.meta.get(CONFIGURATION) if here is not None else None
+    return ["flowc"] if file is None else ["flowc", "--configuration-file", file]
 
 
 def report(diagnostics: Iterable[Diagnostic], root: Path) -> None:

@@ -214,7 +214,8 @@ def configured(flow: Flow, file: ConfigFile | None) -> Flow:
     pods = file.pods if file is not None else None
     if pods is None and not any(node.override for node in flow.nodes):
         return flow
-    return pipeline.run_passes(flow, context.Context(pods=pods), passes=pipeline.LOADED).flow
+    given = context.Context(pods=pods, configuration=file.shown) if file is not None else context.Context()
+    return pipeline.run_passes(flow, given, passes=pipeline.LOADED).flow
 
 
 def require_runnable(flow: Flow) -> None:

@@ -21,12 +21,15 @@ def open_closed() -> None:
     """Open /dev/null in place of each closed standard stream.
 
     Hazard: otherwise the next pipe that is opened would get the descriptor of a standard stream. The descriptors 0, 1
-    and 2 are made inheritable, because programs that this process starts need standard streams, too.
+    and 2 are made inheritable, because programs that this process starts need standard streams, too. In a fork of a
+    program, such a descriptor may already be another file of the program; the file is closed in this process.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            while os.open(os.devnull, os.O_RDWR) < number:
-                continue
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
             os.set_inheritable(number, True)  # programs that this process starts need the stream, too
             setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 

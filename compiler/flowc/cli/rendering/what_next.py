@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowc.cli.options.common import CODE, LOADED, ROOT, top
+from flowc.cli.options.common import CODE, LOADED, ROOT, first_words, top
 from flowc.cli.words.option_values import text
 from flowc_runtime.base.config.whereabouts import store_words
 from flowc_runtime.base.contract import RETRY_RUN
@@ -41,7 +41,9 @@ def resume_line(run: RunStore, options: Mapping[str, object]) -> str:
         words += ["--flow", class_name]
     if (code := click.get_current_context().meta.get(CODE)) is not None and code.place is not None:
         words += ["--code", code.place]
-    command = ["flowc", "resume", *words, _from_here(flow)] if flow is not None else [*_own_file(), *words, "resume"]
+    command = (
+        [*first_words(), "resume", *words, _from_here(flow)] if flow is not None else [*_own_file(), *words, "resume"]
+    )
     return shlex.join([*command, "--origin-run-id", run.id])
 
 
@@ -53,7 +55,7 @@ def logs_line(run: RunStore, pathspec: str, options: Mapping[str, object]) -> st
         pathspec: the run, step or task.
         options: the values of the current command's options.
     """
-    return shlex.join(["flowc", "logs", pathspec, *store_words(run.objects.url, text(options, "store_url"))])
+    return shlex.join([*first_words(), "logs", pathspec, *store_words(run.objects.url, text(options, "store_url"))])
 
 
 def _given() -> list[str]:

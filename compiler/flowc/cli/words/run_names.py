@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
-from flowc.cli.options.common import fail, open_store
+from flowc.cli.options.common import fail, first_words, open_store
 from flowc_ir.suggestion import closest, did_you_mean
 from flowc_runtime.base.config.whereabouts import command_on
 from flowc_runtime.base.errors import FlowcError
@@ -150,4 +150,4 @@ def _line(code: str, run_id: str = "", inner: str = "") -> str:
     elif command in ("resume", "retry") and run_id:
         step = inner.partition("/")[0]
         words = ["resume", code, *([step] if step else []), "--origin-run-id", run_id]
-    return shlex.join(["flowc", *words])
+    return shlex.join([*first_words(), *words])

@@ -16,7 +16,8 @@ from flowc.frontends.pipeline.graph_builder import GraphBuilder
 from flowc.frontends.pipeline.node_names import flow_name
 from flowc.frontends.pipeline.notebook_references import NotebookReferences
 from flowc.package import collect_or_report, pack
-from flowc_ir import Code, Flow, Span
+from flowc.pipeline.errors import PipelineError
+from flowc_ir import Code, Flow, Span, codes
 from flowc_ir.diagnostic import Faults
 from flowc_ir.graphs.analysis import Analysis
 from flowc_ir.late.dataclass import replace
@@ -61,7 +62,7 @@ def load_pipeline(
         The flow, or its faults.
 
     Raises:
-        PipelineError: a value is passed that no step uses.
+        PipelineError: the program has assigned a wrong value to an attribute, or a value is passed that no step uses.
     """
     faults = Faults()
     root, file = home or _home(module)
@@ -72,6 +73,15 @@ def load_pipeline(
 
     package = package_of(root, file, suffixes, faults)
     where = span(pipeline.place)
+    try:
+        pipeline.check_all()
+    except PipelineError as error:
+        if module is None:
+            raise
+        faults.add(
+            codes.IMPORT_FAILED, where, str(error), hint="the attribute has been assigned after its object was made"
+        )
+        return Loaded(package=package, diagnostics=in_order(faults))
     notebooks = NotebookReferences(root)
     start, nodes = GraphBuilder(references, faults, span, notebooks).build(pipeline)
     check_files(nodes, faults)

@@ -43,6 +43,11 @@ class ConfigFile(NamedTuple):
     lines: Mapping[tuple[str, ...], int]
     pods: PodTables | None = None
 
+    @property
+    def shown(self) -> str:
+        """The file as messages name it: its name if it is in the working directory, otherwise its path."""
+        return _place(self.path)
+
     def place(self, key: str) -> str:
         """Return the file, relative to the working directory, and the line of a key: `flowc.toml:3`."""
         at = (key,) if (key,) in self.lines else ("defaults", key)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Final, cast
 
 import click
 
-from flowc.cli.options.common import USAGE, fail, open_store
+from flowc.cli.options.common import USAGE, error_format, fail, open_store
 from flowc.cli.options.configured import is_given
 from flowc.cli.options.parameters import run_values
 from flowc.cli.running.environment import chosen
 from flowc.cli.running.lowering import packaged
 from flowc.cli.running.new_run import checked_tags, choices_of, write_attributes
 from flowc.cli.words.option_values import number, text, texts
+from flowc.diagnostics import describe
 from flowc.executors.executor import Executor, ExecutorError, ExecutorJob, ExecutorResult
 from flowc.executors.executor_table import find_executor, is_installed
 from flowc_runtime.base.config.settings import datastore_of
+from flowc_runtime.base.errors import FlowcError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +86,7 @@ def _executed(
         environment=chosen(click.get_current_context()),
         settings=choices._asdict(),
     )
-    result: object = found.execute(job)
+    result: object = _calling(found, name, job)
     if not isinstance(result, ExecutorResult):
         raise ExecutorError(
             f"the executor '{name}' has returned {result!r:.60}, not a flowc.executors.ExecutorResult",
@@ -92,3 +95,18 @@ def _executed(
     if result.run_id:
         write_attributes(options, checked.flow.name, result.run_id, result.store or job.store)
     return result
+
+
+def _calling(found: Executor, name: str, job: ExecutorJob) -> object:
+    """Return the result of an executor. Raises ExecutorError; the traceback of another error is printed."""
+    try:
+        return found.execute(job)
+    except (ExecutorError, FlowcError, BrokenPipeError):
+        raise
+    except Exception as error:
+        if error_format().name == "text":
+            own = error.__traceback__.tb_next if error.__traceback__ is not None else None  # without this function
+            click.echo("".join(traceback.format_exception(type(error), error, own)), err=True, nl=False)
+        raise ExecutorError(
+            f"the executor '{name}' failed: {describe(error)}", "fix the package, or set another executor"
+        ) from None

@@ -1,0 +1,59 @@
+"""The process that makes a run: its end with the program, its signals and its standard streams."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from flowc_runtime.base.signals import heeded
+from flowc_runtime.process.process import PR_SET_PDEATHSIG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def flush() -> None:
+    """Flush stdout and stderr; a stream that was closed when the program began is None."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def end_with(parent: int, prctl: Callable[[int, int], None] | None) -> None:
+    """Ensure that this process, which makes a run, is interrupted if its parent, the program, dies (for example by
+    SIGKILL).
+
+    Raises:
+        KeyboardInterrupt: the program has already died.
+    """
+    if prctl is None:
+        return
+    prctl(PR_SET_PDEATHSIG, ending_signal())
+    if os.getppid() != parent:  # the program died before prctl took effect
+        raise KeyboardInterrupt
+
+
+def ending_signal() -> int:
+    """Return a signal that interrupts a run: SIGINT, or another one if this process ignores SIGINT.
+
+    A shell script starts the programs in its background with SIGINT ignored. If every signal is ignored, SIGTERM gets
+    its default action back.
+    """
+    number = next(iter(heeded()), None)
+    if number is None:
+        signal.signal(number := signal.SIGTERM, signal.SIG_DFL)
+    return number
+
+
+def wait(process: int) -> int:
+    """Wait for a child process and return its exit code. An interrupt does not end the wait: the child gets the
+    interrupt too, and ends its tasks."""
+    while True:
+        try:
+            _, status = os.waitpid(process, 0)
+        except KeyboardInterrupt:
+            continue
+        code = os.waitstatus_to_exitcode(status)
+        return code if code >= 0 else 128 - code
