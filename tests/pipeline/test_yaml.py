@@ -274,7 +274,7 @@ def test_names_are_made_of_the_work(tmp_path: Path) -> None:
         )
     )
     assert {node.id for node in flow.nodes} == {
-        "make", "make_2", "make_3", "mean", "explore", "wait_here", "else", "end",
+        "make", "make_2", "if_ready_make", "mean", "explore", "wait_here", "else", "end",
     }  # fmt: skip
 
 
