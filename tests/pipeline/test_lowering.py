@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +18,6 @@ from flowc_ir.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from flowc_ir import Flow
 
@@ -180,6 +182,25 @@ def test_what_no_step_returns_is_a_parameter() -> None:
     assert (z.name, z.type, z.required, z.default) == ("z", "any", False, None)
     (y,) = lowered(task("b", lambda y: y)).parameters
     assert (y.name, y.required) == ("y", True)
+
+
+class Mode(Enum):
+    FAST = "fast"
+    FULL = 2
+
+
+def use(
+    mode: Mode = Mode.FAST, full: Mode = Mode.FULL, p: Path = Path("data/in"), free: Any = Mode.FAST,
+    other: Any = sys.stdout,
+) -> None: ...  # fmt: skip
+
+
+def test_an_enum_and_a_path_are_parameters_with_the_text_of_their_defaults() -> None:
+    found = {each.name: (each.type, each.required, each.default) for each in lowered(task("a", use)).parameters}
+    assert found == {
+        "mode": ("any", False, '"fast"'), "full": ("any", False, "2"), "p": ("any", False, '"data/in"'),
+        "free": ("any", False, None),
+    }  # fmt: skip
 
 
 def test_values_that_are_given_are_parameters_also_if_no_step_names_them() -> None:
