@@ -364,3 +364,45 @@ def test_a_failed_pipeline_is_resumed(pipelines: Project) -> None:
     assert pipelines.artifacts(run, "fails")["y"] == 21
     assert "done fails" in done.err
     assert "done base" not in done.err
+
+
+def test_a_condition_without_a_branch_for_its_value_names_both(project: Project) -> None:
+    project.write(
+        "pipe.py",
+        """
+        from flowc.pipeline import Conditional, Pipeline, PythonTask
+        def choose(): return "b"
+        def show(error): print(error.exception)
+        def P(name, function, **more): return PythonTask(name=name, function=function, **more)
+        branch = P("x", choose).as_pipeline()
+        def made(branches, **more):
+            return Pipeline(steps=[
+                P("choose", choose, returns=["v"]), Conditional(name="c", parameter="v", branches=branches, **more),
+            ])
+        one = made({"1": branch})
+        two = made({"1": branch, "2": branch})
+        both = made({"1": branch}, on_failure=P("show", show).as_pipeline())
+        """,
+    )
+    only = "the only branch is '1'"
+    for name, message in (("one", only), ("two", "the branches are '1', '2'"), ("both", only)):
+        failed = project.flowc("run", "--local", f"pipe.py:{name}")
+        assert failed.code == 1
+        assert f"'v' is 'b', but {message}" in failed.err
+
+
+def test_enums_and_paths_are_options_of_a_function_that_runs_alone(project: Project) -> None:
+    project.write(
+        "e.py",
+        """
+        from enum import Enum
+        from pathlib import Path
+        class C(Enum):
+            R = "r"
+            G = "g"
+        def f(c: C = C.R, p: Path = Path("data")): print(c, repr(p.name))
+        """,
+    )
+    assert "C.R 'data'" in project.flowc("run", "--local", "e.py:f").out
+    assert "C.G 'x'" in project.flowc("run", "--local", "e.py:f", "--c", "g", "--p", "x").out
+    assert "C.G 'data'" in project.flowc("run", "--local", "e.py:f", RUNNABLE_PRM_c="g").out
