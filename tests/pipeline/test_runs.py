@@ -406,3 +406,30 @@ def test_enums_and_paths_are_options_of_a_function_that_runs_alone(project: Proj
     assert "C.R 'data'" in project.flowc("run", "--local", "e.py:f").out
     assert "C.G 'x'" in project.flowc("run", "--local", "e.py:f", "--c", "g", "--p", "x").out
     assert "C.G 'data'" in project.flowc("run", "--local", "e.py:f", RUNNABLE_PRM_c="g").out
+
+
+def test_places_of_failures_are_in_the_code_of_the_user(project: Project) -> None:
+    project.write(
+        "places.py",
+        """
+        import asyncio
+        from flowc.pipeline import AsyncPythonTask, AsyncPipeline, Pipeline, ShellTask
+        def f(x: int): return x
+        async def slow(): await asyncio.sleep(60)
+        async def bad(): raise ValueError("no")
+        shell = Pipeline(steps=[ShellTask(name="shell", command="sleep 60", timeout=1)])
+        late = AsyncPipeline(steps=[AsyncPythonTask(function=slow, timeout=1)])
+        wrong = AsyncPipeline(steps=[AsyncPythonTask(function=bad)])
+        """,
+    )
+    missing = project.flowc("run", "--local", "places.py:f")
+    assert "f() in step 'f' (places.py:3:1)" in missing.err
+    for name, place in (
+        ("shell", "places.py:6 in shell"),
+        ("late", "places.py:7 in slow"),
+        ("wrong", "places.py:5 in bad"),
+    ):
+        failed = project.flowc("run", "--local", f"places.py:{name}")
+        assert [line for line in failed.err.splitlines() if "-->" in line] == [f"  --> {place}"]
+        for file in ("selectors.py", "asyncio/", "flowc_runtime/"):
+            assert file not in failed.err
