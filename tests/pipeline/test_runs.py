@@ -433,3 +433,26 @@ def test_places_of_failures_are_in_the_code_of_the_user(project: Project) -> Non
         assert [line for line in failed.err.splitlines() if "-->" in line] == [f"  --> {place}"]
         for file in ("selectors.py", "asyncio/", "flowc_runtime/"):
             assert file not in failed.err
+
+
+def test_an_item_that_a_handler_ended_has_none_in_the_lists_and_nothing_in_reducers(project: Project) -> None:
+    project.write(
+        "items.py",
+        """
+        from flowc.pipeline import Map, Pipeline, PythonTask
+        def divide(n): return 6 // n
+        def note(error): return "failed"
+        def show(xs, y, note): print("SEEN", xs, y, note)
+        handler = Pipeline(steps=[PythonTask(function=note, returns=["note"])])
+        silent = Pipeline(steps=[PythonTask(name="silent", function=note)])
+        def part(name, handler):
+            return Pipeline(steps=[PythonTask(function=divide, returns=[name], on_failure=handler)])
+        flow = Pipeline(parameters={"ns": [3, 0, 2]}, steps=[
+            Map(name="m", iterate_on="ns", iterate_as="n", branch=part("xs", handler)),
+            Map(name="r", iterate_on="ns", iterate_as="n", branch=part("y", silent), reducer={"y": sum}),
+            PythonTask(function=show),
+        ])
+        """,
+    )
+    done = project.flowc("run", "--local", "items.py:flow")
+    assert "SEEN [2, None, 3] 5 [None, 'failed', None]" in done.out, done.err
